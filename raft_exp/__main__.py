@@ -1,0 +1,2 @@
+from raft_exp.cli import main
+main()

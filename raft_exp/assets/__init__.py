@@ -1,0 +1,1 @@
+"""What ships with the package: embedded models and the scripts that make them."""

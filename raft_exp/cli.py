@@ -1,0 +1,134 @@
+"""The command line: compose (Hydra) -> parse -> build -> run. Errors that a user can mend are one line and status 2."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from raft_exp import arms, pipeline, tracking
+from raft_exp.config import Config, conf_dir, parse, unknown_key
+from raft_exp.errors import ConfigError, RaftError
+from raft_exp.runner import Runner, fill_run_folder
+from raft_exp.store import Fingerprints, Outcome, Store
+from raft_exp.sweeper import GridSweeper
+
+
+class OwnConf(SearchPathPlugin):
+    """A folder `conf` where the user stands is searched after ours: an experiment of one's own needs no fork."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Hydra's hook."""
+        own = Path.cwd() / "conf"
+        if own.is_dir() and own != conf_dir():
+            search_path.append("own", f"file://{own}")
+
+
+def main() -> None:
+    """Runs one study, or with `-m` one for each combination of the values given."""
+    Plugins.instance().register(OwnConf)
+    Plugins.instance().register(GridSweeper)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end the process itself; the messages are made here
+    try:
+        hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
+    except RaftError as error:
+        _refuse(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        _refuse(_explained(error))
+    except KeyboardInterrupt:
+        sys.exit("\nstopped; the same command goes on from here")
+
+
+def job(composed: DictConfig) -> None:
+    """One study. In a sweep an error ends this job and not the others."""
+    try:
+        study(_resolved(composed), Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task))
+    except RaftError as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            print(_line(error), file=sys.stderr)
+            raise
+        _refuse(error)
+
+
+def study(values: dict[str, Any], run: Path, overrides: list[str]) -> list[Outcome]:
+    """Parses, builds and runs a study into the folder `run`."""
+    config = parse(values)
+    config_file = run / "config.yaml"
+    config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    store = Store(config.store)
+    stages = pipeline.build(config, Fingerprints(store, save=not config.dry_run))
+    runner = Runner(store, run, config_file)
+    if config.dry_run:
+        return runner.plan(stages)
+    tracking.activate(tracking.Tracker(config.logger, config.study, values, run))
+    try:
+        outcomes = runner.execute(_shortened(config, stages))
+        fill_run_folder(run, outcomes, overrides)
+        _show(config, run, outcomes)
+    finally:
+        tracking.finish()
+    return outcomes
+
+
+def _shortened(config: Config, stages: list[Any]) -> list[Any]:
+    """A preview needs the datasets and nothing after them."""
+    rooms = ("ingest", "questions", "targets", "dataset")
+    return [stage for stage in stages if stage.name in rooms] if config.preview else stages
+
+
+def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
+    if config.preview:
+        from raft_exp.report.preview import show
+
+        show([outcome for outcome in outcomes if outcome.stage.name == "dataset"], config)
+    if outcomes[-1].stage.name != "report":
+        return
+    from raft_exp.report.terminal import table
+
+    results = json.loads((run / "results.json").read_text())
+    tracking.log_results(results)
+    console = Console()
+    console.print(table(results), results["verdict"])
+    print(f"report: {run / 'report.html'}")
+
+
+def _resolved(composed: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(values, dict)
+    folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
+    return arms.load({str(name): value for name, value in values.items()}, folders)
+
+
+def _explained(error: Exception) -> ConfigError:
+    """Hydra's own errors in our form."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        return ConfigError(f"{group}: got {option!r}; {arms.suggest(option, error.options)}")
+    if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([\w.]+)'", text)):
+        return ConfigError(unknown_key(found[1]))
+    if found := re.search(r"Could not override '([\w/@]+)'\.?\s*No match in the defaults list", text):
+        return ConfigError(unknown_key(found[1]))
+    return ConfigError(" ".join(text.split()))
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _refuse(error: Exception) -> None:
+    print(_line(error), file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,186 @@
+"""The whole configuration as typed dataclasses, and `parse`: the only way from YAML to them.
+
+Each group's dataclass stands beside the code that it drives. YAML under conf/ holds every value; the dataclasses say
+which values can be.
+"""
+
+import difflib
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError, model_validator
+
+from raft_exp.corpora import CorpusConfig
+from raft_exp.engines import EngineConfig
+from raft_exp.errors import ConfigError
+from raft_exp.models import ModelConfig
+from raft_exp.prompts import PromptConfig
+from raft_exp.retrieval import RetrieverConfig
+from raft_exp.schema import Count, Positive, Runtime, config_dataclass
+from raft_exp.stages.dataset import DatasetConfig
+from raft_exp.teachers import TeacherConfig
+from raft_exp.tracking import LoggerConfig
+from raft_exp.training.config import LoraConfig, TrainerConfig
+
+STAGES = ("ingest", "questions", "targets", "dataset", "train", "evaluate", "report")
+
+
+@config_dataclass
+class ArmConfig:
+    """What is compared: a recipe for training and a context at test."""
+
+    recipe: Literal["none", "closed_book", "raft"]
+    context: Literal["none", "passages"]
+    cot: bool  # asks for reasoning before the answer
+    adapter: str | None  # a ready adapter folder instead of training one
+    dataset: dict[str, Any]  # what this arm's training set changes in `dataset`, e.g. {cot: false}
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "ArmConfig":
+        if self.adapter and self.recipe != "none":
+            raise ValueError(f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; an arm with adapter=DIR has recipe: none")
+        if self.dataset and self.recipe != "raft":
+            raise ValueError(f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings")
+        return self
+
+
+@config_dataclass
+class EvaluationConfig:
+    """Which arms answer which questions in which context."""
+
+    arms: list[str]
+    split: Literal["test", "validation"]
+    context: Literal["gold_and_distractors", "retrieved"]
+    num_distractors: Count
+    k: Positive | None  # passages in a retrieved context; null: retriever.k
+    max_items: Positive | None
+
+
+@config_dataclass
+class Config:
+    """One study."""
+
+    study: str  # names the study in the report and groups its runs in W&B
+    corpus: CorpusConfig
+    retriever: RetrieverConfig
+    teacher: TeacherConfig
+    prompt: PromptConfig
+    dataset: DatasetConfig
+    model: ModelConfig
+    lora: LoraConfig
+    trainer: TrainerConfig
+    engine: EngineConfig
+    evaluation: EvaluationConfig
+    logger: Runtime[LoggerConfig]
+    arms: dict[str, ArmConfig]
+    seed: Count
+    store: Runtime[str]
+    until: Runtime[Literal["ingest", "questions", "targets", "dataset", "train", "evaluate", "report"]]
+    dry_run: Runtime[bool]
+    preview: Runtime[Count]
+
+    @model_validator(mode="after")
+    def _arms_are_known(self) -> "Config":
+        if not self.evaluation.arms:
+            raise ValueError("evaluation.arms: got []; name at least one arm")
+        for name in self.evaluation.arms:
+            if name not in self.arms:
+                raise ValueError(f"evaluation.arms: got {name!r}; {_suggest(name, self.arms)}")
+        return self
+
+
+def parse(values: dict[str, Any]) -> Config:
+    """Builds the config from resolved YAML values. Raises ConfigError: field, value, what is allowed."""
+    try:
+        # as JSON: pydantic's strict mode takes nested dicts for dataclasses only there
+        config = TypeAdapter(Config).validate_json(json.dumps(values))
+        for name, arm in config.arms.items():
+            arm_dataset(config, name, arm)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explained(error)[:3])) from None
+    return config
+
+
+def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
+    """The arm's own dataset settings: the study's, with the arm's changes."""
+    values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
+    try:
+        return TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(f"arms.{name}.{_explained(error, ('dataset',))[0]}") from None
+
+
+def conf_dir() -> Path:
+    """The folder of YAML files: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
+
+
+def unknown_key(path: str) -> str:
+    """The message for a setting that does not exist, with the nearest that does."""
+    *parents, name = path.split(".")
+    kind: Any = Config
+    for number, parent in enumerate(parents):
+        names = _names(kind)
+        if parent not in names:
+            return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {_suggest(parent, names)}"
+        kind = names[parent]
+    return f"{path}: no such setting; {_suggest(name, _names(kind))}"
+
+
+def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
+    """One message a field, the first of each."""
+    problems: dict[str, str] = {}
+    for problem in error.errors():
+        place = _place((*parents, *problem["loc"]))
+        problems.setdefault(place, _explain(place, problem))
+    return list(problems.values())
+
+
+def _explain(place: str, problem: Any) -> str:
+    kind, got = problem["type"], problem.get("input")
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return unknown_key(place)
+    if kind in ("missing", "missing_argument") or got == "???":
+        return f"{place}: has no value; set {place}=..."
+    if kind == "value_error":
+        return str(problem["ctx"]["error"])
+    message = problem["msg"].replace("Input should be", "must be").replace("Input tag", "the name")
+    return f"{place}: got {got!r}; {message}"
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    """`dataset.p` out of pydantic's location, without the names of union members that it puts in between."""
+    kind: Any = Config
+    parts: list[str] = []
+    for number, part in enumerate(location):
+        names = _names(kind)
+        if get_origin(kind) in (dict, list):
+            kind = get_args(kind)[-1]
+        elif part in names:
+            kind = names[part]
+        elif not names and parts:
+            break  # a plain value: what follows names the member of a union of types
+        elif number + 1 < len(location):
+            continue  # the chosen member of a union of configs
+        parts.append(str(part))
+    return ".".join(parts)
+
+
+def _names(kind: Any) -> dict[str, Any]:
+    """Field name -> type, over all members of a union of dataclasses."""
+    if is_dataclass(kind):
+        return get_type_hints(kind)
+    if get_args(kind):
+        members = [get_args(kind)[0]] if hasattr(kind, "__metadata__") else get_args(kind)
+        return {name: hint for member in members for name, hint in _names(member).items()}
+    return {}
+
+
+def _suggest(name: str, names: Any) -> str:
+    near = difflib.get_close_matches(str(name), [str(known) for known in names], n=1, cutoff=0.5)
+    known = "known: " + ", ".join(sorted(map(str, names)))
+    return f"did you mean {near[0]!r}? ({known})" if near else known
+

@@ -1,0 +1,132 @@
+"""RAFT's choice of passages: which rows keep their gold, which distractors stand beside it, and in which order.
+
+Everything here is a function of (seed, question id), never of the other rows, the order or the workers; so
+datasets of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those
+of D=3 (arXiv 2403.10131, section 3).
+"""
+
+import hashlib
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from raft_exp.errors import DataError
+from raft_exp.passages import Passages
+from raft_exp.records import Question
+
+CLOSED_CLASS = frozenset({"yes", "no", "maybe"})
+
+# Yields passage ordinals for a question, best first, each once, until the pool is used up.
+Ranker = Callable[[Question], Iterator[int]]
+
+
+def number(seed: int, purpose: str, item: str) -> int:
+    """64 random bits that belong to one item, one purpose and one seed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{purpose}|{item}".encode()).digest()[:8], "little")
+
+
+def gold_rows(ids: Iterable[str], p: float, seed: int) -> set[str]:
+    """The ids of the rows whose context keeps its gold: exactly round(p*n) of them, nested in p."""
+    ranked = sorted(ids, key=lambda item: (number(seed, "gold", item), item))
+    return set(ranked[: round(p * len(ranked))])
+
+
+def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:
+    """A seeded order of the passages, so that gold is equally often at each place."""
+    generator = np.random.default_rng(number(seed, "order", item_id))
+    return [items[place] for place in generator.permutation(len(items))]
+
+
+def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
+    """Shape (n passages,): which split owns each passage's document: 0 nobody, 1 train, 2 validation, 3 test.
+
+    A document belongs to a split when one of the split's questions names a passage of it; test goes before
+    validation, and validation before train, so that what is tested is never a training distractor.
+    """
+    owner: dict[int, int] = {}
+    for question in questions:
+        rank = {"train": 1, "validation": 2, "test": 3}[question.split]
+        for passage_id in (*question.gold, *question.given):
+            document = int(passages.documents[passages.find(passage_id)])
+            owner[document] = max(owner.get(document, 0), rank)
+    documents, inverse = np.unique(passages.documents, return_inverse=True)
+    ranks = np.array([owner.get(int(document), 0) for document in documents], dtype=np.int8)
+    return ranks[inverse]
+
+
+def pool(owners: np.ndarray, split: str) -> np.ndarray:
+    """Ordinals of the passages that may be distractors for a split: its own documents' and nobody's."""
+    return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))
+
+
+@dataclass
+class Guards:
+    """What a distractor must never be (DESIGN section 6), and counts of what was passed over, by reason."""
+
+    passages: Passages
+    same_document: bool  # may a distractor come from the gold passage's own document?
+    answer_allowed: bool  # may it hold the (open) answer?
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    def distractors(self, question: Question, candidates: Iterator[int], wanted: int) -> list[int]:
+        """The first `wanted` candidates that may stand beside the gold passages of `question`."""
+        gold = [self.passages.find(passage_id) for passage_id in question.gold]
+        texts = {int(self.passages.texts[ordinal]) for ordinal in gold}
+        documents = {int(self.passages.documents[ordinal]) for ordinal in gold}
+        answers = None if self.answer_allowed else answer_pattern(question.answers)
+        chosen: list[int] = []
+        for ordinal in candidates:
+            if len(chosen) == wanted:
+                break
+            reason = self._objection(ordinal, set(gold), texts, documents, answers)
+            if reason:
+                self.passed_over[reason] += 1
+            else:
+                chosen.append(ordinal)
+                texts.add(int(self.passages.texts[ordinal]))
+        return chosen
+
+    def _objection(
+        self, ordinal: int, gold: set[int], texts: set[int], documents: set[int], answers: re.Pattern[str] | None
+    ) -> str:
+        if ordinal in gold:
+            return "gold_passage"
+        if int(self.passages.texts[ordinal]) in texts:
+            return "same_text"
+        if not self.same_document and int(self.passages.documents[ordinal]) in documents:
+            return "gold_document"
+        if answers and answers.search(normalise(self.passages[ordinal].text)):
+            return "holds_answer"
+        return ""
+
+
+def answer_pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
+    """Finds any of the open answers, word-bounded, in normalised text; None for closed-class answers (yes, no, maybe),
+    where passing over passages with the word would make the distractors tell the label.
+    """
+    forms = {normalise(answer) for answer in answers}
+    forms = {form for form in forms if form and form not in CLOSED_CLASS}
+    if not forms:
+        return None
+    return re.compile(r"(?<!\S)(?:" + "|".join(re.escape(form) for form in sorted(forms)) + r")(?!\S)")
+
+
+_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation, " "))
+
+
+def normalise(text: str) -> str:
+    """Lower case, punctuation as blanks, white space collapsed: words can be found whole."""
+    return " ".join(text.casefold().translate(_PUNCTUATION).split())
+
+
+def enough(question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool) -> None:
+    """Raises DataError naming the counts when a question has too few distractors and fewer are not allowed."""
+    if len(chosen) < wanted and not allow_fewer:
+        raise DataError(
+            f"question {question.id!r}: {len(chosen)} distractors left of {wanted} asked for (pool of {pool_size} "
+            "passages); lower dataset.num_distractors, bring more documents, or set dataset.allow_fewer=true"
+        )

@@ -1,0 +1,41 @@
+"""Corpora: where documents and questions come from. A new one is one file here and one line in CORPORA.
+
+A corpus is built from its config and a seed. Its passages never depend on the seed (so runs with other seeds share
+them); splits and `max_items` may.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+from pydantic import Field
+
+from raft_exp.corpora.almanac import Almanac, AlmanacConfig
+from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
+from raft_exp.records import Passage, Question
+
+
+class Corpus(Protocol):
+    """What the ingest and questions stages ask of a corpus. Both streams have a fixed order and flat memory."""
+
+    counts: Counter[str]  # filled while streaming: "records", "without_context", ...
+
+    def files(self) -> list[Path]:
+        """The local files whose content decides the result; [] for a hub. DataError when they are missing."""
+
+    def passages(self) -> Iterator[Passage]:
+        """Every passage once."""
+
+    def questions(self) -> Iterator[Question]:
+        """Every question with its split."""
+
+
+CorpusConfig = Annotated[AlmanacConfig | PubmedqaConfig, Field(discriminator="name")]
+
+CORPORA: dict[str, Callable[[Any, int], Corpus]] = {"almanac": Almanac, "pubmedqa": Pubmedqa}
+
+
+def open_corpus(config: Any, seed: int = 0) -> Corpus:
+    """The corpus that a config names."""
+    return CORPORA[config.name](config, seed)

@@ -1,0 +1,81 @@
+"""Corpus `almanac`: a made world for studies without downloads, and for load tests of any size.
+
+It is generated from a seed: documents about towns, persons, minerals, ships, birds and small studies in plain
+English, with single-fact, bridge and comparison questions (open answers) and yes/no/maybe questions about studies.
+Documents, and the facts in them, belong to one split each; a test question never needs, and a training question
+never shows, a document of the other.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from raft_exp.corpora.almanac.names import MAX_NAMES
+from raft_exp.corpora.almanac.questions import questions_about
+from raft_exp.corpora.almanac.world import World
+from raft_exp.errors import ConfigError
+from raft_exp.records import Passage, Question
+from raft_exp.schema import Count, Positive, Runtime, Share, config_dataclass
+
+
+@config_dataclass
+class AlmanacConfig:
+    """The size of the world and how it is split."""
+
+    name: Literal["almanac"]
+    path: Runtime[str | None]  # must be null: nothing is read
+    num_entities: Positive  # documents; each brings about three questions
+    world_seed: Count
+    max_items: Positive | None  # questions of each split
+    validation: Share
+    test: Share
+    questions: Runtime[str | None]  # must be null: the world asks its own questions
+
+    def __post_init__(self) -> None:
+        for field in ("path", "questions"):
+            if getattr(self, field) is not None:
+                raise ConfigError(f"corpus.{field}={getattr(self, field)!r}: the almanac is generated; leave it null")
+        if self.validation + self.test >= 1:
+            raise ConfigError(
+                f"corpus.validation={self.validation} and corpus.test={self.test} leave nothing to train on; "
+                "their sum must be below 1"
+            )
+        if self.num_entities > MAX_NAMES:
+            raise ConfigError(f"corpus.num_entities={self.num_entities}: there are {MAX_NAMES} names; choose fewer")
+
+
+class Almanac:
+    """Streams the world of a config; the order is fixed and memory does not grow with `num_entities`."""
+
+    def __init__(self, config: AlmanacConfig, seed: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self._max_items = config.max_items
+        self._world = World(
+            seed=config.world_seed,
+            size=config.num_entities,
+            validation=config.validation,
+            test=config.test,
+        )
+
+    def files(self) -> list[Path]:
+        """No local file decides the world."""
+        return []
+
+    def passages(self) -> Iterator[Passage]:
+        """One passage for each document."""
+        for number in range(self._world.size):
+            self.counts["passages"] += 1
+            yield self._world.passage(number)
+
+    def questions(self) -> Iterator[Question]:
+        """The questions in the order of the documents that they start from."""
+        taken: Counter[str] = Counter()
+        for number in range(self._world.size):
+            if self._max_items is not None and taken[self._world.split(number)] >= self._max_items:
+                continue
+            for question in questions_about(self._world, number):
+                if self._max_items is None or taken[question.split] < self._max_items:
+                    taken[question.split] += 1
+                    self.counts[f"questions_{question.slices['kind']}"] += 1
+                    yield question

@@ -1,0 +1,61 @@
+"""Made names of two or three syllables, all different, straight from a number: no list of used names is kept.
+
+The study's world and the worlds that the pocket model was pre-trained on ("practice") share the syllables and never
+a name: for each first syllable, one half of the last syllables belongs to the one realm, one half to the other.
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Literal
+
+Realm = Literal["study", "practice"]
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_ONSETS = _words("B D F G H K L M N P R S T V Br Dr Kr Tr St Th")
+_RIMES = _words("al en or ul ist av er on")
+STARTS = [onset + rime for onset in _ONSETS for rime in _RIMES]
+_LAST_ONSETS = _words("b d g k l m n r t v s f h p w z")
+_LAST_RIMES = _words("a en or in um ath il eck ou ys")
+ENDS = [onset + rime for onset in _LAST_ONSETS for rime in _LAST_RIMES]
+GIVEN = _words(
+    "Ada Agnes Albert Alma Anton Bella Carl Clara Cora David Dora Edgar Edith Ella Emil Emma Erik Ernst Eva Felix "
+    "Flora Frank Fritz Grace Greta Gustav Hanna Hector Helen Henry Hugo Ida Ines Irene Isaac Ivan Jacob James Jane "
+    "Julia Karl Kate Laura Leo Linda Louis Lucas Lucy Maria Mark Martha Max Mina Nora Olga Oscar Otto Paul Peter Rosa "
+    "Ruth Simon Sofia Tom"
+)
+
+_HALF = len(ENDS) // 4  # pairs of last syllables that one realm has for one first syllable
+_SHORT = len(STARTS) * _HALF  # pairs of names with two syllables
+MAX_NAMES = 2 * _SHORT * (1 + len(ENDS))
+_STRIDE = 2677  # has no factor in common with _SHORT, so that every pair is met once
+
+
+def draw(*keys: object) -> int:
+    """A number below 2**64 that depends on the keys alone: the source of all chance in a world."""
+    return int.from_bytes(blake2b(repr(keys).encode(), digest_size=8).digest(), "big")
+
+
+@lru_cache(maxsize=4096)
+def made_name(seed: int, realm: Realm, number: int) -> str:
+    """The name of entity `number`. Entities 2k and 2k+1 share the first syllable: they are easily mistaken."""
+    pair, member = divmod(number, 2)
+    middle, pair = divmod(pair, _SHORT)
+    slot = (pair * _STRIDE + draw(seed, "names")) % _SHORT
+    start, end = slot % len(STARTS), slot // len(STARTS) + member * _HALF
+    inner = "" if middle == 0 else ENDS[(middle - 1 + slot) % len(ENDS)]
+    return STARTS[start] + inner + ENDS[2 * end + (start + (realm == "study")) % 2]
+
+
+def stray_name(seed: int, realm: Realm, *keys: object) -> str:
+    """A name for a thing without a document of its own, such as a river: three syllables, from the realm's half."""
+    number = draw(seed, "stray", *keys)
+    return made_name(seed, realm, 2 * _SHORT + number % (MAX_NAMES - 2 * _SHORT))
+
+
+def given_name(seed: int, *keys: object) -> str:
+    """A given name; many share one."""
+    return GIVEN[draw(seed, "given", *keys) % len(GIVEN)]

@@ -1,0 +1,100 @@
+"""The almanac's questions: single facts, two-hop bridges, comparisons, and yes, no or maybe about a study."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, zip_longest
+
+from raft_exp.corpora.almanac import phrasing
+from raft_exp.corpora.almanac.names import draw
+from raft_exp.corpora.almanac.phrasing import KINDS, Fact
+from raft_exp.corpora.almanac.world import World
+from raft_exp.records import Question
+
+_GIVEN = 8  # hard distractors that a question comes with: siblings and others of the same kind
+_SINGLE = 2  # single-fact questions per entity
+
+
+def questions_about(world: World, number: int) -> Iterator[Question]:
+    """All questions that start from one entity, in a fixed order."""
+    kind = world.kind(number)
+    if kind == "study":
+        yield _study(world, number)
+        return
+    facts = sorted(KINDS[kind], key=lambda fact: draw(world.seed, "asked", number, fact.name))
+    for fact in facts[:_SINGLE]:
+        yield single(world, number, fact)
+    for fact in facts:
+        other = world.other(number, fact)
+        if other is not None:
+            yield bridge(world, number, fact, other)
+            break
+    comparable = next(fact for fact in facts if fact.compare)
+    other = next((other for other in world.alike(number, kind, world.split(number)) if other // 2 != number // 2), None)
+    if other is not None and world.value(number, comparable) != world.value(other, comparable):
+        yield comparison(world, number, comparable, other)
+
+
+def single(world: World, number: int, fact: Fact) -> Question:
+    """`When was Velmor founded?`"""
+    text = world.pick(fact.ask, number, fact.name, "ask").format(n=world.name(number))
+    return _question(world, f"single-{number}-{fact.name}", text, world.value(number, fact), [(number, fact.name)])
+
+
+def bridge(world: World, number: int, link: Fact, other: int) -> Question:
+    """`What was the profession of the founder of Velmor?`: the founder's name stands in Velmor's document."""
+    assert link.role is not None
+    # Not a fact that leads back to where the question began.
+    facts = [fact for fact in KINDS[world.kind(other)] if world.other(other, fact) != number]
+    asked = facts[draw(world.seed, "bridge", number, link.name) % len(facts)]
+    role = world.pick(link.role, number, link.name, "role").format(n=world.name(number))
+    text = world.pick(asked.ask, number, link.name, "bridge").format(n=role)
+    facts_told = [(number, link.name), (other, asked.name)]
+    return _question(world, f"bridge-{number}-{link.name}-{asked.name}", text, world.value(other, asked), facts_told)
+
+
+def comparison(world: World, number: int, fact: Fact, other: int) -> Question:
+    """`Which town is older, Velmor or Daskin?`"""
+    assert fact.compare is not None
+    mine, theirs = world.value(number, fact), world.value(other, fact)
+    chance = draw(world.seed, "compared", number)
+    winner = (number if mine < theirs else other) if fact.values == "year" else (number, other)[chance % 2]
+    first, second = (number, other) if chance & 2 else (other, number)
+    text = world.pick(fact.compare, number, fact.name, "compare").format(
+        a=world.name(first), b=world.name(second), v=world.value(winner, fact)
+    )
+    told = [(first, fact.name), (second, fact.name)]
+    return _question(world, f"comparison-{number}-{fact.name}-{other}", text, world.name(winner), told)
+
+
+def _study(world: World, number: int) -> Question:
+    """`Does honey help against cough, according to the Velmor study?`"""
+    text = world.pick(phrasing.VERDICT, number, "verdict").format(**world.study_words(number))
+    return _question(world, f"study-{number}", text, world.outcome(number), [(number, "outcome")])
+
+
+def _question(world: World, key: str, text: str, answer: str, told: Sequence[tuple[int, str]]) -> Question:
+    entities = list(dict.fromkeys(number for number, _ in told))
+    return Question(
+        id=key,
+        question=text,
+        answers=[answer],
+        gold=[f"{world.id(number)}#1" for number in entities],
+        split=world.split(entities[0]),
+        given=[f"{world.id(number)}#1" for number in _hard(world, key, entities)],
+        evidence=[world.place(number, fact) for number, fact in told],
+        slices={"kind": key.partition("-")[0]},
+    )
+
+
+def _hard(world: World, key: str, gold: Sequence[int]) -> list[int]:
+    """Distractors of the gold documents' kinds and split: the siblings, and neighbours, in an order of their own."""
+    streams = [(other for other in _sibling_first(world, number) if other not in gold) for number in gold]
+    mixed = (other for row in zip_longest(*streams) for other in row if other is not None)
+    chosen = list(islice(dict.fromkeys(islice(mixed, 2 * _GIVEN)), _GIVEN))
+    return sorted(chosen, key=lambda other: draw(world.seed, "given", key, other))
+
+
+def _sibling_first(world: World, number: int) -> Iterator[int]:
+    sibling = number ^ 1
+    if sibling < world.size:
+        yield sibling
+    yield from (other for other in world.alike(number, world.kind(number), world.split(number)) if other != sibling)

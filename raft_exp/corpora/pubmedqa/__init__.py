@@ -1,0 +1,160 @@
+"""PubMedQA: does the abstract of an article (without its conclusion) answer the article's question yes, no or maybe?
+
+The test split is the official one: PQA-L without the 500 PMIDs of `assets/pubmedqa_non_test_pmids.txt`, or what a
+`test_ground_truth.json` beside the data lists. Where that leaves nothing on one side, a seeded split is drawn.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from raft_exp.corpora.pubmedqa import splits
+from raft_exp.corpora.pubmedqa.records import Article, articles
+from raft_exp.corpora.pubmedqa.sources import Source, Sources, from_hub, from_path
+from raft_exp.corpora.sentences import split as split_sentences
+from raft_exp.records import Passage, Question
+from raft_exp.schema import Positive, Runtime, Share, config_dataclass
+
+Subset = Literal["pqa_artificial", "pqa_labeled", "pqa_unlabeled"]
+
+
+@config_dataclass
+class PubmedqaConfig:
+    """Where the records come from and how they are split."""
+
+    name: Literal["pubmedqa"]
+    path: Runtime[str | None]  # the content of files() stands in the key
+    train: Subset
+    test: Subset
+    max_items: Positive | None
+    validation: Share
+    test_share: Share
+    questions: Runtime[str | None]
+    passage: Literal["section", "abstract"]
+    repo: str
+    revision: str
+
+
+class Pubmedqa:
+    """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+
+    def __init__(self, config: PubmedqaConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self.counts: Counter[str] = Counter()
+
+    def files(self) -> list[Path]:
+        """The data files, and the ground truth beside them if there is one; [] for the hub."""
+        if self.config.path is None:
+            return []
+        data = [path for source in self._sources for path in source.files]
+        return [*data, *filter(None, [splits.truth_file(self._sources.folder)])]
+
+    def passages(self) -> Iterator[Passage]:
+        """Every section (or abstract) of every article that trains, validates or tests, once."""
+        with self._counting() as counts:
+            for cited, article in self._articles(counts):
+                for passage in self._sections(article, cited) if self._by_section else self._abstract(article, cited):
+                    counts["passages"] += 1
+                    yield passage
+
+    def questions(self) -> Iterator[Question]:
+        """A question for every article with a context; `answers` is [] where nobody has decided (PQA-U)."""
+        split = self._assign()
+        with self._counting() as counts:
+            for _, article in self._articles(counts):
+                if article.pmid in split:
+                    counts["without_decision"] += article.decision is None
+                    yield self._question(article, split[article.pmid])
+
+    @cached_property
+    def _sources(self) -> Sources:
+        config = self.config
+        if config.path is None:
+            return from_hub(config.repo, config.revision, config.train, config.test)
+        return from_path(Path(config.path), config.train, config.test, self.counts)
+
+    @property
+    def _by_section(self) -> bool:
+        return self.config.passage == "section"
+
+    def _articles(self, counts: Counter[str]) -> Iterator[tuple[str, Article]]:
+        """Each article once, with what its passages cite."""
+        earlier: set[str] = set()
+        for source in self._sources:
+            here: set[str] = set()
+            for article in articles(source.files):
+                here.add(article.pmid)
+                if article.pmid in earlier:
+                    continue
+                counts["records"] += 1
+                counts["empty_sections"] += article.empty_sections
+                counts["without_context"] += not article.sections
+                yield source.cited or article.file, article
+            earlier |= here
+
+    @contextmanager
+    def _counting(self) -> Iterator[Counter[str]]:
+        """The counts of one stream; a second stream over the same records does not count them twice."""
+        counts: Counter[str] = Counter()
+        try:
+            yield counts
+        finally:
+            self.counts |= counts
+
+    # The article's own title is all but its question: a passage is named by its PMID instead.
+
+    def _sections(self, article: Article, cited: str) -> Iterator[Passage]:
+        for section in article.sections:
+            yield Passage(
+                id=_section_id(article, section.index),
+                document_id=article.pmid,
+                title=f"PubMed {article.pmid}",
+                text=section.text,
+                place=f"section {section.label}" if section.label else "",
+                sentences=split_sentences(section.text),
+                source=cited,
+            )
+
+    def _abstract(self, article: Article, cited: str) -> Iterator[Passage]:
+        if not article.sections:
+            return
+        sentences = split_sentences(article.sections[0].text)
+        for section in article.sections[1:]:
+            first, *others = split_sentences(section.text)
+            sentences += ["\n" + first, *others]
+        title, text = f"PubMed {article.pmid}", "".join(sentences)
+        yield Passage(article.pmid, article.pmid, title, text, "abstract", sentences, cited)
+
+    def _question(self, article: Article, split: str) -> Question:
+        sections = [_section_id(article, section.index) for section in article.sections]
+        return Question(
+            id=article.pmid,
+            question=article.question,
+            answers=[article.decision] if article.decision else [],
+            gold=sections if self._by_section else [article.pmid],
+            split=split,
+            explanation=article.long_answer,
+            slices={"class": article.decision or "", "year": article.year},
+        )
+
+    def _assign(self) -> dict[str, str]:
+        config = self.config
+        shares = {"test_share": config.test_share, "validation_share": config.validation}
+        known = {source.name: self._known(source) for source in self._sources}
+        return splits.assign(self._sources, known, self.seed, self.counts, max_items=config.max_items, **shares)
+
+    def _known(self, source: Source) -> splits.Known:
+        known = splits.Known({}, set())
+        for article in articles(source.files):
+            known.decisions[article.pmid] = article.decision
+            if article.sections:
+                known.askable.add(article.pmid)
+        return known
+
+
+def _section_id(article: Article, index: int) -> str:
+    return f"{article.pmid}:{index}"

@@ -1,0 +1,92 @@
+"""Where the subsets of PubMedQA lie: in a folder, in one file or on the hub."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from raft_exp.errors import DataError
+from raft_exp.readers import hub
+
+LABELED = "pqa_labeled"
+ONE_FILE = "file"  # the name of what a file holds, whatever subset that is
+PUBLISHED = {"pqa_artificial": "ori_pqaa.json", "pqa_labeled": "ori_pqal.json", "pqa_unlabeled": "ori_pqau.json"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A subset's name, its files and what its passages cite ("" for the name of the file)."""
+
+    name: str
+    files: tuple[Path, ...]
+    cited: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a study reads. `labeled` is PQA-L where another subset is trained on: its non-test records validate."""
+
+    test: Source
+    train: Source
+    labeled: Source | None = None
+    folder: Path | None = None  # where a ground truth may lie
+
+    def __iter__(self) -> Iterator[Source]:
+        """Each once, test first: where a PMID stands in two subsets, its first record is the one that counts."""
+        return iter(dict.fromkeys(source for source in (self.test, self.labeled, self.train) if source))
+
+
+def from_hub(repo: str, revision: str, train: str, test: str) -> Sources:
+    """The hub's subsets, fetched if they are not in its cache."""
+    found = {
+        name: Source(name, tuple(hub.fetch(repo, revision, f"{name}/*.parquet")), f"{repo} {name}")
+        for name in dict.fromkeys((test, LABELED, train))
+    }
+    return Sources(found[test], found[train], None if train == LABELED else found[LABELED])
+
+
+def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Sources:
+    """The subsets of a folder, or the one that a file holds. Counts what had to stand in for a missing subset."""
+    if not path.exists():
+        raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of PubMedQA records")
+    if path.is_file():
+        only = Source(ONE_FILE, (path,))
+        return Sources(only, only, folder=path.parent)
+    found = {name: Source(name, files) for name in PUBLISHED if (files := _subset_files(path, name))}
+    used_train = _or_instead(path, found, train, LABELED, "train", counts)
+    used_test = _or_instead(path, found, test, used_train, "test", counts)
+    labeled = None if used_train == LABELED else found.get(LABELED)
+    return Sources(found[used_test], found[used_train], labeled, path)
+
+
+def _or_instead(path: Path, found: dict[str, Source], name: str, instead: str, role: str, counts: Counter[str]) -> str:
+    if name in found:
+        return name
+    if instead not in found:
+        also = "" if instead == name else f", nor {instead} in its place"
+        raise DataError(
+            f"corpus.path={str(path)!r} holds no {name} (looked for {', '.join(_names(name))}){also}; "
+            f"correct corpus.path or corpus.{role}, or name a file"
+        )
+    counts[f"{role}_subset_missing"] = 1
+    logging.getLogger(__name__).warning("%s holds no %s: corpus.%s uses %s instead", path, name, role, instead)
+    return instead
+
+
+def _subset_files(folder: Path, subset: str) -> tuple[Path, ...]:
+    """The files of the first name that is there, sorted: a folder may hold the same records in two layouts."""
+    for name in _names(subset):
+        if files := sorted(path for path in folder.glob(name) if path.is_file()):
+            return tuple(files)
+    return ()
+
+
+def _names(subset: str) -> list[str]:
+    json_files = [PUBLISHED[subset], f"{subset}.jsonl"]
+    return [
+        *(file + end for file in json_files for end in ("", ".gz")),
+        f"{subset}.parquet",
+        f"{subset}/*.parquet",
+        f"{subset}/*.jsonl",
+    ]

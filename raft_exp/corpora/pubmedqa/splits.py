@@ -1,0 +1,123 @@
+"""Who trains, validates and tests. Choices hang on the seed and each PMID alone, so smaller ones lie in larger ones."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+from raft_exp.corpora.pubmedqa.records import decision_of
+from raft_exp.corpora.pubmedqa.sources import LABELED, ONE_FILE, Sources
+from raft_exp.errors import DataError
+from raft_exp.readers.json_records import open_bytes
+
+GROUND_TRUTH = "test_ground_truth.json"
+
+Decisions = Mapping[str, str | None]  # by PMID
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a subset before it is split: every article's decision, and the PMIDs that have a context."""
+
+    decisions: dict[str, str | None]
+    askable: set[str]
+
+
+def assign(
+    sources: Sources,
+    known: Mapping[str, Known],
+    seed: int,
+    counts: Counter[str],
+    *,
+    test_share: float,
+    validation_share: float,
+    max_items: int | None,
+) -> dict[str, str]:
+    """PMID -> train, validation or test, for every article that is asked about. `known` is by the subset's name."""
+    test = _test(sources, known[sources.test.name], test_share, seed, counts)
+    train = known[sources.train.name].askable - test
+    validation: set[str] = set()
+    if sources.labeled:
+        human = known[LABELED]
+        validation = human.askable - test - _official_test(sources, human.decisions)
+        # An article that is asked about elsewhere does not train.
+        counts["test_ids_removed_from_train"] = len(known[sources.train.name].askable & test)
+        counts["validation_ids_removed_from_train"] = len(train & validation)
+        train -= human.decisions.keys()
+    validation = validation or _choose_share(train, validation_share, seed, "validation")
+    train -= validation
+    if max_items is not None:
+        train = _choose(train, max_items, seed, "max_items")
+    return {**dict.fromkeys(train, "train"), **dict.fromkeys(validation, "validation"), **dict.fromkeys(test, "test")}
+
+
+def _test(sources: Sources, pool: Known, share: float, seed: int, counts: Counter[str]) -> set[str]:
+    """The official test articles, all of a test subset that has no such list, or a seeded share."""
+    alone = sources.test == sources.train
+    if sources.test.name in (LABELED, ONE_FILE):
+        test = pool.askable & _official_test(sources, pool.decisions)
+    else:
+        test = set() if alone else set(pool.askable)
+    if not test or (alone and test == pool.askable):
+        counts["seeded_split"] = 1
+        test = _choose_share(pool.askable, share, seed, "test")
+    return test
+
+
+def truth_file(folder: Path | None) -> Path | None:
+    """The published list of test articles, where it lies beside the data."""
+    path = folder / GROUND_TRUTH if folder else None
+    return path if path and path.is_file() else None
+
+
+def _official_test(sources: Sources, decisions: Decisions) -> set[str]:
+    """The test PMIDs of PQA-L: those of the ground truth if it lists fewer records, else all but the shipped list."""
+    truth = truth_file(sources.folder)
+    listed = _ground_truth(truth) if truth else {}
+    # A file of another subset may lie beside PQA-L's ground truth: then none of its PMIDs is listed.
+    foreign = sources.test.name == ONE_FILE and not listed.keys() & decisions.keys()
+    if truth and len(listed) < len(decisions) and not foreign:
+        for pmid, decision in listed.items():
+            _check_listed(truth, pmid, decision, decisions)
+        return set(listed)
+    return set(decisions) - _non_test()
+
+
+def _choose(pmids: Iterable[str], count: int, seed: int, purpose: str) -> set[str]:
+    """The `count` PMIDs with the smallest hash."""
+    return set(sorted(pmids, key=lambda pmid: sha256(f"{seed} pubmedqa {purpose} {pmid}".encode()).digest())[:count])
+
+
+def _choose_share(pmids: Iterable[str], share: float, seed: int, purpose: str) -> set[str]:
+    """round(share * n) of them; with 0 < share < 1 and two PMIDs or more, at least one on either side."""
+    pool = list(pmids)
+    count = round(share * len(pool))
+    if 0 < share < 1 and len(pool) > 1:
+        count = min(max(count, 1), len(pool) - 1)
+    return _choose(pool, count, seed, purpose)
+
+
+def _check_listed(truth: Path, pmid: str, decision: str | None, decisions: Decisions) -> None:
+    remedy = f"use the {GROUND_TRUTH} that was published with these records, or remove it"
+    if pmid not in decisions:
+        raise DataError(f"{truth}: PMID {pmid} is not in the data; {remedy}")
+    if decisions[pmid] != decision:
+        raise DataError(f"{truth}: PMID {pmid} is {decision!r} there and {decisions[pmid]!r} in the data; {remedy}")
+
+
+def _ground_truth(path: Path) -> dict[str, str | None]:
+    with open_bytes(path) as file:
+        try:
+            truth = json.loads(file.read())
+        except ValueError as error:
+            raise DataError(f"{path}: not JSON ({error}); fetch the file again or remove it") from error
+    if not isinstance(truth, dict) or not truth:
+        raise DataError(f"{path}: not an object of PMID: decision; fetch the file again or remove it")
+    return {pmid: decision_of(path, pmid, decision) for pmid, decision in truth.items()}
+
+
+def _non_test() -> set[str]:
+    return set((resources.files("raft_exp") / "assets" / "pubmedqa_non_test_pmids.txt").read_text("ascii").split())

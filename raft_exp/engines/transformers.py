@@ -1,0 +1,126 @@
+"""The engine `transformers`: greedy decoding in this process, in batches padded on the left."""
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from raft_exp import models
+from raft_exp.engines import Request, TransformersEngine
+from raft_exp.errors import ModelError
+from raft_exp.models import ModelConfig
+from raft_exp.prompts import tokens
+from raft_exp.records import Answer
+
+log = logging.getLogger(__name__)
+
+
+def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None) -> "Transformers":
+    """Loads model, tokenizer and adapter. Raises ModelError with the remedy."""
+    tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
+    loaded = models.load(model, device(config))
+    if adapter is not None:
+        loaded = models.with_adapter(loaded, adapter)
+    return Transformers(loaded, tokenizer, config, model)
+
+
+def device(config: TransformersEngine) -> str:
+    """The torch device that `engine.accelerator` means here."""
+    found = torch.cuda.is_available()
+    if config.accelerator == "gpu" and not found:
+        raise ModelError("engine.accelerator=gpu: torch finds no GPU; use engine.accelerator=cpu")
+    return "cuda" if found and config.accelerator != "cpu" else "cpu"
+
+
+class Transformers:
+    """A loaded model. `model` may carry an adapter."""
+
+    def __init__(self, model: Any, tokenizer: Any, config: TransformersEngine, settings: ModelConfig) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._config, self._settings = config, settings
+        self._stops = _stop_tokens(model, tokenizer)
+        # generate() takes whatever a call leaves open from here: no temperature, repetition penalty, ... of the model's.
+        model.generation_config = GenerationConfig()
+        self._halved = False
+
+    def generate(self, requests: Sequence[Request], answered: Collection[str] = ()) -> Iterator[Answer]:
+        """As `Engine.generate`; answers come batch by batch."""
+        done = set(answered)
+        for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
+            if all(request.id in done for request in batch):
+                continue
+            yield from (answer for answer in self._fitting(batch) if answer.id not in done)
+
+    def _fitting(self, batch: list[Request]) -> list[Answer]:
+        """Answers a batch; if it is too large for the memory, in two halves, once and for all that come."""
+        size = (len(batch) + 1) // 2 if self._halved else len(batch)
+        parts = (batch[start : start + size] for start in range(0, len(batch), size))
+        try:
+            return [answer for part in parts for answer in self._answers(part)]
+        except Exception as error:
+            if not models.is_out_of_memory(error):
+                raise
+            if self._halved or len(batch) == 1:
+                raise ModelError(
+                    f"out of memory while answering {size} prompts at once; lower engine.batch_tokens (now "
+                    f"{self._config.batch_tokens}), or model.max_length"
+                ) from error
+        # Outside the handler: inside, the error's traceback would hold on to the batch's tensors.
+        self._halved = True
+        torch.cuda.empty_cache()
+        log.warning("out of memory with %d prompts in a batch: going on with half as many", len(batch))
+        return self._fitting(batch)
+
+    def _answers(self, batch: list[Request]) -> list[Answer]:
+        width = max(len(request.prompt_ids) for request in batch)
+        ids = torch.zeros((len(batch), width), dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for line, request in enumerate(batch):
+            ids[line, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
+            mask[line, width - len(request.prompt_ids) :] = 1
+        settings = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=self._settings.max_new_tokens,
+            eos_token_id=self._stops,
+            pad_token_id=self._stops[0],  # behind the end; cut off below
+        )
+        place = self._model.device
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings
+            )
+        replies = out[:, width:].tolist()
+        return [self._answer(request, reply) for request, reply in zip(batch, replies, strict=True)]
+
+    def _answer(self, request: Request, reply: list[int]) -> Answer:
+        end = next((place for place, token in enumerate(reply) if token in self._stops), None)
+        return Answer(
+            id=request.id,
+            raw=self._tokenizer.decode(reply[:end], skip_special_tokens=True),
+            truncated=end is None,
+            prompt_tokens=len(request.prompt_ids),
+            new_tokens=len(reply) if end is None else end + 1,
+        )
+
+
+def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) -> Iterator[list[Request]]:
+    """Batches of at most `batch_tokens` tokens (or one request), the longest first: too little memory shows at once."""
+    batch: list[Request] = []
+    for request in sorted(requests, key=lambda request: (-len(request.prompt_ids), request.id)):
+        width = len((batch or [request])[0].prompt_ids) + max_new_tokens
+        if batch and width * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(request)
+    if batch:
+        yield batch
+
+
+def _stop_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """The end token that training teaches, and those that the model itself was trained to stop at."""
+    own = getattr(model.generation_config, "eos_token_id", None)
+    own = own if isinstance(own, list) else [] if own is None else [own]
+    return list(dict.fromkeys([tokens.end_token_id(tokenizer), *own]))

@@ -1,0 +1,21 @@
+"""Errors that are meant for the person at the keyboard: one line, no traceback, exit status 2."""
+
+
+class RaftError(Exception):
+    """Anything the user can mend. The message is one line: what, which value, what to do."""
+
+
+class ConfigError(RaftError):
+    """A setting that cannot be: names the field, the value and what is allowed."""
+
+
+class DataError(RaftError):
+    """A file, record or document that cannot be used: names the file, the record and the remedy."""
+
+
+class StoreError(RaftError):
+    """The store cannot be read or written (missing rights, full disk, held by another job)."""
+
+
+class ModelError(RaftError):
+    """A model or tokenizer that cannot be loaded, run or trained."""

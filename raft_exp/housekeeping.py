@@ -1,0 +1,89 @@
+"""`python -m raft_exp.store ls|prune`: what the store holds, and room when it is full."""
+
+import argparse
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+# Not results: the paid ledger is never pruned, the rest is the store's own memory.
+_KEPT = {"ledger", "runs"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One result, or the remains of one."""
+
+    path: Path
+    label: str
+    size: int  # bytes
+    seconds: float
+    state: str  # used (a run shows it) | unused | partial
+
+
+def entries(root: Path) -> list[Entry]:
+    """Everything in the store, oldest first within a stage."""
+    used = _used(root)
+    folders = sorted((root.glob("*/*")), key=lambda path: (path.parent.name, path.stat().st_mtime))
+    return [_entry(path, used) for path in folders if path.is_dir() and path.parent.name not in _KEPT]
+
+
+def _used(root: Path) -> set[str]:
+    keys: set[str] = set()
+    for note in (root / "runs").glob("*"):
+        plan = Path(note.read_text()) / "plan.json"
+        if plan.exists():
+            keys |= {row["key"] for row in json.loads(plan.read_text())}
+    return keys
+
+
+def _entry(path: Path, used: set[str]) -> Entry:
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    manifest = path / "manifest.json"
+    if not manifest.exists():
+        return Entry(path, path.parent.name, size, 0.0, "partial")
+    known = json.loads(manifest.read_text())
+    return Entry(path, known["label"], size, known["seconds"], "used" if path.name in used else "unused")
+
+
+def main() -> None:
+    """The command line of the store."""
+    parser = argparse.ArgumentParser(prog="python -m raft_exp.store", description=__doc__)
+    parser.add_argument("command", choices=["ls", "prune"], help="prune removes results that no run folder names")
+    parser.add_argument("store", nargs="?", default="store=store", help="store=PATH (default ./store)")
+    parser.add_argument("--yes", action="store_true", help="prune without asking")
+    arguments = parser.parse_args()
+    root = Path(arguments.store.removeprefix("store="))
+    if not root.is_dir():
+        parser.error(f"store={root}: no such folder; name the store with store=PATH")
+    found = entries(root)
+    if arguments.command == "prune":
+        _prune([entry for entry in found if entry.state != "used"], arguments.yes)
+    else:
+        _list(found)
+
+
+def _list(found: list[Entry]) -> None:
+    table = Table("stage", "key", "size", "seconds", "state")
+    for entry in found:
+        table.add_row(entry.label, entry.path.name[:12], decimal(entry.size), f"{entry.seconds:.1f}", entry.state)
+    Console().print(table, f"{len(found)} results, {decimal(sum(entry.size for entry in found))}")
+
+
+def _prune(unused: list[Entry], yes: bool) -> None:
+    console = Console()
+    total = decimal(sum(entry.size for entry in unused))
+    if not unused:
+        console.print("nothing to prune: every result is named by a run folder")
+        return
+    if not yes and console.input(f"remove {len(unused)} results ({total})? [y/N] ").strip().lower() != "y":
+        console.print("kept everything")
+        return
+    for entry in unused:
+        shutil.rmtree(entry.path)
+        entry.path.with_suffix(".lock").unlink(missing_ok=True)
+    console.print(f"removed {len(unused)} results ({total}); the paid ledger is never touched")

@@ -1,0 +1,92 @@
+"""A passage collection on disk: JSON lines plus a small memory-mapped index, so that memory stays flat as it grows."""
+
+import hashlib
+import json
+import mmap
+from array import array
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from raft_exp.errors import DataError
+from raft_exp.records import Passage, dumps
+
+TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
+    "passages.jsonl", "offsets.npy", "documents.npy", "texts.npy", "ids.npy",
+)  # fmt: skip
+
+
+def fingerprint(text: str) -> int:
+    """64 bits of the text, whatever its case and white space: equal for a second copy of the same words."""
+    return _hash64(" ".join(text.casefold().split()))
+
+
+def write(folder: Path, passages: Iterable[Passage]) -> int:
+    """Writes a collection; returns its size. Raises DataError for an id that comes twice or an empty collection."""
+    offsets, documents, texts, ids = array("Q"), array("Q"), array("Q"), array("Q")
+    with (folder / TEXTS).open("wb") as file:
+        for passage in passages:
+            offsets.append(file.tell())
+            documents.append(_hash64(passage.document_id))
+            texts.append(fingerprint(passage.text))
+            ids.append(_hash64(passage.id))
+            file.write((dumps(passage) + "\n").encode())
+    if not ids:
+        raise DataError("the corpus has no passages; check corpus.path")
+    for name, column in ((OFFSETS, offsets), (DOCUMENTS, documents), (TEXT_HASHES, texts)):
+        np.save(folder / name, np.frombuffer(column, dtype=np.uint64))
+    np.save(folder / IDS, _sorted_ids(folder, np.frombuffer(ids, dtype=np.uint64)))
+    return len(ids)
+
+
+def _sorted_ids(folder: Path, ids: np.ndarray) -> np.ndarray:
+    """Shape (2, n): id hashes in rising order, and the ordinal of each."""
+    order = np.argsort(ids, kind="stable").astype(np.uint64)
+    ranked = ids[order]
+    twice = np.flatnonzero(ranked[1:] == ranked[:-1])
+    if twice.size:
+        with (folder / TEXTS).open("rb") as file:
+            for number, line in enumerate(file):
+                if number == order[twice[0]]:
+                    raise DataError(f"passage id {json.loads(line)['id']!r} comes twice; ids must be unique")
+    return np.stack([ranked, order])
+
+
+class Passages:
+    """Read access by ordinal and by id. Columns are memory-mapped; a passage is read from disk when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._offsets = np.load(folder / OFFSETS, mmap_mode="r")
+        self._ids, self._ordinals = np.load(folder / IDS, mmap_mode="r")
+        self.documents: np.ndarray = np.load(folder / DOCUMENTS, mmap_mode="r")  # (n,) hash of the document id
+        self.texts: np.ndarray = np.load(folder / TEXT_HASHES, mmap_mode="r")  # (n,) fingerprint of the text
+        with (folder / TEXTS).open("rb") as file:
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def __getitem__(self, ordinal: int) -> Passage:
+        start = int(self._offsets[ordinal])
+        end = self._data.find(b"\n", start)
+        return Passage(**json.loads(self._data[start:end]))
+
+    def __iter__(self) -> Iterator[Passage]:
+        return (self[ordinal] for ordinal in range(len(self)))
+
+    def find(self, passage_id: str) -> int:
+        """The ordinal of a passage id. Raises DataError when it is not in the collection."""
+        wanted = _hash64(passage_id)
+        place = int(np.searchsorted(self._ids, np.uint64(wanted)))
+        if place == len(self._ids) or int(self._ids[place]) != wanted:
+            raise DataError(f"passage id {passage_id!r} is named by a question but is not in the collection")
+        return int(self._ordinals[place])
+
+    def __reduce__(self) -> Any:
+        raise TypeError("open Passages anew in each process")
+
+
+def _hash64(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

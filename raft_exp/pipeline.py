@@ -1,0 +1,156 @@
+"""The whole study on one screen: which stages there are, and what each one reads.
+
+    ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+
+                    |                                                    v
+                    +-----------> dataset[test] ----------------> evaluate[arm] -> report
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from raft_exp import models
+from raft_exp.config import STAGES, ArmConfig, Config, arm_dataset
+from raft_exp.corpora import open_corpus
+from raft_exp.errors import ConfigError
+from raft_exp.rows import Window
+from raft_exp.schema import identity
+from raft_exp.stage import Stage
+from raft_exp.stages import dataset, evaluate, ingest, questions, report, targets, train
+
+Fingerprint = Callable[[list[Path]], dict[str, str]]
+
+
+def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
+    """The stages of a study in the order they run. `fingerprint` gives the content hashes of local input files."""
+    found = _Study(config, fingerprint)
+    arms = {name: config.arms[name] for name in config.evaluation.arms}
+    recipes = {_recipe(name, arm): (name, arm) for name, arm in arms.items() if arm.recipe != "none"}
+    datasets = {recipe: found.dataset(recipe, *owner) for recipe, owner in recipes.items()}
+    adapters = {recipe: found.train(recipe, made) for recipe, made in datasets.items()}
+    tests = found.test()
+    answers = {name: found.evaluate(name, arm, tests, adapters.get(_recipe(name, arm))) for name, arm in arms.items()}
+    last = found.report(arms, tests, answers, datasets, adapters)
+    stages = [found.passages, found.questions, found.targets, *datasets.values(), tests]
+    stages += [*adapters.values(), *answers.values(), last]
+    needed = _needed(last)
+    return [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= STAGES.index(config.until)]
+
+
+class _Study:
+    def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
+        self._config = config
+        self._fingerprint = fingerprint
+        model = config.model
+        self._window = Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens)
+        self._model_files = fingerprint(models.files(model))
+        files = fingerprint(open_corpus(config.corpus).files())
+        seed = config.seed
+        self.passages = Stage(
+            "ingest", "ingest", ingest.ingest, ingest.VERSION, ingest.IngestStage(config.corpus), files=files
+        )
+        self.questions = Stage(
+            "questions", "questions", questions.questions, questions.VERSION,
+            questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files,
+        )  # fmt: skip
+        self.targets = Stage(
+            "targets", "targets", targets.targets, targets.VERSION, targets.TargetsStage(config.teacher),
+            {"passages": self.passages, "questions": self.questions}, resumable=True,
+        )  # fmt: skip
+
+    def dataset(self, recipe: str, name: str, arm: ArmConfig) -> Stage:
+        config, how = self._config, arm_dataset(self._config, name, arm)
+        inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
+        if arm.recipe == "raft":
+            settings = dataset.RaftStage(how, config.prompt, self._window, config.seed)
+            return self._dataset(recipe, dataset.raft, settings, inputs)
+        closed = dataset.ClosedBookStage(
+            config.prompt, how.prompt_mode, how.max_items, how.allow_overlap, self._window, config.seed, how.workers
+        )
+        return self._dataset(recipe, dataset.closed_book, closed, inputs)
+
+    def test(self) -> Stage:
+        how, asked, config = self._config.dataset, self._config.evaluation, self._config
+        retriever = type(config.retriever)(config.retriever.name, asked.k or config.retriever.k)
+        settings = dataset.TestStage(
+            split=asked.split, context=asked.context, num_distractors=asked.num_distractors,
+            distractors=how.distractors, same_document=how.same_document, allow_fewer=how.allow_fewer,
+            retriever=retriever, max_items=asked.max_items, prompt=config.prompt, prompt_mode=how.prompt_mode,
+            window=self._window, seed=config.seed, workers=how.workers,
+        )  # fmt: skip
+        return self._dataset("test", dataset.test_set, settings, {"passages": self.passages, "questions": self.questions})
+
+    def _dataset(self, label: str, function: Callable[..., None], settings: object, inputs: Mapping[str, Stage]) -> Stage:
+        return Stage(
+            "dataset", f"dataset[{label}]", function, dataset.VERSION, settings, inputs, self._model_files
+        )  # fmt: skip
+
+    def train(self, recipe: str, rows: Stage) -> Stage:
+        config = self._config
+        settings = train.TrainStage(config.model, config.lora, config.trainer, config.seed)
+        return Stage(
+            "train", f"train[{recipe}]", train.train, train.VERSION, settings, {"dataset": rows}, self._model_files,
+            resumable=True, own_process=_holds_device(config),
+        )  # fmt: skip
+
+    def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:
+        config = self._config
+        settings = evaluate.EvaluateStage(
+            model=config.model, engine=config.engine, prompt=config.prompt, prompt_mode=config.dataset.prompt_mode,
+            context=arm.context, cot=arm.cot, adapter=arm.adapter,
+        )  # fmt: skip
+        files = self._fingerprint(_adapter_files(name, arm)) | self._model_files
+        inputs = {"test": test} | ({"adapter": adapter} if adapter else {})
+        return Stage(
+            "evaluate", f"evaluate[{name}]", evaluate.evaluate, evaluate.VERSION, settings, inputs, files,
+            resumable=True, own_process=_holds_device(config),
+        )  # fmt: skip
+
+    def report(
+        self,
+        arms: Mapping[str, ArmConfig],
+        test: Stage,
+        answers: Mapping[str, Stage],
+        datasets: Mapping[str, Stage],
+        adapters: Mapping[str, Stage],
+    ) -> Stage:
+        config = self._config
+        settings = report.ReportStage(
+            study=config.study, corpus=config.corpus.name, model=config.model.name_or_path, seed=config.seed,
+            arms={name: asdict(arm) for name, arm in arms.items()}, settings=_shown(config),
+        )  # fmt: skip
+        inputs = {"test": test, "answers": answers, "datasets": datasets, "adapters": adapters}
+        return Stage("report", "report", report.report, report.VERSION, settings, inputs)
+
+
+def _recipe(name: str, arm: ArmConfig) -> str:
+    """Arms of one recipe share an adapter; an arm that changes the dataset has its own, under its own name."""
+    return name if arm.dataset else arm.recipe
+
+
+def _needed(last: Stage) -> set[str]:
+    keys, waiting = set(), [last]
+    while waiting:
+        stage = waiting.pop()
+        keys.add(stage.key)
+        waiting.extend(stage.upstream())
+    return keys
+
+
+def _holds_device(config: Config) -> bool:
+    return config.trainer.accelerator != "cpu" or config.trainer.devices != 1
+
+
+def _adapter_files(name: str, arm: ArmConfig) -> list[Path]:
+    if arm.adapter is None:
+        return []
+    folder = Path(arm.adapter)
+    files = [folder / "adapter_config.json", folder / "adapter_model.safetensors"]
+    if missing := [file for file in files if not file.is_file()]:
+        raise ConfigError(f"arms.{name}.adapter: got {arm.adapter!r}; {missing[0]} is missing; name a PEFT adapter folder")
+    return files
+
+
+def _shown(config: Config) -> dict[str, object]:
+    groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
+    return {name: identity(getattr(config, name)) for name in groups}

@@ -1,0 +1,157 @@
+"""The records that pass between stages, and the JSON-lines files that hold them."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from raft_exp.errors import DataError
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document that can stand in a prompt. `"".join(sentences) == text`."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    place: str  # where in the document: "page 3", "section METHODS", ...
+    sentences: list[str]
+    source: str  # the file or data set it was read from
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its gold passages. For closed-class corpora `answers[0]` is the label."""
+
+    id: str
+    question: str
+    answers: list[str]
+    gold: list[str]  # ids of the passages that hold the answer
+    split: str  # train | validation | test
+    given: list[str] = field(default_factory=list)  # ids of the distractors published with the question
+    evidence: list[tuple[str, int]] = field(default_factory=list)  # (passage id, sentence index), where published
+    explanation: str = ""  # the data set's own long answer, where there is one
+    slices: dict[str, str] = field(default_factory=dict)  # e.g. {"type": "bridge"}: groups to report by
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a teacher wrote for a question: the final answer and, where there is one, the reasoning that leads to it."""
+
+    id: str
+    answer: str
+    reason: str = ""  # may hold ##begin_quote## ... ##end_quote##
+
+
+@dataclass(frozen=True)
+class ContextPassage:
+    """A passage as it stands in a row's context (cut to the budget if it had to be)."""
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    gold: bool
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row of `dataset/*.jsonl`: a question in its context, with the target to learn or to compare with."""
+
+    id: str
+    question: str
+    answers: list[str]
+    context: list[ContextPassage]
+    has_gold: bool
+    target: str
+    target_grounded: bool
+    messages: list[dict[str, str]]
+    split: str
+    slices: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One reply of an engine, as it came."""
+
+    id: str
+    raw: str
+    truncated: bool  # stopped by max_new_tokens, not by the end token
+    prompt_tokens: int
+    new_tokens: int
+
+
+R = TypeVar("R")
+
+
+def from_dict(record: type[R], row: dict[str, Any]) -> R:
+    """Builds a record from a row of JSON; nested contexts and evidence pairs are restored."""
+    if record is Example:
+        row = {**row, "context": [ContextPassage(**passage) for passage in row["context"]]}
+    if record is Question:
+        row = {**row, "evidence": [(passage, index) for passage, index in row.get("evidence", [])]}
+    return record(**row)
+
+
+def dumps(row: Any) -> str:
+    """One line of JSON with a fixed form: the same record gives the same bytes everywhere."""
+    value = dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
+    # Lone surrogates cannot be written as UTF-8: keep those rare lines in ASCII escapes.
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    return text if text.isprintable() or _encodable(text) else json.dumps(value, separators=(", ", ": "))
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
+    """Writes rows (records or dicts), one a line; returns how many. The file reaches the disk before this returns."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(dumps(row) + "\n")
+            count += 1
+        file.flush()
+        os.fsync(file.fileno())
+    return count
+
+
+def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
+    """Reads the records that `write_jsonl` wrote. Raises DataError naming file and line."""
+    for row in read_rows(path):
+        yield from_dict(record, row)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Reads a JSON-lines file as dicts. Raises DataError naming file and line."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove the line") from error
+
+
+def append_complete_lines(path: Path) -> int:
+    """Cuts a half-written last line (a killed run leaves one) and returns how many whole lines stand in the file."""
+    if not path.exists():
+        return 0
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole != len(data):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+    return data.count(b"\n")

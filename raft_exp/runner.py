@@ -1,0 +1,111 @@
+"""Runs the stages of a study one after another, shows what ran and what was reused, and fills the run folder."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from raft_exp import worker
+from raft_exp.stage import Stage
+from raft_exp.store import Outcome, Store
+
+Paths = Mapping[str, Path | Mapping[str, Path]]
+
+
+class Runner:
+    """`run` is the run folder; `config_file` the resolved config in it, for stages in a process of their own."""
+
+    def __init__(self, store: Store, run: Path, config_file: Path) -> None:
+        self._store, self._run, self._config_file = store, run, config_file
+        self._console = Console(stderr=True, highlight=False)
+
+    def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
+        """What a run would do; writes plan.json and nothing else."""
+        outcomes = [self._store.look(stage) for stage in stages]
+        self._write_plan(outcomes)
+        for outcome in outcomes:
+            self._show(outcome)
+        return outcomes
+
+    def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
+        """Makes what is missing, in order. plan.json is true at every moment, also after a failure."""
+        outcomes = [self._store.look(stage) for stage in stages]
+        self._write_plan(outcomes)
+        self._store.remember_run(self._run)
+        for place, stage in enumerate(stages):
+            if outcomes[place].status == "planned":
+                self._console.print(f"  [dim]…[/] {escape(stage.label)}")
+            try:
+                outcomes[place] = self._store.ensure(stage, self._make)
+            except BaseException:
+                outcomes[place] = Outcome(stage, self._store.path(stage), "failed", 0.0, {})
+                self._write_plan(outcomes)
+                self._show(outcomes[place])
+                raise
+            self._show(outcomes[place])
+            self._write_plan(outcomes)
+        return outcomes
+
+    def _make(self, stage: Stage, out: Path) -> None:
+        if stage.own_process:
+            worker.in_own_process(self._config_file, stage, out)
+        else:
+            stage.function(stage.config, **paths(self._store, stage), out=out)
+
+    def _show(self, outcome: Outcome) -> None:
+        marks = {"ran": "[green]✓[/] ran    ", "reused": "[blue]=[/] reused ", "planned": "· planned", "failed": "[red]✗[/] failed "}
+        counts = ", ".join(f"{_number(value)} {name.replace('_', ' ')}" for name, value in list(outcome.counts.items())[:3])
+        seconds = f"{outcome.seconds:8.1f} s" if outcome.status in ("ran", "reused") else " " * 10
+        label = escape(f"{outcome.stage.label:<22}")
+        self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
+
+    def _write_plan(self, outcomes: list[Outcome]) -> None:
+        rows = [outcome.as_dict() for outcome in outcomes]
+        (self._run / "plan.json").write_text(json.dumps(rows, indent=1))
+
+
+def paths(store: Store, stage: Stage) -> dict[str, Any]:
+    """The stage's inputs as folders: what its function is called with."""
+    return {
+        name: store.path(value) if isinstance(value, Stage) else {key: store.path(one) for key, one in value.items()}
+        for name, value in stage.inputs.items()
+    }
+
+
+def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]) -> None:
+    """Shows a study's results in its run folder: data and predictions as links into the store, pages as copies."""
+    for outcome in outcomes:
+        room, label = outcome.stage.name, outcome.stage.label
+        if room == "dataset":
+            _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_inner(label)}.jsonl")
+        if room == "train":
+            _link(outcome.path / "adapter", run / "adapters" / _inner(label))
+        if room == "report":
+            for predictions in sorted((outcome.path / "predictions").iterdir()):
+                _link(predictions, run / "predictions" / predictions.name)
+            for page in ("audit.json", "report.md", "report.html"):
+                shutil.copyfile(outcome.path / page, run / page)
+            results = json.loads((outcome.path / "results.json").read_text())
+            results["overrides"] = overrides
+            (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+def _inner(label: str) -> str:
+    return label.partition("[")[2].removesuffix("]")
+
+
+def _link(target: Path, link: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(target, link.parent))
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+

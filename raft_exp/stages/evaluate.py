@@ -1,0 +1,94 @@
+"""Stage `evaluate`: one arm answers the test questions."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from raft_exp import engines, models, prompts
+from raft_exp.engines import EngineConfig, Request
+from raft_exp.errors import DataError
+from raft_exp.models import ModelConfig
+from raft_exp.progress import track
+from raft_exp.prompts import PromptConfig
+from raft_exp.prompts.tokens import encode_prompt
+from raft_exp.records import Answer, Example, append_complete_lines, dumps, read_jsonl, write_jsonl
+from raft_exp.schema import Runtime, config_dataclass
+
+VERSION = 1
+ANSWERS = "answers.jsonl"
+
+
+@config_dataclass
+class EvaluateStage:
+    """Settings that change an arm's answers. Decoding is greedy, so there is no seed."""
+
+    model: ModelConfig
+    engine: EngineConfig
+    prompt: PromptConfig
+    prompt_mode: str
+    context: Literal["none", "passages"]
+    cot: bool
+    adapter: Runtime[str | None]  # a ready adapter folder; its content is in the key
+
+
+def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, out: Path) -> None:
+    """Writes answers.jsonl, counts.json and timings.json. Answers that a killed run left in `out` are kept.
+
+    `adapter` is the folder of a train stage; without it, the model answers with `config.adapter`, or as it is.
+    """
+    began = time.perf_counter()
+    tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
+    requests = list(_requests(config, test, tokenizer))
+    append_complete_lines(out / ANSWERS)
+    before = _read(out)
+    if len(before) < len(requests):
+        engine = engines.load(config.engine, config.model, _adapter(config, adapter))
+        answers = engine.generate(requests, frozenset(before))
+        with (out / ANSWERS).open("a", encoding="utf-8", newline="\n") as file:
+            for answer in track(answers, "answering", len(requests), len(before)):
+                file.write(dumps(answer) + "\n")
+                file.flush()
+    finished = _read(out)
+    _write_in_order(out, [finished[request.id] for request in requests])
+    seconds = time.perf_counter() - began
+    (out / "timings.json").write_text(json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n")
+
+
+def _adapter(config: EvaluateStage, trained: Path | None) -> Path | None:
+    if trained is not None:
+        return trained / "adapter"
+    return Path(config.adapter) if config.adapter else None
+
+
+def _requests(config: EvaluateStage, test: Path, tokenizer: Any) -> Iterator[Request]:
+    budget = config.model.max_length - config.model.max_new_tokens
+    for row in read_jsonl(test / "rows.jsonl", Example):
+        context = row.context if config.context == "passages" else None
+        messages = prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
+        ids = encode_prompt(tokenizer, messages)
+        if len(ids) > budget:  # the dataset stage made it fit, by the same count
+            raise DataError(
+                f"question {row.id}: its prompt has {len(ids)} tokens and {budget} are left by model.max_length and "
+                "model.max_new_tokens; build the dataset again with these settings"
+            )
+        yield Request(row.id, ids, messages)
+
+
+def _read(out: Path) -> dict[str, Answer]:
+    if not (out / ANSWERS).exists():
+        return {}
+    return {answer.id: answer for answer in read_jsonl(out / ANSWERS, Answer)}
+
+
+def _write_in_order(out: Path, answers: list[Answer]) -> None:
+    write_jsonl(out / f"{ANSWERS}.new", answers)
+    (out / f"{ANSWERS}.new").replace(out / ANSWERS)
+    counts = {
+        "answers": len(answers),
+        "truncated": sum(answer.truncated for answer in answers),
+        "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
+        "new_tokens": sum(answer.new_tokens for answer in answers),
+    }
+    (out / "counts.json").write_text(json.dumps(counts) + "\n")

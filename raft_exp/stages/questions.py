@@ -1,0 +1,46 @@
+"""Stage `questions`: each question with its answers, its gold passages and its split."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from raft_exp.corpora import CorpusConfig, open_corpus
+from raft_exp.errors import DataError
+from raft_exp.records import Question, write_jsonl
+from raft_exp.schema import Count, config_dataclass
+
+VERSION = 1
+
+
+@config_dataclass
+class QuestionsStage:
+    """Settings that change the questions."""
+
+    corpus: CorpusConfig
+    seed: Count
+
+
+def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
+    """Writes questions.jsonl and counts.json. Raises DataError when a split that a study needs is empty."""
+    del passages  # named as input so that questions of changed passages are made anew
+    corpus = open_corpus(config.corpus, config.seed)
+    splits: Counter[str] = Counter()
+    write_jsonl(out / "questions.jsonl", _counted(corpus.questions(), splits))
+    for split in ("train", "test"):
+        if not splits[split]:
+            raise DataError(
+                f"corpus.name={config.corpus.name!r} has no {split} questions (found {dict(splits)}); "
+                "check corpus.path, corpus.train, corpus.test and the splits beside the data"
+            )
+    (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))}))
+
+
+def _counted(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:
+    seen: set[str] = set()
+    for question in stream:
+        if question.id in seen:
+            raise DataError(f"question id {question.id!r} comes twice; ids must be unique")
+        seen.add(question.id)
+        splits[question.split] += 1
+        yield question

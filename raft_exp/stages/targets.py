@@ -1,0 +1,51 @@
+"""Stage `targets`: the teacher writes what each training question's reply should be."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from raft_exp.errors import DataError
+from raft_exp.passages import Passages
+from raft_exp.progress import track
+from raft_exp.records import Question, Target, append_complete_lines, dumps, read_jsonl
+from raft_exp.schema import config_dataclass
+from raft_exp.teachers import TEACHERS, TeacherConfig
+
+VERSION = 1
+
+
+@config_dataclass
+class TargetsStage:
+    """Settings that change the targets."""
+
+    teacher: TeacherConfig
+
+
+def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
+    """Appends one row per training and validation question to targets.jsonl; goes on where a killed run stopped."""
+    file = out / "targets.jsonl"
+    done = append_complete_lines(file)
+    asked = [question for question in read_jsonl(questions / "questions.jsonl", Question) if question.split != "test"]
+    counts: Counter[str] = Counter()
+    with file.open("a", encoding="utf-8", newline="\n") as lines:
+        for target in track(_write(config, passages, asked[done:]), "targets", len(asked), done):
+            lines.write(dumps(target) + "\n")
+    for target in read_jsonl(file, Target):
+        counts.update(targets=1, with_reason=int(bool(target.reason)))
+    (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))))
+
+
+def _write(config: TargetsStage, passages: Path, asked: list[Question]) -> Iterator[Target]:
+    collection = Passages(passages)
+    write = TEACHERS[config.teacher.name]
+    for question in asked:
+        if not question.answers:
+            raise DataError(
+                f"question {question.id!r} has no answer of its own and teacher={config.teacher.name} writes none; "
+                "train on a subset with answers (corpus.train)"
+            )
+        target = write(config.teacher, question, [collection[collection.find(name)] for name in question.gold])
+        if not target.answer.strip():
+            raise DataError(f"question {question.id!r}: the teacher's answer is empty; an empty answer is never trained on")
+        yield target

@@ -1,0 +1,55 @@
+"""Teacher `extractive`: reasons by quoting the data set's own evidence sentences; no model is asked.
+
+Where the data set names no evidence, it is the gold sentences with the highest ROUGE-L (F) against its long answer
+(PubMedQA's conclusion; Lin 2004), in the order of the text.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+from raft_exp.errors import DataError
+from raft_exp.prompts import quote
+from raft_exp.records import Passage, Question, Target
+from raft_exp.schema import Positive, Share, config_dataclass
+
+
+@config_dataclass
+class ExtractiveConfig:
+    """How much is quoted where the data set names no evidence itself."""
+
+    name: Literal["extractive"]
+    max_sentences: Positive  # at most so many sentences
+    min_score: Share  # the second and later ones need at least this share of the best sentence's ROUGE-L
+
+
+def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
+    """The first answer, reasoned by verbatim quotes from the gold passages."""
+    sentences = _published(question, gold) or _closest(config, question, gold)
+    if not sentences:
+        raise DataError(
+            f"question {question.id!r}: no evidence to quote (no published evidence, no long answer); use teacher=reference"
+        )
+    return Target(question.id, question.answers[0], " ".join(quote(sentence) for sentence in sentences))
+
+
+def _published(question: Question, gold: Sequence[Passage]) -> list[str]:
+    texts = {passage.id: passage.sentences for passage in gold}
+    return [texts[passage_id][index] for passage_id, index in question.evidence if passage_id in texts]
+
+
+def _closest(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> list[str]:
+    sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
+    if not question.explanation or not sentences:
+        return []
+    scores = [_rouge_l().score(question.explanation, sentence)["rougeL"].fmeasure for sentence in sentences]
+    best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[: config.max_sentences]
+    kept = [place for place in best if scores[place] >= config.min_score * scores[best[0]]]
+    return [sentences[place] for place in sorted(kept)]
+
+
+@lru_cache(maxsize=1)
+def _rouge_l() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=True)

@@ -1,0 +1,123 @@
+"""Where figures go besides the store: W&B, when asked for. The store's CSV files are always written.
+
+One process holds one W&B run; the runs of a study share a group. Never sent: the environment, the command's
+surroundings, any secret (settings name environment variables, they do not hold keys).
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from raft_exp.schema import config_dataclass
+
+
+@config_dataclass
+class CsvConfig:
+    """Only the files of the run and the store."""
+
+    name: Literal["csv"]
+
+
+@config_dataclass
+class WandbConfig:
+    """Weights & Biases. Without a key (WANDB_API_KEY or `wandb login`) runs are kept offline, to be synced later."""
+
+    name: Literal["wandb"]
+    project: str
+    entity: str | None
+    mode: Literal["auto", "online", "offline"]
+    tags: list[str]
+
+
+LoggerConfig = Annotated[CsvConfig | WandbConfig, Field(discriminator="name")]
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """What this process needs to know to log: settings, the study (W&B group), its resolved config, a folder."""
+
+    logger: Any
+    study: str
+    settings: Mapping[str, Any]
+    folder: Path
+
+
+_active: Tracker | None = None
+
+
+def activate(tracker: Tracker | None) -> None:
+    """Names the study that this process works for."""
+    global _active
+    _active = tracker
+
+
+def lightning_loggers(out: Path) -> list[Any]:
+    """Lightning loggers for a training stage that writes to `out`; none unless logger=wandb."""
+    if _active is None or _active.logger.name != "wandb":
+        return []
+    from pytorch_lightning.loggers import WandbLogger
+
+    return [WandbLogger(experiment=_start(_active, "train", out.name[:12]), log_model=False)]
+
+
+def finish() -> None:
+    """Ends this process's W&B run, if it has one, so that the next stage starts its own."""
+    if _active is not None and _active.logger.name == "wandb":
+        import wandb
+
+        wandb.finish(quiet=True)
+
+
+def log_results(results: Mapping[str, Any]) -> None:
+    """Logs the study's metrics and its table; also when every stage was reused."""
+    if _active is None or _active.logger.name != "wandb":
+        return
+    import wandb
+
+    run = _start(_active, "report", _active.study)
+    rows = [
+        (arm, metric, value["value"], value["low"], value["high"], summary["n"])
+        for arm, summary in results["arms"].items()
+        for metric, value in summary["metrics"].items()
+    ]
+    run.log({"results": wandb.Table(columns=["arm", "metric", "value", "low", "high", "n"], data=[list(row) for row in rows])})
+    for arm, metric, value, *_ in rows:
+        run.summary[f"{arm}/{metric}"] = value
+    run.finish()
+
+
+def _start(tracker: Tracker, job_type: str, name: str) -> Any:
+    import wandb
+
+    settings = tracker.logger
+    return wandb.init(
+        project=settings.project,
+        entity=settings.entity,
+        group=tracker.study,
+        job_type=job_type,
+        name=f"{job_type}-{name}",
+        tags=settings.tags,
+        config=dict(tracker.settings),
+        dir=str(tracker.folder),
+        mode=_mode(settings.mode),
+        settings=wandb.Settings(
+            silent=True, console="off", disable_code=True, disable_git=True, x_disable_meta=True, x_disable_stats=True
+        ),
+    )
+
+
+def _mode(wanted: str) -> Any:
+    """Offline without a key: a study never stops, or asks, because of its logger."""
+    if wanted != "auto":
+        return wanted
+    import netrc
+
+    try:
+        known = netrc.netrc().authenticators("api.wandb.ai") is not None
+    except (OSError, netrc.NetrcParseError):
+        known = False
+    return "online" if known or os.environ.get("WANDB_API_KEY") else "offline"

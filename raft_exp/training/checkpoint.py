@@ -1,0 +1,55 @@
+"""What a killed training needs to go on: one safetensors file, replaced as a whole. No pickle.
+
+Nothing random is in it: order and dropout follow from the seed and the step.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from raft_exp.training.module import RaftModule
+
+NAME = "checkpoint.safetensors"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one weight
+
+
+def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> None:
+    """Adapter, optimiser state and step; a kill at any moment leaves the old file or the new one."""
+    tensors = {}
+    for name, weight in module.trainable().items():
+        tensors[f"weight/{name}"] = weight.detach()
+        tensors |= {f"{moment}/{name}": optimizer.state[weight][moment] for moment in _MOMENTS}
+    state = {"step": module.step, "scaler": module.scaler.state_dict() if module.scaler else None}
+    new = out / f"{NAME}.new"
+    # Copies, because safetensors refuses tensors that share memory, as AdamW's may.
+    copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    save_file(copies, new, {"state": json.dumps(state)})
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(new, out / NAME)
+
+
+def step(out: Path) -> int:
+    """The step that a checkpoint in `out` was taken after; 0 when there is none."""
+    if not (out / NAME).exists():
+        return 0
+    with safe_open(out / NAME, framework="pt") as file:
+        return int(json.loads(file.metadata()["state"])["step"])
+
+
+def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> None:
+    """Puts a checkpoint's state back, on whatever device the module is."""
+    with safe_open(out / NAME, framework="pt") as file:
+        state = json.loads(file.metadata()["state"])
+        moments: dict[int, Any] = {}
+        for number, (name, weight) in enumerate(module.trainable().items()):
+            weight.data.copy_(file.get_tensor(f"weight/{name}"))
+            moments[number] = {moment: file.get_tensor(f"{moment}/{name}") for moment in _MOMENTS}
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    if module.scaler:
+        module.scaler.load_state_dict(state["scaler"])

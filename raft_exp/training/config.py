@@ -1,0 +1,49 @@
+"""What training can be told. Read by pipeline.py too, so nothing heavy is imported here."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from raft_exp.schema import Count, Positive, PositiveFloat, Runtime, Share, config_dataclass
+
+
+@config_dataclass
+class LoraConfig:
+    """The adapter."""
+
+    r: Positive
+    alpha: Positive
+    dropout: Share
+    target_modules: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)]
+    rslora: bool  # scale by alpha / sqrt(r) instead of alpha / r
+
+
+@config_dataclass
+class TrainerConfig:
+    """Where and how long to train. `batch_size` is the examples of one optimiser step, over everything."""
+
+    accelerator: Literal["cpu", "gpu", "auto"]
+    devices: Positive | Literal["auto"]
+    strategy: Literal["auto", "ddp", "fsdp"]
+    num_nodes: Positive
+    precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
+    max_steps: Literal[-1] | Positive
+    max_epochs: Positive
+    batch_size: Positive
+    accumulate: Positive
+    learning_rate: PositiveFloat
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_share: Share
+    gradient_clip: PositiveFloat
+    validate_every: Positive
+    checkpoint_every: Runtime[Positive]
+    workers: Runtime[Count]
+    threads: Positive | None
+
+    @model_validator(mode="after")
+    def _micro_batches_are_whole(self) -> "TrainerConfig":
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}"
+            )
+        return self

@@ -1,0 +1,92 @@
+"""Runs the training of one adapter, from wherever it stands, to its end."""
+
+import contextlib
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from raft_exp.errors import ModelError
+from raft_exp.models import is_out_of_memory
+from raft_exp.training import checkpoint
+from raft_exp.training.config import TrainerConfig
+from raft_exp.training.data import Plan, Rows
+from raft_exp.training.journal import Journal
+from raft_exp.training.module import RaftModule
+from raft_exp.training.progress import ProgressBar
+
+
+def fit(
+    model: Any, config: TrainerConfig, plan: Plan, validation: Rows, seed: int, out: Path, loggers: list[Any]
+) -> RaftModule:
+    """Trains the adapter of `model` in place; goes on from a checkpoint in `out`. Returns the trained module."""
+    module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
+    with _quiet(), _threads(config), _explained(config):
+        trainer = lightning.Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            strategy=config.strategy,
+            num_nodes=config.num_nodes,
+            precision=config.precision,
+            max_steps=len(plan.steps) - module.start,
+            accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.gradient_clip,
+            callbacks=[Journal(out, config, validation), *([ProgressBar()] if sys.stderr.isatty() else [])],
+            logger=loggers or False,
+            default_root_dir=out,
+            use_distributed_sampler=False,  # MicroBatches gives every process its own share
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module)
+    return module
+
+
+@contextlib.contextmanager
+def _explained(config: TrainerConfig) -> Iterator[None]:
+    try:
+        yield
+    except MisconfigurationException as error:
+        message = " ".join(str(error).split())
+        chosen = f"trainer.accelerator={config.accelerator}, trainer.devices={config.devices}"
+        raise ModelError(f"{chosen}: {message}") from error
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ModelError(
+            f"out of memory while training with {config.batch_size // config.accumulate} examples in a micro-batch; "
+            "raise trainer.accumulate (same result), or lower model.max_length or trainer.batch_size"
+        ) from error
+
+
+@contextlib.contextmanager
+def _threads(config: TrainerConfig) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's tips and notes on devices and loaders; errors are still raised."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"pytorch_lightning\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,162 @@
+"""The LightningModule: a LoRA adapter on a causal language model, and the loss that it learns by."""
+
+import hashlib
+import math
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from torch import nn
+
+from raft_exp.errors import ConfigError, ModelError
+from raft_exp.training.config import LoraConfig, TrainerConfig
+from raft_exp.training.data import IGNORED, Batches, MicroBatches, Plan
+
+Batch = dict[str, Any]
+
+
+def add_adapter(model: Any, config: LoraConfig, seed: int) -> Any:
+    """The model with a fresh adapter: only the adapter is trainable, and it is float32 beside a 16-bit base."""
+    import peft
+
+    settings = peft.LoraConfig(
+        r=config.r,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules),
+        use_rslora=config.rslora,
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            return peft.get_peft_model(model, settings, autocast_adapter_dtype=True)
+        except ValueError as error:  # peft's words for target modules that the model does not have
+            raise ModelError(f"lora.target_modules={config.target_modules!r}: {str(error).splitlines()[0]}") from error
+
+
+def token_losses(model: Any, batch: Batch) -> torch.Tensor:
+    """Negative log likelihood of the supervised tokens, float32 [tokens].
+
+    Logits are computed only at `keep`: the positions where some row of the batch predicts a supervised token.
+    """
+    logits: torch.Tensor = model(input_ids=batch["input_ids"], logits_to_keep=batch["keep"], use_cache=False).logits
+    targets = batch["labels"][:, batch["keep"] + 1]
+    supervised = targets != IGNORED
+    if not batch["rows"]:  # a micro-batch without rows still has to reach every parameter
+        return logits.float().sum().reshape(1) * 0.0
+    return nn.functional.cross_entropy(logits[supervised].float(), targets[supervised], reduction="none")
+
+
+def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
+    """Linear from 1/warmup to 1, then half a cosine that reaches 0 behind the last step."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+
+
+class RaftModule(lightning.LightningModule):
+    """Trains `model` by `plan`. Whatever the devices and micro-batches, the gradient of an optimiser step is that
+    of the mean over all its supervised tokens.
+    """
+
+    def __init__(self, model: Any, config: TrainerConfig, plan: Plan, seed: int, start: int = 0) -> None:
+        super().__init__()
+        self.model = model
+        self.plan = plan
+        self.start = start
+        self._config, self._seed = config, seed
+        self._share = torch.zeros(())  # this process's part of the step's loss so far
+        self.step_metrics: dict[str, float] = {}  # of the last finished step
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps done, counted over interruptions."""
+        return self.start + int(self.global_step)
+
+    @property
+    def scaler(self) -> Any:
+        """The loss scaler of 16-mixed precision; None in other precisions."""
+        return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    def setup(self, stage: str) -> None:
+        """Checks what only shows when the devices are known."""
+        world_size = self.trainer.world_size
+        if self._config.batch_size % (self._config.accumulate * world_size):
+            raise ConfigError(
+                f"trainer.batch_size={self._config.batch_size} cannot be shared evenly by {world_size} devices of "
+                f"trainer.accumulate={self._config.accumulate} micro-batches; choose a multiple of both"
+            )
+
+    def train_dataloader(self) -> Any:
+        """This process's micro-batches, from `start` to the end of the plan."""
+        sampler = MicroBatches(
+            self.plan, self.start, self._config.accumulate, self.trainer.global_rank, self.trainer.world_size
+        )
+        workers = self._config.workers
+        # Its own generator: otherwise the loader would draw from the one that dropout draws from.
+        return torch.utils.data.DataLoader(
+            Batches(self.plan.rows),
+            batch_size=None,
+            sampler=sampler,
+            num_workers=workers,
+            pin_memory=self.device.type == "cuda",
+            persistent_workers=workers > 0,
+            generator=torch.Generator(),
+        )
+
+    def on_train_start(self) -> None:
+        """Turns dropout on: from_pretrained returns evaluation mode, and the Trainer keeps what it finds."""
+        self.model.train()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """The micro-batch's part of the step's loss, scaled so that Lightning's averages come out as the sum."""
+        micro_batch = batch["micro_batch"]
+        # Dropout depends on the place in the plan alone: nothing of it has to be kept for a resumed run.
+        torch.manual_seed(_seed(self._seed, self.step, micro_batch, self.global_rank))
+        share = token_losses(self.model, batch).sum() / self.plan.supervised(self.step)
+        self._share = share.detach() + (self._share if micro_batch else 0)
+        # Lightning divides by the micro-batches, and the processes' gradients are averaged: both are taken back.
+        return share * self._config.accumulate * self.trainer.world_size
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips by the norm over all trainable weights; a loss or gradient that is no number ends the training."""
+        loss = float(self.trainer.strategy.reduce(self._share, reduce_op="sum"))
+        if not math.isfinite(loss):
+            raise self._not_finite("loss", loss)
+        norm = float(nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf))
+        if not self.scaler and not math.isfinite(norm):  # a scaler skips such a step
+            raise self._not_finite("gradient norm", norm)
+        self.step_metrics = {"loss": loss, "learning_rate": optimizer.param_groups[0]["lr"], "grad_norm": norm}
+
+    def _not_finite(self, what: str, value: float) -> ModelError:
+        ids = ", ".join(self.plan.rows.ids[number] for number in self.plan.steps[self.step])
+        return ModelError(
+            f"{what} is {value} at step {self.step + 1} (rows {ids}); "
+            "lower trainer.learning_rate, or use trainer.precision=32-true or bf16-mixed"
+        )
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The adapter's weights by name, in a fixed order."""
+        return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a linear warm-up and a cosine, both functions of the step in the whole plan."""
+        optimizer = torch.optim.AdamW(
+            self.trainable().values(), lr=self._config.learning_rate, weight_decay=self._config.weight_decay
+        )
+        steps = len(self.plan.steps)
+        warmup = round(self._config.warmup_share * steps)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: learning_rate_factor(self.start + step, steps, warmup)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _seed(*place: int) -> int:
+    return int.from_bytes(hashlib.sha256(":".join(map(str, place)).encode()).digest()[:7])

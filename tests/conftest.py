@@ -1,0 +1,20 @@
+"""What tests share: real records where the machine has them, composed configs, small studies."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores: more threads only wait for each other
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["HF_HUB_OFFLINE"] = "1"  # nothing in the tests may depend on a network
+os.environ["WANDB_MODE"] = "offline"
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real records that RAFT_EXP_TEST_DATA names."""
+    folder = os.environ.get("RAFT_EXP_TEST_DATA")
+    if not folder:
+        pytest.skip("real records: set RAFT_EXP_TEST_DATA to the folder that holds pubmedqa/, hotpotqa/, ...")
+    return Path(folder).resolve()

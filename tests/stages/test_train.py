@@ -1,0 +1,216 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raft_exp import models
+from raft_exp.errors import DataError, ModelError
+from raft_exp.stages.train import train
+from raft_exp.training import checkpoint, journal
+from tests import small
+
+FILES = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "metrics.csv", "counts.json")
+RUN = {"max_steps": 11, "validate_every": 5, "checkpoint_every": 3}  # 2 steps an epoch: 5 epochs and a half
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory) -> Path:
+    return small.dataset(tmp_path_factory.mktemp("dataset"), train=7, validation=3)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, rows) -> dict[str, bytes]:
+    return run(tmp_path_factory.mktemp("unbroken"), rows)
+
+
+def run(out: Path, rows: Path, **trainer) -> dict[str, bytes]:
+    train(small.train_stage(**RUN | trainer), dataset=rows, out=out)
+    return contents(out)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {name: (out / name).read_bytes() for name in FILES}
+
+
+def metrics(out: Path) -> list[dict[str, str]]:
+    with (out / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_writes_the_adapter_and_its_figures(tmp_path, rows):
+    run(tmp_path, rows, max_steps=4, validate_every=2, checkpoint_every=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "counts.json", "metrics.csv"]
+    settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert settings["base_model_name_or_path"] == "asset:tiny"
+    assert settings["target_modules"] == sorted(settings["target_modules"])
+    assert str(Path(models.__file__).parent) not in (tmp_path / "adapter" / "adapter_config.json").read_text()
+    counts = json.loads((tmp_path / "counts.json").read_text())
+    # the end of each reply is counted: ##, Answer, :, space, 4 digits, end
+    assert {name: counts[name] for name in ("steps", "examples", "supervised_tokens")} == {
+        "steps": 4,
+        "examples": 14,
+        "supervised_tokens": 14 * 9,
+    }
+    assert [row["step"] for row in metrics(tmp_path)] == ["1", "2", "3", "4"]
+    assert [bool(row["validation_loss"]) for row in metrics(tmp_path)] == [False, True, False, True]
+    assert float(metrics(tmp_path)[-1]["loss"]) == counts["loss"]
+
+
+def test_the_same_settings_give_the_same_bytes(tmp_path, rows, unbroken):
+    assert run(tmp_path, rows) == unbroken
+    other = tmp_path / "other"
+    other.mkdir()
+    assert run(other, rows, workers=1, checkpoint_every=100) == unbroken  # runtime settings
+
+
+def test_the_seed_changes_the_adapter(tmp_path, rows, unbroken):
+    train(small.train_stage(seed=1, **RUN), dataset=rows, out=tmp_path)
+    assert contents(tmp_path)[FILES[0]] != unbroken[FILES[0]]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("step", [1, 3, 4, 8, 11])
+def test_goes_on_after_an_interruption(tmp_path, rows, unbroken, monkeypatch, step, accumulate):
+    validate = journal.Journal._log
+
+    def stop(self, trainer, metrics):
+        if metrics["step"] == step:
+            raise Killed
+        validate(self, trainer, metrics)
+
+    expected = unbroken if accumulate == 1 else run(_made(tmp_path / "whole"), rows, accumulate=accumulate)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "_log", stop)
+        with pytest.raises(Killed):
+            run(_made(tmp_path / "out"), rows, accumulate=accumulate)
+    assert checkpoint.step(tmp_path / "out") == step // 3 * 3
+    assert run(tmp_path / "out", rows, accumulate=accumulate) == expected
+
+
+def test_goes_on_after_an_interruption_while_a_checkpoint_is_written(tmp_path, rows, unbroken, monkeypatch):
+    def stop(source, target):
+        if checkpoint.step(tmp_path) == 3:
+            raise Killed
+        replace(source, target)
+
+    replace = os.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.os, "replace", stop)
+        with pytest.raises(Killed):
+            run(tmp_path, rows)
+    assert checkpoint.step(tmp_path) == 3
+    assert run(tmp_path, rows) == unbroken
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "counts.json", "metrics.csv"]
+
+
+@pytest.mark.slow
+def test_goes_on_after_kill_minus_nine(tmp_path, rows, unbroken):
+    command = [
+        sys.executable,
+        "-c",
+        f"import tests.stages.test_train as t; t.in_a_process({str(rows)!r}, {str(tmp_path)!r})",
+    ]
+    surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    first = subprocess.run(command, env={**surroundings, "KILL_AT": "7"}, check=False, capture_output=True)
+    assert first.returncode == -signal.SIGKILL
+    assert checkpoint.step(tmp_path) == 6
+    second = subprocess.run(command, env=surroundings, check=True, capture_output=True, text=True)
+    assert (second.stdout, second.stderr) == ("", "")
+    assert contents(tmp_path) == unbroken
+
+
+def in_a_process(rows: str, out: str) -> None:
+    """The same training in a fresh process, which kills itself after step KILL_AT."""
+    wait = journal.Journal._log
+
+    def kill(self, trainer, metrics):
+        if metrics["step"] == int(os.environ.get("KILL_AT", "0")):
+            os.kill(os.getpid(), signal.SIGKILL)
+        wait(self, trainer, metrics)
+
+    journal.Journal._log = kill  # type: ignore[method-assign]
+    run(Path(out), Path(rows))
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tmp_path, rows):
+    one, two = _made(tmp_path / "one"), _made(tmp_path / "two")
+    train(small.train_stage(dropout=0.0, **RUN), dataset=rows, out=one)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom raft_exp.stages.train import train\nfrom tests import small\n"
+        "config = small.train_stage(dropout=0.0, devices=2, strategy='ddp', **"
+        f"{RUN!r})\ntrain(config, dataset=Path(sys.argv[1]), out=Path(sys.argv[2]))\n"
+    )
+    surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, str(script), str(rows), str(two)], env=surroundings, check=True, timeout=300)
+    assert sorted(path.name for path in two.iterdir()) == ["adapter", "counts.json", "metrics.csv"]
+    for ours, theirs in zip(metrics(two), metrics(one), strict=True):
+        assert {name: float(value or 0) for name, value in ours.items()} == pytest.approx(
+            {name: float(value or 0) for name, value in theirs.items()}, rel=1e-3
+        )
+
+
+def test_the_loss_goes_down(tmp_path, rows):
+    run(tmp_path, rows, max_steps=60, validate_every=100)
+    losses = [float(row["loss"]) for row in metrics(tmp_path)]
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_the_adapter_loads_in_peft_and_changes_the_model(tmp_path, rows):
+    import torch
+
+    run(tmp_path, rows)
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        base = models.load(small.model_config())(ids).logits
+        adapted = models.with_adapter(models.load(small.model_config()), tmp_path / "adapter")(ids).logits
+    assert float((base - adapted).abs().max()) > 1e-3
+
+
+def test_no_training_rows(tmp_path):
+    with pytest.raises(DataError, match="no rows of split train"):
+        train(small.train_stage(), dataset=small.dataset(tmp_path / "rows", train=0, validation=1), out=tmp_path)
+
+
+def test_unknown_target_modules(tmp_path, rows):
+    config = small.train_stage()
+    lora = type(config.lora)(r=4, alpha=8, dropout=0.0, target_modules=["w_q"], rslora=False)
+    with pytest.raises(ModelError, match=r"lora.target_modules=\['w_q'\]"):
+        train(type(config)(config.model, lora, config.trainer, 0), dataset=rows, out=tmp_path)
+
+
+def test_no_gpu(tmp_path, rows):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ModelError, match=r"trainer.accelerator=gpu"):
+        train(small.train_stage(accelerator="gpu"), dataset=rows, out=tmp_path)
+
+
+def test_out_of_memory_says_what_to_change(tmp_path, rows, monkeypatch):
+    import torch
+
+    from raft_exp.training import module
+
+    def exhausted(model, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(module, "token_losses", exhausted)
+    with pytest.raises(ModelError, match=r"out of memory while training with 4 examples .* raise trainer.accumulate"):
+        train(small.train_stage(), dataset=rows, out=tmp_path)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
