@@ -1,2 +1,3 @@
 from raft_exp.cli import main
+
 main()

@@ -79,7 +79,11 @@ def target_figures(row: Row) -> dict[str, int]:
     quotes = prompts.parse(row.example.target).quotes
     verbatim = sum(any(" ".join(text.split()) in passage for passage in texts) for text in quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"
-    return {"grounded": int(row.example.target_grounded), f"quotes_{kind}": len(quotes), f"quotes_{kind}_verbatim": verbatim}
+    return {
+        "grounded": int(row.example.target_grounded),
+        f"quotes_{kind}": len(quotes),
+        f"quotes_{kind}_verbatim": verbatim,
+    }
 
 
 def _repeats(row: Row) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import yaml
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -20,11 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from raft_exp import arms, pipeline, tracking
-from raft_exp.config import Config, conf_dir, parse, unknown_key
-from raft_exp.errors import ConfigError, RaftError
+from raft_exp.config import Config, conf_dir, parse
+from raft_exp.errors import RaftError
+from raft_exp.hydra_errors import explained
 from raft_exp.runner import Runner, fill_run_folder
 from raft_exp.store import Fingerprints, Outcome, Store
-from raft_exp.sweeper import GridSweeper
 
 
 class OwnConf(SearchPathPlugin):
@@ -40,14 +39,13 @@ class OwnConf(SearchPathPlugin):
 def main() -> None:
     """Runs one study, or with `-m` one for each combination of the values given."""
     Plugins.instance().register(OwnConf)
-    Plugins.instance().register(GridSweeper)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end the process itself; the messages are made here
     try:
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     except RaftError as error:
         _refuse(error)
     except (HydraException, OmegaConfBaseException) as error:
-        _refuse(_explained(error))
+        _refuse(explained(error))
     except KeyboardInterrupt:
         sys.exit("\nstopped; the same command goes on from here")
 
@@ -55,7 +53,11 @@ def main() -> None:
 def job(composed: DictConfig) -> None:
     """One study. In a sweep an error ends this job and not the others."""
     try:
-        study(_resolved(composed), Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task))
+        try:
+            values = _resolved(composed)
+        except OmegaConfBaseException as error:
+            raise explained(error) from error
+        study(values, Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task))
     except RaftError as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             print(_line(error), file=sys.stderr)
@@ -110,19 +112,6 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
     assert isinstance(values, dict)
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
     return arms.load({str(name): value for name, value in values.items()}, folders)
-
-
-def _explained(error: Exception) -> ConfigError:
-    """Hydra's own errors in our form."""
-    text = str(error)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, option = error.missing_cfg_file.rpartition("/")
-        return ConfigError(f"{group}: got {option!r}; {arms.suggest(option, error.options)}")
-    if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([\w.]+)'", text)):
-        return ConfigError(unknown_key(found[1]))
-    if found := re.search(r"Could not override '([\w/@]+)'\.?\s*No match in the defaults list", text):
-        return ConfigError(unknown_key(found[1]))
-    return ConfigError(" ".join(text.split()))
 
 
 def _line(error: Exception) -> str:

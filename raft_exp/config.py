@@ -6,6 +6,7 @@ which values can be.
 
 import difflib
 import json
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -40,9 +41,13 @@ class ArmConfig:
     @model_validator(mode="after")
     def _one_origin(self) -> "ArmConfig":
         if self.adapter and self.recipe != "none":
-            raise ValueError(f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; an arm with adapter=DIR has recipe: none")
+            raise ValueError(
+                f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; an arm with adapter=DIR has recipe: none"
+            )
         if self.dataset and self.recipe != "raft":
-            raise ValueError(f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings")
+            raise ValueError(
+                f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings"
+            )
         return self
 
 
@@ -88,6 +93,8 @@ class Config:
         for name in self.evaluation.arms:
             if name not in self.arms:
                 raise ValueError(f"evaluation.arms: got {name!r}; {_suggest(name, self.arms)}")
+            if not re.fullmatch(r"[\w.+-]+", name):
+                raise ValueError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
         return self
 
 
@@ -127,15 +134,19 @@ def unknown_key(path: str) -> str:
         if parent not in names:
             return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {_suggest(parent, names)}"
         kind = names[parent]
-    return f"{path}: no such setting; {_suggest(name, _names(kind))}"
+    known = [*_names(kind), *(() if parents else ("experiment", "debug"))]
+    if name in _names(kind):  # of another member of a union: another corpus, another logger
+        return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
+    return f"{path}: no such setting; {_suggest(name, known)}"
 
 
 def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
-    """One message a field, the first of each."""
+    """One message a field; what the members of a union of types would take stands in one line."""
     problems: dict[str, str] = {}
     for problem in error.errors():
         place = _place((*parents, *problem["loc"]))
-        problems.setdefault(place, _explain(place, problem))
+        known = problems.get(place)
+        problems[place] = _explain(place, problem) if known is None else f"{known}, or {_wanted(problem)}"
     return list(problems.values())
 
 
@@ -147,8 +158,13 @@ def _explain(place: str, problem: Any) -> str:
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
         return str(problem["ctx"]["error"])
-    message = problem["msg"].replace("Input should be", "must be").replace("Input tag", "the name")
-    return f"{place}: got {got!r}; {message}"
+    if kind == "union_tag_invalid":
+        return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"
+    return f"{place}: got {got!r}; must be {_wanted(problem)}"
+
+
+def _wanted(problem: Any) -> str:
+    return str(problem["msg"]).replace("Input should be ", "").replace("instance of ", "").replace("'", '"')
 
 
 def _place(location: tuple[Any, ...]) -> str:
@@ -183,4 +199,3 @@ def _suggest(name: str, names: Any) -> str:
     near = difflib.get_close_matches(str(name), [str(known) for known in names], n=1, cutoff=0.5)
     known = "known: " + ", ".join(sorted(map(str, names)))
     return f"did you mean {near[0]!r}? ({known})" if near else known
-

@@ -6,8 +6,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.table import Table
 
 # Not results: the paid ledger is never pruned, the rest is the store's own memory.
@@ -70,7 +72,9 @@ def main() -> None:
 def _list(found: list[Entry]) -> None:
     table = Table("stage", "key", "size", "seconds", "state")
     for entry in found:
-        table.add_row(entry.label, entry.path.name[:12], decimal(entry.size), f"{entry.seconds:.1f}", entry.state)
+        table.add_row(
+            escape(entry.label), entry.path.name[:12], decimal(entry.size), f"{entry.seconds:.1f}", entry.state
+        )
     Console().print(table, f"{len(found)} results, {decimal(sum(entry.size for entry in found))}")
 
 
@@ -83,7 +87,16 @@ def _prune(unused: list[Entry], yes: bool) -> None:
     if not yes and console.input(f"remove {len(unused)} results ({total})? [y/N] ").strip().lower() != "y":
         console.print("kept everything")
         return
-    for entry in unused:
-        shutil.rmtree(entry.path)
-        entry.path.with_suffix(".lock").unlink(missing_ok=True)
-    console.print(f"removed {len(unused)} results ({total}); the paid ledger is never touched")
+    removed = sum(_remove(entry) for entry in unused)
+    console.print(f"removed {removed} results of {len(unused)} ({total}); the paid ledger is never touched")
+
+
+def _remove(entry: Entry) -> bool:
+    """Removes a result unless a job is making it at this moment."""
+    lock = FileLock(entry.path.with_suffix(".lock"))
+    try:
+        with lock.acquire(timeout=0):
+            shutil.rmtree(entry.path)
+    except Timeout:
+        return False
+    return True

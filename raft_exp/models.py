@@ -105,6 +105,19 @@ def with_adapter(model: Any, folder: Path) -> Any:
     return loaded.eval()
 
 
+@contextlib.contextmanager
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Lets torch use `count` threads meanwhile (None: as many as it did): the last bits of sums depend on it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch ran out of memory, on a GPU or (where it is a plain RuntimeError) on the CPU."""
     import torch

@@ -1,12 +1,11 @@
 """The whole study on one screen: which stages there are, and what each one reads.
 
-    ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+
-                    |                                                    v
-                    +-----------> dataset[test] ----------------> evaluate[arm] -> report
+ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+
+                |                                                    v
+                +-----------> dataset[test] ----------------> evaluate[arm] -> report
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 from raft_exp import models
@@ -15,7 +14,7 @@ from raft_exp.corpora import open_corpus
 from raft_exp.errors import ConfigError
 from raft_exp.rows import Window
 from raft_exp.schema import identity
-from raft_exp.stage import Stage
+from raft_exp.stage import Inputs, Stage
 from raft_exp.stages import dataset, evaluate, ingest, questions, report, targets, train
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
@@ -78,9 +77,13 @@ class _Study:
             retriever=retriever, max_items=asked.max_items, prompt=config.prompt, prompt_mode=how.prompt_mode,
             window=self._window, seed=config.seed, workers=how.workers,
         )  # fmt: skip
-        return self._dataset("test", dataset.test_set, settings, {"passages": self.passages, "questions": self.questions})
+        return self._dataset(
+            "test", dataset.test_set, settings, {"passages": self.passages, "questions": self.questions}
+        )
 
-    def _dataset(self, label: str, function: Callable[..., None], settings: object, inputs: Mapping[str, Stage]) -> Stage:
+    def _dataset(
+        self, label: str, function: Callable[..., None], settings: object, inputs: Mapping[str, Stage]
+    ) -> Stage:
         return Stage(
             "dataset", f"dataset[{label}]", function, dataset.VERSION, settings, inputs, self._model_files
         )  # fmt: skip
@@ -117,9 +120,9 @@ class _Study:
         config = self._config
         settings = report.ReportStage(
             study=config.study, corpus=config.corpus.name, model=config.model.name_or_path, seed=config.seed,
-            arms={name: asdict(arm) for name, arm in arms.items()}, settings=_shown(config),
+            arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
         )  # fmt: skip
-        inputs = {"test": test, "answers": answers, "datasets": datasets, "adapters": adapters}
+        inputs: Inputs = {"test": test, "answers": answers, "datasets": datasets, "adapters": adapters}
         return Stage("report", "report", report.report, report.VERSION, settings, inputs)
 
 
@@ -147,7 +150,9 @@ def _adapter_files(name: str, arm: ArmConfig) -> list[Path]:
     folder = Path(arm.adapter)
     files = [folder / "adapter_config.json", folder / "adapter_model.safetensors"]
     if missing := [file for file in files if not file.is_file()]:
-        raise ConfigError(f"arms.{name}.adapter: got {arm.adapter!r}; {missing[0]} is missing; name a PEFT adapter folder")
+        raise ConfigError(
+            f"arms.{name}.adapter: got {arm.adapter!r}; {missing[0]} is missing; name a PEFT adapter folder"
+        )
     return files
 
 

@@ -71,6 +71,7 @@ class RowBuilder:
         self._clean = Cleaner(token.content for token in self._tokenizer.added_tokens_decoder.values())
 
     def __call__(self, job: Job) -> Row:
+        """The finished row. Raises DataError when it cannot be made to fit."""
         before = self._clean.escaped
         question = self._clean(job.question.question)
         completion = self._completion(job.target)

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from raft_exp import worker
 from raft_exp.stage import Stage
 from raft_exp.store import Outcome, Store
 
-Paths = Mapping[str, Path | Mapping[str, Path]]
+_FORCED = "RAFT_EXP_OWN_PROCESS"  # set: every stage runs in a process of its own, as GPU stages do
 
 
 class Runner:
@@ -52,14 +52,21 @@ class Runner:
         return outcomes
 
     def _make(self, stage: Stage, out: Path) -> None:
-        if stage.own_process:
+        if stage.own_process or os.environ.get(_FORCED):
             worker.in_own_process(self._config_file, stage, out)
         else:
             stage.function(stage.config, **paths(self._store, stage), out=out)
 
     def _show(self, outcome: Outcome) -> None:
-        marks = {"ran": "[green]✓[/] ran    ", "reused": "[blue]=[/] reused ", "planned": "· planned", "failed": "[red]✗[/] failed "}
-        counts = ", ".join(f"{_number(value)} {name.replace('_', ' ')}" for name, value in list(outcome.counts.items())[:3])
+        marks = {
+            "ran": "[green]✓[/] ran    ",
+            "reused": "[blue]=[/] reused ",
+            "planned": "· planned",
+            "failed": "[red]✗[/] failed ",
+        }
+        counts = ", ".join(
+            f"{_number(value)} {name.replace('_', ' ')}" for name, value in list(outcome.counts.items())[:3]
+        )
         seconds = f"{outcome.seconds:8.1f} s" if outcome.status in ("ran", "reused") else " " * 10
         label = escape(f"{outcome.stage.label:<22}")
         self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
@@ -107,5 +114,3 @@ def _link(target: Path, link: Path) -> None:
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-

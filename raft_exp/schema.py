@@ -4,7 +4,7 @@ Each config dataclass stands beside the code that it drives; `config.py` puts th
 """
 
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -26,7 +26,12 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 
-config_dataclass = dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def config_dataclass(cls: type[T]) -> type[T]:
+    """A frozen dataclass that takes no unknown keys and converts nothing: "3" is not a number, 1 is not true."""
+    made: type[T] = dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))(cls)  # type: ignore[assignment]
+    return made
 
 
 def identity(config: Any) -> Any:

@@ -96,7 +96,9 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise StoreError(f"store={self.root}: cannot read {self.path(stage)} ({error}); remove that folder") from error
+            raise StoreError(
+                f"store={self.root}: cannot read {self.path(stage)} ({error}); remove that folder"
+            ) from error
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -69,7 +69,7 @@ def finish() -> None:
     if _active is not None and _active.logger.name == "wandb":
         import wandb
 
-        wandb.finish(quiet=True)
+        wandb.finish()
 
 
 def log_results(results: Mapping[str, Any]) -> None:
@@ -84,7 +84,13 @@ def log_results(results: Mapping[str, Any]) -> None:
         for arm, summary in results["arms"].items()
         for metric, value in summary["metrics"].items()
     ]
-    run.log({"results": wandb.Table(columns=["arm", "metric", "value", "low", "high", "n"], data=[list(row) for row in rows])})
+    run.log(
+        {
+            "results": wandb.Table(
+                columns=["arm", "metric", "value", "low", "high", "n"], data=[list(row) for row in rows]
+            )
+        }
+    )
     for arm, metric, value, *_ in rows:
         run.summary[f"{arm}/{metric}"] = value
     run.finish()

@@ -69,4 +69,3 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     main()
-

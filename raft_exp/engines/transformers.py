@@ -42,7 +42,7 @@ class Transformers:
         self._model, self._tokenizer = model, tokenizer
         self._config, self._settings = config, settings
         self._stops = _stop_tokens(model, tokenizer)
-        # generate() takes whatever a call leaves open from here: no temperature, repetition penalty, ... of the model's.
+        # generate() takes from here what a call leaves open: the model's own temperature, repetition penalty, ...
         model.generation_config = GenerationConfig()
         self._halved = False
 
@@ -88,7 +88,7 @@ class Transformers:
             pad_token_id=self._stops[0],  # behind the end; cut off below
         )
         place = self._model.device
-        with torch.inference_mode():
+        with torch.inference_mode(), models.cpu_threads(self._config.threads):
             out = self._model.generate(
                 input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings
             )

@@ -28,6 +28,7 @@ class Cleaner:
         self.escaped = 0  # how many markers and control tokens were broken up so far
 
     def __call__(self, text: str) -> str:
+        """The text, safe to stand in a prompt."""
         text, controls = self._control.subn(lambda found: f"{found[0][0]} {found[0][1:]}", text)
         text, markers = break_markers(text)
         self.escaped += controls + markers

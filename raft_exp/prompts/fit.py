@@ -1,6 +1,7 @@
 """Makes a prompt fit the model: distractors are shortened before gold, and the reply's room is never touched."""
 
 import dataclasses
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,23 +28,23 @@ def fit(
     if size(context) <= budget:
         return list(context)
     for gold in (False, True):
-        longest = max((len(passage.text) for passage in context if passage.gold == gold), default=0)
-        if size(_cut(context, gold, 0)) <= budget:
-            return _cut(context, gold, _largest(lambda cap, gold=gold: size(_cut(context, gold, cap)) <= budget, longest))
-        context = _cut(context, gold, 0)
+        gone = _cut(context, gold, 0)
+        if size(gone) <= budget:
+            return _cut(context, gold, _largest_cap(size, context, gold, budget))
+        context = gone
     raise DataError(
         f"{item}: question and instructions alone need {size(context)} tokens and {budget} are left for the prompt; "
         "raise model.max_length, or lower model.max_new_tokens"
     )
 
 
-def _largest(fits: Callable[[int], bool], high: int) -> int:
-    """The largest cap in 0..high that fits, by bisection; 0 is known to fit."""
-    low = 0
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
+def _largest_cap(
+    size: Callable[[Sequence[ContextPassage]], int], context: Sequence[ContextPassage], gold: bool, budget: int
+) -> int:
+    """The most characters a passage of this kind may keep; 0 is known to fit, all of them not to."""
+    longest = max(len(passage.text) for passage in context if passage.gold == gold)
+    too_long = bisect_left(range(longest), True, key=lambda cap: size(_cut(context, gold, cap)) > budget)
+    return too_long - 1
 
 
 def _cut(context: Sequence[ContextPassage], gold: bool, cap: int) -> list[ContextPassage]:

@@ -1,10 +1,10 @@
 """Prompt mode `plain_text`: passages one after another, then the question and what to write.
 
-    Passage 1: Velmor (paragraph 1)
-    Velmor is a town ...
+Passage 1: Velmor (paragraph 1)
+Velmor is a town ...
 
-    Question: When was Velmor founded?
-    Answer in the form: ##Answer: {answer}
+Question: When was Velmor founded?
+Answer in the form: ##Answer: {answer}
 """
 
 import re

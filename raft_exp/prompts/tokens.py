@@ -51,7 +51,9 @@ def _end_of_turn(tokenizer: Any) -> int:
 
 def _eos(tokenizer: Any) -> int:
     if tokenizer.eos_token_id is None:
-        raise ModelError(f"model.name_or_path={tokenizer.name_or_path!r}: its tokenizer has no end token; set eos_token")
+        raise ModelError(
+            f"model.name_or_path={tokenizer.name_or_path!r}: its tokenizer has no end token; set eos_token"
+        )
     return int(tokenizer.eos_token_id)
 
 

@@ -161,7 +161,7 @@ def _fits_a_line(value: Mapping[Any, Any]) -> bool:
 
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{key}: {_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "none"
     if isinstance(value, bool) or value is None:

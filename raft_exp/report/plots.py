@@ -70,6 +70,7 @@ def intervals(results: Mapping[str, Any]) -> str:
 def losses(curves: Mapping[str, Mapping[str, Curve]]) -> str:
     """The training loss of each adapter, the validation loss dashed; "" when there is none."""
     from matplotlib import rc_context
+    from matplotlib.ticker import MaxNLocator
 
     drawn = {name: columns for name, columns in curves.items() if columns}
     if not drawn:
@@ -85,7 +86,7 @@ def losses(curves: Mapping[str, Mapping[str, Curve]]) -> str:
                     marker = "o" if len(steps) == 1 else ""
                     axes.plot(steps, values, marker=marker, color=colour, linestyle=style, linewidth=1.6, label=label)
         axes.set_xlabel("optimizer step")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
         axes.set_ylabel("loss")
         axes.grid(axis="y", color=_FAINT, linewidth=0.5, alpha=0.5)
         figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10)

@@ -1,4 +1,7 @@
-"""`preview=3`: a few rows of each dataset as the model sees them: gold green, distractors plain, supervised tokens coloured."""
+"""`preview=3`: a few rows of each dataset as the model sees them.
+
+Gold is green, distractors are dim, supervised tokens stand on a coloured ground.
+"""
 
 from collections.abc import Sequence
 from itertools import islice

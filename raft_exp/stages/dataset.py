@@ -117,12 +117,16 @@ def test_set(config: TestStage, *, passages: Path, questions: Path, out: Path) -
     collection, everything = Passages(passages), _read(questions)
     asked = _limited([q for q in everything if q.split == config.split], config.max_items, config.seed)
     if not asked:
-        raise DataError(f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split")
+        raise DataError(
+            f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
+        )
     find = _retrieved if config.context == "retrieved" else _gold_and_distractors
     jobs = [Job(question, context, None) for question, context in find(config, collection, everything, asked)]
     # The longer instruction decides what fits, so that every arm sees one and the same context.
     rendering = Rendering(config.prompt, config.prompt_mode, True, config.window)
-    _write(rendering, passages, jobs, config.workers, out, context=config.context, gold_found=_gold_found(collection, jobs))
+    _write(
+        rendering, passages, jobs, config.workers, out, context=config.context, gold_found=_gold_found(collection, jobs)
+    )
 
 
 def _choose(

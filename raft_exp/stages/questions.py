@@ -33,7 +33,9 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
                 f"corpus.name={config.corpus.name!r} has no {split} questions (found {dict(splits)}); "
                 "check corpus.path, corpus.train, corpus.test and the splits beside the data"
             )
-    (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))}))
+    (out / "counts.json").write_text(
+        json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))})
+    )
 
 
 def _counted(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:

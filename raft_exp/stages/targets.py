@@ -47,5 +47,7 @@ def _write(config: TargetsStage, passages: Path, asked: list[Question]) -> Itera
             )
         target = write(config.teacher, question, [collection[collection.find(name)] for name in question.gold])
         if not target.answer.strip():
-            raise DataError(f"question {question.id!r}: the teacher's answer is empty; an empty answer is never trained on")
+            raise DataError(
+                f"question {question.id!r}: the teacher's answer is empty; an empty answer is never trained on"
+            )
         yield target

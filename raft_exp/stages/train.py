@@ -25,6 +25,8 @@ class TrainStage:
 
 def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     """Writes adapter/, metrics.csv and counts.json. Goes on from the checkpoint that a killed run left in `out`."""
+    from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
     from raft_exp.training import adapter, checkpoint, data, loop, module
 
     tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
@@ -36,11 +38,12 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         rows, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
     model = module.add_adapter(models.load(config.model), config.lora, config.seed)
-    trained = loop.fit(model, config.trainer, plan, validation, config.seed, out, tracking.lightning_loggers(out))
+    loggers = tracking.lightning_loggers(out) if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
+    trained = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
     if trained.trainer.is_global_zero:
         adapter.save(model, config.model, out / "adapter")
         (out / "counts.json").write_text(json.dumps(_counts(trained), indent=1) + "\n")
-        (out / checkpoint.NAME).unlink(missing_ok=True)
+        checkpoint.remove(out)
     trained.trainer.strategy.barrier()  # the other processes leave when the files are there
 
 

@@ -28,7 +28,7 @@ def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage])
     sentences = _published(question, gold) or _closest(config, question, gold)
     if not sentences:
         raise DataError(
-            f"question {question.id!r}: no evidence to quote (no published evidence, no long answer); use teacher=reference"
+            f"question {question.id!r}: no evidence to quote, published or in a long answer; use teacher=reference"
         )
     return Target(question.id, question.answers[0], " ".join(quote(sentence) for sentence in sentences))
 

@@ -42,6 +42,12 @@ def step(out: Path) -> int:
         return int(json.loads(file.metadata()["state"])["step"])
 
 
+def remove(out: Path) -> None:
+    """Takes away the checkpoint, and one that was being written when a run was killed."""
+    for name in (NAME, f"{NAME}.new"):
+        (out / name).unlink(missing_ok=True)
+
+
 def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> None:
     """Puts a checkpoint's state back, on whatever device the module is."""
     with safe_open(out / NAME, framework="pt") as file:

@@ -24,7 +24,7 @@ class TrainerConfig:
 
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Positive | Literal["auto"]
-    strategy: Literal["auto", "ddp", "fsdp"]
+    strategy: Literal["auto", "ddp"]
     num_nodes: Positive
     precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
     max_steps: Literal[-1] | Positive

@@ -23,10 +23,11 @@ class Journal(lightning.Callback):
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
-        self._clock = time.perf_counter()
+        self._clock = 0.0  # when the step began
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         """Goes back to the checkpoint, if the module is to start from one."""
+        self._clock = time.perf_counter()
         if module.start:
             checkpoint.restore(self._out, module, trainer.optimizers[0])
         if trainer.is_global_zero:

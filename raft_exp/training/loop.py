@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
-import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from raft_exp.errors import ModelError
-from raft_exp.models import is_out_of_memory
+from raft_exp.models import cpu_threads, is_out_of_memory
 from raft_exp.training import checkpoint
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import Plan, Rows
@@ -27,7 +26,7 @@ def fit(
 ) -> RaftModule:
     """Trains the adapter of `model` in place; goes on from a checkpoint in `out`. Returns the trained module."""
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
-    with _quiet(), _threads(config), _explained(config):
+    with _quiet(), cpu_threads(config.threads), _explained(config):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,
@@ -67,19 +66,9 @@ def _explained(config: TrainerConfig) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _threads(config: TrainerConfig) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(config.threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without Lightning's tips and notes on devices and loaders; errors are still raised."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")]
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -3,6 +3,7 @@ import time
 import pytest
 
 from raft_exp.errors import DataError
+from raft_exp.network import why_no_hub
 from raft_exp.readers import hub
 
 REVISION = "9001f2853fb87cab8d220904e0de81ac6973b318"
@@ -13,7 +14,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
-    return tmp_path / "datasets--owner--name" / "snapshots" / REVISION
+    why_no_hub.cache_clear()
+    yield tmp_path / "datasets--owner--name" / "snapshots" / REVISION
+    why_no_hub.cache_clear()
 
 
 def test_cached_files_need_no_network(cache):
@@ -37,6 +40,15 @@ def test_partly_cached_is_not_taken_for_whole(cache):
         hub.fetch("owner/name", REVISION, "part/*.parquet")
 
 
+def test_a_download_that_was_cut_off_is_not_taken_for_whole(cache):
+    (cache / "part").mkdir(parents=True)
+    (cache / "part" / "train-00000-of-00002.parquet").touch()
+    with pytest.raises(DataError, match="does not answer"):
+        hub.fetch("owner/name", REVISION, "part/*.parquet")
+    (cache / "part" / "train-00001-of-00002.parquet").touch()
+    assert len(hub.fetch("owner/name", REVISION, "part/*.parquet")) == 2
+
+
 def test_offline_mode_says_so(cache, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(DataError, match="HF_HUB_OFFLINE is set"):
@@ -50,7 +62,7 @@ def test_a_failed_download_is_one_line(cache, monkeypatch):
         raise LocalEntryNotFoundError("no") if local_files_only else RuntimeError("503 of the server\nand more")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
-    monkeypatch.setattr(hub, "_no_network", lambda endpoint: "")
+    monkeypatch.setattr(hub, "why_no_hub", lambda: "")
     with pytest.raises(DataError, match="RuntimeError: 503 of the server;") as error:
         hub.fetch("owner/name", REVISION, "part/*.parquet")
     assert "\n" not in str(error.value)

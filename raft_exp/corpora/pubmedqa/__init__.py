@@ -105,14 +105,14 @@ class Pubmedqa:
         finally:
             self.counts |= counts
 
-    # The article's own title is all but its question: a passage is named by its PMID instead.
+    # No title: the article's own is all but its question, and its PMID would tell which sections belong together.
 
     def _sections(self, article: Article, cited: str) -> Iterator[Passage]:
         for section in article.sections:
             yield Passage(
                 id=_section_id(article, section.index),
                 document_id=article.pmid,
-                title=f"PubMed {article.pmid}",
+                title="",
                 text=section.text,
                 place=f"section {section.label}" if section.label else "",
                 sentences=split_sentences(section.text),
@@ -126,8 +126,8 @@ class Pubmedqa:
         for section in article.sections[1:]:
             first, *others = split_sentences(section.text)
             sentences += ["\n" + first, *others]
-        title, text = f"PubMed {article.pmid}", "".join(sentences)
-        yield Passage(article.pmid, article.pmid, title, text, "abstract", sentences, cited)
+        text = "".join(sentences)
+        yield Passage(article.pmid, article.pmid, "", text, "abstract", sentences, cited)
 
     def _question(self, article: Article, split: str) -> Question:
         sections = [_section_id(article, section.index) for section in article.sections]

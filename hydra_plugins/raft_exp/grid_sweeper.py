@@ -1,4 +1,7 @@
-"""Hydra's basic sweeper, but a combination that cannot be composed fails alone and not the whole sweep."""
+"""Hydra's basic sweeper, but a combination that cannot be composed fails alone and not the whole sweep.
+
+Hydra takes sweepers only from the package `hydra_plugins`.
+"""
 
 import sys
 from typing import Any
@@ -7,9 +10,10 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.errors import HydraException
 
 from raft_exp.errors import ConfigError
+from raft_exp.hydra_errors import explained
 
 
-class GridSweeper(BasicSweeper):  # type: ignore[misc]  # Hydra's classes are untyped
+class GridSweeper(BasicSweeper):
     """`hydra/sweeper=grid`: every combination of the values given."""
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -17,16 +21,19 @@ class GridSweeper(BasicSweeper):  # type: ignore[misc]  # Hydra's classes are un
         self.refused: list[str] = []
         returns = super().sweep(arguments)
         if self.refused:
-            raise ConfigError(f"{len(self.refused)} of the sweep's jobs could not be composed: {'; '.join(self.refused)}")
+            raise ConfigError(
+                f"{len(self.refused)} of the sweep's jobs could not be composed: {'; '.join(self.refused)}"
+            )
         return returns
 
     def validate_batch_is_legal(self, batch: Any) -> None:
         """Takes the combinations out that do not compose, and says so."""
-        assert self.hydra_context is not None and self.config is not None
+        assert self.hydra_context is not None
+        assert self.config is not None
         for overrides in list(batch):
             try:
                 self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             except HydraException as error:
                 batch.remove(overrides)
                 self.refused.append(" ".join(overrides))
-                print(f"ConfigError: {' '.join(overrides)}: {' '.join(str(error).split())[:300]}", file=sys.stderr)
+                print(f"ConfigError: {explained(error)}; this job of the sweep is left out", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What raft_exp adds to Hydra."""

@@ -1,0 +1,45 @@
+"""Runs the command line as a user does, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# A study of every stage in seconds: what it finds is noise, how it is found is not.
+SMALL = (
+    "corpus.num_entities=100", "trainer.max_steps=3", "trainer.batch_size=4", "evaluation.max_items=6",
+    "model.max_new_tokens=32", "dataset.num_distractors=2", "trainer.checkpoint_every=1",
+)  # fmt: skip
+
+
+def command(*overrides: str) -> list[str]:
+    return [sys.executable, "-m", "raft_exp", *overrides]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160", **more}
+
+
+def raft_exp(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The finished process, with what it printed."""
+    return subprocess.run(
+        command(*overrides), cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
+    )
+
+
+def run_folder(folder: Path) -> Path:
+    """The newest run under `folder`/runs."""
+    return max(folder.glob("runs/*/*/plan.json"), key=lambda plan: plan.stat().st_mtime_ns).parent
+
+
+def statuses(run: Path) -> dict[str, str]:
+    """Stage label -> ran | reused | planned | failed."""
+    return {row["stage"]: row["status"] for row in json.loads((run / "plan.json").read_text())}
+
+
+def data_files(store: Path) -> dict[str, bytes]:
+    """The bytes of every result in a store, without what holds times."""
+    kept = [path for path in store.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    kept = [path for path in kept if path.name not in ("manifest.json", "timings.json", "fingerprints.json")]
+    return {str(path.relative_to(store)): path.read_bytes() for path in kept if path.parent.name != "runs"}

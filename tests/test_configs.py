@@ -1,0 +1,147 @@
+"""Every file under conf/ composes and parses; what cannot be is refused in one line that names field and value."""
+
+import re
+
+import pytest
+from hydra.errors import HydraException
+
+from raft_exp import pipeline
+from raft_exp.config import conf_dir, parse
+from raft_exp.errors import ConfigError
+from raft_exp.hydra_errors import explained
+from raft_exp.schema import identity
+from tests.composing import compose
+
+GROUPS = sorted(
+    (path.parent.name, path.stem)
+    for path in conf_dir().glob("*/*.yaml")
+    if path.parent.name not in ("experiment", "arm", "hydra") and path.stem != "default"
+)
+
+
+@pytest.mark.parametrize(("group", "option"), GROUPS)
+def test_every_option_parses(group, option):
+    assert parse(compose(f"{group}={option}"))
+
+
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
+def test_every_experiment_parses(experiment):
+    assert parse(compose(f"+experiment={experiment}")).study == experiment
+
+
+def test_every_arm_parses():
+    names = sorted(path.stem for path in (conf_dir() / "arm").glob("*.yaml"))
+    config = parse(compose(f"evaluation.arms=[{','.join(names)}]"))
+    assert set(config.arms) >= {"base", "rag", "sft", "sft_rag", "raft", "raft_no_cot"}
+    assert config.arms["raft_no_cot"].dataset == {"cot": False}
+
+
+REFUSED = [
+    ("dataset.p=1.5", r"dataset\.p: got 1\.5; must be less than or equal to 1"),
+    ("dataset.p=-0.1", r"dataset\.p: got -0\.1; must be greater than or equal to 0"),
+    ("dataset.p=half", r"dataset\.p: got 'half'; must be a valid number"),
+    ("dataset.num_distractors=-1", r"dataset\.num_distractors: got -1; must be greater than or equal to 0"),
+    ("dataset.num_distractors=2.5", r"dataset\.num_distractors: got 2\.5; must be a valid integer"),
+    ("dataset.cot=1", r"dataset\.cot: got 1; must be a valid boolean"),
+    ("dataset.no_gold_target=nothing", r"no_gold_target: got 'nothing'; must be .answer., .answer_only. or .refuse."),
+    ("trainer.max_steps=0", r"trainer\.max_steps: got 0; must be -1, or greater than or equal to 1"),
+    ("trainer.accumulate=3", r"trainer\.accumulate=3 does not divide trainer\.batch_size=16"),
+    ("until=trian", r"until: got 'trian'; must be 'ingest'.*'report'|until: got 'trian'; must be .ingest."),
+    ("corpus.name=foo", r"corpus\.name: got 'foo'; must be one of 'almanac', 'pubmedqa'"),
+    ("corpus.path=x", r"corpus\.path='x': the almanac is generated"),
+    ("seed=null", r"seed: got None; must be a valid integer"),
+    ("evaluation.arms=[rag,rft]", r"evaluation\.arms: got 'rft'; did you mean 'raft'\?"),
+    ("evaluation.arms=[]", r"evaluation\.arms: got \[\]; name at least one arm"),
+    ("evaluation.arms=raft", r"evaluation\.arms: got 'raft'; must be a valid list|must be a valid array"),
+    ("+dataset.pp=1", r"dataset\.pp: no such setting; did you mean 'p'\?"),
+    ("+trainer.learning_rat=1", r"trainer\.learning_rat: no such setting; did you mean 'learning_rate'\?"),
+    ("+foo=1", r"foo: no such setting; known: arms, corpus"),
+    ("+corpus.passage=section", r"corpus\.passage: not a setting of the chosen corpus"),
+    ("~dataset.p", r"dataset\.p: has no value; set dataset\.p="),
+    ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), REFUSED)
+def test_what_cannot_be_is_refused(override, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        parse(compose(override))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("dataset.pp=1", r"dataset\.pp: no such setting; did you mean 'p'\?"),
+        ("datset.p=1", r"datset\.p: no such setting; datset is unknown; did you mean 'dataset'\?"),
+        ("corpus=pubmedq", r"corpus: got 'pubmedq'; did you mean 'pubmedqa'\?"),
+        ("+experiment=pubmed", r"experiment: got 'pubmed'; did you mean 'pubmedqa'\?"),
+        ("experiment=pubmedqa", r"experiment: not chosen in the default study; write \+experiment=pubmedqa"),
+    ],
+)
+def test_what_hydra_refuses_is_one_line_of_ours(override, message):
+    with pytest.raises(HydraException) as error:
+        compose(override)
+    told = str(explained(error.value))
+    assert re.search(message, told), told
+    assert "\n" not in told
+
+
+def test_an_arm_written_out_goes_before_its_file():
+    mine = "+arms.raft={recipe:raft,context:none,cot:false,adapter:null,dataset:{p:1.0}}"
+    assert parse(compose(mine)).arms["raft"].dataset == {"p": 1.0}
+
+
+def test_an_arms_dataset_is_checked():
+    bad = "+arms.mine={recipe:raft,context:passages,cot:false,adapter:null,dataset:{p:7}}"
+    with pytest.raises(ConfigError, match=r"arms\.mine\.dataset\.p: got 7; must be less than or equal to 1"):
+        parse(compose(bad))
+
+
+def build(*overrides):
+    return {stage.label: stage for stage in pipeline.build(parse(compose(*overrides)), lambda files: {})}
+
+
+def test_settings_change_the_keys_of_the_stages_that_see_them():
+    before = build()
+    changed = {
+        "lora.r=4": {"train", "evaluate", "report"},
+        "trainer.learning_rate=1": {"train", "evaluate", "report"},
+        "dataset.p=0.5": {"dataset", "train", "evaluate", "report"},
+        "teacher=reference": {"targets", "dataset", "train", "evaluate", "report"},
+        "evaluation.max_items=9": {"dataset", "evaluate", "report"},
+        "dataset.workers=3": set(),
+        "logger=wandb": set(),
+        "engine.batch_tokens=99": set(),
+        "trainer.checkpoint_every=7": set(),
+        "store=elsewhere": set(),
+    }
+    for override, rooms in changed.items():
+        after = build(override)
+        moved = {stage.name for label, stage in after.items() if stage.key != before[label].key}
+        assert moved == rooms, override
+
+
+def test_closed_book_and_base_do_not_depend_on_the_raft_dataset():
+    before, after = build(), build("dataset.p=0.5", "lora.r=4")
+    assert before["dataset[closed_book]"].key == after["dataset[closed_book]"].key
+    assert before["evaluate[base]"].key == after["evaluate[base]"].key
+    assert before["evaluate[rag]"].key == after["evaluate[rag]"].key
+    assert before["dataset[raft]"].key != after["dataset[raft]"].key
+
+
+def test_sft_and_sft_rag_share_an_adapter_and_unused_recipes_are_not_built():
+    assert [label for label in build() if label.startswith("train")] == ["train[closed_book]", "train[raft]"]
+    assert not [label for label in build("evaluation.arms=[base,rag]") if label.startswith(("train", "targets"))]
+    assert "train[raft_no_cot]" in build("evaluation.arms=[raft,raft_no_cot]")
+
+
+def test_until_ends_after_its_room():
+    assert {stage.name for stage in build("until=dataset").values()} == {"ingest", "questions", "targets", "dataset"}
+
+
+def test_identity_leaves_runtime_fields_out_at_any_depth():
+    config = parse(compose("store=somewhere", "dataset.workers=7"))
+    assert "workers" not in identity(config)["dataset"]
+    assert "store" not in identity(config)
+    assert identity(config)["dataset"]["p"] == 0.8
