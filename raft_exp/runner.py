@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from raft_exp import worker
+from raft_exp import tracking, worker
 from raft_exp.stage import Stage
 from raft_exp.store import Outcome, Store
 
@@ -55,7 +55,11 @@ class Runner:
         if stage.own_process or os.environ.get(_FORCED):
             worker.in_own_process(self._config_file, stage, out)
         else:
-            stage.function(stage.config, **paths(self._store, stage), out=out)
+            tracking.entering(stage.label)
+            try:
+                stage.function(stage.config, **paths(self._store, stage), out=out)
+            finally:
+                tracking.finish()
 
     def _show(self, outcome: Outcome) -> None:
         marks = {

@@ -47,6 +47,7 @@ class Tracker:
 
 
 _active: Tracker | None = None
+_label = ""  # of the stage that runs now: the name of its W&B run
 
 
 def activate(tracker: Tracker | None) -> None:
@@ -55,13 +56,19 @@ def activate(tracker: Tracker | None) -> None:
     _active = tracker
 
 
-def lightning_loggers(out: Path) -> list[Any]:
-    """Lightning loggers for a training stage that writes to `out`; none unless logger=wandb."""
+def entering(label: str) -> None:
+    """Names the stage whose run the next logger belongs to."""
+    global _label
+    _label = label
+
+
+def lightning_loggers() -> list[Any]:
+    """Lightning loggers for a training stage; none unless logger=wandb."""
     if _active is None or _active.logger.name != "wandb":
         return []
     from pytorch_lightning.loggers import WandbLogger
 
-    return [WandbLogger(experiment=_start(_active, "train", out.name[:12]), log_model=False)]
+    return [WandbLogger(experiment=_start(_active, "train", _label), log_model=False)]
 
 
 def finish() -> None:
@@ -78,7 +85,7 @@ def log_results(results: Mapping[str, Any]) -> None:
         return
     import wandb
 
-    run = _start(_active, "report", _active.study)
+    run = _start(_active, "report", "report")
     rows = [
         (arm, metric, value["value"], value["low"], value["high"], summary["n"])
         for arm, summary in results["arms"].items()
@@ -105,7 +112,7 @@ def _start(tracker: Tracker, job_type: str, name: str) -> Any:
         entity=settings.entity,
         group=tracker.study,
         job_type=job_type,
-        name=f"{job_type}-{name}",
+        name=f"{tracker.study} {name}",
         tags=settings.tags,
         config=dict(tracker.settings),
         dir=str(tracker.folder),

@@ -52,6 +52,7 @@ def run_stage(config_file: Path, label: str, out: Path) -> None:
     store = Store(config.store)
     tracking.activate(tracking.Tracker(config.logger, config.study, values, config_file.parent))
     stage = next(one for one in pipeline.build(config, Fingerprints(store, save=False)) if one.label == label)
+    tracking.entering(stage.label)
     try:
         stage.function(stage.config, **runner.paths(store, stage), out=out)
     finally:

@@ -38,7 +38,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         rows, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
     model = module.add_adapter(models.load(config.model), config.lora, config.seed)
-    loggers = tracking.lightning_loggers(out) if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
+    loggers = tracking.lightning_loggers() if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
     trained = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
     if trained.trainer.is_global_zero:
         adapter.save(model, config.model, out / "adapter")

@@ -10,7 +10,7 @@ from raft_exp.corpora.almanac.world import World
 from raft_exp.records import Question
 
 _GIVEN = 8  # hard distractors that a question comes with: siblings and others of the same kind
-_SINGLE = 2  # single-fact questions per entity
+_SINGLE = 2  # single-fact questions per entity; one bridge or comparison comes with them
 
 
 def questions_about(world: World, number: int) -> Iterator[Question]:
@@ -22,15 +22,28 @@ def questions_about(world: World, number: int) -> Iterator[Question]:
     facts = sorted(KINDS[kind], key=lambda fact: draw(world.seed, "asked", number, fact.name))
     for fact in facts[:_SINGLE]:
         yield single(world, number, fact)
+    several = _bridge_from(world, number, facts), _comparison_with(world, number, facts)
+    first = draw(world.seed, "several", number) % 2
+    question = several[first] or several[1 - first]
+    if question is not None:
+        yield question
+
+
+def _bridge_from(world: World, number: int, facts: Sequence[Fact]) -> Question | None:
     for fact in facts:
         other = world.other(number, fact)
         if other is not None:
-            yield bridge(world, number, fact, other)
-            break
-    comparable = next(fact for fact in facts if fact.compare)
-    other = next((other for other in world.alike(number, kind, world.split(number)) if other // 2 != number // 2), None)
-    if other is not None and world.value(number, comparable) != world.value(other, comparable):
-        yield comparison(world, number, comparable, other)
+            return bridge(world, number, fact, other)
+    return None
+
+
+def _comparison_with(world: World, number: int, facts: Sequence[Fact]) -> Question | None:
+    fact = next(fact for fact in facts if fact.compare)
+    alike = world.alike(number, world.kind(number), world.split(number))
+    other = next((other for other in alike if other // 2 != number // 2), None)
+    if other is None or world.value(number, fact) == world.value(other, fact):
+        return None
+    return comparison(world, number, fact, other)
 
 
 def single(world: World, number: int, fact: Fact) -> Question:
