@@ -105,6 +105,8 @@ class Store:
         try:
             yield
         except OSError as error:
+            if error.filename and self.root not in (Path(error.filename), *Path(error.filename).parents):
+                raise  # some other file: not the store's trouble
             what = error.strerror or str(error)
             raise StoreError(
                 f"store={self.root}: {what} ({error.filename or 'while writing'}); "

@@ -1,1 +1,0 @@
-"""How the pocket model is made from this repository alone: vocabulary, practice worlds, network, training, export."""
