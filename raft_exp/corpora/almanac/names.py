@@ -1,7 +1,7 @@
 """Made names of two or three syllables, all different, straight from a number: no list of used names is kept.
 
 The study's world and the worlds that the pocket model was pre-trained on ("practice") share the syllables and never
-a name: for each first syllable, one half of the last syllables belongs to the one realm, one half to the other.
+a name: for each first syllable, one half of the others belongs to the one realm, one half to the other.
 """
 
 from functools import lru_cache
@@ -30,7 +30,7 @@ GIVEN = _words(
 
 _HALF = len(ENDS) // 4  # pairs of last syllables that one realm has for one first syllable
 _SHORT = len(STARTS) * _HALF  # pairs of names with two syllables
-MAX_NAMES = 2 * _SHORT * (1 + len(ENDS))
+MAX_NAMES = 2 * _SHORT * (1 + len(ENDS) // 2)
 _STRIDE = 2677  # has no factor in common with _SHORT, so that every pair is met once
 
 
@@ -46,8 +46,9 @@ def made_name(seed: int, realm: Realm, number: int) -> str:
     middle, pair = divmod(pair, _SHORT)
     slot = (pair * _STRIDE + draw(seed, "names")) % _SHORT
     start, end = slot % len(STARTS), slot // len(STARTS) + member * _HALF
-    inner = "" if middle == 0 else ENDS[(middle - 1 + slot) % len(ENDS)]
-    return STARTS[start] + inner + ENDS[2 * end + (start + (realm == "study")) % 2]
+    half = [end for number, end in enumerate(ENDS) if (number + start) % 2 == (realm == "study")]
+    inner = "" if middle == 0 else half[(middle - 1 + slot) % len(half)]
+    return STARTS[start] + inner + half[end]
 
 
 def stray_name(seed: int, realm: Realm, *keys: object) -> str:
