@@ -27,6 +27,8 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 
 STAGES = ("ingest", "questions", "targets", "dataset", "train", "evaluate", "report")
 
+_FILE_NAME = r"[\w.+-]+"
+
 
 @config_dataclass
 class ArmConfig:
@@ -61,6 +63,7 @@ class EvaluationConfig:
     num_distractors: Count
     k: Positive | None  # passages in a retrieved context; null: retriever.k
     max_items: Positive | None
+    conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
 
 
 @config_dataclass
@@ -93,7 +96,7 @@ class Config:
         for name in self.evaluation.arms:
             if name not in self.arms:
                 raise ValueError(f"evaluation.arms: got {name!r}; {_suggest(name, self.arms)}")
-            if not re.fullmatch(r"[\w.+-]+", name):
+            if not re.fullmatch(_FILE_NAME, name):
                 raise ValueError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
         return self
 
@@ -105,9 +108,29 @@ def parse(values: dict[str, Any]) -> Config:
         config = TypeAdapter(Config).validate_json(json.dumps(values))
         for name, arm in config.arms.items():
             arm_dataset(config, name, arm)
+        for name in config.evaluation.conditions:
+            condition(config, name)
     except ValidationError as error:
         raise ConfigError("; ".join(_explained(error)[:3])) from None
     return config
+
+
+def condition(config: Config, name: str) -> EvaluationConfig:
+    """The evaluation under a condition: the study's, with the condition's changes."""
+    changes = config.evaluation.conditions[name]
+    allowed = ("context", "num_distractors", "k")
+    for key in changes:
+        if key not in allowed:
+            raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {_suggest(key, allowed)}")
+    if not re.fullmatch(_FILE_NAME, name):
+        raise ConfigError(
+            f"evaluation.conditions: got {name!r}; a condition names files: letters, digits and . _ + - only"
+        )
+    values = {field.name: getattr(config.evaluation, field.name) for field in fields(EvaluationConfig)} | changes
+    try:
+        return TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(f"evaluation.conditions.{name}: {_explained(error, ('evaluation',))[0]}") from None
 
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
@@ -134,6 +157,8 @@ def unknown_key(path: str) -> str:
         if parent not in names:
             return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {_suggest(parent, names)}"
         kind = names[parent]
+    if get_origin(_names(kind).get(name)) is dict:
+        return f"{path}: new names in it are given with a plus: +{path}=..."
     known = [*_names(kind), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # of another member of a union: another corpus, another logger
         return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from raft_exp import models
-from raft_exp.config import STAGES, ArmConfig, Config, arm_dataset
+from raft_exp.config import STAGES, ArmConfig, Config, EvaluationConfig, arm_dataset, condition
 from raft_exp.corpora import open_corpus
 from raft_exp.errors import ConfigError
 from raft_exp.rows import Window
@@ -27,10 +27,17 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     recipes = {_recipe(name, arm): (name, arm) for name, arm in arms.items() if arm.recipe != "none"}
     datasets = {recipe: found.dataset(recipe, *owner) for recipe, owner in recipes.items()}
     adapters = {recipe: found.train(recipe, made) for recipe, made in datasets.items()}
-    tests = found.test()
-    answers = {name: found.evaluate(name, arm, tests, adapters.get(_recipe(name, arm))) for name, arm in arms.items()}
-    last = found.report(arms, tests, answers, datasets, adapters)
-    stages = [found.passages, found.questions, found.targets, *datasets.values(), tests]
+    test = found.test("test", config.evaluation)
+    others = {name: found.test(f"test@{name}", condition(config, name)) for name in config.evaluation.conditions}
+    answers = {name: found.evaluate(name, arm, test, adapters.get(_recipe(name, arm))) for name, arm in arms.items()}
+    for name, arm in arms.items():
+        if arm.context == "passages":  # an arm that sees none answers the same under every condition
+            adapter = adapters.get(_recipe(name, arm))
+            answers |= {
+                f"{name}@{at}": found.evaluate(f"{name}@{at}", arm, asked, adapter) for at, asked in others.items()
+            }
+    last = found.report(arms, test, others, answers, datasets, adapters)
+    stages = [found.passages, found.questions, found.targets, *datasets.values(), test, *others.values()]
     stages += [*adapters.values(), *answers.values(), last]
     needed = _needed(last)
     return [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= STAGES.index(config.until)]
@@ -68,8 +75,8 @@ class _Study:
         )
         return self._dataset(recipe, dataset.closed_book, closed, inputs)
 
-    def test(self) -> Stage:
-        how, asked, config = self._config.dataset, self._config.evaluation, self._config
+    def test(self, label: str, asked: EvaluationConfig) -> Stage:
+        how, config = self._config.dataset, self._config
         retriever = type(config.retriever)(config.retriever.name, asked.k or config.retriever.k)
         settings = dataset.TestStage(
             split=asked.split, context=asked.context, num_distractors=asked.num_distractors,
@@ -78,7 +85,7 @@ class _Study:
             window=self._window, seed=config.seed, workers=how.workers,
         )  # fmt: skip
         return self._dataset(
-            "test", dataset.test_set, settings, {"passages": self.passages, "questions": self.questions}
+            label, dataset.test_set, settings, {"passages": self.passages, "questions": self.questions}
         )
 
     def _dataset(
@@ -113,6 +120,7 @@ class _Study:
         self,
         arms: Mapping[str, ArmConfig],
         test: Stage,
+        conditions: Mapping[str, Stage],
         answers: Mapping[str, Stage],
         datasets: Mapping[str, Stage],
         adapters: Mapping[str, Stage],
@@ -122,7 +130,9 @@ class _Study:
             study=config.study, corpus=config.corpus.name, model=config.model.name_or_path, seed=config.seed,
             arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
         )  # fmt: skip
-        inputs: Inputs = {"test": test, "answers": answers, "datasets": datasets, "adapters": adapters}
+        inputs: Inputs = {
+            "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters
+        }  # fmt: skip
         return Stage("report", "report", report.report, report.VERSION, settings, inputs)
 
 

@@ -37,6 +37,7 @@ def write_pages(
         "method": {"resamples": f"{RESAMPLES:,}", "permutations": f"{PERMUTATIONS:,}"},
         # Markup: SVG of our own making, in which matplotlib has escaped every text.
         "interval_plot": Markup(plots.intervals(results)),
+        "condition_plot": Markup(plots.conditions(results)),
         "loss_plot": Markup(plots.losses(losses)),
     }
     _write(out / "report.html", "report.html.j2", view, markdown=False)
@@ -82,6 +83,7 @@ def _tables(results: Mapping[str, Any]) -> dict[str, Any]:
         "reply_shares": [title(name) for name in REPLY_SHARES],
         "replies": [_reply_row(name, arm) for name, arm in arms.items()],
         "differences": [_differences(metric, results) for metric in metrics] if results["comparisons"] else [],
+        "conditions": _conditions(results, metrics[0]),
         "slices": [_slice(name, groups, metrics[0]) for name, groups in results["slices"].items()],
     }
 
@@ -129,6 +131,19 @@ def _slice(name: str, groups: Mapping[str, Any], metric: str) -> dict[str, Any]:
         for value, arms in groups.items()
     ]
     return {"name": name, "rows": rows}
+
+
+def _conditions(results: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """One row a condition, the study's own first; arms that see no passages have one figure and stand in no row."""
+    found = results["conditions"]
+    arms = [name for name in results["arms"] if any(name in row for row in found.values())]
+    rows = {"as in the study": results["arms"], **found} if found else {}
+    return {
+        "arms": arms,
+        "rows": [
+            {"name": name, "cells": [_cell(row[arm]["metrics"][metric]) for arm in arms]} for name, row in rows.items()
+        ],
+    }
 
 
 def _audits(audit: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

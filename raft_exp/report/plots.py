@@ -67,6 +67,30 @@ def intervals(results: Mapping[str, Any]) -> str:
         return _svg(figure, f"{title(metric)} of each arm with its 95% interval; the table below holds the figures")
 
 
+def conditions(results: Mapping[str, Any]) -> str:
+    """The first metric of each arm under each condition, with 95% intervals; "" when there are no conditions."""
+    from matplotlib import rc_context
+
+    found, metric = results["conditions"], results["metrics"][0]
+    if not found:
+        return ""
+    arms = [name for name in results["arms"] if any(name in row for row in found.values())]
+    with rc_context(_STYLE):
+        figure, axes = _axes(3.0)
+        for index, arm in enumerate(arms):
+            figures = [row[arm]["metrics"][metric] for row in found.values()]
+            places = [place + 0.06 * (index - (len(arms) - 1) / 2) for place in range(len(found))]
+            below = [100 * (one["value"] - one["low"]) for one in figures]
+            above = [100 * (one["high"] - one["value"]) for one in figures]
+            colour, values = _SERIES[index % len(_SERIES)], [100 * one["value"] for one in figures]
+            axes.errorbar(places, values, [below, above], color=colour, marker="o", linewidth=1.6, label=_short(arm))
+        axes.set_xticks(range(len(found)), [_short(name) for name in found])
+        axes.set_ylabel(f"{title(metric)}, %")
+        axes.grid(axis="y", color=_FAINT, linewidth=0.5, alpha=0.5)
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=10)
+        return _svg(figure, f"{title(metric)} under each condition; the table below holds the figures")
+
+
 def losses(curves: Mapping[str, Mapping[str, Curve]]) -> str:
     """The training loss of each adapter, the validation loss dashed; "" when there is none."""
     from matplotlib import rc_context

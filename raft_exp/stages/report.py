@@ -29,17 +29,25 @@ def report(
     config: ReportStage,
     *,
     test: Path,
+    conditions: dict[str, Path],
     answers: dict[str, Path],
     datasets: dict[str, Path],
     adapters: dict[str, Path],
     out: Path,
 ) -> None:
-    """Writes results.json, audit.json, predictions/<arm>.jsonl, report.md and report.html into `out`."""
+    """Writes results.json, audit.json, predictions/<arm>[@<condition>].jsonl, report.md and report.html into `out`.
+
+    `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`.
+    """
     from raft_exp.report.page import write_pages
 
     examples = _examples(test / "rows.jsonl")
     results = _score(config, examples, answers, out)
+    results["conditions"] = {
+        name: _condition(config, name, folder, answers, out) for name, folder in conditions.items()
+    }
     audit = {"datasets": {name: _audit(folder) for name, folder in datasets.items()}, "test": _audit(test)}
+    audit["conditions"] = {name: _audit(folder) for name, folder in conditions.items()}
     _write_json(out / "results.json", results)
     _write_json(out / "audit.json", audit)
     write_pages(
@@ -95,6 +103,23 @@ def _score(config: ReportStage, examples: list[Example], answers: dict[str, Path
         "reference": reference,
     }
     return {**results, "verdict": verdict(results)}
+
+
+def _condition(
+    config: ReportStage, condition: str, test: Path, answers: dict[str, Path], out: Path
+) -> dict[str, dict[str, Any]]:
+    """{arm: {n, metrics}} of the arms that were asked under this condition."""
+    from raft_exp import scoring
+    from raft_exp.metrics import profile
+
+    examples, scored_as = _examples(test / "rows.jsonl"), profile(config.corpus)
+    asked = [name for name in config.arms if f"{name}@{condition}" in answers]
+    arms = {}
+    for name in asked:
+        replies = read_jsonl(answers[f"{name}@{condition}"] / "answers.jsonl", Answer)
+        arms[name] = scoring.score_arm(name, examples, replies, scored_as, shown=True)
+        write_jsonl(out / "predictions" / f"{name}@{condition}.jsonl", arms[name].rows)
+    return scoring.summaries(arms, scored_as, config.seed)
 
 
 def _audit(folder: Path) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Study:
             write_jsonl(self.root / f"answers_{arm}" / "answers.jsonl", replies)
         report(
             ReportStage(**self.config),
+            conditions={},
             test=test,
             answers={arm: self.root / f"answers_{arm}" for arm in self.replies},
             datasets={"raft": self.root / "raft_data"},
