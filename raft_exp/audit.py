@@ -45,7 +45,7 @@ class _Split:
     def add(self, row: Row) -> None:
         example = row.example
         self.counts.update(row.counts)
-        self.counts.update(repeated_texts=_repeats(row), distractors_of_gold_document=_own_document(row))
+        self.counts.update(repeated_texts=_repeats(row))
         self.counts.update(target_figures(row))
         self.sizes[example.has_gold][len(example.context)] += 1
         flags = [passage.gold for passage in example.context]
@@ -91,11 +91,6 @@ def _repeats(row: Row) -> int:
     return len(texts) - len(set(texts))
 
 
-def _own_document(row: Row) -> int:
-    gold = {passage.document_id for passage in row.example.context if passage.gold}
-    return sum(not passage.gold and passage.document_id in gold for passage in row.example.context)
-
-
 def _spread(values: Sequence[int]) -> dict[str, float]:
     return {"min": min(values), "median": median(values), "max": max(values), "sum": sum(values)}
 
@@ -104,18 +99,18 @@ def _histogram(values: Counter[int]) -> dict[str, int]:
     return {str(value): count for value, count in sorted(values.items())}
 
 
-def overlap(questions: Iterable[Question]) -> dict[str, int]:
-    """What training and test share: the same question words, open answers, gold passages."""
-    train: dict[str, set[str]] = {"questions": set(), "answers": set(), "passages": set()}
-    test: dict[str, set[str]] = {"questions": set(), "answers": set(), "passages": set()}
+def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
+    """What training shares with test and validation: the same question words, answers, gold passages."""
+    seen: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for question in questions:
-        if question.split == "validation":
-            continue
-        side = test if question.split == "test" else train
-        side["questions"].add(_words(question.question))
-        side["answers"].update(_words(answer) for answer in question.answers)
-        side["passages"].update(question.gold)
-    return {name: len(train[name] & test[name]) for name in train}
+        of_split = seen[question.split]
+        of_split["questions"].add(_words(question.question))
+        of_split["answers"].update(_words(answer) for answer in question.answers)
+        of_split["passages"].update(question.gold)
+    return {
+        split: {name: len(seen["train"][name] & seen[split][name]) for name in ("questions", "answers", "passages")}
+        for split in ("test", "validation")
+    }
 
 
 def _words(text: str) -> str:

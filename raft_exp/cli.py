@@ -1,5 +1,6 @@
 """The command line: compose (Hydra) -> parse -> build -> run. Errors that a user can mend are one line and status 2."""
 
+import errno
 import json
 import os
 import sys
@@ -20,10 +21,21 @@ from rich.console import Console
 
 from raft_exp import arms, pipeline, tracking
 from raft_exp.config import Config, conf_dir, parse
-from raft_exp.errors import RaftError
+from raft_exp.errors import RaftError, StoreError
 from raft_exp.hydra_errors import explained
 from raft_exp.runner import Runner, fill_run_folder
 from raft_exp.store import Fingerprints, Outcome, Store
+
+# What an operating system says of a folder that cannot be used: a run folder is made by Hydra before we are asked.
+_REFUSED = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.ENOTDIR,
+}
 
 
 class OwnConf(SearchPathPlugin):
@@ -46,6 +58,11 @@ def main() -> None:
         _refuse(error)
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(explained(error))
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        remedy = "choose another run folder with hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)"
+        _refuse(StoreError(f"{error.filename or 'run folder'}: {error.strerror}; {remedy}"))
     except KeyboardInterrupt:
         sys.exit("\nstopped; the same command goes on from here")
 

@@ -19,8 +19,8 @@ from raft_exp.errors import ConfigError
 from raft_exp.models import ModelConfig
 from raft_exp.prompts import PromptConfig
 from raft_exp.retrieval import RetrieverConfig
-from raft_exp.schema import Count, Positive, Runtime, config_dataclass
-from raft_exp.stages.dataset import DatasetConfig
+from raft_exp.schema import Count, Positive, Runtime, Seed, config_dataclass
+from raft_exp.stages.dataset import DatasetConfig, Distractors
 from raft_exp.teachers import TeacherConfig
 from raft_exp.tracking import LoggerConfig
 from raft_exp.training.config import LoraConfig, TrainerConfig
@@ -28,6 +28,7 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 STAGES = ("ingest", "questions", "targets", "dataset", "train", "evaluate", "report")
 
 _FILE_NAME = r"[\w.+-]+"
+_TAKEN = ("raft", "closed_book", "test")  # names of datasets that no arm can give to its own
 
 
 @config_dataclass
@@ -61,6 +62,9 @@ class EvaluationConfig:
     split: Literal["test", "validation"]
     context: Literal["gold_and_distractors", "retrieved"]
     num_distractors: Count
+    distractors: Distractors
+    same_document: bool
+    allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
     max_items: Positive | None
     conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
@@ -83,7 +87,7 @@ class Config:
     evaluation: EvaluationConfig
     logger: Runtime[LoggerConfig]
     arms: dict[str, ArmConfig]
-    seed: Count
+    seed: Seed
     store: Runtime[str]
     until: Runtime[Literal["ingest", "questions", "targets", "dataset", "train", "evaluate", "report"]]
     dry_run: Runtime[bool]
@@ -118,7 +122,7 @@ def parse(values: dict[str, Any]) -> Config:
 def condition(config: Config, name: str) -> EvaluationConfig:
     """The evaluation under a condition: the study's, with the condition's changes."""
     changes = config.evaluation.conditions[name]
-    allowed = ("context", "num_distractors", "k")
+    allowed = ("context", "num_distractors", "distractors", "same_document", "allow_fewer", "k")
     for key in changes:
         if key not in allowed:
             raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {_suggest(key, allowed)}")
@@ -135,11 +139,20 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
     """The arm's own dataset settings: the study's, with the arm's changes."""
+    if arm.dataset and name in _TAKEN:
+        raise ConfigError(f"arms.{name}.dataset: got {arm.dataset}; an arm that changes it needs a name of its own")
+    if "prompt_mode" in arm.dataset:
+        raise ConfigError(f"arms.{name}.dataset.prompt_mode: all arms of a study have one; set dataset.prompt_mode")
     values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
     try:
-        return TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
+        made: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(f"arms.{name}.{_explained(error, ('dataset',))[0]}") from None
+    if arm.recipe == "raft" and arm.cot != made.cot:
+        raise ConfigError(
+            f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={made.cot}; give both one value"
+        )
+    return made
 
 
 def conf_dir() -> Path:

@@ -24,7 +24,7 @@ class Entry:
     label: str
     size: int  # bytes
     seconds: float
-    state: str  # used (a run shows it) | unused | partial
+    state: str  # used (a run shows it) | unused | partial (a run can go on from it) | left over
 
 
 def entries(root: Path) -> list[Entry]:
@@ -46,8 +46,9 @@ def _used(root: Path) -> set[str]:
 def _entry(path: Path, used: set[str]) -> Entry:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     manifest = path / "manifest.json"
-    if not manifest.exists():
-        return Entry(path, path.parent.name, size, 0.0, "partial")
+    if not manifest.exists():  # its run may go on from it
+        state = "partial" if path.name.removesuffix(".partial") in used else "left over"
+        return Entry(path, path.parent.name, size, 0.0, state)
     known = json.loads(manifest.read_text())
     return Entry(path, known["label"], size, known["seconds"], "used" if path.name in used else "unused")
 
@@ -64,7 +65,7 @@ def main() -> None:
         parser.error(f"store={root}: no such folder; name the store with store=PATH")
     found = entries(root)
     if arguments.command == "prune":
-        _prune([entry for entry in found if entry.state != "used"], arguments.yes)
+        _prune([entry for entry in found if entry.state in ("unused", "left over")], arguments.yes)
     else:
         _list(found)
 

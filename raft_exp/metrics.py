@@ -23,6 +23,7 @@ Aggregate = Callable[[Sequence[Any], Counts], Figures]
 
 LABELS = ("yes", "no", "maybe")
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
+_QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
 _DELETE_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _NEVER_PARTLY_RIGHT = ("yes", "no", "noanswer")
@@ -76,18 +77,19 @@ def _token_f1(predicted: str, answer: str) -> float:
 
 
 def answer_in_reply(row: Graded) -> float:
-    """Lenient: does the reply name the answer at all? It also serves replies that do not keep to the answer form."""
+    """Lenient: does the reply name the answer? It also serves replies that do not keep to the answer form.
+
+    What follows the answer mark counts, or without one the whole reply; quotes never do, or an arm that quotes would
+    be credited with whatever its passages say.
+    """
+    said = row.prediction or _QUOTED.sub(" ", row.raw)
     if all(decision(answer) in LABELS for answer in row.answers):
-        return float(_label_in(row) in {decision(answer) for answer in row.answers})
-    # Deleting the punctuation of "##begin_quote##Paris" would glue the marker to the word.
-    reply = f" {row.normalize(_MARKER.sub(' ', row.raw))} "
+        found = _LABEL.search(said.lower())
+        return float(found is not None and found[1] in {decision(answer) for answer in row.answers})
+    # Deleting the punctuation of "##Reason:Paris" would glue the marker to the word.
+    reply = f" {row.normalize(_MARKER.sub(' ', said))} "
     answers = (row.normalize(answer) for answer in row.answers)
     return float(any(f" {answer} " in reply for answer in answers if answer))
-
-
-def _label_in(row: Graded) -> str:
-    found = _LABEL.search(row.prediction.lower()) or _LABEL.search(row.raw.lower())
-    return found.group(1) if found else ""
 
 
 def labels(row: Graded) -> tuple[str, str]:

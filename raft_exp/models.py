@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from raft_exp.errors import ModelError
 from raft_exp.network import why_no_hub
 from raft_exp.schema import Positive, config_dataclass
@@ -23,6 +25,15 @@ class ModelConfig:
     dtype: Literal["float32", "bfloat16", "float16"]
     max_length: Positive  # tokens of prompt and completion together
     max_new_tokens: Positive  # tokens of a reply; a prompt has max_length - max_new_tokens
+
+    @model_validator(mode="after")
+    def _a_prompt_has_room(self) -> "ModelConfig":
+        if self.max_new_tokens >= self.max_length:
+            raise ValueError(
+                f"model.max_new_tokens: got {self.max_new_tokens}; must be less than "
+                f"model.max_length={self.max_length}, which holds prompt and reply"
+            )
+        return self
 
 
 def resolve(name_or_path: str) -> str:
@@ -45,11 +56,16 @@ def resolve(name_or_path: str) -> str:
 
 
 def files(config: ModelConfig) -> list[Path]:
-    """The local files whose content identifies the model; none for a hub id (its revision does)."""
+    """The local files whose content identifies the model; none for a hub id, which needs a revision (ModelError)."""
     folder = Path(resolve(config.name_or_path))
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in _CONTENT)
+    if folder.is_dir():
+        return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in _CONTENT)
+    if config.revision is None:
+        raise ModelError(
+            f"model.revision: has no value for the hub's {config.name_or_path!r}, so that nothing says which weights "
+            "a result came from; set model.revision to a commit of it"
+        )
+    return []
 
 
 def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:

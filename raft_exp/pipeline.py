@@ -6,6 +6,7 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+
 """
 
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from raft_exp import models
@@ -50,11 +51,15 @@ class _Study:
         model = config.model
         self._window = Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens)
         self._model_files = fingerprint(models.files(model))
-        files = fingerprint(open_corpus(config.corpus).files())
-        seed = config.seed
-        self.passages = Stage(
-            "ingest", "ingest", ingest.ingest, ingest.VERSION, ingest.IngestStage(config.corpus), files=files
+        corpus = open_corpus(config.corpus)
+        files = fingerprint(corpus.files())
+        read = ingest.IngestStage(
+            config.corpus,
+            {name: getattr(config.corpus, name) for name in corpus.passage_settings},
+            f"sentencex {metadata.version('sentencex')}",
         )
+        seed = config.seed
+        self.passages = Stage("ingest", "ingest", ingest.ingest, ingest.VERSION, read, files=files)
         self.questions = Stage(
             "questions", "questions", questions.questions, questions.VERSION,
             questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files,
@@ -80,7 +85,7 @@ class _Study:
         retriever = type(config.retriever)(config.retriever.name, asked.k or config.retriever.k)
         settings = dataset.TestStage(
             split=asked.split, context=asked.context, num_distractors=asked.num_distractors,
-            distractors=how.distractors, same_document=how.same_document, allow_fewer=how.allow_fewer,
+            distractors=asked.distractors, same_document=asked.same_document, allow_fewer=asked.allow_fewer,
             retriever=retriever, max_items=asked.max_items, prompt=config.prompt, prompt_mode=how.prompt_mode,
             window=self._window, seed=config.seed, workers=how.workers,
         )  # fmt: skip
@@ -109,7 +114,8 @@ class _Study:
             model=config.model, engine=config.engine, prompt=config.prompt, prompt_mode=config.dataset.prompt_mode,
             context=arm.context, cot=arm.cot, adapter=arm.adapter,
         )  # fmt: skip
-        files = self._fingerprint(_adapter_files(name, arm)) | self._model_files
+        ready = self._fingerprint(_adapter_files(name, arm))
+        files = {f"adapter/{file}": digest for file, digest in ready.items()} | self._model_files
         inputs = {"test": test} | ({"adapter": adapter} if adapter else {})
         return Stage(
             "evaluate", f"evaluate[{name}]", evaluate.evaluate, evaluate.VERSION, settings, inputs, files,
@@ -137,7 +143,10 @@ class _Study:
 
 
 def _recipe(name: str, arm: ArmConfig) -> str:
-    """Arms of one recipe share an adapter; an arm that changes the dataset has its own, under its own name."""
+    """Arms of one recipe share an adapter; an arm that changes the dataset has its own, under its own name.
+
+    `config.parse` refuses such an arm the name of a recipe.
+    """
     return name if arm.dataset else arm.recipe
 
 

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 from raft_exp import prompts
+from raft_exp.contexts import answer_pattern, normalise
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.prompts import Messages, PromptConfig
@@ -39,6 +41,7 @@ class Rendering:
     prompt_mode: str
     cot: bool
     window: Window
+    fits_both: bool  # the context must fit with either instruction, so that all arms can share it
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Row:
     example: Example
     prompt_tokens: int
     completion_tokens: int
-    counts: Counter[str]  # gold_cut, distractors_cut, escaped
+    counts: Counter[str]  # gold_cut, distractors_cut, escaped, distractors_of_gold_document, ..._with_answer
 
 
 class RowBuilder:
@@ -76,32 +79,35 @@ class RowBuilder:
         question = self._clean(job.question.question)
         completion = self._completion(job.target)
         reply_tokens = len(encode_completion(self._tokenizer, completion)) if job.target else 0
-        context, prompt_tokens, counts = self._context(job, question, reply_tokens)
-        messages = self._messages(question, context)
+        whole = [self._passage(ordinal, job.question) for ordinal in job.context or []]
+        context = self._fitted(job, question, whole, reply_tokens)
+        messages = self._messages(question, None if job.context is None else context, self._rendering.cot)
+        prompt_tokens = len(encode_prompt(self._tokenizer, messages))
         if job.target:
             messages = [*messages, {"role": "assistant", "content": completion}]
+        cut = [old.gold for old, new in zip(whole, context, strict=True) if old.text != new.text]
+        counts = Counter(gold_cut=cut.count(True), distractors_cut=cut.count(False), **self._leaks(job, context))
+        counts["escaped"] = self._clean.escaped - before
         example = Example(
             id=job.question.id,
             question=question,
             answers=job.question.answers,
-            context=context or [],
-            has_gold=any(passage.gold for passage in context or []),
+            context=context,
+            has_gold=any(passage.gold and passage.text for passage in context),
             target=completion,
-            target_grounded=job.grounded,
+            # a quote of what had to be cut away is no longer grounded
+            target_grounded=job.grounded and (True not in cut or quotes_stand_in(completion, context)),
             messages=messages,
             split=job.question.split,
             slices=job.question.slices,
         )
-        counts["escaped"] = self._clean.escaped - before
         return Row(example, prompt_tokens, reply_tokens, counts)
 
-    def _messages(self, question: str, context: Sequence[ContextPassage] | None) -> Messages:
+    def _messages(self, question: str, context: Sequence[ContextPassage] | None, cot: bool) -> Messages:
         how = self._rendering
-        return prompts.messages(how.prompt, how.prompt_mode, question, context, how.cot)
+        return prompts.messages(how.prompt, how.prompt_mode, question, context, cot)
 
-    def _context(
-        self, job: Job, question: str, reply_tokens: int
-    ) -> tuple[list[ContextPassage] | None, int, Counter[str]]:
+    def _fitted(self, job: Job, question: str, whole: list[ContextPassage], reply_tokens: int) -> list[ContextPassage]:
         window = self._rendering.window
         budget = window.max_length - max(window.max_new_tokens, reply_tokens)
         if budget <= 0:
@@ -109,17 +115,25 @@ class RowBuilder:
                 f"question {job.question.id!r}: its target needs {reply_tokens} tokens and model.max_length is "
                 f"{window.max_length}; raise model.max_length, or use targets that are shorter"
             )
-        whole = [self._passage(ordinal, job.question) for ordinal in job.context or []]
-        item = f"question {job.question.id!r}"
 
-        def render(passages: Sequence[ContextPassage]) -> Messages:
-            return self._messages(question, None if job.context is None else passages)
+        def render(passages: Sequence[ContextPassage], cot: bool) -> Messages:
+            return self._messages(question, None if job.context is None else passages, cot)
 
-        fitted = fit(self._tokenizer, render, whole, budget, item)
-        cut = [before.gold for before, after in zip(whole, fitted, strict=True) if before.text != after.text]
-        counts = Counter(gold_cut=cut.count(True), distractors_cut=cut.count(False))
-        prompt_tokens = len(encode_prompt(self._tokenizer, render(fitted)))
-        return (None if job.context is None else fitted), prompt_tokens, counts
+        asked = (True, False) if self._rendering.fits_both else (self._rendering.cot,)
+        renders = [partial(render, cot=cot) for cot in asked]
+        return fit(self._tokenizer, renders, whole, budget, f"question {job.question.id!r}")
+
+    def _leaks(self, job: Job, context: Sequence[ContextPassage]) -> dict[str, int]:
+        """Distractors that should not be there: of a gold document (also where the gold is not), with the answer."""
+        distractors = [passage for passage in context if not passage.gold]
+        if not distractors:
+            return {}
+        gold = {self._passages[self._passages.find(name)].document_id for name in job.question.gold}
+        answers = answer_pattern(job.question.answers)
+        return {
+            "distractors_of_gold_document": sum(passage.document_id in gold for passage in distractors),
+            "distractors_with_answer": sum(bool(answers and answers.search(normalise(p.text))) for p in distractors),
+        }
 
     def _passage(self, ordinal: int, question: Question) -> ContextPassage:
         passage = self._passages[ordinal]
@@ -133,6 +147,12 @@ class RowBuilder:
         reason = "".join(piece if _QUOTE_MARKERS.fullmatch(piece) else self._clean(piece) for piece in pieces)
         cleaned = replace(target, answer=self._clean(target.answer), reason=reason)
         return prompts.completion(cleaned, self._rendering.cot)
+
+
+def quotes_stand_in(target: str, context: Sequence[ContextPassage]) -> bool:
+    """Whether every quote of a target stands word for word (white space aside) in a passage of the context."""
+    texts = [" ".join(passage.text.split()) for passage in context]
+    return all(any(" ".join(quote.split()) in text for text in texts) for quote in prompts.parse(target).quotes)
 
 
 def build(rendering: Rendering, passages: Path, jobs: Sequence[Job], workers: int) -> Iterator[Row]:

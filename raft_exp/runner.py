@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from raft_exp import tracking, worker
 from raft_exp.stage import Stage
-from raft_exp.store import Outcome, Store
+from raft_exp.store import Outcome, Store, write_atomically
 
 _FORCED = "RAFT_EXP_OWN_PROCESS"  # set: every stage runs in a process of its own, as GPU stages do
 
@@ -77,7 +77,7 @@ class Runner:
 
     def _write_plan(self, outcomes: list[Outcome]) -> None:
         rows = [outcome.as_dict() for outcome in outcomes]
-        (self._run / "plan.json").write_text(json.dumps(rows, indent=1))
+        write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
 
 
 def paths(store: Store, stage: Stage) -> dict[str, Any]:

@@ -24,13 +24,14 @@ Runtime = Annotated[T, _RUNTIME]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy and torch both take
 PositiveFloat = Annotated[float, Field(gt=0)]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field,))
 def config_dataclass(cls: type[T]) -> type[T]:
     """A frozen dataclass that takes no unknown keys and converts nothing: "3" is not a number, 1 is not true."""
-    made: type[T] = dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True))(cls)  # type: ignore[assignment]
+    made: type[T] = dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))(cls)  # type: ignore[assignment]
     return made
 
 

@@ -27,7 +27,17 @@ from raft_exp.errors import StoreError
 from raft_exp.stage import Stage
 
 Status = Literal["ran", "reused", "planned", "failed"]
-_PACKAGES = ("torch", "transformers", "tokenizers", "peft", "pytorch-lightning", "datasets", "numpy", "bm25s")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "peft",
+    "pytorch-lightning",
+    "numpy",
+    "bm25s",
+    "sentencex",
+    "rouge-score",
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class Store:
         found = self.look(stage)
         if found.status == "reused":
             return found
-        with self._guarded(), self._lock(stage):
+        with self.guarded(), self._lock(stage):
             found = self.look(stage)  # another job may have made it while this one waited
             return found if found.status == "reused" else self._make(stage, execute)
 
@@ -86,7 +96,7 @@ class Store:
         execute(stage, partial)
         seconds = time.monotonic() - start
         manifest = _describe(stage, partial, seconds)
-        _write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
+        write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
         partial.rename(self.path(stage))
         return Outcome(stage, self.path(stage), "ran", seconds, manifest["counts"])
 
@@ -101,7 +111,8 @@ class Store:
             ) from error
 
     @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def guarded(self) -> Iterator[None]:
+        """Turns what the operating system refuses in this store into one StoreError line."""
         try:
             yield
         except OSError as error:
@@ -130,9 +141,9 @@ class Store:
     def remember_run(self, run: Path) -> None:
         """Notes that a run folder shows results of this store, so that prune keeps them."""
         name = hashlib.sha256(str(run.absolute()).encode()).hexdigest()[:16]
-        with self._guarded():
+        with self.guarded():
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
-            _write_atomically(self.root / "runs" / name, str(run.absolute()))
+            write_atomically(self.root / "runs" / name, str(run.absolute()))
 
 
 class Fingerprints:
@@ -153,7 +164,7 @@ class Fingerprints:
         if self._save and known != self._known:
             with contextlib.suppress(OSError):  # an unwritable store is reported by the first stage
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                _write_atomically(self._file, json.dumps(self._known))
+                write_atomically(self._file, json.dumps(self._known))
         return hashes
 
     def _hash(self, file: Path) -> str:
@@ -201,7 +212,8 @@ def _git_commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file beside its place and renames it: readers find the old text or the new one, never a half."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     with beside.open("w", encoding="utf-8") as file:
         file.write(text)

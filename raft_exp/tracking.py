@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from raft_exp.errors import ConfigError
 from raft_exp.schema import config_dataclass
 
 
@@ -51,8 +52,12 @@ _label = ""  # of the stage that runs now: the name of its W&B run
 
 
 def activate(tracker: Tracker | None) -> None:
-    """Names the study that this process works for."""
+    """Names the study that this process works for. Raises ConfigError for an online logger without a key."""
     global _active
+    if tracker and tracker.logger.name == "wandb" and tracker.logger.mode == "online" and not _has_key():
+        raise ConfigError(
+            "logger.mode: got 'online', but there is no key; set WANDB_API_KEY, `wandb login`, or use logger.mode=auto"
+        )
     _active = tracker
 
 
@@ -125,12 +130,14 @@ def _start(tracker: Tracker, job_type: str, name: str) -> Any:
 
 def _mode(wanted: str) -> Any:
     """Offline without a key: a study never stops, or asks, because of its logger."""
-    if wanted != "auto":
-        return wanted
+    return ("online" if _has_key() else "offline") if wanted == "auto" else wanted
+
+
+def _has_key() -> bool:
     import netrc
 
     try:
         known = netrc.netrc().authenticators("api.wandb.ai") is not None
     except (OSError, netrc.NetrcParseError):
         known = False
-    return "online" if known or os.environ.get("WANDB_API_KEY") else "offline"
+    return known or bool(os.environ.get("WANDB_API_KEY"))

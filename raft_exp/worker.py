@@ -1,4 +1,4 @@
-"""`python -m raft_exp.worker CONFIG LABEL OUT PARENT`: one stage in a process of its own.
+"""`python -m raft_exp.worker CONFIG KEY OUT PARENT PIPE`: one stage in a process of its own.
 
 So GPU memory is given back when the stage ends, DDP ranks that are started again by Lightning run this one stage and
 not a whole sweep, and every process has one W&B run.
@@ -14,32 +14,37 @@ from pathlib import Path
 from raft_exp.errors import RaftError
 from raft_exp.stage import Stage
 
-_ERROR = "error.txt"
-
 
 def in_own_process(config_file: Path, stage: Stage, out: Path) -> None:
     """Runs the stage in a child and waits. Raises RaftError with the child's own message."""
-    command = [sys.executable, "-m", "raft_exp.worker", str(config_file), stage.label, str(out), str(os.getpid())]
-    (out / _ERROR).unlink(missing_ok=True)
-    status = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
-    if status == 0:
-        return
-    message = (out / _ERROR).read_text() if (out / _ERROR).exists() else ""
-    raise RaftError(message or f"{stage.label}: its process ended with status {status}; what it printed stands above")
+    reading, writing = os.pipe()  # not a file: the disk may be what is full
+    arguments = [str(config_file), stage.key, str(out), str(os.getpid()), str(writing)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "raft_exp.worker", *arguments], stdin=subprocess.DEVNULL, pass_fds=[writing]
+    ) as child:
+        os.close(writing)
+        with os.fdopen(reading, encoding="utf-8") as told:
+            message = told.read()
+    if child.returncode:
+        trouble = f"{stage.label}: its process ended with status {child.returncode}; what it printed stands above"
+        raise RaftError(message or trouble)
 
 
 def main() -> None:
     """Builds the study again from its resolved config and runs the one stage."""
-    config_file, label, out, parent = sys.argv[1:5]
+    config_file, key, out, parent, tell = sys.argv[1:6]
     _end_with(int(parent))
     try:
-        run_stage(Path(config_file), label, Path(out))
+        run_stage(Path(config_file), key, Path(out))
     except RaftError as error:
-        (Path(out) / _ERROR).write_text(str(error))
+        try:
+            os.write(int(tell), str(error).encode())
+        except OSError:  # a DDP rank has no pipe of its own
+            print(error, file=sys.stderr)
         sys.exit(2)
 
 
-def run_stage(config_file: Path, label: str, out: Path) -> None:
+def run_stage(config_file: Path, key: str, out: Path) -> None:
     """Runs one stage of the study that `config_file` describes, into `out`."""
     import yaml
 
@@ -51,10 +56,11 @@ def run_stage(config_file: Path, label: str, out: Path) -> None:
     config = parse(values)
     store = Store(config.store)
     tracking.activate(tracking.Tracker(config.logger, config.study, values, config_file.parent))
-    stage = next(one for one in pipeline.build(config, Fingerprints(store, save=False)) if one.label == label)
+    stage = next(one for one in pipeline.build(config, Fingerprints(store, save=False)) if one.key == key)
     tracking.entering(stage.label)
     try:
-        stage.function(stage.config, **runner.paths(store, stage), out=out)
+        with store.guarded():
+            stage.function(stage.config, **runner.paths(store, stage), out=out)
     finally:
         tracking.finish()
 

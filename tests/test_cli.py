@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -150,7 +151,7 @@ def test_ones_own_conf_folder_needs_no_fork(tmp_path):
     (tmp_path / "conf" / "arm").mkdir(parents=True)
     (tmp_path / "conf" / "experiment").mkdir()
     (tmp_path / "conf" / "arm" / "mine.yaml").write_text(
-        "recipe: raft\ncontext: passages\ncot: false\nadapter: null\ndataset: {p: 1.0}\n"
+        "recipe: raft\ncontext: passages\ncot: ${dataset.cot}\nadapter: null\ndataset: {p: 1.0}\n"
     )
     (tmp_path / "conf" / "experiment" / "own.yaml").write_text(
         "# @package _global_\nstudy: own\nevaluation:\n  arms: [rag, mine]\n"
@@ -203,6 +204,38 @@ def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
     assert "File too large" in done.stderr
     assert not list((tmp_path / "store").rglob("manifest.json"))
     assert raft_exp(tmp_path, "until=ingest", "corpus.num_entities=500").returncode == 0
+
+
+def test_a_run_folder_that_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = raft_exp(tmp_path, f"hydra.run.dir={tmp_path}/file/run", "dry_run=true")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("StoreError: ")
+    assert "hydra.run.dir=PATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("own_process", ["", "1"])
+def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_process):
+    shutil.copytree(study[0] / "store", tmp_path / "store")
+    # only the optimiser's large state is over the limit
+    arguments = [*SMALL, "lora.r=512", "evaluation.arms=[raft]", "hydra/job_logging=none"]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 3000; exec "$@"', "-", *command(*arguments)],
+        cwd=tmp_path, env=environment(RAFT_EXP_OWN_PROCESS=own_process), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "store=" in last
+    assert "choose another folder with store=PATH" in last
+    assert "Traceback" not in done.stderr
+
+
+def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):
+    done = raft_exp(tmp_path, "logger=wandb", "logger.mode=online", HOME=str(tmp_path), WANDB_API_KEY="")
+    assert done.returncode == 2
+    assert "ConfigError: logger.mode: got 'online', but there is no key" in done.stderr
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
 def test_the_store_is_listed_and_pruned(study, tmp_path):

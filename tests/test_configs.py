@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 
 from raft_exp import pipeline
 from raft_exp.config import conf_dir, parse
-from raft_exp.errors import ConfigError
+from raft_exp.errors import ConfigError, ModelError
 from raft_exp.hydra_errors import explained
 from raft_exp.schema import identity
 from tests.composing import compose
@@ -49,6 +49,11 @@ REFUSED = [
     ("until=trian", r"until: got 'trian'; must be 'ingest'.*'report'|until: got 'trian'; must be .ingest."),
     ("corpus.name=foo", r"corpus\.name: got 'foo'; must be one of 'almanac', 'pubmedqa'"),
     ("corpus.path=x", r"corpus\.path='x': the almanac is generated"),
+    ("seed=18446744073709551616", r"seed: got 18446744073709551616; must be less than 4294967296"),
+    ("trainer.learning_rate=inf", r"trainer\.learning_rate: got inf; must be a finite number"),
+    ("model.max_new_tokens=5000", r"model\.max_new_tokens: got 5000; must be less than model\.max_length=2048"),
+    ("+evaluation.conditions={k0:{num_distractor:0}}", r"conditions\.k0: got 'num_distractor'; did you mean"),
+    ("+evaluation.conditions={k0:{num_distractors:-1}}", r"conditions\.k0: .*num_distractors: got -1; must be"),
     ("seed=null", r"seed: got None; must be a valid integer"),
     ("evaluation.arms=[rag,rft]", r"evaluation\.arms: got 'rft'; did you mean 'raft'\?"),
     ("evaluation.arms=[]", r"evaluation\.arms: got \[\]; name at least one arm"),
@@ -88,8 +93,56 @@ def test_what_hydra_refuses_is_one_line_of_ours(override, message):
 
 
 def test_an_arm_written_out_goes_before_its_file():
-    mine = "+arms.raft={recipe:raft,context:none,cot:false,adapter:null,dataset:{p:1.0}}"
-    assert parse(compose(mine)).arms["raft"].dataset == {"p": 1.0}
+    mine = "+arms.rag={recipe:none,context:none,cot:false,adapter:null,dataset:{}}"
+    assert parse(compose(mine)).arms["rag"].context == "none"
+
+
+ARM = "recipe:raft,context:passages,adapter:null"
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ("raft={%s,cot:true,dataset:{p:0.1}}", r"arms\.raft\.dataset: got .*needs a name of its own"),
+        ("closed_book={%s,cot:false,dataset:{cot:false}}", r"arms\.closed_book\.dataset: .*needs a name of its own"),
+        (
+            "mine={%s,cot:true,dataset:{cot:false}}",
+            r"arms\.mine\.cot: got True, but it is trained with dataset\.cot=False",
+        ),
+        ("mine={%s,cot:true,dataset:{prompt_mode:plain_text}}", r"arms\.mine\.dataset\.prompt_mode: all arms"),
+    ],
+)
+def test_an_arm_cannot_take_another_ones_adapter_or_form(arm, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(compose("+arms." + arm % ARM))
+
+
+def test_the_test_does_not_follow_the_training_set():
+    before, after = build(), build("dataset.num_distractors=1", "dataset.distractors=bm25")
+    for label in ("dataset[test]", "evaluate[base]", "evaluate[rag]", "evaluate[sft]"):
+        assert before[label].key == after[label].key, label
+    assert before["evaluate[raft]"].key != after["evaluate[raft]"].key
+
+
+def test_a_hub_model_needs_a_revision():
+    with pytest.raises(ModelError, match=r"model\.revision: has no value for the hub's 'org/x'"):
+        build("model.name_or_path=org/x")
+    assert build("model.name_or_path=org/x", "model.revision=abc")
+
+
+def test_what_limits_questions_leaves_the_passages():
+    before = build()
+    for overrides in (["corpus.max_items=9"], ["seed=7", "corpus.world_seed=0"]):
+        after = build(*overrides)
+        assert before["ingest"].key == after["ingest"].key
+        assert before["questions"].key != after["questions"].key
+    assert before["ingest"].key != build("corpus.num_entities=9")["ingest"].key
+
+
+def test_conditions_ask_arms_with_passages_again():
+    stages = build("+evaluation.conditions={k0:{num_distractors:0},found:{context:retrieved}}")
+    asked = {label for label in stages if "@" in label and label.startswith("evaluate")}
+    assert asked == {f"evaluate[{arm}@{at}]" for arm in ("rag", "sft_rag", "raft") for at in ("k0", "found")}
 
 
 def test_an_arms_dataset_is_checked():

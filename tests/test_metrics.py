@@ -126,7 +126,9 @@ def test_accuracy_takes_the_whole_label_only(prediction: str, right: int) -> Non
         ("There is no effect, though yes for some.", "yes", 0),  # the first label counts
         ("##Reason: no harm was seen. ##Answer: Yes, probably", "yes", 1),  # the marked answer comes first
         ("##Reason: no harm was seen. ##Answer: Yes, probably", "no", 0),
-        ("##Reason: yes ##Answer: unclear", "yes", 1),
+        ("##Reason: yes ##Answer: unclear", "yes", 0),
+        ("##begin_quote## no harm ##end_quote## so it is maybe", "no", 0),  # a quote is not the reply's own word
+        ("##begin_quote## no harm ##end_quote## so it is maybe", "maybe", 1),
         ("", "maybe", 0),
         ("Notably eyesight may be...", "yes", 0),
     ],
@@ -140,7 +142,10 @@ def test_lenient_labels(raw: str, answer: str, found: int) -> None:
     ("raw", "answers", "found"),
     [
         ("The capital is Paris, of course.", ["Lyon", "paris"], 1),
-        ("##Reason: ##begin_quote##Paris##end_quote## ##Answer: Lyon", ["Paris"], 1),  # markers are no letters
+        ("##Reason:Paris it is", ["Paris"], 1),  # markers are no letters
+        ("##Reason: ##begin_quote##Paris and Rome##end_quote## ##Answer: Rome", ["Paris"], 0),
+        ("##begin_quote##Paris and Rome##end_quote##", ["Paris"], 0),  # an arm that quotes gets no credit for it
+        ("##begin_quote##Rome##end_quote## is Paris", ["Paris"], 1),
         ("Parisians say so", ["Paris"], 0),
         ("It is in New York City", ["New York"], 1),
         ("It is in York, New", ["New York"], 0),
@@ -149,7 +154,7 @@ def test_lenient_labels(raw: str, answer: str, found: int) -> None:
     ],
 )
 def test_answer_in_reply_is_bounded_by_words(raw: str, answers: list[str], found: int) -> None:
-    row = graded("", *answers, raw=raw, corpus="natural_questions")
+    row = graded(parse(raw).prediction, *answers, raw=raw, corpus="natural_questions")
     assert value("answer_in_reply", row) == found
 
 

@@ -11,8 +11,8 @@ from tests import small
 TINY = models.resolve("asset:tiny")
 
 
-def config(name: str):
-    return small.model_config(name_or_path=name)
+def config(name: str, **more: str):
+    return small.model_config(name_or_path=name, **more)
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./here", "~/there", "a/b/c", "asset:huge"])
@@ -34,7 +34,9 @@ def test_files_are_what_makes_a_local_model(tmp_path):
     names = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
     assert {path.name for path in models.files(config(str(folder)))} == names
     assert {path.name for path in models.files(config("asset:tiny"))} == names
-    assert models.files(config("Qwen/Qwen2.5-0.5B-Instruct")) == []
+    assert models.files(config("Qwen/Qwen2.5-0.5B-Instruct", revision="7ae5575")) == []
+    with pytest.raises(ModelError, match=r"model\.revision: has no value"):
+        models.files(config("Qwen/Qwen2.5-0.5B-Instruct"))
 
 
 def test_a_hub_model_without_the_hub():

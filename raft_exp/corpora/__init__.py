@@ -7,7 +7,7 @@ them); splits and `max_items` may.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from raft_exp.records import Passage, Question
 class Corpus(Protocol):
     """What the ingest and questions stages ask of a corpus. Both streams have a fixed order and flat memory."""
 
+    passage_settings: ClassVar[tuple[str, ...]]  # the settings that change passages; the others change questions alone
     counts: Counter[str]  # filled while streaming: "records", "without_context", ...
 
     def files(self) -> list[Path]:

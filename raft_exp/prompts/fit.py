@@ -14,16 +14,16 @@ Render = Callable[[Sequence[ContextPassage]], Messages]
 
 
 def fit(
-    tokenizer: Any, render: Render, context: Sequence[ContextPassage], budget: int, item: str
+    tokenizer: Any, renders: Sequence[Render], context: Sequence[ContextPassage], budget: int, item: str
 ) -> list[ContextPassage]:
-    """Returns the context, shortened so that the rendered prompt has at most `budget` tokens.
+    """Returns the context, shortened so that the prompt, in every rendering, has at most `budget` tokens.
 
     The longest distractors are cut first, all to one length; gold passages only when the distractors are gone.
     Raises DataError when even an empty context does not fit. `item` names the row in that error.
     """
 
     def size(passages: Sequence[ContextPassage]) -> int:
-        return len(encode_prompt(tokenizer, render(passages)))
+        return max(len(encode_prompt(tokenizer, render(passages))) for render in renders)
 
     if size(context) <= budget:
         return list(context)

@@ -21,7 +21,7 @@ from raft_exp.prompts import PromptConfig
 from raft_exp.records import Question, Target, read_jsonl, write_jsonl
 from raft_exp.retrieval import RetrieverConfig
 from raft_exp.rows import Job, Rendering, Window
-from raft_exp.schema import Count, Positive, Runtime, Share, config_dataclass
+from raft_exp.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
 
 VERSION = 1
 
@@ -54,7 +54,7 @@ class RaftStage:
     dataset: DatasetConfig
     prompt: PromptConfig
     window: Window
-    seed: Count
+    seed: Seed
 
 
 @config_dataclass
@@ -66,7 +66,7 @@ class ClosedBookStage:
     max_items: Positive | None
     allow_overlap: bool
     window: Window
-    seed: Count
+    seed: Seed
     workers: Runtime[Count]
 
 
@@ -85,7 +85,7 @@ class TestStage:
     prompt: PromptConfig
     prompt_mode: str
     window: Window
-    seed: Count
+    seed: Seed
     workers: Runtime[Count]
 
 
@@ -96,9 +96,13 @@ def raft(config: RaftStage, *, passages: Path, questions: Path, targets: Path, o
     asked = _learned(everything, config.dataset.max_items, config.seed)
     chosen, passed_over = _choose(config, Passages(passages), everything, asked)
     written = {target.id: target for target in read_jsonl(targets / "targets.jsonl", Target)}
+    if config.dataset.cot and not any(target.reason for target in written.values()):
+        raise DataError(
+            "dataset.cot=true, but the teacher wrote no reasoning; use teacher=extractive or dataset.cot=false"
+        )
     jobs = [_raft_job(config, question, *chosen[question.id], written[question.id]) for question in asked]
-    rendering = Rendering(config.prompt, config.dataset.prompt_mode, config.dataset.cot, config.window)
-    _write(rendering, passages, jobs, config.dataset.workers, out, overlap_with_test=shared, passed_over=passed_over)
+    rendering = Rendering(config.prompt, config.dataset.prompt_mode, config.dataset.cot, config.window, False)
+    _write(rendering, passages, jobs, config.dataset.workers, out, overlap=shared, passed_over=passed_over)
 
 
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
@@ -108,8 +112,8 @@ def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, tar
     written = {target.id: target for target in read_jsonl(targets / "targets.jsonl", Target)}
     asked = _learned(everything, config.max_items, config.seed)
     jobs = [Job(question, None, replace(written[question.id], reason="")) for question in asked]
-    rendering = Rendering(config.prompt, config.prompt_mode, False, config.window)
-    _write(rendering, passages, jobs, config.workers, out, overlap_with_test=shared)
+    rendering = Rendering(config.prompt, config.prompt_mode, False, config.window, False)
+    _write(rendering, passages, jobs, config.workers, out, overlap=shared)
 
 
 def test_set(config: TestStage, *, passages: Path, questions: Path, out: Path) -> None:
@@ -122,8 +126,7 @@ def test_set(config: TestStage, *, passages: Path, questions: Path, out: Path) -
         )
     find = _retrieved if config.context == "retrieved" else _gold_and_distractors
     jobs = [Job(question, context, None) for question, context in find(config, collection, everything, asked)]
-    # The longer instruction decides what fits, so that every arm sees one and the same context.
-    rendering = Rendering(config.prompt, config.prompt_mode, True, config.window)
+    rendering = Rendering(config.prompt, config.prompt_mode, True, config.window, True)
     _write(
         rendering, passages, jobs, config.workers, out, context=config.context, gold_found=_gold_found(collection, jobs)
     )
@@ -216,13 +219,14 @@ def _limited(asked: list[Question], max_items: int | None, seed: int) -> list[Qu
     return [question for question in asked if question.id in kept]
 
 
-def _checked_overlap(everything: Sequence[Question], allowed: bool) -> dict[str, int]:
+def _checked_overlap(everything: Sequence[Question], allowed: bool) -> dict[str, dict[str, int]]:
     figures = overlap(everything)
-    if figures["questions"] and not allowed:
-        raise DataError(
-            f"{figures['questions']} test questions stand in the training data too; remove them there, "
-            "or set dataset.allow_overlap=true to go on in spite of the leak"
-        )
+    for split, shared in figures.items():
+        if shared["questions"] and not allowed:
+            raise DataError(
+                f"{shared['questions']} {split} questions stand in the training data too; remove them there, "
+                "or set dataset.allow_overlap=true to go on in spite of the leak"
+            )
     return figures
 
 

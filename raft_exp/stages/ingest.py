@@ -2,19 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from raft_exp import passages
 from raft_exp.corpora import CorpusConfig, open_corpus
-from raft_exp.schema import config_dataclass
+from raft_exp.schema import Runtime, config_dataclass
 
 VERSION = 1
 
 
 @config_dataclass
 class IngestStage:
-    """Settings that change the passages."""
+    """Settings that change the passages: of the corpus only those that it names (`passage_settings`)."""
 
-    corpus: CorpusConfig
+    corpus: Runtime[CorpusConfig]
+    passages: dict[str, Any]
+    splitter: str  # name and version of the sentence splitter: evidence counts its sentences
 
 
 def ingest(config: IngestStage, *, out: Path) -> None:

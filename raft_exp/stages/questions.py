@@ -8,7 +8,7 @@ from pathlib import Path
 from raft_exp.corpora import CorpusConfig, open_corpus
 from raft_exp.errors import DataError
 from raft_exp.records import Question, write_jsonl
-from raft_exp.schema import Count, config_dataclass
+from raft_exp.schema import Seed, config_dataclass
 
 VERSION = 1
 
@@ -18,7 +18,7 @@ class QuestionsStage:
     """Settings that change the questions."""
 
     corpus: CorpusConfig
-    seed: Count
+    seed: Seed
 
 
 def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
@@ -44,5 +44,9 @@ def _counted(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Quest
         if question.id in seen:
             raise DataError(f"question id {question.id!r} comes twice; ids must be unique")
         seen.add(question.id)
+        if question.split == "test" and not question.answers:
+            raise DataError(
+                f"test question {question.id!r} has no answer to compare with; test on a subset with answers"
+            )
         splits[question.split] += 1
         yield question

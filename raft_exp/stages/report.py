@@ -8,7 +8,7 @@ from typing import Any
 
 from raft_exp.errors import DataError
 from raft_exp.records import Answer, Example, read_jsonl, write_jsonl
-from raft_exp.schema import Count, config_dataclass
+from raft_exp.schema import Seed, config_dataclass
 
 VERSION = 1
 
@@ -20,7 +20,7 @@ class ReportStage:
     study: str  # the heading
     corpus: str
     model: str
-    seed: Count
+    seed: Seed
     arms: dict[str, dict[str, Any]]  # arm -> {recipe, context, ...}
     settings: dict[str, Any]  # shown under "How it was made"
 

@@ -7,7 +7,7 @@ from typing import Any
 from raft_exp import models, tracking
 from raft_exp.errors import DataError
 from raft_exp.models import ModelConfig
-from raft_exp.schema import Count, config_dataclass
+from raft_exp.schema import Seed, config_dataclass
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
 VERSION = 1
@@ -20,7 +20,7 @@ class TrainStage:
     model: ModelConfig
     lora: LoraConfig
     trainer: TrainerConfig
-    seed: Count
+    seed: Seed
 
 
 def train(config: TrainStage, *, dataset: Path, out: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.models import ModelConfig
+from raft_exp.training import tensors
 
 
 def save(model: Any, config: ModelConfig, folder: Path) -> None:
@@ -14,15 +15,10 @@ def save(model: Any, config: ModelConfig, folder: Path) -> None:
     order of a set, and ask the hub about the base model's vocabulary.
     """
     import peft
-    from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file(
-        {name: weight.detach().cpu().contiguous() for name, weight in weights.items()},
-        folder / "adapter_model.safetensors",
-        {"format": "pt"},
-    )
+    tensors.write(folder / "adapter_model.safetensors", weights, {"format": "pt"})
     settings = model.peft_config["default"].to_dict()
     settings |= {"base_model_name_or_path": config.name_or_path, "revision": config.revision, "inference_mode": True}
     text = json.dumps(settings, indent=2, sort_keys=True, default=sorted)  # sets, such as target_modules

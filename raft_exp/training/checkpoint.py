@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
+from raft_exp.training import tensors
 from raft_exp.training.module import RaftModule
 
 NAME = "checkpoint.safetensors"
@@ -20,15 +20,13 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one weight
 
 def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> None:
     """Adapter, optimiser state and step; a kill at any moment leaves the old file or the new one."""
-    tensors = {}
+    kept = {}
     for name, weight in module.trainable().items():
-        tensors[f"weight/{name}"] = weight.detach()
-        tensors |= {f"{moment}/{name}": optimizer.state[weight][moment] for moment in _MOMENTS}
+        kept[f"weight/{name}"] = weight
+        kept |= {f"{moment}/{name}": optimizer.state[weight][moment] for moment in _MOMENTS}
     state = {"step": module.step, "scaler": module.scaler.state_dict() if module.scaler else None}
     new = out / f"{NAME}.new"
-    # Copies, because safetensors refuses tensors that share memory, as AdamW's may.
-    copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    save_file(copies, new, {"state": json.dumps(state)})
+    tensors.write(new, kept, {"state": json.dumps(state)})
     with new.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(new, out / NAME)

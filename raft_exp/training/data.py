@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,9 @@ class Plan:
 
     @classmethod
     def make(cls, rows: Rows, seed: int, batch_size: int, max_epochs: int, max_steps: int) -> "Plan":
-        """`max_steps=-1`: as many as `max_epochs` has."""
+        """`max_steps=-1`: as many as `max_epochs` has; else so many, over as many epochs as they need."""
         steps: list[list[int]] = []
-        for epoch in range(max_epochs):
+        for epoch in range(max_epochs) if max_steps < 0 else count():
             if 0 <= max_steps <= len(steps):
                 break
             shuffled = order(rows.ids, seed, epoch)

@@ -20,7 +20,7 @@ World = tuple[dict[str, Passage], list[Question]]
 def almanac(**changes: Any) -> Almanac:
     fields = {
         "name": "almanac", "path": None, "num_entities": 1200, "world_seed": 3, "max_items": None,
-        "validation": 0.1, "test": 0.3, "questions": None,
+        "validation": 0.1, "test": 0.3,
     }  # fmt: skip
     return Almanac(AlmanacConfig(**{**fields, **changes}), seed=0)
 
@@ -167,9 +167,7 @@ def test_memory_does_not_grow_with_the_world() -> None:
         assert peak(stream, 100_000) < peak(stream, 1_000) + 2_000_000
 
 
-@pytest.mark.parametrize(
-    "changes", [{"path": "x"}, {"questions": "x"}, {"validation": 0.5, "test": 0.5}, {"num_entities": 10**9}]
-)
+@pytest.mark.parametrize("changes", [{"path": "x"}, {"validation": 0.5, "test": 0.5}, {"num_entities": 10**9}])
 def test_what_cannot_be_is_refused_by_name(changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"corpus.{next(iter(changes))}"):
         almanac(**changes)

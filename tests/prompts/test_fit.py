@@ -34,7 +34,7 @@ def test_fits_and_cuts_distractors_first(tokenizer, sizes, budget):
         for i, (size, gold) in enumerate(sizes)
     ]
     try:
-        fitted = fit(tokenizer, render, context, budget, "question 'q'")
+        fitted = fit(tokenizer, [render], context, budget, "question 'q'")
     except DataError:
         empty = [ContextPassage(p.id, p.document_id, p.title, "", p.gold) for p in context]
         assert len(encode_prompt(tokenizer, render(empty))) > budget
@@ -50,7 +50,7 @@ def test_a_word_is_not_torn_and_the_longest_gives_way(tokenizer):
     short = ContextPassage("a", "a", "T", "one two three", False)
     long = ContextPassage("b", "b", "T", "longword " * 200, False)
     gold = ContextPassage("g", "g", "T", "the gold stays as it is", True)
-    fitted = fit(tokenizer, render, [short, long, gold], 200, "q")
+    fitted = fit(tokenizer, [render], [short, long, gold], 200, "q")
     assert (fitted[0], fitted[2]) == (short, gold)
     assert set(fitted[1].text.split()) == {"longword"}
     assert len(fitted[1].text) < len(long.text)
@@ -60,4 +60,4 @@ def test_what_cannot_fit_is_refused_with_the_remedy(tokenizer):
     with pytest.raises(
         DataError, match=r"question 'q': question and instructions alone need \d+ tokens and 3 are left"
     ):
-        fit(tokenizer, render, [], 3, "question 'q'")
+        fit(tokenizer, [render], [], 3, "question 'q'")

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from raft_exp import pipeline
+from raft_exp import passages, pipeline, prompts
 from raft_exp.config import parse
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
-from raft_exp.records import Example, Question, read_jsonl, write_jsonl
+from raft_exp.prompts.tokens import encode_prompt, load_tokenizer
+from raft_exp.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
+from raft_exp.rows import Job, Rendering, Window, build
 from raft_exp.runner import paths
 from raft_exp.store import Fingerprints, Store
 from tests.composing import compose
@@ -171,7 +173,7 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
         dataset.raft(stages["dataset[raft]"].config, **folders, out=tmp_path)
     settings = stages["dataset[closed_book]"].config
     dataset.closed_book(replace(settings, allow_overlap=True), **folders, out=tmp_path)
-    assert json.loads((tmp_path / "audit.json").read_text())["overlap_with_test"]["questions"] == 1
+    assert json.loads((tmp_path / "audit.json").read_text())["overlap"]["test"]["questions"] == 1
 
 
 def test_a_target_that_cannot_fit_is_refused(tmp_path):
@@ -190,3 +192,33 @@ def test_passages_of_the_run_are_whole(tmp_path):
     found = Passages(run(tmp_path, *SMALL, rooms="ingest")["ingest"])
     assert len(found) >= 120
     assert all("".join(passage.sentences) == passage.text for passage in found)
+
+
+def test_a_longer_instruction_of_either_kind_fits_every_arm(tmp_path):
+    tokenizer = load_tokenizer("asset:tiny")
+    for longer in ("answer_instruction", "reason_instruction"):
+        override = f"prompt.{longer}='{' '.join(['more'] * 40)}'"
+        made = run(tmp_path, *SMALL, "model.max_length=420", "model.max_new_tokens=64", override)
+        config = parse(compose(override))
+        for row in rows(made["dataset[test]"], "test")[:20]:
+            for cot in (True, False):
+                asked = prompts.messages(config.prompt, "plain_text", row.question, row.context, cot)
+                assert len(encode_prompt(tokenizer, asked)) <= 420 - 64
+
+
+def test_reasoning_without_a_reason_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"dataset\.cot=true, but .* wrote no reasoning; use teacher=extractive"):
+        run(tmp_path, *SMALL, "teacher=reference", "evaluation.arms=[raft]")
+
+
+def test_a_leak_is_counted_also_where_the_gold_is_not(tmp_path):
+    texts = {"a:0": "the gold", "a:1": "of the same document", "b:0": "it was Paris", "c:0": "nothing"}
+    passages.write(tmp_path, [Passage(name, name[0], "", text, "", [text], "") for name, text in texts.items()])
+    config = parse(compose())
+    window = Window("asset:tiny", None, 512, 32)
+    asked = Question("q", "Where?", ["Paris"], ["a:0"], "train")
+    job = Job(asked, [1, 2, 3], Target("q", "Paris"))
+    (row,) = build(Rendering(config.prompt, "plain_text", True, window, False), tmp_path, [job], workers=1)
+    assert not row.example.has_gold
+    assert row.counts["distractors_of_gold_document"] == 1
+    assert row.counts["distractors_with_answer"] == 1

@@ -111,7 +111,11 @@ def test_the_contract_of_the_files(study: Study) -> None:
     assert found["slices"]["kind"]["maybe"]["rag"]["n"] == 15
 
     audit = json.loads((out / "audit.json").read_text())
-    assert audit == {"datasets": {"raft": {"rows": 3, HOSTILE: {"share": 0.5, "of": HOSTILE}}}, "test": {}}
+    assert audit == {
+        "datasets": {"raft": {"rows": 3, HOSTILE: {"share": 0.5, "of": HOSTILE}}},
+        "test": {},
+        "conditions": {},
+    }
 
 
 def test_the_figures(study: Study) -> None:

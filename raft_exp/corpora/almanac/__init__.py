@@ -9,7 +9,7 @@ never shows, a document of the other.
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from raft_exp.corpora.almanac.names import MAX_NAMES
 from raft_exp.corpora.almanac.questions import questions_about
@@ -30,12 +30,10 @@ class AlmanacConfig:
     max_items: Positive | None  # questions of each split
     validation: Share
     test: Share
-    questions: Runtime[str | None]  # must be null: the world asks its own questions
 
     def __post_init__(self) -> None:
-        for field in ("path", "questions"):
-            if getattr(self, field) is not None:
-                raise ConfigError(f"corpus.{field}={getattr(self, field)!r}: the almanac is generated; leave it null")
+        if self.path is not None:
+            raise ConfigError(f"corpus.path={self.path!r}: the almanac is generated; leave it null")
         if self.validation + self.test >= 1:
             raise ConfigError(
                 f"corpus.validation={self.validation} and corpus.test={self.test} leave nothing to train on; "
@@ -47,6 +45,8 @@ class AlmanacConfig:
 
 class Almanac:
     """Streams the world of a config; the order is fixed and memory does not grow with `num_entities`."""
+
+    passage_settings: ClassVar[tuple[str, ...]] = ("name", "num_entities", "world_seed", "validation", "test")
 
     def __init__(self, config: AlmanacConfig, seed: int) -> None:
         self.counts: Counter[str] = Counter()

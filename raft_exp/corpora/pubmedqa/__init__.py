@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from raft_exp.corpora.pubmedqa import splits
 from raft_exp.corpora.pubmedqa.records import Article, articles
@@ -32,7 +32,6 @@ class PubmedqaConfig:
     max_items: Positive | None
     validation: Share
     test_share: Share
-    questions: Runtime[str | None]
     passage: Literal["section", "abstract"]
     repo: str
     revision: str
@@ -40,6 +39,8 @@ class PubmedqaConfig:
 
 class Pubmedqa:
     """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+
+    passage_settings: ClassVar[tuple[str, ...]] = ("name", "train", "test", "passage", "repo", "revision")
 
     def __init__(self, config: PubmedqaConfig, seed: int) -> None:
         self.config = config
