@@ -4,11 +4,15 @@ import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from raft_exp import prompts
 from raft_exp.contexts import normalise
+from raft_exp.passages import hash64
 from raft_exp.records import Question
 from raft_exp.rows import Row
 
@@ -100,17 +104,24 @@ def _histogram(values: Counter[int]) -> dict[str, int]:
 
 
 def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
-    """What training shares with test and validation: the same question words, answers, gold passages."""
-    seen: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    """What training shares with test and validation: the same question words, answers, gold passages.
+
+    Compares 64-bit hashes, so that memory stays small.
+    """
+    seen: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(partial(array, "Q")))
     for question in questions:
         of_split = seen[question.split]
-        of_split["questions"].add(_words(question.question))
-        of_split["answers"].update(_words(answer) for answer in question.answers)
-        of_split["passages"].update(question.gold)
+        of_split["questions"].append(hash64(_words(question.question)))
+        of_split["answers"].extend(hash64(_words(answer)) for answer in question.answers)
+        of_split["passages"].extend(map(hash64, question.gold))
     return {
-        split: {name: len(seen["train"][name] & seen[split][name]) for name in ("questions", "answers", "passages")}
+        split: {name: _shared(seen["train"][name], seen[split][name]) for name in ("questions", "answers", "passages")}
         for split in ("test", "validation")
     }
+
+
+def _shared(one: "array[int]", other: "array[int]") -> int:
+    return len(np.intersect1d(np.frombuffer(one, dtype=np.uint64), np.frombuffer(other, dtype=np.uint64)))
 
 
 def _words(text: str) -> str:

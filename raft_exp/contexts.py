@@ -29,10 +29,35 @@ def number(seed: int, purpose: str, item: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}|{purpose}|{item}".encode()).digest()[:8], "little")
 
 
-def gold_rows(ids: Iterable[str], p: float, seed: int) -> set[str]:
-    """The ids of the rows whose context keeps its gold: exactly round(p*n) of them, nested in p."""
-    ranked = sorted(ids, key=lambda item: (number(seed, "gold", item), item))
-    return set(ranked[: round(p * len(ranked))])
+class Lowest:
+    """Exactly `count` of the items: those with the smallest numbers. Fewer are always among more.
+
+    Holds eight bytes an item while it is made and nothing afterwards, so that any number of items will do.
+    """
+
+    def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:
+        numbers = np.fromiter((number(seed, purpose, item) for item in items), dtype=np.uint64)
+        self._seed, self._purpose = seed, purpose
+        self._count = min(count(len(numbers)), len(numbers))
+        self._limit = int(np.partition(numbers, self._count - 1)[self._count - 1]) if self._count else -1
+        if self._count and np.count_nonzero(numbers <= np.uint64(self._limit)) != self._count:
+            raise DataError(f"two items have one number for {purpose!r} and seed {seed}; use another seed")
+
+    def __contains__(self, item: str) -> bool:
+        return number(self._seed, self._purpose, item) <= self._limit
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def gold_rows(items: Iterable[str], p: float, seed: int) -> Lowest:
+    """The rows whose context keeps its gold: exactly round(p*n) of them, nested in p."""
+    return Lowest(items, lambda n: round(p * n), seed, "gold")
+
+
+def limited(items: Iterable[str], most: int | None, seed: int) -> Lowest:
+    """At most so many of the items; smaller sets are part of larger ones."""
+    return Lowest(items, lambda n: n if most is None else most, seed, "items")
 
 
 def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:

@@ -20,7 +20,7 @@ TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
 
 def fingerprint(text: str) -> int:
     """64 bits of the text, whatever its case and white space: equal for a second copy of the same words."""
-    return _hash64(" ".join(text.casefold().split()))
+    return hash64(" ".join(text.casefold().split()))
 
 
 def write(folder: Path, passages: Iterable[Passage]) -> int:
@@ -29,9 +29,9 @@ def write(folder: Path, passages: Iterable[Passage]) -> int:
     with (folder / TEXTS).open("wb") as file:
         for passage in passages:
             offsets.append(file.tell())
-            documents.append(_hash64(passage.document_id))
+            documents.append(hash64(passage.document_id))
             texts.append(fingerprint(passage.text))
-            ids.append(_hash64(passage.id))
+            ids.append(hash64(passage.id))
             file.write((dumps(passage) + "\n").encode())
     if not ids:
         raise DataError("the corpus has no passages; check corpus.path")
@@ -78,7 +78,7 @@ class Passages:
 
     def find(self, passage_id: str) -> int:
         """The ordinal of a passage id. Raises DataError when it is not in the collection."""
-        wanted = _hash64(passage_id)
+        wanted = hash64(passage_id)
         place = int(np.searchsorted(self._ids, np.uint64(wanted)))
         if place == len(self._ids) or int(self._ids[place]) != wanted:
             raise DataError(f"passage id {passage_id!r} is named by a question but is not in the collection")
@@ -88,5 +88,6 @@ class Passages:
         raise TypeError("open Passages anew in each process")
 
 
-def _hash64(text: str) -> int:
+def hash64(text: str) -> int:
+    """64 bits of a text, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -1,11 +1,12 @@
 """From a question and its chosen passages to a row: cleaned, fitted to the model, rendered, counted."""
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -155,15 +156,20 @@ def quotes_stand_in(target: str, context: Sequence[ContextPassage]) -> bool:
     return all(any(" ".join(quote.split()) in text for text in texts) for quote in prompts.parse(target).quotes)
 
 
-def build(rendering: Rendering, passages: Path, jobs: Sequence[Job], workers: int) -> Iterator[Row]:
+def build(rendering: Rendering, passages: Path, jobs: Iterable[Job], workers: int) -> Iterator[Row]:
     """Rows in the order of the jobs, whatever the number of worker processes (0 or 1: none)."""
-    if workers <= 1 or len(jobs) < 2:
+    if workers <= 1:
         yield from map(RowBuilder(rendering, passages), jobs)
         return
+    chunks, waiting = _chunks(iter(jobs), 64), deque[Future[list[Row]]]()
     # spawn: a fork would copy the parent's threads (tokenizers, BLAS) in an unknown state
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (rendering, passages)) as pool:
-        for rows in pool.map(_work, _chunks(jobs, 64)):
-            yield from rows
+        for chunk in chunks:
+            waiting.append(pool.submit(_work, chunk))
+            if len(waiting) > 2 * workers:  # no more than this in memory, however many jobs there are
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
 
 _builder: RowBuilder | None = None
@@ -179,5 +185,6 @@ def _work(jobs: Sequence[Job]) -> list[Row]:
     return [_builder(job) for job in jobs]
 
 
-def _chunks(jobs: Sequence[Job], size: int) -> Iterable[Sequence[Job]]:
-    return (jobs[start : start + size] for start in range(0, len(jobs), size))
+def _chunks(jobs: Iterator[Job], size: int) -> Iterator[list[Job]]:
+    while chunk := list(islice(jobs, size)):
+        yield chunk

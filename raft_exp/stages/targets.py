@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from raft_exp.errors import DataError
@@ -26,17 +27,22 @@ def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path)
     """Appends one row per training and validation question to targets.jsonl; goes on where a killed run stopped."""
     file = out / "targets.jsonl"
     done = append_complete_lines(file)
-    asked = [question for question in read_jsonl(questions / "questions.jsonl", Question) if question.split != "test"]
+    total = sum(1 for _ in _asked(questions))
     counts: Counter[str] = Counter()
     with file.open("a", encoding="utf-8", newline="\n") as lines:
-        for target in track(_write(config, passages, asked[done:]), "targets", len(asked), done):
+        for target in track(_write(config, passages, islice(_asked(questions), done, None)), "targets", total, done):
             lines.write(dumps(target) + "\n")
     for target in read_jsonl(file, Target):
         counts.update(targets=1, with_reason=int(bool(target.reason)))
     (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))))
 
 
-def _write(config: TargetsStage, passages: Path, asked: list[Question]) -> Iterator[Target]:
+def _asked(questions: Path) -> Iterator[Question]:
+    everything = read_jsonl(questions / "questions.jsonl", Question)
+    return (question for question in everything if question.split != "test")
+
+
+def _write(config: TargetsStage, passages: Path, asked: Iterable[Question]) -> Iterator[Target]:
     collection = Passages(passages)
     write = TEACHERS[config.teacher.name]
     for question in asked:

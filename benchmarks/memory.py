@@ -1,0 +1,37 @@
+"""Peak memory of making the data sets of a growing corpus: `python benchmarks/memory.py [1000 10000 100000]`.
+
+Each size runs `until=dataset` on the almanac in a process of its own (one worker) and prints that process's peak
+resident memory and seconds. Flat means: the growth is a few bytes a passage, not the passages.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+
+CHILD = (
+    "import resource, sys; from raft_exp.cli import main; main();"
+    "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+)
+
+
+def measure(entities: int) -> tuple[float, float]:
+    """(peak MiB, seconds) of one size."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", CHILD, "until=dataset", f"corpus.num_entities={entities}"]
+        start = time.monotonic()
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        seconds = time.monotonic() - start
+    return int(done.stdout.rpartition("PEAK ")[2]) / 1024, seconds
+
+
+def main() -> None:
+    sizes = [int(size) for size in sys.argv[1:]] or [1_000, 10_000, 100_000]
+    print(f"{'entities':>10} {'peak MiB':>10} {'seconds':>9}")
+    for size in sizes:
+        peak, seconds = measure(size)
+        print(f"{size:>10,} {peak:>10.0f} {seconds:>9.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

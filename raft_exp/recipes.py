@@ -1,0 +1,136 @@
+"""What each recipe trains on, and what is asked at test: a stream of jobs, one a row (DESIGN section 6).
+
+Questions and targets are read as they are needed, so that memory does not grow with them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from raft_exp import contexts, retrieval
+from raft_exp.contexts import Guards, Lowest, Ranker
+from raft_exp.errors import DataError
+from raft_exp.passages import Passages
+from raft_exp.records import Question, Target, read_jsonl
+from raft_exp.rows import Job
+
+
+@dataclass(frozen=True)
+class Source:
+    """The questions of a study with the targets of those that are learned."""
+
+    questions: Path  # folder of the questions stage
+    targets: Path | None  # folder of the targets stage; None where nothing is learned
+
+    def of(self, split: str) -> Iterator[Question]:
+        """The split's questions in their own order."""
+        everything = read_jsonl(self.questions / "questions.jsonl", Question)
+        return (question for question in everything if question.split == split)
+
+    def everything(self) -> Iterator[Question]:
+        """All questions, of every split."""
+        return read_jsonl(self.questions / "questions.jsonl", Question)
+
+    def learned(self, split: str) -> Iterator[tuple[Question, Target]]:
+        """The split's questions with their targets, which stand in the same order."""
+        assert self.targets is not None, "a source without targets is only asked"
+        asked = (question for question in self.everything() if question.split != "test")
+        for question, target in zip(asked, read_jsonl(self.targets / "targets.jsonl", Target), strict=True):
+            if question.id != target.id:
+                raise DataError(f"targets do not belong to these questions: {target.id!r} stands for {question.id!r}")
+            if question.split == split:
+                yield question, target
+
+    def kept(self, split: str, most: int | None, seed: int) -> Lowest:
+        """Which of the split's questions take part: only training rows are limited."""
+        return contexts.limited((question.id for question in self.of(split)), most, seed)
+
+
+@dataclass(frozen=True)
+class Raft:
+    """How the raft recipe chooses and what rows without gold learn; the words are those of `DatasetConfig`."""
+
+    p: float
+    num_distractors: int
+    constant_size: bool
+    no_gold_target: str
+    refusal: str
+    allow_fewer: bool
+    seed: int
+
+    def jobs(self, source: Source, split: str, kept: Lowest, guards: Guards, rank: Ranker, pool: int) -> Iterator[Job]:
+        """One job a question of the split that takes part."""
+        with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in kept), self.p, self.seed)
+        fewer = self.allow_fewer or split == "validation"  # a small held-out set need not fill every place
+        for question, target in source.learned(split):
+            if question.id in kept:
+                context = self._context(question, question.id in with_gold, guards, rank, pool, fewer)
+                yield self._job(question, context, question.id in with_gold, target)
+
+    def _context(
+        self, question: Question, keeps_gold: bool, guards: Guards, rank: Ranker, pool: int, fewer: bool
+    ) -> list[int]:
+        gold = [guards.passages.find(passage_id) for passage_id in question.gold]
+        wanted = self.num_distractors + (len(gold) if self.constant_size and not keeps_gold else 0)
+        distractors = guards.distractors(question, rank(question), wanted)
+        contexts.enough(question, distractors, wanted, pool, fewer)
+        return contexts.shuffled([*gold, *distractors] if keeps_gold else distractors, self.seed, question.id)
+
+    def _job(self, question: Question, context: list[int], has_gold: bool, target: Target) -> Job:
+        if has_gold or self.no_gold_target == "answer":
+            return Job(question, context, target, grounded=has_gold)
+        if self.no_gold_target == "answer_only":
+            return Job(question, context, replace(target, reason=""))
+        return Job(question, context, Target(question.id, self.refusal))
+
+
+def closed_book(source: Source, split: str, kept: Lowest) -> Iterator[Job]:
+    """The same questions in the same order as raft's, the answer alone."""
+    for question, target in source.learned(split):
+        if question.id in kept:
+            yield Job(question, None, replace(target, reason=""))
+
+
+Find = Callable[[Question], list[int]]
+
+
+def gold_and_distractors(guards: Guards, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int) -> Find:
+    """The paper's test context: gold among so many distractors, in an order of chance."""
+
+    def find(question: Question) -> list[int]:
+        distractors = guards.distractors(question, rank(question), wanted)
+        contexts.enough(question, distractors, wanted, pool, fewer)
+        gold = [guards.passages.find(passage_id) for passage_id in question.gold]
+        return contexts.shuffled([*gold, *distractors], seed, question.id)
+
+    return find
+
+
+def retrieved(collection: Passages, k: int) -> Find:
+    """The retriever's best k of the whole collection, best first, as it would be in use."""
+    rank = retrieval.bm25_ranker(collection, np.arange(len(collection)))
+    return lambda question: list(islice(rank(question), k))
+
+
+class Found:
+    """Counts how much of the gold the contexts hold, while the jobs pass."""
+
+    def __init__(self, collection: Passages) -> None:
+        self._collection, self._counts = collection, Counter[str]()
+
+    def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
+        """Passes the jobs on."""
+        for job in jobs:
+            gold = {self._collection.find(name) for name in job.question.gold}
+            found = len(gold & set(job.context or []))
+            self._counts.update(questions=1, whole=int(found == len(gold)), gold=len(gold), found=found)
+            yield job
+
+    def figures(self) -> dict[str, float]:
+        """Share of questions with all their gold, and share of all gold passages."""
+        counts = self._counts
+        return {"all_gold": counts["whole"] / counts["questions"], "recall": counts["found"] / max(1, counts["gold"])}
