@@ -96,7 +96,7 @@ class Store:
         execute(stage, partial)
         seconds = time.monotonic() - start
         manifest = _describe(stage, partial, seconds)
-        write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
+        write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1))
         partial.rename(self.path(stage))
         return Outcome(stage, self.path(stage), "ran", seconds, manifest["counts"])
 

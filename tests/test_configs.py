@@ -15,7 +15,7 @@ from tests.composing import compose
 GROUPS = sorted(
     (path.parent.name, path.stem)
     for path in conf_dir().glob("*/*.yaml")
-    if path.parent.name not in ("experiment", "arm", "hydra") and path.stem != "default"
+    if path.parent.name not in ("experiment", "debug", "arm", "hydra") and path.stem != "default"
 )
 
 
@@ -27,6 +27,12 @@ def test_every_option_parses(group, option):
 @pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
 def test_every_experiment_parses(experiment):
     assert parse(compose(f"+experiment={experiment}")).study == experiment
+
+
+@pytest.mark.parametrize("option", sorted(path.stem for path in (conf_dir() / "debug").glob("*.yaml")))
+@pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
+def test_every_debug_option_parses_on_top_of_every_experiment(option, experiment):
+    assert parse(compose(f"+experiment={experiment}", f"+debug={option}"))
 
 
 def test_every_arm_parses():
