@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all check pubmedqa wheel clean
+.PHONY: help install quickstart test test-all check pubmedqa pocket wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,6 +35,9 @@ check: $(READY)  ## lint, format and types
 
 pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
 	$(PY) -m raft_exp +experiment=pubmedqa $(ARGS)
+
+pocket: $(READY) ## makes the embedded reading model again, from nothing but this repository (half an hour, one core)
+	$(PY) -m raft_exp.pocket $(ARGS)
 
 wheel: $(READY)  ## dist/*.whl, with conf/ inside
 	$(PY) -m build --wheel --no-isolation

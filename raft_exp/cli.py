@@ -51,6 +51,7 @@ class OwnConf(SearchPathPlugin):
 def main() -> None:
     """Runs one study, or with `-m` one for each combination of the values given."""
     Plugins.instance().register(OwnConf)
+    sys.argv[1:] = _with_experiment(sys.argv[1:])
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end the process itself; the messages are made here
     try:
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
@@ -65,6 +66,14 @@ def main() -> None:
         _refuse(StoreError(f"{error.filename or 'run folder'}: {error.strerror}; {remedy}"))
     except KeyboardInterrupt:
         sys.exit("\nstopped; the same command goes on from here")
+
+
+def _with_experiment(arguments: list[str]) -> list[str]:
+    """Without an experiment it is the embedded study: named before all other overrides, so that those win."""
+    if any(argument.lstrip("+~").startswith("experiment=") for argument in arguments):
+        return arguments
+    first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
+    return [*arguments[:first], "+experiment=quickstart", *arguments[first:]]
 
 
 def job(composed: DictConfig) -> None:

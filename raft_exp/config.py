@@ -75,6 +75,7 @@ class Config:
     """One study."""
 
     study: str  # names the study in the report and groups its runs in W&B
+    note: str  # what a reader of the report should know before the figures; "" for nothing
     corpus: CorpusConfig
     retriever: RetrieverConfig
     teacher: TeacherConfig

@@ -133,8 +133,8 @@ class _Study:
     ) -> Stage:
         config = self._config
         settings = report.ReportStage(
-            study=config.study, corpus=config.corpus.name, model=config.model.name_or_path, seed=config.seed,
-            arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
+            study=config.study, note=config.note, corpus=config.corpus.name, model=config.model.name_or_path,
+            seed=config.seed, arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
         )  # fmt: skip
         inputs: Inputs = {
             "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters

@@ -11,9 +11,9 @@ import pytest
 from tests.studies import command, data_files, environment, raft_exp, run_folder, statuses
 
 STUDY = (
-    "corpus.num_entities=1500", "dataset.max_items=60", "dataset.num_distractors=2", "trainer.max_steps=12",
-    "trainer.batch_size=4", "trainer.checkpoint_every=1", "evaluation.max_items=24", "evaluation.arms=[sft_rag,raft]",
-    "model.max_new_tokens=48", "engine.batch_tokens=1500",
+    "model=tiny", "trainer.threads=1", "dataset.p=0.8", "corpus.num_entities=1500", "dataset.max_items=60",
+    "trainer.max_steps=12", "trainer.batch_size=4", "trainer.checkpoint_every=1", "evaluation.max_items=24",
+    "evaluation.arms=[sft_rag,raft]", "model.max_new_tokens=48", "engine.batch_tokens=1500",
 )  # fmt: skip
 
 # A sign in the partial folder that the stage is in the middle of its work.

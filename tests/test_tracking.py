@@ -40,7 +40,7 @@ def test_a_study_is_one_group_of_runs_with_its_figures(tracked):
     assert len(runs) == 3, "two trainings and the report"
     told = [json.dumps(one) for one in runs]
     assert all('"quickstart"' in text for text in told)
-    assert all(one["config"]["dataset"]["p"] == 0.8 for one in runs)
+    assert all(one["config"]["dataset"]["p"] == 1.0 for one in runs)
     assert sum("train/loss" in text for text in told) == 2
     value = json.loads((run / "results.json").read_text())["arms"]["raft"]["metrics"]["f1"]["value"]
     assert [one["summary"]["raft/f1"] for one in runs if "raft/f1" in one["summary"]] == [value]

@@ -21,6 +21,7 @@ def write_pages(
     audit: Mapping[str, Any],
     losses: Mapping[str, Mapping[str, plots.Curve]],
     study: str,
+    note: str,
     arms: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
 ) -> None:
@@ -29,6 +30,7 @@ def write_pages(
 
     view = {
         "study": study,
+        "note": note,
         "results": results,
         **_tables(results),
         "arms": {name: _facts(arm) for name, arm in arms.items()},

@@ -18,6 +18,7 @@ class ReportStage:
     """What the report says of the study; the arms' order is the order of its tables."""
 
     study: str  # the heading
+    note: str  # what a reader should know before the figures
     corpus: str
     model: str
     seed: Seed
@@ -56,6 +57,7 @@ def report(
         audit=audit,
         losses={name: _losses(folder / "metrics.csv") for name, folder in adapters.items()},
         study=config.study,
+        note=config.note,
         arms=config.arms,
         settings=config.settings,
     )

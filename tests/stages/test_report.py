@@ -41,7 +41,7 @@ class Study:
     def __init__(self, root: Path, examples: list[Example]) -> None:
         self.root, self.examples = root, examples
         self.replies: dict[str, list[Answer]] = {}
-        self.config: dict[str, Any] = {"study": "A study", "corpus": "pubmedqa", "model": "tiny", "seed": 0}
+        self.config: dict[str, Any] = {"study": "A study", "note": "", "corpus": "pubmedqa", "model": "tiny", "seed": 0}
         self.config |= {"arms": ARMS, "settings": {"dataset": {"p": 0.8}}}
         (root / "raft_data").mkdir(parents=True)
         (root / "adapter").mkdir()
@@ -261,7 +261,7 @@ def test_the_page_loads_nothing(study: Study) -> None:
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     study = Study(tmp_path, [example(i, HOSTILE, slices={HOSTILE: HOSTILE}) for i in range(4)])
     arm = "<b>$x^2$"  # an arm's name is a file's name as well, so that it cannot hold just anything
-    study.config |= {"study": HOSTILE, "model": HOSTILE, "settings": {HOSTILE: HOSTILE}}
+    study.config |= {"study": HOSTILE, "note": HOSTILE, "model": HOSTILE, "settings": {HOSTILE: HOSTILE}}
     study.config["arms"] = {arm: {"recipe": HOSTILE}, "raft": {"recipe": "raft", HOSTILE: [HOSTILE]}}
     study.say(arm, "no", "no", HOSTILE)
     study.say("raft", *[HOSTILE] * 4)

@@ -1,0 +1,1 @@
+"""How the pocket model is made from this repository alone: vocabulary, practice worlds, network, training, export."""
