@@ -33,7 +33,9 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     rows = data.read(dataset, "train", tokenizer, config.model.max_length)
     if not len(rows):
         raise DataError(f"{dataset / 'rows.jsonl'}: no rows of split train; check corpus.train and dataset.max_items")
-    validation = data.read(dataset, "validation", tokenizer, config.model.max_length)
+    validation = data.read(
+        dataset, "validation", tokenizer, config.model.max_length, config.trainer.validation_items, config.seed
+    )
     plan = data.Plan.make(
         rows, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )

@@ -36,6 +36,7 @@ class TrainerConfig:
     warmup_share: Share
     gradient_clip: PositiveFloat
     validate_every: Positive
+    validation_items: Positive | None
     checkpoint_every: Runtime[Positive]
     workers: Runtime[Count]
     threads: Positive | None

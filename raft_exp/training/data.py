@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from raft_exp.contexts import limited
 from raft_exp.errors import DataError
 from raft_exp.prompts import tokens
 from raft_exp.records import Example, read_jsonl
@@ -67,10 +68,14 @@ def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> Rows
     return Rows(ids, flat, ends, np.asarray(completions, dtype=np.int64))
 
 
-def read(dataset: Path, split: str, tokenizer: Any, max_length: int) -> Rows:
-    """The rows of one split of a dataset folder, encoded."""
-    rows = (row for row in read_jsonl(dataset / "rows.jsonl", Example) if row.split == split)
-    return encode(rows, tokenizer, max_length)
+def read(dataset: Path, split: str, tokenizer: Any, max_length: int, most: int | None = None, seed: int = 0) -> Rows:
+    """The rows of one split of a dataset folder, encoded; at most so many, chosen by seed and id."""
+
+    def rows() -> Iterator[Example]:
+        return (row for row in read_jsonl(dataset / "rows.jsonl", Example) if row.split == split)
+
+    kept = limited((row.id for row in rows()), most, seed) if most else None
+    return encode((row for row in rows() if kept is None or row.id in kept), tokenizer, max_length)
 
 
 def _some(ids: Sequence[str], limit: int = 5) -> str:

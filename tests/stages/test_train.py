@@ -33,6 +33,7 @@ def unbroken(tmp_path_factory, rows) -> dict[str, bytes]:
 
 
 def run(out: Path, rows: Path, **trainer) -> dict[str, bytes]:
+    out.mkdir(exist_ok=True)
     train(small.train_stage(**RUN | trainer), dataset=rows, out=out)
     return contents(out)
 
@@ -214,3 +215,12 @@ def test_out_of_memory_says_what_to_change(tmp_path, rows, monkeypatch):
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_validation_asks_the_same_few_rows_each_time_and_changes_no_weight(tmp_path, rows):
+    everything = run(tmp_path / "all", rows, max_steps=2, validate_every=1, validation_items=None)
+    enough = run(tmp_path / "enough", rows, max_steps=2, validate_every=1, validation_items=3)
+    few = run(tmp_path / "few", rows, max_steps=2, validate_every=1, validation_items=1)
+    assert enough == everything
+    assert few[FILES[0]] == everything[FILES[0]]
+    assert few["metrics.csv"] != everything["metrics.csv"]
