@@ -2,7 +2,8 @@
 
 Runs of several seeds ask questions about several worlds, so their questions are pooled: every arm gets the mean over
 all of them, with a Wilson interval, beside each seed's own figure. `--over dataset.p` gives one such figure for each
-value of a setting. Writes OUT/results.json and OUT/figure.svg.
+value of a setting; where the runs ask under several numbers of test distractors too, it is a curve over those for each
+value. Writes OUT/results.json and OUT/figure.svg.
 """
 
 import argparse
@@ -58,32 +59,64 @@ def figure(seeds: dict[int, list[float]]) -> dict[str, Any]:
     return {"value": found.value, "low": found.low, "high": found.high, "n": len(pooled), "seeds": own}
 
 
-def draw(pooled: dict[str, Any], over: str | None, path: Path) -> None:
-    """Curves over the setting (or the conditions), or one bar an arm: exact match with its interval."""
+def draw(pooled: dict[str, Any], over: str | None, shown: dict[str, int], path: Path) -> None:
+    """Exact match with its interval: curves over the setting or over the test distractors, or one bar an arm."""
     from matplotlib.figure import Figure
 
     made = Figure(figsize=(7, 4), layout="constrained")
     axes = made.add_subplot()
-    arms = [arm for arm in next(iter(pooled.values())) if "@" not in arm]
-    if over:
-        for arm in arms:
-            points = [pooled[value][arm]["exact_match"] for value in pooled]
-            errors = [[p["value"] - p["low"] for p in points], [p["high"] - p["value"] for p in points]]
-            axes.errorbar(list(pooled), [p["value"] for p in points], errors, marker="o", capsize=3, label=arm)
-        axes.set_xlabel(over)
-        axes.legend(frameon=False)
+    if over and shown:
+        _test_curves(axes, pooled, over, shown)
+    elif over:
+        _curves(axes, pooled, over)
     else:
-        for place, arm in enumerate(arms):
-            found: dict[str, Any] = pooled["all"][arm]["exact_match"]
-            bounds = [[found["value"] - found["low"]], [found["high"] - found["value"]]]
-            colour = "tab:blue" if arm == "raft" else "black"
-            axes.errorbar([place], [found["value"]], bounds, marker="o", capsize=4, color=colour)
-            axes.plot([place] * len(found["seeds"]), list(found["seeds"].values()), ".", color="grey", alpha=0.7)
-        axes.set_xticks(range(len(arms)), arms)
+        _bars(axes, pooled["all"])
     axes.set_ylabel("exact match")
     axes.set_ylim(0, 1)
     axes.grid(axis="y", alpha=0.3)
     made.savefig(path)
+
+
+def _test_curves(axes: Any, pooled: dict[str, Any], over: str, shown: dict[str, int]) -> None:
+    """One line a trained value, over the distractors at test; `rag`, which is trained on none of them, beside them."""
+    places = sorted(shown, key=lambda suffix: shown[suffix])
+    x = [shown[suffix] for suffix in places]
+    for value, arms in pooled.items():
+        _line(axes, x, [arms[f"raft{suffix}"]["exact_match"] for suffix in places], f"raft, {over}={value}")
+    first = next(iter(pooled.values()))
+    _line(axes, x, [first[f"rag{suffix}"]["exact_match"] for suffix in places], "rag", color="black", linestyle="--")
+    axes.set_xlabel("distractors at test")
+    axes.legend(frameon=False)
+
+
+def _curves(axes: Any, pooled: dict[str, Any], over: str) -> None:
+    for arm in [arm for arm in next(iter(pooled.values())) if "@" not in arm]:
+        _line(axes, list(pooled), [pooled[value][arm]["exact_match"] for value in pooled], arm)
+    axes.set_xlabel(over)
+    axes.legend(frameon=False)
+
+
+def _line(axes: Any, x: list[Any], points: list[dict[str, Any]], label: str, **style: Any) -> None:
+    errors = [[p["value"] - p["low"] for p in points], [p["high"] - p["value"] for p in points]]
+    axes.errorbar(x, [p["value"] for p in points], errors, marker="o", capsize=3, label=label, **style)
+
+
+def _bars(axes: Any, arms: dict[str, Any]) -> None:
+    names = [arm for arm in arms if "@" not in arm]
+    for place, arm in enumerate(names):
+        found = arms[arm]["exact_match"]
+        bounds = [[found["value"] - found["low"]], [found["high"] - found["value"]]]
+        colour = "tab:blue" if arm == "raft" else "black"
+        axes.errorbar([place], [found["value"]], bounds, marker="o", capsize=4, color=colour)
+        axes.plot([place] * len(found["seeds"]), list(found["seeds"].values()), ".", color="grey", alpha=0.7)
+    axes.set_xticks(range(len(names)), names)
+
+
+def test_distractors(run: Path) -> dict[str, int]:
+    """{"": of the study itself, "@name": of the condition}; {} where the run asks under one number only."""
+    asked = setting(run, "evaluation")
+    found = {f"@{name}": change["num_distractors"] for name, change in asked["conditions"].items()}
+    return {"": asked["num_distractors"], **found} if found else {}
 
 
 def main() -> None:
@@ -97,7 +130,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     told = {"over": arguments.over, "runs": len(arguments.runs), "figures": pooled}
     (arguments.out / "results.json").write_text(json.dumps(told, indent=1) + "\n")
-    draw(pooled, arguments.over, arguments.out / "figure.svg")
+    draw(pooled, arguments.over, test_distractors(arguments.runs[0]), arguments.out / "figure.svg")
     for value, arms in pooled.items():
         for arm, metrics in arms.items():
             cells = [

@@ -62,7 +62,9 @@ The last stage begins with fresh optimizers.
 Documents alone teach it to copy a value of the kind that is asked for, whosever it is; what teaches it to go by the
 name are bare lists in which nothing but the name tells the value. The lesson carries over to documents.
 
-The weights depend on the machine's arithmetic (bfloat16 products): made again, expect these skills, not these bytes.
+The weights depend on the machine's arithmetic (bfloat16 products): the shipped ones were made twice on one machine (AMD
+EPYC with AVX-512 bf16, torch 2.13, one thread) and came out the same to the byte; on another machine expect these
+skills, within their intervals, not these bytes.
 
 ## Skills
 Exactly right, percent (95% interval, {items} questions each), on names that it has never met, in the phrasing of
