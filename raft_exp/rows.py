@@ -62,7 +62,8 @@ class Row:
     example: Example
     prompt_tokens: int
     completion_tokens: int
-    counts: Counter[str]  # gold_cut, distractors_cut, escaped, distractors_of_gold_document, ..._with_answer
+    counts: Counter[str]  # gold_cut, distractors_cut, escaped, replaced, distractors_of_gold_document, ..._with_answer
+    quotes: list[str]  # of the target
 
 
 class RowBuilder:
@@ -72,11 +73,11 @@ class RowBuilder:
         self._rendering = rendering
         self._passages = Passages(passages)
         self._tokenizer = load_tokenizer(rendering.window.name_or_path, rendering.window.revision)
-        self._clean = Cleaner(token.content for token in self._tokenizer.added_tokens_decoder.values())
+        self._clean = Cleaner(prompts.MODES[rendering.prompt_mode], self._tokenizer)
 
     def __call__(self, job: Job) -> Row:
         """The finished row. Raises DataError when it cannot be made to fit."""
-        before = self._clean.escaped
+        before = (self._clean.escaped, self._clean.replaced)
         question = self._clean(job.question.question)
         completion = self._completion(job.target)
         reply_tokens = len(encode_completion(self._tokenizer, completion)) if job.target else 0
@@ -88,21 +89,22 @@ class RowBuilder:
             messages = [*messages, {"role": "assistant", "content": completion}]
         cut = [old.gold for old, new in zip(whole, context, strict=True) if old.text != new.text]
         counts = Counter(gold_cut=cut.count(True), distractors_cut=cut.count(False), **self._leaks(job, context))
-        counts["escaped"] = self._clean.escaped - before
+        counts["escaped"], counts["replaced"] = self._clean.escaped - before[0], self._clean.replaced - before[1]
+        quotes = prompts.parse(completion, self._rendering.prompt.reply_format).quotes
         example = Example(
             id=job.question.id,
             question=question,
             answers=job.question.answers,
             context=context,
-            has_gold=any(passage.gold and passage.text for passage in context),
+            has_gold=not job.question.gold_missing and _holds(context, job.question.gold),
             target=completion,
             # a quote of what had to be cut away is no longer grounded
-            target_grounded=job.grounded and (True not in cut or quotes_stand_in(completion, context)),
+            target_grounded=job.grounded and (True not in cut or quotes_stand_in(quotes, context)),
             messages=messages,
             split=job.question.split,
             slices=job.question.slices,
         )
-        return Row(example, prompt_tokens, reply_tokens, counts)
+        return Row(example, prompt_tokens, reply_tokens, counts, quotes)
 
     def _messages(self, question: str, context: Sequence[ContextPassage] | None, cot: bool) -> Messages:
         how = self._rendering
@@ -147,13 +149,19 @@ class RowBuilder:
         pieces = _QUOTE_MARKERS.split(target.reason)
         reason = "".join(piece if _QUOTE_MARKERS.fullmatch(piece) else self._clean(piece) for piece in pieces)
         cleaned = replace(target, answer=self._clean(target.answer), reason=reason)
-        return prompts.completion(cleaned, self._rendering.cot)
+        return prompts.completion(cleaned, self._rendering.cot, self._rendering.prompt.reply_format)
 
 
-def quotes_stand_in(target: str, context: Sequence[ContextPassage]) -> bool:
-    """Whether every quote of a target stands word for word (white space aside) in a passage of the context."""
+def _holds(context: Sequence[ContextPassage], gold: Sequence[str]) -> bool:
+    """Whether all the gold passages stand in the context, and not as empty shells cut to nothing."""
+    texts = {passage.id: passage.text for passage in context if passage.gold}
+    return set(texts) == set(gold) and any(texts.values())
+
+
+def quotes_stand_in(quotes: Sequence[str], context: Sequence[ContextPassage]) -> bool:
+    """Whether every quote stands word for word (white space aside) in a passage of the context."""
     texts = [" ".join(passage.text.split()) for passage in context]
-    return all(any(" ".join(quote.split()) in text for text in texts) for quote in prompts.parse(target).quotes)
+    return all(any(" ".join(quote.split()) in text for text in texts) for quote in quotes)
 
 
 def build(rendering: Rendering, passages: Path, jobs: Iterable[Job], workers: int) -> Iterator[Row]:

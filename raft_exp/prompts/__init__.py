@@ -1,21 +1,37 @@
 """One renderer for training and inference: what a model is shown, what it is asked to write, how a reply is read.
 
-A prompt mode is one file here with `render(question, passages, instruction) -> str`: the whole user message.
+A prompt mode is one file here with `render` and `read`: the whole user message as one document of the mode. Reply
+formats are in `replies.py`.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Literal
 
-from raft_exp.prompts import plain_text
-from raft_exp.prompts.clean import break_markers
-from raft_exp.records import ContextPassage, Target
+from pydantic import model_validator
+
+from raft_exp.prompts import json, markdown, plain_text, xml, yaml
+from raft_exp.prompts.document import Document, Mode
+from raft_exp.prompts.replies import (
+    ANSWER,
+    BEGIN_QUOTE,
+    END_QUOTE,
+    REASON,
+    Reply,
+    ReplyFormat,
+    completion,
+    parse,
+    quote,
+)
+from raft_exp.records import ContextPassage
 from raft_exp.schema import config_dataclass
 
-MODES = {"plain_text": plain_text.render}
+__all__ = [
+    "ANSWER", "BEGIN_QUOTE", "END_QUOTE", "MODES", "REASON", "Document", "Messages", "Mode", "PromptConfig",
+    "PromptMode", "Reply", "ReplyFormat", "completion", "messages", "parse", "quote",
+]  # fmt: skip
 
-REASON, ANSWER = "##Reason:", "##Answer:"
-BEGIN_QUOTE, END_QUOTE = "##begin_quote##", "##end_quote##"
+PromptMode = Literal["plain_text", "markdown", "yaml", "xml", "json"]
+MODES: dict[str, Mode] = {"plain_text": plain_text, "markdown": markdown, "yaml": yaml, "xml": xml, "json": json}
 
 Messages = list[dict[str, str]]
 
@@ -27,18 +43,19 @@ class PromptConfig:
     system: str  # the system message; "" for none
     task: str  # what kind of answer the corpus asks for, said before the instruction; "" for none
     answer_instruction: str  # asks for the answer alone
-    reason_instruction: str  # asks for reasoning with quotes, then the answer (the paper's form)
+    reason_instruction: str  # asks for reasoning with quotes, then the answer
     refusal: str  # the answer of a row without gold under dataset.no_gold_target=refuse
+    reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
 
-
-@dataclass(frozen=True)
-class Reply:
-    """A model's reply, taken apart. `prediction` is "" and `parsed` False when the answer marker is missing."""
-
-    prediction: str
-    parsed: bool
-    reason: str
-    quotes: list[str]
+    @model_validator(mode="after")
+    def _asks_for_what_it_reads(self) -> "PromptConfig":
+        for name in ("answer_instruction", "reason_instruction"):
+            if self.reply_format == "json" and ANSWER in getattr(self, name):
+                raise ValueError(
+                    f"prompt.reply_format: got 'json', but prompt.{name} asks for {ANSWER}; use prompt=json_reply, or "
+                    "instructions that ask for a JSON object"
+                )
+        return self
 
 
 def messages(
@@ -47,26 +64,5 @@ def messages(
     """The chat that asks `question`: system (where there is one) and user. `context=None` is closed book."""
     instruction = prompt.reason_instruction if cot else prompt.answer_instruction
     instruction = " ".join(filter(None, (prompt.task, instruction)))
-    user = {"role": "user", "content": MODES[mode](question, context or (), instruction)}
+    user = {"role": "user", "content": MODES[mode].render(question, context or (), instruction)}
     return [{"role": "system", "content": prompt.system}, user] if prompt.system else [user]
-
-
-def completion(target: Target, cot: bool) -> str:
-    """What the model learns to write: the paper's `##Reason: ... ##Answer: ...`, or the answer alone."""
-    answer = f"{ANSWER} {target.answer}"
-    return f"{REASON} {target.reason} {answer}" if cot and target.reason else answer
-
-
-def quote(text: str) -> str:
-    """A verbatim citation inside a reason; markers in the text itself are broken up."""
-    return f"{BEGIN_QUOTE} {break_markers(text.strip())[0]} {END_QUOTE}"
-
-
-def parse(raw: str) -> Reply:
-    """Takes a reply apart. Only the text after the last answer marker counts as the prediction."""
-    reason, marker, answer = raw.rpartition(ANSWER)
-    if not marker:
-        reason, answer = raw, ""
-    quotes = re.findall(f"{BEGIN_QUOTE}(.*?){END_QUOTE}", reason, flags=re.DOTALL)
-    reason = reason.split(REASON, 1)[-1].strip()
-    return Reply(answer.strip(), bool(marker), reason, [text.strip() for text in quotes])

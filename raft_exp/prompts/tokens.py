@@ -46,7 +46,8 @@ def _end_of_turn(tokenizer: Any) -> int:
     tail = _chat_text(tokenizer, chat, add_generation_prompt=False).rpartition(reply)[2]
     controls = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
     ids = tokenizer(tail, add_special_tokens=False)["input_ids"]
-    return next((token for token in ids if token in controls), None) or _eos(tokenizer)
+    ends = [token for token in ids if token in controls]
+    return int(ends[0]) if ends else _eos(tokenizer)
 
 
 def _eos(tokenizer: Any) -> int:
@@ -69,8 +70,10 @@ def _chat_text(tokenizer: Any, messages: Messages, add_generation_prompt: bool) 
 
 
 def _apply_template(tokenizer: Any, messages: Messages, add_generation_prompt: bool) -> str:
-    return str(
+    text = str(
         tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
         )
     )
+    # Some templates begin the model's thoughts whatever they are told: here they end where they began.
+    return f"{text.rstrip()}\n\n</think>\n\n" if text.rstrip().endswith("<think>") else text

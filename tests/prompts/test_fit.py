@@ -11,7 +11,7 @@ from raft_exp.prompts.fit import fit
 from raft_exp.prompts.tokens import encode_prompt
 from raft_exp.records import ContextPassage
 
-PROMPT = PromptConfig("", "", "Answer.", "Reason.", "")
+PROMPT = PromptConfig("", "", "Answer.", "Reason.", "", "paper")
 
 
 @pytest.fixture(scope="module")
@@ -19,27 +19,31 @@ def tokenizer():
     return models.load_tokenizer("asset:tiny")
 
 
-def render(context):
-    return prompts.messages(PROMPT, "plain_text", "What is it?", context, cot=False)
+def render(context, mode="plain_text"):
+    return prompts.messages(PROMPT, mode, "What is it?", context, cot=False)
 
 
 SIZES = st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=5)
 
 
-@given(SIZES, st.integers(60, 500))
-@settings(max_examples=150, deadline=None)
-def test_fits_and_cuts_distractors_first(tokenizer, sizes, budget):
+@pytest.mark.parametrize("mode", prompts.MODES)
+@given(sizes=SIZES, budget=st.integers(60, 500))
+@settings(max_examples=50, deadline=None)
+def test_fits_and_cuts_distractors_first(tokenizer, mode, sizes, budget):
+    def shown(context):
+        return render(context, mode)
+
     context = [
         ContextPassage(str(i), str(i), "T", " ".join(f"word{j}" for j in range(size)), gold)
         for i, (size, gold) in enumerate(sizes)
     ]
     try:
-        fitted = fit(tokenizer, [render], context, budget, "question 'q'")
+        fitted = fit(tokenizer, [shown], context, budget, "question 'q'")
     except DataError:
         empty = [ContextPassage(p.id, p.document_id, p.title, "", p.gold) for p in context]
-        assert len(encode_prompt(tokenizer, render(empty))) > budget
+        assert len(encode_prompt(tokenizer, shown(empty))) > budget
         return
-    assert len(encode_prompt(tokenizer, render(fitted))) <= budget
+    assert len(encode_prompt(tokenizer, shown(fitted))) <= budget
     assert [(p.id, p.gold) for p in fitted] == [(p.id, p.gold) for p in context]
     assert all(before.text.startswith(after.text) for before, after in zip(context, fitted, strict=True))
     if any(before.text != after.text for before, after in zip(context, fitted, strict=True) if before.gold):

@@ -1,0 +1,24 @@
+"""Prompt mode `json`: {"passages": [{"title", "place", "text"}], "question", "instruction"}.
+
+What a passage lacks is left out; so are the passages where there are none. Only lone surrogates are lost.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+from raft_exp.prompts.document import LONE_SURROGATES, Document, as_mapping, carried, from_mapping
+from raft_exp.records import ContextPassage
+
+FORBIDDEN = LONE_SURROGATES
+DELIMITER = re.compile(r'"(?:passages|title|place|text|question|instruction)"\s*:')
+
+
+def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
+    """The whole user message."""
+    return json.dumps(as_mapping(carried(question, passages, instruction, FORBIDDEN)), ensure_ascii=False, indent=2)
+
+
+def read(text: str) -> Document:
+    """The message taken apart."""
+    return from_mapping(json.loads(text))

@@ -1,0 +1,45 @@
+"""Prompt mode `xml`: <prompt>, <passages>, <passage>, <title>, <place>, <text>, <question>, <instruction>.
+
+What a passage lacks is left out; so are the passages where there are none. Characters that XML 1.0 forbids are lost.
+"""
+
+import re
+from collections.abc import Sequence
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from raft_exp.prompts.document import Document, carried
+from raft_exp.records import ContextPassage
+
+FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
+DELIMITER = re.compile(r"</?(?:prompt|passages?|title|place|text|question|instruction)>")
+
+
+def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
+    """The whole user message."""
+    shown = carried(question, passages, instruction, FORBIDDEN)
+    lines = [line for passage in shown.passages for line in _passage(*passage)]
+    if lines:
+        lines = ["<passages>", *lines, "</passages>"]
+    lines += [_element("question", shown.question), _element("instruction", shown.instruction)]
+    return "\n".join(["<prompt>", *lines, "</prompt>"])
+
+
+def _passage(title: str, place: str, text: str) -> list[str]:
+    parts = [_element(name, part) for name, part in (("title", title), ("place", place)) if part]
+    return ["<passage>", *parts, _element("text", text), "</passage>"]
+
+
+def _element(name: str, text: str) -> str:
+    # a parser reads a bare carriage return as a line feed
+    return f"<{name}>{escape(text, {chr(13): '&#13;'})}</{name}>"
+
+
+def read(text: str) -> Document:
+    """The message taken apart."""
+    root = ElementTree.fromstring(text)
+    passages = [
+        (found.findtext("title", ""), found.findtext("place", ""), found.findtext("text", ""))
+        for found in root.iterfind("passages/passage")
+    ]
+    return Document(root.findtext("question", ""), passages, root.findtext("instruction", ""))
