@@ -11,6 +11,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -66,6 +67,12 @@ def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:
     return [items[place] for place in generator.permutation(len(items))]
 
 
+def part(gold: list[int], seed: int, item_id: str) -> list[int]:
+    """Half of the gold passages, rounded down, drawn by chance: never all of them, and none of a single one."""
+    generator = np.random.default_rng(number(seed, "part", item_id))
+    return [gold[place] for place in generator.permutation(len(gold))[: len(gold) // 2]]
+
+
 def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
     """Shape (n passages,): which split owns each passage's document: 0 nobody, 1 train, 2 validation, 3 test.
 
@@ -99,21 +106,21 @@ class Guards:
 
     def distractors(self, question: Question, candidates: Iterator[int], wanted: int) -> list[int]:
         """The first `wanted` candidates that may stand beside the gold passages of `question`."""
-        gold = [self.passages.find(passage_id) for passage_id in question.gold]
+        return list(islice(self.allowed(question, candidates), wanted))
+
+    def allowed(self, question: Question, candidates: Iterator[int]) -> Iterator[int]:
+        """The candidates that may stand beside the gold passages of `question`, and beside those before them."""
+        gold = {self.passages.find(passage_id) for passage_id in question.gold}
         texts = {int(self.passages.texts[ordinal]) for ordinal in gold}
         documents = {int(self.passages.documents[ordinal]) for ordinal in gold}
         answers = None if self.answer_allowed else answer_pattern(question.answers)
-        chosen: list[int] = []
         for ordinal in candidates:
-            if len(chosen) == wanted:
-                break
-            reason = self._objection(ordinal, set(gold), texts, documents, answers)
+            reason = self._objection(ordinal, gold, texts, documents, answers)
             if reason:
                 self.passed_over[reason] += 1
             else:
-                chosen.append(ordinal)
                 texts.add(int(self.passages.texts[ordinal]))
-        return chosen
+                yield ordinal
 
     def _objection(
         self, ordinal: int, gold: set[int], texts: set[int], documents: set[int], answers: re.Pattern[str] | None

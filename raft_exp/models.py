@@ -4,7 +4,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import model_validator
 
@@ -36,34 +36,48 @@ class ModelConfig:
         return self
 
 
-def resolve(name_or_path: str) -> str:
+def resolve(name_or_path: str, group: str = "model") -> str:
     """What transformers is to open: `asset:NAME` becomes the folder inside the package, the rest stays.
 
-    Raises ModelError when something that looks like a path is no folder.
+    Raises ModelError when something that looks like a path is no folder; `group` is the config group it names.
     """
     if name_or_path.startswith(ASSET):
         folder = Path(__file__).parent / "assets" / name_or_path.removeprefix(ASSET)
         if not (folder / "config.json").is_file():
-            raise ModelError(f"model.name_or_path={name_or_path!r}: no such embedded model; there is asset:tiny")
+            raise ModelError(f"{group}.name_or_path={name_or_path!r}: no such embedded model; there is asset:tiny")
         return str(folder)
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         return str(folder)
     # A hub id is NAME or OWNER/NAME: whatever has another form, or a file behind it, was meant as a path.
     if folder.exists() or name_or_path.startswith(("/", ".", "~")) or name_or_path.count("/") > 1:
-        raise ModelError(f"model.name_or_path={name_or_path!r}: no such folder; give a model folder or a hub id")
+        raise ModelError(f"{group}.name_or_path={name_or_path!r}: no such folder; give a model folder or a hub id")
     return name_or_path
 
 
-def files(config: ModelConfig) -> list[Path]:
+class Named(Protocol):
+    """What says which model is meant: the config of a model, or of an encoder."""
+
+    @property
+    def name_or_path(self) -> str:
+        """A hub id, a folder, or `asset:NAME`."""
+
+    @property
+    def revision(self) -> str | None:
+        """The commit of a hub id."""
+
+
+def files(config: Named, group: str = "model") -> list[Path]:
     """The local files whose content identifies the model; none for a hub id, which needs a revision (ModelError)."""
-    folder = Path(resolve(config.name_or_path))
+    folder = Path(resolve(config.name_or_path, group))
     if folder.is_dir():
-        return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in _CONTENT)
+        # an encoder's modules stand in folders of their own; a language model's are its checkpoints
+        found = [*folder.iterdir(), *(folder.glob("*/*") if group == "encoder" else [])]
+        return sorted(path for path in found if path.is_file() and path.suffix in _CONTENT)
     if config.revision is None:
         raise ModelError(
-            f"model.revision: has no value for the hub's {config.name_or_path!r}, so that nothing says which weights "
-            "a result came from; set model.revision to a commit of it"
+            f"{group}.revision: has no value for the hub's {config.name_or_path!r}, so that nothing says which weights "
+            f"a result came from; set {group}.revision to a commit of it"
         )
     return []
 
@@ -72,8 +86,8 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:
     """The model's own tokenizer. Raises ModelError with the remedy when it cannot be had."""
     from transformers import AutoTokenizer
 
-    with _quiet(), _explained(name_or_path, revision):
-        return AutoTokenizer.from_pretrained(**_source(name_or_path, revision))
+    with quiet(), explained(name_or_path, revision):
+        return AutoTokenizer.from_pretrained(**source(name_or_path, revision))
 
 
 def load(config: ModelConfig, device: str = "cpu") -> Any:
@@ -81,20 +95,20 @@ def load(config: ModelConfig, device: str = "cpu") -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _quiet(), _explained(config.name_or_path, config.revision):
-        source = _source(config.name_or_path, config.revision)
+    with quiet(), explained(config.name_or_path, config.revision):
+        where = source(config.name_or_path, config.revision)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            **source,
+            **where,
             dtype=getattr(torch, config.dtype),
             use_safetensors=True,
-            adapter_kwargs={"local_files_only": source["local_files_only"]},
+            adapter_kwargs={"local_files_only": where["local_files_only"]},
         )
         return model.to(device).eval()
 
 
-def _source(name_or_path: str, revision: str | None) -> dict[str, Any]:
+def source(name_or_path: str, revision: str | None, group: str = "model") -> dict[str, Any]:
     """Where to load from. Without the hub, only its local cache is looked at."""
-    found = resolve(name_or_path)
+    found = resolve(name_or_path, group)
     local = Path(found).is_dir() or bool(why_no_hub())
     return {
         "pretrained_model_name_or_path": found,
@@ -144,7 +158,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' progress bars and notes, which say nothing that a user of a study can act on."""
     from transformers.utils import logging
 
@@ -160,7 +174,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explained(name_or_path: str, revision: str | None) -> Iterator[None]:
+def explained(name_or_path: str, revision: str | None, group: str = "model") -> Iterator[None]:
     """Turns what may go wrong on loading into one line with the remedy."""
     from safetensors import SafetensorError
 
@@ -171,14 +185,16 @@ def _explained(name_or_path: str, revision: str | None) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError | ValueError | KeyError | ImportError | RuntimeError | SafetensorError):
             raise
-        raise ModelError(f"model.name_or_path={name_or_path!r}: {_remedy(error, name_or_path, revision)}") from error
+        raise ModelError(
+            f"{group}.name_or_path={name_or_path!r}: {_remedy(error, name_or_path, revision, group)}"
+        ) from error
 
 
-def _remedy(error: BaseException, name_or_path: str, revision: str | None) -> str:
+def _remedy(error: BaseException, name_or_path: str, revision: str | None, group: str) -> str:
     import huggingface_hub.errors as hub
 
     if is_out_of_memory(error):
-        return "out of memory while loading; choose a smaller model or model.dtype=bfloat16"
+        return "out of memory while loading; choose a smaller model" + (" or model.dtype=bfloat16" * (group == "model"))
     if "custom code" in str(error):
         return (
             "it needs code of its own, which is never run (trust_remote_code); choose a model that transformers knows"
@@ -187,7 +203,7 @@ def _remedy(error: BaseException, name_or_path: str, revision: str | None) -> st
     if any(isinstance(cause, hub.GatedRepoError) for cause in causes) or "gated repo" in str(error):
         return f"gated; ask for access on https://huggingface.co/{name_or_path}, then set HF_TOKEN (or `hf auth login`)"
     if any(isinstance(cause, hub.RevisionNotFoundError) for cause in causes):
-        return f"the hub has no model.revision={revision!r} of it"
+        return f"the hub has no {group}.revision={revision!r} of it"
     if any(isinstance(cause, hub.RepositoryNotFoundError) for cause in causes):
         return "no such folder here and no such model on the hub (a private one needs HF_TOKEN)"
     if Path(resolve(name_or_path)).is_dir():

@@ -5,6 +5,7 @@ import json
 import mmap
 from array import array
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,10 @@ class Passages:
     """Read access by ordinal and by id. Columns are memory-mapped; a passage is read from disk when asked for."""
 
     def __init__(self, folder: Path) -> None:
-        self._offsets = np.load(folder / OFFSETS, mmap_mode="r")
-        self._ids, self._ordinals = np.load(folder / IDS, mmap_mode="r")
-        self.documents: np.ndarray = np.load(folder / DOCUMENTS, mmap_mode="r")  # (n,) hash of the document id
-        self.texts: np.ndarray = np.load(folder / TEXT_HASHES, mmap_mode="r")  # (n,) fingerprint of the text
+        self._offsets = mapped(folder / OFFSETS)
+        self._ids, self._ordinals = mapped(folder / IDS)
+        self.documents = mapped(folder / DOCUMENTS)  # (n,) hash of the document id
+        self.texts = mapped(folder / TEXT_HASHES)  # (n,) fingerprint of the text
         with (folder / TEXTS).open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
@@ -79,13 +80,32 @@ class Passages:
     def find(self, passage_id: str) -> int:
         """The ordinal of a passage id. Raises DataError when it is not in the collection."""
         wanted = hash64(passage_id)
-        place = int(np.searchsorted(self._ids, np.uint64(wanted)))
+        place = int(self._ids.searchsorted(np.uint64(wanted)))
         if place == len(self._ids) or int(self._ids[place]) != wanted:
             raise DataError(f"passage id {passage_id!r} is named by a question but is not in the collection")
         return int(self._ordinals[place])
 
+    def of_document(self, document_id: str) -> list[int]:
+        """The ordinals of a document's passages, in their order; [] for a document that is not there."""
+        order, ranked = self._by_document
+        wanted = np.uint64(hash64(document_id))
+        first, last = np.searchsorted(ranked, wanted, "left"), np.searchsorted(ranked, wanted, "right")
+        return [int(ordinal) for ordinal in order[first:last]]
+
+    @cached_property
+    def _by_document(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ordinals sorted by the hash of their document, and those hashes."""
+        order = np.argsort(self.documents, kind="stable")
+        return order, self.documents[order]
+
     def __reduce__(self) -> Any:
         raise TypeError("open Passages anew in each process")
+
+
+def mapped(file: Path) -> np.ndarray:
+    """An array on disk as a plain array, which is read where it is looked at: numpy's memmap class is slow to index."""
+    array: np.ndarray = np.load(file, mmap_mode="r").view(np.ndarray)
+    return array
 
 
 def hash64(text: str) -> int:

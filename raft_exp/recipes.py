@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from raft_exp import contexts, retrieval
+from raft_exp import contexts
 from raft_exp.contexts import Guards, Lowest, Ranker
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
@@ -57,6 +55,7 @@ class Raft:
     p: float
     num_distractors: int
     constant_size: bool
+    partial_gold: bool
     no_gold_target: str
     refusal: str
     allow_fewer: bool
@@ -75,10 +74,11 @@ class Raft:
         self, question: Question, keeps_gold: bool, guards: Guards, rank: Ranker, pool: int, fewer: bool
     ) -> list[int]:
         gold = [guards.passages.find(passage_id) for passage_id in question.gold]
-        wanted = self.num_distractors + (len(gold) if self.constant_size and not keeps_gold else 0)
+        kept = gold if keeps_gold else contexts.part(gold, self.seed, question.id) if self.partial_gold else []
+        wanted = self.num_distractors + (len(gold) - len(kept) if self.constant_size else 0)
         distractors = guards.distractors(question, rank(question), wanted)
         contexts.enough(question, distractors, wanted, pool, fewer)
-        return contexts.shuffled([*gold, *distractors] if keeps_gold else distractors, self.seed, question.id)
+        return contexts.shuffled([*kept, *distractors], self.seed, question.id)
 
     def _job(self, question: Question, context: list[int], has_gold: bool, target: Target) -> Job:
         if has_gold or self.no_gold_target == "answer":
@@ -102,6 +102,11 @@ def gold_and_distractors(guards: Guards, rank: Ranker, pool: int, wanted: int, f
     """The paper's test context: gold among so many distractors, in an order of chance."""
 
     def find(question: Question) -> list[int]:
+        if not question.gold:
+            raise DataError(
+                f"question {question.id!r} names no gold passage that could stand among distractors; "
+                "use evaluation.context=retrieved, or given where a context was published"
+            )
         distractors = guards.distractors(question, rank(question), wanted)
         contexts.enough(question, distractors, wanted, pool, fewer)
         gold = [guards.passages.find(passage_id) for passage_id in question.gold]
@@ -110,10 +115,23 @@ def gold_and_distractors(guards: Guards, rank: Ranker, pool: int, wanted: int, f
     return find
 
 
-def retrieved(collection: Passages, k: int) -> Find:
+def retrieved(rank: Ranker, k: int) -> Find:
     """The retriever's best k of the whole collection, best first, as it would be in use."""
-    rank = retrieval.bm25_ranker(collection, np.arange(len(collection)))
     return lambda question: list(islice(rank(question), k))
+
+
+def published(collection: Passages) -> Find:
+    """The context that was published with the question, in its order."""
+
+    def find(question: Question) -> list[int]:
+        if question.published is None:
+            raise DataError(
+                f"question {question.id!r} was published without a context; "
+                "use evaluation.context=gold_and_distractors or retrieved"
+            )
+        return [collection.find(name) for name in question.published]
+
+    return find
 
 
 class Found:
@@ -126,11 +144,14 @@ class Found:
         """Passes the jobs on."""
         for job in jobs:
             gold = {self._collection.find(name) for name in job.question.gold}
-            found = len(gold & set(job.context or []))
-            self._counts.update(questions=1, whole=int(found == len(gold)), gold=len(gold), found=found)
+            found, wanted = len(gold & set(job.context or [])), len(gold) + job.question.gold_missing
+            if wanted:  # NQ-open names no gold
+                self._counts.update(questions=1, whole=int(found == wanted), gold=wanted, found=found)
             yield job
 
     def figures(self) -> dict[str, float]:
-        """Share of questions with all their gold, and share of all gold passages."""
+        """Share of questions with all their gold, and share of all gold passages; {} where no question names any."""
         counts = self._counts
-        return {"all_gold": counts["whole"] / counts["questions"], "recall": counts["found"] / max(1, counts["gold"])}
+        if not counts:
+            return {}
+        return {"all_gold": counts["whole"] / counts["questions"], "recall": counts["found"] / counts["gold"]}

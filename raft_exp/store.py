@@ -35,6 +35,8 @@ _PACKAGES = (
     "pytorch-lightning",
     "numpy",
     "bm25s",
+    "sentence-transformers",
+    "faiss-cpu",
     "sentencex",
     "rouge-score",
 )

@@ -5,30 +5,30 @@ Recipes are in `recipes.py`, the choice of passages in `contexts.py`, the writin
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from raft_exp import contexts, recipes, retrieval, rows
 from raft_exp.audit import Audit, overlap
-from raft_exp.contexts import Guards, Lowest, Ranker
+from raft_exp.contexts import Guards, Lowest
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.progress import track
-from raft_exp.prompts import PromptConfig
+from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.recipes import Found, Raft, Source
-from raft_exp.records import Target, read_jsonl, write_jsonl
-from raft_exp.retrieval import RetrieverConfig
+from raft_exp.records import Question, Target, read_jsonl, write_jsonl
+from raft_exp.retrieval import Distractors, Margin, RetrieverConfig, Shares, Sources
 from raft_exp.rows import Job, Rendering, Window
 from raft_exp.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
 
 VERSION = 1
-
-Distractors = Literal["random", "bm25"]
 
 
 @config_dataclass
@@ -38,16 +38,28 @@ class DatasetConfig:
     p: Share  # share of rows whose context holds the gold
     num_distractors: Count  # D
     distractors: Distractors  # where distractors come from
-    prompt_mode: Literal["plain_text"]
+    mixed: Shares | None  # with distractors=mixed: the share of each source
+    max_score: float | None  # bm25 and dense: a distractor is at most so similar to the question
+    relative_margin: Share | None  # ... and by this share less similar than the best gold passage
+    prompt_mode: PromptMode  # the user message is one document of this kind
     cot: bool  # targets reason before they answer
     constant_size: bool  # rows without gold get as many passages as they would have with it
     no_gold_target: Literal["answer", "answer_only", "refuse"]  # what a row without gold learns to say
+    partial_gold: bool  # rows without gold keep a part of it, where a question has several gold passages
     same_document: bool  # may a distractor come from the gold document?
     allow_answer_in_distractor: bool  # may a training distractor hold the (open) answer?
     allow_fewer: bool  # go on with fewer distractors when there are not enough
     allow_overlap: bool  # go on when a test question is found in the training data
     max_items: Positive | None  # at most so many training rows; smaller sets are part of larger ones
+    path: Runtime[str | None]  # a ready chat file to train on instead; its content stands in the key
     workers: Runtime[Count]  # processes that render rows
+
+    @model_validator(mode="after")
+    def _sources_are_whole(self) -> "DatasetConfig":
+        margin = {"max_score": self.max_score, "relative_margin": self.relative_margin}
+        retrieval.check_shares("dataset", self.distractors, self.mixed)
+        retrieval.check_margin("dataset", self.distractors, self.mixed, margin)
+        return self
 
 
 @config_dataclass
@@ -78,9 +90,10 @@ class TestStage:
     """Settings that change the test rows."""
 
     split: Literal["test", "validation"]
-    context: Literal["gold_and_distractors", "retrieved"]
+    context: Literal["gold_and_distractors", "retrieved", "given"]
     num_distractors: Count
     distractors: Distractors
+    mixed: Shares | None
     same_document: bool
     allow_fewer: bool
     retriever: RetrieverConfig
@@ -92,8 +105,19 @@ class TestStage:
     workers: Runtime[Count]
 
 
-def raft(config: RaftStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
-    """Writes rows.jsonl and audit.json of the raft recipe: training rows, then validation rows."""
+def raft(
+    config: RaftStage,
+    *,
+    passages: Path,
+    questions: Path,
+    targets: Path,
+    out: Path,
+    embedded: Mapping[str, Path] | None = None,
+) -> None:
+    """Writes rows.jsonl and audit.json of the raft recipe: training rows, then validation rows.
+
+    `embedded` holds the folders of the embed stages, where distractors are dense.
+    """
     how, source, collection = config.dataset, Source(questions, targets), Passages(passages)
     shared = _checked_overlap(source, how.allow_overlap)
     if how.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
@@ -102,20 +126,24 @@ def raft(config: RaftStage, *, passages: Path, questions: Path, targets: Path, o
         )
     guards = Guards(collection, how.same_document, how.allow_answer_in_distractor)
     recipe = Raft(
-        how.p, how.num_distractors, how.constant_size, how.no_gold_target, config.prompt.refusal, how.allow_fewer,
-        config.seed,
+        how.p, how.num_distractors, how.constant_size, how.partial_gold, how.no_gold_target, config.prompt.refusal,
+        how.allow_fewer or how.distractors == "given", config.seed,
     )  # fmt: skip
+    sources = Sources(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin))
     owners = contexts.document_splits(collection, source.everything())
+    fewer = _Fewer(collection, how.num_distractors, how.constant_size)
 
     def jobs(split: str, kept: Lowest) -> Iterator[Job]:
         pool = contexts.pool(owners, split)
-        return recipe.jobs(
-            source, split, kept, guards, _ranker(how.distractors, collection, pool, config.seed), len(pool)
-        )
+        rank = sources.ranker(how.distractors, how.mixed, pool, partial(_asked, source, split, kept))
+        return fewer.watch(recipe.jobs(source, split, kept, guards, rank, len(pool)))
 
     rendering = Rendering(config.prompt, how.prompt_mode, how.cot, config.window, False)
     total, learned = _learned(source, how.max_items, config.seed, jobs)
-    _write(rendering, passages, learned, total, how.workers, out, overlap=shared, passed_over=guards.passed_over)
+    _write(
+        rendering, passages, learned, total, how.workers, out, overlap=shared, passed_over=guards.passed_over,
+        fewer_distractors=fewer.rows,
+    )  # fmt: skip
 
 
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
@@ -127,7 +155,14 @@ def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, tar
     _write(rendering, passages, learned, total, config.workers, out, overlap=shared)
 
 
-def test_set(config: TestStage, *, passages: Path, questions: Path, out: Path) -> None:
+def test_set(
+    config: TestStage,
+    *,
+    passages: Path,
+    questions: Path,
+    out: Path,
+    embedded: Mapping[str, Path] | None = None,  # noqa: PT028
+) -> None:
     """Writes rows.jsonl and audit.json of what all arms answer: one context a question, the same for every arm."""
     source, collection = Source(questions, None), Passages(passages)
     kept = source.kept(config.split, config.max_items, config.seed)
@@ -135,29 +170,50 @@ def test_set(config: TestStage, *, passages: Path, questions: Path, out: Path) -
         raise DataError(
             f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
         )
-    find, found = _find(config, source, collection), Found(collection)
-    jobs = found.watch(
-        Job(question, find(question), None) for question in source.of(config.split) if question.id in kept
-    )
-    rendering = Rendering(config.prompt, config.prompt_mode, True, config.window, True)
-    _write(rendering, passages, jobs, len(kept), config.workers, out, context=config.context, gold_found=found.figures)
-
-
-def _find(config: TestStage, source: Source, collection: Passages) -> recipes.Find:
-    if config.context == "retrieved":
-        return recipes.retrieved(collection, config.retriever.k)
-    pool = contexts.pool(contexts.document_splits(collection, source.everything()), config.split)
     guards = Guards(collection, config.same_document, answer_allowed=True)
-    rank = _ranker(config.distractors, collection, pool, config.seed)
-    return recipes.gold_and_distractors(
-        guards, rank, len(pool), config.num_distractors, config.allow_fewer, config.seed
-    )
+    find, found = _find(config, source, kept, Sources(guards, config.seed, embedded)), Found(collection)
+    fewer = _Fewer(collection, config.num_distractors if config.context == "gold_and_distractors" else 0)
+    asked = _asked(source, config.split, kept)
+    jobs = fewer.watch(found.watch(Job(question, find(question), None) for question in asked))
+    rendering = Rendering(config.prompt, config.prompt_mode, True, config.window, True)
+    _write(
+        rendering, passages, jobs, len(kept), config.workers, out, context=config.context, gold_found=found.figures,
+        fewer_distractors=fewer.rows,
+    )  # fmt: skip
 
 
-def _ranker(name: Distractors, collection: Passages, pool: np.ndarray, seed: int) -> Ranker:
-    if name == "random":
-        return retrieval.random_ranker(pool, seed)
-    return retrieval.bm25_ranker(collection, pool)
+def _find(config: TestStage, source: Source, kept: Lowest, sources: Sources) -> recipes.Find:
+    collection, asked = sources.guards.passages, partial(_asked, source, config.split, kept)
+    if config.context == "given":
+        return recipes.published(collection)
+    if config.context == "retrieved":
+        rank = sources.ranker(config.retriever.name, None, np.arange(len(collection)), asked)
+        return recipes.retrieved(rank, config.retriever.k)
+    pool = contexts.pool(contexts.document_splits(collection, source.everything()), config.split)
+    rank = sources.ranker(config.distractors, config.mixed, pool, asked)
+    fewer = config.allow_fewer or config.distractors == "given"
+    return recipes.gold_and_distractors(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
+
+
+class _Fewer:
+    """Counts the rows with fewer distractors than asked for, while the jobs pass."""
+
+    def __init__(self, collection: Passages, num_distractors: int, constant_size: bool = False) -> None:
+        self._collection, self._wanted, self._constant_size = collection, num_distractors, constant_size
+        self.rows = Counter[str]()  # by split
+
+    def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
+        """Passes the jobs on."""
+        for job in jobs:
+            gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
+            wanted = self._wanted + (len(gold) if self._constant_size else len(gold & context))
+            self.rows[job.question.split] += len(context) < wanted
+            yield job
+
+
+def _asked(source: Source, split: str, kept: Lowest) -> Iterator[Question]:
+    """The questions that get a row, in the order of the rows."""
+    return (question for question in source.of(split) if question.id in kept)
 
 
 def _learned(

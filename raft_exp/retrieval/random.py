@@ -1,0 +1,39 @@
+"""Distractors by chance: an order of the pool that belongs to the question."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from raft_exp.contexts import Ranker, number
+from raft_exp.records import Question
+
+
+def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
+    """Passages of the pool in an order of chance that belongs to the question."""
+
+    def rank(question: Question) -> Iterator[int]:
+        start = number(seed, "distractors", question.id)
+        if len(pool) <= 1024:
+            keys = _mix(np.uint64(start) + np.arange(len(pool), dtype=np.uint64))
+            yield from pool[np.argsort(keys, kind="stable")].tolist()
+            return
+        seen: set[int] = set()
+        for block in range(0, 1 << 62, 64):
+            draws = _mix(np.uint64(start) + np.arange(block, block + 64, dtype=np.uint64)) % np.uint64(len(pool))
+            for place in draws.tolist():
+                if place not in seen:
+                    seen.add(place)
+                    yield int(pool[place])
+            if len(seen) == len(pool):
+                return
+
+    return rank
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """splitmix64 (Steele et al., 2014): 64 well-mixed bits for each counter value."""
+    values = values * np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = values ^ (values >> np.uint64(31))
+    return mixed
