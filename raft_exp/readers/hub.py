@@ -41,7 +41,7 @@ def _cached(repo: str, revision: str, pattern: str) -> list[Path]:
     files = _matching(folder, pattern)
     # A download that was cut off leaves some of `...-00000-of-00003.parquet`: those are no data set.
     promised = max((int(count[1]) for file in files if (count := _SHARDS.search(file.name))), default=0)
-    return files if len(files) >= promised else []
+    return files if len(files) >= promised or "*" not in pattern else []
 
 
 def _matching(folder: str, pattern: str) -> list[Path]:

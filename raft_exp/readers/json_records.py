@@ -38,6 +38,11 @@ def layout(path: Path) -> Layout:
 
 def rows(path: Path) -> Iterator[Row]:
     """The records of an array, JSON lines or parquet. Raises DataError for an object of records: see `keyed`."""
+    return (row for _, row in placed(path))
+
+
+def placed(path: Path) -> Iterator[tuple[str, Row]]:
+    """As `rows`, each record with the place where it stands: "line 3" or "record 3"."""
     kind = layout(path)
     if kind == "object":
         raise DataError(f"{path}: holds one object of records; an array or one record a line is needed here")
@@ -56,25 +61,25 @@ def keyed(path: Path) -> Iterator[tuple[str, Row]]:
             raise _cut(path, f"after {last} (record {number}, about byte {file.tell()})", error) from error
 
 
-def _array(path: Path) -> Iterator[Row]:
+def _array(path: Path) -> Iterator[tuple[str, Row]]:
     number = 0
     with open_bytes(path) as file:
         try:
             for value in ijson.items(file, "item", use_float=True):
                 number += 1
-                yield _record(path, f"record {number}", value)
+                yield f"record {number}", _record(path, f"record {number}", value)
         except _BROKEN as error:
             raise _cut(path, f"after record {number} (about byte {file.tell()})", error) from error
 
 
-def _lines(path: Path) -> Iterator[Row]:
+def _lines(path: Path) -> Iterator[tuple[str, Row]]:
     number = 0
     with open_bytes(path) as file:
         try:
             for line in file:
                 number += 1
                 if line.strip():
-                    yield _record(path, f"line {number}", json.loads(line))
+                    yield f"line {number}", _record(path, f"line {number}", json.loads(line))
         except ValueError as error:
             raise DataError(
                 f"{path}, line {number}: broken, cut off or not one JSON record ({_first_line(error)}); "
@@ -84,14 +89,17 @@ def _lines(path: Path) -> Iterator[Row]:
             raise _cut(path, f"after line {number}", error) from error
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
     import pyarrow
     from pyarrow import parquet
 
+    number = 0
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1000):
-                yield from batch.to_pylist()
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"record {number}", row
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: parquet that cannot be read ({_first_line(error)}); fetch the file again") from error
 

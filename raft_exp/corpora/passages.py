@@ -1,0 +1,56 @@
+"""Corpus `passages`: ready passages (`readers/passage_rows.py`), with ready questions (`corpora/questions.py`)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from raft_exp.corpora.origin import Origin
+from raft_exp.errors import DataError
+from raft_exp.readers import passage_rows
+from raft_exp.records import Passage, Question
+from raft_exp.schema import Positive, Runtime, Share, config_dataclass
+
+
+@config_dataclass
+class PassagesConfig:
+    """Two files, and the split of questions that bring none."""
+
+    name: Literal["passages"]
+    path: Runtime[str | None]  # the content of files() stands in the key
+    questions: Runtime[str | None]  # as does this file's
+    max_items: Positive | None
+    validation: Share
+    test: Share
+
+
+class ReadyPassages:
+    """Streams the file of `corpus.path`."""
+
+    passage_settings: ClassVar[tuple[str, ...]] = ("name",)
+    origin: ClassVar[Origin] = Origin("a file of the user's own")
+
+    def __init__(self, config: PassagesConfig, seed: int) -> None:
+        del seed
+        self.counts: Counter[str] = Counter()
+        self._path = config.path
+
+    def files(self) -> list[Path]:
+        """The file of passages."""
+        if self._path is None:
+            raise DataError("corpus.path: has no value; set corpus.path=FILE to JSON lines of {id, text, ...}")
+        if not Path(self._path).is_file():
+            raise DataError(f"corpus.path={self._path!r}: no such file; name a file with one passage a line")
+        return [Path(self._path)]
+
+    def passages(self) -> Iterator[Passage]:
+        """The passages in the file's order."""
+        return passage_rows.read(self.files()[0])
+
+    def questions(self) -> Iterator[Question]:
+        """None come with passages: they are a file of their own (`corpora/questions.py`)."""
+        raise DataError(
+            "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE to JSON lines of "
+            "{question, answers, document_id or gold}"
+        )
+        yield  # never reached: a stream that nobody reads raises nothing

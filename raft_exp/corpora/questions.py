@@ -1,0 +1,175 @@
+"""Ready questions (corpus.questions=FILE), for every corpus whose config has that field.
+
+A row is {question, answers, gold or document_id}, and where wanted id, split, given, evidence, explanation, slices:
+the fields of `records.Question`. RAFT needs to know which passages hold the answer: `gold` names them, or `document_id`
+names their document. Then its passages that hold an answer word for word are gold, or all of them where none does.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from raft_exp.contexts import Lowest, answer_pattern, limited, normalise
+from raft_exp.errors import DataError
+from raft_exp.passages import Passages
+from raft_exp.readers import json_records
+from raft_exp.readers.fields import Fields
+from raft_exp.records import Passage, Question
+
+SPLITS = ("train", "validation", "test")
+
+
+def files_of(config: Any) -> list[Path]:
+    """The file that a corpus config names; [] where it names none. DataError when it is not there."""
+    path: str | None = getattr(config, "questions", None)
+    if path is not None and not Path(path).is_file():
+        raise DataError(f"corpus.questions={path!r}: no such file; name a file with one question a line")
+    return [] if path is None else [Path(path)]
+
+
+@dataclass(frozen=True)
+class ReadyQuestions:
+    """The questions of a file, with gold and splits found; iterated as often as wanted."""
+
+    file: Path
+    collection: Passages
+    config: Any  # max_items, validation, test
+    seed: int
+
+    def stream(self, counts: Counter[str]) -> Iterator[Question]:
+        """Every question with its split, in the file's order; `counts` tells what had to be found out."""
+        splits = _Splits.of(self._questions(Counter()), self.collection, self.config, self.seed)
+
+        def settled(found: Counter[str]) -> Iterator[Question]:
+            return (replace(question, split=splits.split(question)) for question in self._questions(found))
+
+        training = (question.id for question in settled(Counter()) if question.split == "train")
+        kept = limited(training, self.config.max_items, self.seed)
+        yield from (question for question in settled(counts) if question.split != "train" or question.id in kept)
+
+    def _questions(self, counts: Counter[str]) -> Iterator[Question]:
+        """`split` is "" where the file does not say."""
+        for place, row in json_records.placed(self.file):
+            counts["records"] += 1
+            yield self._question(Fields(f"{self.file}, {place}", row), place.replace(" ", "-"), counts)
+
+    def _question(self, fields: Fields, name: str, counts: Counter[str]) -> Question:
+        answers = fields.texts("answers")
+        gold = [self.collection[place] for place in self._gold(fields, answers, counts)]
+        evidence = self._evidence(fields)
+        if not evidence and not fields.text("explanation"):
+            evidence = answering_sentence(gold, answers)
+            counts["evidence_by_answer"] += len(evidence)
+        return Question(
+            id=fields.text("id") or name,
+            question=fields.needed("question"),
+            answers=answers,
+            gold=[passage.id for passage in gold],
+            split=fields.chosen("split", SPLITS) or "",
+            given=[self.collection[self._find(fields, "given", name)].id for name in fields.texts("given")],
+            evidence=evidence,
+            explanation=fields.text("explanation") or "",
+            slices={str(key): str(value) for key, value in (fields.get("slices", dict) or {}).items()},
+        )
+
+    def _gold(self, fields: Fields, answers: list[str], counts: Counter[str]) -> list[int]:
+        named = fields.texts("gold")
+        if named:
+            return [self._find(fields, "gold", name) for name in dict.fromkeys(named)]
+        document = fields.text("document_id")
+        if document is None:
+            raise fields.error(
+                "gold", "is missing, and so is 'document_id'", "name the passages or the document with the answer"
+            )
+        whole = self.collection.of_document(document)
+        if not whole:
+            raise fields.error("document_id", f"is {document!r}, of which there is no passage", "correct it")
+        pattern = answer_pattern(answers)
+        holding = [place for place in whole if pattern and pattern.search(normalise(self.collection[place].text))]
+        counts["gold_by_answer" if holding else "gold_by_document"] += 1
+        return holding or whole
+
+    def _find(self, fields: Fields, field: str, name: str) -> int:
+        try:
+            return self.collection.find(name)
+        except DataError:
+            raise fields.error(field, f"names {name!r}, which is no passage", "give ids of passages") from None
+
+    def _evidence(self, fields: Fields) -> list[tuple[str, int]]:
+        found = []
+        for pair in fields.get("evidence", list) or []:
+            if not (isinstance(pair, list) and [type(part) for part in pair] == [str, int]):
+                raise fields.error("evidence", f"holds {pair!r:.60}", "give pairs of passage id and sentence number")
+            name, sentence = pair
+            sentences = self.collection[self._find(fields, "evidence", name)].sentences
+            if not 0 <= sentence < len(sentences):
+                raise fields.error("evidence", f"names sentence {sentence} of {len(sentences)}", "count from 0")
+            found.append((name, sentence))
+        return found
+
+
+def answering_sentence(gold: Iterable[Passage], answers: list[str]) -> list[tuple[str, int]]:
+    """The first gold sentence that holds an answer word for word: what the extractive teacher quotes."""
+    pattern = answer_pattern(answers)
+    if pattern:
+        for passage in gold:
+            for number, sentence in enumerate(passage.sentences):
+                if pattern.search(normalise(sentence)):
+                    return [(passage.id, number)]
+    return []
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """Splits that the file gives are kept; a document's other questions follow them; other documents are drawn."""
+
+    owners: dict[int, str]  # document -> the split that the file gives a question of it
+    test: Lowest
+    validation: Lowest
+    collection: Passages
+
+    @classmethod
+    def of(cls, questions: Iterable[Question], collection: Passages, config: Any, seed: int) -> "_Splits":
+        """Test and validation are drawn only where the file names no question of theirs itself."""
+        owners: dict[int, str] = {}
+        documents: dict[int, None] = {}
+        for question in questions:
+            document = _document(question, collection)
+            documents[document] = None
+            if question.split:
+                owners[document] = max(question.split, owners.get(document, ""), key=("", *SPLITS).index)
+        given = set(owners.values())
+        free = [str(document) for document in documents if document not in owners]
+        test = _drawn(free, free, 0.0 if "test" in given else config.test, seed, "test documents")
+        rest = [document for document in free if document not in test]
+        validation = _drawn(
+            rest, free, 0.0 if "validation" in given else config.validation, seed, "validation documents"
+        )
+        return cls(owners, test, validation, collection)
+
+    def split(self, question: Question) -> str:
+        if question.split:
+            return question.split
+        document = _document(question, self.collection)
+        if document in self.owners:
+            return self.owners[document]
+        if str(document) in self.test:
+            return "test"
+        return "validation" if str(document) in self.validation else "train"
+
+
+def _document(question: Question, collection: Passages) -> int:
+    """The document that a question belongs to: that of its first gold passage."""
+    return int(collection.documents[collection.find(question.gold[0])])
+
+
+def _drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> Lowest:
+    """round(share * all documents) of a pool; with a share above 0 and two in the pool, one at least on either side."""
+
+    def count(total: int) -> int:
+        wanted = round(share * len(documents))
+        return min(max(wanted, 1), total - 1) if 0 < share < 1 and total > 1 else wanted
+
+    return Lowest(pool, count, seed, purpose)

@@ -1,0 +1,14 @@
+"""`chat`: one conversation a row, as TRL, ms-swift, Axolotl and OpenAI read it."""
+
+from typing import Any
+
+from raft_exp.exports.origins import Origins
+from raft_exp.records import Example
+
+COLUMNS: dict[str, Any] = {"id": "string", "messages": [{"role": "string", "content": "string"}]}
+
+
+def row(example: Example, origins: Origins) -> dict[str, Any]:
+    """The messages of a row; the last one is the assistant's, which is learned."""
+    del origins
+    return {"id": example.id, "messages": example.messages}

@@ -1,0 +1,33 @@
+"""Pushes an exported folder to the Hugging Face hub, as a data set repository."""
+
+from pathlib import Path
+
+from raft_exp.errors import DataError
+from raft_exp.network import why_no_hub
+
+
+def push(folder: Path, repository: str, private: bool) -> str:
+    """Makes the repository (private, unless told otherwise) where it is missing; returns the commit.
+
+    The token is the environment's (HF_TOKEN, or what `hf auth login` left). DataError with the remedy, in one line.
+    """
+    from huggingface_hub import HfApi, get_token
+
+    if reason := why_no_hub():
+        raise _refused(repository, f"{reason}; push from a machine with network, the files stand in the run's exports/")
+    if not get_token():
+        raise _refused(repository, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
+    try:
+        hub = HfApi()
+        hub.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+        pushed = hub.upload_folder(
+            repo_id=repository, repo_type="dataset", folder_path=str(folder), commit_message="Data from raft_exp"
+        )
+    except Exception as error:  # httpx, hf_xet, OS, hub: whatever stopped it, it is told in one line
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise _refused(repository, f"{told}; check the name and that the token may write there") from error
+    return str(pushed.oid)
+
+
+def _refused(repository: str, why: str) -> DataError:
+    return DataError(f"export.push_to_hub={repository!r} cannot be pushed: {why}")

@@ -1,0 +1,29 @@
+"""Where a dataset's rows come from: what a row no longer says about its question."""
+
+from pathlib import Path
+
+from raft_exp.errors import DataError
+from raft_exp.passages import Passages
+from raft_exp.records import Question, read_jsonl
+
+
+class Origins:
+    """The questions of one split of a dataset, read along with its rows, which stand in the same order."""
+
+    def __init__(self, questions: Path, passages: Path) -> None:
+        self._questions = read_jsonl(questions / "questions.jsonl", Question)
+        self._passages = passages
+        self._collection: Passages | None = None
+
+    def question(self, item: str) -> Question:
+        """The question of the row `item`, which must stand behind those asked for before."""
+        for question in self._questions:
+            if question.id == item:
+                return question
+        raise DataError(f"row {item!r} has no question in the order of the questions; build the dataset anew")
+
+    def gold(self, question: Question) -> list[str]:
+        """The texts of the question's gold passages."""
+        if self._collection is None:
+            self._collection = Passages(self._passages)
+        return [self._collection[self._collection.find(passage_id)].text for passage_id in question.gold]

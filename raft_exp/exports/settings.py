@@ -1,0 +1,52 @@
+"""From the study's configuration to what its export stage is told."""
+
+from collections.abc import Iterable, Mapping
+
+from raft_exp.config import ArmConfig, Config, arm_dataset
+from raft_exp.corpora import origin
+from raft_exp.errors import ConfigError
+from raft_exp.exports import Kind
+from raft_exp.exports.card import Card
+from raft_exp.schema import identity
+from raft_exp.stages.export import ExportStage, tables_of
+
+Recipes = Mapping[str, tuple[str, ArmConfig]]  # a training set's name -> the arm that it is made for
+
+_TEST: Kind = "test"
+
+
+def settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportStage | None:
+    """None where nothing is exported. Raises ConfigError for a format that no dataset of the study has."""
+    how = config.export
+    if not how.wanted:
+        return None
+    kinds = {name: _kind(config, *owner) for name, owner in recipes.items()} | dict.fromkeys(tests, _TEST)
+    for wanted in how.names:
+        if not tables_of(kinds, [wanted]):
+            raise ConfigError(
+                f"export.dataset: got {wanted!r}, and no arm of evaluation.arms has such a training set; "
+                "name one (raft, sft), or another format"
+            )
+    card = _card(config, recipes, kinds) if how.format == "hf" else None
+    return ExportStage(how.names, how.passages, how.format, kinds, card, how.push_to_hub, how.private)
+
+
+def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:
+    if arm.recipe == "raft":
+        return "ready" if arm_dataset(config, name, arm).path else "raft"
+    return "closed_book"
+
+
+def _card(config: Config, recipes: Recipes, kinds: Mapping[str, Kind]) -> Card:
+    found = origin(config.corpus)
+    made = {name: arm_dataset(config, *owner) for name, owner in recipes.items() if kinds[name] == "raft"}
+    return Card(
+        study=config.study,
+        corpus=config.corpus.name,
+        source=found.source,
+        licence=config.export.licence or found.licence,
+        teacher=config.teacher.name,
+        prompt_mode=config.dataset.prompt_mode,
+        seed=config.seed,
+        recipes={name: identity(how) for name, how in made.items()},
+    )

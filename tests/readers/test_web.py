@@ -1,0 +1,60 @@
+"""Files that are fetched from where their authors put them."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from raft_exp.errors import DataError
+from raft_exp.readers import web
+
+
+class _Server(BaseHTTPRequestHandler):
+    asked: list[str] = []  # noqa: RUF012
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        known = self.path.startswith("/data")
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Length", "9" if "cut" in self.path else "4")
+        self.end_headers()
+        self.wfile.write(b"rows")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    _Server.asked.clear()
+    with HTTPServer(("127.0.0.1", 0), _Server) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_a_file_is_fetched_once(server: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        file = web.fetch(f"{server}/data/file.jsonl.gz")
+        assert (file.name, file.read_bytes()) == ("file.jsonl.gz", b"rows")
+    assert file.is_relative_to(tmp_path)
+    assert _Server.asked == ["/data/file.jsonl.gz"]
+
+
+@pytest.mark.parametrize(("path", "reason"), [("/data/cut", "5 bytes are missing"), ("/other", "Not Found")])
+def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(server: str, path: str, reason: str) -> None:
+    for _ in range(2):
+        with pytest.raises(DataError, match=rf"{path} cannot be fetched: .*{reason}; bring the file here") as error:
+            web.fetch(server + path)
+        assert "\n" not in str(error.value)
+
+
+def test_offline_nothing_is_asked(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match="it is not in the cache, and HF_HUB_OFFLINE is set"):
+        web.fetch(f"{server}/data/x")
+    assert _Server.asked == []
