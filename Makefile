@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all check pubmedqa pocket wheel clean
+.PHONY: help install quickstart test test-all check pubmedqa hotpotqa nq pocket wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,6 +35,12 @@ check: $(READY)  ## lint, format and types
 
 pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
 	$(PY) -m raft_exp +experiment=pubmedqa $(ARGS)
+
+hotpotqa: $(READY) ## HotpotQA, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
+	$(PY) -m raft_exp +experiment=hotpotqa $(ARGS)
+
+nq: $(READY)     ## Natural Questions, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
+	$(PY) -m raft_exp +experiment=natural_questions $(ARGS)
 
 pocket: $(READY) ## makes the embedded reading model again, from nothing but this repository (half an hour, one core)
 	$(PY) -m raft_exp.pocket $(ARGS)

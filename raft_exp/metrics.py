@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Normalize = Callable[[str], str]
+Facts = frozenset[tuple[str, int]]  # sentences: passage id and number
 Counts = NDArray[np.int64]
 Figures = NDArray[np.float64]
 Aggregate = Callable[[Sequence[Any], Counts], Figures]
@@ -37,6 +38,8 @@ class Graded:
     prediction: str
     raw: str
     normalize: Normalize
+    facts: Facts = frozenset()  # the sentences that support the answer
+    quoted: Facts = frozenset()  # those that the reply quotes
 
 
 def normalize(text: str, *, nfd: bool) -> str:
@@ -65,15 +68,54 @@ def exact_match(row: Graded) -> float:
 def f1(row: Graded) -> float:
     """HotpotQA's token F1, best over the answers; yes, no and noanswer are never partly right."""
     predicted = row.normalize(row.prediction)
-    return max(_token_f1(predicted, row.normalize(answer)) for answer in row.answers)
+    return max(_harmonic(*_answered(predicted, row.normalize(answer))) for answer in row.answers)
 
 
-def _token_f1(predicted: str, answer: str) -> float:
+def supporting_em(row: Graded) -> float:
+    """HotpotQA's: the reply quotes the supporting sentences and no others."""
+    return float(row.quoted == row.facts)
+
+
+def supporting_f1(row: Graded) -> float:
+    """HotpotQA's, over sentences."""
+    return _harmonic(*_supported(row))
+
+
+def joint_em(row: Graded) -> float:
+    """HotpotQA's: answer and supporting sentences are both exact."""
+    return exact_match(row) * supporting_em(row)
+
+
+def joint_f1(row: Graded) -> float:
+    """HotpotQA's: of the products of both precisions and of both recalls."""
+    predicted, (precision, recall) = row.normalize(row.prediction), _supported(row)
+    answered = [_answered(predicted, row.normalize(answer)) for answer in row.answers]
+    return max(_harmonic(found[0] * precision, found[1] * recall) for found in answered)
+
+
+def _answered(predicted: str, answer: str) -> tuple[float, float]:
+    """Precision and recall of the answer's tokens."""
     if predicted != answer and (predicted in _NEVER_PARTLY_RIGHT or answer in _NEVER_PARTLY_RIGHT):
-        return 0.0
+        return 0.0, 0.0
     tokens, wanted = predicted.split(), answer.split()
     common = sum((Counter(tokens) & Counter(wanted)).values())
-    return 2 * common / (len(tokens) + len(wanted)) if common else 0.0
+    return (common / len(tokens), common / len(wanted)) if common else (0.0, 0.0)
+
+
+def _supported(row: Graded) -> tuple[float, float]:
+    """Precision and recall of the quoted sentences."""
+    common = len(row.quoted & row.facts)
+    return (common / len(row.quoted), common / len(row.facts)) if common else (0.0, 0.0)
+
+
+def _harmonic(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def best_subspan_em(row: Graded) -> float:
+    """lost-in-the-middle's (arXiv 2307.03172): an answer stands anywhere in the prediction, even inside a word."""
+    said = normalize(row.prediction, nfd=False)
+    return float(any(normalize(answer, nfd=False) in said for answer in row.answers))
 
 
 def answer_in_reply(row: Graded) -> float:
@@ -129,11 +171,15 @@ def _by_class(counts: Counts, classes: NDArray[np.int64], number: int) -> Counts
 
 @dataclass(frozen=True)
 class Metric:
-    """`share`: each row is worth 0 or 1, so that exact methods hold (Wilson, McNemar)."""
+    """`share`: each row is worth 0 or 1, so that exact methods hold (Wilson, McNemar).
+
+    `of_quotes`: it is about what a reply quotes, and an arm that is not asked to reason does not have it.
+    """
 
     observe: Callable[[Graded], Any]
     share: bool = False
     aggregate: Aggregate = mean
+    of_quotes: bool = False
 
     @property
     def per_row(self) -> bool:
@@ -147,6 +193,11 @@ METRICS: dict[str, Metric] = {
     "exact_match": Metric(exact_match, share=True),
     "f1": Metric(f1),
     "answer_in_reply": Metric(answer_in_reply, share=True),
+    "best_subspan_em": Metric(best_subspan_em, share=True),
+    "supporting_em": Metric(supporting_em, share=True, of_quotes=True),
+    "supporting_f1": Metric(supporting_f1, of_quotes=True),
+    "joint_em": Metric(joint_em, share=True, of_quotes=True),
+    "joint_f1": Metric(joint_f1, of_quotes=True),
 }
 
 
@@ -158,13 +209,20 @@ class Profile:
     normalize: Normalize
     closed: bool = False  # the answers are labels: the majority label is a baseline
 
+    @property
+    def of_quotes(self) -> bool:
+        """Whether the data set names the sentences that support an answer."""
+        return any(METRICS[name].of_quotes for name in self.metrics)
+
 
 _OPEN = ("exact_match", "f1", "answer_in_reply")
+_SUPPORTING = ("supporting_f1", "joint_f1", "supporting_em", "joint_em")
 _OFFICIAL, _NFD = partial(normalize, nfd=False), partial(normalize, nfd=True)
 
 PROFILES: dict[str, Profile] = {
     "pubmedqa": Profile(("accuracy", "macro_f1", *_OPEN), _OFFICIAL, closed=True),
-    "hotpotqa": Profile(_OPEN, _OFFICIAL),
+    "hotpotqa": Profile((*_OPEN, *_SUPPORTING), _OFFICIAL),
+    "natural_questions": Profile((*_OPEN, "best_subspan_em"), _NFD),
 }
 
 

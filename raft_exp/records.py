@@ -37,6 +37,8 @@ class Question:
     evidence: list[tuple[str, int]] = field(default_factory=list)  # (passage id, sentence index), where published
     explanation: str = ""  # the data set's own long answer, where there is one
     slices: dict[str, str] = field(default_factory=dict)  # e.g. {"type": "bridge"}: groups to report by
+    published: list[str] | None = None  # ids of the context published with the question, in its order
+    gold_missing: int = 0  # gold passages that the data set names and does not bring: they stand in no `gold`
 
 
 @dataclass(frozen=True)

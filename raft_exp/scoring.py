@@ -1,6 +1,6 @@
 """From replies to figures: each reply parsed and graded, each arm summed up, the arms compared on the same items."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -9,8 +9,9 @@ from typing import Any
 from raft_exp import statistics
 from raft_exp.errors import DataError
 from raft_exp.metrics import METRICS, Graded, Metric, Profile, decision
-from raft_exp.prompts import parse
+from raft_exp.prompts import ReplyFormat, parse
 from raft_exp.records import Answer, ContextPassage, Example
+from raft_exp.supporting import Supporting
 
 # How well-formed the replies are: reported for every arm, never compared or called a quality.
 REPLY_SHARES = ("parsed", "truncated", "empty")
@@ -19,7 +20,10 @@ _SHARE = Metric(lambda row: 0.0, share=True)  # observed in _score_row: it is no
 
 @dataclass(frozen=True)
 class ScoredArm:
-    """An arm's predictions (contract: `predictions/<arm>.jsonl`) and what each metric saw of them, in test order."""
+    """An arm's predictions (contract: `predictions/<arm>.jsonl`) and what each metric saw of them, in test order.
+
+    `observed` holds the metrics that the arm has: those of quotes need an arm that reasons.
+    """
 
     rows: list[dict[str, Any]]
     observed: dict[str, list[Any]]
@@ -27,18 +31,26 @@ class ScoredArm:
 
 
 def score_arm(
-    name: str, examples: Sequence[Example], answers: Iterable[Answer], profile: Profile, *, shown: bool
+    name: str,
+    examples: Sequence[Example],
+    answers: Iterable[Answer],
+    profile: Profile,
+    *,
+    shown: bool,
+    reply_format: ReplyFormat,
+    supporting: Supporting | None = None,
 ) -> ScoredArm:
     """Grades an arm's answers; `shown`: the arm had the passages. A question without an answer counts as wrong.
+
+    With `supporting` the quotes of the replies are graded too: it is for arms that reason.
 
     Raises DataError for answers that do not belong to these questions.
     """
     by_id = _by_id(name, examples, answers)
     rows: list[dict[str, Any]] = []
-    observed: dict[str, list[Any]] = {metric: [] for metric in (*profile.metrics, *REPLY_SHARES)}
+    observed: dict[str, list[Any]] = defaultdict(list)
     for example in examples:
-        answer = by_id.get(example.id)
-        row, seen = _score_row(example, answer, profile, shown)
+        row, seen = _score_row(example, by_id.get(example.id), profile, shown, reply_format, supporting)
         rows.append(row)
         for metric, value in seen.items():
             observed[metric].append(value)
@@ -58,13 +70,22 @@ def _by_id(name: str, examples: Sequence[Example], answers: Iterable[Answer]) ->
 
 
 def _score_row(
-    example: Example, answer: Answer | None, profile: Profile, shown: bool
+    example: Example,
+    answer: Answer | None,
+    profile: Profile,
+    shown: bool,
+    reply_format: ReplyFormat,
+    supporting: Supporting | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     raw, truncated = (answer.raw, answer.truncated) if answer else ("", False)
-    reply = parse(raw)
+    reply = parse(raw, reply_format)
     context = example.context if shown else []
     graded = Graded(example.answers, reply.prediction, raw, profile.normalize)
-    seen = {name: _observe(METRICS[name], graded, answer is not None) for name in profile.metrics}
+    names = [name for name in profile.metrics if supporting or not METRICS[name].of_quotes]
+    if supporting:
+        quoted = supporting.quoted(reply.quotes, context)
+        graded = replace(graded, facts=supporting.named(example.id), quoted=quoted)
+    seen = {name: _observe(METRICS[name], graded, answer is not None) for name in names}
     row = {
         "id": example.id,
         "question": example.question,
@@ -75,6 +96,7 @@ def _score_row(
         "parsed": reply.parsed,
         "truncated": truncated,
         "quotes": check_quotes(reply.quotes, context),
+        **({"supporting_facts": supporting.titled(graded.quoted)} if supporting else {}),
         "metrics": {name: value for name, value in seen.items() if METRICS[name].per_row},
     }
     empty = answer is not None and not raw.strip()
@@ -106,7 +128,7 @@ def _one_spaced(text: str) -> str:
 def summary(arm: ScoredArm, names: Iterable[str], seed: int, items: Sequence[int] | None = None) -> dict[str, Any]:
     """{n, metrics: {name: {value, low, high}}} of an arm over all test items or some of them."""
     metrics = {}
-    for name in names:
+    for name in (name for name in names if name in arm.observed):
         seen = arm.observed[name]
         chosen = seen if items is None else [seen[index] for index in items]
         found = statistics.estimate(METRICS.get(name, _SHARE), chosen, statistics.generator(seed, name))
@@ -143,9 +165,9 @@ def reference_arm(arms: Mapping[str, Mapping[str, Any]]) -> str:
 
 def comparisons(reference: str, arms: Mapping[str, ScoredArm], profile: Profile, seed: int) -> list[dict[str, Any]]:
     """The reference arm minus each other arm, for each metric; Holm's correction goes over the arms of one metric."""
-    others = [name for name in arms if name != reference]
     found: list[dict[str, Any]] = []
-    for metric in profile.metrics:
+    for metric in (name for name in profile.metrics if name in arms[reference].observed):
+        others = [name for name, arm in arms.items() if name != reference and metric in arm.observed]
         seen = arms[reference].observed[metric]
         pairs = [
             statistics.compare(
@@ -172,6 +194,7 @@ def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[
     observed = {
         name: [METRICS[name].observe(replace(always, answers=example.answers)) for example in examples]
         for name in profile.metrics
+        if not METRICS[name].of_quotes
     }
     arm = ScoredArm([{}] * len(examples), observed, len(examples))
     return {"majority": {"label": decision(label), **summary(arm, profile.metrics, seed)}}

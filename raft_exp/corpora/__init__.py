@@ -12,6 +12,10 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import Field
 
 from raft_exp.corpora.almanac import Almanac, AlmanacConfig
+from raft_exp.corpora.hotpotqa import Hotpotqa, HotpotqaConfig
+from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestionsConfig
+from raft_exp.corpora.origin import Origin
+from raft_exp.corpora.passages import PassagesConfig, ReadyPassages
 from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
 from raft_exp.records import Passage, Question
 
@@ -32,11 +36,26 @@ class Corpus(Protocol):
         """Every question with its split."""
 
 
-CorpusConfig = Annotated[AlmanacConfig | PubmedqaConfig, Field(discriminator="name")]
+CorpusConfig = Annotated[
+    AlmanacConfig | PubmedqaConfig | HotpotqaConfig | NaturalQuestionsConfig | PassagesConfig,
+    Field(discriminator="name"),
+]
 
-CORPORA: dict[str, Callable[[Any, int], Corpus]] = {"almanac": Almanac, "pubmedqa": Pubmedqa}
+CORPORA: dict[str, Callable[[Any, int], Corpus]] = {
+    "almanac": Almanac,
+    "pubmedqa": Pubmedqa,
+    "hotpotqa": Hotpotqa,
+    "natural_questions": NaturalQuestions,
+    "passages": ReadyPassages,
+}
 
 
 def open_corpus(config: Any, seed: int = 0) -> Corpus:
     """The corpus that a config names."""
     return CORPORA[config.name](config, seed)
+
+
+def origin(config: Any) -> Origin:
+    """Where a corpus comes from, as far as its class says (`origin`)."""
+    found: Origin = getattr(CORPORA[config.name], "origin", Origin())
+    return found

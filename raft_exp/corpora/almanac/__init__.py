@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from raft_exp.corpora.almanac.names import MAX_NAMES
 from raft_exp.corpora.almanac.questions import questions_about
 from raft_exp.corpora.almanac.world import World
+from raft_exp.corpora.origin import Origin
 from raft_exp.errors import ConfigError
 from raft_exp.records import Passage, Question
 from raft_exp.schema import Count, Positive, Runtime, Share, config_dataclass
@@ -47,6 +48,7 @@ class Almanac:
     """Streams the world of a config; the order is fixed and memory does not grow with `num_entities`."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "num_entities", "world_seed", "validation", "test")
+    origin: ClassVar[Origin] = Origin("a made world, generated from a seed; no text from elsewhere", "apache-2.0")
 
     def __init__(self, config: AlmanacConfig, seed: int) -> None:
         self.counts: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.pubmedqa import splits
 from raft_exp.corpora.pubmedqa.records import Article, articles
 from raft_exp.corpora.pubmedqa.sources import Source, Sources, from_hub, from_path
@@ -41,6 +42,7 @@ class Pubmedqa:
     """Passages depend on neither the seed nor `max_items`; questions depend on both."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "train", "test", "passage", "repo", "revision")
+    origin: ClassVar[Origin] = Origin("PubMedQA (Jin et al. 2019, arXiv 1909.06146); abstracts from PubMed", "mit")
 
     def __init__(self, config: PubmedqaConfig, seed: int) -> None:
         self.config = config

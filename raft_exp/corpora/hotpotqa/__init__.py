@@ -1,0 +1,134 @@
+"""HotpotQA: questions that need two paragraphs of Wikipedia, published with ten and with the sentences that tell.
+
+Trained on the official training file, tested on a dev file: `distractor` (gold among eight retrieved paragraphs) or
+`fullwiki` (ten retrieved paragraphs, in which gold is often missing). One file alone is split by chance.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from raft_exp.corpora.hotpotqa import splits
+from raft_exp.corpora.hotpotqa.records import Paragraph, Record, records
+from raft_exp.corpora.hotpotqa.sources import Source, Sources, from_hub, from_path
+from raft_exp.corpora.origin import Origin
+from raft_exp.passages import hash64
+from raft_exp.records import Passage, Question
+from raft_exp.schema import Positive, Runtime, Share, config_dataclass
+
+_PUBLISHED = 10  # paragraphs of a whole record
+
+
+@config_dataclass
+class HotpotqaConfig:
+    """Where the records come from and how they are split."""
+
+    name: Literal["hotpotqa"]
+    path: Runtime[str | None]  # the content of files() stands in the key
+    setting: Literal["distractor", "fullwiki"]
+    max_items: Positive | None
+    validation: Share
+    test_share: Share
+    repo: str
+    revision: str
+
+
+class Hotpotqa:
+    """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+
+    passage_settings: ClassVar[tuple[str, ...]] = ("name", "setting", "repo", "revision")
+    origin: ClassVar[Origin] = Origin(
+        "HotpotQA (Yang et al. 2018, arXiv 1809.09600); paragraphs from Wikipedia", "cc-by-sa-4.0"
+    )
+
+    def __init__(self, config: HotpotqaConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self.counts: Counter[str] = Counter()
+
+    def files(self) -> list[Path]:
+        """The data files; [] for the hub."""
+        return [] if self.config.path is None else [path for source in self._sources for path in source.files]
+
+    def passages(self) -> Iterator[Passage]:
+        """Every paragraph once, however many records share it. Holds a number for each."""
+        seen: set[int] = set()
+        with self._counting() as counts:
+            for source, record in self._records(counts):
+                for paragraph in record.paragraphs:
+                    if (number := hash64(paragraph.id)) not in seen:
+                        seen.add(number)
+                        yield _passage(paragraph, source.cited or record.file)
+            counts["passages"] = len(seen)
+
+    def questions(self) -> Iterator[Question]:
+        """A question for every record that is learned or tested."""
+        config = self.config
+        assigned = splits.assign(
+            self._sources, self.seed, self.counts,
+            test_share=config.test_share, validation_share=config.validation, max_items=config.max_items,
+        )  # fmt: skip
+        with self._counting() as counts:
+            for source, record in self._records(counts):
+                if record.id in assigned[source]:
+                    yield self._question(record, assigned[source][record.id])
+
+    @cached_property
+    def _sources(self) -> Sources:
+        config = self.config
+        if config.path is None:
+            return from_hub(config.repo, config.revision, config.setting)
+        return from_path(Path(config.path), config.setting, self.counts)
+
+    def _records(self, counts: Counter[str]) -> Iterator[tuple[Source, Record]]:
+        for source in self._sources:
+            for record in records(source.files):
+                counts.update(
+                    records=1,
+                    without_answer=not record.answer,
+                    short_contexts=len(record.paragraphs) < _PUBLISHED,
+                    empty_paragraphs=record.empty_paragraphs,
+                    unresolved_facts=record.unresolved,
+                    **{f"gold_{_gold(record)}": 1},
+                )
+                yield source, record
+
+    @contextmanager
+    def _counting(self) -> Iterator[Counter[str]]:
+        """The counts of one stream; a second stream over the same records does not count them twice."""
+        counts: Counter[str] = Counter()
+        try:
+            yield counts
+        finally:
+            self.counts |= counts
+
+    def _question(self, record: Record, split: str) -> Question:
+        gold = [paragraph.id for paragraph in record.gold]
+        published = list(dict.fromkeys(paragraph.id for paragraph in record.paragraphs))
+        found = {"gold": _gold(record)} if self.config.setting == "fullwiki" else {}
+        return Question(
+            id=record.id,
+            question=record.question,
+            answers=[record.answer] if record.answer else [],
+            gold=gold,
+            split=split,
+            given=[name for name in published if name not in gold],
+            evidence=record.evidence,
+            slices={"type": record.type, "level": record.level, **found},
+            published=published,
+            gold_missing=record.gold_missing,
+        )
+
+
+def _gold(record: Record) -> str:
+    """How much of the gold the record brings: whole, part or absent."""
+    if not record.gold:
+        return "absent"
+    return "part" if record.gold_missing else "whole"
+
+
+def _passage(paragraph: Paragraph, cited: str) -> Passage:
+    return Passage(paragraph.id, paragraph.title, paragraph.title, paragraph.text, "", paragraph.sentences, cited)

@@ -1,0 +1,67 @@
+"""Where the two parts of HotpotQA lie: in a folder, in one file or on the hub."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from raft_exp.errors import DataError
+from raft_exp.readers import hub
+
+_TRAIN = ("hotpot_train_v1.1.json", "distractor/train*.parquet", "distractor/train*.jsonl")
+_TEST = ("hotpot_dev_{0}_v1.json", "{0}/validation*.parquet", "{0}/validation*.jsonl")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of a part and what its passages cite ("" for the name of the file)."""
+
+    files: tuple[Path, ...]
+    cited: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a study reads. `train` is None where one part is all there is, to be split by chance."""
+
+    test: Source
+    train: Source | None = None
+
+    def __iter__(self) -> Iterator[Source]:
+        """Test first."""
+        return iter(source for source in (self.test, self.train) if source)
+
+
+def from_hub(repo: str, revision: str, setting: str) -> Sources:
+    """The hub's parts, fetched if they are not in its cache. Both settings train on the same records."""
+    train, test = (
+        Source(tuple(hub.fetch(repo, revision, f"{part}-*.parquet")), f"{repo} {part}")
+        for part in ("distractor/train", f"{setting}/validation")
+    )
+    return Sources(test, train)
+
+
+def from_path(path: Path, setting: str, counts: Counter[str]) -> Sources:
+    """The parts of a folder, or the one that a file holds. Counts a part that is not there."""
+    if not path.exists():
+        raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of HotpotQA records")
+    if path.is_file():
+        return Sources(Source((path,)))
+    names = {"train": _TRAIN, "test": tuple(name.format(setting) for name in _TEST)}
+    found = {part: Source(files) for part in names if (files := _first(path, names[part]))}
+    if not found:
+        looked = ", ".join(name for part in names.values() for name in part)
+        raise DataError(f"corpus.path={str(path)!r} holds no HotpotQA file (looked for {looked}); name a file")
+    for part in names.keys() - found:
+        counts[f"{part}_part_missing"] = 1
+        logging.getLogger(__name__).warning("%s holds no %s: what is there is split by chance", path, names[part][0])
+    return Sources(found["test"], found["train"]) if len(found) == 2 else Sources(*found.values())
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files of the first name that is there, sorted: a folder may hold the same records in two layouts."""
+    for name in (name + end for name in names for end in ("", ".gz")):
+        if files := sorted(path for path in folder.glob(name) if path.is_file()):
+            return tuple(files)
+    return ()

@@ -1,0 +1,183 @@
+"""Natural Questions: what people asked Google, answered from Wikipedia (Kwiatkowski et al. 2019).
+
+Trained on Google's pages or on DPR's passages, tested on lost-in-the-middle's contexts of 10, 20 or 30 passages, or on
+NQ-open with a collection of passages that a retriever searches. A file alone is split by chance.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from raft_exp.corpora.natural_questions.records import Piece, Record, content, records
+from raft_exp.corpora.natural_questions.sources import Source, Sources, Test, Train, from_afar, from_path
+from raft_exp.corpora.natural_questions.splits import Splits, asks
+from raft_exp.corpora.origin import Origin
+from raft_exp.corpora.questions import answering_sentence
+from raft_exp.corpora.sentences import split as split_sentences
+from raft_exp.errors import DataError
+from raft_exp.readers import collection
+from raft_exp.records import Passage, Question
+from raft_exp.schema import Count, Positive, Runtime, Share, config_dataclass
+
+
+@config_dataclass
+class NaturalQuestionsConfig:
+    """Where the records come from, how many are read, and how they are split."""
+
+    name: Literal["natural_questions"]
+    path: Runtime[str | None]  # the content of files() stands in the key
+    collection: Runtime[str | None]  # as does this file's
+    train: Train
+    test: Test
+    gold_at: Count | None
+    passage: Literal["any", "paragraph"]
+    records: Positive | None
+    given: Count
+    max_items: Positive | None
+    validation: Share
+    test_share: Share
+    repo: str
+    revision: str
+
+
+class NaturalQuestions:
+    """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+
+    passage_settings: ClassVar[tuple[str, ...]] = (
+        "name", "train", "test", "passage", "records", "given", "repo", "revision",
+    )  # fmt: skip
+    origin: ClassVar[Origin] = Origin(
+        "Natural Questions (Kwiatkowski et al. 2019) with text of Wikipedia", "cc-by-sa-3.0"
+    )
+
+    def __init__(self, config: NaturalQuestionsConfig, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self.counts: Counter[str] = Counter()
+
+    def files(self) -> list[Path]:
+        """The data files and the collection; of what comes from afar the settings say enough."""
+        local = [] if self.config.path is None else [path for source in self._sources for path in source.files()]
+        return [*local, *filter(None, [self._collection])]
+
+    def passages(self) -> Iterator[Passage]:
+        """The passages of all questions that take part, then the collection's; each content once."""
+        seen: set[int] = set()  # of the questions' passages alone: a collection may be larger than memory
+        with self._counting() as counts:
+            for source in self._sources:
+                for path, record in self._records(source, counts):
+                    for piece in record.pieces or []:
+                        if piece.content not in seen:
+                            seen.add(piece.content)
+                            counts["passages"] += 1
+                            yield _passage(piece, source.cited or path.name)
+            for passage in collection.read(self._collection) if self._collection else ():
+                if content(passage.title, passage.text) not in seen:
+                    counts["collection_passages"] += 1
+                    yield passage
+
+    def questions(self) -> Iterator[Question]:
+        """Test questions first, where they are in files of their own."""
+        splits = self._splits()
+        with self._counting() as counts:
+            for source in self._sources:
+                for _, record in self._records(source, counts):
+                    split = splits.of(record) if source is self._learned else "test"
+                    if split:
+                        yield self._question(record, split, counts)
+
+    @cached_property
+    def _sources(self) -> Sources:
+        config = self.config
+        if config.path is None:
+            return from_afar(config.repo, config.revision, config.train, config.test)
+        return from_path(Path(config.path), config.train, config.test, self.counts)
+
+    @property
+    def _learned(self) -> Source:
+        return self._sources.train or self._sources.test
+
+    @property
+    def _collection(self) -> Path | None:
+        path = self.config.collection
+        if path is not None and not Path(path).is_file():
+            raise DataError(f"corpus.collection={path!r}: no such file; name TSV or JSON lines of id, text, title")
+        return None if path is None else Path(path)
+
+    def _read(self, source: Source) -> Iterator[tuple[Path, Record]]:
+        most = self.config.records if source is self._learned else None
+        return islice(records(source.files(), self.config.passage == "paragraph"), most)
+
+    def _records(self, source: Source, counts: Counter[str]) -> Iterator[tuple[Path, Record]]:
+        """The records that take part, and counts of the others."""
+        trains = source is self._sources.train
+        for path, record in self._read(source):
+            counts["train_records" if trains else "test_records"] += 1
+            if lack := record.lack or (self._not_learnable(record) if trains else ""):
+                counts[lack] += 1
+            else:
+                yield path, record.with_given(self.config.given) if trains else record
+
+    def _not_learnable(self, record: Record) -> str:
+        if asks(record.question) in self._tested:
+            return "test_questions_removed_from_train"
+        return "" if record.gold else "without_gold"
+
+    @cached_property
+    def _tested(self) -> set[int]:
+        return {asks(record.question) for _, record in self._read(self._sources.test)}
+
+    def _splits(self) -> Splits:
+        config = self.config
+        learnable = (record for _, record in self._records(self._learned, Counter()) if record.gold)
+        test = 0.0 if self._sources.train else config.test_share
+        return Splits.draw(learnable, self.seed, test=test, validation=config.validation, max_items=config.max_items)
+
+    def _question(self, record: Record, split: str, counts: Counter[str]) -> Question:
+        if split == "test":
+            counts["test_without_gold"] += not record.gold
+            placed = self.config.gold_at is not None and record.gold
+            record = record.with_gold_at(self.config.gold_at or 0) if placed else record
+        else:
+            record = record.with_given(self.config.given)
+        return Question(
+            id=record.id,
+            question=record.question,
+            answers=record.answers,
+            gold=list(dict.fromkeys(piece.id for piece in record.gold)),
+            split=split,
+            given=[piece.id for piece in record.given],
+            evidence=_evidence(record),
+            explanation=record.gold[0].text if record.gold else "",  # the annotators' long answer
+            slices={"long_answer": record.kind} if record.kind else {},
+            published=None if record.pieces is None else [piece.id for piece in record.pieces],
+        )
+
+    @contextmanager
+    def _counting(self) -> Iterator[Counter[str]]:
+        """The counts of one stream; a second stream over the same records does not count them twice."""
+        counts: Counter[str] = Counter()
+        try:
+            yield counts
+        finally:
+            self.counts |= counts
+
+
+# No place: the passages of the tests have none, and a model should not learn to expect it.
+
+
+def _passage(piece: Piece, cited: str) -> Passage:
+    return Passage(piece.id, piece.title or piece.id, piece.title, piece.text, "", split_sentences(piece.text), cited)
+
+
+def _evidence(record: Record) -> list[tuple[str, int]]:
+    """The sentence of the annotated short answer; where nobody marked one, the first that holds an answer."""
+    gold = [_passage(piece, "") for piece in record.gold]
+    if record.answer_at is None or not gold:
+        return answering_sentence(gold, record.answers)
+    ends = accumulate(len(sentence) for sentence in gold[0].sentences)
+    return [(gold[0].id, next(number for number, end in enumerate(ends) if record.answer_at < end))]

@@ -1,0 +1,122 @@
+"""Google's records in their three layouts.
+
+Simplified (v1.0-simplified): document_text, whose words the offsets count. Original: document_tokens, a list of
+{token, html_token}. The hub: document{title, tokens{token[], is_html[]}}, and every list of records as columns.
+"""
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from raft_exp.corpora.natural_questions.pages import Annotation, Page, Span, Tokens
+from raft_exp.corpora.natural_questions.words import is_tag
+from raft_exp.errors import DataError
+from raft_exp.readers import json_records
+from raft_exp.readers.fields import Fields
+
+_COLUMNS = (
+    "id", "question.text", "document.title", "document.tokens.token", "document.tokens.is_html",
+    "long_answer_candidates", "annotations",
+)  # fmt: skip
+_SAID = {0: "no", 1: "yes", "NO": "no", "YES": "yes"}  # a class label on the hub; anything else is neither
+
+
+def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:
+    """A file's rows with their places. Of parquet pages HTML stays unread, and a few are in memory at a time."""
+    if json_records.layout(path) != "parquet":
+        yield from json_records.placed(path)
+        return
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            columns = list(_COLUMNS) if "document" in file.schema_arrow.names else None
+            for batch in file.iter_batches(batch_size=16, columns=columns):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"record {number}", row
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: broken after record {number} ({reason}); fetch the file again") from error
+
+
+def is_page(row: json_records.Row) -> bool:
+    """Whether a row is Google's, in any layout."""
+    return bool(row.keys() & {"document_text", "document_tokens", "document"})
+
+
+def page(fields: Fields) -> Page:
+    """The record. DataError names file, place, field and remedy."""
+    document, question = (Fields(fields.where, fields.get(name, dict) or {}) for name in ("document", "question"))
+    tokens = _tokens(fields, document)
+    candidates = _records(fields, "long_answer_candidates")
+    tops = [_span(each, tokens) for each in candidates if each.flag("top_level")]
+    return Page(
+        id=fields.text("example_id") or fields.needed("id"),
+        question=question.text("text") or fields.needed("question_text"),
+        title=document.text("title") or fields.text("document_title") or _title(fields.text("document_url") or ""),
+        tokens=tokens,
+        candidates=[span for span in tops if span],
+        annotations=[_annotation(each, tokens) for each in _records(fields, "annotations")],
+    )
+
+
+def _tokens(fields: Fields, document: Fields) -> Tokens:
+    text = fields.get("document_text", str)
+    if text is not None:
+        words = text.split(" ")
+        return Tokens(words, [is_tag(word) for word in words])
+    columns = document.get("tokens", dict) or {}
+    both = list(zip(columns.get("token") or [], columns.get("is_html") or [], strict=False))
+    for token in fields.get("document_tokens", list) or []:  # ten thousand a page
+        both.append((token.get("token"), token.get("html_token")) if isinstance(token, dict) else (None, None))
+    if not both:
+        raise fields.error("document_text", "is missing, and so are tokens", "give the published data file")
+    return Tokens([str(word or "") for word, _ in both], [bool(tag) for _, tag in both])
+
+
+def _annotation(fields: Fields, tokens: Tokens) -> Annotation:
+    long = fields.get("long_answer", dict)
+    if long is None:
+        raise fields.error("long_answer", "is missing", "give the published data file")
+    shorts = [_span(each, tokens) for each in _records(fields, "short_answers")]
+    said = fields.get("yes_no_answer", str, int)
+    return Annotation(
+        _span(Fields(f"{fields.where}, long_answer", long), tokens),
+        [span for span in shorts if span],
+        _SAID.get(said, ""),
+    )
+
+
+def _span(fields: Fields, tokens: Tokens) -> Span | None:
+    """None where nothing was chosen: there the offsets are -1."""
+    start, end = fields.get("start_token", int), fields.get("end_token", int)
+    if start is None or end is None:
+        raise fields.error("start_token", "or end_token is missing", "give the published data file")
+    if 0 <= start < end <= len(tokens.words):
+        return Span(start, end)
+    if start < 0 or start == end:
+        return None
+    raise fields.error("end_token", f"is {end} after {start}, on a page of {len(tokens.words)}", "fetch the file again")
+
+
+def _records(fields: Fields, name: str) -> list[Fields]:
+    """A list of records, which the hub holds as columns."""
+    value = fields.get(name, list, dict)
+    if isinstance(value, dict):
+        columns = {key: column for key, column in value.items() if isinstance(column, list)}
+        if len({len(column) for column in columns.values()}) > 1:
+            raise fields.error(name, "has columns of several lengths", "give the published data file")
+        value = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if not all(isinstance(each, dict) for each in value or []):
+        raise fields.error(name, f"is {value!r:.60}", "give the published data file")
+    return [Fields(f"{fields.where}, {name} {number}", each) for number, each in enumerate(value or [], start=1)]
+
+
+def _title(url: str) -> str:
+    """The article's title, which the simplified data has in its address alone."""
+    found = parse_qs(urlsplit(html.unescape(url)).query).get("title", [""])
+    return found[0].replace("_", " ")

@@ -1,0 +1,152 @@
+"""Every published form of Natural Questions as one: a question with its passages.
+
+- Google's pages (`google.py`).
+- lost-in-the-middle's multi-document files: {question, answers, ctxs: [{title, text, isgold}]}; the oracle file holds
+  the gold alone.
+- DPR's training file: {question, answers, positive_ctxs, hard_negative_ctxs}, whose contexts are {title, text, score}.
+- NQ-open: {question, answer}; nobody says which passage holds the answer.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from raft_exp.corpora.natural_questions import google
+from raft_exp.errors import DataError
+from raft_exp.passages import hash64
+from raft_exp.readers.fields import Fields
+from raft_exp.readers.json_records import Row
+
+_ANNOTATED = 1000  # DPR's score of the passage that annotators chose; its other positives merely hold the answer
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A passage of a record; its text is never empty."""
+
+    title: str
+    text: str
+    gold: bool
+
+    @cached_property
+    def content(self) -> int:
+        """Equal for the same title and text, so that records that share a passage share it here."""
+        return content(self.title, self.text)
+
+    @property
+    def id(self) -> str:
+        """The content, as a name."""
+        return f"{self.content:016x}"
+
+
+def content(title: str, text: str) -> int:
+    """64 bits of a passage."""
+    return hash64("\n".join((title, text)))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A question with its passages in the published order. `lack` says why it cannot be asked; "" where it can."""
+
+    id: str
+    question: str
+    answers: list[str]
+    pieces: list[Piece] | None  # None in NQ-open
+    answer_at: int | None = None  # where in the gold text the annotated short answer begins
+    lack: str = ""
+    kind: str = ""  # of the long answer: paragraph | table_or_list
+
+    @property
+    def gold(self) -> list[Piece]:
+        """The passages that hold the answer."""
+        return [piece for piece in self.pieces or [] if piece.gold]
+
+    @property
+    def given(self) -> list[Piece]:
+        """The others, without second copies."""
+        gold = {piece.content for piece in self.gold}
+        return list({piece.content: piece for piece in self.pieces or [] if piece.content not in gold}.values())
+
+    def with_given(self, most: int) -> "Record":
+        """The same with at most so many other passages, the first ones."""
+        kept = {piece.content for piece in [*self.gold, *self.given[:most]]}
+        return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in kept])
+
+    def with_gold_at(self, place: int) -> "Record":
+        """The same with its gold at a place, counted from 0, and the others in their order."""
+        others = [piece for piece in self.pieces or [] if not piece.gold]
+        if place > len(others):
+            raise DataError(
+                f"corpus.gold_at: got {place}, and question {self.id!r} has {len(others) + 1} passages; "
+                f"give 0 to {len(others)}, or null to leave the gold where it was published"
+            )
+        return replace(self, pieces=[*others[:place], *self.gold, *others[place:]])
+
+
+def records(files: Iterable[Path], only_paragraphs: bool) -> Iterator[tuple[Path, Record]]:
+    """Every record with its file. DataError names file, place, field and remedy.
+
+    `only_paragraphs`: tables and lists of pages are neither gold nor distractors.
+    """
+    seen: Counter[str] = Counter()
+    for path in files:
+        for place, row in google.rows(path):
+            fields = Fields(f"{path}, {place}", row)
+            yield path, _page(fields, only_paragraphs) if google.is_page(row) else _asked(fields, row, seen)
+
+
+def _page(fields: Fields, only_paragraphs: bool) -> Record:
+    page = google.page(fields)
+    gold, tokens = page.gold, page.tokens
+    shown = [span for span in page.passages if tokens.is_paragraph(span) or not only_paragraphs]
+    texts = [(tokens.text(span), span == gold) for span in shown]
+    pieces = [Piece(page.title, text, is_gold) for text, is_gold in texts if text]
+    if gold is None:
+        return Record(page.id, page.question, [], [], lack="null_annotations")
+    kind = "paragraph" if tokens.is_paragraph(gold) else "table_or_list"
+    lack = "" if page.answers else "without_short_answer"
+    lack = lack if any(piece.gold for piece in pieces) else "long_answer_is_no_paragraph"
+    return Record(page.id, page.question, page.answers, pieces, page.answer_at, lack, kind)
+
+
+def _asked(fields: Fields, row: Row, seen: Counter[str]) -> Record:
+    """A record of the other forms. They bring no id: it hangs on the question, and on how often it came before."""
+    if "positive_ctxs" in row:
+        pieces: list[Piece] | None = _dpr(fields)
+    elif "ctxs" in row:
+        pieces = [_piece(context, context.flag("isgold")) for context in _contexts(fields, "ctxs")]
+    elif "answer" in row or "answers" in row:
+        pieces = None
+    else:
+        raise DataError(
+            f"{fields.where}: no record of Natural Questions (its keys are {sorted(row)[:6]}); corpus.path takes "
+            "Google's pages, biencoder-nq-train.json, nq-open-*.jsonl.gz of lost-in-the-middle, or NQ-open.*.jsonl"
+        )
+    question = fields.needed("question")
+    name = f"{hash64(question):016x}"
+    seen[name] += 1
+    answers = list(dict.fromkeys(fields.texts("answers") or fields.texts("answer")))
+    name = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    return Record(name, question, answers, pieces, lack="" if answers else "without_answer")
+
+
+def _dpr(fields: Fields) -> list[Piece]:
+    positive = _contexts(fields, "positive_ctxs")
+    annotated = [context for context in positive if context.get("score", int, float) == _ANNOTATED] or positive
+    negative = _contexts(fields, "hard_negative_ctxs")
+    return [_piece(context, True) for context in annotated] + [_piece(context, False) for context in negative]
+
+
+def _contexts(fields: Fields, name: str) -> list[Fields]:
+    """The contexts that have a text."""
+    contexts = fields.get(name, list) or []
+    if not all(isinstance(context, dict) for context in contexts):
+        raise fields.error(name, f"is {contexts!r:.60}", "give a list of {title, text}")
+    placed = [Fields(f"{fields.where}, {name} {number}", context) for number, context in enumerate(contexts, start=1)]
+    return [context for context in placed if (context.text("text") or "").strip()]
+
+
+def _piece(context: Fields, gold: bool) -> Piece:
+    return Piece(context.text("title") or "", context.needed("text"), gold)

@@ -1,0 +1,56 @@
+"""Supporting facts: the sentences that a reply quotes, beside those that the data set names (HotpotQA).
+
+A fact is (passage id, sentence number); the data set's facts of a passage that it does not bring have its title there.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from raft_exp.metrics import Facts
+from raft_exp.passages import Passages
+from raft_exp.records import ContextPassage, Question, read_jsonl
+
+
+class Supporting:
+    """Knows the sentences of the passages and the facts of the questions that are asked."""
+
+    def __init__(self, passages: Path, questions: Path) -> None:
+        self._collection = Passages(passages)
+        asked = (q for q in read_jsonl(questions / "questions.jsonl", Question) if q.split != "train")
+        self._named = {question.id: frozenset(question.evidence) for question in asked}
+
+    def named(self, question_id: str) -> Facts:
+        """What the data set names."""
+        return self._named[question_id]
+
+    def quoted(self, quotes: Iterable[str], context: Sequence[ContextPassage]) -> Facts:
+        """The sentences that the quotes stand in, or run over, word for word in what was shown (white space aside)."""
+        texts = [text for text in map(_one_spaced, quotes) if text]
+        return frozenset(
+            (passage.id, number)
+            for passage in context
+            for text in texts
+            if text in _one_spaced(passage.text)
+            for number in _touched(text, self._collection[self._collection.find(passage.id)].sentences)
+        )
+
+    def titled(self, facts: Facts) -> list[tuple[str, int]]:
+        """The facts as the official script reads them: title and sentence number."""
+        titles = {name: self._collection[self._collection.find(name)].title for name, _ in facts}
+        return sorted((titles[name], number) for name, number in facts)
+
+
+def _touched(text: str, sentences: Sequence[str]) -> Iterator[int]:
+    """Numbers of the sentences that share a character with the text, wherever it stands in the passage."""
+    passage = _one_spaced("".join(sentences))
+    ends = [len(_one_spaced("".join(sentences[: number + 1]))) for number in range(len(sentences))]
+    start = passage.find(text)
+    while start >= 0:
+        first, last = bisect_right(ends, start), bisect_right(ends, start + len(text) - 1)
+        yield from (number for number in range(first, last + 1) if sentences[number].strip())
+        start = passage.find(text, start + 1)
+
+
+def _one_spaced(text: str) -> str:
+    return " ".join(text.split())
