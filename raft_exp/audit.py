@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from raft_exp import prompts
 from raft_exp.contexts import normalise
 from raft_exp.passages import hash64
 from raft_exp.records import Question
@@ -80,12 +79,11 @@ class _Split:
 def target_figures(row: Row) -> dict[str, int]:
     """Whether the target is grounded, its quotes, and how many stand verbatim in the row's context."""
     texts = [" ".join(passage.text.split()) for passage in row.example.context]
-    quotes = prompts.parse(row.example.target).quotes
-    verbatim = sum(any(" ".join(text.split()) in passage for passage in texts) for text in quotes)
+    verbatim = sum(any(" ".join(text.split()) in passage for passage in texts) for text in row.quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"
     return {
         "grounded": int(row.example.target_grounded),
-        f"quotes_{kind}": len(quotes),
+        f"quotes_{kind}": len(row.quotes),
         f"quotes_{kind}_verbatim": verbatim,
     }
 
@@ -95,8 +93,10 @@ def _repeats(row: Row) -> int:
     return len(texts) - len(set(texts))
 
 
-def _spread(values: Sequence[int]) -> dict[str, float]:
-    return {"min": min(values), "median": median(values), "max": max(values), "sum": sum(values)}
+def _spread(values: Sequence[int]) -> dict[str, Any]:
+    counts, edges = np.histogram(values, bins=min(20, max(values) - min(values) + 1))
+    drawn = {"edges": [round(float(edge), 3) for edge in edges], "counts": counts.tolist()}
+    return {"min": min(values), "median": median(values), "max": max(values), "sum": sum(values), "histogram": drawn}
 
 
 def _histogram(values: Counter[int]) -> dict[str, int]:
@@ -111,8 +111,8 @@ def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
     seen: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(partial(array, "Q")))
     for question in questions:
         of_split = seen[question.split]
-        of_split["questions"].append(hash64(_words(question.question)))
-        of_split["answers"].extend(hash64(_words(answer)) for answer in question.answers)
+        of_split["questions"].append(hash64(words(question.question)))
+        of_split["answers"].extend(hash64(words(answer)) for answer in question.answers)
         of_split["passages"].extend(map(hash64, question.gold))
     return {
         split: {name: _shared(seen["train"][name], seen[split][name]) for name in ("questions", "answers", "passages")}
@@ -124,5 +124,6 @@ def _shared(one: "array[int]", other: "array[int]") -> int:
     return len(np.intersect1d(np.frombuffer(one, dtype=np.uint64), np.frombuffer(other, dtype=np.uint64)))
 
 
-def _words(text: str) -> str:
+def words(text: str) -> str:
+    """What makes two questions, or two answers, the same: their words, whatever the case and the signs between."""
     return re.sub(r"\W+", " ", text.casefold()).strip()

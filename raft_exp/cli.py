@@ -113,7 +113,7 @@ def study(values: dict[str, Any], run: Path, overrides: list[str]) -> list[Outco
 
 def _shortened(config: Config, stages: list[Any]) -> list[Any]:
     """A preview needs the datasets and nothing after them."""
-    rooms = ("ingest", "questions", "targets", "dataset")
+    rooms = ("ingest", "questions", "embed", "targets", "dataset")
     return [stage for stage in stages if stage.name in rooms] if config.preview else stages
 
 

@@ -14,18 +14,20 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError, model_validator
 
 from raft_exp.corpora import CorpusConfig
+from raft_exp.encoder import EncoderConfig
 from raft_exp.engines import EngineConfig
 from raft_exp.errors import ConfigError
+from raft_exp.exports import ExportConfig
 from raft_exp.models import ModelConfig
 from raft_exp.prompts import PromptConfig
-from raft_exp.retrieval import RetrieverConfig
+from raft_exp.retrieval import Distractors, RetrieverConfig, Shares, check_shares
 from raft_exp.schema import Count, Positive, Runtime, Seed, config_dataclass
-from raft_exp.stages.dataset import DatasetConfig, Distractors
+from raft_exp.stages.dataset import DatasetConfig
 from raft_exp.teachers import TeacherConfig
 from raft_exp.tracking import LoggerConfig
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
-STAGES = ("ingest", "questions", "targets", "dataset", "train", "evaluate", "report")
+STAGES = ("ingest", "questions", "embed", "targets", "dataset", "export", "train", "evaluate", "report")
 
 _FILE_NAME = r"[\w.+-]+"
 _TAKEN = ("raft", "closed_book", "test")  # names of datasets that no arm can give to its own
@@ -60,14 +62,20 @@ class EvaluationConfig:
 
     arms: list[str]
     split: Literal["test", "validation"]
-    context: Literal["gold_and_distractors", "retrieved"]
+    context: Literal["gold_and_distractors", "retrieved", "given"]
     num_distractors: Count
     distractors: Distractors
+    mixed: Shares | None  # with distractors=mixed: the share of each source
     same_document: bool
     allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
     max_items: Positive | None
     conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
+
+    @model_validator(mode="after")
+    def _shares_are_whole(self) -> "EvaluationConfig":
+        check_shares("evaluation", self.distractors, self.mixed)
+        return self
 
 
 @config_dataclass
@@ -77,10 +85,12 @@ class Config:
     study: str  # names the study in the report and groups its runs in W&B
     note: str  # what a reader of the report should know before the figures; "" for nothing
     corpus: CorpusConfig
+    encoder: EncoderConfig
     retriever: RetrieverConfig
     teacher: TeacherConfig
     prompt: PromptConfig
     dataset: DatasetConfig
+    export: ExportConfig
     model: ModelConfig
     lora: LoraConfig
     trainer: TrainerConfig
@@ -90,7 +100,9 @@ class Config:
     arms: dict[str, ArmConfig]
     seed: Seed
     store: Runtime[str]
-    until: Runtime[Literal["ingest", "questions", "targets", "dataset", "train", "evaluate", "report"]]
+    until: Runtime[
+        Literal["ingest", "questions", "embed", "targets", "dataset", "export", "train", "evaluate", "report"]
+    ]
     dry_run: Runtime[bool]
     preview: Runtime[Count]
 
@@ -123,7 +135,7 @@ def parse(values: dict[str, Any]) -> Config:
 def condition(config: Config, name: str) -> EvaluationConfig:
     """The evaluation under a condition: the study's, with the condition's changes."""
     changes = config.evaluation.conditions[name]
-    allowed = ("context", "num_distractors", "distractors", "same_document", "allow_fewer", "k")
+    allowed = ("context", "num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "k")
     for key in changes:
         if key not in allowed:
             raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {_suggest(key, allowed)}")
@@ -144,6 +156,11 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
         raise ConfigError(f"arms.{name}.dataset: got {arm.dataset}; an arm that changes it needs a name of its own")
     if "prompt_mode" in arm.dataset:
         raise ConfigError(f"arms.{name}.dataset.prompt_mode: all arms of a study have one; set dataset.prompt_mode")
+    if config.dataset.path and arm.dataset and "path" not in arm.dataset:
+        raise ConfigError(
+            f"arms.{name}.dataset: got {arm.dataset}, but the rows of dataset.path={config.dataset.path!r} are ready; "
+            f"leave the arm out, or give it a file of its own: arms.{name}.dataset.path"
+        )
     values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
     try:
         made: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))

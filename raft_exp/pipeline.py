@@ -3,20 +3,26 @@
 ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+
                 |                                                    v
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report
+
+export reads every dataset and the passages; it runs with `until=dataset` too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from raft_exp import models
+from raft_exp import encoder, models, retrieval
 from raft_exp.config import STAGES, ArmConfig, Config, EvaluationConfig, arm_dataset, condition
 from raft_exp.corpora import open_corpus
+from raft_exp.corpora.questions import files_of
 from raft_exp.errors import ConfigError
+from raft_exp.exports.settings import Recipes
+from raft_exp.exports.settings import settings as exports
 from raft_exp.rows import Window
 from raft_exp.schema import identity
 from raft_exp.stage import Inputs, Stage
-from raft_exp.stages import dataset, evaluate, ingest, questions, report, targets, train
+from raft_exp.stages import dataset, embed, evaluate, export, ingest, questions, ready, report, targets, train
+from raft_exp.stages.dataset import DatasetConfig
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
 
@@ -30,6 +36,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     adapters = {recipe: found.train(recipe, made) for recipe, made in datasets.items()}
     test = found.test("test", config.evaluation)
     others = {name: found.test(f"test@{name}", condition(config, name)) for name in config.evaluation.conditions}
+    tests = {"test": test, **{f"test@{name}": made for name, made in others.items()}}
     answers = {name: found.evaluate(name, arm, test, adapters.get(_recipe(name, arm))) for name, arm in arms.items()}
     for name, arm in arms.items():
         if arm.context == "passages":  # an arm that sees none answers the same under every condition
@@ -37,17 +44,20 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
             answers |= {
                 f"{name}@{at}": found.evaluate(f"{name}@{at}", arm, asked, adapter) for at, asked in others.items()
             }
+    exported = found.export(recipes, datasets, tests)
     last = found.report(arms, test, others, answers, datasets, adapters)
-    stages = [found.passages, found.questions, found.targets, *datasets.values(), test, *others.values()]
-    stages += [*adapters.values(), *answers.values(), last]
-    needed = _needed(last)
-    return [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= STAGES.index(config.until)]
+    stages = [found.passages, found.questions, *found.embedded.values(), found.targets]
+    stages += [*datasets.values(), test, *others.values(), *exported, *adapters.values(), *answers.values(), last]
+    needed = _needed([*exported, last])
+    until = STAGES.index("export" if config.until == "dataset" else config.until)
+    return [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
 
 
 class _Study:
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
         self._config = config
         self._fingerprint = fingerprint
+        self.embedded: dict[str, Stage] = {}  # stays empty where nothing is dense
         model = config.model
         self._window = Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens)
         self._model_files = fingerprint(models.files(model))
@@ -59,10 +69,11 @@ class _Study:
             f"sentencex {metadata.version('sentencex')}",
         )
         seed = config.seed
+        asked = {f"questions/{name}": digest for name, digest in fingerprint(files_of(config.corpus)).items()}
         self.passages = Stage("ingest", "ingest", ingest.ingest, ingest.VERSION, read, files=files)
         self.questions = Stage(
             "questions", "questions", questions.questions, questions.VERSION,
-            questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files,
+            questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files | asked,
         )  # fmt: skip
         self.targets = Stage(
             "targets", "targets", targets.targets, targets.VERSION, targets.TargetsStage(config.teacher),
@@ -72,30 +83,70 @@ class _Study:
     def dataset(self, recipe: str, name: str, arm: ArmConfig) -> Stage:
         config, how = self._config, arm_dataset(self._config, name, arm)
         inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
+        if arm.recipe == "raft" and how.path:
+            return self._ready(recipe, name, how.path, how)
         if arm.recipe == "raft":
             settings = dataset.RaftStage(how, config.prompt, self._window, config.seed)
-            return self._dataset(recipe, dataset.raft, settings, inputs)
+            sources = retrieval.parts(how.distractors, how.mixed)
+            return self._dataset(recipe, dataset.raft, settings, self._searched(inputs, sources))
         closed = dataset.ClosedBookStage(
             config.prompt, how.prompt_mode, how.max_items, how.allow_overlap, self._window, config.seed, how.workers
         )
         return self._dataset(recipe, dataset.closed_book, closed, inputs)
+
+    def _ready(self, recipe: str, name: str, path: str, how: DatasetConfig) -> Stage:
+        if not Path(path).is_file():
+            raise ConfigError(f"dataset.path={path!r} (arm {name}): no such file; name a file with one chat a line")
+        settings = ready.ReadyStage(path, how.max_items, how.allow_overlap, self._window, self._config.seed)
+        files = {f"chat/{file}": digest for file, digest in self._fingerprint([Path(path)]).items()}
+        return Stage(
+            "dataset", f"dataset[{recipe}]", ready.ready, ready.VERSION, settings, {"questions": self.questions},
+            files | self._model_files,
+        )  # fmt: skip
+
+    def export(self, recipes: Recipes, datasets: Mapping[str, Stage], tests: Mapping[str, Stage]) -> list[Stage]:
+        wanted = exports(self._config, recipes, tests)
+        inputs: Inputs = {
+            "datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages
+        }  # fmt: skip
+        return [Stage("export", "export", export.export, export.VERSION, wanted, inputs)] if wanted else []
 
     def test(self, label: str, asked: EvaluationConfig) -> Stage:
         how, config = self._config.dataset, self._config
         retriever = type(config.retriever)(config.retriever.name, asked.k or config.retriever.k)
         settings = dataset.TestStage(
             split=asked.split, context=asked.context, num_distractors=asked.num_distractors,
-            distractors=asked.distractors, same_document=asked.same_document, allow_fewer=asked.allow_fewer,
-            retriever=retriever, max_items=asked.max_items, prompt=config.prompt, prompt_mode=how.prompt_mode,
-            window=self._window, seed=config.seed, workers=how.workers,
+            distractors=asked.distractors, mixed=asked.mixed, same_document=asked.same_document,
+            allow_fewer=asked.allow_fewer, retriever=retriever, max_items=asked.max_items, prompt=config.prompt,
+            prompt_mode=how.prompt_mode, window=self._window, seed=config.seed, workers=how.workers,
         )  # fmt: skip
-        return self._dataset(
-            label, dataset.test_set, settings, {"passages": self.passages, "questions": self.questions}
-        )
+        inputs = {"passages": self.passages, "questions": self.questions}
+        sources = {
+            "gold_and_distractors": retrieval.parts(asked.distractors, asked.mixed),
+            "retrieved": {str(retriever.name)},
+            "given": set[str](),
+        }[asked.context]
+        return self._dataset(label, dataset.test_set, settings, self._searched(inputs, sources))
 
-    def _dataset(
-        self, label: str, function: Callable[..., None], settings: object, inputs: Mapping[str, Stage]
-    ) -> Stage:
+    def _searched(self, inputs: Mapping[str, Stage], sources: Iterable[str]) -> Inputs:
+        """The inputs of a dataset, with the vectors where one of its sources is dense."""
+        if "dense" not in sources:
+            return inputs
+        if not self.embedded:
+            self.embedded = {
+                "passages": self._embed("embed", embed.embed_passages, {"passages": self.passages}),
+                "questions": self._embed("embed[questions]", embed.embed_questions, {"questions": self.questions}),
+            }
+        return {**inputs, "embedded": self.embedded}
+
+    def _embed(self, label: str, function: Callable[..., None], inputs: Inputs) -> Stage:
+        config = self._config.encoder
+        return Stage(
+            "embed", label, function, embed.VERSION, embed.EmbedStage(config), inputs,
+            self._fingerprint(encoder.files(config)), resumable=True, own_process=config.accelerator != "cpu",
+        )  # fmt: skip
+
+    def _dataset(self, label: str, function: Callable[..., None], settings: object, inputs: Inputs) -> Stage:
         return Stage(
             "dataset", f"dataset[{label}]", function, dataset.VERSION, settings, inputs, self._model_files
         )  # fmt: skip
@@ -134,10 +185,12 @@ class _Study:
         config = self._config
         settings = report.ReportStage(
             study=config.study, note=config.note, corpus=config.corpus.name, model=config.model.name_or_path,
-            seed=config.seed, arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
+            seed=config.seed, reply_format=config.prompt.reply_format,
+            arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
         )  # fmt: skip
         inputs: Inputs = {
-            "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters
+            "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters,
+            "passages": self.passages, "questions": self.questions,
         }  # fmt: skip
         return Stage("report", "report", report.report, report.VERSION, settings, inputs)
 
@@ -150,8 +203,8 @@ def _recipe(name: str, arm: ArmConfig) -> str:
     return name if arm.dataset else arm.recipe
 
 
-def _needed(last: Stage) -> set[str]:
-    keys, waiting = set(), [last]
+def _needed(last: Iterable[Stage]) -> set[str]:
+    keys, waiting = set(), list(last)
     while waiting:
         stage = waiting.pop()
         keys.add(stage.key)
@@ -177,4 +230,7 @@ def _adapter_files(name: str, arm: ArmConfig) -> list[Path]:
 
 def _shown(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
-    return {name: identity(getattr(config, name)) for name in groups}
+    shown = {name: identity(getattr(config, name)) for name in groups}
+    if config.dataset.path:  # p, D and the like say nothing about a file that is ready
+        shown["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
+    return shown

@@ -94,6 +94,9 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
         room, label = outcome.stage.name, outcome.stage.label
         if room == "dataset":
             _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_inner(label)}.jsonl")
+        if room == "export":
+            for exported in sorted((outcome.path / "exports").iterdir()):
+                _link(exported, run / "exports" / exported.name)
         if room == "train":
             _link(outcome.path / "adapter", run / "adapters" / _inner(label))
         if room == "report":

@@ -134,7 +134,7 @@ def test_accuracy_takes_the_whole_label_only(prediction: str, right: int) -> Non
     ],
 )
 def test_lenient_labels(raw: str, answer: str, found: int) -> None:
-    row = graded(parse(raw).prediction, answer, raw=raw, corpus="pubmedqa")
+    row = graded(parse(raw, "paper").prediction, answer, raw=raw, corpus="pubmedqa")
     assert value("answer_in_reply", row) == found
 
 
@@ -154,7 +154,7 @@ def test_lenient_labels(raw: str, answer: str, found: int) -> None:
     ],
 )
 def test_answer_in_reply_is_bounded_by_words(raw: str, answers: list[str], found: int) -> None:
-    row = graded(parse(raw).prediction, *answers, raw=raw, corpus="natural_questions")
+    row = graded(parse(raw, "paper").prediction, *answers, raw=raw, corpus="natural_questions")
     assert value("answer_in_reply", row) == found
 
 
@@ -214,7 +214,7 @@ def test_real_pubmedqa_records_equal_a_plain_computation(test_data: Path) -> Non
         # The plain way: cut after the marker, look the text up in a table of spellings.
         after = raw.split("##Answer:")[1].strip() if "##Answer:" in raw else ""
         plain = {"YES.": "yes", "NO.": "no", "MAYBE.": "maybe"}.get(after, after)
-        row = graded(parse(raw).prediction, truth, raw=raw, corpus="pubmedqa")
+        row = graded(parse(raw, "paper").prediction, truth, raw=raw, corpus="pubmedqa")
         assert value("accuracy", row) == (plain == truth), raw
         assert decision(row.prediction) == plain
         truths.append(truth)

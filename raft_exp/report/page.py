@@ -35,7 +35,9 @@ def write_pages(
         **_tables(results),
         "arms": {name: _facts(arm) for name, arm in arms.items()},
         "settings": _facts(settings),
-        "audit": {name: _facts(found) for name, found in _audits(audit)},
+        "audit": {
+            name: {"facts": _facts(found), "plot": Markup(plots.audit(_train(found)))} for name, found in _audits(audit)
+        },
         "method": {"resamples": f"{RESAMPLES:,}", "permutations": f"{PERMUTATIONS:,}"},
         # Markup: SVG of our own making, in which matplotlib has escaped every text.
         "interval_plot": Markup(plots.intervals(results)),
@@ -84,7 +86,7 @@ def _tables(results: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "reply_shares": [title(name) for name in REPLY_SHARES],
         "replies": [_reply_row(name, arm) for name, arm in arms.items()],
-        "differences": [_differences(metric, results) for metric in metrics] if results["comparisons"] else [],
+        "differences": [_differences(metric, results) for metric in metrics if _compared(metric, results)],
         "conditions": _conditions(results, metrics[0]),
         "slices": [_slice(name, groups, metrics[0]) for name, groups in results["slices"].items()],
     }
@@ -93,10 +95,12 @@ def _tables(results: Mapping[str, Any]) -> dict[str, Any]:
 def _row(
     name: str, arm: Mapping[str, Any], metrics: list[str], marked: set[tuple[str, str]] | frozenset[Any] = frozenset()
 ) -> dict[str, Any]:
-    return {"name": name, "cells": [{**_cell(arm["metrics"][m]), "marked": (name, m) in marked} for m in metrics]}
+    return {"name": name, "cells": [{**_cell(arm["metrics"].get(m)), "marked": (name, m) in marked} for m in metrics]}
 
 
-def _cell(found: Mapping[str, float]) -> dict[str, str]:
+def _cell(found: Mapping[str, float] | None) -> dict[str, str]:
+    if found is None:
+        return {"value": "\N{EN DASH}", "interval": "does not reason"}
     low, high = percent(found["low"]), percent(found["high"])
     return {"value": percent(found["value"]), "interval": f"{low}\N{EN DASH}{high}"}
 
@@ -105,6 +109,10 @@ def _reply_row(name: str, arm: Mapping[str, Any]) -> dict[str, Any]:
     shares = [percent(arm["metrics"][share]["value"]) for share in REPLY_SHARES]
     answered = f"{arm['answered']:,} of {arm['n']:,}"
     return {"name": name, "answered": answered, "short": arm["answered"] < arm["n"], "cells": shares}
+
+
+def _compared(metric: str, results: Mapping[str, Any]) -> bool:
+    return any(found["metric"] == metric for found in results["comparisons"])
 
 
 def _differences(metric: str, results: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +162,13 @@ def _audits(audit: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
     yield "test set", audit["test"]
 
 
+def _train(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures of the split that is learned, or asked, where no other has rows."""
+    splits = found.get("splits", {})
+    shown: Mapping[str, Any] = splits.get("train") or next(iter(splits.values()), {})
+    return shown
+
+
 def _facts(value: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A nested mapping as lines of (dotted name, text); long lists by their length."""
     facts = list(_leaves("", value))
@@ -165,6 +180,8 @@ def _facts(value: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and not (name and _fits_a_line(value)):
         for key, inner in value.items():
+            if key == "histogram":  # it is drawn
+                continue
             yield from _leaves(f"{name}.{key}" if name else str(key), inner)
     elif isinstance(value, list) and not _fits_a_line(dict(enumerate(value))):
         yield name, f"{len(value):,} entries"

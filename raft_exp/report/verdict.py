@@ -52,7 +52,7 @@ def _value(results: Mapping[str, Any], arm: str, metric: str) -> float:
 
 def title(metric: str) -> str:
     """A metric's name for readers."""
-    return metric.replace("_", " ").replace("f1", "F1")
+    return metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM")
 
 
 def percent(share: float) -> str:

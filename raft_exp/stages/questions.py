@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from raft_exp.corpora import CorpusConfig, open_corpus
+from raft_exp.corpora.questions import ReadyQuestions, files_of
 from raft_exp.errors import DataError
+from raft_exp.passages import Passages
 from raft_exp.records import Question, write_jsonl
 from raft_exp.schema import Seed, config_dataclass
 
@@ -23,10 +25,11 @@ class QuestionsStage:
 
 def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl and counts.json. Raises DataError when a split that a study needs is empty."""
-    del passages  # named as input so that questions of changed passages are made anew
     corpus = open_corpus(config.corpus, config.seed)
-    splits: Counter[str] = Counter()
-    write_jsonl(out / "questions.jsonl", _counted(corpus.questions(), splits))
+    found, splits = corpus.questions(), Counter[str]()
+    for file in files_of(config.corpus):
+        found = ReadyQuestions(file, Passages(passages), config.corpus, config.seed).stream(corpus.counts)
+    write_jsonl(out / "questions.jsonl", _counted(found, splits))
     for split in ("train", "test"):
         if not splits[split]:
             raise DataError(

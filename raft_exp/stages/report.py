@@ -3,12 +3,18 @@
 import csv
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from raft_exp.errors import DataError
+from raft_exp.prompts import ReplyFormat
 from raft_exp.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.schema import Seed, config_dataclass
+
+if TYPE_CHECKING:
+    from raft_exp.scoring import ScoredArm
+    from raft_exp.supporting import Supporting
 
 VERSION = 1
 
@@ -22,6 +28,7 @@ class ReportStage:
     corpus: str
     model: str
     seed: Seed
+    reply_format: ReplyFormat  # the form that replies were asked in
     arms: dict[str, dict[str, Any]]  # arm -> {recipe, context, ...}
     settings: dict[str, Any]  # shown under "How it was made"
 
@@ -35,18 +42,19 @@ def report(
     datasets: dict[str, Path],
     adapters: dict[str, Path],
     out: Path,
+    passages: Path | None = None,
+    questions: Path | None = None,
 ) -> None:
     """Writes results.json, audit.json, predictions/<arm>[@<condition>].jsonl, report.md and report.html into `out`.
 
-    `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`.
+    `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`. `passages` and
+    `questions` are needed where the corpus names the sentences that support an answer.
     """
     from raft_exp.report.page import write_pages
 
-    examples = _examples(test / "rows.jsonl")
-    results = _score(config, examples, answers, out)
-    results["conditions"] = {
-        name: _condition(config, name, folder, answers, out) for name, folder in conditions.items()
-    }
+    graded = _Grader(config, answers, _supporting(config, passages, questions), out)
+    results = _score(config, _examples(test / "rows.jsonl"), graded)
+    results["conditions"] = {name: _condition(config, name, folder, graded) for name, folder in conditions.items()}
     audit = {"datasets": {name: _audit(folder) for name, folder in datasets.items()}, "test": _audit(test)}
     audit["conditions"] = {name: _audit(folder) for name, folder in conditions.items()}
     _write_json(out / "results.json", results)
@@ -77,19 +85,50 @@ def _examples(path: Path) -> list[Example]:
     return examples
 
 
-def _score(config: ReportStage, examples: list[Example], answers: dict[str, Path], out: Path) -> dict[str, Any]:
+def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "Supporting | None":
+    from raft_exp.metrics import profile
+    from raft_exp.supporting import Supporting
+
+    if passages is None or questions is None or not profile(config.corpus).of_quotes:
+        return None
+    return Supporting(passages, questions)
+
+
+@dataclass(frozen=True)
+class _Grader:
+    """Grades the answers of an arm, under a condition or not, and writes its predictions."""
+
+    config: ReportStage
+    answers: dict[str, Path]
+    supporting: "Supporting | None"
+    out: Path
+
+    def __call__(self, arm: str, label: str, examples: list[Example]) -> "ScoredArm":
+        from raft_exp import scoring
+        from raft_exp.metrics import profile
+
+        settings = self.config.arms[arm]
+        scored = scoring.score_arm(
+            label,
+            examples,
+            read_jsonl(self.answers[label] / "answers.jsonl", Answer),
+            profile(self.config.corpus),
+            shown=settings.get("context") != "none",
+            reply_format=self.config.reply_format,
+            supporting=self.supporting if settings.get("cot") else None,
+        )
+        (self.out / "predictions").mkdir(parents=True, exist_ok=True)
+        write_jsonl(self.out / "predictions" / f"{label}.jsonl", scored.rows)
+        return scored
+
+
+def _score(config: ReportStage, examples: list[Example], graded: _Grader) -> dict[str, Any]:
     from raft_exp import scoring
     from raft_exp.metrics import profile
     from raft_exp.report.verdict import verdict
 
     scored_as = profile(config.corpus)
-    (out / "predictions").mkdir(parents=True, exist_ok=True)
-    arms = {}
-    for name, settings in config.arms.items():
-        replies = read_jsonl(answers[name] / "answers.jsonl", Answer)
-        shown = settings.get("context") != "none"
-        arms[name] = scoring.score_arm(name, examples, replies, scored_as, shown=shown)
-        write_jsonl(out / "predictions" / f"{name}.jsonl", arms[name].rows)
+    arms = {name: graded(name, name, examples) for name in config.arms}
     reference = scoring.reference_arm(config.arms)
     results = {
         "corpus": config.corpus,
@@ -101,26 +140,20 @@ def _score(config: ReportStage, examples: list[Example], answers: dict[str, Path
         "conditions": {},
         "slices": scoring.slices(examples, arms, scored_as, config.seed),
         "baselines": scoring.baselines(examples, scored_as, config.seed),
-        "metrics": list(scored_as.metrics),
+        "metrics": [name for name in scored_as.metrics if any(name in arm.observed for arm in arms.values())],
         "reference": reference,
     }
     return {**results, "verdict": verdict(results)}
 
 
-def _condition(
-    config: ReportStage, condition: str, test: Path, answers: dict[str, Path], out: Path
-) -> dict[str, dict[str, Any]]:
+def _condition(config: ReportStage, condition: str, test: Path, graded: _Grader) -> dict[str, dict[str, Any]]:
     """{arm: {n, metrics}} of the arms that were asked under this condition."""
     from raft_exp import scoring
     from raft_exp.metrics import profile
 
     examples, scored_as = _examples(test / "rows.jsonl"), profile(config.corpus)
-    asked = [name for name in config.arms if f"{name}@{condition}" in answers]
-    arms = {}
-    for name in asked:
-        replies = read_jsonl(answers[f"{name}@{condition}"] / "answers.jsonl", Answer)
-        arms[name] = scoring.score_arm(name, examples, replies, scored_as, shown=True)
-        write_jsonl(out / "predictions" / f"{name}@{condition}.jsonl", arms[name].rows)
+    asked = [name for name in config.arms if f"{name}@{condition}" in graded.answers]
+    arms = {name: graded(name, f"{name}@{condition}", examples) for name in asked}
     return scoring.summaries(arms, scored_as, config.seed)
 
 

@@ -35,7 +35,7 @@ def test_it_answers_about_the_document_asked_about_among_five_of_its_kind(pocket
         ]
         user = plain_text.render(practice.question(thing, fact)[0], context, INSTRUCTION)
         chat = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
-        right += parse(_reply(model, tokenizer, chat)).prediction == thing.values[fact]
+        right += parse(_reply(model, tokenizer, chat), "paper").prediction == thing.values[fact]
     assert right >= 24, f"{right} of 40; picking blindly gives 8"
 
 

@@ -15,23 +15,16 @@ from raft_exp.passages import Passages
 from raft_exp.prompts.tokens import encode_prompt, load_tokenizer
 from raft_exp.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
 from raft_exp.rows import Job, Rendering, Window, build
-from raft_exp.runner import paths
 from raft_exp.store import Fingerprints, Store
 from tests.composing import compose
+from tests.rooms import run as rooms_of_a_study
 
 SMALL = ["corpus.num_entities=120", "corpus.validation=0.2"]
 
 
 def run(tmp_path: Path, *overrides: str, rooms: str = "dataset") -> dict[str, Path]:
     """Runs the stages up to `rooms`; label -> folder."""
-    config = parse(compose(*overrides, f"store={tmp_path / 'store'}", f"until={rooms}"))
-    store = Store(config.store)
-
-    def execute(stage, out):
-        stage.function(stage.config, **paths(store, stage), out=out)
-
-    stages = pipeline.build(config, Fingerprints(store))
-    return {stage.label: store.ensure(stage, execute).path for stage in stages}
+    return rooms_of_a_study(tmp_path / "store", *overrides, until=rooms)
 
 
 def rows(folder: Path, split: str = "train") -> list[Example]:

@@ -42,6 +42,7 @@ class Study:
         self.root, self.examples = root, examples
         self.replies: dict[str, list[Answer]] = {}
         self.config: dict[str, Any] = {"study": "A study", "note": "", "corpus": "pubmedqa", "model": "tiny", "seed": 0}
+        self.config |= {"reply_format": "paper"}
         self.config |= {"arms": ARMS, "settings": {"dataset": {"p": 0.8}}}
         (root / "raft_data").mkdir(parents=True)
         (root / "adapter").mkdir()
@@ -89,6 +90,14 @@ def study(tmp_path: Path) -> Study:
 def results(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "results.json").read_text())
     return found
+
+
+def test_replies_are_read_in_the_form_that_was_asked_for(study: Study) -> None:
+    study.config["reply_format"] = "json"
+    study.replies["raft"] = [answered(row, json.dumps({"answer": row.answers[0]})) for row in study.examples]
+    found = results(study.run())["arms"]
+    assert found["raft"]["metrics"]["accuracy"]["value"] == found["raft"]["metrics"]["parsed"]["value"] == 1
+    assert found["rag"]["metrics"]["parsed"]["value"] == 0, "the paper's markers are no JSON"
 
 
 def test_the_contract_of_the_files(study: Study) -> None:
