@@ -1,6 +1,5 @@
 """The audit of a dataset: figures that show whether it is what its settings say (DESIGN section 6)."""
 
-import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -126,4 +125,4 @@ def _shared(one: "array[int]", other: "array[int]") -> int:
 
 def words(text: str) -> str:
     """What makes two questions, or two answers, the same: their words, whatever the case and the signs between."""
-    return re.sub(r"\W+", " ", text.casefold()).strip()
+    return normalise(text)

@@ -22,6 +22,8 @@ from rich.console import Console
 from raft_exp import arms, pipeline, tracking
 from raft_exp.config import Config, conf_dir, parse
 from raft_exp.errors import RaftError, StoreError
+from raft_exp.exports import hub
+from raft_exp.exports.tables import HF
 from raft_exp.hydra_errors import explained
 from raft_exp.runner import Runner, fill_run_folder
 from raft_exp.store import Fingerprints, Outcome, Store
@@ -108,6 +110,7 @@ def study(values: dict[str, Any], run: Path, overrides: list[str]) -> list[Outco
         _show(config, run, outcomes)
     finally:
         tracking.finish()
+    _push(config, run, outcomes)
     return outcomes
 
 
@@ -131,6 +134,14 @@ def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
     console = Console()
     console.print(table(results), results["verdict"])
     print(f"report: {run / 'report.html'}")
+
+
+def _push(config: Config, run: Path, outcomes: list[Outcome]) -> None:
+    """Last of all, so that a hub that refuses loses nothing; again in every run, also where all stages are reused."""
+    repository = config.export.push_to_hub
+    if repository and any(outcome.stage.name == "export" for outcome in outcomes):
+        commit = hub.push(run / "exports" / HF, repository, config.export.private)
+        print(f"pushed: {repository} ({commit})")
 
 
 def _resolved(composed: DictConfig) -> dict[str, Any]:

@@ -69,12 +69,22 @@ class EvaluationConfig:
     same_document: bool
     allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
+    gold_at: Count | None  # where the gold passages begin, counted from 0; null: by chance, or as published
     max_items: Positive | None
     conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
         check_shares("evaluation", self.distractors, self.mixed)
+        return self
+
+    @model_validator(mode="after")
+    def _retrieved_has_its_own_order(self) -> "EvaluationConfig":
+        if self.gold_at is not None and self.context == "retrieved":
+            raise ValueError(
+                f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the retriever's "
+                "order; give null, or another context"
+            )
         return self
 
 
@@ -135,7 +145,7 @@ def parse(values: dict[str, Any]) -> Config:
 def condition(config: Config, name: str) -> EvaluationConfig:
     """The evaluation under a condition: the study's, with the condition's changes."""
     changes = config.evaluation.conditions[name]
-    allowed = ("context", "num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "k")
+    allowed = ("context", "num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "k", "gold_at")
     for key in changes:
         if key not in allowed:
             raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {_suggest(key, allowed)}")
@@ -145,9 +155,23 @@ def condition(config: Config, name: str) -> EvaluationConfig:
         )
     values = {field.name: getattr(config.evaluation, field.name) for field in fields(EvaluationConfig)} | changes
     try:
-        return TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
+        made: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(f"evaluation.conditions.{name}: {_explained(error, ('evaluation',))[0]}") from None
+    for key in changes:
+        if key not in ("context", *_EFFECTIVE[made.context]):
+            raise ConfigError(
+                f"evaluation.conditions.{name}: got {key!r}, which changes nothing in context={made.context}; "
+                f"what does: {', '.join(_EFFECTIVE[made.context])}"
+            )
+    return made
+
+
+_EFFECTIVE = {
+    "gold_and_distractors": ("num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "gold_at"),
+    "retrieved": ("k",),
+    "given": ("gold_at",),
+}
 
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:

@@ -7,7 +7,7 @@ of D=3 (arXiv 2403.10131, section 3).
 
 import hashlib
 import re
-import string
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ import numpy as np
 
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
-from raft_exp.records import Question
+from raft_exp.records import ContextPassage, Passage, Question
 
 CLOSED_CLASS = frozenset({"yes", "no", "maybe"})
 
@@ -27,7 +27,8 @@ Ranker = Callable[[Question], Iterator[int]]
 
 def number(seed: int, purpose: str, item: str) -> int:
     """64 random bits that belong to one item, one purpose and one seed."""
-    return int.from_bytes(hashlib.sha256(f"{seed}|{purpose}|{item}".encode()).digest()[:8], "little")
+    named = f"{seed}|{purpose}|{item}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(named).digest()[:8], "little")
 
 
 class Lowest:
@@ -131,7 +132,7 @@ class Guards:
             return "same_text"
         if not self.same_document and int(self.passages.documents[ordinal]) in documents:
             return "gold_document"
-        if answers and answers.search(normalise(self.passages[ordinal].text)):
+        if answers and holds(answers, self.passages[ordinal]):
             return "holds_answer"
         return ""
 
@@ -147,12 +148,17 @@ def answer_pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(r"(?<!\S)(?:" + "|".join(re.escape(form) for form in sorted(forms)) + r")(?!\S)")
 
 
-_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation, " "))
+def holds(answers: re.Pattern[str], passage: Passage | ContextPassage) -> bool:
+    """Whether an answer stands in what is shown of a passage: its title, or its text."""
+    return any(answers.search(normalise(shown)) for shown in (passage.title, passage.text))
 
 
 def normalise(text: str) -> str:
-    """Lower case, punctuation as blanks, white space collapsed: words can be found whole."""
-    return " ".join(text.casefold().translate(_PUNCTUATION).split())
+    """Words alone, with one blank between them: case, signs of any script, and ways to write a letter do not count."""
+    return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+_SIGNS = re.compile(r"[\W_]+")
 
 
 def enough(question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool) -> None:

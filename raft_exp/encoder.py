@@ -9,7 +9,7 @@ import numpy as np
 
 from raft_exp import models
 from raft_exp.errors import ModelError
-from raft_exp.schema import Count, Positive, Runtime, config_dataclass
+from raft_exp.schema import Count, Positive, config_dataclass
 
 Encode = Callable[[list[str], str], np.ndarray]  # texts and their prefix -> shape (texts, dimensions), float32
 
@@ -25,8 +25,8 @@ class EncoderConfig:
     normalize: bool  # vectors of length 1: the product is the cosine
     max_length: Positive | None  # tokens of a text; null: as the model says
     exact_up_to: Count  # passages that are all compared with; above, an approximate index is built
-    batch_size: Runtime[Positive]
-    accelerator: Runtime[Literal["cpu", "gpu", "auto"]]
+    batch_size: Positive  # with the device it decides the last bits of a vector: no runtime fields
+    accelerator: Literal["cpu", "gpu", "auto"]
 
 
 def files(config: EncoderConfig) -> list[Path]:

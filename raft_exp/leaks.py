@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from raft_exp.contexts import normalise
+from raft_exp import audit
 from raft_exp.records import Question
 
 _HEAD = 4  # words by which a question is looked up
@@ -16,14 +16,14 @@ class Leaks:
     def __init__(self, questions: Iterable[Question]) -> None:
         self._heads: dict[tuple[str, ...], list[tuple[list[str], str]]] = defaultdict(list)
         for question in questions:
-            words = normalise(question.question).split()
+            words = audit.words(question.question).split()
             if len(words) >= _SHORTEST:
                 self._heads[tuple(words[:_HEAD])].append((words, question.id))
         self._sizes = sorted({len(head) for head in self._heads})
 
     def within(self, text: str) -> Iterator[str]:
         """Ids of the questions that stand in the text."""
-        words = normalise(text).split()
+        words = audit.words(text).split()
         for start in range(len(words)):
             for size in self._sizes:
                 for asked, item in self._heads.get(tuple(words[start : start + size]), ()):

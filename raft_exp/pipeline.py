@@ -117,8 +117,9 @@ class _Study:
         settings = dataset.TestStage(
             split=asked.split, context=asked.context, num_distractors=asked.num_distractors,
             distractors=asked.distractors, mixed=asked.mixed, same_document=asked.same_document,
-            allow_fewer=asked.allow_fewer, retriever=retriever, max_items=asked.max_items, prompt=config.prompt,
-            prompt_mode=how.prompt_mode, window=self._window, seed=config.seed, workers=how.workers,
+            allow_fewer=asked.allow_fewer, retriever=retriever, gold_at=asked.gold_at, max_items=asked.max_items,
+            prompt=config.prompt, prompt_mode=how.prompt_mode, window=self._window, seed=config.seed,
+            workers=how.workers,
         )  # fmt: skip
         inputs = {"passages": self.passages, "questions": self.questions}
         sources = {

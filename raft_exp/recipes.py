@@ -12,7 +12,7 @@ from pathlib import Path
 from raft_exp import contexts
 from raft_exp.contexts import Guards, Lowest, Ranker
 from raft_exp.errors import DataError
-from raft_exp.passages import Passages
+from raft_exp.passages import Passages, hash64
 from raft_exp.records import Question, Target, read_jsonl
 from raft_exp.rows import Job
 
@@ -134,6 +134,25 @@ def published(collection: Passages) -> Find:
     return find
 
 
+def gold_at(place: int | None, collection: Passages, find: Find) -> Find:
+    """The same contexts with their gold passages together from a place on; the others keep their order."""
+    if place is None:
+        return find
+
+    def moved(question: Question) -> list[int]:
+        context, gold = find(question), {collection.find(name) for name in question.gold}
+        there = [ordinal for ordinal in context if ordinal in gold]
+        others = [ordinal for ordinal in context if ordinal not in gold]
+        if there and place > len(others):
+            raise DataError(
+                f"evaluation.gold_at: got {place}, and question {question.id!r} has {len(others)} passages beside its "
+                f"gold; give 0 to {len(others)}, or null to leave the gold where it stands"
+            )
+        return [*others[:place], *there, *others[place:]]
+
+    return moved
+
+
 class Found:
     """Counts how much of the gold the contexts hold, while the jobs pass."""
 
@@ -143,11 +162,19 @@ class Found:
     def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
         """Passes the jobs on."""
         for job in jobs:
-            gold = {self._collection.find(name) for name in job.question.gold}
-            found, wanted = len(gold & set(job.context or [])), len(gold) + job.question.gold_missing
+            gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
+            found = len(gold & context) + self._brought(job.question, context)
+            wanted = len(gold) + job.question.gold_missing
             if wanted:  # NQ-open names no gold
                 self._counts.update(questions=1, whole=int(found == wanted), gold=wanted, found=found)
             yield job
+
+    def _brought(self, question: Question, context: set[int]) -> int:
+        """How many of the passages that a question names by title and does not bring came from other questions."""
+        if not question.gold_missing:
+            return 0
+        missing = {hash64(name) for name, _ in question.evidence if name not in question.gold}
+        return len(missing & {int(self._collection.documents[ordinal]) for ordinal in context})
 
     def figures(self) -> dict[str, float]:
         """Share of questions with all their gold, and share of all gold passages; {} where no question names any."""

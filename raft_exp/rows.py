@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from raft_exp import prompts
-from raft_exp.contexts import answer_pattern, normalise
+from raft_exp.contexts import answer_pattern, holds
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.prompts import Messages, PromptConfig
@@ -135,7 +135,7 @@ class RowBuilder:
         answers = answer_pattern(job.question.answers)
         return {
             "distractors_of_gold_document": sum(passage.document_id in gold for passage in distractors),
-            "distractors_with_answer": sum(bool(answers and answers.search(normalise(p.text))) for p in distractors),
+            "distractors_with_answer": sum(bool(answers and holds(answers, passage)) for passage in distractors),
         }
 
     def _passage(self, ordinal: int, question: Question) -> ContextPassage:

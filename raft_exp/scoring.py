@@ -96,7 +96,7 @@ def _score_row(
         "parsed": reply.parsed,
         "truncated": truncated,
         "quotes": check_quotes(reply.quotes, context),
-        **({"supporting_facts": supporting.titled(graded.quoted)} if supporting else {}),
+        **({"supporting_facts": sorted(graded.quoted)} if supporting else {}),
         "metrics": {name: value for name, value in seen.items() if METRICS[name].per_row},
     }
     empty = answer is not None and not raw.strip()

@@ -159,10 +159,9 @@ class Fingerprints:
             self._known = {}  # only a memory of hashes: they are computed anew
 
     def __call__(self, files: list[Path]) -> dict[str, str]:
-        """File name (with its folder's, where two files have one name) -> sha256 of the content."""
+        """File name (with as much of its path as tells it from the others) -> sha256 of the content."""
         known = dict(self._known)
-        names = Counter(file.name for file in files)
-        hashes = {_name(file, names[file.name] > 1): self._hash(file) for file in files}
+        hashes = {name: self._hash(file) for name, file in zip(_names(files), files, strict=True)}
         if self._save and known != self._known:
             with contextlib.suppress(OSError):  # an unwritable store is reported by the first stage
                 self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -180,8 +179,17 @@ class Fingerprints:
         return digest
 
 
-def _name(file: Path, ambiguous: bool) -> str:
-    return f"{file.parent.name}/{file.name}" if ambiguous else file.name
+def _names(files: list[Path]) -> list[str]:
+    names = [file.name for file in files]
+    parts = 1
+    while len(set(names)) < len({file.absolute() for file in files}):
+        parts += 1
+        twice = {name for name, count in Counter(names).items() if count > 1}
+        names = [
+            "/".join(file.absolute().parts[-parts:]) if name in twice else name
+            for name, file in zip(names, files, strict=True)
+        ]
+    return names
 
 
 def _describe(stage: Stage, folder: Path, seconds: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Supporting facts: the sentences that a reply quotes, beside those that the data set names (HotpotQA).
 
-A fact is (passage id, sentence number); the data set's facts of a passage that it does not bring have its title there.
+A fact is (title, sentence number), as in the official script: a paragraph that another question brought counts too.
 """
 
 from bisect import bisect_right
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from raft_exp.metrics import Facts
 from raft_exp.passages import Passages
-from raft_exp.records import ContextPassage, Question, read_jsonl
+from raft_exp.records import ContextPassage, Passage, Question, read_jsonl
 
 
 class Supporting:
@@ -18,7 +18,7 @@ class Supporting:
     def __init__(self, passages: Path, questions: Path) -> None:
         self._collection = Passages(passages)
         asked = (q for q in read_jsonl(questions / "questions.jsonl", Question) if q.split != "train")
-        self._named = {question.id: frozenset(question.evidence) for question in asked}
+        self._named = {question.id: self._titled(question) for question in asked}
 
     def named(self, question_id: str) -> Facts:
         """What the data set names."""
@@ -28,17 +28,21 @@ class Supporting:
         """The sentences that the quotes stand in, or run over, word for word in what was shown (white space aside)."""
         texts = [text for text in map(_one_spaced, quotes) if text]
         return frozenset(
-            (passage.id, number)
+            (whole.title, number)
             for passage in context
+            for whole in [self._passage(passage.id)]
             for text in texts
             if text in _one_spaced(passage.text)
-            for number in _touched(text, self._collection[self._collection.find(passage.id)].sentences)
+            for number in _touched(text, whole.sentences)
         )
 
-    def titled(self, facts: Facts) -> list[tuple[str, int]]:
-        """The facts as the official script reads them: title and sentence number."""
-        titles = {name: self._collection[self._collection.find(name)].title for name, _ in facts}
-        return sorted((titles[name], number) for name, number in facts)
+    def _titled(self, question: Question) -> Facts:
+        """The question's facts. Those of a passage that it does not bring have a title in place of an id already."""
+        titles = {name: self._passage(name).title for name in question.gold}
+        return frozenset((titles.get(name, name), number) for name, number in question.evidence)
+
+    def _passage(self, name: str) -> Passage:
+        return self._collection[self._collection.find(name)]
 
 
 def _touched(text: str, sentences: Sequence[str]) -> Iterator[int]:

@@ -17,7 +17,10 @@ from raft_exp.recipes import Raft, Source
 from raft_exp.records import Passage, Question, Target, write_jsonl
 from raft_exp.rows import Job
 
-WORDS = ("river", "town", "Paris", "glass", "no", "yes", "born", "1802", "mill", "bird", "of", "Know-all")
+WORDS = (
+    "river", "town", "Paris", "\u201cParis\u201d", "Lyon\u2013Paris", "1802\u2026", "glass", "no", "yes", "born",
+    "1802", "mill", "bird", "of", "Know-all", "caf\u00e9", "cafe\u0301",
+)  # fmt: skip
 
 
 @st.composite
@@ -26,10 +29,11 @@ def worlds(draw: Any) -> tuple[list[Passage], list[Question]]:
     passages of one document or of two, closed-class answers and open ones.
     """
     texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
-    documents = draw(st.lists(st.lists(texts, min_size=1, max_size=3), min_size=4, max_size=14))
+    titles = st.sampled_from(["a title", "another", "Paris", "Caf\u00e9", "The 1802"])
+    documents = draw(st.lists(st.tuples(titles, st.lists(texts, min_size=1, max_size=3)), min_size=4, max_size=14))
     made = [
-        Passage(f"{d}:{i}", str(d), f"title {d}", text, "", [text], "made")
-        for d, sections in enumerate(documents)
+        Passage(f"{d}:{i}", str(d), title, text, "", [text], "made")
+        for d, (title, sections) in enumerate(documents)
         for i, text in enumerate(sections)
     ]
     questions = []
@@ -37,7 +41,7 @@ def worlds(draw: Any) -> tuple[list[Passage], list[Question]]:
         first = draw(st.sampled_from(made))
         others = draw(st.lists(st.sampled_from(made), max_size=2))
         gold = list(dict.fromkeys([first.id, *(other.id for other in others)]))
-        answer = draw(st.sampled_from(["yes", "no", "maybe", "Paris", "1802", "glass", "river mill"]))
+        answer = draw(st.sampled_from(["yes", "no", "maybe", "Paris", "1802", "glass", "river mill", "CAF\u00c9"]))
         split = draw(st.sampled_from(["train", "train", "train", "test", "validation"]))
         questions.append(Question(f"q{number}", f"what of {number}", [answer], gold, split))
     return made, questions

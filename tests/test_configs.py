@@ -60,6 +60,11 @@ REFUSED = [
     ("model.max_new_tokens=5000", r"model\.max_new_tokens: got 5000; must be less than model\.max_length=2048"),
     ("+evaluation.conditions={k0:{num_distractor:0}}", r"conditions\.k0: got 'num_distractor'; did you mean"),
     ("+evaluation.conditions={k0:{num_distractors:-1}}", r"conditions\.k0: .*num_distractors: got -1; must be"),
+    ("evaluation.gold_at=-1", r"evaluation\.gold_at: got -1; must be greater than or equal to 0"),
+    ("evaluation.gold_at=0 evaluation.context=retrieved", r"evaluation\.gold_at: got 0, but .*context=retrieved has"),
+    ("+evaluation.conditions={p2:{context:given,num_distractors:2}}", r"p2: got 'num_distractors', which changes noth"),
+    ("prompt.refusal=''", r"prompt\.refusal: got ''; give the words of a refusal: an empty answer is never trained on"),
+    ("evaluation.gold_at=0 +evaluation.conditions={r:{context:retrieved}}", r"conditions\.r: .*gold_at: got 0, but"),
     ("seed=null", r"seed: got None; must be a valid integer"),
     ("evaluation.arms=[rag,rft]", r"evaluation\.arms: got 'rft'; did you mean 'raft'\?"),
     ("evaluation.arms=[]", r"evaluation\.arms: got \[\]; name at least one arm"),
@@ -76,7 +81,7 @@ REFUSED = [
 @pytest.mark.parametrize(("override", "message"), REFUSED)
 def test_what_cannot_be_is_refused(override, message):
     with pytest.raises(ConfigError, match=message) as error:
-        parse(compose(override))
+        parse(compose(*override.split()))
     assert "\n" not in str(error.value)
 
 
@@ -149,6 +154,18 @@ def test_conditions_ask_arms_with_passages_again():
     stages = build("+evaluation.conditions={k0:{num_distractors:0},found:{context:retrieved}}")
     asked = {label for label in stages if "@" in label and label.startswith("evaluate")}
     assert asked == {f"evaluate[{arm}@{at}]" for arm in ("rag", "sft_rag", "raft") for at in ("k0", "found")}
+
+
+def test_where_the_gold_stands_costs_no_training():
+    before, swept = build(), build("evaluation.gold_at=4")
+    asked = build("+evaluation.conditions={g0:{gold_at:0},g3:{gold_at:3}}")
+    trained = [label for label in before if label.startswith("train")]
+    assert trained == [label for label in asked if label.startswith("train")]
+    assert all(before[label].key == swept[label].key == asked[label].key for label in trained)
+    tests = {stages[label].key for stages, label in (
+        (before, "dataset[test]"), (swept, "dataset[test]"), (asked, "dataset[test@g0]"), (asked, "dataset[test@g3]"),
+    )}  # fmt: skip
+    assert len(tests) == 4
 
 
 def test_an_arms_dataset_is_checked():

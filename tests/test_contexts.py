@@ -135,12 +135,29 @@ def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(t
     assert list(rank(Question("q", "zzz unknown", ["x"], [], "train"))) == [0, 1, 2, 3, 4]
 
 
+def test_bm25_over_nothing_but_signs_keeps_the_pools_order(tmp_path):
+    passages.write(
+        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(["?!", "the"])]
+    )
+    rank = retrieval.bm25_ranker(Passages(tmp_path), np.arange(2))
+    assert list(rank(Question("q", "what? the - mill", ["x"], [], "train"))) == [0, 1]
+
+
 def test_an_answer_is_found_whole_or_not_at_all():
     pattern = contexts.answer_pattern(["No. 5"])
     assert pattern.search(contexts.normalise("Chanel (no. 5)!"))
     assert not pattern.search(contexts.normalise("know 51"))
+    for text in ("\u201cNo. 5\u201d", "Chanel\u2013No. 5", "no. 5\u2019s"):
+        assert pattern.search(contexts.normalise(text)), text
+    assert contexts.answer_pattern(["caf\u00e9"]).search(contexts.normalise("the cafe\u0301"))
     assert contexts.answer_pattern(["no"]) is None, "yes, no and maybe are never passed over"
     assert contexts.answer_pattern(["..."]) is None, "an answer without words is found nowhere"
+
+
+def test_an_answer_in_the_title_is_an_answer_that_is_shown():
+    passage = Passage("a", "a", "Old Trafford", "A ground in Stretford.", "", ["A ground in Stretford."], "")
+    assert contexts.holds(contexts.answer_pattern(["Old Trafford"]), passage)
+    assert not contexts.holds(contexts.answer_pattern(["Trafford A"]), passage), "over the end of the title"
 
 
 def test_too_few_distractors_say_so():

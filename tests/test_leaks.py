@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft_exp.contexts import normalise
+from raft_exp.audit import words
 from raft_exp.leaks import Leaks
 from raft_exp.records import Question
 
@@ -20,17 +20,23 @@ def test_case_punctuation_and_white_space_make_no_difference():
     assert list(found.within(text)) == ["0"]
 
 
+def test_signs_of_any_script_make_no_difference():
+    found = asked("What\u2019s \u201cnew\u201d in \u00c9vora\u2014today?", "¿Qué hay de nuevo?")
+    assert list(found.within("Say: what's new in \u00e9vora - today\u2026 please")) == ["0"]
+    assert list(found.within("Dime: Qué hay de nuevo")) == ["1"]
+
+
 def test_questions_of_a_word_or_two_are_not_looked_for():
     assert list(asked("Who?", "When then?").within("Who knows when then?")) == []
 
 
 @given(st.lists(WORDS, min_size=1, max_size=5), WORDS, WORDS)
 def test_finds_what_a_search_for_each_question_finds(questions, before, after):
-    texts = [" ".join(words) for words in questions]
+    texts = [" ".join(question) for question in questions]
     text = " ".join([*before, *questions[0], *after])
     plain = {
         str(number)
         for number, question in enumerate(texts)
-        if len(question.split()) >= 3 and f" {normalise(question)} " in f" {normalise(text)} "
+        if len(question.split()) >= 3 and f" {words(question)} " in f" {words(text)} "
     }
     assert set(asked(*texts).within(text)) == plain

@@ -118,3 +118,15 @@ def test_files_of_one_name_do_not_hide_each_other(tmp_path):
         files.append(tmp_path / folder / "train.parquet")
         files[-1].write_text(folder)
     assert set(Fingerprints(Store(tmp_path), save=False)(files)) == {"a/train.parquet", "b/train.parquet"}
+
+
+def test_nor_do_files_in_folders_of_one_name(tmp_path):
+    files = [tmp_path / folder / "train" / "part-0.jsonl" for folder in ("a", "b")]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text(str(file))
+    other = tmp_path / "other.jsonl"
+    other.write_text("")
+    found = Fingerprints(Store(tmp_path), save=False)([*files, other])
+    assert set(found) == {"a/train/part-0.jsonl", "b/train/part-0.jsonl", "other.jsonl"}
+    assert len(set(found.values())) == 3

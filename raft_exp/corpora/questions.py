@@ -121,11 +121,38 @@ def answering_sentence(gold: Iterable[Passage], answers: list[str]) -> list[tupl
     return []
 
 
+class _Groups:
+    """Documents joined by the questions that share them (union-find); a group goes by its smallest document."""
+
+    def __init__(self) -> None:
+        self._parents: dict[int, int] = {}
+
+    def of(self, document: int) -> int:
+        """The group of a document."""
+        path = []
+        while (parent := self._parents.setdefault(document, document)) != document:
+            path.append(document)
+            document = parent
+        self._parents.update(dict.fromkeys(path, document))
+        return document
+
+    def join(self, documents: Iterable[int]) -> int:
+        """Makes one group of the documents' groups."""
+        found = {self.of(document) for document in documents}
+        group = min(found)
+        self._parents.update(dict.fromkeys(found, group))
+        return group
+
+
 @dataclass(frozen=True)
 class _Splits:
-    """Splits that the file gives are kept; a document's other questions follow them; other documents are drawn."""
+    """Splits that the file gives are kept; a document's other questions follow them; other documents are drawn.
 
-    owners: dict[int, str]  # document -> the split that the file gives a question of it
+    Documents that share a question count as one (a group), so that gold of a test question is never learned from.
+    """
+
+    groups: _Groups
+    owners: dict[int, str]  # group -> the split that the file gives a question of it, "" where it gives none
     test: Lowest
     validation: Lowest
     collection: Passages
@@ -133,36 +160,41 @@ class _Splits:
     @classmethod
     def of(cls, questions: Iterable[Question], collection: Passages, config: Any, seed: int) -> "_Splits":
         """Test and validation are drawn only where the file names no question of theirs itself."""
-        owners: dict[int, str] = {}
-        documents: dict[int, None] = {}
+        groups, named = _Groups(), dict[int, str]()
         for question in questions:
-            document = _document(question, collection)
-            documents[document] = None
-            if question.split:
-                owners[document] = max(question.split, owners.get(document, ""), key=("", *SPLITS).index)
+            document = groups.join(_documents(question, collection))
+            named[document] = _last(question.split, named.get(document, ""))
+        owners: dict[int, str] = {}
+        for document, split in named.items():
+            group = groups.of(document)
+            owners[group] = _last(split, owners.get(group, ""))
         given = set(owners.values())
-        free = [str(document) for document in documents if document not in owners]
+        free = [str(group) for group, split in owners.items() if not split]
         test = _drawn(free, free, 0.0 if "test" in given else config.test, seed, "test documents")
         rest = [document for document in free if document not in test]
         validation = _drawn(
             rest, free, 0.0 if "validation" in given else config.validation, seed, "validation documents"
         )
-        return cls(owners, test, validation, collection)
+        return cls(groups, owners, test, validation, collection)
 
     def split(self, question: Question) -> str:
         if question.split:
             return question.split
-        document = _document(question, self.collection)
-        if document in self.owners:
-            return self.owners[document]
-        if str(document) in self.test:
+        group = self.groups.of(_documents(question, self.collection)[0])
+        if self.owners[group]:
+            return self.owners[group]
+        if str(group) in self.test:
             return "test"
-        return "validation" if str(document) in self.validation else "train"
+        return "validation" if str(group) in self.validation else "train"
 
 
-def _document(question: Question, collection: Passages) -> int:
-    """The document that a question belongs to: that of its first gold passage."""
-    return int(collection.documents[collection.find(question.gold[0])])
+def _last(*splits: str) -> str:
+    return max(splits, key=("", *SPLITS).index)
+
+
+def _documents(question: Question, collection: Passages) -> list[int]:
+    """The documents of a question's gold passages."""
+    return [int(collection.documents[collection.find(name)]) for name in question.gold]
 
 
 def _drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> Lowest:

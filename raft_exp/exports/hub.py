@@ -1,4 +1,7 @@
-"""Pushes an exported folder to the Hugging Face hub, as a data set repository."""
+"""Pushes an exported folder to the Hugging Face hub, as a data set repository.
+
+No stage does it: what is exported is kept whether or not the hub takes it, and every run pushes anew.
+"""
 
 from pathlib import Path
 
@@ -14,9 +17,9 @@ def push(folder: Path, repository: str, private: bool) -> str:
     from huggingface_hub import HfApi, get_token
 
     if reason := why_no_hub():
-        raise _refused(repository, f"{reason}; push from a machine with network, the files stand in the run's exports/")
+        raise _refused(folder, repository, f"{reason}; push from a machine with network")
     if not get_token():
-        raise _refused(repository, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
+        raise _refused(folder, repository, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
     try:
         hub = HfApi()
         hub.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
@@ -25,9 +28,9 @@ def push(folder: Path, repository: str, private: bool) -> str:
         )
     except Exception as error:  # httpx, hf_xet, OS, hub: whatever stopped it, it is told in one line
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise _refused(repository, f"{told}; check the name and that the token may write there") from error
+        raise _refused(folder, repository, f"{told}; check the name and that the token may write there") from error
     return str(pushed.oid)
 
 
-def _refused(repository: str, why: str) -> DataError:
-    return DataError(f"export.push_to_hub={repository!r} cannot be pushed: {why}")
+def _refused(folder: Path, repository: str, why: str) -> DataError:
+    return DataError(f"export.push_to_hub={repository!r} cannot be pushed: {why} (the files stand in {folder})")

@@ -28,7 +28,7 @@ def settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportSt
                 "name one (raft, sft), or another format"
             )
     card = _card(config, recipes, kinds) if how.format == "hf" else None
-    return ExportStage(how.names, how.passages, how.format, kinds, card, how.push_to_hub, how.private)
+    return ExportStage(how.names, how.passages, how.format, kinds, card)
 
 
 def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:

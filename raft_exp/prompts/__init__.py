@@ -55,6 +55,8 @@ class PromptConfig:
                     f"prompt.reply_format: got 'json', but prompt.{name} asks for {ANSWER}; use prompt=json_reply, or "
                     "instructions that ask for a JSON object"
                 )
+        if not self.refusal.strip():
+            raise ValueError("prompt.refusal: got ''; give the words of a refusal: an empty answer is never trained on")
         return self
 
 

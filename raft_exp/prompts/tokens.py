@@ -15,7 +15,7 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:
 
 
 def encode_prompt(tokenizer: Any, messages: Messages) -> list[int]:
-    """Ids of everything up to the place where the reply begins."""
+    """Ids of everything up to the place where the reply begins. ModelError for what the chat template refuses."""
     if tokenizer.chat_template:
         text = _chat_text(tokenizer, messages, add_generation_prompt=True)
         return list(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -61,12 +61,13 @@ def _eos(tokenizer: Any) -> int:
 def _chat_text(tokenizer: Any, messages: Messages, add_generation_prompt: bool) -> str:
     try:
         return _apply_template(tokenizer, messages, add_generation_prompt)
-    except Exception:  # jinja's own error type: the template refuses a system role
-        if messages[0]["role"] != "system":
-            raise
+    except Exception as error:  # jinja's own error type: the template refuses a system role, or something else
+        if [message["role"] for message in messages[:2]] != ["system", "user"]:
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"the chat template of {tokenizer.name_or_path!r} refuses the messages: {told}") from error
         system, user, *rest = messages
-        joined = {"role": user["role"], "content": f"{system['content']}\n\n{user['content']}"}
-        return _apply_template(tokenizer, [joined, *rest], add_generation_prompt)
+        joined = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
+        return _chat_text(tokenizer, [joined, *rest], add_generation_prompt)
 
 
 def _apply_template(tokenizer: Any, messages: Messages, add_generation_prompt: bool) -> str:

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from raft_exp.readers import json_records
@@ -14,7 +15,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class Chat:
-    """A conversation; the last message is the assistant's."""
+    """A system message or none, then user and assistant in turn; the last message is the assistant's."""
 
     id: str
     where: str  # file and place in it
@@ -40,9 +41,22 @@ def _messages(fields: Fields) -> list[dict[str, str]]:
         raise fields.error("messages", "does not end with an assistant message", "add the reply that is to be learned")
     if len(messages) == 1:
         raise fields.error("messages", "holds a reply to nothing", "add the user message before it")
+    _check_turns(fields, messages)
     if not messages[-1]["content"].strip():
         raise fields.error("messages", "ends with an empty reply", "write the reply or remove the row")
     return messages
+
+
+def _check_turns(fields: Fields, messages: list[dict[str, str]]) -> None:
+    """Many chat templates refuse any other order; here it is refused for every model alike."""
+    first = int(messages[0]["role"] == "system")
+    for number, (message, due) in enumerate(zip(messages[first:], cycle(("user", "assistant"))), start=first):
+        if message["role"] != due:
+            raise fields.error(
+                f"messages[{number}]",
+                f"is of role {message['role']!r} where {due!r} is due",
+                "give a system message or none, then user and assistant in turn",
+            )
 
 
 def _message(fields: Fields, number: int, message: object) -> dict[str, str]:

@@ -22,6 +22,7 @@ class Bm25:
 
         self._passages, self._pool = passages, pool
         words = _tokens(searched(passages[int(ordinal)]) for ordinal in pool)
+        words = words if any(words) else [["-"], *words[1:]]  # bm25s wants one word; no question has this one
         self._mean_length = np.mean([len(each) for each in words])
         self._index = bm25s.BM25()
         self._index.index(words, show_progress=False)

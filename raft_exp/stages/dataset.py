@@ -28,7 +28,7 @@ from raft_exp.retrieval import Distractors, Margin, RetrieverConfig, Shares, Sou
 from raft_exp.rows import Job, Rendering, Window
 from raft_exp.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
 
-VERSION = 1
+VERSION = 2
 
 
 @config_dataclass
@@ -97,6 +97,7 @@ class TestStage:
     same_document: bool
     allow_fewer: bool
     retriever: RetrieverConfig
+    gold_at: Count | None
     max_items: Positive | None
     prompt: PromptConfig
     prompt_mode: str
@@ -185,14 +186,15 @@ def test_set(
 def _find(config: TestStage, source: Source, kept: Lowest, sources: Sources) -> recipes.Find:
     collection, asked = sources.guards.passages, partial(_asked, source, config.split, kept)
     if config.context == "given":
-        return recipes.published(collection)
+        return recipes.gold_at(config.gold_at, collection, recipes.published(collection))
     if config.context == "retrieved":
         rank = sources.ranker(config.retriever.name, None, np.arange(len(collection)), asked)
         return recipes.retrieved(rank, config.retriever.k)
     pool = contexts.pool(contexts.document_splits(collection, source.everything()), config.split)
     rank = sources.ranker(config.distractors, config.mixed, pool, asked)
     fewer = config.allow_fewer or config.distractors == "given"
-    return recipes.gold_and_distractors(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
+    find = recipes.gold_and_distractors(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
+    return recipes.gold_at(config.gold_at, collection, find)
 
 
 class _Fewer:

@@ -16,6 +16,7 @@ import numpy as np
 
 from raft_exp import encoder
 from raft_exp.encoder import EncoderConfig
+from raft_exp.errors import ModelError
 from raft_exp.passages import Passages, hash64
 from raft_exp.progress import track
 from raft_exp.records import Question, read_jsonl
@@ -63,7 +64,13 @@ def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int,
     with (out / VECTORS).open("r+b" if (out / VECTORS).exists() else "w+b") as file:
         done = _begun(file, total, width)
         for part in track(islice(slices, done, None), "embedding", -(-total // _SLICE), done):
-            file.write(encode(part, prefix).tobytes())
+            vectors = encode(part, prefix)
+            if not np.isfinite(vectors).all():
+                raise ModelError(
+                    f"encoder.name_or_path={config.name_or_path!r}: it made a vector that is not finite; "
+                    "use another encoder"
+                )
+            file.write(vectors.tobytes())
         file.flush()
         os.fsync(file.fileno())
     (out / "counts.json").write_text(json.dumps({"vectors": total, "dimensions": width}))

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from raft_exp.exports import FORMATS, PASSAGE_COLUMNS, Format, FormatName, Kind, hub
+from raft_exp.exports import FORMATS, PASSAGE_COLUMNS, Format, FormatName, Kind
 from raft_exp.exports.card import Card, card
 from raft_exp.exports.origins import Origins
 from raft_exp.exports.tables import HF, Table, write
@@ -27,8 +27,6 @@ class ExportStage:
     format: Literal["jsonl", "parquet", "hf"]
     kinds: dict[str, Kind]  # of each dataset, by name
     card: Card | None  # for a `datasets` folder
-    push_to_hub: str | None
-    private: bool
 
 
 def tables_of(kinds: dict[str, Kind], formats: list[FormatName]) -> list[tuple[str, FormatName]]:
@@ -45,7 +43,7 @@ def export(
     passages: Path,
     out: Path,
 ) -> None:
-    """Writes exports/ and counts.json, and pushes the folder where a repository is named."""
+    """Writes exports/ and counts.json."""
     folders = {**datasets, **tests}
     audits = {name: json.loads((folder / "audit.json").read_text(encoding="utf-8")) for name, folder in folders.items()}
     tables = [
@@ -60,8 +58,6 @@ def export(
         (out / "exports" / HF / "README.md").write_text(page, encoding="utf-8", newline="\n")
     rows = {name: sum(splits.values()) for name, splits in counts.items()}
     (out / "counts.json").write_text(json.dumps(rows))
-    if config.push_to_hub:
-        hub.push(out / "exports" / HF, config.push_to_hub, config.private)
 
 
 def _table(name: str, wanted: FormatName, folder: Path, splits: list[str], origins: Any) -> Table:

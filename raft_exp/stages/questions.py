@@ -12,7 +12,7 @@ from raft_exp.passages import Passages
 from raft_exp.records import Question, write_jsonl
 from raft_exp.schema import Seed, config_dataclass
 
-VERSION = 1
+VERSION = 2
 
 
 @config_dataclass

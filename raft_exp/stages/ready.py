@@ -10,7 +10,7 @@ from pathlib import Path
 
 from raft_exp import contexts
 from raft_exp.audit import Audit
-from raft_exp.errors import DataError
+from raft_exp.errors import DataError, ModelError
 from raft_exp.leaks import Leaks
 from raft_exp.progress import track
 from raft_exp.prompts import MODES
@@ -104,7 +104,11 @@ def _rows(config: ReadyStage, chats: Iterator[Chat]) -> Iterator[Row]:
         messages = [{**message, "content": _cleaned(clean, message["content"])} for message in one.messages]
         changed = sum(new != old for new, old in zip(messages, one.messages, strict=True))
         *asked, reply = messages
-        prompt, completion = encode_prompt(tokenizer, asked), encode_completion(tokenizer, reply["content"])
+        try:
+            prompt = encode_prompt(tokenizer, asked)
+        except ModelError as error:
+            raise DataError(f"{one.where}: {error}; correct or remove the row, or use another model") from error
+        completion = encode_completion(tokenizer, reply["content"])
         if len(prompt) + len(completion) > window.max_length:
             raise DataError(
                 f"{one.where}: {len(prompt) + len(completion)} tokens, more than model.max_length={window.max_length}; "

@@ -11,9 +11,9 @@ from raft_exp.passages import Passages
 from raft_exp.progress import track
 from raft_exp.records import Question, Target, append_complete_lines, dumps, read_jsonl
 from raft_exp.schema import config_dataclass
-from raft_exp.teachers import TEACHERS, TeacherConfig
+from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
 
-VERSION = 1
+VERSION = 2
 
 
 @config_dataclass
@@ -32,8 +32,10 @@ def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path)
     with file.open("a", encoding="utf-8", newline="\n") as lines:
         for target in track(_write(config, passages, islice(_asked(questions), done, None)), "targets", total, done):
             lines.write(dumps(target) + "\n")
-    for target in read_jsonl(file, Target):
+    for target, question in zip(read_jsonl(file, Target), _asked(questions), strict=True):
         counts.update(targets=1, with_reason=int(bool(target.reason)))
+        if config.teacher.name == "extractive" and extractive.unsupported(question):
+            counts["closest_sentence"] += 1
     (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))))
 
 

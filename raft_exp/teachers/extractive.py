@@ -1,14 +1,14 @@
 """Teacher `extractive`: reasons by quoting the data set's own evidence sentences; no model is asked.
 
 Where the data set names no evidence, it is the gold sentences with the highest ROUGE-L (F) against its long answer
-(PubMedQA's conclusion; Lin 2004), in the order of the text.
+(PubMedQA's conclusion; Lin 2004), in the order of the text. Where it has no long answer either, it is the one gold
+sentence closest to question and answer, so that ordinary question files need neither.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from raft_exp.errors import DataError
 from raft_exp.prompts import quote
 from raft_exp.records import Passage, Question, Target
 from raft_exp.schema import Positive, Share, config_dataclass
@@ -25,12 +25,17 @@ class ExtractiveConfig:
 
 def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
     """The first answer, reasoned by verbatim quotes from the gold passages."""
-    sentences = _published(question, gold) or _closest(config, question, gold)
-    if not sentences:
-        raise DataError(
-            f"question {question.id!r}: no evidence to quote, published or in a long answer; use teacher=reference"
-        )
+    if unsupported(question):
+        sentences = _closest(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
+    else:
+        most, least = config.max_sentences, config.min_score
+        sentences = _published(question, gold) or _closest(question.explanation, gold, most, least)
     return Target(question.id, question.answers[0], " ".join(quote(sentence) for sentence in sentences))
+
+
+def unsupported(question: Question) -> bool:
+    """Whether the data set says nothing of why: neither evidence in a gold passage nor a long answer."""
+    return not question.explanation and not any(name in question.gold for name, _ in question.evidence)
 
 
 def _published(question: Question, gold: Sequence[Passage]) -> list[str]:
@@ -38,13 +43,12 @@ def _published(question: Question, gold: Sequence[Passage]) -> list[str]:
     return [texts[passage_id][index] for passage_id, index in question.evidence if passage_id in texts]
 
 
-def _closest(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> list[str]:
+def _closest(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
+    """At most so many gold sentences; all but the best need that share of its score."""
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
-    if not question.explanation or not sentences:
-        return []
-    scores = [_rouge_l().score(question.explanation, sentence)["rougeL"].fmeasure for sentence in sentences]
-    best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[: config.max_sentences]
-    kept = [place for place in best if scores[place] >= config.min_score * scores[best[0]]]
+    scores = [_rouge_l().score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
+    best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[:most]
+    kept = [place for place in best if scores[place] >= least * scores[best[0]]]
     return [sentences[place] for place in sorted(kept)]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from raft_exp.audit import overlap
 from raft_exp.corpora.hotpotqa import Hotpotqa, HotpotqaConfig
 from raft_exp.errors import DataError
 from raft_exp.records import Example, read_jsonl
@@ -133,9 +134,12 @@ def test_full_wiki_records_say_what_gold_they_lack(official):
     assert ids(hotpotqa, "train") == ids(corpus(official), "train")
 
 
-def test_full_wiki_alone_trains_on_whole_gold_only(official):
-    hotpotqa = corpus(official / WIKI, setting="fullwiki")
+@pytest.mark.parametrize("setting", ["distractor", "fullwiki"])
+def test_full_wiki_alone_trains_on_whole_gold_only(official, setting):
+    hotpotqa = corpus(official / WIKI, setting=setting)
     questions = list(hotpotqa.questions())
+    assert {q.slices["gold"] for q in questions if q.split == "test"} == {"whole", "part", "absent"}
+    assert {q.slices["gold"] for q in questions if q.split != "test"} == {"whole"}
     assert Counter(question.split == "test" for question in questions)[True] == 40
     learned = [question for question in questions if question.split != "test"]
     assert all(question.gold_missing == 0 and question.gold for question in learned)
@@ -211,6 +215,28 @@ def test_test_questions_are_removed_from_training(tmp_path):
         ("a", "test"), ("b", "test"), ("d", "train"), ("e", "train"),
     ]  # fmt: skip
     assert hotpotqa.counts["test_questions_removed_from_train"] == 2
+
+
+def test_questions_of_the_same_words_go_one_way(tmp_path):
+    rows = [record(str(number), question=f"Where is {number // 3}{'?' * (number % 3)}") for number in range(30)]
+    written(tmp_path, [record("test")], "hotpot_dev_distractor_v1.json")
+    written(tmp_path, rows, "hotpot_train_v1.1.json")
+    alone = corpus(written(tmp_path, rows), validation=0.25)
+    for hotpotqa, tested in ((corpus(tmp_path, validation=0.5), 1), (alone, 6)):
+        questions = list(hotpotqa.questions())
+        sides = Counter(question.split for question in questions)
+        assert sides == {"test": tested, "validation": 15 if tested == 1 else 6, "train": 15 if tested == 1 else 18}
+        assert not any(found["questions"] for found in overlap(questions).values())
+
+
+def test_repeated_training_questions_do_not_stop_the_build(tmp_path):
+    rows = [record(str(number), question=f"Where is {number // 2}?") for number in range(12)]
+    written(tmp_path, [record("test")], "hotpot_dev_distractor_v1.json")
+    written(tmp_path, rows, "hotpot_train_v1.1.json")
+    made = run(
+        tmp_path / "store", *LOCAL, f"corpus.path={tmp_path}", "corpus.validation=0.5", "dataset.allow_fewer=true"
+    )
+    assert {row.split for row in read_jsonl(made["dataset[raft]"] / "rows.jsonl", Example)} == {"train", "validation"}
 
 
 # Records with holes

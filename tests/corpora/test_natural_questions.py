@@ -15,8 +15,9 @@ import yaml
 from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestionsConfig
 from raft_exp.corpora.natural_questions.words import join
 from raft_exp.errors import DataError
-from raft_exp.records import Passage, Question
+from raft_exp.records import Example, Passage, Question, read_jsonl
 from tests.files import lines
+from tests.rooms import run
 
 CONF = Path(__file__).parents[2] / "conf" / "corpus" / "natural_questions.yaml"
 TWENTY = "nq-open-20_total_documents_gold_at_0.jsonl.gz"
@@ -75,18 +76,26 @@ def test_twenty_documents_as_published(real: Path) -> None:
         assert passages[question.gold[0]].text == row["nq_annotated_gold"]["chunked_long_answer"]
 
 
-@pytest.mark.parametrize("place", [0, 4, 9, 19])
-def test_gold_stands_where_it_is_wanted(real: Path, place: int) -> None:
-    as_published = split(corpus(real), "test")
-    for before, moved in zip(as_published, split(corpus(real, gold_at=place), "test"), strict=True):
-        assert moved.published is not None
-        assert moved.published[place] == moved.gold[0] == before.gold[0]
-        assert [name for name in moved.published if name != moved.gold[0]] == before.given == moved.given
-
-
-def test_gold_beyond_the_context_is_refused(real: Path) -> None:
-    with pytest.raises(DataError, match=r"corpus\.gold_at: got 20, and question '\w+' has 20 passages; give 0 to 19"):
-        list(corpus(real, gold_at=20).questions())
+def test_gold_stands_where_it_is_wanted(tmp_path: Path, real: Path) -> None:
+    asked = {question.id: question for question in split(corpus(real), "test")}
+    places = "+evaluation.conditions={g0:{gold_at:0},g9:{gold_at:9},g19:{gold_at:19}}"
+    study = (
+        "+experiment=natural_questions",
+        "model=tiny",
+        "trainer=cpu",
+        f"corpus.path={real}",
+        "evaluation.arms=[rag]",
+    )
+    made = run(tmp_path, *study, "evaluation.max_items=5", places)
+    for place in (0, 9, 19):
+        rows = list(read_jsonl(made[f"dataset[test@g{place}]"] / "rows.jsonl", Example))
+        assert len(rows) == 5
+        for row in rows:
+            shown = [passage.id for passage in row.context]
+            assert [shown[place]] == asked[row.id].gold
+            assert [*shown[:place], *shown[place + 1 :]] == asked[row.id].given
+    with pytest.raises(DataError, match=r"gold_at: got 20, and question '\w+' has 19 passages beside its gold; give 0"):
+        run(tmp_path, *study, "evaluation.gold_at=20")
 
 
 def test_oracle_has_the_gold_alone(real: Path) -> None:

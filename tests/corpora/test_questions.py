@@ -85,6 +85,34 @@ def test_splits_are_drawn_by_document_and_exactly(tmp_path):
     assert [question.split for question in other] != [question.split for question in found]
 
 
+def test_documents_that_share_a_question_stay_on_one_side(tmp_path):
+    pairs = [(2 * number, 2 * number + 1) for number in range(20)]
+    chain = [(40, 41), (43, 44), (42, 43), (41, 42)]
+    rows = [
+        {"id": f"{one}-{other}", "question": f"{one} {other}?", "answers": ["x"], "gold": [f"d{one}:0", f"d{other}:0"]}
+        for one, other in pairs + chain
+    ]
+    alone = [{**row, "id": f"{row['id']} alone", "gold": row["gold"][1:]} for row in rows]
+    for seed in range(5):
+        found = read(tmp_path, rows + alone, documents(45), test=0.4, validation=0.2, seed=seed)
+        gold = {split: {name for q in found if q.split == split for name in q.gold} for split in ("train", "test")}
+        assert gold["train"], seed
+        assert gold["test"], seed
+        shown = {name for q in found if q.split != "test" for name in q.gold}
+        assert not shown & gold["test"], "what is tested is never learned from"
+        assert len({q.split for q in found if int(q.gold[0][1:-2]) >= 40}) == 1, "the chain is one group"
+
+
+def test_a_given_split_holds_for_all_documents_that_hang_together(tmp_path):
+    rows = [
+        {"id": "1", "question": "1?", "answers": ["x"], "gold": ["d0:0", "d1:0"]},
+        {"id": "2", "question": "2?", "answers": ["x"], "gold": ["d2:0"], "split": "test"},
+        {"id": "3", "question": "3?", "answers": ["x"], "gold": ["d2:0", "d1:0"]},
+        {"id": "4", "question": "4?", "answers": ["x"], "gold": ["d3:0"]},
+    ]
+    assert [question.split for question in read(tmp_path, rows, documents(4))] == ["test", "test", "test", "train"]
+
+
 def test_given_splits_are_kept_and_a_document_follows_them(tmp_path):
     rows = about(10)
     rows[0]["split"], rows[3]["split"] = "test", "validation"

@@ -5,11 +5,22 @@ from types import SimpleNamespace
 import huggingface_hub
 import pytest
 
+from raft_exp import cli
 from raft_exp.errors import DataError
 from raft_exp.exports import hub
-from tests.rooms import run
+from tests.composing import compose
+from tests.studies import statuses
 
 WANTED = ("corpus.num_entities=40", "evaluation.arms=[sft]", "export.dataset=chat", "export.format=hf")
+PUSHED = (*WANTED, "export.push_to_hub=me/towns")
+
+
+def study(folder, *overrides, until="dataset"):
+    """A run of the command line, without the command; the run folder."""
+    made = folder / f"run{len(list(folder.iterdir()))}"
+    made.mkdir()
+    cli.study(compose(*overrides, f"store={folder / 'store'}", f"until={until}"), made, list(overrides))
+    return made
 
 
 class Recorder:
@@ -35,26 +46,41 @@ def online(monkeypatch):
     return recorder
 
 
-def test_the_folder_is_pushed_once_and_private(online, tmp_path):
-    made = run(tmp_path, *WANTED, "export.push_to_hub=me/towns")
+def test_the_run_folders_files_are_pushed_private_and_by_every_run(online, tmp_path, capsys):
+    made = study(tmp_path, *PUSHED)
     created, uploaded = online.calls
     assert created == ("me/towns", {"repo_type": "dataset", "private": True, "exist_ok": True})
     assert uploaded[0] == "me/towns"
     assert uploaded[1]["repo_type"] == "dataset"
-    assert (made["export"] / "exports" / "hf" / "README.md").is_file()
-    run(tmp_path, *WANTED, "export.push_to_hub=me/towns")
-    assert len(online.calls) == 2, "what is pushed is not pushed again"
-    run(tmp_path, *WANTED, "export.push_to_hub=me/towns", "export.private=false")
+    assert uploaded[1]["folder_path"] == str(made / "exports" / "hf")
+    assert (made / "exports" / "hf" / "README.md").is_file()
+    assert capsys.readouterr().out == "pushed: me/towns (abc)\n"
+    again = study(tmp_path, *PUSHED, "export.private=false")
+    assert set(statuses(again).values()) == {"reused"}
+    assert len(online.calls) == 4
     assert online.calls[2][1]["private"] is False
 
 
-def test_without_network_one_line_tells_and_the_data_is_made_anew_later(tmp_path):
-    with pytest.raises(DataError) as error:  # the tests run with HF_HUB_OFFLINE
-        run(tmp_path, *WANTED, "export.push_to_hub=me/towns")
-    told = str(error.value)
-    assert told.startswith("export.push_to_hub='me/towns' cannot be pushed: HF_HUB_OFFLINE is set")
-    assert "\n" not in told
-    assert "export" in run(tmp_path, *WANTED)
+def test_nothing_is_pushed_where_nothing_is_exported(online, tmp_path):
+    study(tmp_path, *PUSHED, until="questions")
+    study(tmp_path, *WANTED)
+    assert online.calls == []
+
+
+def test_a_push_that_fails_loses_nothing_and_can_be_done_again(online, monkeypatch, tmp_path):
+    with monkeypatch.context() as offline:
+        offline.setattr(hub, "why_no_hub", lambda: "HF_HUB_OFFLINE is set")
+        with pytest.raises(DataError) as error:
+            study(tmp_path, *PUSHED)
+    files = tmp_path / "run0" / "exports" / "hf"
+    assert str(error.value) == (
+        "export.push_to_hub='me/towns' cannot be pushed: HF_HUB_OFFLINE is set; push from a machine with network "
+        f"(the files stand in {files})"
+    )
+    assert (files / "README.md").is_file()
+    assert statuses(tmp_path / "run0")["export"] == "ran"
+    assert set(statuses(study(tmp_path, *PUSHED)).values()) == {"reused"}
+    assert [name for name, _ in online.calls] == ["me/towns"] * 2
 
 
 def test_without_a_token_one_line_tells(online, monkeypatch, tmp_path):

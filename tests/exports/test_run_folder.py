@@ -21,3 +21,16 @@ def test_exports_stand_in_the_run_folder_when_the_datasets_do(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("ConfigError: dataset.path='nowhere.jsonl' (arm raft): no such file")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_push_that_fails_is_one_line_after_a_whole_study(tmp_path):
+    wanted = (*SMALL, "until=dataset", "export.dataset=chat", "export.format=hf", "export.push_to_hub=me/towns")
+    for status in ("ran", "reused"):
+        done = raft_exp(tmp_path, *wanted)
+        assert done.returncode == 2, done.stderr
+        told = [line for line in done.stderr.splitlines() if "cannot be pushed" in line]
+        assert told == done.stderr.splitlines()[-1:]
+        assert told[0].startswith("DataError: export.push_to_hub='me/towns' cannot be pushed: HF_HUB_OFFLINE is set")
+        run = run_folder(tmp_path)
+        assert set(statuses(run).values()) == {status}
+        assert (run / "exports" / "hf" / "README.md").is_file()

@@ -15,7 +15,7 @@ from raft_exp.training.data import encode
 from tests.prompts.tokenizers import TOKENIZERS, llama2, qwen2, saved, shipped
 from tests.small import evaluate_stage, prompt_config, values
 
-PROMPT = PromptConfig("System.", "", "Say ##Answer: {answer}", "Reason, then ##Answer: {answer}", "", "paper")
+PROMPT = PromptConfig("System.", "", "Say ##Answer: {answer}", "Reason, then ##Answer: {answer}", "None.", "paper")
 
 
 class Recorder:

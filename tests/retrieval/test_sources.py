@@ -154,9 +154,8 @@ def test_keys_follow_the_encoder_only_where_it_is_used():
     moved = {label for label in before if before[label].key != after[label].key}
     assert {"embed", "embed[questions]", "dataset[raft]", "evaluate[raft]"} <= moved
     assert not moved & {"ingest", "questions", "targets", "dataset[test]", "dataset[closed_book]", "evaluate[rag]"}
-    for runtime in ("encoder.batch_size=3", "encoder.accelerator=gpu"):
-        after = labels("dataset.distractors=dense", runtime)
-        assert all(before[label].key == after[label].key for label in before)
+    for exact in ("encoder.batch_size=3", "encoder.accelerator=gpu"):  # they decide the last bits of a vector
+        assert before["embed"].key != labels("dataset.distractors=dense", exact)["embed"].key
 
 
 MIXED = "dataset.distractors=mixed"

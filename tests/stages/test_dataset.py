@@ -150,6 +150,21 @@ def test_retrieved_contexts_are_the_best_k_of_the_whole_collection(tmp_path):
     )
 
 
+def test_gold_stands_together_where_it_is_wanted(tmp_path):
+    def contexts_of(label, *overrides):
+        return {row.id: row.context for row in rows(run(tmp_path, *SMALL, *overrides)[f"dataset[{label}]"], "test")}
+
+    before, swept = contexts_of("test"), contexts_of("test", "evaluation.gold_at=2")
+    assert contexts_of("test@g2", "+evaluation.conditions={g2:{gold_at:2}}") == swept
+    assert {sum(passage.gold for passage in context) for context in before.values()} == {1, 2}
+    for name, context in swept.items():
+        gold = [passage for passage in before[name] if passage.gold]
+        assert context[2 : 2 + len(gold)] == gold
+        assert [p for p in context if not p.gold] == [p for p in before[name] if not p.gold]
+    with pytest.raises(DataError, match=r"gold_at: got 5, and question '.*' has 4 passages beside .*; give 0 to 4"):
+        contexts_of("test", "evaluation.gold_at=5")
+
+
 def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     from raft_exp.stages import dataset
 

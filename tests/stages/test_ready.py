@@ -9,9 +9,12 @@ from raft_exp.config import parse
 from raft_exp.errors import ConfigError, DataError
 from raft_exp.prompts.tokens import load_tokenizer
 from raft_exp.records import Example, Question, read_jsonl
+from raft_exp.rows import Window
+from raft_exp.stages.ready import ReadyStage, ready
 from raft_exp.training import data
 from tests.composing import compose
 from tests.files import lines
+from tests.prompts.tokenizers import saved
 from tests.rooms import run
 
 SMALL = ("corpus.num_entities=60", "corpus.validation=0.2", "evaluation.arms=[sft,raft]")
@@ -22,6 +25,19 @@ def chat(text: str, **more):
         "messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "##Answer: here"}],
         **more,
     }
+
+
+def ready_rows(file: Path, folder: Path, model: str, template: str | None = None) -> None:
+    """The stage alone, for a tokenizer of some kind."""
+    (folder / "out").mkdir()
+    (folder / "questions.jsonl").write_text("")
+    name = saved(model, folder / "model")
+    if template:
+        tokenizer = load_tokenizer(name)
+        tokenizer.chat_template = template
+        tokenizer.save_pretrained(name)
+    config = ReadyStage(str(file), None, False, Window(name, None, 2048, 8), 0)
+    ready(config, questions=folder, out=folder / "out")
 
 
 def rows(folder: Path) -> list[Example]:
@@ -117,6 +133,39 @@ def test_rows_that_cannot_be_trained_on_are_refused(tmp_path, more, told):
     file = lines(tmp_path / "own.jsonl", chat("x?"), more)
     with pytest.raises(DataError, match=told):
         run(tmp_path / "store", *SMALL, f"dataset.path={file}", "model.max_length=2048")
+
+
+ODD = {
+    "two user turns": (["user", "user", "assistant"], 1, "user", "assistant"),
+    "assistant first": (["assistant", "user", "assistant"], 0, "assistant", "user"),
+    "system in the middle": (["user", "system", "assistant"], 1, "system", "assistant"),
+    "nobody asks": (["system", "assistant"], 1, "assistant", "user"),
+    "system twice": (["system", "system", "user", "assistant"], 1, "system", "user"),
+}
+
+
+@pytest.mark.parametrize("model", ["shipped", "no system role", "qwen2"])
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_chats_are_one_line_whatever_the_template(tmp_path, odd, model):
+    roles, place, found, due = ODD[odd]
+    row = {"messages": [{"role": role, "content": "x"} for role in roles]}
+    file = lines(tmp_path / "own.jsonl", chat("x?"), row)
+    with pytest.raises(DataError) as error:
+        ready_rows(file, tmp_path, model)
+    assert str(error.value) == (
+        f"{file}, line 2: field 'messages[{place}]' is of role {found!r} where {due!r} is due; "
+        "give a system message or none, then user and assistant in turn"
+    )
+
+
+def test_what_a_template_refuses_is_one_line(tmp_path):
+    template = "{{ raise_exception('Too long\\nfor me') if messages | length > 2 }}x"
+    more = [{"role": "user", "content": "again?"}, {"role": "assistant", "content": "yes"}]
+    file = lines(tmp_path / "own.jsonl", chat("x?"), {"messages": chat("x?")["messages"] + more})
+    with pytest.raises(DataError) as error:
+        ready_rows(file, tmp_path, "qwen2", template)
+    assert str(error.value).startswith(f"{file}, line 2: the chat template of ")
+    assert str(error.value).endswith("refuses the messages: Too long; correct or remove the row, or use another model")
 
 
 def test_a_file_without_training_rows_or_that_is_not_there_is_refused(tmp_path):

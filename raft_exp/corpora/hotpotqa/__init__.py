@@ -73,8 +73,8 @@ class Hotpotqa:
         )  # fmt: skip
         with self._counting() as counts:
             for source, record in self._records(counts):
-                if record.id in assigned[source]:
-                    yield self._question(record, assigned[source][record.id])
+                if split := assigned.splits[source].get(record.id):
+                    yield self._question(record, split, config.setting == "fullwiki" or assigned.gold_missing)
 
     @cached_property
     def _sources(self) -> Sources:
@@ -105,10 +105,10 @@ class Hotpotqa:
         finally:
             self.counts |= counts
 
-    def _question(self, record: Record, split: str) -> Question:
+    def _question(self, record: Record, split: str, tells_gold: bool) -> Question:
         gold = [paragraph.id for paragraph in record.gold]
         published = list(dict.fromkeys(paragraph.id for paragraph in record.paragraphs))
-        found = {"gold": _gold(record)} if self.config.setting == "fullwiki" else {}
+        found = {"gold": _gold(record)} if tells_gold else {}
         return Question(
             id=record.id,
             question=record.question,

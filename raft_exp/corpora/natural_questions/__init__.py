@@ -33,7 +33,6 @@ class NaturalQuestionsConfig:
     collection: Runtime[str | None]  # as does this file's
     train: Train
     test: Test
-    gold_at: Count | None
     passage: Literal["any", "paragraph"]
     records: Positive | None
     given: Count
@@ -140,8 +139,6 @@ class NaturalQuestions:
     def _question(self, record: Record, split: str, counts: Counter[str]) -> Question:
         if split == "test":
             counts["test_without_gold"] += not record.gold
-            placed = self.config.gold_at is not None and record.gold
-            record = record.with_gold_at(self.config.gold_at or 0) if placed else record
         else:
             record = record.with_given(self.config.given)
         return Question(

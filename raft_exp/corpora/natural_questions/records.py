@@ -74,16 +74,6 @@ class Record:
         kept = {piece.content for piece in [*self.gold, *self.given[:most]]}
         return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in kept])
 
-    def with_gold_at(self, place: int) -> "Record":
-        """The same with its gold at a place, counted from 0, and the others in their order."""
-        others = [piece for piece in self.pieces or [] if not piece.gold]
-        if place > len(others):
-            raise DataError(
-                f"corpus.gold_at: got {place}, and question {self.id!r} has {len(others) + 1} passages; "
-                f"give 0 to {len(others)}, or null to leave the gold where it was published"
-            )
-        return replace(self, pieces=[*others[:place], *self.gold, *others[place:]])
-
 
 def records(files: Iterable[Path], only_paragraphs: bool) -> Iterator[tuple[Path, Record]]:
     """Every record with its file. DataError names file, place, field and remedy.
