@@ -47,8 +47,15 @@ def pool(runs: list[Path], over: str | None) -> dict[str, Any]:
                 seen[value][arm][metric][seed].append(row["metrics"][metric])
     return {
         value: {arm: {metric: figure(seeds) for metric, seeds in metrics.items()} for arm, metrics in arms.items()}
-        for value, arms in seen.items()
+        for value, arms in sorted(seen.items(), key=lambda found: _number(found[0]))
     }
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0  # settings that are no numbers keep the order of the runs
 
 
 def figure(seeds: dict[int, list[float]]) -> dict[str, Any]:

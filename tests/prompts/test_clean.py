@@ -18,7 +18,7 @@ from raft_exp.rows import Job, Rendering, Window, build
 from tests.prompts.tokenizers import TOKENIZERS, disguising, llama2, saved
 from tests.small import values
 
-PROMPT = PromptConfig("System.", "", "Answer.", "Reason.", "", "paper")
+PROMPT = PromptConfig("System.", "", "Answer.", "Reason.", "None.", "paper")
 HOSTILE = [*COMMON_CONTROL, "##Answer:", "##Reason:", "##begin_quote##", "##end_quote##"]
 BUILDERS = {**TOKENIZERS, "disguising": disguising}
 

@@ -11,7 +11,7 @@ from raft_exp.prompts.fit import fit
 from raft_exp.prompts.tokens import encode_prompt
 from raft_exp.records import ContextPassage
 
-PROMPT = PromptConfig("", "", "Answer.", "Reason.", "", "paper")
+PROMPT = PromptConfig("", "", "Answer.", "Reason.", "None.", "paper")
 
 
 @pytest.fixture(scope="module")
