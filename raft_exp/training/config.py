@@ -39,7 +39,12 @@ class TrainerConfig:
     validation_items: Positive | None
     checkpoint_every: Runtime[Positive]
     workers: Runtime[Count]
-    threads: Positive | None
+    threads: Positive | None  # over all processes of this machine
+
+    def threads_a_process(self) -> int | None:
+        """The threads of one process: more threads than cores would wait for each other at every sum."""
+        shared_by = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1
+        return self.threads and max(1, self.threads // shared_by)
 
     @model_validator(mode="after")
     def _micro_batches_are_whole(self) -> "TrainerConfig":

@@ -26,7 +26,7 @@ def fit(
 ) -> RaftModule:
     """Trains the adapter of `model` in place; goes on from a checkpoint in `out`. Returns the trained module."""
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
-    with _quiet(), cpu_threads(config.threads), _explained(config):
+    with _quiet(), cpu_threads(config.threads_a_process()), _explained(config):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,

@@ -224,3 +224,14 @@ def test_validation_asks_the_same_few_rows_each_time_and_changes_no_weight(tmp_p
     assert enough == everything
     assert few[FILES[0]] == everything[FILES[0]]
     assert few["metrics.csv"] != everything["metrics.csv"]
+
+
+def test_processes_on_one_cpu_share_its_threads():
+    def threads(**trainer) -> int | None:
+        return small.trainer_config(**trainer).threads_a_process()
+
+    assert threads(threads=4, devices=2) == 2
+    assert threads(threads=1, devices=2) == 1
+    assert threads(threads=2, devices=1) == 2
+    assert threads(threads=4, devices=2, accelerator="gpu") == 4
+    assert threads(threads=None, devices=2) is None
