@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from raft_exp.columns import Column, write_header
 from raft_exp.errors import DataError
 from raft_exp.records import Passage, dumps
 
@@ -26,25 +27,28 @@ def fingerprint(text: str) -> int:
 
 def write(folder: Path, passages: Iterable[Passage]) -> int:
     """Writes a collection; returns its size. Raises DataError for an id that comes twice or an empty collection."""
-    offsets, documents, texts, ids = array("Q"), array("Q"), array("Q"), array("Q")
-    with (folder / TEXTS).open("wb") as file:
+    ids = array("Q")
+    with (
+        (folder / TEXTS).open("wb") as file,
+        Column(folder / OFFSETS, "<u8") as offsets,
+        Column(folder / DOCUMENTS, "<u8") as documents,
+        Column(folder / TEXT_HASHES, "<u8") as texts,
+    ):
         for passage in passages:
-            offsets.append(file.tell())
-            documents.append(hash64(passage.document_id))
-            texts.append(fingerprint(passage.text))
+            offsets.add(file.tell())
+            documents.add(hash64(passage.document_id))
+            texts.add(fingerprint(passage.text))
             ids.append(hash64(passage.id))
             file.write((dumps(passage) + "\n").encode())
     if not ids:
         raise DataError("the corpus has no passages; check corpus.path")
-    for name, column in ((OFFSETS, offsets), (DOCUMENTS, documents), (TEXT_HASHES, texts)):
-        np.save(folder / name, np.frombuffer(column, dtype=np.uint64))
-    np.save(folder / IDS, _sorted_ids(folder, np.frombuffer(ids, dtype=np.uint64)))
+    _write_ids(folder, np.frombuffer(ids, dtype=np.uint64))
     return len(ids)
 
 
-def _sorted_ids(folder: Path, ids: np.ndarray) -> np.ndarray:
-    """Shape (2, n): id hashes in rising order, and the ordinal of each."""
-    order = np.argsort(ids, kind="stable").astype(np.uint64)
+def _write_ids(folder: Path, ids: np.ndarray) -> None:
+    """Shape (2, n): id hashes in rising order, and the ordinal of each. What is sorted is all that is in memory."""
+    order = np.argsort(ids, kind="stable").view(np.uint64)
     ranked = ids[order]
     twice = np.flatnonzero(ranked[1:] == ranked[:-1])
     if twice.size:
@@ -52,7 +56,10 @@ def _sorted_ids(folder: Path, ids: np.ndarray) -> np.ndarray:
             for number, line in enumerate(file):
                 if number == order[twice[0]]:
                     raise DataError(f"passage id {json.loads(line)['id']!r} comes twice; ids must be unique")
-    return np.stack([ranked, order])
+    with (folder / IDS).open("wb") as file:
+        write_header(file, "<u8", (2, len(ids)))
+        file.write(ranked.data)
+        file.write(order.data)
 
 
 class Passages:
@@ -66,6 +73,8 @@ class Passages:
         with (folder / TEXTS).open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
+        self._file = folder / TEXTS
+
     def __len__(self) -> int:
         return len(self._offsets)
 
@@ -75,7 +84,9 @@ class Passages:
         return Passage(**json.loads(self._data[start:end]))
 
     def __iter__(self) -> Iterator[Passage]:
-        return (self[ordinal] for ordinal in range(len(self)))
+        with self._file.open("rb") as file:  # not through the mapping: pages once read would stay in this process
+            for line in file:
+                yield Passage(**json.loads(line))
 
     def find(self, passage_id: str) -> int:
         """The ordinal of a passage id. Raises DataError when it is not in the collection."""
