@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from raft_exp import arms, pipeline, tracking
-from raft_exp.config import Config, conf_dir, parse
+from raft_exp.config import STAGES, Config, conf_dir, parse
 from raft_exp.errors import RaftError, StoreError
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
@@ -116,7 +116,7 @@ def study(values: dict[str, Any], run: Path, overrides: list[str]) -> list[Outco
 
 def _shortened(config: Config, stages: list[Any]) -> list[Any]:
     """A preview needs the datasets and nothing after them."""
-    rooms = ("ingest", "questions", "embed", "targets", "dataset")
+    rooms = STAGES[: STAGES.index("dataset") + 1]
     return [stage for stage in stages if stage.name in rooms] if config.preview else stages
 
 

@@ -27,7 +27,7 @@ from raft_exp.teachers import TeacherConfig
 from raft_exp.tracking import LoggerConfig
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
-STAGES = ("ingest", "questions", "embed", "targets", "dataset", "export", "train", "evaluate", "report")
+STAGES = ("ingest", "questions", "embed", "index", "targets", "dataset", "export", "train", "evaluate", "report")
 
 _FILE_NAME = r"[\w.+-]+"
 _TAKEN = ("raft", "closed_book", "test")  # names of datasets that no arm can give to its own
@@ -111,7 +111,7 @@ class Config:
     seed: Seed
     store: Runtime[str]
     until: Runtime[
-        Literal["ingest", "questions", "embed", "targets", "dataset", "export", "train", "evaluate", "report"]
+        Literal["ingest", "questions", "embed", "index", "targets", "dataset", "export", "train", "evaluate", "report"]
     ]
     dry_run: Runtime[bool]
     preview: Runtime[Count]

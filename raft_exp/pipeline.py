@@ -1,6 +1,6 @@
 """The whole study on one screen: which stages there are, and what each one reads.
 
-ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+
+ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (index, embed: where something is searched)
                 |                                                    v
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report
 
@@ -21,7 +21,7 @@ from raft_exp.exports.settings import settings as exports
 from raft_exp.rows import Window
 from raft_exp.schema import identity
 from raft_exp.stage import Inputs, Stage
-from raft_exp.stages import dataset, embed, evaluate, export, ingest, questions, ready, report, targets, train
+from raft_exp.stages import dataset, embed, evaluate, export, index, ingest, questions, ready, report, targets, train
 from raft_exp.stages.dataset import DatasetConfig
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
@@ -46,7 +46,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
             }
     exported = found.export(recipes, datasets, tests)
     last = found.report(arms, test, others, answers, datasets, adapters)
-    stages = [found.passages, found.questions, *found.embedded.values(), found.targets]
+    stages = [found.passages, found.questions, *found.embedded.values(), found.indexed, found.targets]
     stages += [*datasets.values(), test, *others.values(), *exported, *adapters.values(), *answers.values(), last]
     needed = _needed([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
@@ -74,6 +74,10 @@ class _Study:
         self.questions = Stage(
             "questions", "questions", questions.questions, questions.VERSION,
             questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files | asked,
+        )  # fmt: skip
+        self.indexed = Stage(
+            "index", "index", index.index, index.VERSION, index.IndexStage(f"bm25s {metadata.version('bm25s')}"),
+            {"passages": self.passages},
         )  # fmt: skip
         self.targets = Stage(
             "targets", "targets", targets.targets, targets.VERSION, targets.TargetsStage(config.teacher),
@@ -130,7 +134,9 @@ class _Study:
         return self._dataset(label, dataset.test_set, settings, self._searched(inputs, sources))
 
     def _searched(self, inputs: Mapping[str, Stage], sources: Iterable[str]) -> Inputs:
-        """The inputs of a dataset, with the vectors where one of its sources is dense."""
+        """The inputs of a dataset, with the index where one of its sources is bm25, the vectors where one is dense."""
+        if "bm25" in sources:
+            inputs = {**inputs, "indexed": self.indexed}
         if "dense" not in sources:
             return inputs
         if not self.embedded:

@@ -14,6 +14,7 @@ from raft_exp import contexts, passages, retrieval
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.records import Passage, Question
+from tests.retrieval import indexed
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -50,10 +51,10 @@ def test_distractors_are_what_they_must_be(world, wanted, seed, same_document, s
     made, questions = world
     with TemporaryDirectory() as folder:
         found = collection(made, folder)
-        owners = contexts.document_splits(found, questions)
+        owners, index = contexts.document_splits(found, questions), indexed.write(Path(folder), found)
         for question in questions:
             pool = contexts.pool(owners, question.split)
-            rank = retrieval.random_ranker(pool, seed) if source == "random" else retrieval.bm25_ranker(found, pool)
+            rank = retrieval.random_ranker(pool, seed) if source == "random" else retrieval.bm25_ranker(index, pool)
             guards = contexts.Guards(found, same_document, answer_allowed=False)
             chosen = [found[place] for place in guards.distractors(question, rank(question), wanted)]
             gold = [found[found.find(name)] for name in question.gold]
@@ -129,7 +130,7 @@ def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(t
     texts = ["the mill by the river", "a bird", "a bird", "glass of the town", "nothing here"]
     passages.write(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
     found = Passages(tmp_path)
-    rank = retrieval.bm25_ranker(found, np.arange(5))
+    rank = retrieval.bm25_ranker(indexed.write(tmp_path, found), np.arange(5))
     assert next(rank(Question("q", "where is the mill on the river?", ["x"], [], "train"))) == 0
     assert list(islice(rank(Question("q", "bird", ["x"], [], "train")), 5)) == [1, 2, 0, 3, 4]
     assert list(rank(Question("q", "zzz unknown", ["x"], [], "train"))) == [0, 1, 2, 3, 4]

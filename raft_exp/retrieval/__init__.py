@@ -35,12 +35,16 @@ class RetrieverConfig:
 
 @dataclass(frozen=True)
 class Sources:
-    """Makes the rankers of one dataset. `embedded`: folders of the embed stages, where something is dense."""
+    """Makes the rankers of one dataset.
+
+    `embedded`: folders of the embed stages, where something is dense; `indexed`: that of the index stage, for bm25.
+    """
 
     guards: Guards
     seed: int
     embedded: Mapping[str, Path] | None = None
     margin: Margin = NO_MARGIN
+    indexed: Path | None = None
 
     def ranker(
         self, name: str, shares: Shares | None, pool: np.ndarray, asked: Callable[[], Iterable[Question]]
@@ -59,7 +63,8 @@ class Sources:
 
     def _similarity(self, name: str, pool: np.ndarray, asked: Callable[[], Iterable[Question]]) -> Similarity:
         if name == "bm25":
-            return Bm25(self.guards.passages, pool)
+            assert self.indexed is not None, "the pipeline makes an index where something is searched by words"
+            return Bm25(self.indexed, pool)
         assert self.embedded is not None, "the pipeline embeds where something is dense"
         return Dense(self.embedded, pool, asked)
 

@@ -114,10 +114,11 @@ def raft(
     targets: Path,
     out: Path,
     embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
 ) -> None:
     """Writes rows.jsonl and audit.json of the raft recipe: training rows, then validation rows.
 
-    `embedded` holds the folders of the embed stages, where distractors are dense.
+    `embedded` and `indexed` hold the results of the embed and index stages, where distractors are dense or bm25.
     """
     how, source, collection = config.dataset, Source(questions, targets), Passages(passages)
     shared = _checked_overlap(source, how.allow_overlap)
@@ -130,7 +131,7 @@ def raft(
         how.p, how.num_distractors, how.constant_size, how.partial_gold, how.no_gold_target, config.prompt.refusal,
         how.allow_fewer or how.distractors == "given", config.seed,
     )  # fmt: skip
-    sources = Sources(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin))
+    sources = Sources(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin), indexed)
     owners = contexts.document_splits(collection, source.everything())
     fewer = _Fewer(collection, how.num_distractors, how.constant_size)
 
@@ -163,6 +164,7 @@ def test_set(
     questions: Path,
     out: Path,
     embedded: Mapping[str, Path] | None = None,  # noqa: PT028
+    indexed: Path | None = None,  # noqa: PT028
 ) -> None:
     """Writes rows.jsonl and audit.json of what all arms answer: one context a question, the same for every arm."""
     source, collection = Source(questions, None), Passages(passages)
@@ -172,7 +174,8 @@ def test_set(
             f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
         )
     guards = Guards(collection, config.same_document, answer_allowed=True)
-    find, found = _find(config, source, kept, Sources(guards, config.seed, embedded)), Found(collection)
+    sources = Sources(guards, config.seed, embedded, indexed=indexed)
+    find, found = _find(config, source, kept, sources), Found(collection)
     fewer = _Fewer(collection, config.num_distractors if config.context == "gold_and_distractors" else 0)
     asked = _asked(source, config.split, kept)
     jobs = fewer.watch(found.watch(Job(question, find(question), None) for question in asked))
