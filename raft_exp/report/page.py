@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from raft_exp.report import plots
+from raft_exp.report import plots, retrieval
 from raft_exp.report.verdict import distinguishable, p_text, percent, points, title
 from raft_exp.scoring import REPLY_SHARES
 from raft_exp.statistics import PERMUTATIONS, RESAMPLES
@@ -88,6 +88,7 @@ def _tables(results: Mapping[str, Any]) -> dict[str, Any]:
         "replies": [_reply_row(name, arm) for name, arm in arms.items()],
         "differences": [_differences(metric, results) for metric in metrics if _compared(metric, results)],
         "conditions": _conditions(results, metrics[0]),
+        "retrieval": retrieval.table(results["retrieval"]),
         "slices": [_slice(name, groups, metrics[0]) for name, groups in results["slices"].items()],
     }
 

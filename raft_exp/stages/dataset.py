@@ -25,6 +25,7 @@ from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.recipes import Found, Raft, Source
 from raft_exp.records import Question, Target, read_jsonl, write_jsonl
 from raft_exp.retrieval import Distractors, Margin, RetrieverConfig, Shares, Sources
+from raft_exp.retrieval.quality import Quality
 from raft_exp.rows import Job, Rendering, Window
 from raft_exp.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
 
@@ -166,7 +167,10 @@ def test_set(
     embedded: Mapping[str, Path] | None = None,  # noqa: PT028
     indexed: Path | None = None,  # noqa: PT028
 ) -> None:
-    """Writes rows.jsonl and audit.json of what all arms answer: one context a question, the same for every arm."""
+    """Writes rows.jsonl and audit.json of what all arms answer: one context a question, the same for every arm.
+
+    Of contexts that were retrieved the audit says how good the retriever is (`raft_exp.retrieval.quality`).
+    """
     source, collection = Source(questions, None), Passages(passages)
     kept = source.kept(config.split, config.max_items, config.seed)
     if not kept:
@@ -179,10 +183,13 @@ def test_set(
     fewer = _Fewer(collection, config.num_distractors if config.context == "gold_and_distractors" else 0)
     asked = _asked(source, config.split, kept)
     jobs = fewer.watch(found.watch(Job(question, find(question), None) for question in asked))
+    quality = Quality(collection, config.retriever.name, config.retriever.k)
+    told = {"retrieval": quality.figures} if config.context == "retrieved" else {}
+    jobs = quality.watch(jobs) if told else jobs
     rendering = Rendering(config.prompt, config.prompt_mode, True, config.window, True)
     _write(
         rendering, passages, jobs, len(kept), config.workers, out, context=config.context, gold_found=found.figures,
-        fewer_distractors=fewer.rows,
+        fewer_distractors=fewer.rows, **told,
     )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ def report(
     results["conditions"] = {name: _condition(config, name, folder, graded) for name, folder in conditions.items()}
     audit = {"datasets": {name: _audit(folder) for name, folder in datasets.items()}, "test": _audit(test)}
     audit["conditions"] = {name: _audit(folder) for name, folder in conditions.items()}
+    tests = {"test": audit["test"], **audit["conditions"]}
+    results["retrieval"] = {name: found["retrieval"] for name, found in tests.items() if "retrieval" in found}
     _write_json(out / "results.json", results)
     _write_json(out / "audit.json", audit)
     write_pages(

@@ -148,6 +148,11 @@ def test_retrieved_contexts_are_the_best_k_of_the_whole_collection(tmp_path):
             if q.id == row.id
         ]
     )
+    told = figures["retrieval"]
+    assert (told["retriever"], told["k"], told["gold"]["questions"]) == ("bm25", 3, len(asked))
+    firsts = [next((place for place, p in enumerate(row.context, start=1) if p.gold), None) for row in asked]
+    assert told["gold"]["mrr"] == pytest.approx(np.mean([1 / first if first else 0 for first in firsts]))
+    assert told["gold"]["recall"]["1"] < told["gold"]["recall"]["3"]
 
 
 def test_gold_stands_together_where_it_is_wanted(tmp_path):

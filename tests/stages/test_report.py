@@ -333,3 +333,18 @@ def test_the_table_for_the_terminal(study: Study) -> None:
     assert "100.0" in raft
     assert "*" not in raft
     assert "7000/7405" in text
+
+
+def test_how_good_the_retriever_is_stands_in_results_and_pages(study: Study) -> None:
+    without = study.run("without")
+    assert results(without)["retrieval"] == {}
+    assert "Retrieval" not in (without / "report.md").read_text()
+    found = {"retriever": "bm25", "k": 1, "gold": {"questions": 60, "recall": {"1": 0.5}, "mrr": 0.625, "ndcg": 0.5}}
+    (study.root / "test" / "audit.json").write_text(json.dumps({"retrieval": found}))
+    out = study.run()
+    assert results(out)["retrieval"] == {"test": found}
+    markdown = (out / "report.md").read_text()
+    assert "## Retrieval" in markdown
+    assert "| | as in the study (bm25, k=1) |\n|---|---:|\n| questions with gold passages | 60 |\n" in markdown
+    assert "| recall@1 | 50.0 |\n| MRR | 62.5 |\n| nDCG | 50.0 |\n" in markdown
+    assert "recall@150.0MRR62.5nDCG50.0" in re.sub(r"\s", "", Page((out / "report.html").read_text()).text)
