@@ -1,5 +1,9 @@
 """Figures of a retriever, beside an independent computation."""
 
+import csv
+import gzip
+import json
+import string
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +13,12 @@ from hypothesis import strategies as st
 
 from raft_exp import passages
 from raft_exp.passages import Passages
-from raft_exp.records import Passage
+from raft_exp.records import Example, Passage, read_jsonl
 from raft_exp.report.retrieval import table
 from raft_exp.retrieval.quality import Quality
 from raft_exp.rows import Job
 from tests.retrieval.embedded import question
+from tests.rooms import run
 
 TEXTS = ["the mill", "a Paris mill", "of Paris!", "Parisian", "glass"]
 SIZE = 15
@@ -93,3 +98,40 @@ def test_the_table_has_a_row_a_figure_and_a_column_a_test_set(collection):
         ("answer MRR", "100.0", "100.0"),
     ]
     assert table({})["rows"] == []
+
+
+def test_open_questions_are_judged_by_their_answers(test_data, tmp_path):
+    """NQ-open over the passages of lost-in-the-middle, against a search for the answer's words one after another."""
+    folder = test_data / "natural_questions"
+    contexts = [row["ctxs"][0] for row in read(folder / "lost-in-the-middle" / "nq-open-oracle.jsonl.gz")]
+    with (tmp_path / "wiki.tsv").open("w", encoding="utf-8", newline="") as file:
+        unique = {(context["text"], context["title"]): None for context in contexts}
+        lines = [["id", "text", "title"], *([place, *each] for place, each in enumerate(unique))]
+        csv.writer(file, delimiter="\t").writerows(lines)
+    made = run(
+        tmp_path, "+experiment=natural_questions", f"corpus.path={folder}", "corpus.test=nq_open", "model=tiny",
+        f"corpus.collection={tmp_path / 'wiki.tsv'}", "trainer=cpu", "evaluation.context=retrieved", "evaluation.k=5",
+        "evaluation.arms=[rag]", "evaluation.max_items=100",
+    )  # fmt: skip
+    found = json.loads((made["dataset[test]"] / "audit.json").read_text())["retrieval"]
+    assert set(found) == {"retriever", "k", "answers"}
+    collection, firsts = Passages(made["ingest"]), []
+    for row in read_jsonl(made["dataset[test]"] / "rows.jsonl", Example):
+        texts = [said(collection[collection.find(passage.id)].text) for passage in row.context]
+        holds = [any(said(answer) in text for answer in row.answers) for text in texts]
+        firsts.append(holds.index(True) + 1 if any(holds) else 99)
+    assert found["answers"]["questions"] == 100
+    assert found["answers"]["answer_found"] == {
+        place: np.mean([first <= int(place) for first in firsts]) for place in ("1", "2", "3", "5")
+    }
+    assert 0.4 < found["answers"]["answer_found"]["5"] < 1
+
+
+def read(path):
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def said(text):
+    words = "".join(" " if sign in string.punctuation else sign for sign in text.casefold()).split()
+    return f" {' '.join(words)} "
