@@ -19,6 +19,7 @@ STUDY = (
 # A sign in the partial folder that the stage is in the middle of its work.
 MIDDLE = {
     "ingest": "ingest/*.partial/passages.jsonl",
+    "index": "index/*.partial",
     "targets": "targets/*.partial/targets.jsonl",
     "dataset": "dataset/*.partial/rows.jsonl",
     "train": "train/*.partial/checkpoint.safetensors",
