@@ -29,7 +29,7 @@ from raft_exp.retrieval.quality import Quality
 from raft_exp.rows import Job, Rendering, Window
 from raft_exp.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
 
-VERSION = 2
+VERSION = 3
 
 
 @config_dataclass

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from raft_exp.scoring import ScoredArm
     from raft_exp.supporting import Supporting
 
-VERSION = 2
+VERSION = 3
 
 
 @config_dataclass
