@@ -1,5 +1,9 @@
-"""Made corpora for property tests: documents, questions of every sort, targets; written as the stages would."""
+"""Made corpora for property tests: documents, questions of every sort, targets; written as the stages would.
 
+A property holds for `RAFT_EXP_EXAMPLES` of them (default 200; CI asks for 1000).
+"""
+
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from raft_exp import contexts, passages
@@ -16,6 +21,9 @@ from raft_exp.passages import Passages
 from raft_exp.recipes import Raft, Source
 from raft_exp.records import Passage, Question, Target, write_jsonl
 from raft_exp.rows import Job
+
+EXAMPLES = int(os.environ.get("RAFT_EXP_EXAMPLES", "200"))
+MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 WORDS = (
     "river", "town", "Paris", "\u201cParis\u201d", "Lyon\u2013Paris", "1802\u2026", "glass", "no", "yes", "born",

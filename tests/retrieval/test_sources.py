@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raft_exp import contexts, passages, pipeline
@@ -22,7 +22,7 @@ from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.stage import Stage
 from raft_exp.stages import dataset
 from tests.composing import compose
-from tests.made import worlds
+from tests.made import MANY, worlds
 from tests.retrieval import embedded, indexed
 from tests.retrieval.embedded import question
 from tests.stages.test_dataset import SMALL, rows, run
@@ -32,7 +32,7 @@ SHARES = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
 
 @pytest.mark.parametrize("name", ["dense", "bm25", "mixed"])
 @given(worlds(), st.integers(0, 5), st.integers(0, 2**16), st.sampled_from([Margin(), Margin(None, 0.05), Margin(2.0)]))
-@settings(max_examples=350, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@MANY
 def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, seed, margin):
     made, questions = world
     with TemporaryDirectory() as folder:

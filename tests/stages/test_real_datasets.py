@@ -29,13 +29,17 @@ class Made:
     audit: dict
 
 
-@pytest.fixture(scope="module", params=CORPORA)
+BM25 = ("dataset.distractors=bm25", "dataset.mixed=null")
+MIXED = ("dataset.distractors=mixed", "dataset.mixed={given: 0.5, bm25: 0.5}")
+SOURCES = {**dict.fromkeys(CORPORA, BM25), "hotpotqa mixed": MIXED, "natural_questions mixed": MIXED}
+
+
+@pytest.fixture(scope="module", params=SOURCES)
 def made(request, test_data, tmp_path_factory) -> Made:
-    name, store = request.param, tmp_path_factory.mktemp(request.param)
+    name, store = request.param.partition(" ")[0], tmp_path_factory.mktemp("real")
     settings = (
         f"+experiment={name}", f"corpus.path={test_data / CORPORA[name]}", "model=tiny", "trainer=cpu", "dataset.p=0.6",
-        "dataset.distractors=bm25", "dataset.mixed=null", "dataset.same_document=false", "evaluation.arms=[sft,raft]",
-        "evaluation.max_items=50",
+        *SOURCES[request.param], "dataset.same_document=false", "evaluation.arms=[sft,raft]", "evaluation.max_items=50",
     )  # fmt: skip
     folders = run(store, *settings, "dataset.num_distractors=3")
     less = run(store, *settings, "dataset.num_distractors=2")
