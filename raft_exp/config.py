@@ -70,6 +70,7 @@ class EvaluationConfig:
     allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
     gold_at: Count | None  # where the gold passages begin, counted from 0; null: by chance, or as published
+    without_gold: bool  # the gold passages are taken away; the answer is nowhere in what is shown
     max_items: Positive | None
     conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
 
@@ -84,6 +85,20 @@ class EvaluationConfig:
             raise ValueError(
                 f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the retriever's "
                 "order; give null, or another context"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gold_that_can_be_taken_away(self) -> "EvaluationConfig":
+        if self.without_gold and self.context == "retrieved":
+            raise ValueError(
+                "evaluation.without_gold: got true, but evaluation.context=retrieved shows what the retriever finds; "
+                "give false, or another context"
+            )
+        if self.without_gold and self.gold_at is not None:
+            raise ValueError(
+                f"evaluation.gold_at: got {self.gold_at} beside evaluation.without_gold=true, which leaves no gold to "
+                "place; give null"
             )
         return self
 
@@ -145,7 +160,7 @@ def parse(values: dict[str, Any]) -> Config:
 def condition(config: Config, name: str) -> EvaluationConfig:
     """The evaluation under a condition: the study's, with the condition's changes."""
     changes = config.evaluation.conditions[name]
-    allowed = ("context", "num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "k", "gold_at")
+    allowed = ("context", *dict.fromkeys(key for keys in _EFFECTIVE.values() for key in keys))
     for key in changes:
         if key not in allowed:
             raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {_suggest(key, allowed)}")
@@ -168,10 +183,12 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 
 
 _EFFECTIVE = {
-    "gold_and_distractors": ("num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "gold_at"),
+    "gold_and_distractors": (
+        "num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "gold_at", "without_gold",
+    ),
     "retrieved": ("k",),
-    "given": ("gold_at",),
-}
+    "given": ("gold_at", "without_gold"),
+}  # fmt: skip
 
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:

@@ -161,10 +161,12 @@ def normalise(text: str) -> str:
 _SIGNS = re.compile(r"[\W_]+")
 
 
-def enough(question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool) -> None:
+def enough(
+    question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool, group: str = "dataset"
+) -> None:
     """Raises DataError naming the counts when a question has too few distractors and fewer are not allowed."""
     if len(chosen) < wanted and not allow_fewer:
         raise DataError(
             f"question {question.id!r}: {len(chosen)} distractors left of {wanted} asked for (pool of {pool_size} "
-            "passages); lower dataset.num_distractors, bring more documents, or set dataset.allow_fewer=true"
+            f"passages); lower {group}.num_distractors, bring more documents, or set {group}.allow_fewer=true"
         )

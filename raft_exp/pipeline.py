@@ -121,7 +121,8 @@ class _Study:
         settings = dataset.TestStage(
             split=asked.split, context=asked.context, num_distractors=asked.num_distractors,
             distractors=asked.distractors, mixed=asked.mixed, same_document=asked.same_document,
-            allow_fewer=asked.allow_fewer, retriever=retriever, gold_at=asked.gold_at, max_items=asked.max_items,
+            allow_fewer=asked.allow_fewer, retriever=retriever, gold_at=asked.gold_at,
+            without_gold=asked.without_gold, max_items=asked.max_items,
             prompt=config.prompt, prompt_mode=how.prompt_mode, window=self._window, seed=config.seed,
             workers=how.workers,
         )  # fmt: skip

@@ -102,17 +102,33 @@ def gold_and_distractors(guards: Guards, rank: Ranker, pool: int, wanted: int, f
     """The paper's test context: gold among so many distractors, in an order of chance."""
 
     def find(question: Question) -> list[int]:
-        if not question.gold:
-            raise DataError(
-                f"question {question.id!r} names no gold passage that could stand among distractors; "
-                "use evaluation.context=retrieved, or given where a context was published"
-            )
+        gold = _gold(question, guards.passages)
         distractors = guards.distractors(question, rank(question), wanted)
-        contexts.enough(question, distractors, wanted, pool, fewer)
-        gold = [guards.passages.find(passage_id) for passage_id in question.gold]
+        contexts.enough(question, distractors, wanted, pool, fewer, "evaluation")
         return contexts.shuffled([*gold, *distractors], seed, question.id)
 
     return find
+
+
+def distractors_alone(guards: Guards, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int) -> Find:
+    """As many passages as `gold_and_distractors` shows, and none of them gold."""
+
+    def find(question: Question) -> list[int]:
+        places = wanted + len(_gold(question, guards.passages))
+        distractors = guards.distractors(question, rank(question), places)
+        contexts.enough(question, distractors, places, pool, fewer, "evaluation")
+        return contexts.shuffled(distractors, seed, question.id)
+
+    return find
+
+
+def _gold(question: Question, collection: Passages) -> list[int]:
+    if not question.gold:
+        raise DataError(
+            f"question {question.id!r} names no gold passage that could stand among distractors; "
+            "use evaluation.context=retrieved, or given where a context was published"
+        )
+    return [collection.find(name) for name in question.gold]
 
 
 def retrieved(rank: Ranker, k: int) -> Find:
@@ -151,6 +167,17 @@ def gold_at(place: int | None, collection: Passages, find: Find) -> Find:
         return [*others[:place], *there, *others[place:]]
 
     return moved
+
+
+def without_gold(collection: Passages, find: Find) -> Find:
+    """The same contexts without their gold, and without other passages that hold an open answer."""
+
+    def rest(question: Question) -> list[int]:
+        gold, answers = {collection.find(name) for name in question.gold}, contexts.answer_pattern(question.answers)
+        others = (ordinal for ordinal in find(question) if ordinal not in gold)
+        return [at for at in others if not (answers and contexts.holds(answers, collection[at]))]
+
+    return rest
 
 
 class Found:

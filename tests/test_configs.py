@@ -61,6 +61,8 @@ REFUSED = [
     ("+evaluation.conditions={k0:{num_distractor:0}}", r"conditions\.k0: got 'num_distractor'; did you mean"),
     ("+evaluation.conditions={k0:{num_distractors:-1}}", r"conditions\.k0: .*num_distractors: got -1; must be"),
     ("evaluation.gold_at=-1", r"evaluation\.gold_at: got -1; must be greater than or equal to 0"),
+    ("evaluation.without_gold=true evaluation.context=retrieved", r"without_gold: got true, but .*context=retrieved"),
+    ("evaluation.without_gold=true evaluation.gold_at=1", r"gold_at: got 1 beside evaluation\.without_gold=true"),
     ("evaluation.gold_at=0 evaluation.context=retrieved", r"evaluation\.gold_at: got 0, but .*context=retrieved has"),
     ("+evaluation.conditions={p2:{context:given,num_distractors:2}}", r"p2: got 'num_distractors', which changes noth"),
     ("prompt.refusal=''", r"prompt\.refusal: got ''; give the words of a refusal: an empty answer is never trained on"),

@@ -99,6 +99,7 @@ class TestStage:
     allow_fewer: bool
     retriever: RetrieverConfig
     gold_at: Count | None
+    without_gold: bool
     max_items: Positive | None
     prompt: PromptConfig
     prompt_mode: str
@@ -177,10 +178,11 @@ def test_set(
         raise DataError(
             f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
         )
-    guards = Guards(collection, config.same_document, answer_allowed=True)
+    guards = Guards(collection, config.same_document, answer_allowed=not config.without_gold)
     sources = Sources(guards, config.seed, embedded, indexed=indexed)
     find, found = _find(config, source, kept, sources), Found(collection)
-    fewer = _Fewer(collection, config.num_distractors if config.context == "gold_and_distractors" else 0)
+    chosen = config.num_distractors if config.context == "gold_and_distractors" else 0
+    fewer = _Fewer(collection, chosen, bool(chosen) and config.without_gold)
     asked = _asked(source, config.split, kept)
     jobs = fewer.watch(found.watch(Job(question, find(question), None) for question in asked))
     quality = Quality(collection, config.retriever.name, config.retriever.k)
@@ -196,14 +198,17 @@ def test_set(
 def _find(config: TestStage, source: Source, kept: Lowest, sources: Sources) -> recipes.Find:
     collection, asked = sources.guards.passages, partial(_asked, source, config.split, kept)
     if config.context == "given":
-        return recipes.gold_at(config.gold_at, collection, recipes.published(collection))
+        find = recipes.published(collection)
+        find = recipes.without_gold(collection, find) if config.without_gold else find
+        return recipes.gold_at(config.gold_at, collection, find)
     if config.context == "retrieved":
         rank = sources.ranker(config.retriever.name, None, np.arange(len(collection)), asked)
         return recipes.retrieved(rank, config.retriever.k)
     pool = contexts.pool(contexts.document_splits(collection, source.everything()), config.split)
     rank = sources.ranker(config.distractors, config.mixed, pool, asked)
     fewer = config.allow_fewer or config.distractors == "given"
-    find = recipes.gold_and_distractors(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
+    choose = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
+    find = choose(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
     return recipes.gold_at(config.gold_at, collection, find)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from raft_exp import passages, pipeline, prompts
+from raft_exp import contexts, passages, pipeline, prompts
 from raft_exp.config import parse
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
@@ -168,6 +168,23 @@ def test_gold_stands_together_where_it_is_wanted(tmp_path):
         assert [p for p in context if not p.gold] == [p for p in before[name] if not p.gold]
     with pytest.raises(DataError, match=r"gold_at: got 5, and question '.*' has 4 passages beside .*; give 0 to 4"):
         contexts_of("test", "evaluation.gold_at=5")
+
+
+def test_without_gold_nothing_that_is_shown_holds_the_answer(tmp_path):
+    away = "+evaluation.conditions={no_gold:{without_gold:true}}"
+    made = run(tmp_path, *SMALL, "corpus.num_entities=300", away)
+    asked = {row.id: row for row in rows(made["dataset[test]"], "test")}
+    alone = rows(made["dataset[test@no_gold]"], "test")
+    assert [row.id for row in alone] == list(asked)
+    for row in alone:
+        assert not row.has_gold
+        assert not any(passage.gold for passage in row.context)
+        assert len(row.context) == len(asked[row.id].context)
+        answers = contexts.answer_pattern(row.answers)
+        assert not any(answers and contexts.holds(answers, passage) for passage in row.context)
+    figures = json.loads((made["dataset[test@no_gold]"] / "audit.json").read_text())
+    assert figures["gold_found"] == {"all_gold": 0, "recall": 0}
+    assert figures["fewer_distractors"]["test"] == 0
 
 
 def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
