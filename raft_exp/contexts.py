@@ -16,7 +16,7 @@ from itertools import islice
 import numpy as np
 
 from raft_exp.errors import DataError
-from raft_exp.passages import Passages
+from raft_exp.passages import Passages, hash64
 from raft_exp.records import ContextPassage, Passage, Question
 
 CLOSED_CLASS = frozenset({"yes", "no", "maybe"})
@@ -114,9 +114,11 @@ class Guards:
         gold = {self.passages.find(passage_id) for passage_id in question.gold}
         texts = {int(self.passages.texts[ordinal]) for ordinal in gold}
         documents = {int(self.passages.documents[ordinal]) for ordinal in gold}
+        missing = missing_gold(question)
         answers = None if self.answer_allowed else answer_pattern(question.answers)
         for ordinal in candidates:
-            reason = self._objection(ordinal, gold, texts, documents, answers)
+            known = ordinal in gold or int(self.passages.documents[ordinal]) in missing
+            reason = "gold_passage" if known else self._objection(ordinal, texts, documents, answers)
             if reason:
                 self.passed_over[reason] += 1
             else:
@@ -124,10 +126,8 @@ class Guards:
                 yield ordinal
 
     def _objection(
-        self, ordinal: int, gold: set[int], texts: set[int], documents: set[int], answers: re.Pattern[str] | None
+        self, ordinal: int, texts: set[int], documents: set[int], answers: re.Pattern[str] | None
     ) -> str:
-        if ordinal in gold:
-            return "gold_passage"
         if int(self.passages.texts[ordinal]) in texts:
             return "same_text"
         if not self.same_document and int(self.passages.documents[ordinal]) in documents:
@@ -135,6 +135,13 @@ class Guards:
         if answers and holds(answers, self.passages[ordinal]):
             return "holds_answer"
         return ""
+
+
+def missing_gold(question: Question) -> set[int]:
+    """The hashes of documents that a question names as gold and does not bring itself: others of the corpus may."""
+    if not question.gold_missing:
+        return set()
+    return {hash64(name) for name, _ in question.evidence if name not in question.gold}
 
 
 def answer_pattern(answers: Iterable[str]) -> re.Pattern[str] | None:

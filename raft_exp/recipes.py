@@ -12,7 +12,7 @@ from pathlib import Path
 from raft_exp import contexts
 from raft_exp.contexts import Guards, Lowest, Ranker
 from raft_exp.errors import DataError
-from raft_exp.passages import Passages, hash64
+from raft_exp.passages import Passages
 from raft_exp.records import Question, Target, read_jsonl
 from raft_exp.rows import Job
 
@@ -198,10 +198,8 @@ class Found:
 
     def _brought(self, question: Question, context: set[int]) -> int:
         """How many of the passages that a question names by title and does not bring came from other questions."""
-        if not question.gold_missing:
-            return 0
-        missing = {hash64(name) for name, _ in question.evidence if name not in question.gold}
-        return len(missing & {int(self._collection.documents[ordinal]) for ordinal in context})
+        shown = {int(self._collection.documents[ordinal]) for ordinal in context}
+        return len(contexts.missing_gold(question) & shown)
 
     def figures(self) -> dict[str, float]:
         """Share of questions with all their gold, and share of all gold passages; {} where no question names any."""

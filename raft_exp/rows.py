@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from raft_exp import prompts
-from raft_exp.contexts import answer_pattern, holds
+from raft_exp.contexts import answer_pattern, holds, missing_gold
 from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.prompts import Messages, PromptConfig
@@ -141,7 +141,8 @@ class RowBuilder:
     def _passage(self, ordinal: int, question: Question) -> ContextPassage:
         passage = self._passages[ordinal]
         title, place, text = self._clean(passage.title), self._clean(passage.place), self._clean(passage.text)
-        return ContextPassage(passage.id, passage.document_id, title, text, passage.id in question.gold, place)
+        gold = passage.id in question.gold or int(self._passages.documents[ordinal]) in missing_gold(question)
+        return ContextPassage(passage.id, passage.document_id, title, text, gold, place)
 
     def _completion(self, target: Target | None) -> str:
         if target is None:
@@ -154,7 +155,7 @@ class RowBuilder:
 
 def _holds(context: Sequence[ContextPassage], gold: Sequence[str]) -> bool:
     """Whether all the gold passages stand in the context, and not as empty shells cut to nothing."""
-    texts = {passage.id: passage.text for passage in context if passage.gold}
+    texts = {passage.id: passage.text for passage in context if passage.id in gold}
     return set(texts) == set(gold) and any(texts.values())
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from raft_exp.contexts import answer_pattern, normalise
+from raft_exp.contexts import answer_pattern, missing_gold, normalise
 from raft_exp.passages import Passages
 from raft_exp.rows import Job
 
@@ -36,7 +36,9 @@ class Quality:
             question, found = job.question, job.context or []
             gold = {self._collection.find(name) for name in question.gold}
             if wanted := len(gold) + question.gold_missing:
-                places = [place for place, ordinal in enumerate(found, start=1) if ordinal in gold]
+                missing = missing_gold(question)  # what the question does not bring, another one may have brought
+                is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in found]
+                places = [place for place, there in enumerate(is_gold, start=1) if there]
                 self._gold.add(places, wanted, self._k)
             elif pattern := answer_pattern(question.answers):
                 texts = enumerate((self._collection[ordinal].text for ordinal in found), start=1)

@@ -389,6 +389,24 @@ def test_full_wiki_rows_tell_what_gold_they_hold(tmp_path, official):
     assert audit["gold_found"]["all_gold"] == sum(row.has_gold for row in tested) / 60
 
 
+@pytest.mark.parametrize("context", ["retrieved", "gold_and_distractors"])
+def test_gold_that_another_record_brings_is_gold_and_never_a_distractor(tmp_path, context):
+    lacking = record("lacking", context=[["Zero", ["Nothing."]], ["One", ["A town.", " In Two."]]])
+    others = [record(f"q{i}", context=[*record("x")["context"], [f"Of {i}", [f"Town {i}."]]]) for i in range(6)]
+    written(tmp_path, [record(f"t{i}") for i in range(4)], "hotpot_train_v1.1.json")
+    file = written(tmp_path, [lacking, *others], "hotpot_dev_fullwiki_v1.json")
+    settings = ("corpus.setting=fullwiki", f"evaluation.context={context}", "evaluation.num_distractors=3")
+    more = ("evaluation.distractors=random", "retriever.k=9", "evaluation.arms=[base]", "evaluation.max_items=null")
+    made = run(tmp_path, *LOCAL, f"corpus.path={file.parent}", *settings, *more)
+    row = next(row for row in rows_of(made["dataset[test]"], "test") if row.id == "lacking")
+    shown = {passage.document_id: passage.gold for passage in row.context}
+    assert len(shown) == (9 if context == "retrieved" else 4)
+    assert {title for title, gold in shown.items() if gold} == ({"One", "Two"} if context == "retrieved" else {"One"})
+    assert not row.has_gold or context == "retrieved"
+    if context == "gold_and_distractors":
+        assert "Two" not in shown
+
+
 def test_a_corpus_without_published_contexts_cannot_be_tested_in_them(tmp_path):
     with pytest.raises(DataError, match=r"published without a context; use evaluation\.context=gold_and_distractors"):
         run(tmp_path, "corpus.num_entities=40", "evaluation.context=given", "evaluation.arms=[base]")
