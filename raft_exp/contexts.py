@@ -125,9 +125,7 @@ class Guards:
                 texts.add(int(self.passages.texts[ordinal]))
                 yield ordinal
 
-    def _objection(
-        self, ordinal: int, texts: set[int], documents: set[int], answers: re.Pattern[str] | None
-    ) -> str:
+    def _objection(self, ordinal: int, texts: set[int], documents: set[int], answers: re.Pattern[str] | None) -> str:
         if int(self.passages.texts[ordinal]) in texts:
             return "same_text"
         if not self.same_document and int(self.passages.documents[ordinal]) in documents:
