@@ -3,7 +3,6 @@
 Questions and targets are read as they are needed, so that memory does not grow with them.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -178,32 +177,3 @@ def without_gold(collection: Passages, find: Find) -> Find:
         return [at for at in others if not (answers and contexts.holds(answers, collection[at]))]
 
     return rest
-
-
-class Found:
-    """Counts how much of the gold the contexts hold, while the jobs pass."""
-
-    def __init__(self, collection: Passages) -> None:
-        self._collection, self._counts = collection, Counter[str]()
-
-    def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
-        """Passes the jobs on."""
-        for job in jobs:
-            gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
-            found = len(gold & context) + self._brought(job.question, context)
-            wanted = len(gold) + job.question.gold_missing
-            if wanted:  # NQ-open names no gold
-                self._counts.update(questions=1, whole=int(found == wanted), gold=wanted, found=found)
-            yield job
-
-    def _brought(self, question: Question, context: set[int]) -> int:
-        """How many of the passages that a question names by title and does not bring came from other questions."""
-        shown = {int(self._collection.documents[ordinal]) for ordinal in context}
-        return len(contexts.missing_gold(question) & shown)
-
-    def figures(self) -> dict[str, float]:
-        """Share of questions with all their gold, and share of all gold passages; {} where no question names any."""
-        counts = self._counts
-        if not counts:
-            return {}
-        return {"all_gold": counts["whole"] / counts["questions"], "recall": counts["found"] / counts["gold"]}

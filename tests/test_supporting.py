@@ -14,11 +14,11 @@ import pytest
 
 from raft_exp import passages, scoring
 from raft_exp.metrics import METRICS, PROFILES
-from raft_exp.recipes import Found
 from raft_exp.records import Answer, ContextPassage, Example, Passage, Question, read_jsonl, write_jsonl
 from raft_exp.rows import Job
 from raft_exp.stages.report import ReportStage, report
 from raft_exp.supporting import Supporting
+from raft_exp.watchers import Found
 
 TOWN = ["Velmor is a town.", " It lies on the Ost.", " It lies in 1 valley.", ""]
 RIVER = ["The Ost is", " a river. It lies low."]

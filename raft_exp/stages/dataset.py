@@ -5,7 +5,6 @@ Recipes are in `recipes.py`, the choice of passages in `contexts.py`, the writin
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
@@ -22,12 +21,13 @@ from raft_exp.errors import DataError
 from raft_exp.passages import Passages
 from raft_exp.progress import track
 from raft_exp.prompts import PromptConfig, PromptMode
-from raft_exp.recipes import Found, Raft, Source
+from raft_exp.recipes import Raft, Source
 from raft_exp.records import Question, Target, read_jsonl, write_jsonl
 from raft_exp.retrieval import Distractors, Margin, RetrieverConfig, Shares, Sources
 from raft_exp.retrieval.quality import Quality
 from raft_exp.rows import Job, Rendering, Window
 from raft_exp.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
+from raft_exp.watchers import Fewer, Found
 
 VERSION = 3
 
@@ -135,7 +135,7 @@ def raft(
     )  # fmt: skip
     sources = Sources(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin), indexed)
     owners = contexts.document_splits(collection, source.everything())
-    fewer = _Fewer(collection, how.num_distractors, how.constant_size)
+    fewer = Fewer(collection, how.num_distractors, how.constant_size)
 
     def jobs(split: str, kept: Lowest) -> Iterator[Job]:
         pool = contexts.pool(owners, split)
@@ -182,7 +182,7 @@ def test_set(
     sources = Sources(guards, config.seed, embedded, indexed=indexed)
     find, found = _find(config, source, kept, sources), Found(collection)
     chosen = config.num_distractors if config.context == "gold_and_distractors" else 0
-    fewer = _Fewer(collection, chosen, bool(chosen) and config.without_gold)
+    fewer = Fewer(collection, chosen, bool(chosen) and config.without_gold)
     asked = _asked(source, config.split, kept)
     jobs = fewer.watch(found.watch(Job(question, find(question), None) for question in asked))
     quality = Quality(collection, config.retriever.name, config.retriever.k)
@@ -210,22 +210,6 @@ def _find(config: TestStage, source: Source, kept: Lowest, sources: Sources) -> 
     choose = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
     find = choose(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
     return recipes.gold_at(config.gold_at, collection, find)
-
-
-class _Fewer:
-    """Counts the rows with fewer distractors than asked for, while the jobs pass."""
-
-    def __init__(self, collection: Passages, num_distractors: int, constant_size: bool = False) -> None:
-        self._collection, self._wanted, self._constant_size = collection, num_distractors, constant_size
-        self.rows = Counter[str]()  # by split
-
-    def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
-        """Passes the jobs on."""
-        for job in jobs:
-            gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
-            wanted = self._wanted + (len(gold) if self._constant_size else len(gold & context))
-            self.rows[job.question.split] += len(context) < wanted
-            yield job
 
 
 def _asked(source: Source, split: str, kept: Lowest) -> Iterator[Question]:
