@@ -42,6 +42,7 @@ class ArmConfig:
     cot: bool  # asks for reasoning before the answer
     adapter: str | None  # a ready adapter folder instead of training one
     dataset: dict[str, Any]  # what this arm's training set changes in `dataset`, e.g. {cot: false}
+    engine: EngineConfig | None = None  # null: the study's; arms of one's own may leave it out
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ArmConfig":
@@ -54,6 +55,10 @@ class ArmConfig:
                 f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings"
             )
         return self
+
+    def needs_weights(self) -> bool:
+        """Whether a model behind a server cannot be this arm."""
+        return self.recipe != "none" or self.adapter is not None
 
 
 @config_dataclass
@@ -140,6 +145,17 @@ class Config:
                 raise ValueError(f"evaluation.arms: got {name!r}; {_suggest(name, self.arms)}")
             if not re.fullmatch(_FILE_NAME, name):
                 raise ValueError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
+        return self
+
+    @model_validator(mode="after")
+    def _a_server_carries_no_adapter(self) -> "Config":
+        for name in self.evaluation.arms:
+            arm = self.arms[name]
+            if (arm.engine or self.engine).name == "openai" and arm.needs_weights():
+                raise ValueError(
+                    f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} cannot be answered by engine=openai, "
+                    "a server's model; leave the arm out of evaluation.arms, or give it another engine"
+                )
         return self
 
 

@@ -19,3 +19,7 @@ class StoreError(RaftError):
 
 class ModelError(RaftError):
     """A model or tokenizer that cannot be loaded, run or trained."""
+
+
+class ServerError(RaftError):
+    """A server that gives no usable reply. What it gave before is kept."""

@@ -15,6 +15,7 @@ from raft_exp import encoder, models, retrieval
 from raft_exp.config import STAGES, ArmConfig, Config, EvaluationConfig, arm_dataset, condition
 from raft_exp.corpora import open_corpus
 from raft_exp.corpora.questions import files_of
+from raft_exp.engines import EngineConfig
 from raft_exp.errors import ConfigError
 from raft_exp.exports.settings import Recipes
 from raft_exp.exports.settings import settings as exports
@@ -47,7 +48,8 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     exported = found.export(recipes, datasets, tests)
     last = found.report(arms, test, others, answers, datasets, adapters)
     stages = [found.passages, found.questions, *found.embedded.values(), found.indexed, found.targets]
-    stages += [*datasets.values(), test, *others.values(), *exported, *adapters.values(), *answers.values(), last]
+    answering = _together(answers.values())
+    stages += [*datasets.values(), test, *others.values(), *exported, *adapters.values(), *answering, last]
     needed = _needed([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
     return [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
@@ -151,7 +153,8 @@ class _Study:
         config = self._config.encoder
         return Stage(
             "embed", label, function, embed.VERSION, embed.EmbedStage(config), inputs,
-            self._fingerprint(encoder.files(config)), resumable=True, own_process=config.accelerator != "cpu",
+            self._fingerprint(encoder.files(config)), resumable=True,
+            process=None if config.accelerator == "cpu" else "embed",
         )  # fmt: skip
 
     def _dataset(self, label: str, function: Callable[..., None], settings: object, inputs: Inputs) -> Stage:
@@ -162,23 +165,26 @@ class _Study:
     def train(self, recipe: str, rows: Stage) -> Stage:
         config = self._config
         settings = train.TrainStage(config.model, config.lora, config.trainer, config.seed)
+        label = f"train[{recipe}]"  # one process each: Lightning starts DDP ranks with the arguments of their process
         return Stage(
-            "train", f"train[{recipe}]", train.train, train.VERSION, settings, {"dataset": rows}, self._model_files,
-            resumable=True, own_process=_holds_device(config),
+            "train", label, train.train, train.VERSION, settings, {"dataset": rows}, self._model_files,
+            resumable=True, process=label if _holds_device(config) else None,
         )  # fmt: skip
 
     def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:
-        config = self._config
+        config, engine = self._config, arm.engine or self._config.engine
+        served = engine.name == "openai"  # the study's model takes no part
         settings = evaluate.EvaluateStage(
-            model=config.model, engine=config.engine, prompt=config.prompt, prompt_mode=config.dataset.prompt_mode,
-            context=arm.context, cot=arm.cot, adapter=arm.adapter,
+            model=None if served else config.model, engine=engine, prompt=config.prompt,
+            prompt_mode=config.dataset.prompt_mode, context=arm.context, cot=arm.cot, adapter=arm.adapter,
         )  # fmt: skip
         ready = self._fingerprint(_adapter_files(name, arm))
-        files = {f"adapter/{file}": digest for file, digest in ready.items()} | self._model_files
+        files = {f"adapter/{file}": digest for file, digest in ready.items()} | ({} if served else self._model_files)
         inputs = {"test": test} | ({"adapter": adapter} if adapter else {})
+        weights = adapter.key if adapter else arm.adapter
         return Stage(
             "evaluate", f"evaluate[{name}]", evaluate.evaluate, evaluate.VERSION, settings, inputs, files,
-            resumable=True, own_process=_holds_device(config),
+            resumable=True, process=_answering_process(config, engine, weights),
         )  # fmt: skip
 
     def report(
@@ -218,6 +224,23 @@ def _needed(last: Iterable[Stage]) -> set[str]:
         keys.add(stage.key)
         waiting.extend(stage.upstream())
     return keys
+
+
+def _answering_process(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:
+    """Arms that one loaded engine answers share a process; vLLM's memory is surely free again when its process ends."""
+    if engine.name == "openai":
+        return None
+    if engine.name == "vllm":
+        return f"evaluate with {engine}" + (f" and {adapter}" if adapter and engine.adapters == "merged" else "")
+    return "evaluate" if _holds_device(config) else None
+
+
+def _together(stages: Iterable[Stage]) -> list[Stage]:
+    """The stages of one process one after another, so that it starts once."""
+    groups: dict[str | None, list[Stage]] = {}
+    for stage in stages:
+        groups.setdefault(stage.process, []).append(stage)
+    return [stage for group in groups.values() for stage in group]
 
 
 def _holds_device(config: Config) -> bool:

@@ -87,6 +87,7 @@ class Answer:
     truncated: bool  # stopped by max_new_tokens, not by the end token
     prompt_tokens: int
     new_tokens: int
+    filtered: bool = False  # withheld by a server's content filter: empty, and not the model's doing
 
 
 R = TypeVar("R")

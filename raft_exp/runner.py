@@ -1,5 +1,6 @@
 """Runs the stages of a study one after another, shows what ran and what was reused, and fills the run folder."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,9 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from raft_exp import tracking, worker
+from raft_exp import tracking
 from raft_exp.stage import Stage
 from raft_exp.store import Outcome, Store, write_atomically
+from raft_exp.worker import OwnProcess
 
 _FORCED = "RAFT_EXP_OWN_PROCESS"  # set: every stage runs in a process of its own, as GPU stages do
 
@@ -21,7 +23,8 @@ class Runner:
     """`run` is the run folder; `config_file` the resolved config in it, for stages in a process of their own."""
 
     def __init__(self, store: Store, run: Path, config_file: Path) -> None:
-        self._store, self._run, self._config_file = store, run, config_file
+        self._store, self._run = store, run
+        self._child = OwnProcess(config_file)
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
@@ -37,6 +40,11 @@ class Runner:
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
         self._store.remember_run(self._run)
+        with contextlib.closing(self._child):
+            self._execute(stages, outcomes)
+        return outcomes
+
+    def _execute(self, stages: Sequence[Stage], outcomes: list[Outcome]) -> None:
         for place, stage in enumerate(stages):
             if outcomes[place].status == "planned":
                 self._console.print(f"  [dim]…[/] {escape(stage.label)}")
@@ -49,17 +57,18 @@ class Runner:
                 raise
             self._show(outcomes[place])
             self._write_plan(outcomes)
-        return outcomes
 
     def _make(self, stage: Stage, out: Path) -> None:
-        if stage.own_process or os.environ.get(_FORCED):
-            worker.in_own_process(self._config_file, stage, out)
-        else:
-            tracking.entering(stage.label)
-            try:
-                stage.function(stage.config, **paths(self._store, stage), out=out)
-            finally:
-                tracking.finish()
+        name = stage.process or (stage.label if os.environ.get(_FORCED) else None)
+        if name:
+            self._child.run(name, stage, out)
+            return
+        self._child.close()  # what it holds (a GPU) is not waited for by stages that come later
+        tracking.entering(stage.label)
+        try:
+            stage.function(stage.config, **paths(self._store, stage), out=out)
+        finally:
+            tracking.finish()
 
     def _show(self, outcome: Outcome) -> None:
         marks = {

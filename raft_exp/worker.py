@@ -1,68 +1,157 @@
-"""`python -m raft_exp.worker CONFIG KEY OUT PARENT PIPE`: one stage in a process of its own.
+"""`python -m raft_exp.worker CONFIG KEY OUT PARENT READ TELL`: stages in a process of their own.
 
-So GPU memory is given back when the stage ends, DDP ranks that are started again by Lightning run this one stage and
-not a whole sweep, and every process has one W&B run.
+So GPU memory is given back when they end, DDP ranks that are started again by Lightning (with these arguments) run this
+one stage and not a whole sweep, and every process has one W&B run at a time. Further stages of the same `Stage.process`
+come through the pipe READ, one JSON line [key, folder] each; how each one ended goes back through TELL, one JSON
+string a line: empty, or the error's message.
 """
 
+import contextlib
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from raft_exp.errors import RaftError
 from raft_exp.stage import Stage
 
 
-def in_own_process(config_file: Path, stage: Stage, out: Path) -> None:
-    """Runs the stage in a child and waits. Raises RaftError with the child's own message."""
-    reading, writing = os.pipe()  # not a file: the disk may be what is full
-    arguments = [str(config_file), stage.key, str(out), str(os.getpid()), str(writing)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "raft_exp.worker", *arguments], stdin=subprocess.DEVNULL, pass_fds=[writing]
-    ) as child:
-        os.close(writing)
-        with os.fdopen(reading, encoding="utf-8") as told:
-            message = told.read()
-    if child.returncode:
-        trouble = f"{stage.label}: its process ended with status {child.returncode}; what it printed stands above"
-        raise RaftError(message or trouble)
+class OwnProcess:
+    """The parent's side: at most one child at a time, kept while stages of its name come."""
+
+    def __init__(self, config_file: Path) -> None:
+        self._config_file = config_file
+        self._name = ""
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def run(self, name: str, stage: Stage, out: Path) -> None:
+        """Runs the stage in the child called `name` and waits. Raises RaftError with the child's own message."""
+        if name != self._name:
+            self.close()
+        try:
+            if self._child is None:
+                self._start(name, stage, out)
+            else:
+                self._send([stage.key, str(out)])
+            told = self._told.readline()
+        except BaseException:  # Ctrl-C: the child has heard it too
+            self.close(patience=5)
+            raise
+        if message := json.loads(told or '""'):
+            self.close()
+            raise RaftError(message)
+        if not told:
+            status = self.close()
+            raise RaftError(f"{stage.label}: its process ended with status {status}; what it printed stands above")
+
+    def close(self, patience: float = 60) -> int | None:
+        """Ends the child, if there is one, after `patience` seconds by force; returns its exit status."""
+        if self._child is None:
+            return None
+        child, self._child, self._name = self._child, None, ""
+        os.close(self._jobs)
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        finally:
+            self._told.close()
+        return child.returncode
+
+    def _start(self, name: str, stage: Stage, out: Path) -> None:
+        # pipes, not files: the disk may be what is full
+        (read, self._jobs), (told, tell) = os.pipe(), os.pipe()
+        self._told = os.fdopen(told, encoding="utf-8")
+        arguments = [self._config_file, stage.key, out, os.getpid(), read, tell]
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "raft_exp.worker", *map(str, arguments)],
+                stdin=subprocess.DEVNULL, pass_fds=[read, tell],
+            )  # fmt: skip
+            self._name = name
+        finally:
+            os.close(read)
+            os.close(tell)
+
+    def _send(self, job: list[str]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile: no answer will come
+            os.write(self._jobs, (json.dumps(job) + "\n").encode())
 
 
 def main() -> None:
-    """Builds the study again from its resolved config and runs the one stage."""
-    config_file, key, out, parent, tell = sys.argv[1:6]
+    """The child's side: builds the study again from its resolved config and runs the stages that it is told."""
+    config_file, key, out, parent, read, tell = sys.argv[1:7]
     _end_with(int(parent))
-    try:
-        run_stage(Path(config_file), key, Path(out))
-    except RaftError as error:
+    stages = _Stages(Path(config_file))
+    if "LOCAL_RANK" in os.environ and os.getppid() != int(parent):
+        _rank(stages, key, Path(out))
+        return
+    for stage, folder in _jobs(key, out, int(read)):
+        message = ""
         try:
-            os.write(int(tell), str(error).encode())
-        except OSError:  # a DDP rank has no pipe of its own
-            print(error, file=sys.stderr)
+            stages.run(stage, Path(folder))
+        except RaftError as error:
+            message = str(error) or type(error).__name__
+        os.write(int(tell), (json.dumps(message) + "\n").encode())
+        if message:
+            sys.exit(2)
+
+
+def _jobs(key: str, out: str, read: int) -> Iterator[tuple[str, str]]:
+    yield key, out
+    with os.fdopen(read, encoding="utf-8") as jobs:
+        for line in jobs:  # until the parent closes the pipe, or ends
+            yield tuple(json.loads(line))
+
+
+def _rank(stages: "_Stages", key: str, out: Path) -> None:
+    """A DDP rank has the one stage of its arguments, and no pipe of its own."""
+    try:
+        stages.run(key, out)
+    except RaftError as error:
+        print(error, file=sys.stderr)
         sys.exit(2)
 
 
-def run_stage(config_file: Path, key: str, out: Path) -> None:
-    """Runs one stage of the study that `config_file` describes, into `out`."""
-    import yaml
+class _Stages:
+    """The study that a resolved config describes."""
 
-    from raft_exp import pipeline, runner, tracking
-    from raft_exp.config import parse
-    from raft_exp.store import Fingerprints, Store
+    def __init__(self, config_file: Path) -> None:
+        self._config_file = config_file
+        self._built: dict[str, Stage] = {}
 
-    values = yaml.safe_load(config_file.read_text())
-    config = parse(values)
-    store = Store(config.store)
-    tracking.activate(tracking.Tracker(config.logger, config.study, values, config_file.parent))
-    stage = next(one for one in pipeline.build(config, Fingerprints(store, save=False)) if one.key == key)
-    tracking.entering(stage.label)
-    try:
-        with store.guarded():
-            stage.function(stage.config, **runner.paths(store, stage), out=out)
-    finally:
-        tracking.finish()
+    def run(self, key: str, out: Path) -> None:
+        """Runs one stage into `out`."""
+        from raft_exp import runner, tracking
+
+        if not self._built:
+            self._build()
+        stage = self._built[key]
+        tracking.entering(stage.label)
+        try:
+            with self._store.guarded():
+                stage.function(stage.config, **runner.paths(self._store, stage), out=out)
+        finally:
+            tracking.finish()
+
+    def _build(self) -> None:
+        import yaml
+
+        from raft_exp import pipeline, tracking
+        from raft_exp.config import parse
+        from raft_exp.store import Fingerprints, Store
+
+        values: dict[str, Any] = yaml.safe_load(self._config_file.read_text())
+        config = parse(values)
+        self._store = Store(config.store)
+        tracking.activate(tracking.Tracker(config.logger, config.study, values, self._config_file.parent))
+        self._built = {stage.key: stage for stage in pipeline.build(config, Fingerprints(self._store, save=False))}
 
 
 def _end_with(parent: int) -> None:
@@ -75,4 +164,7 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # the study says how to go on

@@ -1,6 +1,7 @@
 """Every file under conf/ composes and parses; what cannot be is refused in one line that names field and value."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hydra.errors import HydraException
@@ -19,9 +20,13 @@ GROUPS = sorted(
 )
 
 
+# what an option needs beside it
+NEEDS = {"openai": ["evaluation.arms=[base,rag]"]}
+
+
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_every_option_parses(group, option):
-    assert parse(compose(f"{group}={option}"))
+    assert parse(compose(f"{group}={option}", *NEEDS.get(option, [])))
 
 
 @pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
@@ -76,6 +81,20 @@ REFUSED = [
     ("+foo=1", r"foo: no such setting; known: arms, corpus"),
     ("+corpus.passage=section", r"corpus\.passage: not a setting of the chosen corpus"),
     ("~dataset.p", r"dataset\.p: has no value; set dataset\.p="),
+    (
+        "engine=openai",
+        r"arms\.sft: recipe='closed_book', adapter=None cannot be answered by engine=openai, a server's mod",
+    ),
+    (
+        "evaluation.arms=[mine] +arms.mine={recipe:none,context:none,cot:false,adapter:x,dataset:{}} engine=openai",
+        r"arms\.mine: recipe='none', adapter='x' cannot be answered by engine=openai",
+    ),
+    (
+        "engine=openai evaluation.arms=[rag] engine.api_key_env=sk-123",
+        r"api_key_env: must be the NAME of an environment",
+    ),
+    ("engine=openai evaluation.arms=[rag] engine.base_url=host/v1", r"base_url: got 'host/v1'; must be http"),
+    ("engine=vllm engine.adapters=both", r"engine\.adapters: got 'both'; must be .lora. or .merged."),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
 
@@ -223,3 +242,37 @@ def test_identity_leaves_runtime_fields_out_at_any_depth():
     assert "workers" not in identity(config)["dataset"]
     assert "store" not in identity(config)
     assert identity(config)["dataset"]["p"] == 0.8
+
+
+def processes(*overrides):
+    return {label: stage.process for label, stage in build(*overrides).items() if stage.process}
+
+
+def test_what_one_engine_answers_shares_a_process():
+    assert processes() == {}
+    on_gpu = processes("trainer.accelerator=gpu")
+    assert {label: name for label, name in on_gpu.items() if label.startswith("train")} == {
+        "train[closed_book]": "train[closed_book]", "train[raft]": "train[raft]"
+    }  # fmt: skip
+    assert {name for label, name in on_gpu.items() if label.startswith("evaluate")} == {"evaluate"}
+    with_vllm = processes("engine=vllm")
+    assert len(with_vllm) == 5
+    assert len(set(with_vllm.values())) == 1
+    merged = processes("engine=vllm", "engine.adapters=merged", "+evaluation.conditions={k0:{num_distractors:0}}")
+    base, rag, *_ = names = list(merged.values())
+    assert base == rag
+    assert len(set(names)) == 3
+    changes = sum(one != other for one, other in pairwise(names))
+    assert changes == 2, "a merged model is loaded once"
+
+
+def test_an_arm_with_an_engine_of_its_own():
+    built = build("evaluation.arms=[rag,raft,gpt_rag]")
+    served = built["evaluate[gpt_rag]"]
+    assert served.config.engine.name == "openai"
+    assert served.config.model is None
+    assert built["evaluate[raft]"].config.engine.name == "transformers"
+    assert served.inputs["test"].key == built["evaluate[rag]"].inputs["test"].key
+    other = build("evaluation.arms=[rag,gpt_rag]", "model.dtype=bfloat16")
+    assert other["evaluate[rag]"].key != built["evaluate[rag]"].key
+    assert other["evaluate[gpt_rag]"].key == served.key

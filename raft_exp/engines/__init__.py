@@ -4,11 +4,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
+from pydantic import Field
+
+from raft_exp.chat_client import ChatConfig
 from raft_exp.models import ModelConfig
 from raft_exp.records import Answer
-from raft_exp.schema import Positive, Runtime, config_dataclass
+from raft_exp.schema import Positive, Runtime, Share, config_dataclass
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request], answered: Collection[str] = ()) -> Iterator[Answer]:
         """Yields an answer for every request whose id is not in `answered`, in any order, as they come.
 
-        Batches are planned over all requests, whatever is answered: a run that goes on after a kill computes
-        the same batches, so the same bytes, as one that was never killed.
+        `transformers` plans its batches over all requests, whatever is answered: a run that goes on after a kill
+        computes the same batches, so the same bytes, as one that was never killed.
         """
         ...
 
@@ -42,13 +45,46 @@ class TransformersEngine:
     threads: Positive | None  # CPU threads of torch; changes the last bits
 
 
-EngineConfig = TransformersEngine
+@config_dataclass
+class VllmEngine:
+    """vLLM in a process of its own, loaded once for all arms of a base model.
 
-Loader = Callable[[Any, ModelConfig, Path | None], Engine]
-_MODULES = {"transformers": "raft_exp.engines.transformers"}
+    What else stands in a batch changes the last bits of a sum, and so, rarely, a greedy token: vLLM promises no equal
+    bytes, not even for the same settings. Settings that only say what stands together are runtime fields; those that
+    choose other arithmetic for all of it (kernels, a sum over several GPUs, the adapter added at run time or into the
+    weights) are in the key.
+    """
+
+    name: Literal["vllm"]
+    adapters: Literal["lora", "merged"]
+    tensor_parallel_size: Positive  # GPUs that share the model
+    enforce_eager: bool  # without torch.compile and CUDA graphs: starts sooner, answers more slowly
+    gpu_memory_utilization: Runtime[Share]  # of a GPU's memory, for weights and cache
+    max_lora_rank: Runtime[Positive]  # room for adapters of this rank; a larger one loads the engine anew
 
 
-def load(config: EngineConfig, model: ModelConfig, adapter: Path | None = None) -> Engine:
-    """The engine that `config.name` names, with the model and (where there is one) its adapter loaded."""
+@config_dataclass
+class OpenaiEngine(ChatConfig):
+    """Any server that speaks OpenAI's protocol. Its model cannot carry a trained adapter."""
+
+    name: Literal["openai"]
+    max_new_tokens: Positive
+
+
+EngineConfig = Annotated[TransformersEngine | VllmEngine | OpenaiEngine, Field(discriminator="name")]
+
+Loader = Callable[[Any, ModelConfig | None, Path | None, Path], Engine]
+_MODULES = {
+    "transformers": "raft_exp.engines.transformers",
+    "vllm": "raft_exp.engines.vllm",
+    "openai": "raft_exp.engines.openai",
+}
+
+
+def load(config: Any, model: ModelConfig | None, adapter: Path | None, room: Path) -> Engine:
+    """The engine that `config.name` names, with the model and (where there is one) its adapter loaded.
+
+    `model` is None for a server's. `room` is a folder where the engine may keep what it needs while it loads.
+    """
     loader: Loader = import_module(_MODULES[config.name]).load
-    return loader(config, model, adapter)
+    return loader(config, model, adapter, room)

@@ -9,17 +9,16 @@ import torch
 from transformers import GenerationConfig
 
 from raft_exp import models
-from raft_exp.engines import Request, TransformersEngine
+from raft_exp.engines import Request, TransformersEngine, replies
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
-from raft_exp.prompts import tokens
 from raft_exp.records import Answer
 
 log = logging.getLogger(__name__)
 
 
-def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None) -> "Transformers":
-    """Loads model, tokenizer and adapter. Raises ModelError with the remedy."""
+def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Transformers":
+    """Loads model, tokenizer and adapter, into memory alone. Raises ModelError with the remedy."""
     tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
     loaded = models.load(model, device(config))
     if adapter is not None:
@@ -41,7 +40,7 @@ class Transformers:
     def __init__(self, model: Any, tokenizer: Any, config: TransformersEngine, settings: ModelConfig) -> None:
         self._model, self._tokenizer = model, tokenizer
         self._config, self._settings = config, settings
-        self._stops = _stop_tokens(model, tokenizer)
+        self._stops = replies.stop_tokens(model.generation_config, tokenizer)
         # generate() takes from here what a call leaves open: the model's own temperature, repetition penalty, ...
         model.generation_config = GenerationConfig()
         self._halved = False
@@ -92,18 +91,11 @@ class Transformers:
             out = self._model.generate(
                 input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings
             )
-        replies = out[:, width:].tolist()
-        return [self._answer(request, reply) for request, reply in zip(batch, replies, strict=True)]
-
-    def _answer(self, request: Request, reply: list[int]) -> Answer:
-        end = next((place for place, token in enumerate(reply) if token in self._stops), None)
-        return Answer(
-            id=request.id,
-            raw=self._tokenizer.decode(reply[:end], skip_special_tokens=True),
-            truncated=end is None,
-            prompt_tokens=len(request.prompt_ids),
-            new_tokens=len(reply) if end is None else end + 1,
-        )
+        ends, tokenizer = self._stops, self._tokenizer
+        return [
+            replies.answer(request, reply, ends, tokenizer)
+            for request, reply in zip(batch, out[:, width:].tolist(), strict=True)
+        ]
 
 
 def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) -> Iterator[list[Request]]:
@@ -117,10 +109,3 @@ def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) ->
         batch.append(request)
     if batch:
         yield batch
-
-
-def _stop_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """The end token that training teaches, and those that the model itself was trained to stop at."""
-    own = getattr(model.generation_config, "eos_token_id", None)
-    own = own if isinstance(own, list) else [] if own is None else [own]
-    return list(dict.fromkeys([tokens.end_token_id(tokenizer), *own]))

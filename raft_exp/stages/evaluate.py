@@ -1,8 +1,9 @@
 """Stage `evaluate`: one arm answers the test questions."""
 
+import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ ANSWERS = "answers.jsonl"
 class EvaluateStage:
     """Settings that change an arm's answers. Decoding is greedy, so there is no seed."""
 
-    model: ModelConfig
+    model: ModelConfig | None  # None: the engine's own, behind a server
     engine: EngineConfig
     prompt: PromptConfig
     prompt_mode: str
@@ -39,16 +40,15 @@ def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, 
     `adapter` is the folder of a train stage; without it, the model answers with `config.adapter`, or as it is.
     """
     began = time.perf_counter()
-    tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
-    requests = list(_requests(config, test, tokenizer))
+    requests = list(_requests(config, test))
     append_complete_lines(out / ANSWERS)
     before = _read(out)
     if len(before) < len(requests):
-        engine = engines.load(config.engine, config.model, _adapter(config, adapter))
+        engine = engines.load(config.engine, config.model, _adapter(config, adapter), out)
         answers = engine.generate(requests, frozenset(before))
         with (out / ANSWERS).open("a", encoding="utf-8", newline="\n") as file:
             for answer in track(answers, "answering", len(requests), len(before)):
-                file.write(dumps(answer) + "\n")
+                file.write(dumps(_row(answer)) + "\n")
                 file.flush()
     finished = _read(out)
     _write_in_order(out, [finished[request.id] for request in requests])
@@ -62,18 +62,34 @@ def _adapter(config: EvaluateStage, trained: Path | None) -> Path | None:
     return Path(config.adapter) if config.adapter else None
 
 
-def _requests(config: EvaluateStage, test: Path, tokenizer: Any) -> Iterator[Request]:
-    budget = config.model.max_length - config.model.max_new_tokens
+def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:
+    ids = _encoder(config.model) if config.model else None
     for row in read_jsonl(test / "rows.jsonl", Example):
         context = row.context if config.context == "passages" else None
         messages = prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
+        yield Request(row.id, ids(row.id, messages) if ids else [], messages)
+
+
+def _encoder(model: ModelConfig) -> Callable[[str, prompts.Messages], list[int]]:
+    tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
+    budget = model.max_length - model.max_new_tokens
+
+    def encode(item: str, messages: prompts.Messages) -> list[int]:
         ids = encode_prompt(tokenizer, messages)
         if len(ids) > budget:  # the dataset stage made it fit, by the same count
             raise DataError(
-                f"question {row.id}: its prompt has {len(ids)} tokens and {budget} are left by model.max_length and "
+                f"question {item}: its prompt has {len(ids)} tokens and {budget} are left by model.max_length and "
                 "model.max_new_tokens; build the dataset again with these settings"
             )
-        yield Request(row.id, ids, messages)
+        return ids
+
+    return encode
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    """`filtered` stands only where it is true: the answers of engines without a filter keep their bytes."""
+    row = dataclasses.asdict(answer)
+    return row if answer.filtered else {name: value for name, value in row.items() if name != "filtered"}
 
 
 def _read(out: Path) -> dict[str, Answer]:
@@ -83,7 +99,7 @@ def _read(out: Path) -> dict[str, Answer]:
 
 
 def _write_in_order(out: Path, answers: list[Answer]) -> None:
-    write_jsonl(out / f"{ANSWERS}.new", answers)
+    write_jsonl(out / f"{ANSWERS}.new", map(_row, answers))
     (out / f"{ANSWERS}.new").replace(out / ANSWERS)
     counts = {
         "answers": len(answers),
@@ -91,4 +107,6 @@ def _write_in_order(out: Path, answers: list[Answer]) -> None:
         "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
         "new_tokens": sum(answer.new_tokens for answer in answers),
     }
+    if filtered := sum(answer.filtered for answer in answers):
+        counts["filtered"] = filtered
     (out / "counts.json").write_text(json.dumps(counts) + "\n")

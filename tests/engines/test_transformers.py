@@ -1,13 +1,18 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from raft_exp import engines, models
 from raft_exp.engines import Request
+from raft_exp.engines.replies import stop_tokens
 from raft_exp.engines.transformers import Transformers, plan
 from raft_exp.errors import ModelError
 from raft_exp.prompts import tokens
 from raft_exp.training import module
 from tests import small
+
+NOWHERE = Path("/nonexistent")  # this engine writes nothing
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +27,7 @@ def requests(tokenizer) -> list[Request]:
 
 
 def engine(**changes):
-    return engines.load(small.engine_config(**changes), small.model_config())
+    return engines.load(small.engine_config(**changes), small.model_config(), None, NOWHERE)
 
 
 def by_id(answers):
@@ -75,12 +80,10 @@ def test_stops_at_every_end_token(requests):
 
 def test_end_tokens_of_model_and_template_are_both_known():
     model, tokenizer = models.load(small.model_config()), models.load_tokenizer("asset:tiny")
-    from raft_exp.engines.transformers import _stop_tokens
-
     model.generation_config.eos_token_id = [7, 9]
-    assert _stop_tokens(model, tokenizer) == [tokenizer.eos_token_id, 7, 9]
+    assert stop_tokens(model.generation_config, tokenizer) == [tokenizer.eos_token_id, 7, 9]
     model.generation_config.eos_token_id = None
-    assert _stop_tokens(model, tokenizer) == [tokenizer.eos_token_id]
+    assert stop_tokens(model.generation_config, tokenizer) == [tokenizer.eos_token_id]
 
 
 def test_batches_are_planned_the_longest_first(requests):
@@ -135,4 +138,4 @@ def test_no_gpu():
 
 def test_a_folder_without_an_adapter(tmp_path):
     with pytest.raises(ModelError, match=r"no adapter_config.json there"):
-        engines.load(small.engine_config(), small.model_config(), tmp_path)
+        engines.load(small.engine_config(), small.model_config(), tmp_path, NOWHERE)

@@ -143,7 +143,7 @@ DENSE = [
 def test_passages_are_embedded_where_something_is_dense(overrides):
     built = labels(*overrides.split())
     assert list(built)[:4] == ["ingest", "questions", "embed", "embed[questions]"]
-    assert built["embed"].own_process == (built["embed"].config.encoder.accelerator != "cpu")
+    assert (built["embed"].process == "embed") == (built["embed"].config.encoder.accelerator != "cpu")
     assert list(labels(*overrides.split(), "until=embed"))[2:] == ["embed", "embed[questions]"]
 
 

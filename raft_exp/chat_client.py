@@ -1,0 +1,323 @@
+"""Many requests to a server that speaks OpenAI's chat protocol: bounded in number, in tries and in time.
+
+    async for name, reply in ChatClient(config).replies(chats, {"temperature": 0}):
+        ...  # as they come; what has come is good, whatever comes later
+
+The official client sends; whether a request is sent again is decided here, because the client neither sees a body that
+is cut, slow or empty, nor that other requests were told to wait.
+"""
+
+import asyncio
+import email.utils
+import os
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from raft_exp.errors import ConfigError, ServerError
+from raft_exp.schema import Positive, PositiveFloat, Runtime, config_dataclass
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, and before any
+_PATIENCE = 600.0  # seconds: a server that says Retry-After more than this has ended the run
+_IN_A_ROW = 20  # requests without a usable reply, and none with one between: the rest is not tried
+
+Finish = Literal["stop", "length", "filtered"]
+_FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # whatever else a server says: stop
+
+T = TypeVar("T")
+
+
+@config_dataclass
+class ChatConfig:
+    """A server, a model of it, and how hard it may be asked."""
+
+    base_url: str
+    model: str
+    served_as: str | None  # pattern of the model's name in replies, where that is not `model` or a dated form of it
+    api_key_env: Runtime[str | None]  # the name of the environment variable with the key, never the key
+    extra_body: dict[str, Any]  # further fields of every request; null takes one of ours away
+    in_flight: Runtime[Annotated[int, Field(ge=1, le=1000)]]
+    attempts: Runtime[Positive]  # for one request
+    timeout: Runtime[PositiveFloat]  # seconds for one attempt, to the last byte of the reply
+    max_requests: Runtime[Positive | None]  # attempts of one run, all together
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> "ChatConfig":
+        url = urlsplit(self.base_url)
+        if "@" in url.netloc or url.query:
+            raise ValueError("base_url: holds a name, password or query; a key comes from the variable api_key_env")
+        if url.scheme not in ("http", "https") or not url.netloc:
+            raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or the like")
+        if self.api_key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", self.api_key_env):
+            raise ValueError(
+                "api_key_env: must be the NAME of an environment variable, in capitals, not the key itself (what was "
+                "given is not shown here)"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One request."""
+
+    id: str
+    messages: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply. An empty text is what the model said; `filtered` means that the server withheld its words."""
+
+    text: str
+    finish: Finish
+    model: str  # as the server calls it: its dated name
+    prompt_tokens: int  # 0 where the server does not say
+    new_tokens: int
+    seconds: float  # of the attempt that it came from
+
+
+class ChatClient:
+    """Sends requests of one config. `group` is where that stands in the study's config, for messages.
+
+    Raises ConfigError when the environment holds no key.
+    """
+
+    def __init__(self, config: ChatConfig, group: str = "engine") -> None:
+        self._config, self._group = config, group
+        self._key = (os.environ.get(config.api_key_env) or "").strip() if config.api_key_env else "none"
+        if not self._key:
+            raise ConfigError(
+                f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for "
+                "a server that needs no key"
+            )
+
+    async def replies(self, chats: Iterable[Chat], body: Mapping[str, Any]) -> AsyncIterator[tuple[str, Reply]]:
+        """Yields (id, reply) as they come; `body` holds the fields of a request beside model and messages.
+
+        A request without a usable reply after all its attempts does not stop the others; when all are done, or when
+        it is clear that nothing more will come, ServerError says how many and why, in one line.
+        """
+        import openai
+
+        async with openai.AsyncOpenAI(
+            api_key=self._key, base_url=self._config.base_url, max_retries=0, timeout=None,
+            http_client=openai.DefaultAioHttpClient(),
+        ) as client:  # fmt: skip
+            run = _Run(client, self._config, self._cleaned, body)
+            try:
+                async for found in run.replies(chats):
+                    yield found
+            finally:
+                await run.close()
+        if problem := run.problem():
+            raise ServerError(f"{self._group}: {self._config.base_url}: {problem}; good replies are kept, and the same "
+                              "command asks for the others alone")  # fmt: skip
+
+    def _cleaned(self, text: str) -> str:
+        """A server's own words, in one short line without the key."""
+        return " ".join(text.replace(self._key, "***").split())[:200]
+
+
+class _AttemptError(Exception):
+    """An attempt without a usable reply. `ends`: nothing, so another attempt; this request; or the run."""
+
+    def __init__(
+        self, reason: str, ends: Literal["nothing", "request", "run"], wait: float | None = None, limited: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.ends, self.wait, self.limited = reason, ends, wait, limited
+
+
+class _Run:
+    """The requests of one call of `ChatClient.replies`."""
+
+    def __init__(self, client: Any, config: ChatConfig, cleaned: Any, body: Mapping[str, Any]) -> None:
+        self._client, self._config, self._cleaned = client, config, cleaned
+        fields = {"model": config.model, **body, **config.extra_body}
+        self._body = {name: value for name, value in fields.items() if value is not None}
+        self._workers: list[asyncio.Task[None]] = []
+        self._sent = self._good = self._in_a_row = 0
+        self._failed: list[tuple[str, str]] = []
+        self._ended = ""  # why nothing more is sent
+        self._pause = 0.0  # nothing is sent before this time: the server asked for it
+
+    async def replies(self, chats: Iterable[Chat]) -> AsyncIterator[tuple[str, Reply]]:
+        """Yields replies while as many workers as may be in flight take the requests in turn."""
+        found: asyncio.Queue[tuple[str, Reply] | None] = asyncio.Queue()
+        waiting = iter(chats)
+        self._workers = [asyncio.create_task(self._work(waiting, found)) for _ in range(self._config.in_flight)]
+        everybody = asyncio.gather(*self._workers)
+        everybody.add_done_callback(lambda _: found.put_nowait(None))
+        while (one := await found.get()) is not None:
+            yield one
+        await everybody
+
+    async def close(self) -> None:
+        """Ends the workers."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
+    def problem(self) -> str:
+        """What a caller must know who thinks that there is a reply for each request."""
+        if self._ended:
+            return f"{self._ended} (after {self._good} good replies)"
+        if self._failed:
+            name, reason = self._failed[0]
+            return f"{len(self._failed)} of {self._good + len(self._failed)} requests got no usable reply " + (
+                f"(first: {name}: {reason})"
+            )
+        return ""
+
+    async def _work(self, waiting: Iterator[Chat], found: asyncio.Queue[tuple[str, Reply] | None]) -> None:
+        for chat in waiting:
+            if (reply := await self._reply(chat)) is not None:
+                self._good, self._in_a_row = self._good + 1, 0
+                found.put_nowait((chat.id, reply))
+            if self._ended:
+                return
+
+    async def _reply(self, chat: Chat) -> Reply | None:
+        """The reply to one request; None when it is given up, or the run is."""
+        tries, good = 0, self._good
+        while not self._ended:
+            await self._turn()
+            try:
+                return await self._attempt(chat)
+            except _AttemptError as trouble:
+                # A limit that others get through is a queue, not a failure.
+                tries += not (trouble.limited and self._good > good)
+                good = self._good
+                if trouble.ends == "run":
+                    self._ended = self._ended or trouble.reason
+                elif trouble.ends == "request" or tries >= self._config.attempts:
+                    self._give_up(chat, trouble.reason)
+                    return None
+                else:
+                    await self._wait(trouble, tries)
+        return None
+
+    def _give_up(self, chat: Chat, reason: str) -> None:
+        self._failed.append((chat.id, reason))
+        self._in_a_row += 1
+        if self._in_a_row >= _IN_A_ROW and not self._ended:
+            self._ended = f"{self._in_a_row} requests in a row got no usable reply (last: {chat.id}: {reason})"
+
+    async def _turn(self) -> None:
+        while (left := self._pause - time.monotonic()) > 0 and not self._ended:
+            await asyncio.sleep(min(left, 1.0) + random.random() * min(left, 1.0) / 10)
+
+    async def _wait(self, trouble: _AttemptError, tries: int) -> None:
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** max(0, tries - 1)) * (1 - random.random() / 4)
+        wait = max(wait, trouble.wait or 0.0)
+        if trouble.limited:  # the limit is the account's, not this request's
+            self._pause = max(self._pause, time.monotonic() + wait)
+        else:
+            await asyncio.sleep(wait)
+
+    async def _attempt(self, chat: Chat) -> Reply:
+        import openai
+
+        if self._config.max_requests is not None and self._sent >= self._config.max_requests:
+            raise _AttemptError(f"max_requests={self._config.max_requests} are sent", "run")
+        self._sent += 1
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                body = {**self._body, "messages": chat.messages}
+                data = await self._client.post("/chat/completions", cast_to=object, body=body)
+        except TimeoutError:
+            raise _AttemptError(f"no whole reply within timeout={self._config.timeout:g} s", "nothing") from None
+        except openai.APIStatusError as error:
+            return self._refused(error, time.monotonic() - began)
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise _AttemptError(f"no connection ({self._cleaned(str(cause) or type(cause).__name__)})", "nothing") from None
+        except (ValueError, openai.APIError):  # JSON that is cut, text that is none
+            raise _AttemptError("the body of the reply is not JSON", "nothing") from None
+        return self._read(data, time.monotonic() - began)
+
+    def _read(self, data: Any, seconds: float) -> Reply:
+        try:
+            choice, model = data["choices"][0], data.get("model") or self._config.model
+            message, usage = choice["message"], data.get("usage") or {}
+            text = message.get("content") or message.get("refusal") or ""
+            counts = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            told = data.get("error") if isinstance(data, dict) else None
+            note = f" ({self._cleaned(str(told))})" if told else ""
+            raise _AttemptError(f"the reply holds no choice with a message{note}", "nothing") from None
+        if not _same_model(self._config, str(model)):
+            raise _AttemptError(
+                f"asked for model={self._config.model!r}, and {self._cleaned(str(model))!r} answers; name that one, or "
+                "set served_as to a pattern of its name",
+                "run",
+            )
+        finish = _FINISH.get(str(choice.get("finish_reason")), "stop")
+        return Reply(str(text), finish, str(model), *counts, seconds)
+
+    def _refused(self, error: Any, seconds: float) -> Reply:
+        status, code = error.status_code, str(error.code or "")
+        body = error.body if isinstance(error.body, dict) else {}
+        told = self._cleaned(str(body.get("message") or error.message))
+        if status in (401, 403):
+            where = self._config.api_key_env
+            held = f"the key in {where}" if where else "a request without a key (api_key_env=null)"
+            raise _AttemptError(f"the server refuses {held} (status {status})", "run")
+        if status == 404:
+            asked = f"model={self._config.model!r}"
+            raise _AttemptError(f"status 404: no {asked} there, or no /chat/completions ({told})", "run")
+        if "content_filter" in code or "content_policy" in code:
+            return Reply("", "filtered", self._config.model, 0, 0, seconds)
+        if code == "insufficient_quota":
+            raise _AttemptError("the account has no credit left (insufficient_quota)", "run")
+        if status in (408, 409, 429) or status >= 500:
+            wait = _retry_after(error.response.headers)
+            if wait is not None and wait > _PATIENCE:
+                raise _AttemptError(f"the server says to come back in {wait:.0f} s (status {status})", "run")
+            raise _AttemptError(f"status {status}: {told}", "nothing", wait, limited=status == 429)
+        raise _AttemptError(f"status {status}: {told}", "request")
+
+
+def _same_model(config: ChatConfig, name: str) -> bool:
+    if config.served_as is not None:
+        return fnmatchcase(name, config.served_as)
+    asked, named = config.model.rpartition("/")[2], name.rpartition("/")[2]
+    return name == config.model or bool(re.fullmatch(re.escape(asked) + r"(-\d{4}(-?\d\d-?\d\d)?)?", named))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait: a number, or a date."""
+    told = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", told):
+        return float(told)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def as_they_come(stream: AsyncIterator[T]) -> Generator[T, None, None]:
+    """The items of an asynchronous stream for a caller that is not; the stream rests while the caller works."""
+    end: Any = object()
+
+    async def one() -> T:
+        return await anext(stream, end)
+
+    with asyncio.Runner() as runner:
+        try:
+            while (item := runner.run(one())) is not end:
+                yield item
+        finally:
+            runner.run(_closed(stream))
+
+
+async def _closed(stream: Any) -> None:
+    await stream.aclose()

@@ -1,0 +1,148 @@
+"""A server on loopback that speaks OpenAI's chat protocol and does, request by request, what a test tells it to."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+MODEL = "scripted-1"
+
+
+@dataclass
+class Say:
+    """A whole reply, after `delay` seconds."""
+
+    text: str = "##Answer: yes"
+    finish: str = "stop"
+    model: str = MODEL
+    delay: float = 0.0
+    choices: int = 1
+    usage: bool = True
+
+    def body(self) -> dict[str, Any]:
+        message = {"role": "assistant", "content": self.text}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish, "logprobs": None}
+        counts = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
+        return {
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": self.model,
+            "choices": [choice] * self.choices, "usage": counts if self.usage else None,
+        }  # fmt: skip
+
+
+@dataclass
+class Refuse:
+    """A status that is an error, as the protocol tells it."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    code: str | None = None
+    message: str = "no"
+
+
+@dataclass
+class Break:
+    """What no server should do: reset | cut (half a body) | cut_json (a whole body, half a JSON) | drip | hang."""
+
+    how: str
+
+
+Step = Say | Refuse | Break
+Script = Callable[[str, int], Step]  # the last message's content, and how often it was asked before
+
+
+class ScriptedServer:
+    """Runs in a thread of its own while the `with` block lasts."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.asked: list[dict[str, Any]] = []  # bodies, in the order they came
+        self.keys: set[str] = set()  # what stood in the header Authorization
+        self.at_once = self.most_at_once = 0
+        self._times: Counter[str] = Counter()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> "ScriptedServer":
+        self._thread.start()
+        started = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
+        self._server = started.result(10)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode().split("\r\n")[1:]
+                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+                body = json.loads(await reader.readexactly(int(headers["content-length"])))
+                self.asked.append(body)
+                self.keys.add(headers.get("authorization", ""))
+                question = body["messages"][-1]["content"]
+                self._times[question] += 1
+                self.at_once += 1
+                self.most_at_once = max(self.most_at_once, self.at_once)
+                try:
+                    await self._answer(self._script(question, self._times[question] - 1), writer)
+                finally:
+                    self.at_once -= 1
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+    async def _answer(self, step: Step, writer: asyncio.StreamWriter) -> None:
+        if isinstance(step, Break):
+            await self._break(step.how, writer)
+            return
+        if isinstance(step, Say):
+            await asyncio.sleep(step.delay)
+            _send(writer, 200, json.dumps(step.body()).encode())
+        else:
+            error = {"error": {"message": step.message, "type": "error", "param": None, "code": step.code}}
+            _send(writer, step.status, json.dumps(error).encode(), step.headers)
+        await writer.drain()
+
+    async def _break(self, how: str, writer: asyncio.StreamWriter) -> None:
+        whole = json.dumps(Say().body()).encode()
+        if how == "reset":
+            writer.transport.abort()
+        elif how == "cut":
+            _send(writer, 200, whole[:60], length=len(whole))
+            writer.close()
+        elif how == "cut_json":
+            _send(writer, 200, whole[:60])
+        elif how == "hang":
+            await asyncio.sleep(3600)
+        elif how == "drip":
+            _send(writer, 200, b"", length=len(whole))
+            for place in range(len(whole)):  # each byte comes in time, the whole does not
+                writer.write(whole[place : place + 1])
+                await asyncio.sleep(0.05)
+
+
+def _send(
+    writer: asyncio.StreamWriter,
+    status: int,
+    body: bytes,
+    more: dict[str, str] | None = None,
+    length: int | None = None,
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body) if length is None else length)}
+    lines = [f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in (headers | (more or {})).items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode() + body)

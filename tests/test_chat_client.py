@@ -1,0 +1,236 @@
+"""What a server may do to a client: every good reply is kept, and the end is one clear line."""
+
+import asyncio
+import email.utils
+import time
+
+import pytest
+
+from raft_exp import chat_client
+from raft_exp.chat_client import Chat, ChatClient, ChatConfig
+from raft_exp.errors import ConfigError, ServerError
+from tests.scripted_server import MODEL, Break, Refuse, Say, ScriptedServer
+
+KEY = "sk-planted-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(chat_client, "_FIRST_WAIT", 0.01)
+    monkeypatch.setenv("SCRIPTED_KEY", KEY)
+
+
+def config(url: str, **changes) -> ChatConfig:
+    settings = {
+        "base_url": url, "model": MODEL, "served_as": None, "api_key_env": "SCRIPTED_KEY", "extra_body": {},
+        "in_flight": 8, "attempts": 4, "timeout": 5.0, "max_requests": None,
+    }  # fmt: skip
+    return ChatConfig(**settings | changes)
+
+
+def chats(count: int) -> list[Chat]:
+    return [Chat(f"q{number}", [{"role": "user", "content": f"q{number}"}]) for number in range(count)]
+
+
+def ask(script, count: int = 30, **changes):
+    """(replies by id, the ServerError's line or "", the server)."""
+
+    async def collect(client):
+        async for name, reply in client.replies(chats(count), {"temperature": 0}):
+            assert name not in found
+            found[name] = reply
+
+    found, told = {}, ""
+    with ScriptedServer(script) as server:
+        try:
+            asyncio.run(collect(ChatClient(config(server.url, **changes))))
+        except ServerError as error:
+            told = str(error)
+    assert KEY not in told
+    assert "\n" not in told
+    return found, told, server
+
+
+def test_replies_come_with_their_ids_and_counts():
+    found, told, server = ask(
+        lambda question, _: Say(f"to {question}", delay=0.01), extra_body={"seed": 1, "top_p": None}
+    )
+    assert told == ""
+    assert {name: reply.text for name, reply in found.items()} == {f"q{i}": f"to q{i}" for i in range(30)}
+    assert (found["q0"].prompt_tokens, found["q0"].new_tokens, found["q0"].finish) == (11, 3, "stop")
+    assert server.asked[0].keys() == {"model", "messages", "temperature", "seed"}
+    assert server.keys == {f"Bearer {KEY}"}
+    assert 1 < server.most_at_once <= 8
+
+
+def test_they_come_one_by_one_and_not_at_the_end():
+    seen = []
+
+    async def some(client):
+        async for name, _ in client.replies(chats(4), {}):
+            seen.append(name)
+            if len(seen) == 3:
+                return
+
+    with ScriptedServer(lambda question, _: Break("hang") if question == "q2" else Say()) as server:
+        asyncio.run(asyncio.wait_for(some(ChatClient(config(server.url, in_flight=2))), 10))
+    assert sorted(seen) == ["q0", "q1", "q3"]
+
+
+ONCE = {
+    "500": Refuse(500),
+    "429": Refuse(429),
+    "429, come back at once": Refuse(429, {"Retry-After": "0"}),
+    "503 with a date": Refuse(503, {"Retry-After": email.utils.formatdate(0, usegmt=True)}),
+    "reset": Break("reset"),
+    "cut": Break("cut"),
+    "cut JSON": Break("cut_json"),
+    "no choices": Say(choices=0),
+    "drip": Break("drip"),
+    "hang": Break("hang"),
+}
+
+
+@pytest.mark.parametrize("trouble", ONCE)
+def test_trouble_that_passes_is_survived(trouble):
+    def script(question, times):
+        return ONCE[trouble] if times == 0 and question in ("q3", "q7") else Say(f"to {question}")
+
+    found, told, server = ask(script, count=10, timeout=0.5)
+    assert told == ""
+    assert {name: reply.text for name, reply in found.items()} == {f"q{i}": f"to q{i}" for i in range(10)}
+    assert len(server.asked) == 12
+
+
+LASTING = {
+    "status 500: no": Refuse(500),
+    "status 400: too long": Refuse(400, message="too long"),
+    "no connection": Break("reset"),
+    "the body of the reply is not JSON": Break("cut_json"),
+    "the reply holds no choice": Say(choices=0),
+    "no whole reply within timeout=0.3 s": Break("drip"),
+}
+
+
+@pytest.mark.parametrize("reason", LASTING)
+def test_trouble_that_lasts_is_bounded_and_the_others_are_kept(reason):
+    found, told, server = ask(lambda question, _: LASTING[reason] if question == "q3" else Say(), count=10, timeout=0.3)
+    assert set(found) == {f"q{i}" for i in range(10)} - {"q3"}
+    assert f"1 of 10 requests got no usable reply (first: q3: {reason}" in told
+    assert "the same command asks for the others alone" in told
+    assert len(server.asked) == (10 if "400" in reason else 13)
+
+
+def test_a_limit_is_waited_for_by_all():
+    times = []
+
+    def script(question, before):
+        times.append(time.monotonic())
+        return Refuse(429, {"Retry-After": "0.6"}) if len(times) == 1 else Say()
+
+    found, told, _ = ask(script, count=20, in_flight=1)
+    assert (len(found), told) == (20, "")
+    assert times[1] - times[0] >= 0.6
+
+
+def test_a_limit_that_lets_others_through_is_no_failure():
+    def script(question, times):  # the last one is told to wait more often than it may fail
+        return Refuse(429, {"Retry-After": "0"}) if question == "q0" and times < 12 else Say(delay=0.005)
+
+    found, told, _ = ask(script, count=60, in_flight=2, attempts=3)
+    assert (len(found), told) == (60, "")
+
+
+ENDS = {
+    "the server refuses the key in SCRIPTED_KEY (status 401)": Refuse(401, message=f"Incorrect API key: {KEY}"),
+    "status 404: no model='scripted-1' there": Refuse(404),
+    "the account has no credit left": Refuse(429, code="insufficient_quota"),
+    "asked for model='scripted-1', and 'other' answers": Say(model="other"),
+    "the server says to come back in 86400 s": Refuse(429, {"Retry-After": "86400"}),
+    "20 requests in a row got no usable reply (last: q": Refuse(400, message=f"bad {KEY}"),
+}
+
+
+@pytest.mark.parametrize("reason", ENDS)
+def test_what_cannot_get_better_ends_the_run(reason):
+    good = {f"q{i}" for i in range(5)}
+    found, told, server = ask(lambda question, _: Say() if question in good else ENDS[reason], count=500, in_flight=4)
+    assert set(found) == good
+    assert reason in told
+    assert "after 5 good replies" in told
+    assert len(server.asked) < 40
+
+
+def test_a_server_that_hangs_after_a_healthy_start():
+    found, told, server = ask(
+        lambda question, _: Say() if int(question[1:]) < 40 else Break("hang"),
+        count=500, in_flight=32, attempts=2, timeout=0.3,
+    )  # fmt: skip
+    assert set(found) == {f"q{i}" for i in range(40)}
+    assert "requests in a row got no usable reply" in told
+    assert len(server.asked) <= 40 + 4 * 32
+
+
+def test_a_server_that_is_not_there():
+    with ScriptedServer(lambda *_: Say()) as server:
+        gone = config(server.url, attempts=2)
+
+    async def collect():
+        return [one async for one in ChatClient(gone).replies(chats(40), {})]
+
+    with pytest.raises(ServerError, match=r"20 requests in a row got no usable reply \(last: q\d+: no connection"):
+        asyncio.run(collect())
+
+
+def test_max_requests_counts_every_attempt():
+    found, told, server = ask(lambda question, times: Refuse(500) if times == 0 else Say(), count=30, max_requests=20)
+    assert "max_requests=20 are sent" in told
+    assert len(server.asked) == 20
+    assert len(found) < 20
+
+
+def test_a_withheld_reply_says_so():
+    def script(question, _):
+        if question == "q1":
+            return Refuse(400, code="content_filter")
+        return Say("half a", finish={"q2": "content_filter", "q3": "length"}.get(question, "stop"))
+
+    found, told, _ = ask(script, count=5)
+    assert told == ""
+    assert [found[f"q{i}"].finish for i in range(5)] == ["stop", "filtered", "filtered", "length", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "served_as", "named", "same"),
+    [
+        ("gpt-4", None, "gpt-4-0613", True),
+        ("gpt-4o", None, "gpt-4o-2024-08-06", True),
+        ("openai/gpt-4o", None, "gpt-4o", True),
+        ("gpt-4", None, "gpt-4-turbo", False),
+        ("gpt-4", None, "gpt-4o", False),
+        ("mine", "gpt-4*", "gpt-4-turbo", True),
+        ("mine", "gpt-4*", "mine", False),
+    ],
+)
+def test_which_names_are_the_model_that_was_asked(asked, served_as, named, same):
+    _, told, _ = ask(lambda *_: Say(model=named), count=1, model=asked, served_as=served_as)
+    assert (told == "") == same
+
+
+def test_a_key_that_is_not_there(monkeypatch):
+    monkeypatch.delenv("SCRIPTED_KEY")
+    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: the environment variable that it names is not set"):
+        ChatClient(config("http://localhost/v1"), "teacher")
+    assert ChatClient(config("http://localhost/v1", api_key_env=None))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"api_key_env": KEY}, {"base_url": f"http://me:{KEY}@host/v1"}, {"base_url": "host"}]
+)
+def test_a_secret_in_the_settings_is_refused_and_not_repeated(changes):
+    with pytest.raises(ValueError, match=r"api_key_env|base_url") as error:
+        config(
+            **{"url": "http://localhost/v1"}
+            | {name.replace("base_url", "url"): value for name, value in changes.items()}
+        )
+    assert KEY not in str(error.value.errors()[0]["ctx"]["error"])
