@@ -18,6 +18,7 @@ from raft_exp.encoder import EncoderConfig
 from raft_exp.engines import EngineConfig
 from raft_exp.errors import ConfigError
 from raft_exp.exports import ExportConfig
+from raft_exp.metrics import METRICS
 from raft_exp.models import ModelConfig
 from raft_exp.prompts import PromptConfig
 from raft_exp.retrieval import Distractors, RetrieverConfig, Shares, check_shares
@@ -77,11 +78,19 @@ class EvaluationConfig:
     gold_at: Count | None  # where the gold passages begin, counted from 0; null: by chance, or as published
     without_gold: bool  # the gold passages are taken away; the answer is nowhere in what is shown
     max_items: Positive | None
+    metrics: list[str]  # reported beside the corpus's own
     conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
         check_shares("evaluation", self.distractors, self.mixed)
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_are_known(self) -> "EvaluationConfig":
+        for name in self.metrics:
+            if name not in METRICS:
+                raise ValueError(f"evaluation.metrics: got {name!r}; {_suggest(name, METRICS)}")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The sentence encoder of dense search: a model of sentence-transformers, from the hub or a local folder."""
+"""The sentence encoder of dense search and semantic similarity: of sentence-transformers, from the hub or a folder."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -38,7 +38,10 @@ def files(config: EncoderConfig) -> list[Path]:
 def needs(module: str) -> None:
     """Raises ModelError with the remedy where an optional package is missing."""
     if find_spec(module) is None:
-        raise ModelError(f"dense search needs the package {module}, which is not there; pip install 'raft_exp[dense]'")
+        raise ModelError(
+            f"dense search or semantic similarity needs the package {module}, which is not there; "
+            "pip install 'raft_exp[dense]'"
+        )
 
 
 def load(config: EncoderConfig) -> Encode:

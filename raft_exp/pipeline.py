@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from raft_exp import encoder, models, retrieval
+from raft_exp import encoder, metrics, models, retrieval
 from raft_exp.config import STAGES, ArmConfig, Config, EvaluationConfig, arm_dataset, condition
 from raft_exp.corpora import open_corpus
 from raft_exp.corpora.questions import files_of
@@ -197,16 +197,23 @@ class _Study:
         adapters: Mapping[str, Stage],
     ) -> Stage:
         config = self._config
+        asks = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
         settings = report.ReportStage(
             study=config.study, note=config.note, corpus=config.corpus.name, model=config.model.name_or_path,
-            seed=config.seed, reply_format=config.prompt.reply_format,
+            seed=config.seed, metrics=config.evaluation.metrics, encoder=config.encoder if asks else None,
+            reply_format=config.prompt.reply_format, refusal=config.prompt.refusal,
+            conditions=config.evaluation.conditions,
             arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
         )  # fmt: skip
         inputs: Inputs = {
             "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters,
             "passages": self.passages, "questions": self.questions,
         }  # fmt: skip
-        return Stage("report", "report", report.report, report.VERSION, settings, inputs)
+        return Stage(
+            "report", "report", report.report, report.VERSION, settings, inputs,
+            self._fingerprint(encoder.files(config.encoder)) if asks else {},
+            own_process=asks and config.encoder.accelerator != "cpu",
+        )  # fmt: skip
 
 
 def _recipe(name: str, arm: ArmConfig) -> str:

@@ -148,6 +148,14 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                 raise DataError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove the line") from error
 
 
+def read_ids(path: Path) -> Iterator[str]:
+    """The ids of the rows that `write_jsonl` wrote, without the work of reading the rest of rows that begin with it."""
+    first, decoder = '{"id": ', json.JSONDecoder()
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield decoder.raw_decode(line, len(first))[0] if line.startswith(first) else json.loads(line)["id"]
+
+
 def append_complete_lines(path: Path) -> int:
     """Cuts a half-written last line (a killed run leaves one) and returns how many whole lines stand in the file."""
     if not path.exists():

@@ -58,18 +58,18 @@ def test_an_estimate_holds_its_value_and_ignores_the_order(values: list[float], 
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_does_not() -> None:
-    values = [i / 50 for i in range(50)]
-    first = estimate(MEAN, values, generator(0, "f1"))
-    assert first == estimate(MEAN, values, generator(0, "f1"))
-    assert first != estimate(MEAN, values, generator(1, "f1"))
-    assert first != estimate(MEAN, values, generator(0, "other"))
+    one, other = [i / 50 for i in range(50)], [(i * 7 % 50) / 50 for i in range(50)]
+    first = compare(MEAN, one, other, generator(0, "f1"))
+    assert first == compare(MEAN, one, other, generator(0, "f1"))
+    assert first != compare(MEAN, one, other, generator(1, "f1"))
+    assert first != compare(MEAN, one, other, generator(0, "other"))
 
 
 def test_memory_blocks_do_not_change_the_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(0)
     a, b = ([draw.random() for _ in range(60)] for _ in range(2))
     whole = estimate(MEAN, a, generator(0)), compare(MEAN, a, b, generator(0))
-    monkeypatch.setattr("raft_exp.statistics._CELLS_AT_ONCE", 7_000)
+    monkeypatch.setattr("raft_exp.statistics.resampling._CELLS_AT_ONCE", 7_000)
     assert (estimate(MEAN, a, generator(0)), compare(MEAN, a, b, generator(0))) == whole
 
 

@@ -16,6 +16,7 @@ from raft_exp import passages, scoring
 from raft_exp.metrics import METRICS, PROFILES
 from raft_exp.records import Answer, ContextPassage, Example, Passage, Question, read_jsonl, write_jsonl
 from raft_exp.rows import Job
+from raft_exp.scoring import Grading
 from raft_exp.stages.report import ReportStage, report
 from raft_exp.supporting import Supporting
 from raft_exp.watchers import Found
@@ -30,6 +31,11 @@ def world(folder: Path, *questions: Question) -> Supporting:
     passages.write(folder, made)
     write_jsonl(folder / "questions.jsonl", questions)
     return Supporting(folder, folder)
+
+
+def reasoning(supporting: Supporting) -> Grading:
+    """How an arm that quotes is graded."""
+    return Grading(PROFILES["hotpotqa"], shown=True, reply_format="paper", reasons=True, supporting=supporting)
 
 
 def shown(name: str, text: str) -> ContextPassage:
@@ -182,9 +188,7 @@ def test_real_records_equal_the_published_definition(tmp_path: Path, test_data: 
     replies = {row["_id"]: made_reply(row, draw) for row in rows}
     missing = set(draw.sample(sorted(replies), number // 10))
     answers = [Answer(key, raw, False, 1, 1) for key, (raw, _, _) in replies.items() if key not in missing]
-    arm = scoring.score_arm(
-        "raft", examples, answers, PROFILES["hotpotqa"], shown=True, reply_format="paper", supporting=supporting
-    )
+    arm = scoring.score_arm("raft", examples, answers, reasoning(supporting))
     sums: Counter[str] = Counter()
     for row in rows:
         _, answer, facts = replies[row["_id"]]
@@ -195,7 +199,7 @@ def test_real_records_equal_the_published_definition(tmp_path: Path, test_data: 
         assert {name: scored["metrics"][name] for name in wanted} == pytest.approx(wanted, abs=1e-12), row["_id"]
         assert set(scored["supporting_facts"]) == facts
         sums.update(wanted)
-    figures = scoring.summary(arm, PROFILES["hotpotqa"].metrics, 0)["metrics"]
+    figures = scoring.summary(arm.observed, PROFILES["hotpotqa"].metrics, 0)["metrics"]
     for metric, total in sums.items():
         assert figures[metric]["value"] == pytest.approx(total / number), "divided by the number of gold records"
         assert 0 < total < number, "the made predictions tell right from wrong"
@@ -209,10 +213,8 @@ def test_a_paragraph_that_another_record_brought_counts(tmp_path: Path) -> None:
     examples, supporting = study(tmp_path, rows)
     retrieved = [replace(examples[0], context=examples[1].context)]
     quotes = "##begin_quote## It lies on the Ost. ##end_quote## ##begin_quote## a river. It lies low. ##end_quote##"
-    arm = scoring.score_arm(
-        "raft", retrieved, [Answer("lacks", f"##Reason: {quotes} ##Answer: low", False, 1, 1)], PROFILES["hotpotqa"],
-        shown=True, reply_format="paper", supporting=supporting,
-    )  # fmt: skip
+    answers = [Answer("lacks", f"##Reason: {quotes} ##Answer: low", False, 1, 1)]
+    arm = scoring.score_arm("raft", retrieved, answers, reasoning(supporting))
     assert arm.rows[0]["supporting_facts"] == [("Ost", 1), ("Velmor", 1)]
     assert arm.rows[0]["metrics"]["supporting_f1"] == 1
     collection = passages.Passages(tmp_path)
@@ -229,18 +231,15 @@ def test_arms_that_do_not_reason_have_no_scores_of_quotes(tmp_path: Path) -> Non
     asked = [Example("q", "Where?", ["Ost"], context, True, "", True, [], "test")]
     raw = "##Reason: ##begin_quote## It lies on the Ost. ##end_quote## ##Answer: Ost"
     arms = {
-        name: scoring.score_arm(
-            name, asked, [Answer("q", raw, False, 1, 1)], PROFILES["hotpotqa"],
-            shown=True, reply_format="paper", supporting=found,
-        )
-        for name, found in (("raft", supporting), ("rag", None))
-    }  # fmt: skip
-    seen = scoring.summaries(arms, PROFILES["hotpotqa"], 0)
+        name: scoring.score_arm(name, asked, [Answer("q", raw, False, 1, 1)], how)
+        for name, how in (("raft", reasoning(supporting)), ("rag", replace(reasoning(supporting), reasons=False)))
+    }
+    seen = scoring.summaries(arms, asked, PROFILES["hotpotqa"], 0)
     assert [seen["raft"]["metrics"][name]["value"] for name in METRICS if METRICS[name].of_quotes] == [1, 1, 1, 1]
     assert not any(METRICS[name].of_quotes for name in seen["rag"]["metrics"] if name in METRICS)
     assert arms["rag"].rows[0].keys() == arms["raft"].rows[0].keys() - {"supporting_facts"}
     compared = {found["metric"] for found in scoring.comparisons("raft", arms, PROFILES["hotpotqa"], 0)}
-    assert compared == {"exact_match", "f1", "answer_in_reply"}
+    assert compared == {"exact_match", "f1", "answer_in_reply", "exact_match_lenient", "rouge_l"}
 
 
 def test_the_report_says_which_arms_do_not_reason(tmp_path: Path) -> None:
@@ -253,7 +252,8 @@ def test_the_report_says_which_arms_do_not_reason(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         report(
             ReportStage(
-                study="s", note="", corpus="hotpotqa", model="m", seed=0, reply_format="paper",
+                study="s", note="", corpus="hotpotqa", model="m", seed=0, metrics=[], encoder=None,
+                reply_format="paper", refusal="Not there.", conditions={},
                 arms={arm: arms[arm] for arm in asked}, settings={},
             ),
             test=tmp_path, conditions={}, answers=dict.fromkeys(asked, tmp_path), datasets={}, adapters={},
@@ -265,4 +265,4 @@ def test_the_report_says_which_arms_do_not_reason(tmp_path: Path) -> None:
     assert "supporting EM" in page
     results = [json.loads((tmp_path / name / "results.json").read_text()) for name in ("both", "rag_alone")]
     assert "supporting_f1" in results[0]["metrics"]
-    assert results[1]["metrics"] == ["exact_match", "f1", "answer_in_reply"]
+    assert not any(METRICS[metric].of_quotes for metric in results[1]["metrics"])

@@ -78,7 +78,9 @@ def _tables(results: Mapping[str, Any]) -> dict[str, Any]:
         "rows": [_row(name, arm, metrics, marked) for name, arm in arms.items()],
         "baselines": [
             _row(
-                f"{name} (always \N{LEFT DOUBLE QUOTATION MARK}{arm['label']}\N{RIGHT DOUBLE QUOTATION MARK})",
+                f"{name} (always \N{LEFT DOUBLE QUOTATION MARK}{arm['label']}\N{RIGHT DOUBLE QUOTATION MARK})"
+                if "label" in arm
+                else f"{name} (any label by chance)",
                 arm,
                 metrics,
             )

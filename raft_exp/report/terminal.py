@@ -42,7 +42,7 @@ def table(results: Mapping[str, Any]) -> "Table":
         made.add_row(Text(name), *cells, _answered(arm))
     for name, arm in results["baselines"].items():
         cells = [_cell(arm["metrics"].get(metric)) for metric in metrics]
-        made.add_row(Text(f"{name} ({arm['label']})"), *cells, "", style="dim")
+        made.add_row(Text(f"{name} ({arm['label']})" if "label" in arm else name), *cells, "", style="dim")
     return made
 
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raft_exp.encoder import EncoderConfig
 from raft_exp.errors import DataError
 from raft_exp.prompts import ReplyFormat
 from raft_exp.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.schema import Seed, config_dataclass
 
 if TYPE_CHECKING:
-    from raft_exp.scoring import ScoredArm
+    from raft_exp.metrics import Profile, Vectors
+    from raft_exp.scoring import Known, ScoredArm
     from raft_exp.supporting import Supporting
 
-VERSION = 3
+VERSION = 4
 
 
 @config_dataclass
@@ -28,7 +30,11 @@ class ReportStage:
     corpus: str
     model: str
     seed: Seed
+    metrics: list[str]  # beside the corpus's own
+    encoder: EncoderConfig | None  # for metrics that ask it
     reply_format: ReplyFormat  # the form that replies were asked in
+    refusal: str  # the words of a refusal in this study
+    conditions: dict[str, dict[str, Any]]  # what each changes in the evaluation
     arms: dict[str, dict[str, Any]]  # arm -> {recipe, context, ...}
     settings: dict[str, Any]  # shown under "How it was made"
 
@@ -45,21 +51,27 @@ def report(
     passages: Path | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes results.json, audit.json, predictions/<arm>[@<condition>].jsonl, report.md and report.html into `out`.
+    """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, report.md and report.html.
 
     `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`. `passages` and
-    `questions` are needed where the corpus names the sentences that support an answer.
+    `questions` are needed where the corpus names the sentences that support an answer, and for what training has seen.
     """
     from raft_exp.report.page import write_pages
 
-    graded = _Grader(config, answers, _supporting(config, passages, questions), out)
-    results = _score(config, _examples(test / "rows.jsonl"), graded)
-    results["conditions"] = {name: _condition(config, name, folder, graded) for name, folder in conditions.items()}
+    examples = _examples(test / "rows.jsonl")
+    known = _known(examples, questions, passages, datasets)
+    graded = _Grader(config, answers, _supporting(config, passages, questions), _vectors(config), out)
+    results = _score(config, examples, known, graded)
+    results["conditions"] = {
+        name: _condition(config, name, folder, known, graded) for name, folder in conditions.items()
+    }
+    results["condition_settings"] = config.conditions
     audit = {"datasets": {name: _audit(folder) for name, folder in datasets.items()}, "test": _audit(test)}
     audit["conditions"] = {name: _audit(folder) for name, folder in conditions.items()}
     tests = {"test": audit["test"], **audit["conditions"]}
     results["retrieval"] = {name: found["retrieval"] for name, found in tests.items() if "retrieval" in found}
     _write_json(out / "results.json", results)
+    _write_json(out / "timings.json", _timings(answers))
     _write_json(out / "audit.json", audit)
     write_pages(
         out,
@@ -87,13 +99,34 @@ def _examples(path: Path) -> list[Example]:
     return examples
 
 
-def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "Supporting | None":
+def _profile(config: ReportStage) -> "Profile":
     from raft_exp.metrics import profile
+
+    return profile(config.corpus, config.metrics)
+
+
+def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "Supporting | None":
     from raft_exp.supporting import Supporting
 
-    if passages is None or questions is None or not profile(config.corpus).of_quotes:
+    if passages is None or questions is None or not _profile(config).of_quotes:
         return None
     return Supporting(passages, questions)
+
+
+def _vectors(config: ReportStage) -> "Vectors | None":
+    from raft_exp.semantic import TextVectors
+
+    return TextVectors(config.encoder) if config.encoder else None
+
+
+def _known(
+    examples: list[Example], questions: Path | None, passages: Path | None, datasets: dict[str, Path]
+) -> "dict[str, Known]":
+    from raft_exp import scoring
+
+    if questions is None or passages is None:
+        return {}
+    return scoring.known((example.id for example in examples), questions, passages, datasets.values())
 
 
 @dataclass(frozen=True)
@@ -103,60 +136,82 @@ class _Grader:
     config: ReportStage
     answers: dict[str, Path]
     supporting: "Supporting | None"
+    vectors: "Vectors | None"
     out: Path
 
     def __call__(self, arm: str, label: str, examples: list[Example]) -> "ScoredArm":
         from raft_exp import scoring
-        from raft_exp.metrics import profile
 
         settings = self.config.arms[arm]
-        scored = scoring.score_arm(
-            label,
-            examples,
-            read_jsonl(self.answers[label] / "answers.jsonl", Answer),
-            profile(self.config.corpus),
+        how = scoring.Grading(
+            _profile(self.config),
             shown=settings.get("context") != "none",
             reply_format=self.config.reply_format,
-            supporting=self.supporting if settings.get("cot") else None,
+            reasons=bool(settings.get("cot")),
+            refusal=self.config.refusal,
+            supporting=self.supporting,
+            vectors=self.vectors,
         )
+        scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), how)
         (self.out / "predictions").mkdir(parents=True, exist_ok=True)
         write_jsonl(self.out / "predictions" / f"{label}.jsonl", scored.rows)
         return scored
 
 
-def _score(config: ReportStage, examples: list[Example], graded: _Grader) -> dict[str, Any]:
+def _score(config: ReportStage, examples: list[Example], known: "dict[str, Known]", graded: _Grader) -> dict[str, Any]:
     from raft_exp import scoring
-    from raft_exp.metrics import profile
     from raft_exp.report.verdict import verdict
 
-    scored_as = profile(config.corpus)
+    scored_as = _profile(config)
     arms = {name: graded(name, name, examples) for name in config.arms}
     reference = scoring.reference_arm(config.arms)
+    compared = scoring.comparisons(reference, arms, scored_as, config.seed)
     results = {
         "corpus": config.corpus,
         "model": config.model,
         "seed": config.seed,
         "overrides": [],
-        "arms": scoring.summaries(arms, scored_as, config.seed),
-        "comparisons": scoring.comparisons(reference, arms, scored_as, config.seed),
+        "arms": scoring.summaries(arms, examples, scored_as, config.seed, _gold_unknown(known)),
+        "comparisons": compared,
+        "detectable": scoring.detectable(compared),
         "conditions": {},
-        "slices": scoring.slices(examples, arms, scored_as, config.seed),
+        "slices": scoring.slices(examples, arms, scored_as, config.seed, known),
         "baselines": scoring.baselines(examples, scored_as, config.seed),
+        "classes": {name: found for name, arm in arms.items() if (found := scoring.classes(arm, scored_as))},
         "metrics": [name for name in scored_as.metrics if any(name in arm.observed for arm in arms.values())],
         "reference": reference,
     }
     return {**results, "verdict": verdict(results)}
 
 
-def _condition(config: ReportStage, condition: str, test: Path, graded: _Grader) -> dict[str, dict[str, Any]]:
-    """{arm: {n, metrics}} of the arms that were asked under this condition."""
+def _condition(
+    config: ReportStage, condition: str, test: Path, known: "dict[str, Known]", graded: _Grader
+) -> dict[str, dict[str, Any]]:
+    """{arm: {n, metrics, ...}} of the arms that were asked under this condition."""
     from raft_exp import scoring
-    from raft_exp.metrics import profile
 
-    examples, scored_as = _examples(test / "rows.jsonl"), profile(config.corpus)
+    examples = _examples(test / "rows.jsonl")
     asked = [name for name in config.arms if f"{name}@{condition}" in graded.answers]
     arms = {name: graded(name, f"{name}@{condition}", examples) for name in asked}
-    return scoring.summaries(arms, scored_as, config.seed)
+    return scoring.summaries(arms, examples, _profile(config), config.seed, _gold_unknown(known))
+
+
+def _gold_unknown(known: "dict[str, Known]") -> frozenset[str]:
+    return frozenset(name for name, facts in known.items() if not facts.names_gold)
+
+
+def _timings(answers: dict[str, Path]) -> dict[str, Any]:
+    """{arms: {arm: {seconds_per_answer, answers}}}: of the answers that the last run of each evaluation wrote.
+
+    They stand in a file of their own: everything else has the same bytes whenever it is made.
+    """
+    found = {}
+    for name, folder in answers.items():
+        if (folder / "timings.json").exists():
+            timed = json.loads((folder / "timings.json").read_text(encoding="utf-8"))
+            if number := timed.get("answers"):
+                found[name] = {"seconds_per_answer": round(timed["seconds"] / number, 6), "answers": number}
+    return {"arms": found}
 
 
 def _audit(folder: Path) -> dict[str, Any]:

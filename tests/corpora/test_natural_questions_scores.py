@@ -13,7 +13,7 @@ import pytest
 
 from raft_exp.metrics import METRICS, profile
 from raft_exp.records import Answer, Example
-from raft_exp.scoring import score_arm
+from raft_exp.scoring import Grading, score_arm
 
 
 def plain(text: str) -> str:
@@ -61,7 +61,7 @@ def test_every_row_equals_the_published_definition(test_data: Path, seed: int) -
         Example(str(n), row["question"], row["answer"], [], False, "", False, [], "test") for n, row in enumerate(rows)
     ]
     replies = [Answer(str(n), f"##Answer: {text}", False, 1, 1) for n, text in enumerate(said) if text is not None]
-    arm = score_arm("made", examples, replies, profile("natural_questions"), shown=False, reply_format="paper")
+    arm = score_arm("made", examples, replies, Grading(profile("natural_questions"), False, "paper"))
     wanted = [
         # what is parsed from a reply stands without the white space around it
         expected(None if text is None else text.strip(), row["answer"])

@@ -42,7 +42,8 @@ class Study:
         self.root, self.examples = root, examples
         self.replies: dict[str, list[Answer]] = {}
         self.config: dict[str, Any] = {"study": "A study", "note": "", "corpus": "pubmedqa", "model": "tiny", "seed": 0}
-        self.config |= {"reply_format": "paper"}
+        self.config |= {"reply_format": "paper", "refusal": "Not there.", "metrics": [], "encoder": None}
+        self.config |= {"conditions": {}}
         self.config |= {"arms": ARMS, "settings": {"dataset": {"p": 0.8}}}
         (root / "raft_data").mkdir(parents=True)
         (root / "adapter").mkdir()
@@ -104,7 +105,7 @@ def test_the_contract_of_the_files(study: Study) -> None:
     out = study.run()
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     predictions = {f"predictions/{arm}.jsonl" for arm in ARMS}
-    assert files == {"results.json", "audit.json", "report.md", "report.html"} | predictions
+    assert files == {"results.json", "timings.json", "audit.json", "report.md", "report.html"} | predictions
 
     found = results(out)
     assert {"corpus", "model", "seed", "overrides", "arms", "comparisons", "conditions", "slices"} <= set(found)
@@ -152,8 +153,10 @@ def test_prediction_rows(tmp_path: Path) -> None:
     out = study.run()
 
     first, second, third = read_rows(out / "predictions" / "rag.jsonl")
-    keys = ["id", "question", "answers", "context", "raw", "prediction", "parsed", "truncated", "quotes", "metrics"]
-    assert list(first) == keys
+    assert list(first) == [
+        "id", "question", "answers", "context", "raw", "prediction", "lenient", "parsed", "truncated", "abstained",
+        "quotes", "supported", "metrics",
+    ]  # fmt: skip
     assert first["context"] == [{"id": "g0", "gold": True}, {"id": "x0", "gold": False}]
     assert [(quote["verbatim"], quote["gold"]) for quote in first["quotes"]] == [
         (True, True),
@@ -162,7 +165,8 @@ def test_prediction_rows(tmp_path: Path) -> None:
         (False, False),
     ]
     assert (first["prediction"], first["parsed"], first["truncated"]) == ("Yes.", True, True)
-    assert first["metrics"] == {"accuracy": 1.0, "exact_match": 1.0, "f1": 1.0, "answer_in_reply": 1.0}
+    shares = ("accuracy", "exact_match", "f1", "answer_in_reply", "accuracy_lenient")
+    assert first["metrics"] == dict.fromkeys(shares, 1.0)
     assert (second["prediction"], second["parsed"]) == ("", False)
     assert set(second["metrics"].values()) == set(third["metrics"].values()) == {0.0}
 

@@ -1,0 +1,47 @@
+"""Tells a reply that declines to answer from one that answers.
+
+It is the study's own sentence (`prompt.refusal`) or a plain refusal of the list below, at the start of the answer and
+with nothing behind it that answers after all ("I do not know, but probably ..."). "No" alone is an answer.
+"""
+
+import re
+
+from raft_exp.contexts import normalise
+
+# Of normalised text: lower case, one blank between words, no signs ("don't" is "don t").
+_NOT = (
+    r"(?:do|does|did|is|are|was|were|can|could)(?: not|nt|n t)|(?:doesn|don|didn|isn|aren|can|couldn) t|can ?not|cant"
+)
+_SOURCE = (
+    r"(?:given |provided |above |retrieved )?(?:passages?|contexts?|documents?|texts?|articles?|information|sources?)"
+    r"(?: (?:given|provided|above))?"
+)
+_TELLS = r"(?:hold|contain|provide|mention|say|state|tell|give|include|answer|specify|support|have|discuss|address)"
+_REFUSALS = re.compile(
+    "|".join(
+        [
+            rf"(?:(?:sorry|unfortunately|so) )?(?:i|we) (?:{_NOT}) (?:know|answer|tell|say|determine|find)\b",
+            r"(?:(?:sorry|unfortunately) )?(?:i am|i m|im|we are) (?:not sure|unsure|unable to|not able to)\b",
+            rf"(?:the (?:answer|question)|it|this|that)(?: question)? (?:{_NOT})(?: be)? "
+            r"(?:answered|answerable|determined|found|known|inferred|stated|mentioned|given|specified|clear)\b",
+            rf"(?:based on|from|according to) the {_SOURCE} (?:i |it |this )?(?:{_NOT}) (?:be )?[a-z]+\b",
+            rf"(?:{_NOT}) be (?:answered|determined|found|inferred)\b",
+            rf"(?:the |these |this )?{_SOURCE} (?:{_NOT}) {_TELLS}\b",
+            rf"none of the {_SOURCE} {_TELLS}s?\b",
+            r"(?:there is )?(?:no|not enough|insufficient) (?:information|answer|mention|context|data)\b",
+            rf"not (?:mentioned|stated|given|specified|answerable|known|in the {_SOURCE})\b",
+            r"unanswerable\b|noanswer\b|unable to (?:answer|determine|tell|say)\b",
+        ]
+    )
+)
+_AFTER_ALL = re.compile(r"\b(?:but|however|although|though|probably|likely|perhaps|i think|i guess|my guess|still)\b")
+
+
+def abstained(said: str, refusal: str) -> bool:
+    """Whether an answer declines to answer."""
+    words = normalise(said)
+    own = normalise(refusal)
+    if own and (words == own or words.startswith(f"{own} ")):
+        return not _AFTER_ALL.search(words[len(own) :])
+    found = _REFUSALS.match(words)
+    return found is not None and not _AFTER_ALL.search(words[found.end() :])
