@@ -239,7 +239,8 @@ class _Run:
             return self._refused(error, time.monotonic() - began)
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
-            raise _AttemptError(f"no connection ({self._cleaned(str(cause) or type(cause).__name__)})", "nothing") from None
+            told = self._cleaned(str(cause) or type(cause).__name__)
+            raise _AttemptError(f"no connection ({told})", "nothing") from None
         except (ValueError, openai.APIError):  # JSON that is cut, text that is none
             raise _AttemptError("the body of the reply is not JSON", "nothing") from None
         return self._read(data, time.monotonic() - began)

@@ -212,7 +212,7 @@ class _Study:
         return Stage(
             "report", "report", report.report, report.VERSION, settings, inputs,
             self._fingerprint(encoder.files(config.encoder)) if asks else {},
-            own_process=asks and config.encoder.accelerator != "cpu",
+            process="report" if asks and config.encoder.accelerator != "cpu" else None,
         )  # fmt: skip
 
 
