@@ -26,6 +26,7 @@ from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
 from raft_exp.hydra_errors import explained
 from raft_exp.runner import Runner, fill_run_folder
+from raft_exp.stages import ingest
 from raft_exp.store import Fingerprints, Outcome, Store
 
 # What an operating system says of a folder that cannot be used: a run folder is made by Hydra before we are asked.
@@ -125,6 +126,7 @@ def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
         from raft_exp.report.preview import show
 
         show([outcome for outcome in outcomes if outcome.stage.name == "dataset"], config)
+    _show_unread(run / ingest.REPORT)
     if outcomes[-1].stage.name != "report":
         return
     from raft_exp.report.terminal import table
@@ -134,6 +136,13 @@ def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
     console = Console()
     console.print(table(results), results["verdict"])
     print(f"report: {run / 'report.html'}")
+
+
+def _show_unread(report: Path) -> None:
+    told = json.loads(report.read_text()) if report.exists() else {"reasons": {}}
+    if told["reasons"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
+        print(f"{len(told['not_read'])} of {told['files']} files were not read ({reasons}): {report}", file=sys.stderr)
 
 
 def _push(config: Config, run: Path, outcomes: list[Outcome]) -> None:

@@ -12,8 +12,8 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
-# Not results: the paid ledger is never pruned, the rest is the store's own memory.
-_KEPT = {"ledger", "runs"}
+# Not results: the paid ledger is never pruned, the rest is the store's own memory (documents that were read).
+_KEPT = {"ledger", "runs", "extracted"}
 
 
 @dataclass(frozen=True)

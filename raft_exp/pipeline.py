@@ -13,7 +13,7 @@ from pathlib import Path
 
 from raft_exp import encoder, metrics, models, retrieval
 from raft_exp.config import STAGES, ArmConfig, Config, EvaluationConfig, arm_dataset, condition
-from raft_exp.corpora import open_corpus
+from raft_exp.corpora import open_corpus, passage_identity
 from raft_exp.corpora.questions import files_of
 from raft_exp.engines import EngineConfig
 from raft_exp.errors import ConfigError
@@ -67,7 +67,7 @@ class _Study:
         files = fingerprint(corpus.files())
         read = ingest.IngestStage(
             config.corpus,
-            {name: getattr(config.corpus, name) for name in corpus.passage_settings},
+            passage_identity(config.corpus, corpus),
             f"sentencex {metadata.version('sentencex')}",
         )
         seed = config.seed

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from raft_exp import tracking
 from raft_exp.stage import Stage
+from raft_exp.stages import ingest
 from raft_exp.store import Outcome, Store, write_atomically
 from raft_exp.worker import OwnProcess
 
@@ -101,6 +102,8 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
     """Shows a study's results in its run folder: data and predictions as links into the store, pages as copies."""
     for outcome in outcomes:
         room, label = outcome.stage.name, outcome.stage.label
+        if (outcome.path / ingest.REPORT).exists():
+            shutil.copyfile(outcome.path / ingest.REPORT, run / ingest.REPORT)
         if room == "dataset":
             _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_inner(label)}.jsonl")
         if room == "export":

@@ -87,7 +87,7 @@ class OwnProcess:
 def main() -> None:
     """The child's side: builds the study again from its resolved config and runs the stages that it is told."""
     config_file, key, out, parent, read, tell = sys.argv[1:7]
-    _end_with(int(parent))
+    end_with(int(parent))
     stages = _Stages(Path(config_file))
     if "LOCAL_RANK" in os.environ and os.getppid() != int(parent):
         _rank(stages, key, Path(out))
@@ -154,7 +154,7 @@ class _Stages:
         self._built = {stage.key: stage for stage in pipeline.build(config, Fingerprints(self._store, save=False))}
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """A killed study takes its stage along: two of them must never write into one folder."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import Field
 
 from raft_exp.corpora.almanac import Almanac, AlmanacConfig
+from raft_exp.corpora.documents import Documents, DocumentsConfig
 from raft_exp.corpora.hotpotqa import Hotpotqa, HotpotqaConfig
 from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestionsConfig
 from raft_exp.corpora.origin import Origin
@@ -37,7 +38,7 @@ class Corpus(Protocol):
 
 
 CorpusConfig = Annotated[
-    AlmanacConfig | PubmedqaConfig | HotpotqaConfig | NaturalQuestionsConfig | PassagesConfig,
+    AlmanacConfig | PubmedqaConfig | HotpotqaConfig | NaturalQuestionsConfig | PassagesConfig | DocumentsConfig,
     Field(discriminator="name"),
 ]
 
@@ -47,12 +48,19 @@ CORPORA: dict[str, Callable[[Any, int], Corpus]] = {
     "hotpotqa": Hotpotqa,
     "natural_questions": NaturalQuestions,
     "passages": ReadyPassages,
+    "documents": Documents,
 }
 
 
 def open_corpus(config: Any, seed: int = 0) -> Corpus:
     """The corpus that a config names."""
     return CORPORA[config.name](config, seed)
+
+
+def passage_identity(config: Any, corpus: Corpus) -> dict[str, Any]:
+    """What decides the passages, beside the content of `files`; a corpus may have more than settings to say."""
+    more: Callable[[], dict[str, Any]] = getattr(corpus, "passage_identity", dict)
+    return {name: getattr(config, name) for name in corpus.passage_settings} | more()
 
 
 def origin(config: Any) -> Origin:

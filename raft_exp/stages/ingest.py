@@ -1,4 +1,4 @@
-"""Stage `ingest`: documents become a passage collection on disk."""
+"""Stage `ingest`: documents become a passage collection on disk; what could not be read is said."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,12 @@ from raft_exp.corpora import CorpusConfig, open_corpus
 from raft_exp.schema import Runtime, config_dataclass
 
 VERSION = 1
+REPORT = "ingest_report.json"  # of a corpus that reads files which may be bad
 
 
 @config_dataclass
 class IngestStage:
-    """Settings that change the passages: of the corpus only those that it names (`passage_settings`)."""
+    """What decides the passages: of the corpus's settings only those that it names (`corpora.passage_identity`)."""
 
     corpus: Runtime[CorpusConfig]
     passages: dict[str, Any]
@@ -21,7 +22,11 @@ class IngestStage:
 
 
 def ingest(config: IngestStage, *, out: Path) -> None:
-    """Writes the collection (`raft_exp.passages`) and counts.json."""
+    """Writes the collection (`raft_exp.passages`), counts.json and, also where it fails, the report of the files."""
     corpus = open_corpus(config.corpus)
-    count = passages.write(out, corpus.passages())
+    try:
+        count = passages.write(out, corpus.passages())
+    finally:
+        if report := getattr(corpus, "report", None):
+            (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n")
     (out / "counts.json").write_text(json.dumps({"passages": count, **dict(sorted(corpus.counts.items()))}))

@@ -12,6 +12,7 @@ from raft_exp.errors import DataError
 from raft_exp.prompts import ReplyFormat
 from raft_exp.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.schema import Seed, config_dataclass
+from raft_exp.stages import ingest
 
 if TYPE_CHECKING:
     from raft_exp.metrics import Profile, Vectors
@@ -68,6 +69,9 @@ def report(
     results["condition_settings"] = config.conditions
     audit = {"datasets": {name: _audit(folder) for name, folder in datasets.items()}, "test": _audit(test)}
     audit["conditions"] = {name: _audit(folder) for name, folder in conditions.items()}
+    if passages and (passages / ingest.REPORT).exists():
+        told = json.loads((passages / ingest.REPORT).read_text(encoding="utf-8"))
+        audit["ingest"] = {name: told[name] for name in ("files", "read", "passages", "duplicates", "reasons")}
     tests = {"test": audit["test"], **audit["conditions"]}
     results["retrieval"] = {name: found["retrieval"] for name, found in tests.items() if "retrieval" in found}
     _write_json(out / "results.json", results)

@@ -1,0 +1,186 @@
+"""Documents become passages: whole sentences up to `size` tokens, the last of them again at the head of the next.
+
+**Tokens** are counted without a model, so that one collection serves every model: a run of letters and digits counts
+one for every six bytes of UTF-8 begun, any other sign one, white space nothing. "Retrieval is hard." is 2 + 1 + 1 + 1.
+English prose comes out 5 to 20% above the count of BERT's WordPiece.
+
+Text flows over pages, paragraphs, rows and records, and a passage names those that it touches ("pages 3-4"); it never
+flows out of a section or a slide. Rows and records are not broken unless one alone is too long.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, groupby, pairwise
+
+from pydantic import model_validator
+
+from raft_exp.corpora.sentences import split
+from raft_exp.readers.documents.document import Part
+from raft_exp.schema import Count, Positive, config_dataclass
+
+VERSION = 1  # raised when the same parts become other passages
+
+_BETWEEN = {"page": "\n", "paragraph": "\n\n", "row": "\n", "record": "\n\n"}  # what flows on, and how it is joined
+_WHOLE = ("row", "record")
+_BYTES = 6
+_PIECES = re.compile(r"\w+|[^\w\s]")
+_ASCII_PIECES = re.compile(r"\w{1,6}|[^\w\s]", re.ASCII)  # the same count
+_WORD_ENDS = re.compile(r"(?<=\S)\s")
+
+
+@config_dataclass
+class ChunkConfig:
+    """How long passages are, in tokens as counted here."""
+
+    size: Positive
+    overlap: Count
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> "ChunkConfig":
+        if self.overlap >= self.size:
+            raise ValueError(
+                f"corpus.chunk.overlap: got {self.overlap}; must be less than corpus.chunk.size={self.size}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A passage's text, and where it stands in its flow: `fresh` is where what the chunk before holds ends."""
+
+    text: str
+    sentences: list[str]
+    place: str
+    start: int
+    fresh: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Parts that one passage may run across, joined."""
+
+    text: str
+    parts: list[Part]
+    starts: list[int]  # of each part in the text
+
+    @classmethod
+    def of(cls, parts: list[Part]) -> "Flow":
+        """Each part but the first brings the separator before it."""
+        between = _BETWEEN.get(parts[0].kind, "")
+        texts = [part.text.rstrip() for part in parts]
+        pieces = [texts[0], *(between + text for text in texts[1:])]
+        return cls("".join(pieces), parts, list(accumulate(map(len, pieces[:-1]), initial=0)))
+
+    def sentences(self) -> list[int]:
+        """Where sentences start, ascending, and the end of the text; rows have sentences of their own."""
+        ends = [*self.starts[1:], len(self.text)]
+        spans = zip(self.starts, ends, strict=True) if self.parts[0].kind in _WHOLE else [(0, len(self.text))]
+        starts = (accumulate(map(len, split(self.text[a:b])[:-1]), initial=a) for a, b in spans)
+        return [*chain.from_iterable(starts), len(self.text)]
+
+    def place(self, start: int, end: int) -> str:
+        """The parts between two offsets, as a citation names them."""
+        first, last = (self.parts[bisect_right(self.starts, offset) - 1] for offset in (start, end - 1))
+        if first == last or not first.kind:
+            return f"{first.kind} {first.label}".strip()
+        return f"{first.kind}s {first.label}-{last.label}"
+
+
+def tokens(text: str) -> int:
+    """How long a text is: about what a model's tokenizer counts."""
+    if text.isascii():
+        return len(_ASCII_PIECES.findall(text))
+    return sum(-(-len(piece.encode("utf-8", "surrogatepass")) // _BYTES) for piece in _PIECES.findall(text))
+
+
+def flows(parts: Sequence[Part]) -> Iterator[Flow]:
+    """The parts, in their order, as far as they run on."""
+    for kind, run in groupby(parts, key=lambda part: part.kind):
+        together = list(run)
+        for one in [together] if kind in _BETWEEN else [[part] for part in together]:
+            yield Flow.of(one)
+
+
+def chunks(parts: Sequence[Part], size: int, overlap: int) -> Iterator[Chunk]:
+    """The passages of a document, in its order; none is longer than `size`, none is mere white space."""
+    for flow in flows(parts):
+        sentences = flow.sentences()
+        units = list(_units(flow, sentences, size))
+        counts = [tokens(flow.text[start:end]) for start, end in units]
+        for first, fresh, last in _packed(counts, size, overlap):
+            start, end = units[first][0], units[last - 1][1]
+            yield from _chunk(flow, sentences, start, units[fresh][0], end)
+
+
+def _chunk(flow: Flow, sentences: list[int], start: int, fresh: int, end: int) -> Iterator[Chunk]:
+    whole = flow.text[start:end]
+    text = whole.strip()
+    if text:
+        begin = start + whole.index(text)
+        stop = begin + len(text)
+        inner = sentences[bisect_right(sentences, begin) : bisect_right(sentences, stop - 1)]
+        marks = [begin, *inner, stop]
+        pieces = [flow.text[a:b] for a, b in pairwise(marks)]
+        yield Chunk(text, pieces, flow.place(begin, stop), start, fresh, end)
+
+
+def _packed(counts: list[int], size: int, overlap: int) -> Iterator[tuple[int, int, int]]:
+    """(first unit, first one that is new, end) of each chunk."""
+    first = fresh = total = 0
+    for place, count in enumerate(counts):
+        if total + count > size and place > fresh:
+            yield first, fresh, place
+            first, fresh, total = place, place, 0
+            while first and total + counts[first - 1] <= min(overlap, size - count):
+                first -= 1
+                total += counts[first]
+        total += count
+    if counts:
+        yield first, fresh, len(counts)
+
+
+def _units(flow: Flow, sentences: list[int], size: int) -> Iterator[tuple[int, int]]:
+    """What is not broken: rows, else sentences, else words, else what fits of them."""
+    if flow.parts[0].kind not in _WHOLE:
+        yield from _fitting(flow.text, pairwise(sentences), size)
+        return
+    for start, end in pairwise([*flow.starts, len(flow.text)]):
+        if tokens(flow.text[start:end]) <= size:
+            yield start, end
+        else:
+            inner = sentences[bisect_right(sentences, start) - 1 : bisect_right(sentences, end - 1)]
+            yield from _fitting(flow.text, pairwise([*inner, end]), size)
+
+
+def _fitting(text: str, spans: Iterator[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
+    for start, end in spans:
+        if tokens(text[start:end]) <= size:
+            yield start, end
+            continue
+        words = [start, *(found.start() for found in _WORD_ENDS.finditer(text, start, end)), end]
+        for first, last in pairwise(dict.fromkeys(words)):
+            yield from _broken(text, first, last, size)
+
+
+def _broken(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """A word that is too long, in pieces; none begins with a sign that belongs to the one before."""
+    while start < end:
+        stop = min(end, start + size * _BYTES)
+        while tokens(text[start:stop]) > size:
+            stop -= max(1, (stop - start) // 4)
+        whole = stop
+        while start + 1 < whole < end and _belongs(text[whole - 1], text[whole]):
+            whole -= 1
+        stop = whole if whole > start + 1 else stop
+        yield start, stop
+        start = stop
+
+
+def _belongs(first: str, second: str) -> bool:
+    """Whether the second of two characters makes one sign with the first."""
+    joined = "\u200d" in (first, second) or "\ufe00" <= second <= "\ufe0f" or "\U0001f3fb" <= second <= "\U0001f3ff"
+    return joined or first == "\r" or unicodedata.category(second)[0] == "M"

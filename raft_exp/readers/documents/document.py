@@ -1,0 +1,91 @@
+"""What a reader of documents gives: a title, and parts that know where they stand."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Reason = Literal[
+    "encrypted",
+    "empty",
+    "not what its suffix says",
+    "damaged",
+    "no text",
+    "not decoded",
+    "unsupported",
+    "too large",
+    "took too long",
+    "too much memory",
+    "outside the folder",
+    "not a readable file",
+]
+
+_HEADING = 80  # characters of a heading that a place names
+
+
+class UnreadableError(Exception):
+    """A file of which no text can be had: `reason` is one of `Reason`, `detail` says more to its owner."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True)
+class Part:
+    """A page, slide, section, paragraph, row or record (`kind`), and its number or heading (`label`)."""
+
+    text: str
+    kind: str = ""  # "" before the first heading: a place that has no name
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document's text in its own order. `warnings` say what was not taken, or guessed."""
+
+    title: str  # "" where the document has none
+    parts: list[Part]
+    warnings: list[str] = field(default_factory=list)
+
+
+class Outline:
+    """Headings and blocks of text become sections. A heading with nothing under it opens the next section."""
+
+    def __init__(self) -> None:
+        self.first = ""  # heading of the document
+        self._parts: list[Part] = []
+        self._path: list[tuple[int, str]] = []
+        self._text = ""
+        self._has_body = False
+
+    def heading(self, level: int, name: str, source: str = "") -> None:
+        """`source` is how the heading stands in the text, where that is not `name`."""
+        name = " ".join(name.split())
+        if not name:
+            return
+        if self._has_body:
+            self._close()
+        self.first = self.first or name
+        self._path = [(above, named) for above, named in self._path if above < level] + [(level, name)]
+        self._add(source or name, "\n\n")
+
+    def block(self, text: str, separator: str = "\n\n") -> None:
+        """A paragraph, or with separator "\\n" the next line of a list or table."""
+        if text.strip():
+            self._add(text.strip("\n"), separator)
+            self._has_body = True
+
+    def parts(self) -> list[Part]:
+        """The sections so far."""
+        if self._text:
+            self._close()
+        return self._parts
+
+    def _add(self, text: str, separator: str) -> None:
+        self._text += separator + text if self._text else text
+
+    def _close(self) -> None:
+        names = [name[:_HEADING] for _, name in self._path]
+        # below the document's own heading every section would begin with it
+        label = " > ".join(names[1:] if len(names) > 1 and self._path[0][1] == self.first else names)
+        self._parts.append(Part(self._text, "section" if label else "", label))
+        self._text, self._has_body = "", False
