@@ -4,7 +4,7 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (ind
                 |                                                    v
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report
 
-export reads every dataset and the passages; it runs with `until=dataset` too.
+export reads every dataset and the passages; it runs with `until=dataset` too, with `until=ingest` for passages alone.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -52,7 +52,8 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     stages += [*datasets.values(), test, *others.values(), *exported, *adapters.values(), *answering, last]
     needed = _needed([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
-    return [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
+    kept = [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
+    return kept + exported if config.until == "ingest" else kept
 
 
 class _Study:
@@ -111,6 +112,11 @@ class _Study:
         )  # fmt: skip
 
     def export(self, recipes: Recipes, datasets: Mapping[str, Stage], tests: Mapping[str, Stage]) -> list[Stage]:
+        how = self._config.export
+        if self._config.until == "ingest":  # there is nothing but passages yet
+            alone = export.ExportStage([], True, how.format, {}, None)
+            reads: Inputs = {"passages": self.passages}
+            return [Stage("export", "export", export.export, export.VERSION, alone, reads)] if how.passages else []
         wanted = exports(self._config, recipes, tests)
         inputs: Inputs = {
             "datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages

@@ -37,14 +37,14 @@ def tables_of(kinds: dict[str, Kind], formats: list[FormatName]) -> list[tuple[s
 def export(
     config: ExportStage,
     *,
-    datasets: dict[str, Path],
-    tests: dict[str, Path],
-    questions: Path,
     passages: Path,
     out: Path,
+    datasets: dict[str, Path] | None = None,
+    tests: dict[str, Path] | None = None,
+    questions: Path | None = None,
 ) -> None:
-    """Writes exports/ and counts.json."""
-    folders = {**datasets, **tests}
+    """Writes exports/ and counts.json. Without datasets it is the passages alone."""
+    folders = {**(datasets or {}), **(tests or {})}
     audits = {name: json.loads((folder / "audit.json").read_text(encoding="utf-8")) for name, folder in folders.items()}
     tables = [
         _table(name, wanted, folders[name], list(audits[name]["splits"]), partial(Origins, questions, passages))

@@ -107,13 +107,16 @@ def flows(parts: Sequence[Part]) -> Iterator[Flow]:
 
 def chunks(parts: Sequence[Part], size: int, overlap: int) -> Iterator[Chunk]:
     """The passages of a document, in its order; none is longer than `size`, none is mere white space."""
-    for flow in flows(parts):
-        sentences = flow.sentences()
-        units = list(_units(flow, sentences, size))
-        counts = [tokens(flow.text[start:end]) for start, end in units]
-        for first, fresh, last in _packed(counts, size, overlap):
-            start, end = units[first][0], units[last - 1][1]
-            yield from _chunk(flow, sentences, start, units[fresh][0], end)
+    return chain.from_iterable(cut(flow, size, overlap) for flow in flows(parts))
+
+
+def cut(flow: Flow, size: int, overlap: int) -> Iterator[Chunk]:
+    """The passages of what runs on."""
+    sentences = flow.sentences()
+    units = list(_units(flow, sentences, size))
+    counts = [tokens(flow.text[start:end]) for start, end in units]
+    for first, fresh, last in _packed(counts, size, overlap):
+        yield from _chunk(flow, sentences, units[first][0], units[fresh][0], units[last - 1][1])
 
 
 def _chunk(flow: Flow, sentences: list[int], start: int, fresh: int, end: int) -> Iterator[Chunk]:

@@ -164,7 +164,7 @@ class _Child:
         with self._ending:
             if self._gone is None:
                 if not self._silent:
-                    self._process.kill()
+                    os.kill(self._process.pid, signal.SIGKILL)  # Popen's own may ask for its status before we do
                 _, status, usage = os.wait4(self._process.pid, 0)
                 self._process.returncode = os.waitstatus_to_exitcode(status)
                 self._gone = self._process.returncode, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)

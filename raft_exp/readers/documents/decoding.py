@@ -21,8 +21,7 @@ def decode(data: bytes, declared: str = "") -> tuple[str, list[str]]:
     text, warnings = _decoded(data, declared)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     controls = len(_CONTROLS.findall(text))
-    if controls > _BINARY * len(text):
-        raise UnreadableError("not what its suffix says", "binary data, no text")
+    _refuse_binary(controls, text)
     if controls:
         text = _CONTROLS.sub("", text)
         warnings.append(f"{controls} control characters were left out")
@@ -72,7 +71,14 @@ def _damaged(data: bytes) -> tuple[str, list[str]] | None:
     return text, [f"UTF-8 with {wrong} wrong bytes, which became U+FFFD"]
 
 
+def _refuse_binary(controls: int, text: str) -> None:
+    if controls > _BINARY * len(text):
+        raise UnreadableError("not what its suffix says", "binary data, no text")
+
+
 def _guessed(data: bytes, declared: str) -> tuple[str, list[str]]:
+    plain = data.decode("latin-1")
+    _refuse_binary(len(_CONTROLS.findall(plain)), plain)
     encoding = _likeliest(data[:_GUESSED_FROM])
     text = _strictly(data, encoding)
     if text is None:

@@ -71,7 +71,7 @@ class Outline:
     def block(self, text: str, separator: str = "\n\n") -> None:
         """A paragraph, or with separator "\\n" the next line of a list or table."""
         if text.strip():
-            self._add(text.strip("\n"), separator)
+            self._add(text.strip("\n"), separator if self._has_body else "\n\n")
             self._has_body = True
 
     def parts(self) -> list[Part]:

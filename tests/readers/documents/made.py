@@ -1,0 +1,80 @@
+"""Makes small documents of the formats that cannot be typed."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def pdf(*pages: str) -> bytes:
+    """One line of text a page."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
+    for text in pages:
+        content = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET" if text else ""
+        objects.append(f"<</Length {len(content)}>>stream\n{content}\nendstream")
+        font = "<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
+        box = "/MediaBox[0 0 300 200]"
+        objects.append(f"<</Type/Page/Parent 2 0 R{box}/Resources{font}/Contents {len(objects)} 0 R>>")
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects[1] = f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>"
+    data, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(data))
+        data += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    end = (
+        f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer<</Size {size}/Root 1 0 R>>\nstartxref\n{len(data)}\n%%EOF"
+    )
+    return data + end.encode()
+
+
+def docx() -> bytes:
+    import docx as library
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    file = library.Document()
+    file.add_heading("A report", 0)
+    file.add_paragraph("Before.")
+    file.add_heading("Methods", 1)
+    file.add_heading("Sampling", 2)
+    file.add_paragraph("We sampled.")
+    control = f"<w:sdt {nsdecls('w')}><w:sdtContent><w:p><w:r><w:t>Controlled.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    file.element.body.sectPr.addprevious(parse_xml(control))
+    file.add_heading("Results", 1)
+    table = file.add_table(2, 2)
+    for row, cells in zip(table.rows, (("town", "year"), ("Velmor", "1912")), strict=True):
+        for cell, text in zip(row.cells, cells, strict=True):
+            cell.text = text
+    return saved(file)
+
+
+def pptx() -> bytes:
+    import pptx as library
+    from pptx.util import Inches
+
+    file = library.Presentation()
+    first = file.slides.add_slide(file.slide_layouts[1])
+    first.shapes.title.text = "Towns"
+    first.placeholders[1].text = "Velmor lies inland."
+    first.notes_slide.notes_text_frame.text = "Say more."
+    file.slides.add_slide(file.slide_layouts[6])
+    table = file.slides.add_slide(file.slide_layouts[6]).shapes.add_table(2, 2, 0, 0, Inches(2), Inches(1)).table
+    for row, cells in zip(table.rows, (("town", "year"), ("Velmor", "1912")), strict=True):
+        for cell, text in zip(row.cells, cells, strict=True):
+            cell.text = text
+    return saved(file)
+
+
+def saved(file: object) -> bytes:
+    data = io.BytesIO()
+    file.save(data)  # type: ignore[attr-defined]
+    return data.getvalue()
