@@ -264,6 +264,7 @@ def test_the_store_is_listed_and_pruned(study, tmp_path):
     assert raft_exp(tmp_path, *small).returncode == 0
     (tmp_path / "store" / "ledger").mkdir()
     (tmp_path / "store" / "ledger" / "paid.jsonl").write_text("{}\n")
+    (tmp_path / "store" / "extracted" / "writing-1").mkdir(parents=True)
     run_folder(tmp_path).rename(tmp_path / "moved")  # no run shows it any more
     assert raft_exp(tmp_path, *small, "corpus.num_entities=60").returncode == 0
     pruned = subprocess.run(
@@ -273,6 +274,7 @@ def test_the_store_is_listed_and_pruned(study, tmp_path):
     assert "removed 1 results" in pruned.stdout, pruned.stderr
     assert len(list((tmp_path / "store" / "ingest").glob("*/manifest.json"))) == 1
     assert (tmp_path / "store" / "ledger" / "paid.jsonl").exists()
+    assert (tmp_path / "store" / "extracted" / "writing-1").exists()
 
 
 def test_stages_in_processes_of_their_own_end_in_the_same_bytes(study, tmp_path):

@@ -49,6 +49,7 @@ def export(
     tables = [
         _table(name, wanted, folders[name], list(audits[name]["splits"]), partial(Origins, questions, passages))
         for name, wanted in tables_of(config.kinds, config.formats)
+        if questions
     ]
     if config.passages:
         tables.append(Table("passages", PASSAGE_COLUMNS, "train", {"train": partial(_passages, passages)}))

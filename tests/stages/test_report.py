@@ -56,6 +56,8 @@ class Study:
         replies = zip(self.examples, labels, strict=False)
         self.replies[arm] = [answered(row, f"##Answer: {label}") for row, label in replies]
 
+    passages: Path | None = None
+
     def run(self, name: str = "out") -> Path:
         test, out = self.root / "test", self.root / name
         for folder in (test, out):
@@ -71,6 +73,7 @@ class Study:
             answers={arm: self.root / f"answers_{arm}" for arm in self.replies},
             datasets={"raft": self.root / "raft_data"},
             adapters={"raft": self.root / "adapter"},
+            passages=self.passages,
             out=out,
         )
         return out
@@ -352,3 +355,11 @@ def test_how_good_the_retriever_is_stands_in_results_and_pages(study: Study) -> 
     assert "| | as in the study (bm25, k=1) |\n|---|---:|\n| questions with gold passages | 60 |\n" in markdown
     assert "| recall@1 | 50.0 |\n| MRR | 62.5 |\n| nDCG | 50.0 |\n" in markdown
     assert "recall@150.0MRR62.5nDCG50.0" in re.sub(r"\s", "", Page((out / "report.html").read_text()).text)
+
+
+def test_files_that_were_not_read_stand_in_the_audit(study: Study) -> None:
+    study.passages = study.root / "passages"
+    study.passages.mkdir()
+    told = {"files": 3, "read": 2, "passages": 9, "duplicates": 1, "reasons": {"damaged": 1}}
+    (study.passages / "ingest_report.json").write_text(json.dumps({**told, "not_read": [{}], "documents": [{}, {}]}))
+    assert json.loads((study.run() / "audit.json").read_text())["ingest"] == told
