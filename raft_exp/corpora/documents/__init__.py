@@ -72,7 +72,8 @@ class Documents:
     @cached_property
     def _found(self) -> list[folder.Found]:
         config = self._config
-        return folder.found(config.path, config.limits.file_mb << 20, Path(config.cache).absolute().parent)
+        questions = [Path(config.questions)] if config.questions else []
+        return folder.found(config.path, config.limits.file_mb << 20, [Path(config.cache).parent, *questions])
 
     @cached_property
     def _readable(self) -> list[folder.Found]:

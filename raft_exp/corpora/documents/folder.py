@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,23 +23,24 @@ class Found:
     detail: str = ""
 
 
-def found(path: str | None, most_bytes: int, ours: Path) -> list[Found]:
-    """Every file, also those that will not be read, sorted by name. Hidden ones and `ours` (a store) are not looked at.
+def found(path: str | None, most_bytes: int, passed_over: Iterable[Path]) -> list[Found]:
+    """Every file, also those that will not be read, sorted by name; but hidden ones, and runs of ours.
 
-    Raises DataError where there is nothing to look at.
+    `passed_over` are no documents either: a store, a file of questions. DataError where there is nothing to look at.
     """
     if path is None:
         raise DataError("corpus.path: has no value; set corpus.path=FOLDER (or one file) to your documents")
     root = Path(path).resolve()
     if not root.exists():
         raise DataError(f"corpus.path={path!r}: no such file or folder; name a folder of documents, or one document")
-    files = _walk(root, ours.resolve()) if root.is_dir() else [Found(Path(path).name, root)]
+    ours = {one.resolve() for one in passed_over}
+    files = _walk(root, ours) if root.is_dir() else [Found(Path(path).name, root)]
     if not files:
         raise DataError(f"corpus.path={path!r}: an empty folder; name one with documents")
     return sorted((_judged(file, root, most_bytes) for file in files), key=lambda file: file.name)
 
 
-def _walk(root: Path, ours: Path) -> list[Found]:
+def _walk(root: Path, ours: set[Path]) -> list[Found]:
     files, waiting = [], [root]
     while waiting:
         folder = waiting.pop()
@@ -52,10 +54,12 @@ def _walk(root: Path, ours: Path) -> list[Found]:
             continue
         for entry in entries:
             inner = Path(entry.path)
-            if not entry.is_dir(follow_symlinks=False):
-                files.append(Found(inner.relative_to(root).as_posix(), inner))
-            elif inner != ours:
+            if inner in ours:
+                continue
+            if entry.is_dir(follow_symlinks=False):
                 waiting.append(inner)
+            else:
+                files.append(Found(inner.relative_to(root).as_posix(), inner))
     return [file for file in files if not _again(file.path, root)]
 
 

@@ -196,6 +196,28 @@ def test_our_own_store_and_runs_are_no_documents(own, tmp_path):
     assert {passage.document_id for passage in after} == {"deep/er/notes.md", "deep/pages.pdf", "report.docx"}
 
 
+def test_questions_that_lie_beside_the_documents_are_none_of_them(own, tmp_path):
+    questions = lines(own / "questions.jsonl", {"question": "When?", "answers": ["1712"], "document_id": "notes.md"})
+    _, found = ingested(own, tmp_path, f"corpus.questions={own / 'deep' / '..' / 'questions.jsonl'}")
+    assert questions.name not in {passage.document_id for passage in found}, "the answers would stand in the passages"
+
+
+def test_any_file_name_will_do(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in (b"caf\xe9.txt", "ça va\n.txt".encode(), b"#[x]?.txt", b"bad\xff.docx"):
+        (own / os.fsdecode(name)).write_text(f"Text {len(name)} of its own.")
+    folder = run(tmp_path / "store", *DOCUMENTS, f"corpus.path={own}", until="ingest")["ingest"]
+    found = list(Passages(folder))
+    assert {os.fsencode(passage.document_id) for passage in found} == {
+        b"caf\xe9.txt",
+        "ça va\n.txt".encode(),
+        b"#[x]?.txt",
+    }
+    report = json.loads((folder / "ingest_report.json").read_text())
+    assert [os.fsencode(row["file"]) for row in report["not_read"]] == [b"bad\xff.docx"]
+
+
 NAMES = [f"{first}{last}" for first in ("Vel", "Har", "Cal", "Gar") for last in ("mor", "wick", "ton", "ford", "by")]
 
 
