@@ -13,15 +13,22 @@ _DELIMITERS = ",;\t|"
 
 def read(data: bytes) -> Document:
     """One part a row, numbered as a spreadsheet numbers it: the names stand in row 1."""
-    csv.field_size_limit(sys.maxsize)
     text, warnings = decode(data)
+    before = csv.field_size_limit(sys.maxsize)  # of the whole process
+    try:
+        rows = _rows(text, warnings)
+    finally:
+        csv.field_size_limit(before)
+    return Document("", list(_parts(rows)), warnings)
+
+
+def _rows(text: str, warnings: list[str]) -> list[list[str]]:
     delimiter = max(_DELIMITERS, key=text.lstrip("\n").partition("\n")[0].count)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         warnings.append(f"quotation marks that do not match ({error}); all are taken as they stand")
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_NONE))
-    return Document("", list(_parts(rows)), warnings)
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_NONE))
 
 
 def _parts(rows: list[list[str]]) -> Iterator[Part]:
