@@ -23,7 +23,8 @@ def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
     truth = np.array([number[true] for true, _ in pairs])
     predicted = np.array([number[label] for _, label in pairs])
     held = _by_class(counts, truth, len(number)) + _by_class(counts, predicted, len(number))
-    right = _by_class(counts * (truth == predicted), truth, len(number))
+    hit = truth == predicted
+    right = _by_class(counts[:, hit], truth[hit], len(number))
     scores = np.divide(2 * right, held, out=np.zeros(held.shape), where=held > 0)
     result: Figures = scores.sum(axis=1) / (held > 0).sum(axis=1)
     return result
@@ -31,6 +32,8 @@ def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
 
 def _by_class(counts: Counts, classes: NDArray[np.int64], number: int) -> Counts:
     """Adds up the columns of each class, (B, M) -> (B, number): in time B * M, however many stray classes there are."""
+    if not len(classes):
+        return np.zeros((len(counts), number), dtype=np.int64)
     order = np.argsort(classes, kind="stable")
     present, starts = np.unique(classes[order], return_index=True)
     sums = np.zeros((len(counts), number), dtype=np.int64)

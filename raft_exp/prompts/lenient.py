@@ -20,14 +20,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 _QUOTED = re.compile(r"##begin_quote##.*?##end_quote##", re.DOTALL | re.IGNORECASE)
-_UNENDED = re.compile(r"##begin_quote##.*?(?=#+\s*(?:final\s+)?answer\b|\Z)", re.DOTALL | re.IGNORECASE)
+_UNENDED = re.compile(r"##begin_quote##.*?(?=(?<!#)#+\s*(?:final\s+)?answer\b|\Z)", re.DOTALL | re.IGNORECASE)
 _BLOCK_QUOTE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 
 _KEYS = ("answer", "final_answer", "final answer")
 _HALF_JSON = re.compile(r"""["'](?:final[_ ])?answer["']\s*:\s*(["'])(.*?)(?:\1\s*[,}\n]|\1?\s*\Z)""", re.I | re.S)
 _OBJECTS = 20  # the last so many braces are tried: a reply of braces alone must not take forever
 
-_MARKER = re.compile(r"#+\s*(?:final\s+)?answer\s*(?:#+\s*:?|[:：]|\n)(.*)", re.I | re.S)
+_MARKER = re.compile(r"(?<!#)#+\s*(?:final\s+)?answer\s*(?:#+\s*:?|[:：]|\n)(.*)", re.I | re.S)
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _LABELLED = re.compile(r"(?:(?<!\w)answer(?:\s+is)?[\s*_`]{0,4}[:：=]|^[ \t*_]*A[*_]*:)[\s*_`]*(.*)", re.I | re.M)
 _LETTER_A = re.compile(r"[ \t*_]*a[*_]*:")  # "A:" is a label, "a:" is not
@@ -37,8 +37,8 @@ _TOLD = re.compile(
     re.I,
 )
 
-_NEXT_MARKER = re.compile(r"##+\s*\w|<\||</?[a-z]\w*>")
-_LEADING_MARKER = re.compile(r"\s*#+\s*\w+\s*(?:#+\s*:?|[:：])\s*")
+_NEXT_MARKER = re.compile(r"(?<!#)##+\s*\w|<\||</?[a-z]\w*>")
+_LEADING_MARKER = re.compile(r"\A\s*#+\s*\w+\s*(?:#+\s*:?|[:：])\s*")
 # "Paris. It is ..." ends at the full stop; "St. Louis", "J. R. R. Tolkien", "U.S. Army", "Portugal. The Man" do not
 _SENTENCE_END = re.compile(r"(?:(?<=[a-z]{3})|(?<=[\d%)]))[.!?]\s+(?=[\"“(]?[A-Z]\S*(?:\s+\S+){2})")
 _REASON = re.compile(r",\s+(?:because|since|as\s+(?:stated|mentioned|described|shown|the)|according\s+to)\s.*", re.S)

@@ -23,12 +23,14 @@ _REFUSALS = re.compile(
             rf"(?:(?:sorry|unfortunately|so) )?(?:i|we) (?:{_NOT}) (?:know|answer|tell|say|determine|find)\b",
             r"(?:(?:sorry|unfortunately) )?(?:i am|i m|im|we are) (?:not sure|unsure|unable to|not able to)\b",
             rf"(?:the (?:answer|question)|it|this|that)(?: question)? (?:{_NOT})(?: be)? "
-            r"(?:answered|answerable|determined|found|known|inferred|stated|mentioned|given|specified|clear)\b",
+            r"(?:answered|answerable|determined|found|known|inferred|stated|mentioned|given|specified|clear)"
+            rf"(?= (?:from|by|in|here|whether|who|what|when|where|which|how|why)\b|$)",
             rf"(?:based on|from|according to) the {_SOURCE} (?:i |it |this )?(?:{_NOT}) (?:be )?[a-z]+\b",
             rf"(?:{_NOT}) be (?:answered|determined|found|inferred)\b",
             rf"(?:the |these |this )?{_SOURCE} (?:{_NOT}) {_TELLS}\b",
             rf"none of the {_SOURCE} {_TELLS}s?\b",
-            r"(?:there is )?(?:no|not enough|insufficient) (?:information|answer|mention|context|data)\b",
+            r"(?:there is )?(?:no|not enough|insufficient) (?:information|answer|mention|context|data)"
+            r"(?= (?:about|of|on|in|to|is|was|that|given|provided|here|for)\b|$)",
             rf"not (?:mentioned|stated|given|specified|answerable|known|in the {_SOURCE})\b",
             r"unanswerable\b|noanswer\b|unable to (?:answer|determine|tell|say)\b",
         ]
