@@ -179,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     rows, began = [], time.monotonic()
     print(f"{'row':<11}{'what':<40}{'studies':>8}{'rate':>8}{'after s':>9}")
-    for simulate, studies in ((power, 500), (alarms, 2_000), (coverage, 2_000), (differences, 1_000)):
+    for simulate, studies in ((power, 500), (alarms, 2_000), (coverage, 4_000), (differences, 2_000)):
         for row in simulate(max(1, round(studies * options.share))):
             seconds = time.monotonic() - began
             print(

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from raft_exp import prompts
+from raft_exp.encoder import EncoderConfig
 from raft_exp.engines import TransformersEngine
 from raft_exp.models import ModelConfig
 from raft_exp.prompts import PromptConfig
@@ -54,6 +55,10 @@ def evaluate_stage(model: dict[str, Any] | None = None, context: str = "passages
 
 def engine_config(**changes: Any) -> TransformersEngine:
     return TransformersEngine(**values("engine", "transformers", accelerator="cpu", threads=1) | changes)
+
+
+def encoder_config(**changes: Any) -> EncoderConfig:
+    return EncoderConfig(**values("encoder", "minilm", accelerator="cpu") | changes)
 
 
 def prompt_config() -> PromptConfig:

@@ -46,3 +46,19 @@ def test_a_collection_is_ingested_indexed_and_searched(tmp_path):
     assert [row.split()[:2] for row in rows] == [
         ["300", stage] for stage in ("ingest", "questions", "index", "dataset", "search")
     ]
+
+
+@pytest.mark.slow
+def test_tests_and_intervals_keep_what_they_say(tmp_path):
+    """The whole of the simulations: what is promised of power, of false alarms and of coverage."""
+    command = [sys.executable, str(BENCHMARKS / "simulations.py"), "--json", str(tmp_path / "rows")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {kind: {} for kind in ("found", "alarm", "covers", "detectable")}
+    for row in json.loads((tmp_path / "rows").read_text()):
+        found[row["row"]][row["what"]] = row["rate"]
+    assert all(rate >= 0.94 for rate in found["found"].values()), found["found"]
+    assert all(rate <= 0.07 for rate in found["alarm"].values()), found["alarm"]
+    assert all(0.93 <= rate <= 0.97 for rate in found["covers"].values()), found["covers"]
+    assert all(0.75 <= rate <= 0.88 for rate in found["detectable"].values()), found["detectable"]
+    assert [len(rates) for rates in found.values()] == [7, 3, 24, 2]

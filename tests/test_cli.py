@@ -108,6 +108,17 @@ def test_another_lora_trains_and_answers_anew_and_nothing_else(study):
     assert made_anew(folder) == trained
 
 
+def test_another_metric_scores_the_same_answers_anew_and_nothing_else(study):
+    folder, _ = study
+    assert raft_exp(folder, *SMALL, "evaluation.metrics=[best_subspan_em]").returncode == 0
+    assert made_anew(folder) == {"report"}
+    found = json.loads((run_folder(folder) / "results.json").read_text())
+    assert found["metrics"][-1] == "best_subspan_em"
+    assert all("best_subspan_em" in arm["metrics"] for arm in found["arms"].values())
+    rows = (run_folder(folder) / "predictions" / "raft.jsonl").read_text().splitlines()
+    assert all("best_subspan_em" in json.loads(row)["metrics"] for row in rows)
+
+
 def test_another_p_reuses_what_does_not_see_it(study):
     folder, _ = study
     assert raft_exp(folder, *SMALL, "dataset.p=0.4").returncode == 0

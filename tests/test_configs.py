@@ -72,6 +72,9 @@ REFUSED = [
     ("+evaluation.conditions={p2:{context:given,num_distractors:2}}", r"p2: got 'num_distractors', which changes noth"),
     ("prompt.refusal=''", r"prompt\.refusal: got ''; give the words of a refusal: an empty answer is never trained on"),
     ("evaluation.gold_at=0 +evaluation.conditions={r:{context:retrieved}}", r"conditions\.r: .*gold_at: got 0, but"),
+    ("evaluation.metrics=[rogue_l]", r"evaluation\.metrics: got 'rogue_l'; did you mean 'rouge_l'\? \(known: acc"),
+    ("evaluation.metrics=f1", r"evaluation\.metrics: got 'f1'; must be a valid"),
+    ("+evaluation.conditions={m:{metrics:[f1]}}", r"conditions\.m: got 'metrics'; .*known: allow_fewer"),
     ("seed=null", r"seed: got None; must be a valid integer"),
     ("evaluation.arms=[rag,rft]", r"evaluation\.arms: got 'rft'; did you mean 'raft'\?"),
     ("evaluation.arms=[]", r"evaluation\.arms: got \[\]; name at least one arm"),
@@ -207,6 +210,8 @@ def test_settings_change_the_keys_of_the_stages_that_see_them():
         "dataset.p=0.5": {"dataset", "train", "evaluate", "report"},
         "teacher=reference": {"targets", "dataset", "train", "evaluate", "report"},
         "evaluation.max_items=9": {"dataset", "evaluate", "report"},
+        "evaluation.metrics=[best_subspan_em]": {"report"},
+        "encoder.batch_size=9": set(),  # nothing asks it
         "dataset.workers=3": set(),
         "logger=wandb": set(),
         "engine.batch_tokens=99": set(),
@@ -217,6 +222,21 @@ def test_settings_change_the_keys_of_the_stages_that_see_them():
         after = build(override)
         moved = {stage.name for label, stage in after.items() if stage.key != before[label].key}
         assert moved == rooms, override
+
+
+def test_another_version_of_the_metrics_reports_anew_and_asks_nothing_again(monkeypatch):
+    before = build()
+    monkeypatch.setattr("raft_exp.stages.report.VERSION", 99)
+    after = build()
+    assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == {"report"}
+
+
+def test_only_a_metric_that_asks_the_encoder_depends_on_it():
+    asking = "evaluation.metrics=[semantic_similarity]"
+    assert build(asking)["report"].key != build(asking, "encoder.max_length=9")["report"].key
+    assert not build(asking)["report"].own_process
+    assert build(asking, "encoder.accelerator=gpu")["report"].own_process, "what holds a GPU has a process of its own"
+    assert not build("encoder.accelerator=gpu")["report"].own_process
 
 
 def test_closed_book_and_base_do_not_depend_on_the_raft_dataset():

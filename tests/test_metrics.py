@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from raft_exp.metrics import METRICS, PROFILES, Graded, decision, macro_f1, normalize, profile
 from raft_exp.metrics.classes import labels
 from raft_exp.prompts import parse
+from raft_exp.scoring import summary
+from tests.scoring_of import asked, scored
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 LABEL = st.sampled_from(["yes", "no", "maybe", "", "unclear"])
@@ -162,6 +166,42 @@ def test_answer_in_reply_is_bounded_by_words(raw: str, answers: list[str], found
     assert value("answer_in_reply", row) == found
 
 
+def longest(one: list[str], other: list[str]) -> int:
+    """Length of the longest common subsequence, by all subsequences' simplest recursion."""
+    table = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
+    for i, left in enumerate(one, start=1):
+        for j, right in enumerate(other, start=1):
+            table[i][j] = table[i - 1][j - 1] + 1 if left == right else max(table[i - 1][j], table[i][j - 1])
+    return table[-1][-1]
+
+
+@settings(deadline=None)  # the first example imports rouge-score
+@given(st.lists(st.sampled_from(["Velmor", "lies", "on", "the", "Ost,", "1802!"]), max_size=8).map(" ".join), TEXT)
+def test_rouge_l_equals_its_definition(prediction: str, answer: str) -> None:
+    for gold in (answer, "the Velmor lies on", prediction):
+        said, wanted = (re.findall(r"[a-z0-9]+", text.lower()) for text in (prediction, gold))
+        common = longest(said, wanted)
+        expected = 2 * common / (len(said) + len(wanted)) if common else 0.0
+        assert value("rouge_l", graded(prediction, gold)) == pytest.approx(expected)
+        assert value("rouge_l", graded(prediction, "zzz", gold)) == pytest.approx(expected), "best over the answers"
+
+
+def test_similarity_is_the_cosine_of_the_best_answer_and_never_below_0() -> None:
+    places = {"up": [0.0, 1.0], "right": [1.0, 0.0], "left": [-1.0, 0.0], "slant": [0.6, 0.8], " ": [1.0, 0.0]}
+    rows = [graded("slant", "up", "right"), graded("right", "left"), graded("up", "up"), graded(" ", "right")]
+    batch = METRICS["semantic_similarity"].batch
+    assert batch is not None
+    found = batch(rows, lambda texts: np.array([places[text] for text in texts], dtype=np.float32))
+    assert list(found) == [0.8, 0.0, 1.0, 0.0]
+
+
+def test_lenient_scores_look_at_the_lenient_answer() -> None:
+    row = replace(graded("", "Paris"), lenient="paris!")
+    assert (value("exact_match", row), value("exact_match_lenient", row)) == (0, 1)
+    closed = replace(graded("Yes, it does", "yes", corpus="pubmedqa"), lenient="yes")
+    assert (value("accuracy", closed), value("accuracy_lenient", closed)) == (0, 1)
+
+
 def test_all_yes_on_the_official_test_distribution() -> None:
     pairs = [("yes", "yes")] * 276 + [("no", "yes")] * 169 + [("maybe", "yes")] * 55
     assert f"{100 * corpus_macro_f1(pairs):.1f}" == "23.7"
@@ -205,6 +245,22 @@ def _made_reply(truth: str, draw: random.Random) -> str:
         + [f"##Reason: we know it. ##Answer: {draw.choice(labels).upper()}."]
         + [f"##Answer: {truth}, in most", "I do not know", "", "##Answer:", "##Answer: unclear", truth]
     )
+
+
+def test_all_yes_on_real_records(test_data: Path) -> None:
+    """PQA-L's other half has the official test set's 276 yes, 169 no and 55 maybe: through the arm and its summary."""
+    records = json.loads((test_data / "pubmedqa" / "ori_pqal.json").read_text(encoding="utf-8"))
+    truths = [record["final_decision"] for record in records.values()]
+    assert Counter(truths) == {"yes": 276, "no": 169, "maybe": 55}
+    rows = [asked(number, truth) for number, truth in enumerate(truths)]
+    said = {"form": "##Answer: yes", "free": "Yes, that is what the study shows."}
+    for name, reply in said.items():
+        arm = scored(rows, [reply] * 500, "pubmedqa")
+        figures = {
+            metric: f"{100 * one['value']:.1f}" for metric, one in summary(arm.observed, METRICS, 0)["metrics"].items()
+        }
+        assert (figures["accuracy"], figures["macro_f1"]) == (("55.2", "23.7") if name == "form" else ("0.0", "0.0"))
+        assert figures["accuracy_lenient"] == "55.2"
 
 
 def test_real_pubmedqa_records_equal_a_plain_computation(test_data: Path) -> None:

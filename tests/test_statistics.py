@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from raft_exp.errors import DataError
 from raft_exp.metrics import METRICS, Metric
-from raft_exp.statistics import compare, estimate, generator, holm, wilson
+from raft_exp.statistics import bounded, clustered, compare, estimate, expected, generator, holm, seeds, wilson
 
 SHARE, MEAN, MACRO = METRICS["exact_match"], METRICS["f1"], METRICS["macro_f1"]
 UNIT = st.sampled_from([0.0, 0.25, 0.4, 2 / 3, 1.0])
@@ -93,7 +94,7 @@ def test_wilson_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.93 <= _coverage(SHARE, samples, 0.1) <= 0.975
 
 
-def test_the_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
+def test_intervals_cover_the_mean_as_often_as_it_says() -> None:
     draw = random.Random(2)
     values, weights = [0.0, 0.4, 2 / 3, 1.0], [0.4, 0.2, 0.1, 0.3]
     truth = float(np.average(values, weights=weights))
@@ -106,6 +107,87 @@ def test_the_bootstrap_covers_macro_f1_about_as_often_as_it_says() -> None:
     truth = estimate(MACRO, _study(400_000, 0.6, draw), generator(0)).value
     samples = [_study(300, 0.6, draw) for _ in range(300)]
     assert 0.91 <= _coverage(MACRO, samples, truth) <= 0.98
+
+
+@pytest.mark.parametrize("weights", [[0.93, 0.02, 0.02, 0.03], [0.02, 0.02, 0.03, 0.93]], ids=["near 0", "near 1"])
+def test_intervals_of_means_hold_near_0_and_1_where_the_bootstrap_is_too_short(weights: list[float]) -> None:
+    draw = random.Random(4)
+    values = [0.0, 0.4, 2 / 3, 1.0]
+    truth = float(np.average(values, weights=weights))
+    samples = [draw.choices(values, weights, k=200) for _ in range(1000)]
+    assert 0.935 <= _coverage(MEAN, samples, truth) <= 0.975
+
+
+def test_a_share_seen_as_a_mean_has_nearly_wilsons_interval() -> None:
+    for hits in (0, 3, 250, 499, 500):
+        values = [1.0] * hits + [0.0] * (500 - hits)
+        assert bounded(hits / 500, float(np.var(values)) / 500, 500) == pytest.approx(wilson(hits, 500), abs=1e-9)
+
+
+def test_clusters_of_one_are_a_share_and_clusters_of_copies_are_no_more_than_one() -> None:
+    ones = [(1, 1)] * 30 + [(0, 1)] * 10
+    assert clustered(ones) == estimate(SHARE, [1.0] * 30 + [0.0] * 10, generator(0))
+    assert clustered([*ones, (0, 0)]) == clustered(ones), "a reply without quotes says nothing of quotes"
+    copies = clustered([(hits * 7, 7) for hits, _ in ones])
+    assert (copies.value, copies.low, copies.high) == pytest.approx((0.75, *wilson(30, 40)), abs=5e-3)
+    with pytest.raises(ValueError, match="no observations"):
+        clustered([(0, 0)])
+
+
+def test_an_interval_over_clusters_holds_and_one_over_things_would_not() -> None:
+    draw = np.random.default_rng(5)
+    held = naive = 0
+    for _ in range(500):
+        bad = draw.random(150) < 0.2
+        sizes = draw.integers(1, 6, 150)
+        hits = draw.binomial(sizes, np.where(bad, 0.2, 0.98))
+        truth = 0.2 * 0.2 + 0.8 * 0.98
+        found = clustered(list(zip(hits.tolist(), sizes.tolist(), strict=True)))
+        held += found.low <= truth <= found.high
+        low, high = wilson(float(hits.sum()), int(sizes.sum()))
+        naive += low <= truth <= high
+    assert 0.93 <= held / 500 <= 0.98
+    assert naive / 500 < 0.9
+
+
+def test_what_chance_scores() -> None:
+    found = expected(MEAN, [0.0, 1.0], [3, 1], 400, generator(0))
+    assert found.value == 0.25
+    assert (found.low, found.high) == pytest.approx((0.25 - 0.0424, 0.25 + 0.0424), abs=0.006)
+
+
+def test_a_difference_that_is_called_detectable_is_found_four_times_of_five() -> None:
+    draw = np.random.default_rng(6)
+
+    def study(difference: float) -> tuple[list[float], list[float]]:
+        won = draw.choice([1, -1, 0], 500, p=[0.13 + difference / 2, 0.13 - difference / 2, 0.74])
+        return np.maximum(won, 0.0).tolist(), np.maximum(-won, 0.0).tolist()
+
+    size = float(np.mean([compare(SHARE, *study(0), generator(i)).detectable for i in range(20)]))
+    assert 0.055 < size < 0.07
+    for metric in (SHARE, MEAN):
+        found = sum(compare(metric, *study(size), generator(i)).p_value < 0.05 for i in range(200))
+        assert 0.7 <= found / 200 <= 0.9
+
+
+def test_a_mean_that_never_differs_still_leaves_a_difference_open() -> None:
+    same = compare(MEAN, [0.5] * 50, [0.5] * 50, generator(0))
+    assert (same.difference, same.p_value) == (0, 1)
+    assert same.low < 0 < same.high
+    assert 0 < same.detectable < 0.2
+
+
+def test_seeds_are_shown_with_mean_and_deviation() -> None:
+    def run(seed: int, **arms: float) -> dict[str, object]:
+        shown = {arm: {"metrics": {"f1": {"value": value}}} for arm, value in arms.items()}
+        return {"seed": seed, "arms": shown}
+
+    found = seeds([run(2, raft=0.6, rag=0.5), run(0, raft=0.7), run(1, raft=0.8)])
+    assert found["raft"]["f1"] == {"mean": 0.7, "deviation": 0.1, "values": {"2": 0.6, "0": 0.7, "1": 0.8}}
+    assert found["rag"]["f1"] == {"mean": 0.5, "deviation": None, "values": {"2": 0.5}}
+    assert seeds([]) == {}
+    with pytest.raises(DataError, match="two runs have seed 1"):
+        seeds([run(1, raft=0.1), run(1, raft=0.2)])
 
 
 def test_rows_that_are_all_alike_are_not_certainty() -> None:

@@ -3,15 +3,18 @@
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raft_exp.errors import DataError
 from raft_exp.records import Answer, ContextPassage, Example, read_rows, write_jsonl
 from raft_exp.stages.report import ReportStage, report
+from tests import small
 
 HOSTILE = """<script>alert('x')</script> "quoted" | `code` *b* & {{ 7*7 }}"""
 ARMS: dict[str, dict[str, Any]] = {
@@ -58,7 +61,7 @@ class Study:
 
     passages: Path | None = None
 
-    def run(self, name: str = "out") -> Path:
+    def run(self, name: str = "out", conditions: dict[str, Path] | None = None) -> Path:
         test, out = self.root / "test", self.root / name
         for folder in (test, out):
             folder.mkdir(exist_ok=True)
@@ -68,7 +71,7 @@ class Study:
             write_jsonl(self.root / f"answers_{arm}" / "answers.jsonl", replies)
         report(
             ReportStage(**self.config),
-            conditions={},
+            conditions=conditions or {},
             test=test,
             answers={arm: self.root / f"answers_{arm}" for arm in self.replies},
             datasets={"raft": self.root / "raft_data"},
@@ -142,6 +145,77 @@ def test_the_figures(study: Study) -> None:
     majority = found["baselines"]["majority"]
     assert majority["label"] == "yes"
     assert majority["metrics"]["accuracy"] == found["arms"]["base"]["metrics"]["accuracy"]
+
+
+def test_what_stands_beside_the_metrics(study: Study) -> None:
+    study.replies["rag"][0] = answered(study.examples[0], "I don't know.")
+    found = results(study.run())
+    raft, rag = found["arms"]["raft"], found["arms"]["rag"]
+    assert raft["tokens"] == {"prompt": 10.0, "reply": 5.0}
+    assert rag["behaviour"]["abstained_with_gold"]["value"] == pytest.approx(1 / 60)
+    assert (raft["behaviour"]["quoting"]["value"], raft["behaviour"]["quoting"]["n"]) == (0, 60)
+    assert "abstained_with_gold" not in found["arms"]["base"]["behaviour"], "it was shown nothing"
+    assert found["classes"]["base"]["confusion"]["no"] == {"yes": 15, "no": 0, "maybe": 0}
+    assert found["baselines"]["random"]["metrics"]["accuracy"]["value"] == pytest.approx(1 / 3)
+    assert found["detectable"]["accuracy"].keys() == {"base", "rag"}
+    assert found["slices"]["class"]["maybe"]["base"]["metrics"]["accuracy"]["value"] == 0
+
+
+def test_lenient_scores_forgive_the_form_that_strict_ones_ask_for(study: Study) -> None:
+    study.replies["rag"] = [answered(row, f"The answer is {row.answers[0]}, I think.") for row in study.examples]
+    rag = results(study.run())["arms"]["rag"]["metrics"]
+    assert (rag["accuracy"]["value"], rag["accuracy_lenient"]["value"], rag["parsed"]["value"]) == (0, 1, 0)
+
+
+def test_conditions_have_figures_and_settings_of_their_own(study: Study) -> None:
+    study.config["conditions"] = {"none": {"num_distractors": 0}}
+    without = [replace(row, context=row.context[1:], has_gold=False) for row in study.examples]
+    write_jsonl(study.root / "rows.jsonl", without)
+    study.replies["rag@none"] = [answered(row, "##Answer: Not there.") for row in without]
+    found = results(study.run(conditions={"none": study.root}))
+    assert found["condition_settings"] == {"none": {"num_distractors": 0}}
+    rag = found["conditions"]["none"]["rag"]
+    assert (rag["behaviour"]["abstained_without_gold"]["value"], rag["behaviour"]["abstained_without_gold"]["n"]) == (
+        1,
+        60,
+    )
+    assert rag["tokens"] == {"prompt": 10.0, "reply": 5.0}
+
+
+def test_seconds_stand_in_a_file_of_their_own(study: Study) -> None:
+    study.run()
+    (study.root / "answers_rag" / "timings.json").write_text('{"seconds": 12.0, "answers": 40}')
+    (study.root / "answers_raft" / "timings.json").write_text('{"seconds": 0.1, "answers": 0}')
+    out = study.run("again")
+    timings = json.loads((out / "timings.json").read_text())
+    assert timings == {"arms": {"rag": {"seconds_per_answer": 0.3, "answers": 40}}}
+    assert (out / "results.json").read_bytes() == (study.root / "out" / "results.json").read_bytes()
+
+
+def test_a_metric_of_the_encoder_is_reported_where_it_is_asked_for(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+
+    def encode(texts: list[str], prefix: str) -> np.ndarray:
+        encoded.extend(texts)
+        places = {"yes": 0, "no": 1, "maybe": 1}
+        return np.array([[3.0, 0.0] if places[text] == 0 else [0.0, 2.0] for text in texts], dtype=np.float32)
+
+    monkeypatch.setattr("raft_exp.encoder.load", lambda config: encode)
+    study.config |= {"metrics": ["semantic_similarity"], "encoder": small.encoder_config()}
+    study.replies["rag"] = study.replies["rag"][:30]
+    out = study.run()
+    found = results(out)
+    values = {arm: row["metrics"]["semantic_similarity"]["value"] for arm, row in found["arms"].items()}
+    assert values == {"base": 0.5, "rag": pytest.approx(23 / 60), "raft": 1.0}  # of no answer 0
+    assert sorted(encoded) == ["maybe", "no", "yes"], "each text once, whichever arm says it"
+    assert found["metrics"][-1] == "semantic_similarity"
+    assert {row["b"] for row in found["comparisons"] if row["metric"] == "semantic_similarity"} == {"base", "rag"}
+    rows = [row["metrics"]["semantic_similarity"] for row in read_rows(out / "predictions" / "rag.jsonl")]
+    assert rows[:4] == [1, 1, 1, 0]
+    assert rows[30:] == [0] * 30
+    assert "semantic_similarity" not in found["baselines"]["majority"]["metrics"]
 
 
 def test_prediction_rows(tmp_path: Path) -> None:
