@@ -90,8 +90,9 @@ def alarms(studies: int) -> Iterator[Row]:
 
     def macro(random: np.random.Generator, study: int) -> bool:
         first = labels(random, 0.6)
-        second = [(true, said) if random.random() < 0.6 else (true, str(random.choice(LABELS))) for true, said in first]
-        third = [(true, said) if random.random() < 0.6 else (true, str(random.choice(LABELS))) for true, said in first]
+        second, third = ([(true, said if kept else other) for (true, said), kept, other in
+                          zip(first, random.random(N) < 0.6, random.choice(LABELS, N).tolist(), strict=True)]
+                         for _ in range(2))  # fmt: skip
         return statistics.compare(MACRO, second, third, random).p_value < 0.05
 
     for name, hit in (("shares", shares), ("F1", means), ("macro F1", macro)):

@@ -62,3 +62,12 @@ def test_tests_and_intervals_keep_what_they_say(tmp_path):
     assert all(0.93 <= rate <= 0.97 for rate in found["covers"].values()), found["covers"]
     assert all(0.75 <= rate <= 0.88 for rate in found["detectable"].values()), found["detectable"]
     assert [len(rates) for rates in found.values()] == [7, 3, 24, 2]
+
+
+def test_scoring_is_timed_step_by_step(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "scoring.py"), "pubmedqa", "--questions", "30", "--arms", "2"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row.split()[0] for row in done.stdout.splitlines()] == [
+        "replies", "summaries", "comparisons", "slices", "baselines",
+    ]  # fmt: skip

@@ -58,7 +58,8 @@ def world(folder: Path, trained: list[str]) -> dict[str, Known]:
     write_jsonl(folder / "questions.jsonl", questions)
     data = folder / "data"
     data.mkdir(exist_ok=True)
-    (data / "rows.jsonl").write_text("".join(f'{{"id": "{name}", "x": 1}}\n' for name in trained))
+    rows = [{"id": name, "x": 1} if number else {"x": 1, "id": name} for number, name in enumerate(trained)]
+    write_jsonl(data / "rows.jsonl", rows)  # the id may stand anywhere
     return known(["q0", "q1", "q2", "q3"], folder, folder, [data, data])
 
 
