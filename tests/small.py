@@ -61,8 +61,8 @@ def encoder_config(**changes: Any) -> EncoderConfig:
     return EncoderConfig(**values("encoder", "minilm", accelerator="cpu") | changes)
 
 
-def prompt_config() -> PromptConfig:
-    return PromptConfig(**values("prompt", "default"))
+def prompt_config(**changes: Any) -> PromptConfig:
+    return PromptConfig(**values("prompt", "default") | changes)
 
 
 def example(number: int, split: str, passages: int = 2) -> Example:

@@ -1,5 +1,8 @@
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from raft_exp.records import Answer, Example, read_jsonl
 from raft_exp.stages.evaluate import evaluate
 from raft_exp.stages.train import train
 from tests import small
+from tests.studies import environment
 
 SMALL_BATCHES = small.engine_config(batch_tokens=700)
 FILES = ("answers.jsonl", "counts.json")
@@ -98,6 +102,49 @@ def test_goes_on_after_a_kill_with_the_same_bytes(tmp_path, test_rows, monkeypat
     with (tmp_path / "out" / "answers.jsonl").open("a") as file:
         file.write('{"id": "q5", "raw": "cut in the mid')
     assert run(tmp_path / "out", test_rows) == whole
+
+
+# Says which batch it begins with, so that a test can kill it in the middle of one.
+TALKING = """
+import json, sys
+from pathlib import Path
+from raft_exp.engines.transformers import Transformers
+from raft_exp.stages.evaluate import evaluate
+from tests.stages.test_evaluate import SMALL_BATCHES, small
+answers = Transformers._answers
+def talking(self, batch):
+    print(json.dumps([request.id for request in batch]), flush=True)
+    return answers(self, batch)
+Transformers._answers = talking
+evaluate(small.evaluate_stage(engine=SMALL_BATCHES), test=Path(sys.argv[1]), out=Path(sys.argv[2]))
+"""
+
+
+def test_kill_9_loses_at_most_the_batch_in_flight(tmp_path, test_rows, monkeypatch):
+    whole = run(tmp_path / "whole", test_rows)
+    out = tmp_path / "out"
+    out.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", TALKING, str(test_rows), str(out)], cwd=Path(__file__).parents[2], text=True,
+        env=environment(), stdout=subprocess.PIPE,
+    ) as generating:  # fmt: skip
+        batches = [json.loads(generating.stdout.readline()) for _ in range(3)]
+        generating.kill()
+    assert generating.returncode == -signal.SIGKILL
+    kept = {json.loads(line)["id"] for line in (out / "answers.jsonl").read_text().splitlines()}
+    assert kept >= {*batches[0], *batches[1]}
+    loaded, again = engines.load, []
+
+    def listening(*arguments):
+        engine = loaded(*arguments)
+        compute = engine._answers
+        monkeypatch.setattr(engine, "_answers", lambda batch: again.append(batch) or compute(batch))
+        return engine
+
+    monkeypatch.setattr(engines, "load", listening)
+    assert run(out, test_rows) == whole
+    computed_again = {request.id for batch in again for request in batch}
+    assert computed_again <= {f"q{number}" for number in range(10)} - {*batches[0], *batches[1]}
 
 
 def test_a_finished_evaluation_needs_no_model(tmp_path, test_rows, monkeypatch):
