@@ -42,7 +42,8 @@ def table(results: Mapping[str, Any]) -> "Table":
         made.add_row(Text(name), *cells, _answered(arm))
     for name, arm in results["baselines"].items():
         cells = [_cell(arm["metrics"].get(metric)) for metric in metrics]
-        made.add_row(Text(f"{name} ({arm['label']})" if "label" in arm else name), *cells, "", style="dim")
+        label = f" ({arm['label']})" if "label" in arm else ""
+        made.add_row(Text(f"{name}{label}"), *cells, "", style="dim")
     return made
 
 

@@ -52,7 +52,8 @@ def _value(results: Mapping[str, Any], arm: str, metric: str) -> float:
 
 def title(metric: str) -> str:
     """A metric's name for readers."""
-    return metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM")
+    named = metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM").replace("rouge l", "ROUGE-L")
+    return f"{named.removesuffix(' lenient')} (lenient)" if named.endswith(" lenient") else named
 
 
 def percent(share: float) -> str:

@@ -111,7 +111,8 @@ def test_the_contract_of_the_files(study: Study) -> None:
     out = study.run()
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     predictions = {f"predictions/{arm}.jsonl" for arm in ARMS}
-    assert files == {"results.json", "timings.json", "audit.json", "report.md", "report.html"} | predictions
+    pages = {"results.json", "audit.json", "report.md", "report.html", "results.csv", "comparisons.csv", "timings.json"}
+    assert files == pages | predictions
 
     found = results(out)
     assert {"corpus", "model", "seed", "overrides", "arms", "comparisons", "conditions", "slices"} <= set(found)
@@ -314,6 +315,9 @@ def test_the_same_inputs_give_the_same_bytes(study: Study) -> None:
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path.name
 
 
+OURS: list[dict[str, str | None]] = [{"type": "application/json", "id": "examples-data"}, {}]  # data, then the script
+
+
 class Page(HTMLParser):
     """Collects what a browser would load or run, and the text that it would show."""
 
@@ -321,12 +325,14 @@ class Page(HTMLParser):
         super().__init__()
         self.loads: list[str] = []
         self.tags: set[str] = set()
+        self.scripts: list[dict[str, str | None]] = []
         self.handlers: list[str] = []
         self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.scripts += [dict(attrs)] if tag == "script" else []
         self.loads += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
@@ -338,12 +344,13 @@ def test_the_page_loads_nothing(study: Study) -> None:
     html = (study.run() / "report.html").read_text()
     page = Page(html)
     assert all(link.startswith("#") for link in page.loads)
-    assert not page.tags & {"script", "link", "iframe", "img", "object", "base"}
+    assert not page.tags & {"link", "iframe", "img", "object", "base"}
+    assert page.scripts == OURS
     assert not re.search(r"@import|url\((?!#)", html)
     assert "prefers-color-scheme: dark" in html
     assert 'name="viewport"' in html
     assert "@media print" in html
-    assert html.count("<svg") == 2
+    assert html.count("<svg") == 3
     assert "raft, validation" in page.text  # the loss plot's legend
     assert "100.0" in page.text
 
@@ -358,7 +365,8 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     (tmp_path / "adapter" / "metrics.csv").write_text("step,loss\n1,2.0\n")
     out = study.run()
     page = Page((out / "report.html").read_text())
-    assert not page.tags & {"script", "b>"}
+    assert page.scripts == OURS
+    assert "b>" not in page.tags
     assert page.handlers == []
     assert page.text.count(HOSTILE) >= 10
     svg = (out / "report.html").read_text().partition("<svg")[2].partition("</svg>")[0]
@@ -393,7 +401,7 @@ def test_what_cannot_be_scored_is_named(study: Study, break_it: Any, message: st
 def test_a_missing_loss_file_leaves_the_plot_out(study: Study) -> None:
     (study.root / "adapter" / "metrics.csv").unlink()
     html = (study.run() / "report.html").read_text()
-    assert html.count("<svg") == 1
+    assert html.count("<svg") == 2
     assert ">Training<" not in html
 
 

@@ -1,0 +1,100 @@
+"""What all pictures share: the page's colours, the axes, and the SVG that comes out."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Drawn in stand-in colours; the page's style says what they are, in light and in dark.
+INK, ACCENT, FAINT, PAPER = "#010203", "#010204", "#010205", "#010206"
+SERIES = ("#010210", "#010211", "#010212", "#010213", "#010214", "#010215")
+MARKERS = ("o", "s", "^", "D", "v", "P")  # with the colours: two lines can be told apart without seeing colour
+_COLOURS = {
+    INK: "currentColor",
+    ACCENT: "var(--accent)",
+    FAINT: "var(--faint)",
+    PAPER: "var(--paper)",
+    **{colour: f"var(--series-{index})" for index, colour in enumerate(SERIES)},
+}
+_STYLE: Any = {  # its own type lists every setting of matplotlib
+    "svg.fonttype": "none",
+    "svg.hashsalt": "raft_exp",
+    "text.parse_math": False,
+    "font.size": 11,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+WIDTH = 5.0  # inches: narrow, so that the letters stay readable on a phone
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of a picture, for the time that it is drawn."""
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        yield
+
+
+def new_axes(height: float) -> "tuple[Figure, Axes]":
+    """One panel across the page, `height` in inches."""
+    # Not pyplot: it keeps figures and a window system alive for the whole process.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def rows(axes: "Axes", names: list[str]) -> None:
+    """One named row an entry, the first on top."""
+    axes.set_yticks(range(len(names)), [short(name) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=FAINT, linewidth=0.5, alpha=0.5)
+
+
+def legend(figure: "Figure", entries: int) -> None:
+    """Above the panel, in columns that fit the width."""
+    if entries > 1:
+        figure.legend(loc="outside upper left", ncols=min(3, entries), frameon=False, fontsize=10)
+
+
+def baseline_values(results: Mapping[str, Any], metric: str) -> list[tuple[str, float]]:
+    """(name, percent) of what needs no model."""
+    found = ((name, arm["metrics"].get(metric)) for name, arm in results.get("baselines", {}).items())
+    return [(name, 100 * figure["value"]) for name, figure in found if figure]
+
+
+def short(name: str) -> str:
+    """A name that fits beside an axis."""
+    return name if len(name) <= 24 else name[:23] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def svg(figure: "Figure", description: str) -> str:
+    """The picture as an element of the page."""
+    from markupsafe import escape
+
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    head, _, body = file.getvalue().partition("<svg")[2].partition(">")
+    box = re.search(r'viewBox="[^"]*"', head)
+    # matplotlib's group names repeat from picture to picture, and its style would reach the whole page.
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
+    for stand_in, colour in _COLOURS.items():
+        body = body.replace(stand_in, colour)
+    return f'<svg {box.group() if box else ""} role="img" aria-label="{escape(description)}">{body}'
