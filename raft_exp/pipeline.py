@@ -46,7 +46,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
                 f"{name}@{at}": found.evaluate(f"{name}@{at}", arm, asked, adapter) for at, asked in others.items()
             }
     exported = found.export(recipes, datasets, tests)
-    last = found.report(arms, test, others, answers, datasets, adapters)
+    last = found.report(test, others, answers, datasets, adapters)
     stages = [found.passages, found.questions, *found.embedded.values(), found.indexed, found.targets]
     answering = _together(answers.values())
     stages += [*datasets.values(), test, *others.values(), *exported, *adapters.values(), *answering, last]
@@ -195,22 +195,14 @@ class _Study:
 
     def report(
         self,
-        arms: Mapping[str, ArmConfig],
         test: Stage,
         conditions: Mapping[str, Stage],
         answers: Mapping[str, Stage],
         datasets: Mapping[str, Stage],
         adapters: Mapping[str, Stage],
     ) -> Stage:
-        config = self._config
-        asks = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
-        settings = report.ReportStage(
-            study=config.study, note=config.note, corpus=config.corpus.name, model=config.model.name_or_path,
-            seed=config.seed, metrics=config.evaluation.metrics, encoder=config.encoder if asks else None,
-            reply_format=config.prompt.reply_format, refusal=config.prompt.refusal,
-            conditions=config.evaluation.conditions,
-            arms={name: identity(arm) for name, arm in arms.items()}, settings=_shown(config),
-        )  # fmt: skip
+        config, settings = self._config, report_settings(self._config)
+        asks = settings.encoder is not None
         inputs: Inputs = {
             "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters,
             "passages": self.passages, "questions": self.questions,
@@ -220,6 +212,18 @@ class _Study:
             self._fingerprint(encoder.files(config.encoder)) if asks else {},
             process="report" if asks and config.encoder.accelerator != "cpu" else None,
         )  # fmt: skip
+
+
+def report_settings(config: Config) -> report.ReportStage:
+    """What the report says of a study; also for a report that is made again from a run folder."""
+    asks = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
+    return report.ReportStage(
+        study=config.study, note=config.note, corpus=config.corpus.name, model=config.model.name_or_path,
+        seed=config.seed, metrics=config.evaluation.metrics, encoder=config.encoder if asks else None,
+        reply_format=config.prompt.reply_format, refusal=config.prompt.refusal,
+        conditions=config.evaluation.conditions,
+        arms={name: identity(config.arms[name]) for name in config.evaluation.arms}, settings=_shown(config),
+    )  # fmt: skip
 
 
 def _recipe(name: str, arm: ArmConfig) -> str:

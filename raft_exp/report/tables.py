@@ -30,7 +30,7 @@ def tables(results: Mapping[str, Any], settings: Mapping[str, Any], timings: Map
         "metrics": [title(metric) for metric in names],
         "rows": [_row(name, arm, names, marked) for name, arm in arms.items()],
         "baselines": [_row(_baseline(name, arm), arm, names) for name, arm in results.get("baselines", {}).items()],
-        "without_model": _without_model(results, first),
+        "without_model": without_model(results, first),
         "detectable": bool(results.get("detectable")),
         "differences": [
             _differences(metric, results) for metric in results["metrics"] if _compared(metric, results)
@@ -80,8 +80,8 @@ def _baseline(name: str, arm: Mapping[str, Any]) -> str:
     return f"{name} (always \N{LEFT DOUBLE QUOTATION MARK}{arm['label']}\N{RIGHT DOUBLE QUOTATION MARK})"
 
 
-def _without_model(results: Mapping[str, Any], metric: str) -> str:
-    """The baselines in one line, to stand under every table that has no rows for them; "" for open answers."""
+def without_model(results: Mapping[str, Any], metric: str) -> str:
+    """The baselines in one line, for tables that have no rows for them; "" for open answers."""
     found = [
         f"{_baseline(name, arm)} {percent(arm['metrics'][metric]['value'])}"
         for name, arm in results.get("baselines", {}).items()
@@ -129,7 +129,8 @@ def _replies(arms: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, A
         shares = [arm["metrics"].get(share) for share in REPLY_SHARES]
         cells = [percent(share["value"]) if share else NONE for share in shares]
         if tokens:
-            cells += [f"{arm['tokens'][kind]:,.0f}" if "tokens" in arm else NONE for kind in ("prompt", "reply")]
+            counted = arm.get("tokens") if arm.get("tokens", {}).get("prompt") else None  # 0: made from predictions
+            cells += [f"{counted[kind]:,.0f}" if counted else NONE for kind in ("prompt", "reply")]
         if seconds:
             cells.append(_seconds(seconds.get(name), arm["answered"]))
         answered = f"{arm['answered']:,} of {arm['n']:,}"

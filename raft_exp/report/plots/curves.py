@@ -7,6 +7,7 @@ from raft_exp.report.plots.drawing import FAINT, MARKERS, SERIES, baseline_value
 from raft_exp.report.verdict import title
 
 _POINTS = 200  # of a loss curve: more cannot be told apart
+_LEGEND = 48  # letters of a name
 _LOGARITHMIC = 30  # largest number over smallest
 
 Curve = Sequence[tuple[int, float]]
@@ -32,8 +33,8 @@ def curves(
             below = [100 * (one["value"] - one["low"]) for _, one in points]
             above = [100 * (one["high"] - one["value"]) for _, one in points]
             axes.errorbar(
-                [x + shift for x, _ in points], values, [below, above], label=short(name), linewidth=1.6, markersize=5,
-                color=SERIES[index % len(SERIES)], marker=MARKERS[index % len(MARKERS)],
+                [x + shift for x, _ in points], values, [below, above], label=short(name, _LEGEND), linewidth=1.6,
+                color=SERIES[index % len(SERIES)], marker=MARKERS[index % len(MARKERS)], markersize=5,
                 linestyle="" if ticks else "solid",
             )  # fmt: skip
         for place, (name, value) in enumerate(
@@ -51,7 +52,7 @@ def curves(
         axes.set_xlabel(xlabel)
         axes.set_ylabel(f"{title(metric)}, %")
         axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
-        legend(figure, len(lines))
+        legend(figure, [short(name, _LEGEND) for name in lines])
         return svg(figure, f"{title(metric)} against {xlabel}; the table below holds the figures")
 
 

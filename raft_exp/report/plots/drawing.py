@@ -37,6 +37,7 @@ _STYLE: Any = {  # its own type lists every setting of matplotlib
     "axes.spines.right": False,
 }
 WIDTH = 5.0  # inches: narrow, so that the letters stay readable on a phone
+_LETTERS, _HANDLE = 60, 7  # letters in a line of the legend; what the mark of an entry takes, in letters
 
 
 @contextmanager
@@ -65,10 +66,12 @@ def rows(axes: "Axes", names: list[str]) -> None:
     axes.grid(axis="x", color=FAINT, linewidth=0.5, alpha=0.5)
 
 
-def legend(figure: "Figure", entries: int) -> None:
-    """Above the panel, in columns that fit the width."""
-    if entries > 1:
-        figure.legend(loc="outside upper left", ncols=min(3, entries), frameon=False, fontsize=10)
+def legend(figure: "Figure", names: list[str]) -> None:
+    """Above the panel, in columns that fit the width, and the picture grows for it; none for a single line."""
+    if len(names) > 1:
+        columns = max(1, min(3, _LETTERS // (max(map(len, names)) + _HANDLE)))
+        figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=10)
+        figure.set_figheight(figure.get_figheight() + 0.2 * (-(-len(names) // columns) - 1))
 
 
 def baseline_values(results: Mapping[str, Any], metric: str) -> list[tuple[str, float]]:
@@ -77,9 +80,9 @@ def baseline_values(results: Mapping[str, Any], metric: str) -> list[tuple[str, 
     return [(name, 100 * figure["value"]) for name, figure in found if figure]
 
 
-def short(name: str) -> str:
-    """A name that fits beside an axis."""
-    return name if len(name) <= 24 else name[:23] + "\N{HORIZONTAL ELLIPSIS}"
+def short(name: str, most: int = 24) -> str:
+    """A name that fits beside an axis, or (more letters) into a legend."""
+    return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def svg(figure: "Figure", description: str) -> str:
