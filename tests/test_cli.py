@@ -10,6 +10,9 @@ import sys
 import pytest
 import yaml
 
+from raft_exp.metrics import METRICS, Metric
+from raft_exp.report.again import make_again
+from raft_exp.report.runs import open_runs
 from tests.studies import SMALL, command, data_files, environment, raft_exp, run_folder, statuses
 
 HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "peft", "wandb", "bm25s", "matplotlib")
@@ -84,6 +87,39 @@ def test_all_arms_answer_the_same_questions_in_the_same_contexts(study):
     assert all([row["id"] for row in rows[arm]] == [row["id"] for row in rows["raft"]] for arm in rows)
     assert [row["context"] for row in rows["rag"]] == [row["context"] for row in rows["raft"]]
     assert all(row["context"] == [] for row in rows["base"] + rows["sft"])
+
+
+def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
+    run = run_folder(study[0])
+    again = subprocess.run(
+        [sys.executable, "-m", "raft_exp.report", str(run), f"out={tmp_path}"],
+        cwd=study[0], env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert again.stdout == f"report: {tmp_path / 'report.html'}\n", again.stderr
+    assert (tmp_path / "results.json").read_text() == (run / "results.json").read_text()
+    pages = [path for path in run.iterdir() if path.suffix in (".html", ".md", ".csv")]
+    for file in [*pages, *(run / "predictions").iterdir()]:
+        assert (tmp_path / file.relative_to(run)).read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_copied_run_is_scored_again_without_its_store(study, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder(study[0]), copy)  # links become files
+    plan = json.loads((copy / "plan.json").read_text())
+    (copy / "plan.json").write_text(json.dumps([{**row, "path": f"/nowhere/{row['stage']}/x"} for row in plan]))
+    before = json.loads((copy / "results.json").read_text())
+    missing = make_again(open_runs([copy])[0][0], copy)
+    assert any("no loss curve" in line for line in missing)
+    after = json.loads((copy / "results.json").read_text())
+    assert {name: arm["metrics"] for name, arm in after["arms"].items()} == {
+        name: arm["metrics"] for name, arm in before["arms"].items()
+    }
+    monkeypatch.setitem(METRICS, "exact_match", Metric(lambda row: 1.0, share=True))
+    make_again(open_runs([copy])[0][0], copy)
+    scored = json.loads((copy / "results.json").read_text())
+    assert scored["arms"]["raft"]["metrics"]["exact_match"]["value"] == 1, "the metric changed, the replies did not"
+    assert scored["overrides"] == before["overrides"]
+    assert not list(copy.glob("*.partial"))
 
 
 def test_again_everything_is_reused_and_results_are_the_same(study):

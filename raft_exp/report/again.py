@@ -86,7 +86,10 @@ class _Inputs:
             "datasets": {name: self._dataset(name, audit) for name, audit in self._audit.get("datasets", {}).items()},
             "adapters": {name: self._adapter(name) for name in self._audit.get("datasets", {})},
         }
-        return found | {name: self._optional(stage) for name, stage in _OPTIONAL.items()}
+        optional = {name: self._optional(stage) for name, stage in _OPTIONAL.items()}
+        if gone := [_OPTIONAL[name] for name, folder in optional.items() if folder is None]:
+            self.missing.append(f"the store no longer has {' and '.join(gone)}: figures that need them are left out")
+        return found | optional
 
     def _place(self, row: Mapping[str, Any]) -> Path:
         path = Path(row["path"])
@@ -144,10 +147,7 @@ class _Inputs:
 
     def _optional(self, stage: str) -> Path | None:
         found = self._stages.get(stage)
-        if found is not None and (found / "manifest.json").exists():
-            return found
-        self.missing.append(f"the store no longer has the stage {stage}: scores of supporting sentences are left out")
-        return None
+        return found if found is not None and (found / "manifest.json").exists() else None
 
 
 _OPTIONAL = {"passages": "ingest", "questions": "questions"}

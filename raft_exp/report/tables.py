@@ -123,7 +123,7 @@ def _replies(arms: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, A
     columns = [title(name) for name in REPLY_SHARES]
     tokens = any("tokens" in arm for arm in arms.values())
     seconds = timings.get("arms", {})
-    columns += ["prompt tokens", "reply tokens"] * tokens + ["seconds an answer"] * bool(seconds)
+    columns += ["prompt tokens", "reply tokens"] * tokens
     rows = []
     for name, arm in arms.items():
         shares = [arm["metrics"].get(share) for share in REPLY_SHARES]
@@ -131,10 +131,9 @@ def _replies(arms: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, A
         if tokens:
             counted = arm.get("tokens") if arm.get("tokens", {}).get("prompt") else None  # 0: made from predictions
             cells += [f"{counted[kind]:,.0f}" if counted else NONE for kind in ("prompt", "reply")]
-        if seconds:
-            cells.append(_seconds(seconds.get(name), arm["answered"]))
         answered = f"{arm['answered']:,} of {arm['n']:,}"
-        rows.append({"name": name, "answered": answered, "short": arm["answered"] < arm["n"], "cells": cells})
+        row = {"name": name, "answered": answered, "short": arm["answered"] < arm["n"], "cells": cells}
+        rows.append({**row, "seconds": _seconds(seconds.get(name), arm["answered"])})
     return {"columns": columns, "rows": rows, "timed": bool(seconds)}
 
 
