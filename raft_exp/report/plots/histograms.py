@@ -18,11 +18,13 @@ def audit(split: Mapping[str, Any]) -> str:
     if not {"gold_places", "passages_with_gold", "prompt_tokens", "completion_tokens"} <= set(split):
         return ""
     panels: list[Callable[[Axes, Mapping[str, Any]], None]] = [_places, _sizes] if split["gold_places"] else []
-    panels += [partial(_lengths, name="prompt"), partial(_lengths, name="completion")]
+    written = [name for name in ("prompt", "completion") if split[f"{name}_tokens"].get("max", 1)]  # a test set asks
+    panels += [partial(_lengths, name=name) for name in written]
+    lines = -(-len(panels) // 2)
     with style():
-        figure = Figure(figsize=(WIDTH, 0.95 * len(panels)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.9 * lines), layout="constrained")
         for place, draw in enumerate(panels, start=1):
-            axes = figure.add_subplot(len(panels) // 2, 2, place)
+            axes = figure.add_subplot(lines, 2, place)
             draw(axes, split)
             axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
             axes.tick_params(labelsize=9)
@@ -43,7 +45,7 @@ def _sizes(axes: "Axes", split: Mapping[str, Any]) -> None:
     held = [with_gold.get(name, 0) for name in names]
     axes.bar(names, held, color=SERIES[0], width=0.7, label="with gold")
     axes.bar(names, [without.get(name, 0) for name in names], bottom=held, color=FAINT, width=0.7, label="without")
-    axes.set_title("passages a row (pale: without gold)", fontsize=10)
+    axes.set_title("passages a row (pale: no gold)", fontsize=10)
 
 
 def _lengths(axes: "Axes", split: Mapping[str, Any], name: str) -> None:
