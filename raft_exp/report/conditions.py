@@ -39,7 +39,8 @@ def sweeps(settings: Mapping[str, Mapping[str, Any]], study: Mapping[str, Any]) 
         for field in _AXES:
             number = changed.get(field)
             if isinstance(number, int | float) and not isinstance(number, bool):
-                others = {} if name == STUDY else {key: value for key, value in changed.items() if key != field}
+                others = {key: value for key, value in changed.items() if key != field and value != study.get(key)}
+                others = {} if name == STUDY else others  # its other numbers are what the conditions change
                 told = ", ".join(f"{key} {value}" for key, value in sorted(others.items()))
                 groups.setdefault((field, told), []).append((float(number), name))
     found, taken = [], set[str]()

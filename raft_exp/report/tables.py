@@ -37,6 +37,9 @@ def tables(results: Mapping[str, Any], settings: Mapping[str, Any], timings: Map
         ],
         "replies": _replies(arms, timings),
         "behaviour": _behaviour(arms),
+        "behaviour_under": _behaviour(
+            {f"{name}: {arm}": one for name, row in results.get("conditions", {}).items() for arm, one in row.items()}
+        ),
         "conditions": _conditions(results, settings, first),
         "retrieval": retrieval.table(results.get("retrieval", {})),
         "slices": [_slice(name, groups, first, list(arms)) for name, groups in results["slices"].items()],

@@ -74,13 +74,15 @@ def everything() -> dict[str, Any]:
     }
     found["detectable"] = {"accuracy": {"base": 0.061, "rag": 0.052}}
     found["condition_settings"] = {
-        "k0": {"num_distractors": 0}, "k8": {"num_distractors": 8}, "k2": {"num_distractors": 2},
+        "k0": {"num_distractors": 0}, "k8": {"context": "gold_and_distractors", "num_distractors": 8},
+        "k2": {"num_distractors": 2},
         "g0": {"gold_at": 0}, "g4": {"gold_at": 4}, "found": {"context": "retrieved"},
     }  # fmt: skip
     found["conditions"] = {
         name: {one: arm(accuracy=0.4 + 0.01 * place) for one in ("rag", "raft")}
         for place, name in enumerate(found["condition_settings"])
     }
+    found["conditions"]["found"]["raft"]["behaviour"] = {"abstained_without_gold": {**figure(0.42), "n": 17}}
     return found
 
 

@@ -44,7 +44,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
         "random (a label by chance)33.3",
         "replies that quote",
         "88.0", "of 411", "of 44",  # behaviour, each with what it is a share of
-        "abstained, no gold shown",
+        "abstained, no gold shown", "found: raft", "of 17",
         "prompt tokensreply tokens", "51233",
         "detectable", "6.1",
         "true yes no other prec. recall F1".replace(" ", ""), "1557095.791.393.4",
