@@ -114,7 +114,7 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
         if room == "report":
             for predictions in sorted((outcome.path / "predictions").iterdir()):
                 _link(predictions, run / "predictions" / predictions.name)
-            for page in ("audit.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
+            for page in ("audit.json", "timings.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
                 shutil.copyfile(outcome.path / page, run / page)
             results = json.loads((outcome.path / "results.json").read_text())
             results["overrides"] = overrides

@@ -234,9 +234,9 @@ def test_another_version_of_the_metrics_reports_anew_and_asks_nothing_again(monk
 def test_only_a_metric_that_asks_the_encoder_depends_on_it():
     asking = "evaluation.metrics=[semantic_similarity]"
     assert build(asking)["report"].key != build(asking, "encoder.max_length=9")["report"].key
-    assert not build(asking)["report"].own_process
-    assert build(asking, "encoder.accelerator=gpu")["report"].own_process, "what holds a GPU has a process of its own"
-    assert not build("encoder.accelerator=gpu")["report"].own_process
+    assert build(asking)["report"].process is None
+    assert build(asking, "encoder.accelerator=gpu")["report"].process, "what holds a GPU has a process of its own"
+    assert build("encoder.accelerator=gpu")["report"].process is None
 
 
 def test_closed_book_and_base_do_not_depend_on_the_raft_dataset():

@@ -144,9 +144,9 @@ def _replies(path: Path, metrics: Sequence[str], corpus: str) -> Replies:
         for name in metrics:
             if name in row["metrics"]:
                 observed.setdefault(name, {})[question] = row["metrics"][name]
-            elif name in METRICS and not METRICS[name].per_row:
+            elif name in METRICS and not METRICS[name].per_row and (observe := METRICS[name].observe):
                 graded = Graded(row["answers"], row["prediction"], row["raw"], normalize)
-                observed.setdefault(name, {})[question] = METRICS[name].observe(graded)
+                observed.setdefault(name, {})[question] = observe(graded)
     return Replies(observed, frozenset(questions), said.hexdigest())
 
 
