@@ -7,14 +7,14 @@ of its replies, so that asking it again does not make an interval narrower than 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from raft_exp.errors import DataError
 from raft_exp.metrics import METRICS, Counts, Figures, Metric
 from raft_exp.report.lead import verdict
 from raft_exp.report.settings import Setting
-from raft_exp.statistics import compare, estimate, generator, holm
+from raft_exp.statistics import compare, estimate, generator, holm, seeds
 
 ALL_PAIRS = 8  # settings: above it each is compared with the first alone
 
@@ -37,7 +37,7 @@ def compared(found: Sequence[Setting]) -> dict[str, Any]:
             "runs": {seed: str(run.folder) for seed, run in setting.runs.items()},
             "arms": {arm: _pooled_arm(setting, arm, metrics) for arm in setting.arms},
             "conditions": {name: _under(setting, name, metrics[:1]) for name in setting.conditions},
-            "seeds": seeds(setting, metrics),
+            "seeds": _by_seed(setting, metrics),
         }
         for setting in found
     ]
@@ -54,19 +54,10 @@ def pooled(setting: Setting, label: str, metric: str) -> dict[str, float] | None
     return asdict(estimate(how, seen[0], generator(0, "pooled", metric)))
 
 
-def seeds(setting: Setting, metrics: Sequence[str]) -> dict[str, Any]:
-    """{arm: {metric: {mean, deviation, values: {seed: value}}}}; the deviation of a sample, None for one seed."""
-    found: dict[str, Any] = {}
-    for arm in setting.arms:
-        for metric in metrics:
-            by_seed = {seed: run.results["arms"][arm]["metrics"].get(metric) for seed, run in setting.runs.items()}
-            values = {seed: figure["value"] for seed, figure in by_seed.items() if figure}
-            if values:
-                deviation = round(stdev(values.values()), 12) if len(values) > 1 else None
-                found.setdefault(arm, {})[metric] = {
-                    "mean": round(fmean(values.values()), 12), "deviation": deviation, "values": values
-                }  # fmt: skip
-    return found
+def _by_seed(setting: Setting, metrics: Sequence[str]) -> dict[str, Any]:
+    """{arm: {metric: {mean, deviation, values: {seed: value}}}}."""
+    found = seeds(run.results for run in setting.runs.values())
+    return {arm: {name: found[arm][name] for name in metrics if name in found[arm]} for arm in setting.arms}
 
 
 def _reference(found: Sequence[Setting]) -> str:
