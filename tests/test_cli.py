@@ -102,6 +102,19 @@ def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
         assert (tmp_path / file.relative_to(run)).read_bytes() == file.read_bytes(), file.name
 
 
+def test_a_report_made_again_in_place_leaves_the_store_alone(study):
+    copy = run_folder(study[0]).with_name("copy")
+    shutil.copytree(run_folder(study[0]), copy, symlinks=True)
+    shown = copy / "predictions" / "raft.jsonl"
+    kept = shown.resolve()
+    before = kept.stat()
+    assert make_again(open_runs([copy])[0][0], copy) == []
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not shown.is_symlink()
+    assert shown.read_bytes() == kept.read_bytes()
+    shutil.rmtree(copy)  # other tests take the newest run
+
+
 def test_a_copied_run_is_scored_again_without_its_store(study, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(run_folder(study[0]), copy)  # links become files

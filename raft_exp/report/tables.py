@@ -19,6 +19,7 @@ _BEHAVIOUR = {
     "abstained_without_gold": "abstained, no gold shown",
     "abstained_with_gold": "abstained, gold shown",
 }
+_SLICES = {"answer": "answer, in training", "document": "gold document, in training"}
 
 
 def tables(results: Mapping[str, Any], settings: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def _slice(name: str, groups: Mapping[str, Any], metric: str, names: list[str]) 
         }
         for value, arms in groups.items()
     ]
-    return {"name": name.replace("_", " "), "rows": rows}
+    return {"name": _SLICES.get(name, name.replace("_", " ")), "rows": rows}
 
 
 def _conditions(results: Mapping[str, Any], settings: Mapping[str, Any], metric: str) -> dict[str, Any]:
