@@ -52,7 +52,7 @@ def report(
     passages: Path | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes results.json, timings.json, audit.json, predictions/, the pages and the CSV files.
+    """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages, CSV files.
 
     `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`. `passages` and
     `questions` are needed where the corpus names the sentences that support an answer, and for what training has seen.
