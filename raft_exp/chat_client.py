@@ -122,7 +122,8 @@ class ChatClient:
 
     def _cleaned(self, text: str) -> str:
         """A server's own words, in one short line without the key."""
-        return " ".join(text.replace(self._key, "***").split())[:200]
+        told = text.replace(self._key, "***") if self._config.api_key_env else text
+        return " ".join(told.split())[:200]
 
 
 class _AttemptError(Exception):
@@ -212,7 +213,7 @@ class _Run:
 
     async def _turn(self) -> None:
         while (left := self._pause - time.monotonic()) > 0 and not self._ended:
-            await asyncio.sleep(min(left, 1.0) + random.random() * min(left, 1.0) / 10)
+            await asyncio.sleep(min(left, 1.0) + random.random() * min(left, 1.0) / 10)  # not all at one moment
 
     async def _wait(self, trouble: _AttemptError, tries: int) -> None:
         wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** max(0, tries - 1)) * (1 - random.random() / 4)
@@ -220,7 +221,9 @@ class _Run:
         if trouble.limited:  # the limit is the account's, not this request's
             self._pause = max(self._pause, time.monotonic() + wait)
         else:
-            await asyncio.sleep(wait)
+            until = time.monotonic() + wait
+            while (left := until - time.monotonic()) > 0 and not self._ended:
+                await asyncio.sleep(min(left, 1.0))
 
     async def _attempt(self, chat: Chat) -> Reply:
         import openai
