@@ -54,7 +54,7 @@ class OwnConf(SearchPathPlugin):
 def main() -> None:
     """Runs one study, or with `-m` one for each combination of the values given."""
     Plugins.instance().register(OwnConf)
-    sys.argv[1:] = _with_experiment(sys.argv[1:])
+    sys.argv[1:] = _with_experiment(_with_multirun(sys.argv[1:]))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end the process itself; the messages are made here
     try:
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
@@ -77,6 +77,12 @@ def _with_experiment(arguments: list[str]) -> list[str]:
         return arguments
     first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
     return [*arguments[:first], "+experiment=quickstart", *arguments[first:]]
+
+
+def _with_multirun(arguments: list[str]) -> list[str]:
+    """A search is many runs: `sweep=optuna` needs no -m beside it."""
+    several = {"-m", "--multirun", "--run", "--cfg", "-c", "--help", "-h"} & set(arguments)
+    return arguments if several or "sweep=optuna" not in arguments else ["--multirun", *arguments]
 
 
 def job(composed: DictConfig) -> None:

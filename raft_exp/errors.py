@@ -23,3 +23,7 @@ class ModelError(RaftError):
 
 class ServerError(RaftError):
     """A server that gives no usable reply. What it gave before is kept."""
+
+
+class SweepError(RaftError):
+    """A sweep or search that cannot go on, or some of whose jobs failed."""

@@ -8,18 +8,29 @@ from raft_exp import arms
 from raft_exp.config import unknown_key
 from raft_exp.errors import ConfigError
 
+_EXTRAS = {"joblib": "launchers", "submitit_local": "launchers", "submitit_slurm": "launchers", "ray": "ray"}
+
 
 def explained(error: Exception) -> ConfigError:
     """One line: the setting, what it got, what it may be."""
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/launcher" and option in _EXTRAS:
+            return ConfigError(
+                f"launcher: {option!r} is not installed; pip install 'raft_exp[{_EXTRAS[option]}]', or leave it out"
+            )
         return ConfigError(f"{group}: got {option!r}; {arms.suggest(option, error.options)}")
     if found := re.search(r"To append to your default list use (\S+)", text):
         return ConfigError(
             f"{found[1].lstrip('+').partition('=')[0]}: not chosen in the default study; write {found[1]}"
         )
     if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([\w.]+)'", text)):
+        if found[1].startswith("hydra."):
+            return ConfigError(
+                f"{found[1]}: no such setting; those of Hydra, of the sweep and of the launcher that are chosen are "
+                "shown by --cfg hydra"
+            )
         return ConfigError(unknown_key(found[1]))
     if found := re.search(r"Missing mandatory value: (\S+)", text):
         return ConfigError(f"{found[1]}: has no value; set {found[1]}=...")

@@ -67,6 +67,11 @@ def entering(label: str) -> None:
     _label = label
 
 
+def running() -> str:
+    """The label of the stage that runs now: `train[raft]`."""
+    return _label
+
+
 def lightning_loggers() -> list[Any]:
     """Lightning loggers for a training stage; none unless logger=wandb."""
     if _active is None or _active.logger.name != "wandb":

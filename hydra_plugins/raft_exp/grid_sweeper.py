@@ -1,39 +1,65 @@
-"""Hydra's basic sweeper, but a combination that cannot be composed fails alone and not the whole sweep.
+"""Hydra's basic sweeper, but a job that cannot be composed, fails or is lost leaves the others alone.
 
 Hydra takes sweepers only from the package `hydra_plugins`.
 """
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from rich.console import Console
 
-from raft_exp.errors import ConfigError
+from raft_exp.errors import SweepError
 from raft_exp.hydra_errors import explained
+from raft_exp.sweep import jobs, space
 
 
 class GridSweeper(BasicSweeper):
     """`hydra/sweeper=grid`: every combination of the values given."""
 
-    def sweep(self, arguments: list[str]) -> Any:
-        """Runs the combinations; raises ConfigError at the end when some could not be composed."""
+    def sweep(self, arguments: list[str]) -> list[jobs.Job]:
+        """Runs the combinations and shows them in a table; raises SweepError at the end when some failed."""
+        given = space.with_params(arguments, self.params)
+        parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(given)
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
         self.refused: list[str] = []
-        returns = super().sweep(arguments)
-        if self.refused:
-            raise ConfigError(
-                f"{len(self.refused)} of the sweep's jobs could not be composed: {'; '.join(self.refused)}"
-            )
-        return returns
+        done: list[jobs.Job] = []
+        for batch in self.split_arguments(parsed, self.max_batch_size):
+            composed = [overrides for overrides in batch if self._composes(overrides)]
+            if composed:
+                done += jobs.launch(self.hydra_context, self.launcher, self.config, composed, len(done))
+        self._close(done, folder)
+        return done
 
-    def validate_batch_is_legal(self, batch: Any) -> None:
-        """Takes the combinations out that do not compose, and says so."""
-        assert self.hydra_context is not None
-        assert self.config is not None
-        for overrides in list(batch):
-            try:
-                self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            except HydraException as error:
-                batch.remove(overrides)
-                self.refused.append(" ".join(overrides))
-                print(f"ConfigError: {explained(error)}; this job of the sweep is left out", file=sys.stderr)
+    def _composes(self, overrides: Sequence[str]) -> bool:
+        """Whether a combination can be composed at all; says so where it cannot."""
+        try:
+            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        except HydraException as error:
+            self.refused.append(" ".join(overrides))
+            print(f"ConfigError: {explained(error)}; this job of the sweep is left out", file=sys.stderr)
+            return False
+        return True
+
+    def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
+        if done:
+            Console().print(jobs.table(done))
+        if any(job.figure for job in done):
+            print(f"compare: python -m raft_exp.report {folder}")
+        failed = [f"#{job.number}" for job in done if job.status == "failed"]
+        if self.refused:
+            raise SweepError(
+                f"{len(self.refused)} of the sweep's jobs could not be composed: {'; '.join(self.refused)}"
+                + (f"; failed: {' '.join(failed)}" if failed else "")
+            )
+        if failed:
+            raise SweepError(
+                f"{len(failed)} of {len(done)} jobs failed: {' '.join(failed)}; mend them, and the same command runs "
+                "what is missing"
+            )

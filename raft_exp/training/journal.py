@@ -9,6 +9,8 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
+from raft_exp import tracking
+from raft_exp.sweep.pruning import PrunedError, Watch
 from raft_exp.training import checkpoint
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import Rows, collate
@@ -24,6 +26,7 @@ class Journal(lightning.Callback):
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
         self._clock = 0.0  # when the step began
+        self._watch = Watch.of(tracking.running())  # of a search that prunes
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         """Goes back to the checkpoint, if the module is to start from one."""
@@ -49,6 +52,13 @@ class Journal(lightning.Callback):
             if not last and module.step % self._config.checkpoint_every == 0:
                 checkpoint.save(self._out, module, trainer.optimizers[0])
         self._log(trainer, metrics)
+        if self._watch and "validation_loss" in metrics and not last:
+            self._go_on(trainer, self._watch, module.step, metrics["validation_loss"])
+
+    def _go_on(self, trainer: lightning.Trainer, watch: Watch, step: int, loss: float) -> None:
+        """Ends the training, in all processes at once, where its search has no hope for it."""
+        if trainer.strategy.broadcast(trainer.is_global_zero and watch.hopeless(step, loss)):
+            raise PrunedError(f"validation loss {loss:.4g} at step {step} is above the median of earlier trials")
 
     def _log(self, trainer: lightning.Trainer, metrics: dict[str, Any]) -> None:
         now = time.perf_counter()
