@@ -21,9 +21,12 @@ def with_params(arguments: Sequence[str], params: Mapping[str, str] | None) -> l
     """
     params = dict(params or {})
     alone = [one for one in arguments if one.startswith(f"{_STUDIES}=") and not one.startswith(f"{_STUDIES}=[")]
-    if _STUDIES in params and alone:
-        arguments = [f"{_STUDIES}={params[_STUDIES]}" if one == alone[-1] else one for one in arguments]
-    return [*(f"{name}={value}" for name, value in params.items() if name != _STUDIES), *arguments]
+    studies = params.pop(_STUDIES, None)
+    if studies and alone:
+        arguments = [f"{_STUDIES}={studies}", *(one for one in arguments if one not in alone)]
+    # the experiment first, so that one study is finished before the next begins
+    first = [one for one in arguments if one.startswith(_STUDIES)]
+    return [*first, *(f"{name}={value}" for name, value in params.items()), *(one for one in arguments if one not in first)]
 
 
 @dataclass(frozen=True)

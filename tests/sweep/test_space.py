@@ -39,9 +39,9 @@ def test_the_command_line_has_the_last_word():
 def test_an_ablation_brings_its_studies_unless_one_is_named():
     params = {"+experiment": "[hotpotqa,paper/p_sweep],[pubmedqa,paper/p_sweep]", "dataset.p": "0.4,1"}
     alone = with_params(["+experiment=paper/p_sweep", "seed=1"], params)
-    assert alone == ["dataset.p=0.4,1", f"+experiment={params['+experiment']}", "seed=1"]
+    assert alone == [f"+experiment={params['+experiment']}", "dataset.p=0.4,1", "seed=1"]
     named = with_params(["+experiment=[quickstart,paper/p_sweep]"], params)
-    assert named == ["dataset.p=0.4,1", "+experiment=[quickstart,paper/p_sweep]"]
+    assert named == ["+experiment=[quickstart,paper/p_sweep]", "dataset.p=0.4,1"]
 
 
 @pytest.mark.parametrize("given", ["a=interval(2,1)", "a=tag(log,interval(0,1))", "a=interval(1,1)"])
