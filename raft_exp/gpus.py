@@ -71,7 +71,9 @@ def _wait_for(there: Sequence[str], count: int) -> dict[str, FileLock]:
         if len(held) == count:
             return held
         if not said:
-            print(f"  waiting for {count} free of {len(there)} GPUs ({SHARED}=1 shares them)", file=sys.stderr, flush=True)
+            print(
+                f"  waiting for {count} free of {len(there)} GPUs ({SHARED}=1 shares them)", file=sys.stderr, flush=True
+            )
             said = True
         time.sleep(_PAUSE)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from raft_exp import gpus
 from raft_exp.errors import RaftError
 from raft_exp.stage import Stage
 
@@ -28,6 +29,7 @@ class OwnProcess:
         self._config_file = config_file
         self._name = ""
         self._child: subprocess.Popen[bytes] | None = None
+        self._gpus = contextlib.ExitStack()  # those that the child holds
 
     def run(self, name: str, stage: Stage, out: Path) -> None:
         """Runs the stage in the child called `name` and waits. Raises RaftError with the child's own message."""
@@ -62,9 +64,12 @@ class OwnProcess:
             child.wait()
         finally:
             self._told.close()
+            self._gpus.close()
         return child.returncode
 
     def _start(self, name: str, stage: Stage, out: Path) -> None:
+        self._gpus.close()  # of a start that failed
+        devices = self._gpus.enter_context(gpus.claimed(gpus.needed(stage.config)))
         # pipes, not files: the disk may be what is full
         (read, self._jobs), (told, tell) = os.pipe(), os.pipe()
         self._told = os.fdopen(told, encoding="utf-8")
@@ -72,7 +77,7 @@ class OwnProcess:
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "raft_exp.worker", *map(str, arguments)],
-                stdin=subprocess.DEVNULL, pass_fds=[read, tell],
+                stdin=subprocess.DEVNULL, pass_fds=[read, tell], env={**os.environ, **devices},
             )  # fmt: skip
             self._name = name
         finally:
@@ -141,12 +146,18 @@ class _Stages:
             tracking.finish()
 
     def _build(self) -> None:
+        import logging
+
         import yaml
 
         from raft_exp import pipeline, tracking
         from raft_exp.config import parse
         from raft_exp.store import Fingerprints, Store
 
+        logging.basicConfig(  # every rank writes into the run's own log
+            filename=self._config_file.with_name("raft_exp.log"), level=logging.INFO,
+            format="[%(asctime)s][%(name)s][%(levelname)s] %(message)s",
+        )  # fmt: skip
         values: dict[str, Any] = yaml.safe_load(self._config_file.read_text())
         config = parse(values)
         self._store = Store(config.store)

@@ -1,7 +1,9 @@
 """GPUs are held by one stage at a time. No GPU is touched: CUDA_VISIBLE_DEVICES says which ones there are."""
 
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from types import SimpleNamespace
@@ -9,6 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from raft_exp import gpus
+from raft_exp.stage import Stage
+from raft_exp.worker import OwnProcess
+from tests.small import train_stage
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +52,6 @@ def test_a_holder_that_is_killed_holds_nothing(capfd):
         "from raft_exp import gpus\nimport sys, time\n"
         "with gpus.claimed(None):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
-    import os
-    import tempfile
-
     environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout.readline() == b"held\n"
@@ -64,6 +66,20 @@ def test_nothing_is_locked_where_it_is_asked_for_or_another_has_done_it(monkeypa
     monkeypatch.setenv(name, value)
     with gpus.claimed(4) as one, gpus.claimed(4) as other:
         assert one == other == {}
+
+
+def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp_path):
+    script = tmp_path / "python"  # stands for Python: says what it sees, and that its stage is done
+    script.write_text(f'#!/bin/bash\necho "$CUDA_VISIBLE_DEVICES" > {tmp_path}/seen\necho \'""\' >&"${{@: -1}}"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    child = OwnProcess(tmp_path / "config.yaml")
+    with gpus.claimed(1):
+        child.run("train", Stage("train", "train", print, 1, train_stage(accelerator="gpu", devices=2)), tmp_path)
+        assert (tmp_path / "seen").read_text() == "1,GPU-8a\n"
+        assert not gpus._take(gpus.visible(), 2), "held as long as the process stays"
+        child.close()
+        assert gpus._take(gpus.visible(), 3)
 
 
 def test_how_many_a_stage_needs():

@@ -1,16 +1,18 @@
 """Stage `train`: a LoRA adapter learned from the rows of one recipe."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from raft_exp import models, tracking
 from raft_exp.errors import DataError
 from raft_exp.models import ModelConfig
-from raft_exp.schema import Seed, config_dataclass
+from raft_exp.schema import Seed, config_dataclass, identity
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
 VERSION = 1
+log = logging.getLogger(__name__)
 
 
 @config_dataclass
@@ -29,6 +31,8 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
 
     from raft_exp.training import adapter, checkpoint, data, loop, module
 
+    settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
+    log.info("%s rank %s: %s", tracking.running(), rank_zero_only.rank or 0, json.dumps(settings))
     tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
     rows = data.read(dataset, "train", tokenizer, config.model.max_length)
     if not len(rows):

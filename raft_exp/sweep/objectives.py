@@ -61,7 +61,7 @@ class Goal:
         """The goal of a search over studies like `config`. Raises ConfigError for what such studies cannot report."""
         given = [search.objective] if isinstance(search.objective, str) else search.objective
         shown = {name: {"recipe": config.arms[name].recipe} for name in config.evaluation.arms}
-        names = given or [f"arms.{reference_arm(shown)}.{profile(config.corpus.name).metrics[0]}"]
+        names = given or [f"arms.{reference_arm(shown)}.{_metrics(config)[0]}"]
         directions = search.direction if isinstance(search.direction, list) else [search.direction] * len(names)
         if len(directions) != len(names):
             raise ConfigError(
@@ -97,7 +97,11 @@ def _check(name: str, config: Config) -> None:
     if kind not in ("arms", "conditions") or len(parts) != 2:
         raise ConfigError(f"{_NAME}: got {name!r}; must be arms.ARM.METRIC or conditions.CONDITION.ARM.METRIC")
     _known(name, parts[0], config.evaluation.arms)
-    _known(name, parts[1], (*profile(config.corpus.name).metrics, *REPLY_SHARES))
+    _known(name, parts[1], (*_metrics(config), *REPLY_SHARES))
+
+
+def _metrics(config: Config) -> tuple[str, ...]:
+    return profile(config.corpus.name, config.evaluation.metrics).metrics
 
 
 def _known(name: str, part: str, known: Any) -> None:

@@ -26,7 +26,11 @@ def with_params(arguments: Sequence[str], params: Mapping[str, str] | None) -> l
         arguments = [f"{_STUDIES}={studies}", *(one for one in arguments if one not in alone)]
     # the experiment first, so that one study is finished before the next begins
     first = [one for one in arguments if one.startswith(_STUDIES)]
-    return [*first, *(f"{name}={value}" for name, value in params.items()), *(one for one in arguments if one not in first)]
+    return [
+        *first,
+        *(f"{name}={value}" for name, value in params.items()),
+        *(one for one in arguments if one not in first),
+    ]
 
 
 @dataclass(frozen=True)
