@@ -8,7 +8,13 @@ from raft_exp import arms
 from raft_exp.config import unknown_key
 from raft_exp.errors import ConfigError
 
-_EXTRAS = {"joblib": "launchers", "submitit_local": "launchers", "submitit_slurm": "launchers", "ray": "ray"}
+_LAUNCHERS = "pip install 'raft_exp[launchers]'"
+_INSTALL = {
+    "joblib": _LAUNCHERS,
+    "submitit_local": _LAUNCHERS,
+    "submitit_slurm": _LAUNCHERS,
+    "ray": "pip install 'raft_exp[ray]' and then pip install --no-deps hydra-ray-launcher==1.2.2",
+}
 
 
 def explained(error: Exception) -> ConfigError:
@@ -16,10 +22,8 @@ def explained(error: Exception) -> ConfigError:
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        if group == "hydra/launcher" and option in _EXTRAS:
-            return ConfigError(
-                f"launcher: {option!r} is not installed; pip install 'raft_exp[{_EXTRAS[option]}]', or leave it out"
-            )
+        if group == "hydra/launcher" and option in _INSTALL:
+            return ConfigError(f"launcher: {option!r} is not installed; {_INSTALL[option]}, or leave it out")
         return ConfigError(f"{group}: got {option!r}; {arms.suggest(option, error.options)}")
     if found := re.search(r"To append to your default list use (\S+)", text):
         return ConfigError(

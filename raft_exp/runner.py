@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from raft_exp import tracking
+from raft_exp.costs import Expected, duration, told
 from raft_exp.stage import Stage
 from raft_exp.stages import ingest
 from raft_exp.store import Outcome, Store, write_atomically
@@ -29,11 +30,15 @@ class Runner:
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """What a run would do; writes plan.json and nothing else."""
+        """What a run would do, and the seconds to expect; writes plan.json and nothing else."""
         outcomes = [self._store.look(stage) for stage in stages]
-        self._write_plan(outcomes)
+        expected = Expected(self._store.root)
+        seconds = {one.stage.label: expected(one.stage) for one in outcomes if one.status == "planned"}
+        self._write_plan(outcomes, seconds)
         for outcome in outcomes:
-            self._show(outcome)
+            self._show(outcome, seconds.get(outcome.stage.label))
+        if seconds:
+            self._console.print(f"  {escape(told(list(seconds.items())))}", soft_wrap=True)
         return outcomes
 
     def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
@@ -71,7 +76,7 @@ class Runner:
         finally:
             tracking.finish()
 
-    def _show(self, outcome: Outcome) -> None:
+    def _show(self, outcome: Outcome, expected: float | None = None) -> None:
         marks = {
             "ran": "[green]✓[/] ran    ",
             "reused": "[blue]=[/] reused ",
@@ -82,11 +87,17 @@ class Runner:
             f"{_number(value)} {name.replace('_', ' ')}" for name, value in list(outcome.counts.items())[:3]
         )
         seconds = f"{outcome.seconds:8.1f} s" if outcome.status in ("ran", "reused") else " " * 10
+        if expected is not None:
+            seconds = f"{'about ' + duration(expected):>10}"
         label = escape(f"{outcome.stage.label:<22}")
         self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
 
-    def _write_plan(self, outcomes: list[Outcome]) -> None:
+    def _write_plan(self, outcomes: list[Outcome], expected: Mapping[str, float | None] | None = None) -> None:
+        """Rows of a dry run say what is expected as well: seconds, or null where that is unknown."""
         rows = [outcome.as_dict() for outcome in outcomes]
+        for row in rows:
+            if row["stage"] in (expected or {}):
+                row["expected"] = (expected or {})[row["stage"]]
         write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
 
 

@@ -50,6 +50,8 @@ class GridSweeper(BasicSweeper):
     def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
         if done:
             Console().print(jobs.table(done))
+        if planned := jobs.expected(done):
+            print(planned)
         if any(job.figure for job in done):
             print(f"compare: python -m raft_exp.report {folder}")
         failed = [f"#{job.number}" for job in done if job.status == "failed"]

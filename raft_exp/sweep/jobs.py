@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raft_exp.costs import told
 from raft_exp.errors import RaftError
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ def _read(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def expected(jobs: Sequence[Job]) -> str:
+    """What a sweep that was only planned will take: a stage that several jobs share is made once. "" for any other."""
+    rows = {row["key"]: row for job in jobs for row in _read(job.folder / "plan.json") or [] if "expected" in row}
+    return told([(row["stage"], row["expected"]) for row in rows.values()]) if rows else ""
 
 
 def own(overrides: Sequence[str]) -> list[str]:
