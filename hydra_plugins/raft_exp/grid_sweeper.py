@@ -48,6 +48,7 @@ class GridSweeper(BasicSweeper):
         return True
 
     def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
+        jobs.note(folder, done)
         if done:
             Console().print(jobs.table(done))
         if planned := jobs.expected(done):

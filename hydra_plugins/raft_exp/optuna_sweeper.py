@@ -54,7 +54,7 @@ class OptunaSweeper(Sweeper):
         OmegaConf.save(self._config, folder / "multirun.yaml")
         what = {"fixed": fixed, "space": {name: repr(part) for name, part in searched.items()}, **goal.as_dict()}
         with Search(self._search, searched, goal.directions, what, self._file(first, what)) as search:
-            self._run(search, goal, fixed)
+            jobs.note(folder, self._run(search, goal, fixed))
             _close(search, goal, fixed, self._search.n_trials)
             return search.trials()
 
@@ -66,12 +66,13 @@ class OptunaSweeper(Sweeper):
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
         return Path(config.store) / "searches" / f"{self._search.name or f'{config.study}-{digest}'}.db"
 
-    def _run(self, search: Search, goal: objectives.Goal, fixed: Sequence[str]) -> None:
-        launched, failed = 0, 0
+    def _run(self, search: Search, goal: objectives.Goal, fixed: Sequence[str]) -> list[jobs.Job]:
+        done: list[jobs.Job] = []
+        failed = 0
         while batch := self._batch(search):
             overrides = [self._job(fixed, trial.overrides, self._watch(search, trial, goal)) for trial in batch]
-            ended = jobs.launch(self._context, self._launcher, self._config, overrides, launched)
-            launched += len(batch)
+            ended = jobs.launch(self._context, self._launcher, self._config, overrides, len(done))
+            done += ended
             for trial, job in zip(batch, ended, strict=True):
                 failed = 0 if _tell(search, goal, trial, job) else failed + 1
             if failed >= _IN_A_ROW:
@@ -79,6 +80,7 @@ class OptunaSweeper(Sweeper):
                     f"{failed} trials in a row failed, the last with {ended[-1].error or 'no result'}; mend it, and "
                     "the same command goes on"
                 )
+        return done
 
     def _job(self, *overrides: Sequence[str]) -> list[str]:
         """A trial is composed with the sweep's own choices, whose settings (hydra.sweeper...) Hydra adds by itself."""

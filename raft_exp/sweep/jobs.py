@@ -1,6 +1,7 @@
 """The jobs of a sweep: launched so that one that fails, or is lost, leaves the others alone; told in one table."""
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from raft_exp.costs import told
 from raft_exp.errors import RaftError
+from raft_exp.store import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -97,6 +99,15 @@ def _read(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def note(folder: Path, jobs: Sequence[Job]) -> None:
+    """Writes sweep.json, which says that the sweep came to its end, and how each job did."""
+    rows = [
+        {"job": job.number, "folder": os.path.relpath(job.folder, folder), "status": job.status, "overrides": job.overrides}
+        for job in jobs
+    ]  # fmt: skip
+    write_atomically(folder / "sweep.json", json.dumps(rows, indent=1))
 
 
 def expected(jobs: Sequence[Job]) -> str:
