@@ -1,4 +1,4 @@
-"""`python -m raft_exp.publish RUN [RUN ...] NNN_name [question="..."] [into=DIR]`: a study's folder under experiments/."""
+"""`python -m raft_exp.publish RUN [RUN ...] NNN_name [question=TEXT] [into=DIR]`: experiments/NNN_name out of runs."""
 
 import argparse
 import json
@@ -26,7 +26,9 @@ _COLUMNS = 5  # metrics of one study's table; results.json has all
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m raft_exp.publish", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m raft_exp.publish",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("given", nargs="+", metavar="RUN | NNN_name | question=TEXT | into=DIR")
     given: list[str] = parser.parse_args().given
@@ -154,14 +156,19 @@ def _several(jobs: Sequence[Path], out: Path) -> list[str]:
     metric = told["metrics"][0]
     labels = list(dict.fromkeys(label for entry in told["settings"] for label in _with_conditions(entry)))
     rows = [
-        [entry["name"], *(_cell(_with_conditions(entry).get(label, {}).get("metrics", {}).get(metric)) for label in labels)]
+        [
+            entry["name"],
+            *(_cell(_with_conditions(entry).get(label, {}).get("metrics", {}).get(metric)) for label in labels),
+        ]
         for entry in told["settings"]
     ]
     plots = sweeps.plots(found, told, {})
     for number, plot in enumerate(plots):
         _figure(plot["svg"], out / _file(number))
     shown = [f"![{plot['title']}]({_file(number)})" for number, plot in enumerate(plots)]
-    said = f"**Result.** {told['verdict']} {title(metric)} in percent, with 95% intervals; all metrics in `results.json`."
+    said = (
+        f"**Result.** {told['verdict']} {title(metric)} in percent, with 95% intervals; all metrics in `results.json`."
+    )
     return [said, "", *_table(["setting", *(f"`{label}`" for label in labels)], rows), "", *shown]
 
 

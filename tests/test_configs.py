@@ -1,16 +1,23 @@
 """Every file under conf/ composes and parses; what cannot be is refused in one line that names field and value."""
 
+import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from hydra_plugins.raft_exp.grid_sweeper import GridSweeper
 from raft_exp import pipeline
 from raft_exp.config import conf_dir, parse
 from raft_exp.errors import ConfigError, ModelError
 from raft_exp.hydra_errors import explained
 from raft_exp.schema import identity
+from raft_exp.sweep.space import with_params
 from tests.composing import compose
 
 GROUPS = sorted(
@@ -20,22 +27,43 @@ GROUPS = sorted(
 )
 
 
+EXPERIMENTS = sorted(
+    str(path.relative_to(conf_dir() / "experiment").with_suffix(""))
+    for path in (conf_dir() / "experiment").rglob("*.yaml")
+)
 # what an option needs beside it
 NEEDS = {"openai": ["evaluation.arms=[base,rag]"]}
+PLUGINS = {"joblib": "joblib", "slurm": "submitit", "submitit_local": "submitit", "ray": "ray"}
 
 
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_every_option_parses(group, option):
+    if group == "launcher" and option in PLUGINS:
+        pytest.importorskip(
+            f"hydra_plugins.hydra_{PLUGINS[option]}_launcher", reason="the extras [launchers] and [ray]"
+        )
     assert parse(compose(f"{group}={option}", *NEEDS.get(option, [])))
 
 
-@pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_parses(experiment):
-    assert parse(compose(f"+experiment={experiment}")).study == experiment
+    assert parse(compose(f"+experiment={experiment}")).study == Path(experiment).name
+
+
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name.startswith("paper/")])
+def test_every_job_of_an_ablation_parses(experiment):
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        whole = hydra_compose("config", [f"+experiment={experiment}"], return_hydra_config=True)
+    given = with_params([f"+experiment={experiment}"], whole.hydra.sweeper.params)
+    (jobs,) = GridSweeper.split_arguments(OverridesParser.create().parse_overrides(given), None)
+    configs = [parse(compose(*job)) for job in jobs]
+    assert len({json.dumps(identity(config), sort_keys=True) for config in configs}) == len(jobs)
+    assert all(config.study == Path(experiment).name for config in configs)
+    assert all(pipeline.build(config, lambda files: {}) for config in configs)
 
 
 @pytest.mark.parametrize("option", sorted(path.stem for path in (conf_dir() / "debug").glob("*.yaml")))
-@pytest.mark.parametrize("experiment", sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml")))
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_debug_option_parses_on_top_of_every_experiment(option, experiment):
     assert parse(compose(f"+experiment={experiment}", f"+debug={option}"))
 

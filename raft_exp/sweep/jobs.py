@@ -103,10 +103,10 @@ def _read(file: Path) -> Any:
 
 def note(folder: Path, jobs: Sequence[Job]) -> None:
     """Writes sweep.json, which says that the sweep came to its end, and how each job did."""
-    rows = [
-        {"job": job.number, "folder": os.path.relpath(job.folder, folder), "status": job.status, "overrides": job.overrides}
-        for job in jobs
-    ]  # fmt: skip
+    rows = []
+    for job in jobs:
+        place = os.path.relpath(job.folder, folder)
+        rows.append({"job": job.number, "folder": place, "status": job.status, "overrides": job.overrides})
     write_atomically(folder / "sweep.json", json.dumps(rows, indent=1))
 
 

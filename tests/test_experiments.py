@@ -1,0 +1,71 @@
+"""Every experiment that ships runs in its shortest form, on real records where there are some: no GPU, no hub."""
+
+import json
+
+import pytest
+
+from raft_exp.config import conf_dir
+from tests.files import lines
+from tests.studies import raft_exp, run_folder, statuses
+
+SHORT = ("+debug=short", "model=tiny", "trainer=cpu", "model.max_new_tokens=16")
+EXPERIMENTS = sorted(
+    str(path.relative_to(conf_dir() / "experiment").with_suffix(""))
+    for path in (conf_dir() / "experiment").rglob("*.yaml")
+)
+REAL = {
+    "pubmedqa": ["corpus.path={data}/pubmedqa"],
+    "hotpotqa": ["corpus.path={data}/hotpotqa", "corpus.max_items=50"],
+    "natural_questions": ["corpus.path={data}/natural_questions/v1.0-simplified/simplified-nq-sample.jsonl"],
+}
+MADE = {
+    "quickstart": ["corpus.num_entities=100"],
+    "passages": ["corpus.path={made}/passages.jsonl", "corpus.questions={made}/questions.jsonl"],
+    "documents": ["corpus.path={made}/documents", "corpus.questions={made}/questions.jsonl"],
+}
+# An ablation runs on the embedded study; fewer values than its own.
+ABLATIONS = {
+    "p_sweep": ["dataset.p=0.4,1"],
+    "distractors": ["dataset.num_distractors=0,2", "~evaluation.conditions.k6", "~evaluation.conditions.k8"],
+    "prompt_modes": ["dataset.prompt_mode=xml,json"],
+    "table1": [],
+    "cot_ablation": [],
+}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Passages, documents and questions of one's own: forty towns."""
+    years = {f"T{number}": str(1200 + 7 * number) for number in range(40)}
+    texts = {town: f"{town} is a town. It was founded in {year}." for town, year in years.items()}
+    lines(tmp_path / "passages.jsonl", *({"id": town, "text": text} for town, text in texts.items()))
+    (tmp_path / "documents").mkdir()
+    for town, text in texts.items():
+        (tmp_path / "documents" / f"{town}.txt").write_text(text)
+    rows = (
+        {"question": f"When was {town} founded?", "answers": [year], "gold": [town], "document_id": f"{town}.txt"}
+        for town, year in years.items()
+    )
+    lines(tmp_path / "questions.jsonl", *rows)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_runs_in_its_short_form(experiment, made, request):
+    name = experiment.removeprefix("paper/")
+    if name in REAL:
+        own = [one.format(data=request.getfixturevalue("test_data")) for one in REAL[name]]
+    elif name in MADE:
+        own = [one.format(made=made) for one in MADE[name]]
+    else:
+        assert name in ABLATIONS, "say here how the new experiment runs in its short form"
+        own = ["corpus.num_entities=100", *ABLATIONS[name]]
+    chosen = experiment if experiment == name else f"[quickstart,{experiment}]"
+    done = raft_exp(made, f"+experiment={chosen}", *SHORT, *own)
+    assert done.returncode == 0, done.stderr
+    run = run_folder(made)
+    assert set(statuses(run).values()) <= {"ran", "reused"}
+    arms = json.loads((run / "results.json").read_text())["arms"]
+    assert all(arm["answered"] for arm in arms.values())
+    assert "failed" not in done.stdout
