@@ -1,17 +1,24 @@
-# Every target is one visible command. Variables: PYTHON=python3.12 VENV=.venv ARGS="..."
+# Every target is one visible command. Variables: PYTHON=python3.12 VENV=.venv MODEL=pocket TRAINER=ddp GPUS=8 DATA=DIR
+# (files instead of the hub) STUDY=pubmedqa (of sweeps and the search), and ARGS="any=setting ..."
 PYTHON ?= python3
 VENV   ?= .venv
+STUDY  ?= quickstart
+TRIALS ?= 20
+SPACE  ?= 'trainer.learning_rate=tag(log,interval(1e-4,1e-2))' dataset.p=0.4,0.6,0.8,1
+RUNS   ?= $(patsubst %/config.yaml,%,$(firstword $(shell ls -t runs/*/*/config.yaml 2>/dev/null)))
+BENCH  ?= dataset
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.installed
 VLLM_VENV  ?= $(VENV)-vllm
 VLLM_READY := $(VLLM_VENV)/.installed
+SET    := $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if $(GPUS),trainer.devices=$(GPUS)) $(if $(DATA),corpus.path=$(DATA))
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all test-vllm check pubmedqa hotpotqa nq pocket wheel clean
+.PHONY: help install quickstart test test-all test-vllm check pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel clean
 
 help:            ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
 install: $(READY) ## a virtual environment with the versions of constraints.txt (the other targets do it themselves)
 
@@ -44,14 +51,34 @@ check: $(READY)  ## lint, format and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
-	$(PY) -m raft_exp +experiment=pubmedqa $(ARGS)
+pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B: needs the hub and a GPU; without: DATA=DIR MODEL=tiny TRAINER=cpu
+	$(PY) -m raft_exp +experiment=pubmedqa $(SET) $(ARGS)
 
-hotpotqa: $(READY) ## HotpotQA, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
-	$(PY) -m raft_exp +experiment=hotpotqa $(ARGS)
+hotpotqa: $(READY) ## HotpotQA, the same way
+	$(PY) -m raft_exp +experiment=hotpotqa $(SET) $(ARGS)
 
-nq: $(READY)     ## Natural Questions, Qwen2.5-3B, one GPU; smaller: ARGS="corpus.path=DIR model=tiny trainer=cpu"
-	$(PY) -m raft_exp +experiment=natural_questions $(ARGS)
+nq: $(READY)     ## Natural Questions, the same way
+	$(PY) -m raft_exp +experiment=natural_questions $(SET) $(ARGS)
+
+documents: $(READY) ## your own files: DATA=./my_files QUESTIONS=questions.jsonl; model and GPU as above
+	@test -n "$(DATA)" -a -n "$(QUESTIONS)" || { echo 'say where they are: make documents DATA=./my_files QUESTIONS=questions.jsonl (README: your own files)'; exit 2; }
+	$(PY) -m raft_exp +experiment=documents corpus.questions=$(QUESTIONS) $(SET) $(ARGS)
+
+sweep-p: $(READY) ## the paper's figure 5, on the embedded study (six trainings, half an hour) or STUDY=hotpotqa ...
+	$(PY) -m raft_exp '+experiment=[$(STUDY),paper/p_sweep]' $(SET) $(ARGS)
+
+sweep-distractors: $(READY) ## the paper's figure 6, the same way (four trainings)
+	$(PY) -m raft_exp '+experiment=[$(STUDY),paper/distractors]' $(SET) $(ARGS)
+
+search: $(READY) ## settings chosen on validation questions: TRIALS=20 SPACE="..." STUDY=quickstart (five minutes a trial)
+	$(PY) -m raft_exp sweep=optuna +experiment=$(STUDY) 'evaluation.arms=[raft]' hydra.sweeper.n_trials=$(TRIALS) $(SPACE) $(SET) $(ARGS)
+
+report: $(READY) ## the report of the newest run again, or RUNS="RUN RUN ..." beside each other
+	@test -n "$(RUNS)" || { echo 'no run yet: make quickstart, or make report RUNS="RUN ..."'; exit 2; }
+	$(PY) -m raft_exp.report $(RUNS)
+
+bench: $(READY)  ## what a claim of speed rests on: BENCH=dataset, or another file of benchmarks/ (minutes)
+	OMP_NUM_THREADS=1 $(PY) benchmarks/$(BENCH).py $(ARGS)
 
 pocket: $(READY) ## makes the embedded reading model again, from nothing but this repository (half an hour, one core)
 	$(PY) -m raft_exp.pocket $(ARGS)
@@ -59,5 +86,5 @@ pocket: $(READY) ## makes the embedded reading model again, from nothing but thi
 wheel: $(READY)  ## dist/*.whl, with conf/ inside
 	$(PY) -m build --wheel --no-isolation
 
-clean:           ## removes what tools left behind; never runs/, never store/
+clean:           ## removes what tools left behind; never runs/, never store/ with its paid ledger
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,11 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from raft_exp.errors import ModelError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "RAFT_EXP_SHARE_GPUS"
@@ -34,6 +37,24 @@ def needed(config: Any) -> int | None:
     if model is None or getattr(model, "name", "") == "openai" or getattr(model, "accelerator", "auto") == "cpu":
         return 0
     return int(getattr(model, "tensor_parallel_size", 1))
+
+
+def check(stages: Iterable[Any]) -> None:
+    """Raises ModelError where a stage asks for a GPU and there is none: before the hours that come before it."""
+    for stage in stages:
+        for name in ("trainer", "engine", "encoder"):
+            if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _found():
+                raise ModelError(
+                    f"{name}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
+                    "machine with one, or trainer=cpu with a small model: model=pocket, model=tiny"
+                )
+
+
+@cache
+def _found() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 @contextlib.contextmanager

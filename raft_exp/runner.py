@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from raft_exp import tracking
+from raft_exp import gpus, tracking
 from raft_exp.costs import Expected, duration, told
 from raft_exp.stage import Stage
 from raft_exp.stages import ingest
@@ -45,6 +45,7 @@ class Runner:
         """Makes what is missing, in order. plan.json is true at every moment, also after a failure."""
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
+        gpus.check(outcome.stage for outcome in outcomes if outcome.status == "planned")
         self._store.remember_run(self._run)
         with contextlib.closing(self._child):
             self._execute(stages, outcomes)
