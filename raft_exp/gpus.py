@@ -6,7 +6,6 @@ the scheduler has done all this, and nothing is locked.
 """
 
 import contextlib
-import getpass
 import os
 import re
 import shutil
@@ -116,6 +115,6 @@ def _take(there: Sequence[str], count: int) -> dict[str, FileLock]:
 
 
 def _lock_file(name: str) -> Path:
-    folder = Path(tempfile.gettempdir()) / f"raft_exp_gpus_{getpass.getuser()}"
+    folder = Path(tempfile.gettempdir()) / f"raft_exp_gpus_{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock"

@@ -15,7 +15,7 @@ from raft_exp.report.again import make_again
 from raft_exp.report.runs import open_runs
 from tests.studies import SMALL, command, data_files, environment, raft_exp, run_folder, statuses
 
-HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "peft", "wandb", "bm25s", "matplotlib")
+HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "peft", "wandb", "bm25s", "matplotlib", "optuna")
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from rich.console import Console
 
 from raft_exp.errors import SweepError
-from raft_exp.hydra_errors import explained
 from raft_exp.sweep import jobs, space
 
 
@@ -39,13 +37,10 @@ class GridSweeper(BasicSweeper):
 
     def _composes(self, overrides: Sequence[str]) -> bool:
         """Whether a combination can be composed at all; says so where it cannot."""
-        try:
-            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        except HydraException as error:
+        if problem := jobs.composes(self.hydra_context, self.config, overrides):
             self.refused.append(" ".join(overrides))
-            print(f"ConfigError: {explained(error)}; this job of the sweep is left out", file=sys.stderr)
-            return False
-        return True
+            print(f"{problem}; this job of the sweep is left out", file=sys.stderr)
+        return not problem
 
     def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
         jobs.note(folder, done)

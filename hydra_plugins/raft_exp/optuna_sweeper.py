@@ -69,7 +69,7 @@ class OptunaSweeper(Sweeper):
     def _run(self, search: Search, goal: objectives.Goal, fixed: Sequence[str]) -> list[jobs.Job]:
         done: list[jobs.Job] = []
         failed = 0
-        while batch := self._batch(search):
+        while batch := self._batch(search, fixed):
             overrides = [self._job(fixed, trial.overrides, self._watch(search, trial, goal)) for trial in batch]
             ended = jobs.launch(self._context, self._launcher, self._config, overrides, len(done))
             done += ended
@@ -86,10 +86,13 @@ class OptunaSweeper(Sweeper):
         """A trial is composed with the sweep's own choices, whose settings (hydra.sweeper...) Hydra adds by itself."""
         return [*self._of_the_sweep, *(one for part in overrides for one in part)]
 
-    def _batch(self, search: Search) -> list[Trial]:
+    def _batch(self, search: Search, fixed: Sequence[str]) -> list[Trial]:
         proposals: list[Trial] = []
         while len(proposals) < self._search.n_jobs and (proposed := search.propose()):
-            proposals.append(proposed)
+            if problem := jobs.composes(self._context, self._config, self._job(fixed, proposed.overrides)):
+                search.fail(proposed, problem)
+            else:
+                proposals.append(proposed)
         return proposals
 
     def _watch(self, search: Search, trial: Trial, goal: objectives.Goal) -> list[str]:

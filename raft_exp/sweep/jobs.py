@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from raft_exp.costs import told
 from raft_exp.errors import RaftError
+from raft_exp.hydra_errors import explained
 from raft_exp.store import write_atomically
 
 if TYPE_CHECKING:
@@ -53,6 +54,17 @@ class Job:
         """What `figure` is of: `raft accuracy`."""
         results = _read(self.folder / "results.json")
         return f"{results['reference']} {results['metrics'][0].replace('_', ' ')}" if results else ""
+
+
+def composes(context: Any, config: Any, overrides: Sequence[str]) -> str:
+    """Why a job cannot be composed at all; "" where it can."""
+    from hydra.errors import HydraException
+
+    try:
+        context.config_loader.load_sweep_config(config, list(overrides))
+    except HydraException as error:
+        return f"ConfigError: {explained(error)}"
+    return ""
 
 
 def launch(context: Any, launcher: Any, config: Any, batch: Sequence[Sequence[str]], first: int) -> list[Job]:

@@ -153,7 +153,8 @@ class Search:
             return True
         mark = self._mark(owner)
         try:
-            FileLock(mark).acquire(timeout=0).lock.release()
+            with FileLock(mark).acquire(timeout=0):
+                mark.unlink(missing_ok=True)
         except Timeout:
             return False
         return True

@@ -100,10 +100,13 @@ def test_several_objectives_and_a_trial_that_fails(tmp_path):
         "hydra.sweeper.objective=[arms.raft.parsed,arms.raft.truncated]",
         "hydra.sweeper.direction=[maximize,minimize]",
     )
-    done = raft_exp(tmp_path, *two, *objectives, "hydra.sweeper.sampler=grid", "lora.dropout=0,2,0.1")
+    done = raft_exp(
+        tmp_path, *two, *objectives, "hydra.sweeper.sampler=grid", "lora.dropout=0,2,0.1", "prompt=brief,breif"
+    )
     assert done.returncode == 0, done.stderr
     assert "failed: ConfigError: lora.dropout: got 2" in " ".join(done.stdout.split())
     assert len(tried(done.stdout)) == 2
+    assert "failed: ConfigError: prompt: got 'breif'; did you mean 'brief'?" in " ".join(done.stdout.split())
     assert "on validation; on the test questions:" in done.stdout
 
 
