@@ -21,7 +21,7 @@ REAL = {
 MADE = {
     "quickstart": ["corpus.num_entities=100"],
     "passages": ["corpus.path={made}/passages.jsonl", "corpus.questions={made}/questions.jsonl"],
-    "documents": ["corpus.path={made}/documents", "corpus.questions={made}/questions.jsonl"],
+    "documents": ["corpus.path={made}/documents", "corpus.questions={made}/of_documents.jsonl"],
 }
 # An ablation runs on the embedded study; fewer values than its own.
 ABLATIONS = {
@@ -42,11 +42,9 @@ def made(tmp_path):
     (tmp_path / "documents").mkdir()
     for town, text in texts.items():
         (tmp_path / "documents" / f"{town}.txt").write_text(text)
-    rows = (
-        {"question": f"When was {town} founded?", "answers": [year], "gold": [town], "document_id": f"{town}.txt"}
-        for town, year in years.items()
-    )
-    lines(tmp_path / "questions.jsonl", *rows)
+    asked = {town: {"question": f"When was {town} founded?", "answers": [year]} for town, year in years.items()}
+    lines(tmp_path / "questions.jsonl", *({**row, "gold": [town]} for town, row in asked.items()))
+    lines(tmp_path / "of_documents.jsonl", *({**row, "document_id": f"{town}.txt"} for town, row in asked.items()))
     return tmp_path
 
 
