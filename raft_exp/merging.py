@@ -2,19 +2,25 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from raft_exp import models
 from raft_exp.models import ModelConfig
 
 
 def merge(config: ModelConfig, adapter: Path, folder: Path) -> None:
-    """Writes the merged model as safetensors. The sum is made in fp32 and only then cast to `model.dtype`: bf16 has
+    """Writes the merged model as safetensors."""
+    base = models.load(dataclasses.replace(config, dtype="float32"))
+    with models.quiet():
+        merged(models.with_adapter(base, adapter), config.dtype).save_pretrained(folder)
+        models.load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
+
+
+def merged(model: Any, dtype: str) -> Any:
+    """A model that was loaded in fp32, its adapter (if it has one) added to its weights, and only then cast: bf16 has
     too few digits to add a small change to a large weight.
     """
     import torch
 
-    base = models.load(dataclasses.replace(config, dtype="float32"))
-    merged = models.with_adapter(base, adapter).merge_and_unload().to(getattr(torch, config.dtype))
-    with models.quiet():
-        merged.save_pretrained(folder)
-        models.load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
+    whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+    return whole.to(getattr(torch, dtype))

@@ -12,6 +12,14 @@ os.environ["WANDB_MODE"] = "offline"
 
 
 @pytest.fixture(scope="session")
+def small_study(tmp_path_factory) -> Path:
+    """The run folder of a finished study, made once a process; its store stands beside it. Not to be changed."""
+    from tests import small_run
+
+    return small_run.make(tmp_path_factory.mktemp("study"), "+evaluation.conditions.found={context: retrieved}")
+
+
+@pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of real records that RAFT_EXP_TEST_DATA names."""
     folder = os.environ.get("RAFT_EXP_TEST_DATA")

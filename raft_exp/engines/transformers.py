@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, StoppingCriteriaList
 
 from raft_exp import models
 from raft_exp.engines import Request, TransformersEngine, replies
+from raft_exp.engines.live import Listener, Watch
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
 from raft_exp.records import Answer
@@ -53,6 +54,11 @@ class Transformers:
                 continue
             yield from (answer for answer in self._fitting(batch) if answer.id not in done)
 
+    def converse(self, requests: Sequence[Request], listener: Listener) -> Iterator[Answer]:
+        """As `generate`, with somebody who reads along while the replies are written, and may end them."""
+        for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
+            yield from self._answers(batch, Watch(batch, self._stops, self._tokenizer, listener))
+
     def _fitting(self, batch: list[Request]) -> list[Answer]:
         """Answers a batch; if it is too large for the memory, in two halves, once and for all that come."""
         size = (len(batch) + 1) // 2 if self._halved else len(batch)
@@ -73,7 +79,7 @@ class Transformers:
         log.warning("out of memory with %d prompts in a batch: going on with half as many", len(batch))
         return self._fitting(batch)
 
-    def _answers(self, batch: list[Request]) -> list[Answer]:
+    def _answers(self, batch: list[Request], watch: Watch | None = None) -> list[Answer]:
         width = max(len(request.prompt_ids) for request in batch)
         ids = torch.zeros((len(batch), width), dtype=torch.int64)
         mask = torch.zeros_like(ids)
@@ -86,16 +92,16 @@ class Transformers:
             eos_token_id=self._stops,
             pad_token_id=self._stops[0],  # behind the end; cut off below
         )
+        watched = {"streamer": watch, "stopping_criteria": StoppingCriteriaList([watch])} if watch else {}
         place = self._model.device
         with torch.inference_mode(), models.cpu_threads(self._config.threads):
             out = self._model.generate(
-                input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings
+                input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings, **watched
             )
+        written = out[:, width:].tolist()
+        written = [watch.cut(line, reply) for line, reply in enumerate(written)] if watch else written
         ends, tokenizer = self._stops, self._tokenizer
-        return [
-            replies.answer(request, reply, ends, tokenizer)
-            for request, reply in zip(batch, out[:, width:].tolist(), strict=True)
-        ]
+        return [replies.answer(request, reply, ends, tokenizer) for request, reply in zip(batch, written, strict=True)]
 
 
 def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) -> Iterator[list[Request]]:

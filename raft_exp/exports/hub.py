@@ -1,15 +1,16 @@
-"""Pushes an exported folder to the Hugging Face hub, as a data set repository.
+"""Pushes an exported folder to the Hugging Face hub, as a repository of a data set or a model.
 
 No stage does it: what is exported is kept whether or not the hub takes it, and every run pushes anew.
 """
 
 from pathlib import Path
+from typing import Literal
 
 from raft_exp.errors import DataError
 from raft_exp.network import why_no_hub
 
 
-def push(folder: Path, repository: str, private: bool) -> str:
+def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:
     """Makes the repository (private, unless told otherwise) where it is missing; returns the commit.
 
     The token is the environment's (HF_TOKEN, or what `hf auth login` left). DataError with the remedy, in one line.
@@ -17,20 +18,23 @@ def push(folder: Path, repository: str, private: bool) -> str:
     from huggingface_hub import HfApi, get_token
 
     if reason := why_no_hub():
-        raise _refused(folder, repository, f"{reason}; push from a machine with network")
+        raise _refused(folder, repository, kind, f"{reason}; push from a machine with network")
     if not get_token():
-        raise _refused(folder, repository, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
+        raise _refused(folder, repository, kind, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
     try:
         hub = HfApi()
-        hub.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+        hub.create_repo(repository, repo_type=kind, private=private, exist_ok=True)
         pushed = hub.upload_folder(
-            repo_id=repository, repo_type="dataset", folder_path=str(folder), commit_message="Data from raft_exp"
+            repo_id=repository, repo_type=kind, folder_path=str(folder), commit_message=f"A {kind} from raft_exp"
         )
     except Exception as error:  # httpx, hf_xet, OS, hub: whatever stopped it, it is told in one line
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise _refused(folder, repository, f"{told}; check the name and that the token may write there") from error
+        raise _refused(
+            folder, repository, kind, f"{told}; check the name and that the token may write there"
+        ) from error
     return str(pushed.oid)
 
 
-def _refused(folder: Path, repository: str, why: str) -> DataError:
-    return DataError(f"export.push_to_hub={repository!r} cannot be pushed: {why} (the files stand in {folder})")
+def _refused(folder: Path, repository: str, kind: str, why: str) -> DataError:
+    setting = "export.push_to_hub" if kind == "dataset" else "push_to_hub"
+    return DataError(f"{setting}={repository!r} cannot be pushed: {why} (the files stand in {folder})")

@@ -16,13 +16,19 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:
 
 def encode_prompt(tokenizer: Any, messages: Messages) -> list[int]:
     """Ids of everything up to the place where the reply begins. ModelError for what the chat template refuses."""
+    text = chat_text(tokenizer, messages)
     if tokenizer.chat_template:
-        text = _chat_text(tokenizer, messages, add_generation_prompt=True)
         return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-    text = "\n\n".join(message["content"] for message in messages) + "\n"
     ids = list(tokenizer(text, verbose=False)["input_ids"])  # `fit` deals with what is too long
     # Some tokenizers close every text with their end token; a prompt is not at its end yet.
     return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
+
+
+def chat_text(tokenizer: Any, messages: Messages) -> str:
+    """The text of everything up to the place where the reply begins."""
+    if tokenizer.chat_template:
+        return _chat_text(tokenizer, messages, add_generation_prompt=True)
+    return "\n\n".join(message["content"] for message in messages) + "\n"
 
 
 def encode_completion(tokenizer: Any, text: str) -> list[int]:
