@@ -1,0 +1,59 @@
+"""How often `raft_exp.ask` is right: test questions of a finished run, asked as a user would, and the report's score.
+
+python benchmarks/asking.py RUN [--items 200] [--model DIR] [--condition found]
+
+The run needs a condition with retrieved passages: '+evaluation.conditions={found: {context: retrieved}}'.
+"""
+
+import argparse
+import json
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+from raft_exp.asking.asker import Asker, How
+from raft_exp.finished import Finished
+from raft_exp.metrics import METRICS, Graded, profile
+from raft_exp.records import Example, Question, read_jsonl
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--model", help="an exported folder instead of the run's reference arm")
+    parser.add_argument("--condition", default="found")
+    chosen = parser.parse_args()
+    print(json.dumps(measure(Finished(chosen.run), chosen.items, chosen.model, chosen.condition), indent=1))
+
+
+def measure(run: Finished, items: int, model: str | None, condition: str) -> dict[str, object]:
+    arm, _ = run.arm(None)
+    scored_as = profile(run.config.corpus.name)
+    metric = scored_as.metrics[0]
+    asker = Asker(run, How(model=model))
+    rows = list(islice(read_jsonl(run.path(f"dataset[test@{condition}]") / "rows.jsonl", Example), items))
+    questions = {one.id: one for one in read_jsonl(run.path("questions") / "questions.jsonl", Question)}
+    asked = {row.id: asker.prompt(row.id, questions[row.id].question) for row in rows}
+    replies = {one.id: one for one in asker.engine.generate([one.request for one in asked.values() if one.request])}
+    found, right = Counter[str](), []
+    for row in rows:
+        judged = asker.judge(asked[row.id], replies.get(row.id))
+        right.append(METRICS[metric].observe(Graded(row.answers, judged.answer, "", scored_as.normalize)))
+        gold = {one.rpartition("#")[0] or one for one in questions[row.id].gold}
+        cited = {one.document_id for one in judged.citations if one.verbatim}
+        found.update(
+            same_prompt=int(bool(asked[row.id].request) and asked[row.id].request.messages == row.messages),
+            verbatim=int(bool(cited)),
+            right_and_verbatim=int(bool(cited and right[-1])),
+            right_and_all_cited_are_gold=int(bool(cited and right[-1] and cited <= gold)),
+            verbatim_and_gold_found=int(bool(cited and row.has_gold)),
+            cited_gold=int(bool(row.has_gold and cited & gold)),
+        )
+        found[f"verdict {judged.verdict}"] += 1
+    score = run.results["conditions"][condition][arm]["metrics"][metric]
+    return {"questions": len(rows), metric: sum(right) / len(right), "report": score, **dict(sorted(found.items()))}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A question of somebody's own, asked of a finished run: found, rendered as in training, answered, cited."""
