@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import yaml
@@ -33,6 +34,12 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"got {text!r}; must be a whole number above 0")
     return int(text)
+
+
+def needs_packages(extra: str, *modules: str) -> None:
+    """Raises ConfigError with the remedy where an optional package is missing."""
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise ConfigError(f"this command needs the packages {', '.join(missing)}; pip install 'raft_exp[{extra}]'")
 
 
 def settings(kind: type[T], arguments: Sequence[str], **given: Any) -> T:

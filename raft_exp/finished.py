@@ -1,6 +1,7 @@
 """A finished run, read from its folder: its settings, and where in the store its results stand."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 
 from raft_exp.arms import suggest
-from raft_exp.config import ArmConfig, Config, parse
+from raft_exp.config import ArmConfig, Config, conf_dir, parse
 from raft_exp.errors import ConfigError, DataError, StoreError
 from raft_exp.stage import Stage
 from raft_exp.store import Store
@@ -40,9 +41,11 @@ class Finished:
         """The settings of the study."""
         file = self.folder / "config.yaml"
         try:
-            return parse(yaml.safe_load(file.read_text(encoding="utf-8")))
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"{file}: {error.strerror}; name the folder of a finished run") from error
+        try:
+            return _parsed(values)
         except ConfigError as error:
             raise ConfigError(
                 f"{file} is of another version of raft_exp ({error}); run the study again and name its new folder"
@@ -82,7 +85,7 @@ class Finished:
 
     def arm(self, name: str | None) -> tuple[str, ArmConfig]:
         """The arm of that name; without one the study's reference arm. Raises ConfigError for an unknown one."""
-        from raft_exp.scoring import reference_arm
+        from raft_exp.scoring.figures import reference_arm
 
         arms = {known: self.config.arms[known] for known in self.config.evaluation.arms}
         name = name or reference_arm({known: {"recipe": arm.recipe} for known, arm in arms.items()})
@@ -116,6 +119,40 @@ class Finished:
             raise DataError(f"{self.folder}: the study has no stage {label}; {suggest(label, self._rows)}")
         row: dict[str, Any] = self._rows[label]
         return row
+
+
+def _parsed(values: dict[str, Any]) -> Config:
+    """The settings; those that are younger than the run have their shipped values, under which nothing changed."""
+    shipped: Any = None
+    while True:
+        try:
+            return parse(values)
+        except ConfigError as error:
+            missing = re.findall(r"([\w.]+): has no value", str(error))
+            shipped = shipped or _shipped()
+            if not missing or not all(_fill(values, shipped, place.split(".")) for place in missing):
+                raise
+
+
+def _shipped() -> Any:
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return OmegaConf.to_container(compose("config"), resolve=True)
+
+
+def _fill(values: Any, shipped: Any, place: list[str]) -> bool:
+    """Puts a shipped value where there is none; whether there is one."""
+    *parents, name = place
+    for parent in parents:
+        if not isinstance(values, dict) or parent not in values or parent not in shipped:
+            return False
+        values, shipped = values[parent], shipped[parent]
+    if not isinstance(values, dict) or not isinstance(shipped, dict) or name not in shipped:
+        return False
+    values[name] = shipped[name]
+    return True
 
 
 def _read_plan(folder: Path) -> list[dict[str, Any]]:

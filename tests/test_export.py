@@ -100,7 +100,7 @@ def test_the_adapter_alone(run, tmp_path):
     export.main([str(run), f"out={tmp_path / 'adapter'}", "form=adapter"])
     finished = Finished(run)
     texts = drift.asked(finished, "raft", models.load_tokenizer("asset:pocket"), 6)
-    engine = engines.load(finished.config.engine, finished.config.model, tmp_path / "adapter")
+    engine = engines.load(finished.config.engine, finished.config.model, tmp_path / "adapter", tmp_path)
     ids = [row.id for row in read_jsonl(run / "dataset" / "test.jsonl", Example)]
     requests = [Request(name, text.prompt, text.messages) for name, text in zip(ids, texts, strict=True)]
     known = {one.id: one for one in read_jsonl(finished.path("evaluate[raft]") / "answers.jsonl", Answer)}

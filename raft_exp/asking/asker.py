@@ -1,14 +1,20 @@
 """From a question to a judged reply: the way that `ask` and `serve` share."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
+
+from omegaconf import OmegaConf
+from pydantic import TypeAdapter
 
 from raft_exp import engines, models
 from raft_exp.asking.citations import SAID, Judged, judge
 from raft_exp.asking.search import Accelerator, Method, Searcher
+from raft_exp.config import Config, conf_dir
 from raft_exp.engines import Request
 from raft_exp.errors import ConfigError, DataError
 from raft_exp.finished import Finished
@@ -19,6 +25,7 @@ from raft_exp.prompts.tokens import encode_prompt
 from raft_exp.records import Answer, ContextPassage, Question
 from raft_exp.release import renderer
 from raft_exp.rows import Job, Rendering, RowBuilder, Window
+from raft_exp.schema import identity
 
 EngineName = Literal["transformers", "vllm"]
 
@@ -123,13 +130,24 @@ def _shown(run: Finished, how: How) -> _Shown:
 
 
 def _engine(run: Finished, how: How, model: ModelConfig, adapter: Path | None) -> Any:
-    config: Any = run.config.engine
-    name = how.engine or config.name
-    if name != config.name:
-        raise ConfigError(f"engine: got {name!r}, but the study has engine={config.name}")
-    if name == "transformers":
+    arm = run.config.arms.get(how.arm or "")
+    config: Any = (arm and arm.engine) or run.config.engine
+    if how.engine and how.engine != config.name:
+        config = _shipped(run.config, how.engine)
+    if config.name == "transformers":
         config = dataclasses.replace(config, accelerator=how.accelerator)
-    return engines.load(config, model, adapter)
+    with TemporaryDirectory() as room:
+        return engines.load(config, None if config.name == "openai" else model, adapter, Path(room))
+
+
+def _shipped(config: Config, name: EngineName) -> Any:
+    """An engine that the study did not have, as conf/engine/ has it."""
+    values = OmegaConf.load(conf_dir() / "engine" / f"{name}.yaml")
+    study = {group: identity(getattr(config, group)) for group in ("trainer", "lora", "model")}
+    resolved: Any = OmegaConf.to_container(OmegaConf.create({**study, "engine": values}), resolve=True)
+    threads = getattr(config.trainer, "threads", None)
+    engine = resolved["engine"] | ({"threads": threads} if name == "transformers" else {})
+    return TypeAdapter(engines.EngineConfig).validate_json(json.dumps(engine))
 
 
 class Told:

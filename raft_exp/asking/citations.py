@@ -7,6 +7,7 @@ from typing import Literal
 
 from raft_exp.contexts import CLOSED_CLASS, answer_pattern, holds, normalise
 from raft_exp.prompts import PromptConfig, parse
+from raft_exp.prompts.refusals import abstained
 from raft_exp.records import Answer, ContextPassage
 
 Verdict = Literal["quoted", "answered", "unsupported", "not_verbatim", "unparsed", "refused", "nothing_found"]
@@ -97,7 +98,7 @@ def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence
 
 
 def _verdict(answer: str, parsed: bool, citations: list[Citation], prompt: PromptConfig, quotes: bool) -> Verdict:
-    if parsed and refuses(answer, prompt):
+    if parsed and (not normalise(answer) or abstained(answer, prompt.refusal)):
         return "refused"
     if any(one.verbatim for one in citations):
         return "quoted"
@@ -107,8 +108,3 @@ def _verdict(answer: str, parsed: bool, citations: list[Citation], prompt: Promp
         return "not_verbatim"
     closed = normalise(answer) in CLOSED_CLASS
     return "unsupported" if quotes or not closed else "answered"
-
-
-def refuses(answer: str, prompt: PromptConfig) -> bool:
-    """Whether an answer is the refusal that was trained, or none at all."""
-    return normalise(answer) in ("", normalise(prompt.refusal))

@@ -98,8 +98,7 @@ class Transformers:
             out = self._model.generate(
                 input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings, **watched
             )
-        written = out[:, width:].tolist()
-        written = [watch.cut(line, reply) for line, reply in enumerate(written)] if watch else written
+        written = watch.replies if watch else out[:, width:].tolist()
         ends, tokenizer = self._stops, self._tokenizer
         return [replies.answer(request, reply, ends, tokenizer) for request, reply in zip(batch, written, strict=True)]
 

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from raft_exp import merging, models
 from raft_exp.engines import Request, VllmEngine, replies
+from raft_exp.engines.live import Listener, Row
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
 from raft_exp.records import Answer
@@ -119,6 +120,36 @@ class Vllm:
                     yield replies.answer(waiting.pop(output.request_id), reply, self._stops, self._tokenizer)
         finally:
             if waiting:  # the engine stays: what nobody waits for any more must not
+                self._engine.abort_request(list(waiting))
+
+    def converse(self, requests: Sequence[Request], listener: Listener) -> Iterator[Answer]:
+        """As `generate`, with somebody who reads along while the replies are written, and may end them."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        settings = SamplingParams(
+            temperature=0.0, max_tokens=self._model.max_new_tokens, stop_token_ids=self._stops, detokenize=False,
+            output_kind=RequestOutputKind.DELTA,
+        )  # fmt: skip
+        rows = {request.id: Row(request, self._tokenizer, listener) for request in requests}
+        waiting = set(rows)
+        try:
+            for request in requests:
+                prompt = {"prompt_token_ids": request.prompt_ids}
+                self._engine.add_request(request.id, prompt, settings, lora_request=self._lora)
+            while self._engine.has_unfinished_requests():
+                for output in self._engine.step():
+                    row = rows[output.request_id]
+                    row.take(output.outputs[0].token_ids, self._stops)
+                    if not output.finished and listener.enough(row.request, len(row.tokens)):
+                        self._engine.abort_request([output.request_id])
+                    elif not output.finished:
+                        continue
+                    row.flush()
+                    waiting.discard(output.request_id)
+                    yield replies.answer(row.request, row.tokens, self._stops, self._tokenizer)
+        finally:
+            if waiting:
                 self._engine.abort_request(list(waiting))
 
 
