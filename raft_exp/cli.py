@@ -80,9 +80,12 @@ def _with_experiment(arguments: list[str]) -> list[str]:
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:
-    """A search is many runs: `sweep=optuna` needs no -m beside it."""
-    several = {"-m", "--multirun", "--run", "--cfg", "-c", "--help", "-h"} & set(arguments)
-    return arguments if several or "sweep=optuna" not in arguments else ["--multirun", *arguments]
+    """-m may stand anywhere; a search is many runs and needs none beside it."""
+    several = {"-m", "--multirun"} & set(arguments)
+    shows = {"--run", "--cfg", "-c", "--info", "--help", "-h"} & set(arguments)
+    if not several and ("sweep=optuna" not in arguments or shows):
+        return arguments
+    return ["--multirun", *(one for one in arguments if one not in several)]
 
 
 def job(composed: DictConfig) -> None:
