@@ -14,6 +14,7 @@ from raft_exp.network import why_no_hub
 from raft_exp.schema import Positive, config_dataclass
 
 ASSET = "asset:"
+ADAPTER, WHOLE_MODEL = "adapter", "model"  # what a training leaves: one folder or the other
 _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # the files of a model folder that make the model
 
 

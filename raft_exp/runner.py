@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from raft_exp import gpus, tracking
 from raft_exp.costs import Expected, duration, told
+from raft_exp.models import ADAPTER, WHOLE_MODEL
 from raft_exp.stage import Stage
 from raft_exp.stages import ingest
 from raft_exp.store import Outcome, Store, write_atomically
@@ -122,7 +123,8 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
             for exported in sorted((outcome.path / "exports").iterdir()):
                 _link(exported, run / "exports" / exported.name)
         if room == "train":
-            _link(outcome.path / "adapter", run / "adapters" / _inner(label))
+            whole = outcome.path / WHOLE_MODEL
+            _link(whole if whole.is_dir() else outcome.path / ADAPTER, run / "adapters" / _inner(label))
         if room == "report":
             for predictions in sorted((outcome.path / "predictions").iterdir()):
                 _link(predictions, run / "predictions" / predictions.name)

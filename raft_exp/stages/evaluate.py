@@ -58,7 +58,8 @@ def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, 
 
 def _adapter(config: EvaluateStage, trained: Path | None) -> Path | None:
     if trained is not None:
-        return trained / "adapter"
+        whole = trained / models.WHOLE_MODEL  # of lora=none
+        return whole if whole.is_dir() else trained / models.ADAPTER
     return Path(config.adapter) if config.adapter else None
 
 

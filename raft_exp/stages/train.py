@@ -1,7 +1,8 @@
-"""Stage `train`: a LoRA adapter learned from the rows of one recipe."""
+"""Stage `train`: a LoRA adapter (or, with lora=none, the whole model) learned from the rows of one recipe."""
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from raft_exp.models import ModelConfig
 from raft_exp.schema import Seed, config_dataclass, identity
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
-VERSION = 1
 log = logging.getLogger(__name__)
+
+VERSION = 2
+ROWS = "rows"  # token ids, as long as the training lasts
 
 
 @config_dataclass
@@ -26,31 +29,35 @@ class TrainStage:
 
 
 def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
-    """Writes adapter/, metrics.csv and counts.json. Goes on from the checkpoint that a killed run left in `out`."""
+    """Writes adapter/ (or model/), metrics.csv and counts.json. Goes on from the checkpoint left in `out`."""
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-    from raft_exp.training import adapter, checkpoint, data, loop, module
+    from raft_exp.training import checkpoint, data, loop, packed, rows, trained
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
     log.info("%s rank %s: %s", tracking.running(), rank_zero_only.rank or 0, json.dumps(settings))
     tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
-    rows = data.read(dataset, "train", tokenizer, config.model.max_length)
-    if not len(rows):
+    length = config.model.max_length
+    training = rows.read(dataset, "train", tokenizer, length, out / ROWS / "train")
+    if not len(training):
         raise DataError(f"{dataset / 'rows.jsonl'}: no rows of split train; check corpus.train and dataset.max_items")
-    validation = data.read(
-        dataset, "validation", tokenizer, config.model.max_length, config.trainer.validation_items, config.seed
-    )
+    most = config.trainer.validation_items
+    validation = rows.read(dataset, "validation", tokenizer, length, out / ROWS / "validation", most, config.seed)
     plan = data.Plan.make(
-        rows, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
+        training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
-    model = module.add_adapter(models.load(config.model), config.lora, config.seed)
+    base = models.load(config.model)
+    if config.trainer.packing:
+        packed.use(base)
+    model = trained.trainable(base, config.lora, config.trainer.precision, config.seed)
     loggers = tracking.lightning_loggers() if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
-    trained = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
-    if trained.trainer.is_global_zero:
-        adapter.save(model, config.model, out / "adapter")
-        (out / "counts.json").write_text(json.dumps(_counts(trained), indent=1) + "\n")
+    module = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
+    if module.trainer.is_global_zero:
+        trained.save(model, module.trainable(), config.model, out)
+        (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n")
         checkpoint.remove(out)
-    trained.trainer.strategy.barrier()  # the other processes leave when the files are there
+        shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep what another process has mapped
+    module.trainer.strategy.barrier()  # the other processes leave when the files are there
 
 
 def _counts(module: Any) -> dict[str, int | float]:

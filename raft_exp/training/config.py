@@ -9,9 +9,9 @@ from raft_exp.schema import Count, Positive, PositiveFloat, Runtime, Share, conf
 
 @config_dataclass
 class LoraConfig:
-    """The adapter."""
+    """The adapter; with r=0 there is none, and all weights of the model are trained."""
 
-    r: Positive
+    r: Count
     alpha: Positive
     dropout: Share
     target_modules: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)]
@@ -30,6 +30,9 @@ class TrainerConfig:
     max_steps: Literal[-1] | Positive
     max_epochs: Positive
     batch_size: Positive
+    packing: bool
+    activation_checkpointing: Runtime[bool | Literal["auto"]]
+    compile: bool
     accumulate: Positive
     learning_rate: PositiveFloat
     weight_decay: Annotated[float, Field(ge=0)]

@@ -1,85 +1,19 @@
-"""Rows as token ids, and the plan that says which of them every optimiser step trains on."""
+"""The plan that says which rows every optimiser step trains on, and its micro-batches as tensors."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import count
-from pathlib import Path
+from itertools import accumulate, count
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from raft_exp.contexts import limited
-from raft_exp.errors import DataError
-from raft_exp.prompts import tokens
-from raft_exp.records import Example, read_jsonl
+from raft_exp.training.rows import Rows
 
 IGNORED = -100  # the label of a position that is not trained on
 MicroBatch = tuple[int, list[int]]  # (which of the step's micro-batches, row numbers)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Encoded rows: one flat array of ids, cut by `ends`; the last `completions[i]` ids of row i are supervised."""
-
-    ids: list[str]
-    tokens: np.ndarray  # int32, all rows behind one another
-    ends: np.ndarray  # int64
-    completions: np.ndarray  # int64; the end token is counted
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def row(self, number: int) -> np.ndarray:
-        """Ids of prompt and completion."""
-        start = self.ends[number - 1] if number else 0
-        return self.tokens[start : self.ends[number]]
-
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        """Tokens of every row."""
-        return np.diff(self.ends, prepend=0)
-
-
-def encode(examples: Iterable[Example], tokenizer: Any, max_length: int) -> Rows:
-    """Encodes chats [.., assistant]. Raises DataError for rows that would have to be cut: none is, silently."""
-    ids, pieces, completions, too_long = [], [], [], []
-    for example in examples:
-        *prompt, reply = example.messages
-        if reply["role"] != "assistant" or not reply["content"].strip():
-            raise DataError(f"row {example.id}: has no assistant message to learn; mend the dataset")
-        prompt_ids = tokens.encode_prompt(tokenizer, prompt)
-        completion_ids = tokens.encode_completion(tokenizer, reply["content"])
-        if len(prompt_ids) + len(completion_ids) > max_length:
-            too_long.append(example.id)
-        ids.append(example.id)
-        pieces.append(np.asarray(prompt_ids + completion_ids, dtype=np.int32))
-        completions.append(len(completion_ids))
-    if too_long:
-        raise DataError(
-            f"{len(too_long)} rows are longer than model.max_length={max_length} tokens ({_some(too_long)}); "
-            "raise model.max_length or lower dataset.num_distractors"
-        )
-    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    flat = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32)
-    return Rows(ids, flat, ends, np.asarray(completions, dtype=np.int64))
-
-
-def read(dataset: Path, split: str, tokenizer: Any, max_length: int, most: int | None = None, seed: int = 0) -> Rows:
-    """The rows of one split of a dataset folder, encoded; at most so many, chosen by seed and id."""
-
-    def rows() -> Iterator[Example]:
-        return (row for row in read_jsonl(dataset / "rows.jsonl", Example) if row.split == split)
-
-    kept = limited((row.id for row in rows()), most, seed) if most else None
-    return encode((row for row in rows() if kept is None or row.id in kept), tokenizer, max_length)
-
-
-def _some(ids: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(ids[:limit]) + (", ..." if len(ids) > limit else "")
 
 
 def order(ids: Sequence[str], seed: int, epoch: int) -> list[int]:
@@ -110,17 +44,22 @@ class Plan:
         """Tokens that the whole step is trained on, over all devices and micro-batches."""
         return int(self.rows.completions[self.steps[step]].sum())
 
+    def tokens(self, step: int) -> int:
+        """Tokens of the step's rows, prompts and completions."""
+        return int(self.rows.lengths[self.steps[step]].sum())
+
 
 class MicroBatches(Sampler[MicroBatch]):
     """What this process computes: `accumulate` micro-batches for each step from `start` on.
 
-    Rows of similar length share a micro-batch, and each process gets long and short ones: less padding, and no
-    process waits for another. A process may get an empty one at an epoch's end; it takes part with no row.
+    Which rows share a step is the plan's affair. Here they are dealt out: packed, so that all micro-batches of all
+    processes have about as many tokens; padded, so that rows of similar length share one. A process may get an empty
+    one at an epoch's end; it takes part with no row.
     """
 
-    def __init__(self, plan: Plan, start: int, accumulate: int, rank: int, world_size: int) -> None:
+    def __init__(self, plan: Plan, start: int, accumulate: int, rank: int, world_size: int, packing: bool) -> None:
         self._plan, self._start, self._accumulate = plan, start, accumulate
-        self._rank, self._world_size = rank, world_size
+        self._rank, self._world_size, self._packing = rank, world_size, packing
 
     def __len__(self) -> int:
         return (len(self._plan.steps) - self._start) * self._accumulate
@@ -128,28 +67,79 @@ class MicroBatches(Sampler[MicroBatch]):
     def __iter__(self) -> Iterator[MicroBatch]:
         lengths = self._plan.rows.lengths
         for rows in self._plan.steps[self._start :]:
-            mine = sorted(rows, key=lambda number: -int(lengths[number]))[self._rank :: self._world_size]
-            for index, part in enumerate(np.array_split(np.asarray(mine, dtype=np.int64), self._accumulate)):
-                yield index, [int(number) for number in part]
+            longest_first = sorted(rows, key=lambda number: -int(lengths[number]))
+            yield from enumerate(self._packed(longest_first) if self._packing else self._padded(longest_first))
+
+    def _packed(self, longest_first: list[int]) -> list[list[int]]:
+        parts = deal(longest_first, self._plan.rows.lengths, self._accumulate * self._world_size)
+        return parts[self._rank :: self._world_size]
+
+    def _padded(self, longest_first: list[int]) -> list[list[int]]:
+        mine = np.asarray(longest_first[self._rank :: self._world_size], dtype=np.int64)
+        return [part.tolist() for part in np.array_split(mine, self._accumulate)]
+
+
+def deal(longest_first: Sequence[int], lengths: np.ndarray, parts: int) -> list[list[int]]:
+    """Row numbers in `parts` lists of about equal tokens: each row goes where there are fewest so far."""
+    dealt: list[list[int]] = [[] for _ in range(parts)]
+    tokens = [0] * parts
+    for number in longest_first:
+        place = tokens.index(min(tokens))
+        dealt[place].append(number)
+        tokens[place] += int(lengths[number])
+    return dealt
 
 
 class Batches(Dataset[dict[str, Any]]):
     """Turns the row numbers of a micro-batch into tensors. Use it with `DataLoader(batch_size=None)`."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, rows: Rows, packing: bool) -> None:
+        self._rows, self._packing = rows, packing
 
     def __getitem__(self, batch: MicroBatch) -> dict[str, Any]:
         index, numbers = batch
-        return {**collate(self._rows, numbers), "micro_batch": index}
+        return {**collate(self._rows, numbers, self._packing), "micro_batch": index}
 
 
-def collate(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
-    """input_ids and labels [rows, longest], padded on the right, and keep, the positions that predict any label.
+def collate(rows: Rows, numbers: Sequence[int], packing: bool) -> dict[str, Any]:
+    """A micro-batch: `inputs` of the model, `keep` (positions that predict a label), `targets` and `rows`.
 
-    Labels are set by position, never by comparing ids, so the end token stays supervised where pad is the same
-    token. Behind a causal mask no supervised position sees the padding: an attention mask is not needed, and
-    without one torch takes its fastest attention. No rows gives one row of padding, with nothing supervised.
+    Labels are set by position, never by comparing ids, so the end token stays supervised where pad is the same token.
+    """
+    return pack(rows, numbers) if packing else pad(rows, numbers)
+
+
+def pack(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
+    """Rows behind one another [1, tokens]; positions restart, and `cu_seq_lens_q` says where each row begins.
+
+    `targets` is [kept positions]. No rows give two tokens of padding, with nothing supervised.
+    """
+    lengths = [int(rows.lengths[number]) for number in numbers] or [2]
+    ends = list(accumulate(lengths))
+    completions = [int(rows.completions[number]) for number in numbers] or [0]
+    ids = np.concatenate([rows.row(number) for number in numbers]) if len(numbers) else np.zeros(2, dtype=np.int32)
+    supervised = np.concatenate([np.arange(end - size, end) for end, size in zip(ends, completions, strict=True)])
+    # plain arithmetic in numpy: a micro-batch is made while the device works, and torch would take its threads
+    input_ids = torch.from_numpy(ids.astype(np.int64))
+    labelled = torch.from_numpy(supervised)
+    return {
+        "inputs": {
+            "input_ids": input_ids[None],
+            "position_ids": torch.from_numpy(np.concatenate([np.arange(length) for length in lengths]))[None],
+            "cu_seq_lens_q": torch.tensor([0, *ends], dtype=torch.int32),
+            "max_length_q": max(lengths),
+        },
+        "keep": labelled - 1 if len(numbers) else torch.zeros(1, dtype=torch.int64),
+        "targets": input_ids[labelled] if len(numbers) else torch.full((1,), IGNORED),
+        "rows": len(numbers),
+    }
+
+
+def pad(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
+    """Rows beside one another, padded on the right [rows, longest]; `targets` is [rows, kept positions].
+
+    Behind a causal mask no supervised position sees the padding: an attention mask is not needed, and without one
+    torch takes its fastest attention. No rows give one row of padding, with nothing supervised.
     """
     width = max((int(rows.lengths[number]) for number in numbers), default=2)
     input_ids = torch.zeros((max(len(numbers), 1), width), dtype=torch.int64)
@@ -161,4 +151,4 @@ def collate(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
         labels[line, first : len(ids)] = ids[first:]
     predicting = (labels[:, 1:] != IGNORED).any(dim=0).nonzero().squeeze(1)
     keep = predicting if len(numbers) else torch.zeros(1, dtype=torch.int64)
-    return {"input_ids": input_ids, "labels": labels, "keep": keep, "rows": len(numbers)}
+    return {"inputs": {"input_ids": input_ids}, "keep": keep, "targets": labels[:, keep + 1], "rows": len(numbers)}

@@ -13,8 +13,10 @@ from raft_exp import tracking
 from raft_exp.sweep.pruning import PrunedError, Watch
 from raft_exp.training import checkpoint
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import Rows, collate
-from raft_exp.training.module import RaftModule, token_losses
+from raft_exp.training.data import collate
+from raft_exp.training.loss import token_losses
+from raft_exp.training.module import RaftModule
+from raft_exp.training.rows import Rows
 
 COLUMNS = ("step", "loss", "learning_rate", "grad_norm", "tokens", "validation_loss")
 METRICS = "metrics.csv"
@@ -76,7 +78,9 @@ def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> fl
     total = torch.zeros(1, dtype=torch.float64, device=module.device)
     module.model.eval()
     for start in range(0, len(mine), size):
-        batch = trainer.strategy.batch_to_device(collate(rows, mine[start : start + size]), module.device)
+        batch = trainer.strategy.batch_to_device(
+            collate(rows, mine[start : start + size], config.packing), module.device
+        )
         with torch.no_grad(), trainer.precision_plugin.val_step_context():
             total += token_losses(module.model, batch).double().sum()
     module.model.train()

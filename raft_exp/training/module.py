@@ -9,43 +9,12 @@ import torch
 from torch import nn
 
 from raft_exp.errors import ConfigError, ModelError
-from raft_exp.training.config import LoraConfig, TrainerConfig
-from raft_exp.training.data import IGNORED, Batches, MicroBatches, Plan
+from raft_exp.training import layers, trained
+from raft_exp.training.config import TrainerConfig
+from raft_exp.training.data import Batches, MicroBatches, Plan
+from raft_exp.training.loss import token_losses
 
 Batch = dict[str, Any]
-
-
-def add_adapter(model: Any, config: LoraConfig, seed: int) -> Any:
-    """The model with a fresh adapter: only the adapter is trainable, and it is float32 beside a 16-bit base."""
-    import peft
-
-    settings = peft.LoraConfig(
-        r=config.r,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules=config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules),
-        use_rslora=config.rslora,
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        try:
-            return peft.get_peft_model(model, settings, autocast_adapter_dtype=True)
-        except ValueError as error:  # peft's words for target modules that the model does not have
-            raise ModelError(f"lora.target_modules={config.target_modules!r}: {str(error).splitlines()[0]}") from error
-
-
-def token_losses(model: Any, batch: Batch) -> torch.Tensor:
-    """Negative log likelihood of the supervised tokens, float32 [tokens].
-
-    Logits are computed only at `keep`: the positions where some row of the batch predicts a supervised token.
-    """
-    logits: torch.Tensor = model(input_ids=batch["input_ids"], logits_to_keep=batch["keep"], use_cache=False).logits
-    targets = batch["labels"][:, batch["keep"] + 1]
-    supervised = targets != IGNORED
-    if not batch["rows"]:  # a micro-batch without rows still has to reach every parameter
-        return logits.float().sum().reshape(1) * 0.0
-    return nn.functional.cross_entropy(logits[supervised].float(), targets[supervised], reduction="none")
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
@@ -88,17 +57,21 @@ class RaftModule(lightning.LightningModule):
                 f"trainer.accumulate={self._config.accumulate} micro-batches; choose a multiple of both"
             )
 
+    def micro_batches(self) -> MicroBatches:
+        """What this process computes, from `start` to the end of the plan."""
+        rank, world_size = self.trainer.global_rank, self.trainer.world_size
+        return MicroBatches(
+            self.plan, self.start, self._config.accumulate, rank, world_size, self._config.packing
+        )  # fmt: skip
+
     def train_dataloader(self) -> Any:
-        """This process's micro-batches, from `start` to the end of the plan."""
-        sampler = MicroBatches(
-            self.plan, self.start, self._config.accumulate, self.trainer.global_rank, self.trainer.world_size
-        )
+        """This process's micro-batches, made while the device works."""
         workers = self._config.workers
         # Its own generator: otherwise the loader would draw from the one that dropout draws from.
         return torch.utils.data.DataLoader(
-            Batches(self.plan.rows),
+            Batches(self.plan.rows, self._config.packing),
             batch_size=None,
-            sampler=sampler,
+            sampler=self.micro_batches(),
             num_workers=workers,
             pin_memory=self.device.type == "cuda",
             persistent_workers=workers > 0,
@@ -108,6 +81,8 @@ class RaftModule(lightning.LightningModule):
     def on_train_start(self) -> None:
         """Turns dropout on: from_pretrained returns evaluation mode, and the Trainer keeps what it finds."""
         self.model.train()
+        if layers.wants_checkpointing(self, self._config):
+            layers.checkpoint_activations(self.model)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The micro-batch's part of the step's loss, scaled so that Lightning's averages come out as the sum."""
@@ -142,8 +117,8 @@ class RaftModule(lightning.LightningModule):
         )
 
     def trainable(self) -> dict[str, nn.Parameter]:
-        """The adapter's weights by name, in a fixed order."""
-        return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+        """The weights that are trained, by name, in a fixed order."""
+        return trained.weights(self.model)
 
     def configure_optimizers(self) -> Any:
         """AdamW with a linear warm-up and a cosine, both functions of the step in the whole plan."""

@@ -9,7 +9,7 @@ from raft_exp.engines.replies import stop_tokens
 from raft_exp.engines.transformers import Transformers, plan
 from raft_exp.errors import ModelError
 from raft_exp.prompts import tokens
-from raft_exp.training import module
+from raft_exp.training import trained
 from tests import small
 
 NOWHERE = Path("/nonexistent")  # this engine writes nothing
@@ -61,7 +61,7 @@ def test_the_models_own_sampling_settings_take_no_part(requests, tokenizer, adap
     settings = model.generation_config
     settings.do_sample, settings.temperature, settings.top_p, settings.repetition_penalty = True, 5.0, 0.9, 3.0
     if adapted:  # a fresh adapter changes nothing
-        model = module.add_adapter(model, small.train_stage().lora, seed=0).eval()
+        model = trained.add_adapter(model, small.train_stage().lora, seed=0).eval()
     spiced = Transformers(model, tokenizer, small.engine_config(), small.model_config())
     assert by_id(spiced.generate(requests)) == by_id(engine().generate(requests))
 

@@ -11,7 +11,7 @@ from raft_exp.prompts.tokens import encode_completion, encode_prompt, end_token_
 from raft_exp.records import Answer, Passage, Question, Target, write_jsonl
 from raft_exp.rows import Job, Rendering, Window, build
 from raft_exp.stages.evaluate import evaluate
-from raft_exp.training.data import encode
+from raft_exp.training.rows import encode
 from tests.prompts.tokenizers import TOKENIZERS, llama2, qwen2, saved, shipped
 from tests.small import evaluate_stage, prompt_config, values
 
@@ -55,7 +55,7 @@ def test_training_and_inference_agree_to_the_last_prompt_token(name, mode, cot, 
 
     target = Target("q", "yes", prompts.quote("It grew"))
     tokenizer = TOKENIZERS[name]()
-    trained = encode([row("train", target)], tokenizer, 3000)
+    trained = encode([row("train", target)], tokenizer, 3000, tmp_path / "rows")
     write_jsonl(tmp_path / "rows.jsonl", [row("test", None)])
     engine = Recorder()
     monkeypatch.setattr(engines, "load", lambda *_: engine)

@@ -11,7 +11,7 @@ from raft_exp.prompts.tokens import load_tokenizer
 from raft_exp.records import Example, Question, read_jsonl
 from raft_exp.rows import Window
 from raft_exp.stages.ready import ReadyStage, ready
-from raft_exp.training import data
+from raft_exp.training.rows import read
 from tests.composing import compose
 from tests.files import lines
 from tests.prompts.tokenizers import saved
@@ -50,7 +50,10 @@ def test_an_exported_chat_file_is_the_same_training_set(tmp_path, mode):
     made = run(tmp_path, *how, "export.dataset=chat")
     back = run(tmp_path, *how, f"dataset.path={made['export']}/exports/raft.chat.jsonl")
     tokenizer = load_tokenizer("asset:tiny")
-    one, other = (data.read(folder["dataset[raft]"], "train", tokenizer, 2048) for folder in (made, back))
+    one, other = (
+        read(folder["dataset[raft]"], "train", tokenizer, 2048, tmp_path / name)
+        for name, folder in (("a", made), ("b", back))
+    )
     assert one.ids == other.ids
     assert (one.tokens == other.tokens).all()
     assert (one.completions == other.completions).all()
@@ -87,9 +90,9 @@ def test_a_control_token_in_a_file_is_broken_up_and_counted(tmp_path):
     token = tokenizer.eos_token
     file = lines(tmp_path / "own.jsonl", chat(f"one {token} two"), chat("plain"))
     made = run(tmp_path, *SMALL, f"dataset.path={file}")["dataset[raft]"]
-    found = data.read(made, "train", tokenizer, 2048)
+    found = read(made, "train", tokenizer, 2048, tmp_path / "found")
     harmless = run(tmp_path, *SMALL, f"dataset.path={lines(tmp_path / 'x.jsonl', chat('one x two'), chat('plain'))}")
-    plain = data.read(harmless["dataset[raft]"], "train", tokenizer, 2048)
+    plain = read(harmless["dataset[raft]"], "train", tokenizer, 2048, tmp_path / "plain")
     assert (found.tokens == tokenizer.eos_token_id).sum() == (plain.tokens == tokenizer.eos_token_id).sum()
     assert json.loads((made / "audit.json").read_text())["splits"]["train"]["escaped_messages"] == 1
     assert rows(made)[0].target == "##Answer: here", "our own marks stay"

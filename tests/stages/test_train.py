@@ -1,15 +1,18 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from raft_exp import models
 from raft_exp.errors import DataError, ModelError
+from raft_exp.stages.evaluate import evaluate
 from raft_exp.stages.train import train
 from raft_exp.training import checkpoint, journal
 from tests import small
@@ -20,6 +23,17 @@ RUN = {"max_steps": 11, "validate_every": 5, "checkpoint_every": 3}  # 2 steps a
 
 class Killed(BaseException):
     pass
+
+
+def stopping_at(step):
+    log = journal.Journal._log
+
+    def stop(self, trainer, metrics):
+        if metrics["step"] == step:
+            raise Killed
+        log(self, trainer, metrics)
+
+    return stop
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +87,55 @@ def test_the_same_settings_give_the_same_bytes(tmp_path, rows, unbroken):
     assert run(other, rows, workers=1, checkpoint_every=100) == unbroken  # runtime settings
 
 
+def test_activations_computed_again_are_the_same_activations(tmp_path, rows, unbroken):
+    assert run(tmp_path, rows, activation_checkpointing=True) == unbroken
+    other = tmp_path / "auto"
+    assert run(other, rows, activation_checkpointing="auto") == unbroken
+
+
+@pytest.mark.slow
+def test_compiled_layers_learn_the_same(tmp_path, rows, unbroken):
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler on a CPU")
+    train(small.train_stage(dropout=0.0, max_steps=4, batch_size=2), dataset=rows, out=_made(tmp_path / "plain"))
+    train(
+        small.train_stage(dropout=0.0, max_steps=4, batch_size=2, compile=True), dataset=rows, out=_made(tmp_path / "c")
+    )
+    for ours, theirs in zip(metrics(tmp_path / "c"), metrics(tmp_path / "plain"), strict=True):
+        assert float(ours["loss"]) == pytest.approx(float(theirs["loss"]), rel=1e-4)
+
+
+def test_without_an_adapter_the_whole_model_is_trained_and_answers(tmp_path, rows):
+    config = small.train_stage(**RUN, learning_rate=3e-4)
+    config = replace(config, lora=replace(config.lora, r=0))
+    for name in ("one", "two"):
+        train(config, dataset=rows, out=_made(tmp_path / name))
+    weights = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]
+    counts = json.loads((tmp_path / "one" / "counts.json").read_text())
+    assert counts["trainable_parameters"] == sum(weight.numel() for weight in models.load(config.model).parameters())
+    base, learned = models.load(config.model), models.load_trained(config.model, tmp_path / "one" / "model")
+    changed = [not weight.equal(before) for weight, before in zip(learned.parameters(), base.parameters(), strict=True)]
+    assert all(changed)
+    assert learned.config._attn_implementation == base.config._attn_implementation
+    test = small.dataset(tmp_path / "test", train=0, validation=0, test=2)
+    evaluate(small.evaluate_stage(), test=test, adapter=tmp_path / "one", out=_made(tmp_path / "answers"))
+    assert len((tmp_path / "answers" / "answers.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_whole_model_goes_on_after_an_interruption(tmp_path, rows, monkeypatch):
+    config = small.train_stage(**RUN)
+    config = replace(config, lora=replace(config.lora, r=0))
+    train(config, dataset=rows, out=_made(tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "_log", stopping_at(7))
+        with pytest.raises(Killed):
+            train(config, dataset=rows, out=_made(tmp_path / "out"))
+    train(config, dataset=rows, out=tmp_path / "out")
+    for name in ("model/model.safetensors", "metrics.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_the_seed_changes_the_adapter(tmp_path, rows, unbroken):
     train(small.train_stage(seed=1, **RUN), dataset=rows, out=tmp_path)
     assert contents(tmp_path)[FILES[0]] != unbroken[FILES[0]]
@@ -81,16 +144,9 @@ def test_the_seed_changes_the_adapter(tmp_path, rows, unbroken):
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("step", [1, 3, 4, 8, 11])
 def test_goes_on_after_an_interruption(tmp_path, rows, unbroken, monkeypatch, step, accumulate):
-    validate = journal.Journal._log
-
-    def stop(self, trainer, metrics):
-        if metrics["step"] == step:
-            raise Killed
-        validate(self, trainer, metrics)
-
     expected = unbroken if accumulate == 1 else run(_made(tmp_path / "whole"), rows, accumulate=accumulate)
     with monkeypatch.context() as patch:
-        patch.setattr(journal.Journal, "_log", stop)
+        patch.setattr(journal.Journal, "_log", stopping_at(step))
         with pytest.raises(Killed):
             run(_made(tmp_path / "out"), rows, accumulate=accumulate)
     assert checkpoint.step(tmp_path / "out") == step // 3 * 3

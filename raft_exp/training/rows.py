@@ -1,0 +1,116 @@
+"""Rows as token ids on disk: encoded once for a training, memory-mapped, shared by the processes of a machine."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from raft_exp.columns import Column
+from raft_exp.contexts import limited
+from raft_exp.errors import DataError
+from raft_exp.passages import mapped
+from raft_exp.prompts import tokens
+from raft_exp.records import Example, read_jsonl
+
+_COLUMNS = {"tokens": "<i4", "ends": "<i8", "completions": "<i8"}
+_IDS = "ids.json"  # written last: it says that the columns are whole
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows: one flat array of ids, cut by `ends`; the last `completions[i]` ids of row i are supervised."""
+
+    ids: list[str]
+    tokens: np.ndarray  # int32, all rows behind one another
+    ends: np.ndarray  # int64
+    completions: np.ndarray  # int64; the end token is counted
+
+    @classmethod
+    def open(cls, folder: Path) -> "Rows":
+        """The rows that `encode` has written there, mapped and not read."""
+        ids = json.loads((folder / _IDS).read_text(encoding="utf-8"))
+        columns = {
+            name: mapped(folder / f"{name}.npy") if ids else np.zeros(0, dtype) for name, dtype in _COLUMNS.items()
+        }
+        return cls(ids, **columns)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def row(self, number: int) -> np.ndarray:
+        """Ids of prompt and completion."""
+        start = self.ends[number - 1] if number else 0
+        return self.tokens[start : self.ends[number]]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of every row."""
+        return np.diff(self.ends, prepend=0)
+
+
+def encode(examples: Iterable[Example], tokenizer: Any, max_length: int, folder: Path) -> Rows:
+    """Encodes chats [.., assistant]. Raises DataError for rows that cannot be learned whole: none is cut, silently."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ids, too_long, end = [], [], 0
+    with ExitStack() as stack:
+        column = {name: stack.enter_context(Column(folder / f"{name}.npy", dtype)) for name, dtype in _COLUMNS.items()}
+        for example in examples:
+            prompt, completion = _encoded(example, tokenizer)
+            end += len(prompt) + len(completion)
+            if len(prompt) + len(completion) > max_length:
+                too_long.append(example.id)
+            ids.append(example.id)
+            column["tokens"].extend(np.asarray(prompt + completion))
+            column["ends"].add(end)
+            column["completions"].add(len(completion))
+    if too_long:
+        raise DataError(
+            f"{len(too_long)} rows are longer than model.max_length={max_length} tokens ({_some(too_long)}), so an "
+            "answer would be cut off; raise model.max_length or lower dataset.num_distractors"
+        )
+    (folder / f"{_IDS}.new").write_text(json.dumps(ids), encoding="utf-8")
+    os.replace(folder / f"{_IDS}.new", folder / _IDS)
+    return Rows.open(folder)
+
+
+def _encoded(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
+    *prompt, reply = example.messages
+    if reply["role"] != "assistant" or not reply["content"].strip():
+        raise DataError(f"row {example.id}: has no assistant message to learn; mend the dataset")
+    completion = tokens.encode_completion(tokenizer, reply["content"])
+    end = tokens.end_token_id(tokenizer)
+    if len(completion) < 2:
+        raise DataError(f"row {example.id}: the tokenizer makes no token of its reply, so nothing would be learned")
+    if completion[-1] != end or end in completion[:-1]:  # where pad is the same token, too: labels go by position
+        raise DataError(f"row {example.id}: its reply has no end token to learn, or one before its end; mend the reply")
+    return tokens.encode_prompt(tokenizer, prompt), completion
+
+
+def read(
+    dataset: Path, split: str, tokenizer: Any, max_length: int, folder: Path, most: int | None = None, seed: int = 0
+) -> Rows:
+    """The rows of one split of a dataset folder, encoded into `folder` by the first process that comes here.
+
+    At most so many rows, chosen by seed and id. What a killed run has encoded is used again.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if (folder / _IDS).exists():
+            return Rows.open(folder)
+
+        def found() -> Iterator[Example]:
+            return (row for row in read_jsonl(dataset / "rows.jsonl", Example) if row.split == split)
+
+        kept = limited((row.id for row in found()), most, seed) if most else None
+        return encode((row for row in found() if kept is None or row.id in kept), tokenizer, max_length, folder)
+
+
+def _some(ids: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(ids[:limit]) + (", ..." if len(ids) > limit else "")
