@@ -175,4 +175,4 @@ def _line(error: Exception) -> str:
 
 def _refuse(error: Exception) -> None:
     print(_line(error), file=sys.stderr)
-    sys.exit(2)
+    sys.exit(error.status if isinstance(error, RaftError) else 2)

@@ -4,6 +4,8 @@
 class RaftError(Exception):
     """Anything the user can mend. The message is one line: what, which value, what to do."""
 
+    status = 2  # of the process that ends with it
+
 
 class ConfigError(RaftError):
     """A setting that cannot be: names the field, the value and what is allowed."""
@@ -27,3 +29,9 @@ class ServerError(RaftError):
 
 class SweepError(RaftError):
     """A sweep or search that cannot go on, or some of whose jobs failed."""
+
+
+class StoppedError(RaftError):
+    """Ended by a signal, with its state saved: the same command goes on. Ends a sweep too."""
+
+    status = 75  # EX_TEMPFAIL: what a scheduler's script may start again

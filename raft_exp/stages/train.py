@@ -15,6 +15,7 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 log = logging.getLogger(__name__)
 
 VERSION = 2
+LAST = "last"  # holds the last adapter where the best one is kept
 ROWS = "rows"  # token ids, as long as the training lasts
 
 
@@ -31,8 +32,9 @@ class TrainStage:
 def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     """Writes adapter/ (or model/), metrics.csv and counts.json. Goes on from the checkpoint left in `out`."""
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
+    from safetensors.torch import load_file
 
-    from raft_exp.training import checkpoint, data, loop, packed, rows, trained
+    from raft_exp.training import best, checkpoint, data, loop, packed, rows, sharding, trained
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
     log.info("%s rank %s: %s", tracking.running(), rank_zero_only.rank or 0, json.dumps(settings))
@@ -43,6 +45,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         raise DataError(f"{dataset / 'rows.jsonl'}: no rows of split train; check corpus.train and dataset.max_items")
     most = config.trainer.validation_items
     validation = rows.read(dataset, "validation", tokenizer, length, out / ROWS / "validation", most, config.seed)
+    _need(config.trainer, len(validation))
     plan = data.Plan.make(
         training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
@@ -51,11 +54,16 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         packed.use(base)
     model = trained.trainable(base, config.lora, config.trainer.precision, config.seed)
     loggers = tracking.lightning_loggers() if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
-    module = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
+    module, journal = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
+    learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:
-        trained.save(model, module.trainable(), config.model, out)
+        if config.trainer.keep == "best":
+            trained.save(model, learned, config.model, out / LAST)
+            learned = load_file(journal.best.path)
+        trained.save(model, learned, config.model, out)
         (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n")
         checkpoint.remove(out)
+        best.remove(out)
         shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep what another process has mapped
     module.trainer.strategy.barrier()  # the other processes leave when the files are there
 
@@ -63,9 +71,15 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
 def _counts(module: Any) -> dict[str, int | float]:
     plan = module.plan
     return {
-        "steps": len(plan.steps),
-        "examples": sum(map(len, plan.steps)),
-        "supervised_tokens": sum(plan.supervised(step) for step in range(len(plan.steps))),
+        "steps": module.step,
+        "examples": sum(map(len, plan.steps[: module.step])),
+        "supervised_tokens": sum(plan.supervised(step) for step in range(module.step)),
         "trainable_parameters": sum(weight.numel() for weight in module.trainable().values()),
         "loss": module.step_metrics["loss"],
     }
+
+
+def _need(config: TrainerConfig, validation: int) -> None:
+    for field, value in (("keep", config.keep), ("early_stopping", config.early_stopping)):
+        if not validation and value not in ("last", None):
+            raise DataError(f"trainer.{field}={value}: there are no validation rows to choose by; use another value")

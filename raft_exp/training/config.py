@@ -24,7 +24,7 @@ class TrainerConfig:
 
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Positive | Literal["auto"]
-    strategy: Literal["auto", "ddp"]
+    strategy: Literal["auto", "ddp", "fsdp"]
     num_nodes: Positive
     precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
     max_steps: Literal[-1] | Positive
@@ -40,6 +40,8 @@ class TrainerConfig:
     gradient_clip: PositiveFloat
     validate_every: Positive
     validation_items: Positive | None
+    early_stopping: Positive | None
+    keep: Literal["last", "best"]
     checkpoint_every: Runtime[Positive]
     workers: Runtime[Count]
     threads: Positive | None  # over all processes of this machine

@@ -1,8 +1,8 @@
-"""What is done after every optimiser step: validate, write down, keep a checkpoint."""
+"""What is done after every optimiser step: validate, write down, keep a checkpoint, end where a signal asks for it."""
 
 import csv
-import time
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +10,42 @@ import pytorch_lightning as lightning
 import torch
 
 from raft_exp import tracking
+from raft_exp.errors import StoppedError
 from raft_exp.sweep.pruning import PrunedError, Watch
-from raft_exp.training import checkpoint
+from raft_exp.training import checkpoint, speed
+from raft_exp.training.best import Best
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import collate
 from raft_exp.training.loss import token_losses
 from raft_exp.training.module import RaftModule
 from raft_exp.training.rows import Rows
+from raft_exp.training.signals import NOTED
+from raft_exp.training.signs import Signs
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("step", "loss", "learning_rate", "grad_norm", "tokens", "validation_loss")
 METRICS = "metrics.csv"
+TIMED = ("step", "seconds", "tokens", "tokens_per_second", "mfu", "peak_gib")
+TIMINGS = "timings.csv"
 
 
 class Journal(lightning.Callback):
-    """Keeps metrics.csv (no times in it: a resumed run writes the same bytes) and the checkpoint."""
+    """Keeps metrics.csv (no times in it: a resumed run writes the same bytes), timings.csv and the checkpoint."""
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
-        self._clock = 0.0  # when the step began
         self._watch = Watch.of(tracking.running())  # of a search that prunes
+        self.best = Best(out, config.keep == "best", config.early_stopping)
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         """Goes back to the checkpoint, if the module is to start from one."""
-        self._clock = time.perf_counter()
         if module.start:
-            checkpoint.restore(self._out, module, trainer.optimizers[0])
+            self.best.restore(checkpoint.restore(self._out, module, trainer.optimizers[0]))
         if trainer.is_global_zero:
-            _truncate(self._out / METRICS, module.start)
+            _truncate(self._out / METRICS, COLUMNS, module.start)
+            _truncate(self._out / TIMINGS, TIMED, module.start)
+        self._signs, self._speed = Signs(len(module.plan.steps)), speed.Speed(module)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -45,29 +54,58 @@ class Journal(lightning.Callback):
         if (batch_idx + 1) % self._config.accumulate:
             return
         last = module.step == len(module.plan.steps)
+        timed = self._speed.step(module.step - 1)
         metrics = {"step": module.step, **module.step_metrics, "tokens": module.plan.supervised(module.step - 1)}
         if len(self._validation) and (last or module.step % self._config.validate_every == 0):
             metrics["validation_loss"] = validation_loss(module, self._validation, self._config)
+            self.best.validated(module, metrics["validation_loss"])
         if trainer.is_global_zero:
-            with (self._out / METRICS).open("a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(metrics)
-            if not last and module.step % self._config.checkpoint_every == 0:
-                checkpoint.save(self._out, module, trainer.optimizers[0])
-        self._log(trainer, metrics)
+            _append(self._out / METRICS, COLUMNS, metrics)
+            _append(self._out / TIMINGS, TIMED, {"step": module.step, **speed.line(timed)})
+            self._signs.step(module.step, metrics["loss"], metrics["grad_norm"])
+        module.updating = False
+        self._go_on_or_stop(trainer, module, last)
+        self._log(trainer, metrics, timed)
         if self._watch and "validation_loss" in metrics and not last:
             self._go_on(trainer, self._watch, module.step, metrics["validation_loss"])
+        self._speed.restart()
 
     def _go_on(self, trainer: lightning.Trainer, watch: Watch, step: int, loss: float) -> None:
         """Ends the training, in all processes at once, where its search has no hope for it."""
         if trainer.strategy.broadcast(trainer.is_global_zero and watch.hopeless(step, loss)):
             raise PrunedError(f"validation loss {loss:.4g} at step {step} is above the median of earlier trials")
 
-    def _log(self, trainer: lightning.Trainer, metrics: dict[str, Any]) -> None:
-        now = time.perf_counter()
-        speed = {"tokens_per_second": metrics["tokens"] / (now - self._clock)}
-        self._clock = now
+    def _go_on_or_stop(self, trainer: lightning.Trainer, module: Any, last: bool) -> None:
+        if last:
+            return
+        if self.best.given_up:
+            trainer.should_stop = True
+            return
+        if any(module.stopped_by) or module.step % self._config.checkpoint_every == 0:
+            self._save(trainer, module)
+        if any(module.stopped_by):
+            trainer.strategy.barrier()  # the others stay until the state is written
+            names = "/".join(number.name for number, count in zip(NOTED, module.stopped_by, strict=True) if count)
+            raise StoppedError(
+                f"training was stopped by {names} after step {module.step} of {len(module.plan.steps)}; its state is "
+                "saved, and the same command goes on from there"
+            )
+
+    def _save(self, trainer: lightning.Trainer, module: Any) -> None:
+        if trainer.is_global_zero or module.sharded:
+            checkpoint.save(self._out, module, trainer.optimizers[0], self.best.state)
+
+    def on_exception(self, trainer: lightning.Trainer, module: Any, exception: BaseException) -> None:
+        """Saves what the last whole step has left, where one process can do it alone."""
+        alone = trainer.is_global_zero and not module.sharded and not module.updating
+        if alone and checkpoint.step(self._out) < module.step < len(module.plan.steps):
+            self._save(trainer, module)
+
+    def _log(self, trainer: lightning.Trainer, metrics: dict[str, Any], timed: Mapping[str, float]) -> None:
+        figures = {f"train/{name}": value for name, value in metrics.items()}
+        figures |= {f"speed/{name}": value for name, value in timed.items()}
         for logger in trainer.loggers:
-            logger.log_metrics({f"train/{name}": value for name, value in (metrics | speed).items()}, metrics["step"])
+            logger.log_metrics(figures, metrics["step"])
 
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
@@ -75,21 +113,27 @@ def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> fl
     trainer, size = module.trainer, config.batch_size // config.accumulate // module.trainer.world_size
     longest_first = sorted(range(len(rows)), key=lambda number: (-int(rows.lengths[number]), rows.ids[number]))
     mine = longest_first[trainer.global_rank :: trainer.world_size]
+    batches = [mine[start : start + size] for start in range(0, len(mine), size)]
+    if module.sharded:  # each pass gathers weights from all processes: they take part in as many
+        batches += [[]] * (-(-len(longest_first[:: trainer.world_size]) // size) - len(batches))
     total = torch.zeros(1, dtype=torch.float64, device=module.device)
     module.model.eval()
-    for start in range(0, len(mine), size):
-        batch = trainer.strategy.batch_to_device(
-            collate(rows, mine[start : start + size], config.packing), module.device
-        )
+    for numbers in batches:
+        batch = trainer.strategy.batch_to_device(collate(rows, numbers, config.packing), module.device)
         with torch.no_grad(), trainer.precision_plugin.val_step_context():
             total += token_losses(module.model, batch).double().sum()
     module.model.train()
     return float(trainer.strategy.reduce(total, reduce_op="sum")) / int(rows.completions.sum())
 
 
-def _truncate(path: Path, step: int) -> None:
+def _append(path: Path, columns: Iterable[str], row: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, list(columns), lineterminator="\n").writerow(row)
+
+
+def _truncate(path: Path, columns: Iterable[str], step: int) -> None:
     """Leaves the header and the rows up to `step`: what came after the checkpoint comes again."""
     kept: Iterable[str] = ()
     if step and path.exists():
         kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[1 : step + 1]
-    path.write_text(",".join(COLUMNS) + "\n" + "".join(kept), encoding="utf-8")
+    path.write_text(",".join(columns) + "\n" + "".join(kept), encoding="utf-8")

@@ -24,11 +24,12 @@ from raft_exp.training.rows import Rows
 
 def fit(
     model: Any, config: TrainerConfig, plan: Plan, validation: Rows, seed: int, out: Path, loggers: list[Any]
-) -> RaftModule:
-    """Trains the adapter of `model` in place; goes on from a checkpoint in `out`. Returns the trained module."""
+) -> tuple[RaftModule, Journal]:
+    """Trains `model` in place; goes on from a checkpoint in `out`. Returns the trained module and its journal."""
     if config.compile:
         layers.compile_layers(model)
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
+    journal = Journal(out, config, validation)
     with _quiet(), cpu_threads(config.threads_a_process()), _explained(config):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
@@ -39,7 +40,7 @@ def fit(
             max_steps=len(plan.steps) - module.start,
             accumulate_grad_batches=config.accumulate,
             gradient_clip_val=config.gradient_clip,
-            callbacks=[Journal(out, config, validation), *([ProgressBar()] if sys.stderr.isatty() else [])],
+            callbacks=[journal, *([ProgressBar()] if sys.stderr.isatty() else [])],
             logger=loggers or False,
             default_root_dir=out,
             use_distributed_sampler=False,  # MicroBatches gives every process its own share
@@ -48,7 +49,7 @@ def fit(
             enable_model_summary=False,
         )
         trainer.fit(module)
-    return module
+    return module, journal
 
 
 @contextlib.contextmanager

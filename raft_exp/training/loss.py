@@ -7,7 +7,7 @@ from torch import Tensor
 
 from raft_exp.training.data import IGNORED
 
-_CHUNK = 1024  # positions whose logits are looked at in float32 at a time
+_CHUNK = 256  # positions whose logits are looked at in float32 at a time
 
 
 def token_losses(model: Any, batch: dict[str, Any]) -> Tensor:

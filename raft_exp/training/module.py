@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from raft_exp.errors import ConfigError, ModelError
-from raft_exp.training import layers, trained
+from raft_exp.training import layers, sharding, trained
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import Batches, MicroBatches, Plan
 from raft_exp.training.loss import token_losses
+from raft_exp.training.signals import Signals
 
 Batch = dict[str, Any]
 
@@ -37,11 +38,19 @@ class RaftModule(lightning.LightningModule):
         self._config, self._seed = config, seed
         self._share = torch.zeros(())  # this process's part of the step's loss so far
         self.step_metrics: dict[str, float] = {}  # of the last finished step
+        self.signals = Signals()
+        self.stopped_by: list[float] = []  # how often each signal has come, on all processes
+        self.updating = False  # from the optimiser's work until the step is written down: no whole state
 
     @property
     def step(self) -> int:
         """Optimiser steps done, counted over interruptions."""
         return self.start + int(self.global_step)
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each process holds only parts of the weights."""
+        return self._config.strategy == "fsdp"
 
     @property
     def scaler(self) -> Any:
@@ -81,6 +90,7 @@ class RaftModule(lightning.LightningModule):
     def on_train_start(self) -> None:
         """Turns dropout on: from_pretrained returns evaluation mode, and the Trainer keeps what it finds."""
         self.model.train()
+        self.signals.listen()
         if layers.wants_checkpointing(self, self._config):
             layers.checkpoint_activations(self.model)
 
@@ -101,13 +111,17 @@ class RaftModule(lightning.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clips by the norm over all trainable weights; a loss or gradient that is no number ends the training."""
-        loss = float(self.trainer.strategy.reduce(self._share, reduce_op="sum"))
+        shared = torch.tensor([0.0, *self.signals.counts], device=self.device)
+        shared[0] = self._share
+        loss, *self.stopped_by = self.trainer.strategy.reduce(shared, reduce_op="sum").tolist()
         if not math.isfinite(loss):
             raise self._not_finite("loss", loss)
-        norm = float(nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf))
+        clipped = nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf)
+        norm = float(sharding.whole(clipped))
         if not self.scaler and not math.isfinite(norm):  # a scaler skips such a step
             raise self._not_finite("gradient norm", norm)
         self.step_metrics = {"loss": loss, "learning_rate": optimizer.param_groups[0]["lr"], "grad_norm": norm}
+        self.updating = True
 
     def _not_finite(self, what: str, value: float) -> ModelError:
         ids = ", ".join(self.plan.rows.ids[number] for number in self.plan.steps[self.step])

@@ -56,14 +56,15 @@ def _row_by_row(
     sliding_window: int | None = None,
     **_: Any,
 ) -> Tensor:
-    groups = query.shape[1] // key.shape[1]
+    if query.is_cuda and query.shape[1] != key.shape[1]:  # whose kernels for 32 bits know no groups
+        key, value = (states.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for states in (key, value))
     sizes = cu_seq_lens_q.diff().tolist()
     rows = []
     for q, k, v in zip(query.split(sizes, 2), key.split(sizes, 2), value.split(sizes, 2), strict=True):
         mask = _window(q.shape[2], sliding_window, q.device)
         rows.append(
             scaled_dot_product_attention(
-                q, _repeated(k, groups), _repeated(v, groups), mask, dropout, is_causal=mask is None, scale=scaling
+                q, k, v, mask, dropout, is_causal=mask is None, scale=scaling, enable_gqa=k.shape[1] != q.shape[1]
             )
         )
     return torch.cat(rows, dim=2).transpose(1, 2)
@@ -93,10 +94,6 @@ def _by_kernel(
     )  # fmt: skip
     assert isinstance(found, Tensor)  # without its auxiliary outputs
     return found[None]
-
-
-def _repeated(states: Tensor, groups: int) -> Tensor:
-    return states.repeat_interleave(groups, dim=1) if groups > 1 else states
 
 
 def _window(length: int, size: int | None, device: torch.device) -> Tensor | None:

@@ -18,6 +18,7 @@ from raft_exp.training import checkpoint, journal
 from tests import small
 
 FILES = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "metrics.csv", "counts.json")
+DONE = ["adapter", "counts.json", "metrics.csv", "timings.csv"]
 RUN = {"max_steps": 11, "validate_every": 5, "checkpoint_every": 3}  # 2 steps an epoch: 5 epochs and a half
 
 
@@ -26,12 +27,14 @@ class Killed(BaseException):
 
 
 def stopping_at(step):
+    """Ends as a kill would: nothing is saved on the way out."""
     log = journal.Journal._log
 
-    def stop(self, trainer, metrics):
+    def stop(self, trainer, metrics, timed):
         if metrics["step"] == step:
+            self.on_exception = lambda *_: None
             raise Killed
-        log(self, trainer, metrics)
+        log(self, trainer, metrics, timed)
 
     return stop
 
@@ -63,7 +66,7 @@ def metrics(out: Path) -> list[dict[str, str]]:
 
 def test_writes_the_adapter_and_its_figures(tmp_path, rows):
     run(tmp_path, rows, max_steps=4, validate_every=2, checkpoint_every=1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "counts.json", "metrics.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == DONE
     settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert settings["base_model_name_or_path"] == "asset:tiny"
     assert settings["target_modules"] == sorted(settings["target_modules"])
@@ -166,7 +169,7 @@ def test_goes_on_after_an_interruption_while_a_checkpoint_is_written(tmp_path, r
             run(tmp_path, rows)
     assert checkpoint.step(tmp_path) == 3
     assert run(tmp_path, rows) == unbroken
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "counts.json", "metrics.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == DONE
 
 
 @pytest.mark.slow
@@ -189,10 +192,10 @@ def in_a_process(rows: str, out: str) -> None:
     """The same training in a fresh process, which kills itself after step KILL_AT."""
     wait = journal.Journal._log
 
-    def kill(self, trainer, metrics):
+    def kill(self, trainer, metrics, timed):
         if metrics["step"] == int(os.environ.get("KILL_AT", "0")):
             os.kill(os.getpid(), signal.SIGKILL)
-        wait(self, trainer, metrics)
+        wait(self, trainer, metrics, timed)
 
     journal.Journal._log = kill  # type: ignore[method-assign]
     run(Path(out), Path(rows))
@@ -210,7 +213,7 @@ def test_two_processes_learn_what_one_learns(tmp_path, rows):
     )
     surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, str(script), str(rows), str(two)], env=surroundings, check=True, timeout=300)
-    assert sorted(path.name for path in two.iterdir()) == ["adapter", "counts.json", "metrics.csv"]
+    assert sorted(path.name for path in two.iterdir()) == DONE
     for ours, theirs in zip(metrics(two), metrics(one), strict=True):
         assert {name: float(value or 0) for name, value in ours.items()} == pytest.approx(
             {name: float(value or 0) for name, value in theirs.items()}, rel=1e-3

@@ -67,7 +67,8 @@ def one_step(rows, monkeypatch, tmp_path, accumulate, packing):
     config = small.trainer_config(batch_size=12, accumulate=accumulate, max_steps=1, packing=packing)
     plan = Plan.make(rows, 0, config.batch_size, 1, 1)
     nothing = encode([], None, 512, tmp_path / "nothing")
-    return loop.fit(adapted(packing=packing), config, plan, nothing, 0, tmp_path, [])
+    module, _ = loop.fit(adapted(packing=packing), config, plan, nothing, 0, tmp_path, [])
+    return module
 
 
 def by_definition(rows, kind="tiny"):

@@ -1,0 +1,91 @@
+"""How fast training is: real tokens a second, the share of a known GPU's peak, and peak memory."""
+
+import resource
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from raft_exp.training.data import Plan
+
+# Dense 16-bit tensor operations a second, as the vendor's data sheets say; longer names first.
+_PEAKS = {
+    "B200": 2250e12, "H200": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "GH200": 989e12,
+    "A100": 312e12, "A10G": 70e12, "A10": 125e12, "L40S": 362e12, "L40": 181e12, "L4": 121e12, "A40": 150e12,
+    "RTX 4090": 165e12, "RTX 3090": 71e12, "V100": 125e12, "T4": 65e12,
+}  # fmt: skip
+
+
+class Speed:
+    """Times optimiser steps. Tokens are those of the rows, prompts and completions: padding is none."""
+
+    def __init__(self, module: Any) -> None:
+        self._plan, self._device = module.plan, module.device
+        self._cost = Cost.of(module.model)
+        self._peak = peak(self._device) * module.trainer.world_size
+        self._clock = time.perf_counter()
+
+    def step(self, step: int) -> dict[str, float]:
+        """Figures of the step that ended now; they begin with the end of the one before."""
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        tokens = self._plan.tokens(step)
+        figures = {"seconds": seconds, "tokens": tokens, "tokens_per_second": tokens / seconds}
+        if self._peak:
+            figures["mfu"] = self._cost(self._plan, step) / seconds / self._peak
+        return figures | {"peak_gib": self._memory()}
+
+    def restart(self) -> None:
+        """Leaves out what came between two steps."""
+        self._clock = time.perf_counter()
+
+    def _memory(self) -> float:
+        if self._device.type == "cuda":
+            return float(torch.cuda.max_memory_allocated(self._device)) / 2**30
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def peak(device: torch.device) -> float:
+    """Operations a second of a known GPU; 0 for others and for CPUs."""
+    if device.type != "cuda":
+        return 0.0
+    name = torch.cuda.get_device_name(device)
+    return next((value for known, value in _PEAKS.items() if known in name), 0.0)
+
+
+class Cost:
+    """Operations of an optimiser step, without what activation checkpointing computes twice.
+
+    A weight costs two a token forward and two for the gradient of its input; a trained one two more for its own. The
+    head sees supervised tokens alone. Causal attention of n tokens: 6 n² heads·size, half of the square.
+    """
+
+    def __init__(self, linear: float, head: float, attention: float) -> None:
+        self._linear, self._head, self._attention = linear, head, attention
+
+    @classmethod
+    def of(cls, model: Any) -> "Cost":
+        """Counted over a model's matrices."""
+        config, head = model.config.get_text_config(), model.get_output_embeddings()
+        embeddings = {id(model.get_input_embeddings().weight), id(head.weight)}
+        matrices = [weight for weight in model.parameters() if weight.dim() == 2 and id(weight) not in embeddings]
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        attention = 6.0 * config.num_hidden_layers * config.num_attention_heads * size
+        return cls(sum(map(_a_token, matrices)), _a_token(head.weight), attention)
+
+    def __call__(self, plan: Plan, step: int) -> float:
+        """Operations of one step, over all processes."""
+        lengths = plan.rows.lengths[plan.steps[step]].astype(float)
+        return float(
+            self._linear * lengths.sum() + self._head * plan.supervised(step) + self._attention * (lengths**2).sum()
+        )
+
+
+def _a_token(weight: torch.nn.Parameter) -> float:
+    return float((6 if weight.requires_grad else 4) * weight.numel())
+
+
+def line(figures: Mapping[str, float]) -> dict[str, str]:
+    """Figures as they stand in timings.csv."""
+    return {name: f"{value:.6g}" for name, value in figures.items()}
