@@ -21,7 +21,7 @@ from rich.console import Console
 
 from raft_exp import arms, pipeline, tracking
 from raft_exp.config import STAGES, Config, conf_dir, parse
-from raft_exp.errors import RaftError, StoreError
+from raft_exp.errors import RaftError, StoppedError, StoreError
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
 from raft_exp.hydra_errors import explained
@@ -97,7 +97,7 @@ def job(composed: DictConfig) -> None:
             raise explained(error) from error
         study(values, Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task))
     except RaftError as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+        if HydraConfig.get().mode == RunMode.MULTIRUN and not isinstance(error, StoppedError):
             print(_line(error), file=sys.stderr)
             raise
         _refuse(error)

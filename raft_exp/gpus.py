@@ -40,7 +40,7 @@ def needed(config: Any) -> int | None:
 
 def check(stages: Iterable[Any]) -> None:
     """Raises ModelError where a stage asks for a GPU and there is none: before the hours that come before it."""
-    for stage in stages:
+    for stage in (stage for stage in stages if not stage.launcher):  # which may start it on other machines
         for name in ("trainer", "engine", "encoder"):
             if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _found():
                 raise ModelError(

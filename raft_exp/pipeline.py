@@ -174,7 +174,8 @@ class _Study:
         label = f"train[{recipe}]"  # one process each: Lightning starts DDP ranks with the arguments of their process
         return Stage(
             "train", label, train.train, train.VERSION, settings, {"dataset": rows}, self._model_files,
-            resumable=True, process=label if _holds_device(config) else None,
+            resumable=True, process=label if _holds_device(config) or config.trainer.launcher else None,
+            launcher=config.trainer.launcher,
         )  # fmt: skip
 
     def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:

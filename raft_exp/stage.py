@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -29,6 +29,7 @@ class Stage:
     resumable: bool = False  # goes on from what a killed run left in its folder
     # Holds a GPU, or starts ranks: runs in a process of this name, which stays for stages of the same that come next.
     process: str | None = None
+    launcher: Sequence[str] = ()  # words before the command of that process, which start it on several devices or nodes
 
     @cached_property
     def key(self) -> str:

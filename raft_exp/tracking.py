@@ -4,8 +4,9 @@ One process holds one W&B run; the runs of a study share a group. Never sent: th
 surroundings, any secret (settings name environment variables, they do not hold keys).
 """
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +35,8 @@ class WandbConfig:
     tags: list[str]
 
 
+log = logging.getLogger(__name__)
+
 LoggerConfig = Annotated[CsvConfig | WandbConfig, Field(discriminator="name")]
 
 
@@ -46,6 +49,8 @@ class Tracker:
     settings: Mapping[str, Any]
     folder: Path
 
+
+_PATIENCE = 30  # seconds for the server's first answer
 
 _active: Tracker | None = None
 _label = ""  # of the stage that runs now: the name of its W&B run
@@ -81,6 +86,16 @@ def lightning_loggers() -> list[Any]:
     return [WandbLogger(experiment=_start(_active, "train", _label), log_model=False)]
 
 
+def log_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Logs a table to the run that this process has; nothing unless logger=wandb."""
+    if _active is None or _active.logger.name != "wandb":
+        return
+    import wandb
+
+    if wandb.run is not None:
+        wandb.run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+
+
 def finish() -> None:
     """Ends this process's W&B run, if it has one, so that the next stage starts its own."""
     if _active is not None and _active.logger.name == "wandb":
@@ -114,6 +129,21 @@ def log_results(results: Mapping[str, Any]) -> None:
 
 
 def _start(tracker: Tracker, job_type: str, name: str) -> Any:
+    """A run. Where the server does not answer it is kept offline: a study does not end because of its logger."""
+    import wandb
+
+    mode = _mode(tracker.logger.mode)
+    try:
+        return _init(tracker, job_type, name, mode)
+    except wandb.errors.Error as error:
+        if mode != "online":
+            raise
+        told = (str(error).splitlines() or [type(error).__name__])[0]
+        log.warning("W&B does not answer (%s): this run is kept offline; send it later with `wandb sync`", told)
+        return _init(tracker, job_type, name, "offline")
+
+
+def _init(tracker: Tracker, job_type: str, name: str, mode: Any) -> Any:
     import wandb
 
     settings = tracker.logger
@@ -123,12 +153,18 @@ def _start(tracker: Tracker, job_type: str, name: str) -> Any:
         group=tracker.study,
         job_type=job_type,
         name=f"{tracker.study} {name}",
-        tags=settings.tags,
+        tags=[*settings.tags, job_type],
         config=dict(tracker.settings),
         dir=str(tracker.folder),
-        mode=_mode(settings.mode),
+        mode=mode,
         settings=wandb.Settings(
-            silent=True, console="off", disable_code=True, disable_git=True, x_disable_meta=True, x_disable_stats=True
+            init_timeout=_PATIENCE,
+            silent=True,
+            console="off",
+            disable_code=True,
+            disable_git=True,
+            x_disable_meta=True,
+            x_disable_stats=True,
         ),
     )
 

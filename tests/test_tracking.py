@@ -42,6 +42,10 @@ def test_a_study_is_one_group_of_runs_with_its_figures(tracked):
     assert all('"quickstart"' in text for text in told)
     assert all(one["config"]["dataset"]["p"] == 1.0 for one in runs)
     assert sum("train/loss" in text for text in told) == 2
+    trainings = [one for one in runs if "train/loss" in one["summary"]]
+    for figure in ("train/learning_rate", "train/grad_norm", "speed/tokens_per_second", "speed/peak_gib"):
+        assert all(one["summary"][figure] > 0 for one in trainings), figure
+    assert all("rows" in one["summary"] for one in trainings), "a few rows as the model sees them"
     value = json.loads((run / "results.json").read_text())["arms"]["raft"]["metrics"]["f1"]["value"]
     assert [one["summary"]["raft/f1"] for one in runs if "raft/f1" in one["summary"]] == [value]
 
@@ -60,3 +64,13 @@ def test_no_secret_reaches_a_file_or_a_message(tracked):
     texts += [done.stdout.encode(), done.stderr.encode()]
     for secret in CANARIES.values():
         assert not any(secret.encode() in text for text in texts), secret
+
+
+def test_a_server_that_does_not_answer_stops_no_study(tmp_path):
+    done = raft_exp(
+        tmp_path, *SMALL, "evaluation.arms=[raft]", "until=train", "logger=wandb", "logger.mode=online",
+        WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_MODE="",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "W&B does not answer" in done.stderr
+    assert len(read_back(run_folder(tmp_path))) == 1

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Transformers":
     """Loads model, tokenizer and adapter, into memory alone. Raises ModelError with the remedy."""
     tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
-    return Transformers(models.load_trained(model, adapter, device(config)), tokenizer, config, model)
+    loaded = models.load(model, device(config))
+    if adapter is not None:
+        loaded = models.with_adapter(loaded, adapter)
+    return Transformers(loaded, tokenizer, config, model)
 
 
 def device(config: TransformersEngine) -> str:

@@ -44,7 +44,7 @@ def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, 
     append_complete_lines(out / ANSWERS)
     before = _read(out)
     if len(before) < len(requests):
-        engine = engines.load(config.engine, config.model, _adapter(config, adapter), out)
+        engine = engines.load(config.engine, *_weights(config, adapter), out)
         answers = engine.generate(requests, frozenset(before))
         with (out / ANSWERS).open("a", encoding="utf-8", newline="\n") as file:
             for answer in track(answers, "answering", len(requests), len(before)):
@@ -56,11 +56,13 @@ def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, 
     (out / "timings.json").write_text(json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n")
 
 
-def _adapter(config: EvaluateStage, trained: Path | None) -> Path | None:
-    if trained is not None:
-        whole = trained / models.WHOLE_MODEL  # of lora=none
-        return whole if whole.is_dir() else trained / models.ADAPTER
-    return Path(config.adapter) if config.adapter else None
+def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
+    """The model to load and the adapter on it. A training with lora=none has left a model instead of an adapter."""
+    if trained is None:
+        return config.model, Path(config.adapter) if config.adapter else None
+    if config.model and (trained / models.WHOLE_MODEL).is_dir():
+        return dataclasses.replace(config.model, name_or_path=str(trained / models.WHOLE_MODEL), revision=None), None
+    return config.model, trained / models.ADAPTER
 
 
 def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:

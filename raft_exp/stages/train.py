@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 2
 LAST = "last"  # holds the last adapter where the best one is kept
+_SHOWN = 5  # rows that W&B gets
 ROWS = "rows"  # token ids, as long as the training lasts
 
 
@@ -54,6 +55,8 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         packed.use(base)
     model = trained.trainable(base, config.lora, config.trainer.precision, config.seed)
     loggers = tracking.lightning_loggers() if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
+    if loggers:
+        tracking.log_table("rows", ("id", "prompt", "completion"), _sample(training, tokenizer))
     module, journal = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
     learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:
@@ -77,6 +80,15 @@ def _counts(module: Any) -> dict[str, int | float]:
         "trainable_parameters": sum(weight.numel() for weight in module.trainable().values()),
         "loss": module.step_metrics["loss"],
     }
+
+
+def _sample(training: Any, tokenizer: Any) -> list[tuple[str, str, str]]:
+    """A few rows as the model sees them."""
+    shown = []
+    for number in range(min(_SHOWN, len(training))):
+        ids, learned = training.row(number).tolist(), int(training.completions[number])
+        shown.append((training.ids[number], tokenizer.decode(ids[:-learned]), tokenizer.decode(ids[-learned:])))
+    return shown
 
 
 def _need(config: TrainerConfig, validation: int) -> None:

@@ -39,12 +39,17 @@ def wants_checkpointing(module: Any, config: TrainerConfig) -> bool:
         return config.activation_checkpointing
     if module.device.type != "cuda":
         return False
+    wanted = torch.tensor(float(_too_large(module, config.packing)), device=module.device)
+    return bool(module.trainer.strategy.reduce(wanted, reduce_op="sum"))  # where weights are shared out, all or none
+
+
+def _too_large(module: Any, packing: bool) -> bool:
     lengths = module.plan.rows.lengths
     parts = [numbers for _, numbers in module.micro_batches() if numbers]
     most = max((int(lengths[numbers].sum()) for numbers in parts), default=0)
     small: list[int] = min(parts[:1000], key=lambda numbers: int(lengths[numbers].sum()), default=[])
     with module.trainer.precision_plugin.train_step_context():
-        kept = activation_bytes(module.model, _on_device(module, small, config.packing))
+        kept = activation_bytes(module.model, _on_device(module, small, packing))
     a_token = kept / max(1, int(lengths[small].sum()))
     state = sum(12 * weight.numel() for weight in module.trainable().values())  # gradient and AdamW's moments
     free = torch.cuda.mem_get_info(module.device)[0] - state

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from raft_exp.errors import ModelError
@@ -34,7 +35,7 @@ def fit(
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,
-            strategy=config.strategy,
+            strategy=_strategy(config),
             num_nodes=config.num_nodes,
             precision=config.precision,
             max_steps=len(plan.steps) - module.start,
@@ -50,6 +51,15 @@ def fit(
         )
         trainer.fit(module)
     return module, journal
+
+
+def _strategy(config: TrainerConfig) -> Any:
+    if config.strategy != "fsdp":
+        return config.strategy
+    from pytorch_lightning.strategies import ModelParallelStrategy
+
+    devices = torch.cuda.device_count() if config.devices == "auto" else config.devices
+    return ModelParallelStrategy(data_parallel_size=devices * config.num_nodes, tensor_parallel_size=1)
 
 
 @contextlib.contextmanager

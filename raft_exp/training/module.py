@@ -66,6 +66,13 @@ class RaftModule(lightning.LightningModule):
                 f"trainer.accumulate={self._config.accumulate} micro-batches; choose a multiple of both"
             )
 
+    def configure_model(self) -> None:
+        """Shares the weights out, with trainer.strategy=fsdp."""
+        if self.sharded:
+            assert self.device_mesh is not None
+            halves = {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16}
+            sharding.shard(self.model, self.device_mesh["data_parallel"], halves.get(self._config.precision))
+
     def micro_batches(self) -> MicroBatches:
         """What this process computes, from `start` to the end of the plan."""
         rank, world_size = self.trainer.global_rank, self.trainer.world_size

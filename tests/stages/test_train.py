@@ -117,7 +117,10 @@ def test_without_an_adapter_the_whole_model_is_trained_and_answers(tmp_path, row
     assert weights[0] == weights[1]
     counts = json.loads((tmp_path / "one" / "counts.json").read_text())
     assert counts["trainable_parameters"] == sum(weight.numel() for weight in models.load(config.model).parameters())
-    base, learned = models.load(config.model), models.load_trained(config.model, tmp_path / "one" / "model")
+    base, learned = (
+        models.load(config.model),
+        models.load(replace(config.model, name_or_path=str(tmp_path / "one" / "model"))),
+    )
     changed = [not weight.equal(before) for weight, before in zip(learned.parameters(), base.parameters(), strict=True)]
     assert all(changed)
     assert learned.config._attn_implementation == base.config._attn_implementation

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,19 +165,22 @@ def test_a_loss_that_is_no_number_on_the_way_can_be_looked_at(tmp_path, rows, mo
 LONG = {"max_steps": 40, "checkpoint_every": 7, "validate_every": 10}
 
 
-def in_a_process(rows: str, out: str, devices: str) -> None:
+def in_a_process(rows: str, out: str, changes: str) -> None:
     """What the processes below run."""
     from raft_exp.errors import RaftError
 
-    strategy = {"devices": int(devices), "strategy": "ddp" if devices != "1" else "auto"}
+    more = json.loads(changes)
+    rank, dropout = more.pop("r", 16), more.pop("dropout", 0.1)
+    config = small.train_stage(dropout=dropout, **RUN | LONG | more)
     try:
-        train(small.train_stage(**RUN | LONG | strategy), dataset=Path(rows), out=Path(out))
+        train(replace(config, lora=replace(config.lora, r=rank)), dataset=Path(rows), out=Path(out))
     except RaftError as error:
         print(error, flush=True)
         sys.exit(error.status)
 
 
-def started(rows: Path, out: Path, devices: int) -> subprocess.Popen:
+def started(rows: Path, out: Path, **changes) -> subprocess.Popen:
+    """A training in a process, or several, of its own."""
     out.mkdir(exist_ok=True)
     script = out.parent / "script.py"
     script.write_text(
@@ -184,8 +188,8 @@ def started(rows: Path, out: Path, devices: int) -> subprocess.Popen:
     )
     surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.Popen(
-        [sys.executable, str(script), str(rows), str(out), str(devices)], env=surroundings, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        [sys.executable, str(script), str(rows), str(out), json.dumps(changes)],
+        env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip
 
 
@@ -200,12 +204,13 @@ def wait_for_steps(process: subprocess.Popen, out: Path, steps: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 def test_hit_at_moments_of_chance_it_ends_in_the_same_bytes(tmp_path, rows, devices):
-    with started(rows, tmp_path / "whole", devices) as whole:
+    how = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
+    with started(rows, tmp_path / "whole", **how) as whole:
         whole.communicate()
     chance, out = random.Random(devices), tmp_path / "out"
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1):
         step = checkpoint.step(out) if out.exists() else 0
-        with started(rows, out, devices) as process:
+        with started(rows, out, **how) as process:
             wait_for_steps(process, out, step + chance.randrange(1, 8))
             time.sleep(chance.random() * 0.05)
             if number == signal.SIGKILL:
@@ -216,7 +221,7 @@ def test_hit_at_moments_of_chance_it_ends_in_the_same_bytes(tmp_path, rows, devi
         if number != signal.SIGKILL:
             assert process.returncode == 75
             assert f"training was stopped by {number.name} after step {checkpoint.step(out)} of 40" in told
-    with started(rows, out, devices) as process:
+    with started(rows, out, **how) as process:
         process.communicate()
     assert process.returncode == 0
     for name in (ADAPTER, METRICS, "counts.json"):
@@ -226,7 +231,7 @@ def test_hit_at_moments_of_chance_it_ends_in_the_same_bytes(tmp_path, rows, devi
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["first", "second"])
 def test_where_one_of_two_processes_is_killed_the_other_ends(tmp_path, rows, victim):
-    with started(rows, tmp_path / "out", 2) as process:
+    with started(rows, tmp_path / "out", devices=2, strategy="ddp") as process:
         wait_for_steps(process, tmp_path / "out", 3)
         found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
         second = int(found.stdout.split()[0])
