@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -117,6 +118,14 @@ def source(name_or_path: str, revision: str | None, group: str = "model") -> dic
         "local_files_only": local,
         "trust_remote_code": False,
     }
+
+
+def load_trained(config: ModelConfig, folder: Path | None, device: str = "cpu") -> Any:
+    """The base model with the adapter in `folder`, or the whole model in it, or (None) the base model as it is."""
+    if folder is None or (folder / "adapter_config.json").is_file() or not (folder / "config.json").is_file():
+        model = load(config, device)
+        return model if folder is None else with_adapter(model, folder)
+    return load(replace(config, name_or_path=str(folder), revision=None), device)
 
 
 def with_adapter(model: Any, folder: Path) -> Any:

@@ -42,7 +42,9 @@ def statuses(run: Path) -> dict[str, str]:
 def data_files(store: Path) -> dict[str, bytes]:
     """The bytes of every result in a store, without what holds times."""
     kept = [path for path in store.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    kept = [path for path in kept if path.name not in ("manifest.json", "timings.json", "timings.csv", "fingerprints.json")]
+    kept = [
+        path for path in kept if path.name not in ("manifest.json", "timings.json", "timings.csv", "fingerprints.json")
+    ]
     return {str(path.relative_to(store)): _untimed(path) for path in kept if path.parent.name != "runs"}
 
 
