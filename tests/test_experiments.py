@@ -6,7 +6,7 @@ import pytest
 
 from raft_exp.config import conf_dir
 from tests.files import lines
-from tests.studies import raft_exp, run_folder, statuses
+from tests.studies import raft_exp, statuses
 
 SHORT = ("+debug=short", "model=tiny", "trainer=cpu", "model.max_new_tokens=16")
 EXPERIMENTS = sorted(
@@ -16,7 +16,7 @@ EXPERIMENTS = sorted(
 REAL = {
     "pubmedqa": ["corpus.path={data}/pubmedqa"],
     "hotpotqa": ["corpus.path={data}/hotpotqa", "corpus.max_items=50"],
-    "natural_questions": ["corpus.path={data}/natural_questions/v1.0-simplified/simplified-nq-sample.jsonl"],
+    "natural_questions": ["corpus.path={data}/natural_questions"],
 }
 MADE = {
     "quickstart": ["corpus.num_entities=100"],
@@ -31,6 +31,8 @@ ABLATIONS = {
     "table1": [],
     "cot_ablation": [],
 }
+
+JOBS = {"p_sweep": 2, "distractors": 2, "prompt_modes": 2}
 
 
 @pytest.fixture
@@ -62,8 +64,9 @@ def test_an_experiment_runs_in_its_short_form(experiment, made, request):
     chosen = experiment if experiment == name else f"[quickstart,{experiment}]"
     done = raft_exp(made, f"+experiment={chosen}", *SHORT, *own)
     assert done.returncode == 0, done.stderr
-    run = run_folder(made)
-    assert set(statuses(run).values()) <= {"ran", "reused"}
-    arms = json.loads((run / "results.json").read_text())["arms"]
-    assert all(arm["answered"] for arm in arms.values())
-    assert "failed" not in done.stdout
+    runs = [plan.parent for plan in made.glob("runs/**/plan.json")]
+    assert len(runs) == JOBS.get(name, 1)
+    for run in runs:
+        assert set(statuses(run).values()) <= {"ran", "reused"}
+        arms = json.loads((run / "results.json").read_text())["arms"]
+        assert all(arm["answered"] for arm in arms.values())
