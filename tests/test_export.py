@@ -141,6 +141,10 @@ def test_a_folder_that_is_no_finished_run(run, tmp_path, capsys):
         row["status"] = "planned" if row["stage"] == "train[raft]" else row["status"]
     (half / "plan.json").write_text(json.dumps(plan))
     assert "train[raft] is planned; finish the study first" in command(half, f"out={tmp_path / 'X'}", capsys=capsys)
+    settings = yaml.safe_load((half / "config.yaml").read_text())
+    del settings["evaluation"]["metrics"], settings["prompt"]["task"]
+    (half / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert Finished(half).config == Finished(run).config, "settings that are younger than a run have shipped values"
     (half / "config.yaml").write_text("study: 3")
     assert "is of another version of raft_exp" in command(half, f"out={tmp_path / 'X'}", capsys=capsys)
 

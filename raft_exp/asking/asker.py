@@ -68,8 +68,9 @@ class Asker:
         self._rows = RowBuilder(rendering, folder)
         self._tokenizer = models.load_tokenizer(self.model.name_or_path, self.model.revision)
         method = how.retriever or run.config.retriever.name
-        self._search = Searcher(run, method, how.accelerator) if self._shown.passages else None
+        # before the search: vLLM cannot be loaded any more once bm25s has loaded numba
         self.engine: Any = _engine(run, how, self.model, self._shown.adapter)
+        self._search = Searcher(run, method, how.accelerator) if self._shown.passages else None
 
     def prompt(self, name: str, question: str, k: int | None = None) -> Prompted:
         """Finds passages and renders the prompt. Raises DataError for a question that is empty or does not fit."""
