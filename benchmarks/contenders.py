@@ -22,7 +22,8 @@ class Gate:
     """Measures passes over the rows, and waits for its turn between them."""
 
     def __init__(self, steps: int, tokens: int, accelerator: str) -> None:
-        self._steps, self._tokens, self._gpu = steps, tokens, accelerator == "gpu"
+        self._steps, self._tokens, self.gpu = steps, tokens, accelerator == "gpu"
+        self.operations = 0.0  # of a pass, in seconds of the device's measured peak
         self._done, self._start, self.loss = 0, 0.0, float("nan")
         self._base = self._memory()
 
@@ -31,20 +32,20 @@ class Gate:
         self._done += 1
         if self._done % self._steps:
             return
-        if self._gpu:
+        if self.gpu:
             import torch
 
             torch.cuda.synchronize()
         seconds = time.perf_counter() - self._start
         gc.collect()
-        self._tell({"seconds": seconds, "tokens": self._tokens})
+        self._tell({"seconds": seconds, "tokens": self._tokens, "share": self.operations / seconds})
         if sys.stdin.readline() != "go\n":
             self._tell({"peak_mib": self._memory() - self._base, "base_mib": self._base, "loss": self.loss})
             os._exit(0)
         self._start = time.perf_counter()
 
     def _memory(self) -> float:
-        if self._gpu:
+        if self.gpu:
             import torch
 
             return torch.cuda.max_memory_allocated() / 2**20
@@ -240,6 +241,7 @@ def run(name: str, rows: str, model: str, accelerator: str, batch: str, count: s
         _import(name)
         steps = 1 if name == "TRL packing" else int(count) // int(batch)
         gate = Gate(steps, int(encoded.lengths.sum()), accelerator)
+        gate.operations = operations(made.requires_grad_(False), encoded) / measured_peak() if gate.gpu else 0.0
         CONTENDERS[name](Task(made, encoded, int(batch), accelerator, gate, Path(folder)))
 
 
@@ -250,6 +252,28 @@ def _import(name: str) -> None:
     else:
         import raft_exp.training.loop  # noqa: F401
     import peft  # noqa: F401
+
+
+def operations(model: Any, rows: Any) -> float:
+    """What a pass over the rows costs with a frozen base, without the adapter's few percent."""
+    from raft_exp.training.data import Plan
+    from raft_exp.training.speed import Cost
+
+    return Cost.of(model)(Plan(rows, [list(range(len(rows)))]), 0)
+
+
+def measured_peak() -> float:
+    """Operations a second of a large 16-bit matrix product on this GPU."""
+    import torch
+
+    left, right = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    for repeat in range(30):
+        if repeat == 10:
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+        left @ right
+    torch.cuda.synchronize()
+    return 20 * 2 * 8192**3 / (time.perf_counter() - start)
 
 
 def head_memory(options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -79,6 +79,7 @@ def compare(rows: str, options: argparse.Namespace) -> list[dict[str, Any]]:
         last = child.turn("end")
         found.append(
             {"rows": rows, "contender": name, "best": max(speeds), "median": statistics.median(speeds)}
+            | {"share": statistics.median(turn["share"] for turn in turns[name])}
             | {"seconds": [turn["seconds"] for turn in turns[name]], **last}
         )
     return found
