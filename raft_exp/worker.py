@@ -58,7 +58,8 @@ class OwnProcess:
         except BaseException:  # Ctrl-C: the child has heard it too
             self.close(patience=30)
             raise
-        _judge(stage, told, 0 if told else self.close(), forwarded)
+        status = self.close() if not told or json.loads(told)[0] else 0  # after an error it ends
+        _judge(stage, told, status, forwarded)
 
     def close(self, patience: float = 60) -> int | None:
         """Ends the child, if there is one, after `patience` seconds by force; returns its exit status."""
@@ -111,7 +112,7 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
             )
         except OSError as error:
             raise ConfigError(f"trainer.launcher={stage.launcher}: {error.strerror}: {stage.launcher[0]}") from error
-        with child, _forwarding(child) as forwarded:
+        with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun would die of any other
             try:
                 status = child.wait()
             except BaseException:
@@ -134,13 +135,15 @@ def _judge(stage: Stage, told: str, status: int | None, forwarded: list[signal.S
 
 
 @contextlib.contextmanager
-def _forwarding(child: "subprocess.Popen[bytes]") -> Iterator[list[signal.Signals]]:
-    """Passes SIGTERM and SIGUSR1 on to the child meanwhile: training saves its state then."""
+def _forwarding(
+    child: "subprocess.Popen[bytes]", instead: signal.Signals | None = None
+) -> Iterator[list[signal.Signals]]:
+    """Passes SIGTERM and SIGUSR1 (or another one instead) on to the child meanwhile: training saves its state then."""
     forwarded: list[signal.Signals] = []
 
     def forward(number: int, frame: Any) -> None:
         forwarded.append(signal.Signals(number))
-        child.send_signal(number)
+        child.send_signal(instead or number)
 
     if threading.current_thread() is not threading.main_thread():
         yield forwarded
@@ -232,6 +235,10 @@ class _Stages:
             filename=self._config_file.with_name("raft_exp.log"), level=logging.INFO,
             format="[%(asctime)s][%(name)s][%(levelname)s] %(message)s",
         )  # fmt: skip
+        shown = logging.StreamHandler()
+        shown.setLevel(logging.WARNING)
+        shown.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        logging.getLogger().addHandler(shown)
         values: dict[str, Any] = yaml.safe_load(self._config_file.read_text())
         config = parse(values)
         self._store = Store(config.store)

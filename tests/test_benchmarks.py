@@ -71,3 +71,29 @@ def test_scoring_is_timed_step_by_step(tmp_path):
     assert [row.split()[0] for row in done.stdout.splitlines()] == [
         "replies", "summaries", "comparisons", "slices", "baselines",
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_training_beside_its_peers(tmp_path):
+    pytest.importorskip("trl", reason="the peer of training")
+    small = ("--batch", "2", "--count", "2", "--repeats", "1", "--threads", "1", "--json", str(tmp_path / "f"))
+    contenders = ("raft_exp", "bare loop", "TRL padded", "TRL one by one")
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "training.py"),
+        *small,
+        "--rows",
+        "pubmedqa",
+        "head",
+        "--contenders",
+        *contenders,
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "f").read_text())["found"]
+    found = {row["contender"]: row for row in rows if row["rows"] == "pubmedqa"}
+    assert set(found) == set(contenders)
+    assert [row["loss"] for row in found.values()] == pytest.approx([found["raft_exp"]["loss"]] * 4, rel=1e-5)
+    one, two = (row for row in rows if row["rows"] == "head")
+    assert two["tokens"] > 1.6 * one["tokens"]
+    assert two["peak_mib"] < 1.05 * one["peak_mib"]
