@@ -113,9 +113,11 @@ def _shown(run: Finished, how: How) -> _Shown:
     config = run.config
     if how.model is None:
         name, arm = run.arm(how.arm)
+        trained, model = run.adapter(name), config.model
+        if trained and not (trained / "adapter_config.json").is_file():  # a whole model, of lora.r=0
+            trained, model = None, dataclasses.replace(model, name_or_path=str(trained), revision=None)
         return _Shown(
-            name, config.prompt, config.dataset.prompt_mode, arm.cot, arm.context == "passages", config.model,
-            run.adapter(name),
+            name, config.prompt, config.dataset.prompt_mode, arm.cot, arm.context == "passages", model, trained,
         )  # fmt: skip
     if how.arm is not None:
         raise ConfigError(

@@ -130,11 +130,12 @@ def _data(run: Finished, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("rows without gold", f"{how.no_gold_target}, constant_size={str(how.constant_size).lower()}"),
         ]
     lora, trainer = config.lora, config.trainer
+    how_trained = f"LoRA r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")
     return [
         *about,
         ("prompt mode", config.dataset.prompt_mode),
-        ("training", f"LoRA r={lora.r}, alpha={lora.alpha}, {steps} steps of {trainer.batch_size} rows, learning rate "
+        ("training", f"{how_trained}, {steps} steps of {trainer.batch_size} rows, learning rate "
                      f"{trainer.learning_rate:g}, seed {config.seed}"),
     ]  # fmt: skip
 
