@@ -86,6 +86,12 @@ class Browser:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def go(self, address: str) -> None:
+        """Opens an address and waits until its page is there."""
+        self.send("Page.navigate", url=address)
+        here = f"location.href.startsWith({json.dumps(address)}) && document.readyState === 'complete'"
+        until(lambda: self.js(here))
+
     def text(self, selector: str) -> str:
         return self.js(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
 
@@ -130,7 +136,7 @@ def browser(tmp_path_factory):
 def test_ask_see_the_answer_come_and_open_a_citation(browser):
     asker = Slow()
     with served(asker, Limits()) as address:
-        browser.send("Page.navigate", url=address)
+        browser.go(address)
         until(lambda: browser.text("#model") == "towns/raft")
         browser.js("document.querySelector('#question').focus()")
         browser.send("Input.insertText", text="When was Velmor founded?")
@@ -158,7 +164,7 @@ def test_ask_see_the_answer_come_and_open_a_citation(browser):
 def test_stop_and_a_server_with_a_token(browser):
     asker = Slow()
     with served(asker, Limits(), token="0123456789abcdef") as address:
-        browser.send("Page.navigate", url=address)
+        browser.go(address)
         until(lambda: not browser.js("document.querySelector('#key').hidden"))
         until(lambda: "a token is needed" in browser.text("#note"))
         browser.js("document.querySelector('#token').focus()")
