@@ -155,7 +155,7 @@ def _reply(reply: Mapping[str, Any], right: bool) -> dict[str, Any]:
     return {
         "right": right,
         "prediction": _cut(str(reply.get("prediction", "")), 300),
-        "lenient": _cut(str(reply.get("lenient") or ""), 300),
+        "lenient": _cut(str(reply.get("lenient") or ""), 100),
         "values": {title(name): round(value, 3) for name, value in reply.get("metrics", {}).items()},
         "notes": notes,
         "raw": list(_marked(kept, reply.get("quotes", ()))),
