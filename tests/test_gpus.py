@@ -70,7 +70,7 @@ def test_nothing_is_locked_where_it_is_asked_for_or_another_has_done_it(monkeypa
 
 def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp_path):
     script = tmp_path / "python"  # stands for Python: says what it sees, and that its stage is done
-    script.write_text(f'#!/bin/bash\necho "$CUDA_VISIBLE_DEVICES" > {tmp_path}/seen\necho \'""\' >&"${{@: -1}}"\n')
+    script.write_text(f'#!/bin/bash\necho "$CUDA_VISIBLE_DEVICES" > {tmp_path}/seen\necho \'["", 0]\' >&"${{@: -1}}"\n')
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
     child = OwnProcess(tmp_path / "config.yaml")
