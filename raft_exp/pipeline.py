@@ -7,6 +7,7 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (ind
 export reads every dataset and the passages; it runs with `until=dataset` too, with `until=ingest` for passages alone.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -175,7 +176,7 @@ class _Study:
         return Stage(
             "train", label, train.train, train.VERSION, settings, {"dataset": rows}, self._model_files,
             resumable=True, process=label if _holds_device(config) or config.trainer.launcher else None,
-            launcher=config.trainer.launcher,
+            launcher=shlex.split(config.trainer.launcher or ""),
         )  # fmt: skip
 
     def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:

@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -111,7 +112,9 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
                 command, stdin=subprocess.DEVNULL, env={**os.environ, **devices}, preexec_fn=_end_with_parent
             )
         except OSError as error:
-            raise ConfigError(f"trainer.launcher={stage.launcher}: {error.strerror}: {stage.launcher[0]}") from error
+            raise ConfigError(
+                f"trainer.launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}"
+            ) from error
         with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun would die of any other
             try:
                 status = child.wait()

@@ -26,7 +26,7 @@ class TrainerConfig:
     devices: Positive | Literal["auto"]
     strategy: Literal["auto", "ddp", "fsdp"]
     num_nodes: Positive
-    launcher: Runtime[list[str]]
+    launcher: Runtime[str | None]
     precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
     max_steps: Literal[-1] | Positive
     max_epochs: Positive
