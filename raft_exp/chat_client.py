@@ -13,7 +13,7 @@ import os
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, TypeVar
@@ -30,6 +30,9 @@ _IN_A_ROW = 20  # requests without a usable reply, and none with one between: th
 
 Finish = Literal["stop", "length", "filtered"]
 _FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # whatever else a server says: stop
+
+Refuse = Callable[[str, str], None]  # takes a request's id, and why the server will never answer it
+Keep = Callable[[str, "Reply"], None]
 
 T = TypeVar("T")
 
@@ -91,6 +94,7 @@ class ChatClient:
 
     def __init__(self, config: ChatConfig, group: str = "engine") -> None:
         self._config, self._group = config, group
+        self.sent = 0  # attempts of all calls of `replies` that have ended
         self._key = (os.environ.get(config.api_key_env) or "").strip() if config.api_key_env else "none"
         if not self._key:
             raise ConfigError(
@@ -98,8 +102,13 @@ class ChatClient:
                 "a server that needs no key"
             )
 
-    async def replies(self, chats: Iterable[Chat], body: Mapping[str, Any]) -> AsyncIterator[tuple[str, Reply]]:
+    async def replies(
+        self, chats: Iterable[Chat], body: Mapping[str, Any], refuse: Refuse | None = None, keep: Keep | None = None
+    ) -> AsyncIterator[tuple[str, Reply]]:
         """Yields (id, reply) as they come; `body` holds the fields of a request beside model and messages.
+
+        A request that the server will not take, whenever it is asked, is told to `refuse`; without that it counts as
+        one that got no usable reply. `keep` takes each reply before another request is sent in its place.
 
         A request without a usable reply after all its attempts does not stop the others; when all are done, or when
         it is clear that nothing more will come, ServerError says how many and why, in one line.
@@ -110,12 +119,13 @@ class ChatClient:
             api_key=self._key, base_url=self._config.base_url, max_retries=0, timeout=None,
             http_client=openai.DefaultAioHttpClient(),
         ) as client:  # fmt: skip
-            run = _Run(client, self._config, self._cleaned, body)
+            run = _Run(client, self._config, self._cleaned, body, refuse, keep)
             try:
                 async for found in run.replies(chats):
                     yield found
             finally:
                 await run.close()
+                self.sent += run.sent
         if problem := run.problem():
             raise ServerError(f"{self._group}: {self._config.base_url}: {problem}; good replies are kept, and the same "
                               "command asks for the others alone")  # fmt: skip
@@ -139,12 +149,16 @@ class _AttemptError(Exception):
 class _Run:
     """The requests of one call of `ChatClient.replies`."""
 
-    def __init__(self, client: Any, config: ChatConfig, cleaned: Any, body: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Any, config: ChatConfig, cleaned: Any, body: Mapping[str, Any], refuse: Refuse | None,
+        keep: Keep | None,
+    ) -> None:  # fmt: skip
         self._client, self._config, self._cleaned = client, config, cleaned
+        self._refuse, self._keep = refuse, keep
         fields = {"model": config.model, **body, **config.extra_body}
         self._body = {name: value for name, value in fields.items() if value is not None}
         self._workers: list[asyncio.Task[None]] = []
-        self._sent = self._good = self._in_a_row = 0
+        self.sent = self._good = self._in_a_row = 0
         self._failed: list[tuple[str, str]] = []
         self._ended = ""  # why nothing more is sent
         self._pause = 0.0  # nothing is sent before this time: the server asked for it
@@ -181,6 +195,8 @@ class _Run:
         for chat in waiting:
             if (reply := await self._reply(chat)) is not None:
                 self._good, self._in_a_row = self._good + 1, 0
+                if self._keep:
+                    self._keep(chat.id, reply)
                 found.put_nowait((chat.id, reply))
             if self._ended:
                 return
@@ -199,14 +215,17 @@ class _Run:
                 if trouble.ends == "run":
                     self._ended = self._ended or trouble.reason
                 elif trouble.ends == "request" or tries >= self._config.attempts:
-                    self._give_up(chat, trouble.reason)
+                    self._give_up(chat, trouble.reason, self._refuse if trouble.ends == "request" else None)
                     return None
                 else:
                     await self._wait(trouble, tries)
         return None
 
-    def _give_up(self, chat: Chat, reason: str) -> None:
-        self._failed.append((chat.id, reason))
+    def _give_up(self, chat: Chat, reason: str, refuse: Refuse | None) -> None:
+        if refuse:
+            refuse(chat.id, reason)
+        else:
+            self._failed.append((chat.id, reason))
         self._in_a_row += 1
         if self._in_a_row >= _IN_A_ROW and not self._ended:
             self._ended = f"{self._in_a_row} requests in a row got no usable reply (last: {chat.id}: {reason})"
@@ -228,9 +247,9 @@ class _Run:
     async def _attempt(self, chat: Chat) -> Reply:
         import openai
 
-        if self._config.max_requests is not None and self._sent >= self._config.max_requests:
+        if self._config.max_requests is not None and self.sent >= self._config.max_requests:
             raise _AttemptError(f"max_requests={self._config.max_requests} are sent", "run")
-        self._sent += 1
+        self.sent += 1
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._config.timeout):

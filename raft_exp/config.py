@@ -25,6 +25,7 @@ from raft_exp.retrieval import Distractors, RetrieverConfig, Shares, check_share
 from raft_exp.schema import Count, Positive, Runtime, Seed, config_dataclass
 from raft_exp.stages.dataset import DatasetConfig
 from raft_exp.teachers import TeacherConfig
+from raft_exp.teachers.model import is_model
 from raft_exp.tracking import LoggerConfig
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
@@ -154,6 +155,13 @@ class Config:
                 raise ValueError(f"evaluation.arms: got {name!r}; {_suggest(name, self.arms)}")
             if not re.fullmatch(_FILE_NAME, name):
                 raise ValueError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
+        return self
+
+    @model_validator(mode="after")
+    def _a_model_has_tasks(self) -> "Config":
+        for task, shipped in (("targets", "cot_answer"), ("questions", "questions")):
+            if is_model(self.teacher) and getattr(self.teacher, task) is None:
+                raise ValueError(f"teacher.{task}: got None; name a task: task@teacher.{task}={shipped}")
         return self
 
     @model_validator(mode="after")

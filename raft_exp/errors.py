@@ -35,3 +35,7 @@ class StoppedError(RaftError):
     """Ended by a signal, with its state saved: the same command goes on. Ends a sweep too."""
 
     status = 75  # EX_TEMPFAIL: what a scheduler's script may start again
+
+
+class BudgetError(RaftError):
+    """What a teacher may spend is spent. What it wrote is kept."""

@@ -25,6 +25,8 @@ from raft_exp.schema import identity
 from raft_exp.stage import Inputs, Stage
 from raft_exp.stages import dataset, embed, evaluate, export, index, ingest, questions, ready, report, targets, train
 from raft_exp.stages.dataset import DatasetConfig
+from raft_exp.teachers import TeacherConfig
+from raft_exp.teachers.model import ModelTeacher, for_questions, for_targets, is_local, is_model
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
 
@@ -75,18 +77,37 @@ class _Study:
         seed = config.seed
         asked = {f"questions/{name}": digest for name, digest in fingerprint(files_of(config.corpus)).items()}
         self.passages = Stage("ingest", "ingest", ingest.ingest, ingest.VERSION, read, files=files)
+        teacher = config.teacher
+        self._weights = fingerprint(models.files(teacher.model, "teacher.model")) if is_local(teacher) else {}
         self.questions = Stage(
             "questions", "questions", questions.questions, questions.VERSION,
             questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files | asked,
         )  # fmt: skip
+        if is_model(teacher) and getattr(config.corpus, "questions", "brings its own") is None:
+            self.questions = self._written(for_questions(teacher))
         self.indexed = Stage(
             "index", "index", index.index, index.VERSION, index.IndexStage(f"bm25s {metadata.version('bm25s')}"),
             {"passages": self.passages},
         )  # fmt: skip
-        self.targets = Stage(
-            "targets", "targets", targets.targets, targets.VERSION, targets.TargetsStage(config.teacher),
-            {"passages": self.passages, "questions": self.questions}, resumable=True,
+        self.targets = self._targets()
+
+    def _written(self, teacher: ModelTeacher) -> Stage:
+        settings = questions.WrittenStage(self._config.corpus, teacher, self._weights, self._config.seed)
+        return Stage(
+            "questions", "questions", questions.written, questions.VERSION, settings, {"passages": self.passages},
+            resumable=True, process=_teaching_process(teacher),
         )  # fmt: skip
+
+    def _targets(self) -> Stage:
+        inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
+        if is_model(teacher):
+            asked = targets.AskedStage(for_targets(teacher), self._weights)
+            return Stage(
+                "targets", "targets", targets.asked, targets.VERSION, asked, inputs, resumable=True,
+                process=_teaching_process(teacher),
+            )  # fmt: skip
+        settings = targets.TargetsStage(teacher)
+        return Stage("targets", "targets", targets.targets, targets.VERSION, settings, inputs, resumable=True)
 
     def dataset(self, recipe: str, name: str, arm: ArmConfig) -> Stage:
         config, how = self._config, arm_dataset(self._config, name, arm)
@@ -209,6 +230,8 @@ class _Study:
             "test": test, "conditions": conditions, "answers": answers, "datasets": datasets, "adapters": adapters,
             "passages": self.passages, "questions": self.questions,
         }  # fmt: skip
+        if is_model(config.teacher) and any("targets" in made.inputs for made in datasets.values()):
+            inputs = {**inputs, "targets": self.targets}  # how many replies could not be used
         return Stage(
             "report", "report", report.report, report.VERSION, settings, inputs,
             self._fingerprint(encoder.files(config.encoder)) if asks else {},
@@ -252,6 +275,13 @@ def _answering_process(config: Config, engine: EngineConfig, adapter: str | None
     if engine.name == "vllm":
         return f"evaluate with {engine}" + (f" and {adapter}" if adapter and engine.adapters == "merged" else "")
     return "evaluate" if _holds_device(config) else None
+
+
+def _teaching_process(teacher: TeacherConfig) -> str | None:
+    """A teacher that holds a GPU has a process of its own, which both of its stages share where they follow at once."""
+    if not is_local(teacher) or (teacher.engine.name == "transformers" and teacher.engine.accelerator == "cpu"):
+        return None
+    return f"teacher {teacher.model} with {teacher.engine}"
 
 
 def _together(stages: Iterable[Stage]) -> list[Stage]:

@@ -24,23 +24,29 @@ class Source:
     targets: Path | None  # folder of the targets stage; None where nothing is learned
 
     def of(self, split: str) -> Iterator[Question]:
-        """The split's questions in their own order."""
-        everything = read_jsonl(self.questions / "questions.jsonl", Question)
-        return (question for question in everything if question.split == split)
+        """The split's questions in their own order; of those that are learned only such as have a target."""
+        if self.targets is None or split == "test":
+            return (question for question in self.everything() if question.split == split)
+        return (question for question, _ in self.learned(split))
 
     def everything(self) -> Iterator[Question]:
         """All questions, of every split."""
         return read_jsonl(self.questions / "questions.jsonl", Question)
 
     def learned(self, split: str) -> Iterator[tuple[Question, Target]]:
-        """The split's questions with their targets, which stand in the same order."""
+        """The split's questions with their targets, which stand in the same order; a teacher may have left some out."""
         assert self.targets is not None, "a source without targets is only asked"
-        asked = (question for question in self.everything() if question.split != "test")
-        for question, target in zip(asked, read_jsonl(self.targets / "targets.jsonl", Target), strict=True):
-            if question.id != target.id:
-                raise DataError(f"targets do not belong to these questions: {target.id!r} stands for {question.id!r}")
-            if question.split == split:
-                yield question, target
+        targets = read_jsonl(self.targets / "targets.jsonl", Target)
+        target = next(targets, None)
+        for question in self.everything():
+            if target is None:
+                return
+            if question.split != "test" and question.id == target.id:
+                if question.split == split:
+                    yield question, target
+                target = next(targets, None)
+        if target is not None:
+            raise DataError(f"targets do not belong to these questions: there is none for {target.id!r} in this order")
 
     def kept(self, split: str, most: int | None, seed: int) -> Lowest:
         """Which of the split's questions take part: only training rows are limited."""

@@ -117,6 +117,8 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
         room, label = outcome.stage.name, outcome.stage.label
         if (outcome.path / ingest.REPORT).exists():
             shutil.copyfile(outcome.path / ingest.REPORT, run / ingest.REPORT)
+        if (outcome.path / "quarantine.jsonl").exists():
+            _link(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{room}.jsonl")
         if room == "dataset":
             _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_inner(label)}.jsonl")
         if room == "export":

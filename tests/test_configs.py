@@ -23,7 +23,7 @@ from tests.composing import compose
 GROUPS = sorted(
     (path.parent.name, path.stem)
     for path in conf_dir().glob("*/*.yaml")
-    if path.parent.name not in ("experiment", "debug", "arm", "hydra") and path.stem != "default"
+    if path.parent.name not in ("experiment", "debug", "arm", "hydra", "task") and path.stem != "default"
 )
 
 
@@ -32,7 +32,7 @@ EXPERIMENTS = sorted(
     for path in (conf_dir() / "experiment").rglob("*.yaml")
 )
 # what an option needs beside it
-NEEDS = {"openai": ["evaluation.arms=[base,rag]"]}
+NEEDS = {("engine", "openai"): ["evaluation.arms=[base,rag]"]}
 PLUGINS = {"joblib": "joblib", "slurm": "submitit", "submitit_local": "submitit", "ray": "ray"}
 
 
@@ -42,7 +42,14 @@ def test_every_option_parses(group, option):
         pytest.importorskip(
             f"hydra_plugins.hydra_{PLUGINS[option]}_launcher", reason="the extras [launchers] and [ray]"
         )
-    assert parse(compose(f"{group}={option}", *NEEDS.get(option, [])))
+    assert parse(compose(f"{group}={option}", *NEEDS.get((group, option), [])))
+
+
+@pytest.mark.parametrize("task", ["cot_answer", "five_sentences"])
+@pytest.mark.parametrize("teacher", ["openai", "vllm", "transformers"])
+def test_every_task_for_targets_parses_with_every_teacher_that_is_a_model(teacher, task):
+    config = parse(compose(f"teacher={teacher}", f"task@teacher.targets={task}", "teacher.check=null"))
+    assert config.teacher.targets.name == task
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -125,6 +132,11 @@ REFUSED = [
         r"api_key_env: must be the NAME of an environment",
     ),
     ("engine=openai evaluation.arms=[rag] engine.base_url=host/v1", r"base_url: got 'host/v1'; must be http"),
+    ("teacher=openai teacher.max_cost=5.0", r"teacher\.max_cost: got 5, but teacher\.prices is null"),
+    ("teacher=openai teacher.targets=null", r"teacher\.targets: got None; name a task: task@teacher\.targets=cot_ans"),
+    ("teacher=openai teacher.targets.prompt='{{x'", r"task cot_answer: prompt is not a template: "),
+    ("teacher=openai teacher.targets.gate.retries=-1", r"teacher\.targets\.gate\.retries: got -1; must be"),
+    ("teacher=openai teacher.api_key_env=sk-123", r"api_key_env: must be the NAME of an environment"),
     ("engine=vllm engine.adapters=both", r"engine\.adapters: got 'both'; must be .lora. or .merged."),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]

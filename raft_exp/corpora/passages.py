@@ -51,6 +51,6 @@ class ReadyPassages:
         """None come with passages: they are a file of their own (`corpora/questions.py`)."""
         raise DataError(
             "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE to JSON lines of "
-            "{question, answers, document_id or gold}"
+            "{question, answers, document_id or gold}, or let a model write them (teacher=openai)"
         )
         yield  # never reached: a stream that nobody reads raises nothing

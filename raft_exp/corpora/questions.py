@@ -170,9 +170,9 @@ class _Splits:
             owners[group] = _last(split, owners.get(group, ""))
         given = set(owners.values())
         free = [str(group) for group, split in owners.items() if not split]
-        test = _drawn(free, free, 0.0 if "test" in given else config.test, seed, "test documents")
+        test = drawn(free, free, 0.0 if "test" in given else config.test, seed, "test documents")
         rest = [document for document in free if document not in test]
-        validation = _drawn(
+        validation = drawn(
             rest, free, 0.0 if "validation" in given else config.validation, seed, "validation documents"
         )
         return cls(groups, owners, test, validation, collection)
@@ -197,7 +197,7 @@ def _documents(question: Question, collection: Passages) -> list[int]:
     return [int(collection.documents[collection.find(name)]) for name in question.gold]
 
 
-def _drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> Lowest:
+def drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> Lowest:
     """round(share * all documents) of a pool; with a share above 0 and two in the pool, one at least on either side."""
 
     def count(total: int) -> int:

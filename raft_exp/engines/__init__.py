@@ -23,10 +23,24 @@ class Request:
     messages: list[dict[str, str]]
 
 
-class Engine(Protocol):
-    """A model that is ready to answer. Decoding is greedy."""
+@dataclass(frozen=True)
+class Sampling:
+    """How replies are drawn. A request's id is its seed."""
 
-    def generate(self, requests: Sequence[Request], answered: Collection[str] = ()) -> Iterator[Answer]:
+    temperature: float  # 0: greedy
+    top_p: float
+    max_new_tokens: int
+
+
+class Engine(Protocol):
+    """A model that is ready to answer. Decoding is greedy, with the model's own max_new_tokens, without `sampling`.
+
+    A server samples as its config says.
+    """
+
+    def generate(
+        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+    ) -> Iterator[Answer]:
         """Yields an answer for every request whose id is not in `answered`, in any order, as they come.
 
         `transformers` plans its batches over all requests, whatever is answered: a run that goes on after a kill

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.chat_client import Chat, ChatClient, as_they_come
-from raft_exp.engines import OpenaiEngine, Request
+from raft_exp.engines import OpenaiEngine, Request, Sampling
 from raft_exp.errors import ModelError
 from raft_exp.records import Answer
 
@@ -27,12 +27,17 @@ class Openai:
     def __init__(self, config: OpenaiEngine) -> None:
         self._config, self._client = config, ChatClient(config)
 
-    def generate(self, requests: Sequence[Request], answered: Collection[str] = ()) -> Iterator[Answer]:
-        """As `Engine.generate`. Raises ServerError when some request got no usable reply, behind all good answers.
+    def generate(
+        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+    ) -> Iterator[Answer]:
+        """As `Engine.generate`; it samples as its config says.
+
+        Raises ServerError when some request got no usable reply, behind all good answers.
 
         A reply that the server's content filter withheld is an empty answer that says so (`Answer.filtered`): the same
         question would be withheld again.
         """
+        assert sampling is None, "a teacher asks a server itself"
         done = frozenset(answered)
         chats = (Chat(request.id, request.messages) for request in requests if request.id not in done)
         body = {"temperature": 0, "max_tokens": self._config.max_new_tokens}

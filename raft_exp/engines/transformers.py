@@ -9,10 +9,11 @@ import torch
 from transformers import GenerationConfig, StoppingCriteriaList
 
 from raft_exp import models
-from raft_exp.engines import Request, TransformersEngine, replies
+from raft_exp.engines import Request, Sampling, TransformersEngine, replies
 from raft_exp.engines.live import Listener, Watch
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
+from raft_exp.passages import hash64
 from raft_exp.records import Answer
 
 log = logging.getLogger(__name__)
@@ -45,11 +46,15 @@ class Transformers:
         # generate() takes from here what a call leaves open: the model's own temperature, repetition penalty, ...
         model.generation_config = GenerationConfig()
         self._halved = False
+        self._sampling = Sampling(0.0, 1.0, settings.max_new_tokens)
 
-    def generate(self, requests: Sequence[Request], answered: Collection[str] = ()) -> Iterator[Answer]:
+    def generate(
+        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+    ) -> Iterator[Answer]:
         """As `Engine.generate`; answers come batch by batch."""
         done = set(answered)
-        for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
+        self._sampling = sampling or Sampling(0.0, 1.0, self._settings.max_new_tokens)
+        for batch in plan(requests, self._config.batch_tokens, self._sampling.max_new_tokens):
             if all(request.id in done for request in batch):
                 continue
             yield from (answer for answer in self._fitting(batch) if answer.id not in done)
@@ -86,15 +91,21 @@ class Transformers:
         for line, request in enumerate(batch):
             ids[line, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
             mask[line, width - len(request.prompt_ids) :] = 1
+        how = self._sampling
+        drawn = {"temperature": how.temperature, "top_p": how.top_p, "top_k": 0} if how.temperature else {}
         settings = GenerationConfig(
-            do_sample=False,
-            max_new_tokens=self._settings.max_new_tokens,
+            do_sample=bool(drawn),
+            **drawn,
+            max_new_tokens=how.max_new_tokens,
             eos_token_id=self._stops,
             pad_token_id=self._stops[0],  # behind the end; cut off below
         )
         watched = {"streamer": watch, "stopping_criteria": StoppingCriteriaList([watch])} if watch else {}
         place = self._model.device
-        with torch.inference_mode(), models.cpu_threads(self._config.threads):
+        seeded = torch.random.fork_rng(enabled=bool(drawn))
+        with torch.inference_mode(), models.cpu_threads(self._config.threads), seeded:
+            if drawn:
+                torch.manual_seed(hash64(batch[0].id))
             out = self._model.generate(
                 input_ids=ids.to(place), attention_mask=mask.to(place), generation_config=settings, **watched
             )

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from raft_exp import merging, models
-from raft_exp.engines import Request, VllmEngine, replies
+from raft_exp.engines import Request, Sampling, VllmEngine, replies
 from raft_exp.engines.live import Listener, Row
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
+from raft_exp.passages import hash64
 from raft_exp.records import Answer
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,9 @@ class Vllm:
             own = GenerationConfig.from_model_config(AutoConfig.from_pretrained(**where))
         self._stops = replies.stop_tokens(own, self._tokenizer)
 
-    def generate(self, requests: Sequence[Request], answered: Collection[str] = ()) -> Iterator[Answer]:
+    def generate(
+        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+    ) -> Iterator[Answer]:
         """As `Engine.generate`; each answer comes when it is finished, while others are still being written.
 
         All requests wait in the engine, the longest first, and it fills its batches from them: a kill loses what was
@@ -103,9 +106,10 @@ class Vllm:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        how = sampling or Sampling(0.0, 1.0, self._model.max_new_tokens)
         settings = SamplingParams(
-            temperature=0.0, max_tokens=self._model.max_new_tokens, stop_token_ids=self._stops, detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
+            temperature=how.temperature, top_p=how.top_p, max_tokens=how.max_new_tokens, stop_token_ids=self._stops,
+            detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY,
         )  # fmt: skip
         done = frozenset(answered)
         ordered = sorted(requests, key=lambda request: (-len(request.prompt_ids), request.id))
@@ -113,6 +117,9 @@ class Vllm:
         try:
             for name, request in waiting.items():
                 prompt = {"prompt_token_ids": request.prompt_ids}
+                if how.temperature:
+                    settings = settings.clone()
+                    settings.seed = hash64(name) >> 1  # an int64
                 self._engine.add_request(name, prompt, settings, lora_request=self._lora)
             while self._engine.has_unfinished_requests():
                 for output in self._engine.step():

@@ -86,6 +86,8 @@ class _Inputs:
             "datasets": {name: self._dataset(name, audit) for name, audit in self._audit.get("datasets", {}).items()},
             "adapters": {name: self._adapter(name) for name in self._audit.get("datasets", {})},
         }
+        if told := self._audit.get("targets"):
+            found["targets"] = self._folder("targets", lambda folder: _write(folder / "audit.json", told))
         optional = {name: self._optional(stage) for name, stage in _OPTIONAL.items()}
         if gone := [_OPTIONAL[name] for name, folder in optional.items() if folder is None]:
             self.missing.append(f"the store no longer has {' and '.join(gone)}: figures that need them are left out")

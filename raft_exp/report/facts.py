@@ -13,6 +13,22 @@ def audits(audit: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, found in audit["datasets"].items():
         yield f"training set {name}", found
     yield "test set", audit["test"]
+    yield from ((f"the teacher's {name}", audit[name]) for name in ("questions", "targets") if name in audit)
+
+
+def quarantine(audit: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know of a teacher's replies that could not be used."""
+    asked = audit.get("questions", {})
+    found = [
+        ("passages gave no usable question", asked.get("written")),
+        ("written questions could not be answered from their passage", asked.get("checked")),
+        ("questions got no usable target, and are trained on by no arm", audit.get("targets")),
+    ]
+    for what, figures in found:
+        if figures and figures["quarantined"]:
+            share = figures["quarantined"] / figures["asked"]
+            reasons = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures["reasons"].items())
+            yield f"{figures['quarantined']:,} of {figures['asked']:,} {what} ({share:.1%}): {reasons}."
 
 
 def drawn(found: Mapping[str, Any]) -> Mapping[str, Any]:

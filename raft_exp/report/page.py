@@ -7,7 +7,7 @@ from typing import Any
 
 from raft_exp.report import conditions, published
 from raft_exp.report.examples import LIMIT, examples
-from raft_exp.report.facts import audits, drawn, facts
+from raft_exp.report.facts import audits, drawn, facts, quarantine
 from raft_exp.report.plots import arms as arm_plots
 from raft_exp.report.plots import curves, histograms
 from raft_exp.report.render import embedded, write
@@ -38,6 +38,7 @@ def write_pages(
     view = {
         "study": study,
         "note": note,
+        "quarantine": list(quarantine(audit)),
         "results": results,
         **tables(results, settings, _timings(out)),
         "published": published.table(results),

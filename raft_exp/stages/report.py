@@ -51,11 +51,13 @@ def report(
     out: Path,
     passages: Path | None = None,
     questions: Path | None = None,
+    targets: Path | None = None,
 ) -> None:
     """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages, CSV files.
 
     `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`. `passages` and
-    `questions` are needed where the corpus names the sentences that support an answer, and for what training has seen.
+    `questions` are needed where the corpus names the sentences that support an answer, and for what training has seen;
+    `targets` tell how many replies of a teacher that is a model could not be used.
     """
     from raft_exp.report.page import write_pages
 
@@ -72,6 +74,8 @@ def report(
     if passages and (passages / ingest.REPORT).exists():
         told = json.loads((passages / ingest.REPORT).read_text(encoding="utf-8"))
         audit["ingest"] = {name: told[name] for name in ("files", "read", "passages", "duplicates", "reasons")}
+    asked = {"questions": questions, "targets": targets}
+    audit |= {name: _audit(folder) for name, folder in asked.items() if folder and (folder / "audit.json").exists()}
     tests = {"test": audit["test"], **audit["conditions"]}
     results["retrieval"] = {name: found["retrieval"] for name, found in tests.items() if "retrieval" in found}
     _write_json(out / "results.json", results)

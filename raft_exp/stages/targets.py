@@ -12,6 +12,7 @@ from raft_exp.progress import track
 from raft_exp.records import Question, Target, append_complete_lines, dumps, read_jsonl
 from raft_exp.schema import config_dataclass
 from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
+from raft_exp.teachers.model import ModelTeacher
 
 VERSION = 2
 
@@ -37,6 +38,28 @@ def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path)
         if config.teacher.name == "extractive" and extractive.unsupported(question):
             counts["closest_sentence"] += 1
     (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))))
+
+
+@config_dataclass
+class AskedStage:
+    """Settings that change the targets of a teacher that is a model."""
+
+    teacher: ModelTeacher
+    weights: dict[str, str]  # content hashes of a local model
+
+
+def asked(config: AskedStage, *, passages: Path, questions: Path, out: Path) -> None:
+    """Writes targets.jsonl and quarantine.jsonl, both in the order of the questions, audit.json and counts.json.
+
+    Every reply goes through the teacher's ledger, so that a run that was killed asks for what is missing alone.
+    """
+    from raft_exp.teachers import model
+    from raft_exp.teachers.answers import Answers
+    from raft_exp.teachers.desk import Desk
+
+    job = Answers(config.teacher, questions, passages, out, model.cleaner(config.teacher))
+    Desk(config.teacher, model.identity(config.teacher, config.weights), job, out).settle()
+    job.finish()
 
 
 def _asked(questions: Path) -> Iterator[Question]:

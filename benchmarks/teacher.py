@@ -1,0 +1,84 @@
+"""A teacher behind a server that answers in 50 ms: how near the run comes to the time that the server alone would take.
+
+    python benchmarks/teacher.py [--requests 10000] [--in-flight 256] [--delay 0.05]
+
+Ideal: requests / in flight x delay. Measured: the chat client alone, then the stage `targets` (prompts, ledger, gate,
+files), then the same stage once more with every answer in the ledger. The server runs in a process of its own.
+"""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+SERVE = """
+import sys, time
+from tests.scripted_server import Say, ScriptedServer
+from tests.teachers.scripted import good
+with ScriptedServer(lambda prompt, _: Say(good(prompt).text, delay=float(sys.argv[1]))) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+def client_alone(url: str, requests: int, in_flight: int) -> float:
+    from raft_exp.chat_client import Chat, ChatClient, ChatConfig
+
+    config = ChatConfig(
+        base_url=url, model="scripted-1", served_as=None, api_key_env=None, extra_body={}, in_flight=in_flight,
+        attempts=3, timeout=60.0, max_requests=None,
+    )  # fmt: skip
+    prompt = "<passage>\nVelmor {} is a town.\n</passage>\n\nQuestion: When was Velmor {} founded?"
+    chats = [Chat(str(n), [{"role": "user", "content": prompt.format(n, n)}]) for n in range(requests)]
+
+    async def run() -> int:
+        return len([None async for _ in ChatClient(config).replies(chats, {"temperature": 0})])
+
+    began = time.perf_counter()
+    assert asyncio.run(run()) == requests
+    return time.perf_counter() - began
+
+
+def stage(folder: Path, url: str, requests: int, in_flight: int, seed: int) -> float:
+    from tests.rooms import run
+    from tests.teachers.scripted import corpus
+
+    ask = [*corpus(folder, requests * 5 // 4), "teacher=openai", f"teacher.base_url={url}", "teacher.model=scripted-1",
+           "teacher.api_key_env=null", f"teacher.in_flight={in_flight}", f"seed={seed}"]  # fmt: skip
+    run(folder / "store", *ask, until="questions")
+    began = time.perf_counter()
+    run(folder / "store", *ask, until="targets")
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--in-flight", type=int, default=256)
+    parser.add_argument("--delay", type=float, default=0.05)
+    arguments = parser.parse_args()
+    n, ideal = arguments.requests, arguments.requests / arguments.in_flight * arguments.delay
+    command = [sys.executable, "-c", SERVE, str(arguments.delay)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                         cwd=Path(__file__).parents[1]) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):  # fmt: skip
+        assert server.stdout
+        url = server.stdout.readline().strip()
+        found = {"ideal": ideal, "client": client_alone(url, n, arguments.in_flight)}
+        found["stage"] = stage(Path(folder), url, n, arguments.in_flight, 0)
+        found["stage, all in the ledger"] = stage(Path(folder), url, n, arguments.in_flight, 1)
+        server.communicate()
+    print(json.dumps({name: round(seconds, 3) for name, seconds in found.items()}))
+    print(f"ideal / client = {ideal / found['client']:.2f}, ideal / stage = {ideal / found['stage']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

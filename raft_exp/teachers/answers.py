@@ -1,0 +1,180 @@
+"""Targets by a model: each training and validation question is asked with its gold, until the gate lets a reply in."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from raft_exp.errors import DataError
+from raft_exp.ledger import Entry
+from raft_exp.passages import Passages
+from raft_exp.prompts.clean import Cleaner
+from raft_exp.records import Question, dumps, read_jsonl
+from raft_exp.teachers import gate
+from raft_exp.teachers.desk import Ask
+from raft_exp.teachers.gate import Refused
+from raft_exp.teachers.tasks import AnswerTask, Prompts
+
+TARGETS, QUARANTINE = "targets.jsonl", "quarantine.jsonl"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of one question or passage: what was made of the last reply, and all replies there were."""
+
+    made: Any  # None: nothing can be used
+    refused: list[Refused]
+    entries: list[Entry]
+
+
+class Tally:
+    """Figures of what was asked; the same for the same replies."""
+
+    def __init__(self) -> None:
+        self.counts, self.reasons, self.tokens = Counter[str](), Counter[str](), Counter[str]()
+        self.splits: dict[str, Counter[str]] = {}
+        self._cost, self._priced = 0.0, True
+
+    def add(self, asked: Asked, split: str) -> None:
+        """Counts one item."""
+        kept = asked.made is not None
+        for counts in (self.counts, self.splits.setdefault(split, Counter())):
+            counts["asked"] += 1
+            counts["kept" if kept else "quarantined"] += 1
+            counts["asked_again"] += len(asked.entries) > 1
+        if not kept:
+            self.reasons[asked.refused[-1].reason] += 1
+        for entry in asked.entries:
+            self.tokens["replies"] += 1
+            self.tokens["prompt_tokens"] += entry.prompt_tokens
+            self.tokens["new_tokens"] += entry.new_tokens
+            self._cost += entry.cost or 0.0
+            self._priced = self._priced and entry.cost is not None
+
+    def figures(self) -> dict[str, Any]:
+        """For audit.json. `cost` is of all replies in use, whenever they were paid."""
+        cost = {"cost": round(self._cost, 6)} if self._priced and self.tokens["replies"] else {}
+        splits = {name: dict(counts) for name, counts in sorted(self.splits.items())}
+        totals = {name: self.counts[name] for name in ("asked", "kept", "quarantined", "asked_again")}
+        return {**totals, "reasons": dict(self.reasons.most_common()), "splits": splits, **self.tokens, **cost}
+
+
+@dataclass
+class Answers:
+    """The job of a targets stage (`teachers.desk.Job`)."""
+
+    teacher: Any
+    questions: Path
+    passages: Path
+    out: Path
+    clean: Cleaner
+    label: str = "targets"
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self.task: AnswerTask = self.teacher.targets
+        self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
+        counts = json.loads((self.questions / "counts.json").read_text())
+        self._total = counts.get("train", 0) + counts.get("validation", 0)
+        self._files: list[TextIO] = []
+
+    def __len__(self) -> int:
+        return int(self._total)
+
+    def items(self) -> Iterator[Question]:
+        """As `Job.items`."""
+        everything = read_jsonl(self.questions / "questions.jsonl", Question)
+        return (question for question in everything if question.split != "test")
+
+    def name(self, item: Question) -> str:
+        """As `Job.name`."""
+        return item.id
+
+    def resolve(self, item: Question, ask: Ask) -> Asked | None:
+        """As `Job.resolve`."""
+        gold = [self._collection[self._collection.find(name)] for name in item.gold]
+        texts = [self._prompts.text(passage) for passage in gold]
+        answer = next(iter(item.answers), "")
+        shown = {"question": item.question, "answer": answer, "answers": item.answers, "explanation": item.explanation}
+        return asked_until(
+            self.task.retries,
+            lambda reasons: self._prompts.messages(gold, reasons, **shown),
+            lambda entry: gate.judge(self.task, entry, item, texts),
+            ask,
+        )
+
+    def start(self) -> None:
+        """As `Job.start`."""
+        self.close()
+        self.tally, self._reasoned = Tally(), 0
+        self._files = [(self.out / f"{name}.new").open("w", encoding="utf-8", newline="\n")
+                       for name in (TARGETS, QUARANTINE)]  # fmt: skip
+
+    def keep(self, item: Question, outcome: Asked) -> None:
+        """As `Job.keep`."""
+        targets, quarantine = self._files
+        self.tally.add(outcome, item.split)
+        if outcome.made is not None:
+            self._reasoned += bool(outcome.made.reason)
+            targets.write(dumps(vars(outcome.made)) + "\n")
+        else:
+            quarantine.write(dumps(quarantined(item.id, item.split, outcome)) + "\n")
+
+    def close(self) -> None:
+        """Ends the files of a pass."""
+        for file in self._files:
+            file.close()
+        self._files = []
+
+    def finish(self) -> None:
+        """Writes the stage's files. Raises DataError when too few questions have a target."""
+        self.close()
+        for name in (QUARANTINE, TARGETS):
+            (self.out / f"{name}.new").replace(self.out / name)
+        figures = self.tally.figures()
+        (self.out / "audit.json").write_text(json.dumps(figures, indent=1))
+        check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE)
+        kept = self.tally.counts
+        counts = {"targets": kept["kept"], "quarantined": kept["quarantined"], "asked_again": kept["asked_again"],
+                  "with_reason": self._reasoned, **self.tally.tokens}  # fmt: skip
+        (self.out / "counts.json").write_text(json.dumps(counts))
+
+
+def asked_until(retries: int, messages: Any, judge: Any, ask: Ask) -> Asked | None:
+    """Asks until a reply can be used, at most `retries` times again; None while a reply is missing."""
+    refused: list[Refused] = []
+    entries: list[Entry] = []
+    for attempt in range(1 + retries):
+        entry = ask(messages([one.told for one in refused]), attempt)
+        if entry is None:
+            return None
+        made = judge(entry)
+        if entry.finish == "refused":
+            return Asked(None, [*refused, made], entries)
+        entries.append(entry)
+        if not isinstance(made, Refused):
+            return Asked(made, refused, entries)
+        refused.append(made)
+    return Asked(None, refused, entries)
+
+
+def quarantined(name: str, split: str, asked: Asked) -> dict[str, Any]:
+    """A row of quarantine.jsonl: each attempt's reason, and the last reply."""
+    reasons = [{"reason": one.reason, "told": one.told} for one in asked.refused]
+    return {"id": name, "split": split, "reasons": reasons, "reply": asked.entries[-1].answer if asked.entries else ""}
+
+
+def check_kept(figures: Mapping[str, Any], least: float, what: str, file: Path) -> None:
+    """Raises DataError when nothing to train on is left, or less than `teacher.min_kept`."""
+    kept, asked = figures.get("kept", 0), figures.get("asked", 0)
+    trained = figures["splits"].get("train", {}).get("kept", 0)
+    if trained and kept >= least * asked:
+        return
+    reasons = ", ".join(f"{count} {reason}" for reason, count in list(figures["reasons"].items())[:4])
+    limit = f" (teacher.min_kept={least:g})" if trained else ", none of training"
+    raise DataError(
+        f"{kept} of {asked} {what}{limit}; the others' replies could not be used ({reasons}): see {file}; try another "
+        "model or task, or let the gate ask for less (teacher.targets.gate)"
+    )

@@ -1,0 +1,61 @@
+"""Live progress of a teacher: done, in flight, failed, tokens, cost, time left; silent when nobody looks."""
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class Display:
+    """Set the figures; what is shown follows."""
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label, self._total = label, total
+        self._console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+        self.done = self.in_flight = self.failed = self.tokens = 0
+        self.cost: float | None = None
+
+    def restart(self) -> None:
+        """A pass begins: what is done is counted anew."""
+        self.done = self.in_flight = 0
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._console.print(f"  [dim]{escape(self._label)}: {escape(text)}[/]", soft_wrap=True)
+
+    def __enter__(self) -> "Display":
+        if sys.stderr.isatty():
+            columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), _Figures(self),
+                       TimeRemainingColumn())  # fmt: skip
+            self._progress = Progress(*columns, console=self._console, transient=True)
+            self._progress.add_task(self._label, total=self._total)
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None
+
+
+class _Figures(ProgressColumn):
+    """Reads the figures when the bar is drawn, some ten times a second."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+
+    def render(self, task: Task) -> Any:
+        """The column's text."""
+        shown = self._display
+        if shown._progress and not task.finished:
+            shown._progress.update(task.id, completed=shown.done)
+        cost = "" if shown.cost is None else f", cost {shown.cost:.4g}"
+        return Text(f"{shown.in_flight} in flight, {shown.failed} failed, {shown.tokens:,} tokens{cost}")

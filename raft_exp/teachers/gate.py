@@ -1,0 +1,195 @@
+"""The quality gate: what a teacher's reply must be before anything learns from it. Every refusal has a name.
+
+Quotes are compared without regard to white space and the kind of quote marks; a target then holds the passage's own
+words. Nothing is guessed out of a reply in another form.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from raft_exp import prompts
+from raft_exp.contexts import CLOSED_CLASS, normalise
+from raft_exp.ledger import Entry
+from raft_exp.prompts.refusals import abstained
+from raft_exp.records import Question, Target
+from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
+
+_MARKS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
+_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\uff02\uff07"
+_QUOTE_MARKS = str.maketrans(dict.fromkeys(_QUOTES, "'"))
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_PAIR = re.compile(
+    r"^[\s>*#\d.)-]*(?:Q|Question)(?: ?\d+)?[*\s]*:[*\s]*(?P<question>\S.*?)\s*\n"
+    r"[\s>*#-]*(?:A|Answer)(?: ?\d+)?[*\s]*:[*\s]*(?P<answer>\S.*?)[*\s]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_POINTS_AT_PASSAGE = re.compile(
+    r"\b(?:this|the|that|above|given|provided|following) (?:given |provided |above )?"
+    r"(?:passage|text|document|excerpt|paragraph|context|section|article above|snippet)s?\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a reply cannot be used: the reason's name, and what the teacher is told when it is asked again."""
+
+    reason: str
+    told: str
+
+
+def judge(task: AnswerTask, entry: Entry, question: Question, gold: Sequence[str]) -> Target | Refused:
+    """The target that a reply makes, or why it makes none. `gold` are the texts as the teacher saw them."""
+    if refused := unusable(entry):
+        return refused
+    if task.reply == "text":
+        return _judge_text(task.gate, entry.answer.strip(), question)
+    reply = prompts.parse(entry.answer, task.reply)
+    form = f"{prompts.REASON} ... {prompts.ANSWER} ..." if task.reply == "paper" else 'one JSON object with "answer"'
+    if not reply.parsed or not reply.prediction:
+        return Refused("no_answer_marker", f"it was not in the form {form}")
+    if prompts.ANSWER in reply.reason or prompts.REASON in reply.reason:
+        return Refused("several_answers", f"it must be one time {form}")
+    answer = _agreed(reply.prediction, question) if task.gate.agrees and question.answers else reply.prediction
+    if answer is None and abstained(reply.prediction, ""):
+        return Refused("refusal", "it declined to answer")
+    if answer is None:
+        return Refused("other_answer", f"its answer was {reply.prediction[:80]!r}, and the verified one is another")
+    if not question.answers and abstained(answer, ""):
+        return Refused("refusal", "it declined to answer")
+    if len(answer.split()) > task.gate.max_answer_words:
+        return Refused("long_answer", f"its answer had more than {task.gate.max_answer_words} words")
+    reason = _with_quotes(task.gate, reply.reason, gold)
+    if isinstance(reason, Refused):
+        return reason
+    return _length(task.gate, reason) or Target(question.id, answer, reason)
+
+
+def unusable(entry: Entry) -> Refused | None:
+    """What no task can use."""
+    if entry.finish == "length":
+        return Refused("cut_off", "it was cut off; be much shorter")
+    if entry.finish == "filtered":
+        return Refused("filtered", "a content filter withheld it")
+    if entry.finish == "refused":  # not a reply: the server takes no such request
+        return Refused("refused_by_server", entry.answer)
+    return None if entry.answer.strip() else Refused("empty", "it was empty")
+
+
+def _judge_text(gate: Gate, text: str, question: Question) -> Target | Refused:
+    if abstained(text, ""):
+        return Refused("refusal", "it declined to answer")
+    if found := _MARKS.search(text) or re.search(f"{prompts.REASON}|{prompts.ANSWER}", text):
+        return Refused("marker", f"it held {found[0]}; write plain sentences")
+    if wrong := _length(gate, text):
+        return wrong
+    text = " ".join(text.split())
+    return Target(question.id, question.answers[0], text) if question.answers else Target(question.id, text)
+
+
+def _length(gate: Gate, reason: str) -> Refused | None:
+    words = len(_MARKS.sub(" ", reason).split())
+    if words < gate.min_words:
+        return Refused("short", f"its reasoning had {words} words; give at least {gate.min_words}")
+    if words > gate.max_words:
+        return Refused("long", f"its reasoning had {words} words; give at most {gate.max_words}")
+    return None
+
+
+def _agreed(written: str, question: Question) -> str | None:
+    """The question's own answer that the written one is; None where it is another."""
+    words = _words(written)
+    return next((answer for answer in question.answers if _words(answer) == words), None)
+
+
+def _words(text: str) -> str:
+    bare = normalise(text)
+    return " ".join(_ARTICLES.sub(" ", bare).split()) or bare
+
+
+def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Refused:
+    """The reasoning with each quote in the passage's own words."""
+    marks = _MARKS.findall(reason)
+    if marks != [prompts.BEGIN_QUOTE, prompts.END_QUOTE] * (len(marks) // 2):
+        return Refused("broken_quotes", f"{prompts.BEGIN_QUOTE} and {prompts.END_QUOTE} must stand in turn")
+    if len(marks) // 2 < gate.min_quotes:
+        between = f"between {prompts.BEGIN_QUOTE} and {prompts.END_QUOTE}"
+        return Refused("few_quotes", f"it had {len(marks) // 2} quotes {between}; give at least {gate.min_quotes}")
+    made = []
+    for number, piece in enumerate(_MARKS.split(reason)[::2]):
+        if number % 2 == 0:
+            made.append(" ".join(piece.split()))
+            continue
+        found = next(filter(None, (_verbatim(piece, text) for text in gold)), None)
+        if found is None:
+            shown = " ".join(piece.split())[:120]
+            return Refused("quote_not_in_gold", f"the quote {shown!r} does not stand word for word in a passage")
+        made.append(prompts.quote(found))
+    return " ".join(filter(None, made))
+
+
+def _verbatim(quote: str, text: str) -> str | None:
+    """The passage's own words that a quote stands for."""
+    whole, folded = _folded(text)
+    wanted = _fold(quote)[1]
+    place = folded.find(wanted)
+    if place < 0 or not wanted:  # the quote marks around it may be the teacher's
+        wanted = wanted.strip("' ")
+        place = folded.find(wanted)
+    return whole[place : place + len(wanted)] if place >= 0 and wanted.strip("' .,") else None
+
+
+def _fold(text: str) -> tuple[str, str]:
+    whole = " ".join(text.split())
+    return whole, whole.translate(_QUOTE_MARKS)
+
+
+_folded = lru_cache(4096)(_fold)
+
+
+def pairs(task: QuestionTask, entry: Entry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Refused:
+    """(place in the reply, question, answer) of what a reply holds, and what was dropped by reason; or why none."""
+    if refused := unusable(entry):
+        return refused
+    kept: list[tuple[int, str, str]] = []
+    dropped = Counter[str]()
+    for number, found in enumerate(_PAIR.finditer(entry.answer)):
+        question, answer = (" ".join(found[part].strip("* ").split()) for part in ("question", "answer"))
+        if reason := _question_problem(task, question, answer):
+            dropped[reason] += 1
+        elif len(kept) < task.n:
+            kept.append((number, question, answer))
+    if kept:
+        return kept, dropped
+    if not dropped:
+        return Refused("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
+    reason = dropped.most_common(1)[0][0]
+    return Refused(reason, f"no question of it can be used ({reason.replace('_', ' ')})")
+
+
+def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
+    if not question.endswith("?"):
+        return "not_a_question"
+    if len(question.split()) > task.max_question_words or len(question.split()) < 3:
+        return "question_length"
+    if _POINTS_AT_PASSAGE.search(question):
+        return "points_at_passage"
+    if abstained(answer, ""):
+        return "refusal"
+    return "long_answer" if len(answer.split()) > task.max_answer_words else ""
+
+
+def same_answer(written: str, checked: str, agreement: float) -> bool:
+    """Whether two answers say the same: one holds the other word for word, or they share enough words (F1)."""
+    one, other = _words(written), _words(checked)
+    if not one or not other:
+        return False
+    if one in CLOSED_CLASS or other in CLOSED_CLASS:
+        return one.split()[0] == other.split()[0]
+    if f" {one} " in f" {other} " or f" {other} " in f" {one} ":
+        return True
+    shared = (Counter(one.split()) & Counter(other.split())).total()
+    return 2 * shared >= agreement * (len(one.split()) + len(other.split())) and shared > 0

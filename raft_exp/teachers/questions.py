@@ -1,0 +1,244 @@
+"""Questions by a model, where a corpus brings none: written from passages, then answered again from the same passage.
+
+Documents are split first, as ready questions would be; the passage that a question was written from is its gold. Two
+questions of the same words count once. What the teacher cannot answer, or answers differently, is dropped.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from raft_exp.contexts import Lowest, limited, normalise
+from raft_exp.corpora.questions import answering_sentence, drawn
+from raft_exp.errors import DataError
+from raft_exp.ledger import Entry
+from raft_exp.passages import Passages, hash64
+from raft_exp.prompts import parse
+from raft_exp.prompts.clean import Cleaner
+from raft_exp.prompts.refusals import abstained
+from raft_exp.records import Passage, Question, dumps, read_rows, write_jsonl
+from raft_exp.teachers import gate
+from raft_exp.teachers.answers import QUARANTINE, Asked, Tally, asked_until, check_kept, quarantined
+from raft_exp.teachers.desk import Ask
+from raft_exp.teachers.gate import Refused
+from raft_exp.teachers.tasks import CheckTask, Prompts, QuestionTask
+
+WRITTEN = "written.jsonl"
+Item = tuple[Passage, str]  # with the split of its document
+
+
+class Chosen:
+    """Which passages are asked about, and in which split: documents are drawn, then passages, by their ids alone."""
+
+    def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
+        self._collection, self._least = collection, task.min_passage_words
+        names = [str(number) for number in np.unique(collection.documents)]
+        self._test = drawn(names, names, corpus.test, seed, "test documents")
+        rest = [name for name in names if name not in self._test]
+        self._validation = drawn(rest, names, corpus.validation, seed, "validation documents")
+        trained = None if corpus.max_items is None else math.ceil(corpus.max_items / task.n)
+        self._most = {"train": trained, "validation": task.held_out_passages, "test": task.held_out_passages}
+        self._kept = {split: self._limited(split, seed) for split in self._most}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def __iter__(self) -> Iterator[Item]:
+        for passage, split in self._everything():
+            if passage.id in self._kept[split]:
+                yield passage, split
+
+    def _limited(self, split: str, seed: int) -> Lowest:
+        ids = (passage.id for passage, found in self._everything() if found == split)
+        return limited(ids, self._most[split], seed)
+
+    def _everything(self) -> Iterator[Item]:
+        for number, passage in enumerate(self._collection):
+            if len(passage.text.split()) >= self._least:
+                yield passage, self._split(str(self._collection.documents[number]))
+
+    def _split(self, document: str) -> str:
+        return "test" if document in self._test else "validation" if document in self._validation else "train"
+
+
+@dataclass
+class Writing:
+    """The job that writes questions (`teachers.desk.Job`); its result is written.jsonl, each wording once."""
+
+    task: QuestionTask
+    chosen: Chosen
+    out: Path
+    clean: Cleaner
+    label: str = "questions"
+    tally: Tally = field(default_factory=Tally)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._prompts = Prompts(self.task, self.clean)
+        self._files: list[TextIO] = []
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def items(self) -> Iterator[Item]:
+        """As `Job.items`."""
+        return iter(self.chosen)
+
+    def name(self, item: Item) -> str:
+        """As `Job.name`."""
+        return item[0].id
+
+    def resolve(self, item: Item, ask: Ask) -> Asked | None:
+        """As `Job.resolve`."""
+        return asked_until(
+            self.task.retries,
+            lambda reasons: self._prompts.messages([item[0]], reasons, n=self.task.n),
+            lambda entry: gate.pairs(self.task, entry),
+            ask,
+        )
+
+    def start(self) -> None:
+        """As `Job.start`."""
+        self.close()
+        self.tally, self.dropped, self._seen = Tally(), Counter(), set[int]()
+        self._files = [(self.out / f"{name}.new").open("w", encoding="utf-8", newline="\n")
+                       for name in (WRITTEN, QUARANTINE)]  # fmt: skip
+
+    def keep(self, item: Item, outcome: Asked) -> None:
+        """As `Job.keep`."""
+        (passage, split), (written, quarantine) = item, self._files
+        self.tally.add(outcome, split)
+        if outcome.made is None:
+            quarantine.write(dumps(quarantined(passage.id, split, outcome)) + "\n")
+            return
+        pairs, dropped = outcome.made
+        self.dropped += dropped
+        for number, question, answer in pairs:
+            words = hash64(normalise(question))
+            self.dropped["duplicate"] += words in self._seen
+            if words not in self._seen:
+                self._seen.add(words)
+                row = {"id": f"{passage.id}?{number}", "passage": passage.id, "question": question, "answer": answer}
+                written.write(dumps({**row, "split": split}) + "\n")
+
+    def close(self) -> None:
+        """Ends the files of a pass."""
+        for file in self._files:
+            file.close()
+        self._files = []
+
+    def finish(self) -> None:
+        """Puts the files in place."""
+        self.close()
+        for name in (WRITTEN, QUARANTINE):
+            (self.out / f"{name}.new").replace(self.out / name)
+
+
+@dataclass
+class Checking:
+    """The job that answers each written question from its passage (`teachers.desk.Job`)."""
+
+    task: CheckTask
+    passages: Path
+    out: Path
+    clean: Cleaner
+    label: str = "questions, checked"
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
+        self._total = sum(1 for _ in read_rows(self.out / WRITTEN))
+        self.refused: list[dict[str, Any]] = []
+        self.kept: set[str] = set()
+
+    def __len__(self) -> int:
+        return self._total
+
+    def items(self) -> Iterator[dict[str, str]]:
+        """As `Job.items`."""
+        return read_rows(self.out / WRITTEN)
+
+    def name(self, item: dict[str, str]) -> str:
+        """As `Job.name`."""
+        return item["id"]
+
+    def resolve(self, item: dict[str, str], ask: Ask) -> Asked | None:
+        """As `Job.resolve`."""
+        passage = self._collection[self._collection.find(item["passage"])]
+        return asked_until(
+            0,
+            lambda reasons: self._prompts.messages([passage], reasons, question=item["question"]),
+            lambda entry: self._judge(entry, item["answer"]),
+            ask,
+        )
+
+    def _judge(self, entry: Entry, written: str) -> bool | Refused:
+        if refused := gate.unusable(entry):
+            return refused
+        reply = parse(entry.answer, "paper")
+        answer = reply.prediction if reply.parsed else entry.answer.strip()
+        if abstained(answer, ""):
+            return Refused("unanswerable", "the teacher could not answer its own question")
+        if not gate.same_answer(written, answer, self.task.agreement):
+            return Refused("other_answer", f"asked again the teacher answered {answer[:80]!r}, not {written[:80]!r}")
+        return True
+
+    def start(self) -> None:
+        """As `Job.start`."""
+        self.tally, self.refused, self.kept = Tally(), [], set()
+
+    def keep(self, item: dict[str, str], outcome: Asked) -> None:
+        """As `Job.keep`."""
+        self.tally.add(outcome, item["split"])
+        if outcome.made:
+            self.kept.add(item["id"])
+        else:
+            self.refused.append(quarantined(item["id"], item["split"], outcome) | {"question": item["question"]})
+
+
+def finish(
+    out: Path, passages: Path, corpus: Any, seed: int, least: float, writing: Writing, checking: Checking | None
+) -> Counter[str]:
+    """Writes questions.jsonl, quarantine.jsonl and audit.json; returns how many questions each split has."""
+    kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()
+
+    def usable() -> Iterator[dict[str, str]]:
+        return (row for row in read_rows(out / WRITTEN) if kept is None or row["id"] in kept)
+
+    training = limited((row["id"] for row in usable() if row["split"] == "train"), corpus.max_items, seed)
+    rows = (row for row in usable() if row["split"] != "train" or row["id"] in training)
+    write_jsonl(out / "questions.jsonl", (_counted(_question(row, collection), splits) for row in rows))
+    with (out / QUARANTINE).open("a", encoding="utf-8", newline="\n") as file:
+        file.writelines(dumps(row) + "\n" for row in (checking.refused if checking else []))
+    written = writing.tally.figures()
+    audit = {"written": {**written, "dropped": dict(sorted(writing.dropped.items()))}, "questions": dict(splits)}
+    if checking:
+        audit["checked"] = checking.tally.figures()
+    (out / "audit.json").write_text(json.dumps(audit, indent=1))
+    (out / WRITTEN).unlink()
+    check_kept(written, 0.0, "passages gave a usable question", out / QUARANTINE)
+    if checking:
+        check_kept(audit["checked"], least, "written questions can be answered from their passage", out / QUARANTINE)
+    if not splits["test"]:
+        raise DataError(
+            f"the teacher wrote no usable test question ({dict(splits)}): see {out / QUARANTINE}; raise corpus.test, "
+            "bring more documents, or another model or task"
+        )
+    return splits
+
+
+def _question(row: dict[str, str], collection: Passages) -> Question:
+    passage = collection[collection.find(row["passage"])]
+    evidence = answering_sentence([passage], [row["answer"]])
+    return Question(row["id"], row["question"], [row["answer"]], [passage.id], row["split"], evidence=evidence)
+
+
+def _counted(question: Question, splits: Counter[str]) -> Question:
+    splits[question.split] += 1
+    return question
