@@ -9,9 +9,10 @@ with the same passages, by
     transformers, single  the same, one prompt a call
 
 Every contender runs in a process of its own with the same number of threads, in float32, `--repeats` times in turn; the
-run with the smallest total stands in the table. Start-up is all that comes before the first prompt: imports, merging,
-loading, once or once a model. `same` is the share of answers that are the first contender's. The model is small and
-the machine may have no GPU: what holds for a real model on a GPU are the kinds of cost, not the ratios.
+run with the smallest total stands in the table. Start-up is all that comes before the first prompt: imports, tokens of
+the prompts, merging, loading, once or once a model. `same` is the share of answers that are the first contender's. The
+model is small and the machine may have no GPU: what holds for a real model on a GPU are the kinds of cost, not the
+ratios.
 """
 
 import argparse
@@ -47,6 +48,7 @@ MAX_NEW_TOKENS = 64
 
 def child(contender: str, plan: dict[str, str], threads: int) -> None:
     """One contender, in this process; prints its seconds and answers."""
+    started = time.perf_counter()
     from raft_exp import engines
     from raft_exp.models import ModelConfig
 
@@ -56,7 +58,8 @@ def child(contender: str, plan: dict[str, str], threads: int) -> None:
     config = kinds[name](**{"name": name, **own, **changes})
     model = ModelConfig(**{**_values("model", "pocket"), "max_new_tokens": MAX_NEW_TOKENS})
     asked = {arm: list(_requests(model, Path(plan["dataset[test]"]), arm)) for arm in TRAINED}
-    figures: dict[str, Any] = {"start_up": 0.0, "answering": 0.0, "prompt_tokens": 0, "new_tokens": 0, "answers": {}}
+    figures: dict[str, Any] = {"answering": 0.0, "prompt_tokens": 0, "new_tokens": 0, "answers": {}, "by_arm": {}}
+    figures["start_up"] = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as room:
         for arm, stage in TRAINED.items():
             began = time.perf_counter()
@@ -64,7 +67,8 @@ def child(contender: str, plan: dict[str, str], threads: int) -> None:
             loaded = time.perf_counter()
             answers = list(engine.generate(asked[arm]))
             figures["start_up"] += loaded - began
-            figures["answering"] += time.perf_counter() - loaded
+            figures["by_arm"][arm] = time.perf_counter() - loaded
+            figures["answering"] += figures["by_arm"][arm]
             figures["prompt_tokens"] += sum(answer.prompt_tokens for answer in answers)
             figures["new_tokens"] += sum(answer.new_tokens for answer in answers)
             figures["answers"] |= {f"{arm} {answer.id}": answer.raw for answer in answers}
@@ -93,6 +97,7 @@ def study(folder: Path, options: argparse.Namespace) -> dict[str, str]:
     """Trains the adapters; stage label -> folder."""
     more = (f"trainer.max_steps={options.steps}", f"trainer.threads={options.threads}", f"store={folder / 'store'}")
     command = [sys.executable, "-m", "raft_exp", *STUDY, *more, f"evaluation.max_items={options.questions}"]
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([*command, f"hydra.run.dir={folder / 'run'}"], check=True, stdout=subprocess.DEVNULL)
     return {row["stage"]: row["path"] for row in json.loads((folder / "run" / "plan.json").read_text())}
 
@@ -133,12 +138,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60, help="training steps of each adapter")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--study", type=Path, help="keep the trained study there, and reuse it")
     parser.add_argument("--only", choices=sorted(CONTENDERS), action="append")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS if name in (options.only or CONTENDERS)}
     with tempfile.TemporaryDirectory() as folder:
-        plan = study(Path(folder), options)
+        plan = study(options.study or Path(folder), options)
         for _ in range(options.repeats):
             for contender, figures in runs.items():
                 figures.append(measure(contender, plan, options.threads))
