@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How replies are drawn. A request's id is its seed."""
+    """How replies are drawn; whoever needs the same ones again keeps them."""
 
     temperature: float  # 0: greedy
     top_p: float

@@ -16,7 +16,6 @@ from raft_exp.engines import Request, Sampling, VllmEngine, replies
 from raft_exp.engines.live import Listener, Row
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
-from raft_exp.passages import hash64
 from raft_exp.records import Answer
 
 log = logging.getLogger(__name__)
@@ -117,9 +116,6 @@ class Vllm:
         try:
             for name, request in waiting.items():
                 prompt = {"prompt_token_ids": request.prompt_ids}
-                if how.temperature:
-                    settings = settings.clone()
-                    settings.seed = hash64(name) >> 1  # an int64
                 self._engine.add_request(name, prompt, settings, lora_request=self._lora)
             while self._engine.has_unfinished_requests():
                 for output in self._engine.step():

@@ -77,7 +77,7 @@ class Desk:
         self._job, self._task, self._teacher = job, job.task, teacher
         self._asked = {
             **identity, "task": self._task.name, "version": self._task.version, "temperature": self._task.temperature,
-            "top_p": self._task.top_p, "max_new_tokens": self._task.max_new_tokens,
+            "top_p": self._task.top_p, "max_new_tokens": self._task.max_new_tokens, "task_body": self._task.extra_body,
         }  # fmt: skip
         self._model = str(identity["model"])
         self._ledger: Ledger = ledger.opened(teacher.ledger, self._model)

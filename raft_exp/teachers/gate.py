@@ -51,8 +51,10 @@ def judge(task: AnswerTask, entry: Entry, question: Question, gold: Sequence[str
     form = f"{prompts.REASON} ... {prompts.ANSWER} ..." if task.reply == "paper" else 'one JSON object with "answer"'
     if not reply.parsed or not reply.prediction:
         return Refused("no_answer_marker", f"it was not in the form {form}")
-    if prompts.ANSWER in reply.reason or prompts.REASON in reply.reason:
+    if any(mark in reply.reason + reply.prediction for mark in (prompts.ANSWER, prompts.REASON)):
         return Refused("several_answers", f"it must be one time {form}")
+    if found := _MARKS.search(reply.prediction):
+        return Refused("quote_in_answer", f"its answer held {found[0]}")
     answer = _agreed(reply.prediction, question) if task.gate.agrees and question.answers else reply.prediction
     if answer is None and abstained(reply.prediction, ""):
         return Refused("refusal", "it declined to answer")
@@ -151,12 +153,17 @@ _folded = lru_cache(4096)(_fold)
 
 
 def pairs(task: QuestionTask, entry: Entry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Refused:
-    """(place in the reply, question, answer) of what a reply holds, and what was dropped by reason; or why none."""
-    if refused := unusable(entry):
+    """(place in the reply, question, answer) of what a reply holds, and what was dropped by reason; or why none.
+
+    Of a reply that was cut off the whole pairs count.
+    """
+    refused = unusable(entry)
+    if refused and refused.reason != "cut_off":
         return refused
+    whole = entry.answer.rpartition("\n")[0] if refused else entry.answer
     kept: list[tuple[int, str, str]] = []
     dropped = Counter[str]()
-    for number, found in enumerate(_PAIR.finditer(entry.answer)):
+    for number, found in enumerate(_PAIR.finditer(whole)):
         question, answer = (" ".join(found[part].strip("* ").split()) for part in ("question", "answer"))
         if reason := _question_problem(task, question, answer):
             dropped[reason] += 1
@@ -164,6 +171,8 @@ def pairs(task: QuestionTask, entry: Entry) -> tuple[list[tuple[int, str, str]],
             kept.append((number, question, answer))
     if kept:
         return kept, dropped
+    if refused:
+        return refused
     if not dropped:
         return Refused("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
     reason = dropped.most_common(1)[0][0]

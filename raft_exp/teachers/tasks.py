@@ -30,6 +30,7 @@ class Task:
     temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's own
     top_p: Share | None
     max_new_tokens: Positive
+    extra_body: dict[str, Any]  # more fields of a request to a server: response_format, structured_outputs, ...
 
     @model_validator(mode="after")
     def _templates_are_whole(self) -> "Task":
@@ -110,7 +111,7 @@ class Prompts:
             name: self._clean(value) if value and isinstance(value, str) else value for name, value in values.items()
         }
         shown["context"] = "\n\n".join(map(self._shown, passages))
-        shown["texts"] = [self.text(passage) for passage in passages]
+        shown["passages"] = [self._parts(passage) for passage in passages]
         try:
             user = self._prompt.render(shown)
             if reasons:
@@ -124,6 +125,13 @@ class Prompts:
     def text(self, passage: Passage) -> str:
         """A passage's text as the teacher sees it."""
         return self._cleaned(passage.text)
+
+    def _parts(self, passage: Passage) -> dict[str, str]:
+        return {
+            "title": self._cleaned(passage.title),
+            "place": self._cleaned(passage.place),
+            "text": self.text(passage),
+        }
 
     def _once(self, text: str) -> str:
         return self._clean(text).replace("</passage", "< /passage").replace("<passage", "< passage")

@@ -34,7 +34,12 @@ class Server:
 
     def __init__(self, config: ChatConfig, task: Task) -> None:
         self._config = config
-        self._body = {"temperature": task.temperature, "top_p": task.top_p, "max_tokens": task.max_new_tokens}
+        self._body = {
+            "temperature": task.temperature,
+            "top_p": task.top_p,
+            "max_tokens": task.max_new_tokens,
+            **task.extra_body,
+        }
         self.sent = 0
 
     def replies(self, chats: Iterator[Chat], refuse: Refuse, keep: Keep, left: int | None) -> Heard:

@@ -1,11 +1,6 @@
 """An arm behind a server: what is sent, what is kept, and what never leaves the environment."""
 
 import json
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -16,9 +11,9 @@ from raft_exp.engines import OpenaiEngine
 from raft_exp.errors import ModelError, ServerError
 from raft_exp.records import Answer, Example, read_jsonl
 from raft_exp.stages.evaluate import evaluate
-from tests import small
+from tests import real_server, small
 from tests.scripted_server import MODEL, Break, Refuse, Say, ScriptedServer
-from tests.studies import data_files, environment, raft_exp, run_folder
+from tests.studies import data_files, raft_exp, run_folder
 
 KEY = "sk-planted-0123456789abcdef"
 
@@ -143,41 +138,14 @@ def test_a_study_with_an_arm_behind_a_server_and_its_key_in_no_file(tmp_path):
 
 
 @pytest.fixture
-def real_server(tmp_path):
-    """vLLM's own server with the pocket model."""
-    pytest.importorskip("vllm", reason="needs vLLM; its CPU build is enough: make test-vllm")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", models.resolve("asset:pocket"),
-        "--served-model-name", "pocket", "--port", str(port), "--host", "127.0.0.1", "--dtype", "float32",
-        "--max-model-len", "1024", "--enforce-eager", "--gpu-memory-utilization", "0.2",
-    ]  # fmt: skip
-    more = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-    log = (tmp_path / "server.log").open("w")
-    with log, subprocess.Popen(command, env=environment(**more), stdout=log, stderr=log) as process:
-        try:
-            limit = time.monotonic() + 240
-            while not _answers(f"http://127.0.0.1:{port}/health"):
-                assert process.poll() is None, (tmp_path / "server.log").read_text()[-3000:]
-                assert time.monotonic() < limit, "the server did not start"
-                time.sleep(0.5)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return bool(urllib.request.urlopen(url, timeout=2).status == 200)
-    except OSError:
-        return False
+def pocket_server(tmp_path):
+    with real_server.pocket(tmp_path) as url:
+        yield url
 
 
 @pytest.mark.vllm
-def test_a_real_server_answers_as_the_same_model_does_here(tmp_path, test_rows, real_server):
-    served = engine(real_server, model="pocket", api_key_env=None, max_new_tokens=32)
+def test_a_real_server_answers_as_the_same_model_does_here(tmp_path, test_rows, pocket_server):
+    served = engine(pocket_server, model="pocket", api_key_env=None, max_new_tokens=32)
     stage = small.evaluate_stage(engine=served, model={"name_or_path": "asset:pocket", "max_new_tokens": 32})
     found = {}
     for name, settings in {"api": {"model": None}, "here": {"engine": small.engine_config()}}.items():
@@ -187,7 +155,9 @@ def test_a_real_server_answers_as_the_same_model_does_here(tmp_path, test_rows, 
     same = sum(one.raw == other.raw for one, other in zip(found["api"], found["here"], strict=True))
     assert same >= 9, found
     assert [answer.prompt_tokens for answer in found["api"]] == [answer.prompt_tokens for answer in found["here"]]
-    wrong = type(stage)(**{**vars(stage), "model": None, "engine": engine(real_server, model="gpt", api_key_env=None)})
+    wrong = type(stage)(
+        **{**vars(stage), "model": None, "engine": engine(pocket_server, model="gpt", api_key_env=None)}
+    )
     (tmp_path / "wrong").mkdir()
     with pytest.raises(ServerError, match=r"status 404: no model='gpt' there"):
         evaluate(wrong, test=test_rows, out=tmp_path / "wrong")

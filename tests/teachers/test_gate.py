@@ -57,6 +57,7 @@ def test_quotes_count_whatever_the_space_and_the_quote_marks(quote):
 REFUSED = {
     "empty": " \n",
     "no_answer_marker": GOOD.replace("##Answer:", "Answer:"),
+    "quote_in_answer": GOOD + " ##begin_quote##",
     "several_answers": GOOD.replace("So it", "##Answer: 1803 So it"),
     "other_answer": GOOD.replace("1802.", "1803."),
     "refusal": "##Reason: None. ##Answer: I don't know.",
@@ -140,6 +141,13 @@ Answer: I don't know.
     assert kept == [(0, "When was the mill of Velmor closed?", "1802"), (1, "Who owned the mill of Velmor?", "Anna")]
     assert dropped == {"points_at_passage": 1, "not_a_question": 1, "refusal": 1}
     assert len(gate.pairs(question_task(n=1), entry(reply))[0]) == 1
+
+
+def test_of_questions_that_were_cut_off_the_whole_ones_count():
+    one = "Question: When was the mill of Velmor closed?\nAnswer: 1802\n"
+    cut = one + "Question: Who owned the mill of Velmor?\nAnswer: An"
+    assert [pair[2] for pair in gate.pairs(question_task(), entry(cut, "length"))[0]] == ["1802"]
+    assert gate.pairs(question_task(), entry(one.strip(), "length")).reason == "cut_off"
 
 
 @pytest.mark.parametrize(
