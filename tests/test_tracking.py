@@ -69,7 +69,7 @@ def test_no_secret_reaches_a_file_or_a_message(tracked):
 def test_a_server_that_does_not_answer_stops_no_study(tmp_path):
     done = raft_exp(
         tmp_path, *SMALL, "evaluation.arms=[raft]", "until=train", "logger=wandb", "logger.mode=online",
-        WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_MODE="",
+        WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_MODE="online",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "W&B does not answer" in done.stderr
