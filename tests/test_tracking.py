@@ -66,6 +66,7 @@ def test_no_secret_reaches_a_file_or_a_message(tracked):
         assert not any(secret.encode() in text for text in texts), secret
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_stops_no_study(tmp_path):
     done = raft_exp(
         tmp_path, *SMALL, "evaluation.arms=[raft]", "until=train", "logger=wandb", "logger.mode=online",

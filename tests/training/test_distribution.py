@@ -126,8 +126,8 @@ def test_two_processes_learn_what_one_learns(tmp_path, strategy, r):
     rows = small.dataset(tmp_path / "rows", train=7, validation=3)
     for name, how in {"one": {}, "two": {"strategy": strategy, "devices": 2}}.items():
         with started(rows, tmp_path / name, r=r, dropout=0.0, learning_rate=1e-3, **how) as process:
-            process.communicate()
-        assert process.returncode == 0
+            told, _ = process.communicate()
+        assert process.returncode == 0, told
     for ours, theirs in zip(figures(tmp_path / "two"), figures(tmp_path / "one"), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3)
 
@@ -136,7 +136,8 @@ def test_weights_in_parts_go_on_after_a_stop(tmp_path):
     rows = small.dataset(tmp_path / "rows", train=7, validation=3)
     how = {"strategy": "fsdp", "devices": 2}
     with started(rows, tmp_path / "whole", **how) as process:
-        process.communicate()
+        told, _ = process.communicate()
+    assert process.returncode == 0, told
     with started(rows, tmp_path / "out", **how) as process:
         wait_for_steps(process, tmp_path / "out", 4)
         process.terminate()
@@ -144,7 +145,8 @@ def test_weights_in_parts_go_on_after_a_stop(tmp_path):
     assert process.returncode == 75, told
     assert checkpoint.step(tmp_path / "out") >= 4
     with started(rows, tmp_path / "out", **how) as process:
-        process.communicate()
+        told, _ = process.communicate()
+    assert process.returncode == 0, told
     name = "adapter/adapter_model.safetensors"
     assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

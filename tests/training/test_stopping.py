@@ -189,7 +189,7 @@ def started(rows: Path, out: Path, **changes) -> subprocess.Popen:
     surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.Popen(
         [sys.executable, str(script), str(rows), str(out), json.dumps(changes)],
-        env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
 
 
@@ -206,7 +206,8 @@ def wait_for_steps(process: subprocess.Popen, out: Path, steps: int) -> None:
 def test_hit_at_moments_of_chance_it_ends_in_the_same_bytes(tmp_path, rows, devices):
     how = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
     with started(rows, tmp_path / "whole", **how) as whole:
-        whole.communicate()
+        told, _ = whole.communicate()
+    assert whole.returncode == 0, told
     chance, out = random.Random(devices), tmp_path / "out"
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1):
         step = checkpoint.step(out) if out.exists() else 0
@@ -222,8 +223,8 @@ def test_hit_at_moments_of_chance_it_ends_in_the_same_bytes(tmp_path, rows, devi
             assert process.returncode == 75
             assert f"training was stopped by {number.name} after step {checkpoint.step(out)} of 40" in told
     with started(rows, out, **how) as process:
-        process.communicate()
-    assert process.returncode == 0
+        told, _ = process.communicate()
+    assert process.returncode == 0, told
     for name in (ADAPTER, METRICS, "counts.json"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
