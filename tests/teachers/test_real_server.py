@@ -11,7 +11,7 @@ from tests import real_server
 from tests.studies import environment, run_folder
 
 # A pocket model cannot write questions: the server holds it to their form. It may answer as it likes.
-FORM = r"(Question: What is [a-z]{3,10} [a-z]{3,10}[?]\\nAnswer: [a-z]{3,10}\\n){2}"
+FORM = r"(Question: What is [a-z]{3,10} [a-z]{3,10}[?]\nAnswer: [a-z]{3,10}\n){2}"
 POOR = (
     "teacher.model=pocket", "teacher.api_key_env=null", "teacher.in_flight=8", "teacher.check=null",
     "corpus.max_items=60", "teacher.questions.held_out_passages=8", "teacher.questions.temperature=0.9",
