@@ -111,7 +111,7 @@ class Documents:
         """None come with documents: they are a file of their own (`corpora/questions.py`)."""
         raise DataError(
             "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE to JSON lines of "
-            "{question, answers, document_id}, document_id being the path within the folder"
+            "{question, answers, document_id} (the path within the folder), or let a model write them (teacher=openai)"
         )
         yield  # never reached: a stream that nobody reads raises nothing
 
