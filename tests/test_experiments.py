@@ -6,7 +6,9 @@ import pytest
 
 from raft_exp.config import conf_dir
 from tests.files import lines
+from tests.scripted_server import Say, ScriptedServer
 from tests.studies import raft_exp, statuses
+from tests.teachers.scripted import teacher
 
 SHORT = ("+debug=short", "model=tiny", "trainer=cpu", "model.max_new_tokens=16")
 EXPERIMENTS = sorted(
@@ -33,6 +35,7 @@ ABLATIONS = {
 }
 
 JOBS = {"p_sweep": 2, "distractors": 2, "prompt_modes": 2}
+TAUGHT = ["pubmedqa_notebook"]  # by a model: a scripted server stands in
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def made(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name not in TAUGHT])
 def test_an_experiment_runs_in_its_short_form(experiment, made, request):
     name = experiment.removeprefix("paper/")
     if name in REAL:
@@ -62,10 +65,22 @@ def test_an_experiment_runs_in_its_short_form(experiment, made, request):
         assert name in ABLATIONS, "say here how the new experiment runs in its short form"
         own = ["corpus.num_entities=100", *ABLATIONS[name]]
     chosen = experiment if experiment == name else f"[quickstart,{experiment}]"
-    done = raft_exp(made, f"+experiment={chosen}", *SHORT, *own)
+    finished(made, raft_exp(made, f"+experiment={chosen}", *SHORT, *own), JOBS.get(name, 1))
+
+
+@pytest.mark.slow
+def test_a_study_whose_teacher_is_a_model_runs_in_its_short_form(tmp_path, test_data):
+    own = (f"corpus.path={test_data}/pubmedqa", "corpus.train=pqa_labeled", "corpus.max_items=30")
+    with ScriptedServer(lambda prompt, _: Say("The trial enrolled many patients over two years. " * 5)) as server:
+        asking = teacher(server)
+        done = raft_exp(tmp_path, f"+experiment={TAUGHT[0]}", *SHORT, *own, *asking, SCRIPTED_KEY="sk-planted")
+    finished(tmp_path, done, 1)
+
+
+def finished(folder, done, jobs):
     assert done.returncode == 0, done.stderr
-    runs = [plan.parent for plan in made.glob("runs/**/plan.json")]
-    assert len(runs) == JOBS.get(name, 1)
+    runs = [plan.parent for plan in folder.glob("runs/**/plan.json")]
+    assert len(runs) == jobs
     for run in runs:
         assert set(statuses(run).values()) <= {"ran", "reused"}
         arms = json.loads((run / "results.json").read_text())["arms"]
