@@ -12,7 +12,7 @@ import pytest
 
 from tests.scripted_server import Refuse, Say, ScriptedServer
 from tests.studies import environment, run_folder
-from tests.teachers.scripted import corpus, good, script, teacher
+from tests.teachers.scripted import corpus, good, of_any_passage, script, teacher
 
 KEY = "sk-planted-0123456789abcdef"
 SMALL = (
@@ -21,9 +21,9 @@ SMALL = (
 )  # fmt: skip
 
 
-def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+def start(folder: Path, *overrides: str, experiment: str = "passages") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "raft_exp", "+experiment=passages", *SMALL, *overrides], cwd=folder, text=True,
+        [sys.executable, "-m", "raft_exp", f"+experiment={experiment}", *SMALL, *overrides], cwd=folder, text=True,
         env=environment(SCRIPTED_KEY=KEY), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -67,6 +67,24 @@ def test_from_passages_to_the_report_and_the_key_is_nowhere(tmp_path):
     for written in (told, errors, *files):
         assert KEY not in written
     assert list(tmp_path.rglob("*.wandb")), "nothing was logged"
+
+
+@pytest.mark.slow
+def test_a_folder_of_files_becomes_a_study(tmp_path, test_data):
+    few = ("corpus.max_items=80", "teacher.questions.held_out_passages=10", "teacher.questions.n=2")
+    loose = ("dataset.allow_fewer=true", "evaluation.allow_fewer=true")
+    with ScriptedServer(of_any_passage) as server:
+        files = f"corpus.path={test_data / 'documents' / 'ok'}"
+        running = start(tmp_path, *loose, *few, files, *teacher(server), experiment="documents")
+        _, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
+    audit = json.loads((run_folder(tmp_path) / "audit.json").read_text())
+    assert audit["questions"]["written"]["kept"] > 40
+    assert audit["targets"]["kept"] > 0.8 * audit["targets"]["asked"]
+    rows = [json.loads(line) for line in (run_folder(tmp_path) / "dataset" / "raft.jsonl").read_text().splitlines()]
+    assert len(rows) == audit["targets"]["kept"]
+    split = {(row["split"], passage["document_id"]) for row in rows for passage in row["context"] if passage["gold"]}
+    assert {name for kind, name in split if kind == "train"}.isdisjoint(name for kind, name in split if kind != "train")
 
 
 def test_ctrl_c_keeps_what_is_paid_and_says_how_to_go_on(tmp_path):

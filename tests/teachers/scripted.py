@@ -78,3 +78,23 @@ def script(bad: dict[int, Callable[[int], Step | None]]) -> Script:
         return bad[number](seen[number]) or good(prompt)
 
     return reply
+
+
+def of_any_passage(prompt: str, times: int = 0) -> Say:
+    """Good replies about whatever passage is shown: which words follow which in it."""
+    shown = prompt.partition("<passage>\n")[2].partition("\n</passage>")[0]
+    words = shown.split("\n", 1)[-1].split()
+    if "different questions" in prompt:
+        pairs = [(words[at : at + 5], words[at + 5 : at + 8]) for at in (0, len(words) // 2)]
+        return Say("\n".join(f"Question: What follows {' '.join(a)}?\nAnswer: {' '.join(b)}" for a, b in pairs))
+    asked = re.search(r"What follows (.*)\?", prompt)
+    assert asked, prompt
+    before = asked[1].split()
+    places = [at for at in range(len(words)) if words[at : at + len(before)] == before]
+    if not places:
+        return Say("##Answer: unanswerable")
+    quoted = words[places[0] : places[0] + len(before) + 3]
+    if "unanswerable" in prompt:
+        return Say(f"##Answer: {' '.join(quoted[-3:])}")
+    reason = f"The words stand there: ##begin_quote## {' '.join(quoted)} ##end_quote## That is all."
+    return Say(f"##Reason: {reason} ##Answer: {' '.join(quoted[-3:])}")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from raft_exp import chat_client
 from raft_exp.errors import BudgetError, ConfigError, DataError, ServerError
 from tests.rooms import run
-from tests.scripted_server import Refuse, Say, ScriptedServer
+from tests.scripted_server import Break, Refuse, Say, ScriptedServer
 from tests.studies import environment
 from tests.teachers.scripted import asked_about, corpus, good, script, teacher
 
@@ -108,6 +109,39 @@ def test_a_server_that_ends_the_run_loses_nothing(tmp_path, trouble, told):
         made = run(tmp_path / "store", *ask, *teacher(server), until="targets")
     assert len(server.asked) == 22
     assert len(lines(made["targets"] / "targets.jsonl")) == 32
+
+
+LASTING = {
+    "429": Refuse(429, {"Retry-After": "0"}),
+    "500": Refuse(500),
+    "reset": Break("reset"),
+    "drip": Break("drip"),
+    "cut": Break("cut"),
+    "cut JSON": Break("cut_json"),
+    "no choices": Say(choices=0),
+    "hang": Break("hang"),
+}
+
+
+@pytest.mark.parametrize("trouble", LASTING)
+def test_trouble_after_a_healthy_start_ends_clearly_with_every_good_row_kept(tmp_path, monkeypatch, trouble):
+    monkeypatch.setattr(chat_client, "_FIRST_WAIT", 0.01)
+    ask, answered = corpus(tmp_path), []
+
+    def failing(prompt, _):
+        answered.append(prompt)
+        return good(prompt) if len(answered) <= 10 else LASTING[trouble]
+
+    how = {"in_flight": 8, "attempts": 2, "timeout": 0.3}
+    with ScriptedServer(failing) as server, pytest.raises(ServerError) as error:
+        run(tmp_path / "store", *ask, *teacher(server, **how), until="targets")
+    assert "\n" not in str(error.value)
+    assert "good replies" in str(error.value)
+    assert len(lines(tmp_path / "store" / "ledger" / "scripted-1.jsonl")) == 10
+    assert 11 <= len(answered) <= 100
+    with ScriptedServer(lambda prompt, _: good(prompt)) as server:
+        run(tmp_path / "store", *ask, *teacher(server), until="targets")
+    assert len(server.asked) == 22
 
 
 def test_without_a_key_it_says_which_variable_and_asks_nothing(tmp_path, monkeypatch):
