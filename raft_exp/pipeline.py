@@ -27,6 +27,7 @@ from raft_exp.stages import dataset, embed, evaluate, export, index, ingest, que
 from raft_exp.stages.dataset import DatasetConfig
 from raft_exp.teachers import TeacherConfig
 from raft_exp.teachers.model import ModelTeacher, for_questions, for_targets, is_local, is_model
+from raft_exp.teachers.model import shown as teacher_shown
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
 
@@ -311,6 +312,8 @@ def _adapter_files(name: str, arm: ArmConfig) -> list[Path]:
 def _shown(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
     shown = {name: identity(getattr(config, name)) for name in groups}
+    if is_model(config.teacher):
+        shown["teacher"] = teacher_shown(config.teacher)
     if config.dataset.path:  # p, D and the like say nothing about a file that is ready
         shown["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
     return shown

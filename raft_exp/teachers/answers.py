@@ -157,6 +157,8 @@ def asked_until(retries: int, messages: Any, judge: Any, ask: Ask) -> Asked | No
         if not isinstance(made, Refused):
             return Asked(made, refused, entries)
         refused.append(made)
+        if entry.finish == "filtered":  # the same prompt would be withheld again
+            break
     return Asked(None, refused, entries)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import Field, model_validator
 
-from raft_exp import models, prompts
+from raft_exp import models, prompts, schema
 from raft_exp.chat_client import ChatConfig
 from raft_exp.engines import TransformersEngine, VllmEngine
 from raft_exp.models import ASSET, ModelConfig
@@ -116,6 +116,16 @@ def for_targets(teacher: ModelTeacher) -> ModelTeacher:
 def for_questions(teacher: ModelTeacher) -> ModelTeacher:
     """The teacher with the tasks that write questions."""
     return replace(teacher, targets=None)
+
+
+def shown(teacher: ModelTeacher) -> dict[str, Any]:
+    """What a report says of a teacher: the tasks by name, not their prompts."""
+    asked = {name: getattr(teacher, name) for name in ("targets", "questions", "check")}
+    tasks = {name: f"{task.name}, version {task.version}" for name, task in asked.items() if task}
+    drawn = {name: task.temperature for name, task in asked.items() if task}
+    model = teacher.model if isinstance(teacher.model, str) else teacher.model.name_or_path
+    gate = schema.identity(teacher.targets.gate) if teacher.targets else {}
+    return {"name": teacher.name, "model": model, "tasks": tasks, "temperature": drawn, "gate": gate}
 
 
 def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, Any]:
