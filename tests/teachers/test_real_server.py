@@ -33,6 +33,10 @@ def test_a_folder_of_files_becomes_a_study_with_a_poor_teacher(tmp_path, test_da
             [*command, files, "teacher=openai", f"teacher.base_url={url}", *POOR], cwd=tmp_path, env=environment(),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
+    if "have a target, none of training" in done.stderr:  # sampled replies: at times all of them are that poor
+        assert done.returncode == 2
+        assert list(tmp_path.glob("store/targets/*.partial/quarantine.jsonl"))
+        return
     assert done.returncode == 0, done.stderr
     run = run_folder(tmp_path)
     targets = json.loads((run / "audit.json").read_text())["targets"]
