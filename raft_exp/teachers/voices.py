@@ -1,6 +1,7 @@
 """How a teacher is heard: chats go in, replies come out in small groups, from a server or from an engine in here."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -96,7 +97,8 @@ class _Sending(threading.Thread):
     def end(self) -> None:
         """Ends the thread; what is in flight is lost."""
         if self.is_alive() and self._task:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            with contextlib.suppress(RuntimeError):  # the thread has ended between the question and this call
+                self._loop.call_soon_threadsafe(self._task.cancel)
         self.join(10)
 
 
