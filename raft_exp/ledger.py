@@ -48,10 +48,20 @@ class Entry:
     cost: float | None  # None: no price was known
 
 
-def request_key(asked: Mapping[str, Any], messages: Sequence[Mapping[str, str]]) -> str:
-    """sha256 of all that makes a request: `asked` is the model, its parameters, the task's version, the attempt."""
-    text = json.dumps([asked, messages], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def fixed(asked: Mapping[str, Any]) -> str:
+    """What many requests share (model, parameters, task and its version, attempt), in one form."""
+    return json.dumps(asked, sort_keys=True)
+
+
+def request_key(asked: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """sha256 of all that makes a request: what is `fixed`, and the messages."""
+    digest = hashlib.sha256(asked.encode())
+    for message in messages:
+        for part in (message["role"], message["content"]):
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(b"%d:" % len(data))
+            digest.update(data)
+    return digest.hexdigest()
 
 
 class Ledger:
@@ -82,7 +92,7 @@ class Ledger:
         place = self._index.get(bytes.fromhex(key))
         if place is None:
             return None
-        row = json.loads(os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
+        row = json.loads(os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH).decode())
         return Entry(row["answer"], row["finish"], row["prompt_tokens"], row["new_tokens"], row["seconds"], row["cost"])
 
     def refresh(self) -> None:

@@ -102,11 +102,14 @@ def from_dict(record: type[R], row: dict[str, Any]) -> R:
     return record(**row)
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
+
+
 def dumps(row: Any) -> str:
     """One line of JSON with a fixed form: the same record gives the same bytes everywhere."""
     value = dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
     # Lone surrogates cannot be written as UTF-8: keep those rare lines in ASCII escapes.
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    text = _encode(value)
     return text if text.isprintable() or _encodable(text) else json.dumps(value, separators=(", ", ": "))
 
 

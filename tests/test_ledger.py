@@ -10,14 +10,14 @@ import pytest
 
 from raft_exp import ledger
 from raft_exp.errors import StoreError
-from raft_exp.ledger import Entry, Ledger, request_key
+from raft_exp.ledger import Entry, Ledger, fixed, request_key
 from tests.studies import environment
 
 ROW = {"answer": "yes", "finish": "stop", "prompt_tokens": 3, "new_tokens": 1, "seconds": 0.5, "cost": 0.25}
 
 
 def key(number: int) -> str:
-    return request_key({"model": "m", "attempt": 0}, [{"role": "user", "content": str(number)}])
+    return request_key(fixed({"model": "m", "attempt": 0}), [{"role": "user", "content": str(number)}])
 
 
 def test_every_part_of_a_request_is_in_its_key():
@@ -25,9 +25,11 @@ def test_every_part_of_a_request_is_in_its_key():
     asked = {"model": "m", "temperature": 0.0, "version": 1, "attempt": 0}
     others = [{**asked, name: value} for name, value in
               (("model", "n"), ("temperature", 0.5), ("version", 2), ("attempt", 1))]  # fmt: skip
-    keys = {request_key(one, messages) for one in [asked, *others]} | {request_key(asked, [*messages, *messages])}
+    keys = {request_key(fixed(one), messages) for one in [asked, *others]} | {
+        request_key(fixed(asked), [*messages, *messages])
+    }
     assert len(keys) == 6
-    assert request_key(dict(reversed(asked.items())), messages) in keys
+    assert request_key(fixed(dict(reversed(asked.items()))), messages) in keys
 
 
 def test_what_was_added_is_found_by_this_process_and_the_next(tmp_path):

@@ -10,12 +10,11 @@ from typing import Any, TextIO
 from raft_exp.errors import DataError
 from raft_exp.ledger import Entry
 from raft_exp.passages import Passages
-from raft_exp.prompts.clean import Cleaner
 from raft_exp.records import Question, dumps, read_jsonl
 from raft_exp.teachers import gate
 from raft_exp.teachers.desk import Ask
 from raft_exp.teachers.gate import Refused
-from raft_exp.teachers.tasks import AnswerTask, Prompts
+from raft_exp.teachers.tasks import AnswerTask, Clean, Prompts
 
 TARGETS, QUARANTINE = "targets.jsonl", "quarantine.jsonl"
 
@@ -69,7 +68,7 @@ class Answers:
     questions: Path
     passages: Path
     out: Path
-    clean: Cleaner
+    clean: Clean
     label: str = "targets"
     tally: Tally = field(default_factory=Tally)
 

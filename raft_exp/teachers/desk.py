@@ -75,10 +75,11 @@ class Desk:
 
     def __init__(self, teacher: Any, identity: dict[str, Any], job: Job, room: Path) -> None:
         self._job, self._task, self._teacher = job, job.task, teacher
-        self._asked = {
+        asked = {
             **identity, "task": self._task.name, "version": self._task.version, "temperature": self._task.temperature,
             "top_p": self._task.top_p, "max_new_tokens": self._task.max_new_tokens, "task_body": self._task.extra_body,
         }  # fmt: skip
+        self._asked = [ledger.fixed({**asked, "attempt": attempt}) for attempt in range(self._task.retries + 1)]
         self._model = str(identity["model"])
         self._ledger: Ledger = ledger.opened(teacher.ledger, self._model)
         self._budget = Budget.of(teacher)
@@ -157,7 +158,7 @@ class Desk:
         wanted: list[_Wanted] = []
 
         def ask(messages: Messages, attempt: int) -> Entry | None:
-            key = ledger.request_key({**self._asked, "attempt": attempt}, messages)
+            key = ledger.request_key(self._asked[attempt], messages)
             entry = self._refused.get(key) or self._ledger.get(key)
             if entry is None:
                 name = self._job.name(item) + (f", attempt {attempt + 1}" if attempt else "")

@@ -18,8 +18,9 @@ from raft_exp.records import Question, Target
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
 
 _MARKS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
-_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\uff02\uff07"
-_QUOTE_MARKS = str.maketrans(dict.fromkeys(_QUOTES, "'"))
+_QUOTE_MARKS = re.compile(
+    '["`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\uff02\uff07]'  # all become '
+)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PAIR = re.compile(
     r"^[\s>*#\d.)-]*(?:Q|Question)(?: ?\d+)?[*\s]*:[*\s]*(?P<question>\S.*?)\s*\n"
@@ -93,7 +94,7 @@ def _judge_text(gate: Gate, text: str, question: Question) -> Target | Refused:
 
 
 def _length(gate: Gate, reason: str) -> Refused | None:
-    words = len(_MARKS.sub(" ", reason).split())
+    words = len(reason.split()) - len(_MARKS.findall(reason))
     if words < gate.min_words:
         return Refused("short", f"its reasoning had {words} words; give at least {gate.min_words}")
     if words > gate.max_words:
@@ -103,6 +104,8 @@ def _length(gate: Gate, reason: str) -> Refused | None:
 
 def _agreed(written: str, question: Question) -> str | None:
     """The question's own answer that the written one is; None where it is another."""
+    if written in question.answers:
+        return written
     words = _words(written)
     return next((answer for answer in question.answers if _words(answer) == words), None)
 
@@ -135,21 +138,27 @@ def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Refused:
 
 def _verbatim(quote: str, text: str) -> str | None:
     """The passage's own words that a quote stands for."""
-    whole, folded = _folded(text)
-    wanted = _fold(quote)[1]
+    wanted = " ".join(quote.split())
+    if not wanted.strip("\"' .,"):
+        return None
+    if wanted in text:
+        return wanted
+    whole = _one_line(text)
+    wanted, folded = _folded(wanted), _folded(whole)
     place = folded.find(wanted)
-    if place < 0 or not wanted:  # the quote marks around it may be the teacher's
+    if place < 0:  # the quote marks around it may be the teacher's
         wanted = wanted.strip("' ")
         place = folded.find(wanted)
     return whole[place : place + len(wanted)] if place >= 0 and wanted.strip("' .,") else None
 
 
-def _fold(text: str) -> tuple[str, str]:
-    whole = " ".join(text.split())
-    return whole, whole.translate(_QUOTE_MARKS)
+@lru_cache(4096)
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-_folded = lru_cache(4096)(_fold)
+def _folded(text: str) -> str:
+    return _QUOTE_MARKS.sub("'", text)
 
 
 def pairs(task: QuestionTask, entry: Entry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Refused:

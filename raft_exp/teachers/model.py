@@ -4,7 +4,8 @@ A teacher is a model with three tasks: targets for questions; questions for pass
 the check that a written question can be answered.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard
@@ -140,9 +141,13 @@ def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, Any
     return {"model": name, **weighed, "by": teacher.name}
 
 
-def cleaner(teacher: ModelTeacher) -> Cleaner:
+def cleaner(teacher: ModelTeacher) -> Callable[[str], str]:
     """Makes text of documents harmless for the teacher: no control tokens, none of our markers."""
-    tokenizer = None
-    if teacher.name != "openai":
+    if is_local(teacher):
         tokenizer = models.load_tokenizer(teacher.model.name_or_path, teacher.model.revision)
-    return Cleaner(prompts.MODES["plain_text"], tokenizer)
+        return Cleaner(prompts.MODES["plain_text"], tokenizer)
+    clean = Cleaner(prompts.MODES["plain_text"])
+    return lambda text: clean(text) if _SUSPECT.search(text) else text
+
+
+_SUSPECT = re.compile(r"[<\[\ud800-\udfff]|##")  # without one of these there is nothing to make harmless

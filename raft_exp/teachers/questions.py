@@ -20,14 +20,13 @@ from raft_exp.errors import DataError
 from raft_exp.ledger import Entry
 from raft_exp.passages import Passages, hash64
 from raft_exp.prompts import parse
-from raft_exp.prompts.clean import Cleaner
 from raft_exp.prompts.refusals import abstained
 from raft_exp.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.teachers import gate
 from raft_exp.teachers.answers import QUARANTINE, Asked, Tally, asked_until, check_kept, quarantined
 from raft_exp.teachers.desk import Ask
 from raft_exp.teachers.gate import Refused
-from raft_exp.teachers.tasks import CheckTask, Prompts, QuestionTask
+from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
 
 WRITTEN = "written.jsonl"
 Item = tuple[Passage, str]  # with the split of its document
@@ -74,7 +73,7 @@ class Writing:
     task: QuestionTask
     chosen: Chosen
     out: Path
-    clean: Cleaner
+    clean: Clean
     label: str = "questions"
     tally: Tally = field(default_factory=Tally)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -147,7 +146,7 @@ class Checking:
     task: CheckTask
     passages: Path
     out: Path
-    clean: Cleaner
+    clean: Clean
     label: str = "questions, checked"
     tally: Tally = field(default_factory=Tally)
 

@@ -3,7 +3,7 @@
 Prompts are Jinja templates, rendered in a sandbox. What comes from documents enters as values: its braces stay braces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from raft_exp.errors import ConfigError
 from raft_exp.prompts import Messages
-from raft_exp.prompts.clean import Cleaner
 from raft_exp.records import Passage
 from raft_exp.schema import Count, Positive, Share, config_dataclass
+
+Clean = Callable[[str], str]
 
 
 @config_dataclass
@@ -99,7 +100,7 @@ class CheckTask(Task):
 class Prompts:
     """The messages of one task."""
 
-    def __init__(self, task: Task, clean: Cleaner) -> None:
+    def __init__(self, task: Task, clean: Clean) -> None:
         self._task, self._clean = task, clean
         self._prompt, self._again = _template(task.prompt), _template(task.again)
         self._system = _template(task.system)
