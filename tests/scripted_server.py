@@ -101,8 +101,8 @@ class ScriptedServer:
                     await self._answer(self._script(question, self._times[question] - 1), writer)
                 finally:
                     self.at_once -= 1
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has gone
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client has gone, or the test has ended
         finally:
             writer.close()
 

@@ -1,5 +1,6 @@
 """Targets of the Makefile: one visible command each, with the variables in it; nothing costly is ever cleaned."""
 
+import os
 import re
 import subprocess
 import sys
@@ -12,10 +13,12 @@ DOCUMENTS = ("DATA=/somewhere", "QUESTIONS=/somewhere/questions.jsonl")
 
 
 def make(*arguments, folder=ROOT):
-    """Without installing: the Python of these tests is ready."""
+    """Without installing: the Python of these tests is ready. Not as a part of the `make test` that runs this test."""
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
     return subprocess.run(
         ["make", "-f", ROOT / "Makefile", "READY=", f"PY={sys.executable}", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

@@ -121,6 +121,7 @@ LASTING = {
     "no choices": Say(choices=0),
     "hang": Break("hang"),
 }
+SILENT = ("drip", "hang")  # only the deadline ends them; it must be one that a busy machine's good replies keep
 
 
 @pytest.mark.parametrize("trouble", LASTING)
@@ -132,7 +133,7 @@ def test_trouble_after_a_healthy_start_ends_clearly_with_every_good_row_kept(tmp
         answered.append(prompt)
         return good(prompt) if len(answered) <= 10 else LASTING[trouble]
 
-    how = {"in_flight": 8, "attempts": 2, "timeout": 0.3}
+    how = {"in_flight": 16, "attempts": 2, "timeout": 1.5 if trouble in SILENT else 60}
     with ScriptedServer(failing) as server, pytest.raises(ServerError) as error:
         run(tmp_path / "store", *ask, *teacher(server, **how), until="targets")
     assert "\n" not in str(error.value)
