@@ -60,6 +60,38 @@ class Tally:
         return {**totals, "reasons": dict(self.reasons.most_common()), "splits": splits, **self.tokens, **cost}
 
 
+class PassFiles:
+    """The files that a pass writes: beside their names until the job is done, so that a stop leaves no half of them."""
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        self._folder, self._names = folder, names
+        self._open: dict[str, TextIO] = {}
+
+    def restart(self) -> None:
+        """A pass begins: what an earlier one wrote is forgotten."""
+        self.close()
+        self._open = {name: self._new(name).open("w", encoding="utf-8", newline="\n") for name in self._names}
+
+    def write(self, name: str, row: Any) -> None:
+        """Adds a row to a file of this pass."""
+        self._open[name].write(dumps(row) + "\n")
+
+    def close(self) -> None:
+        """Ends the files of a pass."""
+        for file in self._open.values():
+            file.close()
+        self._open = {}
+
+    def finish(self) -> None:
+        """Puts the files in place."""
+        self.close()
+        for name in self._names:
+            self._new(name).replace(self._folder / name)
+
+    def _new(self, name: str) -> Path:
+        return self._folder / f"{name}.new"
+
+
 @dataclass
 class Answers:
     """The job of a targets stage (`teachers.desk.Job`)."""
@@ -77,7 +109,7 @@ class Answers:
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
         counts = json.loads((self.questions / "counts.json").read_text())
         self._total = counts.get("train", 0) + counts.get("validation", 0)
-        self._files: list[TextIO] = []
+        self._files = PassFiles(self.out, TARGETS, QUARANTINE)
 
     def __len__(self) -> int:
         return int(self._total)
@@ -106,32 +138,25 @@ class Answers:
 
     def start(self) -> None:
         """As `Job.start`."""
-        self.close()
         self.tally, self._reasoned = Tally(), 0
-        self._files = [(self.out / f"{name}.new").open("w", encoding="utf-8", newline="\n")
-                       for name in (TARGETS, QUARANTINE)]  # fmt: skip
+        self._files.restart()
 
     def keep(self, item: Question, outcome: Asked) -> None:
         """As `Job.keep`."""
-        targets, quarantine = self._files
         self.tally.add(outcome, item.split)
         if outcome.made is not None:
             self._reasoned += bool(outcome.made.reason)
-            targets.write(dumps(vars(outcome.made)) + "\n")
+            self._files.write(TARGETS, vars(outcome.made))
         else:
-            quarantine.write(dumps(quarantined(item.id, item.split, outcome)) + "\n")
+            self._files.write(QUARANTINE, quarantined(item.id, item.split, outcome))
 
     def close(self) -> None:
         """Ends the files of a pass."""
-        for file in self._files:
-            file.close()
-        self._files = []
+        self._files.close()
 
     def finish(self) -> None:
         """Writes the stage's files. Raises DataError when too few questions have a target."""
-        self.close()
-        for name in (QUARANTINE, TARGETS):
-            (self.out / f"{name}.new").replace(self.out / name)
+        self._files.finish()
         figures = self.tally.figures()
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1))
         check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
 from raft_exp.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.teachers import gate
-from raft_exp.teachers.answers import QUARANTINE, Asked, Tally, asked_until, check_kept, quarantined
+from raft_exp.teachers.answers import QUARANTINE, Asked, PassFiles, Tally, asked_until, check_kept, quarantined
 from raft_exp.teachers.desk import Ask
 from raft_exp.teachers.gate import Refused
 from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
@@ -80,7 +80,7 @@ class Writing:
 
     def __post_init__(self) -> None:
         self._prompts = Prompts(self.task, self.clean)
-        self._files: list[TextIO] = []
+        self._files = PassFiles(self.out, WRITTEN, QUARANTINE)
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -104,17 +104,15 @@ class Writing:
 
     def start(self) -> None:
         """As `Job.start`."""
-        self.close()
         self.tally, self.dropped, self._seen = Tally(), Counter(), set[int]()
-        self._files = [(self.out / f"{name}.new").open("w", encoding="utf-8", newline="\n")
-                       for name in (WRITTEN, QUARANTINE)]  # fmt: skip
+        self._files.restart()
 
     def keep(self, item: Item, outcome: Asked) -> None:
         """As `Job.keep`."""
-        (passage, split), (written, quarantine) = item, self._files
+        passage, split = item
         self.tally.add(outcome, split)
         if outcome.made is None:
-            quarantine.write(dumps(quarantined(passage.id, split, outcome)) + "\n")
+            self._files.write(QUARANTINE, quarantined(passage.id, split, outcome))
             return
         pairs, dropped = outcome.made
         self.dropped += dropped
@@ -124,19 +122,15 @@ class Writing:
             if words not in self._seen:
                 self._seen.add(words)
                 row = {"id": f"{passage.id}?{number}", "passage": passage.id, "question": question, "answer": answer}
-                written.write(dumps({**row, "split": split}) + "\n")
+                self._files.write(WRITTEN, {**row, "split": split})
 
     def close(self) -> None:
         """Ends the files of a pass."""
-        for file in self._files:
-            file.close()
-        self._files = []
+        self._files.close()
 
     def finish(self) -> None:
         """Puts the files in place."""
-        self.close()
-        for name in (WRITTEN, QUARANTINE):
-            (self.out / f"{name}.new").replace(self.out / name)
+        self._files.finish()
 
 
 @dataclass
