@@ -84,7 +84,8 @@ def trainer_config(task: Task, **changes: Any) -> Any:
         values |= yaml.safe_load((conf_dir() / "trainer" / f"{name}.yaml").read_text())
     values.pop("defaults", None)
     threads = int(os.environ["OMP_NUM_THREADS"])
-    fixed = {"batch_size": task.batch, "accumulate": 1, "learning_rate": RATE, "threads": threads, "workers": 0}
+    fixed = {"batch_size": task.batch, "learning_rate": RATE, "threads": threads, "workers": 0}
+    fixed |= {"accumulate": 1} if task.accelerator == "gpu" else {}
     return TrainerConfig(**values | fixed | {"max_epochs": task.epochs, "checkpoint_every": 10**6} | changes)
 
 

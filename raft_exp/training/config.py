@@ -34,7 +34,7 @@ class TrainerConfig:
     packing: bool
     activation_checkpointing: Runtime[bool | Literal["auto"]]
     compile: bool
-    accumulate: Positive
+    accumulate: Positive | Literal["auto"]
     learning_rate: PositiveFloat
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_share: Share
@@ -52,9 +52,17 @@ class TrainerConfig:
         shared_by = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1
         return self.threads and max(1, self.threads // shared_by)
 
+    def processes(self) -> int:
+        """How many train together, each on a device of its own."""
+        if self.devices != "auto":
+            return self.devices * self.num_nodes
+        import torch
+
+        return (1 if self.accelerator == "cpu" else max(1, torch.cuda.device_count())) * self.num_nodes
+
     @model_validator(mode="after")
     def _micro_batches_are_whole(self) -> "TrainerConfig":
-        if self.batch_size % self.accumulate:
+        if self.accumulate != "auto" and self.batch_size % self.accumulate:
             raise ValueError(
                 f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}"
             )

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from raft_exp.training.rows import Rows
 
 IGNORED = -100  # the label of a position that is not trained on
+ENOUGH = 2048  # tokens of a micro-batch that keep a CPU busy; more only take more memory
 MicroBatch = tuple[int, list[int]]  # (which of the step's micro-batches, row numbers)
 
 
@@ -43,6 +44,13 @@ class Plan:
     def supervised(self, step: int) -> int:
         """Tokens that the whole step is trained on, over all devices and micro-batches."""
         return int(self.rows.completions[self.steps[step]].sum())
+
+    def micro_batches(self, batch_size: int, processes: int) -> int:
+        """Into how many a process must part its rows of a step for none to have many more than `ENOUGH` tokens."""
+        rows = max(1, batch_size // processes)
+        most = max((self.tokens(step) for step in range(len(self.steps))), default=0)
+        whole = (parts for parts in range(1, rows) if rows % parts == 0)
+        return next((parts for parts in whole if most <= parts * processes * ENOUGH), rows)
 
     def tokens(self, step: int) -> int:
         """Tokens of the step's rows, prompts and completions."""

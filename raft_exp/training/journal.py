@@ -51,7 +51,7 @@ class Journal(lightning.Callback):
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Acts when the micro-batch was its step's last."""
-        if (batch_idx + 1) % self._config.accumulate:
+        if (batch_idx + 1) % module.accumulate:
             return
         last = module.step == len(module.plan.steps)
         timed = self._speed.step(module.step - 1)
@@ -110,7 +110,7 @@ class Journal(lightning.Callback):
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
     """Mean over all supervised tokens of all rows; every process computes its share."""
-    trainer, size = module.trainer, config.batch_size // config.accumulate // module.trainer.world_size
+    trainer, size = module.trainer, config.batch_size // module.accumulate // module.trainer.world_size
     longest_first = sorted(range(len(rows)), key=lambda number: (-int(rows.lengths[number]), rows.ids[number]))
     mine = longest_first[trainer.global_rank :: trainer.world_size]
     batches = [mine[start : start + size] for start in range(0, len(mine), size)]

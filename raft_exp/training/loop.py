@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
-import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from raft_exp.errors import ModelError
@@ -39,7 +38,7 @@ def fit(
             num_nodes=config.num_nodes,
             precision=config.precision,
             max_steps=len(plan.steps) - module.start,
-            accumulate_grad_batches=config.accumulate,
+            accumulate_grad_batches=module.accumulate,
             gradient_clip_val=config.gradient_clip,
             callbacks=[journal, *([ProgressBar()] if sys.stderr.isatty() else [])],
             logger=loggers or False,
@@ -58,8 +57,7 @@ def _strategy(config: TrainerConfig) -> Any:
         return config.strategy
     from pytorch_lightning.strategies import ModelParallelStrategy
 
-    devices = torch.cuda.device_count() if config.devices == "auto" else config.devices
-    return ModelParallelStrategy(data_parallel_size=devices * config.num_nodes, tensor_parallel_size=1)
+    return ModelParallelStrategy(data_parallel_size=config.processes(), tensor_parallel_size=1)
 
 
 @contextlib.contextmanager
@@ -74,8 +72,8 @@ def _explained(config: TrainerConfig) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise ModelError(
-            f"out of memory while training with {config.batch_size // config.accumulate} examples in a micro-batch; "
-            "raise trainer.accumulate (same result), or lower model.max_length or trainer.batch_size"
+            f"out of memory while training with trainer.accumulate={config.accumulate}; raise it (same result), or "
+            "lower model.max_length or trainer.batch_size"
         ) from error
 
 

@@ -36,6 +36,11 @@ class RaftModule(lightning.LightningModule):
         self.plan = plan
         self.start = start
         self._config, self._seed = config, seed
+        self.accumulate: int = (  # micro-batches of a step
+            plan.micro_batches(config.batch_size, config.processes())
+            if config.accumulate == "auto"
+            else config.accumulate
+        )
         self._share = torch.zeros(())  # this process's part of the step's loss so far
         self.step_metrics: dict[str, float] = {}  # of the last finished step
         self.signals = Signals()
@@ -60,10 +65,10 @@ class RaftModule(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         """Checks what only shows when the devices are known."""
         world_size = self.trainer.world_size
-        if self._config.batch_size % (self._config.accumulate * world_size):
+        if self._config.batch_size % (self.accumulate * world_size):
             raise ConfigError(
                 f"trainer.batch_size={self._config.batch_size} cannot be shared evenly by {world_size} devices of "
-                f"trainer.accumulate={self._config.accumulate} micro-batches; choose a multiple of both"
+                f"trainer.accumulate={self.accumulate} micro-batches; choose a multiple of both"
             )
 
     def configure_model(self) -> None:
@@ -77,7 +82,7 @@ class RaftModule(lightning.LightningModule):
         """What this process computes, from `start` to the end of the plan."""
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
         return MicroBatches(
-            self.plan, self.start, self._config.accumulate, rank, world_size, self._config.packing
+            self.plan, self.start, self.accumulate, rank, world_size, self._config.packing
         )  # fmt: skip
 
     def train_dataloader(self) -> Any:
@@ -109,7 +114,7 @@ class RaftModule(lightning.LightningModule):
         share = token_losses(self.model, batch).sum() / self.plan.supervised(self.step)
         self._share = share.detach() + (self._share if micro_batch else 0)
         # Lightning divides by the micro-batches, and the processes' gradients are averaged: both are taken back.
-        return share * self._config.accumulate * self.trainer.world_size
+        return share * self.accumulate * self.trainer.world_size
 
     def configure_gradient_clipping(
         self,

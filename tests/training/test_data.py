@@ -150,6 +150,16 @@ def test_micro_batches_share_out_each_step(accumulate, world_size, packing):
         assert seen == Counter(expected)
 
 
+@pytest.mark.parametrize(
+    ("enough", "processes", "parts"), [(53, 1, 1), (52, 1, 2), (26, 1, 4), (1, 1, 8), (27, 2, 1), (26, 2, 2), (1, 4, 2)]
+)
+def test_as_many_micro_batches_as_keep_each_small(monkeypatch, enough, processes, parts):
+    monkeypatch.setattr(data, "ENOUGH", enough)
+    plan = Plan(rows_of(8), [list(range(8)), [0]])
+    assert plan.tokens(0) == 53
+    assert plan.micro_batches(8, processes) == parts
+
+
 def test_micro_batches_start_where_training_stopped():
     plan = Plan.make(rows_of(10), seed=0, batch_size=4, max_epochs=2, max_steps=-1)
     whole = list(MicroBatches(plan, 0, 2, 0, 1, True))

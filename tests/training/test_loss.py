@@ -90,9 +90,11 @@ def gradients_of(model):
 
 
 @pytest.mark.parametrize("packing", [False, True])
-@pytest.mark.parametrize("accumulate", [1, 4, 12])
+@pytest.mark.parametrize("accumulate", [1, 4, 12, "auto"])
 def test_a_step_is_the_mean_over_its_supervised_tokens(rows, monkeypatch, tmp_path, accumulate, packing):
+    monkeypatch.setattr(data, "ENOUGH", -(-int(rows.lengths.sum()) // 3))  # a third of the step: auto is 3
     trained = one_step(rows, monkeypatch, tmp_path, accumulate, packing)  # 12 micro-batches of 6 rows: some are empty
+    assert trained.accumulate == (3 if accumulate == "auto" else accumulate)
     loss, gradients = by_definition(rows)
     assert trained.step_metrics["loss"] == pytest.approx(loss, rel=1e-5)
     assert float((trained.gradients - gradients).norm() / gradients.norm()) < 1e-5
