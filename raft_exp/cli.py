@@ -21,7 +21,7 @@ from rich.console import Console
 
 from raft_exp import arms, pipeline, tracking
 from raft_exp.config import STAGES, Config, conf_dir, parse
-from raft_exp.errors import RaftError, StoppedError, StoreError
+from raft_exp.errors import ConfigError, RaftError, StoppedError, StoreError
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
 from raft_exp.hydra_errors import explained
@@ -165,6 +165,9 @@ def _push(config: Config, run: Path, outcomes: list[Outcome]) -> None:
 def _resolved(composed: DictConfig) -> dict[str, Any]:
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
+    r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0
+    if HydraConfig.get().runtime.choices.get("lora") == "none" and r:
+        raise ConfigError(f"lora: got none, but the experiment sets lora.r={r}; add lora.r=0")
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
     return arms.load({str(name): value for name, value in values.items()}, folders)
 

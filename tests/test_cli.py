@@ -305,6 +305,13 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     assert "Traceback" not in done.stderr
 
 
+def test_no_adapter_is_not_silently_one(tmp_path):
+    done = raft_exp(tmp_path, "lora=none", "dry_run=true")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "ConfigError: lora: got none, but the experiment sets lora.r=32; add lora.r=0"
+    assert raft_exp(tmp_path, "lora=none", "lora.r=0", "dry_run=true").returncode == 0
+
+
 def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):
     done = raft_exp(tmp_path, "logger=wandb", "logger.mode=online", HOME=str(tmp_path), WANDB_API_KEY="")
     assert done.returncode == 2
