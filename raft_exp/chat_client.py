@@ -101,12 +101,7 @@ class ChatClient:
     def __init__(self, config: ChatConfig, group: str = "engine") -> None:
         self._config, self._group = config, group
         self.sent = 0  # attempts of all calls of `replies` that have ended
-        self._key = (os.environ.get(config.api_key_env) or "").strip() if config.api_key_env else None
-        if self._key == "":
-            raise ConfigError(
-                f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for "
-                "a server that needs no key"
-            )
+        self._key = key_of(config, group)
 
     async def replies(
         self, chats: Iterable[Chat], body: Mapping[str, Any], refuse: Refuse | None = None, keep: Keep | None = None
@@ -135,6 +130,18 @@ class ChatClient:
         """A server's own words, in one short line without the key."""
         told = text.replace(self._key, "***") if self._key else text
         return " ".join(told.split())[:200]
+
+
+def key_of(config: ChatConfig, group: str) -> str | None:
+    """The key of a server; None where it needs none. Raises ConfigError when the environment does not hold it."""
+    if config.api_key_env is None:
+        return None
+    if key := (os.environ.get(config.api_key_env) or "").strip():
+        return key
+    raise ConfigError(
+        f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for a server "
+        "that needs no key"
+    )
 
 
 class _AttemptError(Exception):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from raft_exp import gpus, tracking
+from raft_exp.chat_client import ChatConfig, key_of
 from raft_exp.costs import Expected, duration, told
 from raft_exp.models import ADAPTER, WHOLE_MODEL
 from raft_exp.stage import Stage
@@ -46,7 +47,9 @@ class Runner:
         """Makes what is missing, in order. plan.json is true at every moment, also after a failure."""
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
-        gpus.check(outcome.stage for outcome in outcomes if outcome.status == "planned")
+        missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
+        gpus.check(missing)
+        _check_keys(missing)
         self._store.remember_run(self._run)
         with contextlib.closing(self._child):
             self._execute(stages, outcomes)
@@ -101,6 +104,15 @@ class Runner:
             if row["stage"] in (expected or {}):
                 row["expected"] = (expected or {})[row["stage"]]
         write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
+
+
+def _check_keys(stages: Sequence[Stage]) -> None:
+    """ConfigError for a key that a later stage would miss: not after hours of work."""
+    for stage in stages:
+        for group in ("teacher", "engine"):
+            asked = getattr(stage.config, group, None)
+            if isinstance(asked, ChatConfig):
+                key_of(asked, group)
 
 
 def paths(store: Store, stage: Stage) -> dict[str, Any]:

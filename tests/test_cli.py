@@ -305,6 +305,13 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     assert "Traceback" not in done.stderr
 
 
+def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
+    done = raft_exp(tmp_path, "evaluation.arms=[rag,gpt_rag]", OPENAI_API_KEY="")
+    assert done.returncode == 2
+    assert "ConfigError: engine.api_key_env: the environment variable that it names is not set" in done.stderr
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
 def test_no_adapter_is_not_silently_one(tmp_path):
     done = raft_exp(tmp_path, "lora=none", "dry_run=true")
     assert done.returncode == 2
