@@ -1,11 +1,13 @@
 """The engine `vllm`: greedy decoding in this process; one vLLM engine is loaded once and answers all arms."""
 
+import contextlib
 import gc
 import hashlib
 import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +172,19 @@ def _start(
     _loaded = _Loaded(llm, settings, rank)
 
 
+@contextlib.contextmanager
+def _numba_out_of_sight() -> Iterator[None]:
+    """vLLM's CPU build looks into every loaded module, and breaks on the library handle of numba, which bm25s loads."""
+    handle = "llvmlite.binding.ffi"
+    hidden = sys.modules.pop(handle, None)
+    try:
+        yield
+    finally:
+        if hidden:
+            sys.modules[handle] = hidden
+
+
+@_numba_out_of_sight()
 def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> Any:
     import vllm
 
