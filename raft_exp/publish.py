@@ -189,14 +189,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _figure(svg: str, file: Path) -> None:
-    """A picture of the report as a file of its own: the page's style says its colours, a file says them itself."""
-    style = Path(__file__).parent / "report" / "templates" / "report.css"
-    light = style.read_text(encoding="utf-8").partition("}")[0]
-    colours = dict(re.findall(r"(--[\w-]+):\s*(#\w+)", light))
-    plain = re.sub(r"var\((--[\w-]+)\)", lambda found: colours[found[1]], svg)
-    plain = plain.replace("currentColor", colours["--ink"])
-    namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    file.write_text(plain.replace("<svg ", f'<svg {namespaces} style="background: #fff" ', 1) + "\n", encoding="utf-8")
+    from raft_exp.report.plots.drawing import standalone
+
+    file.write_text(standalone(svg) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
 
     found, equal = settings(runs)
     told = compared(found)
-    baselines = _baselines(runs)
+    known = baselines(runs)
     view = {
         "study": f"{len(runs)} runs compared" if len(runs) > 1 else "One run",
         "told": told,
@@ -35,8 +35,8 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
         "model": text(equal.get("model.name_or_path", "several")),
         "metric": title(told["metrics"][0]),
         **_tables(found, told),
-        "without_model": without_model({"baselines": baselines}, told["metrics"][0]),
-        "plots": [{**plot, "svg": Markup(plot["svg"])} for plot in sweeps.plots(found, told, baselines)],
+        "without_model": without_model({"baselines": known}, told["metrics"][0]),
+        "plots": [{**plot, "svg": Markup(plot["svg"])} for plot in sweeps.plots(found, told, known)],
         "equal": facts(equal),
         "method": {"resamples": f"{RESAMPLES:,}", "permutations": f"{PERMUTATIONS:,}"},
         "with_first_alone": len(found) > ALL_PAIRS,
@@ -45,16 +45,14 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
     write(out / "comparison.html", "comparison.html.j2", view)
     write(out / "comparison.md", "comparison.md.j2", view)
     (out / "comparison.json").write_text(json.dumps({**told, "equal": equal}, indent=2) + "\n", encoding="utf-8")
-    fields = list(found[0].values)
-    columns = ("setting", *fields, "condition", "arm", "metric", "seed", "value", "low", "high", "n")
-    sheets.write(out / "results.csv", columns, _rows(told))
+    sheets.write(out / "results.csv", columns(found), rows(told))
     sheets.write(
         out / "comparisons.csv", COMPARISONS, ({key: row[key] for key in COMPARISONS} for row in told["comparisons"])
     )
     return told
 
 
-def _baselines(runs: Sequence[Run]) -> Mapping[str, Any]:
+def baselines(runs: Sequence[Run]) -> Mapping[str, Any]:
     """What needs no model, where it is the same in all runs: test questions of other seeds have others."""
     found: Mapping[str, Any] = runs[0].results.get("baselines", {})
     return found if all(run.results.get("baselines", {}) == found for run in runs) else {}
@@ -116,7 +114,12 @@ def _side(row: Mapping[str, Any], side: str, settings_found: int) -> str:
     return f"{arm}, {row[side]}" if settings_found > 1 else arm
 
 
-def _rows(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def columns(found: Sequence[Setting]) -> tuple[str, ...]:
+    """What `rows` can have: the settings that differ stand between a setting's name and its figures."""
+    return ("setting", *found[0].values, "condition", "arm", "metric", "seed", "value", "low", "high", "n")
+
+
+def rows(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Pooled figures, those under conditions, and the figures of each seed."""
     for entry in told["settings"]:
         place = {"setting": entry["name"], **{name: _plain(value) for name, value in entry["values"].items()}}

@@ -28,7 +28,9 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 Pattern = tuple[bool, ...]  # one an arm: was it right?
 
 
-def examples(test: Path, predictions: Path, arms: Sequence[str], metrics: Sequence[str], reference: str) -> Any:
+def examples(
+    test: Path, predictions: Path, arms: Sequence[str], metrics: Sequence[str], reference: str, limit: int = LIMIT
+) -> Any:
     """What the page embeds. Reads the files in a stream; only the chosen questions are ever held.
 
     `test` holds the rows that were asked, `predictions` a file for each arm.
@@ -37,7 +39,7 @@ def examples(test: Path, predictions: Path, arms: Sequence[str], metrics: Sequen
     metric, right = _judged(files, metrics)
     if not right:
         return {}
-    chosen = choose(right, LIMIT)
+    chosen = choose(right, limit)
     items: dict[str, dict[str, Any]] = {name: {} for name in chosen}
     replies = {arm: {row["id"]: row for row in read_rows(file) if row["id"] in items} for arm, file in files.items()}
     for row in read_jsonl(test, Example):

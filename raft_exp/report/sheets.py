@@ -12,8 +12,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def write_sheets(out: Path, results: Mapping[str, Any]) -> None:
     """Writes both files into `out`."""
-    write(out / "results.csv", RESULTS, _results(results))
-    write(out / "comparisons.csv", COMPARISONS, _comparisons(results))
+    write(out / "results.csv", RESULTS, result_rows(results))
+    write(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
 
 
 def write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -29,7 +29,8 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _results(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def result_rows(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every figure of a study: arms, baselines, conditions, slices."""
     for name, arm in results["arms"].items():
         yield from metric_rows({"arm": name}, arm)
     for name, arm in results.get("baselines", {}).items():
@@ -52,7 +53,8 @@ def metric_rows(place: Mapping[str, Any], arm: Mapping[str, Any]) -> Iterator[di
 _FIGURES = ("value", "low", "high", "n")
 
 
-def _comparisons(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def comparison_rows(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The paired comparisons of a study."""
     detectable = results.get("detectable", {})
     for row in results["comparisons"]:
         shown = {name: row[name] for name in COMPARISONS if name in row}

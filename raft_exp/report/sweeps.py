@@ -24,6 +24,11 @@ def plots(found: Sequence[Setting], told: Mapping[str, Any], baselines: Mapping[
     return [plot for plot in made if plot["svg"]]
 
 
+def lines(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[str, dict[str, list[curves.Point]]]:
+    """{swept field: {line: points}} of the first metric: what the curves over settings are drawn of."""
+    return {field: _named(_over(field, found, told), str(told["reference"])) for field in numeric(found)}
+
+
 _Lines = dict[str, dict[str, list[curves.Point]]]  # arm -> what else differs -> points
 
 

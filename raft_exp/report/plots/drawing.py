@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -101,3 +102,14 @@ def svg(figure: "Figure", description: str) -> str:
     for stand_in, colour in _COLOURS.items():
         body = body.replace(stand_in, colour)
     return f'<svg {box.group() if box else ""} role="img" aria-label="{escape(description)}">{body}'
+
+
+def standalone(picture: str) -> str:
+    """A picture as a file of its own: the page's style says its colours, a file says them itself."""
+    style_sheet = Path(__file__).parents[1] / "templates" / "report.css"
+    light = style_sheet.read_text(encoding="utf-8").partition("}")[0]
+    colours = dict(re.findall(r"(--[\w-]+):\s*(#\w+)", light))
+    plain = re.sub(r"var\((--[\w-]+)\)", lambda found: colours[found[1]], picture)
+    plain = plain.replace("currentColor", colours["--ink"])
+    namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return plain.replace("<svg ", f'<svg {namespaces} style="background: #fff" ', 1)
