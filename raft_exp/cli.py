@@ -95,7 +95,9 @@ def job(composed: DictConfig) -> None:
             values = _resolved(composed)
         except OmegaConfBaseException as error:
             raise explained(error) from error
-        study(values, Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task))
+        hydra_config = HydraConfig.get()
+        sweep = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else ""
+        study(values, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task), sweep)
     except RaftError as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN and not isinstance(error, StoppedError):
             print(_line(error), file=sys.stderr)
@@ -103,8 +105,8 @@ def job(composed: DictConfig) -> None:
         _refuse(error)
 
 
-def study(values: dict[str, Any], run: Path, overrides: list[str]) -> list[Outcome]:
-    """Parses, builds and runs a study into the folder `run`."""
+def study(values: dict[str, Any], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:
+    """Parses, builds and runs a study into the folder `run`; `sweep` names the sweep that it is a job of."""
     config = parse(values)
     config_file = run / "config.yaml"
     config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
@@ -113,7 +115,9 @@ def study(values: dict[str, Any], run: Path, overrides: list[str]) -> list[Outco
     runner = Runner(store, run, config_file)
     if config.dry_run:
         return runner.plan(stages)
-    tracking.activate(tracking.Tracker(config.logger, config.study, values, run))
+    tracking.check(config, sweep)
+    tracking.note(config, values, run, overrides, sweep)
+    tracking.activate(tracking.of_run(config, values, run))
     try:
         outcomes = runner.execute(_shortened(config, stages))
         fill_run_folder(run, outcomes, overrides)
@@ -141,7 +145,7 @@ def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
     from raft_exp.report.terminal import table
 
     results = json.loads((run / "results.json").read_text())
-    tracking.log_results(results)
+    tracking.log_study(page=config.report == "wandb")
     console = Console()
     console.print(table(results), results["verdict"])
     print(f"report: {run / 'report.html'}")

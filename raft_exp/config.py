@@ -122,7 +122,7 @@ class EvaluationConfig:
 class Config:
     """One study."""
 
-    study: str  # names the study in the report and groups its runs in W&B
+    study: str  # names the study in the report and groups its runs in W&B; those of a sweep have its folder's name
     note: str  # what a reader of the report should know before the figures; "" for nothing
     corpus: CorpusConfig
     encoder: EncoderConfig
@@ -145,6 +145,7 @@ class Config:
     ]
     dry_run: Runtime[bool]
     preview: Runtime[Count]
+    report: Runtime[Literal["html", "wandb"]] = "html"  # runs from before this setting stay readable
 
     @model_validator(mode="after")
     def _arms_are_known(self) -> "Config":

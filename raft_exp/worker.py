@@ -245,7 +245,7 @@ class _Stages:
         values: dict[str, Any] = yaml.safe_load(self._config_file.read_text())
         config = parse(values)
         self._store = Store(config.store)
-        tracking.activate(tracking.Tracker(config.logger, config.study, values, self._config_file.parent))
+        tracking.activate(tracking.of_run(config, values, self._config_file.parent))
         self._built = {stage.key: stage for stage in pipeline.build(config, Fingerprints(self._store, save=False))}
 
 

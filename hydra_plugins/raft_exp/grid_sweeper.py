@@ -10,10 +10,12 @@ from pathlib import Path
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from raft_exp.errors import SweepError
-from raft_exp.sweep import jobs, space
+from raft_exp import tracking
+from raft_exp.errors import ConfigError, SweepError
+from raft_exp.sweep import jobs, objectives, space
 
 
 class GridSweeper(BasicSweeper):
@@ -27,10 +29,13 @@ class GridSweeper(BasicSweeper):
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
         self.refused: list[str] = []
+        self._page = False
         done: list[jobs.Job] = []
         for batch in self.split_arguments(parsed, self.max_batch_size):
             composed = [overrides for overrides in batch if self._composes(overrides)]
             if composed:
+                if not done:
+                    self._page = self._wants_page(composed[0])
                 done += jobs.launch(self.hydra_context, self.launcher, self.config, composed, len(done))
         self._close(done, folder)
         return done
@@ -42,14 +47,25 @@ class GridSweeper(BasicSweeper):
             print(f"{problem}; this job of the sweep is left out", file=sys.stderr)
         return not problem
 
+    def _wants_page(self, overrides: Sequence[str]) -> bool:
+        """Whether a W&B Report of the sweep is asked for; raises ConfigError, once for all jobs, where none can be."""
+        try:
+            first = objectives.study(self.hydra_context, self.config, overrides)
+        except (ConfigError, OmegaConfBaseException):
+            return False  # the job itself says what is wrong
+        tracking.check(first, sweep="")
+        return first.report == "wandb"
+
     def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
         jobs.note(folder, done)
         if done:
             Console().print(jobs.table(done))
         if planned := jobs.expected(done):
             print(planned)
-        if any(job.figure for job in done):
+        finished = [job.folder for job in done if job.figure]
+        if finished:
             print(f"compare: python -m raft_exp.report {folder}")
+        tracking.log_sweep(folder, finished, self._page)
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
         if self.refused:
             raise SweepError(

@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from raft_exp import tracking
 from raft_exp.errors import ConfigError, SweepError
 from raft_exp.sweep import jobs, objectives, space
 from raft_exp.sweep.pruning import VARIABLE
@@ -48,13 +49,16 @@ class OptunaSweeper(Sweeper):
         self._of_the_sweep = [one for one in fixed if one not in jobs.own(fixed)]
         fixed = _on_validation(jobs.own(fixed), searched)
         first = objectives.study(self._context, self._config, self._job(fixed, _corner(searched)))
+        tracking.check(first, sweep="")
         goal = objectives.Goal.of(self._search, first)
         folder = Path(str(self._config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._config, folder / "multirun.yaml")
         what = {"fixed": fixed, "space": {name: repr(part) for name, part in searched.items()}, **goal.as_dict()}
         with Search(self._search, searched, goal.directions, what, self._file(first, what)) as search:
-            jobs.note(folder, self._run(search, goal, fixed))
+            done = self._run(search, goal, fixed)
+            jobs.note(folder, done)
+            tracking.log_sweep(folder, [job.folder for job in done if job.figure], first.report == "wandb")
             _close(search, goal, fixed, self._search.n_trials)
             return search.trials()
 

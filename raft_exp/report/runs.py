@@ -17,7 +17,7 @@ from raft_exp.records import read_rows
 ABSENT = "\N{EN DASH}"  # a setting that a run of another version does not have
 ASKED = ("evaluation.arms", "evaluation.conditions")  # which results there are, not what they are
 # What names a run or changes how it is made, never what comes out.
-_TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "export", *ASKED)
+_TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "report", "export", *ASKED)
 _TECHNICAL_ENDS = ("workers", "threads")
 
 
