@@ -178,7 +178,8 @@ def panels_of(block: dict) -> list[dict]:
 def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
     folder, _, _ = tracked
     done = raft_exp(
-        folder, *SMALL, "evaluation.arms=[rag]", "evaluation.conditions={}", "logger=wandb", "report=wandb",
+        folder, *SMALL, "evaluation.arms=[rag]", "~evaluation.conditions.k0", "~evaluation.conditions.k2",
+        "logger=wandb", "report=wandb",
         "-m", "evaluation.num_distractors=1,3", "hydra.sweep.dir=runs/swept", **online(server),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -222,11 +223,13 @@ def test_a_server_that_refuses_the_page_ends_no_study(tracked):
         (["logger=csv"], "logger=csv sends nothing to W&B; add logger=wandb"),
         (["logger=wandb", "logger.mode=offline"], "logger.mode=offline sends nothing to W&B; use logger.mode=auto"),
         (["logger=wandb"], "there is no login; set WANDB_API_KEY or use `wandb login`"),
+        (["logger=wandb"], "WANDB_MODE=offline sends nothing to W&B; unset it"),
     ],
 )
 def test_what_a_page_lacks_is_said_before_anything_is_computed(overrides, why, monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_API_KEY", KEY if "WANDB_MODE" in why else "")
+    monkeypatch.setenv("WANDB_MODE", "offline")
     with pytest.raises(ConfigError) as told:
         tracking.check(parse(compose("report=wandb", *overrides)), sweep="")
     assert str(told.value) == f"report: got 'wandb', but {why}; report=html is written in any case"

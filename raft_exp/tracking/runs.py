@@ -77,8 +77,10 @@ def kept(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def mode_of(wanted: str) -> Any:
-    """Offline without a key: a study never stops, or asks, because of its logger."""
-    return ("online" if has_key() else "offline") if wanted == "auto" else wanted
+    """Offline without a key: a study never stops, or asks, because of its logger. WANDB_MODE=offline is heard too."""
+    if wanted != "auto":
+        return wanted
+    return "online" if has_key() and os.environ.get("WANDB_MODE") != "offline" else "offline"
 
 
 def has_key() -> bool:
