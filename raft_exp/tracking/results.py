@@ -15,6 +15,12 @@ from raft_exp.tracking.runs import start
 EXAMPLES = 50  # rows of the table
 _FIGURES = ("metric", "value", "low", "high", "n")
 
+# A picture fills the panel that W&B shows it in, and is never larger.
+_PANEL = (
+    '<!doctype html><meta charset="utf-8"><title>plot</title>'
+    "<style>body { margin: 0 } svg { display: block; width: 100%; max-height: 100vh }</style>"
+)
+
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -58,7 +64,7 @@ def pictures(plots: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
     return {
         f"plots/{re.sub(r'[^a-z0-9]+', '_', title.lower()).strip('_')}": wandb.Html(
-            f'<!doctype html><meta charset="utf-8"><title>plot</title>{standalone(svg)}',
+            f"{_PANEL}{standalone(svg)}",
             inject=False,
             data_is_not_path=True,
         )
