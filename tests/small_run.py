@@ -1,10 +1,8 @@
 """A finished run of the embedded study in its smallest form, made once for the tests that use models."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from raft_exp import cli
-from tests import studies
 from tests.composing import compose
 
 SMALL = (
@@ -19,10 +17,5 @@ def make(folder: Path, *overrides: str) -> Path:
     run = folder / "run"
     run.mkdir(parents=True)
     chosen = (*SMALL, *overrides, f"store={folder / 'store'}")
-    if find_spec("vllm") is None:
-        cli.study(compose(*chosen), run, [])
-        return run
-    # vLLM cannot be loaded any more once bm25s has loaded numba, and other tests load it in this process
-    done = studies.raft_exp(folder, *chosen, f"hydra.run.dir={run}")
-    assert done.returncode == 0, done.stderr
+    cli.study(compose(*chosen), run, [])
     return run

@@ -68,7 +68,6 @@ class Asker:
         self._rows = RowBuilder(rendering, folder)
         self._tokenizer = models.load_tokenizer(self.model.name_or_path, self.model.revision)
         method = how.retriever or run.config.retriever.name
-        # before the search: vLLM cannot be loaded any more once bm25s has loaded numba
         self.engine: Any = _engine(run, how, self.model, self._shown.adapter)
         self._search = Searcher(run, method, how.accelerator) if self._shown.passages else None
 

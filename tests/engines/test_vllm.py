@@ -64,9 +64,7 @@ def loads(engine_module):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, engine_module):
-    """The stages' folders by label. Made by the command line: beside bm25s in one process, whose numba it trips over
-    while it looks through all modules, vLLM's CPU build does not start. (A study has them in two processes.)
-    """
+    """The stages' folders by label. Made by the command line, so that this process holds the engine alone."""
     folder = tmp_path_factory.mktemp("study")
     done = raft_exp(folder, *STUDY, "until=train")
     assert done.returncode == 0, done.stderr
