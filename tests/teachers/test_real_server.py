@@ -10,15 +10,18 @@ import pytest
 from tests import real_server
 from tests.studies import environment, run_folder
 
-# A pocket model cannot write questions: the server holds it to their form. It may answer as it likes.
+# A pocket model cannot write in a form that it was not trained on: the server holds it to the form. What it quotes is its
+# own affair: few of its quotes stand in the passage.
 FORM = r"(Question: What is [a-z]{3,10} [a-z]{3,10}[?]\nAnswer: [a-z]{3,10}\n){2}"
+TARGET = r"##Reason: ##begin_quote##[a-z ]{4,8}##end_quote##\n##Answer: [a-z]{2,12}"
 POOR = (
     "teacher.model=pocket", "teacher.api_key_env=null", "teacher.in_flight=8", "teacher.check=null",
     "corpus.max_items=60", "teacher.questions.held_out_passages=8", "teacher.questions.temperature=0.9",
     "teacher.questions.max_new_tokens=200",
     f'+teacher.questions.extra_body={{structured_outputs: {{regex: "{FORM}"}}}}',
     "teacher.targets.max_new_tokens=96", "teacher.targets.temperature=0.9", "teacher.targets.gate.retries=1",
-    "teacher.targets.gate.min_quotes=0", "teacher.targets.gate.min_words=0", "teacher.targets.gate.agrees=false",
+    f'+teacher.targets.extra_body={{structured_outputs: {{regex: "{TARGET}"}}}}',
+    "teacher.targets.gate.min_words=0", "teacher.targets.gate.agrees=false",
     "dataset.num_distractors=2", "dataset.allow_fewer=true",
     "evaluation.num_distractors=2", "evaluation.allow_fewer=true",
 )  # fmt: skip
@@ -33,10 +36,6 @@ def test_a_folder_of_files_becomes_a_study_with_a_poor_teacher(tmp_path, test_da
             [*command, files, "teacher=openai", f"teacher.base_url={url}", *POOR], cwd=tmp_path, env=environment(),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-    if "have a target, none of training" in done.stderr:  # sampled replies: at times all of them are that poor
-        assert done.returncode == 2
-        assert list(tmp_path.glob("store/targets/*.partial/quarantine.jsonl"))
-        return
     assert done.returncode == 0, done.stderr
     run = run_folder(tmp_path)
     targets = json.loads((run / "audit.json").read_text())["targets"]
