@@ -10,16 +10,16 @@ import pytest
 from tests import real_server
 from tests.studies import environment, run_folder
 
-# A pocket model cannot write in a form that it was not trained on: the server holds it to the form. What it quotes is its
-# own affair: few of its quotes stand in the passage.
+# A pocket model cannot write in a form that it was not trained on: the server holds it to the form. What it quotes is
+# its own affair: of the two letters about a third stand in the passage.
 FORM = r"(Question: What is [a-z]{3,10} [a-z]{3,10}[?]\nAnswer: [a-z]{3,10}\n){2}"
-TARGET = r"##Reason: ##begin_quote##[a-z ]{4,8}##end_quote##\n##Answer: [a-z]{2,12}"
+TARGET = r"##Reason: ##begin_quote##[a-z]{2}##end_quote##\n##Answer: [a-z]{2,12}"
 POOR = (
     "teacher.model=pocket", "teacher.api_key_env=null", "teacher.in_flight=8", "teacher.check=null",
     "corpus.max_items=60", "teacher.questions.held_out_passages=8", "teacher.questions.temperature=0.9",
     "teacher.questions.max_new_tokens=200",
     f'+teacher.questions.extra_body={{structured_outputs: {{regex: "{FORM}"}}}}',
-    "teacher.targets.max_new_tokens=96", "teacher.targets.temperature=0.9", "teacher.targets.gate.retries=1",
+    "teacher.targets.max_new_tokens=96", "teacher.targets.temperature=0.9", "teacher.targets.gate.retries=0",
     f'+teacher.targets.extra_body={{structured_outputs: {{regex: "{TARGET}"}}}}',
     "teacher.targets.gate.min_words=0", "teacher.targets.gate.agrees=false",
     "dataset.num_distractors=2", "dataset.allow_fewer=true",
