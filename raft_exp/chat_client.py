@@ -19,11 +19,10 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterat
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from pydantic import Field, model_validator
 
+from raft_exp import addresses
 from raft_exp.errors import ConfigError, ServerError
 from raft_exp.schema import Positive, PositiveFloat, Runtime, config_dataclass
 
@@ -37,6 +36,7 @@ _IN_A_ROW = 20  # requests without a usable reply, and none with one between: th
 Finish = Literal["stop", "length", "filtered"]
 _FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # whatever else a server says: stop
 
+Ends = Literal["nothing", "request", "run"]
 Refuse = Callable[[str, str], None]  # takes a request's id, and why the server will never answer it
 Keep = Callable[[str, "Reply"], None]
 
@@ -59,11 +59,12 @@ class ChatConfig:
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> "ChatConfig":
-        url = urlsplit(self.base_url)
-        if "@" in url.netloc or url.query:
+        if "@" in self.base_url or "?" in self.base_url:
             raise ValueError("base_url: holds a name, password or query; a key comes from the variable api_key_env")
-        if url.scheme not in ("http", "https") or not url.netloc:
-            raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or the like")
+        try:
+            addresses.parsed(self.base_url)
+        except ValueError:
+            raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or the like") from None
         if self.api_key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", self.api_key_env):
             raise ValueError(
                 "api_key_env: must be the NAME of an environment variable, in capitals, not the key itself (what was "
@@ -128,7 +129,7 @@ class ChatClient:
 
     def _cleaned(self, text: str) -> str:
         """A server's own words, in one short line without the key."""
-        told = text.replace(self._key, "***") if self._key else text
+        told = addresses.without_password(text.replace(self._key, "***") if self._key else text)
         return " ".join(told.split())[:200]
 
 
@@ -136,20 +137,24 @@ def key_of(config: ChatConfig, group: str) -> str | None:
     """The key of a server; None where it needs none. Raises ConfigError when the environment does not hold it."""
     if config.api_key_env is None:
         return None
-    if key := (os.environ.get(config.api_key_env) or "").strip():
-        return key
-    raise ConfigError(
-        f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for a server "
-        "that needs no key"
-    )
+    key = (os.environ.get(config.api_key_env) or "").strip()
+    if not key:
+        raise ConfigError(
+            f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for a "
+            "server that needs no key"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"{group}.api_key_env: what the environment variable holds is no key: it has line ends or letters that are "
+            "not ASCII; export the key alone"
+        )
+    return key
 
 
 class _AttemptError(Exception):
     """An attempt without a usable reply. `ends`: nothing, so another attempt; this request; or the run."""
 
-    def __init__(
-        self, reason: str, ends: Literal["nothing", "request", "run"], wait: float | None = None, limited: bool = False
-    ) -> None:
+    def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.ends, self.wait, self.limited = reason, ends, wait, limited
 
@@ -267,9 +272,12 @@ class _Run:
                     self._url, json={**self._body, "messages": chat.messages}, allow_redirects=False
                 ) as response,
             ):
-                text = await response.text("utf-8")
+                text = await response.text("utf-8-sig")  # some servers begin with a byte order mark
         except TimeoutError:
             raise _AttemptError(f"no whole reply within timeout={self._config.timeout:g} s", "nothing") from None
+        except aiohttp.ClientHttpProxyError as error:  # whose own words name the proxy with its password
+            ends: Ends = "run" if error.status == 407 else "nothing"
+            raise _AttemptError(f"the proxy answers with status {error.status}", ends) from None
         except (aiohttp.ClientError, OSError) as error:
             told = self._cleaned(str(error) or type(error).__name__)
             raise _AttemptError(f"no connection ({told})", "nothing") from None
@@ -280,7 +288,7 @@ class _Run:
             return self._refused(response.status, response.headers, text, seconds)
         try:
             data = json.loads(text)
-        except ValueError:  # cut, or something else
+        except (ValueError, RecursionError):  # cut, or something else
             raise _AttemptError("the body of the reply is not JSON", "nothing") from None
         return self._read(data, seconds)
 
@@ -290,7 +298,7 @@ class _Run:
             message, usage = choice["message"], data.get("usage") or {}
             text = message.get("content") or message.get("refusal") or ""
             counts = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
             told = data.get("error") if isinstance(data, dict) else None
             note = f" ({self._cleaned(str(told))})" if told else ""
             raise _AttemptError(f"the reply holds no choice with a message{note}", "nothing") from None
@@ -310,6 +318,14 @@ class _Run:
             where = self._config.api_key_env
             held = f"the key in {where}" if where else "a request without a key (api_key_env=null)"
             raise _AttemptError(f"the server refuses {held} (status {status})", "run")
+        if status < 400:  # a key is not sent on to wherever a server points
+            raise _AttemptError(
+                f"status {status}: the server sends on to {self._cleaned(headers.get('Location', 'nowhere'))}; name "
+                "the right address in base_url",
+                "run",
+            )
+        if status in (402, 405, 407):  # no credit, no such service, a proxy: no other request fares better
+            raise _AttemptError(f"status {status}: {told}", "run")
         if status == 404:
             asked = f"model={self._config.model!r}"
             raise _AttemptError(f"status 404: no {asked} there, or no /chat/completions ({told})", "run")
@@ -329,15 +345,12 @@ def _session(url: str, key: str | None) -> "aiohttp.ClientSession":
     """Connections to a server, as many as are asked for, through the proxy that the environment names for it."""
     import aiohttp
 
-    parts = urlsplit(url)
-    # Looked up once: aiohttp would for every request (trust_env), and would also send a password out of ~/.netrc.
-    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         timeout=aiohttp.ClientTimeout(),  # one deadline for an attempt, set where it is made
         headers={"Authorization": f"Bearer {key}"} if key else {},
         cookie_jar=aiohttp.DummyCookieJar(),
-        proxy=proxy,
+        proxy=addresses.proxy(url),
     )
 
 

@@ -49,7 +49,14 @@ class Break:
     how: str
 
 
-Step = Say | Refuse | Break
+@dataclass
+class Body:
+    """A reply of these bytes."""
+
+    data: bytes
+
+
+Step = Say | Refuse | Break | Body
 Script = Callable[[str, int], Step]  # the last message's content, and how often it was asked before
 
 
@@ -60,6 +67,7 @@ class ScriptedServer:
         self._script = script
         self.asked: list[dict[str, Any]] = []  # bodies, in the order they came
         self.keys: set[str] = set()  # what stood in the header Authorization
+        self.proxy_keys: set[str] = set()  # and in Proxy-Authorization, where this is asked as a proxy
         self.at_once = self.most_at_once = 0
         self._times: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
@@ -88,11 +96,15 @@ class ScriptedServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode().split("\r\n")[1:]
+                asked, *lines = head.decode().split("\r\n")
+                if asked.startswith("CONNECT"):
+                    _send(writer, 407, b"no")
+                    return
                 headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
                 body = json.loads(await reader.readexactly(int(headers["content-length"])))
                 self.asked.append(body)
                 self.keys.add(headers.get("authorization", ""))
+                self.proxy_keys.add(headers.get("proxy-authorization", ""))
                 question = body["messages"][-1]["content"]
                 self._times[question] += 1
                 self.at_once += 1
@@ -110,7 +122,9 @@ class ScriptedServer:
         if isinstance(step, Break):
             await self._break(step.how, writer)
             return
-        if isinstance(step, Say):
+        if isinstance(step, Body):
+            _send(writer, 200, step.data)
+        elif isinstance(step, Say):
             await asyncio.sleep(step.delay)
             _send(writer, 200, json.dumps(step.body()).encode())
         else:

@@ -1,7 +1,9 @@
 """What a server may do to a client: every good reply is kept, and the end is one clear line."""
 
 import asyncio
+import base64
 import email.utils
+import json
 import time
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from raft_exp import chat_client
 from raft_exp.chat_client import Chat, ChatClient, ChatConfig
 from raft_exp.errors import ConfigError, ServerError
-from tests.scripted_server import MODEL, Break, Refuse, Say, ScriptedServer
+from tests.scripted_server import MODEL, Body, Break, Refuse, Say, ScriptedServer
 
 KEY = "sk-planted-0123456789abcdef"
 
@@ -148,6 +150,10 @@ ENDS = {
     "asked for model='scripted-1', and 'other' answers": Say(model="other"),
     "the server says to come back in 86400 s": Refuse(429, {"Retry-After": "86400"}),
     "20 requests in a row got no usable reply (last: q": Refuse(400, message=f"bad {KEY}"),
+    "status 307: the server sends on to https://elsewhere/v1; name the right": Refuse(
+        307, {"Location": "https://elsewhere/v1"}
+    ),
+    "status 402: no credit": Refuse(402, message="no credit"),
 }
 
 
@@ -234,3 +240,84 @@ def test_a_secret_in_the_settings_is_refused_and_not_repeated(changes):
             | {name.replace("base_url", "url"): value for name, value in changes.items()}
         )
     assert KEY not in str(error.value.errors()[0]["ctx"]["error"])
+
+
+BODIES = {
+    "a byte order mark": (b"\xef\xbb\xbf" + json.dumps(Say().body()).encode(), ""),
+    "nested without an end": (b'{"a":' * 100_000, "the body of the reply is not JSON"),
+    "a count without an end": (
+        json.dumps(Say().body()).encode().replace(b": 11", b": 1e999"),
+        "the reply holds no choice",
+    ),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_bodies_that_are_out_of_the_ordinary(body):
+    sent, problem = BODIES[body]
+    _, told, _ = ask(lambda *_: Body(sent), count=2, attempts=1)
+    assert problem in told
+    assert bool(problem) == bool(told)
+
+
+PASSWORD = "planted-proxy-password"
+
+
+@pytest.fixture
+def no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        for variable in (name, name.upper()):
+            monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variable", "scheme"), [("http_proxy", "http://"), ("http_proxy", ""), ("ALL_PROXY", "http://")]
+)
+def test_a_proxy_of_the_environment_is_asked_with_its_password(variable, scheme, monkeypatch, no_proxies):
+    with ScriptedServer(lambda *_: Say()) as proxy:
+        monkeypatch.setenv(variable, f"{scheme}me:{PASSWORD}@{proxy.url.removeprefix('http://').removesuffix('/v1')}")
+        found = asyncio.run(collected(config("http://far.invalid/v1")))
+        assert len(found) == 3
+        assert proxy.proxy_keys == {f"Basic {base64.b64encode(f'me:{PASSWORD}'.encode()).decode()}"}
+        monkeypatch.setenv("no_proxy", "far.invalid:80")
+        with pytest.raises(ServerError, match="no connection"):
+            asyncio.run(collected(config("http://far.invalid:80/v1", attempts=1)))
+
+
+async def collected(settings: ChatConfig):
+    return [one async for one in ChatClient(settings).replies(chats(3), {})]
+
+
+def test_a_proxy_that_refuses_ends_the_run_and_its_password_is_not_told(monkeypatch, no_proxies):
+    with ScriptedServer(lambda *_: Say()) as proxy:  # which knows no CONNECT
+        place = proxy.url.removeprefix("http://").removesuffix("/v1")
+        monkeypatch.setenv("https_proxy", f"http://me:{PASSWORD}@{place}")
+        with pytest.raises(ServerError, match="the proxy answers with status 407") as told:
+            asyncio.run(collected(config("https://far.invalid/v1")))
+    assert PASSWORD not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://localhost:1080", f"http://me:{PASSWORD}@localhost:port", f"http://me:{PASSWORD}@a..b"]
+)
+def test_a_proxy_that_is_none_is_one_line_without_its_password(proxy, monkeypatch, no_proxies):
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(ConfigError, match="http_proxy names no proxy that can be used") as told:
+        asyncio.run(collected(config("http://far.invalid/v1")))
+    assert PASSWORD not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["http://a..b/v1", f"http://{'a' * 70}/v1", "http://host:port/v1", "http://[::1/v1"])
+def test_an_address_that_is_none_is_refused_before_anything_is_sent(url):
+    with pytest.raises(ValueError, match=r"base_url: got .* must be http\(s\)://HOST/v1"):
+        config(url)
+
+
+@pytest.mark.parametrize("key", ["one\ntwo", "k\u00e9y"])
+def test_what_cannot_be_a_key_is_refused_and_not_told(key, monkeypatch):
+    monkeypatch.setenv("SCRIPTED_KEY", key)
+    with pytest.raises(
+        ConfigError, match=r"engine\.api_key_env: what the environment variable holds is no key"
+    ) as told:
+        ChatClient(config("http://localhost/v1"))
+    assert key not in str(told.value)
