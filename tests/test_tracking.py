@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from raft_exp.config import parse
 from raft_exp.errors import ConfigError
 from raft_exp.records import ContextPassage, Example, write_jsonl
 from raft_exp.tracking.results import EXAMPLES, examples_table
+from raft_exp.tracking.runs import mode_of
 from tests import wandb_server
 from tests.composing import compose
 from tests.studies import SMALL, environment, raft_exp, run_folder, statuses
@@ -290,6 +292,75 @@ def test_a_server_that_does_not_answer_stops_no_study(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "W&B does not answer" in done.stderr
     assert len(read_back(run_folder(tmp_path))) == 1
+
+
+class Lost:
+    """A logger whose W&B has gone."""
+
+    def log_metrics(self, figures, step):
+        raise ConnectionResetError("Connection lost")
+
+
+@pytest.fixture
+def active(tmp_path):
+    config = tracking.WandbConfig(name="wandb", project="raft_exp", entity=None, mode="auto", tags=[])
+    tracking.activate(tracking.Tracker(config, "quickstart", {}, tmp_path))
+    yield
+    tracking.activate(None)
+
+
+def test_a_wandb_that_breaks_down_ends_no_training(active, monkeypatch, caplog):
+    import wandb
+
+    def broken(*_, **__):
+        raise ConnectionResetError("Connection lost")
+
+    monkeypatch.setattr("raft_exp.tracking.runs.start", broken)
+    monkeypatch.setattr(wandb, "finish", broken)
+    assert tracking.lightning_loggers() == []
+    assert not tracking.log_figures([Lost()], {"train/loss": 1.0}, 1)
+    assert tracking.log_figures([], {"train/loss": 1.0}, 1)
+    tracking.finish()
+    assert [line.count("Connection lost") for line in caplog.messages if line.startswith("W&B:")] == [1, 1, 1]
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_is_not_waited_for_without_end(active, monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr("raft_exp.tracking.runs._LAST", 3)
+    monkeypatch.setattr("raft_exp.tracking.runs._PATIENCE", 3)
+    with wandb_server.serving() as server:
+        for name, value in online(server).items():
+            monkeypatch.setenv(name, value)
+        from wandb.sdk import wandb_setup
+
+        monkeypatch.setattr(wandb_setup.singleton().settings, "base_url", server.url)
+        loggers = tracking.lightning_loggers()
+        assert not loggers[0].experiment.offline
+    assert tracking.log_figures(loggers, {"train/loss": 1.0}, 1)
+    began = time.monotonic()
+    tracking.finish()
+    assert time.monotonic() - began < 30
+    assert any("the end of a run could not be logged" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [(None, "online"), ("online", "online"), ("shared", "online"), ("offline", "offline"), ("disabled", "offline"),
+     ("dryrun", "offline"), ("of", "offline")],
+)  # fmt: skip
+def test_what_the_environment_says_of_wandb_is_heard(said, mode, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    if said:
+        monkeypatch.setenv("WANDB_MODE", said)
+    assert mode_of("auto") == mode
+    assert mode_of("online") == "online"
+
+
+@pytest.mark.parametrize("override", ["logger.project=a/b", "logger.project=''", f"logger.tags=[{'x' * 65}]"])
+def test_what_wandb_would_refuse_is_refused_before_anything_is_computed(override):
+    with pytest.raises(ConfigError, match=override.partition("=")[0].replace(".", r"\.")):
+        parse(compose("logger=wandb", override))
 
 
 @pytest.mark.slow

@@ -30,10 +30,10 @@ class WandbConfig:
     """Weights & Biases. Without a key (WANDB_API_KEY or `wandb login`) runs are kept offline, to be synced later."""
 
     name: Literal["wandb"]
-    project: str
+    project: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")]  # what W&B takes
     entity: str | None
     mode: Literal["auto", "online", "offline"]
-    tags: list[str]
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]]
 
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,18 @@ def lightning_loggers() -> list[Any]:
 
     from raft_exp.tracking.runs import start
 
-    return [WandbLogger(experiment=start(_active, "train", _label), log_model=False)]
+    with _not_ending_the_study("this training"):
+        return [WandbLogger(experiment=start(_active, "train", _label), log_model=False)]
+    return []
+
+
+def log_figures(loggers: Sequence[Any], figures: Mapping[str, Any], step: int) -> bool:
+    """Logs figures of a training; whether the loggers still take any."""
+    with _not_ending_the_study("further figures of this training"):
+        for logger in loggers:
+            logger.log_metrics(figures, step)
+        return True
+    return False
 
 
 def log_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -142,7 +153,8 @@ def log_table(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) 
     import wandb
 
     if wandb.run is not None:
-        wandb.run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+        with _not_ending_the_study(f"the table {name}"):
+            wandb.run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
 
 def log_study(page: bool) -> None:
@@ -156,6 +168,7 @@ def log_study(page: bool) -> None:
         from raft_exp.tracking import results
 
         results.log(_active, page and not _active.sweep)
+    finish()
 
 
 def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
@@ -166,19 +179,18 @@ def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
         from raft_exp.tracking import comparison
 
         comparison.log(folder, jobs, page)
+    finish()
 
 
 @contextmanager
 def _not_ending_the_study(what: str) -> Iterator[None]:
-    """Everything is done and on disk when this is logged: whatever W&B has to say then is told in one line."""
+    """Whatever W&B has to say is told in one line: figures are on disk before they are logged."""
     try:
         yield
     except Exception as error:
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         log.warning("W&B: %s could not be logged (%s); nothing is lost, the run folder has it all", what, told)
         log.info("where that was", exc_info=True)  # raft_exp.log has it
-    finally:
-        finish()
 
 
 def finish() -> None:
@@ -186,4 +198,5 @@ def finish() -> None:
     if _active is not None and _active.logger.name == "wandb":
         import wandb
 
-        wandb.finish()
+        with _not_ending_the_study("the end of a run"):
+            wandb.finish()

@@ -33,8 +33,8 @@ def _missing(logger: Any) -> str:
         return "logger.mode=offline sends nothing to W&B; use logger.mode=auto"
     if not runs.has_key():
         return "there is no login; set WANDB_API_KEY or use `wandb login`"
-    if runs.mode_of(logger.mode) == "offline":
-        return "WANDB_MODE=offline sends nothing to W&B; unset it"
+    if logger.mode == "auto" and (said := runs.said_offline()):
+        return f"WANDB_MODE={said} sends nothing to W&B; unset it"
     import wandb
 
     try:

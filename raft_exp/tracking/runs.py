@@ -14,18 +14,17 @@ from raft_exp.tracking import Tracker
 log = logging.getLogger(__name__)
 
 _PATIENCE = 30  # seconds for the server's first answer
+_LAST = 120  # and at a run's end for what it has not taken yet: else wandb would wait for days
 _KEPT = "wandb/runs.jsonl"  # in the run folder
 _FIRST_HOST = "api.wandb.ai"  # where older clients logged in; newer ones go on reading that login
 
 
 def start(tracker: Tracker, job_type: str, name: str) -> Any:
     """A run. Where the server does not answer it is kept offline: a study does not end because of its logger."""
-    import wandb
-
     mode = mode_of(tracker.logger.mode)
     try:
         run = _init(tracker, job_type, name, mode)
-    except wandb.errors.Error as error:
+    except Exception as error:  # wandb's own, and pydantic's for what stands in its variables
         if mode != "online":
             raise
         told = (str(error).splitlines() or [type(error).__name__])[0]
@@ -53,6 +52,8 @@ def _init(tracker: Tracker, job_type: str, name: str, mode: Any) -> Any:
         mode=mode,
         settings=wandb.Settings(
             init_timeout=_PATIENCE,
+            finish_timeout=_LAST,
+            finish_timeout_raises=True,
             silent=True,
             console="off",
             disable_code=True,
@@ -77,10 +78,16 @@ def kept(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def mode_of(wanted: str) -> Any:
-    """Offline without a key: a study never stops, or asks, because of its logger. WANDB_MODE=offline is heard too."""
+    """Offline without a key: a study never stops, or asks, because of its logger. WANDB_MODE is heard too."""
     if wanted != "auto":
         return wanted
-    return "online" if has_key() and os.environ.get("WANDB_MODE") != "offline" else "offline"
+    return "online" if has_key() and not said_offline() else "offline"
+
+
+def said_offline() -> str:
+    """What WANDB_MODE says, where that is to send nothing: offline, disabled, dryrun, or what wandb does not know."""
+    said = os.environ.get("WANDB_MODE", "")
+    return "" if said in ("", "online", "run", "shared") else said
 
 
 def has_key() -> bool:

@@ -104,8 +104,8 @@ class Journal(lightning.Callback):
     def _log(self, trainer: lightning.Trainer, metrics: dict[str, Any], timed: Mapping[str, float]) -> None:
         figures = {f"train/{name}": value for name, value in metrics.items()}
         figures |= {f"speed/{name}": value for name, value in timed.items()}
-        for logger in trainer.loggers:
-            logger.log_metrics(figures, metrics["step"])
+        if not tracking.log_figures(trainer.loggers, figures, metrics["step"]):
+            trainer.loggers = []
 
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
