@@ -22,6 +22,8 @@ from raft_exp.sweep.pruning import VARIABLE
 from raft_exp.sweep.search import Search, SearchConfig, Trial
 
 _SPLIT = "evaluation.split"
+# Where results lie and who is told of them says nothing about a search: it goes on with another logger.
+_ELSEWHERE = ("store=", "logger", "report=", "note=")
 _IN_A_ROW = 3  # trials that fail one after another: the fourth would, too
 
 
@@ -54,7 +56,11 @@ class OptunaSweeper(Sweeper):
         folder = Path(str(self._config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._config, folder / "multirun.yaml")
-        what = {"fixed": fixed, "space": {name: repr(part) for name, part in searched.items()}, **goal.as_dict()}
+        what = {
+            "fixed": identity(fixed),
+            "space": {name: repr(part) for name, part in searched.items()},
+            **goal.as_dict(),
+        }
         with Search(self._search, searched, goal.directions, what, self._file(first, what)) as search:
             done = self._run(search, goal, fixed)
             jobs.note(folder, done)
@@ -65,9 +71,7 @@ class OptunaSweeper(Sweeper):
     def _file(self, config: Any, what: Mapping[str, Any]) -> Path:
         if self._search.storage:
             return Path(self._search.storage)
-        # where results lie says nothing about them
-        told = {**what, "fixed": [one for one in what["fixed"] if not one.startswith(("store=", "logger", "+logger"))]}
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:10]
         return Path(config.store) / "searches" / f"{self._search.name or f'{config.study}-{digest}'}.db"
 
     def _run(self, search: Search, goal: objectives.Goal, fixed: Sequence[str]) -> list[jobs.Job]:
@@ -103,6 +107,11 @@ class OptunaSweeper(Sweeper):
         if self._search.pruning == "none":
             return []
         return [f"+hydra.job.env_set.{VARIABLE}='{search.watch(trial, goal.trained).absolute()}'"]
+
+
+def identity(fixed: Sequence[str]) -> list[str]:
+    """What says of a search which one it is, among what stands for all its trials."""
+    return [one for one in fixed if not one.lstrip("+").startswith(_ELSEWHERE)]
 
 
 def _on_validation(fixed: Sequence[str], searched: space.Space) -> list[str]:

@@ -104,6 +104,18 @@ def test_what_cannot_be_searched_is_refused(tmp_path):
         search(tmp_path, what="that")
 
 
+def test_a_search_goes_on_with_another_logger_store_or_report(tmp_path):
+    from hydra_plugins.raft_exp.optuna_sweeper import identity
+
+    first, more = (
+        ["+experiment=quickstart", "model=tiny"],
+        ["logger=wandb", "+logger.tags=[a]", "report=wandb", "store=x"],
+    )
+    run(search(tmp_path, what=str(identity(first))), 1)
+    assert len(run(search(tmp_path, what=str(identity([*first, *more])), n_trials=2))) == 2
+    assert identity([*first, "dataset.p=1"]) != identity(first)
+
+
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 def test_a_training_above_the_median_is_pruned(tmp_path, monkeypatch, direction):
     with search(tmp_path, directions=(direction,), n_trials=8) as opened:
