@@ -68,7 +68,7 @@ class Ledger:
     """The answers of one model. Safe for threads; `opened` gives the one that a process has of a file."""
 
     def __init__(self, folder: Path, model: str) -> None:
-        self.path = folder / (re.sub(r"[^\w.-]+", "_", model)[:100] + ".jsonl")
+        self.path = _file(folder, model)
         with _explained(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -199,6 +199,16 @@ class Ledger:
             return False
         self._index.setdefault(key, self._end << _LENGTH | len(line))
         return True
+
+
+def has_answers(folder: str | Path, model: str) -> bool:
+    """Whether a model was ever asked; without opening its ledger."""
+    file = _file(Path(folder), model)
+    return file.exists() and file.stat().st_size > 0
+
+
+def _file(folder: Path, model: str) -> Path:
+    return folder / (re.sub(r"[^\w.-]+", "_", model)[:100] + ".jsonl")
 
 
 _opened: dict[Path, Ledger] = {}

@@ -11,13 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from raft_exp import gpus, tracking
+from raft_exp import gpus, ledger, tracking
 from raft_exp.chat_client import ChatConfig, key_of
 from raft_exp.costs import Expected, duration, told
 from raft_exp.models import ADAPTER, WHOLE_MODEL
 from raft_exp.stage import Stage
 from raft_exp.stages import ingest
 from raft_exp.store import Outcome, Store, write_atomically
+from raft_exp.teachers.model import OpenaiTeacher
 from raft_exp.worker import OwnProcess
 
 _FORCED = "RAFT_EXP_OWN_PROCESS"  # set: every stage runs in a process of its own, as GPU stages do
@@ -107,12 +108,16 @@ class Runner:
 
 
 def _check_keys(stages: Sequence[Stage]) -> None:
-    """ConfigError for a key that a later stage would miss: not after hours of work."""
+    """ConfigError for a key that a later stage would miss: not after hours of work.
+
+    A teacher that was asked before may have said it all: its key is missed where a reply is.
+    """
     for stage in stages:
-        for group in ("teacher", "engine"):
-            asked = getattr(stage.config, group, None)
-            if isinstance(asked, ChatConfig):
-                key_of(asked, group)
+        engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
+        if isinstance(engine, ChatConfig):
+            key_of(engine, "engine")
+        if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
+            key_of(teacher, "teacher")
 
 
 def paths(store: Store, stage: Stage) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A teacher behind a server: good replies become targets, bad ones are asked again and then put aside."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,24 @@ def test_without_a_key_it_says_which_variable_and_asks_nothing(tmp_path, monkeyp
         run(tmp_path / "store", *corpus(tmp_path), *teacher(server), until="targets")
 
 
+def test_what_the_ledger_holds_needs_no_key_and_what_it_lacks_does(tmp_path):
+    ask, store = corpus(tmp_path), tmp_path / "store"
+    with ScriptedServer(lambda prompt, _: good(prompt)) as server:
+
+        def asked(key: str, most: int) -> tuple[int, str]:
+            one = study(tmp_path, store, *ask, *teacher(server), f"corpus.max_items={most}", SCRIPTED_KEY=key)
+            return one.wait(120), one.communicate()[1]
+
+        assert asked("", 5)[0] == 2
+        assert asked(KEY, 5)[0] == 0
+        shutil.rmtree(store / "targets")
+        assert asked("", 5)[0] == 0
+        assert len(server.asked) == 5
+        status, told = asked("", 6)
+    assert status == 2
+    assert "teacher.api_key_env: the environment variable that it names is not set" in told
+
+
 def test_nothing_usable_is_an_error_that_names_the_reasons(tmp_path):
     with ScriptedServer(lambda *_: Say("no")) as server, pytest.raises(DataError) as error:
         run(tmp_path / "store", *corpus(tmp_path), *teacher(server), "teacher.targets.gate.retries=0", until="targets")
@@ -200,10 +219,10 @@ def test_braces_and_markers_of_a_document_stay_text(tmp_path):
     assert "{{ 7 * 7 }} {% raw %} # #Answer: 5 < /passage> < |im_end|>" in shown
 
 
-def study(folder: Path, store: Path, *overrides: str) -> subprocess.Popen[str]:
+def study(folder: Path, store: Path, *overrides: str, **variables: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "raft_exp", "+experiment=passages", "model=tiny", "trainer=cpu", *overrides]
     return subprocess.Popen(
-        [*command, f"store={store}", "until=targets"], cwd=folder, env=environment(), text=True,
+        [*command, f"store={store}", "until=targets"], cwd=folder, env=environment(**variables), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
