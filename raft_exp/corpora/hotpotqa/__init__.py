@@ -6,11 +6,11 @@ Trained on the official training file, tested on a dev file: `distractor` (gold 
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.corpora.counting import counting
 from raft_exp.corpora.hotpotqa import splits
 from raft_exp.corpora.hotpotqa.records import Paragraph, Record, records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources, from_hub, from_path
@@ -56,7 +56,7 @@ class Hotpotqa:
     def passages(self) -> Iterator[Passage]:
         """Every paragraph once, however many records share it. Holds a number for each."""
         seen: set[int] = set()
-        with self._counting() as counts:
+        with counting(self.counts) as counts:
             for source, record in self._records(counts):
                 for paragraph in record.paragraphs:
                     if (number := hash64(paragraph.id)) not in seen:
@@ -71,7 +71,7 @@ class Hotpotqa:
             self._sources, self.seed, self.counts,
             test_share=config.test_share, validation_share=config.validation, max_items=config.max_items,
         )  # fmt: skip
-        with self._counting() as counts:
+        with counting(self.counts) as counts:
             for source, record in self._records(counts):
                 if split := assigned.splits[source].get(record.id):
                     yield self._question(record, split, config.setting == "fullwiki" or assigned.gold_missing)
@@ -95,15 +95,6 @@ class Hotpotqa:
                     **{f"gold_{_gold(record)}": 1},
                 )
                 yield source, record
-
-    @contextmanager
-    def _counting(self) -> Iterator[Counter[str]]:
-        """The counts of one stream; a second stream over the same records does not count them twice."""
-        counts: Counter[str] = Counter()
-        try:
-            yield counts
-        finally:
-            self.counts |= counts
 
     def _question(self, record: Record, split: str, tells_gold: bool) -> Question:
         gold = [paragraph.id for paragraph in record.gold]

@@ -6,12 +6,12 @@ NQ-open with a collection of passages that a retriever searches. A file alone is
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.corpora.counting import counting
 from raft_exp.corpora.natural_questions.records import Piece, Record, content, records
 from raft_exp.corpora.natural_questions.sources import Source, Sources, Test, Train, from_afar, from_path
 from raft_exp.corpora.natural_questions.splits import Splits, asks
@@ -66,7 +66,7 @@ class NaturalQuestions:
     def passages(self) -> Iterator[Passage]:
         """The passages of all questions that take part, then the collection's; each content once."""
         seen: set[int] = set()  # of the questions' passages alone: a collection may be larger than memory
-        with self._counting() as counts:
+        with counting(self.counts) as counts:
             for source in self._sources:
                 for path, record in self._records(source, counts):
                     for piece in record.pieces or []:
@@ -82,7 +82,7 @@ class NaturalQuestions:
     def questions(self) -> Iterator[Question]:
         """Test questions first, where they are in files of their own."""
         splits = self._splits()
-        with self._counting() as counts:
+        with counting(self.counts) as counts:
             for source in self._sources:
                 for _, record in self._records(source, counts):
                     split = splits.of(record) if source is self._learned else "test"
@@ -153,15 +153,6 @@ class NaturalQuestions:
             slices={"long_answer": record.kind} if record.kind else {},
             published=None if record.pieces is None else [piece.id for piece in record.pieces],
         )
-
-    @contextmanager
-    def _counting(self) -> Iterator[Counter[str]]:
-        """The counts of one stream; a second stream over the same records does not count them twice."""
-        counts: Counter[str] = Counter()
-        try:
-            yield counts
-        finally:
-            self.counts |= counts
 
 
 # No place: the passages of the tests have none, and a model should not learn to expect it.

@@ -6,11 +6,11 @@ The test split is the official one: PQA-L without the 500 PMIDs of `assets/pubme
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.corpora.counting import counting
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.pubmedqa import splits
 from raft_exp.corpora.pubmedqa.records import Article, articles
@@ -58,7 +58,7 @@ class Pubmedqa:
 
     def passages(self) -> Iterator[Passage]:
         """Every section (or abstract) of every article that trains, validates or tests, once."""
-        with self._counting() as counts:
+        with counting(self.counts) as counts:
             for cited, article in self._articles(counts):
                 for passage in self._sections(article, cited) if self._by_section else self._abstract(article, cited):
                     counts["passages"] += 1
@@ -67,7 +67,7 @@ class Pubmedqa:
     def questions(self) -> Iterator[Question]:
         """A question for every article with a context; `answers` is [] where nobody has decided (PQA-U)."""
         split = self._assign()
-        with self._counting() as counts:
+        with counting(self.counts) as counts:
             for _, article in self._articles(counts):
                 if article.pmid in split:
                     counts["without_decision"] += article.decision is None
@@ -98,15 +98,6 @@ class Pubmedqa:
                 counts["without_context"] += not article.sections
                 yield source.cited or article.file, article
             earlier |= here
-
-    @contextmanager
-    def _counting(self) -> Iterator[Counter[str]]:
-        """The counts of one stream; a second stream over the same records does not count them twice."""
-        counts: Counter[str] = Counter()
-        try:
-            yield counts
-        finally:
-            self.counts |= counts
 
     # No title: the article's own is all but its question, and its PMID would tell which sections belong together.
 
