@@ -19,6 +19,14 @@ def small_study(tmp_path_factory) -> Path:
     return small_run.make(tmp_path_factory.mktemp("study"), "+evaluation.conditions.found={context: retrieved}")
 
 
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory) -> Path:
+    """The dataset folder of a training of two steps an epoch."""
+    from tests import small
+
+    return small.dataset(tmp_path_factory.mktemp("dataset"), train=7, validation=3)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of real records that RAFT_EXP_TEST_DATA names."""

@@ -1,5 +1,6 @@
 """A small training set of made towns, and settings that train on it in seconds on one CPU thread."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from raft_exp.models import ModelConfig
 from raft_exp.prompts import PromptConfig
 from raft_exp.records import ContextPassage, Example, write_jsonl
 from raft_exp.stages.evaluate import EvaluateStage
-from raft_exp.stages.train import TrainStage
+from raft_exp.stages.train import TrainStage, train
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -88,3 +89,15 @@ def dataset(folder: Path, train: int = 10, validation: int = 3, test: int = 0) -
     rows = (example(number, split, passages=1 + number % 4) for number, split in enumerate(splits))
     write_jsonl(folder / "rows.jsonl", rows)
     return folder
+
+
+def trained(out: Path, rows: Path, files: Iterable[str], **trainer: Any) -> dict[str, bytes]:
+    """Trains, or goes on from what `out` holds; these files afterwards."""
+    out.mkdir(exist_ok=True)
+    train(train_stage(**trainer), dataset=rows, out=out)
+    return contents(out, files)
+
+
+def contents(out: Path, files: Iterable[str]) -> dict[str, bytes]:
+    """Files by name."""
+    return {name: (out / name).read_bytes() for name in files}

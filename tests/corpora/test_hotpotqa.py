@@ -12,6 +12,7 @@ from raft_exp.audit import overlap
 from raft_exp.corpora.hotpotqa import Hotpotqa, HotpotqaConfig
 from raft_exp.errors import DataError
 from raft_exp.records import Example, read_jsonl
+from tests import files
 from tests.rooms import run
 from tests.studies import raft_exp, run_folder
 
@@ -38,13 +39,11 @@ def record(name: str, **changes: object) -> dict[str, object]:
         "type": "bridge",
         "level": "easy",
     }
-    return {key: value for key, value in {**whole, **changes}.items() if value != "left out"}
+    return files.changed(whole, **changes)
 
 
 def written(folder: Path, records: object, name: str = "hotpot.json") -> Path:
-    path = folder / name
-    path.write_text(records if isinstance(records, str) else json.dumps(records), encoding="utf-8")
-    return path
+    return files.json_file(folder, records, name)
 
 
 @pytest.fixture

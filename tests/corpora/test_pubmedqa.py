@@ -9,6 +9,7 @@ import yaml
 
 from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
 from raft_exp.errors import DataError
+from tests import files
 
 CONF = Path(__file__).parents[2] / "conf" / "corpus" / "pubmedqa.yaml"
 
@@ -30,13 +31,11 @@ def record(**changes: object) -> dict[str, object]:
         "LONG_ANSWER": "It helps.",
         "final_decision": "yes",
     }
-    return {name: value for name, value in {**whole, **changes}.items() if value != "left out"}
+    return files.changed(whole, **changes)
 
 
 def written(folder: Path, records: object, name: str = "ori_pqal.json") -> Path:
-    path = folder / name
-    path.write_text(records if isinstance(records, str) else json.dumps(records), encoding="utf-8")
-    return path
+    return files.json_file(folder, records, name)
 
 
 @pytest.fixture

@@ -40,23 +40,16 @@ def stopping_at(step):
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory) -> Path:
-    return small.dataset(tmp_path_factory.mktemp("dataset"), train=7, validation=3)
-
-
-@pytest.fixture(scope="module")
 def unbroken(tmp_path_factory, rows) -> dict[str, bytes]:
     return run(tmp_path_factory.mktemp("unbroken"), rows)
 
 
 def run(out: Path, rows: Path, **trainer) -> dict[str, bytes]:
-    out.mkdir(exist_ok=True)
-    train(small.train_stage(**RUN | trainer), dataset=rows, out=out)
-    return contents(out)
+    return small.trained(out, rows, FILES, **RUN | trainer)
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    return {name: (out / name).read_bytes() for name in FILES}
+    return small.contents(out, FILES)
 
 
 def metrics(out: Path) -> list[dict[str, str]]:

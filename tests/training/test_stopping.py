@@ -23,19 +23,12 @@ ADAPTER, METRICS = "adapter/adapter_model.safetensors", "metrics.csv"
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory) -> Path:
-    return small.dataset(tmp_path_factory.mktemp("dataset"), train=7, validation=3)
-
-
-@pytest.fixture(scope="module")
 def unbroken(tmp_path_factory, rows) -> dict[str, bytes]:
     return run(tmp_path_factory.mktemp("unbroken"), rows)
 
 
 def run(out: Path, rows: Path, **trainer) -> dict[str, bytes]:
-    out.mkdir(exist_ok=True)
-    train(small.train_stage(**RUN | trainer), dataset=rows, out=out)
-    return {name: (out / name).read_bytes() for name in (ADAPTER, METRICS, "counts.json")}
+    return small.trained(out, rows, (ADAPTER, METRICS, "counts.json"), **RUN | trainer)
 
 
 def metrics(out: Path) -> list[dict[str, str]]:
