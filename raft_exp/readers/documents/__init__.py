@@ -11,7 +11,7 @@ from importlib import import_module, metadata, util
 from raft_exp.readers.documents.document import Document, UnreadableError
 from raft_exp.readers.documents.kinds import decide
 
-VERSION = 1  # raised when a reader gives other parts of the same bytes
+VERSION = 2  # raised when a reader gives other parts of the same bytes
 
 LIBRARIES = {  # what is imported -> what is installed
     "pypdfium2": "pypdfium2", "docx": "python-docx", "pptx": "python-pptx", "bs4": "beautifulsoup4",

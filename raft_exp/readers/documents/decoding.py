@@ -34,7 +34,7 @@ def _decoded(data: bytes, declared: str) -> tuple[str, list[str]]:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _marked(data, encoding)
-    for encoding in ("utf-8", _wide(data), declared):
+    for encoding in (_wide(data), "utf-8", declared):  # UTF-16 of plain letters is UTF-8 as well, and full of 0
         if (text := _strictly(data, encoding)) is not None:
             return text, []
     return _damaged(data) or _guessed(data, declared)

@@ -59,3 +59,8 @@ def test_signs_of_many_scripts_stay_as_they_are():
 def test_what_is_no_text_is_not_invented():
     with pytest.raises(UnreadableError, match="not decoded"):
         decode(bytes(range(128, 256)) * 4)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_plain_letters_in_utf_16_without_its_mark_are_text(encoding):
+    assert decode("A plain line.\r\nAnother.".encode(encoding)) == ("A plain line.\nAnother.", [])
