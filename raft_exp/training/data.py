@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from raft_exp.training.rows import Rows
 
 IGNORED = -100  # the label of a position that is not trained on
-ENOUGH = 2048  # tokens of a micro-batch that keep a CPU busy; more only take more memory
+ENOUGH = 2048  # tokens of a micro-batch that keep a CPU busy; more only take memory. Part of stages.train.VERSION
 MicroBatch = tuple[int, list[int]]  # (which of the step's micro-batches, row numbers)
 
 
