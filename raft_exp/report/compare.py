@@ -41,7 +41,7 @@ def compared(found: Sequence[Setting]) -> dict[str, Any]:
         }
         for setting in found
     ]
-    told["comparisons"], told["apart"] = _comparisons(found, metrics)
+    told["comparisons"], told["same"], told["apart"] = _comparisons(found, metrics)
     return {**told, "verdict": verdict(told)}
 
 
@@ -106,9 +106,11 @@ def _spread(metric: Metric) -> Any:
     return aggregate
 
 
-def _comparisons(found: Sequence[Setting], metrics: Sequence[str]) -> tuple[list[Any], list[str]]:
-    """All paired comparisons, corrected together metric by metric; and a line for each that cannot be made."""
+def _comparisons(found: Sequence[Setting], metrics: Sequence[str]) -> tuple[list[Any], list[Any], list[str]]:
+    """All paired comparisons, corrected together metric by metric; the arms whose replies are the same in two settings,
+    which need none; and a line for each that cannot be made."""
     rows: list[dict[str, Any]] = []
+    same: list[dict[str, str]] = []
     apart: list[str] = []
     for setting in found:
         for other in setting.arms:
@@ -122,11 +124,13 @@ def _comparisons(found: Sequence[Setting], metrics: Sequence[str]) -> tuple[list
         for mine, theirs in _same_arms(a, b):
             if any(a.replies(mine, seed).digest != b.replies(theirs, seed).digest for seed in shared):
                 rows += _paired(a, b, (mine, theirs), metrics, shared)
+            elif mine == theirs:
+                same.append({"a": a.name, "b": b.name, "arm": mine})
     for metric in metrics:
         mine_rows = [row for row in rows if row["metric"] == metric]
         for row, p_value in zip(mine_rows, holm([row["p_value"] for row in mine_rows]), strict=True):
             row["p_value_holm"] = p_value
-    return rows, apart
+    return rows, same, apart
 
 
 def _pairs(found: Sequence[Setting]) -> Iterator[tuple[Setting, Setting]]:

@@ -19,9 +19,13 @@ def verdict(results: Mapping[str, Any]) -> str:
     if not compared:
         return f"{reference} alone was run: {title(metric)} {percent(mine)}%, nothing to compare it with."
     best = max(compared, key=lambda found: _value(results, found["b"], metric))
-    alike = [found for found in compared if _value(results, found["b"], metric) == _value(results, best["b"], metric)]
-    rank = "the best other arm" if len(alike) == 1 else f"one of {len(alike)} best other arms"
-    return f"{_claim(best, rank)} {_figures(results, best, mine, len(compared))}{_unanswered(results)}"
+    alike = sum(_value(results, found["b"], metric) == _value(results, best["b"], metric) for found in compared)
+    return f"{_claim(best, ranked(alike))} {_figures(results, best, mine, len(compared))}{_unanswered(results)}"
+
+
+def ranked(alike: int) -> str:
+    """What the other arm is, of which as many have the same best figure."""
+    return "the best other arm" if alike == 1 else f"one of {alike} best other arms"
 
 
 def _claim(best: Mapping[str, Any], rank: str) -> str:
@@ -37,7 +41,7 @@ def _figures(results: Mapping[str, Any], best: Mapping[str, Any], mine: float, n
     return (
         f"{percent(mine)}% against {percent(theirs)}%, a difference of {points(best['difference'])} points "
         f"(95% interval {points(best['low'])} to {points(best['high'])}), "
-        f"{p_text(best['p_value_holm'])}{corrected}, on {n:,} test questions."
+        f"{p_text(best['p_value_holm'])}{corrected}, on {n:,} test question{'' if n == 1 else 's'}."
     )
 
 

@@ -74,6 +74,19 @@ def test_pairs_are_compared_on_the_same_questions_and_corrected_together(sweep: 
     assert max(row["p_value_holm"] for row in told["comparisons"]) == 1
 
 
+def test_the_sentence_names_settings_with_the_same_replies_and_arms_with_the_same_figure(tmp_path: Path) -> None:
+    replies = {0.4: HALF, 0.8: ALL, 1.0: ALL}
+    runs = [run_folder(tmp_path / f"{p}", {"raft": ok}, dataset__p=p) for p, ok in replies.items()]
+    told = compared(tmp_path / "out", *runs)
+    assert told["same"] == [{"a": "p=1", "b": "p=0.8", "arm": "raft"}]
+    assert "with p=0.8: 100.0%" in told["verdict"]
+    assert "; the same replies with p=1; all that were compared with it are lower" in told["verdict"]
+    arms = run_folder(tmp_path / "arms", {"raft": HALF, "rag": ALL, "sft": ALL})
+    seeds = run_folder(tmp_path / "seeds", {"raft": HALF, "rag": ALL, "sft": ALL}, seed=2)
+    verdict = compared(tmp_path / "both", arms, seeds)["verdict"]
+    assert verdict.startswith("raft is worse than rag, one of 2 best other arms, in exact match")
+
+
 def test_runs_with_other_questions_are_shown_apart(tmp_path: Path) -> None:
     one = run_folder(tmp_path / "one", {"raft": HALF}, dataset__p=0.5)
     two = run_folder(tmp_path / "two", {"raft": ALL}, dataset__p=1.0, world="other ")
