@@ -78,6 +78,7 @@ report: $(READY) ## the report of the newest run again, or RUNS="RUN RUN ..." be
 	$(PY) -m raft_exp.report $(RUNS)
 
 bench: $(READY)  ## what a claim of speed rests on: BENCH=dataset, or another file of benchmarks/ (minutes)
+	@test -f benchmarks/$(BENCH).py || { echo 'no benchmarks/$(BENCH).py; there is $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))'; exit 2; }
 	OMP_NUM_THREADS=1 $(PY) benchmarks/$(BENCH).py $(ARGS)
 
 pocket: $(READY) ## makes the embedded reading model again, from nothing but this repository (half an hour, one core)

@@ -31,6 +31,7 @@ from raft_exp.store import Fingerprints, Outcome, Store
 
 # What an operating system says of a folder that cannot be used: a run folder is made by Hydra before we are asked.
 _REFUSED = {
+    errno.ENOENT,
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,

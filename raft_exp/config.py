@@ -9,9 +9,9 @@ import json
 import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_validator
 
 from raft_exp.corpora import CorpusConfig
 from raft_exp.encoder import EncoderConfig
@@ -80,7 +80,8 @@ class EvaluationConfig:
     without_gold: bool  # the gold passages are taken away; the answer is nowhere in what is shown
     max_items: Positive | None
     metrics: list[str]  # reported beside the corpus's own
-    conditions: dict[str, dict[str, Any]]  # name -> what it changes here: {num_distractors: 0}; arms with passages only
+    # name -> what it changes here: {num_distractors: 0}; arms with passages only; null, as an override: none of them
+    conditions: Annotated[dict[str, dict[str, Any]], BeforeValidator(lambda given: {} if given is None else given)]
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -288,7 +289,9 @@ def _explain(place: str, problem: Any) -> str:
     if kind in ("missing", "missing_argument") or got == "???":
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
-        return str(problem["ctx"]["error"])
+        said, group = str(problem["ctx"]["error"]), problem["loc"][:1]
+        shared = group and said.partition(":")[0] in ("base_url", "api_key_env")  # of every group that asks a server
+        return f"{group[0]}.{said}" if shared else said
     if kind == "union_tag_invalid":
         return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"
     return f"{place}: got {got!r}; must be {_wanted(problem)}"

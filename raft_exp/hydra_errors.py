@@ -1,11 +1,12 @@
 """Hydra's own errors in our form."""
 
 import re
+from pathlib import Path
 
-from hydra.errors import ConfigCompositionException, MissingConfigException
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 
 from raft_exp import arms
-from raft_exp.config import unknown_key
+from raft_exp.config import conf_dir, unknown_key
 from raft_exp.errors import ConfigError
 
 _LAUNCHERS = "pip install 'raft_exp[launchers]'"
@@ -25,6 +26,15 @@ def explained(error: Exception) -> ConfigError:
         if group == "hydra/launcher" and option in _INSTALL:
             return ConfigError(f"launcher: {option!r} is not installed; {_INSTALL[option]}, or leave it out")
         return ConfigError(f"{group}: got {option!r}; {arms.suggest(option, error.options)}")
+    if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
+        name = str(error.missing_cfg_file).removeprefix("experiment/")  # one of several, of which Hydra names no others
+        return ConfigError(f"experiment: got {name!r}; {arms.suggest(name, _experiments())}")
+    if isinstance(error, OverrideParseException):
+        given = error.override or (found[1] if (found := re.search(r"input '(.*)' See", text)) else text)
+        return ConfigError(
+            f"{given!r}: cannot be read as setting=value; what holds blanks, braces or brackets stands in quotes as a "
+            "whole: 'dataset.mixed={random: 0.5, bm25: 0.5}'"
+        )
     if found := re.search(r"To append to your default list use (\S+)", text):
         return ConfigError(
             f"{found[1].lstrip('+').partition('=')[0]}: not chosen in the default study; write {found[1]}"
@@ -39,3 +49,10 @@ def explained(error: Exception) -> ConfigError:
     if found := re.search(r"Missing mandatory value: (\S+)", text):
         return ConfigError(f"{found[1]}: has no value; set {found[1]}=...")
     return ConfigError(text)
+
+
+def _experiments() -> list[str]:
+    folders = [conf_dir() / "experiment", Path.cwd() / "conf" / "experiment"]
+    return [
+        file.relative_to(folder).with_suffix("").as_posix() for folder in folders for file in folder.rglob("*.yaml")
+    ]

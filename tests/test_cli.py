@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 import yaml
@@ -280,9 +281,10 @@ def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
     assert raft_exp(tmp_path, "until=ingest", "corpus.num_entities=500").returncode == 0
 
 
-def test_a_run_folder_that_cannot_be_made_says_so(tmp_path):
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "{file}/run"])
+def test_a_run_folder_that_cannot_be_made_says_so(tmp_path, folder):
     (tmp_path / "file").write_text("")
-    done = raft_exp(tmp_path, f"hydra.run.dir={tmp_path}/file/run", "dry_run=true")
+    done = raft_exp(tmp_path, f"hydra.run.dir={folder.format(file=tmp_path / 'file')}", "dry_run=true")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("StoreError: ")
     assert "hydra.run.dir=PATH" in done.stderr
@@ -303,6 +305,34 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     assert "store=" in last
     assert "choose another folder with store=PATH" in last
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("argument", "told"), [
+    ("+experiment=[quickstart,paper/p_sweeep]", "experiment: got 'paper/p_sweeep'; did you mean 'paper/p_sweep'?"),
+    ("dataset", "'dataset': cannot be read as setting=value"),
+    ("dataset.mixed={random: 0.5", "'dataset.mixed={random: 0.5': cannot be read as setting=value"),
+])  # fmt: skip
+def test_what_hydra_cannot_read_is_one_line_of_ours(tmp_path, argument, told):
+    done = raft_exp(tmp_path, argument)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"ConfigError: {told}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_an_engine_that_is_not_installed_is_missed_before_anything_runs(tmp_path):
+    done = raft_exp(tmp_path, "engine=vllm")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ModelError: engine: got 'vllm', which is not installed; pip install")
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+def test_questions_that_nobody_brings_are_missed_before_the_passages_are_made(tmp_path):
+    (tmp_path / "passages.jsonl").write_text('{"id": "a", "text": "Water boils."}\n')
+    done = raft_exp(tmp_path, "+experiment=passages", "corpus.path=passages.jsonl", "model=tiny", "trainer=cpu")
+    assert done.returncode == 2
+    assert done.stderr.startswith("DataError: corpus.questions: has no value")
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
 def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):

@@ -92,6 +92,7 @@ REFUSED = [
     ("dataset.no_gold_target=nothing", r"no_gold_target: got 'nothing'; must be .answer., .answer_only. or .refuse."),
     ("trainer.max_steps=0", r"trainer\.max_steps: got 0; must be -1, or greater than or equal to 1"),
     ("trainer.accumulate=3", r"trainer\.accumulate=3 does not divide trainer\.batch_size=16"),
+    ("trainer.devices=3", r"trainer\.batch_size=16 cannot be shared evenly by 3 devices of trainer\.accumulate="),
     ("until=trian", r"until: got 'trian'; must be 'ingest'.*'report'|until: got 'trian'; must be .ingest."),
     ("corpus.name=foo", r"corpus\.name: got 'foo'; must be one of 'almanac', 'pubmedqa'"),
     ("corpus.path=x", r"corpus\.path='x': the almanac is generated"),
@@ -131,15 +132,20 @@ REFUSED = [
         "engine=openai evaluation.arms=[rag] engine.api_key_env=sk-123",
         r"api_key_env: must be the NAME of an environment",
     ),
-    ("engine=openai evaluation.arms=[rag] engine.base_url=host/v1", r"base_url: got 'host/v1'; must be http"),
+    ("engine=openai evaluation.arms=[rag] engine.base_url=host/v1", r"^engine\.base_url: got 'host/v1'; must be http"),
     ("teacher=openai teacher.max_cost=5.0", r"teacher\.max_cost: got 5, but teacher\.prices is null"),
     ("teacher=openai teacher.targets=null", r"teacher\.targets: got None; name a task: task@teacher\.targets=cot_ans"),
     ("teacher=openai teacher.targets.prompt='{{x'", r"task cot_answer: prompt is not a template: "),
     ("teacher=openai teacher.targets.gate.retries=-1", r"teacher\.targets\.gate\.retries: got -1; must be"),
-    ("teacher=openai teacher.api_key_env=sk-123", r"api_key_env: must be the NAME of an environment"),
+    ("teacher=openai teacher.api_key_env=sk-123", r"^teacher\.api_key_env: must be the NAME of an environment"),
     ("engine=vllm engine.adapters=both", r"engine\.adapters: got 'both'; must be .lora. or .merged."),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
+
+
+def test_conditions_of_an_experiment_can_be_left_out():
+    assert parse(compose("+experiment=quickstart")).evaluation.conditions
+    assert parse(compose("+experiment=quickstart", "evaluation.conditions=null")).evaluation.conditions == {}
 
 
 @pytest.mark.parametrize(("override", "message"), REFUSED)

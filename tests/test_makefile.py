@@ -45,6 +45,9 @@ def test_what_is_missing_is_said_in_one_line(tmp_path):
         assert done.returncode == 2
         assert told in done.stdout
         assert done.stdout.count("\n") == 1
+    done = make("bench", "BENCH=dateset")
+    assert done.returncode == 2
+    assert done.stdout.startswith("no benchmarks/dateset.py; there is asking ")
 
 
 def test_clean_leaves_what_was_paid_for_and_made(tmp_path):
