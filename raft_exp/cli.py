@@ -150,6 +150,8 @@ def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
     console = Console()
     console.print(table(results), results["verdict"])
     print(f"report: {run / 'report.html'}")
+    if list(run.glob("wandb/offline-run-*")):
+        print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
 
 
 def _show_unread(report: Path) -> None:

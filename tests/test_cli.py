@@ -240,6 +240,7 @@ def test_preview_shows_rows_and_stops(tmp_path):
     done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60")
     assert done.returncode == 0, done.stderr
     assert "supervised; grounded: True" in done.stdout
+    assert "0 supervised │" in re.sub(" +", " ", done.stdout), "of a test row, which has no target"
     assert "##Answer:" in done.stdout
     assert "train" not in str(statuses(run_folder(tmp_path)))
 

@@ -34,8 +34,9 @@ def panel(example: Example, tokenizer: Any, label: str) -> Panel:
     gold = [str(place) for place, passage in enumerate(example.context, start=1) if passage.gold]
     facts = (
         f"{len(example.context)} passages, gold at {', '.join(gold) or 'no place'}; "
-        f"{prompt_tokens} prompt tokens, {len(learned)} supervised; grounded: {example.target_grounded}"
+        f"{prompt_tokens} prompt tokens, {len(learned)} supervised"
     )
+    facts += f"; grounded: {example.target_grounded}" if learned else ""  # else there is no target to be so
     title = Text(f"{label}  {example.id}  ({example.split})")
     return Panel(
         Group(Text(facts, style="italic"), Text(), _prompt(example, asked), Text(), _tokens(tokenizer, learned)),
