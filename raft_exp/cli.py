@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,6 @@ from raft_exp.store import Fingerprints, Outcome, Store
 
 # What an operating system says of a folder that cannot be used: a run folder is made by Hydra before we are asked.
 _REFUSED = {
-    errno.ENOENT,
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -64,12 +64,19 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(explained(error))
     except OSError as error:
-        if error.errno not in _REFUSED:
+        if error.errno not in _REFUSED and not _about_run_folder(error):
             raise
         remedy = "choose another run folder with hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)"
         _refuse(StoreError(f"{error.filename or 'run folder'}: {error.strerror}; {remedy}"))
     except KeyboardInterrupt:
         sys.exit("\nstopped; the same command goes on from here")
+
+
+def _about_run_folder(error: OSError) -> bool:
+    """Whether it is the run folder that cannot be made. What a study misses is a fault of ours, with its traceback."""
+    return error.errno == errno.ENOENT and all(
+        frame.f_code is not study.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
 
 
 def _with_experiment(arguments: list[str]) -> list[str]:
