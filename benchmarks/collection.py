@@ -7,6 +7,7 @@ Python and its packages included (in `dataset` those of the tokenizer: some 500 
 needs them.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -93,7 +94,9 @@ def measure(count: int) -> Iterator[tuple[str, float, float]]:
 
 def main() -> None:
     print(f"{'passages':>10} {'stage':<10} {'seconds':>9} {'peak MiB':>9}")
-    for size in [int(size) for size in sys.argv[1:]] or SIZES:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", type=int, nargs="*", default=list(SIZES), help="passages")
+    for size in parser.parse_args().sizes:
         for stage, seconds, peak in measure(size):
             print(f"{size:>10,} {stage:<10} {seconds:>9.1f} {peak:>9.0f}", flush=True)
 

@@ -4,6 +4,7 @@ Each size runs `until=dataset` on the almanac (all training questions, random di
 its own and prints that process's peak resident memory and seconds. Flat means: the growth is a few bytes a passage.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,9 @@ def measure(entities: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:]] or [1_000, 10_000, 100_000]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", type=int, nargs="*", default=[1_000, 10_000, 100_000], help="entities of the almanac")
+    sizes = parser.parse_args().sizes
     print(f"{'entities':>10} {'peak MiB':>10} {'seconds':>9}")
     for size in sizes:
         peak, seconds = measure(size)
