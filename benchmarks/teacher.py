@@ -28,7 +28,8 @@ with ScriptedServer(lambda prompt, _: Say(good(prompt).text, delay=float(sys.arg
 
 
 def client_alone(url: str, requests: int, in_flight: int) -> float:
-    from raft_exp.chat_client import Chat, ChatClient, ChatConfig
+    from raft_exp.chat_client import Chat, ChatClient
+    from raft_exp.chat_protocol import ChatConfig
 
     config = ChatConfig(
         base_url=url, model="scripted-1", served_as=None, api_key_env=None, extra_body={}, in_flight=in_flight,

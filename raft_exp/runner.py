@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from raft_exp import gpus, ledger, tracking
-from raft_exp.chat_client import ChatConfig, key_of
+from raft_exp.chat_protocol import ChatConfig, key_of
 from raft_exp.costs import Expected, duration, told
 from raft_exp.engines import NO_VLLM
 from raft_exp.errors import ModelError

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from raft_exp import chat_client
-from raft_exp.chat_client import Chat, ChatClient, ChatConfig
+from raft_exp.chat_client import Chat, ChatClient
+from raft_exp.chat_protocol import ChatConfig
 from raft_exp.errors import ConfigError, ServerError
 from tests.scripted_server import MODEL, Body, Break, Refuse, Say, ScriptedServer
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
-from raft_exp.chat_client import ChatConfig
+from raft_exp.chat_protocol import ChatConfig
 from raft_exp.models import ModelConfig
 from raft_exp.records import Answer
 from raft_exp.schema import Positive, Runtime, Share, config_dataclass

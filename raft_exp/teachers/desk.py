@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from raft_exp import ledger
-from raft_exp.chat_client import Chat, Reply
+from raft_exp.chat_client import Chat
+from raft_exp.chat_protocol import Reply
 from raft_exp.errors import BudgetError
 from raft_exp.ledger import Entry, Ledger
 from raft_exp.prompts import Messages

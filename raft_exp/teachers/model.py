@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeGuard
 from pydantic import Field, model_validator
 
 from raft_exp import models, prompts, schema
-from raft_exp.chat_client import ChatConfig
+from raft_exp.chat_protocol import ChatConfig
 from raft_exp.engines import TransformersEngine, VllmEngine
 from raft_exp.models import ASSET, ModelConfig
 from raft_exp.prompts.clean import Cleaner

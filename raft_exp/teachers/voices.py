@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from raft_exp.chat_client import Chat, ChatClient, ChatConfig, Finish, Keep, Refuse, Reply
+from raft_exp.chat_client import Chat, ChatClient, Keep, Refuse
+from raft_exp.chat_protocol import ChatConfig, Finish, Reply
 from raft_exp.teachers.tasks import Task
 
 Heard = Generator[list[tuple[str, Reply]], None, None]
