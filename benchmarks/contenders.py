@@ -53,7 +53,10 @@ class Gate:
 
     @staticmethod
     def _tell(figures: dict[str, Any]) -> None:
-        print("FIGURES " + json.dumps(figures), flush=True)
+        try:
+            print("FIGURES " + json.dumps(figures), flush=True)
+        except BrokenPipeError:  # nobody listens any more, and a study goes on without its logger
+            os._exit(1)
 
 
 @dataclass(frozen=True)
