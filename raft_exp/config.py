@@ -278,7 +278,8 @@ def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[st
     for problem in error.errors():
         place = _place((*parents, *problem["loc"]))
         known = problems.get(place)
-        problems[place] = _explain(place, problem) if known is None else f"{known}, or {_wanted(problem)}"
+        other = _wanted(problem).removeprefix("must be ")
+        problems[place] = _explain(place, problem) if known is None else f"{known}, or {other}"
     return list(problems.values())
 
 
@@ -294,11 +295,14 @@ def _explain(place: str, problem: Any) -> str:
         return f"{group[0]}.{said}" if shared else said
     if kind == "union_tag_invalid":
         return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"
-    return f"{place}: got {got!r}; must be {_wanted(problem)}"
+    return f"{place}: got {got!r}; {_wanted(problem)}"
 
 
 def _wanted(problem: Any) -> str:
-    return str(problem["msg"]).replace("Input should be ", "").replace("instance of ", "").replace("'", '"')
+    """pydantic's own words, as what must be."""
+    told = re.sub(r"^(Input|String|List) should ", "must ", str(problem["msg"]))
+    told = told if told.startswith("must ") else f"must be {told}"
+    return told.replace("instance of ", "").replace("'", '"')
 
 
 def _place(location: tuple[Any, ...]) -> str:

@@ -360,7 +360,7 @@ def test_what_the_environment_says_of_wandb_is_heard(said, mode, monkeypatch):
 
 @pytest.mark.parametrize("override", ["logger.project=a/b", "logger.project=''", f"logger.tags=[{'x' * 65}]"])
 def test_what_wandb_would_refuse_is_refused_before_anything_is_computed(override):
-    with pytest.raises(ConfigError, match=override.partition("=")[0].replace(".", r"\.")):
+    with pytest.raises(ConfigError, match=override.partition("=")[0] + r".*: got .*; must (match|have) "):
         parse(compose("logger=wandb", override))
 
 
