@@ -86,7 +86,7 @@ class _Run:
         self._refuse, self._keep = refuse, keep
         fields = {"model": config.model, **body, **config.extra_body}
         self._body = {name: value for name, value in fields.items() if value is not None}
-        self._workers: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self.sent = self._good = self._in_a_row = 0
         self._failed: list[tuple[str, str]] = []
         self._ended = ""  # why nothing more is sent
@@ -95,9 +95,8 @@ class _Run:
     async def replies(self, chats: Iterable[Chat]) -> AsyncIterator[tuple[str, Reply]]:
         """Yields replies while as many workers as may be in flight take the requests in turn."""
         found: asyncio.Queue[tuple[str, Reply] | None] = asyncio.Queue()
-        waiting = iter(chats)
-        self._workers = [asyncio.create_task(self._work(waiting, found)) for _ in range(self._config.in_flight)]
-        everybody = asyncio.gather(*self._workers)
+        everybody = asyncio.create_task(self._all_at_work(iter(chats), found))
+        self._tasks.append(everybody)
         everybody.add_done_callback(lambda _: found.put_nowait(None))
         while (one := await found.get()) is not None:
             yield one
@@ -105,9 +104,20 @@ class _Run:
 
     async def close(self) -> None:
         """Ends the workers."""
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _all_at_work(self, waiting: Iterator[Chat], found: asyncio.Queue[tuple[str, Reply] | None]) -> None:
+        """Starts one worker after the other: of requests sent together the replies come together, and wait in line."""
+        workers = []
+        for _ in range(self._config.in_flight):
+            workers.append(asyncio.create_task(self._work(waiting, found)))
+            self._tasks.append(workers[-1])
+            await asyncio.sleep(0)
+            if self._ended:
+                break
+        await asyncio.gather(*workers)
 
     def problem(self) -> str:
         """What a caller must know who thinks that there is a reply for each request."""

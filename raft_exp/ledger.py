@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.errors import StoreError
-from raft_exp.records import dumps
+from raft_exp.records import dumps, parse
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +55,12 @@ def fixed(asked: Mapping[str, Any]) -> str:
 
 def request_key(asked: str, messages: Sequence[Mapping[str, str]]) -> str:
     """sha256 of all that makes a request: what is `fixed`, and the messages."""
-    digest = hashlib.sha256(asked.encode())
+    parts = [asked.encode()]
     for message in messages:
         for part in (message["role"], message["content"]):
             data = part.encode("utf-8", "surrogatepass")
-            digest.update(b"%d:" % len(data))
-            digest.update(data)
-    return digest.hexdigest()
+            parts += (b"%d:" % len(data), data)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 class Ledger:
@@ -92,8 +91,12 @@ class Ledger:
         place = self._index.get(bytes.fromhex(key))
         if place is None:
             return None
-        row = json.loads(os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH).decode())
-        return Entry(row["answer"], row["finish"], row["prompt_tokens"], row["new_tokens"], row["seconds"], row["cost"])
+        try:
+            return parse(Entry, os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
+        except ValueError as error:
+            raise StoreError(
+                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove it, and it is asked again"
+            ) from error
 
     def refresh(self) -> None:
         """Takes in what other processes have written meanwhile."""

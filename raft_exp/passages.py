@@ -1,7 +1,6 @@
 """A passage collection on disk: JSON lines plus a small memory-mapped index, so that memory stays flat as it grows."""
 
 import hashlib
-import json
 import mmap
 from array import array
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ import numpy as np
 
 from raft_exp.columns import Column, write_header
 from raft_exp.errors import DataError
-from raft_exp.records import Passage, dumps
+from raft_exp.records import Passage, dumps, loads, parse
 
 TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
     "passages.jsonl", "offsets.npy", "documents.npy", "texts.npy", "ids.npy",
@@ -55,7 +54,7 @@ def _write_ids(folder: Path, ids: np.ndarray) -> None:
         with (folder / TEXTS).open("rb") as file:
             for number, line in enumerate(file):
                 if number == order[twice[0]]:
-                    raise DataError(f"passage id {json.loads(line)['id']!r} comes twice; ids must be unique")
+                    raise DataError(f"passage id {loads(line)['id']!r} comes twice; ids must be unique")
     with (folder / IDS).open("wb") as file:
         write_header(file, "<u8", (2, len(ids)))
         file.write(ranked.data)
@@ -81,12 +80,12 @@ class Passages:
     def __getitem__(self, ordinal: int) -> Passage:
         start = int(self._offsets[ordinal])
         end = self._data.find(b"\n", start)
-        return Passage(**json.loads(self._data[start:end]))
+        return parse(Passage, self._data[start:end])
 
     def __iter__(self) -> Iterator[Passage]:
         with self._file.open("rb") as file:  # not through the mapping: pages once read would stay in this process
             for line in file:
-                yield Passage(**json.loads(line))
+                yield parse(Passage, line)
 
     def find(self, passage_id: str) -> int:
         """The ordinal of a passage id. Raises DataError when it is not in the collection."""

@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+
+from pydantic_core import CoreConfig, SchemaValidator, ValidationError, from_json
 
 from raft_exp.errors import DataError
 
@@ -91,15 +94,40 @@ class Answer:
 
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
-def from_dict(record: type[R], row: dict[str, Any]) -> R:
-    """Builds a record from a row of JSON; nested contexts and evidence pairs are restored."""
+def parse(record: type[R], line: str | bytes) -> R:
+    """The record that a line of JSON holds; other fields of the line are passed over.
+
+    Raises ValueError for what is not JSON, or not of the record's types.
+    """
+    try:
+        found: R = _parser(record)(line)  # type: ignore[arg-type]  # mypy: a class of any type may have no hash
+        return found
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        if wrong["type"] == "json_invalid":  # also said of lone surrogates, which `dumps` writes as escapes
+            return _from_dict(record, json.loads(line))
+        raise ValueError(f"{'.'.join(map(str, wrong['loc'])) or 'the row'}: {wrong['msg']}") from None
+
+
+@cache
+def _parser(record: Any) -> Callable[[str | bytes], Any]:
+    """Builds records from JSON without the step over a dict: half the time of json and a frozen class's own way."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(record).core_schema
+    return SchemaValidator(schema, CoreConfig(cache_strings="keys")).validate_json  # texts seldom come twice
+
+
+def _from_dict(record: type[R], row: dict[str, Any]) -> R:
     if record is Example:
         row = {**row, "context": [ContextPassage(**passage) for passage in row["context"]]}
     if record is Question:
         row = {**row, "evidence": [(passage, index) for passage, index in row.get("evidence", [])]}
-    return record(**row)
+    names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]
+    return record(**{name: value for name, value in row.items() if name in names})
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
@@ -107,18 +135,28 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 def dumps(row: Any) -> str:
     """One line of JSON with a fixed form: the same record gives the same bytes everywhere."""
-    value = dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
+    known = isinstance(row, dict) or not dataclasses.is_dataclass(row)
+    value = row if known else dataclasses.asdict(row)
     # Lone surrogates cannot be written as UTF-8: keep those rare lines in ASCII escapes.
     text = _encode(value)
-    return text if text.isprintable() or _encodable(text) else json.dumps(value, separators=(", ", ": "))
+    return text if text.isprintable() or encodable(text) else json.dumps(value, separators=(", ", ": "))
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Whether UTF-8 can carry a text: it holds no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def loads(line: str | bytes) -> Any:
+    """What `dumps` wrote. Raises ValueError for what is not JSON."""
+    try:
+        return from_json(line, cache_strings="keys")  # twice as fast as json's own
+    except ValueError:  # it refuses lone surrogates, which `dumps` writes as escapes
+        return json.loads(line)
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
@@ -135,20 +173,25 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
 
 def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
     """Reads the records that `write_jsonl` wrote. Raises DataError naming file and line."""
-    for row in read_rows(path):
-        yield from_dict(record, row)
+    return _read(path, lambda line: parse(record, line))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Reads a JSON-lines file as dicts. Raises DataError naming file and line."""
+    return _read(path, loads)
+
+
+def _read(path: Path, parsed: Callable[[str], T]) -> Iterator[T]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                yield json.loads(line)
+                yield parsed(line)
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove the line") from error
+            except ValueError as error:
+                raise DataError(f"{path}, line {number}: {error}; mend or remove the line") from error
 
 
 def read_ids(path: Path) -> Iterator[str]:

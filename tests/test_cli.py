@@ -125,6 +125,9 @@ def test_a_copied_run_is_scored_again_without_its_store(study, tmp_path, monkeyp
     missing = make_again(open_runs([copy])[0][0], copy)
     assert any("no loss curve" in line for line in missing)
     after = json.loads((copy / "results.json").read_text())
+    assert {name: arm["tokens"] for name, arm in after["arms"].items()} == {
+        name: arm["tokens"] for name, arm in before["arms"].items()
+    }
     assert {name: arm["metrics"] for name, arm in after["arms"].items()} == {
         name: arm["metrics"] for name, arm in before["arms"].items()
     }

@@ -55,6 +55,19 @@ def test_a_torn_last_line_is_cut_and_foreign_lines_are_passed_over(tmp_path, cap
     assert Ledger(tmp_path, "m").get(key(3)) == Ledger(tmp_path, "m").get(key(1))
 
 
+@pytest.mark.parametrize("change", [('"yes"', '"yes'), ("3", '"three"'), ('"answer"', '"anzwer"')])
+def test_a_line_damaged_inside_is_named_and_not_taken_for_an_answer(tmp_path, change):
+    made = Ledger(tmp_path, "m")
+    made.write([(key(1), ROW), (key(2), ROW)])
+    line, other = made.path.read_text().splitlines()
+    head, tail = line[:75], line[75:]
+    made.path.write_text(f"{head}{tail.replace(*change, 1)}\n{other}\n")
+    again = Ledger(tmp_path, "m")
+    assert again.get(key(2)) == Entry("yes", "stop", 3, 1, 0.5, 0.25)
+    with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove it"):
+        again.get(key(1))
+
+
 def test_the_first_answer_stays(tmp_path):
     made = Ledger(tmp_path, "m")
     made.write([(key(1), ROW)])

@@ -1,5 +1,6 @@
 """The report of a finished run made again from its files: scored with today's metrics, without asking a model."""
 
+import itertools
 import json
 import os
 import shutil
@@ -157,13 +158,22 @@ _OPTIONAL = {"passages": "ingest", "questions": "questions"}
 
 def _answers(path: Path, known: Mapping[str, Any]) -> Iterator[Answer]:
     """The replies out of predictions, which do not say which questions had none: those are empty."""
-    unanswered = known["n"] - known.get("answered", known["n"])
-    tokens = known.get("tokens", {"prompt": 0, "reply": 0})  # means: the single counts are not kept
+    answered = known.get("answered", known["n"])
+    unanswered = known["n"] - answered
+    tokens = known.get("tokens", {})  # means: the single counts are not kept
+    prompts, replies = (_with_mean(tokens.get(part, 0), answered) for part in ("prompt", "reply"))
     for row in read_rows(path):
         if unanswered and not row["raw"] and not row["truncated"]:
             unanswered -= 1
         else:
-            yield Answer(row["id"], row["raw"], row["truncated"], tokens["prompt"], tokens["reply"])
+            yield Answer(row["id"], row["raw"], row["truncated"], next(prompts), next(replies))
+
+
+def _with_mean(mean: float, count: int) -> Iterator[int]:
+    """Whole numbers, without an end; the first `count` have the mean."""
+    total = round(mean * count)
+    for place in itertools.count():
+        yield total // max(1, count) + (place < total % max(1, count))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -32,31 +32,43 @@ class Tally:
     """Figures of what was asked; the same for the same replies."""
 
     def __init__(self) -> None:
-        self.counts, self.reasons, self.tokens = Counter[str](), Counter[str](), Counter[str]()
-        self.splits: dict[str, Counter[str]] = {}
+        self.reasons, self._splits = Counter[str](), dict[str, Counter[str]]()
+        self._replies = self._prompt_tokens = self._new_tokens = 0
         self._cost, self._priced = 0.0, True
 
     def add(self, asked: Asked, split: str) -> None:
         """Counts one item."""
         kept = asked.made is not None
-        for counts in (self.counts, self.splits.setdefault(split, Counter())):
-            counts["asked"] += 1
-            counts["kept" if kept else "quarantined"] += 1
-            counts["asked_again"] += len(asked.entries) > 1
+        counts = self._splits.setdefault(split, Counter())
+        counts["asked"] += 1
+        counts["kept" if kept else "quarantined"] += 1
+        counts["asked_again"] += len(asked.entries) > 1
         if not kept:
             self.reasons[asked.refused[-1].reason] += 1
         for entry in asked.entries:
-            self.tokens["replies"] += 1
-            self.tokens["prompt_tokens"] += entry.prompt_tokens
-            self.tokens["new_tokens"] += entry.new_tokens
+            self._replies += 1
+            self._prompt_tokens += entry.prompt_tokens
+            self._new_tokens += entry.new_tokens
             self._cost += entry.cost or 0.0
             self._priced = self._priced and entry.cost is not None
 
+    @property
+    def counts(self) -> Counter[str]:
+        """asked, kept, quarantined and asked_again, of all splits."""
+        return sum(self._splits.values(), Counter[str]())
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Replies, and what they cost in tokens."""
+        told = {"replies": self._replies, "prompt_tokens": self._prompt_tokens, "new_tokens": self._new_tokens}
+        return told if self._replies else {}
+
     def figures(self) -> dict[str, Any]:
         """For audit.json. `cost` is of all replies in use, whenever they were paid."""
-        cost = {"cost": round(self._cost, 6)} if self._priced and self.tokens["replies"] else {}
-        splits = {name: dict(counts) for name, counts in sorted(self.splits.items())}
-        totals = {name: self.counts[name] for name in ("asked", "kept", "quarantined", "asked_again")}
+        cost = {"cost": round(self._cost, 6)} if self._priced and self._replies else {}
+        splits = {name: dict(counts) for name, counts in sorted(self._splits.items())}
+        counts = self.counts
+        totals = {name: counts[name] for name in ("asked", "kept", "quarantined", "asked_again")}
         return {**totals, "reasons": dict(self.reasons.most_common()), "splits": splits, **self.tokens, **cost}
 
 

@@ -138,7 +138,8 @@ class Desk:
         """The requests of this pass, noted while the items go by. Nothing is held but what is under way."""
         self._job.start()
         for item in self._job.items():
-            yield from self._retries()
+            if self._again:
+                yield from self._retries()
             outcome, wanted = self._look(item)
             if outcome is not None:
                 self._job.keep(item, outcome)

@@ -52,7 +52,8 @@ def judge(task: AnswerTask, entry: Entry, question: Question, gold: Sequence[str
     form = f"{prompts.REASON} ... {prompts.ANSWER} ..." if task.reply == "paper" else 'one JSON object with "answer"'
     if not reply.parsed or not reply.prediction:
         return Refused("no_answer_marker", f"it was not in the form {form}")
-    if any(mark in reply.reason + reply.prediction for mark in (prompts.ANSWER, prompts.REASON)):
+    both = reply.reason + reply.prediction
+    if prompts.ANSWER in both or prompts.REASON in both:
         return Refused("several_answers", f"it must be one time {form}")
     if found := _MARKS.search(reply.prediction):
         return Refused("quote_in_answer", f"its answer held {found[0]}")
@@ -94,7 +95,7 @@ def _judge_text(gate: Gate, text: str, question: Question) -> Target | Refused:
 
 
 def _length(gate: Gate, reason: str) -> Refused | None:
-    words = len(reason.split()) - len(_MARKS.findall(reason))
+    words = len(reason.split()) - reason.count(prompts.BEGIN_QUOTE) - reason.count(prompts.END_QUOTE)
     if words < gate.min_words:
         return Refused("short", f"its reasoning had {words} words; give at least {gate.min_words}")
     if words > gate.max_words:
@@ -117,14 +118,15 @@ def _words(text: str) -> str:
 
 def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Refused:
     """The reasoning with each quote in the passage's own words."""
-    marks = _MARKS.findall(reason)
+    pieces = _MARKS.split(reason)
+    marks = pieces[1::2]
     if marks != [prompts.BEGIN_QUOTE, prompts.END_QUOTE] * (len(marks) // 2):
         return Refused("broken_quotes", f"{prompts.BEGIN_QUOTE} and {prompts.END_QUOTE} must stand in turn")
     if len(marks) // 2 < gate.min_quotes:
         between = f"between {prompts.BEGIN_QUOTE} and {prompts.END_QUOTE}"
         return Refused("few_quotes", f"it had {len(marks) // 2} quotes {between}; give at least {gate.min_quotes}")
     made = []
-    for number, piece in enumerate(_MARKS.split(reason)[::2]):
+    for number, piece in enumerate(pieces[::2]):
         if number % 2 == 0:
             made.append(" ".join(piece.split()))
             continue

@@ -104,6 +104,7 @@ class Prompts:
         self._task, self._clean = task, clean
         self._prompt, self._again = _template(task.prompt), _template(task.again)
         self._system = _template(task.system)
+        self._apart = any("passages" in part for part in (task.system, task.prompt, task.again))
         self._cleaned = lru_cache(4096)(self._once)
 
     def messages(self, passages: Sequence[Passage], reasons: Sequence[str], **values: Any) -> Messages:
@@ -112,7 +113,8 @@ class Prompts:
             name: self._clean(value) if value and isinstance(value, str) else value for name, value in values.items()
         }
         shown["context"] = "\n\n".join(map(self._shown, passages))
-        shown["passages"] = [self._parts(passage) for passage in passages]
+        if self._apart:
+            shown["passages"] = [self._parts(passage) for passage in passages]
         try:
             user = self._prompt.render(shown)
             if reasons:
@@ -148,4 +150,6 @@ _sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=
 
 @lru_cache
 def _template(text: str) -> Any:
-    return _sandbox.from_string(text)
+    template = _sandbox.from_string(text)
+    template.globals = dict(template.globals)  # each rendering copies them: a dict is quick to copy, a ChainMap slow
+    return template
