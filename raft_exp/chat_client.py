@@ -115,7 +115,7 @@ class _Run:
             workers.append(asyncio.create_task(self._work(waiting, found)))
             self._tasks.append(workers[-1])
             await asyncio.sleep(0)
-            if self._ended:
+            if any(worker.done() for worker in workers):  # it failed, or the run ends, or no request is left
                 break
         await asyncio.gather(*workers)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from raft_exp.columns import Column, write_header
 from raft_exp.errors import DataError
-from raft_exp.records import Passage, dumps, loads, parse
+from raft_exp.records import Passage, dumps, loads, parse, read_jsonl
 
 TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
     "passages.jsonl", "offsets.npy", "documents.npy", "texts.npy", "ids.npy",
@@ -80,12 +80,13 @@ class Passages:
     def __getitem__(self, ordinal: int) -> Passage:
         start = int(self._offsets[ordinal])
         end = self._data.find(b"\n", start)
-        return parse(Passage, self._data[start:end])
+        try:
+            return parse(Passage, self._data[start:end])
+        except ValueError as error:
+            raise DataError(f"{self._file}, line {ordinal + 1}: {error}; remove the stage and run it again") from error
 
     def __iter__(self) -> Iterator[Passage]:
-        with self._file.open("rb") as file:  # not through the mapping: pages once read would stay in this process
-            for line in file:
-                yield parse(Passage, line)
+        return read_jsonl(self._file, Passage)  # not through the mapping: pages once read would stay in this process
 
     def find(self, passage_id: str) -> int:
         """The ordinal of a passage id. Raises DataError when it is not in the collection."""

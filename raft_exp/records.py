@@ -103,17 +103,35 @@ def parse(record: type[R], line: str | bytes) -> R:
     Raises ValueError for what is not JSON, or not of the record's types.
     """
     try:
-        found: R = _parser(record)(line)  # type: ignore[arg-type]  # mypy: a class of any type may have no hash
+        found: R = _parser(record)(line, strict=True)  # type: ignore[arg-type]  # mypy: a class may have no hash
         return found
     except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        if wrong["type"] == "json_invalid":  # also said of lone surrogates, which `dumps` writes as escapes
-            return _from_dict(record, json.loads(line))
-        raise ValueError(f"{'.'.join(map(str, wrong['loc'])) or 'the row'}: {wrong['msg']}") from None
+        if error.errors(include_url=False)[0]["type"] != "json_invalid":
+            raise ValueError(_told(error)) from None
+    return _parse_surrogates(record, line.decode() if isinstance(line, bytes) else line)
+
+
+def _parse_surrogates(record: type[R], line: str) -> R:
+    """Lone surrogates, which `dumps` writes as escapes, are no text for pydantic: it checks a copy without them."""
+    row = json.loads(line)
+    try:
+        _parser(record)(json.dumps(row, ensure_ascii=False).encode(errors="replace"), strict=True)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ValueError(_told(error)) from None
+    if record is Example:
+        row["context"] = [_from_dict(ContextPassage, passage) for passage in row["context"]]
+    if record is Question:
+        row["evidence"] = [(passage, index) for passage, index in row.get("evidence", [])]
+    return _from_dict(record, row)
+
+
+def _told(error: ValidationError) -> str:
+    wrong = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, wrong['loc'])) or 'the row'}: {wrong['msg']}"
 
 
 @cache
-def _parser(record: Any) -> Callable[[str | bytes], Any]:
+def _parser(record: Any) -> Callable[..., Any]:
     """Builds records from JSON without the step over a dict: half the time of json and a frozen class's own way."""
     from pydantic import TypeAdapter
 
@@ -122,10 +140,6 @@ def _parser(record: Any) -> Callable[[str | bytes], Any]:
 
 
 def _from_dict(record: type[R], row: dict[str, Any]) -> R:
-    if record is Example:
-        row = {**row, "context": [ContextPassage(**passage) for passage in row["context"]]}
-    if record is Question:
-        row = {**row, "evidence": [(passage, index) for passage, index in row.get("evidence", [])]}
     names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]
     return record(**{name: value for name, value in row.items() if name in names})
 
@@ -135,8 +149,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 def dumps(row: Any) -> str:
     """One line of JSON with a fixed form: the same record gives the same bytes everywhere."""
-    known = isinstance(row, dict) or not dataclasses.is_dataclass(row)
-    value = row if known else dataclasses.asdict(row)
+    value = dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
     # Lone surrogates cannot be written as UTF-8: keep those rare lines in ASCII escapes.
     text = _encode(value)
     return text if text.isprintable() or encodable(text) else json.dumps(value, separators=(", ", ": "))
@@ -156,7 +169,7 @@ def loads(line: str | bytes) -> Any:
     try:
         return from_json(line, cache_strings="keys")  # twice as fast as json's own
     except ValueError:  # it refuses lone surrogates, which `dumps` writes as escapes
-        return json.loads(line)
+        return json.loads(line.decode() if isinstance(line, bytes) else line)
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> int:

@@ -11,7 +11,7 @@ import pytest
 from raft_exp import chat_client
 from raft_exp.chat_client import Chat, ChatClient
 from raft_exp.chat_protocol import ChatConfig
-from raft_exp.errors import ConfigError, ServerError
+from raft_exp.errors import ConfigError, ServerError, StoreError
 from tests.scripted_server import MODEL, Body, Break, Refuse, Say, ScriptedServer
 
 KEY = "sk-planted-0123456789abcdef"
@@ -187,6 +187,29 @@ def test_a_server_that_is_not_there():
 
     with pytest.raises(ServerError, match=r"20 requests in a row got no usable reply \(last: q\d+: no connection"):
         asyncio.run(collect())
+
+
+def test_what_fails_while_the_workers_start_ends_the_start():
+    class Broken:
+        taken = 0
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.taken += 1
+            if self.taken == 4:
+                raise StoreError("the fourth cannot be read")
+            return Chat(f"q{self.taken}", [{"role": "user", "content": "q"}])
+
+    broken = Broken()
+
+    async def collect(client):
+        return [one async for one in client.replies(broken, {})]
+
+    with ScriptedServer(lambda *_: Say(delay=30)) as server, pytest.raises(StoreError, match="the fourth"):
+        asyncio.run(collect(ChatClient(config(server.url, in_flight=500))))
+    assert broken.taken <= 6
 
 
 def test_max_requests_counts_every_attempt():

@@ -55,7 +55,7 @@ def test_a_torn_last_line_is_cut_and_foreign_lines_are_passed_over(tmp_path, cap
     assert Ledger(tmp_path, "m").get(key(3)) == Ledger(tmp_path, "m").get(key(1))
 
 
-@pytest.mark.parametrize("change", [('"yes"', '"yes'), ("3", '"three"'), ('"answer"', '"anzwer"')])
+@pytest.mark.parametrize("change", [('"yes"', '"yes'), ("3", '"3"'), ('"answer"', '"anzwer"'), ("0.25", '"\\ud800"')])
 def test_a_line_damaged_inside_is_named_and_not_taken_for_an_answer(tmp_path, change):
     made = Ledger(tmp_path, "m")
     made.write([(key(1), ROW), (key(2), ROW)])

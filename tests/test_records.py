@@ -87,6 +87,9 @@ def test_numbers_that_json_has_no_word_for_are_read_too():
         ('{"id": "a"}', "line 2: answer: Field required"),
         ('{"id": "a", "answer": null}', "line 2: answer: Input should be a valid string"),
         ('["a", "b"]', "line 2: the row: Input should be an object"),
+        ('{"id": "\\ud800"}', "line 2: answer: Field required"),
+        ('{"id": "\\ud800", "answer": 3}', "line 2: answer: Input should be a valid string"),
+        ('["\\ud800"]', "line 2: the row: Input should be an object"),
     ],
 )
 def test_a_line_that_is_no_record_is_named(tmp_path, line, told):
@@ -98,6 +101,16 @@ def test_a_line_that_is_no_record_is_named(tmp_path, line, told):
         list(read_jsonl(file, Target))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ['"3"', "3.5", "true", "null"])
+def test_a_number_is_a_number(number):
+    for said in ("yes", "\\ud800"):
+        with pytest.raises(ValueError, match="prompt_tokens: Input should be a valid integer"):
+            parse(
+                Answer,
+                f'{{"id": "a", "raw": "{said}", "truncated": false, "prompt_tokens": {number}, "new_tokens": 1}}',
+            )
 
 
 def test_what_a_later_version_adds_is_passed_over(tmp_path):

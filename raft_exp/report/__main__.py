@@ -1,6 +1,7 @@
 """`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: finished runs again, or beside each other."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def main() -> None:
     given: list[str] = parser.parse_args().runs
     outs = [text.removeprefix("out=") for text in given if text.startswith("out=")]
     folders = [Path(text) for text in given if not text.startswith("out=")]
-    if wrong := next((folder for folder in folders if "=" in folder.name and not folder.exists()), None):
+    if wrong := next((folder for folder in folders if re.match(r"\w+=", str(folder)) and not folder.exists()), None):
         parser.error(f"{wrong}: no such folder, and no setting; the only one is out=DIR")
     if not folders or len(outs) > 1:
         parser.error("name at least one RUN, and out=DIR at most once")

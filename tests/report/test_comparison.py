@@ -187,8 +187,9 @@ def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
     )
 
 
-def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path) -> None:
-    command = [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4"), "outt=x"]
+@pytest.mark.parametrize("wrong", ["outt=x", "outt=/some/folder"])
+def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path, wrong: str) -> None:
+    command = [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4"), wrong]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "outt=x: no such folder, and no setting; the only one is out=DIR" in done.stderr
+    assert f"{wrong}: no such folder, and no setting; the only one is out=DIR" in done.stderr
