@@ -1,8 +1,10 @@
 """The command line: compose (Hydra) -> parse -> build -> run. Errors that a user can mend are one line and status 2."""
 
+import contextlib
 import errno
 import json
 import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -132,7 +134,9 @@ def study(values: dict[str, Any], run: Path, overrides: list[str], sweep: str = 
         _show(config, run, outcomes)
     finally:
         tracking.finish()
-    _push(config, run, outcomes)
+    if any(outcome.stage.name == "export" for outcome in outcomes):  # last, so that what fails here loses nothing
+        _write_passages(config, run)
+        _push(config, run)
     return outcomes
 
 
@@ -168,10 +172,29 @@ def _show_unread(report: Path) -> None:
         print(f"{len(told['not_read'])} of {told['files']} files were not read ({reasons}): {report}", file=sys.stderr)
 
 
-def _push(config: Config, run: Path, outcomes: list[Outcome]) -> None:
-    """Last of all, so that a hub that refuses loses nothing; again in every run, also where all stages are reused."""
+def _write_passages(config: Config, run: Path) -> None:
+    """Writes the file that `export.passages` names."""
+    if isinstance(config.export.passages, bool):
+        return
+    file = Path(config.export.passages)
+    half = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / "exports" / f"passages.{config.export.format}", half)
+        half.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            half.unlink()
+        raise StoreError(
+            f"export.passages={file}: {error.strerror}; the passages stand in {run / 'exports'}; name another file"
+        ) from error
+    print(f"passages: {file}")
+
+
+def _push(config: Config, run: Path) -> None:
+    """In every run, also where all stages are reused."""
     repository = config.export.push_to_hub
-    if repository and any(outcome.stage.name == "export" for outcome in outcomes):
+    if repository:
         commit = hub.push(run / "exports" / HF, repository, config.export.private)
         print(f"pushed: {repository} ({commit})")
 

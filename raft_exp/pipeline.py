@@ -18,7 +18,7 @@ from raft_exp.corpora import open_corpus, passage_identity
 from raft_exp.corpora.questions import files_of
 from raft_exp.engines import EngineConfig
 from raft_exp.errors import ConfigError
-from raft_exp.exports.settings import Recipes
+from raft_exp.exports.settings import Recipes, check_file
 from raft_exp.exports.settings import settings as exports
 from raft_exp.rows import Window
 from raft_exp.schema import identity
@@ -140,6 +140,7 @@ class _Study:
 
     def export(self, recipes: Recipes, datasets: Mapping[str, Stage], tests: Mapping[str, Stage]) -> list[Stage]:
         how = self._config.export
+        check_file(self._config)
         if self._config.until == "ingest":  # there is nothing but passages yet
             alone = export.ExportStage([], True, how.format, {}, None)
             reads: Inputs = {"passages": self.passages}

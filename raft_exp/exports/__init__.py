@@ -24,7 +24,7 @@ class ExportConfig:
     """Which data sets are written for other tools, and how."""
 
     dataset: FormatName | list[FormatName] | None
-    passages: bool
+    passages: bool | str  # a file's name: there, and in the run folder
     format: Literal["jsonl", "parquet", "hf"]
     push_to_hub: str | None
     private: bool
@@ -40,6 +40,19 @@ class ExportConfig:
             raise ValueError(f"export.push_to_hub: a repository is pushed with export.format=hf, not {self.format!r}")
         if not self.wanted:
             raise ValueError("export.push_to_hub: there is nothing to push; set export.dataset or export.passages")
+        return self
+
+    @model_validator(mode="after")
+    def _passages_go_into_a_file(self) -> "ExportConfig":
+        if isinstance(self.passages, bool):
+            return self
+        if self.format == "hf":
+            raise ValueError("export.passages: a single file is written with export.format=jsonl or parquet, not hf")
+        if not self.passages.endswith(f".{self.format}"):
+            raise ValueError(
+                f"export.passages: got {self.passages!r}; must be true, false, or the name of a file that ends in "
+                f".{self.format} (export.format={self.format})"
+            )
         return self
 
     @property

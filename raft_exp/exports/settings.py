@@ -1,6 +1,7 @@
 """From the study's configuration to what its export stage is told."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from raft_exp.config import ArmConfig, Config, arm_dataset
 from raft_exp.corpora import origin
@@ -13,6 +14,20 @@ from raft_exp.stages.export import ExportStage, tables_of
 Recipes = Mapping[str, tuple[str, ArmConfig]]  # a training set's name -> the arm that it is made for
 
 _TEST: Kind = "test"
+
+
+def check_file(config: Config) -> None:
+    """Raises ConfigError where `export.passages` names a place that no file can have."""
+    if isinstance(config.export.passages, bool):
+        return
+    file, read = Path(config.export.passages).resolve(), getattr(config.corpus, "path", None)
+    if file.is_dir():
+        raise ConfigError(f"export.passages={config.export.passages}: a folder; name a file")
+    if config.corpus.name == "documents" and read and file.is_relative_to(Path(read).resolve()):
+        raise ConfigError(
+            f"export.passages={config.export.passages}: lies in corpus.path, and would be read as a document the next "
+            "time; name a file outside it"
+        )
 
 
 def settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportStage | None:
@@ -28,7 +43,7 @@ def settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportSt
                 "name one (raft, sft), or another format"
             )
     card = _card(config, recipes, kinds) if how.format == "hf" else None
-    return ExportStage(how.names, how.passages, how.format, kinds, card)
+    return ExportStage(how.names, bool(how.passages), how.format, kinds, card)
 
 
 def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:

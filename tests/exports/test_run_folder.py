@@ -23,6 +23,39 @@ def test_exports_stand_in_the_run_folder_when_the_datasets_do(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+def test_passages_go_into_the_file_that_is_named(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "a.txt").write_text("The mill of Velmor has three wheels. It stands by the river.")
+    ask = ("corpus=documents", f"corpus.path={own}", "until=ingest")
+    file = tmp_path / "new" / "passages.jsonl"
+    for status in ("ran", "reused"):
+        done = raft_exp(tmp_path, *ask, f"export.passages={file}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == f"passages: {file}"
+        assert set(statuses(run_folder(tmp_path)).values()) == {status}
+        assert [json.loads(line)["document_id"] for line in file.open()] == ["a.txt"]
+        assert list(file.parent.iterdir()) == [file]
+        file.write_text("old")
+    assert raft_exp(tmp_path, *ask, f"export.passages={file}").returncode == 0
+    back = raft_exp(tmp_path, "corpus=passages", f"corpus.path={file}", "until=ingest")
+    assert "1 passages" in back.stdout + back.stderr
+    (tmp_path / "folder.jsonl").mkdir()
+    for wrong, told in [
+        (own / "passages.jsonl", "lies in corpus.path"),
+        (tmp_path / "folder.jsonl", "a folder; name a file"),
+        ("ture", "must be true, false, or the name of a file that ends in .jsonl"),
+        (own / "a.txt" / "passages.jsonl", "lies in corpus.path"),
+        (file / "passages.jsonl", "the passages stand in"),
+    ]:
+        refused = raft_exp(tmp_path, *ask, f"export.passages={wrong}")
+        assert refused.returncode == 2
+        assert "Traceback" not in refused.stderr
+        assert told in refused.stderr.splitlines()[-1]
+    several = raft_exp(tmp_path, *ask, f"export.passages={file}", "export.format=hf")
+    assert "export.format=jsonl or parquet" in several.stderr
+
+
 def test_a_push_that_fails_is_one_line_after_a_whole_study(tmp_path):
     wanted = (*SMALL, "until=dataset", "export.dataset=chat", "export.format=hf", "export.push_to_hub=me/towns")
     for status in ("ran", "reused"):
