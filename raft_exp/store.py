@@ -100,6 +100,8 @@ class Store:
         start = time.monotonic()
         execute(stage, partial)
         seconds = time.monotonic() - start
+        for left in partial.glob("manifest.json.*.new"):  # by a run that was killed while it wrote its manifest
+            left.unlink()
         manifest = _describe(stage, partial, seconds)
         write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1))
         partial.rename(self.path(stage))

@@ -65,6 +65,16 @@ def test_what_changes_a_key():
     assert len({stage.key for stage in [STAGE, *changed]}) == len(changed) + 1
 
 
+def test_a_manifest_that_a_killed_run_left_half_is_no_result(tmp_path):
+    stage = replace(STAGE, resumable=True)
+    store = Store(tmp_path)
+    partial = store.path(stage).with_suffix(".partial")
+    partial.mkdir(parents=True)
+    (partial / "manifest.json.23682.new").write_text("")
+    made = store.ensure(stage, execute).path
+    assert {path.name for path in made.iterdir()} == {"result.txt", "counts.json", "manifest.json"}
+
+
 @pytest.mark.parametrize(("resumable", "kept"), [(True, True), (False, False)])
 def test_what_a_failed_stage_leaves(tmp_path, resumable, kept):
     stage = replace(STAGE, resumable=resumable)
