@@ -5,17 +5,23 @@ from pathlib import Path
 from raft_exp import pipeline
 from raft_exp.config import parse
 from raft_exp.runner import paths
+from raft_exp.stage import Stage
 from raft_exp.store import Fingerprints, Store
 from tests.composing import compose
 
 
+def study_stages(store: Path, *overrides: str) -> list[Stage]:
+    """The stages of a study, none of them run."""
+    config = parse(compose(*overrides, f"store={store}"))
+    return pipeline.build(config, Fingerprints(Store(config.store)))
+
+
 def run(store: Path, *overrides: str, until: str = "dataset") -> dict[str, Path]:
     """Stage label -> folder of its result, for every stage up to `until`."""
-    config = parse(compose(*overrides, f"store={store}", f"until={until}"))
-    kept = Store(config.store)
+    kept = Store(store)
 
     def execute(stage, out):
         stage.function(stage.config, **paths(kept, stage), out=out)
 
-    stages = pipeline.build(config, Fingerprints(kept))
+    stages = study_stages(store, *overrides, f"until={until}")
     return {stage.label: kept.ensure(stage, execute).path for stage in stages}
