@@ -82,7 +82,7 @@ bench: $(READY)  ## what a claim of speed rests on: BENCH=dataset, or another fi
 	OMP_NUM_THREADS=1 $(PY) benchmarks/$(BENCH).py $(ARGS)
 
 pocket: $(READY) ## makes the embedded reading model again, from nothing but this repository (half an hour, one core)
-	$(PY) -m raft_exp.pocket $(ARGS)
+	$(PY) -m tools.pocket $(ARGS)
 
 wheel: $(READY)  ## dist/*.whl, with conf/ inside
 	$(PY) -m build --wheel --no-isolation

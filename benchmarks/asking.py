@@ -11,10 +11,10 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from raft_exp.asking.asker import Asker, How
-from raft_exp.finished import Finished
-from raft_exp.metrics import METRICS, Graded, profile
-from raft_exp.records import Example, Question, read_jsonl
+from raft_exp.apps.ask.asker import Asker, How
+from raft_exp.core.records import Example, Question, read_jsonl
+from raft_exp.evaluation.metrics import METRICS, Graded, profile
+from raft_exp.pipeline.run import Finished
 
 
 def main() -> None:

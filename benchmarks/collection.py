@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from bm25s.stopwords import STOPWORDS_EN
 
-from raft_exp.records import write_jsonl
+from raft_exp.core.records import write_jsonl
 
 WORDS, VOCABULARY, QUESTIONS, K = 100, 2_000_000, 100, 10
 SIZES = (10_000, 100_000, 1_000_000)
@@ -28,12 +28,12 @@ STUDY = (
     "trainer=cpu", "evaluation.arms=[rag]", "evaluation.context=retrieved", f"evaluation.k={K}",
 )  # fmt: skip
 PEAK = "import resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-STAGE = f"from raft_exp.cli import main; main(); {PEAK}"
+STAGE = f"from raft_exp.apps.cli import main; main(); {PEAK}"
 SEARCH = f"""
 import sys, numpy as np
 from itertools import islice
 from pathlib import Path
-from raft_exp.records import Question, read_jsonl
+from raft_exp.core.records import Question, read_jsonl
 from raft_exp.retrieval.bm25 import Bm25
 source = Bm25(Path(sys.argv[1]), np.arange(int(sys.argv[2])))
 for question in read_jsonl(Path(sys.argv[3]) / "questions.jsonl", Question):

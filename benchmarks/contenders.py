@@ -79,7 +79,7 @@ def trainer_config(task: Task, **changes: Any) -> Any:
     """conf/trainer/cpu.yaml or gpu.yaml, for these rows."""
     import yaml
 
-    from raft_exp.config import conf_dir
+    from raft_exp.pipeline.config import conf_dir
     from raft_exp.training.config import TrainerConfig
 
     values: dict[str, Any] = {}
@@ -167,7 +167,7 @@ def trl(task: Task, **settings: Any) -> None:
     import transformers
     import trl
 
-    from raft_exp import models
+    from raft_exp.models import loading as models
 
     class Turns(transformers.TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:

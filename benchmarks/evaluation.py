@@ -28,7 +28,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from raft_exp.config import conf_dir
+from raft_exp.pipeline.config import conf_dir
 
 CONTENDERS = {
     "vllm, one engine": ("vllm", {"adapters": "lora"}),
@@ -50,7 +50,7 @@ def child(contender: str, plan: dict[str, str], threads: int) -> None:
     """One contender, in this process; prints its seconds and answers."""
     started = time.perf_counter()
     from raft_exp import engines
-    from raft_exp.models import ModelConfig
+    from raft_exp.models.loading import ModelConfig
 
     name, changes = CONTENDERS[contender]
     own = VLLM if name == "vllm" else {"accelerator": "cpu", "threads": threads}
@@ -76,10 +76,11 @@ def child(contender: str, plan: dict[str, str], threads: int) -> None:
 
 
 def _requests(model: Any, test: Path, arm: str) -> Iterator[Any]:
-    from raft_exp import models, prompts
+    from raft_exp import prompts
+    from raft_exp.core.records import Example, read_jsonl
     from raft_exp.engines import Request
-    from raft_exp.prompts.tokens import encode_prompt
-    from raft_exp.records import Example, read_jsonl
+    from raft_exp.models import loading as models
+    from raft_exp.models.tokens import encode_prompt
 
     prompt = prompts.PromptConfig(**{**_values("prompt", "default"), **_values("prompt", "brief")})
     tokenizer = models.load_tokenizer(model.name_or_path)

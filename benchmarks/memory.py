@@ -11,7 +11,7 @@ import tempfile
 import time
 
 CHILD = (
-    "import resource, sys; from raft_exp.cli import main; main();"
+    "import resource, sys; from raft_exp.apps.cli import main; main();"
     "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 )
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from clock import Clock
 
-from raft_exp import passages
-from raft_exp.contexts import Guards
-from raft_exp.passages import Passages, fingerprint, hash64
-from raft_exp.records import Passage, Question, read_jsonl, write_jsonl
+from raft_exp.core import collection as passages
+from raft_exp.core.collection import Passages, fingerprint, hash64
+from raft_exp.core.records import Passage, Question, read_jsonl, write_jsonl
+from raft_exp.dataset.contexts import Guards
 from raft_exp.retrieval import Margin, Sources
 from raft_exp.retrieval.dense import IDS, VECTORS
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from clock import Clock
 
-from raft_exp import contexts, passages
-from raft_exp.contexts import Guards
-from raft_exp.passages import Passages
-from raft_exp.recipes import Raft, Source
-from raft_exp.records import Passage, Question, Target, write_jsonl
+from raft_exp.core import collection as passages
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Passage, Question, Target, write_jsonl
+from raft_exp.dataset import contexts
+from raft_exp.dataset.contexts import Guards
+from raft_exp.dataset.recipes import Raft, Source
 from raft_exp.retrieval import Sources
 
 P, DISTRACTORS = 0.7, 3  # the notebook's

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from clock import Clock
 
-from raft_exp import scoring
-from raft_exp.metrics import profile
-from raft_exp.records import Answer, ContextPassage, Example
+from raft_exp.core.records import Answer, ContextPassage, Example
+from raft_exp.evaluation import scoring
+from raft_exp.evaluation.metrics import profile
 
 WORDS = [f"w{number}" for number in range(3_000)]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from raft_exp import statistics
-from raft_exp.metrics import METRICS
+from raft_exp.evaluation import statistics
+from raft_exp.evaluation.metrics import METRICS
 
 SHARE, MEAN, MACRO = METRICS["exact_match"], METRICS["f1"], METRICS["macro_f1"]
 LABELS, PRIOR = ("yes", "no", "maybe"), (0.55, 0.34, 0.11)

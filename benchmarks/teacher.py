@@ -24,8 +24,8 @@ SERVER = Path(__file__).with_name("teacher_server.py")
 def client_alone(url: str, requests: int, in_flight: int) -> float:
     import aiohttp  # noqa: F401  (what the first request of a process would import is not the requests' time)
 
-    from raft_exp.chat_client import Chat, ChatClient
-    from raft_exp.chat_protocol import ChatConfig
+    from raft_exp.engines.client.client import Chat, ChatClient
+    from raft_exp.engines.client.protocol import ChatConfig
 
     config = ChatConfig(
         base_url=url, model="scripted-1", served_as=None, api_key_env=None, extra_body={}, in_flight=in_flight,
@@ -43,8 +43,8 @@ def client_alone(url: str, requests: int, in_flight: int) -> float:
 
 
 def stage(folder: Path, url: str, requests: int, in_flight: int, seed: int) -> float:
-    from tests.rooms import run
-    from tests.teachers.scripted import corpus
+    from tests.helpers.scripted_teacher import corpus
+    from tests.helpers.stages import run
 
     ask = [*corpus(folder, requests * 5 // 4), "teacher=openai", f"teacher.base_url={url}", "teacher.model=scripted-1",
            "teacher.api_key_env=null", f"teacher.in_flight={in_flight}", f"seed={seed}"]  # fmt: skip

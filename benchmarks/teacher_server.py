@@ -15,8 +15,8 @@ from typing import ClassVar
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.scripted_server import Say
-from tests.teachers.scripted import good
+from tests.helpers.scripted_server import Say
+from tests.helpers.scripted_teacher import good
 
 
 class Connection(asyncio.Protocol):

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from raft_exp.metrics import Metric
-from raft_exp.statistics import estimate, generator
+from raft_exp.evaluation.metrics import Metric
+from raft_exp.evaluation.statistics import estimate, generator
 
 METRICS = ("exact_match", "answer_in_reply")
 SHARE = Metric(lambda row: 0.0, share=True)

@@ -1,3 +1,3 @@
-from raft_exp.cli import main
+from raft_exp.apps.cli import main
 
 main()

@@ -14,7 +14,7 @@ os.environ["WANDB_MODE"] = "offline"
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory) -> Path:
     """The run folder of a finished study, made once a process; its store stands beside it. Not to be changed."""
-    from tests import small_run
+    from tests.helpers import small_study as small_run
 
     return small_run.make(tmp_path_factory.mktemp("study"), "+evaluation.conditions.found={context: retrieved}")
 
@@ -22,7 +22,7 @@ def small_study(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory) -> Path:
     """The dataset folder of a training of two steps an epoch."""
-    from tests import small
+    from tests.helpers import small_training as small
 
     return small.dataset(tmp_path_factory.mktemp("dataset"), train=7, validation=3)
 

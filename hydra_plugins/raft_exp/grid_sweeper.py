@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from raft_exp import tracking
-from raft_exp.errors import ConfigError, SweepError
-from raft_exp.sweep import jobs, objectives, space
+from raft_exp.apps.sweep import jobs, objectives, space
+from raft_exp.core.errors import ConfigError, SweepError
+from raft_exp.reporting import wandb as tracking
 
 
 class GridSweeper(BasicSweeper):

@@ -15,11 +15,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from raft_exp import tracking
-from raft_exp.errors import ConfigError, SweepError
-from raft_exp.sweep import jobs, objectives, space
-from raft_exp.sweep.pruning import VARIABLE
-from raft_exp.sweep.search import Search, SearchConfig, Trial
+from raft_exp.apps.sweep import jobs, objectives, space
+from raft_exp.apps.sweep.search import Search, SearchConfig, Trial
+from raft_exp.core.errors import ConfigError, SweepError
+from raft_exp.reporting import wandb as tracking
+from raft_exp.training.pruning import VARIABLE
 
 _SPLIT = "evaluation.split"
 # Where results lie and who is told of them says nothing about a search: it goes on with another logger.

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field
 
+from raft_exp.core.records import Passage, Question
 from raft_exp.corpora.almanac import Almanac, AlmanacConfig
 from raft_exp.corpora.documents import Documents, DocumentsConfig
 from raft_exp.corpora.hotpotqa import Hotpotqa, HotpotqaConfig
@@ -18,7 +19,6 @@ from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestion
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.passages import PassagesConfig, ReadyPassages
 from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
-from raft_exp.records import Passage, Question
 
 
 class Corpus(Protocol):

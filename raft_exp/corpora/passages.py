@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.schema import Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.origin import Origin
-from raft_exp.errors import DataError
-from raft_exp.readers import passage_rows
-from raft_exp.records import Passage, Question
-from raft_exp.schema import Positive, Runtime, Share, config_dataclass
+from raft_exp.corpora.readers import passage_rows
 
 
 @config_dataclass

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from raft_exp.contexts import Lowest, answer_pattern, limited, normalise
-from raft_exp.errors import DataError
-from raft_exp.passages import Passages
-from raft_exp.readers import json_records
-from raft_exp.readers.fields import Fields
-from raft_exp.records import Passage, Question
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question
+from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers.fields import Fields
+from raft_exp.dataset.contexts import Lowest, answer_pattern, limited, normalise
 
 SPLITS = ("train", "validation", "test")
 

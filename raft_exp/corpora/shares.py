@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from raft_exp.contexts import Lowest
+from raft_exp.dataset.contexts import Lowest
 
 
 def drawn(items: Iterable[str], share: float, seed: int, purpose: str) -> Lowest:

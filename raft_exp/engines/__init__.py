@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
-from raft_exp.chat_protocol import ChatConfig
-from raft_exp.models import ModelConfig
-from raft_exp.records import Answer
-from raft_exp.schema import Positive, Runtime, Share, config_dataclass
+from raft_exp.core.records import Answer
+from raft_exp.core.schema import Positive, Runtime, Share, config_dataclass
+from raft_exp.engines.client.protocol import ChatConfig
+from raft_exp.models.loading import ModelConfig
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from raft_exp.chat_client import Chat, ChatClient, as_they_come
+from raft_exp.core.errors import ModelError
+from raft_exp.core.records import Answer
 from raft_exp.engines import OpenaiEngine, Request, Sampling
-from raft_exp.errors import ModelError
-from raft_exp.records import Answer
+from raft_exp.engines.client.client import Chat, ChatClient, as_they_come
 
 log = logging.getLogger(__name__)
 

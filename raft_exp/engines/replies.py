@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from raft_exp.core.records import Answer
 from raft_exp.engines import Request
-from raft_exp.prompts import tokens
-from raft_exp.records import Answer
+from raft_exp.models import tokens
 
 
 def stop_tokens(generation_config: Any, tokenizer: Any) -> list[int]:

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, StoppingCriteriaList
 
-from raft_exp import models
+from raft_exp.core.collection import hash64
+from raft_exp.core.errors import ModelError
+from raft_exp.core.records import Answer
 from raft_exp.engines import Request, Sampling, TransformersEngine, replies
 from raft_exp.engines.live import Listener, Watch
-from raft_exp.errors import ModelError
-from raft_exp.models import ModelConfig
-from raft_exp.passages import hash64
-from raft_exp.records import Answer
+from raft_exp.models import loading as models
+from raft_exp.models.loading import ModelConfig
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from raft_exp import merging, models
+from raft_exp.core.errors import ModelError
+from raft_exp.core.records import Answer
 from raft_exp.engines import NO_VLLM, Request, Sampling, VllmEngine, replies
 from raft_exp.engines.live import Listener, Row
-from raft_exp.errors import ModelError
-from raft_exp.models import ModelConfig
-from raft_exp.records import Answer
+from raft_exp.models import loading as models
+from raft_exp.models import merge as merging
+from raft_exp.models.loading import ModelConfig
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from raft_exp.core.records import Example
+from raft_exp.core.schema import config_dataclass
 from raft_exp.exports import chat, completion, evaluation, raft_base
 from raft_exp.exports.origins import Origins
-from raft_exp.records import Example
-from raft_exp.schema import config_dataclass
 
 FormatName = Literal["chat", "completion", "eval", "raft_base"]
 Kind = Literal["raft", "closed_book", "ready", "test"]  # of a dataset: its recipe, a ready chat file, or what is asked

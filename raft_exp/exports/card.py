@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
+from raft_exp.core.schema import config_dataclass
 from raft_exp.exports.tables import HF, Table, file_name
-from raft_exp.schema import config_dataclass
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _SETTINGS = ("p", "num_distractors", "distractors", "cot", "constant_size", "no_gold_target")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from raft_exp.core.records import Example
 from raft_exp.exports.origins import Origins
-from raft_exp.records import Example
 
 COLUMNS: dict[str, Any] = {"id": "string", "prompt": "string", "completion": "string"}
 

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from raft_exp.core.records import Example
 from raft_exp.exports.origins import Origins
-from raft_exp.records import Example
 
 COLUMNS: dict[str, Any] = {
     "id": "string",

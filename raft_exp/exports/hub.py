@@ -6,8 +6,8 @@ No stage does it: what is exported is kept whether or not the hub takes it, and 
 from pathlib import Path
 from typing import Literal
 
-from raft_exp.errors import DataError
-from raft_exp.network import why_no_hub
+from raft_exp.core.errors import DataError
+from raft_exp.core.hub import why_no_hub
 
 
 def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from raft_exp.errors import DataError
-from raft_exp.passages import Passages
-from raft_exp.records import Question, read_jsonl
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Question, read_jsonl
 
 
 class Origins:

@@ -6,8 +6,8 @@ empty line, `oracle` is all of the gold whether or not the row shows it, `distra
 
 from typing import Any
 
+from raft_exp.core.records import Example
 from raft_exp.exports.origins import Origins
-from raft_exp.records import Example
 
 COLUMNS: dict[str, Any] = {
     "question": "string",

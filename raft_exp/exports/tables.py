@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raft_exp.core.records import write_jsonl
 from raft_exp.exports import parquet
-from raft_exp.records import write_jsonl
 
 HF = "hf"  # the folder of a `datasets` repository
 Rows = Iterator[dict[str, Any]]

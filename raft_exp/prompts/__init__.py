@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from raft_exp.core.records import ContextPassage
+from raft_exp.core.schema import config_dataclass
 from raft_exp.prompts import json, markdown, plain_text, xml, yaml
 from raft_exp.prompts.document import Document, Mode
 from raft_exp.prompts.replies import (
@@ -22,8 +24,6 @@ from raft_exp.prompts.replies import (
     parse,
     quote,
 )
-from raft_exp.records import ContextPassage
-from raft_exp.schema import config_dataclass
 
 __all__ = [
     "ANSWER", "BEGIN_QUOTE", "END_QUOTE", "MODES", "REASON", "Document", "Messages", "Mode", "PromptConfig",

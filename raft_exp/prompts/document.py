@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from raft_exp.records import ContextPassage
+from raft_exp.core.records import ContextPassage
 
 LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")  # halves of a character: no tokenizer and no UTF-8 file takes them
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"

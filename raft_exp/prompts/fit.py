@@ -5,10 +5,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from raft_exp.errors import DataError
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import ContextPassage
+from raft_exp.models.tokens import encode_prompt
 from raft_exp.prompts import Messages
-from raft_exp.prompts.tokens import encode_prompt
-from raft_exp.records import ContextPassage
 
 Render = Callable[[Sequence[ContextPassage]], Messages]
 

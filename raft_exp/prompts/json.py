@@ -7,8 +7,8 @@ import json
 import re
 from collections.abc import Sequence
 
+from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import LONE_SURROGATES, Document, as_mapping, carried, from_mapping
-from raft_exp.records import ContextPassage
 
 FORBIDDEN = LONE_SURROGATES
 DELIMITER = re.compile(r'"(?:passages|title|place|text|question|instruction)"\s*:')

@@ -22,8 +22,8 @@ in them is collapsed. Every line end becomes a line feed, as in Markdown itself.
 import re
 from collections.abc import Iterator, Sequence
 
+from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import LONE_SURROGATES, Document, carried, one_line
-from raft_exp.records import ContextPassage
 
 FORBIDDEN = re.compile(LONE_SURROGATES.pattern + r"|\0")  # CommonMark, section 2.3
 DELIMITER = re.compile(r"^ {0,3}#{1,6} +(?:Passage \d+|Question|Instruction)\b", re.MULTILINE)

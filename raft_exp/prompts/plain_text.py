@@ -13,8 +13,8 @@ ends in brackets, `read` takes what stands in them for the place; a place with b
 import re
 from collections.abc import Sequence
 
+from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import LONE_SURROGATES, Document, carried, one_line
-from raft_exp.records import ContextPassage
 
 FORBIDDEN = LONE_SURROGATES
 # A line of a document that looks like one of ours gets a backslash in front; lines that already have

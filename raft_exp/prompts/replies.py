@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from raft_exp.core.records import Target
 from raft_exp.prompts.clean import break_markers
-from raft_exp.records import Target
 
 ReplyFormat = Literal["paper", "json"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import Document, carried
-from raft_exp.records import ContextPassage
 
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
 DELIMITER = re.compile(r"</?(?:prompt|passages?|title|place|text|question|instruction)>")

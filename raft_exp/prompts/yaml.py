@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
+from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import LONE_SURROGATES, Document, as_mapping, carried, from_mapping
-from raft_exp.records import ContextPassage
 
 FORBIDDEN = LONE_SURROGATES
 DELIMITER = re.compile(r"^[ -]*(?:passages|title|place|text|question|instruction):", re.MULTILINE)

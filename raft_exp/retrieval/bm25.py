@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from raft_exp.contexts import Ranker
-from raft_exp.records import Question
+from raft_exp.core.records import Question
+from raft_exp.dataset.contexts import Ranker
 from raft_exp.retrieval.margin import without_scores
 from raft_exp.retrieval.postings import Postings
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from raft_exp.errors import DataError
-from raft_exp.passages import hash64, mapped
-from raft_exp.records import Question
+from raft_exp.core.collection import hash64, mapped
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Question
 from raft_exp.retrieval.nearest import Exact, Hits, Indexed, products
 
 VECTORS, IDS, INDEX = "vectors.npy", "ids.npy", "index.faiss"  # what the embed stages write

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from raft_exp.contexts import Ranker
-from raft_exp.passages import Passages
-from raft_exp.records import Question
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question
+from raft_exp.dataset.contexts import Ranker
 
 
 def given_ranker(passages: Passages, pool: np.ndarray, passed_over: Counter[str]) -> Ranker:

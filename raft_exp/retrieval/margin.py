@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from raft_exp.contexts import Ranker
-from raft_exp.passages import Passages
-from raft_exp.records import Question
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question
+from raft_exp.dataset.contexts import Ranker
 
 
 class Similarity(Protocol):

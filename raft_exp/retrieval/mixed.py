@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Literal
 
-from raft_exp.contexts import Guards, Ranker, number
-from raft_exp.records import Question
-from raft_exp.schema import Share
+from raft_exp.core.records import Question
+from raft_exp.core.schema import Share
+from raft_exp.dataset.contexts import Guards, Ranker, number
 
 Shares = dict[Literal["random", "bm25", "dense", "given"], Share]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from raft_exp.columns import Column
-from raft_exp.passages import hash64, mapped
+from raft_exp.core.collection import hash64, mapped
+from raft_exp.core.npy import Column
 
 WORDS, STARTS, HOLDERS, SCORES, LENGTHS = (
     "words.npy",  # (words,) hashes, rising

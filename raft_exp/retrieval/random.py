@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from raft_exp.contexts import Ranker, number
-from raft_exp.records import Question
+from raft_exp.core.records import Question
+from raft_exp.dataset.contexts import Ranker, number
 
 
 def random_ranker(pool: np.ndarray, seed: int) -> Ranker:

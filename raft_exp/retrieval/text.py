@@ -1,6 +1,6 @@
 """What of a passage is searched."""
 
-from raft_exp.records import Passage
+from raft_exp.core.records import Passage
 
 
 def searched(passage: Passage) -> str:

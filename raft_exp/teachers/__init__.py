@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from raft_exp.records import Passage, Question, Target
+from raft_exp.core.records import Passage, Question, Target
 from raft_exp.teachers import extractive, reference
 from raft_exp.teachers.extractive import ExtractiveConfig
 from raft_exp.teachers.model import OpenaiTeacher, TransformersTeacher, VllmTeacher

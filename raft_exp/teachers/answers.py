@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from raft_exp.errors import DataError
-from raft_exp.ledger import Entry
-from raft_exp.passages import Passages
-from raft_exp.records import Question, dumps, read_jsonl
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Question, dumps, read_jsonl
 from raft_exp.teachers import gate
 from raft_exp.teachers.desk import Ask
 from raft_exp.teachers.gate import Refused
+from raft_exp.teachers.ledger import Entry
 from raft_exp.teachers.tasks import AnswerTask, Clean, Prompts
 
 TARGETS, QUARANTINE = "targets.jsonl", "quarantine.jsonl"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raft_exp.chat_protocol import Reply
+from raft_exp.engines.client.protocol import Reply
 from raft_exp.prompts import Messages
 from raft_exp.teachers.tasks import Task
 

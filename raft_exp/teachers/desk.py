@@ -16,14 +16,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from raft_exp import ledger
-from raft_exp.chat_client import Chat
-from raft_exp.chat_protocol import Reply
-from raft_exp.errors import BudgetError
-from raft_exp.ledger import Entry, Ledger
+from raft_exp.core.errors import BudgetError
+from raft_exp.engines.client.client import Chat
+from raft_exp.engines.client.protocol import Reply
 from raft_exp.prompts import Messages
+from raft_exp.teachers import ledger
 from raft_exp.teachers.budget import Budget, words_of
 from raft_exp.teachers.display import Display
+from raft_exp.teachers.ledger import Entry, Ledger
 from raft_exp.teachers.tasks import Task
 from raft_exp.teachers.voices import Voice, voice
 

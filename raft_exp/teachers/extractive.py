@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+from raft_exp.core.records import Passage, Question, Target
+from raft_exp.core.schema import Positive, Share, config_dataclass
 from raft_exp.prompts import quote
-from raft_exp.records import Passage, Question, Target
-from raft_exp.schema import Positive, Share, config_dataclass
 
 
 @config_dataclass

@@ -11,13 +11,15 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import Field, model_validator
 
-from raft_exp import models, prompts, schema
-from raft_exp.chat_protocol import ChatConfig
+from raft_exp import prompts
+from raft_exp.core import schema
+from raft_exp.core.records import encodable
+from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
 from raft_exp.engines import TransformersEngine, VllmEngine
-from raft_exp.models import ASSET, ModelConfig
+from raft_exp.engines.client.protocol import ChatConfig
+from raft_exp.models import loading as models
+from raft_exp.models.loading import ASSET, ModelConfig
 from raft_exp.prompts.clean import Cleaner
-from raft_exp.records import encodable
-from raft_exp.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
 from raft_exp.teachers.tasks import AnswerTask, CheckTask, QuestionTask
 
 Price = Annotated[float, Field(ge=0)]

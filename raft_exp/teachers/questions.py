@@ -14,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from raft_exp.contexts import Lowest, limited, normalise
+from raft_exp.core.collection import Passages, hash64
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.corpora.questions import answering_sentence, drawn
-from raft_exp.errors import DataError
-from raft_exp.ledger import Entry
-from raft_exp.passages import Passages, hash64
+from raft_exp.dataset.contexts import Lowest, limited, normalise
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
-from raft_exp.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.teachers import gate
 from raft_exp.teachers.answers import QUARANTINE, Asked, PassFiles, Tally, asked_until, check_kept, quarantined
 from raft_exp.teachers.desk import Ask
 from raft_exp.teachers.gate import Refused
+from raft_exp.teachers.ledger import Entry
 from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
 
 WRITTEN = "written.jsonl"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from raft_exp.records import Passage, Question, Target
-from raft_exp.schema import config_dataclass
+from raft_exp.core.records import Passage, Question, Target
+from raft_exp.core.schema import config_dataclass
 
 
 @config_dataclass

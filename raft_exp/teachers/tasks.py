@@ -11,10 +11,10 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, model_validator
 
-from raft_exp.errors import ConfigError
+from raft_exp.core.errors import ConfigError
+from raft_exp.core.records import Passage
+from raft_exp.core.schema import Count, Positive, Share, config_dataclass
 from raft_exp.prompts import Messages
-from raft_exp.records import Passage
-from raft_exp.schema import Count, Positive, Share, config_dataclass
 
 Clean = Callable[[str], str]
 

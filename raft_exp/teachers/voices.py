@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from raft_exp.chat_client import Chat, ChatClient, Keep, Refuse
-from raft_exp.chat_protocol import ChatConfig, Finish, Reply
+from raft_exp.engines.client.client import Chat, ChatClient, Keep, Refuse
+from raft_exp.engines.client.protocol import ChatConfig, Finish, Reply
 from raft_exp.teachers.tasks import Task
 
 Heard = Generator[list[tuple[str, Reply]], None, None]
@@ -112,9 +112,10 @@ class Local:
 
     def replies(self, chats: Iterator[Chat], refuse: Refuse, keep: Keep, left: int | None) -> Heard:
         """As `Voice.replies`; refuses prompts for which the model has no room."""
-        from raft_exp import engines, models
+        from raft_exp import engines
         from raft_exp.engines import Request, Sampling
-        from raft_exp.prompts.tokens import encode_prompt
+        from raft_exp.models import loading as models
+        from raft_exp.models.tokens import encode_prompt
 
         model, task = self._teacher.model, self._task
         engine, tokenizer = None, models.load_tokenizer(model.name_or_path, model.revision)

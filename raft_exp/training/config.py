@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from raft_exp.schema import Count, Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.core.schema import Count, Positive, PositiveFloat, Runtime, Share, config_dataclass
 
 
 @config_dataclass

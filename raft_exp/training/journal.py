@@ -9,15 +9,15 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
-from raft_exp import tracking
-from raft_exp.errors import StoppedError
-from raft_exp.sweep.pruning import PrunedError, Watch
+from raft_exp.core.errors import StoppedError
+from raft_exp.reporting import wandb as tracking
 from raft_exp.training import checkpoint, speed
 from raft_exp.training.best import Best
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import collate
 from raft_exp.training.loss import token_losses
 from raft_exp.training.module import RaftModule
+from raft_exp.training.pruning import PrunedError, Watch
 from raft_exp.training.rows import Rows
 from raft_exp.training.signals import NOTED
 from raft_exp.training.signs import Signs

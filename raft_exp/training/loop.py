@@ -11,8 +11,8 @@ from typing import Any
 import pytorch_lightning as lightning
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from raft_exp.errors import ModelError
-from raft_exp.models import cpu_threads, is_out_of_memory
+from raft_exp.core.errors import ModelError
+from raft_exp.models.loading import cpu_threads, is_out_of_memory
 from raft_exp.training import checkpoint, layers
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import Plan

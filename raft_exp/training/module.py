@@ -8,7 +8,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import nn
 
-from raft_exp.errors import ConfigError, ModelError
+from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.training import layers, sharding, trained
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import Batches, MicroBatches, Plan

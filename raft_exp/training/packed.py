@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from raft_exp.errors import ModelError
+from raft_exp.core.errors import ModelError
 
 NAME = "raft_packed"
 _UNKNOWN = ("softcap", "s_aux", "position_bias")  # what some models' attention has besides, and ours has not

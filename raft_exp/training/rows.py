@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from raft_exp.columns import Column
-from raft_exp.contexts import limited
-from raft_exp.errors import DataError
-from raft_exp.passages import mapped
-from raft_exp.prompts import tokens
-from raft_exp.records import Example, read_jsonl
+from raft_exp.core.collection import mapped
+from raft_exp.core.errors import DataError
+from raft_exp.core.npy import Column
+from raft_exp.core.records import Example, read_jsonl
+from raft_exp.dataset.contexts import limited
+from raft_exp.models import tokens
 
 _COLUMNS = {"tokens": "<i4", "ends": "<i8", "completions": "<i8"}
 _IDS = "ids.json"  # written last: it says that the columns are whole

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from raft_exp.errors import ModelError
-from raft_exp.models import ADAPTER, WHOLE_MODEL, ModelConfig
+from raft_exp.core.errors import ModelError
+from raft_exp.models.loading import ADAPTER, WHOLE_MODEL, ModelConfig
 from raft_exp.training import tensors
 from raft_exp.training.config import LoraConfig
 
@@ -76,7 +76,7 @@ def _save_adapter(model: Any, learned: Mapping[str, Any], config: ModelConfig, f
 
 def _save_whole(model: Any, learned: Mapping[str, Any], config: ModelConfig, folder: Path) -> None:
     """In the type that the base model has, so that it is loaded in the same way."""
-    from raft_exp import models
+    from raft_exp.models import loading as models
 
     dtype = getattr(torch, config.dtype)
     kept = model.state_dict().keys()

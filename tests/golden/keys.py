@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.rooms import run, study_stages
+from tests.helpers.stages import run, study_stages
 
 FILE = Path(__file__).with_name("keys.json")
 

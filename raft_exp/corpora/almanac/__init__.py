@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core.errors import ConfigError
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.schema import Count, Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.almanac.names import MAX_NAMES
 from raft_exp.corpora.almanac.questions import questions_about
 from raft_exp.corpora.almanac.world import World
 from raft_exp.corpora.origin import Origin
-from raft_exp.errors import ConfigError
-from raft_exp.records import Passage, Question
-from raft_exp.schema import Count, Positive, Runtime, Share, config_dataclass
 
 
 @config_dataclass

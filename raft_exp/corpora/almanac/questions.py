@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
 
+from raft_exp.core.records import Question
 from raft_exp.corpora.almanac import phrasing
 from raft_exp.corpora.almanac.names import draw
 from raft_exp.corpora.almanac.phrasing import KINDS, Fact
 from raft_exp.corpora.almanac.world import World
-from raft_exp.records import Question
 
 _GIVEN = 8  # hard distractors that a question comes with: siblings and others of the same kind
 _SINGLE = 2  # single-fact questions per entity; one bridge or comparison comes with them

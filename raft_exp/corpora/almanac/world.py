@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from raft_exp.core.records import Passage
 from raft_exp.corpora.almanac import phrasing
 from raft_exp.corpora.almanac.names import Realm, draw, given_name, made_name, stray_name
 from raft_exp.corpora.almanac.phrasing import KINDS, Fact, Forms
-from raft_exp.records import Passage
 
 _SHARES = ("town",) * 4 + ("person",) * 6 + ("mineral",) * 3 + ("ship",) * 3 + ("bird",) * 2 + ("study",) * 5
 _SPAN = 5000  # how far another entity is looked for before a name without a document takes its place

@@ -16,17 +16,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from raft_exp.core.collection import fingerprint, hash64
+from raft_exp.core.errors import DataError
+from raft_exp.core.progress import track
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
 from raft_exp.corpora.documents import folder, pool
 from raft_exp.corpora.documents.chunks import ChunkConfig
 from raft_exp.corpora.documents.extraction import Settings
 from raft_exp.corpora.documents.report import IngestReport, summary
 from raft_exp.corpora.origin import Origin
-from raft_exp.errors import DataError
-from raft_exp.passages import fingerprint, hash64
-from raft_exp.progress import track
-from raft_exp.readers import documents as readers
-from raft_exp.records import Passage, Question
-from raft_exp.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.corpora.readers import documents as readers
 
 _STALE = 24 * 3600  # seconds after which what a killed run left is cleared
 

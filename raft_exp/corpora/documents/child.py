@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.corpora.documents.extraction import Settings, extract, load, peak_mb
-from raft_exp.readers.documents.document import UnreadableError
-from raft_exp.worker import end_with
+from raft_exp.corpora.readers.documents.document import UnreadableError
+from raft_exp.pipeline.worker import end_with
 
 _MB = 1 << 20
 

@@ -17,9 +17,9 @@ from itertools import accumulate, chain, groupby, pairwise
 
 from pydantic import model_validator
 
+from raft_exp.core.schema import Count, Positive, config_dataclass
+from raft_exp.corpora.readers.documents.document import Part
 from raft_exp.corpora.sentences import split
-from raft_exp.readers.documents.document import Part
-from raft_exp.schema import Count, Positive, config_dataclass
 
 VERSION = 1  # raised when the same parts become other passages
 

@@ -18,11 +18,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from raft_exp.core.records import write_jsonl
 from raft_exp.corpora.documents import chunks
-from raft_exp.readers import documents
-from raft_exp.readers.documents.document import Part, UnreadableError
-from raft_exp.readers.documents.kinds import by_suffix
-from raft_exp.records import write_jsonl
+from raft_exp.corpora.readers import documents
+from raft_exp.corpora.readers.documents.document import Part, UnreadableError
+from raft_exp.corpora.readers.documents.kinds import by_suffix
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from raft_exp.errors import DataError
-from raft_exp.readers.documents.document import Reason, UnreadableError
-from raft_exp.readers.documents.kinds import SUFFIXES, by_suffix
+from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers.documents.document import Reason, UnreadableError
+from raft_exp.corpora.readers.documents.kinds import SUFFIXES, by_suffix
 
 _RUN = ("plan.json", "config.yaml")  # what a run folder of ours holds
 

@@ -10,14 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core.collection import hash64
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.schema import Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.counting import counting
 from raft_exp.corpora.hotpotqa import splits
 from raft_exp.corpora.hotpotqa.records import Paragraph, Record, records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources, from_hub, from_path
 from raft_exp.corpora.origin import Origin
-from raft_exp.passages import hash64
-from raft_exp.records import Passage, Question
-from raft_exp.schema import Positive, Runtime, Share, config_dataclass
 
 _PUBLISHED = 10  # paragraphs of a whole record
 

@@ -13,9 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from raft_exp.errors import DataError
-from raft_exp.readers import json_records
-from raft_exp.readers.fields import Fields
+from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers.fields import Fields
 
 Fact = tuple[str, int]  # title (or passage id) and sentence number, counted from 0
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from raft_exp.errors import DataError
-from raft_exp.readers import hub
+from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers import hub
 
 _TRAIN = ("hotpot_train_v1.1.json", "distractor/train*.parquet", "distractor/train*.jsonl")
 _TEST = ("hotpot_dev_{0}_v1.json", "{0}/validation*.parquet", "{0}/validation*.jsonl")

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from raft_exp.audit import words
-from raft_exp.contexts import Lowest, limited
+from raft_exp.core.collection import hash64
 from raft_exp.corpora.hotpotqa.records import records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources
 from raft_exp.corpora.shares import drawn
-from raft_exp.passages import hash64
+from raft_exp.dataset.audit import words
+from raft_exp.dataset.contexts import Lowest, limited
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.schema import Count, Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.counting import counting
 from raft_exp.corpora.natural_questions.records import Piece, Record, content, records
 from raft_exp.corpora.natural_questions.sources import Source, Sources, Test, Train, from_afar, from_path
 from raft_exp.corpora.natural_questions.splits import Splits, asks
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.questions import answering_sentence
+from raft_exp.corpora.readers import collection
 from raft_exp.corpora.sentences import split as split_sentences
-from raft_exp.errors import DataError
-from raft_exp.readers import collection
-from raft_exp.records import Passage, Question
-from raft_exp.schema import Count, Positive, Runtime, Share, config_dataclass
 
 
 @config_dataclass

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from raft_exp.core.errors import DataError
 from raft_exp.corpora.natural_questions.pages import Annotation, Page, Span, Tokens
 from raft_exp.corpora.natural_questions.words import is_tag
-from raft_exp.errors import DataError
-from raft_exp.readers import json_records
-from raft_exp.readers.fields import Fields
+from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers.fields import Fields
 
 _COLUMNS = (
     "id", "question.text", "document.title", "document.tokens.token", "document.tokens.is_html",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from raft_exp.core.collection import hash64
+from raft_exp.core.errors import DataError
 from raft_exp.corpora.natural_questions import google
-from raft_exp.errors import DataError
-from raft_exp.passages import hash64
-from raft_exp.readers.fields import Fields
-from raft_exp.readers.json_records import Row
+from raft_exp.corpora.readers.fields import Fields
+from raft_exp.corpora.readers.json_records import Row
 
 _ANNOTATED = 1000  # DPR's score of the passage that annotators chose; its other positives merely hold the answer
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from raft_exp.errors import DataError
-from raft_exp.readers import hub, web
+from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers import hub, web
 
 Train = Literal["pages", "dpr"]
 Test = Literal["10_documents", "20_documents", "30_documents", "oracle", "nq_open", "efficientqa", "pages"]

@@ -6,11 +6,11 @@ Questions of the same words go one way, as they would tell each other's answers.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from raft_exp.audit import words
-from raft_exp.contexts import Lowest, limited
+from raft_exp.core.collection import hash64
 from raft_exp.corpora.natural_questions.records import Record
 from raft_exp.corpora.shares import drawn
-from raft_exp.passages import hash64
+from raft_exp.dataset.audit import words
+from raft_exp.dataset.contexts import Lowest, limited
 
 
 def asks(question: str) -> int:

@@ -10,14 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.schema import Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.counting import counting
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.pubmedqa import splits
 from raft_exp.corpora.pubmedqa.records import Article, articles
 from raft_exp.corpora.pubmedqa.sources import Source, Sources, from_hub, from_path
 from raft_exp.corpora.sentences import split as split_sentences
-from raft_exp.records import Passage, Question
-from raft_exp.schema import Positive, Runtime, Share, config_dataclass
 
 Subset = Literal["pqa_artificial", "pqa_labeled", "pqa_unlabeled"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raft_exp.errors import DataError
-from raft_exp.readers import json_records
+from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers import json_records
 
 DECISIONS = ("yes", "no", "maybe")
 

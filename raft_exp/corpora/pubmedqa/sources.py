@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from raft_exp.errors import DataError
-from raft_exp.readers import hub
+from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers import hub
 
 LABELED = "pqa_labeled"
 ONE_FILE = "file"  # the name of what a file holds, whatever subset that is

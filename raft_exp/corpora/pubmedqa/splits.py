@@ -8,10 +8,10 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
+from raft_exp.core.errors import DataError
 from raft_exp.corpora.pubmedqa.records import decision_of
 from raft_exp.corpora.pubmedqa.sources import LABELED, ONE_FILE, Sources
-from raft_exp.errors import DataError
-from raft_exp.readers.json_records import open_bytes
+from raft_exp.corpora.readers.json_records import open_bytes
 
 GROUND_TRUTH = "test_ground_truth.json"
 

@@ -1,0 +1,1 @@
+"""The commands: the study itself, and ask, serve, export, report, publish, store."""

@@ -1,0 +1,157 @@
+"""`python -m raft_exp.ask RUN ["question"]`: asks a finished run about its documents; without a question, line by line.
+
+What the retriever finds is shown to the model as in training; the answer comes with the sentences that it cites, where
+they stand, and whether they really do.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from raft_exp.apps.arguments import one_line_errors, positive
+from raft_exp.pipeline.run import Finished
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m raft_exp.ask", description=__doc__)
+    add_choices(parser)
+    parser.add_argument("question", nargs="?", help="what to ask; without it, questions are read line by line")
+    parser.add_argument("--show-context", action="store_true", help="show the passages that the model was given")
+    parser.add_argument("--json", action="store_true", help="one JSON object a question")
+    chosen = parser.parse_args(arguments)
+    with one_line_errors():
+        asker = opened(chosen)
+        show = _Json(chosen.show_context) if chosen.json else _Text(chosen.show_context)
+        for question in [chosen.question] if chosen.question is not None else _questions():
+            _ask(asker, question, show)
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """What `ask` and `serve` share."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a finished run")
+    parser.add_argument("--arm", help="which arm answers (default: the study's reference arm, raft)")
+    parser.add_argument("--model", metavar="DIR", help="an exported model (raft_exp.export) instead of an arm")
+    parser.add_argument("--k", type=positive, help="passages to retrieve (default: the study's retriever.k)")
+    parser.add_argument("--retriever", choices=["bm25", "dense", "both"], help="default: the study's")
+    parser.add_argument("--engine", choices=["transformers", "vllm"], help="default: the study's")
+    parser.add_argument("--accelerator", choices=["cpu", "gpu", "auto"], default="auto", help="default: auto")
+    parser.add_argument("--store", help="where the store stands now, if it was moved")
+
+
+def opened(chosen: argparse.Namespace) -> Any:
+    """The run, ready to be asked."""
+    run = Finished(chosen.run, chosen.store)  # before the imports that take seconds
+    from raft_exp.apps.ask.asker import Asker, How
+
+    how = How(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
+    return Asker(run, how)
+
+
+def _questions() -> Any:
+    """Line by line, until an empty one or the end of the input."""
+    while True:
+        try:
+            question = input("\nquestion> " if sys.stdin.isatty() else "")
+        except EOFError:
+            return
+        if not question.strip():
+            return
+        yield question
+
+
+def _ask(asker: Any, question: str, show: Any) -> None:
+    from raft_exp.apps.ask.asker import Told, answer
+    from raft_exp.apps.ask.stream import Splitter
+
+    began = time.perf_counter()
+    asked = asker.prompt("asked", question)
+    show.context(asked)
+    reply, splitter = None, Splitter(asker.reply_format)
+
+    def write(text: str) -> None:
+        for kind, piece in splitter.feed(text):
+            show.piece(kind, piece)
+
+    if asked.request:
+        (reply,) = answer(asker.engine, [asked.request], Told(write))
+        for kind, piece in splitter.end():
+            show.piece(kind, piece)
+    show.end(asked, asker.judge(asked, reply), time.perf_counter() - began)
+
+
+class _Text:
+    """For a reader: the reply as it comes, then what it cites."""
+
+    def __init__(self, show_context: bool) -> None:
+        self._show_context, self._kind = show_context, ""
+        self._styled = sys.stdout.isatty()
+
+    def context(self, asked: Any) -> None:
+        """The passages, where they are asked for."""
+        for number, passage in enumerate(asked.context if self._show_context else [], start=1):
+            print(self._style("2", f"[{number}] {_heading(passage)}\n{printable(passage.text)}\n"))
+
+    def piece(self, kind: str, text: str) -> None:
+        """A piece of the reply: quotes in quotation marks, the answer on a line of its own."""
+        if kind != self._kind:
+            closing = "\u201d" if self._kind == "quote" else ""
+            opening = {"quote": "\u201c", "answer": "answer: "}.get(kind, "")
+            between = "\n" if kind == "answer" and self._kind else " " if self._kind else ""
+            print(closing + between + opening, end="")
+            self._kind = kind
+        print(self._style({"answer": "1", "reason": "2"}.get(kind, ""), printable(text)), end="", flush=True)
+
+    def end(self, asked: Any, judged: Any, seconds: float) -> None:
+        """What is cited, and what to beware of."""
+        print("\u201d" if self._kind == "quote" else "")
+        self._kind = ""
+        for one in judged.citations:
+            print(f"  {self._cited(one)}")
+        if judged.note:
+            print(judged.note)
+
+    def _cited(self, one: Any) -> str:
+        text = f"\u201c{printable(' '.join(one.text.split()))}\u201d"
+        if not one.verbatim:
+            return f"{text} stands in none of the passages"
+        source = f" ({printable(one.source)})" if one.source else ""
+        return f"[{one.passage}] {text} - {_heading(one)}{source}"
+
+    def _style(self, code: str, text: str) -> str:
+        return f"\033[{code}m{text}\033[0m" if self._styled and code else text
+
+
+class _Json:
+    """For programs: one object a question."""
+
+    def __init__(self, show_context: bool) -> None:
+        self._show_context = show_context
+
+    def context(self, asked: Any) -> None:
+        """Stands in the object."""
+
+    def piece(self, kind: str, text: str) -> None:
+        """Stands in the object."""
+
+    def end(self, asked: Any, judged: Any, seconds: float) -> None:
+        """The object."""
+        found = {"question": asked.question, **dataclasses.asdict(judged), "seconds": round(seconds, 3)}
+        if self._show_context:
+            found["context"] = [dataclasses.asdict(passage) for passage in asked.context]
+        print(json.dumps(found), flush=True)
+
+
+def _heading(one: Any) -> str:
+    title = printable(" ".join(one.title.split())) or printable(one.document_id)
+    return f"{title}, {printable(one.place)}" if one.place else title
+
+
+def printable(text: str) -> str:
+    """Without what a document could tell the terminal to do."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)

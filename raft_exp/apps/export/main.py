@@ -1,0 +1,170 @@
+"""`python -m raft_exp.export RUN out=DIR [arm=raft] [form=merged|adapter] ...`: a study's model as a folder for others.
+
+RUN                 the folder of a finished run
+out=DIR             the folder to write; it must not exist
+arm=NAME            which arm (default: the study's reference arm, raft)
+form=merged         one model, adapter merged in (default) | adapter: the LoRA weights alone
+dtype=bfloat16      of the merged weights (default: model.dtype of the study)
+tolerance=0.05      the most that the logits may drift by merging and casting, as a share of their norm
+prompts=16          test prompts that this is measured on
+licence=ID          of the base model, for the card (default: as its own card says)
+push_to_hub=OWNER/NAME   private=true
+store=PATH          where the store stands now, if it was moved
+"""
+
+import dataclasses
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from raft_exp.apps.arguments import one_line_errors, settings
+from raft_exp.apps.export.drift import Asked, Drift
+from raft_exp.core.errors import ConfigError, DataError, ModelError
+from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.exports import hub
+from raft_exp.models.loading import ModelConfig
+from raft_exp.pipeline.run import Finished
+
+
+@config_dataclass
+class ExportModel:
+    """What is written, and where."""
+
+    out: str
+    arm: str | None = None
+    form: Literal["merged", "adapter"] = "merged"
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    tolerance: Annotated[float, Field(gt=0)] = 0.05
+    prompts: Positive = 16
+    licence: str | None = None
+    push_to_hub: str | None = None
+    private: bool = True
+    store: str | None = None
+
+    @model_validator(mode="after")
+    def _a_repository_has_an_owner(self) -> "ExportModel":
+        if self.push_to_hub is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub, re.ASCII):
+            raise ValueError(f"push_to_hub: got {self.push_to_hub!r}; must be OWNER/NAME")
+        if self.form == "adapter" and self.dtype is not None:
+            raise ValueError(f"dtype: got {self.dtype!r}; an adapter is written as it was trained; leave dtype out")
+        return self
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        sys.exit(0 if given else 2)
+    with one_line_errors():
+        if "=" in given[0]:
+            raise ConfigError(f"got {given[0]!r}; the first argument is the folder of a finished run")
+        how = settings(ExportModel, given[1:])
+        folder = Path(how.out)
+        drift = export(Finished(Path(given[0]), how.store), how)
+        if drift:
+            print(f"drift of {drift.prompts} test prompts: {drift}")
+        print(f"exported: {folder}")
+        if how.push_to_hub:
+            commit = hub.push(folder, how.push_to_hub, how.private, "model")
+            print(f"pushed: {how.push_to_hub} ({commit})")
+
+
+def export(run: Finished, how: ExportModel) -> Drift | None:
+    """Writes the folder `how.out`, whole or not at all; returns the drift of merged weights."""
+    out = Path(how.out)
+    if out.exists():
+        raise ConfigError(f"out: got {how.out!r}, which is there already; remove it, or name another folder")
+    beside = out.absolute().with_name(f".{out.absolute().name}.new")
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    try:
+        beside.mkdir(parents=True)
+        drift = _write(run, how, beside)
+        _readable(beside)
+        beside.rename(out)
+    except OSError as error:
+        raise DataError(f"out={how.out}: {error.strerror or error}; name a folder that can be written") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return drift
+
+
+def _write(run: Finished, how: ExportModel, folder: Path) -> Drift | None:
+    from raft_exp.apps.export import card, drift, renderer, tokenizer
+    from raft_exp.models import loading as models
+
+    name, arm = run.arm(how.arm)
+    trained, config = run.adapter(name), run.config.model
+    if how.form == "adapter" and (trained is None or not (trained / "adapter_config.json").is_file()):
+        raise ConfigError(f"form: got 'adapter', but the arm {name} has none; export it with form=merged")
+    texts = drift.asked(run, name, models.load_tokenizer(config.name_or_path, config.revision), how.prompts)
+    dtype = how.dtype or config.dtype
+    if how.form == "adapter":
+        assert trained is not None, "checked above"
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.copyfile(trained / file, folder / file)
+    else:
+        before = _merge(dataclasses.replace(config, dtype=dtype), trained, texts, folder)
+    templated = tokenizer.save(config, texts, folder)
+    if not tokenizer.unchanged(folder, texts):
+        raise ModelError(f"model.name_or_path={config.name_or_path!r}: its tokenizer reads prompts in another way once "
+                         "it was saved; use form=adapter, with the base model's own tokenizer")  # fmt: skip
+    drifted = None if how.form == "adapter" else _measure(config, dtype, folder, texts, before, how.tolerance)
+    about = card.About(how.form, dtype, drifted, templated, how.licence)
+    renderer.write(folder, renderer.of(run.config, name, arm, dtype, templated))
+    (folder / "README.md").write_text(card.card(run, name, about), encoding="utf-8", newline="\n")
+    return drifted
+
+
+def _readable(folder: Path) -> None:
+    """With the rights that other new files have here: weights come with the owner's alone."""
+    probe = folder / ".probe"
+    probe.touch()
+    mode = probe.stat().st_mode
+    probe.unlink()
+    for file in folder.iterdir():
+        file.chmod(mode)
+
+
+def _merge(config: ModelConfig, trained: Path | None, texts: Sequence[Asked], folder: Path) -> list[Any]:
+    """Writes the merged weights; returns the logits of base model and adapter, in float32."""
+    from transformers import GenerationConfig
+
+    from raft_exp.apps.export import drift
+    from raft_exp.engines.replies import stop_tokens
+    from raft_exp.models import loading as models
+    from raft_exp.models import merge as merging
+
+    model = models.load_trained(dataclasses.replace(config, dtype="float32"), trained)
+    before = drift.logits(model, texts)
+    stops = stop_tokens(model.generation_config, models.load_tokenizer(config.name_or_path, config.revision))
+    merged = merging.merged(model, config.dtype)
+    merged.generation_config = GenerationConfig(
+        do_sample=False, max_new_tokens=config.max_new_tokens, eos_token_id=stops, pad_token_id=stops[0],
+        bos_token_id=merged.config.get_text_config().bos_token_id,
+    )  # fmt: skip
+    with models.quiet():
+        merged.save_pretrained(str(folder))
+    return before
+
+
+def _measure(
+    config: ModelConfig, dtype: Any, folder: Path, texts: Sequence[Asked], before: list[Any], tolerance: float
+) -> Drift:
+    """Compares what is on disk with what was merged. Raises ModelError above the tolerance."""
+    from raft_exp.apps.export import drift
+    from raft_exp.models import loading as models
+
+    loaded = models.load(dataclasses.replace(config, name_or_path=str(folder), revision=None, dtype=dtype))
+    found = drift.compare(before, drift.logits(loaded, texts))
+    if not found.relative <= tolerance:
+        raise ModelError(
+            f"merged and cast to {dtype}, the logits drift by {found}; that is above tolerance={tolerance:g}: nothing "
+            "was written; use dtype=float32, form=adapter, or a larger tolerance"
+        )
+    return found

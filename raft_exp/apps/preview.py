@@ -1,0 +1,62 @@
+"""`preview=3`: a few rows of each dataset as the model sees them.
+
+Gold is green, distractors are dim, supervised tokens stand on a coloured ground.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.text import Text
+
+from raft_exp.core.records import Example, read_jsonl
+from raft_exp.models import tokens
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.store import Outcome
+
+
+def show(outcomes: Sequence[Outcome], config: Config) -> None:
+    """Prints the first `config.preview` rows of each finished dataset stage."""
+    tokenizer = tokens.load_tokenizer(config.model.name_or_path, config.model.revision)
+    console = Console()
+    for outcome in outcomes:
+        for example in islice(read_jsonl(outcome.path / "rows.jsonl", Example), config.preview):
+            console.print(panel(example, tokenizer, outcome.stage.label))
+
+
+def panel(example: Example, tokenizer: Any, label: str) -> Panel:
+    """One row: what is shown, then the tokens that are learned, one colour after another."""
+    asked = [message for message in example.messages if message["role"] != "assistant"]
+    prompt_tokens = len(tokens.encode_prompt(tokenizer, asked))
+    learned = tokens.encode_completion(tokenizer, example.target) if len(asked) < len(example.messages) else []
+    gold = [str(place) for place, passage in enumerate(example.context, start=1) if passage.gold]
+    facts = (
+        f"{len(example.context)} passages, gold at {', '.join(gold) or 'no place'}; "
+        f"{prompt_tokens} prompt tokens, {len(learned)} supervised"
+    )
+    facts += f"; grounded: {example.target_grounded}" if learned else ""  # else there is no target to be so
+    title = Text(f"{label}  {example.id}  ({example.split})")
+    return Panel(
+        Group(Text(facts, style="italic"), Text(), _prompt(example, asked), Text(), _tokens(tokenizer, learned)),
+        title=title,
+    )
+
+
+def _prompt(example: Example, asked: list[dict[str, str]]) -> Text:
+    text = Text("\n\n".join(message["content"] for message in asked))
+    for passage in example.context:
+        start = text.plain.find(passage.text)
+        if passage.text and start >= 0:
+            text.stylize("green" if passage.gold else "dim", start, start + len(passage.text))
+    return text
+
+
+def _tokens(tokenizer: Any, ids: list[int]) -> Text:
+    """Each supervised token on a background of its own; the end token stands last."""
+    text = Text()
+    for place, token in enumerate(ids):
+        piece = tokenizer.decode([token]) or tokenizer.convert_ids_to_tokens(token)
+        text.append(piece, style=("black on bright_yellow", "black on bright_cyan")[place % 2])
+    return text

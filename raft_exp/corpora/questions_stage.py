@@ -1,0 +1,87 @@
+"""Stage `questions`: each question with its answers, its gold passages and its split."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Question, write_jsonl
+from raft_exp.core.schema import Seed, config_dataclass
+from raft_exp.corpora import CorpusConfig, open_corpus
+from raft_exp.corpora.questions import ReadyQuestions, files_of
+from raft_exp.teachers.model import ModelTeacher
+
+VERSION = 2
+
+
+@config_dataclass
+class QuestionsStage:
+    """Settings that change the questions."""
+
+    corpus: CorpusConfig
+    seed: Seed
+
+
+def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
+    """Writes questions.jsonl and counts.json. Raises DataError when a split that a study needs is empty."""
+    corpus = open_corpus(config.corpus, config.seed)
+    found, splits = corpus.questions(), Counter[str]()
+    for file in files_of(config.corpus):
+        found = ReadyQuestions(file, Passages(passages), config.corpus, config.seed).stream(corpus.counts)
+    write_jsonl(out / "questions.jsonl", _counted(found, splits))
+    for split in ("train", "test"):
+        if not splits[split]:
+            raise DataError(
+                f"corpus.name={config.corpus.name!r} has no {split} questions (found {dict(splits)}); "
+                "check corpus.path, corpus.train, corpus.test and the splits beside the data"
+            )
+    (out / "counts.json").write_text(
+        json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))})
+    )
+
+
+@config_dataclass
+class WrittenStage:
+    """Settings that change the questions that a teacher writes."""
+
+    corpus: CorpusConfig
+    teacher: ModelTeacher
+    weights: dict[str, str]  # content hashes of a local model
+    seed: Seed
+
+
+def written(config: WrittenStage, *, passages: Path, out: Path) -> None:
+    """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
+    from raft_exp.teachers import model
+    from raft_exp.teachers import questions as teacher
+    from raft_exp.teachers.desk import Desk
+
+    how, clean = config.teacher, model.cleaner(config.teacher)
+    assert how.questions is not None, "config.parse refuses a teacher without it"
+    identity = model.identity(how, config.weights)
+    chosen = teacher.Chosen(Passages(passages), config.corpus, how.questions, config.seed)
+    writing, checking = teacher.Writing(how.questions, chosen, out, clean), None
+    Desk(how, identity, writing, out).settle()
+    writing.finish()
+    if how.check:
+        checking = teacher.Checking(how.check, passages, out, clean)
+        Desk(how, identity, checking, out).settle()
+    splits = teacher.finish(out, passages, config.corpus, config.seed, how.min_kept, writing, checking)
+    figures = {"passages_asked": len(chosen), "written": writing.tally.counts["kept"], **splits}
+    (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **figures}))
+
+
+def _counted(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:
+    seen: set[str] = set()
+    for question in stream:
+        if question.id in seen:
+            raise DataError(f"question id {question.id!r} comes twice; ids must be unique")
+        seen.add(question.id)
+        if question.split == "test" and not question.answers:
+            raise DataError(
+                f"test question {question.id!r} has no answer to compare with; test on a subset with answers"
+            )
+        splits[question.split] += 1
+        yield question

@@ -1,0 +1,69 @@
+"""Ready chats: JSON lines (an array, parquet; gzipped or not) of {messages: [{role, content}], id, split}, as
+`export.dataset=chat` writes them. `id` and `split` (train or validation) may be left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers.fields import Fields
+
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A system message or none, then user and assistant in turn; the last message is the assistant's."""
+
+    id: str
+    where: str  # file and place in it
+    messages: list[dict[str, str]]
+    split: str
+
+
+def read(path: Path) -> Iterator[Chat]:
+    """The chats in the file's order. DataError names file, line, field and remedy."""
+    for place, row in json_records.placed(path):
+        fields = Fields(f"{path}, {place}", row)
+        split = fields.chosen("split", ("train", "validation")) or "train"
+        name = fields.text("id") or place.replace(" ", "-")
+        yield Chat(name, fields.where, _messages(fields), split)
+
+
+def _messages(fields: Fields) -> list[dict[str, str]]:
+    given = fields.get("messages", list)
+    if not given:
+        raise fields.error("messages", "is missing or empty", "give a list of {role, content}")
+    messages = [_message(fields, number, message) for number, message in enumerate(given)]
+    if messages[-1]["role"] != "assistant":
+        raise fields.error("messages", "does not end with an assistant message", "add the reply that is to be learned")
+    if len(messages) == 1:
+        raise fields.error("messages", "holds a reply to nothing", "add the user message before it")
+    _check_turns(fields, messages)
+    if not messages[-1]["content"].strip():
+        raise fields.error("messages", "ends with an empty reply", "write the reply or remove the row")
+    return messages
+
+
+def _check_turns(fields: Fields, messages: list[dict[str, str]]) -> None:
+    """Many chat templates refuse any other order; here it is refused for every model alike."""
+    first = int(messages[0]["role"] == "system")
+    for number, (message, due) in enumerate(zip(messages[first:], cycle(("user", "assistant"))), start=first):
+        if message["role"] != due:
+            raise fields.error(
+                f"messages[{number}]",
+                f"is of role {message['role']!r} where {due!r} is due",
+                "give a system message or none, then user and assistant in turn",
+            )
+
+
+def _message(fields: Fields, number: int, message: object) -> dict[str, str]:
+    if not isinstance(message, dict):
+        raise fields.error(f"messages[{number}]", f"is {message!r:.60}", "give {role, content}")
+    inner = Fields(f"{fields.where}, message {number}", message)
+    role, content = inner.chosen("role", ROLES), inner.get("content", str)
+    if role is None or content is None:
+        raise inner.error("role" if role is None else "content", "is missing", "give {role, content}")
+    return {"role": role, "content": content}

@@ -1,0 +1,106 @@
+"""Bytes become text: by byte order mark, as UTF-8, as declared, or by a guess that is said to be one."""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from raft_exp.corpora.readers.documents.document import UnreadableError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_BINARY = 0.02  # share of control characters from which it is no text
+_GUESSED_FROM = 200_000  # bytes
+
+
+def decode(data: bytes, declared: str = "") -> tuple[str, list[str]]:
+    """The text with "\\n" for every line end, and warnings. Raises UnreadableError where it would be invented."""
+    text, warnings = _decoded(data, declared)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    controls = len(_CONTROLS.findall(text))
+    _refuse_binary(controls, text)
+    if controls:
+        text = _CONTROLS.sub("", text)
+        warnings.append(f"{controls} control characters were left out")
+    if not text.strip():
+        raise UnreadableError("empty", "nothing but white space")
+    return text, warnings
+
+
+def _decoded(data: bytes, declared: str) -> tuple[str, list[str]]:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _marked(data, encoding)
+    for encoding in (_wide(data), "utf-8", declared):  # UTF-16 of plain letters is UTF-8 as well, and full of 0
+        if (text := _strictly(data, encoding)) is not None:
+            return text, []
+    return _damaged(data) or _guessed(data, declared)
+
+
+def _marked(data: bytes, encoding: str) -> tuple[str, list[str]]:
+    text = data.decode(encoding, errors="replace")
+    wrong = text.count("\ufffd")
+    return text, [f"{wrong} characters are no {encoding} and became U+FFFD"] if wrong else []
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without its mark: every other byte of Western text is 0."""
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if data[first:2000:2].count(0) > 0.4 * len(data[:2000:2]):
+            return encoding
+    return ""
+
+
+def _strictly(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding) if encoding else None
+    except (LookupError, ValueError):
+        return None
+
+
+def _damaged(data: bytes) -> tuple[str, list[str]] | None:
+    """UTF-8 with some wrong bytes: where right sequences outweigh them by far."""
+    text = data.decode("utf-8", errors="replace")
+    wrong = text.count("\ufffd")
+    right = sum(not character.isascii() for character in text) - wrong
+    if right <= 2 * wrong:
+        return None
+    return text, [f"UTF-8 with {wrong} wrong bytes, which became U+FFFD"]
+
+
+def _refuse_binary(controls: int, text: str) -> None:
+    if controls > _BINARY * len(text):
+        raise UnreadableError("not what its suffix says", "binary data, no text")
+
+
+def _guessed(data: bytes, declared: str) -> tuple[str, list[str]]:
+    plain = data.decode("latin-1")
+    _refuse_binary(len(_CONTROLS.findall(plain)), plain)
+    encoding = _likeliest(data[:_GUESSED_FROM])
+    text = _strictly(data, encoding)
+    if text is None:
+        raise UnreadableError("not decoded", "neither UTF-8 nor an encoding that could be told; save it as UTF-8")
+    not_as = f"not {declared}, as it declares, but " if declared else ""
+    return text, [f"decoded as {not_as}{encoding}, which is a guess"]
+
+
+def _likeliest(data: bytes) -> str:
+    """Windows-1252 where it reads no worse than the best of all: among its likes a short text cannot choose."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data).best()
+    western = from_bytes(data, cp_isolation=["cp1252"]).best()
+    if (western and best and western.chaos <= best.chaos) or _only_punctuation(data):
+        return "cp1252"
+    return best.encoding if best else ""
+
+
+def _only_punctuation(data: bytes) -> bool:
+    """Whether all that is not ASCII reads as Windows-1252 quotation marks, dashes and the like."""
+    text: Sequence[str] = _strictly(data, "cp1252") or "\0"
+    return all(character.isascii() or unicodedata.category(character)[0] in "PSZ" for character in text) and (
+        "\0" not in text
+    )

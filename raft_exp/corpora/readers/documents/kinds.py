@@ -1,0 +1,84 @@
+"""What a file is: its suffix says, its first bytes and zip members decide."""
+
+import io
+import zipfile
+from pathlib import PurePosixPath
+
+from raft_exp.corpora.readers.documents.document import Reason, UnreadableError
+
+SUFFIXES = {
+    ".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".html": "html", ".htm": "html", ".xhtml": "html",
+    ".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text", ".csv": "csv", ".tsv": "csv",
+    ".json": "json", ".jsonl": "json", ".ndjson": "json",
+}  # fmt: skip
+
+_TEXTS = {"html", "markdown", "text", "csv", "json"}
+_READ_ANYWAY = {"pdf": "a PDF file", "docx": "a Word file", "pptx": "a PowerPoint file", "html": "an HTML page"}
+_MAGIC = (
+    (b"\x89PNG", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"), (b"GIF8", "a GIF image"),
+    (b"\x1f\x8b", "gzipped: unpack it"), (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a RAR archive"),
+    (b"{\\rtf", "an RTF file"), (b"\x7fELF", "a program"), (b"PAR1", "a parquet file"),
+    (b"SQLite format", "a database"),
+)  # fmt: skip
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MOST_UNPACKED = 1 << 30  # bytes
+
+
+def by_suffix(name: str) -> str | None:
+    """The format that a file's name promises; None for one that is not read."""
+    return SUFFIXES.get(PurePosixPath(name).suffix.lower())
+
+
+def decide(name: str, data: bytes) -> tuple[str, list[str]]:
+    """The format to read, and a warning where it is not the suffix's. Raises UnreadableError."""
+    promised = by_suffix(name)
+    if promised is None:
+        known = ", ".join(sorted(SUFFIXES))
+        raise UnreadableError("unsupported", f"no reader for this kind of file; what is read: {known}")
+    if not data.strip():
+        raise UnreadableError("empty", "nothing but white space" if data else "0 bytes")
+    found = _by_content(data, promised)
+    if found == promised:
+        return promised, []
+    return found, [f"is {_READ_ANYWAY[found]} and was read as one"]
+
+
+def _by_content(data: bytes, promised: str) -> str:
+    if data.startswith(b"%PDF-") or (promised == "pdf" and b"%PDF-" in data[:1024]):
+        return "pdf"
+    if data.startswith(b"PK\x03\x04"):
+        return _zipped(data, promised)
+    if data.startswith(_OLE):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise UnreadableError("encrypted", "a password is needed to open it")
+        raise UnreadableError("unsupported", "an Office file of before 2007; save it in today's form")
+    for start, what in _MAGIC:
+        if data.startswith(start):
+            raise UnreadableError("not what its suffix says", f"it is {what}")
+    if promised in ("csv", "json") or (promised in _TEXTS and not _is_page(data)):
+        return promised
+    if _is_page(data):
+        return "html"
+    raise UnreadableError("not what its suffix says", f"no {promised} file: it begins with {data[:12]!r}")
+
+
+def _is_page(data: bytes) -> bool:
+    return data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _zipped(data: bytes, promised: str) -> str:
+    try:
+        members = zipfile.ZipFile(io.BytesIO(data)).infolist()
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise UnreadableError("damaged", f"a zip archive that is cut off or broken ({error})") from error
+    rooms = {member.filename.partition("/")[0] for member in members}
+    found = next((kind for room, kind in (("word", "docx"), ("ppt", "pptx")) if room in rooms), None)
+    if found is None:
+        what = "an Excel file: save its sheets as CSV" if "xl" in rooms else "a zip archive: unpack it"
+        reason: Reason = "damaged" if promised in ("docx", "pptx") and "xl" not in rooms else "not what its suffix says"
+        raise UnreadableError(reason, f"it is {what}")
+    if any(member.flag_bits & 1 for member in members):
+        raise UnreadableError("encrypted", "a password is needed to open it")
+    if (unpacked := sum(member.file_size for member in members)) > _MOST_UNPACKED:
+        raise UnreadableError("too large", f"it unpacks to {unpacked / 2**20:,.0f} MiB")
+    return found

@@ -1,0 +1,38 @@
+"""Markdown: sections by its headings (markdown-it-py finds them); the text stays as it is written."""
+
+import re
+from itertools import pairwise
+
+from raft_exp.corpora.readers.documents.decoding import decode
+from raft_exp.corpora.readers.documents.document import Document, Outline
+
+_FRONT_MATTER = re.compile(r"---\n(.*?)\n(?:---|\.\.\.)(?:\n|$)", re.DOTALL)
+_TITLE = re.compile(r"""^title:\s*(['"]?)(.+?)\1\s*$""", re.MULTILINE)
+
+
+def read(data: bytes) -> Document:
+    """What looks like a heading inside a block of code is none."""
+    from markdown_it import MarkdownIt
+
+    text, warnings = decode(data)
+    front = _FRONT_MATTER.match(text)
+    text = text[front.end() :] if front else text
+    lines = text.split("\n")
+    outline, written = Outline(), 0
+    tokens = MarkdownIt("commonmark").parse(text)
+    for token, inline in pairwise(tokens):
+        if token.type == "heading_open" and token.level == 0 and token.map:
+            start, end = token.map
+            outline.block("\n".join(lines[written:start]))
+            outline.heading(int(token.tag[1:]), _plain(inline), "\n".join(lines[start:end]).strip("\n"))
+            written = end
+    outline.block("\n".join(lines[written:]))
+    named = _TITLE.search(front[1]) if front else None
+    return Document(named[2] if named else outline.first, outline.parts(), warnings)
+
+
+def _plain(inline: object) -> str:
+    """A heading's words, without the marks of emphasis and links."""
+    children = getattr(inline, "children", None) or []
+    return "".join(child.content if child.type in ("text", "code_inline") else " " * (child.type == "softbreak")
+                   for child in children)  # fmt: skip

@@ -1,0 +1,55 @@
+"""Files of a data set on the Hugging Face hub, through its cache: what was fetched once needs no network again."""
+
+import re
+from pathlib import Path
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.hub import why_no_hub
+
+_SHARDS = re.compile(r"-of-(\d+)\.")
+
+
+def fetch(repo: str, revision: str, pattern: str) -> list[Path]:
+    """The repository's files that match, sorted. DataError (one line) when they are neither cached nor reachable."""
+    if cached := _cached(repo, revision, pattern):
+        return cached
+    from huggingface_hub import snapshot_download
+
+    if reason := why_no_hub():
+        raise _unreachable(repo, pattern, f"it is not in the cache, and {reason}")
+    try:
+        folder = snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=[pattern])
+    except Exception as error:  # httpx, hf_xet, OS, hub: whatever stopped it, the remedy is the same
+        raise _unreachable(repo, pattern, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from error
+    if files := _matching(folder, pattern):
+        return files
+    raise DataError(
+        f"hub data set {repo!r} at revision {revision!r} has no {pattern}; check corpus.repo and corpus.revision"
+    )
+
+
+def _cached(repo: str, revision: str, pattern: str) -> list[Path]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            repo, repo_type="dataset", revision=revision, allow_patterns=[pattern], local_files_only=True
+        )
+    except LocalEntryNotFoundError:
+        return []
+    files = _matching(folder, pattern)
+    # A download that was cut off leaves some of `...-00000-of-00003.parquet`: those are no data set.
+    promised = max((int(count[1]) for file in files if (count := _SHARDS.search(file.name))), default=0)
+    return files if len(files) >= promised or "*" not in pattern else []
+
+
+def _matching(folder: str, pattern: str) -> list[Path]:
+    return sorted(Path(folder).glob(pattern))
+
+
+def _unreachable(repo: str, pattern: str, reason: str) -> DataError:
+    return DataError(
+        f"hub data set {repo!r} ({pattern}) cannot be fetched: {reason}; set corpus.path=DIR to a folder "
+        "with the published files, or use a machine with network or with the data set in its hub cache (HF_HOME)"
+    )

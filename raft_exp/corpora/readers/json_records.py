@@ -1,0 +1,164 @@
+"""JSON data sets as streams of records, whatever their size: an object of records, an array, JSON lines or parquet.
+
+Files may be gzipped; layout and compression are told by content, never by name. Every error is a DataError that says
+where in the file it stands.
+"""
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+import ijson
+
+from raft_exp.core.errors import DataError
+
+Layout = Literal["object", "array", "lines", "parquet"]
+Row = dict[str, Any]
+
+_BROKEN = (ijson.JSONError, EOFError, gzip.BadGzipFile, zlib.error, ValueError)
+
+
+def layout(path: Path) -> Layout:
+    """How the records stand: `object` is {id: record}, `array` is [record], `lines` and `parquet` are rows."""
+    with open_bytes(path) as file:
+        start = _start(file, path)
+        if start.startswith(b"PAR1"):
+            return "parquet"
+        if start.startswith(b"["):
+            return "array"
+        if start.startswith(b"{"):
+            return "object" if _holds_records(file) else "lines"
+    raise DataError(f"{path}: neither JSON nor parquet (it begins with {start[:20]!r}); give the published data file")
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The records of an array, JSON lines or parquet. Raises DataError for an object of records: see `keyed`."""
+    return (row for _, row in placed(path))
+
+
+def placed(path: Path) -> Iterator[tuple[str, Row]]:
+    """As `rows`, each record with the place where it stands: "line 3" or "record 3"."""
+    kind = layout(path)
+    if kind == "object":
+        raise DataError(f"{path}: holds one object of records; an array or one record a line is needed here")
+    return {"array": _array, "lines": _lines, "parquet": _parquet}[kind](path)
+
+
+def keyed(path: Path) -> Iterator[tuple[str, Row]]:
+    """The (key, record) pairs of an object of records, in the file's order; a key that comes twice is given twice."""
+    number, last = 0, "the start"
+    with open_bytes(path) as file:
+        try:
+            for key, value in ijson.kvitems(file, "", use_float=True):
+                number, last = number + 1, f"{key!r}"
+                yield key, _record(path, last, value)
+        except _BROKEN as error:
+            raise _cut(path, f"after {last} (record {number}, about byte {file.tell()})", error) from error
+
+
+def _array(path: Path) -> Iterator[tuple[str, Row]]:
+    number = 0
+    with open_bytes(path) as file:
+        try:
+            for value in ijson.items(file, "item", use_float=True):
+                number += 1
+                yield f"record {number}", _record(path, f"record {number}", value)
+        except _BROKEN as error:
+            raise _cut(path, f"after record {number} (about byte {file.tell()})", error) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Row]]:
+    number = 0
+    with open_bytes(path) as file:
+        try:
+            for line in file:
+                number += 1
+                if line.strip():
+                    yield f"line {number}", _record(path, f"line {number}", json.loads(line))
+        except ValueError as error:
+            raise DataError(
+                f"{path}, line {number}: broken, cut off or not one JSON record ({_first_line(error)}); "
+                "fetch the file again or remove the line"
+            ) from error
+        except _BROKEN as error:
+            raise _cut(path, f"after line {number}", error) from error
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1000):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"record {number}", row
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: parquet that cannot be read ({_first_line(error)}); fetch the file again") from error
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The file's bytes: unzipped if they are gzipped, without a byte order mark. DataError when it cannot be read."""
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    with raw:
+        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        try:
+            if file.peek(3)[:3] == b"\xef\xbb\xbf":
+                file.read(3)
+        except _BROKEN as error:
+            raise _cut(path, "at the start", error) from error
+        yield cast(BinaryIO, file)
+
+
+def _start(file: BinaryIO, path: Path) -> bytes:
+    """The first bytes after white space; the file stands behind that white space afterwards."""
+    peek = cast(io.BufferedReader, file).peek
+    while ahead := peek(1):
+        rest = ahead.lstrip()
+        file.read(len(ahead) - len(rest))
+        if rest:
+            return rest
+    raise DataError(f"{path}: empty; fetch the file again")
+
+
+def _holds_records(file: BinaryIO) -> bool:
+    """Whether the object that begins here is {id: record, ...}: its first values are objects, a record has others."""
+    depth = objects = 0
+    try:
+        for event, _ in ijson.basic_parse(file, multiple_values=True, buf_size=64):
+            if depth == 1 and event != "map_key":
+                if event != "start_map":
+                    return event == "end_map" and objects > 0
+                objects += 1
+            if objects == 3:
+                return True
+            depth += {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}.get(event, 0)
+    except _BROKEN:
+        pass  # the reader that is chosen will meet the same place and name it
+    return objects > 0
+
+
+def _record(path: Path, where: str, value: Any) -> Row:
+    if not isinstance(value, dict):
+        raise DataError(f"{path}, {where}: a {type(value).__name__} in place of a record; give the published data file")
+    return cast(Row, value)
+
+
+def _cut(path: Path, where: str, error: BaseException) -> DataError:
+    return DataError(f"{path}: broken or cut off {where}: {_first_line(error)}; fetch the file again")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

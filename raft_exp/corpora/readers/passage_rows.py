@@ -1,0 +1,33 @@
+"""Ready passages: JSON lines (an array, parquet; gzipped or not) of {id, text, document_id, title, place, sentences,
+source}, as `export.passages=true` writes them. All but `id` and `text` may be left out.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from raft_exp.core.records import Passage
+from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers.fields import Fields
+from raft_exp.corpora.sentences import split
+
+
+def read(path: Path) -> Iterator[Passage]:
+    """The passages in the file's order. DataError names file, line, field and remedy."""
+    for place, row in json_records.placed(path):
+        yield _passage(Fields(f"{path}, {place}", row), path.name)
+
+
+def _passage(fields: Fields, file: str) -> Passage:
+    name, text = fields.needed("id"), fields.needed("text")
+    sentences = fields.texts("sentences") or split(text)
+    if "".join(sentences) != text:
+        raise fields.error("sentences", "does not join to the text", "correct it, or leave it out")
+    return Passage(
+        id=name,
+        document_id=fields.text("document_id") or name,
+        title=fields.text("title") or "",
+        text=text,
+        place=fields.text("place") or "",
+        sentences=sentences,
+        source=fields.text("source") or file,
+    )

@@ -1,0 +1,43 @@
+"""Published files that lie on no hub, fetched once into a cache beside the hub's."""
+
+import os
+import shutil
+import urllib.request
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from raft_exp.core.errors import DataError
+
+_PATIENCE = 30.0  # seconds without a byte
+
+
+def fetch(url: str) -> Path:
+    """The file's place in the cache. DataError (one line) when it is neither there nor reachable."""
+    from huggingface_hub import constants
+
+    parts = urlsplit(url)
+    file = Path(constants.HF_HOME) / "raft_exp" / parts.netloc / parts.path.lstrip("/")
+    if file.exists():
+        return file
+    if constants.HF_HUB_OFFLINE:
+        raise _unreachable(url, "it is not in the cache, and HF_HUB_OFFLINE is set")
+    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")  # another process may fetch the same
+    try:
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as answer, partial.open("wb") as copy:
+            shutil.copyfileobj(answer, copy)
+            if answer.length:  # what the server announced and did not send
+                raise OSError(f"cut off, {answer.length} bytes are missing")
+        return partial.replace(file)
+    except (OSError, HTTPException) as error:
+        told = str(getattr(error, "reason", error)).splitlines() or [type(error).__name__]
+        raise _unreachable(url, told[0]) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _unreachable(url: str, reason: str) -> DataError:
+    return DataError(f"{url} cannot be fetched: {reason}; bring the file here and set corpus.path to its folder")

@@ -1,0 +1,1 @@
+"""Answers of the arms, their scores, and the statistics of the differences."""

@@ -1,0 +1,11 @@
+"""From replies to figures: each reply parsed and graded, each arm summed up, the arms compared on the same items."""
+
+from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, reference_arm, summaries, summary
+from raft_exp.evaluation.scoring.labels import baselines, classes
+from raft_exp.evaluation.scoring.replies import Grading, ScoredArm, check_quotes, score_arm
+from raft_exp.evaluation.scoring.slices import Known, known, slices
+
+__all__ = [
+    "REPLY_SHARES", "Grading", "Known", "ScoredArm", "baselines", "check_quotes", "classes", "comparisons",
+    "detectable", "known", "reference_arm", "score_arm", "slices", "summaries", "summary",
+]  # fmt: skip

@@ -1,0 +1,116 @@
+"""Stage `evaluate`: one arm answers the test questions."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from raft_exp import engines, prompts
+from raft_exp.core.errors import DataError
+from raft_exp.core.progress import track
+from raft_exp.core.records import Answer, Example, append_complete_lines, dumps, read_jsonl, write_jsonl
+from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.engines import EngineConfig, Request
+from raft_exp.models import loading as models
+from raft_exp.models.loading import ModelConfig
+from raft_exp.models.tokens import encode_prompt
+from raft_exp.prompts import PromptConfig
+
+VERSION = 1
+ANSWERS = "answers.jsonl"
+
+
+@config_dataclass
+class EvaluateStage:
+    """Settings that change an arm's answers. Decoding is greedy, so there is no seed."""
+
+    model: ModelConfig | None  # None: the engine's own, behind a server
+    engine: EngineConfig
+    prompt: PromptConfig
+    prompt_mode: str
+    context: Literal["none", "passages"]
+    cot: bool
+    adapter: Runtime[str | None]  # a ready adapter folder; its content is in the key
+
+
+def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, out: Path) -> None:
+    """Writes answers.jsonl, counts.json and timings.json. Answers that a killed run left in `out` are kept.
+
+    `adapter` is the folder of a train stage; without it, the model answers with `config.adapter`, or as it is.
+    """
+    began = time.perf_counter()
+    requests = list(_requests(config, test))
+    append_complete_lines(out / ANSWERS)
+    before = _read(out)
+    if len(before) < len(requests):
+        engine = engines.load(config.engine, *_weights(config, adapter), out)
+        answers = engine.generate(requests, frozenset(before))
+        with (out / ANSWERS).open("a", encoding="utf-8", newline="\n") as file:
+            for answer in track(answers, "answering", len(requests), len(before)):
+                file.write(dumps(_row(answer)) + "\n")
+                file.flush()
+    finished = _read(out)
+    _write_in_order(out, [finished[request.id] for request in requests])
+    seconds = time.perf_counter() - began
+    (out / "timings.json").write_text(json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n")
+
+
+def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
+    """The model to load and the adapter on it. A training with lora=none has left a model instead of an adapter."""
+    if trained is None:
+        return config.model, Path(config.adapter) if config.adapter else None
+    if config.model and (trained / models.WHOLE_MODEL).is_dir():
+        return dataclasses.replace(config.model, name_or_path=str(trained / models.WHOLE_MODEL), revision=None), None
+    return config.model, trained / models.ADAPTER
+
+
+def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:
+    ids = _encoder(config.model) if config.model else None
+    for row in read_jsonl(test / "rows.jsonl", Example):
+        context = row.context if config.context == "passages" else None
+        messages = prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
+        yield Request(row.id, ids(row.id, messages) if ids else [], messages)
+
+
+def _encoder(model: ModelConfig) -> Callable[[str, prompts.Messages], list[int]]:
+    tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
+    budget = model.max_length - model.max_new_tokens
+
+    def encode(item: str, messages: prompts.Messages) -> list[int]:
+        ids = encode_prompt(tokenizer, messages)
+        if len(ids) > budget:  # the dataset stage made it fit, by the same count
+            raise DataError(
+                f"question {item}: its prompt has {len(ids)} tokens and {budget} are left by model.max_length and "
+                "model.max_new_tokens; build the dataset again with these settings"
+            )
+        return ids
+
+    return encode
+
+
+def _row(answer: Answer) -> dict[str, Any]:
+    """`filtered` stands only where it is true: the answers of engines without a filter keep their bytes."""
+    row = dataclasses.asdict(answer)
+    return row if answer.filtered else {name: value for name, value in row.items() if name != "filtered"}
+
+
+def _read(out: Path) -> dict[str, Answer]:
+    if not (out / ANSWERS).exists():
+        return {}
+    return {answer.id: answer for answer in read_jsonl(out / ANSWERS, Answer)}
+
+
+def _write_in_order(out: Path, answers: list[Answer]) -> None:
+    write_jsonl(out / f"{ANSWERS}.new", map(_row, answers))
+    (out / f"{ANSWERS}.new").replace(out / ANSWERS)
+    counts = {
+        "answers": len(answers),
+        "truncated": sum(answer.truncated for answer in answers),
+        "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
+        "new_tokens": sum(answer.new_tokens for answer in answers),
+    }
+    if filtered := sum(answer.filtered for answer in answers):
+        counts["filtered"] = filtered
+    (out / "counts.json").write_text(json.dumps(counts) + "\n")

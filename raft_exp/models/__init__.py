@@ -1,0 +1,1 @@
+"""Language models and encoders: how they are loaded, tokenised for and merged."""

@@ -1,0 +1,1 @@
+"""A study as stages: its settings, its store, and what runs the stages."""

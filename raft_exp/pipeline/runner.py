@@ -1,0 +1,182 @@
+"""Runs the stages of a study one after another, shows what ran and what was reused, and fills the run folder."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from raft_exp.core.errors import ModelError
+from raft_exp.corpora import ingest_stage as ingest
+from raft_exp.engines import NO_VLLM
+from raft_exp.engines.client.protocol import ChatConfig, key_of
+from raft_exp.models.loading import ADAPTER, WHOLE_MODEL
+from raft_exp.pipeline import gpus
+from raft_exp.pipeline.estimate import Expected, duration, told
+from raft_exp.pipeline.stage import Stage
+from raft_exp.pipeline.store import Outcome, Store, write_atomically
+from raft_exp.pipeline.worker import OwnProcess
+from raft_exp.reporting import wandb as tracking
+from raft_exp.teachers import ledger
+from raft_exp.teachers.model import OpenaiTeacher
+
+_FORCED = "RAFT_EXP_OWN_PROCESS"  # set: every stage runs in a process of its own, as GPU stages do
+
+
+class Runner:
+    """`run` is the run folder; `config_file` the resolved config in it, for stages in a process of their own."""
+
+    def __init__(self, store: Store, run: Path, config_file: Path) -> None:
+        self._store, self._run = store, run
+        self._child = OwnProcess(config_file)
+        self._console = Console(stderr=True, highlight=False)
+
+    def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
+        """What a run would do, and the seconds to expect; writes plan.json and nothing else."""
+        outcomes = [self._store.look(stage) for stage in stages]
+        expected = Expected(self._store.root)
+        seconds = {one.stage.label: expected(one.stage) for one in outcomes if one.status == "planned"}
+        self._write_plan(outcomes, seconds)
+        for outcome in outcomes:
+            self._show(outcome, seconds.get(outcome.stage.label))
+        if seconds:
+            self._console.print(f"  {escape(told(list(seconds.items())))}", soft_wrap=True)
+        return outcomes
+
+    def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
+        """Makes what is missing, in order. plan.json is true at every moment, also after a failure."""
+        outcomes = [self._store.look(stage) for stage in stages]
+        self._write_plan(outcomes)
+        missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
+        gpus.check(missing)
+        _check_engines(missing)
+        _check_keys(missing)
+        self._store.remember_run(self._run)
+        with contextlib.closing(self._child):
+            self._execute(stages, outcomes)
+        return outcomes
+
+    def _execute(self, stages: Sequence[Stage], outcomes: list[Outcome]) -> None:
+        for place, stage in enumerate(stages):
+            if outcomes[place].status == "planned":
+                self._console.print(f"  [dim]…[/] {escape(stage.label)}")
+            try:
+                outcomes[place] = self._store.ensure(stage, self._make)
+            except BaseException:
+                outcomes[place] = Outcome(stage, self._store.path(stage), "failed", 0.0, {})
+                self._write_plan(outcomes)
+                self._show(outcomes[place])
+                raise
+            self._show(outcomes[place])
+            self._write_plan(outcomes)
+
+    def _make(self, stage: Stage, out: Path) -> None:
+        name = stage.process or (stage.label if os.environ.get(_FORCED) else None)
+        if name:
+            self._child.run(name, stage, out)
+            return
+        self._child.close()  # what it holds (a GPU) is not waited for by stages that come later
+        tracking.entering(stage.label)
+        try:
+            stage.function(stage.config, **paths(self._store, stage), out=out)
+        finally:
+            tracking.finish()
+
+    def _show(self, outcome: Outcome, expected: float | None = None) -> None:
+        marks = {
+            "ran": "[green]✓[/] ran    ",
+            "reused": "[blue]=[/] reused ",
+            "planned": "· planned",
+            "failed": "[red]✗[/] failed ",
+        }
+        counts = ", ".join(
+            f"{_number(value)} {name.replace('_', ' ')}" for name, value in list(outcome.counts.items())[:3]
+        )
+        seconds = f"{outcome.seconds:8.1f} s" if outcome.status in ("ran", "reused") else " " * 10
+        if expected is not None:
+            seconds = f"{'about ' + duration(expected):>10}"
+        label = escape(f"{outcome.stage.label:<22}")
+        self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
+
+    def _write_plan(self, outcomes: list[Outcome], expected: Mapping[str, float | None] | None = None) -> None:
+        """Rows of a dry run say what is expected as well: seconds, or null where that is unknown."""
+        rows = [outcome.as_dict() for outcome in outcomes]
+        for row in rows:
+            if row["stage"] in (expected or {}):
+                row["expected"] = (expected or {})[row["stage"]]
+        write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
+
+
+def _check_engines(stages: Sequence[Stage]) -> None:
+    """ModelError for an engine that is not installed: before the hours of training that come before it."""
+    for stage in (stage for stage in stages if not stage.launcher):
+        for group in ("engine", "teacher"):
+            if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
+                raise ModelError(f"{group}: {NO_VLLM}, or use {group}=transformers")
+
+
+def _check_keys(stages: Sequence[Stage]) -> None:
+    """ConfigError for a key that a later stage would miss: not after hours of work.
+
+    A teacher that was asked before may have said it all: its key is missed where a reply is.
+    """
+    for stage in stages:
+        engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
+        if isinstance(engine, ChatConfig):
+            key_of(engine, "engine")
+        if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
+            key_of(teacher, "teacher")
+
+
+def paths(store: Store, stage: Stage) -> dict[str, Any]:
+    """The stage's inputs as folders: what its function is called with."""
+    return {
+        name: store.path(value) if isinstance(value, Stage) else {key: store.path(one) for key, one in value.items()}
+        for name, value in stage.inputs.items()
+    }
+
+
+def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]) -> None:
+    """Shows a study's results in its run folder: data and predictions as links into the store, pages as copies."""
+    for outcome in outcomes:
+        room, label = outcome.stage.name, outcome.stage.label
+        if (outcome.path / ingest.REPORT).exists():
+            shutil.copyfile(outcome.path / ingest.REPORT, run / ingest.REPORT)
+        if (outcome.path / "quarantine.jsonl").exists():
+            _link(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{room}.jsonl")
+        if room == "dataset":
+            _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_inner(label)}.jsonl")
+        if room == "export":
+            for exported in sorted((outcome.path / "exports").iterdir()):
+                _link(exported, run / "exports" / exported.name)
+        if room == "train":
+            whole = outcome.path / WHOLE_MODEL
+            _link(whole if whole.is_dir() else outcome.path / ADAPTER, run / "adapters" / _inner(label))
+        if room == "report":
+            for predictions in sorted((outcome.path / "predictions").iterdir()):
+                _link(predictions, run / "predictions" / predictions.name)
+            for page in ("audit.json", "timings.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
+                shutil.copyfile(outcome.path / page, run / page)
+            results = json.loads((outcome.path / "results.json").read_text())
+            results["overrides"] = overrides
+            (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+def _inner(label: str) -> str:
+    return label.partition("[")[2].removesuffix("]")
+
+
+def _link(target: Path, link: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(target, link.parent))
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

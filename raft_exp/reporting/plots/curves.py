@@ -1,0 +1,98 @@
+"""Lines: a score against what was swept, and the loss of a training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from raft_exp.reporting.plots.drawing import (
+    FAINT,
+    MARKERS,
+    SERIES,
+    baseline_values,
+    legend,
+    new_axes,
+    short,
+    style,
+    svg,
+)
+from raft_exp.reporting.verdict import title
+
+_POINTS = 200  # of a loss curve: more cannot be told apart
+_LEGEND = 48  # letters of a name
+_LOGARITHMIC = 30  # largest number over smallest
+
+Curve = Sequence[tuple[int, float]]
+Point = tuple[float, Mapping[str, float]]  # x, {value, low, high}
+Lines = Mapping[str, Sequence[Point]]
+
+
+def curves(
+    lines: Lines, metric: str, xlabel: str, results: Mapping[str, Any], *, ticks: Mapping[float, str] | None = None
+) -> str:
+    """A metric of each line against a number, with 95% intervals; `ticks` name places instead of numbers."""
+    places = sorted({x for points in lines.values() for x, _ in points})
+    if not places:
+        return ""
+    wide = not ticks and places[0] > 0 and places[-1] / places[0] > _LOGARITHMIC  # learning rates
+    step = 0 if wide else (places[-1] - places[0]) / max(1, len(places) - 1) or 1.0
+    with style():
+        figure, axes = new_axes(3.1)
+        axes.set_xscale("log" if wide else "linear")
+        for index, (name, points) in enumerate(lines.items()):
+            shift = 0.05 * step * (index - (len(lines) - 1) / 2)  # intervals of one place stand side by side
+            values = [100 * one["value"] for _, one in points]
+            below = [100 * (one["value"] - one["low"]) for _, one in points]
+            above = [100 * (one["high"] - one["value"]) for _, one in points]
+            axes.errorbar(
+                [x + shift for x, _ in points], values, [below, above], label=short(name, _LEGEND), linewidth=1.6,
+                color=SERIES[index % len(SERIES)], marker=MARKERS[index % len(MARKERS)], markersize=5,
+                linestyle="" if ticks else "solid",
+            )  # fmt: skip
+        for place, (name, value) in enumerate(
+            baseline_values(results, metric)
+        ):  # two may be close: one left, one right
+            axes.axhline(value, color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
+            axes.annotate(
+                name, (1 - place % 2, value), (0, 2), fontsize=9, ha=("right", "left")[place % 2],
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+            )  # fmt: skip
+        axes.set_xticks(list(ticks or places), [short(ticks[x]) if ticks else f"{x:g}" for x in ticks or places])
+        axes.minorticks_off()
+        if ticks:
+            axes.set_xlim(-0.5, len(ticks) - 0.5)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(f"{title(metric)}, %")
+        axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
+        legend(figure, [short(name, _LEGEND) for name in lines])
+        return svg(figure, f"{title(metric)} against {xlabel}; the table below holds the figures")
+
+
+def losses(found: Mapping[str, Mapping[str, Curve]]) -> str:
+    """The training loss of each adapter, the validation loss dashed; "" when there is none."""
+    from matplotlib.ticker import MaxNLocator
+
+    drawn = {name: columns for name, columns in found.items() if columns}
+    if not drawn:
+        return ""
+    with style():
+        figure, axes = new_axes(3.0)
+        for index, (name, columns) in enumerate(drawn.items()):
+            colour = SERIES[index % len(SERIES)]
+            for column, line in (("loss", "solid"), ("validation_loss", "dashed")):
+                if columns.get(column):
+                    steps, values = zip(*_thinned(columns[column]), strict=True)
+                    label = short(name) + (", validation" if column != "loss" else "")
+                    marker = "o" if len(steps) == 1 else ""
+                    axes.plot(steps, values, marker=marker, color=colour, linestyle=line, linewidth=1.6, label=label)
+        axes.set_xlabel("optimizer step")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        axes.set_ylabel("loss")
+        axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10)
+        return svg(figure, "Training and validation loss over the steps")
+
+
+def _thinned(curve: Curve) -> list[tuple[float, float]]:
+    """At most `_POINTS` points: means of neighbours."""
+    size = -(-len(curve) // _POINTS)
+    groups = [curve[start : start + size] for start in range(0, len(curve), size)]
+    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]

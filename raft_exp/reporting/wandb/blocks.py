@@ -1,0 +1,131 @@
+"""What a W&B Report is made of: curves, tables, pictures, examples, and links to the runs.
+
+A panel shows what runs have logged, so it names the runs by their ids: older runs of the same study stay out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import wandb_workspaces.reports.v2 as wr
+from wandb_workspaces import expr
+
+from raft_exp.reporting.verdict import percent, title
+from raft_exp.reporting.wandb import runs
+from raft_exp.reporting.wandb.comparison import axis, curve
+
+_METRICS = 6  # a chart each
+_PLOTS = "plots/"
+
+Blocks = list[Any]
+
+
+def of_study(run: Any, folder: Path, note: str, results: Mapping[str, Any], logged: Sequence[str]) -> Blocks:
+    """The blocks of one study; `logged` are the names of its tables and pictures."""
+    runset = _runset(run, "results", [run.id])
+    trainings = [one["id"] for one in runs.kept(folder) if one["job_type"] == "train"]
+    bars = [
+        wr.BarPlot(title=title(metric), metrics=[f"{arm}/{metric}" for arm in results["arms"]])
+        for metric in results["metrics"][:_METRICS]
+    ]
+    tables = [name for name in logged if not name.startswith(_PLOTS) and name != "examples"]
+    return [
+        *_head(note, results["verdict"]),
+        wr.H2("Results"),
+        wr.MarkdownBlock(_markdown(results)),
+        wr.PanelGrid(runsets=[runset], panels=[*bars, *_media(logged)]),
+        wr.H2("Examples"),
+        wr.PanelGrid(runsets=[_runset(run, "results", [run.id])], panels=[_table("examples")]),
+        wr.H2("Tables"),
+        wr.PanelGrid(runsets=[_runset(run, "results", [run.id])], panels=[_table(name) for name in tables]),
+        *(_training(run, trainings) if trainings else []),
+        *_links(runs.kept(folder)),
+    ]
+
+
+def of_sweep(
+    run: Any, folders: Sequence[Path], note: str, told: Mapping[str, Any], curves: Mapping[str, Sequence[str]],
+    logged: Sequence[str],
+) -> Blocks:  # fmt: skip
+    """The blocks of a sweep: `folders` are its jobs' and its own, `curves` the lines of each swept field."""
+    metric = told["metrics"][0]
+    every = list(chain.from_iterable(runs.kept(folder) for folder in folders))
+    reports = [one["id"] for one in every if one["job_type"] == "report"]
+    trainings = [one["id"] for one in every if one["job_type"] == "train"]
+    drawn = [
+        wr.LinePlot(
+            title=f"{title(metric)} by {field}", x=axis(field), y=[curve(field, line) for line in lines],
+            title_x=field, title_y=title(metric),
+        )
+        for field, lines in curves.items()
+    ]  # fmt: skip
+    arms = dict.fromkeys(arm for entry in told["settings"] for arm in entry["arms"])
+    dots = [
+        wr.ScatterPlot(title=f"{arm}, each job", x=wr.Config(field), y=wr.SummaryMetric(f"{arm}/{metric}"))
+        for field in curves for arm in arms
+    ]  # fmt: skip
+    tables = [name for name in logged if not name.startswith(_PLOTS)]
+    return [
+        *_head(note, told["verdict"]),
+        wr.H2("Curves"),
+        wr.PanelGrid(runsets=[_runset(run, "comparison", [run.id])], panels=[*drawn, *_media(logged)]),
+        *([wr.PanelGrid(runsets=[_runset(run, "jobs", reports)], panels=dots)] if dots and reports else []),
+        wr.H2("Results"),
+        wr.PanelGrid(runsets=[_runset(run, "comparison", [run.id])], panels=[_table(name) for name in tables]),
+        *_of_jobs(run, reports),
+        *(_training(run, trainings) if trainings else []),
+        *_links(every),
+    ]
+
+
+def _of_jobs(run: Any, reports: Sequence[str]) -> Blocks:
+    if not reports:
+        return []
+    panels = [_table("results"), _table("examples")]
+    return [wr.H2("Examples"), wr.PanelGrid(runsets=[_runset(run, "jobs", reports)], panels=panels)]
+
+
+def _head(note: str, verdict: str) -> Blocks:
+    return [wr.P(text) for text in (note, verdict) if text]
+
+
+def _markdown(results: Mapping[str, Any]) -> str:
+    """The arms' figures as text, which a reader sees without waiting for panels."""
+    metrics = results["metrics"][:_METRICS]
+    lines = [["arm", *map(title, metrics), "n"], ["---"] * (len(metrics) + 2)]
+    for name, arm in results["arms"].items():
+        lines.append([f"`{name}`", *(_cell(arm["metrics"].get(metric)) for metric in metrics), f"{arm['n']:,}"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n\nPercent, with 95% intervals."
+
+
+def _cell(found: Mapping[str, float] | None) -> str:
+    return f"{percent(found['value'])} ({percent(found['low'])}-{percent(found['high'])})" if found else ""
+
+
+def _training(run: Any, trainings: Sequence[str]) -> Blocks:
+    plots = [
+        wr.LinePlot(title=name, x="trainer/global_step", y=[name])
+        for name in ("train/loss", "train/grad_norm", "speed/tokens_per_second")
+    ]
+    return [wr.H2("Training"), wr.PanelGrid(runsets=[_runset(run, "trainings", trainings)], panels=plots)]
+
+
+def _links(found: Iterable[Mapping[str, str]]) -> Blocks:
+    items = [[wr.Link(text=one["name"], url=one["url"])] for one in found]
+    return [wr.H2("Runs"), wr.UnorderedList(items=items)] if items else []
+
+
+def _runset(run: Any, name: str, ids: Sequence[str]) -> Any:
+    return wr.Runset(entity=run.entity, project=run.project, name=name, filters=[expr.Metric("ID").isin(list(ids))])
+
+
+def _table(name: str) -> Any:
+    return wr.WeavePanelSummaryTable(table_name=name, layout=wr.Layout(w=24, h=10))
+
+
+def _media(logged: Sequence[str]) -> Blocks:
+    keys = [name for name in logged if name.startswith(_PLOTS)]
+    return (
+        [wr.MediaBrowser(title="plots", media_keys=keys, num_columns=2, layout=wr.Layout(w=24, h=14))] if keys else []
+    )

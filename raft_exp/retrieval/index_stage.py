@@ -1,0 +1,28 @@
+"""Stage `index`: the words of all passages, for BM25. Part of a study only where something is searched by words."""
+
+import json
+from pathlib import Path
+
+from raft_exp.core.collection import TEXTS, Passages
+from raft_exp.core.progress import track
+from raft_exp.core.schema import config_dataclass
+from raft_exp.retrieval import postings
+from raft_exp.retrieval.text import searched
+
+VERSION = 1
+_PART = 32 * 2**20  # bytes of passages whose postings, about twice as large, are put in order together
+
+
+@config_dataclass
+class IndexStage:
+    """Settings that change the index."""
+
+    words: str  # name and version of what splits a text into words
+
+
+def index(config: IndexStage, *, passages: Path, out: Path) -> None:
+    """Writes the index (`raft_exp.retrieval.postings`) and counts.json."""
+    collection = Passages(passages)
+    texts = (searched(passage) for passage in track(collection, "indexing", len(collection)))
+    counts = postings.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART)
+    (out / "counts.json").write_text(json.dumps(counts))

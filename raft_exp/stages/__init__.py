@@ -1,1 +1,0 @@
-"""The stages of a study, one a file: plain functions from folders to a folder."""

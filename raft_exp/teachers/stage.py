@@ -1,0 +1,84 @@
+"""Stage `targets`: the teacher writes what each training question's reply should be."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.progress import track
+from raft_exp.core.records import Question, Target, append_complete_lines, dumps, read_jsonl
+from raft_exp.core.schema import config_dataclass
+from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
+from raft_exp.teachers.model import ModelTeacher
+
+VERSION = 2
+
+
+@config_dataclass
+class TargetsStage:
+    """Settings that change the targets."""
+
+    teacher: TeacherConfig
+
+
+def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
+    """Appends one row per training and validation question to targets.jsonl; goes on where a killed run stopped."""
+    file = out / "targets.jsonl"
+    done = append_complete_lines(file)
+    total = sum(1 for _ in _asked(questions))
+    counts: Counter[str] = Counter()
+    with file.open("a", encoding="utf-8", newline="\n") as lines:
+        for target in track(_write(config, passages, islice(_asked(questions), done, None)), "targets", total, done):
+            lines.write(dumps(target) + "\n")
+    for target, question in zip(read_jsonl(file, Target), _asked(questions), strict=True):
+        counts.update(targets=1, with_reason=int(bool(target.reason)))
+        if config.teacher.name == "extractive" and extractive.unsupported(question):
+            counts["closest_sentence"] += 1
+    (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))))
+
+
+@config_dataclass
+class AskedStage:
+    """Settings that change the targets of a teacher that is a model."""
+
+    teacher: ModelTeacher
+    weights: dict[str, str]  # content hashes of a local model
+
+
+def asked(config: AskedStage, *, passages: Path, questions: Path, out: Path) -> None:
+    """Writes targets.jsonl and quarantine.jsonl, both in the order of the questions, audit.json and counts.json.
+
+    Every reply goes through the teacher's ledger, so that a run that was killed asks for what is missing alone.
+    """
+    from raft_exp.teachers import model
+    from raft_exp.teachers.answers import Answers
+    from raft_exp.teachers.desk import Desk
+
+    job = Answers(config.teacher, questions, passages, out, model.cleaner(config.teacher))
+    Desk(config.teacher, model.identity(config.teacher, config.weights), job, out).settle()
+    job.finish()
+
+
+def _asked(questions: Path) -> Iterator[Question]:
+    everything = read_jsonl(questions / "questions.jsonl", Question)
+    return (question for question in everything if question.split != "test")
+
+
+def _write(config: TargetsStage, passages: Path, asked: Iterable[Question]) -> Iterator[Target]:
+    collection = Passages(passages)
+    write = TEACHERS[config.teacher.name]
+    for question in asked:
+        if not question.answers:
+            raise DataError(
+                f"question {question.id!r} has no answer of its own and teacher={config.teacher.name} writes none; "
+                "train on a subset with answers (corpus.train)"
+            )
+        target = write(config.teacher, question, [collection[collection.find(name)] for name in question.gold])
+        if not target.answer.strip():
+            raise DataError(
+                f"question {question.id!r}: the teacher's answer is empty; an empty answer is never trained on"
+            )
+        yield target

@@ -1,0 +1,98 @@
+"""Stage `train`: a LoRA adapter (or, with lora=none, the whole model) learned from the rows of one recipe."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.schema import Seed, config_dataclass, identity
+from raft_exp.models import loading as models
+from raft_exp.models.loading import ModelConfig
+from raft_exp.reporting import wandb as tracking
+from raft_exp.training.config import LoraConfig, TrainerConfig
+
+log = logging.getLogger(__name__)
+
+VERSION = 2
+LAST = "last"  # holds the last adapter where the best one is kept
+_SHOWN = 5  # rows that W&B gets
+ROWS = "rows"  # token ids, as long as the training lasts
+
+
+@config_dataclass
+class TrainStage:
+    """Settings that change an adapter."""
+
+    model: ModelConfig
+    lora: LoraConfig
+    trainer: TrainerConfig
+    seed: Seed
+
+
+def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
+    """Writes adapter/ (or model/), metrics.csv and counts.json. Goes on from the checkpoint left in `out`."""
+    from pytorch_lightning.utilities.rank_zero import rank_zero_only
+    from safetensors.torch import load_file
+
+    from raft_exp.training import best, checkpoint, data, loop, packed, rows, sharding, trained
+
+    settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
+    log.info("%s rank %s: %s", tracking.running(), rank_zero_only.rank or 0, json.dumps(settings))
+    tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
+    length = config.model.max_length
+    training = rows.read(dataset, "train", tokenizer, length, out / ROWS / "train")
+    if not len(training):
+        raise DataError(f"{dataset / 'rows.jsonl'}: no rows of split train; check corpus.train and dataset.max_items")
+    most = config.trainer.validation_items
+    validation = rows.read(dataset, "validation", tokenizer, length, out / ROWS / "validation", most, config.seed)
+    _need(config.trainer, len(validation))
+    plan = data.Plan.make(
+        training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
+    )
+    base = models.load(config.model)
+    if config.trainer.packing:
+        packed.use(base)
+    model = trained.trainable(base, config.lora, config.trainer.precision, config.seed)
+    loggers = tracking.lightning_loggers() if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
+    if loggers:
+        tracking.log_table("rows", ("id", "prompt", "completion"), _sample(training, tokenizer))
+    module, journal = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
+    learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
+    if module.trainer.is_global_zero:
+        if config.trainer.keep == "best":
+            trained.save(model, learned, config.model, out / LAST)
+            learned = load_file(journal.best.path)
+        trained.save(model, learned, config.model, out)
+        (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n")
+        checkpoint.remove(out)
+        best.remove(out)
+        shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep what another process has mapped
+    module.trainer.strategy.barrier()  # the other processes leave when the files are there
+
+
+def _counts(module: Any) -> dict[str, int | float]:
+    plan = module.plan
+    return {
+        "steps": module.step,
+        "examples": sum(map(len, plan.steps[: module.step])),
+        "supervised_tokens": sum(plan.supervised(step) for step in range(module.step)),
+        "trainable_parameters": sum(weight.numel() for weight in module.trainable().values()),
+        "loss": module.step_metrics["loss"],
+    }
+
+
+def _sample(training: Any, tokenizer: Any) -> list[tuple[str, str, str]]:
+    """A few rows as the model sees them."""
+    shown = []
+    for number in range(min(_SHOWN, len(training))):
+        ids, learned = training.row(number).tolist(), int(training.completions[number])
+        shown.append((training.ids[number], tokenizer.decode(ids[:-learned]), tokenizer.decode(ids[-learned:])))
+    return shown
+
+
+def _need(config: TrainerConfig, validation: int) -> None:
+    for field, value in (("keep", config.keep), ("early_stopping", config.early_stopping)):
+        if not validation and value not in ("last", None):
+            raise DataError(f"trainer.{field}={value}: there are no validation rows to choose by; use another value")

@@ -1,0 +1,13 @@
+"""The index of a collection, as the index stage writes it."""
+
+from pathlib import Path
+
+from raft_exp.core.collection import Passages
+from raft_exp.retrieval import postings
+from raft_exp.retrieval.text import searched
+
+
+def write(folder: Path, collection: Passages) -> Path:
+    (folder / "indexed").mkdir()
+    postings.write(folder / "indexed", (searched(passage) for passage in collection))
+    return folder / "indexed"

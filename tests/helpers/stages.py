@@ -1,0 +1,27 @@
+"""Runs the first rooms of a study as the command line would, in this process."""
+
+from pathlib import Path
+
+from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.runner import paths
+from raft_exp.pipeline.stage import Stage
+from raft_exp.pipeline.store import Fingerprints, Store
+from tests.helpers.composing import compose
+
+
+def study_stages(store: Path, *overrides: str) -> list[Stage]:
+    """The stages of a study, none of them run."""
+    config = parse(compose(*overrides, f"store={store}"))
+    return pipeline.build(config, Fingerprints(Store(config.store)))
+
+
+def run(store: Path, *overrides: str, until: str = "dataset") -> dict[str, Path]:
+    """Stage label -> folder of its result, for every stage up to `until`."""
+    kept = Store(store)
+
+    def execute(stage, out):
+        stage.function(stage.config, **paths(kept, stage), out=out)
+
+    stages = study_stages(store, *overrides, f"until={until}")
+    return {stage.label: kept.ensure(stage, execute).path for stage in stages}

@@ -1,0 +1,114 @@
+"""Made corpora for property tests: documents, questions of every sort, targets; written as the stages would.
+
+A property holds for `RAFT_EXP_EXAMPLES` of them (default 200; CI asks for 1000).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from raft_exp.core import collection as passages
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Passage, Question, Target, write_jsonl
+from raft_exp.dataset import contexts
+from raft_exp.dataset.contexts import Guards
+from raft_exp.dataset.recipes import Raft, Source
+from raft_exp.dataset.rows import Job
+
+EXAMPLES = int(os.environ.get("RAFT_EXP_EXAMPLES", "200"))
+MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+WORDS = (
+    "river", "town", "Paris", "\u201cParis\u201d", "Lyon\u2013Paris", "1802\u2026", "glass", "no", "yes", "born",
+    "1802", "mill", "bird", "of", "Know-all", "caf\u00e9", "cafe\u0301",
+)  # fmt: skip
+
+
+@st.composite
+def worlds(draw: Any) -> tuple[list[Passage], list[Question]]:
+    """4 to 14 documents of 1 to 3 passages, some with the same words; questions of all splits, with 1 to 3 gold
+    passages of one document or of two, closed-class answers and open ones.
+    """
+    texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
+    titles = st.sampled_from(["a title", "another", "Paris", "Caf\u00e9", "The 1802"])
+    documents = draw(st.lists(st.tuples(titles, st.lists(texts, min_size=1, max_size=3)), min_size=4, max_size=14))
+    made = [
+        Passage(f"{d}:{i}", str(d), title, text, "", [text], "made")
+        for d, (title, sections) in enumerate(documents)
+        for i, text in enumerate(sections)
+    ]
+    questions = []
+    for number in range(draw(st.integers(2, 10))):
+        first = draw(st.sampled_from(made))
+        others = draw(st.lists(st.sampled_from(made), max_size=2))
+        gold = list(dict.fromkeys([first.id, *(other.id for other in others)]))
+        answer = draw(st.sampled_from(["yes", "no", "maybe", "Paris", "1802", "glass", "river mill", "CAF\u00c9"]))
+        split = draw(st.sampled_from(["train", "train", "train", "test", "validation"]))
+        questions.append(Question(f"q{number}", f"what of {number}", [answer], gold, split))
+    return made, questions
+
+
+@dataclass
+class Study:
+    """A world on disk, with what the raft recipe asks for."""
+
+    source: Source
+    passages: Passages
+    owners: np.ndarray
+
+    def ask(self, split: str = "train", max_items: int | None = None, **changes: Any) -> dict[str, Job]:
+        """The raft recipe's jobs of a split by question id, in its order; `changes` as in `Raft`."""
+        how = {
+            "p": 0.5, "num_distractors": 2, "constant_size": True, "partial_gold": False, "no_gold_target": "answer",
+            "refusal": "Not there.", "allow_fewer": True, "seed": 0,
+        } | changes  # fmt: skip
+        pool = contexts.pool(self.owners, split)
+        guards = Guards(self.passages, same_document=False, answer_allowed=False)
+        kept = self.source.kept(split, max_items, how["seed"])
+        jobs = Raft(**how).jobs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
+        return {job.question.id: job for job in jobs}
+
+    def gold(self, question: Question) -> set[int]:
+        """Ordinals of the gold passages."""
+        return {self.passages.find(name) for name in question.gold}
+
+    def distractors(self, job: Job) -> list[int]:
+        """Ordinals of the others in its context."""
+        return [place for place in job.context or [] if place not in self.gold(job.question)]
+
+    def shown(self, job: Job) -> set[int]:
+        """Ordinals of the gold passages in its context."""
+        return self.gold(job.question) & set(job.context or [])
+
+
+def any_order(pool: np.ndarray, seed: int) -> Callable[[Question], Iterator[int]]:
+    """A ranker: the whole pool, in an order that belongs to the question."""
+
+    def rank(question: Question) -> Iterator[int]:
+        generator = np.random.default_rng(contexts.number(seed, "made", question.id))
+        return iter(pool[generator.permutation(len(pool))].tolist())
+
+    return rank
+
+
+@contextmanager
+def study(world: tuple[list[Passage], list[Question]]) -> Iterator[Study]:
+    """Writes a world to a temporary folder."""
+    made, questions = world
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        passages.write(folder, made)
+        write_jsonl(folder / "questions.jsonl", questions)
+        learned = [question for question in questions if question.split != "test"]
+        targets = [Target(question.id, question.answers[0], "a reason") for question in learned]
+        write_jsonl(folder / "targets.jsonl", targets)
+        found = Passages(folder)
+        yield Study(Source(folder, folder), found, contexts.document_splits(found, questions))

@@ -1,0 +1,99 @@
+"""The benchmarks run, at a small size, and say what they should of our own side."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command_line import environment
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.mark.slow
+def test_choosing_passages_beside_its_peers(tmp_path):
+    pytest.importorskip("sentence_transformers", reason="the peer of mining: pip install 'raft_exp[dense]'")
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "dataset.py"),
+        "--questions",
+        "300",
+        "--peer-questions",
+        "20",
+        "--json",
+        str(tmp_path / "f"),
+    ]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {(row["subject"], row["contender"]): row for row in json.loads((tmp_path / "f").read_text())["rows"]}
+    assert found["sampling", "notebook"]["rows"] == 20
+    for subject in ("sampling", "mining"):
+        assert found[subject, "raft_exp"]["rows"] == 300
+    ours = found["mining", "raft_exp"]
+    assert ours["gold_again"] == ours["twice"] == ours["too_few"] == 0
+    assert found["mining", "mine_hard_negatives"]["twice"] > 0
+
+
+@pytest.mark.slow
+def test_a_collection_is_ingested_indexed_and_searched(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "collection.py"), "300"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    header, *rows = done.stdout.splitlines()
+    assert header.split() == ["passages", "stage", "seconds", "peak", "MiB"]
+    assert [row.split()[:2] for row in rows] == [
+        ["300", stage] for stage in ("ingest", "questions", "index", "dataset", "search")
+    ]
+
+
+@pytest.mark.slow
+def test_tests_and_intervals_keep_what_they_say(tmp_path):
+    """The whole of the simulations: what is promised of power, of false alarms and of coverage."""
+    command = [sys.executable, str(BENCHMARKS / "simulations.py"), "--json", str(tmp_path / "rows")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {kind: {} for kind in ("found", "alarm", "covers", "detectable")}
+    for row in json.loads((tmp_path / "rows").read_text()):
+        found[row["row"]][row["what"]] = row["rate"]
+    assert all(rate >= 0.94 for rate in found["found"].values()), found["found"]
+    assert all(rate <= 0.07 for rate in found["alarm"].values()), found["alarm"]
+    assert all(0.93 <= rate <= 0.97 for rate in found["covers"].values()), found["covers"]
+    assert all(0.75 <= rate <= 0.88 for rate in found["detectable"].values()), found["detectable"]
+    assert [len(rates) for rates in found.values()] == [7, 3, 24, 2]
+
+
+def test_scoring_is_timed_step_by_step(tmp_path):
+    command = [sys.executable, str(BENCHMARKS / "scoring.py"), "pubmedqa", "--questions", "30", "--arms", "2"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [row.split()[0] for row in done.stdout.splitlines()] == [
+        "replies", "summaries", "comparisons", "slices", "baselines",
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_training_beside_its_peers(tmp_path):
+    pytest.importorskip("trl", reason="the peer of training")
+    small = ("--batch", "2", "--count", "2", "--repeats", "1", "--threads", "1", "--json", str(tmp_path / "f"))
+    contenders = ("raft_exp", "bare loop", "TRL padded", "TRL one by one")
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "training.py"),
+        *small,
+        "--rows",
+        "pubmedqa",
+        "head",
+        "--contenders",
+        *contenders,
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "f").read_text())["found"]
+    found = {row["contender"]: row for row in rows if row["rows"] == "pubmedqa"}
+    assert set(found) == set(contenders)
+    assert [row["loss"] for row in found.values()] == pytest.approx([found["raft_exp"]["loss"]] * 4, rel=1e-5)
+    one, two = (row for row in rows if row["rows"] == "head")
+    assert two["tokens"] > 1.6 * one["tokens"]
+    assert two["peak_mib"] < 1.05 * one["peak_mib"]

@@ -1,0 +1,396 @@
+"""The command line end to end, on a small embedded study."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+import yaml
+
+from raft_exp.apps.report.rescore import make_again
+from raft_exp.evaluation.metrics import METRICS, Metric
+from raft_exp.reporting.runs import open_runs
+from tests.helpers.command_line import SMALL, command, data_files, environment, raft_exp, run_folder, statuses
+
+HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "peft", "wandb", "bm25s", "matplotlib", "optuna")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    done = raft_exp(folder, *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_a_study_ends_with_a_table_and_the_path_of_the_report(study):
+    folder, done = study
+    for arm in ("base", "rag", "sft", "sft_rag", "raft"):
+        assert f" {arm} " in done.stdout
+    assert done.stdout.rstrip().splitlines()[-1] == f"report: {run_folder(folder) / 'report.html'}"
+    assert "ran     train[raft]" in done.stderr
+    assert "\x1b" not in done.stderr, "no colours and bars where nobody looks"
+
+
+def test_the_run_folder_holds_what_the_contract_says(study):
+    run = run_folder(study[0])
+    for name in ("config.yaml", "plan.json", "results.json", "report.html", "report.md", "audit.json"):
+        assert (run / name).stat().st_size > 0, name
+    assert sorted(path.name for path in (run / "dataset").iterdir()) == [
+        "closed_book.jsonl",
+        "raft.jsonl",
+        "test.jsonl",
+        "test@k0.jsonl",
+        "test@k2.jsonl",
+    ]
+    arms = ["base", "raft", "rag", "sft", "sft_rag"]
+    shown = [f"{arm}@{at}" for arm in ("raft", "rag", "sft_rag") for at in ("k0", "k2")]
+    assert sorted(path.stem for path in (run / "predictions").iterdir()) == sorted([*arms, *shown])
+    plan = json.loads((run / "plan.json").read_text())
+    assert set(plan[0]) == {"stage", "key", "path", "status", "seconds"}
+    assert [row["status"] for row in plan] == ["ran"] * len(plan)
+    results = json.loads((run / "results.json").read_text())
+    assert {"corpus", "model", "seed", "overrides", "arms", "comparisons", "conditions", "slices"} <= set(results)
+    assert results["overrides"] == ["+experiment=quickstart", *SMALL]
+    assert sorted(results["arms"]) == arms
+    with_passages = ["raft", "rag", "sft_rag"]
+    assert {at: sorted(found) for at, found in results["conditions"].items()} == dict.fromkeys(
+        ("k0", "k2"), with_passages
+    )
+    assert set(results["arms"]["raft"]["metrics"]["exact_match"]) == {"value", "low", "high"}
+    row = json.loads((run / "dataset" / "raft.jsonl").read_text().splitlines()[0])
+    assert {
+        "id",
+        "question",
+        "answers",
+        "context",
+        "has_gold",
+        "target",
+        "target_grounded",
+        "messages",
+        "split",
+    } <= set(row)
+    assert {"id", "document_id", "title", "text", "gold"} <= set(row["context"][0])
+    said = json.loads((run / "predictions" / "raft.jsonl").read_text().splitlines()[0])
+    fields = {"id", "question", "answers", "context", "raw", "prediction", "parsed", "truncated", "quotes", "metrics"}
+    assert fields <= set(said)
+    assert str(study[0]) not in (run / "config.yaml").read_text(), "a resolved config holds no machine's path"
+
+
+def test_all_arms_answer_the_same_questions_in_the_same_contexts(study):
+    run = run_folder(study[0])
+    files = [path for path in (run / "predictions").iterdir() if "@" not in path.stem]
+    rows = {path.stem: [json.loads(line) for line in path.open()] for path in files}
+    assert all([row["id"] for row in rows[arm]] == [row["id"] for row in rows["raft"]] for arm in rows)
+    assert [row["context"] for row in rows["rag"]] == [row["context"] for row in rows["raft"]]
+    assert all(row["context"] == [] for row in rows["base"] + rows["sft"])
+
+
+def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
+    run = run_folder(study[0])
+    again = subprocess.run(
+        [sys.executable, "-m", "raft_exp.report", str(run), f"out={tmp_path}"],
+        cwd=study[0], env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert again.stdout == f"report: {tmp_path / 'report.html'}\n", again.stderr
+    assert (tmp_path / "results.json").read_text() == (run / "results.json").read_text()
+    pages = [path for path in run.iterdir() if path.suffix in (".html", ".md", ".csv")]
+    for file in [*pages, *(run / "predictions").iterdir()]:
+        assert (tmp_path / file.relative_to(run)).read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_report_made_again_in_place_leaves_the_store_alone(study):
+    copy = run_folder(study[0]).with_name("copy")
+    shutil.copytree(run_folder(study[0]), copy, symlinks=True)
+    shown = copy / "predictions" / "raft.jsonl"
+    kept = shown.resolve()
+    before = kept.stat()
+    assert make_again(open_runs([copy])[0][0], copy) == []
+    assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not shown.is_symlink()
+    assert shown.read_bytes() == kept.read_bytes()
+    shutil.rmtree(copy)  # other tests take the newest run
+
+
+def test_a_copied_run_is_scored_again_without_its_store(study, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder(study[0]), copy)  # links become files
+    plan = json.loads((copy / "plan.json").read_text())
+    (copy / "plan.json").write_text(json.dumps([{**row, "path": f"/nowhere/{row['stage']}/x"} for row in plan]))
+    before = json.loads((copy / "results.json").read_text())
+    missing = make_again(open_runs([copy])[0][0], copy)
+    assert any("no loss curve" in line for line in missing)
+    after = json.loads((copy / "results.json").read_text())
+    assert {name: arm["tokens"] for name, arm in after["arms"].items()} == {
+        name: arm["tokens"] for name, arm in before["arms"].items()
+    }
+    assert {name: arm["metrics"] for name, arm in after["arms"].items()} == {
+        name: arm["metrics"] for name, arm in before["arms"].items()
+    }
+    monkeypatch.setitem(METRICS, "exact_match", Metric(lambda row: 1.0, share=True))
+    make_again(open_runs([copy])[0][0], copy)
+    scored = json.loads((copy / "results.json").read_text())
+    assert scored["arms"]["raft"]["metrics"]["exact_match"]["value"] == 1, "the metric changed, the replies did not"
+    assert scored["overrides"] == before["overrides"]
+    assert not list(copy.glob("*.partial"))
+
+
+def test_again_everything_is_reused_and_results_are_the_same(study):
+    folder, _ = study
+    first = json.loads((run_folder(folder) / "results.json").read_text())
+    again = raft_exp(folder, *SMALL)
+    assert again.returncode == 0, again.stderr
+    assert set(statuses(run_folder(folder)).values()) == {"reused"}
+    assert json.loads((run_folder(folder) / "results.json").read_text()) == first
+
+
+def made_anew(folder):
+    """What the newest run made anew; an arm's conditions go with the arm."""
+    ran = [label for label, status in statuses(run_folder(folder)).items() if status == "ran"]
+    return {re.sub(r"@\w+", "", label) for label in ran}
+
+
+def test_another_lora_trains_and_answers_anew_and_nothing_else(study):
+    folder, _ = study
+    assert raft_exp(folder, *SMALL, "lora.r=4").returncode == 0
+    trained = {"train[closed_book]", "train[raft]", "evaluate[sft]", "evaluate[sft_rag]", "evaluate[raft]", "report"}
+    assert made_anew(folder) == trained
+
+
+def test_another_metric_scores_the_same_answers_anew_and_nothing_else(study):
+    folder, _ = study
+    assert raft_exp(folder, *SMALL, "evaluation.metrics=[best_subspan_em]").returncode == 0
+    assert made_anew(folder) == {"report"}
+    found = json.loads((run_folder(folder) / "results.json").read_text())
+    assert found["metrics"][-1] == "best_subspan_em"
+    assert all("best_subspan_em" in arm["metrics"] for arm in found["arms"].values())
+    rows = (run_folder(folder) / "predictions" / "raft.jsonl").read_text().splitlines()
+    assert all("best_subspan_em" in json.loads(row)["metrics"] for row in rows)
+
+
+def test_another_p_reuses_what_does_not_see_it(study):
+    folder, _ = study
+    assert raft_exp(folder, *SMALL, "dataset.p=0.4").returncode == 0
+    assert made_anew(folder) == {"dataset[raft]", "train[raft]", "evaluate[raft]", "report"}
+
+
+def test_a_finished_run_is_read_from_its_own_config(study):
+    values = yaml.safe_load((run_folder(study[0]) / "config.yaml").read_text())
+    from raft_exp.pipeline.config import parse
+
+    assert parse(values).corpus.num_entities == 100
+
+
+def test_help_and_dry_run_import_nothing_heavy(tmp_path):
+    script = (
+        "import sys\nfrom raft_exp.apps.cli import main\n"
+        "try:\n    main()\nfinally:\n"
+        f"    print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    for arguments in (["--help"], ["dry_run=true"], ["dry_run=true", "+experiment=pubmedqa"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "HEAVY []" in done.stdout, arguments
+    assert not (tmp_path / "store").exists(), "a dry run leaves no store"
+
+
+def test_errors_are_one_line_and_status_two(tmp_path):
+    for arguments in (["dataset.p=1.5"], ["dataset.pp=1"], ["+dataset.pp=1"], ["seed=???"], ["+experiment=pubmed"]):
+        done = raft_exp(tmp_path, *arguments)
+        assert done.returncode == 2, arguments
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert done.stderr.startswith("ConfigError: ")
+
+
+def test_in_a_sweep_an_error_fails_its_job_alone(tmp_path):
+    done = raft_exp(tmp_path, "-m", "dataset.p=0.5,7,0.6", "until=ingest", "corpus.num_entities=50")
+    assert done.returncode == 2
+    assert "ConfigError: dataset.p: got 7; must be less than or equal to 1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [statuses(plan.parent) for plan in sorted(tmp_path.glob("runs/*/*/*/plan.json"))] == [
+        {"ingest": "ran"},
+        {"ingest": "reused"},
+    ]
+    done = raft_exp(tmp_path, "-m", "model=tinny,tiny", "until=ingest", "corpus.num_entities=50")
+    assert done.returncode == 2
+    assert "model: got 'tinny'; did you mean 'tiny'?" in done.stderr
+    assert "#0 : " in done.stderr
+    assert "model=tiny until=ingest" in done.stderr
+
+
+def test_ones_own_conf_folder_needs_no_fork(tmp_path):
+    (tmp_path / "conf" / "arm").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment").mkdir()
+    (tmp_path / "conf" / "arm" / "mine.yaml").write_text(
+        "recipe: raft\ncontext: passages\ncot: ${dataset.cot}\nadapter: null\ndataset: {p: 1.0}\n"
+    )
+    (tmp_path / "conf" / "experiment" / "own.yaml").write_text(
+        "# @package _global_\nstudy: own\nevaluation:\n  arms: [rag, mine]\n"
+    )
+    done = raft_exp(tmp_path, "+experiment=own", "dry_run=true")
+    assert done.returncode == 0, done.stderr
+    assert "train[mine]" in done.stderr
+
+
+def test_preview_shows_rows_and_stops(tmp_path):
+    done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60")
+    assert done.returncode == 0, done.stderr
+    assert "supervised; grounded: True" in done.stdout
+    assert "0 supervised │" in re.sub(" +", " ", done.stdout), "of a test row, which has no target"
+    assert "##Answer:" in done.stdout
+    assert "train" not in str(statuses(run_folder(tmp_path)))
+
+
+def test_an_adapter_made_elsewhere_is_an_arm(study, tmp_path):
+    folder, _ = study
+    adapter = run_folder(folder) / "adapters" / "raft"
+    ready = f"+arms.ready={{recipe:none,context:passages,cot:true,adapter:'{adapter}',dataset:{{}}}}"
+    done = raft_exp(folder, *SMALL, ready, "evaluation.arms=[rag,ready]")
+    assert done.returncode == 0, done.stderr
+    missing = ready.replace(str(adapter), str(tmp_path))
+    done = raft_exp(folder, *SMALL, missing, "evaluation.arms=[rag,ready]")
+    assert done.returncode == 2
+    assert "arms.ready.adapter" in done.stderr
+    assert "adapter_config.json is missing" in done.stderr
+
+
+@pytest.mark.parametrize("store", ["/proc/nowhere", "{file}"])
+def test_a_store_that_cannot_be_written_says_so(tmp_path, store):
+    (tmp_path / "file").write_text("")
+    done = raft_exp(tmp_path, f"store={store.format(file=tmp_path / 'file')}", "until=ingest")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("StoreError: store=")
+    assert "store=PATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
+    # a limit on the size of one file stands in for a full disk: the same call fails with the same kind of error
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "-"]
+    done = subprocess.run(
+        [*limited, *command("until=ingest", "corpus.num_entities=500", "hydra/job_logging=none")],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "StoreError: store=" in done.stderr
+    assert "File too large" in done.stderr
+    assert not list((tmp_path / "store").rglob("manifest.json"))
+    assert raft_exp(tmp_path, "until=ingest", "corpus.num_entities=500").returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "{file}/run"])
+def test_a_run_folder_that_cannot_be_made_says_so(tmp_path, folder):
+    (tmp_path / "file").write_text("")
+    done = raft_exp(tmp_path, f"hydra.run.dir={folder.format(file=tmp_path / 'file')}", "dry_run=true")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("StoreError: ")
+    assert "hydra.run.dir=PATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("own_process", ["", "1"])
+def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_process):
+    shutil.copytree(study[0] / "store", tmp_path / "store")
+    # only the optimiser's large state is over the limit
+    arguments = [*SMALL, "lora.r=512", "evaluation.arms=[raft]", "hydra/job_logging=none"]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 3000; exec "$@"', "-", *command(*arguments)],
+        cwd=tmp_path, env=environment(RAFT_EXP_OWN_PROCESS=own_process), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "store=" in last
+    assert "choose another folder with store=PATH" in last
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("argument", "told"), [
+    ("+experiment=[quickstart,paper/p_sweeep]", "experiment: got 'paper/p_sweeep'; did you mean 'paper/p_sweep'?"),
+    ("dataset", "'dataset': cannot be read as setting=value"),
+    ("dataset.mixed={random: 0.5", "'dataset.mixed={random: 0.5': cannot be read as setting=value"),
+])  # fmt: skip
+def test_what_hydra_cannot_read_is_one_line_of_ours(tmp_path, argument, told):
+    done = raft_exp(tmp_path, argument)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"ConfigError: {told}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_an_engine_that_is_not_installed_is_missed_before_anything_runs(tmp_path):
+    done = raft_exp(tmp_path, "engine=vllm")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ModelError: engine: got 'vllm', which is not installed; pip install")
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+def test_questions_that_nobody_brings_are_missed_before_the_passages_are_made(tmp_path):
+    (tmp_path / "passages.jsonl").write_text('{"id": "a", "text": "Water boils."}\n')
+    done = raft_exp(tmp_path, "+experiment=passages", "corpus.path=passages.jsonl", "model=tiny", "trainer=cpu")
+    assert done.returncode == 2
+    assert done.stderr.startswith("DataError: corpus.questions: has no value")
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
+    done = raft_exp(tmp_path, "evaluation.arms=[rag,gpt_rag]", OPENAI_API_KEY="")
+    assert done.returncode == 2
+    assert "ConfigError: engine.api_key_env: the environment variable that it names is not set" in done.stderr
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+def test_no_adapter_is_not_silently_one(tmp_path):
+    done = raft_exp(tmp_path, "lora=none", "dry_run=true")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "ConfigError: lora: got none, but the experiment sets lora.r=32; add lora.r=0"
+    assert raft_exp(tmp_path, "lora=none", "lora.r=0", "dry_run=true").returncode == 0
+
+
+def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):
+    done = raft_exp(tmp_path, "logger=wandb", "logger.mode=online", HOME=str(tmp_path), WANDB_API_KEY="")
+    assert done.returncode == 2
+    assert "ConfigError: logger.mode: got 'online', but there is no key" in done.stderr
+    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+def test_the_store_is_listed_and_pruned(study, tmp_path):
+    folder, _ = study
+    listed = subprocess.run(
+        [sys.executable, "-m", "raft_exp.store", "ls"],
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert listed.returncode == 0, listed.stderr
+    assert "train[raft]" in listed.stdout
+    small = (f"store={tmp_path / 'store'}", "until=ingest", "corpus.num_entities=50")
+    assert raft_exp(tmp_path, *small).returncode == 0
+    (tmp_path / "store" / "ledger").mkdir()
+    (tmp_path / "store" / "ledger" / "paid.jsonl").write_text("{}\n")
+    (tmp_path / "store" / "extracted" / "writing-1").mkdir(parents=True)
+    run_folder(tmp_path).rename(tmp_path / "moved")  # no run shows it any more
+    assert raft_exp(tmp_path, *small, "corpus.num_entities=60").returncode == 0
+    pruned = subprocess.run(
+        [sys.executable, "-m", "raft_exp.store", "prune", f"store={tmp_path / 'store'}", "--yes"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "removed 1 results" in pruned.stdout, pruned.stderr
+    assert len(list((tmp_path / "store" / "ingest").glob("*/manifest.json"))) == 1
+    assert (tmp_path / "store" / "ledger" / "paid.jsonl").exists()
+    assert (tmp_path / "store" / "extracted" / "writing-1").exists()
+
+
+def test_stages_in_processes_of_their_own_end_in_the_same_bytes(study, tmp_path):
+    folder, _ = study
+    done = raft_exp(tmp_path, *SMALL, "evaluation.arms=[raft]", RAFT_EXP_OWN_PROCESS="1")
+    assert done.returncode == 0, done.stderr
+    ours, theirs = data_files(tmp_path / "store"), data_files(folder / "store")
+    same = [name for name in ours if name.startswith(("dataset/", "train/", "evaluate/"))]
+    assert same
+    assert all(ours[name] == theirs[name] for name in same)
+    assert os.path.exists(run_folder(tmp_path) / "adapters" / "raft" / "adapter_model.safetensors")

@@ -1,0 +1,74 @@
+"""Targets of the Makefile: one visible command each, with the variables in it; nothing costly is ever cleaned."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("DATA=/somewhere", "QUESTIONS=/somewhere/questions.jsonl")
+
+
+def make(*arguments, folder=ROOT):
+    """Without installing: the Python of these tests is ready. Not as a part of the `make test` that runs this test."""
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
+    return subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "READY=", f"PY={sys.executable}", *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_every_target_of_the_readme_is_there_and_says_what_it_does():
+    listed = {line.split()[0] for line in make("help").stdout.splitlines() if len(line.split()) > 1}
+    assert listed >= {
+        "help", "quickstart", "test", "check", "pubmedqa", "nq", "hotpotqa", "documents", "sweep-p",
+        "sweep-distractors", "search", "report", "bench", "pocket", "clean",
+    }  # fmt: skip
+    named = set(re.findall(r"\bmake ([a-z][a-z-]+)", (ROOT / "README.md").read_text()))
+    assert named <= listed
+
+
+def test_variables_stand_in_the_command():
+    (command,) = make("-n", "pubmedqa", "MODEL=qwen2_5_3b", "TRAINER=ddp", "GPUS=8", "ARGS=seed=1").stdout.splitlines()
+    chosen = "+experiment=pubmedqa model=qwen2_5_3b trainer=ddp trainer.devices=8"
+    assert command.startswith(f"{sys.executable} -m raft_exp {chosen}")
+    assert command.endswith("seed=1")
+
+
+def test_what_is_missing_is_said_in_one_line(tmp_path):
+    for target, told in (("documents", "make documents DATA="), ("report", "no run yet: make quickstart")):
+        done = make(target, folder=tmp_path)
+        assert done.returncode == 2
+        assert told in done.stdout
+        assert done.stdout.count("\n") == 1
+    done = make("bench", "BENCH=dateset")
+    assert done.returncode == 2
+    assert done.stdout.startswith("no benchmarks/dateset.py; there is asking ")
+
+
+def test_clean_leaves_what_was_paid_for_and_made(tmp_path):
+    kept = [tmp_path / "store" / "ledger" / "paid.jsonl", tmp_path / "runs" / "a" / "results.json"]
+    for file in (*kept, tmp_path / "dist" / "x.whl"):
+        file.parent.mkdir(parents=True)
+        file.write_text("x")
+    assert make("clean", folder=tmp_path).returncode == 0
+    assert all(file.exists() for file in kept)
+    assert not (tmp_path / "dist").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "target", [("pubmedqa",), ("hotpotqa",), ("nq",), ("documents", *DOCUMENTS), ("sweep-p",), ("sweep-distractors",)]
+)
+def test_studies_of_the_makefile_can_be_planned(tmp_path, target):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text("A town.")
+    (tmp_path / "files" / "questions.jsonl").write_text("{}\n")
+    there = [one.replace("/somewhere", str(tmp_path / "files")) for one in target]
+    done = make(*there, "ARGS=dry_run=true", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "planned" in done.stderr + done.stdout

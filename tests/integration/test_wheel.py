@@ -1,0 +1,37 @@
+"""An installed wheel brings its configs and assets along and works from any folder."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command_line import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_a_wheel_works_from_any_folder(tmp_path):
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    wheel = next((tmp_path / "dist").glob("*.whl"))
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "raft_exp/conf/config.yaml" in names
+    assert "raft_exp/assets/tiny/model.safetensors" in names
+    assert {"raft_exp/serving/page.html", "raft_exp/release/card.md.jinja"} <= set(names)
+    assert not [name for name in names if name.startswith(("tests/", "shared/", "store/"))]
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site")]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    (tmp_path / "elsewhere").mkdir()
+    script = "import raft_exp; from raft_exp.apps.cli import main; print(raft_exp.__file__); main()"
+    for arguments in (["until=dataset", "corpus.num_entities=60"], ["-m", "seed=1,2", "dry_run=true"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=tmp_path / "elsewhere", env=environment(PYTHONPATH=str(tmp_path / "site")),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert str(tmp_path / "site") in done.stdout
+    assert list((tmp_path / "elsewhere" / "store").glob("dataset/*/manifest.json"))

@@ -1,0 +1,88 @@
+"""A published study: what was asked, run and found; nothing half, nothing written over."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.helpers.command_line import SMALL, environment, raft_exp, run_folder
+
+
+def publish(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "raft_exp.publish", *map(str, arguments)],
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_study_is_published_once(tmp_path):
+    done = raft_exp(tmp_path, *SMALL, "evaluation.arms=[rag,raft]")
+    assert done.returncode == 0, done.stderr
+    folder, run = tmp_path, run_folder(tmp_path)
+    done = publish(folder, run, "004_rag_and_raft", "question=Does it | read?")
+    assert done.returncode == 0, done.stderr
+    made = folder / "experiments" / "004_rag_and_raft"
+    assert sorted(path.name for path in made.iterdir()) == ["README.md", "config.yaml", "figure.svg", "results.json"]
+    page = (made / "README.md").read_text()
+    assert page.startswith("# 004: Does it | read?\n")
+    assert "python -m raft_exp +experiment=quickstart model=tiny" in page
+    results = json.loads((made / "results.json").read_text())
+    assert results == json.loads((run / "results.json").read_text())
+    for arm in ("rag", "raft", "raft@k0"):
+        figure = results["arms"].get(arm) or results["conditions"]["k0"]["raft"]
+        value = f"{100 * figure['metrics']['exact_match']['value']:.1f}"
+        assert re.search(rf"^\| `{arm}` \| {value} \(", page, re.MULTILINE), page
+    assert yaml.safe_load((made / "config.yaml").read_text())["corpus"]["num_entities"] == 100
+    figure = (made / "figure.svg").read_text()
+    assert "var(" not in figure
+    assert "currentColor" not in figure, "the file brings its own colours"
+    again = publish(folder, run, "004_rag_and_raft")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+def test_a_partial_run_is_refused(tmp_path):
+    plan = [{"stage": stage, "status": "ran"} for stage in ("ingest", "questions", "report")]
+    for name, rows, results, message in (
+        ("planned", [*plan[:-1], plan[-1] | {"status": "planned"}], True, r"a partial run \(report planned\)"),
+        ("failed", [plan[0] | {"status": "failed"}], True, r"a partial run \(ingest failed\)"),
+        ("until", plan[:2], False, r"no results\.json; run it to its end"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plan.json").write_text(json.dumps(rows))
+        if results:
+            (tmp_path / name / "results.json").write_text("{}")
+        done = publish(tmp_path, tmp_path / name, "004_x")
+        assert done.returncode == 2
+        assert re.search(message, done.stderr), done.stderr
+    done = publish(tmp_path, tmp_path / "nowhere", "004_x")
+    assert "no such folder" in done.stderr
+    assert not (tmp_path / "experiments").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_is_published_when_every_job_is_done(tmp_path):
+    sweep = ("-m", *SMALL, "evaluation.arms=[rag,raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k2")
+    done = raft_exp(tmp_path, *sweep, "dataset.p=0.2,1", "seed=0,1")
+    assert done.returncode == 0, done.stderr
+    folder = next(tmp_path.glob("runs/*/sweep_*"))
+    done = publish(tmp_path, folder, "005_p")
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / "experiments" / "005_p"
+    page = (made / "README.md").read_text()
+    assert "python -m raft_exp -m +experiment=quickstart" in page
+    assert "dataset.p=0.2,1 seed=0,1" in page
+    assert len(re.findall(r"^\| p=", page, re.MULTILINE)) == 2, "the seeds are pooled"
+    assert "<svg" in (made / "figure.svg").read_text()
+    assert [entry["runs"] for entry in json.loads((made / "results.json").read_text())["settings"]] == [["0", "1"]] * 2
+    assert str(tmp_path) not in page
+    assert raft_exp(tmp_path, *sweep, "dataset.p=0.2,7").returncode == 2
+    broken = max(tmp_path.glob("runs/*/sweep_*"))
+    refused = publish(tmp_path, broken, "006_p")
+    assert "not every job is done (jobs 1)" in refused.stderr
+    (broken / "sweep.json").unlink()
+    assert "did not come to its end" in publish(tmp_path, broken, "006_p").stderr

@@ -1,0 +1,159 @@
+"""Ready questions: their gold, their splits, and what is refused."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raft_exp.core import collection as passages
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question
+from raft_exp.corpora.passages import PassagesConfig
+from raft_exp.corpora.questions import ReadyQuestions
+from tests.helpers.files import lines
+
+
+def passage(name: str, *sentences: str) -> Passage:
+    return Passage(name, name.partition(":")[0], "", "".join(sentences), "", list(sentences), "")
+
+
+TOWN = [
+    passage("t:0", "Velmor is a town.", " It was built in 1802."),
+    passage("t:1", "Mills stand there."),
+    passage("u:0", "Garford lies by the sea."),
+]
+
+
+def read(folder: Path, rows: Iterable[Any], found: list[Passage] = TOWN, **changes: Any) -> list[Question]:
+    """The questions, with `counts` of what was found out."""
+    (folder / "collection").mkdir(exist_ok=True)
+    passages.write(folder / "collection", found)
+    settings = {"max_items": None, "validation": 0.0, "test": 0.0, "seed": 0} | changes
+    seed = settings.pop("seed")
+    config = PassagesConfig(name="passages", path=None, questions=None, **settings)
+    counts = changes.get("counts", Counter())
+    return list(
+        ReadyQuestions(lines(folder / "own.jsonl", *rows), Passages(folder / "collection"), config, seed).stream(counts)
+    )
+
+
+def test_gold_may_be_named_or_found_in_the_document(tmp_path):
+    named, found, whole, label = read(
+        tmp_path,
+        [
+            {"question": "a?", "answers": ["1802"], "gold": ["t:1"]},
+            {"question": "b?", "answers": ["1802"], "document_id": "t"},
+            {"question": "c?", "answers": "nobody knows", "document_id": "t"},
+            {"question": "d?", "answers": ["yes"], "document_id": "t"},
+        ],
+    )
+    assert [named.gold, found.gold, whole.gold, label.gold] == [["t:1"], ["t:0"], ["t:0", "t:1"], ["t:0", "t:1"]]
+    assert (found.id, found.answers, whole.answers) == ("line-2", ["1802"], ["nobody knows"])
+    assert found.evidence == [("t:0", 1)], "the sentence with the answer is what the extractive teacher quotes"
+    assert whole.evidence == []
+
+
+def test_our_own_questions_go_back_in_unchanged(tmp_path):
+    given = Question(
+        "q", "Where?", ["by the sea"], ["u:0"], "test", ["t:0"], [("u:0", 0)], "It lies there.", {"kind": "single"}
+    )
+    assert read(tmp_path, [given.__dict__]) == [given]
+
+
+def documents(count: int) -> list[Passage]:
+    return [passage(f"d{number}:0", f"text {number}") for number in range(count)]
+
+
+def about(count: int, **more: Any) -> list[dict[str, Any]]:
+    """Two questions about each document."""
+    return [
+        {"id": f"{kind}{number}", "question": f"{kind} {number}?", "answers": ["x"], "gold": [f"d{number}:0"], **more}
+        for number in range(count)
+        for kind in "ab"
+    ]
+
+
+def test_splits_are_drawn_by_document_and_exactly(tmp_path):
+    found = read(tmp_path, about(40), documents(40), test=0.2, validation=0.1)
+    assert Counter(question.split for question in found) == {"test": 16, "validation": 8, "train": 56}
+    by_document = {(question.gold[0], question.split) for question in found}
+    assert len(by_document) == 40, "both questions of a document stand on one side"
+    other = read(tmp_path, about(40), documents(40), test=0.2, validation=0.1, seed=1)
+    assert [question.split for question in other] != [question.split for question in found]
+
+
+def test_documents_that_share_a_question_stay_on_one_side(tmp_path):
+    pairs = [(2 * number, 2 * number + 1) for number in range(20)]
+    chain = [(40, 41), (43, 44), (42, 43), (41, 42)]
+    rows = [
+        {"id": f"{one}-{other}", "question": f"{one} {other}?", "answers": ["x"], "gold": [f"d{one}:0", f"d{other}:0"]}
+        for one, other in pairs + chain
+    ]
+    alone = [{**row, "id": f"{row['id']} alone", "gold": row["gold"][1:]} for row in rows]
+    for seed in range(5):
+        found = read(tmp_path, rows + alone, documents(45), test=0.4, validation=0.2, seed=seed)
+        gold = {split: {name for q in found if q.split == split for name in q.gold} for split in ("train", "test")}
+        assert gold["train"], seed
+        assert gold["test"], seed
+        shown = {name for q in found if q.split != "test" for name in q.gold}
+        assert not shown & gold["test"], "what is tested is never learned from"
+        assert len({q.split for q in found if int(q.gold[0][1:-2]) >= 40}) == 1, "the chain is one group"
+
+
+def test_a_given_split_holds_for_all_documents_that_hang_together(tmp_path):
+    rows = [
+        {"id": "1", "question": "1?", "answers": ["x"], "gold": ["d0:0", "d1:0"]},
+        {"id": "2", "question": "2?", "answers": ["x"], "gold": ["d2:0"], "split": "test"},
+        {"id": "3", "question": "3?", "answers": ["x"], "gold": ["d2:0", "d1:0"]},
+        {"id": "4", "question": "4?", "answers": ["x"], "gold": ["d3:0"]},
+    ]
+    assert [question.split for question in read(tmp_path, rows, documents(4))] == ["test", "test", "test", "train"]
+
+
+def test_given_splits_are_kept_and_a_document_follows_them(tmp_path):
+    rows = about(10)
+    rows[0]["split"], rows[3]["split"] = "test", "validation"
+    found = read(tmp_path, rows, documents(10), test=0.5, validation=0.5)
+    assert [question.split for question in found] == ["test", "test", "validation", "validation"] + ["train"] * 16
+
+
+def test_fewer_training_questions_lie_among_more(tmp_path):
+    few = read(tmp_path, about(20), documents(20), test=0.2, max_items=5)
+    more = read(tmp_path, about(20), documents(20), test=0.2, max_items=9)
+    assert Counter(question.split for question in few) == {"train": 5, "test": 8}
+    assert {question.id for question in few} < {question.id for question in more}
+
+
+def test_what_had_to_be_found_out_is_counted(tmp_path):
+    counts: Counter[str] = Counter()
+    (tmp_path / "collection").mkdir()
+    passages.write(tmp_path / "collection", TOWN)
+    rows = [{"question": "b?", "answers": ["1802"], "document_id": "t"}, {"question": "c?", "document_id": "u"}]
+    config = PassagesConfig("passages", None, None, None, 0.0, 0.0)
+    file = lines(tmp_path / "own.jsonl", *rows)
+    list(ReadyQuestions(file, Passages(tmp_path / "collection"), config, 0).stream(counts))
+    assert counts == {"records": 2, "gold_by_answer": 1, "gold_by_document": 1, "evidence_by_answer": 1}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"question": "x?", "answers": ["y"]}, "field 'gold' is missing, and so is 'document_id'; name the passages"),
+        ({"answers": ["y"], "gold": ["t:0"]}, "field 'question' is missing or empty"),
+        ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', which is no passage"),
+        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', of which there is no passage"),
+        ({"question": "x?", "gold": ["t:0"], "split": "dev"}, "field 'split' is 'dev'; give one of train, validation"),
+        ({"question": "x?", "gold": ["t:0"], "answers": [1]}, "field 'answers' is [1]; give a list of texts"),
+        ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of 2"),
+        ({"question": "x?", "gold": ["t:0"], "evidence": ["t:0"]}, "field 'evidence' holds 't:0'; give pairs"),
+        ({"question": "x?", "gold": ["t:0"], "given": ["no"]}, "field 'given' names 'no', which is no passage"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_file_line_and_remedy(tmp_path, row, told):
+    with pytest.raises(DataError) as error:
+        read(tmp_path, [{"question": "a?", "answers": ["1802"], "gold": ["t:1"]}, row])
+    assert str(error.value).startswith(f"{tmp_path / 'own.jsonl'}, line 2: ")
+    assert told in str(error.value)

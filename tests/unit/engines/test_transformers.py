@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from raft_exp import engines
+from raft_exp.core.errors import ModelError
+from raft_exp.engines import Request
+from raft_exp.engines.replies import stop_tokens
+from raft_exp.engines.transformers import Transformers, plan
+from raft_exp.models import loading as models
+from raft_exp.models import tokens
+from raft_exp.training import trained
+from tests.helpers import small_training as small
+
+NOWHERE = Path("/nonexistent")  # this engine writes nothing
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return models.load_tokenizer("asset:tiny")
+
+
+@pytest.fixture(scope="module")
+def requests(tokenizer) -> list[Request]:
+    rows = [small.example(number, "test", passages=1 + 3 * (number % 3)) for number in range(9)]
+    return [Request(row.id, tokens.encode_prompt(tokenizer, row.messages), row.messages) for row in rows]
+
+
+def engine(**changes):
+    return engines.load(small.engine_config(**changes), small.model_config(), None, NOWHERE)
+
+
+def by_id(answers):
+    return {answer.id: answer for answer in answers}
+
+
+def test_padding_does_not_change_the_answers(requests):
+    together = by_id(engine().generate(requests))
+    assert len(list(plan(requests, small.engine_config().batch_tokens, 16))) == 1
+    alone = by_id(engine(batch_tokens=1).generate(requests))
+    assert together == alone
+    assert len({answer.raw for answer in alone.values()}) > len(requests) // 2
+
+
+def test_answers_are_the_greedy_continuation(requests, tokenizer):
+    model = models.load(small.model_config())
+    request, ids = requests[0], list(requests[0].prompt_ids)
+    with torch.no_grad():
+        while len(ids) < len(request.prompt_ids) + 16 and ids[-1] != tokenizer.eos_token_id:
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+    [answer] = engine().generate([request])
+    assert answer.raw == tokenizer.decode(ids[len(request.prompt_ids) :], skip_special_tokens=True)
+    assert answer.new_tokens == len(ids) - len(request.prompt_ids)
+    assert answer.prompt_tokens == len(request.prompt_ids)
+    assert answer.truncated == (ids[-1] != tokenizer.eos_token_id)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_the_models_own_sampling_settings_take_no_part(requests, tokenizer, adapted):
+    model = models.load(small.model_config())
+    settings = model.generation_config
+    settings.do_sample, settings.temperature, settings.top_p, settings.repetition_penalty = True, 5.0, 0.9, 3.0
+    if adapted:  # a fresh adapter changes nothing
+        model = trained.add_adapter(model, small.train_stage().lora, seed=0).eval()
+    spiced = Transformers(model, tokenizer, small.engine_config(), small.model_config())
+    assert by_id(spiced.generate(requests)) == by_id(engine().generate(requests))
+
+
+def test_stops_at_every_end_token(requests):
+    [whole] = engine().generate(requests[:1])
+    loaded = engine()
+    reply = models.load_tokenizer("asset:tiny")(whole.raw, add_special_tokens=False)["input_ids"]
+    assert whole.truncated
+    loaded._stops.append(reply[3])
+    [stopped] = loaded.generate(requests[:1])
+    assert not stopped.truncated
+    assert stopped.new_tokens == reply.index(reply[3]) + 1
+    assert whole.raw.startswith(stopped.raw)
+
+
+def test_end_tokens_of_model_and_template_are_both_known():
+    model, tokenizer = models.load(small.model_config()), models.load_tokenizer("asset:tiny")
+    model.generation_config.eos_token_id = [7, 9]
+    assert stop_tokens(model.generation_config, tokenizer) == [tokenizer.eos_token_id, 7, 9]
+    model.generation_config.eos_token_id = None
+    assert stop_tokens(model.generation_config, tokenizer) == [tokenizer.eos_token_id]
+
+
+def test_batches_are_planned_the_longest_first(requests):
+    width = max(len(request.prompt_ids) for request in requests) + 16
+    batches = list(plan(requests, 3 * width, 16))
+    assert sorted(request.id for batch in batches for request in batch) == sorted(request.id for request in requests)
+    lengths = [len(request.prompt_ids) for batch in batches for request in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    for batch in batches:
+        assert len(batch) * (len(batch[0].prompt_ids) + 16) <= 3 * width
+    assert list(plan(requests[::-1], 3 * width, 16)) == batches
+
+
+def test_only_batches_with_open_requests_are_computed(requests, monkeypatch):
+    loaded = engine(batch_tokens=800)
+    batches = list(plan(requests, 800, 16))
+    everything = list(loaded.generate(requests))
+    assert len(batches) > 2
+    computed = []
+    answers = loaded._answers
+    monkeypatch.setattr(loaded, "_answers", lambda batch: computed.append(batch) or answers(batch))
+    known = {answer.id for answer in everything[: len(batches[0]) + 1]}  # the first batch, and one of the second
+    rest = list(loaded.generate(requests, known))
+    assert computed == batches[1:]
+    assert rest == everything[len(batches[0]) + 1 :]
+
+
+def test_out_of_memory_halves_the_batch_once(requests, monkeypatch, caplog):
+    loaded = engine()
+    expected = by_id(loaded.generate(requests))
+    answers, limit = loaded._answers, 5
+
+    def small_memory(batch):
+        if len(batch) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return answers(batch)
+
+    monkeypatch.setattr(loaded, "_answers", small_memory)
+    assert by_id(loaded.generate(requests)) == expected
+    assert "going on with half as many" in caplog.text
+    limit = 1
+    with pytest.raises(ModelError, match=r"out of memory while answering 5 prompts at once; lower engine.batch_tokens"):
+        list(loaded.generate(requests))
+
+
+def test_no_gpu():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ModelError, match=r"engine.accelerator=gpu"):
+        engine(accelerator="gpu")
+
+
+def test_a_folder_without_an_adapter(tmp_path):
+    with pytest.raises(ModelError, match=r"no adapter_config.json there"):
+        engines.load(small.engine_config(), small.model_config(), tmp_path, NOWHERE)

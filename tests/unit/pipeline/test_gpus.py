@@ -1,0 +1,95 @@
+"""GPUs are held by one stage at a time. No GPU is touched: CUDA_VISIBLE_DEVICES says which ones there are."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from raft_exp.pipeline import gpus
+from raft_exp.pipeline.stage import Stage
+from raft_exp.pipeline.worker import OwnProcess
+from tests.helpers.small_training import train_stage
+
+
+@pytest.fixture(autouse=True)
+def four(monkeypatch, tmp_path):
+    monkeypatch.setenv(gpus.VISIBLE, "0,1,GPU-8a,3")
+    monkeypatch.delenv(gpus.SHARED, raising=False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(gpus, "_PAUSE", 0.001)
+
+
+def test_none_is_held_twice_whoever_wants_how_many(monkeypatch):
+    used, trouble = set(), []
+
+    def stage(wanted):
+        for _ in range(5):
+            with gpus.claimed(wanted) as environment:
+                mine = set(environment[gpus.VISIBLE].split(","))
+                if len(mine) != (wanted or 4) or used & mine:
+                    trouble.append((wanted, mine, set(used)))
+                used.update(mine)
+                time.sleep(0.002)
+                used.difference_update(mine)
+
+    stages = [threading.Thread(target=stage, args=(wanted,)) for wanted in (1, 1, 1, 2, 3, None)]
+    for one in stages:
+        one.start()
+    for one in stages:
+        one.join(60)
+    assert not any(one.is_alive() for one in stages), "they wait for each other"
+    assert not trouble
+
+
+def test_a_holder_that_is_killed_holds_nothing(capfd):
+    holder = (
+        "from raft_exp.pipeline import gpus\nimport sys, time\n"
+        "with gpus.claimed(None):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout.readline() == b"held\n"
+        assert not gpus._take(gpus.visible(), 1)
+        process.kill()
+    with gpus.claimed(4) as environment:
+        assert environment[gpus.VISIBLE] == "0,1,GPU-8a,3"
+
+
+@pytest.mark.parametrize(("name", "value"), [(gpus.SHARED, "1"), ("SLURM_JOB_ID", "7"), (gpus.VISIBLE, "")])
+def test_nothing_is_locked_where_it_is_asked_for_or_another_has_done_it(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with gpus.claimed(4) as one, gpus.claimed(4) as other:
+        assert one == other == {}
+
+
+def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp_path):
+    script = tmp_path / "python"  # stands for Python: says what it sees, and that its stage is done
+    script.write_text(f'#!/bin/bash\necho "$CUDA_VISIBLE_DEVICES" > {tmp_path}/seen\necho \'["", 0]\' >&"${{@: -1}}"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    child = OwnProcess(tmp_path / "config.yaml")
+    with gpus.claimed(1):
+        child.run("train", Stage("train", "train", print, 1, train_stage(accelerator="gpu", devices=2)), tmp_path)
+        assert (tmp_path / "seen").read_text() == "1,GPU-8a\n"
+        assert not gpus._take(gpus.visible(), 2), "held as long as the process stays"
+        child.close()
+        assert gpus._take(gpus.visible(), 3)
+
+
+def test_how_many_a_stage_needs():
+    def config(**settings):
+        return SimpleNamespace(**{name: SimpleNamespace(**value) for name, value in settings.items()})
+
+    assert gpus.needed(config(trainer={"accelerator": "gpu", "devices": 2})) == 2
+    assert gpus.needed(config(trainer={"accelerator": "auto", "devices": "auto"})) is None
+    assert gpus.needed(config(trainer={"accelerator": "cpu", "devices": 2})) == 0
+    assert gpus.needed(config(engine={"name": "transformers", "accelerator": "gpu"})) == 1
+    assert gpus.needed(config(engine={"name": "openai"})) == 0
+    assert gpus.needed(config(encoder={"accelerator": "cpu"})) == 0
+    assert gpus.needed(config()) == 0

@@ -1,0 +1,88 @@
+"""The browser of examples in a real browser: deep links filter, hostile text stays text, nothing is fetched."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.reporting.test_stage import Page, Study, answered, example
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+HOSTILE = "</script><img src=x onerror=\"document.title='run'\"> \u2028 <b>bold</b>"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if not found:
+        pytest.skip("no Chromium: install it, or name it in CHROMIUM")
+    return found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 questions: rag is right on two of three, raft on three of four; question 0 is hostile in all its texts."""
+    root = tmp_path_factory.mktemp("browser")
+    rows = [example(i, slices={"kind": ("old", "new")[i % 2]}, question=f"Question number {i}?") for i in range(48)]
+    poison = rows[0].context[0].__class__("g0", "d0", HOSTILE, HOSTILE, True, HOSTILE)
+    rows[0] = example(0, HOSTILE, context=[poison], question=HOSTILE, slices={"kind": HOSTILE})
+    made = Study(root, rows)
+    made.say("base", *["no"] * 48)
+    made.say("rag", *["no" if i % 3 == 0 else "yes" for i in range(48)])
+    made.say("raft", *["no" if i % 4 == 3 else "yes" for i in range(48)])
+    said = "##Reason: ##begin_quote## The drug helped all patients. ##end_quote## ##Answer: yes"
+    made.replies["raft"][1] = answered(rows[1], said)
+    made.replies["raft"][0] = answered(rows[0], f"##Reason: {HOSTILE} ##Answer: {HOSTILE}")
+    return made.run() / "report.html"
+
+
+def opened(chromium: str, page: Path, choice: str, profile: Path) -> str:
+    """The page as the browser has it after its script ran; `choice` is what stands behind the #."""
+    done = subprocess.run(
+        [chromium, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", f"{page.as_uri()}#{choice}"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout
+
+
+def questions(dom: str) -> list[int]:
+    return [int(number) for number in re.findall(r"<h3>Question number (\d+)\?</h3>", dom)]
+
+
+def test_a_link_shows_where_one_arm_is_right_and_another_wrong(chromium: str, page: Path, tmp_path: Path) -> None:
+    wanted = [i for i in range(1, 48) if i % 4 != 3 and i % 3 == 0]
+    dom = opened(chromium, page, "right=raft&wrong=rag", tmp_path)
+    assert questions(dom) == wanted[:10]
+    assert f"{len(wanted)} examples of 48" in dom
+    assert "page 1 of 2" in dom
+    rest = opened(chromium, page, "right=raft&wrong=rag&page=2", tmp_path)
+    assert questions(rest) == wanted[10:]
+
+
+def test_words_and_slices_narrow_the_choice(chromium: str, page: Path, tmp_path: Path) -> None:
+    dom = opened(chromium, page, "q=NUMBER%204&slice=kind%3Anew", tmp_path)
+    assert questions(dom) == [41, 43, 45, 47]
+    assert "4 examples of 48" in dom
+    dom = opened(chromium, page, "q=number%201%3F&passages=1", tmp_path)
+    assert questions(dom) == [1, 11, 21, 31, 41]
+    assert '<mark class="gold"> The drug helped all patients. </mark>' in dom
+    assert '<mark class="quoted">The drug\n helped all   patients.</mark>' in dom
+    assert '<b class="tag">gold</b>' in dom
+    assert '<details open=""><summary>2 passages, gold: 1</summary>' in dom
+
+
+def test_hostile_text_stays_text_in_the_browser(chromium: str, page: Path, tmp_path: Path) -> None:
+    dom = opened(chromium, page, "q=onerror&passages=1", tmp_path)
+    seen = Page(dom)
+    assert "1 example of 48" in dom
+    assert "<title>A study</title>" in dom, "no handler ran"
+    assert "img" not in seen.tags
+    assert seen.handlers == []
+    assert seen.text.count("</script><img src=x") >= 4, "question, answer, passage, reply"

@@ -1,0 +1,195 @@
+"""`python -m raft_exp.report RUN RUN ...` on made runs: what differs is found, seeds are pooled, pairs are honest."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raft_exp.core.errors import DataError
+from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.statistics import compare, estimate, generator
+from raft_exp.reporting.comparison import write_comparison
+from raft_exp.reporting.runs import open_runs
+from tests.helpers.runs import run_folder
+from tests.unit.reporting.test_stage import Page
+
+HALF, MORE, ALL = [1, 0] * 30, [1, 0, 1, 1] * 15, [1] * 60
+
+
+def compared(out: Path, *runs: Path) -> dict[str, Any]:
+    found, left_out = open_runs(runs)
+    write_comparison(out, found, left_out)
+    told: dict[str, Any] = json.loads((out / "comparison.json").read_text())
+    return told
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """p = 0.4, 0.8, 1.0 and two seeds with questions of their own; rag says the same throughout."""
+    for seed in (1, 2):
+        for p, replies in ((1.0, MORE), (0.4, HALF), (0.8, ALL)):
+            more = {"raft": replies if seed == 1 else replies[::-1], "rag": HALF}
+            run_folder(tmp_path / f"sweep/{seed}{p}", more, seed=seed, world=f"w{seed}-", dataset__p=p)
+    (tmp_path / "sweep/multirun.yaml").touch()
+    return tmp_path / "sweep"
+
+
+def test_what_differs_is_found_and_seeds_are_pooled(sweep: Path, tmp_path: Path) -> None:
+    told = compared(tmp_path / "out", sweep)
+    assert [(one["name"], one["values"], list(one["runs"])) for one in told["settings"]] == [
+        (f"p={p:g}", {"dataset.p": p}, ["1", "2"]) for p in (0.4, 0.8, 1.0)
+    ]
+    assert told["equal"]["corpus.name"] == "almanac"
+    assert not {"seed", "corpus.world_seed", "dataset.p", "store"} & set(told["equal"])
+    raft = told["settings"][2]["arms"]["raft"]
+    pooled = estimate(METRICS["exact_match"], [1.0] * 90 + [0.0] * 30, generator(0))
+    assert raft == {"n": 120, "metrics": {"exact_match": vars(pooled)}}
+
+
+def test_several_seeds_have_mean_deviation_and_their_own_figures(tmp_path: Path) -> None:
+    runs = [run_folder(tmp_path / f"{seed}", {"raft": [1] * seed + [0] * (4 - seed)}, seed=seed) for seed in (1, 2, 3)]
+    seeds = compared(tmp_path / "out", *runs)["settings"][0]["seeds"]["raft"]["exact_match"]
+    assert seeds == {"mean": 0.5, "deviation": 0.25, "values": {"1": 0.25, "2": 0.5, "3": 0.75}}
+    assert "| as run | raft | 50.0 | 25.0 | 25.0 | 50.0 | 75.0 |" in (tmp_path / "out/comparison.md").read_text()
+
+
+def test_pairs_are_compared_on_the_same_questions_and_corrected_together(sweep: Path, tmp_path: Path) -> None:
+    told = compared(tmp_path / "out", sweep)
+    pairs = [(row["arm_a"], row["a"], row["arm_b"], row["b"]) for row in told["comparisons"]]
+    within = [("raft", f"p={p}", "rag", f"p={p}") for p in ("0.4", "0.8", "1")]
+    between = [("raft", a, "raft", b) for a, b in (("p=0.8", "p=0.4"), ("p=1", "p=0.4"), ("p=1", "p=0.8"))]
+    # rag says the same in all settings: no comparison of it
+    assert sorted(pairs) == sorted(within + between)
+    row = next(row for row in told["comparisons"] if (row["a"], row["b"]) == ("p=1", "p=0.4"))
+    seeds_own = [list(map(float, MORE + MORE[::-1])), list(map(float, HALF + HALF[::-1]))]
+    alone = compare(METRICS["exact_match"], *seeds_own, generator(0))
+    assert (row["difference"], row["p_value"], row["n"]) == (alone.difference, alone.p_value, 120)
+    assert row["p_value_holm"] > row["p_value"]
+    # p=0.4 against its own rag: no difference at all, and six tests in the family
+    assert max(row["p_value_holm"] for row in told["comparisons"]) == 1
+
+
+def test_the_sentence_names_settings_with_the_same_replies_and_arms_with_the_same_figure(tmp_path: Path) -> None:
+    replies = {0.4: HALF, 0.8: ALL, 1.0: ALL}
+    runs = [run_folder(tmp_path / f"{p}", {"raft": ok}, dataset__p=p) for p, ok in replies.items()]
+    told = compared(tmp_path / "out", *runs)
+    assert told["same"] == [{"a": "p=1", "b": "p=0.8", "arm": "raft"}]
+    assert "with p=0.8: 100.0%" in told["verdict"]
+    assert "; the same replies with p=1; all that were compared with it are lower" in told["verdict"]
+    arms = run_folder(tmp_path / "arms", {"raft": HALF, "rag": ALL, "sft": ALL})
+    seeds = run_folder(tmp_path / "seeds", {"raft": HALF, "rag": ALL, "sft": ALL}, seed=2)
+    verdict = compared(tmp_path / "both", arms, seeds)["verdict"]
+    assert verdict.startswith("raft is worse than rag, one of 2 best other arms, in exact match")
+
+
+def test_runs_with_other_questions_are_shown_apart(tmp_path: Path) -> None:
+    one = run_folder(tmp_path / "one", {"raft": HALF}, dataset__p=0.5)
+    two = run_folder(tmp_path / "two", {"raft": ALL}, dataset__p=1.0, world="other ")
+    told = compared(tmp_path / "out", one, two)
+    line = "p=1 and p=0.5: their test questions differ (seed 1), so that they are not compared"
+    assert told["apart"] == [line]
+    assert told["comparisons"] == []
+    for page in ("comparison.html", "comparison.md"):
+        assert line in re.sub(r"\\", "", (tmp_path / "out" / page).read_text())
+    assert len(told["settings"]) == 2, "each has its row"
+
+
+def test_a_question_asked_by_several_seeds_counts_once(tmp_path: Path) -> None:
+    """Five seeds that say the same of the same questions know no more than one of them."""
+    runs = [run_folder(tmp_path / f"{seed}", {"raft": HALF, "rag": ALL}, seed=seed) for seed in range(5)]
+    once = compared(tmp_path / "once", runs[0])
+    often = compared(tmp_path / "often", *runs)
+    widths = [
+        one["high"] - one["low"]
+        for told in (once, often)
+        for one in [told["settings"][0]["arms"]["raft"]["metrics"]["exact_match"]]
+    ]
+    assert widths[1] > 0.85 * widths[0]
+    assert often["settings"][0]["arms"]["raft"]["n"] == 60
+    assert often["comparisons"][0]["n"] == 60
+
+
+def test_figures_that_are_no_mean_are_pooled_too(tmp_path: Path) -> None:
+    runs = [
+        run_folder(tmp_path / f"{seed}", {"raft": MORE}, seed=seed, metrics=("accuracy", "macro_f1")) for seed in (1, 2)
+    ]
+    told = compared(tmp_path / "out", *runs)
+    found = told["settings"][0]["arms"]["raft"]["metrics"]["macro_f1"]
+    assert found["value"] == pytest.approx((2 * 0.75 / 1.75) / 2)  # yes: F1 of 6/7; no: nothing true
+    assert found["low"] < found["value"] < found["high"]
+
+
+def test_curves_over_the_sweep_and_over_the_conditions(tmp_path: Path) -> None:
+    conditions = {"k0": {"num_distractors": 0}, "k8": {"num_distractors": 8}}
+    runs = []
+    for trained, right in ((0, HALF), (4, MORE)):
+        replies = {"raft": right, "raft@k0": ALL, "raft@k8": HALF, "rag": HALF, "rag@k0": HALF, "rag@k8": HALF}
+        folder = tmp_path / f"{trained}"
+        runs.append(run_folder(folder, replies, conditions=conditions, dataset__num_distractors=trained))
+    compared(tmp_path / "out", *runs)
+    html = (tmp_path / "out/comparison.html").read_text()
+    assert "By dataset.num_distractors" in html
+    drawn = html.partition("By distractors in the context at test")[2].partition("</figure>")[0]
+    texts = re.findall(r">([^<>]+)</text>", drawn)
+    for name in ("raft, dataset.num_distractors=0", "raft, dataset.num_distractors=4", "rag"):
+        assert name in texts
+    assert "rag, dataset.num_distractors=0" not in texts, "rag is the same in both: one line"
+    with (tmp_path / "out/results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    at = [row for row in rows if row["condition"] == "k0" and row["arm"] == "raft"]
+    assert [(row["dataset.num_distractors"], float(row["value"])) for row in at] == [("0", 1.0), ("4", 1.0)]
+
+
+def test_the_page_loads_and_runs_nothing(sweep: Path, tmp_path: Path) -> None:
+    compared(tmp_path / "out", sweep)
+    page = Page((tmp_path / "out/comparison.html").read_text())
+    assert page.scripts == []
+    assert all(link.startswith("#") for link in page.loads)
+
+
+def test_arms_of_two_runs_that_differ_in_their_arms_alone(tmp_path: Path) -> None:
+    one = run_folder(tmp_path / "one", {"rag": HALF, "raft": MORE})
+    two = run_folder(tmp_path / "two", {"rag": HALF, "mine": ALL})
+    told = compared(tmp_path / "out", one, two)
+    pairs = {(row["arm_a"], row["arm_b"]) for row in told["comparisons"]}
+    assert pairs == {("raft", "rag"), ("mine", "rag"), ("mine", "raft")}
+
+
+def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
+    one = run_folder(tmp_path / "one", {"raft": HALF})
+    same = run_folder(tmp_path / "same", {"raft": ALL})
+    with pytest.raises(DataError, match="differ in no setting and have one seed"):
+        compared(tmp_path / "out", one, same)
+    other = run_folder(tmp_path / "other", {"raft": ALL}, dataset__p=0.1, metrics=("accuracy",))
+    with pytest.raises(DataError, match="no metric in common"):
+        compared(tmp_path / "out", one, other)
+    (same / "results.json").write_text("{")
+    with pytest.raises(DataError, match=r"same: results\.json or config\.yaml cannot be read"):
+        open_runs([same])
+
+
+def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
+    (sweep / "10.4/results.json").unlink()
+    runs, left_out = open_runs([sweep])
+    assert len(runs) == 5
+    assert left_out == [f"{sweep / '10.4'}: no results.json, left out; run it to the end"]
+    done = subprocess.run(
+        [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"DataError: {sweep / '10.4'}: no results.json; run it to the end (the same command goes on)\n"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["outt=x", "outt=/some/folder"])
+def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path, wrong: str) -> None:
+    command = [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4"), wrong]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{wrong}: no such folder, and no setting; the only one is out=DIR" in done.stderr

@@ -1,0 +1,95 @@
+"""Which examples a report holds, and that no text of a document can become more than text."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from raft_exp.core.records import ContextPassage, Example, write_jsonl
+from raft_exp.reporting.examples import LIMIT, choose, examples
+from raft_exp.reporting.render import embedded
+
+HOSTILE = "</script><script>alert(1)</script><!-- <script> \u2028\u2029 & \"' \ud83d ]]>"
+
+
+def row(name: str, text: str = "The drug helped.", *more: str) -> Example:
+    context = [ContextPassage(f"{name}#{i}", "d", "Title", one, i == 0) for i, one in enumerate((text, *more))]
+    return Example(name, f"About {name}?", ["yes"], context, True, "", True, [], "test", {"kind": "one"})
+
+
+def reply(name: str, right: bool, raw: str = "", quotes: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {
+        "id": name, "question": "", "answers": ["yes"], "context": [{"id": f"{name}#0", "gold": True}],
+        "raw": raw or "##Answer: yes", "prediction": "yes", "parsed": True, "truncated": False,
+        "quotes": quotes or [], "metrics": {"exact_match": float(right), "f1": 0.5},
+    }  # fmt: skip
+
+
+def shown(folder: Path, rows: list[Example], **arms: list[dict[str, Any]]) -> Any:
+    (folder / "predictions").mkdir()
+    write_jsonl(folder / "rows.jsonl", rows)
+    for arm, replies in arms.items():
+        write_jsonl(folder / "predictions" / f"{arm}.jsonl", replies)
+    return examples(folder / "rows.jsonl", folder / "predictions", list(arms), ["macro_f1", "exact_match"], "raft")
+
+
+def test_rare_disagreements_are_among_the_chosen() -> None:
+    """Of 10,000 questions all arms are right on all but five: those five are there."""
+    right = {f"q{i}": (i != 77, i not in (5, 600, 7000, 9999)) for i in range(10_000)}
+    chosen = choose(right, 50)
+    assert len(chosen) == 50
+    assert {"q77", "q5", "q600", "q7000", "q9999"} <= set(chosen)
+    assert chosen == sorted(chosen, key=lambda name: int(name[1:])), "in test order"
+    assert choose(dict(reversed(right.items())), 50) == chosen[::-1], "whatever the order of the file"
+    assert choose(right, 20_000) == list(right)
+
+
+def test_patterns_are_taken_in_turn() -> None:
+    right = {f"q{i}": (i % 2 == 0, i % 4 < 2) for i in range(1000)}
+    assert set(Counter(right[name] for name in choose(right, 40)).values()) == {10}
+
+
+def test_the_file_stays_small(tmp_path: Path) -> None:
+    names = [f"q{i}" for i in range(LIMIT + 20)]
+    rows = [row(name, *["long " * 500] * 20) for name in names]
+    replies = [reply(name, True, raw="much " * 1000) for name in names]
+    found = shown(tmp_path, rows, raft=replies, rag=replies)
+    assert len(found["items"]) == LIMIT
+    assert found["total"] == LIMIT + 20
+    assert len(embedded(found)) < 4_000_000
+    assert all(passage["cut"] for item in found["items"] for passage in item["context"])
+    assert found["items"][0]["replies"][0]["cut"]
+
+
+def test_gold_and_quotes_are_marked_and_stay_in_what_is_shortened(tmp_path: Path) -> None:
+    quote = {"text": "It helped all patients.", "verbatim": True, "gold": True}
+    wrong = {"text": "Nobody came.", "verbatim": False, "gold": False}
+    raw = "##Reason: ##begin_quote## It helped all patients. ##end_quote## ##begin_quote## Nobody came. ##end_quote##"
+    text = "filler " * 4000 + "It helped\n all patients. " + "filler " * 4000
+    rows = [row("q", text, "Mice do not talk.")]
+    item = shown(tmp_path, rows, rag=[reply("q", False)], raft=[reply("q", True, raw, [quote, wrong])])["items"][0]
+    gold, distractor = item["context"]
+    assert (gold["gold"], distractor["gold"]) == (True, False)
+    assert ["It helped\n all patients.", "quoted"] in gold["parts"]
+    assert gold["cut"]
+    assert sum(len(part) for part, _ in gold["parts"]) < 2000
+    assert distractor["parts"] == [["Mice do not talk.", ""]]
+    kinds = {part.strip(): kind for part, kind in item["replies"][1]["raw"]}
+    assert (kinds["It helped all patients."], kinds["Nobody came."]) == ("gold", "invented")
+    assert "".join(part for part, _ in item["replies"][1]["raw"]) == raw, "nothing of a reply is lost"
+
+
+def test_agreement_is_counted_over_all_questions(tmp_path: Path) -> None:
+    pairs = [(True, True)] * 4 + [(True, False)] * 3 + [(False, True)] * 2 + [(False, False)]
+    rag = [reply(f"q{i}", theirs) for i, (_, theirs) in enumerate(pairs)]
+    raft = [reply(f"q{i}", mine) for i, (mine, _) in enumerate(pairs)]
+    found = shown(tmp_path, [row(f"q{i}") for i in range(10)], rag=rag, raft=raft)
+    assert found["agreement"] == [{"arm": "rag", "both": 4, "mine": 3, "theirs": 2, "neither": 1}]
+    assert found["metric"] == "exact match", "macro F1 says nothing of a single question"
+
+
+def test_embedded_json_cannot_leave_its_element() -> None:
+    text = str(embedded({HOSTILE: [HOSTILE]}))
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert text.isascii()
+    assert json.loads(text) == {HOSTILE: [HOSTILE]}

@@ -1,0 +1,134 @@
+"""What stands in report.html, report.md and the CSV files: with every figure that there can be, and with few."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raft_exp.reporting.page import write_pages
+from tests.helpers.runs import STUDY, everything, todays
+from tests.unit.reporting.test_stage import Page
+
+
+def pages(out: Path, results: dict[str, Any], settings: dict[str, Any] = STUDY) -> tuple[str, str]:
+    """The text of the page, squeezed, and the Markdown."""
+    (out / "predictions").mkdir(parents=True)
+    for name in results["arms"]:
+        (out / "predictions" / f"{name}.jsonl").touch()
+    (out / "rows.jsonl").touch()
+    audit: dict[str, Any] = {"datasets": {}, "test": {}}
+    write_pages(
+        out, results=results, audit=audit, losses={}, study="A study", note="", arms={}, settings=settings,
+        test=out / "rows.jsonl",
+    )  # fmt: skip
+    text = Page((out / "report.html").read_text()).text
+    return re.sub(r"\s+", " ", text), (out / "report.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    out = tmp_path_factory.mktemp("full")
+    timings = {"raft": {"seconds_per_answer": 0.0123, "answers": 250}, "rag": {"seconds_per_answer": 1.5}}
+    (out / "timings.json").write_text(json.dumps({"arms": timings}))
+    return out, *pages(out, everything())
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "accuracy accuracy (lenient) ROUGE-L".replace(" ", ""),
+        "majority (always “yes”)55.2",
+        "random (a label by chance)33.3",
+        "replies that quote",
+        "88.0", "of 411", "of 44",  # behaviour, each with what it is a share of
+        "abstained, no gold shown", "found: raft", "of 17",
+        "prompt tokensreply tokens", "51233",
+        "detectable", "6.1",
+        "true yes no other prec. recall F1".replace(" ", ""), "1557095.791.393.4",
+    ],
+)  # fmt: skip
+def test_every_figure_is_shown(full: tuple[Path, str, str], shown: str) -> None:
+    assert shown.replace(" ", "") in full[1].replace(" ", "")
+
+
+def test_seconds_stand_on_the_page_alone(full: tuple[Path, str, str]) -> None:
+    out, text, markdown = full
+    assert "0.0123 (of 250)" in text
+    assert "1.5" in text
+    assert "seconds" not in markdown, "it has the same bytes after a kill"
+    assert 'class="number seconds">0.0123' in (out / "report.html").read_text()
+
+
+def test_the_markdown_has_the_same_tables(full: tuple[Path, str, str]) -> None:
+    markdown = full[2]
+    assert "| accuracy | base | +10.0 | +1.0 to +20.0 | 0.010 | 0.020 \\* | 6.1 |" in markdown
+    assert "| majority (always “yes”) | 55.2 (50.2–60.2) | – | – |" in markdown
+    assert "| yes | 155 | 7 | 0 | 95.7 | 91.3 | 93.4 |" in markdown
+    assert "77.0 (72.0–82.0) of 411" in markdown
+
+
+def test_conditions_are_ordered_and_drawn_by_what_they_sweep(full: tuple[Path, str, str]) -> None:
+    out, text, markdown = full
+    order = re.findall(r"^\| (as in the study|[kg]\d|found)", markdown.partition("## Under")[2], re.MULTILINE)
+    assert order == ["as in the study", "k0", "k2", "k8", "g0", "g4", "found"]
+    assert "By distractors in the context" in text
+    assert "By the place of gold" in text
+    html = (out / "report.html").read_text()
+    drawn = html.partition("<h3>By distractors in the context</h3>")[2].partition("</figure>")[0]
+    ticks = [tick for tick in re.findall(r">([^<>]+)</text>", drawn) if tick in ("0", "2", "4", "8", "6")]
+    assert ticks[:4] == ["0", "2", "4", "8"], "the study's own four distractors are a point of the curve"
+
+
+def test_the_papers_figures_are_marked_as_not_comparable(full: tuple[Path, str, str], tmp_path: Path) -> None:
+    for text in full[1:]:
+        section = text.partition("paper")[2]
+        assert "not comparable: another model and size" in section
+        assert "2403.10131" in section
+    assert "| RAFT | 73.30 | raft | 70.0 |" in full[2]
+    assert "| GPT-3.5 + RAG | 71.60 | gpt_rag | – |" in full[2]
+    nq = pages(tmp_path / "nq", {**todays(), "corpus": "natural_questions"})[1]
+    assert "the best share of training rows with gold (p) is 40%" in nq
+    assert "| RAFT |" not in nq, "the paper has no table of it"
+    assert "2403.10131" not in pages(tmp_path / "own", {**todays(), "corpus": "passages"})[1]
+
+
+def test_what_is_not_there_is_not_shown(tmp_path: Path) -> None:
+    text, markdown = pages(tmp_path, todays())
+    for absent in (
+        "detectable",
+        "What the replies do",
+        "Classes",
+        "Under other conditions",
+        "prompt tokens",
+        "seconds an",
+    ):
+        assert absent not in text
+        assert absent not in markdown
+    assert "70.0" in text
+
+
+def test_the_sheets(full: tuple[Path, str, str]) -> None:
+    with (full[0] / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["arm", "condition", "slice", "group", "metric", "value", "low", "high", "n"]
+    by_place = {(row["arm"], row["condition"], row["slice"], row["group"], row["metric"]): row for row in rows}
+    assert len(by_place) == len(rows)
+    raft = by_place["raft", "", "", "", "accuracy"]
+    assert (float(raft["value"]), raft["n"]) == (0.7, "300")
+    assert by_place["raft", "", "", "", "quotes_gold"]["n"] == "411"
+    assert float(by_place["rag", "k8", "", "", "accuracy"]["value"]) == pytest.approx(0.41)
+    assert by_place["base", "", "class", "yes", "accuracy"]["value"] == "0.7"
+    assert by_place["majority (baseline)", "", "", "", "accuracy"]["value"] == "0.552"
+    with (full[0] / "comparisons.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert (first["a"], first["b"], first["difference"], first["detectable"]) == ("raft", "base", "0.1", "0.061")
+
+
+def test_a_text_that_a_spreadsheet_would_run_stays_text(tmp_path: Path) -> None:
+    found = todays()
+    found["slices"] = {"kind": {"=HYPERLINK(1)": found["slices"]["class"]["yes"]}}
+    pages(tmp_path, found)
+    assert "\nbase,,kind,'=HYPERLINK(1)," in (tmp_path / "results.csv").read_text()

@@ -1,0 +1,447 @@
+"""The report stage on a temporary folder with made rows: files, contract keys, honesty, escaping."""
+
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Answer, ContextPassage, Example, read_rows, write_jsonl
+from raft_exp.reporting.stage import ReportStage, report
+from tests.helpers import small_training as small
+
+HOSTILE = """<script>alert('x')</script> "quoted" | `code` *b* & {{ 7*7 }}"""
+ARMS: dict[str, dict[str, Any]] = {
+    "base": {"recipe": "none", "context": "none"},
+    "rag": {"recipe": "none", "context": "passages"},
+    "raft": {"recipe": "raft", "context": "passages"},
+}
+
+
+def example(index: int, answer: str = "yes", **changes: Any) -> Example:
+    context = [
+        ContextPassage(f"g{index}", f"d{index}", "Title", "The drug\n helped all   patients.", True),
+        ContextPassage(f"x{index}", "other", "Title", "Mice do not talk.", False),
+    ]
+    row = {"id": f"q{index}", "question": "Does it help?", "answers": [answer], "context": context, "has_gold": True}
+    rest = {"target": "", "target_grounded": True, "messages": [], "split": "test", "slices": {}}
+    return Example(**{**row, **rest, **changes})
+
+
+def answered(row: Example, raw: str, *, truncated: bool = False) -> Answer:
+    return Answer(row.id, raw, truncated, prompt_tokens=10, new_tokens=5)
+
+
+class Study:
+    """The folders of a made study; `run` gives back the folder that the stage wrote."""
+
+    def __init__(self, root: Path, examples: list[Example]) -> None:
+        self.root, self.examples = root, examples
+        self.replies: dict[str, list[Answer]] = {}
+        self.config: dict[str, Any] = {"study": "A study", "note": "", "corpus": "pubmedqa", "model": "tiny", "seed": 0}
+        self.config |= {"reply_format": "paper", "refusal": "Not there.", "metrics": [], "encoder": None}
+        self.config |= {"conditions": {}}
+        self.config |= {"arms": ARMS, "settings": {"dataset": {"p": 0.8}}}
+        (root / "raft_data").mkdir(parents=True)
+        (root / "adapter").mkdir()
+        self.audit(HOSTILE)
+
+    def audit(self, text: str) -> None:
+        (self.root / "raft_data" / "audit.json").write_text(json.dumps({"rows": 3, text: {"share": 0.5, "of": text}}))
+
+    def say(self, arm: str, *labels: str) -> None:
+        replies = zip(self.examples, labels, strict=False)
+        self.replies[arm] = [answered(row, f"##Answer: {label}") for row, label in replies]
+
+    passages: Path | None = None
+
+    def run(self, name: str = "out", conditions: dict[str, Path] | None = None) -> Path:
+        test, out = self.root / "test", self.root / name
+        for folder in (test, out):
+            folder.mkdir(exist_ok=True)
+        write_jsonl(test / "rows.jsonl", self.examples)
+        for arm, replies in self.replies.items():
+            (self.root / f"answers_{arm}").mkdir(exist_ok=True)
+            write_jsonl(self.root / f"answers_{arm}" / "answers.jsonl", replies)
+        report(
+            ReportStage(**self.config),
+            conditions=conditions or {},
+            test=test,
+            answers={arm: self.root / f"answers_{arm}" for arm in self.replies},
+            datasets={"raft": self.root / "raft_data"},
+            adapters={"raft": self.root / "adapter"},
+            passages=self.passages,
+            out=out,
+        )
+        return out
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    labels = ["yes", "no", "maybe", "yes"] * 15
+    made = Study(tmp_path, [example(i, label, slices={"kind": label}) for i, label in enumerate(labels)])
+    made.say("base", *["yes"] * 60)
+    made.say("rag", *["yes", "no", "maybe", "no"] * 15)
+    made.say("raft", *labels)
+    rows = ["step,loss,validation_loss", "1,2.5,", "2,2.0,2.2", "3,nan,"]
+    (tmp_path / "adapter" / "metrics.csv").write_text("\n".join(rows) + "\n")
+    return made
+
+
+def results(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+def test_replies_are_read_in_the_form_that_was_asked_for(study: Study) -> None:
+    study.config["reply_format"] = "json"
+    study.replies["raft"] = [answered(row, json.dumps({"answer": row.answers[0]})) for row in study.examples]
+    found = results(study.run())["arms"]
+    assert found["raft"]["metrics"]["accuracy"]["value"] == found["raft"]["metrics"]["parsed"]["value"] == 1
+    assert found["rag"]["metrics"]["parsed"]["value"] == 0, "the paper's markers are no JSON"
+
+
+def test_the_contract_of_the_files(study: Study) -> None:
+    out = study.run()
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    predictions = {f"predictions/{arm}.jsonl" for arm in ARMS}
+    pages = {"results.json", "audit.json", "report.md", "report.html", "results.csv", "comparisons.csv", "timings.json"}
+    assert files == pages | predictions
+
+    found = results(out)
+    assert {"corpus", "model", "seed", "overrides", "arms", "comparisons", "conditions", "slices"} <= set(found)
+    assert (found["overrides"], found["conditions"]) == ([], {})
+    assert list(found["arms"]) == list(ARMS)
+    assert found["arms"]["raft"]["n"] == 60
+    assert set(found["arms"]["raft"]["metrics"]["accuracy"]) == {"value", "low", "high"}
+    pairs = {(row["a"], row["b"]) for row in found["comparisons"]}
+    assert pairs == {("raft", "base"), ("raft", "rag")}
+    for row in found["comparisons"]:
+        assert {"a", "b", "metric", "difference", "low", "high", "p_value"} <= set(row)
+        assert row["p_value"] <= row["p_value_holm"] <= 1
+    assert found["slices"]["kind"]["maybe"]["rag"]["n"] == 15
+
+    audit = json.loads((out / "audit.json").read_text())
+    assert audit == {
+        "datasets": {"raft": {"rows": 3, HOSTILE: {"share": 0.5, "of": HOSTILE}}},
+        "test": {},
+        "conditions": {},
+    }
+
+
+def test_the_figures(study: Study) -> None:
+    found = results(study.run())
+    values = {arm: {name: m["value"] for name, m in row["metrics"].items()} for arm, row in found["arms"].items()}
+    assert values["raft"]["accuracy"] == values["raft"]["macro_f1"] == 1
+    assert values["base"]["accuracy"] == 0.5
+    assert values["base"]["macro_f1"] == pytest.approx((2 / 3) / 3)
+    assert values["rag"]["accuracy"] == 0.75
+    assert found["slices"]["kind"]["no"]["base"]["metrics"]["accuracy"]["value"] == 0
+    majority = found["baselines"]["majority"]
+    assert majority["label"] == "yes"
+    assert majority["metrics"]["accuracy"] == found["arms"]["base"]["metrics"]["accuracy"]
+
+
+def test_what_stands_beside_the_metrics(study: Study) -> None:
+    study.replies["rag"][0] = answered(study.examples[0], "I don't know.")
+    found = results(study.run())
+    raft, rag = found["arms"]["raft"], found["arms"]["rag"]
+    assert raft["tokens"] == {"prompt": 10.0, "reply": 5.0}
+    assert rag["behaviour"]["abstained_with_gold"]["value"] == pytest.approx(1 / 60)
+    assert (raft["behaviour"]["quoting"]["value"], raft["behaviour"]["quoting"]["n"]) == (0, 60)
+    assert "abstained_with_gold" not in found["arms"]["base"]["behaviour"], "it was shown nothing"
+    assert found["classes"]["base"]["confusion"]["no"] == {"yes": 15, "no": 0, "maybe": 0}
+    assert found["baselines"]["random"]["metrics"]["accuracy"]["value"] == pytest.approx(1 / 3)
+    assert found["detectable"]["accuracy"].keys() == {"base", "rag"}
+    assert found["slices"]["class"]["maybe"]["base"]["metrics"]["accuracy"]["value"] == 0
+
+
+def test_lenient_scores_forgive_the_form_that_strict_ones_ask_for(study: Study) -> None:
+    study.replies["rag"] = [answered(row, f"The answer is {row.answers[0]}, I think.") for row in study.examples]
+    rag = results(study.run())["arms"]["rag"]["metrics"]
+    assert (rag["accuracy"]["value"], rag["accuracy_lenient"]["value"], rag["parsed"]["value"]) == (0, 1, 0)
+
+
+def test_conditions_have_figures_and_settings_of_their_own(study: Study) -> None:
+    study.config["conditions"] = {"none": {"num_distractors": 0}}
+    without = [replace(row, context=row.context[1:], has_gold=False) for row in study.examples]
+    write_jsonl(study.root / "rows.jsonl", without)
+    study.replies["rag@none"] = [answered(row, "##Answer: Not there.") for row in without]
+    found = results(study.run(conditions={"none": study.root}))
+    assert found["condition_settings"] == {"none": {"num_distractors": 0}}
+    rag = found["conditions"]["none"]["rag"]
+    assert (rag["behaviour"]["abstained_without_gold"]["value"], rag["behaviour"]["abstained_without_gold"]["n"]) == (
+        1,
+        60,
+    )
+    assert rag["tokens"] == {"prompt": 10.0, "reply": 5.0}
+
+
+def test_seconds_stand_in_a_file_of_their_own(study: Study) -> None:
+    study.run()
+    (study.root / "answers_rag" / "timings.json").write_text('{"seconds": 12.0, "answers": 40}')
+    (study.root / "answers_raft" / "timings.json").write_text('{"seconds": 0.1, "answers": 0}')
+    out = study.run("again")
+    timings = json.loads((out / "timings.json").read_text())
+    assert timings == {"arms": {"rag": {"seconds_per_answer": 0.3, "answers": 40}}}
+    assert (out / "results.json").read_bytes() == (study.root / "out" / "results.json").read_bytes()
+
+
+def test_a_metric_of_the_encoder_is_reported_where_it_is_asked_for(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+
+    def encode(texts: list[str], prefix: str) -> np.ndarray:
+        encoded.extend(texts)
+        places = {"yes": 0, "no": 1, "maybe": 1}
+        return np.array([[3.0, 0.0] if places[text] == 0 else [0.0, 2.0] for text in texts], dtype=np.float32)
+
+    monkeypatch.setattr("raft_exp.models.encoder.load", lambda config: encode)
+    study.config |= {"metrics": ["semantic_similarity"], "encoder": small.encoder_config()}
+    study.replies["rag"] = study.replies["rag"][:30]
+    out = study.run()
+    found = results(out)
+    values = {arm: row["metrics"]["semantic_similarity"]["value"] for arm, row in found["arms"].items()}
+    assert values == {"base": 0.5, "rag": pytest.approx(23 / 60), "raft": 1.0}  # of no answer 0
+    assert sorted(encoded) == ["maybe", "no", "yes"], "each text once, whichever arm says it"
+    assert found["metrics"][-1] == "semantic_similarity"
+    assert {row["b"] for row in found["comparisons"] if row["metric"] == "semantic_similarity"} == {"base", "rag"}
+    rows = [row["metrics"]["semantic_similarity"] for row in read_rows(out / "predictions" / "rag.jsonl")]
+    assert rows[:4] == [1, 1, 1, 0]
+    assert rows[30:] == [0] * 30
+    assert "semantic_similarity" not in found["baselines"]["majority"]["metrics"]
+
+
+def test_prediction_rows(tmp_path: Path) -> None:
+    study = Study(tmp_path, [example(0), example(1), example(2, "no")])
+    quotes = "".join(
+        f"##begin_quote##{text}##end_quote## "
+        for text in ("drug helped\nall patients.", "Mice do not talk.", "It helped nobody.", " ")
+    )
+    study.replies = {"rag": [answered(study.examples[0], f"##Reason: {quotes} ##Answer: Yes.", truncated=True)]}
+    study.replies["rag"].append(answered(study.examples[1], "we know nothing"))
+    study.replies |= {"base": study.replies["rag"], "raft": study.replies["rag"]}
+    out = study.run()
+
+    first, second, third = read_rows(out / "predictions" / "rag.jsonl")
+    assert list(first) == [
+        "id", "question", "answers", "context", "raw", "prediction", "lenient", "parsed", "truncated", "abstained",
+        "quotes", "supported", "metrics",
+    ]  # fmt: skip
+    assert first["context"] == [{"id": "g0", "gold": True}, {"id": "x0", "gold": False}]
+    assert [(quote["verbatim"], quote["gold"]) for quote in first["quotes"]] == [
+        (True, True),
+        (True, False),
+        (False, False),
+        (False, False),
+    ]
+    assert (first["prediction"], first["parsed"], first["truncated"]) == ("Yes.", True, True)
+    shares = ("accuracy", "exact_match", "f1", "answer_in_reply", "accuracy_lenient")
+    assert first["metrics"] == dict.fromkeys(shares, 1.0)
+    assert (second["prediction"], second["parsed"]) == ("", False)
+    assert set(second["metrics"].values()) == set(third["metrics"].values()) == {0.0}
+
+    closed = next(read_rows(out / "predictions" / "base.jsonl"))
+    assert closed["context"] == []
+    assert not any(quote["verbatim"] for quote in closed["quotes"])
+
+
+def test_unanswered_questions_count_as_wrong_and_are_shown(study: Study) -> None:
+    study.replies["rag"] = study.replies["rag"][:30]
+    out = study.run()
+    rag = results(out)["arms"]["rag"]
+    assert (rag["n"], rag["answered"]) == (60, 30)
+    assert rag["metrics"]["accuracy"]["value"] == pytest.approx(23 / 60)
+    assert len(list(read_rows(out / "predictions" / "rag.jsonl"))) == 60
+    for page in ("report.html", "report.md"):
+        text = (out / page).read_text()
+        assert "30 of 60" in text
+        assert "Not all questions were answered" in text
+
+
+def test_a_missing_reply_is_wrong_even_where_the_answer_normalises_to_nothing(tmp_path: Path) -> None:
+    study = Study(tmp_path, [example(0, "A"), example(1, "A")])
+    study.config |= {"corpus": "hotpotqa", "arms": {"rag": ARMS["rag"]}}
+    study.say("rag", "A")
+    assert results(study.run())["arms"]["rag"]["metrics"]["exact_match"]["value"] == 0.5
+
+
+def test_a_clear_result_is_called_better_or_worse(study: Study) -> None:
+    better = results(study.run())["verdict"]
+    assert better.startswith("raft is better than rag, the best other arm, in accuracy: 100.0% against 75.0%")
+    assert "+25.0 points" in better
+    study.replies["raft"], study.replies["rag"] = study.replies["rag"], study.replies["raft"]
+    assert results(study.run())["verdict"].startswith("raft is worse than rag")
+
+
+def test_a_difference_within_chance_is_called_not_distinguishable(study: Study) -> None:
+    study.replies["rag"] = [*study.replies["raft"][:58], *study.replies["base"][58:]]
+    found = results(study.run())
+    assert found["arms"]["raft"]["metrics"]["accuracy"]["value"] > found["arms"]["rag"]["metrics"]["accuracy"]["value"]
+    assert found["verdict"].startswith("raft is not distinguishable from rag")
+
+
+def test_the_verdict_heeds_the_correction(study: Study) -> None:
+    """Six discordant pairs of six: p = 0.031 alone, and not after correction for two comparisons."""
+    truths = [row.answers[0] for row in study.examples]
+    study.say("raft", *truths)
+    for arm in ("base", "rag"):
+        study.say(arm, *[*["unclear"] * 6, *truths[6:]])
+    found = results(study.run())
+    accuracy = [row for row in found["comparisons"] if row["metric"] == "accuracy"]
+    assert [row["p_value"] for row in accuracy] == [0.03125, 0.03125]
+    assert [row["p_value_holm"] for row in accuracy] == [0.0625, 0.0625]
+    assert found["verdict"].startswith("raft is not distinguishable from base, one of 2 best other arms")
+
+
+@pytest.mark.parametrize(("names", "reference"), [(["base"], "base"), (["base", "rag"], "rag")])
+def test_without_a_raft_arm(study: Study, names: list[str], reference: str) -> None:
+    study.config["arms"] = {name: ARMS[name] for name in names}
+    found = results(study.run())
+    assert {row["a"] for row in found["comparisons"]} == ({reference} if len(names) > 1 else set())
+    assert reference in found["verdict"]
+
+
+def test_the_same_inputs_give_the_same_bytes(study: Study) -> None:
+    first, second = study.run("one"), study.run("two")
+    for path in first.rglob("*.*"):
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path.name
+
+
+OURS: list[dict[str, str | None]] = [{"type": "application/json", "id": "examples-data"}, {}]  # data, then the script
+
+
+class Page(HTMLParser):
+    """Collects what a browser would load or run, and the text that it would show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.tags: set[str] = set()
+        self.scripts: list[dict[str, str | None]] = []
+        self.handlers: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.scripts += [dict(attrs)] if tag == "script" else []
+        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_loads_nothing(study: Study) -> None:
+    html = (study.run() / "report.html").read_text()
+    page = Page(html)
+    assert all(link.startswith("#") for link in page.loads)
+    assert not page.tags & {"link", "iframe", "img", "object", "base"}
+    assert page.scripts == OURS
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert "prefers-color-scheme: dark" in html
+    assert 'name="viewport"' in html
+    assert "@media print" in html
+    assert html.count("<svg") == 3
+    assert "raft, validation" in page.text  # the loss plot's legend
+    assert "100.0" in page.text
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    study = Study(tmp_path, [example(i, HOSTILE, slices={HOSTILE: HOSTILE}) for i in range(4)])
+    arm = "<b>$x^2$"  # an arm's name is a file's name as well, so that it cannot hold just anything
+    study.config |= {"study": HOSTILE, "note": HOSTILE, "model": HOSTILE, "settings": {HOSTILE: HOSTILE}}
+    study.config["arms"] = {arm: {"recipe": HOSTILE}, "raft": {"recipe": "raft", HOSTILE: [HOSTILE]}}
+    study.say(arm, "no", "no", HOSTILE)
+    study.say("raft", *[HOSTILE] * 4)
+    (tmp_path / "adapter" / "metrics.csv").write_text("step,loss\n1,2.0\n")
+    out = study.run()
+    page = Page((out / "report.html").read_text())
+    assert page.scripts == OURS
+    assert "b>" not in page.tags
+    assert page.handlers == []
+    assert page.text.count(HOSTILE) >= 10
+    svg = (out / "report.html").read_text().partition("<svg")[2].partition("</svg>")[0]
+    assert "&lt;b&gt;$x^2$</text>" in svg, "matplotlib takes $...$ for mathematics"
+    markdown = (out / "report.md").read_text()
+    assert "<script" not in markdown
+    assert markdown.count("\\| \\`code\\` \\*b\\* &amp; {{ 7\\*7 }}") >= 10
+
+
+def test_lone_surrogates_do_not_stop_the_report(study: Study) -> None:
+    study.replies["rag"][0] = answered(study.examples[0], "##Answer: \ud83d")
+    study.audit("\ud83d")
+    assert (study.run() / "report.html").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda s: s.replies["rag"].append(answered(example(999), "x")), "rag: answer to 'q999', which is no test"),
+        (lambda s: s.replies["rag"].append(answered(example(3), "x")), "rag: two answers to 'q3'"),
+        (lambda s: s.examples.append(example(3)), "'q3' stands there twice"),
+        (lambda s: s.examples.append(example(99, answers=[])), "'q99' has no answer"),
+        (lambda s: s.examples.clear(), "no test questions"),
+    ],
+)
+def test_what_cannot_be_scored_is_named(study: Study, break_it: Any, message: str) -> None:
+    break_it(study)
+    with pytest.raises(DataError, match=message):
+        study.run()
+
+
+def test_a_missing_loss_file_leaves_the_plot_out(study: Study) -> None:
+    (study.root / "adapter" / "metrics.csv").unlink()
+    html = (study.run() / "report.html").read_text()
+    assert html.count("<svg") == 2
+    assert ">Training<" not in html
+
+
+def test_the_table_for_the_terminal(study: Study) -> None:
+    from rich.console import Console
+
+    from raft_exp.reporting.terminal import table
+
+    found = results(study.run())
+    found["arms"]["rag"] |= {"n": 7405, "answered": 7000}
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found))
+    text = shown.getvalue()
+    assert "…" not in text, "five metrics fit in 80 columns"
+    base = next(line for line in text.splitlines() if line.strip().startswith("base"))
+    raft = next(line for line in text.splitlines() if line.strip().startswith("raft"))
+    assert "*50.0" in base
+    assert "100.0" in raft
+    assert "*" not in raft
+    assert "7000/7405" in text
+
+
+def test_how_good_the_retriever_is_stands_in_results_and_pages(study: Study) -> None:
+    without = study.run("without")
+    assert results(without)["retrieval"] == {}
+    assert "Retrieval" not in (without / "report.md").read_text()
+    found = {"retriever": "bm25", "k": 1, "gold": {"questions": 60, "recall": {"1": 0.5}, "mrr": 0.625, "ndcg": 0.5}}
+    (study.root / "test" / "audit.json").write_text(json.dumps({"retrieval": found}))
+    out = study.run()
+    assert results(out)["retrieval"] == {"test": found}
+    markdown = (out / "report.md").read_text()
+    assert "## Retrieval" in markdown
+    assert "| | as in the study (bm25, k=1) |\n|---|---:|\n| questions with gold passages | 60 |\n" in markdown
+    assert "| recall@1 | 50.0 |\n| MRR | 62.5 |\n| nDCG | 50.0 |\n" in markdown
+    assert "recall@150.0MRR62.5nDCG50.0" in re.sub(r"\s", "", Page((out / "report.html").read_text()).text)
+
+
+def test_files_that_were_not_read_stand_in_the_audit(study: Study) -> None:
+    study.passages = study.root / "passages"
+    study.passages.mkdir()
+    told = {"files": 3, "read": 2, "passages": 9, "duplicates": 1, "reasons": {"damaged": 1}}
+    (study.passages / "ingest_report.json").write_text(json.dumps({**told, "not_read": [{}], "documents": [{}, {}]}))
+    assert json.loads((study.run() / "audit.json").read_text())["ingest"] == told
