@@ -10,9 +10,9 @@ from clock import Clock
 from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages, fingerprint, hash64
 from raft_exp.core.records import Passage, Question, read_jsonl, write_jsonl
-from raft_exp.dataset.contexts import Guards
 from raft_exp.retrieval import Margin, Sources
 from raft_exp.retrieval.dense import IDS, VECTORS
+from raft_exp.retrieval.filters import Guards
 
 DISTRACTORS, MARGIN, WIDTH, TOPICS = 4, 0.05, 384, 1000
 

@@ -12,9 +12,9 @@ from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
 from raft_exp.dataset import contexts
-from raft_exp.dataset.contexts import Guards
 from raft_exp.dataset.recipes import Raft, Source
 from raft_exp.retrieval import Sources
+from raft_exp.retrieval.filters import Guards
 
 P, DISTRACTORS = 0.7, 3  # the notebook's
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from raft_exp.apps.sweep import jobs, objectives, space
 from raft_exp.core.errors import ConfigError, SweepError
-from raft_exp.reporting import wandb as tracking
+from raft_exp.reporting.wandb.tracker import check, log_sweep
 
 
 class GridSweeper(BasicSweeper):
@@ -53,7 +53,7 @@ class GridSweeper(BasicSweeper):
             first = objectives.study(self.hydra_context, self.config, overrides)
         except (ConfigError, OmegaConfBaseException):
             return False  # the job itself says what is wrong
-        tracking.check(first, sweep="")
+        check(first.logger, first.makes_wandb_page(), sweep="")
         return first.report == "wandb"
 
     def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
@@ -65,7 +65,7 @@ class GridSweeper(BasicSweeper):
         finished = [job.folder for job in done if job.figure]
         if finished:
             print(f"compare: python -m raft_exp.report {folder}")
-        tracking.log_sweep(folder, finished, self._page)
+        log_sweep(folder, finished, self._page)
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
         if self.refused:
             raise SweepError(

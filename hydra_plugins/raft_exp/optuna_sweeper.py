@@ -18,7 +18,7 @@ from rich.console import Console
 from raft_exp.apps.sweep import jobs, objectives, space
 from raft_exp.apps.sweep.search import Search, SearchConfig, Trial
 from raft_exp.core.errors import ConfigError, SweepError
-from raft_exp.reporting import wandb as tracking
+from raft_exp.reporting.wandb.tracker import check, log_sweep
 from raft_exp.training.pruning import VARIABLE
 
 _SPLIT = "evaluation.split"
@@ -51,7 +51,7 @@ class OptunaSweeper(Sweeper):
         self._of_the_sweep = [one for one in fixed if one not in jobs.own(fixed)]
         fixed = _on_validation(jobs.own(fixed), searched)
         first = objectives.study(self._context, self._config, self._job(fixed, _corner(searched)))
-        tracking.check(first, sweep="")
+        check(first.logger, first.makes_wandb_page(), sweep="")
         goal = objectives.Goal.of(self._search, first)
         folder = Path(str(self._config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class OptunaSweeper(Sweeper):
         with Search(self._search, searched, goal.directions, what, self._file(first, what)) as search:
             done = self._run(search, goal, fixed)
             jobs.note(folder, done)
-            tracking.log_sweep(folder, [job.folder for job in done if job.figure], first.report == "wandb")
+            log_sweep(folder, [job.folder for job in done if job.figure], first.report == "wandb")
             _close(search, goal, fixed, self._search.n_trials)
             return search.trials()
 

@@ -23,16 +23,19 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from raft_exp.apps.hydra_errors import explained
+from raft_exp.core import tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
+from raft_exp.core.stage import STAGES
 from raft_exp.corpora import ingest_stage as ingest
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
 from raft_exp.pipeline import arms
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import STAGES, Config, conf_dir, parse
+from raft_exp.pipeline.config import Config, conf_dir, parse
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
-from raft_exp.reporting import wandb as tracking
+from raft_exp.reporting.wandb.study import WandbStudy, study_of, write_note
+from raft_exp.reporting.wandb.tracker import check, log_study, tracker_of
 
 # What an operating system says of a folder that cannot be used: a run folder is made by Hydra before we are asked.
 _REFUSED = {
@@ -127,15 +130,16 @@ def study(values: dict[str, Any], run: Path, overrides: list[str], sweep: str = 
     runner = Runner(store, run, config_file)
     if config.dry_run:
         return runner.plan(stages)
-    tracking.check(config, sweep)
-    tracking.note(config, values, run, overrides, sweep)
-    tracking.activate(tracking.of_run(config, values, run))
+    check(config.logger, config.makes_wandb_page(), sweep)
+    write_note(study_of(values, run), overrides, sweep)
+    tracking.activate(tracker_of(values, run))
+    wandb_study = study_of(values, run)
     try:
         outcomes = runner.execute(_shortened(config, stages))
         fill_run_folder(run, outcomes, overrides)
-        _show(config, run, outcomes)
+        _show(config, run, outcomes, wandb_study)
     finally:
-        tracking.finish()
+        tracking.active().end_run()
     if any(outcome.stage.name == "export" for outcome in outcomes):  # last, so that what fails here loses nothing
         _write_passages(config, run)
         _push(config, run)
@@ -148,7 +152,7 @@ def _shortened(config: Config, stages: list[Any]) -> list[Any]:
     return [stage for stage in stages if stage.name in rooms] if config.preview else stages
 
 
-def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
+def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: WandbStudy | None) -> None:
     if config.preview:
         from raft_exp.apps.preview import show
 
@@ -159,7 +163,7 @@ def _show(config: Config, run: Path, outcomes: list[Outcome]) -> None:
     from raft_exp.reporting.terminal import table
 
     results = json.loads((run / "results.json").read_text())
-    tracking.log_study(page=config.report == "wandb")
+    log_study(wandb_study, page=config.report == "wandb")
     console = Console()
     console.print(table(results), results["verdict"])
     print(f"report: {run / 'report.html'}")

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 
-from raft_exp.core.errors import ConfigError
-from raft_exp.pipeline import arms
+from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir, unknown_key
 
 _LAUNCHERS = "pip install 'raft_exp[launchers]'"
@@ -25,10 +24,10 @@ def explained(error: Exception) -> ConfigError:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in _INSTALL:
             return ConfigError(f"launcher: {option!r} is not installed; {_INSTALL[option]}, or leave it out")
-        return ConfigError(f"{group}: got {option!r}; {arms.suggest(option, error.options)}")
+        return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
         name = str(error.missing_cfg_file).removeprefix("experiment/")  # one of several, of which Hydra names no others
-        return ConfigError(f"experiment: got {name!r}; {arms.suggest(name, _experiments())}")
+        return ConfigError(f"experiment: got {name!r}; {suggest(name, _experiments())}")
     if isinstance(error, OverrideParseException):
         given = error.override or (found[1] if (found := re.search(r"input '(.*)' See", text)) else text)
         return ConfigError(

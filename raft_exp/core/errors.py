@@ -1,5 +1,8 @@
 """Errors that are meant for the person at the keyboard: one line, no traceback, exit status 2."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class RaftError(Exception):
     """Anything the user can mend. The message is one line: what, which value, what to do."""
@@ -39,3 +42,11 @@ class StoppedError(RaftError):
 
 class BudgetError(RaftError):
     """What a teacher may spend is spent. What it wrote is kept."""
+
+
+def suggest(name: object, known: Iterable[object]) -> str:
+    """The end of a message on an unknown name: the nearest of the known ones, and all of them."""
+    names = sorted({str(one) for one in known})
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    everything = "known: " + ", ".join(names)
+    return f"did you mean {near[0]!r}? ({everything})" if near else everything

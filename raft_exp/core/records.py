@@ -13,6 +13,8 @@ from pydantic_core import CoreConfig, SchemaValidator, ValidationError, from_jso
 
 from raft_exp.core.errors import DataError
 
+Messages = list[dict[str, str]]  # a chat: {role, content} one after another
+
 
 @dataclass(frozen=True)
 class Passage:

@@ -6,6 +6,7 @@ from typing import Any
 
 from raft_exp.core import collection as passages
 from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, open_corpus
 
 VERSION = 1
@@ -21,6 +22,7 @@ class IngestStage:
     splitter: str  # name and version of the sentence splitter: evidence counts its sentences
 
 
+@stage("ingest", VERSION)
 def ingest(config: IngestStage, *, out: Path) -> None:
     """Writes the collection (`core.collection`), counts.json and the report of the files, also where it fails."""
     corpus = open_corpus(config.corpus)

@@ -14,9 +14,10 @@ from typing import Any
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
+from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
-from raft_exp.dataset.contexts import Lowest, answer_pattern, limited, normalise
 
 SPLITS = ("train", "validation", "test")
 
@@ -46,7 +47,7 @@ class ReadyQuestions:
             return (replace(question, split=splits.split(question)) for question in self._questions(found))
 
         training = (question.id for question in settled(Counter()) if question.split == "train")
-        kept = limited(training, self.config.max_items, self.seed)
+        kept = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in settled(counts) if question.split != "train" or question.id in kept)
 
     def _questions(self, counts: Counter[str]) -> Iterator[Question]:
@@ -153,8 +154,8 @@ class _Splits:
 
     groups: _Groups
     owners: dict[int, str]  # group -> the split that the file gives a question of it, "" where it gives none
-    test: Lowest
-    validation: Lowest
+    test: HashSample
+    validation: HashSample
     collection: Passages
 
     @classmethod
@@ -197,11 +198,11 @@ def _documents(question: Question, collection: Passages) -> list[int]:
     return [int(collection.documents[collection.find(name)]) for name in question.gold]
 
 
-def drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> Lowest:
+def drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> HashSample:
     """round(share * all documents) of a pool; with a share above 0 and two in the pool, one at least on either side."""
 
     def count(total: int) -> int:
         wanted = round(share * len(documents))
         return min(max(wanted, 1), total - 1) if 0 < share < 1 and total > 1 else wanted
 
-    return Lowest(pool, count, seed, purpose)
+    return HashSample(pool, count, seed, purpose)

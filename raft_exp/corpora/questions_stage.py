@@ -9,9 +9,9 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, write_jsonl
 from raft_exp.core.schema import Seed, config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, open_corpus
 from raft_exp.corpora.questions import ReadyQuestions, files_of
-from raft_exp.teachers.model import ModelTeacher
 
 VERSION = 2
 
@@ -24,6 +24,7 @@ class QuestionsStage:
     seed: Seed
 
 
+@stage("questions", VERSION)
 def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl and counts.json. Raises DataError when a split that a study needs is empty."""
     corpus = open_corpus(config.corpus, config.seed)
@@ -40,37 +41,6 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
     (out / "counts.json").write_text(
         json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))})
     )
-
-
-@config_dataclass
-class WrittenStage:
-    """Settings that change the questions that a teacher writes."""
-
-    corpus: CorpusConfig
-    teacher: ModelTeacher
-    weights: dict[str, str]  # content hashes of a local model
-    seed: Seed
-
-
-def written(config: WrittenStage, *, passages: Path, out: Path) -> None:
-    """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
-    from raft_exp.teachers import model
-    from raft_exp.teachers import questions as teacher
-    from raft_exp.teachers.desk import Desk
-
-    how, clean = config.teacher, model.cleaner(config.teacher)
-    assert how.questions is not None, "config.parse refuses a teacher without it"
-    identity = model.identity(how, config.weights)
-    chosen = teacher.Chosen(Passages(passages), config.corpus, how.questions, config.seed)
-    writing, checking = teacher.Writing(how.questions, chosen, out, clean), None
-    Desk(how, identity, writing, out).settle()
-    writing.finish()
-    if how.check:
-        checking = teacher.Checking(how.check, passages, out, clean)
-        Desk(how, identity, checking, out).settle()
-    splits = teacher.finish(out, passages, config.corpus, config.seed, how.min_kept, writing, checking)
-    figures = {"passages_asked": len(chosen), "written": writing.tally.counts["kept"], **splits}
-    (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **figures}))
 
 
 def _counted(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from raft_exp.core.collection import hash64
 from raft_exp.core.records import Question
-from raft_exp.dataset.contexts import normalise
+from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import Row
 
 
@@ -110,8 +110,8 @@ def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
     seen: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(partial(array, "Q")))
     for question in questions:
         of_split = seen[question.split]
-        of_split["questions"].append(hash64(words(question.question)))
-        of_split["answers"].extend(hash64(words(answer)) for answer in question.answers)
+        of_split["questions"].append(hash64(normalise(question.question)))
+        of_split["answers"].extend(hash64(normalise(answer)) for answer in question.answers)
         of_split["passages"].extend(map(hash64, question.gold))
     return {
         split: {name: _shared(seen["train"][name], seen[split][name]) for name in ("questions", "answers", "passages")}
@@ -121,8 +121,3 @@ def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
 
 def _shared(one: "array[int]", other: "array[int]") -> int:
     return len(np.intersect1d(np.frombuffer(one, dtype=np.uint64), np.frombuffer(other, dtype=np.uint64)))
-
-
-def words(text: str) -> str:
-    """What makes two questions, or two answers, the same: their words, whatever the case and the signs between."""
-    return normalise(text)

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from raft_exp.core.errors import DataError, ModelError
+from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Example, Question, read_jsonl, write_jsonl
+from raft_exp.core.sampling import subsample
 from raft_exp.core.schema import Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.corpora.readers import chat
 from raft_exp.corpora.readers.chat import Chat
-from raft_exp.dataset import contexts
 from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.leakage import Leaks
 from raft_exp.dataset.rows import Row, Window
@@ -38,10 +39,11 @@ class ReadyStage:
     seed: Seed
 
 
+@stage("dataset", VERSION)
 def ready(config: ReadyStage, *, questions: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json. DataError for rows that cannot be trained on as they are."""
     file, audit, leaks = Path(config.path), Audit(), _Leaks(questions)
-    kept = contexts.limited((one.id for one in _unique(file) if one.split == "train"), config.max_items, config.seed)
+    kept = subsample((one.id for one in _unique(file) if one.split == "train"), config.max_items, config.seed)
     if not len(kept):
         raise DataError(f"dataset.path={config.path!r} has no training rows; its rows are of split train by default")
     taken = (one for one in chat.read(file) if one.split != "train" or one.id in kept)
@@ -51,6 +53,13 @@ def ready(config: ReadyStage, *, questions: Path, out: Path) -> None:
     figures = {"splits": audit.figures(), "file": file.name, "overlap": leaks.figures()}
     (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False))
     (out / "counts.json").write_text(json.dumps({"rows": audit.rows}))
+
+
+def chat_file(path: str, arm: str) -> Path:
+    """The file that `dataset.path` names for an arm. Raises ConfigError where it is not there."""
+    if not Path(path).is_file():
+        raise ConfigError(f"dataset.path={path!r} (arm {arm}): no such file; name a file with one chat a line")
+    return Path(path)
 
 
 def _unique(file: Path) -> Iterator[Chat]:

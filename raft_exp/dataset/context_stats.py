@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question
-from raft_exp.dataset import contexts
 from raft_exp.dataset.rows import Job
+from raft_exp.retrieval.filters import missing_gold
 
 
 class Fewer:
@@ -44,7 +44,7 @@ class Found:
     def _brought(self, question: Question, context: set[int]) -> int:
         """How many of the passages that a question names by title and does not bring came from other questions."""
         shown = {int(self._collection.documents[ordinal]) for ordinal in context}
-        return len(contexts.missing_gold(question) & shown)
+        return len(missing_gold(question) & shown)
 
     def figures(self) -> dict[str, float]:
         """Share of questions with all their gold, and share of all gold passages; {} where no question names any."""

@@ -11,9 +11,12 @@ from pathlib import Path
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, Target, read_jsonl
+from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset import contexts
-from raft_exp.dataset.contexts import Guards, Lowest, Ranker
 from raft_exp.dataset.rows import Job
+from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.ranking import Ranker
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,9 @@ class Source:
         if target is not None:
             raise DataError(f"targets do not belong to these questions: there is none for {target.id!r} in this order")
 
-    def kept(self, split: str, most: int | None, seed: int) -> Lowest:
+    def kept(self, split: str, most: int | None, seed: int) -> HashSample:
         """Which of the split's questions take part: only training rows are limited."""
-        return contexts.limited((question.id for question in self.of(split)), most, seed)
+        return subsample((question.id for question in self.of(split)), most, seed)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Raft:
     allow_fewer: bool
     seed: int
 
-    def jobs(self, source: Source, split: str, kept: Lowest, guards: Guards, rank: Ranker, pool: int) -> Iterator[Job]:
+    def jobs(
+        self, source: Source, split: str, kept: HashSample, guards: Guards, rank: Ranker, pool: int
+    ) -> Iterator[Job]:
         """One job a question of the split that takes part."""
         with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in kept), self.p, self.seed)
         fewer = self.allow_fewer or split == "validation"  # a small held-out set need not fill every place
@@ -93,7 +98,7 @@ class Raft:
         return Job(question, context, Target(question.id, self.refusal))
 
 
-def closed_book(source: Source, split: str, kept: Lowest) -> Iterator[Job]:
+def closed_book(source: Source, split: str, kept: HashSample) -> Iterator[Job]:
     """The same questions in the same order as raft's, the answer alone."""
     for question, target in source.learned(split):
         if question.id in kept:
@@ -178,8 +183,8 @@ def without_gold(collection: Passages, find: Find) -> Find:
     """The same contexts without their gold, and without other passages that hold an open answer."""
 
     def rest(question: Question) -> list[int]:
-        gold, answers = {collection.find(name) for name in question.gold}, contexts.answer_pattern(question.answers)
+        gold, answers = {collection.find(name) for name in question.gold}, answer_pattern(question.answers)
         others = (ordinal for ordinal in find(question) if ordinal not in gold)
-        return [at for at in others if not (answers and contexts.holds(answers, collection[at]))]
+        return [at for at in others if not (answers and holds(answers, collection[at]))]
 
     return rest

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from raft_exp.core.collection import Passages
-from raft_exp.dataset.contexts import answer_pattern, missing_gold, normalise
+from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.dataset.rows import Job
+from raft_exp.retrieval.filters import missing_gold
 
 _PLACES = (1, 2, 3, 5, 10, 20, 50, 100)
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from raft_exp import prompts
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import ContextPassage, Example, Question, Target
+from raft_exp.core.records import ContextPassage, Example, Messages, Question, Target
 from raft_exp.core.schema import Positive, config_dataclass
-from raft_exp.dataset.contexts import answer_pattern, holds, missing_gold
+from raft_exp.core.text import answer_pattern, holds
 from raft_exp.models.tokens import encode_completion, encode_prompt, load_tokenizer
-from raft_exp.prompts import Messages, PromptConfig
+from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.clean import Cleaner
 from raft_exp.prompts.fit import fit
+from raft_exp.retrieval.filters import missing_gold
 
 _QUOTE_MARKERS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
 

@@ -19,16 +19,18 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, Target, read_jsonl, write_jsonl
+from raft_exp.core.sampling import HashSample
 from raft_exp.core.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.dataset import contexts, recipes, rows
 from raft_exp.dataset.audit import Audit, overlap
 from raft_exp.dataset.context_stats import Fewer, Found
-from raft_exp.dataset.contexts import Guards, Lowest
 from raft_exp.dataset.recipes import Raft, Source
 from raft_exp.dataset.retrieval_quality import Quality
 from raft_exp.dataset.rows import Job, Rendering, Window
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import Distractors, Margin, RetrieverConfig, Shares, Sources
+from raft_exp.retrieval.filters import Guards
 
 VERSION = 3
 
@@ -109,6 +111,7 @@ class TestStage:
     workers: Runtime[Count]
 
 
+@stage("dataset", VERSION)
 def raft(
     config: RaftStage,
     *,
@@ -138,7 +141,7 @@ def raft(
     owners = contexts.document_splits(collection, source.everything())
     fewer = Fewer(collection, how.num_distractors, how.constant_size)
 
-    def jobs(split: str, kept: Lowest) -> Iterator[Job]:
+    def jobs(split: str, kept: HashSample) -> Iterator[Job]:
         pool = contexts.pool(owners, split)
         rank = sources.ranker(how.distractors, how.mixed, pool, partial(_asked, source, split, kept))
         return fewer.watch(recipe.jobs(source, split, kept, guards, rank, len(pool)))
@@ -151,6 +154,7 @@ def raft(
     )  # fmt: skip
 
 
+@stage("dataset", VERSION)
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
     """Writes rows.jsonl and audit.json of the closed-book recipe: the same questions, the answer alone."""
     source = Source(questions, targets)
@@ -160,6 +164,7 @@ def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, tar
     _write(rendering, passages, learned, total, config.workers, out, overlap=shared)
 
 
+@stage("dataset", VERSION)
 def test_set(
     config: TestStage,
     *,
@@ -196,7 +201,7 @@ def test_set(
     )  # fmt: skip
 
 
-def _find(config: TestStage, source: Source, kept: Lowest, sources: Sources) -> recipes.Find:
+def _find(config: TestStage, source: Source, kept: HashSample, sources: Sources) -> recipes.Find:
     collection, asked = sources.guards.passages, partial(_asked, source, config.split, kept)
     if config.context == "given":
         find = recipes.published(collection)
@@ -213,13 +218,13 @@ def _find(config: TestStage, source: Source, kept: Lowest, sources: Sources) -> 
     return recipes.gold_at(config.gold_at, collection, find)
 
 
-def _asked(source: Source, split: str, kept: Lowest) -> Iterator[Question]:
+def _asked(source: Source, split: str, kept: HashSample) -> Iterator[Question]:
     """The questions that get a row, in the order of the rows."""
     return (question for question in source.of(split) if question.id in kept)
 
 
 def _learned(
-    source: Source, max_items: int | None, seed: int, jobs: Callable[[str, Lowest], Iterator[Job]]
+    source: Source, max_items: int | None, seed: int, jobs: Callable[[str, HashSample], Iterator[Job]]
 ) -> tuple[int, Iterator[Job]]:
     """How many jobs there are, and the jobs: of the training questions that take part, then of all validation ones."""
     kept = {"train": source.kept("train", max_items, seed), "validation": source.kept("validation", None, seed)}

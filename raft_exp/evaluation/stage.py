@@ -10,8 +10,9 @@ from typing import Any, Literal
 from raft_exp import engines, prompts
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
-from raft_exp.core.records import Answer, Example, append_complete_lines, dumps, read_jsonl, write_jsonl
+from raft_exp.core.records import Answer, Example, Messages, append_complete_lines, dumps, read_jsonl, write_jsonl
 from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.engines import EngineConfig, Request
 from raft_exp.models import loading as models
 from raft_exp.models.loading import ModelConfig
@@ -35,6 +36,7 @@ class EvaluateStage:
     adapter: Runtime[str | None]  # a ready adapter folder; its content is in the key
 
 
+@stage("evaluate", VERSION, resumable=True)
 def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, out: Path) -> None:
     """Writes answers.jsonl, counts.json and timings.json. Answers that a killed run left in `out` are kept.
 
@@ -74,11 +76,11 @@ def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:
         yield Request(row.id, ids(row.id, messages) if ids else [], messages)
 
 
-def _encoder(model: ModelConfig) -> Callable[[str, prompts.Messages], list[int]]:
+def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
     tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
     budget = model.max_length - model.max_new_tokens
 
-    def encode(item: str, messages: prompts.Messages) -> list[int]:
+    def encode(item: str, messages: Messages) -> list[int]:
         ids = encode_prompt(tokenizer, messages)
         if len(ids) > budget:  # the dataset stage made it fit, by the same count
             raise DataError(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.exports import FORMATS, PASSAGE_COLUMNS, Format, FormatName, Kind
 from raft_exp.exports.card import Card, card
 from raft_exp.exports.origins import Origins
@@ -34,6 +35,7 @@ def tables_of(kinds: dict[str, Kind], formats: list[FormatName]) -> list[tuple[s
     return [(name, wanted) for wanted in formats for name, kind in kinds.items() if kind in FORMATS[wanted].kinds]
 
 
+@stage("export", VERSION)
 def export(
     config: ExportStage,
     *,

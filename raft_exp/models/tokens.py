@@ -5,8 +5,8 @@ because prompt and completion are encoded apart and only then joined.
 from typing import Any
 
 from raft_exp.core.errors import ModelError
+from raft_exp.core.records import Messages
 from raft_exp.models import loading as models
-from raft_exp.prompts import Messages
 
 
 def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:

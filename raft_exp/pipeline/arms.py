@@ -1,13 +1,12 @@
 """Arms by name: `evaluation.arms=[base,mine]` finds conf/arm/mine.yaml wherever Hydra searches for configs."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from raft_exp.core.errors import ConfigError
+from raft_exp.core.errors import ConfigError, suggest
 
 
 def load(values: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
@@ -31,9 +30,11 @@ def load(values: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
     return {**values, "arms": given}
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Names the nearest of the known ones, and all of them."""
-    names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    everything = "known: " + ", ".join(names)
-    return f"did you mean {near[0]!r}? ({everything})" if near else everything
+def adapter_files(name: str, folder: str | None) -> list[Path]:
+    """The files of the ready adapter that an arm names; [] where it names none. ConfigError where one is missing."""
+    if folder is None:
+        return []
+    files = [Path(folder) / "adapter_config.json", Path(folder) / "adapter_model.safetensors"]
+    if missing := [file for file in files if not file.is_file()]:
+        raise ConfigError(f"arms.{name}.adapter: got {folder!r}; {missing[0]} is missing; name a PEFT adapter folder")
+    return files

@@ -4,7 +4,6 @@ Each group's dataclass stands beside the code that it drives. YAML under conf/ h
 which values can be.
 """
 
-import difflib
 import json
 import re
 from dataclasses import fields, is_dataclass
@@ -13,8 +12,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_validator
 
-from raft_exp.core.errors import ConfigError
+from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.core.schema import Count, Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.stage import StageName
 from raft_exp.corpora import CorpusConfig
 from raft_exp.dataset.stage import DatasetConfig
 from raft_exp.engines import EngineConfig
@@ -23,13 +23,11 @@ from raft_exp.exports import ExportConfig
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.models.loading import ModelConfig
 from raft_exp.prompts import PromptConfig
-from raft_exp.reporting.wandb import LoggerConfig
+from raft_exp.reporting.wandb.config import LoggerConfig
 from raft_exp.retrieval import Distractors, RetrieverConfig, Shares, check_shares
 from raft_exp.teachers import TeacherConfig
 from raft_exp.teachers.model import is_model
 from raft_exp.training.config import LoraConfig, TrainerConfig
-
-STAGES = ("ingest", "questions", "embed", "index", "targets", "dataset", "export", "train", "evaluate", "report")
 
 _FILE_NAME = r"[\w.+-]+"
 _TAKEN = ("raft", "closed_book", "test")  # names of datasets that no arm can give to its own
@@ -92,7 +90,7 @@ class EvaluationConfig:
     def _metrics_are_known(self) -> "EvaluationConfig":
         for name in self.metrics:
             if name not in METRICS:
-                raise ValueError(f"evaluation.metrics: got {name!r}; {_suggest(name, METRICS)}")
+                raise ValueError(f"evaluation.metrics: got {name!r}; {suggest(name, METRICS)}")
         return self
 
     @model_validator(mode="after")
@@ -141,12 +139,14 @@ class Config:
     arms: dict[str, ArmConfig]
     seed: Seed
     store: Runtime[str]
-    until: Runtime[
-        Literal["ingest", "questions", "embed", "index", "targets", "dataset", "export", "train", "evaluate", "report"]
-    ]
+    until: Runtime[StageName]
     dry_run: Runtime[bool]
     preview: Runtime[Count]
     report: Runtime[Literal["html", "wandb"]] = "html"  # runs from before this setting stay readable
+
+    def makes_wandb_page(self) -> bool:
+        """Whether the study is to end with a W&B Report."""
+        return self.report == "wandb" and self.until == "report" and not self.preview and not self.dry_run
 
     @model_validator(mode="after")
     def _arms_are_known(self) -> "Config":
@@ -154,7 +154,7 @@ class Config:
             raise ValueError("evaluation.arms: got []; name at least one arm")
         for name in self.evaluation.arms:
             if name not in self.arms:
-                raise ValueError(f"evaluation.arms: got {name!r}; {_suggest(name, self.arms)}")
+                raise ValueError(f"evaluation.arms: got {name!r}; {suggest(name, self.arms)}")
             if not re.fullmatch(_FILE_NAME, name):
                 raise ValueError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
         return self
@@ -198,7 +198,7 @@ def condition(config: Config, name: str) -> EvaluationConfig:
     allowed = ("context", *dict.fromkeys(key for keys in _EFFECTIVE.values() for key in keys))
     for key in changes:
         if key not in allowed:
-            raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {_suggest(key, allowed)}")
+            raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {suggest(key, allowed)}")
     if not re.fullmatch(_FILE_NAME, name):
         raise ConfigError(
             f"evaluation.conditions: got {name!r}; a condition names files: letters, digits and . _ + - only"
@@ -262,14 +262,14 @@ def unknown_key(path: str) -> str:
     for number, parent in enumerate(parents):
         names = _names(kind)
         if parent not in names:
-            return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {_suggest(parent, names)}"
+            return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {suggest(parent, names)}"
         kind = names[parent]
     if get_origin(_names(kind).get(name)) is dict:
         return f"{path}: new names in it are given with a plus: +{path}=..."
     known = [*_names(kind), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # of another member of a union: another corpus, another logger
         return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
-    return f"{path}: no such setting; {_suggest(name, known)}"
+    return f"{path}: no such setting; {suggest(name, known)}"
 
 
 def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
@@ -331,9 +331,3 @@ def _names(kind: Any) -> dict[str, Any]:
         members = [get_args(kind)[0]] if hasattr(kind, "__metadata__") else get_args(kind)
         return {name: hint for member in members for name, hint in _names(member).items()}
     return {}
-
-
-def _suggest(name: str, names: Any) -> str:
-    near = difflib.get_close_matches(str(name), [str(known) for known in names], n=1, cutoff=0.5)
-    known = "known: " + ", ".join(sorted(map(str, names)))
-    return f"did you mean {near[0]!r}? ({known})" if near else known

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from raft_exp.pipeline.stage import Stage
+from raft_exp.core.stage import Stage
 
 # What must be equal for the speed to be comparable.
 _ALIKE = {

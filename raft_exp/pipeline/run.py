@@ -9,23 +9,35 @@ from typing import Any
 
 import yaml
 
-from raft_exp.core.errors import ConfigError, DataError, StoreError
-from raft_exp.pipeline.arms import suggest
+from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
+from raft_exp.core.stage import Stage
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse
-from raft_exp.pipeline.stage import Stage
 from raft_exp.pipeline.store import Store
 
 
 @dataclass(frozen=True)
-class Made(Stage):
+class CompletedStage(Stage):
     """A stage that has run before: other stages are built on its result, whatever became of its inputs since."""
 
-    made: str = ""
+    noted: tuple[str, str] = ("", "")  # its label and its key, as the run noted them
+
+    def __post_init__(self) -> None:
+        """Its inputs are not asked for again."""
+
+    @property
+    def name(self) -> str:
+        """The kind of stage."""
+        return _room(self.noted[0])
+
+    @property
+    def label(self) -> str:
+        """The name in the run's study."""
+        return self.noted[0]
 
     @property
     def key(self) -> str:  # type: ignore[override]
         """The key that the run noted."""
-        return self.made
+        return self.noted[1]
 
 
 class Finished:
@@ -70,14 +82,14 @@ class Finished:
             )
         return folder
 
-    def made(self, label: str) -> Made:
+    def made(self, label: str) -> CompletedStage:
         """The stage, to build others on."""
         self.path(label)
 
         def never(*_: Any, **__: Any) -> None:
             raise AssertionError(f"{label} has been made")
 
-        return Made(_room(label), label, never, 0, None, made=self._row(label)["key"])
+        return CompletedStage(never, None, noted=(label, self._row(label)["key"]))
 
     def has(self, label: str) -> bool:
         """Whether the study has such a stage."""

@@ -7,22 +7,22 @@ import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from raft_exp.core import tracking
 from raft_exp.core.errors import ModelError
+from raft_exp.core.files import write_atomically
+from raft_exp.core.stage import Stage
 from raft_exp.corpora import ingest_stage as ingest
 from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.models.loading import ADAPTER, WHOLE_MODEL
 from raft_exp.pipeline import gpus
 from raft_exp.pipeline.estimate import Expected, duration, told
-from raft_exp.pipeline.stage import Stage
-from raft_exp.pipeline.store import Outcome, Store, write_atomically
+from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import OwnProcess
-from raft_exp.reporting import wandb as tracking
 from raft_exp.teachers import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
@@ -82,11 +82,11 @@ class Runner:
             self._child.run(name, stage, out)
             return
         self._child.close()  # what it holds (a GPU) is not waited for by stages that come later
-        tracking.entering(stage.label)
+        tracking.enter_stage(stage.label)
         try:
-            stage.function(stage.config, **paths(self._store, stage), out=out)
+            self._store.call(stage, out)
         finally:
-            tracking.finish()
+            tracking.active().end_run()
 
     def _show(self, outcome: Outcome, expected: float | None = None) -> None:
         marks = {
@@ -132,14 +132,6 @@ def _check_keys(stages: Sequence[Stage]) -> None:
             key_of(engine, "engine")
         if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
             key_of(teacher, "teacher")
-
-
-def paths(store: Store, stage: Stage) -> dict[str, Any]:
-    """The stage's inputs as folders: what its function is called with."""
-    return {
-        name: store.path(value) if isinstance(value, Stage) else {key: store.path(one) for key, one in value.items()}
-        for name, value in stage.inputs.items()
-    }
 
 
 def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]) -> None:

@@ -10,7 +10,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -24,7 +23,8 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from raft_exp.core.errors import StoreError
-from raft_exp.pipeline.stage import Stage
+from raft_exp.core.files import write_atomically
+from raft_exp.core.stage import Stage
 
 Status = Literal["ran", "reused", "planned", "failed"]
 _PACKAGES = (
@@ -72,6 +72,14 @@ class Store:
     def path(self, stage: Stage) -> Path:
         """Where the stage's finished result stands, or will stand."""
         return self.root / stage.name / stage.key
+
+    def call(self, stage: Stage, out: Path) -> None:
+        """Runs the stage's function in this process: its inputs as folders of this store, its result into `out`."""
+        inputs: dict[str, Path | dict[str, Path]] = {
+            name: self.path(value) if isinstance(value, Stage) else {key: self.path(one) for key, one in value.items()}
+            for name, value in stage.inputs.items()
+        }
+        stage.function(stage.config, **inputs, out=out)
 
     def look(self, stage: Stage) -> Outcome:
         """What a run would find: "reused" when the result is there, else "planned"."""
@@ -225,13 +233,3 @@ def _git_commit() -> str | None:
         return None
     found = subprocess.run(["git", "-C", str(source), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file beside its place and renames it: readers find the old text or the new one, never a half."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

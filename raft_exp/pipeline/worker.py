@@ -10,7 +10,6 @@ is then `-` and TELL a file.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import shlex
@@ -23,9 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from raft_exp.core import tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError
+from raft_exp.core.processes import end_with, end_with_parent
+from raft_exp.core.stage import Stage
 from raft_exp.pipeline import gpus
-from raft_exp.pipeline.stage import Stage
 
 _RANKS = ("RANK", "SLURM_PROCID")  # what launchers call the number of a process
 _TELLING = 15  # seconds
@@ -109,7 +110,7 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
     with gpus.claimed(gpus.needed(stage.config)) as devices:
         try:
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, env={**os.environ, **devices}, preexec_fn=_end_with_parent
+                command, stdin=subprocess.DEVNULL, env={**os.environ, **devices}, preexec_fn=end_with_parent
             )
         except OSError as error:
             raise ConfigError(
@@ -213,18 +214,15 @@ class _Stages:
         return json.dumps(["", 0]) + "\n"
 
     def _run(self, key: str, out: Path) -> None:
-        from raft_exp.pipeline import runner
-        from raft_exp.reporting import wandb as tracking
-
         if not self._built:
             self._build()
         stage = self._built[key]
-        tracking.entering(stage.label)
+        tracking.enter_stage(stage.label)
         try:
             with self._store.guarded():
-                stage.function(stage.config, **runner.paths(self._store, stage), out=out)
+                self._store.call(stage, out)
         finally:
-            tracking.finish()
+            tracking.active().end_run()
 
     def _build(self) -> None:
         import logging
@@ -234,7 +232,7 @@ class _Stages:
         from raft_exp.pipeline import build as pipeline
         from raft_exp.pipeline.config import parse
         from raft_exp.pipeline.store import Fingerprints, Store
-        from raft_exp.reporting import wandb as tracking
+        from raft_exp.reporting.wandb.tracker import tracker_of
 
         logging.basicConfig(  # every rank writes into the run's own log
             filename=self._config_file.with_name("raft_exp.log"), level=logging.INFO,
@@ -247,24 +245,8 @@ class _Stages:
         values: dict[str, Any] = yaml.safe_load(self._config_file.read_text())
         config = parse(values)
         self._store = Store(config.store)
-        tracking.activate(tracking.of_run(config, values, self._config_file.parent))
+        tracking.activate(tracker_of(values, self._config_file.parent))
         self._built = {stage.key: stage for stage in pipeline.build(config, Fingerprints(self._store, save=False))}
-
-
-def end_with(parent: int, launched: bool = False) -> None:
-    """A killed study takes its stage along: two of them must never write into one folder.
-
-    Processes of a launcher end with the launcher, which is to end with the study.
-    """
-    _end_with_parent()
-    # DDP ranks are children of rank 0's process, not of the study's
-    if not launched and os.getppid() != parent and "LOCAL_RANK" not in os.environ:
-        sys.exit(f"the study that started this stage (process {parent}) has ended")
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from raft_exp.core.records import ContextPassage
+from raft_exp.core.records import ContextPassage, Messages
 from raft_exp.core.schema import config_dataclass
 from raft_exp.prompts import json, markdown, plain_text, xml, yaml
 from raft_exp.prompts.document import Document, Mode
@@ -32,8 +32,6 @@ __all__ = [
 
 PromptMode = Literal["plain_text", "markdown", "yaml", "xml", "json"]
 MODES: dict[str, Mode] = {"plain_text": plain_text, "markdown": markdown, "yaml": yaml, "xml": xml, "json": json}
-
-Messages = list[dict[str, str]]
 
 
 @config_dataclass

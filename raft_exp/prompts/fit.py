@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import ContextPassage
+from raft_exp.core.records import ContextPassage, Messages
 from raft_exp.models.tokens import encode_prompt
-from raft_exp.prompts import Messages
 
 Render = Callable[[Sequence[ContextPassage]], Messages]
 

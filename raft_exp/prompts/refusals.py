@@ -6,7 +6,7 @@ with nothing behind it that answers after all ("I do not know, but probably ..."
 
 import re
 
-from raft_exp.dataset.contexts import normalise
+from raft_exp.core.text import normalise
 
 # Of normalised text: lower case, one blank between words, no signs ("don't" is "don t").
 _NOT = (

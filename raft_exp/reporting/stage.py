@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import Seed, config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.corpora import ingest_stage as ingest
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
@@ -40,6 +41,7 @@ class ReportStage:
     settings: dict[str, Any]  # shown under "How it was made"
 
 
+@stage("report", VERSION)
 def report(
     config: ReportStage,
     *,

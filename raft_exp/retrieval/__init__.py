@@ -12,13 +12,14 @@ import numpy as np
 
 from raft_exp.core.records import Question
 from raft_exp.core.schema import Positive, config_dataclass
-from raft_exp.dataset.contexts import Guards, Ranker
 from raft_exp.retrieval.bm25 import Bm25, bm25_ranker
 from raft_exp.retrieval.dense import Dense
+from raft_exp.retrieval.filters import Guards
 from raft_exp.retrieval.given import given_ranker
-from raft_exp.retrieval.margin import NO_MARGIN, Margin, Similarity, within
+from raft_exp.retrieval.margin import NO_MARGIN, Margin, within
 from raft_exp.retrieval.mixed import Shares, mixed_ranker
 from raft_exp.retrieval.random import random_ranker
+from raft_exp.retrieval.ranking import Ranker, Similarity
 
 __all__ = ["Distractors", "Margin", "RetrieverConfig", "Shares", "Sources", "bm25_ranker", "random_ranker"]
 

@@ -19,6 +19,7 @@ from raft_exp.core.errors import ModelError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.models import encoder
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.retrieval.dense import IDS, INDEX, VECTORS
@@ -36,6 +37,7 @@ class EmbedStage:
     encoder: EncoderConfig
 
 
+@stage("embed", VERSION, resumable=True)
 def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
     """Writes vectors.npy (passages, dimensions) in the collection's order and, above `exact_up_to`, index.faiss."""
     collection = Passages(passages)
@@ -47,6 +49,7 @@ def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
         build_index(np.load(out / VECTORS, mmap_mode="r"), out / INDEX)
 
 
+@stage("embed", VERSION, resumable=True)
 def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
     """Writes vectors.npy (questions, dimensions) in the file's order, and ids.npy to find a question's row."""
     file = questions / "questions.jsonl"

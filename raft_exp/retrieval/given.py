@@ -7,7 +7,7 @@ import numpy as np
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question
-from raft_exp.dataset.contexts import Ranker
+from raft_exp.retrieval.ranking import Ranker
 
 
 def given_ranker(passages: Passages, pool: np.ndarray, passed_over: Counter[str]) -> Ranker:

@@ -6,6 +6,7 @@ from pathlib import Path
 from raft_exp.core.collection import TEXTS, Passages
 from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.retrieval import postings
 from raft_exp.retrieval.text import searched
 
@@ -20,6 +21,7 @@ class IndexStage:
     words: str  # name and version of what splits a text into words
 
 
+@stage("index", VERSION)
 def index(config: IndexStage, *, passages: Path, out: Path) -> None:
     """Writes the index (`raft_exp.retrieval.postings`) and counts.json."""
     collection = Passages(passages)

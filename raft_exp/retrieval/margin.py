@@ -6,23 +6,12 @@ gold passage.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question
-from raft_exp.dataset.contexts import Ranker
-
-
-class Similarity(Protocol):
-    """A source that ranks by a score."""
-
-    def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """Passage ordinals with their scores, best first, each once, until the pool is used up."""
-
-    def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Scores of any passages of the collection."""
+from raft_exp.retrieval.ranking import Ranker, Similarity, without_scores
 
 
 @dataclass(frozen=True)
@@ -42,11 +31,6 @@ class Margin:
 
 
 NO_MARGIN = Margin()
-
-
-def without_scores(source: Similarity) -> Ranker:
-    """The source's ranking."""
-    return lambda question: (ordinal for ordinal, _ in source.ranked(question))
 
 
 def within(margin: Margin, source: Similarity, passages: Passages, passed_over: Counter[str]) -> Ranker:

@@ -5,8 +5,10 @@ from itertools import count
 from typing import Literal
 
 from raft_exp.core.records import Question
+from raft_exp.core.sampling import seeded_bits
 from raft_exp.core.schema import Share
-from raft_exp.dataset.contexts import Guards, Ranker, number
+from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.ranking import Ranker
 
 Shares = dict[Literal["random", "bm25", "dense", "given"], Share]
 
@@ -23,7 +25,7 @@ def mixed_ranker(parts: Mapping[str, Ranker], shares: Mapping[str, float], guard
 
     def rank(question: Question) -> Iterator[int]:
         streams = {name: guards.allowed(question, parts[name](question)) for name in sorted(parts) if shares[name] > 0}
-        start = number(seed, "mixed", question.id) / 2**64
+        start = seeded_bits(seed, "mixed", question.id) / 2**64
         seen: set[int] = set()
         for place in count():
             ordinal = _next(streams, shares, (start + place * _GOLDEN) % 1, seen)

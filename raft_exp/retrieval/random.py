@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from raft_exp.core.records import Question
-from raft_exp.dataset.contexts import Ranker, number
+from raft_exp.core.sampling import seeded_bits
+from raft_exp.retrieval.ranking import Ranker
 
 
 def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
     """Passages of the pool in an order of chance that belongs to the question."""
 
     def rank(question: Question) -> Iterator[int]:
-        start = number(seed, "distractors", question.id)
+        start = seeded_bits(seed, "distractors", question.id)
         if len(pool) <= 1024:
             keys = _mix(np.uint64(start) + np.arange(len(pool), dtype=np.uint64))
             yield from pool[np.argsort(keys, kind="stable")].tolist()

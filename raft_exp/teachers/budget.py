@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raft_exp.core.records import Messages
 from raft_exp.engines.client.protocol import Reply
-from raft_exp.prompts import Messages
 from raft_exp.teachers.tasks import Task
 
 _BYTES = 4  # of a token, where nobody counts them

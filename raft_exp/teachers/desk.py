@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from raft_exp.core.errors import BudgetError
+from raft_exp.core.records import Messages
 from raft_exp.engines.client.client import Chat
 from raft_exp.engines.client.protocol import Reply
-from raft_exp.prompts import Messages
 from raft_exp.teachers import ledger
 from raft_exp.teachers.budget import Budget, words_of
 from raft_exp.teachers.display import Display

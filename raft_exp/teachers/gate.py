@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from raft_exp import prompts
 from raft_exp.core.records import Question, Target
-from raft_exp.dataset.contexts import CLOSED_CLASS, normalise
+from raft_exp.core.text import CLOSED_CLASS, normalise
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers.ledger import Entry
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask

@@ -17,8 +17,9 @@ import numpy as np
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
+from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.text import normalise
 from raft_exp.corpora.questions import answering_sentence, drawn
-from raft_exp.dataset.contexts import Lowest, limited, normalise
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers import gate
@@ -53,9 +54,9 @@ class Chosen:
             if passage.id in self._kept[split]:
                 yield passage, split
 
-    def _limited(self, split: str, seed: int) -> Lowest:
+    def _limited(self, split: str, seed: int) -> HashSample:
         ids = (passage.id for passage, found in self._everything() if found == split)
-        return limited(ids, self._most[split], seed)
+        return subsample(ids, self._most[split], seed)
 
     def _everything(self) -> Iterator[Item]:
         for number, passage in enumerate(self._collection):
@@ -204,7 +205,7 @@ def finish(
     def usable() -> Iterator[dict[str, str]]:
         return (row for row in read_rows(out / WRITTEN) if kept is None or row["id"] in kept)
 
-    training = limited((row["id"] for row in usable() if row["split"] == "train"), corpus.max_items, seed)
+    training = subsample((row["id"] for row in usable() if row["split"] == "train"), corpus.max_items, seed)
     rows = (row for row in usable() if row["split"] != "train" or row["id"] in training)
     write_jsonl(out / "questions.jsonl", (_counted(_question(row, collection), splits) for row in rows))
     with (out / QUARANTINE).open("a", encoding="utf-8", newline="\n") as file:

@@ -12,9 +12,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, model_validator
 
 from raft_exp.core.errors import ConfigError
-from raft_exp.core.records import Passage
+from raft_exp.core.records import Messages, Passage
 from raft_exp.core.schema import Count, Positive, Share, config_dataclass
-from raft_exp.prompts import Messages
 
 Clean = Callable[[str], str]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 
+from raft_exp.core import tracking
 from raft_exp.core.errors import StoppedError
-from raft_exp.reporting import wandb as tracking
 from raft_exp.training import checkpoint, speed
 from raft_exp.training.best import Best
 from raft_exp.training.config import TrainerConfig
@@ -35,7 +35,7 @@ class Journal(lightning.Callback):
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
-        self._watch = Watch.of(tracking.running())  # of a search that prunes
+        self._watch = Watch.of(tracking.current_stage())  # of a search that prunes
         self.best = Best(out, config.keep == "best", config.early_stopping)
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
@@ -104,7 +104,7 @@ class Journal(lightning.Callback):
     def _log(self, trainer: lightning.Trainer, metrics: dict[str, Any], timed: Mapping[str, float]) -> None:
         figures = {f"train/{name}": value for name, value in metrics.items()}
         figures |= {f"speed/{name}": value for name, value in timed.items()}
-        if not tracking.log_figures(trainer.loggers, figures, metrics["step"]):
+        if not tracking.active().log_figures(trainer.loggers, figures, metrics["step"]):
             trainer.loggers = []
 
 

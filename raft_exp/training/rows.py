@@ -16,7 +16,7 @@ from raft_exp.core.collection import mapped
 from raft_exp.core.errors import DataError
 from raft_exp.core.npy import Column
 from raft_exp.core.records import Example, read_jsonl
-from raft_exp.dataset.contexts import limited
+from raft_exp.core.sampling import subsample
 from raft_exp.models import tokens
 
 _COLUMNS = {"tokens": "<i4", "ends": "<i8", "completions": "<i8"}
@@ -108,7 +108,7 @@ def read(
         def found() -> Iterator[Example]:
             return (row for row in read_jsonl(dataset / "rows.jsonl", Example) if row.split == split)
 
-        kept = limited((row.id for row in found()), most, seed) if most else None
+        kept = subsample((row.id for row in found()), most, seed) if most else None
         return encode((row for row in found() if kept is None or row.id in kept), tokenizer, max_length, folder)
 
 

@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from raft_exp.core import tracking
 from raft_exp.core.errors import DataError
 from raft_exp.core.schema import Seed, config_dataclass, identity
+from raft_exp.core.stage import stage
 from raft_exp.models import loading as models
 from raft_exp.models.loading import ModelConfig
-from raft_exp.reporting import wandb as tracking
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class TrainStage:
     seed: Seed
 
 
+@stage("train", VERSION, resumable=True)
 def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     """Writes adapter/ (or model/), metrics.csv and counts.json. Goes on from the checkpoint left in `out`."""
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
@@ -39,7 +41,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     from raft_exp.training import best, checkpoint, data, loop, packed, rows, sharding, trained
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
-    log.info("%s rank %s: %s", tracking.running(), rank_zero_only.rank or 0, json.dumps(settings))
+    log.info("%s rank %s: %s", tracking.current_stage(), rank_zero_only.rank or 0, json.dumps(settings))
     tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
     length = config.model.max_length
     training = rows.read(dataset, "train", tokenizer, length, out / ROWS / "train")
@@ -55,9 +57,11 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     if config.trainer.packing:
         packed.use(base)
     model = trained.trainable(base, config.lora, config.trainer.precision, config.seed)
-    loggers = tracking.lightning_loggers() if rank_zero_only.rank == 0 else []  # one W&B run, not one a process
+    tracker = tracking.active()
+    first = rank_zero_only.rank == 0  # one run of the tracker, not one a process
+    loggers = tracker.training_loggers(tracking.current_stage()) if first else []
     if loggers:
-        tracking.log_table("rows", ("id", "prompt", "completion"), _sample(training, tokenizer))
+        tracker.log_table("rows", ("id", "prompt", "completion"), _sample(training, tokenizer))
     module, journal = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
     learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from raft_exp.core.stage import Stage
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import parse
-from raft_exp.pipeline.runner import paths
-from raft_exp.pipeline.stage import Stage
 from raft_exp.pipeline.store import Fingerprints, Store
 from tests.helpers.composing import compose
 
@@ -20,8 +19,5 @@ def run(store: Path, *overrides: str, until: str = "dataset") -> dict[str, Path]
     """Stage label -> folder of its result, for every stage up to `until`."""
     kept = Store(store)
 
-    def execute(stage, out):
-        stage.function(stage.config, **paths(kept, stage), out=out)
-
     stages = study_stages(store, *overrides, f"until={until}")
-    return {stage.label: kept.ensure(stage, execute).path for stage in stages}
+    return {stage.label: kept.ensure(stage, kept.call).path for stage in stages}

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
+from raft_exp.core.sampling import seeded_bits
 from raft_exp.dataset import contexts
-from raft_exp.dataset.contexts import Guards
 from raft_exp.dataset.recipes import Raft, Source
 from raft_exp.dataset.rows import Job
+from raft_exp.retrieval.filters import Guards
 
 EXAMPLES = int(os.environ.get("RAFT_EXP_EXAMPLES", "200"))
 MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -93,7 +94,7 @@ def any_order(pool: np.ndarray, seed: int) -> Callable[[Question], Iterator[int]
     """A ranker: the whole pool, in an order that belongs to the question."""
 
     def rank(question: Question) -> Iterator[int]:
-        generator = np.random.default_rng(contexts.number(seed, "made", question.id))
+        generator = np.random.default_rng(seeded_bits(seed, "made", question.id))
         return iter(pool[generator.permutation(len(pool))].tolist())
 
     return rank

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from raft_exp.core.records import Example, Question, read_jsonl
-from raft_exp.dataset.contexts import CLOSED_CLASS, normalise
+from raft_exp.core.text import CLOSED_CLASS, normalise
 from tests.helpers.stages import run
 
 # One training record of NQ's own is all there is here: a file of published contexts, split by chance, brings many.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raft_exp.core.records import Answer, ContextPassage
-from raft_exp.dataset.contexts import CLOSED_CLASS, answer_pattern, holds, normalise
+from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
 from raft_exp.prompts import PromptConfig, parse
 from raft_exp.prompts.refusals import abstained
 

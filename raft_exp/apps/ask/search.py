@@ -12,10 +12,10 @@ import numpy as np
 
 from raft_exp.core.collection import mapped
 from raft_exp.core.records import Question
+from raft_exp.core.stage import Stage
 from raft_exp.models import encoder
 from raft_exp.pipeline.run import Finished
-from raft_exp.pipeline.runner import Runner, paths
-from raft_exp.pipeline.stage import Stage
+from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Fingerprints
 from raft_exp.retrieval import embed_stage as embed
 from raft_exp.retrieval import index_stage as index
@@ -105,7 +105,7 @@ class _Meaning:
 def _index(run: Finished) -> Stage:
     """The stage that a study has when it searches by words: the same key, so the same result."""
     settings = index.IndexStage(f"bm25s {metadata.version('bm25s')}")
-    return Stage("index", "index", index.index, index.VERSION, settings, {"passages": run.made("ingest")})
+    return Stage(index.index, settings, {"passages": run.made("ingest")})
 
 
 def _embed(run: Finished, accelerator: Accelerator) -> Stage:
@@ -115,7 +115,7 @@ def _embed(run: Finished, accelerator: Accelerator) -> Stage:
         config = dataclasses.replace(config, accelerator=accelerator)
     files = Fingerprints(run.store)(encoder.files(config))
     settings, passages = embed.EmbedStage(config), {"passages": run.made("ingest")}
-    return Stage("embed", "embed", embed.embed_passages, embed.VERSION, settings, passages, files, resumable=True)
+    return Stage(embed.embed_passages, settings, passages, files)
 
 
 def _ensure(run: Finished, stage: Stage) -> Path:
@@ -125,7 +125,7 @@ def _ensure(run: Finished, stage: Stage) -> Path:
         try:
             notes.mkdir(parents=True, exist_ok=True)
         except OSError:  # somebody else's run
-            run.store.ensure(stage, lambda one, out: one.function(one.config, **paths(run.store, one), out=out))
+            run.store.ensure(stage, run.store.call)
         else:
             Runner(run.store, notes, run.folder / "config.yaml").execute([stage])
     return run.store.path(stage)

@@ -7,10 +7,9 @@ from itertools import islice
 from typing import Any
 
 from raft_exp import prompts
-from raft_exp.core.records import Answer, Example, read_jsonl
+from raft_exp.core.records import Answer, Example, Messages, read_jsonl
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.pipeline.run import Finished
-from raft_exp.prompts import Messages
 
 _POSITIONS = 16  # tokens of each reply
 

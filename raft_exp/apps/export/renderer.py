@@ -1,12 +1,12 @@
 """raft_exp.json in an exported folder: everything that decides a prompt, so that nobody has to guess it."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from raft_exp import __version__
 from raft_exp.core.errors import DataError
 from raft_exp.core.schema import Positive, config_dataclass, identity
 from raft_exp.models import loading as models
@@ -40,7 +40,7 @@ class Renderer:
 def of(config: Config, name: str, arm: ArmConfig, dtype: Any, chat_template: bool) -> Renderer:
     """The settings of an arm of a study."""
     return Renderer(
-        __version__, config.study, name, config.prompt, config.dataset.prompt_mode, arm.cot,
+        metadata.version("raft_exp"), config.study, name, config.prompt, config.dataset.prompt_mode, arm.cot,
         arm.context == "passages", config.model.max_length, config.model.max_new_tokens, dtype, config.retriever,
         base_name(config), config.model.revision, chat_template,
     )  # fmt: skip

@@ -11,8 +11,8 @@ from typing import Any
 
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Answer, read_rows, write_jsonl
-from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.stage_settings import report_settings
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report
 
@@ -29,7 +29,7 @@ def make_again(run: Run, out: Path) -> list[str]:
     (partial / "made").mkdir(parents=True)
     try:
         files = _Inputs(run, partial / "inputs")
-        report(pipeline.report_settings(_config(run)), **files.all(), out=partial / "made")
+        report(report_settings(_config(run)), **files.all(), out=partial / "made")
         _keep_overrides(run, partial / "made" / "results.json")
         _move(partial / "made", out)
     finally:

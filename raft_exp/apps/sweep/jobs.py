@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.core.errors import RaftError
+from raft_exp.core.files import write_atomically
 from raft_exp.pipeline.estimate import told
-from raft_exp.pipeline.store import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -19,8 +19,8 @@ from filelock import FileLock, Timeout
 
 from raft_exp.apps.sweep.space import Choices, Space, grid, size
 from raft_exp.core.errors import ConfigError, SweepError
+from raft_exp.core.files import write_atomically
 from raft_exp.core.schema import Positive, Seed, config_dataclass
-from raft_exp.pipeline.store import write_atomically
 from raft_exp.training.pruning import PRUNED, Watch
 
 Direction = Literal["maximize", "minimize"]

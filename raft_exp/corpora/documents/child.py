@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from raft_exp.core.processes import end_with
 from raft_exp.corpora.documents.extraction import Settings, extract, load, peak_mb
 from raft_exp.corpora.readers.documents.document import UnreadableError
-from raft_exp.pipeline.worker import end_with
 
 _MB = 1 << 20
 

@@ -18,9 +18,9 @@ from threading import Lock
 from typing import Any
 
 from raft_exp.core.errors import DataError
+from raft_exp.core.files import write_atomically
 from raft_exp.corpora.documents.extraction import Settings
 from raft_exp.corpora.documents.folder import Found
-from raft_exp.pipeline.store import write_atomically
 
 _START = 120.0  # seconds that a process may take to begin
 _LONGEST = 1 << 20  # bytes of an answer

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from raft_exp.core.collection import hash64
+from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.text import normalise
 from raft_exp.corpora.hotpotqa.records import records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources
 from raft_exp.corpora.shares import drawn
-from raft_exp.dataset.audit import words
-from raft_exp.dataset.contexts import Lowest, limited
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def assign(
     learned = _learned(train, tested, counts)
     chosen = _drawn(learned, validation_share, seed, "hotpotqa validation")
     validation = {name for name, known in learned.items() if known.words in chosen}
-    kept = limited((name for name in learned if name not in validation), max_items, seed)
+    kept = subsample((name for name in learned if name not in validation), max_items, seed)
     asked = dict.fromkeys(tested, "test")
     trained = {
         name: "validation" if name in validation else "train" for name in learned if name in validation or name in kept
@@ -63,7 +63,7 @@ def assign(
     return Assigned({sources.test: asked, sources.train: trained} if sources.train else alone, gold_missing)
 
 
-def _drawn(items: Mapping[str, _Known], share: float, seed: int, purpose: str) -> Lowest:
+def _drawn(items: Mapping[str, _Known], share: float, seed: int, purpose: str) -> HashSample:
     """The words of a share of the questions."""
     return drawn(dict.fromkeys(known.words for known in items.values()), share, seed, purpose)
 
@@ -81,7 +81,7 @@ def _learned(train: dict[str, _Known], tested: dict[str, _Known], counts: Counte
 def _known(source: Source) -> dict[str, _Known]:
     """What is known of the records that have an answer."""
     return {
-        record.id: _Known(str(hash64(words(record.question))), record.learnable, record.gold_missing > 0)
+        record.id: _Known(str(hash64(normalise(record.question))), record.learnable, record.gold_missing > 0)
         for record in records(source.files)
         if record.answer
     }

@@ -7,24 +7,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from raft_exp.core.collection import hash64
+from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.text import normalise
 from raft_exp.corpora.natural_questions.records import Record
 from raft_exp.corpora.shares import drawn
-from raft_exp.dataset.audit import words
-from raft_exp.dataset.contexts import Lowest, limited
 
 
 def asks(question: str) -> int:
     """Equal for questions of the same words."""
-    return hash64(words(question))
+    return hash64(normalise(question))
 
 
 @dataclass(frozen=True)
 class Splits:
     """What was drawn."""
 
-    test: Lowest
-    validation: Lowest
-    train: Lowest
+    test: HashSample
+    validation: HashSample
+    train: HashSample
 
     @classmethod
     def draw(
@@ -36,7 +36,7 @@ class Splits:
         rest = {name: asked for name, asked in known.items() if str(asked) not in tested}
         held_out = drawn(_once(rest.values()), validation, seed, "natural_questions validation")
         free = (name for name, asked in rest.items() if str(asked) not in held_out)
-        return cls(tested, held_out, limited(free, max_items, seed))
+        return cls(tested, held_out, subsample(free, max_items, seed))
 
     def of(self, record: Record) -> str:
         """The record's split; "" where it is one too many. Without gold it can only be tested."""

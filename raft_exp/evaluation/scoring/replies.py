@@ -7,7 +7,7 @@ from typing import Any
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, ContextPassage, Example
-from raft_exp.dataset.contexts import answer_pattern, normalise
+from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.evaluation.metrics import LABELS, METRICS, Graded, Metric, Profile, Vectors, decision
 from raft_exp.evaluation.supporting_facts import Supporting
 from raft_exp.prompts import Reply, ReplyFormat, lenient, parse

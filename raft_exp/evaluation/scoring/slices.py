@@ -7,7 +7,7 @@ from typing import Any
 
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.records import Example, Question, read_ids, read_jsonl
-from raft_exp.dataset.contexts import normalise
+from raft_exp.core.text import normalise
 from raft_exp.evaluation.metrics import Profile
 from raft_exp.evaluation.scoring.figures import summary
 from raft_exp.evaluation.scoring.replies import ScoredArm

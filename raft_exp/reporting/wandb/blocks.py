@@ -13,7 +13,7 @@ from wandb_workspaces import expr
 
 from raft_exp.reporting.verdict import percent, title
 from raft_exp.reporting.wandb import runs
-from raft_exp.reporting.wandb.comparison import axis, curve
+from raft_exp.reporting.wandb.curves import axis, curve
 
 _METRICS = 6  # a chart each
 _PLOTS = "plots/"

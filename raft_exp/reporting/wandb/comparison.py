@@ -1,18 +1,18 @@
 """A sweep's last run in W&B: its jobs beside each other, with the curves of what was swept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raft_exp.pipeline.config import parse
 from raft_exp.reporting import comparison, sweeps
 from raft_exp.reporting.compare import compared
 from raft_exp.reporting.runs import open_runs
 from raft_exp.reporting.settings import settings
-from raft_exp.reporting.wandb import of_run
+from raft_exp.reporting.wandb.curves import axis, history
 from raft_exp.reporting.wandb.results import pictures, table
 from raft_exp.reporting.wandb.runs import start
+from raft_exp.reporting.wandb.study import study_of
 
 
 def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
@@ -24,10 +24,11 @@ def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
     runs, _ = open_runs(jobs)
     found, equal = settings(runs)
     told = compared(found)
-    first = of_run(parse(dict(runs[0].config)), runs[0].config, runs[0].folder)
-    tracker = replace(first, settings={"study": first.study, **equal}, folder=folder, given={})
+    first = study_of(runs[0].config, runs[0].folder)
+    assert first is not None, "log_sweep asks for jobs that logged to W&B"
+    sweep = replace(first, settings={"study": first.study, **equal}, folder=folder, given={})
     drawn = pictures((plot["title"], plot["svg"]) for plot in sweeps.plots(found, told, comparison.baselines(runs)))
-    run = start(tracker, "sweep", "sweep")
+    run = start(sweep, "sweep", "sweep")
     lines = sweeps.lines(found, told)
     for field, points in lines.items():
         run.define_metric(f"{axis(field)}/*", step_metric=axis(field))
@@ -45,31 +46,11 @@ def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
         from raft_exp.reporting.wandb.page import publish
 
         curves = {field: list(points) for field, points in lines.items()}
-        publish(
-            run, tracker, lambda: _blocks(run, [*jobs, folder], str(first.settings["note"]), told, curves, list(shown))
-        )
+        note = str(first.settings["note"])
+        publish(run, sweep, lambda: _blocks(run, [*jobs, folder], note, told, curves, list(shown)))
 
 
 def _blocks(*what: Any) -> list[Any]:
     from raft_exp.reporting.wandb.blocks import of_sweep
 
     return of_sweep(*what)
-
-
-def history(field: str, lines: Mapping[str, Iterable[tuple[float, Any]]]) -> list[dict[str, float]]:
-    """A row for each value of the field, with what the lines have there."""
-    rows: dict[float, dict[str, float]] = {}
-    for line, points in lines.items():
-        for x, figure in points:
-            rows.setdefault(x, {axis(field): x})[curve(field, line)] = figure["value"]
-    return [rows[x] for x in sorted(rows)]
-
-
-def axis(field: str) -> str:
-    """What W&B knows a swept field's values by: a dot in a name would part it."""
-    return f"curve/{field.replace('.', '_')}"
-
-
-def curve(field: str, line: str) -> str:
-    """What W&B knows a line's values by."""
-    return f"{axis(field)}/{line.replace('.', '_')}"

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from raft_exp.core.errors import ConfigError, ServerError
-from raft_exp.reporting.wandb import Tracker, runs
+from raft_exp.reporting.wandb import runs
+from raft_exp.reporting.wandb.study import WandbStudy
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +48,21 @@ def _missing(logger: Any) -> str:
     return ""
 
 
-def publish(run: Any, tracker: Tracker, blocks: Callable[[], list[Any]]) -> None:
+def publish(run: Any, study: WandbStudy, blocks: Callable[[], list[Any]]) -> None:
     """Saves a report of these blocks and says where it is; in one line why not, where that cannot be."""
     try:
         if run.offline:
             raise ServerError("the run is kept offline")
-        print(f"W&B report: {_saved(run, tracker, blocks())}")
+        print(f"W&B report: {_saved(run, study, blocks())}")
     except Exception as error:  # the study is done: nothing that a server says may end it now
         told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         log.warning("W&B report: not made (%s); the same command makes it later and computes nothing anew", told)
         log.info("where that was", exc_info=True)  # raft_exp.log has it
 
 
-def _saved(run: Any, tracker: Tracker, blocks: list[Any]) -> str:
+def _saved(run: Any, study: WandbStudy, blocks: list[Any]) -> str:
     import wandb_workspaces.reports.v2 as wr
 
-    heading = f"{tracker.study} {tracker.sweep}".strip()[:_TITLE]
+    heading = f"{study.study} {study.sweep}".strip()[:_TITLE]
     report = wr.Report(entity=run.entity, project=run.project, title=heading, blocks=blocks, width="fixed")
     return str(report.save().url)

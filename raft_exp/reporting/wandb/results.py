@@ -9,8 +9,8 @@ from typing import Any
 from raft_exp.reporting import conditions, sheets
 from raft_exp.reporting.examples import examples
 from raft_exp.reporting.facts import audits, drawn, facts
-from raft_exp.reporting.wandb import Tracker
 from raft_exp.reporting.wandb.runs import start
+from raft_exp.reporting.wandb.study import WandbStudy
 
 EXAMPLES = 50  # rows of the table
 _FIGURES = ("metric", "value", "low", "high", "n")
@@ -24,27 +24,27 @@ _PANEL = (
 Rows = Iterable[Mapping[str, Any]]
 
 
-def log(tracker: Tracker, page: bool) -> None:
+def log(study: WandbStudy, page: bool) -> None:
     """One run of job type `report`; with `page` a W&B Report of it as well."""
-    folder = tracker.folder
+    folder = study.folder
     results, audit = (
         json.loads((folder / name).read_text(encoding="utf-8")) for name in ("results.json", "audit.json")
     )
-    shown = {**dict(_tables(folder, results, audit)), **pictures(_plots(results, audit, tracker.settings))}
-    run = start(tracker, "report", "report")
+    shown = {**dict(_tables(folder, results, audit)), **pictures(_plots(results, audit, study.settings))}
+    run = start(study, "report", "report")
     run.log(shown)
     run.summary.update({**dict(_summary(results)), **dict(_audited(audit)), "verdict": results["verdict"]})
     run.finish()
     if page:
         from raft_exp.reporting.wandb.page import publish
 
-        publish(run, tracker, lambda: _blocks(run, tracker, results, list(shown)))
+        publish(run, study, lambda: _blocks(run, study, results, list(shown)))
 
 
-def _blocks(run: Any, tracker: Tracker, results: Mapping[str, Any], logged: Sequence[str]) -> list[Any]:
+def _blocks(run: Any, study: WandbStudy, results: Mapping[str, Any], logged: Sequence[str]) -> list[Any]:
     from raft_exp.reporting.wandb.blocks import of_study
 
-    return of_study(run, tracker.folder, str(tracker.settings["note"]), results, logged)
+    return of_study(run, study.folder, str(study.settings["note"]), results, logged)
 
 
 def table(columns: Sequence[str], rows: Rows) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from raft_exp.reporting.wandb import Tracker
+from raft_exp.reporting.wandb.study import WandbStudy
 
 log = logging.getLogger(__name__)
 
@@ -19,36 +19,36 @@ _KEPT = "wandb/runs.jsonl"  # in the run folder
 _FIRST_HOST = "api.wandb.ai"  # where older clients logged in; newer ones go on reading that login
 
 
-def start(tracker: Tracker, job_type: str, name: str) -> Any:
+def start(study: WandbStudy, job_type: str, name: str) -> Any:
     """A run. Where the server does not answer it is kept offline: a study does not end because of its logger."""
-    mode = mode_of(tracker.logger.mode)
+    mode = mode_of(study.logger.mode)
     try:
-        run = _init(tracker, job_type, name, mode)
+        run = _init(study, job_type, name, mode)
     except Exception as error:  # wandb's own, and pydantic's for what stands in its variables
         if mode != "online":
             raise
         told = (str(error).splitlines() or [type(error).__name__])[0]
         log.warning("W&B does not answer (%s): this run is kept offline; send it later with `wandb sync`", told)
-        run = _init(tracker, job_type, name, "offline")
+        run = _init(study, job_type, name, "offline")
     if not run.offline:
-        _keep(tracker.folder, {"id": run.id, "job_type": job_type, "name": run.name, "url": run.url})
+        _keep(study.folder, {"id": run.id, "job_type": job_type, "name": run.name, "url": run.url})
     return run
 
 
-def _init(tracker: Tracker, job_type: str, name: str, mode: Any) -> Any:
+def _init(study: WandbStudy, job_type: str, name: str, mode: Any) -> Any:
     import wandb
 
-    settings = tracker.logger
-    job = f"#{tracker.folder.name} " if tracker.sweep and job_type != "sweep" else ""  # as the sweep's table says it
+    settings = study.logger
+    job = f"#{study.folder.name} " if study.sweep and job_type != "sweep" else ""  # as the sweep's table says it
     return wandb.init(
         project=settings.project,
         entity=settings.entity,
-        group=tracker.group,
+        group=study.group,
         job_type=job_type,
-        name=f"{tracker.study} {job}{name}",
+        name=f"{study.study} {job}{name}",
         tags=[*settings.tags, job_type],
-        config={**tracker.settings, **tracker.given, **({"sweep": tracker.sweep} if tracker.sweep else {})},
-        dir=str(tracker.folder),
+        config={**study.settings, **study.given, **({"sweep": study.sweep} if study.sweep else {})},
+        dir=str(study.folder),
         mode=mode,
         settings=wandb.Settings(
             init_timeout=_PATIENCE,

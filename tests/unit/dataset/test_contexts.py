@@ -15,7 +15,9 @@ from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
+from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
 from raft_exp.dataset import contexts
+from raft_exp.retrieval.filters import Guards
 from tests.helpers import index as indexed
 from tests.helpers.worlds import MANY
 
@@ -56,7 +58,7 @@ def test_distractors_are_what_they_must_be(world, wanted, seed, same_document, s
         for question in questions:
             pool = contexts.pool(owners, question.split)
             rank = retrieval.random_ranker(pool, seed) if source == "random" else retrieval.bm25_ranker(index, pool)
-            guards = contexts.Guards(found, same_document, answer_allowed=False)
+            guards = Guards(found, same_document, answer_allowed=False)
             chosen = [found[place] for place in guards.distractors(question, rank(question), wanted)]
             gold = [found[found.find(name)] for name in question.gold]
             words = [passages.fingerprint(passage.text) for passage in [*chosen]]
@@ -64,7 +66,7 @@ def test_distractors_are_what_they_must_be(world, wanted, seed, same_document, s
             assert not set(words) & {passages.fingerprint(passage.text) for passage in gold}, "gold again"
             if not same_document:
                 assert not {p.document_id for p in chosen} & {p.document_id for p in gold}
-            if question.answers[0] not in contexts.CLOSED_CLASS:
+            if question.answers[0] not in CLOSED_CLASS:
                 assert not any(question.answers[0].casefold() in p.text.casefold().split() for p in chosen)
             others = {g.split(":")[0] for q in questions if q.split != question.split for g in q.gold}
             assert not {p.document_id for p in chosen} & others, "a passage of another split's document"
@@ -146,20 +148,20 @@ def test_bm25_over_nothing_but_signs_keeps_the_pools_order(tmp_path):
 
 
 def test_an_answer_is_found_whole_or_not_at_all():
-    pattern = contexts.answer_pattern(["No. 5"])
-    assert pattern.search(contexts.normalise("Chanel (no. 5)!"))
-    assert not pattern.search(contexts.normalise("know 51"))
+    pattern = answer_pattern(["No. 5"])
+    assert pattern.search(normalise("Chanel (no. 5)!"))
+    assert not pattern.search(normalise("know 51"))
     for text in ("\u201cNo. 5\u201d", "Chanel\u2013No. 5", "no. 5\u2019s"):
-        assert pattern.search(contexts.normalise(text)), text
-    assert contexts.answer_pattern(["caf\u00e9"]).search(contexts.normalise("the cafe\u0301"))
-    assert contexts.answer_pattern(["no"]) is None, "yes, no and maybe are never passed over"
-    assert contexts.answer_pattern(["..."]) is None, "an answer without words is found nowhere"
+        assert pattern.search(normalise(text)), text
+    assert answer_pattern(["caf\u00e9"]).search(normalise("the cafe\u0301"))
+    assert answer_pattern(["no"]) is None, "yes, no and maybe are never passed over"
+    assert answer_pattern(["..."]) is None, "an answer without words is found nowhere"
 
 
 def test_an_answer_in_the_title_is_an_answer_that_is_shown():
     passage = Passage("a", "a", "Old Trafford", "A ground in Stretford.", "", ["A ground in Stretford."], "")
-    assert contexts.holds(contexts.answer_pattern(["Old Trafford"]), passage)
-    assert not contexts.holds(contexts.answer_pattern(["Trafford A"]), passage), "over the end of the title"
+    assert holds(answer_pattern(["Old Trafford"]), passage)
+    assert not holds(answer_pattern(["Trafford A"]), passage), "over the end of the title"
 
 
 def test_too_few_distractors_say_so():

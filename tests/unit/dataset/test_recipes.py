@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from raft_exp.core.collection import fingerprint
 from raft_exp.core.errors import DataError
+from raft_exp.core.text import CLOSED_CLASS
 from raft_exp.dataset import contexts, recipes
-from raft_exp.dataset.contexts import CLOSED_CLASS
+from raft_exp.retrieval.filters import Guards
 from tests.helpers.worlds import MANY, study, worlds
 
 SEEDS, SHARES, COUNTS = st.integers(0, 2**16), st.floats(0, 1), st.integers(0, 5)
@@ -109,7 +110,7 @@ def test_closed_class_answers_pass_over_nothing(world, wanted, seed):
     """Passing over passages with "no" in them would make the distractors tell the label."""
     with study(world) as made:
         pool = contexts.pool(made.owners, "train")
-        guards = contexts.Guards(made.passages, same_document=False, answer_allowed=False)
+        guards = Guards(made.passages, same_document=False, answer_allowed=False)
         for question in made.source.of("train"):
             if question.answers[0] in CLOSED_CLASS:
                 guards.distractors(question, iter(pool.tolist()), wanted)

@@ -13,7 +13,7 @@ from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
-from raft_exp.dataset import contexts
+from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset.rows import Job, Rendering, Window, build
 from raft_exp.models.tokens import encode_prompt, load_tokenizer
 from raft_exp.pipeline import build as pipeline
@@ -183,8 +183,8 @@ def test_without_gold_nothing_that_is_shown_holds_the_answer(tmp_path):
         assert not row.has_gold
         assert not any(passage.gold for passage in row.context)
         assert len(row.context) == len(asked[row.id].context)
-        answers = contexts.answer_pattern(row.answers)
-        assert not any(answers and contexts.holds(answers, passage) for passage in row.context)
+        answers = answer_pattern(row.answers)
+        assert not any(answers and holds(answers, passage) for passage in row.context)
     figures = json.loads((made["dataset[test@no_gold]"] / "audit.json").read_text())
     assert figures["gold_found"] == {"all_gold": 0, "recall": 0}
     assert figures["fewer_distractors"]["test"] == 0

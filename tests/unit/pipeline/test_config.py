@@ -1,5 +1,6 @@
 """Every file under conf/ composes and parses; what cannot be is refused in one line that names field and value."""
 
+import dataclasses
 import json
 import re
 from itertools import pairwise
@@ -18,6 +19,7 @@ from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.schema import identity
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.reporting.stage import report
 from tests.helpers.composing import compose
 
 GROUPS = sorted(
@@ -272,7 +274,7 @@ def test_settings_change_the_keys_of_the_stages_that_see_them():
 
 def test_another_version_of_the_metrics_reports_anew_and_asks_nothing_again(monkeypatch):
     before = build()
-    monkeypatch.setattr("raft_exp.reporting.stage.VERSION", 99)
+    monkeypatch.setattr(report, "stage_spec", dataclasses.replace(report.stage_spec, version=99))
     after = build()
     assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == {"report"}
 

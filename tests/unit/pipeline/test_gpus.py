@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from raft_exp.core.stage import Stage
+from raft_exp.corpora.ingest_stage import ingest
 from raft_exp.pipeline import gpus
-from raft_exp.pipeline.stage import Stage
 from raft_exp.pipeline.worker import OwnProcess
+from raft_exp.training.stage import train
 from tests.helpers.small_training import train_stage
 
 
@@ -75,7 +77,8 @@ def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp
     monkeypatch.setattr(sys, "executable", str(script))
     child = OwnProcess(tmp_path / "config.yaml")
     with gpus.claimed(1):
-        child.run("train", Stage("train", "train", print, 1, train_stage(accelerator="gpu", devices=2)), tmp_path)
+        settings = train_stage(accelerator="gpu", devices=2)
+        child.run("train", Stage(train, settings, {"dataset": Stage(ingest, None)}), tmp_path)
         assert (tmp_path / "seen").read_text() == "1,GPU-8a\n"
         assert not gpus._take(gpus.visible(), 2), "held as long as the process stays"
         child.close()

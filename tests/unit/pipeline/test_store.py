@@ -7,7 +7,7 @@ import pytest
 
 from raft_exp.core.errors import StoreError
 from raft_exp.core.schema import Runtime, config_dataclass
-from raft_exp.pipeline.stage import Stage
+from raft_exp.core.stage import Stage, stage
 from raft_exp.pipeline.store import Fingerprints, Store
 
 
@@ -19,16 +19,22 @@ class Settings:
     workers: Runtime[int]
 
 
-def write(config, *, out):
-    (out / "result.txt").write_text(str(config.value))
-    (out / "counts.json").write_text('{"results": 1}')
+def marked(name="ingest", version=1, resumable=False):
+    """A stage's function that writes two files."""
+
+    @stage(name, version, resumable)
+    def write(config, *, out, upstream=None):
+        (out / "result.txt").write_text(str(config.value))
+        (out / "counts.json").write_text('{"results": 1}')
+
+    return write
 
 
-STAGE = Stage("made", "made", write, 1, Settings(3, 1))
+STAGE = Stage(marked(), Settings(3, 1))
 
 
-def execute(stage, out):
-    stage.function(stage.config, out=out)
+def execute(made, out):
+    made.function(made.config, out=out)
 
 
 def test_a_result_is_made_once(tmp_path):
@@ -40,7 +46,7 @@ def test_a_result_is_made_once(tmp_path):
 
     assert store.look(STAGE).status == "planned"
     first, second = store.ensure(STAGE, counted), store.ensure(STAGE, counted)
-    assert (first.status, second.status, calls) == ("ran", "reused", ["made"])
+    assert (first.status, second.status, calls) == ("ran", "reused", ["ingest"])
     assert (second.path / "result.txt").read_text() == "3"
     assert second.counts == {"results": 1}
     manifest = json.loads((second.path / "manifest.json").read_text())
@@ -52,11 +58,11 @@ def test_a_result_is_made_once(tmp_path):
 def test_what_changes_a_key():
     other = replace(STAGE, config=Settings(4, 1))
     assert STAGE.key == replace(STAGE, config=Settings(3, 9)).key, "runtime fields are no part of it"
-    assert STAGE.key == replace(STAGE, label="made[x]").key, "nor is the label in this study"
+    assert STAGE.key == replace(STAGE, part="x").key, "nor is the label in this study"
     changed = [
         other,
-        replace(STAGE, version=2),
-        replace(STAGE, name="other"),
+        replace(STAGE, function=marked(version=2)),
+        replace(STAGE, function=marked("embed")),
         replace(STAGE, files={"a": "1"}),
         replace(STAGE, inputs={"upstream": STAGE}),
         replace(STAGE, inputs={"upstream": other}),
@@ -65,19 +71,29 @@ def test_what_changes_a_key():
     assert len({stage.key for stage in [STAGE, *changed]}) == len(changed) + 1
 
 
+@pytest.mark.parametrize("inputs", [{}, {"passages": STAGE, "other": STAGE}])
+def test_inputs_are_those_of_the_function(inputs):
+    @stage("index", 1)
+    def index(config, *, passages, out):
+        raise AssertionError("it is not run")
+
+    with pytest.raises(TypeError, match=r"index reads \['passages'\], and is given"):
+        Stage(index, None, inputs)
+
+
 def test_a_manifest_that_a_killed_run_left_half_is_no_result(tmp_path):
-    stage = replace(STAGE, resumable=True)
+    resumed = replace(STAGE, function=marked(resumable=True))
     store = Store(tmp_path)
-    partial = store.path(stage).with_suffix(".partial")
+    partial = store.path(resumed).with_suffix(".partial")
     partial.mkdir(parents=True)
     (partial / "manifest.json.23682.new").write_text("")
-    made = store.ensure(stage, execute).path
+    made = store.ensure(resumed, execute).path
     assert {path.name for path in made.iterdir()} == {"result.txt", "counts.json", "manifest.json"}
 
 
 @pytest.mark.parametrize(("resumable", "kept"), [(True, True), (False, False)])
 def test_what_a_failed_stage_leaves(tmp_path, resumable, kept):
-    stage = replace(STAGE, resumable=resumable)
+    failing = replace(STAGE, function=marked(resumable=resumable))
     seen = []
 
     def fails(stage, out):
@@ -88,8 +104,8 @@ def test_what_a_failed_stage_leaves(tmp_path, resumable, kept):
     store = Store(tmp_path)
     for _ in range(2):
         with pytest.raises(ValueError, match="stopped"):
-            store.ensure(stage, fails)
-        assert store.look(stage).status == "planned", "a half result is never taken for a whole one"
+            store.ensure(failing, fails)
+        assert store.look(failing).status == "planned", "a half result is never taken for a whole one"
     assert seen == [False, kept]
 
 

@@ -11,9 +11,11 @@ import pytest
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.records import ContextPassage, Example, write_jsonl
 from raft_exp.pipeline.config import parse
-from raft_exp.reporting import wandb as tracking
+from raft_exp.reporting.wandb.config import WandbConfig
 from raft_exp.reporting.wandb.results import EXAMPLES, examples_table
 from raft_exp.reporting.wandb.runs import mode_of
+from raft_exp.reporting.wandb.study import WandbStudy
+from raft_exp.reporting.wandb.tracker import WandbTracker, check
 from tests.helpers import wandb_server
 from tests.helpers.command_line import SMALL, environment, raft_exp, run_folder, statuses
 from tests.helpers.composing import compose
@@ -234,19 +236,24 @@ def test_what_a_page_lacks_is_said_before_anything_is_computed(overrides, why, m
     monkeypatch.setenv("WANDB_API_KEY", KEY if "WANDB_MODE" in why else "")
     monkeypatch.setenv("WANDB_MODE", "offline")
     with pytest.raises(ConfigError) as told:
-        tracking.check(parse(compose("report=wandb", *overrides)), sweep="")
+        _check("report=wandb", *overrides)
     assert str(told.value) == f"report: got 'wandb', but {why}; report=html is written in any case"
+
+
+def _check(*overrides):
+    config = parse(compose(*overrides))
+    check(config.logger, config.makes_wandb_page(), sweep="")
 
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch):
     monkeypatch.setattr("raft_exp.reporting.wandb.page.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"wandb-workspaces is not installed; pip install 'raft_exp\[wandb-report\]'"):
-        tracking.check(parse(compose("report=wandb", "logger=wandb")), sweep="")
+        _check("report=wandb", "logger=wandb")
 
 
 def test_a_page_that_nothing_reports_on_needs_no_login():
-    tracking.check(parse(compose("report=wandb", "until=dataset")), sweep="")
-    tracking.check(parse(compose("report=wandb", "preview=1")), sweep="")
+    _check("report=wandb", "until=dataset")
+    _check("report=wandb", "preview=1")
 
 
 def test_a_sweep_without_a_login_is_one_line(tmp_path):
@@ -303,14 +310,12 @@ class Lost:
 
 
 @pytest.fixture
-def active(tmp_path):
-    config = tracking.WandbConfig(name="wandb", project="raft_exp", entity=None, mode="auto", tags=[])
-    tracking.activate(tracking.Tracker(config, "quickstart", {}, tmp_path))
-    yield
-    tracking.activate(None)
+def tracker(tmp_path):
+    config = WandbConfig(name="wandb", project="raft_exp", entity=None, mode="auto", tags=[])
+    return WandbTracker(WandbStudy(config, "quickstart", {}, tmp_path))
 
 
-def test_a_wandb_that_breaks_down_ends_no_training(active, monkeypatch, caplog):
+def test_a_wandb_that_breaks_down_ends_no_training(tracker, monkeypatch, caplog):
     import wandb
 
     def broken(*_, **__):
@@ -318,15 +323,15 @@ def test_a_wandb_that_breaks_down_ends_no_training(active, monkeypatch, caplog):
 
     monkeypatch.setattr("raft_exp.reporting.wandb.runs.start", broken)
     monkeypatch.setattr(wandb, "finish", broken)
-    assert tracking.lightning_loggers() == []
-    assert not tracking.log_figures([Lost()], {"train/loss": 1.0}, 1)
-    assert tracking.log_figures([], {"train/loss": 1.0}, 1)
-    tracking.finish()
+    assert tracker.training_loggers("train[raft]") == []
+    assert not tracker.log_figures([Lost()], {"train/loss": 1.0}, 1)
+    assert tracker.log_figures([], {"train/loss": 1.0}, 1)
+    tracker.end_run()
     assert [line.count("Connection lost") for line in caplog.messages if line.startswith("W&B:")] == [1, 1, 1]
 
 
 @pytest.mark.slow
-def test_a_server_that_goes_away_is_not_waited_for_without_end(active, monkeypatch, tmp_path, caplog):
+def test_a_server_that_goes_away_is_not_waited_for_without_end(tracker, monkeypatch, tmp_path, caplog):
     monkeypatch.setattr("raft_exp.reporting.wandb.runs._LAST", 3)
     monkeypatch.setattr("raft_exp.reporting.wandb.runs._PATIENCE", 3)
     with wandb_server.serving() as server:
@@ -335,11 +340,11 @@ def test_a_server_that_goes_away_is_not_waited_for_without_end(active, monkeypat
         from wandb.sdk import wandb_setup
 
         monkeypatch.setattr(wandb_setup.singleton().settings, "base_url", server.url)
-        loggers = tracking.lightning_loggers()
+        loggers = tracker.training_loggers("train[raft]")
         assert not loggers[0].experiment.offline
-    assert tracking.log_figures(loggers, {"train/loss": 1.0}, 1)
+    assert tracker.log_figures(loggers, {"train/loss": 1.0}, 1)
     began = time.monotonic()
-    tracking.finish()
+    tracker.end_run()
     assert time.monotonic() - began < 30
     assert any("the end of a run could not be logged" in line for line in caplog.messages)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage
-from raft_exp.dataset.contexts import Guards
+from raft_exp.retrieval.filters import Guards
 from raft_exp.retrieval.mixed import mixed_ranker
 from tests.helpers.embeddings import question
 

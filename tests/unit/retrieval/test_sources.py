@@ -15,14 +15,14 @@ from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages, fingerprint
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.records import Example, Passage, Question, read_jsonl, write_jsonl
+from raft_exp.core.stage import Stage
 from raft_exp.dataset import contexts
 from raft_exp.dataset import stage as dataset
-from raft_exp.dataset.contexts import Guards
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import condition, parse
-from raft_exp.pipeline.stage import Stage
 from raft_exp.retrieval import Margin, Sources, random_ranker
 from raft_exp.retrieval.bm25 import Bm25
+from raft_exp.retrieval.filters import Guards
 from tests.helpers import embeddings as embedded
 from tests.helpers import index as indexed
 from tests.helpers.composing import compose

@@ -11,6 +11,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, Target, append_complete_lines, dumps, read_jsonl
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.stage import stage
 from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
 from raft_exp.teachers.model import ModelTeacher
 
@@ -24,6 +25,7 @@ class TargetsStage:
     teacher: TeacherConfig
 
 
+@stage("targets", VERSION, resumable=True)
 def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Appends one row per training and validation question to targets.jsonl; goes on where a killed run stopped."""
     file = out / "targets.jsonl"
@@ -48,6 +50,7 @@ class AskedStage:
     weights: dict[str, str]  # content hashes of a local model
 
 
+@stage("targets", VERSION, resumable=True)
 def asked(config: AskedStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Writes targets.jsonl and quarantine.jsonl, both in the order of the questions, audit.json and counts.json.
 

@@ -1,0 +1,131 @@
+"""The settings of stages that take theirs from several groups of the configuration: test rows, export, report."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from raft_exp import retrieval
+from raft_exp.core.errors import ConfigError
+from raft_exp.core.schema import identity
+from raft_exp.corpora import origin
+from raft_exp.dataset.rows import Window
+from raft_exp.dataset.stage import TestStage
+from raft_exp.evaluation import metrics
+from raft_exp.exports import Kind
+from raft_exp.exports.card import Card
+from raft_exp.exports.stage import ExportStage, tables_of
+from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset
+from raft_exp.reporting.stage import ReportStage
+from raft_exp.teachers.model import is_model
+from raft_exp.teachers.model import shown as shown_teacher
+
+Recipes = Mapping[str, tuple[str, ArmConfig]]  # recipe -> its first arm, by name
+
+_TEST: Kind = "test"
+
+
+def test_settings(config: Config, asked: EvaluationConfig, window: Window) -> TestStage:
+    """The settings of the test rows of an evaluation: the study's own, or that of a condition."""
+    names = {field.name for field in fields(TestStage)}
+    same = {field.name: getattr(asked, field.name) for field in fields(asked) if field.name in names}
+    return TestStage(
+        **same,
+        retriever=type(config.retriever)(config.retriever.name, asked.k or config.retriever.k),
+        prompt=config.prompt,
+        prompt_mode=config.dataset.prompt_mode,
+        window=window,
+        seed=config.seed,
+        workers=config.dataset.workers,
+    )
+
+
+def searched_sources(settings: TestStage) -> set[str]:
+    """The sources that the test rows are searched in: bm25, dense, ..."""
+    if settings.context == "retrieved":
+        return {settings.retriever.name}
+    return retrieval.parts(settings.distractors, settings.mixed) if settings.context != "given" else set()
+
+
+def passages_alone(config: Config) -> ExportStage | None:
+    """The export of a study that ends with its passages; None where they are not exported."""
+    return ExportStage([], True, config.export.format, {}, None) if config.export.passages else None
+
+
+def check_file(config: Config) -> None:
+    """Raises ConfigError where `export.passages` names a place that no file can have."""
+    if isinstance(config.export.passages, bool):
+        return
+    file, read = Path(config.export.passages).resolve(), getattr(config.corpus, "path", None)
+    if file.is_dir():
+        raise ConfigError(f"export.passages={config.export.passages}: a folder; name a file")
+    if config.corpus.name == "documents" and read and file.is_relative_to(Path(read).resolve()):
+        raise ConfigError(
+            f"export.passages={config.export.passages}: lies in corpus.path, and would be read as a document the next "
+            "time; name a file outside it"
+        )
+
+
+def export_settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportStage | None:
+    """None where nothing is exported. Raises ConfigError for a format that no dataset of the study has."""
+    how = config.export
+    if not how.wanted:
+        return None
+    kinds = {name: _kind(config, *owner) for name, owner in recipes.items()} | dict.fromkeys(tests, _TEST)
+    for wanted in how.names:
+        if not tables_of(kinds, [wanted]):
+            raise ConfigError(
+                f"export.dataset: got {wanted!r}, and no arm of evaluation.arms has such a training set; "
+                "name one (raft, sft), or another format"
+            )
+    card = _card(config, recipes, kinds) if how.format == "hf" else None
+    return ExportStage(how.names, bool(how.passages), how.format, kinds, card)
+
+
+def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:
+    if arm.recipe == "raft":
+        return "ready" if arm_dataset(config, name, arm).path else "raft"
+    return "closed_book"
+
+
+def _card(config: Config, recipes: Recipes, kinds: Mapping[str, Kind]) -> Card:
+    found = origin(config.corpus)
+    made = {name: arm_dataset(config, *owner) for name, owner in recipes.items() if kinds[name] == "raft"}
+    return Card(
+        study=config.study,
+        corpus=config.corpus.name,
+        source=found.source,
+        licence=config.export.licence or found.licence,
+        teacher=config.teacher.name,
+        prompt_mode=config.dataset.prompt_mode,
+        seed=config.seed,
+        recipes={name: identity(how) for name, how in made.items()},
+    )
+
+
+def report_settings(config: Config) -> ReportStage:
+    """What the report says of a study; also for a report that is made again from a run folder."""
+    asks = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
+    return ReportStage(
+        study=config.study,
+        note=config.note,
+        corpus=config.corpus.name,
+        model=config.model.name_or_path,
+        seed=config.seed,
+        metrics=config.evaluation.metrics,
+        encoder=config.encoder if asks else None,
+        reply_format=config.prompt.reply_format,
+        refusal=config.prompt.refusal,
+        conditions=config.evaluation.conditions,
+        arms={name: identity(config.arms[name]) for name in config.evaluation.arms},
+        settings=_shown_settings(config),
+    )
+
+
+def _shown_settings(config: Config) -> dict[str, object]:
+    groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
+    shown = {name: identity(getattr(config, name)) for name in groups}
+    if is_model(config.teacher):
+        shown["teacher"] = shown_teacher(config.teacher)
+    if config.dataset.path:  # p, D and the like say nothing about a file that is ready
+        shown["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
+    return shown

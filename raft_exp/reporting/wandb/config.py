@@ -1,0 +1,28 @@
+"""The settings of `logger`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from raft_exp.core.schema import config_dataclass
+
+
+@config_dataclass
+class CsvConfig:
+    """Only the files of the run and the store."""
+
+    name: Literal["csv"]
+
+
+@config_dataclass
+class WandbConfig:
+    """Weights & Biases. Without a key (WANDB_API_KEY or `wandb login`) runs are kept offline, to be synced later."""
+
+    name: Literal["wandb"]
+    project: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")]  # what W&B takes
+    entity: str | None
+    mode: Literal["auto", "online", "offline"]
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]]
+
+
+LoggerConfig = Annotated[CsvConfig | WandbConfig, Field(discriminator="name")]

@@ -1,0 +1,117 @@
+"""The tracker of studies that log to W&B. One process holds one W&B run; the runs of a study share a group."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from raft_exp.core.errors import ConfigError
+from raft_exp.core.tracking import NoTracker, Tracker
+from raft_exp.reporting.wandb.config import LoggerConfig
+from raft_exp.reporting.wandb.study import WandbStudy, study_of, was_logged
+
+log = logging.getLogger(__name__)
+
+
+class WandbTracker:
+    """Logs to W&B for one process of a study."""
+
+    def __init__(self, study: WandbStudy) -> None:
+        self._study = study
+
+    def training_loggers(self, stage: str) -> list[Any]:
+        """One Lightning logger, of a new W&B run; none where the run cannot be started."""
+        from pytorch_lightning.loggers import WandbLogger
+
+        from raft_exp.reporting.wandb.runs import start
+
+        with _warn_only("this training"):
+            return [WandbLogger(experiment=start(self._study, "train", stage), log_model=False)]
+        return []
+
+    def log_figures(self, loggers: Sequence[Any], figures: Mapping[str, Any], step: int) -> bool:
+        """Logs figures of a training step; False when the loggers take no more."""
+        with _warn_only("further figures of this training"):
+            for logger in loggers:
+                logger.log_metrics(figures, step)
+            return True
+        return False
+
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Logs a table to the W&B run that this process has."""
+        import wandb
+
+        if wandb.run is not None:
+            with _warn_only(f"the table {name}"):
+                wandb.run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+
+    def end_run(self) -> None:
+        """Ends the W&B run that this process has."""
+        import wandb
+
+        with _warn_only("the end of a run"):
+            wandb.finish()
+
+
+def tracker_of(values: Mapping[str, Any], run: Path) -> Tracker:
+    """The tracker of the study whose resolved config and run folder these are."""
+    study = study_of(values, run)
+    return WandbTracker(study) if study else NoTracker()
+
+
+def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
+    """Raises ConfigError for what W&B would refuse at the end, before anything is computed.
+
+    `page`: the study is to end with a W&B Report. A sweep has one for all its jobs, which its own process makes: a job
+    of it may run where there is no network.
+    """
+    from raft_exp.reporting.wandb.runs import has_key
+
+    if logger.name == "wandb" and logger.mode == "online" and not has_key():
+        raise ConfigError(
+            "logger.mode: got 'online', but there is no key; set WANDB_API_KEY, `wandb login`, or use logger.mode=auto"
+        )
+    if page and not sweep:
+        from raft_exp.reporting.wandb.page import check as check_page
+
+        check_page(logger)
+
+
+def log_study(study: WandbStudy | None, page: bool) -> None:
+    """Logs what the run folder shows of the finished study, also when every stage was reused.
+
+    With `page` a W&B Report as well, except for a job of a sweep: the sweep has one for all.
+    """
+    if study is None:
+        return
+    with _warn_only("the results"):
+        from raft_exp.reporting.wandb import results
+
+        results.log(study, page and not study.sweep)
+    WandbTracker(study).end_run()
+
+
+def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
+    """Logs the comparison of a sweep's finished jobs as one more run; nothing unless they logged to W&B."""
+    if not jobs or not was_logged(jobs[0]):
+        return
+    import wandb
+
+    with _warn_only("the comparison"):
+        from raft_exp.reporting.wandb import comparison
+
+        comparison.log(folder, jobs, page)
+    with _warn_only("the end of a run"):
+        wandb.finish()
+
+
+@contextmanager
+def _warn_only(what: str) -> Iterator[None]:
+    """Turns whatever W&B raises into one warning: figures are on disk before they are logged."""
+    try:
+        yield
+    except Exception as error:
+        message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        log.warning("W&B: %s could not be logged (%s); nothing is lost, the run folder has it all", what, message)
+        log.info("where that was", exc_info=True)  # raft_exp.log has it
