@@ -1,20 +1,111 @@
-"""What the commands beside the study share: settings as key=value, and errors as one line."""
+"""The command lines beside the study: positional words, settings as name=value, errors as one line."""
 
-import argparse
 import contextlib
-import json
+import difflib
+import re
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from raft_exp.core.errors import ConfigError, RaftError
-from raft_exp.pipeline.arms import suggest
+from raft_exp.core.errors import ConfigError, RaftError, suggest
 
 T = TypeVar("T")
+
+_SETTING = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>.*)", re.DOTALL)
+_FLAG = re.compile(r"--(?P<name>[A-Za-z][\w-]*)(=(?P<value>.*))?", re.DOTALL)  # the spelling of older versions
+_PLACEHOLDERS = {bool: "true|false", int: "NUMBER", float: "NUMBER"}
+_COLUMN = 31  # width of the left column of the help, at most
+
+
+@dataclass(frozen=True)
+class Command(Generic[T]):
+    """A command line: positional words and settings, in any order."""
+
+    form: str  # how the command is written: python -m raft_exp.ask RUN ...
+    about: str  # what the command does
+    words: Mapping[str, str]  # each positional word, and what it means; the first one is required
+    settings: type[T]  # a config dataclass; the help shows the title and description of each field
+    most: int | None = 1  # positional words; None: any number
+    free_text: bool = False  # True: a word name=value whose name is far from every setting is a positional word
+
+    def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
+        """Returns the positional words and the settings of `arguments` (default: of the process).
+
+        Prints the help and exits with status 0 where `arguments` hold --help or -h. Raises ConfigError.
+        """
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        if {"-h", "--help"} & set(given):
+            print(self.help())
+            sys.exit(0)
+        self._refuse_flags(given)
+        chosen = [word for word in given if self._is_setting(word)]
+        words = [word for word in given if word not in chosen]
+        if not words:
+            raise self.missing(next(iter(self.words)))
+        if self.most is not None and len(words) > self.most:
+            if names := [found["name"] for word in words if (found := _SETTING.fullmatch(word))]:
+                raise ConfigError(f"{names[0]}: no such setting; {suggest(names[0], _fields(self.settings))}")
+            raise ConfigError(f"got too many words: {shlex.join(words)}; write {self.form}")
+        return words, settings(self.settings, chosen)
+
+    def missing(self, word: str) -> ConfigError:
+        """The error of a positional word that is not there."""
+        return ConfigError(f"{word} is missing; write {self.form}")
+
+    def help(self) -> str:
+        """What the command does, its positional words, and every setting with its default."""
+        names = _fields(self.settings)
+        rows = {f"{name}={_placeholder(names[name])}": _explanation(names[name]) for name in names}
+        rule = "Settings stand before, between or after the words."
+        if self.free_text:
+            rule += (
+                "\nA word name=value with a known or nearly known name is a setting; everything else is the question."
+                "\nA question that looks like a setting can be asked through a pipe."
+            )
+        return "\n".join([self.form, "", self.about, "", *_table(self.words), "", *_table(rows), "", rule])
+
+    def _is_setting(self, word: str) -> bool:
+        found = _SETTING.fullmatch(word)
+        if not found or (found["name"] not in _fields(self.settings) and Path(word).exists()):
+            return False
+        return not self.free_text or bool(self._near(found["name"]))
+
+    def _near(self, name: str) -> list[str]:
+        return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1)
+
+    def _refuse_flags(self, given: Sequence[str]) -> None:
+        """Raises ConfigError for `--name value` and `--name=value`, with the new spelling of all of them."""
+        old: list[str] = []
+        new: list[str] = []
+        words = iter(given)
+        for word in words:
+            if not (flag := _FLAG.fullmatch(word)):
+                continue
+            name, value = self._named_by(flag["name"], word), flag["value"]
+            old.append(word)
+            if value is None and _types(_fields(self.settings)[name].annotation) == [bool]:
+                value = "true"
+            elif value is None and (value := next(words, None)) is not None:
+                old.append(value)
+            new.append(f"{name}={'VALUE' if value is None else value}")
+        if old:
+            raise ConfigError(f"{shlex.join(old)}: settings are written name=value now: {shlex.join(new)}")
+
+    def _named_by(self, flag: str, word: str) -> str:
+        """The setting that a flag was, or the only one that begins so."""
+        known, name = _fields(self.settings), flag.replace("-", "_")
+        begun = [one for one in known if one.startswith(name)]
+        if name in known or len(begun) == 1:
+            return name if name in known else begun[0]
+        raise ConfigError(f"{word}: no such setting, and settings are written name=value; {suggest(name, known)}")
 
 
 @contextlib.contextmanager
@@ -23,17 +114,10 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except RaftError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"{type(error).__name__}: {' '.join(str(error).splitlines())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit("\nstopped")
-
-
-def positive(text: str) -> int:
-    """A number above 0, for argparse."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"got {text!r}; must be a whole number above 0")
-    return int(text)
 
 
 def needs_packages(extra: str, *modules: str) -> None:
@@ -43,31 +127,59 @@ def needs_packages(extra: str, *modules: str) -> None:
 
 
 def settings(kind: type[T], arguments: Sequence[str], **given: Any) -> T:
-    """A config dataclass out of `name=value` arguments. Raises ConfigError: field, value, what is allowed."""
-    known = getattr(kind, "__dataclass_fields__", {})
-    values = dict(given)
+    """Makes a config dataclass out of `name=value` arguments and of `given` values.
+
+    Raises ConfigError, which names the field, the value and what is allowed.
+    """
+    known = _fields(kind)
+    values: dict[str, Any] = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals:
             raise ConfigError(f"got {argument!r}; settings are written name=value; known: {', '.join(known)}")
         if name not in known:
             raise ConfigError(f"{name}: no such setting; {suggest(name, known)}")
-        values[name] = _value(name, value)
+        if name in values:
+            raise ConfigError(f"{name}: got two values; give one {name}=...")
+        if not value:
+            raise ConfigError(f"{name}: has no value; set {name}=..., or leave {name}= out")
+        values[name] = _value(known[name].annotation, value)
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(values))  # as in `config.parse`
+        return kind(**given, **values)
     except ValidationError as error:
         problem = error.errors()[0]
         if problem["type"] == "value_error":
             raise ConfigError(str(problem["ctx"]["error"])) from None
-        name = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] in ("missing", "missing_argument"):
+        name = str(problem["loc"][0])
+        if problem["type"] == "missing":
             raise ConfigError(f"{name}: has no value; set {name}=...") from None
         told = str(problem["msg"]).replace("Input should be ", "").replace("'", '"')
+        told = "true or false" if problem["type"] == "bool_type" else told
         raise ConfigError(f"{name}: got {problem['input']!r}; must be {told}") from None
 
 
-def _value(name: str, text: str) -> Any:
-    """As in the study's settings: 3 is a number, null is nothing, 1e-3 is a number too."""
+def _fields(kind: type) -> dict[str, Any]:
+    """pydantic's description of each field of a config dataclass."""
+    found: dict[str, Any] = kind.__pydantic_fields__  # type: ignore[attr-defined]
+    return found
+
+
+def _types(annotation: Any) -> list[Any]:
+    """The types that a field takes, without None and without limits; a choice is one Literal."""
+    if get_origin(annotation) is Annotated:
+        return _types(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [one for part in get_args(annotation) for one in _types(part)]
+    return [] if annotation is NoneType else [annotation]
+
+
+def _value(annotation: Any, text: str) -> Any:
+    """Reads a value as the study's settings are read: 3 is a number, null is nothing, 1e-3 is a number too.
+
+    Text and choices are taken as they are written.
+    """
+    if all(one is str or get_origin(one) is Literal for one in _types(annotation)):
+        return None if text == "null" and NoneType in get_args(annotation) else text
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -76,3 +188,29 @@ def _value(name: str, text: str) -> Any:
         with contextlib.suppress(ValueError):
             return float(value)  # YAML 1.1 takes 1e-3 for a word
     return value
+
+
+def _placeholder(field: Any) -> str:
+    """What stands for the value in the help: the field's title, or what its type allows."""
+    (kind,) = _types(field.annotation)
+    return field.title or ("|".join(get_args(kind)) if get_origin(kind) is Literal else _PLACEHOLDERS.get(kind, "TEXT"))
+
+
+def _explanation(field: Any) -> str:
+    if field.is_required():
+        return f"{field.description} (required)"
+    if field.default is None:  # the description says what that means
+        return str(field.description)
+    shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    return f"{field.description} (default: {shown})"
+
+
+def _table(rows: Mapping[str, str]) -> list[str]:
+    """Two columns. What is too wide for the first one has a line of its own."""
+    lines = []
+    for name, text in rows.items():
+        if len(name) > _COLUMN:
+            lines.append(f"  {name}")
+            name = ""
+        lines.append(f"  {name:<{_COLUMN}} {text}")
+    return lines

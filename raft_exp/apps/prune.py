@@ -1,19 +1,44 @@
 """`python -m raft_exp.store ls|prune`: what the store holds, and room when it is full."""
 
-import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import Field
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
+from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.core.schema import config_dataclass
+
 # Not results: the paid ledger is never pruned, the rest is the store's own memory (documents that were read).
 _KEPT = {"ledger", "runs", "extracted"}
+
+
+@config_dataclass
+class StoreSettings:
+    """The settings of `store`."""
+
+    store: str = Field(default="store", title="PATH", description="the store")
+    yes: bool = Field(default=False, description="prune without asking")
+
+
+_ACTIONS = {
+    "ls": "lists the results in the store",
+    "prune": "removes the results that no run folder names; the paid ledger is never touched",
+}
+_COMMAND = Command(
+    form="python -m raft_exp.store ls|prune [store=PATH] [yes=true]",
+    about="Shows what the store holds, and makes room when it is full.",
+    words={"ls|prune": "the action, one of these:", **{f"  {name}": text for name, text in _ACTIONS.items()}},
+    settings=StoreSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -53,21 +78,21 @@ def _entry(path: Path, used: set[str]) -> Entry:
     return Entry(path, known["label"], size, known["seconds"], "used" if path.name in used else "unused")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of the store."""
-    parser = argparse.ArgumentParser(prog="python -m raft_exp.store", description=__doc__)
-    parser.add_argument("command", choices=["ls", "prune"], help="prune removes results that no run folder names")
-    parser.add_argument("store", nargs="?", default="store=store", help="store=PATH (default ./store)")
-    parser.add_argument("--yes", action="store_true", help="prune without asking")
-    arguments = parser.parse_args()
-    root = Path(arguments.store.removeprefix("store="))
-    if not root.is_dir():
-        parser.error(f"store={root}: no such folder; name the store with store=PATH")
-    found = entries(root)
-    if arguments.command == "prune":
-        _prune([entry for entry in found if entry.state in ("unused", "left over")], arguments.yes)
-    else:
-        _list(found)
+    with one_line_errors():
+        (action,), chosen = _COMMAND.read(arguments)
+        if action not in _ACTIONS:
+            raise ConfigError(f"ls|prune: got {action!r}; {suggest(action, _ACTIONS)}")
+        if not Path(chosen.store).is_dir():
+            raise ConfigError(
+                f"store: got {chosen.store!r}, and there is no such folder; name the store with store=PATH"
+            )
+        found = entries(Path(chosen.store))
+        if action == "prune":
+            _prune([entry for entry in found if entry.state in ("unused", "left over")], chosen.yes)
+        else:
+            _list(found)
 
 
 def _list(found: list[Entry]) -> None:

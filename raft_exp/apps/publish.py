@@ -1,48 +1,64 @@
 """`python -m raft_exp.publish RUN [RUN ...] NNN_name [question=TEXT] [into=DIR]`: experiments/NNN_name out of runs."""
 
-import argparse
 import json
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field
 
-from raft_exp.core.errors import DataError, RaftError
+from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.core.errors import ConfigError, DataError
+from raft_exp.core.schema import config_dataclass
 from raft_exp.pipeline.estimate import duration
 
-_DESCRIPTION = """Makes experiments/NNN_name/ out of finished runs, or the folder of a sweep: README.md with question,
-command, result and figures, config.yaml with every setting, results.json. A run that is not finished is refused, and
-so is a folder that is there. What the result means is left to write, in README.md."""
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+")
 _DONE = {"ran", "reused"}
 _COLUMNS = 5  # metrics of one study's table; results.json has all
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m raft_exp.publish",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+@config_dataclass
+class PublishSettings:
+    """The settings of `publish`."""
+
+    question: str | None = Field(
+        default=None, title="TEXT", description="what was asked, for the page (default: the words of NNN_name)"
     )
-    parser.add_argument("given", nargs="+", metavar="RUN | NNN_name | question=TEXT | into=DIR")
-    given: list[str] = parser.parse_args().given
-    options = {key: one.partition("=")[2] for key in ("question", "into") for one in given if one.startswith(f"{key}=")}
-    names = [one for one in given if _NAME.fullmatch(one) and not Path(one).is_dir()]
-    runs = [Path(one) for one in given if one not in names and not one.startswith(("question=", "into="))]
-    if len(names) != 1 or not runs:
-        parser.error("name at least one RUN, and one new folder as 004_what_was_asked")
-    try:
-        made = publish(runs, Path(options.get("into", "experiments")) / names[0], options.get("question", ""))
-    except RaftError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(f"published: {made / 'README.md'} (what it shows, and what it does not, is left to write)")
+    into: str = Field(default="experiments", title="DIR", description="the folder that NNN_name is made in")
+
+
+_COMMAND = Command(
+    form='python -m raft_exp.publish RUN [RUN ...] NNN_name [question="..."] [into=DIR]',
+    about="""Makes experiments/NNN_name/ out of finished runs, or the folder of a sweep: README.md with question and
+figures, config.yaml with every setting, and results.json. A run that is not finished is refused, and so is a folder
+that is there. What the result means is left to write, in README.md.""",
+    words={
+        "RUN": "the folder of a finished run, or of a sweep",
+        "NNN_name": "the new folder: three digits, then small letters, digits and _, as 004_what_was_asked",
+    },
+    settings=PublishSettings,
+    most=None,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    with one_line_errors():
+        words, chosen = _COMMAND.read(arguments)
+        names = [word for word in words if _NAME.fullmatch(word) and not Path(word).is_dir()]
+        runs = [Path(word) for word in words if word not in names]
+        if not runs:
+            raise _COMMAND.missing("RUN")
+        if not names:
+            raise _COMMAND.missing("NNN_name (as 004_what_was_asked)")
+        if len(names) > 1:
+            raise ConfigError(f"NNN_name: got {' and '.join(names)}; name one new folder")
+        made = publish(runs, Path(chosen.into) / names[0], chosen.question or "")
+        print(f"published: {made / 'README.md'} (what it shows, and what it does not, is left to write)")
 
 
 def publish(runs: Sequence[Path], out: Path, question: str) -> Path:

@@ -376,7 +376,7 @@ def test_the_store_is_listed_and_pruned(study, tmp_path):
     run_folder(tmp_path).rename(tmp_path / "moved")  # no run shows it any more
     assert raft_exp(tmp_path, *small, "corpus.num_entities=60").returncode == 0
     pruned = subprocess.run(
-        [sys.executable, "-m", "raft_exp.store", "prune", f"store={tmp_path / 'store'}", "--yes"],
+        [sys.executable, "-m", "raft_exp.store", "prune", f"store={tmp_path / 'store'}", "yes=true"],
         cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "removed 1 results" in pruned.stdout, pruned.stderr

@@ -4,49 +4,81 @@ What the retriever finds is shown to the model as in training; the answer comes 
 they stand, and whether they really do.
 """
 
-import argparse
 import dataclasses
 import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from raft_exp.apps.arguments import one_line_errors, positive
+from pydantic import Field
+
+from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.pipeline.run import Finished
+
+
+@config_dataclass
+class RunSettings:
+    """How a finished run is opened to be asked: what `ask` and `serve` share."""
+
+    arm: str | None = Field(
+        default=None, title="NAME", description="the arm that answers (default: the study's reference arm, raft)"
+    )
+    model: str | None = Field(
+        default=None, title="DIR", description="an exported model (raft_exp.export) instead of an arm (default: none)"
+    )
+    k: Positive | None = Field(default=None, description="passages to retrieve (default: the study's retriever.k)")
+    retriever: Literal["bm25", "dense", "both"] | None = Field(
+        default=None, description="how passages are searched (default: as in the study)"
+    )
+    engine: Literal["transformers", "vllm"] | None = Field(
+        default=None, description="what runs the model (default: as in the study)"
+    )
+    accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="where the model runs")
+    store: str | None = Field(
+        default=None,
+        title="PATH",
+        description="where the store stands, if it was moved (default: where the run left it)",
+    )
+
+
+@config_dataclass
+class AskSettings(RunSettings):
+    """The settings of `ask`."""
+
+    show_context: bool = Field(default=False, description="show the passages that the model was given")
+    json: bool = Field(default=False, description="print one JSON object for each question")
+
+
+_COMMAND = Command(
+    form='python -m raft_exp.ask RUN ["question"] [name=value ...]',
+    about="""Asks a finished run about its documents. The model is shown what the retriever finds, as in training.
+The answer comes with the sentences that it cites, where they stand, and whether they really do.""",
+    words={
+        "RUN": "the folder of a finished run",
+        '"question"': "what to ask; without it, the lines of the input are asked, and blank ones skipped",
+    },
+    settings=AskSettings,
+    most=2,
+    free_text=True,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m raft_exp.ask", description=__doc__)
-    add_choices(parser)
-    parser.add_argument("question", nargs="?", help="what to ask; without it, questions are read line by line")
-    parser.add_argument("--show-context", action="store_true", help="show the passages that the model was given")
-    parser.add_argument("--json", action="store_true", help="one JSON object a question")
-    chosen = parser.parse_args(arguments)
     with one_line_errors():
-        asker = opened(chosen)
+        (run, *questions), chosen = _COMMAND.read(arguments)
+        asker = opened(Path(run), chosen)
         show = _Json(chosen.show_context) if chosen.json else _Text(chosen.show_context)
-        for question in [chosen.question] if chosen.question is not None else _questions():
+        for question in questions or _questions():
             _ask(asker, question, show)
 
 
-def add_choices(parser: argparse.ArgumentParser) -> None:
-    """What `ask` and `serve` share."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a finished run")
-    parser.add_argument("--arm", help="which arm answers (default: the study's reference arm, raft)")
-    parser.add_argument("--model", metavar="DIR", help="an exported model (raft_exp.export) instead of an arm")
-    parser.add_argument("--k", type=positive, help="passages to retrieve (default: the study's retriever.k)")
-    parser.add_argument("--retriever", choices=["bm25", "dense", "both"], help="default: the study's")
-    parser.add_argument("--engine", choices=["transformers", "vllm"], help="default: the study's")
-    parser.add_argument("--accelerator", choices=["cpu", "gpu", "auto"], default="auto", help="default: auto")
-    parser.add_argument("--store", help="where the store stands now, if it was moved")
-
-
-def opened(chosen: argparse.Namespace) -> Any:
+def opened(folder: Path, chosen: RunSettings) -> Any:
     """The run, ready to be asked."""
-    run = Finished(chosen.run, chosen.store)  # before the imports that take seconds
+    run = Finished(folder, chosen.store)  # before the imports that take seconds
     from raft_exp.apps.ask.asker import Asker, How
 
     how = How(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
@@ -54,15 +86,17 @@ def opened(chosen: argparse.Namespace) -> Any:
 
 
 def _questions() -> Any:
-    """Line by line, until an empty one or the end of the input."""
+    """Yields the lines of the input that are not blank. At a terminal a blank line ends them."""
+    at_terminal = sys.stdin.isatty()
     while True:
         try:
-            question = input("\nquestion> " if sys.stdin.isatty() else "")
+            question = input("\nquestion> " if at_terminal else "")
         except EOFError:
             return
-        if not question.strip():
+        if question.strip():
+            yield question
+        elif at_terminal:
             return
-        yield question
 
 
 def _ask(asker: Any, question: str, show: Any) -> None:

@@ -176,7 +176,7 @@ def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, Any]:
 
 
 def _usage(about: About, arm: ArmConfig) -> str:
-    asked = '`python -m raft_exp.ask RUN --model THIS_FOLDER "question"` retrieves, asks and shows what is cited.'
+    asked = '`python -m raft_exp.ask RUN model=THIS_FOLDER "question"` retrieves, asks and shows what is cited.'
     if about.form == "adapter":
         return f"An adapter for PEFT, on the base model. {asked}"
     served = "`vllm serve THIS_FOLDER` and `transformers` load it as it is; there, bring the passages yourself."

@@ -1,28 +1,15 @@
-"""`python -m raft_exp.export RUN out=DIR [arm=raft] [form=merged|adapter] ...`: a study's model as a folder for others.
-
-RUN                 the folder of a finished run
-out=DIR             the folder to write; it must not exist
-arm=NAME            which arm (default: the study's reference arm, raft)
-form=merged         one model, adapter merged in (default) | adapter: the LoRA weights alone
-dtype=bfloat16      of the merged weights (default: model.dtype of the study)
-tolerance=0.05      the most that the logits may drift by merging and casting, as a share of their norm
-prompts=16          test prompts that this is measured on
-licence=ID          of the base model, for the card (default: as its own card says)
-push_to_hub=OWNER/NAME   private=true
-store=PATH          where the store stands now, if it was moved
-"""
+"""`python -m raft_exp.export RUN out=DIR`: a study's model as a folder for other tools."""
 
 import dataclasses
 import re
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from raft_exp.apps.arguments import one_line_errors, settings
+from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.apps.export.drift import Asked, Drift
 from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.schema import Positive, config_dataclass
@@ -35,16 +22,32 @@ from raft_exp.pipeline.run import Finished
 class ExportModel:
     """What is written, and where."""
 
-    out: str
-    arm: str | None = None
-    form: Literal["merged", "adapter"] = "merged"
-    dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    tolerance: Annotated[float, Field(gt=0)] = 0.05
-    prompts: Positive = 16
-    licence: str | None = None
-    push_to_hub: str | None = None
-    private: bool = True
-    store: str | None = None
+    out: str = Field(title="DIR", description="the folder to write; it must not exist")
+    arm: str | None = Field(
+        default=None, title="NAME", description="the arm to export (default: the study's reference arm, raft)"
+    )
+    form: Literal["merged", "adapter"] = Field(
+        default="merged", description="one model with the adapter merged in, or the LoRA weights alone"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
+        default=None, description="of the merged weights (default: model.dtype of the study)"
+    )
+    tolerance: Annotated[float, Field(gt=0)] = Field(
+        default=0.05, description="the most that merging and casting may move the logits, relative"
+    )
+    prompts: Positive = Field(default=16, description="test prompts that the drift is measured on")
+    licence: str | None = Field(
+        default=None, title="ID", description="the base model's licence, for the card (default: as its own card says)"
+    )
+    push_to_hub: str | None = Field(
+        default=None, title="OWNER/NAME", description="the repository of the hub to push to (default: none)"
+    )
+    private: bool = Field(default=True, description="whether a repository that the push makes is private")
+    store: str | None = Field(
+        default=None,
+        title="PATH",
+        description="where the store stands, if it was moved (default: where the run left it)",
+    )
 
     @model_validator(mode="after")
     def _a_repository_has_an_owner(self) -> "ExportModel":
@@ -55,18 +58,21 @@ class ExportModel:
         return self
 
 
+_COMMAND = Command(
+    form="python -m raft_exp.export RUN out=DIR [name=value ...]",
+    about="""Writes the model of a finished run as a folder for other tools, with tokenizer and model card.
+The folder is written whole or not at all.""",
+    words={"RUN": "the folder of a finished run"},
+    settings=ExportModel,
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] in ("-h", "--help"):
-        print(__doc__.strip())
-        sys.exit(0 if given else 2)
     with one_line_errors():
-        if "=" in given[0]:
-            raise ConfigError(f"got {given[0]!r}; the first argument is the folder of a finished run")
-        how = settings(ExportModel, given[1:])
+        (run,), how = _COMMAND.read(arguments)
         folder = Path(how.out)
-        drift = export(Finished(Path(given[0]), how.store), how)
+        drift = export(Finished(Path(run), how.store), how)
         if drift:
             print(f"drift of {drift.prompts} test prompts: {drift}")
         print(f"exported: {folder}")

@@ -1,41 +1,47 @@
 """`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: finished runs again, or beside each other."""
 
-import argparse
-import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from raft_exp.core.errors import RaftError, StoreError
+from pydantic import Field
 
-_DESCRIPTION = """One run: its report is made again from its files, scored with today's metrics, in place
-(or in out=DIR).
-
-Several runs, or the folder of a sweep: a comparison, in ./comparison (or out=DIR): a table of all settings, curves of
-what was swept, means over seeds, paired comparisons. Nothing is trained and nothing is generated."""
+from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.core.errors import StoreError
+from raft_exp.core.schema import config_dataclass
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m raft_exp.report", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+@config_dataclass
+class ReportSettings:
+    """The settings of `report`."""
+
+    out: str | None = Field(
+        default=None,
+        title="DIR",
+        description="where the pages go (default: the folder of one RUN, ./comparison for several)",
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder, or the folder of a sweep (-m)")
-    parser.add_argument("out", nargs="?", metavar="out=DIR", help="where the pages go")
-    given: list[str] = parser.parse_args().runs
-    outs = [text.removeprefix("out=") for text in given if text.startswith("out=")]
-    folders = [Path(text) for text in given if not text.startswith("out=")]
-    if wrong := next((folder for folder in folders if re.match(r"\w+=", str(folder)) and not folder.exists()), None):
-        parser.error(f"{wrong}: no such folder, and no setting; the only one is out=DIR")
-    if not folders or len(outs) > 1:
-        parser.error("name at least one RUN, and out=DIR at most once")
-    try:
-        print(f"report: {_report(folders, Path(outs[0]) if outs else None)}")
-    except RaftError as error:
-        _refuse(error)
-    except OSError as error:
-        _refuse(StoreError(f"{error.filename or 'report'}: {error.strerror}; choose another folder with out=DIR"))
-    except KeyboardInterrupt:
-        sys.exit("\nstopped")
+
+
+_COMMAND = Command(
+    form="python -m raft_exp.report RUN [RUN ...] [out=DIR]",
+    about="""One run: makes its report again from its files, scored with today's metrics.
+Several runs, or the folder of a sweep: compares them. The comparison has a table of all settings, curves of what was
+swept, means over seeds and paired comparisons. Nothing is trained and nothing is generated.""",
+    words={"RUN": "a run folder, or the folder of a sweep (-m)"},
+    settings=ReportSettings,
+    most=None,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    with one_line_errors():
+        runs, chosen = _COMMAND.read(arguments)
+        try:
+            print(f"report: {_report([Path(run) for run in runs], Path(chosen.out) if chosen.out else None)}")
+        except OSError as error:
+            place = error.filename or "report"
+            raise StoreError(f"{place}: {error.strerror}; choose another folder with out=DIR") from error
 
 
 def _report(folders: list[Path], out: Path | None) -> Path:
@@ -58,8 +64,3 @@ def _report(folders: list[Path], out: Path | None) -> Path:
 def _say(lines: list[str]) -> None:
     for line in lines:
         print(line, file=sys.stderr)
-
-
-def _refuse(error: Exception) -> None:
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    sys.exit(2)

@@ -4,37 +4,61 @@ It retrieves before it answers, and says what it cites. It listens on this machi
 a token, which its clients send as their API key.
 """
 
-import argparse
 import contextlib
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from raft_exp.apps.arguments import needs_packages, one_line_errors, positive
-from raft_exp.apps.ask.main import add_choices, opened
+from pydantic import Field
+
+from raft_exp.apps.arguments import Command, needs_packages, one_line_errors
+from raft_exp.apps.ask.main import RunSettings, opened
 from raft_exp.core.errors import ConfigError
+from raft_exp.core.schema import Positive, config_dataclass
+
+
+@config_dataclass
+class ServeSettings(RunSettings):
+    """The settings of `serve`."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        title="ADDRESS",
+        description="the address to listen on; the default is this machine alone",
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="the port; 0 is any that is free")
+    token_env: str | None = Field(
+        default=None,
+        title="NAME",
+        description="the environment variable that holds the token of clients (default: no token)",
+    )
+    batch: Positive = Field(default=16, description="questions answered together")
+    queue: Positive = Field(default=64, description="questions that may wait")
+    max_question: Positive = Field(default=4000, description="the longest question, in characters")
+    max_body: Positive = Field(default=65536, description="the largest request, in bytes")
+    per_minute: Positive = Field(default=600, description="requests of one client in a minute")
+
+
+_COMMAND = Command(
+    form="python -m raft_exp.serve RUN [name=value ...]",
+    about="""Serves a finished run behind an OpenAI-compatible endpoint, with a page to ask it.
+It retrieves before it answers, and says what it cites. It listens on this machine alone. For any other address it needs
+a token, which its clients send as their API key.""",
+    words={"RUN": "the folder of a finished run"},
+    settings=ServeSettings,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m raft_exp.serve", description=__doc__)
-    add_choices(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
-    parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0: any that is free")
-    parser.add_argument(
-        "--token-env", metavar="NAME", help="the NAME of the environment variable that holds the token of clients"
-    )
-    parser.add_argument("--batch", type=positive, default=16, help="questions answered together (default: 16)")
-    parser.add_argument("--queue", type=positive, default=64, help="questions that may wait (default: 64)")
-    parser.add_argument("--max-question", type=positive, default=4000, help="characters (default: 4000)")
-    parser.add_argument("--max-body", type=positive, default=65536, help="bytes of a request (default: 65536)")
-    parser.add_argument("--per-minute", type=positive, default=600, help="requests of a client (default: 600)")
-    chosen = parser.parse_args(arguments)
     with one_line_errors():
-        serve(chosen)
+        (run,), chosen = _COMMAND.read(arguments)
+        serve(Path(run), chosen)
 
 
-def serve(chosen: argparse.Namespace) -> None:
+def serve(run: Path, chosen: ServeSettings) -> None:
     """Loads the model and answers until it is stopped."""
     token = _token(chosen.host, chosen.token_env)
     needs_packages("serve", "fastapi", "uvicorn")
@@ -44,7 +68,7 @@ def serve(chosen: argparse.Namespace) -> None:
     from raft_exp.apps.serve.server import Server, listening
 
     with listening(chosen.host, chosen.port) as place:
-        asker = opened(chosen)
+        asker = opened(run, chosen)
         limits = Limits(chosen.max_body, chosen.max_question, chosen.per_minute)
         app = create(asker, Batches(asker, chosen.batch, chosen.queue), limits, token)
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in good order by then
@@ -60,11 +84,11 @@ def _token(host: str, name: str | None) -> str | None:
             return None
         raise ConfigError(
             f"host: got {host!r}, which others can reach; name an environment variable that holds a token for them: "
-            "--token-env NAME"
+            "token_env=NAME"
         )
     if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", name):
-        raise ConfigError("token-env: must be the NAME of an environment variable, in capitals, not the token itself")
+        raise ConfigError("token_env: must be the NAME of an environment variable, in capitals, not the token itself")
     token = os.environ.get(name, "")
     if len(token) < 16:
-        raise ConfigError(f"token-env: the variable {name} holds {len(token)} characters; a token has 16 or more")
+        raise ConfigError(f"token_env: the variable {name} holds {len(token)} characters; a token has 16 or more")
     return token

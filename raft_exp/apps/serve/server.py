@@ -17,7 +17,7 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         told = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            f"port: got {port}; {host} cannot be listened on there ({told}); name another --port"
+            f"port: got {port}; {host} cannot be listened on there ({told}); name another port=NUMBER"
         ) from None
 
 

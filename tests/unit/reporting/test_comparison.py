@@ -192,4 +192,4 @@ def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path, wrong: s
     command = [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4"), wrong]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert f"{wrong}: no such folder, and no setting; the only one is out=DIR" in done.stderr
+    assert done.stderr == "ConfigError: outt: no such setting; did you mean 'out'? (known: out)\n"

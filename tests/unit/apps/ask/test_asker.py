@@ -1,5 +1,6 @@
 """A finished run is asked as its evaluation asked it."""
 
+import io
 import json
 from pathlib import Path
 
@@ -96,24 +97,29 @@ def test_a_question_that_cannot_be_asked(asker):
 
 def test_the_command_line_shows_reply_and_sources(run, capsys):
     row = found(run)[0]
-    ask.main([str(run), row.question, "--json", "--show-context", "--k", "2", "--accelerator", "cpu"])
+    ask.main([str(run), "json=true", row.question, "show_context=true", "k=2", "accelerator=cpu"])
     told = json.loads(capsys.readouterr().out)
     assert [passage["id"] for passage in told["context"]] == [passage.id for passage in row.context[:2]]
     assert set(told) >= {"question", "answer", "reason", "citations", "verdict", "note", "seconds"}
-    ask.main([str(run), row.question, "--show-context", "--accelerator", "cpu"])
+    ask.main([str(run), row.question, "show_context=true", "accelerator=cpu"])
     said = capsys.readouterr().out
     assert f"[1] {row.context[0].title}, {row.context[0].place}" in said
     with pytest.raises(SystemExit) as ended:
-        ask.main([str(run), "Where?", "--arm", "nobody"])
+        ask.main([str(run), "Where?", "arm=nobody"])
     assert ended.value.code == 2
     assert "ConfigError: arm: got 'nobody'; known: raft, rag" in capsys.readouterr().err
 
 
 def test_questions_are_read_line_by_line(run, capsys, monkeypatch):
-    lines = iter(["zzz qqq?", "Who?", ""])
-    monkeypatch.setattr("builtins.input", lambda prompt: next(lines))
-    ask.main([str(run), "--json", "--accelerator", "cpu"])
+    piped = io.StringIO("zzz qqq?\n\n  \nWho?\n\n")
+    monkeypatch.setattr("sys.stdin", piped)
+    ask.main([str(run), "json=true", "accelerator=cpu"])
     assert [json.loads(line)["question"] for line in capsys.readouterr().out.splitlines()] == ["zzz qqq?", "Who?"]
+    piped = io.StringIO("zzz qqq?\n\nWho?\n")
+    piped.isatty = lambda: True
+    monkeypatch.setattr("sys.stdin", piped)
+    ask.main([str(run), "accelerator=cpu"])
+    assert piped.read() == "Who?\n", "at a terminal a blank line ends"
 
 
 def test_a_document_cannot_speak_to_the_terminal():

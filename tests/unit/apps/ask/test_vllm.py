@@ -17,7 +17,7 @@ def test_a_question_answered_by_vllm(small_study):
     pytest.importorskip("vllm", reason="needs vLLM; its CPU build is enough: make test-vllm")
     rows = list(read_jsonl(small_study / "dataset" / "test@found.jsonl", Example))
     asked = subprocess.run(
-        [sys.executable, "-m", "raft_exp.ask", str(small_study), "--engine", "vllm", "--json"],
+        [sys.executable, "-m", "raft_exp.ask", str(small_study), "engine=vllm", "json=true"],
         input="\n".join(row.question for row in rows), env=environment(VLLM_CPU_KVCACHE_SPACE="1"),
         capture_output=True, text=True, check=False,
     )  # fmt: skip

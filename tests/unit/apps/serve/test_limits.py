@@ -223,9 +223,9 @@ def test_a_reply_may_be_cut_short():
 def test_only_this_machine_is_answered_without_a_token(monkeypatch, capsys):
     monkeypatch.setenv("SHORT", "x")
     for arguments, told in (
-        (["--host", "0.0.0.0"], "--token-env NAME"),
-        (["--token-env", "SHORT"], "holds 1 characters; a token has 16 or more"),
-        (["--token-env", "a-token-itself"], "must be the NAME of an environment variable"),
+        (["host=0.0.0.0"], "token_env=NAME"),
+        (["token_env=SHORT"], "holds 1 characters; a token has 16 or more"),
+        (["token_env=a-token-itself"], "must be the NAME of an environment variable"),
     ):
         with pytest.raises(SystemExit) as ended:
             serve.main(["nowhere", *arguments])
