@@ -11,10 +11,10 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
-from raft_exp.apps.ask.asker import Asker, How
+from raft_exp.apps.ask.session import AskOptions, RagSession
 from raft_exp.core.records import Example, Question, read_jsonl
 from raft_exp.evaluation.metrics import METRICS, Graded, profile
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 
 def main() -> None:
@@ -24,14 +24,14 @@ def main() -> None:
     parser.add_argument("--model", help="an exported folder instead of the run's reference arm")
     parser.add_argument("--condition", default="found")
     chosen = parser.parse_args()
-    print(json.dumps(measure(Finished(chosen.run), chosen.items, chosen.model, chosen.condition), indent=1))
+    print(json.dumps(measure(FinishedRun(chosen.run), chosen.items, chosen.model, chosen.condition), indent=1))
 
 
-def measure(run: Finished, items: int, model: str | None, condition: str) -> dict[str, object]:
+def measure(run: FinishedRun, items: int, model: str | None, condition: str) -> dict[str, object]:
     arm, _ = run.arm(None)
     scored_as = profile(run.config.corpus.name)
     metric = scored_as.metrics[0]
-    asker = Asker(run, How(model=model))
+    asker = RagSession(run, AskOptions(model=model))
     rows = list(islice(read_jsonl(run.path(f"dataset[test@{condition}]") / "rows.jsonl", Example), items))
     questions = {one.id: one for one in read_jsonl(run.path("questions") / "questions.jsonl", Question)}
     asked = {row.id: asker.prompt(row.id, questions[row.id].question) for row in rows}

@@ -24,9 +24,15 @@ from raft_exp.core.records import write_jsonl
 WORDS, VOCABULARY, QUESTIONS, K = 100, 2_000_000, 100, 10
 SIZES = (10_000, 100_000, 1_000_000)
 STUDY = (
-    "+experiment=passages", "corpus.path=passages.jsonl", "corpus.questions=questions.jsonl", "model=tiny",
-    "trainer=cpu", "evaluation.arms=[rag]", "evaluation.context=retrieved", f"evaluation.k={K}",
-)  # fmt: skip
+    "+experiment=passages",
+    "corpus.path=passages.jsonl",
+    "corpus.questions=questions.jsonl",
+    "model=tiny",
+    "trainer=cpu",
+    "evaluation.arms=[rag]",
+    "evaluation.context=retrieved",
+    f"evaluation.k={K}",
+)
 PEAK = "import resource; print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 STAGE = f"from raft_exp.apps.cli import main; main(); {PEAK}"
 SEARCH = f"""

@@ -94,11 +94,11 @@ def trainer_config(task: Task, **changes: Any) -> Any:
 
 def adapted(task: Task, packing: bool = True) -> Any:
     """Our model with our adapter."""
-    from raft_exp.training import packed, trained
+    from raft_exp.training import packed, weights
 
     if packing:
-        packed.use(task.model)
-    return trained.add_adapter(task.model, lora_config(), seed=0)
+        packed.use_packed_attention(task.model)
+    return weights.add_adapter(task.model, lora_config(), seed=0)
 
 
 def lora_config() -> Any:
@@ -112,7 +112,7 @@ def ours(task: Task) -> None:
     from pytorch_lightning.loggers.logger import DummyLogger
 
     from raft_exp.training import loop
-    from raft_exp.training.data import Plan
+    from raft_exp.training.data import TrainingPlan
 
     class Turns(DummyLogger):
         def log_metrics(self, *arguments: Any, **_: Any) -> None:
@@ -121,7 +121,7 @@ def ours(task: Task) -> None:
             task.gate.step()
 
     config = trainer_config(task)
-    plan = Plan.make(task.rows, 0, task.batch, task.epochs, -1)
+    plan = TrainingPlan.make(task.rows, 0, task.batch, task.epochs, -1)
     loop.fit(adapted(task), config, plan, type(task.rows)([], *[task.rows.ends[:0]] * 3), 0, task.folder, [Turns()])
 
 
@@ -131,13 +131,13 @@ def bare(task: Task) -> None:
 
     from raft_exp.training import data
     from raft_exp.training.loss import token_losses
-    from raft_exp.training.trained import weights
+    from raft_exp.training.weights import weights
 
     model = adapted(task).train()
     learned = list(weights(model).values())
     optimizer = torch.optim.AdamW(learned, lr=RATE, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
-    plan = data.Plan.make(task.rows, 0, task.batch, task.epochs, -1)
+    plan = data.TrainingPlan.make(task.rows, 0, task.batch, task.epochs, -1)
     device = "cuda" if task.accelerator == "gpu" else "cpu"
     for step, numbers in enumerate(plan.steps):
         batch = on(data.pack(task.rows, numbers), device)
@@ -181,17 +181,34 @@ def trl(task: Task, **settings: Any) -> None:
     tokenizer = models.load_tokenizer("asset:tiny")
     gpu = task.accelerator == "gpu"
     settings = {
-        "per_device_train_batch_size": task.batch, "gradient_accumulation_steps": 1, "max_length": None,
-        "gradient_checkpointing": False, "bf16": gpu, "use_cpu": not gpu, "learning_rate": RATE, "weight_decay": 0.0,
-        "lr_scheduler_type": "constant", "num_train_epochs": task.epochs, "save_strategy": "no", "report_to": "none",
-        "logging_steps": 10**9, "disable_tqdm": True, "output_dir": str(task.folder), "max_grad_norm": 1.0,
-        "train_sampling_strategy": "sequential", "logging_first_step": True,
-    } | settings  # fmt: skip
+        "per_device_train_batch_size": task.batch,
+        "gradient_accumulation_steps": 1,
+        "max_length": None,
+        "gradient_checkpointing": False,
+        "bf16": gpu,
+        "use_cpu": not gpu,
+        "learning_rate": RATE,
+        "weight_decay": 0.0,
+        "lr_scheduler_type": "constant",
+        "num_train_epochs": task.epochs,
+        "save_strategy": "no",
+        "report_to": "none",
+        "logging_steps": 10**9,
+        "disable_tqdm": True,
+        "output_dir": str(task.folder),
+        "max_grad_norm": 1.0,
+        "train_sampling_strategy": "sequential",
+        "logging_first_step": True,
+    } | settings
     lora = peft.LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
     trainer = trl.SFTTrainer(
-        model=task.model, args=trl.SFTConfig(**settings), train_dataset=table(task), processing_class=tokenizer,
-        peft_config=lora, callbacks=[Turns()],
-    )  # fmt: skip
+        model=task.model,
+        args=trl.SFTConfig(**settings),
+        train_dataset=table(task),
+        processing_class=tokenizer,
+        peft_config=lora,
+        callbacks=[Turns()],
+    )
     trainer.train()
 
 
@@ -199,9 +216,9 @@ def table(task: Task) -> Any:
     """The rows in the order of our plan, as a pre-tokenized data set."""
     import datasets
 
-    from raft_exp.training.data import Plan
+    from raft_exp.training.data import TrainingPlan
 
-    order = [number for step in Plan.make(task.rows, 0, task.batch, 1, -1).steps for number in step]
+    order = [number for step in TrainingPlan.make(task.rows, 0, task.batch, 1, -1).steps for number in step]
     made = []
     for number in order:
         ids = task.rows.row(number).tolist()
@@ -260,10 +277,10 @@ def _import(name: str) -> None:
 
 def operations(model: Any, rows: Any) -> float:
     """What a pass over the rows costs with a frozen base, without the adapter's few percent."""
-    from raft_exp.training.data import Plan
-    from raft_exp.training.speed import Cost
+    from raft_exp.training.data import TrainingPlan
+    from raft_exp.training.speed import StepCost
 
-    return Cost.of(model)(Plan(rows, [list(range(len(rows)))]), 0)
+    return StepCost.of(model)(TrainingPlan(rows, [list(range(len(rows)))]), 0)
 
 
 def measured_peak() -> float:

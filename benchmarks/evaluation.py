@@ -38,10 +38,15 @@ CONTENDERS = {
 }
 VLLM = {"tensor_parallel_size": 1, "enforce_eager": True, "gpu_memory_utilization": 0.3, "max_lora_rank": 32}
 STUDY = (
-    "+experiment=quickstart", "until=train", "~evaluation.conditions", "+evaluation.conditions={}",
-    "corpus.num_entities=1000", "dataset.max_items=320", "trainer.validation_items=8",
+    "+experiment=quickstart",
+    "until=train",
+    "~evaluation.conditions",
+    "+evaluation.conditions={}",
+    "corpus.num_entities=1000",
+    "dataset.max_items=320",
+    "trainer.validation_items=8",
     "evaluation.arms=[rag,sft_rag,raft]",
-)  # fmt: skip
+)
 TRAINED = {"base": None, "sft": "train[closed_book]", "raft": "train[raft]"}
 MAX_NEW_TOKENS = 64
 

@@ -10,9 +10,9 @@ from clock import Clock
 from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages, fingerprint, hash64
 from raft_exp.core.records import Passage, Question, read_jsonl, write_jsonl
-from raft_exp.retrieval import Margin, Sources
+from raft_exp.retrieval import Margin, Rankers
 from raft_exp.retrieval.dense import IDS, VECTORS
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.filters import DistractorFilter
 
 DISTRACTORS, MARGIN, WIDTH, TOPICS = 4, 0.05, 384, 1000
 
@@ -27,7 +27,7 @@ def prepare(folder: Path, count: int) -> int:
     copies = np.arange(9, count, 10)
     vectors[copies] = vectors[copies - 1]
     asked = vectors + generator.normal(size=vectors.shape).astype(np.float32)
-    passages.write(folder, _collection(count))
+    passages.write_passages(folder, _collection(count))
     ids = [Question(f"q{i}", f"What of {i}?", ["yes"], [f"p{i}"], "train") for i in range(count)]
     write_jsonl(folder / "questions.jsonl", ids)
     hashes = np.array([hash64(question.id) for question in ids], dtype=np.uint64)
@@ -48,13 +48,13 @@ def _collection(count: int) -> Iterator[Passage]:
 def ours(folder: Path, most: int) -> dict[str, Any]:
     """Distractors of every question, as the dataset stage chooses them."""
     start = Clock()
-    guards = Guards(Passages(folder), same_document=False, answer_allowed=True)
+    guards = DistractorFilter(Passages(folder), same_document=False, answer_allowed=True)
 
     def questions() -> Iterator[Question]:
         return read_jsonl(folder / "questions.jsonl", Question)
 
     folders = {"passages": folder / "passages", "questions": folder / "asked"}
-    sources = Sources(guards, 0, folders, Margin(relative=MARGIN))
+    sources = Rankers(guards, 0, folders, Margin(relative=MARGIN))
     rank = sources.ranker("dense", None, np.arange(len(guards.passages)), questions)
     rows = [guards.distractors(question, rank(question), DISTRACTORS) for question in questions()]
     seconds = start.figures()
@@ -95,9 +95,14 @@ def mine_hard_negatives(folder: Path, most: int) -> dict[str, Any]:
     pairs = datasets.Dataset.from_dict({"question": questions, "gold": corpus})
     start = Clock()
     found = util.mine_hard_negatives(
-        pairs, Given(folder), corpus=corpus, num_negatives=DISTRACTORS, relative_margin=MARGIN,
-        output_format="labeled-list", verbose=False,
-    )  # fmt: skip
+        pairs,
+        Given(folder),
+        corpus=corpus,
+        num_negatives=DISTRACTORS,
+        relative_margin=MARGIN,
+        output_format="labeled-list",
+        verbose=False,
+    )
     seconds = start.figures()
     places = {question: number for number, question in enumerate(questions)}
     rows = {places[row["question"]]: row["gold"][1:] for row in found}

@@ -12,9 +12,9 @@ from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
 from raft_exp.dataset import contexts
-from raft_exp.dataset.recipes import Raft, Source
-from raft_exp.retrieval import Sources
-from raft_exp.retrieval.filters import Guards
+from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
+from raft_exp.retrieval import Rankers
+from raft_exp.retrieval.filters import DistractorFilter
 
 P, DISTRACTORS = 0.7, 3  # the notebook's
 
@@ -39,7 +39,7 @@ def prepare(folder: Path, rows: Iterable[dict[str, Any]]) -> int:
 
     rows = list(rows)
     datasets.Dataset.from_list(rows).save_to_disk(str(folder / "hub"))
-    passages.write(folder, (passage for row in rows for passage in _sections(row)))
+    passages.write_passages(folder, (passage for row in rows for passage in _sections(row)))
     gold = ([passage.id for passage in _sections(row)] for row in rows)
     asked = [Question(r["pubid"], r["question"], ["yes"], names, "train") for r, names in zip(rows, gold, strict=True)]
     write_jsonl(folder / "questions.jsonl", asked)
@@ -55,14 +55,20 @@ def _sections(row: dict[str, Any]) -> Iterator[Passage]:
 def ours(folder: Path, most: int) -> dict[str, Any]:
     """The raft recipe's choice for all questions: gold or not, distractors, order."""
     start = Clock()
-    collection, source = Passages(folder), Source(folder, folder)
-    guards = Guards(collection, same_document=False, answer_allowed=False)
+    collection, source = Passages(folder), QuestionTargets(folder, folder)
+    guards = DistractorFilter(collection, same_document=False, answer_allowed=False)
     pool = contexts.pool(contexts.document_splits(collection, source.everything()), "train")
-    rank = Sources(guards, seed=0).ranker("random", None, pool, lambda: source.of("train"))
-    recipe = Raft(
-        p=P, num_distractors=DISTRACTORS, constant_size=False, partial_gold=False, no_gold_target="answer",
-        refusal="", allow_fewer=False, seed=0,
-    )  # fmt: skip
+    rank = Rankers(guards, seed=0).ranker("random", None, pool, lambda: source.of("train"))
+    recipe = RaftRecipe(
+        p=P,
+        num_distractors=DISTRACTORS,
+        constant_size=False,
+        partial_gold=False,
+        no_gold_target="answer",
+        refusal="",
+        allow_fewer=False,
+        seed=0,
+    )
     kept = source.kept("train", None, 0)
     rows = sum(1 for _ in recipe.jobs(source, "train", kept, guards, rank, len(pool)))
     return {"rows": rows, **start.figures()}

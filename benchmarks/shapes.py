@@ -17,18 +17,31 @@ ROWS = {"pubmedqa": (_PUBMEDQA,), "nq": (_NQ5, _NQ20)}
 # As Qwen2.5-0.5B, the small one has a head of a quarter of its parameters, tied to the embeddings.
 MODELS: dict[str, dict[str, Any]] = {
     "small": {
-        "vocab_size": 9984, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 4,
-        "num_attention_heads": 8, "num_key_value_heads": 2,
+        "vocab_size": 9984,
+        "hidden_size": 512,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 2,
     },
     "3b": {
-        "vocab_size": 151936, "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
-        "num_attention_heads": 16, "num_key_value_heads": 2,
+        "vocab_size": 151936,
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
     },
     "7b": {
-        "vocab_size": 152064, "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
-        "num_attention_heads": 28, "num_key_value_heads": 4, "tie_word_embeddings": False,
+        "vocab_size": 152064,
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "tie_word_embeddings": False,
     },
-}  # fmt: skip
+}
 
 
 def lengths(rows: str, count: int) -> list[tuple[int, int]]:

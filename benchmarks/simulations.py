@@ -90,9 +90,15 @@ def alarms(studies: int) -> Iterator[Row]:
 
     def macro(random: np.random.Generator, study: int) -> bool:
         first = labels(random, 0.6)
-        second, third = ([(true, said if kept else other) for (true, said), kept, other in
-                          zip(first, random.random(N) < 0.6, random.choice(LABELS, N).tolist(), strict=True)]
-                         for _ in range(2))  # fmt: skip
+        second, third = (
+            [
+                (true, said if kept else other)
+                for (true, said), kept, other in zip(
+                    first, random.random(N) < 0.6, random.choice(LABELS, N).tolist(), strict=True
+                )
+            ]
+            for _ in range(2)
+        )
         return statistics.compare(MACRO, second, third, random).p_value < 0.05
 
     for name, hit in (("shares", shares), ("F1", means), ("macro F1", macro)):
@@ -111,8 +117,11 @@ def coverage(studies: int) -> Iterator[Row]:
             studies, name, truth, lambda random, v=values, w=weights: (MEAN, random.choice(v, N, p=w).tolist())
         )
     for skill in (0.5, 0.97):
-        counts = [(true, said, prior * (skill * (true == said) + (1 - skill) / 3))
-                  for true, prior in zip(LABELS, PRIOR, strict=True) for said in LABELS]  # fmt: skip
+        counts = [
+            (true, said, prior * (skill * (true == said) + (1 - skill) / 3))
+            for true, prior in zip(LABELS, PRIOR, strict=True)
+            for said in LABELS
+        ]
         weights = np.array([1e9 * weight for *_, weight in counts]).astype(np.int64)[None, :]
         truth = float(MACRO.aggregate([(true, said) for true, said, _ in counts], weights)[0])
         yield _covers(studies, f"macro F1 {truth:.2f}", truth, lambda random, s=skill: (MACRO, labels(random, s)))
@@ -152,8 +161,14 @@ def differences(studies: int) -> Iterator[Row]:
     for name, (values, weights) in WINS.items():
         truth, metric = float(np.dot(values, weights)), SHARE if "shares" in name else MEAN
 
-        def held(random: np.random.Generator, study: int, v: Any = values, w: Any = weights, m: Any = metric,
-                 t: float = truth) -> bool:  # fmt: skip
+        def held(
+            random: np.random.Generator,
+            study: int,
+            v: Any = values,
+            w: Any = weights,
+            m: Any = metric,
+            t: float = truth,
+        ) -> bool:
             won = random.choice(v, N, p=w)
             found = statistics.compare(m, np.maximum(won, 0).tolist(), np.maximum(-won, 0).tolist(), random)
             return found.low <= t <= found.high
@@ -162,11 +177,19 @@ def differences(studies: int) -> Iterator[Row]:
         yield {"row": "covers", "what": f"difference of {name}", "studies": studies, "rate": rate}
     for a, b, correlation in ((0.5, 0.5, 0.5), (0.9, 0.9, 0.3)):
         random = statistics.generator(0, "seen", str(a))
-        size = float(np.mean([statistics.compare(SHARE, *pairs(random, a, b, correlation), random).detectable
-                              for _ in range(20)]))  # fmt: skip
+        size = float(
+            np.mean(
+                [statistics.compare(SHARE, *pairs(random, a, b, correlation), random).detectable for _ in range(20)]
+            )
+        )
 
-        def seen(random: np.random.Generator, study: int, a: float = a + size / 2, b: float = b - size / 2,
-                 c: float = correlation) -> bool:  # fmt: skip
+        def seen(
+            random: np.random.Generator,
+            study: int,
+            a: float = a + size / 2,
+            b: float = b - size / 2,
+            c: float = correlation,
+        ) -> bool:
             return statistics.compare(SHARE, *pairs(random, a, b, c), random).p_value < 0.05
 
         rate = share(studies, seen, "detectable", str(a))

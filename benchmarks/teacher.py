@@ -24,15 +24,22 @@ SERVER = Path(__file__).with_name("teacher_server.py")
 def client_alone(url: str, requests: int, in_flight: int) -> float:
     import aiohttp  # noqa: F401  (what the first request of a process would import is not the requests' time)
 
-    from raft_exp.engines.client.client import Chat, ChatClient
+    from raft_exp.engines.client.client import ChatClient, ChatPrompt
     from raft_exp.engines.client.protocol import ChatConfig
 
     config = ChatConfig(
-        base_url=url, model="scripted-1", served_as=None, api_key_env=None, extra_body={}, in_flight=in_flight,
-        attempts=3, timeout=60.0, max_requests=None,
-    )  # fmt: skip
+        base_url=url,
+        model="scripted-1",
+        served_as=None,
+        api_key_env=None,
+        extra_body={},
+        in_flight=in_flight,
+        attempts=3,
+        timeout=60.0,
+        max_requests=None,
+    )
     prompt = "<passage>\nVelmor {} is a town.\n</passage>\n\nQuestion: When was Velmor {} founded?"
-    chats = [Chat(str(n), [{"role": "user", "content": prompt.format(n, n)}]) for n in range(requests)]
+    chats = [ChatPrompt(str(n), [{"role": "user", "content": prompt.format(n, n)}]) for n in range(requests)]
 
     async def run() -> int:
         return len([None async for _ in ChatClient(config).replies(chats, {"temperature": 0})])
@@ -46,8 +53,15 @@ def stage(folder: Path, url: str, requests: int, in_flight: int, seed: int) -> f
     from tests.helpers.scripted_teacher import corpus
     from tests.helpers.stages import run
 
-    ask = [*corpus(folder, requests * 5 // 4), "teacher=openai", f"teacher.base_url={url}", "teacher.model=scripted-1",
-           "teacher.api_key_env=null", f"teacher.in_flight={in_flight}", f"seed={seed}"]  # fmt: skip
+    ask = [
+        *corpus(folder, requests * 5 // 4),
+        "teacher=openai",
+        f"teacher.base_url={url}",
+        "teacher.model=scripted-1",
+        "teacher.api_key_env=null",
+        f"teacher.in_flight={in_flight}",
+        f"seed={seed}",
+    ]
     run(folder / "store", *ask, until="questions")
     began = time.perf_counter()
     run(folder / "store", *ask, until="targets")
@@ -65,7 +79,7 @@ def main() -> None:
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server,
         tempfile.TemporaryDirectory() as folder,
-    ):  # fmt: skip
+    ):
         assert server.stdout
         url = server.stdout.readline().strip()
         client = sorted(client_alone(url, n, arguments.in_flight) for _ in range(3))

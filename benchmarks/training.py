@@ -42,13 +42,19 @@ class Child:
     def __init__(self, name: str, options: argparse.Namespace, rows: str) -> None:
         arguments = ["--child", name, rows, options.model, options.accelerator, str(options.batch), str(options.count)]
         environment = os.environ | {
-            "OMP_NUM_THREADS": str(options.threads), "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1",
-            "HF_HUB_OFFLINE": "1", "GOMP_SPINCOUNT": "2000",  # as in a study; for every contender
-        }  # fmt: skip
+            "OMP_NUM_THREADS": str(options.threads),
+            "TOKENIZERS_PARALLELISM": "false",
+            "TQDM_DISABLE": "1",
+            "HF_HUB_OFFLINE": "1",
+            "GOMP_SPINCOUNT": "2000",  # as in a study; for every contender
+        }
         self._process = subprocess.Popen(
-            [sys.executable, __file__, *arguments], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, __file__, *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         self._read()  # a pass to warm up
 
     def turn(self, word: str = "go") -> Any:

@@ -42,7 +42,7 @@ _COMMAND = Command(
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoreEntry:
     """One result, or the remains of one."""
 
     path: Path
@@ -52,7 +52,7 @@ class Entry:
     state: str  # used (a run shows it) | unused | partial (a run can go on from it) | left over
 
 
-def entries(root: Path) -> list[Entry]:
+def entries(root: Path) -> list[StoreEntry]:
     """Everything in the store, oldest first within a stage."""
     used = _used(root)
     folders = sorted((root.glob("*/*")), key=lambda path: (path.parent.name, path.stat().st_mtime))
@@ -68,14 +68,14 @@ def _used(root: Path) -> set[str]:
     return keys
 
 
-def _entry(path: Path, used: set[str]) -> Entry:
+def _entry(path: Path, used: set[str]) -> StoreEntry:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     manifest = path / "manifest.json"
     if not manifest.exists():  # its run may go on from it
         state = "partial" if path.name.removesuffix(".partial") in used else "left over"
-        return Entry(path, path.parent.name, size, 0.0, state)
+        return StoreEntry(path, path.parent.name, size, 0.0, state)
     known = json.loads(manifest.read_text())
-    return Entry(path, known["label"], size, known["seconds"], "used" if path.name in used else "unused")
+    return StoreEntry(path, known["label"], size, known["seconds"], "used" if path.name in used else "unused")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _list(found)
 
 
-def _list(found: list[Entry]) -> None:
+def _list(found: list[StoreEntry]) -> None:
     table = Table("stage", "key", "size", "seconds", "state")
     for entry in found:
         table.add_row(
@@ -104,7 +104,7 @@ def _list(found: list[Entry]) -> None:
     Console().print(table, f"{len(found)} results, {decimal(sum(entry.size for entry in found))}")
 
 
-def _prune(unused: list[Entry], yes: bool) -> None:
+def _prune(unused: list[StoreEntry], yes: bool) -> None:
     console = Console()
     total = decimal(sum(entry.size for entry in unused))
     if not unused:
@@ -117,7 +117,7 @@ def _prune(unused: list[Entry], yes: bool) -> None:
     console.print(f"removed {removed} results of {len(unused)} ({total}); the paid ledger is never touched")
 
 
-def _remove(entry: Entry) -> bool:
+def _remove(entry: StoreEntry) -> bool:
     """Removes a result unless a job is making it at this moment."""
     lock = FileLock(entry.path.with_suffix(".lock"))
     try:

@@ -15,8 +15,12 @@ from raft_exp.core.npy import Column, write_header
 from raft_exp.core.records import Passage, dumps, loads, parse, read_jsonl
 
 TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
-    "passages.jsonl", "offsets.npy", "documents.npy", "texts.npy", "ids.npy",
-)  # fmt: skip
+    "passages.jsonl",
+    "offsets.npy",
+    "documents.npy",
+    "texts.npy",
+    "ids.npy",
+)
 
 
 def fingerprint(text: str) -> int:
@@ -24,7 +28,7 @@ def fingerprint(text: str) -> int:
     return hash64(" ".join(text.casefold().split()))
 
 
-def write(folder: Path, passages: Iterable[Passage]) -> int:
+def write_passages(folder: Path, passages: Iterable[Passage]) -> int:
     """Writes a collection; returns its size. Raises DataError for an id that comes twice or an empty collection."""
     ids = array("Q")
     with (

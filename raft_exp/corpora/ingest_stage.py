@@ -27,7 +27,7 @@ def ingest(config: IngestStage, *, out: Path) -> None:
     """Writes the collection (`core.collection`), counts.json and the report of the files, also where it fails."""
     corpus = open_corpus(config.corpus)
     try:
-        count = passages.write(out, corpus.passages())
+        count = passages.write_passages(out, corpus.passages())
     finally:
         if report := getattr(corpus, "report", None):
             (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n")

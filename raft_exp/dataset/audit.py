@@ -12,7 +12,7 @@ import numpy as np
 from raft_exp.core.collection import hash64
 from raft_exp.core.records import Question
 from raft_exp.core.text import normalise
-from raft_exp.dataset.rows import Row
+from raft_exp.dataset.rows import RenderedRow
 
 
 class Audit:
@@ -23,7 +23,7 @@ class Audit:
         self.rows = 0
         self.with_gold = 0
 
-    def watch(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def watch(self, rows: Iterable[RenderedRow]) -> Iterator[RenderedRow]:
         """Passes the rows on and counts them."""
         for row in rows:
             self.rows += 1
@@ -44,7 +44,7 @@ class _Split:
         self.expected: dict[int, float] = defaultdict(float)  # the same, if places were drawn by chance
         self.prompt_tokens, self.completion_tokens = array("Q"), array("Q")
 
-    def add(self, row: Row) -> None:
+    def add(self, row: RenderedRow) -> None:
         example = row.example
         self.counts.update(row.counts)
         self.counts.update(repeated_texts=_repeats(row))
@@ -75,7 +75,7 @@ class _Split:
         }
 
 
-def target_figures(row: Row) -> dict[str, int]:
+def target_figures(row: RenderedRow) -> dict[str, int]:
     """Whether the target is grounded, its quotes, and how many stand verbatim in the row's context."""
     texts = [" ".join(passage.text.split()) for passage in row.example.context]
     verbatim = sum(any(" ".join(text.split()) in passage for passage in texts) for text in row.quotes)
@@ -87,7 +87,7 @@ def target_figures(row: Row) -> dict[str, int]:
     }
 
 
-def _repeats(row: Row) -> int:
+def _repeats(row: RenderedRow) -> int:
     texts = [normalise(passage.text) for passage in row.example.context if passage.text]
     return len(texts) - len(set(texts))
 

@@ -15,10 +15,10 @@ from raft_exp.core.sampling import subsample
 from raft_exp.core.schema import Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.corpora.readers import chat
-from raft_exp.corpora.readers.chat import Chat
+from raft_exp.corpora.readers.chat import ChatRow
 from raft_exp.dataset.audit import Audit
-from raft_exp.dataset.leakage import Leaks
-from raft_exp.dataset.rows import Row, Window
+from raft_exp.dataset.leakage import QuestionFinder
+from raft_exp.dataset.rows import RenderedRow, Window
 from raft_exp.models.tokens import encode_completion, encode_prompt, load_tokenizer
 from raft_exp.prompts import MODES
 from raft_exp.prompts.clean import Cleaner
@@ -29,7 +29,7 @@ _MARKER = re.compile(r"(##(?=\s*(?:Reason|Answer|begin_quote|end_quote)))", re.I
 
 
 @config_dataclass
-class ReadyStage:
+class ChatDatasetStage:
     """Settings that change what is taken from the file."""
 
     path: Runtime[str]  # the file's content stands in the key
@@ -40,9 +40,9 @@ class ReadyStage:
 
 
 @stage("dataset", VERSION)
-def ready(config: ReadyStage, *, questions: Path, out: Path) -> None:
+def ready(config: ChatDatasetStage, *, questions: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json. DataError for rows that cannot be trained on as they are."""
-    file, audit, leaks = Path(config.path), Audit(), _Leaks(questions)
+    file, audit, leaks = Path(config.path), Audit(), _LeakCounter(questions)
     kept = subsample((one.id for one in _unique(file) if one.split == "train"), config.max_items, config.seed)
     if not len(kept):
         raise DataError(f"dataset.path={config.path!r} has no training rows; its rows are of split train by default")
@@ -62,7 +62,7 @@ def chat_file(path: str, arm: str) -> Path:
     return Path(path)
 
 
-def _unique(file: Path) -> Iterator[Chat]:
+def _unique(file: Path) -> Iterator[ChatRow]:
     seen: set[str] = set()
     for one in chat.read(file):
         if one.id in seen:
@@ -71,17 +71,17 @@ def _unique(file: Path) -> Iterator[Chat]:
         yield one
 
 
-class _Leaks:
+class _LeakCounter:
     """Counts the test and validation questions that training chats show, while the chats pass."""
 
     def __init__(self, questions: Path) -> None:
         everything = read_jsonl(questions / "questions.jsonl", Question)
         self._splits = {question.id: question.split for question in everything if question.split != "train"}
         asked = read_jsonl(questions / "questions.jsonl", Question)
-        self._held_out = Leaks(question for question in asked if question.split != "train")
+        self._held_out = QuestionFinder(question for question in asked if question.split != "train")
         self._found: dict[str, str] = {}  # question -> where it stands first
 
-    def watch(self, chats: Iterator[Chat]) -> Iterator[Chat]:
+    def watch(self, chats: Iterator[ChatRow]) -> Iterator[ChatRow]:
         """Passes the chats on."""
         for one in chats:
             for message in one.messages:
@@ -95,7 +95,7 @@ class _Leaks:
         counts = Counter(self._splits[item] for item in self._found)
         return {split: {"questions": counts[split]} for split in ("test", "validation")}
 
-    def check(self, config: ReadyStage) -> None:
+    def check(self, config: ChatDatasetStage) -> None:
         """Raises DataError for a leak that is not allowed."""
         if self._found and not config.allow_overlap:
             item, where = next(iter(self._found.items()))
@@ -105,7 +105,7 @@ class _Leaks:
             )
 
 
-def _rows(config: ReadyStage, chats: Iterator[Chat]) -> Iterator[Row]:
+def _rows(config: ChatDatasetStage, chats: Iterator[ChatRow]) -> Iterator[RenderedRow]:
     window = config.window
     tokenizer = load_tokenizer(window.name_or_path, window.revision)
     clean = Cleaner(MODES["plain_text"], tokenizer)  # of the modes it forbids least
@@ -124,7 +124,7 @@ def _rows(config: ReadyStage, chats: Iterator[Chat]) -> Iterator[Row]:
                 "raise it, or shorten or remove the row"
             )
         example = Example(one.id, "", [], [], False, reply["content"], False, messages, one.split)
-        yield Row(example, len(prompt), len(completion), Counter(escaped_messages=changed), [])
+        yield RenderedRow(example, len(prompt), len(completion), Counter(escaped_messages=changed), [])
 
 
 def _cleaned(clean: Cleaner, text: str) -> str:

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question
-from raft_exp.dataset.rows import Job
+from raft_exp.dataset.rows import RowSpec
 from raft_exp.retrieval.filters import missing_gold
 
 
-class Fewer:
+class ShortContextCounter:
     """Counts the rows with fewer distractors than asked for, while the jobs pass."""
 
     def __init__(self, collection: Passages, num_distractors: int, constant_size: bool = False) -> None:
         self._collection, self._wanted, self._constant_size = collection, num_distractors, constant_size
         self.rows = Counter[str]()  # by split
 
-    def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
+    def watch(self, jobs: Iterator[RowSpec]) -> Iterator[RowSpec]:
         """Passes the jobs on."""
         for job in jobs:
             gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
@@ -25,13 +25,13 @@ class Fewer:
             yield job
 
 
-class Found:
+class GoldRecall:
     """Counts how much of the gold the contexts hold, while the jobs pass."""
 
     def __init__(self, collection: Passages) -> None:
         self._collection, self._counts = collection, Counter[str]()
 
-    def watch(self, jobs: Iterator[Job]) -> Iterator[Job]:
+    def watch(self, jobs: Iterator[RowSpec]) -> Iterator[RowSpec]:
         """Passes the jobs on."""
         for job in jobs:
             gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])

@@ -26,7 +26,7 @@ def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:
     return [items[place] for place in generator.permutation(len(items))]
 
 
-def part(gold: list[int], seed: int, item_id: str) -> list[int]:
+def half_of_gold(gold: list[int], seed: int, item_id: str) -> list[int]:
     """Half of the gold passages, rounded down, drawn by chance: never all of them, and none of a single one."""
     generator = np.random.default_rng(seeded_bits(seed, "part", item_id))
     return [gold[place] for place in generator.permutation(len(gold))[: len(gold) // 2]]
@@ -54,7 +54,7 @@ def pool(owners: np.ndarray, split: str) -> np.ndarray:
     return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))
 
 
-def enough(
+def check_enough(
     question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool, group: str = "dataset"
 ) -> None:
     """Raises DataError naming the counts when a question has too few distractors and fewer are not allowed."""

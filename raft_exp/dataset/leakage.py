@@ -10,7 +10,7 @@ _HEAD = 4  # words by which a question is looked up
 _SHORTEST = 3  # words; shorter questions stand in many texts by chance
 
 
-class Leaks:
+class QuestionFinder:
     """Holds the questions; case, punctuation and white space make no difference."""
 
     def __init__(self, questions: Iterable[Question]) -> None:

@@ -14,13 +14,13 @@ from raft_exp.core.records import Question, Target, read_jsonl
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset import contexts
-from raft_exp.dataset.rows import Job
-from raft_exp.retrieval.filters import Guards
+from raft_exp.dataset.rows import RowSpec
+from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.ranking import Ranker
 
 
 @dataclass(frozen=True)
-class Source:
+class QuestionTargets:
     """The questions of a study with the targets of those that are learned."""
 
     questions: Path  # folder of the questions stage
@@ -57,7 +57,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Raft:
+class RaftRecipe:
     """How the raft recipe chooses and what rows without gold learn; the words are those of `DatasetConfig`."""
 
     p: float
@@ -70,8 +70,8 @@ class Raft:
     seed: int
 
     def jobs(
-        self, source: Source, split: str, kept: HashSample, guards: Guards, rank: Ranker, pool: int
-    ) -> Iterator[Job]:
+        self, source: QuestionTargets, split: str, kept: HashSample, guards: DistractorFilter, rank: Ranker, pool: int
+    ) -> Iterator[RowSpec]:
         """One job a question of the split that takes part."""
         with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in kept), self.p, self.seed)
         fewer = self.allow_fewer or split == "validation"  # a small held-out set need not fill every place
@@ -81,52 +81,54 @@ class Raft:
                 yield self._job(question, context, question.id in with_gold, target)
 
     def _context(
-        self, question: Question, keeps_gold: bool, guards: Guards, rank: Ranker, pool: int, fewer: bool
+        self, question: Question, keeps_gold: bool, guards: DistractorFilter, rank: Ranker, pool: int, fewer: bool
     ) -> list[int]:
         gold = [guards.passages.find(passage_id) for passage_id in question.gold]
-        kept = gold if keeps_gold else contexts.part(gold, self.seed, question.id) if self.partial_gold else []
+        kept = gold if keeps_gold else contexts.half_of_gold(gold, self.seed, question.id) if self.partial_gold else []
         wanted = self.num_distractors + (len(gold) - len(kept) if self.constant_size else 0)
         distractors = guards.distractors(question, rank(question), wanted)
-        contexts.enough(question, distractors, wanted, pool, fewer)
+        contexts.check_enough(question, distractors, wanted, pool, fewer)
         return contexts.shuffled([*kept, *distractors], self.seed, question.id)
 
-    def _job(self, question: Question, context: list[int], has_gold: bool, target: Target) -> Job:
+    def _job(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
         if has_gold or self.no_gold_target == "answer":
-            return Job(question, context, target, grounded=has_gold)
+            return RowSpec(question, context, target, grounded=has_gold)
         if self.no_gold_target == "answer_only":
-            return Job(question, context, replace(target, reason=""))
-        return Job(question, context, Target(question.id, self.refusal))
+            return RowSpec(question, context, replace(target, reason=""))
+        return RowSpec(question, context, Target(question.id, self.refusal))
 
 
-def closed_book(source: Source, split: str, kept: HashSample) -> Iterator[Job]:
+def closed_book(source: QuestionTargets, split: str, kept: HashSample) -> Iterator[RowSpec]:
     """The same questions in the same order as raft's, the answer alone."""
     for question, target in source.learned(split):
         if question.id in kept:
-            yield Job(question, None, replace(target, reason=""))
+            yield RowSpec(question, None, replace(target, reason=""))
 
 
 Find = Callable[[Question], list[int]]
 
 
-def gold_and_distractors(guards: Guards, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int) -> Find:
+def gold_and_distractors(
+    guards: DistractorFilter, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int
+) -> Find:
     """The paper's test context: gold among so many distractors, in an order of chance."""
 
     def find(question: Question) -> list[int]:
         gold = _gold(question, guards.passages)
         distractors = guards.distractors(question, rank(question), wanted)
-        contexts.enough(question, distractors, wanted, pool, fewer, "evaluation")
+        contexts.check_enough(question, distractors, wanted, pool, fewer, "evaluation")
         return contexts.shuffled([*gold, *distractors], seed, question.id)
 
     return find
 
 
-def distractors_alone(guards: Guards, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int) -> Find:
+def distractors_alone(guards: DistractorFilter, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int) -> Find:
     """As many passages as `gold_and_distractors` shows, and none of them gold."""
 
     def find(question: Question) -> list[int]:
         places = wanted + len(_gold(question, guards.passages))
         distractors = guards.distractors(question, rank(question), places)
-        contexts.enough(question, distractors, places, pool, fewer, "evaluation")
+        contexts.check_enough(question, distractors, places, pool, fewer, "evaluation")
         return contexts.shuffled(distractors, seed, question.id)
 
     return find

@@ -10,13 +10,13 @@ from typing import Any
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.text import answer_pattern, normalise
-from raft_exp.dataset.rows import Job
+from raft_exp.dataset.rows import RowSpec
 from raft_exp.retrieval.filters import missing_gold
 
 _PLACES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
-class Quality:
+class RetrievalQuality:
     """Measures rankings of k passages, while the jobs that hold them pass.
 
     Figures are means over the questions. Of gold passages: `recall` at each place is the share of a question's gold
@@ -31,7 +31,7 @@ class Quality:
         places = [place for place in _PLACES if place < k] + [k]
         self._gold, self._answers = _Sums(places), _Sums(places)
 
-    def watch(self, jobs: Iterable[Job]) -> Iterator[Job]:
+    def watch(self, jobs: Iterable[RowSpec]) -> Iterator[RowSpec]:
         """Passes the jobs on."""
         for job in jobs:
             question, found = job.question, job.context or []

@@ -36,7 +36,7 @@ class Window:
 
 
 @config_dataclass
-class Rendering:
+class RowFormat:
     """How rows are written."""
 
     prompt: PromptConfig
@@ -47,7 +47,7 @@ class Rendering:
 
 
 @dataclass(frozen=True)
-class Job:
+class RowSpec:
     """A row to be written: passages by ordinal, in prompt order. `context=None` is closed book."""
 
     question: Question
@@ -57,7 +57,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Row:
+class RenderedRow:
     """A finished row with what the audit wants to know of it."""
 
     example: Example
@@ -70,13 +70,13 @@ class Row:
 class RowBuilder:
     """Builds rows one by one; each worker process has its own."""
 
-    def __init__(self, rendering: Rendering, passages: Path) -> None:
+    def __init__(self, rendering: RowFormat, passages: Path) -> None:
         self._rendering = rendering
         self._passages = Passages(passages)
         self._tokenizer = load_tokenizer(rendering.window.name_or_path, rendering.window.revision)
         self._clean = Cleaner(prompts.MODES[rendering.prompt_mode], self._tokenizer)
 
-    def __call__(self, job: Job) -> Row:
+    def __call__(self, job: RowSpec) -> RenderedRow:
         """The finished row. Raises DataError when it cannot be made to fit."""
         before = (self._clean.escaped, self._clean.replaced)
         question = self._clean(job.question.question)
@@ -105,13 +105,15 @@ class RowBuilder:
             split=job.question.split,
             slices=job.question.slices,
         )
-        return Row(example, prompt_tokens, reply_tokens, counts, quotes)
+        return RenderedRow(example, prompt_tokens, reply_tokens, counts, quotes)
 
     def _messages(self, question: str, context: Sequence[ContextPassage] | None, cot: bool) -> Messages:
         how = self._rendering
         return prompts.messages(how.prompt, how.prompt_mode, question, context, cot)
 
-    def _fitted(self, job: Job, question: str, whole: list[ContextPassage], reply_tokens: int) -> list[ContextPassage]:
+    def _fitted(
+        self, job: RowSpec, question: str, whole: list[ContextPassage], reply_tokens: int
+    ) -> list[ContextPassage]:
         window = self._rendering.window
         budget = window.max_length - max(window.max_new_tokens, reply_tokens)
         if budget <= 0:
@@ -127,7 +129,7 @@ class RowBuilder:
         renders = [partial(render, cot=cot) for cot in asked]
         return fit(self._tokenizer, renders, whole, budget, f"question {job.question.id!r}")
 
-    def _leaks(self, job: Job, context: Sequence[ContextPassage]) -> dict[str, int]:
+    def _leaks(self, job: RowSpec, context: Sequence[ContextPassage]) -> dict[str, int]:
         """Distractors that should not be there: of a gold document (also where the gold is not), with the answer."""
         distractors = [passage for passage in context if not passage.gold]
         if not distractors:
@@ -166,12 +168,12 @@ def quotes_stand_in(quotes: Sequence[str], context: Sequence[ContextPassage]) ->
     return all(any(" ".join(quote.split()) in text for text in texts) for quote in quotes)
 
 
-def build(rendering: Rendering, passages: Path, jobs: Iterable[Job], workers: int) -> Iterator[Row]:
+def render_rows(rendering: RowFormat, passages: Path, jobs: Iterable[RowSpec], workers: int) -> Iterator[RenderedRow]:
     """Rows in the order of the jobs, whatever the number of worker processes (0 or 1: none)."""
     if workers <= 1:
         yield from map(RowBuilder(rendering, passages), jobs)
         return
-    chunks, waiting = _chunks(iter(jobs), 64), deque[Future[list[Row]]]()
+    chunks, waiting = _chunks(iter(jobs), 64), deque[Future[list[RenderedRow]]]()
     # spawn: a fork would copy the parent's threads (tokenizers, BLAS) in an unknown state
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (rendering, passages)) as pool:
         for chunk in chunks:
@@ -185,16 +187,16 @@ def build(rendering: Rendering, passages: Path, jobs: Iterable[Job], workers: in
 _builder: RowBuilder | None = None
 
 
-def _start_worker(rendering: Rendering, passages: Path) -> None:
+def _start_worker(rendering: RowFormat, passages: Path) -> None:
     global _builder
     _builder = RowBuilder(rendering, passages)
 
 
-def _work(jobs: Sequence[Job]) -> list[Row]:
+def _work(jobs: Sequence[RowSpec]) -> list[RenderedRow]:
     assert _builder is not None, "the pool's initializer sets it"
     return [_builder(job) for job in jobs]
 
 
-def _chunks(jobs: Iterator[Job], size: int) -> Iterator[list[Job]]:
+def _chunks(jobs: Iterator[RowSpec], size: int) -> Iterator[list[RowSpec]]:
     while chunk := list(islice(jobs, size)):
         yield chunk

@@ -24,13 +24,13 @@ from raft_exp.core.schema import Count, Positive, Runtime, Seed, Share, config_d
 from raft_exp.core.stage import stage
 from raft_exp.dataset import contexts, recipes, rows
 from raft_exp.dataset.audit import Audit, overlap
-from raft_exp.dataset.context_stats import Fewer, Found
-from raft_exp.dataset.recipes import Raft, Source
-from raft_exp.dataset.retrieval_quality import Quality
-from raft_exp.dataset.rows import Job, Rendering, Window
+from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
+from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
+from raft_exp.dataset.retrieval_quality import RetrievalQuality
+from raft_exp.dataset.rows import RowFormat, RowSpec, Window
 from raft_exp.prompts import PromptConfig, PromptMode
-from raft_exp.retrieval import Distractors, Margin, RetrieverConfig, Shares, Sources
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval import Distractors, Margin, Rankers, RetrieverConfig, Shares
+from raft_exp.retrieval.filters import DistractorFilter
 
 VERSION = 3
 
@@ -126,40 +126,53 @@ def raft(
 
     `embedded` and `indexed` hold the results of the embed and index stages, where distractors are dense or bm25.
     """
-    how, source, collection = config.dataset, Source(questions, targets), Passages(passages)
+    how, source, collection = config.dataset, QuestionTargets(questions, targets), Passages(passages)
     shared = _checked_overlap(source, how.allow_overlap)
     if how.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
         raise DataError(
             "dataset.cot=true, but the teacher wrote no reasoning; use teacher=extractive or dataset.cot=false"
         )
-    guards = Guards(collection, how.same_document, how.allow_answer_in_distractor)
-    recipe = Raft(
-        how.p, how.num_distractors, how.constant_size, how.partial_gold, how.no_gold_target, config.prompt.refusal,
-        how.allow_fewer or how.distractors == "given", config.seed,
-    )  # fmt: skip
-    sources = Sources(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin), indexed)
+    guards = DistractorFilter(collection, how.same_document, how.allow_answer_in_distractor)
+    recipe = RaftRecipe(
+        how.p,
+        how.num_distractors,
+        how.constant_size,
+        how.partial_gold,
+        how.no_gold_target,
+        config.prompt.refusal,
+        how.allow_fewer or how.distractors == "given",
+        config.seed,
+    )
+    sources = Rankers(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin), indexed)
     owners = contexts.document_splits(collection, source.everything())
-    fewer = Fewer(collection, how.num_distractors, how.constant_size)
+    fewer = ShortContextCounter(collection, how.num_distractors, how.constant_size)
 
-    def jobs(split: str, kept: HashSample) -> Iterator[Job]:
+    def jobs(split: str, kept: HashSample) -> Iterator[RowSpec]:
         pool = contexts.pool(owners, split)
         rank = sources.ranker(how.distractors, how.mixed, pool, partial(_asked, source, split, kept))
         return fewer.watch(recipe.jobs(source, split, kept, guards, rank, len(pool)))
 
-    rendering = Rendering(config.prompt, how.prompt_mode, how.cot, config.window, False)
+    rendering = RowFormat(config.prompt, how.prompt_mode, how.cot, config.window, False)
     total, learned = _learned(source, how.max_items, config.seed, jobs)
     _write(
-        rendering, passages, learned, total, how.workers, out, overlap=shared, passed_over=guards.passed_over,
+        rendering,
+        passages,
+        learned,
+        total,
+        how.workers,
+        out,
+        overlap=shared,
+        passed_over=guards.passed_over,
         fewer_distractors=fewer.rows,
-    )  # fmt: skip
+    )
 
 
 @stage("dataset", VERSION)
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
     """Writes rows.jsonl and audit.json of the closed-book recipe: the same questions, the answer alone."""
-    source = Source(questions, targets)
+    source = QuestionTargets(questions, targets)
     shared = _checked_overlap(source, config.allow_overlap)
-    rendering = Rendering(config.prompt, config.prompt_mode, False, config.window, False)
+    rendering = RowFormat(config.prompt, config.prompt_mode, False, config.window, False)
     total, learned = _learned(source, config.max_items, config.seed, partial(recipes.closed_book, source))
     _write(rendering, passages, learned, total, config.workers, out, overlap=shared)
 
@@ -178,30 +191,38 @@ def test_set(
 
     Of contexts that were retrieved the audit says how good the retriever is (`raft_exp.dataset.retrieval_quality`).
     """
-    source, collection = Source(questions, None), Passages(passages)
+    source, collection = QuestionTargets(questions, None), Passages(passages)
     kept = source.kept(config.split, config.max_items, config.seed)
     if not kept:
         raise DataError(
             f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
         )
-    guards = Guards(collection, config.same_document, answer_allowed=not config.without_gold)
-    sources = Sources(guards, config.seed, embedded, indexed=indexed)
-    find, found = _find(config, source, kept, sources), Found(collection)
+    guards = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
+    sources = Rankers(guards, config.seed, embedded, indexed=indexed)
+    find, found = _find(config, source, kept, sources), GoldRecall(collection)
     chosen = config.num_distractors if config.context == "gold_and_distractors" else 0
-    fewer = Fewer(collection, chosen, bool(chosen) and config.without_gold)
+    fewer = ShortContextCounter(collection, chosen, bool(chosen) and config.without_gold)
     asked = _asked(source, config.split, kept)
-    jobs = fewer.watch(found.watch(Job(question, find(question), None) for question in asked))
-    quality = Quality(collection, config.retriever.name, config.retriever.k)
+    jobs = fewer.watch(found.watch(RowSpec(question, find(question), None) for question in asked))
+    quality = RetrievalQuality(collection, config.retriever.name, config.retriever.k)
     told = {"retrieval": quality.figures} if config.context == "retrieved" else {}
     jobs = quality.watch(jobs) if told else jobs
-    rendering = Rendering(config.prompt, config.prompt_mode, True, config.window, True)
+    rendering = RowFormat(config.prompt, config.prompt_mode, True, config.window, True)
     _write(
-        rendering, passages, jobs, len(kept), config.workers, out, context=config.context, gold_found=found.figures,
-        fewer_distractors=fewer.rows, **told,
-    )  # fmt: skip
+        rendering,
+        passages,
+        jobs,
+        len(kept),
+        config.workers,
+        out,
+        context=config.context,
+        gold_found=found.figures,
+        fewer_distractors=fewer.rows,
+        **told,
+    )
 
 
-def _find(config: TestStage, source: Source, kept: HashSample, sources: Sources) -> recipes.Find:
+def _find(config: TestStage, source: QuestionTargets, kept: HashSample, sources: Rankers) -> recipes.Find:
     collection, asked = sources.guards.passages, partial(_asked, source, config.split, kept)
     if config.context == "given":
         find = recipes.published(collection)
@@ -218,21 +239,21 @@ def _find(config: TestStage, source: Source, kept: HashSample, sources: Sources)
     return recipes.gold_at(config.gold_at, collection, find)
 
 
-def _asked(source: Source, split: str, kept: HashSample) -> Iterator[Question]:
+def _asked(source: QuestionTargets, split: str, kept: HashSample) -> Iterator[Question]:
     """The questions that get a row, in the order of the rows."""
     return (question for question in source.of(split) if question.id in kept)
 
 
 def _learned(
-    source: Source, max_items: int | None, seed: int, jobs: Callable[[str, HashSample], Iterator[Job]]
-) -> tuple[int, Iterator[Job]]:
+    source: QuestionTargets, max_items: int | None, seed: int, jobs: Callable[[str, HashSample], Iterator[RowSpec]]
+) -> tuple[int, Iterator[RowSpec]]:
     """How many jobs there are, and the jobs: of the training questions that take part, then of all validation ones."""
     kept = {"train": source.kept("train", max_items, seed), "validation": source.kept("validation", None, seed)}
     taken = {split: chosen for split, chosen in kept.items() if chosen}
     return sum(map(len, taken.values())), chain.from_iterable(jobs(split, chosen) for split, chosen in taken.items())
 
 
-def _checked_overlap(source: Source, allowed: bool) -> dict[str, dict[str, int]]:
+def _checked_overlap(source: QuestionTargets, allowed: bool) -> dict[str, dict[str, int]]:
     figures = overlap(source.everything())
     for split, shared in figures.items():
         if shared["questions"] and not allowed:
@@ -244,11 +265,11 @@ def _checked_overlap(source: Source, allowed: bool) -> dict[str, dict[str, int]]
 
 
 def _write(
-    rendering: Rendering, passages: Path, jobs: Iterator[Job], total: int, workers: int, out: Path, **more: Any
+    rendering: RowFormat, passages: Path, jobs: Iterator[RowSpec], total: int, workers: int, out: Path, **more: Any
 ) -> None:
     """Renders and writes the rows as they come; `more` goes into the audit, functions called at the end."""
     audit = Audit()
-    finished = audit.watch(rows.build(rendering, passages, jobs, workers))
+    finished = audit.watch(rows.render_rows(rendering, passages, jobs, workers))
     write_jsonl(out / "rows.jsonl", (row.example for row in track(finished, "writing rows", total)))
     told = {name: value() if callable(value) else value for name, value in more.items()}
     figures = {"splits": audit.figures(), **told}

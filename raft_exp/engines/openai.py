@@ -9,7 +9,7 @@ from typing import Any
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
 from raft_exp.engines import OpenaiEngine, Request, Sampling
-from raft_exp.engines.client.client import Chat, ChatClient, as_they_come
+from raft_exp.engines.client.client import ChatClient, ChatPrompt, as_they_come
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Openai:
         """
         assert sampling is None, "a teacher asks a server itself"
         done = frozenset(answered)
-        chats = (Chat(request.id, request.messages) for request in requests if request.id not in done)
+        chats = (ChatPrompt(request.id, request.messages) for request in requests if request.id not in done)
         body = {"temperature": 0, "max_tokens": self._config.max_new_tokens}
         filtered = 0
         with closing(as_they_come(self._client.replies(chats, body))) as stream:

@@ -12,7 +12,7 @@ from raft_exp.core.collection import hash64
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
 from raft_exp.engines import Request, Sampling, TransformersEngine, replies
-from raft_exp.engines.live import Listener, Watch
+from raft_exp.engines.streaming import ReplyListener, StreamingCriteria
 from raft_exp.models import loading as models
 from raft_exp.models.loading import ModelConfig
 
@@ -59,10 +59,10 @@ class Transformers:
                 continue
             yield from (answer for answer in self._fitting(batch) if answer.id not in done)
 
-    def converse(self, requests: Sequence[Request], listener: Listener) -> Iterator[Answer]:
+    def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
         """As `generate`, with somebody who reads along while the replies are written, and may end them."""
         for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
-            yield from self._answers(batch, Watch(batch, self._stops, self._tokenizer, listener))
+            yield from self._answers(batch, StreamingCriteria(batch, self._stops, self._tokenizer, listener))
 
     def _fitting(self, batch: list[Request]) -> list[Answer]:
         """Answers a batch; if it is too large for the memory, in two halves, once and for all that come."""
@@ -84,7 +84,7 @@ class Transformers:
         log.warning("out of memory with %d prompts in a batch: going on with half as many", len(batch))
         return self._fitting(batch)
 
-    def _answers(self, batch: list[Request], watch: Watch | None = None) -> list[Answer]:
+    def _answers(self, batch: list[Request], watch: StreamingCriteria | None = None) -> list[Answer]:
         width = max(len(request.prompt_ids) for request in batch)
         ids = torch.zeros((len(batch), width), dtype=torch.int64)
         mask = torch.zeros_like(ids)

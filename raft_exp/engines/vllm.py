@@ -16,7 +16,7 @@ from typing import Any, get_args
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
 from raft_exp.engines import NO_VLLM, Request, Sampling, VllmEngine, replies
-from raft_exp.engines.live import Listener, Row
+from raft_exp.engines.streaming import ReplyListener, TokenDecoder
 from raft_exp.models import loading as models
 from raft_exp.models import merge as merging
 from raft_exp.models.loading import ModelConfig
@@ -110,9 +110,13 @@ class Vllm:
 
         how = sampling or Sampling(0.0, 1.0, self._model.max_new_tokens)
         settings = SamplingParams(
-            temperature=how.temperature, top_p=how.top_p, max_tokens=how.max_new_tokens, stop_token_ids=self._stops,
-            detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY,
-        )  # fmt: skip
+            temperature=how.temperature,
+            top_p=how.top_p,
+            max_tokens=how.max_new_tokens,
+            stop_token_ids=self._stops,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
         done = frozenset(answered)
         ordered = sorted(requests, key=lambda request: (-len(request.prompt_ids), request.id))
         waiting = {request.id: request for request in ordered if request.id not in done}
@@ -128,16 +132,19 @@ class Vllm:
             if waiting:  # the engine stays: what nobody waits for any more must not
                 self._engine.abort_request(list(waiting))
 
-    def converse(self, requests: Sequence[Request], listener: Listener) -> Iterator[Answer]:
+    def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
         """As `generate`, with somebody who reads along while the replies are written, and may end them."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         settings = SamplingParams(
-            temperature=0.0, max_tokens=self._model.max_new_tokens, stop_token_ids=self._stops, detokenize=False,
+            temperature=0.0,
+            max_tokens=self._model.max_new_tokens,
+            stop_token_ids=self._stops,
+            detokenize=False,
             output_kind=RequestOutputKind.DELTA,
-        )  # fmt: skip
-        rows = {request.id: Row(request, self._tokenizer, listener) for request in requests}
+        )
+        rows = {request.id: TokenDecoder(request, self._tokenizer, listener) for request in requests}
         waiting = set(rows)
         try:
             for request in requests:
@@ -192,11 +199,19 @@ def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> Any:
     lora: dict[str, Any] = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _allowed(rank)} if rank else {}
     try:
         return vllm.LLM(
-            model=source, dtype=model.dtype, max_model_len=model.max_length, seed=0, trust_remote_code=False,
-            skip_tokenizer_init=True, generation_config="vllm", load_format="safetensors",
-            tensor_parallel_size=config.tensor_parallel_size, enforce_eager=config.enforce_eager,
-            gpu_memory_utilization=config.gpu_memory_utilization, **lora,
-        )  # fmt: skip
+            model=source,
+            dtype=model.dtype,
+            max_model_len=model.max_length,
+            seed=0,
+            trust_remote_code=False,
+            skip_tokenizer_init=True,
+            generation_config="vllm",
+            load_format="safetensors",
+            tensor_parallel_size=config.tensor_parallel_size,
+            enforce_eager=config.enforce_eager,
+            gpu_memory_utilization=config.gpu_memory_utilization,
+            **lora,
+        )
     except Exception as error:  # vLLM raises all kinds; what it printed stands above
         told = " ".join(str(error).split())[:300] or type(error).__name__
         remedy = "engine.adapters=merged where LoRA is the reason, a smaller engine.gpu_memory_utilization or model"
@@ -215,9 +230,12 @@ def _local(model: ModelConfig) -> str:
 
     with models.explained(model.name_or_path, model.revision):
         fetched = snapshot_download(
-            name, revision=model.revision, local_files_only=found["local_files_only"],
-            allow_patterns=list(_WEIGHTS), ignore_patterns=["original/*", "consolidated*"],
-        )  # fmt: skip
+            name,
+            revision=model.revision,
+            local_files_only=found["local_files_only"],
+            allow_patterns=list(_WEIGHTS),
+            ignore_patterns=["original/*", "consolidated*"],
+        )
     return str(fetched)
 
 
@@ -243,8 +261,10 @@ def _allowed(rank: int) -> int:
 
     ranks = [one for one in get_args(MaxLoRARanks) if one >= rank]
     if not ranks:
-        raise ModelError(f"engine=vllm takes adapters of rank {max(get_args(MaxLoRARanks))} at most, and this one has "
-                         f"{rank}; use engine.adapters=merged")  # fmt: skip
+        raise ModelError(
+            f"engine=vllm takes adapters of rank {max(get_args(MaxLoRARanks))} at most, and this one has "
+            f"{rank}; use engine.adapters=merged"
+        )
     return int(ranks[0])
 
 

@@ -12,7 +12,7 @@ from raft_exp.core.records import ContextPassage, Passage, Question, read_jsonl
 from raft_exp.evaluation.metrics import Facts
 
 
-class Supporting:
+class SupportingFacts:
     """Knows the sentences of the passages and the facts of the questions that are asked."""
 
     def __init__(self, passages: Path, questions: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from raft_exp.core.records import Example
 from raft_exp.core.schema import config_dataclass
 from raft_exp.exports import chat, completion, evaluation, raft_base
-from raft_exp.exports.origins import Origins
+from raft_exp.exports.origins import RowOrigins
 
 FormatName = Literal["chat", "completion", "eval", "raft_base"]
 Kind = Literal["raft", "closed_book", "ready", "test"]  # of a dataset: its recipe, a ready chat file, or what is asked
@@ -71,7 +71,7 @@ class ExportConfig:
 class Format:
     """How a row looks, and of which datasets it can be written."""
 
-    row: Callable[[Example, Origins], dict[str, Any]]
+    row: Callable[[Example, RowOrigins], dict[str, Any]]
     columns: dict[str, Any]
     kinds: tuple[Kind, ...]
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from raft_exp.core.records import Example
-from raft_exp.exports.origins import Origins
+from raft_exp.exports.origins import RowOrigins
 
 COLUMNS: dict[str, Any] = {"id": "string", "messages": [{"role": "string", "content": "string"}]}
 
 
-def row(example: Example, origins: Origins) -> dict[str, Any]:
+def row(example: Example, origins: RowOrigins) -> dict[str, Any]:
     """The messages of a row; the last one is the assistant's, which is learned."""
     del origins
     return {"id": example.id, "messages": example.messages}

@@ -3,12 +3,12 @@
 from typing import Any
 
 from raft_exp.core.records import Example
-from raft_exp.exports.origins import Origins
+from raft_exp.exports.origins import RowOrigins
 
 COLUMNS: dict[str, Any] = {"id": "string", "prompt": "string", "completion": "string"}
 
 
-def row(example: Example, origins: Origins) -> dict[str, Any]:
+def row(example: Example, origins: RowOrigins) -> dict[str, Any]:
     """The prompt is joined as it is for a tokenizer without a chat template (`prompts.tokens.encode_prompt`)."""
     del origins
     *asked, reply = example.messages

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from raft_exp.core.records import Example
-from raft_exp.exports.origins import Origins
+from raft_exp.exports.origins import RowOrigins
 
 COLUMNS: dict[str, Any] = {
     "id": "string",
@@ -21,7 +21,7 @@ COLUMNS: dict[str, Any] = {
 }
 
 
-def row(example: Example, origins: Origins) -> dict[str, Any]:
+def row(example: Example, origins: RowOrigins) -> dict[str, Any]:
     """The passages stand in the order of the prompt."""
     del origins
     return {

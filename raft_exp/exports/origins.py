@@ -7,7 +7,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, read_jsonl
 
 
-class Origins:
+class RowOrigins:
     """The questions of one split of a dataset, read along with its rows, which stand in the same order."""
 
     def __init__(self, questions: Path, passages: Path) -> None:

@@ -7,7 +7,7 @@ empty line, `oracle` is all of the gold whether or not the row shows it, `distra
 from typing import Any
 
 from raft_exp.core.records import Example
-from raft_exp.exports.origins import Origins
+from raft_exp.exports.origins import RowOrigins
 
 COLUMNS: dict[str, Any] = {
     "question": "string",
@@ -19,7 +19,7 @@ COLUMNS: dict[str, Any] = {
 }
 
 
-def row(example: Example, origins: Origins) -> dict[str, Any]:
+def row(example: Example, origins: RowOrigins) -> dict[str, Any]:
     """`original_answer` is the data set's long answer where it has one; `synthetic_answer` is what the row teaches."""
     question = origins.question(example.id)
     return {

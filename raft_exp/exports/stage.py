@@ -13,7 +13,7 @@ from raft_exp.core.schema import config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.exports import FORMATS, PASSAGE_COLUMNS, Format, FormatName, Kind
 from raft_exp.exports.card import Card, card
-from raft_exp.exports.origins import Origins
+from raft_exp.exports.origins import RowOrigins
 from raft_exp.exports.tables import HF, Table, write
 
 VERSION = 1
@@ -49,7 +49,7 @@ def export(
     folders = {**(datasets or {}), **(tests or {})}
     audits = {name: json.loads((folder / "audit.json").read_text(encoding="utf-8")) for name, folder in folders.items()}
     tables = [
-        _table(name, wanted, folders[name], list(audits[name]["splits"]), partial(Origins, questions, passages))
+        _table(name, wanted, folders[name], list(audits[name]["splits"]), partial(RowOrigins, questions, passages))
         for name, wanted in tables_of(config.kinds, config.formats)
         if questions
     ]

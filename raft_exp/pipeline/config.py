@@ -219,11 +219,17 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 
 _EFFECTIVE = {
     "gold_and_distractors": (
-        "num_distractors", "distractors", "mixed", "same_document", "allow_fewer", "gold_at", "without_gold",
+        "num_distractors",
+        "distractors",
+        "mixed",
+        "same_document",
+        "allow_fewer",
+        "gold_at",
+        "without_gold",
     ),
     "retrieved": ("k",),
     "given": ("gold_at", "without_gold"),
-}  # fmt: skip
+}
 
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:

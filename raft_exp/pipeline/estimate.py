@@ -21,7 +21,7 @@ _ALIKE = {
 _COUNTED = {"train": "examples", "evaluate": "answers", "dataset": "rows", "questions": "questions"}
 
 
-class Expected:
+class ExpectedSeconds:
     """Seconds that stages will take, by the results in a store."""
 
     def __init__(self, store: Path) -> None:
@@ -88,7 +88,7 @@ def _value(config: Any, name: str) -> Any:
     return config
 
 
-def told(expected: Sequence[tuple[str, float | None]]) -> str:
+def describe_expected(expected: Sequence[tuple[str, float | None]]) -> str:
     """One line on stages that are planned, (label, seconds): the sum, and what cannot be known."""
     known = [seconds for _, seconds in expected if seconds is not None]
     unknown = list(dict.fromkeys(label for label, seconds in expected if seconds is None))

@@ -40,7 +40,7 @@ class CompletedStage(Stage):
         return self.noted[1]
 
 
-class Finished:
+class FinishedRun:
     """What a run folder holds. `store` says where the store stands now, where it was moved."""
 
     def __init__(self, folder: Path, store: str | None = None) -> None:

@@ -20,9 +20,9 @@ from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.models.loading import ADAPTER, WHOLE_MODEL
 from raft_exp.pipeline import gpus
-from raft_exp.pipeline.estimate import Expected, duration, told
+from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
 from raft_exp.pipeline.store import Outcome, Store
-from raft_exp.pipeline.worker import OwnProcess
+from raft_exp.pipeline.worker import WorkerProcess
 from raft_exp.teachers import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
@@ -34,19 +34,19 @@ class Runner:
 
     def __init__(self, store: Store, run: Path, config_file: Path) -> None:
         self._store, self._run = store, run
-        self._child = OwnProcess(config_file)
+        self._child = WorkerProcess(config_file)
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
         """What a run would do, and the seconds to expect; writes plan.json and nothing else."""
         outcomes = [self._store.look(stage) for stage in stages]
-        expected = Expected(self._store.root)
+        expected = ExpectedSeconds(self._store.root)
         seconds = {one.stage.label: expected(one.stage) for one in outcomes if one.status == "planned"}
         self._write_plan(outcomes, seconds)
         for outcome in outcomes:
             self._show(outcome, seconds.get(outcome.stage.label))
         if seconds:
-            self._console.print(f"  {escape(told(list(seconds.items())))}", soft_wrap=True)
+            self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
         return outcomes
 
     def execute(self, stages: Sequence[Stage]) -> list[Outcome]:

@@ -43,7 +43,7 @@ def searched_sources(settings: TestStage) -> set[str]:
     """The sources that the test rows are searched in: bm25, dense, ..."""
     if settings.context == "retrieved":
         return {settings.retriever.name}
-    return retrieval.parts(settings.distractors, settings.mixed) if settings.context != "given" else set()
+    return retrieval.source_names(settings.distractors, settings.mixed) if settings.context != "given" else set()
 
 
 def passages_alone(config: Config) -> ExportStage | None:

@@ -59,8 +59,12 @@ class Outcome:
         """A row of plan.json."""
         label, key = self.stage.label, self.stage.key
         return {
-            "stage": label, "key": key, "path": str(self.path), "status": self.status, "seconds": round(self.seconds, 3)
-        }  # fmt: skip
+            "stage": label,
+            "key": key,
+            "path": str(self.path),
+            "status": self.status,
+            "seconds": round(self.seconds, 3),
+        }
 
 
 class Store:

@@ -32,7 +32,7 @@ _RANKS = ("RANK", "SLURM_PROCID")  # what launchers call the number of a process
 _TELLING = 15  # seconds
 
 
-class OwnProcess:
+class WorkerProcess:
     """The parent's side: at most one child at a time, kept while stages of its name come."""
 
     def __init__(self, config_file: Path) -> None:
@@ -89,8 +89,10 @@ class OwnProcess:
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "raft_exp.pipeline.worker", *map(str, arguments)],
-                stdin=subprocess.DEVNULL, pass_fds=[read, tell], env={**os.environ, **devices},
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                pass_fds=[read, tell],
+                env={**os.environ, **devices},
+            )
             self._name = name
         finally:
             os.close(read)
@@ -235,9 +237,10 @@ class _Stages:
         from raft_exp.reporting.wandb.tracker import tracker_of
 
         logging.basicConfig(  # every rank writes into the run's own log
-            filename=self._config_file.with_name("raft_exp.log"), level=logging.INFO,
+            filename=self._config_file.with_name("raft_exp.log"),
+            level=logging.INFO,
             format="[%(asctime)s][%(name)s][%(levelname)s] %(message)s",
-        )  # fmt: skip
+        )
         shown = logging.StreamHandler()
         shown.setLevel(logging.WARNING)
         shown.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))

@@ -18,7 +18,7 @@ from raft_exp.prompts.replies import (
     BEGIN_QUOTE,
     END_QUOTE,
     REASON,
-    Reply,
+    ParsedReply,
     ReplyFormat,
     completion,
     parse,
@@ -26,9 +26,23 @@ from raft_exp.prompts.replies import (
 )
 
 __all__ = [
-    "ANSWER", "BEGIN_QUOTE", "END_QUOTE", "MODES", "REASON", "Document", "Messages", "Mode", "PromptConfig",
-    "PromptMode", "Reply", "ReplyFormat", "completion", "messages", "parse", "quote",
-]  # fmt: skip
+    "ANSWER",
+    "BEGIN_QUOTE",
+    "END_QUOTE",
+    "MODES",
+    "REASON",
+    "Document",
+    "Messages",
+    "Mode",
+    "ParsedReply",
+    "PromptConfig",
+    "PromptMode",
+    "ReplyFormat",
+    "completion",
+    "messages",
+    "parse",
+    "quote",
+]
 
 PromptMode = Literal["plain_text", "markdown", "yaml", "xml", "json"]
 MODES: dict[str, Mode] = {"plain_text": plain_text, "markdown": markdown, "yaml": yaml, "xml": xml, "json": json}

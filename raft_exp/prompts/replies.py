@@ -21,7 +21,7 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Reply:
+class ParsedReply:
     """A model's reply, taken apart. `prediction` is "" and `parsed` False when it has not the form asked for."""
 
     prediction: str
@@ -44,12 +44,12 @@ def quote(text: str) -> str:
     return f"{BEGIN_QUOTE} {break_markers(text.strip())[0]} {END_QUOTE}"
 
 
-def parse(raw: str, reply_format: ReplyFormat) -> Reply:
+def parse(raw: str, reply_format: ReplyFormat) -> ParsedReply:
     """Takes a reply apart. A reply in another form counts as not parsed: nothing is guessed out of it."""
     taken = _from_json(raw) if reply_format == "json" else _from_paper(raw)
     reason, answer = taken or (raw, "")
     quotes = [text.strip() for text in _QUOTE.findall(reason)]
-    return Reply(answer.strip(), taken is not None, reason.split(REASON, 1)[-1].strip(), quotes)
+    return ParsedReply(answer.strip(), taken is not None, reason.split(REASON, 1)[-1].strip(), quotes)
 
 
 def _from_paper(raw: str) -> tuple[str, str] | None:

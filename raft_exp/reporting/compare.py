@@ -13,15 +13,15 @@ from typing import Any
 from raft_exp.core.errors import DataError
 from raft_exp.evaluation.metrics import METRICS, Counts, Figures, Metric
 from raft_exp.evaluation.statistics import compare, estimate, generator, holm, seeds
-from raft_exp.reporting.lead import verdict
-from raft_exp.reporting.settings import Setting
+from raft_exp.reporting.comparison_verdict import verdict
+from raft_exp.reporting.settings import RunGroup
 
 ALL_PAIRS = 8  # settings: above it each is compared with the first alone
 
 Cells = Mapping[str, tuple[Any, ...]]  # question -> what a metric saw of it, seed by seed
 
 
-def compared(found: Sequence[Setting]) -> dict[str, Any]:
+def compared(found: Sequence[RunGroup]) -> dict[str, Any]:
     """Everything that comparison.json holds of the settings."""
     runs = [run for setting in found for run in setting.runs.values()]
     metrics = [name for name in METRICS if all(name in run.results["metrics"] for run in runs)]
@@ -45,7 +45,7 @@ def compared(found: Sequence[Setting]) -> dict[str, Any]:
     return {**told, "verdict": verdict(told)}
 
 
-def pooled(setting: Setting, label: str, metric: str) -> dict[str, float] | None:
+def pooled(setting: RunGroup, label: str, metric: str) -> dict[str, float] | None:
     """A metric's figure over the questions of all seeds; None where the arm does not have it."""
     cells = _cells(setting, label, metric, list(setting.runs))
     if not cells:
@@ -54,32 +54,32 @@ def pooled(setting: Setting, label: str, metric: str) -> dict[str, float] | None
     return asdict(estimate(how, seen[0], generator(0, "pooled", metric)))
 
 
-def _by_seed(setting: Setting, metrics: Sequence[str]) -> dict[str, Any]:
+def _by_seed(setting: RunGroup, metrics: Sequence[str]) -> dict[str, Any]:
     """{arm: {metric: {mean, deviation, values: {seed: value}}}}."""
     found = seeds(run.results for run in setting.runs.values())
     return {arm: {name: found[arm][name] for name in metrics if name in found[arm]} for arm in setting.arms}
 
 
-def _reference(found: Sequence[Setting]) -> str:
+def _reference(found: Sequence[RunGroup]) -> str:
     """The arm that the comparison is about: the reference arm of most runs, one that all settings have if there is."""
     common = [arm for arm in found[0].arms if all(arm in setting.arms for setting in found)]
     named = [str(run.results["reference"]) for setting in found for run in setting.runs.values()]
     return max(named, key=lambda arm: (arm in common, named.count(arm)))
 
 
-def _under(setting: Setting, condition: str, metrics: Sequence[str]) -> dict[str, Any]:
+def _under(setting: RunGroup, condition: str, metrics: Sequence[str]) -> dict[str, Any]:
     asked = [run.results["conditions"][condition] for run in setting.runs.values()]
     arms = [arm for arm in setting.arms if all(arm in arms for arms in asked)]
     return {arm: _pooled_arm(setting, f"{arm}@{condition}", metrics) for arm in arms}
 
 
-def _pooled_arm(setting: Setting, label: str, metrics: Sequence[str]) -> dict[str, Any]:
+def _pooled_arm(setting: RunGroup, label: str, metrics: Sequence[str]) -> dict[str, Any]:
     figures = {metric: pooled(setting, label, metric) for metric in metrics}
     n = len({question for seed in setting.runs for question in setting.replies(label, seed).questions})
     return {"n": n, "metrics": {metric: figure for metric, figure in figures.items() if figure}}
 
 
-def _cells(setting: Setting, label: str, metric: str, names: Sequence[str]) -> Cells:
+def _cells(setting: RunGroup, label: str, metric: str, names: Sequence[str]) -> Cells:
     found: dict[str, tuple[Any, ...]] = {}
     for seed in names:
         for question, seen in setting.replies(label, seed).observed.get(metric, {}).items():
@@ -106,7 +106,7 @@ def _spread(metric: Metric) -> Any:
     return aggregate
 
 
-def _comparisons(found: Sequence[Setting], metrics: Sequence[str]) -> tuple[list[Any], list[Any], list[str]]:
+def _comparisons(found: Sequence[RunGroup], metrics: Sequence[str]) -> tuple[list[Any], list[Any], list[str]]:
     """All paired comparisons, corrected together metric by metric; the arms whose replies are the same in two settings,
     which need none; and a line for each that cannot be made."""
     rows: list[dict[str, Any]] = []
@@ -133,20 +133,20 @@ def _comparisons(found: Sequence[Setting], metrics: Sequence[str]) -> tuple[list
     return rows, same, apart
 
 
-def _pairs(found: Sequence[Setting]) -> Iterator[tuple[Setting, Setting]]:
+def _pairs(found: Sequence[RunGroup]) -> Iterator[tuple[RunGroup, RunGroup]]:
     """(later, earlier): a difference is what the later one adds."""
     pairs = combinations(found, 2) if len(found) <= ALL_PAIRS else ((found[0], other) for other in found[1:])
     return ((later, earlier) for earlier, later in pairs)
 
 
-def _same_arms(a: Setting, b: Setting) -> list[tuple[str, str]]:
+def _same_arms(a: RunGroup, b: RunGroup) -> list[tuple[str, str]]:
     """The arms that both have, and the two reference arms where these have other names."""
     both = [(arm, arm) for arm in a.arms if arm in b.arms]
     references = (a.reference, b.reference)
     return [*both, references] if references[0] != references[1] else both
 
 
-def _not_comparable(a: Setting, b: Setting, shared: Sequence[str]) -> str:
+def _not_comparable(a: RunGroup, b: RunGroup, shared: Sequence[str]) -> str:
     """Why two settings stand apart, in one line; "" where their questions are the same, seed by seed."""
     if not shared:
         return f"{a.name} and {b.name}: no seed in common, so that they are not compared"
@@ -159,7 +159,7 @@ def _not_comparable(a: Setting, b: Setting, shared: Sequence[str]) -> str:
 
 
 def _paired(
-    a: Setting, b: Setting, arms: tuple[str, str], metrics: Sequence[str], names: Sequence[str]
+    a: RunGroup, b: RunGroup, arms: tuple[str, str], metrics: Sequence[str], names: Sequence[str]
 ) -> list[dict[str, Any]]:
     rows = []
     for metric in metrics:

@@ -6,18 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
-from raft_exp.reporting import sheets, sweeps
+from raft_exp.reporting import csv_export, sweeps
 from raft_exp.reporting.compare import ALL_PAIRS, compared
 from raft_exp.reporting.facts import facts, text
 from raft_exp.reporting.render import write
 from raft_exp.reporting.runs import Run
-from raft_exp.reporting.settings import Setting, settings
+from raft_exp.reporting.settings import RunGroup, settings
 from raft_exp.reporting.tables import NONE, cell, difference, without_model
 from raft_exp.reporting.verdict import percent, title
 
 COMPARISONS = (
-    "a", "arm_a", "b", "arm_b", "metric", "difference", "low", "high", "p_value", "p_value_holm", "n",
-)  # fmt: skip
+    "a",
+    "arm_a",
+    "b",
+    "arm_b",
+    "metric",
+    "difference",
+    "low",
+    "high",
+    "p_value",
+    "p_value_holm",
+    "n",
+)
 
 
 def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) -> dict[str, Any]:
@@ -45,8 +55,8 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
     write(out / "comparison.html", "comparison.html.j2", view)
     write(out / "comparison.md", "comparison.md.j2", view)
     (out / "comparison.json").write_text(json.dumps({**told, "equal": equal}, indent=2) + "\n", encoding="utf-8")
-    sheets.write(out / "results.csv", columns(found), rows(told))
-    sheets.write(
+    csv_export.write_csv(out / "results.csv", columns(found), rows(told))
+    csv_export.write_csv(
         out / "comparisons.csv", COMPARISONS, ({key: row[key] for key in COMPARISONS} for row in told["comparisons"])
     )
     return told
@@ -58,7 +68,7 @@ def baselines(runs: Sequence[Run]) -> Mapping[str, Any]:
     return found if all(run.results.get("baselines", {}) == found for run in runs) else {}
 
 
-def _tables(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[str, Any]:
+def _tables(found: Sequence[RunGroup], told: Mapping[str, Any]) -> dict[str, Any]:
     metric = told["metrics"][0]
     arms = list(dict.fromkeys(arm for entry in told["settings"] for arm in entry["arms"]))
     seeds = list(dict.fromkeys(seed for setting in found for seed in setting.runs))
@@ -73,13 +83,16 @@ def _tables(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[str, Any]
         "by_seed": _by_seed(told, metric, seeds) if any(len(setting.runs) > 1 for setting in found) else [],
         "differences": [
             {
-                **difference(row), "n": f"{row['n']:,}",
-                "a": _side(row, "a", len(found)), "b": _side(row, "b", len(found)),
+                **difference(row),
+                "n": f"{row['n']:,}",
+                "a": _side(row, "a", len(found)),
+                "b": _side(row, "b", len(found)),
             }
-            for row in told["comparisons"] if row["metric"] == metric
+            for row in told["comparisons"]
+            if row["metric"] == metric
         ],
         "runs": [(setting.name, seed, str(run.folder)) for setting in found for seed, run in setting.runs.items()],
-    }  # fmt: skip
+    }
 
 
 def _setting(entry: Mapping[str, Any], arms: Sequence[str], metric: str) -> dict[str, Any]:
@@ -101,11 +114,15 @@ def _by_seed(told: Mapping[str, Any], metric: str, seeds: Sequence[str]) -> list
             if figure := metrics.get(metric):
                 values = [figure["values"].get(seed) for seed in seeds]
                 spread = figure["deviation"]
-                rows.append({
-                    "name": entry["name"], "arm": arm, "mean": percent(figure["mean"]),
-                    "deviation": NONE if spread is None else percent(spread),
-                    "values": [NONE if value is None else percent(value) for value in values],
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "name": entry["name"],
+                        "arm": arm,
+                        "mean": percent(figure["mean"]),
+                        "deviation": NONE if spread is None else percent(spread),
+                        "values": [NONE if value is None else percent(value) for value in values],
+                    }
+                )
     return rows
 
 
@@ -114,7 +131,7 @@ def _side(row: Mapping[str, Any], side: str, settings_found: int) -> str:
     return f"{arm}, {row[side]}" if settings_found > 1 else arm
 
 
-def columns(found: Sequence[Setting]) -> tuple[str, ...]:
+def columns(found: Sequence[RunGroup]) -> tuple[str, ...]:
     """What `rows` can have: the settings that differ stand between a setting's name and its figures."""
     return ("setting", *found[0].values, "condition", "arm", "metric", "seed", "value", "low", "high", "n")
 
@@ -124,10 +141,12 @@ def rows(told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for entry in told["settings"]:
         place = {"setting": entry["name"], **{name: _plain(value) for name, value in entry["values"].items()}}
         for arm, figures in entry["arms"].items():
-            yield from sheets.metric_rows({**place, "arm": arm, "seed": "pooled"}, figures)
+            yield from csv_export.metric_rows({**place, "arm": arm, "seed": "pooled"}, figures)
         for condition, arms in entry["conditions"].items():
             for arm, figures in arms.items():
-                yield from sheets.metric_rows({**place, "arm": arm, "seed": "pooled", "condition": condition}, figures)
+                yield from csv_export.metric_rows(
+                    {**place, "arm": arm, "seed": "pooled", "condition": condition}, figures
+                )
         for arm, metrics in entry["seeds"].items():
             for metric, figure in metrics.items():
                 for seed, value in figure["values"].items():

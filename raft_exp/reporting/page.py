@@ -7,12 +7,12 @@ from typing import Any
 
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
 from raft_exp.reporting import conditions, published
+from raft_exp.reporting.csv_export import write_csv_files
 from raft_exp.reporting.examples import LIMIT, examples
 from raft_exp.reporting.facts import audits, drawn, facts, quarantine
 from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
-from raft_exp.reporting.sheets import write_sheets
 from raft_exp.reporting.tables import tables
 
 
@@ -62,7 +62,7 @@ def write_pages(
     }
     write(out / "report.html", "report.html.j2", view)
     write(out / "report.md", "report.md.j2", view)
-    write_sheets(out, results)
+    write_csv_files(out, results)
 
 
 def _timings(out: Path) -> dict[str, Any]:

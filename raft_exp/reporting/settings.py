@@ -12,7 +12,7 @@ from raft_exp.reporting.runs import ABSENT, ASKED, Replies, Run
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunGroup:
     """Runs that differ in their seed alone. `values` are those of the fields that differ between settings."""
 
     name: str
@@ -49,7 +49,7 @@ class Setting:
         return self._read[label, seed]
 
 
-def settings(runs: Sequence[Run]) -> tuple[list[Setting], dict[str, Any]]:
+def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, Any]]:
     """The settings in the order of their numbers, then of the runs; and what is equal in all.
 
     A setting that only some runs know (they are of another version) decides nothing and stands in neither.
@@ -97,20 +97,20 @@ def _inner(values: Sequence[Any]) -> bool:
     return any(isinstance(value, dict) for value in values)  # its parts stand for themselves
 
 
-def numeric(found: Sequence[Setting]) -> list[str]:
+def numeric(found: Sequence[RunGroup]) -> list[str]:
     """The fields that differ and hold numbers alone: what was swept."""
     fields = list(found[0].values)
     return [name for name in fields if all(_number(setting.values[name]) for setting in found)]
 
 
-def _setting(fields: Sequence[str], group: Mapping[str, Run]) -> Setting:
+def _setting(fields: Sequence[str], group: Mapping[str, Run]) -> RunGroup:
     run = next(iter(group.values()))
     values = {name: run.setting(name) for name in fields}
     ends = [name.rpartition(".")[2] for name in [*run.fields, *ASKED]]
     short = {name: end if ends.count(end := name.rpartition(".")[2]) == 1 else name for name in fields}
     name = ", ".join(f"{short[field]}={text(value)}" for field, value in values.items())
     in_order = sorted(group, key=lambda seed: (len(seed), seed))
-    return Setting(name or "as run", values, {seed: group[seed] for seed in in_order})
+    return RunGroup(name or "as run", values, {seed: group[seed] for seed in in_order})
 
 
 def _order(value: Any) -> tuple[int, float]:

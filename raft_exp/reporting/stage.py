@@ -17,8 +17,8 @@ from raft_exp.prompts import ReplyFormat
 
 if TYPE_CHECKING:
     from raft_exp.evaluation.metrics import Profile, Vectors
-    from raft_exp.evaluation.scoring import Known, ScoredArm
-    from raft_exp.evaluation.supporting_facts import Supporting
+    from raft_exp.evaluation.scoring import ScoredArm, TrainingFacts
+    from raft_exp.evaluation.supporting_facts import SupportingFacts
 
 VERSION = 4
 
@@ -116,12 +116,12 @@ def _profile(config: ReportStage) -> "Profile":
     return profile(config.corpus, config.metrics)
 
 
-def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "Supporting | None":
-    from raft_exp.evaluation.supporting_facts import Supporting
+def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "SupportingFacts | None":
+    from raft_exp.evaluation.supporting_facts import SupportingFacts
 
     if passages is None or questions is None or not _profile(config).of_quotes:
         return None
-    return Supporting(passages, questions)
+    return SupportingFacts(passages, questions)
 
 
 def _vectors(config: ReportStage) -> "Vectors | None":
@@ -132,12 +132,12 @@ def _vectors(config: ReportStage) -> "Vectors | None":
 
 def _known(
     examples: list[Example], questions: Path | None, passages: Path | None, datasets: dict[str, Path]
-) -> "dict[str, Known]":
+) -> "dict[str, TrainingFacts]":
     from raft_exp.evaluation import scoring
 
     if questions is None or passages is None:
         return {}
-    return scoring.known((example.id for example in examples), questions, passages, datasets.values())
+    return scoring.training_facts((example.id for example in examples), questions, passages, datasets.values())
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class _Grader:
 
     config: ReportStage
     answers: dict[str, Path]
-    supporting: "Supporting | None"
+    supporting: "SupportingFacts | None"
     vectors: "Vectors | None"
     out: Path
 
@@ -169,7 +169,9 @@ class _Grader:
         return scored
 
 
-def _score(config: ReportStage, examples: list[Example], known: "dict[str, Known]", graded: _Grader) -> dict[str, Any]:
+def _score(
+    config: ReportStage, examples: list[Example], known: "dict[str, TrainingFacts]", graded: _Grader
+) -> dict[str, Any]:
     from raft_exp.evaluation import scoring
     from raft_exp.reporting.verdict import verdict
 
@@ -196,7 +198,7 @@ def _score(config: ReportStage, examples: list[Example], known: "dict[str, Known
 
 
 def _condition(
-    config: ReportStage, condition: str, test: Path, known: "dict[str, Known]", graded: _Grader
+    config: ReportStage, condition: str, test: Path, known: "dict[str, TrainingFacts]", graded: _Grader
 ) -> dict[str, dict[str, Any]]:
     """{arm: {n, metrics, ...}} of the arms that were asked under this condition."""
     from raft_exp.evaluation import scoring
@@ -207,7 +209,7 @@ def _condition(
     return scoring.summaries(arms, examples, _profile(config), config.seed, _gold_unknown(known))
 
 
-def _gold_unknown(known: "dict[str, Known]") -> frozenset[str]:
+def _gold_unknown(known: "dict[str, TrainingFacts]") -> frozenset[str]:
     return frozenset(name for name, facts in known.items() if not facts.names_gold)
 
 

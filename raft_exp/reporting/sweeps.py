@@ -6,14 +6,14 @@ from typing import Any
 from raft_exp.reporting import conditions
 from raft_exp.reporting.facts import text
 from raft_exp.reporting.plots import curves
-from raft_exp.reporting.settings import Setting, numeric
+from raft_exp.reporting.settings import RunGroup, numeric
 
 MOST_LINES = 6  # more colours cannot be told apart
 
 Plot = dict[str, str]
 
 
-def plots(found: Sequence[Setting], told: Mapping[str, Any], baselines: Mapping[str, Any]) -> list[Plot]:
+def plots(found: Sequence[RunGroup], told: Mapping[str, Any], baselines: Mapping[str, Any]) -> list[Plot]:
     """{title, svg, note} of each curve; empty where nothing is a number."""
     metric = told["metrics"][0]
     made = [_plot(f"By {field}", field, _over(field, found, told), metric, told, baselines) for field in numeric(found)]
@@ -24,7 +24,7 @@ def plots(found: Sequence[Setting], told: Mapping[str, Any], baselines: Mapping[
     return [plot for plot in made if plot["svg"]]
 
 
-def lines(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[str, dict[str, list[curves.Point]]]:
+def lines(found: Sequence[RunGroup], told: Mapping[str, Any]) -> dict[str, dict[str, list[curves.Point]]]:
     """{swept field: {line: points}} of the first metric: what the curves over settings are drawn of."""
     return {field: _named(_over(field, found, told), str(told["reference"])) for field in numeric(found)}
 
@@ -32,7 +32,7 @@ def lines(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[str, dict[s
 _Lines = dict[str, dict[str, list[curves.Point]]]  # arm -> what else differs -> points
 
 
-def _over(field: str, found: Sequence[Setting], told: Mapping[str, Any]) -> _Lines:
+def _over(field: str, found: Sequence[RunGroup], told: Mapping[str, Any]) -> _Lines:
     lines: _Lines = {}
     for setting, entry in zip(found, told["settings"], strict=True):
         rest = ", ".join(f"{name}={text(value)}" for name, value in setting.values.items() if name != field)
@@ -42,7 +42,7 @@ def _over(field: str, found: Sequence[Setting], told: Mapping[str, Any]) -> _Lin
     return lines
 
 
-def _over_conditions(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[tuple[str, str], _Lines]:
+def _over_conditions(found: Sequence[RunGroup], told: Mapping[str, Any]) -> dict[tuple[str, str], _Lines]:
     metric, groups = told["metrics"][0], dict[tuple[str, str], _Lines]()
     for setting, entry in zip(found, told["settings"], strict=True):
         run = next(iter(setting.runs.values()))
@@ -52,9 +52,10 @@ def _over_conditions(found: Sequence[Setting], told: Mapping[str, Any]) -> dict[
             lines = groups.setdefault((sweep.field, sweep.rest), {})
             for arm in {arm: None for arms in entry["conditions"].values() for arm in arms}:
                 points = [
-                    (x, figure) for x, name in sweep.points
+                    (x, figure)
+                    for x, name in sweep.points
                     if (figure := rows[name].get(arm, {}).get("metrics", {}).get(metric))
-                ]  # fmt: skip
+                ]
                 lines.setdefault(arm, {})[setting.name] = points
     return groups
 

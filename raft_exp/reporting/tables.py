@@ -33,9 +33,7 @@ def tables(results: Mapping[str, Any], settings: Mapping[str, Any], timings: Map
         "baselines": [_row(_baseline(name, arm), arm, names) for name, arm in results.get("baselines", {}).items()],
         "without_model": without_model(results, first),
         "detectable": bool(results.get("detectable")),
-        "differences": [
-            _differences(metric, results) for metric in results["metrics"] if _compared(metric, results)
-        ],
+        "differences": [_differences(metric, results) for metric in results["metrics"] if _compared(metric, results)],
         "replies": _replies(arms, timings),
         "behaviour": _behaviour(arms),
         "behaviour_under": _behaviour(
@@ -45,7 +43,7 @@ def tables(results: Mapping[str, Any], settings: Mapping[str, Any], timings: Map
         "retrieval": retrieval.table(results.get("retrieval", {})),
         "slices": [_slice(name, groups, first, list(arms)) for name, groups in results["slices"].items()],
         "classes": [_classes(name, found) for name, found in results.get("classes", {}).items()],
-    }  # fmt: skip
+    }
 
 
 def metrics(results: Mapping[str, Any]) -> list[str]:

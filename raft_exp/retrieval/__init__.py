@@ -14,14 +14,14 @@ from raft_exp.core.records import Question
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.retrieval.bm25 import Bm25, bm25_ranker
 from raft_exp.retrieval.dense import Dense
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.given import given_ranker
 from raft_exp.retrieval.margin import NO_MARGIN, Margin, within
 from raft_exp.retrieval.mixed import Shares, mixed_ranker
 from raft_exp.retrieval.random import random_ranker
 from raft_exp.retrieval.ranking import Ranker, Similarity
 
-__all__ = ["Distractors", "Margin", "RetrieverConfig", "Shares", "Sources", "bm25_ranker", "random_ranker"]
+__all__ = ["Distractors", "Margin", "Rankers", "RetrieverConfig", "Shares", "bm25_ranker", "random_ranker"]
 
 Distractors = Literal["random", "bm25", "dense", "given", "mixed"]
 
@@ -35,13 +35,13 @@ class RetrieverConfig:
 
 
 @dataclass(frozen=True)
-class Sources:
+class Rankers:
     """Makes the rankers of one dataset.
 
     `embedded`: folders of the embed stages, where something is dense; `indexed`: that of the index stage, for bm25.
     """
 
-    guards: Guards
+    guards: DistractorFilter
     seed: int
     embedded: Mapping[str, Path] | None = None
     margin: Margin = NO_MARGIN
@@ -58,7 +58,7 @@ class Sources:
             return given_ranker(passages, pool, passed_over)
         if name == "mixed":
             assert shares is not None, "the config is checked by `check_shares`"
-            rankers = {part: self.ranker(part, None, pool, asked) for part in parts(name, shares)}
+            rankers = {part: self.ranker(part, None, pool, asked) for part in source_names(name, shares)}
             return mixed_ranker(rankers, {str(part): share for part, share in shares.items()}, self.guards, self.seed)
         return within(self.margin, self._similarity(name, pool, asked), passages, passed_over)
 
@@ -70,7 +70,7 @@ class Sources:
         return Dense(self.embedded, pool, asked)
 
 
-def parts(name: str, shares: Shares | None) -> set[str]:
+def source_names(name: str, shares: Shares | None) -> set[str]:
     """The sources that distractors come from: several where they are mixed."""
     return {part for part, share in (shares or {}).items() if share} if name == "mixed" else {name}
 
@@ -92,7 +92,7 @@ _EXAMPLE = "{}.mixed={{random:0.5,bm25:0.5}}"
 def check_margin(group: str, name: str, shares: Shares | None, margin: Mapping[str, float | None]) -> None:
     """Raises ValueError where a margin is set and no source has scores to compare."""
     for field, value in margin.items():
-        if value is not None and not parts(name, shares) & {"bm25", "dense"}:
+        if value is not None and not source_names(name, shares) & {"bm25", "dense"}:
             raise ValueError(
                 f"{group}.{field}: got {value}, but distractors={name} have no similarity; use bm25, dense or mixed, "
                 f"or set {group}.{field}=null"

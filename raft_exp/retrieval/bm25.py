@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from raft_exp.core.records import Question
-from raft_exp.retrieval.postings import Postings
 from raft_exp.retrieval.ranking import Ranker, without_scores
+from raft_exp.retrieval.word_index import Postings
 
 
 class Bm25:

@@ -12,7 +12,7 @@ from raft_exp.core.text import answer_pattern, holds
 
 
 @dataclass
-class Guards:
+class DistractorFilter:
     """What a distractor must never be (DESIGN section 6), and counts of what was passed over, by reason."""
 
     passages: Passages

@@ -7,7 +7,7 @@ from raft_exp.core.collection import TEXTS, Passages
 from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.retrieval import postings
+from raft_exp.retrieval import word_index
 from raft_exp.retrieval.text import searched
 
 VERSION = 1
@@ -23,8 +23,8 @@ class IndexStage:
 
 @stage("index", VERSION)
 def index(config: IndexStage, *, passages: Path, out: Path) -> None:
-    """Writes the index (`raft_exp.retrieval.postings`) and counts.json."""
+    """Writes the index (`raft_exp.retrieval.word_index`) and counts.json."""
     collection = Passages(passages)
     texts = (searched(passage) for passage in track(collection, "indexing", len(collection)))
-    counts = postings.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART)
+    counts = word_index.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART)
     (out / "counts.json").write_text(json.dumps(counts))

@@ -7,7 +7,7 @@ from typing import Literal
 from raft_exp.core.records import Question
 from raft_exp.core.sampling import seeded_bits
 from raft_exp.core.schema import Share
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.ranking import Ranker
 
 Shares = dict[Literal["random", "bm25", "dense", "given"], Share]
@@ -15,7 +15,9 @@ Shares = dict[Literal["random", "bm25", "dense", "given"], Share]
 _GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: steps of it around a circle stay evenly spread, however many
 
 
-def mixed_ranker(parts: Mapping[str, Ranker], shares: Mapping[str, float], guards: Guards, seed: int) -> Ranker:
+def mixed_ranker(
+    parts: Mapping[str, Ranker], shares: Mapping[str, float], guards: DistractorFilter, seed: int
+) -> Ranker:
     """Parts mixed in their `shares`: for place i the question's i-th point on a circle says whose turn it is.
 
     The points start anywhere and are evenly spread, so that every prefix has the shares on average and a long one

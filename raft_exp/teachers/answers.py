@@ -11,24 +11,24 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, dumps, read_jsonl
 from raft_exp.teachers import gate
-from raft_exp.teachers.desk import Ask
-from raft_exp.teachers.gate import Refused
-from raft_exp.teachers.ledger import Entry
+from raft_exp.teachers.gate import Rejected
+from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.teachers.runner import Ask
 from raft_exp.teachers.tasks import AnswerTask, Clean, Prompts
 
 TARGETS, QUARANTINE = "targets.jsonl", "quarantine.jsonl"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReplyHistory:
     """What became of one question or passage: what was made of the last reply, and all replies there were."""
 
     made: Any  # None: nothing can be used
-    refused: list[Refused]
-    entries: list[Entry]
+    refused: list[Rejected]
+    entries: list[LedgerEntry]
 
 
-class Tally:
+class ReplyCounts:
     """Figures of what was asked; the same for the same replies."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Tally:
         self._replies = self._prompt_tokens = self._new_tokens = 0
         self._cost, self._priced = 0.0, True
 
-    def add(self, asked: Asked, split: str) -> None:
+    def add(self, asked: ReplyHistory, split: str) -> None:
         """Counts one item."""
         kept = asked.made is not None
         counts = self._splits.setdefault(split, Counter())
@@ -105,8 +105,8 @@ class PassFiles:
 
 
 @dataclass
-class Answers:
-    """The job of a targets stage (`teachers.desk.Job`)."""
+class TargetWriting:
+    """The job of a targets stage (`teachers.runner.TeacherJob`)."""
 
     teacher: Any
     questions: Path
@@ -114,7 +114,7 @@ class Answers:
     out: Path
     clean: Clean
     label: str = "targets"
-    tally: Tally = field(default_factory=Tally)
+    tally: ReplyCounts = field(default_factory=ReplyCounts)
 
     def __post_init__(self) -> None:
         self.task: AnswerTask = self.teacher.targets
@@ -135,32 +135,32 @@ class Answers:
         """As `Job.name`."""
         return item.id
 
-    def resolve(self, item: Question, ask: Ask) -> Asked | None:
+    def resolve(self, item: Question, ask: Ask) -> ReplyHistory | None:
         """As `Job.resolve`."""
         gold = [self._collection[self._collection.find(name)] for name in item.gold]
         texts = [self._prompts.text(passage) for passage in gold]
         answer = next(iter(item.answers), "")
         shown = {"question": item.question, "answer": answer, "answers": item.answers, "explanation": item.explanation}
-        return asked_until(
+        return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages(gold, reasons, **shown),
-            lambda entry: gate.judge(self.task, entry, item, texts),
+            lambda entry: gate.validate_reply(self.task, entry, item, texts),
             ask,
         )
 
     def start(self) -> None:
         """As `Job.start`."""
-        self.tally, self._reasoned = Tally(), 0
+        self.tally, self._reasoned = ReplyCounts(), 0
         self._files.restart()
 
-    def keep(self, item: Question, outcome: Asked) -> None:
+    def keep(self, item: Question, outcome: ReplyHistory) -> None:
         """As `Job.keep`."""
         self.tally.add(outcome, item.split)
         if outcome.made is not None:
             self._reasoned += bool(outcome.made.reason)
             self._files.write(TARGETS, vars(outcome.made))
         else:
-            self._files.write(QUARANTINE, quarantined(item.id, item.split, outcome))
+            self._files.write(QUARANTINE, quarantine_row(item.id, item.split, outcome))
 
     def close(self) -> None:
         """Ends the files of a pass."""
@@ -173,32 +173,37 @@ class Answers:
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1))
         check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE)
         kept = self.tally.counts
-        counts = {"targets": kept["kept"], "quarantined": kept["quarantined"], "asked_again": kept["asked_again"],
-                  "with_reason": self._reasoned, **self.tally.tokens}  # fmt: skip
+        counts = {
+            "targets": kept["kept"],
+            "quarantined": kept["quarantined"],
+            "asked_again": kept["asked_again"],
+            "with_reason": self._reasoned,
+            **self.tally.tokens,
+        }
         (self.out / "counts.json").write_text(json.dumps(counts))
 
 
-def asked_until(retries: int, messages: Any, judge: Any, ask: Ask) -> Asked | None:
+def ask_until_valid(retries: int, messages: Any, judge: Any, ask: Ask) -> ReplyHistory | None:
     """Asks until a reply can be used, at most `retries` times again; None while a reply is missing."""
-    refused: list[Refused] = []
-    entries: list[Entry] = []
+    refused: list[Rejected] = []
+    entries: list[LedgerEntry] = []
     for attempt in range(1 + retries):
         entry = ask(messages([one.told for one in refused]), attempt)
         if entry is None:
             return None
         made = judge(entry)
         if entry.finish == "refused":
-            return Asked(None, [*refused, made], entries)
+            return ReplyHistory(None, [*refused, made], entries)
         entries.append(entry)
-        if not isinstance(made, Refused):
-            return Asked(made, refused, entries)
+        if not isinstance(made, Rejected):
+            return ReplyHistory(made, refused, entries)
         refused.append(made)
         if entry.finish == "filtered":  # the same prompt would be withheld again
             break
-    return Asked(None, refused, entries)
+    return ReplyHistory(None, refused, entries)
 
 
-def quarantined(name: str, split: str, asked: Asked) -> dict[str, Any]:
+def quarantine_row(name: str, split: str, asked: ReplyHistory) -> dict[str, Any]:
     """A row of quarantine.jsonl: each attempt's reason, and the last reply."""
     reasons = [{"reason": one.reason, "told": one.told} for one in asked.refused]
     return {"id": name, "split": split, "reasons": reasons, "reply": asked.entries[-1].answer if asked.entries else ""}

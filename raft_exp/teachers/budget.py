@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.core.records import Messages
-from raft_exp.engines.client.protocol import Reply
+from raft_exp.engines.client.protocol import ServerReply
 from raft_exp.teachers.tasks import Task
 
 _BYTES = 4  # of a token, where nobody counts them
@@ -54,7 +54,7 @@ class Budget:
         """A pass has ended, with so many attempts."""
         self.requests, self.started = self.requests + sent, 0
 
-    def pay(self, reply: Reply, prompt: float) -> float | None:
+    def pay(self, reply: ServerReply, prompt: float) -> float | None:
         """What a reply costs; None where there are no prices. `prompt` is its length where the server does not say."""
         if self.prices is None:
             return None

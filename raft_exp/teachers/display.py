@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 
-class Display:
+class TeacherDisplay:
     """Set the figures; what is shown follows."""
 
     def __init__(self, label: str, total: int) -> None:
@@ -28,10 +28,15 @@ class Display:
         """A line that stays."""
         self._console.print(f"  [dim]{escape(self._label)}: {escape(text)}[/]", soft_wrap=True)
 
-    def __enter__(self) -> "Display":
+    def __enter__(self) -> "TeacherDisplay":
         if sys.stderr.isatty():
-            columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), _Figures(self),
-                       TimeRemainingColumn())  # fmt: skip
+            columns = (
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                _Figures(self),
+                TimeRemainingColumn(),
+            )
             self._progress = Progress(*columns, console=self._console, transient=True)
             self._progress.add_task(self._label, total=self._total)
             self._progress.start()
@@ -48,7 +53,7 @@ class Display:
 class _Figures(ProgressColumn):
     """Reads the figures when the bar is drawn, some ten times a second."""
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: TeacherDisplay) -> None:
         super().__init__()
         self._display = display
 

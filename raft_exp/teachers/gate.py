@@ -14,7 +14,7 @@ from raft_exp import prompts
 from raft_exp.core.records import Question, Target
 from raft_exp.core.text import CLOSED_CLASS, normalise
 from raft_exp.prompts.refusals import abstained
-from raft_exp.teachers.ledger import Entry
+from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
 
 _MARKS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
@@ -35,14 +35,14 @@ _POINTS_AT_PASSAGE = re.compile(
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """Why a reply cannot be used: the reason's name, and what the teacher is told when it is asked again."""
 
     reason: str
     told: str
 
 
-def judge(task: AnswerTask, entry: Entry, question: Question, gold: Sequence[str]) -> Target | Refused:
+def validate_reply(task: AnswerTask, entry: LedgerEntry, question: Question, gold: Sequence[str]) -> Target | Rejected:
     """The target that a reply makes, or why it makes none. `gold` are the texts as the teacher saw them."""
     if refused := unusable(entry):
         return refused
@@ -51,55 +51,55 @@ def judge(task: AnswerTask, entry: Entry, question: Question, gold: Sequence[str
     reply = prompts.parse(entry.answer, task.reply)
     form = f"{prompts.REASON} ... {prompts.ANSWER} ..." if task.reply == "paper" else 'one JSON object with "answer"'
     if not reply.parsed or not reply.prediction:
-        return Refused("no_answer_marker", f"it was not in the form {form}")
+        return Rejected("no_answer_marker", f"it was not in the form {form}")
     both = reply.reason + reply.prediction
     if prompts.ANSWER in both or prompts.REASON in both:
-        return Refused("several_answers", f"it must be one time {form}")
+        return Rejected("several_answers", f"it must be one time {form}")
     if found := _MARKS.search(reply.prediction):
-        return Refused("quote_in_answer", f"its answer held {found[0]}")
+        return Rejected("quote_in_answer", f"its answer held {found[0]}")
     answer = _agreed(reply.prediction, question) if task.gate.agrees and question.answers else reply.prediction
     if answer is None and abstained(reply.prediction, ""):
-        return Refused("refusal", "it declined to answer")
+        return Rejected("refusal", "it declined to answer")
     if answer is None:
-        return Refused("other_answer", f"its answer was {reply.prediction[:80]!r}, and the verified one is another")
+        return Rejected("other_answer", f"its answer was {reply.prediction[:80]!r}, and the verified one is another")
     if not question.answers and abstained(answer, ""):
-        return Refused("refusal", "it declined to answer")
+        return Rejected("refusal", "it declined to answer")
     if len(answer.split()) > task.gate.max_answer_words:
-        return Refused("long_answer", f"its answer had more than {task.gate.max_answer_words} words")
+        return Rejected("long_answer", f"its answer had more than {task.gate.max_answer_words} words")
     reason = _with_quotes(task.gate, reply.reason, gold)
-    if isinstance(reason, Refused):
+    if isinstance(reason, Rejected):
         return reason
     return _length(task.gate, reason) or Target(question.id, answer, reason)
 
 
-def unusable(entry: Entry) -> Refused | None:
+def unusable(entry: LedgerEntry) -> Rejected | None:
     """What no task can use."""
     if entry.finish == "length":
-        return Refused("cut_off", "it was cut off; be much shorter")
+        return Rejected("cut_off", "it was cut off; be much shorter")
     if entry.finish == "filtered":
-        return Refused("filtered", "a content filter withheld it")
+        return Rejected("filtered", "a content filter withheld it")
     if entry.finish == "refused":  # not a reply: the server takes no such request
-        return Refused("refused_by_server", entry.answer)
-    return None if entry.answer.strip() else Refused("empty", "it was empty")
+        return Rejected("refused_by_server", entry.answer)
+    return None if entry.answer.strip() else Rejected("empty", "it was empty")
 
 
-def _judge_text(gate: Gate, text: str, question: Question) -> Target | Refused:
+def _judge_text(gate: Gate, text: str, question: Question) -> Target | Rejected:
     if abstained(text, ""):
-        return Refused("refusal", "it declined to answer")
+        return Rejected("refusal", "it declined to answer")
     if found := _MARKS.search(text) or re.search(f"{prompts.REASON}|{prompts.ANSWER}", text):
-        return Refused("marker", f"it held {found[0]}; write plain sentences")
+        return Rejected("marker", f"it held {found[0]}; write plain sentences")
     if wrong := _length(gate, text):
         return wrong
     text = " ".join(text.split())
     return Target(question.id, question.answers[0], text) if question.answers else Target(question.id, text)
 
 
-def _length(gate: Gate, reason: str) -> Refused | None:
+def _length(gate: Gate, reason: str) -> Rejected | None:
     words = len(reason.split()) - reason.count(prompts.BEGIN_QUOTE) - reason.count(prompts.END_QUOTE)
     if words < gate.min_words:
-        return Refused("short", f"its reasoning had {words} words; give at least {gate.min_words}")
+        return Rejected("short", f"its reasoning had {words} words; give at least {gate.min_words}")
     if words > gate.max_words:
-        return Refused("long", f"its reasoning had {words} words; give at most {gate.max_words}")
+        return Rejected("long", f"its reasoning had {words} words; give at most {gate.max_words}")
     return None
 
 
@@ -116,15 +116,15 @@ def _words(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", bare).split()) or bare
 
 
-def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Refused:
+def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Rejected:
     """The reasoning with each quote in the passage's own words."""
     pieces = _MARKS.split(reason)
     marks = pieces[1::2]
     if marks != [prompts.BEGIN_QUOTE, prompts.END_QUOTE] * (len(marks) // 2):
-        return Refused("broken_quotes", f"{prompts.BEGIN_QUOTE} and {prompts.END_QUOTE} must stand in turn")
+        return Rejected("broken_quotes", f"{prompts.BEGIN_QUOTE} and {prompts.END_QUOTE} must stand in turn")
     if len(marks) // 2 < gate.min_quotes:
         between = f"between {prompts.BEGIN_QUOTE} and {prompts.END_QUOTE}"
-        return Refused("few_quotes", f"it had {len(marks) // 2} quotes {between}; give at least {gate.min_quotes}")
+        return Rejected("few_quotes", f"it had {len(marks) // 2} quotes {between}; give at least {gate.min_quotes}")
     made = []
     for number, piece in enumerate(pieces[::2]):
         if number % 2 == 0:
@@ -133,7 +133,7 @@ def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Refused:
         found = next(filter(None, (_verbatim(piece, text) for text in gold)), None)
         if found is None:
             shown = " ".join(piece.split())[:120]
-            return Refused("quote_not_in_gold", f"the quote {shown!r} does not stand word for word in a passage")
+            return Rejected("quote_not_in_gold", f"the quote {shown!r} does not stand word for word in a passage")
         made.append(prompts.quote(found))
     return " ".join(filter(None, made))
 
@@ -163,7 +163,7 @@ def _folded(text: str) -> str:
     return _QUOTE_MARKS.sub("'", text)
 
 
-def pairs(task: QuestionTask, entry: Entry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Refused:
+def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Rejected:
     """(place in the reply, question, answer) of what a reply holds, and what was dropped by reason; or why none.
 
     Of a reply that was cut off the whole pairs count.
@@ -185,9 +185,9 @@ def pairs(task: QuestionTask, entry: Entry) -> tuple[list[tuple[int, str, str]],
     if refused:
         return refused
     if not dropped:
-        return Refused("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
+        return Rejected("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
     reason = dropped.most_common(1)[0][0]
-    return Refused(reason, f"no question of it can be used ({reason.replace('_', ' ')})")
+    return Rejected(reason, f"no question of it can be used ({reason.replace('_', ' ')})")
 
 
 def _question_problem(task: QuestionTask, question: str, answer: str) -> str:

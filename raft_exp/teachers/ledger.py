@@ -37,7 +37,7 @@ _POLL = 0.2  # seconds between two looks at what another run is asking
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """An answer that is in the ledger."""
 
     answer: str
@@ -86,13 +86,13 @@ class Ledger:
     def __contains__(self, key: str) -> bool:
         return bytes.fromhex(key) in self._index
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> LedgerEntry | None:
         """The answer to a request, as far as this process has read; None where there is none."""
         place = self._index.get(bytes.fromhex(key))
         if place is None:
             return None
         try:
-            return parse(Entry, os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
+            return parse(LedgerEntry, os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
         except ValueError as error:
             raise StoreError(
                 f"ledger {self.path}: the line of request {key} is damaged ({error}); remove it, and it is asked again"

@@ -23,17 +23,25 @@ from raft_exp.corpora.questions import answering_sentence, drawn
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers import gate
-from raft_exp.teachers.answers import QUARANTINE, Asked, PassFiles, Tally, asked_until, check_kept, quarantined
-from raft_exp.teachers.desk import Ask
-from raft_exp.teachers.gate import Refused
-from raft_exp.teachers.ledger import Entry
+from raft_exp.teachers.answers import (
+    QUARANTINE,
+    PassFiles,
+    ReplyCounts,
+    ReplyHistory,
+    ask_until_valid,
+    check_kept,
+    quarantine_row,
+)
+from raft_exp.teachers.gate import Rejected
+from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.teachers.runner import Ask
 from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
 
 WRITTEN = "written.jsonl"
 Item = tuple[Passage, str]  # with the split of its document
 
 
-class Chosen:
+class PassageSample:
     """Which passages are asked about, and in which split: documents are drawn, then passages, by their ids alone."""
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
@@ -68,15 +76,15 @@ class Chosen:
 
 
 @dataclass
-class Writing:
-    """The job that writes questions (`teachers.desk.Job`); its result is written.jsonl, each wording once."""
+class QuestionWriting:
+    """The job that writes questions (`teachers.runner.TeacherJob`); its result is written.jsonl, each wording once."""
 
     task: QuestionTask
-    chosen: Chosen
+    chosen: PassageSample
     out: Path
     clean: Clean
     label: str = "questions"
-    tally: Tally = field(default_factory=Tally)
+    tally: ReplyCounts = field(default_factory=ReplyCounts)
     dropped: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -94,9 +102,9 @@ class Writing:
         """As `Job.name`."""
         return item[0].id
 
-    def resolve(self, item: Item, ask: Ask) -> Asked | None:
+    def resolve(self, item: Item, ask: Ask) -> ReplyHistory | None:
         """As `Job.resolve`."""
-        return asked_until(
+        return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages([item[0]], reasons, n=self.task.n),
             lambda entry: gate.pairs(self.task, entry),
@@ -105,15 +113,15 @@ class Writing:
 
     def start(self) -> None:
         """As `Job.start`."""
-        self.tally, self.dropped, self._seen = Tally(), Counter(), set[int]()
+        self.tally, self.dropped, self._seen = ReplyCounts(), Counter(), set[int]()
         self._files.restart()
 
-    def keep(self, item: Item, outcome: Asked) -> None:
+    def keep(self, item: Item, outcome: ReplyHistory) -> None:
         """As `Job.keep`."""
         passage, split = item
         self.tally.add(outcome, split)
         if outcome.made is None:
-            self._files.write(QUARANTINE, quarantined(passage.id, split, outcome))
+            self._files.write(QUARANTINE, quarantine_row(passage.id, split, outcome))
             return
         pairs, dropped = outcome.made
         self.dropped += dropped
@@ -135,15 +143,15 @@ class Writing:
 
 
 @dataclass
-class Checking:
-    """The job that answers each written question from its passage (`teachers.desk.Job`)."""
+class AnswerCheck:
+    """The job that answers each written question from its passage (`teachers.runner.TeacherJob`)."""
 
     task: CheckTask
     passages: Path
     out: Path
     clean: Clean
     label: str = "questions, checked"
-    tally: Tally = field(default_factory=Tally)
+    tally: ReplyCounts = field(default_factory=ReplyCounts)
 
     def __post_init__(self) -> None:
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
@@ -162,42 +170,48 @@ class Checking:
         """As `Job.name`."""
         return item["id"]
 
-    def resolve(self, item: dict[str, str], ask: Ask) -> Asked | None:
+    def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory | None:
         """As `Job.resolve`."""
         passage = self._collection[self._collection.find(item["passage"])]
-        return asked_until(
+        return ask_until_valid(
             0,
             lambda reasons: self._prompts.messages([passage], reasons, question=item["question"]),
             lambda entry: self._judge(entry, item["answer"]),
             ask,
         )
 
-    def _judge(self, entry: Entry, written: str) -> bool | Refused:
+    def _judge(self, entry: LedgerEntry, written: str) -> bool | Rejected:
         if refused := gate.unusable(entry):
             return refused
         reply = parse(entry.answer, "paper")
         answer = reply.prediction if reply.parsed else entry.answer.strip()
         if abstained(answer, ""):
-            return Refused("unanswerable", "the teacher could not answer its own question")
+            return Rejected("unanswerable", "the teacher could not answer its own question")
         if not gate.same_answer(written, answer, self.task.agreement):
-            return Refused("other_answer", f"asked again the teacher answered {answer[:80]!r}, not {written[:80]!r}")
+            return Rejected("other_answer", f"asked again the teacher answered {answer[:80]!r}, not {written[:80]!r}")
         return True
 
     def start(self) -> None:
         """As `Job.start`."""
-        self.tally, self.refused, self.kept = Tally(), [], set()
+        self.tally, self.refused, self.kept = ReplyCounts(), [], set()
 
-    def keep(self, item: dict[str, str], outcome: Asked) -> None:
+    def keep(self, item: dict[str, str], outcome: ReplyHistory) -> None:
         """As `Job.keep`."""
         self.tally.add(outcome, item["split"])
         if outcome.made:
             self.kept.add(item["id"])
         else:
-            self.refused.append(quarantined(item["id"], item["split"], outcome) | {"question": item["question"]})
+            self.refused.append(quarantine_row(item["id"], item["split"], outcome) | {"question": item["question"]})
 
 
 def finish(
-    out: Path, passages: Path, corpus: Any, seed: int, least: float, writing: Writing, checking: Checking | None
+    out: Path,
+    passages: Path,
+    corpus: Any,
+    seed: int,
+    least: float,
+    writing: QuestionWriting,
+    checking: AnswerCheck | None,
 ) -> Counter[str]:
     """Writes questions.jsonl, quarantine.jsonl and audit.json; returns how many questions each split has."""
     kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()

@@ -26,18 +26,18 @@ def written(config: WrittenStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
     from raft_exp.teachers import model
     from raft_exp.teachers import questions as teacher
-    from raft_exp.teachers.desk import Desk
+    from raft_exp.teachers.runner import TeacherRunner
 
     how, clean = config.teacher, model.cleaner(config.teacher)
     assert how.questions is not None, "config.parse refuses a teacher without it"
     identity = model.identity(how, config.weights)
-    chosen = teacher.Chosen(Passages(passages), config.corpus, how.questions, config.seed)
-    writing, checking = teacher.Writing(how.questions, chosen, out, clean), None
-    Desk(how, identity, writing, out).settle()
+    chosen = teacher.PassageSample(Passages(passages), config.corpus, how.questions, config.seed)
+    writing, checking = teacher.QuestionWriting(how.questions, chosen, out, clean), None
+    TeacherRunner(how, identity, writing, out).settle()
     writing.finish()
     if how.check:
-        checking = teacher.Checking(how.check, passages, out, clean)
-        Desk(how, identity, checking, out).settle()
+        checking = teacher.AnswerCheck(how.check, passages, out, clean)
+        TeacherRunner(how, identity, checking, out).settle()
     splits = teacher.finish(out, passages, config.corpus, config.seed, how.min_kept, writing, checking)
     figures = {"passages_asked": len(chosen), "written": writing.tally.counts["kept"], **splits}
     (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **figures}))

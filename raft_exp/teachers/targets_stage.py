@@ -57,11 +57,11 @@ def asked(config: AskedStage, *, passages: Path, questions: Path, out: Path) -> 
     Every reply goes through the teacher's ledger, so that a run that was killed asks for what is missing alone.
     """
     from raft_exp.teachers import model
-    from raft_exp.teachers.answers import Answers
-    from raft_exp.teachers.desk import Desk
+    from raft_exp.teachers.answers import TargetWriting
+    from raft_exp.teachers.runner import TeacherRunner
 
-    job = Answers(config.teacher, questions, passages, out, model.cleaner(config.teacher))
-    Desk(config.teacher, model.identity(config.teacher, config.weights), job, out).settle()
+    job = TargetWriting(config.teacher, questions, passages, out, model.cleaner(config.teacher))
+    TeacherRunner(config.teacher, model.identity(config.teacher, config.weights), job, out).settle()
     job.finish()
 
 

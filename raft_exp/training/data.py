@@ -24,14 +24,14 @@ def order(ids: Sequence[str], seed: int, epoch: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """Which rows every optimiser step trains on, from the first step of the first epoch to the last of the last."""
 
     rows: Rows
     steps: list[list[int]]  # row numbers; the last step of an epoch may have fewer
 
     @classmethod
-    def make(cls, rows: Rows, seed: int, batch_size: int, max_epochs: int, max_steps: int) -> "Plan":
+    def make(cls, rows: Rows, seed: int, batch_size: int, max_epochs: int, max_steps: int) -> "TrainingPlan":
         """`max_steps=-1`: as many as `max_epochs` has; else so many, over as many epochs as they need."""
         steps: list[list[int]] = []
         for epoch in range(max_epochs) if max_steps < 0 else count():
@@ -65,7 +65,9 @@ class MicroBatches(Sampler[MicroBatch]):
     one at an epoch's end; it takes part with no row.
     """
 
-    def __init__(self, plan: Plan, start: int, accumulate: int, rank: int, world_size: int, packing: bool) -> None:
+    def __init__(
+        self, plan: TrainingPlan, start: int, accumulate: int, rank: int, world_size: int, packing: bool
+    ) -> None:
         self._plan, self._start, self._accumulate = plan, start, accumulate
         self._rank, self._world_size, self._packing = rank, world_size, packing
 
@@ -98,7 +100,7 @@ def deal(longest_first: Sequence[int], lengths: np.ndarray, parts: int) -> list[
     return dealt
 
 
-class Batches(Dataset[dict[str, Any]]):
+class MicroBatchDataset(Dataset[dict[str, Any]]):
     """Turns the row numbers of a micro-batch into tensors. Use it with `DataLoader(batch_size=None)`."""
 
     def __init__(self, rows: Rows, packing: bool) -> None:

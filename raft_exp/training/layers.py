@@ -58,8 +58,10 @@ def _too_large(module: Any, packing: bool) -> bool:
     log.warning(
         "activations of %d tokens need about %.0f GiB and %.0f GiB are free: they are computed again instead of kept "
         "(trainer.activation_checkpointing); more trainer.accumulate would be faster",
-        most, a_token * most / 2**30, free / 2**30,
-    )  # fmt: skip
+        most,
+        a_token * most / 2**30,
+        free / 2**30,
+    )
     return True
 
 

@@ -14,22 +14,22 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from raft_exp.core.errors import ModelError
 from raft_exp.models.loading import cpu_threads, is_out_of_memory
 from raft_exp.training import checkpoint, layers
+from raft_exp.training.callback import TrainingCallback
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import Plan
-from raft_exp.training.journal import Journal
+from raft_exp.training.data import TrainingPlan
 from raft_exp.training.module import RaftModule
 from raft_exp.training.progress import ProgressBar
 from raft_exp.training.rows import Rows
 
 
 def fit(
-    model: Any, config: TrainerConfig, plan: Plan, validation: Rows, seed: int, out: Path, loggers: list[Any]
-) -> tuple[RaftModule, Journal]:
+    model: Any, config: TrainerConfig, plan: TrainingPlan, validation: Rows, seed: int, out: Path, loggers: list[Any]
+) -> tuple[RaftModule, TrainingCallback]:
     """Trains `model` in place; goes on from a checkpoint in `out`. Returns the trained module and its journal."""
     if config.compile:
         layers.compile_layers(model)
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
-    journal = Journal(out, config, validation)
+    journal = TrainingCallback(out, config, validation)
     with _quiet(), cpu_threads(config.threads_a_process()), _explained(config):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from raft_exp.core.errors import ConfigError, ModelError
-from raft_exp.training import layers, sharding, trained
+from raft_exp.training import layers, sharding, weights
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import Batches, MicroBatches, Plan
+from raft_exp.training.data import MicroBatchDataset, MicroBatches, TrainingPlan
 from raft_exp.training.loss import token_losses
-from raft_exp.training.signals import Signals
+from raft_exp.training.signals import SignalCounter
 
 Batch = dict[str, Any]
 
@@ -30,7 +30,7 @@ class RaftModule(lightning.LightningModule):
     of the mean over all its supervised tokens.
     """
 
-    def __init__(self, model: Any, config: TrainerConfig, plan: Plan, seed: int, start: int = 0) -> None:
+    def __init__(self, model: Any, config: TrainerConfig, plan: TrainingPlan, seed: int, start: int = 0) -> None:
         super().__init__()
         self.model = model
         self.plan = plan
@@ -43,7 +43,7 @@ class RaftModule(lightning.LightningModule):
         )
         self._share = torch.zeros(())  # this process's part of the step's loss so far
         self.step_metrics: dict[str, float] = {}  # of the last finished step
-        self.signals = Signals()
+        self.signals = SignalCounter()
         self.stopped_by: list[float] = []  # how often each signal has come, on all processes
         self.updating = False  # from the optimiser's work until the step is written down: no whole state
 
@@ -81,16 +81,14 @@ class RaftModule(lightning.LightningModule):
     def micro_batches(self) -> MicroBatches:
         """What this process computes, from `start` to the end of the plan."""
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
-        return MicroBatches(
-            self.plan, self.start, self.accumulate, rank, world_size, self._config.packing
-        )  # fmt: skip
+        return MicroBatches(self.plan, self.start, self.accumulate, rank, world_size, self._config.packing)
 
     def train_dataloader(self) -> Any:
         """This process's micro-batches, made while the device works."""
         workers = self._config.workers
         # Its own generator: otherwise the loader would draw from the one that dropout draws from.
         return torch.utils.data.DataLoader(
-            Batches(self.plan.rows, self._config.packing),
+            MicroBatchDataset(self.plan.rows, self._config.packing),
             batch_size=None,
             sampler=self.micro_batches(),
             num_workers=workers,
@@ -144,7 +142,7 @@ class RaftModule(lightning.LightningModule):
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """The weights that are trained, by name, in a fixed order."""
-        return trained.weights(self.model)
+        return weights.weights(self.model)
 
     def configure_optimizers(self) -> Any:
         """AdamW with a linear warm-up and a cosine, both functions of the step in the whole plan."""

@@ -17,7 +17,7 @@ _UNKNOWN = ("softcap", "s_aux", "position_bias")  # what some models' attention 
 _REMEDY = "use trainer.packing=false, or another model"
 
 
-def use(model: Any) -> None:
+def use_packed_attention(model: Any) -> None:
     """Lets a transformers model attend by packed rows. ModelError for a model whose layers would mix rows."""
     from transformers import AttentionInterface
 
@@ -89,9 +89,17 @@ def _by_kernel(
     q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
     window = (-1 if sliding_window is None else sliding_window - 1, 0)
     found = varlen_attn(
-        q, k, v, cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q, scale=scaling, window_size=window,
+        q,
+        k,
+        v,
+        cu_seq_lens_q,
+        cu_seq_lens_q,
+        max_length_q,
+        max_length_q,
+        scale=scaling,
+        window_size=window,
         enable_gqa=q.shape[1] != k.shape[1],
-    )  # fmt: skip
+    )
     assert isinstance(found, Tensor)  # without its auxiliary outputs
     return found[None]
 

@@ -20,7 +20,7 @@ class PrunedError(RaftError):
 
 
 @dataclass(frozen=True)
-class Watch:
+class SearchTrial:
     """Which trial a training belongs to."""
 
     storage: str
@@ -33,12 +33,12 @@ class Watch:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def of(stage: str) -> "Watch | None":
+    def of(stage: str) -> "SearchTrial | None":
         """The trial that this training stage tells its losses to, if it does."""
         file = os.environ.get(VARIABLE)
         if not file:
             return None
-        found = Watch(**json.loads(Path(file).read_text(encoding="utf-8")))
+        found = SearchTrial(**json.loads(Path(file).read_text(encoding="utf-8")))
         return found if found.stage == stage else None
 
     def hopeless(self, step: int, loss: float) -> bool:

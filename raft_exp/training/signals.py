@@ -7,7 +7,7 @@ from typing import Any
 NOTED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
-class Signals:
+class SignalCounter:
     """`counts` says how often each of NOTED has come. A second Ctrl-C ends at once."""
 
     def __init__(self) -> None:

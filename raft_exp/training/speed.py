@@ -7,22 +7,36 @@ from typing import Any
 
 import torch
 
-from raft_exp.training.data import Plan
+from raft_exp.training.data import TrainingPlan
 
 # Dense 16-bit tensor operations a second, as the vendor's data sheets say; longer names first.
 _PEAKS = {
-    "B200": 2250e12, "H200": 989e12, "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "GH200": 989e12,
-    "A100": 312e12, "A10G": 70e12, "A10": 125e12, "L40S": 362e12, "L40": 181e12, "L4": 121e12, "A40": 150e12,
-    "RTX 4090": 165e12, "RTX 3090": 71e12, "V100": 125e12, "T4": 65e12,
-}  # fmt: skip
+    "B200": 2250e12,
+    "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
+    "H100": 989e12,
+    "GH200": 989e12,
+    "A100": 312e12,
+    "A10G": 70e12,
+    "A10": 125e12,
+    "L40S": 362e12,
+    "L40": 181e12,
+    "L4": 121e12,
+    "A40": 150e12,
+    "RTX 4090": 165e12,
+    "RTX 3090": 71e12,
+    "V100": 125e12,
+    "T4": 65e12,
+}
 
 
-class Speed:
+class SpeedMeter:
     """Times optimiser steps. Tokens are those of the rows, prompts and completions: padding is none."""
 
     def __init__(self, module: Any) -> None:
         self._plan, self._device = module.plan, module.device
-        self._cost = Cost.of(module.model)
+        self._cost = StepCost.of(module.model)
         self._peak = peak(self._device) * module.trainer.world_size
         self._clock = time.perf_counter()
 
@@ -54,7 +68,7 @@ def peak(device: torch.device) -> float:
     return next((value for known, value in _PEAKS.items() if known in name), 0.0)
 
 
-class Cost:
+class StepCost:
     """Operations of an optimiser step, without what activation checkpointing computes twice.
 
     A weight costs two a token forward and two for the gradient of its input; a trained one two more for its own. The
@@ -65,7 +79,7 @@ class Cost:
         self._linear, self._head, self._attention = linear, head, attention
 
     @classmethod
-    def of(cls, model: Any) -> "Cost":
+    def of(cls, model: Any) -> "StepCost":
         """Counted over a model's matrices."""
         config, head = model.config.get_text_config(), model.get_output_embeddings()
         embeddings = {id(model.get_input_embeddings().weight), id(head.weight)}
@@ -74,7 +88,7 @@ class Cost:
         attention = 6.0 * config.num_hidden_layers * config.num_attention_heads * size
         return cls(sum(map(_a_token, matrices)), _a_token(head.weight), attention)
 
-    def __call__(self, plan: Plan, step: int) -> float:
+    def __call__(self, plan: TrainingPlan, step: int) -> float:
         """Operations of one step, over all processes."""
         lengths = plan.rows.lengths[plan.steps[step]].astype(float)
         return float(

@@ -38,7 +38,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
     from safetensors.torch import load_file
 
-    from raft_exp.training import best, checkpoint, data, loop, packed, rows, sharding, trained
+    from raft_exp.training import best_checkpoint, checkpoint, data, loop, packed, rows, sharding, weights
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
     log.info("%s rank %s: %s", tracking.current_stage(), rank_zero_only.rank or 0, json.dumps(settings))
@@ -50,13 +50,13 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     most = config.trainer.validation_items
     validation = rows.read(dataset, "validation", tokenizer, length, out / ROWS / "validation", most, config.seed)
     _need(config.trainer, len(validation))
-    plan = data.Plan.make(
+    plan = data.TrainingPlan.make(
         training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
     base = models.load(config.model)
     if config.trainer.packing:
-        packed.use(base)
-    model = trained.trainable(base, config.lora, config.trainer.precision, config.seed)
+        packed.use_packed_attention(base)
+    model = weights.trainable(base, config.lora, config.trainer.precision, config.seed)
     tracker = tracking.active()
     first = rank_zero_only.rank == 0  # one run of the tracker, not one a process
     loggers = tracker.training_loggers(tracking.current_stage()) if first else []
@@ -66,12 +66,12 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:
         if config.trainer.keep == "best":
-            trained.save(model, learned, config.model, out / LAST)
+            weights.save(model, learned, config.model, out / LAST)
             learned = load_file(journal.best.path)
-        trained.save(model, learned, config.model, out)
+        weights.save(model, learned, config.model, out)
         (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n")
         checkpoint.remove(out)
-        best.remove(out)
+        best_checkpoint.remove(out)
         shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep what another process has mapped
     module.trainer.strategy.barrier()  # the other processes leave when the files are there
 

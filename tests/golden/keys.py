@@ -24,8 +24,10 @@ EMBEDDED: dict[str, tuple[str, ...]] = {
         for source in ("random", "bm25", "dense", "given")
     },
     "distractors=mixed": (
-        "dataset.distractors=mixed", "dataset.mixed={random:0.5,bm25:0.25,dense:0.25}",
-        "evaluation.distractors=mixed", "evaluation.mixed={random:0.5,bm25:0.5}",
+        "dataset.distractors=mixed",
+        "dataset.mixed={random:0.5,bm25:0.25,dense:0.25}",
+        "evaluation.distractors=mixed",
+        "evaluation.mixed={random:0.5,bm25:0.5}",
     ),
     "context=retrieved": ("evaluation.context=retrieved", "evaluation.k=7"),
     "context=retrieved dense": ("evaluation.context=retrieved", "retriever=dense"),
@@ -51,30 +53,49 @@ EMBEDDED: dict[str, tuple[str, ...]] = {
     "export": ("export.dataset=raft_base", "export.passages=true"),
     "until=ingest": ("until=ingest", "export.passages=true"),
     "paper/table1": ("+experiment=paper/table1",),
-}  # fmt: skip
+}
 NQ = "{data}/natural_questions/lost-in-the-middle"
 PUBLISHED: dict[str, tuple[str, ...]] = {
     "pubmedqa": ("+experiment=pubmedqa", "corpus.path={data}/pubmedqa", "model=tiny", "trainer=cpu"),
     "pubmedqa_notebook": ("+experiment=pubmedqa_notebook", "corpus.path={data}/pubmedqa", "model=tiny", "trainer=cpu"),
     "hotpotqa": ("+experiment=hotpotqa", "corpus.path={data}/hotpotqa", "model=tiny", "trainer=cpu"),
     "hotpotqa fullwiki": (
-        "+experiment=hotpotqa", "corpus.path={data}/hotpotqa", "corpus.setting=fullwiki", "model=tiny", "trainer=cpu",
+        "+experiment=hotpotqa",
+        "corpus.path={data}/hotpotqa",
+        "corpus.setting=fullwiki",
+        "model=tiny",
+        "trainer=cpu",
     ),
     "natural_questions": (
-        "+experiment=natural_questions", f"corpus.path={NQ}/nq-open-20_total_documents_gold_at_0.jsonl.gz",
-        "model=tiny", "trainer=cpu",
+        "+experiment=natural_questions",
+        f"corpus.path={NQ}/nq-open-20_total_documents_gold_at_0.jsonl.gz",
+        "model=tiny",
+        "trainer=cpu",
     ),
     "documents": (
-        "+experiment=documents", "corpus.path={data}/documents/ok", "teacher=openai", "model=tiny", "trainer=cpu",
+        "+experiment=documents",
+        "corpus.path={data}/documents/ok",
+        "teacher=openai",
+        "model=tiny",
+        "trainer=cpu",
     ),
-}  # fmt: skip
+}
 
 # Every stage up to the data sets and their exports, in seconds.
 SMALL_STUDY = (
-    "model=pocket", "corpus.num_entities=60", "evaluation.arms=[sft,raft]", "seed=3", "dataset.p=0.6",
-    "dataset.num_distractors=2", "dataset.distractors=bm25", "dataset.max_items=20", "evaluation.max_items=10",
-    "evaluation.distractors=bm25", "export.dataset=raft_base", "export.passages=true",
-)  # fmt: skip
+    "model=pocket",
+    "corpus.num_entities=60",
+    "evaluation.arms=[sft,raft]",
+    "seed=3",
+    "dataset.p=0.6",
+    "dataset.num_distractors=2",
+    "dataset.distractors=bm25",
+    "dataset.max_items=20",
+    "evaluation.max_items=10",
+    "evaluation.distractors=bm25",
+    "export.dataset=raft_base",
+    "export.passages=true",
+)
 
 
 def keys(cases: dict[str, tuple[str, ...]], store: Path, data: str = "") -> dict[str, dict[str, str]]:

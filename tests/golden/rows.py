@@ -7,9 +7,15 @@ from tests.helpers.stages import run
 
 GOLDEN = Path(__file__).with_name("raft.jsonl")
 SETTINGS = (
-    "model=pocket", "corpus.num_entities=60", "corpus.validation=0", "evaluation.arms=[raft]", "seed=7",
-    "dataset.p=0.5", "dataset.num_distractors=2", "dataset.max_items=12",
-)  # fmt: skip
+    "model=pocket",
+    "corpus.num_entities=60",
+    "corpus.validation=0",
+    "evaluation.arms=[raft]",
+    "seed=7",
+    "dataset.p=0.5",
+    "dataset.num_distractors=2",
+    "dataset.max_items=12",
+)
 
 
 def made(store: Path) -> bytes:

@@ -9,9 +9,15 @@ from pathlib import Path
 
 # A study of every stage in seconds: what it finds is noise, how it is found is not.
 SMALL = (
-    "model=tiny", "trainer.threads=1", "corpus.num_entities=100", "trainer.max_steps=3", "trainer.batch_size=4",
-    "evaluation.max_items=6", "model.max_new_tokens=32", "trainer.checkpoint_every=1",
-)  # fmt: skip
+    "model=tiny",
+    "trainer.threads=1",
+    "corpus.num_entities=100",
+    "trainer.max_steps=3",
+    "trainer.batch_size=4",
+    "evaluation.max_items=6",
+    "model.max_new_tokens=32",
+    "trainer.checkpoint_every=1",
+)
 
 
 def command(*overrides: str) -> list[str]:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from raft_exp.core.collection import Passages
-from raft_exp.retrieval import postings
+from raft_exp.retrieval import word_index
 from raft_exp.retrieval.text import searched
 
 
 def write(folder: Path, collection: Passages) -> Path:
     (folder / "indexed").mkdir()
-    postings.write(folder / "indexed", (searched(passage) for passage in collection))
+    word_index.write(folder / "indexed", (searched(passage) for passage in collection))
     return folder / "indexed"

@@ -74,10 +74,13 @@ def everything() -> dict[str, Any]:
     }
     found["detectable"] = {"accuracy": {"base": 0.061, "rag": 0.052}}
     found["condition_settings"] = {
-        "k0": {"num_distractors": 0}, "k8": {"context": "gold_and_distractors", "num_distractors": 8},
+        "k0": {"num_distractors": 0},
+        "k8": {"context": "gold_and_distractors", "num_distractors": 8},
         "k2": {"num_distractors": 2},
-        "g0": {"gold_at": 0}, "g4": {"gold_at": 4}, "found": {"context": "retrieved"},
-    }  # fmt: skip
+        "g0": {"gold_at": 0},
+        "g4": {"gold_at": 4},
+        "found": {"context": "retrieved"},
+    }
     found["conditions"] = {
         name: {one: arm(accuracy=0.4 + 0.01 * place) for one in ("rag", "raft")}
         for place, name in enumerate(found["condition_settings"])
@@ -105,11 +108,14 @@ def run_folder(
     """
     arms = [label for label in right if "@" not in label]
     config: dict[str, Any] = {
-        "study": "made", "seed": seed, "store": str(folder / "store"),
+        "study": "made",
+        "seed": seed,
+        "store": str(folder / "store"),
         "arms": {name: {"recipe": "raft" if name == "raft" else "none"} for name in arms},
-        "corpus": {"name": "almanac", "world_seed": seed}, "dataset": {"p": 1.0},
+        "corpus": {"name": "almanac", "world_seed": seed},
+        "dataset": {"p": 1.0},
         "evaluation": {**STUDY["evaluation"], "arms": arms, "conditions": dict(conditions or {})},
-    }  # fmt: skip
+    }
     for name, value in settings.items():
         group, _, field = name.partition("__")
         config.setdefault(group, {})[field] = value
@@ -121,14 +127,19 @@ def run_folder(
         found = {name: estimate(METRICS["accuracy"], list(map(float, answered)), generator(0)) for name in metrics}
         figures[label] = {"n": len(rows), "answered": len(rows), "metrics": {m: vars(e) for m, e in found.items()}}
     results = {
-        "corpus": "almanac", "model": "tiny", "seed": seed, "metrics": list(metrics), "overrides": [],
-        "reference": "raft" if "raft" in arms else arms[-1], "baselines": {},
+        "corpus": "almanac",
+        "model": "tiny",
+        "seed": seed,
+        "metrics": list(metrics),
+        "overrides": [],
+        "reference": "raft" if "raft" in arms else arms[-1],
+        "baselines": {},
         "arms": {name: figures[name] for name in arms},
         "conditions": {
             name: {one: figures[f"{one}@{name}"] for one in arms if f"{one}@{name}" in figures}
             for name in conditions or {}
         },
-    }  # fmt: skip
+    }
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
@@ -137,8 +148,14 @@ def run_folder(
 def _row(place: int, ok: bool, world: str, label: str, metrics: Sequence[str]) -> dict[str, Any]:
     said = "yes" if ok else "no"
     return {
-        "id": f"q{place}", "question": f"{world}{place}?", "answers": ["yes"], "context": [],
-        "raw": f"##Answer: {said}" if "rag" not in label else f"##Answer: {said} ", "prediction": said,
-        "parsed": True, "truncated": False, "quotes": [],
+        "id": f"q{place}",
+        "question": f"{world}{place}?",
+        "answers": ["yes"],
+        "context": [],
+        "raw": f"##Answer: {said}" if "rag" not in label else f"##Answer: {said} ",
+        "prediction": said,
+        "parsed": True,
+        "truncated": False,
+        "quotes": [],
         "metrics": {name: float(ok) for name in metrics if METRICS[name].per_row},
-    }  # fmt: skip
+    }

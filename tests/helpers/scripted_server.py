@@ -27,9 +27,13 @@ class Say:
         choice = {"index": 0, "message": message, "finish_reason": self.finish, "logprobs": None}
         counts = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
         return {
-            "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": self.model,
-            "choices": [choice] * self.choices, "usage": counts if self.usage else None,
-        }  # fmt: skip
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": self.model,
+            "choices": [choice] * self.choices,
+            "usage": counts if self.usage else None,
+        }
 
 
 @dataclass

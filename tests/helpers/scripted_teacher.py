@@ -19,18 +19,24 @@ def corpus(folder: Path, documents: int = 40, questions: bool = True) -> list[st
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
-            "id": f"d{number}", "title": town(number),
+            "id": f"d{number}",
+            "title": town(number),
             "text": f"{town(number)} is a town. \u201c{town(number)}\u201d was founded in {1200 + number} by people "
             f"who had come over the hills with their cattle and their songs. Its mill has {number + 3} wheels.",
         }
         for number in range(documents)
-    ]  # fmt: skip
+    ]
     (folder / "passages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     asked = [
-        {"id": f"q{number}", "question": f"When was {town(number)} founded?", "answers": [str(1200 + number)],
-         "gold": [f"d{number}"], "split": "test" if number % 5 == 4 else "train"}
+        {
+            "id": f"q{number}",
+            "question": f"When was {town(number)} founded?",
+            "answers": [str(1200 + number)],
+            "gold": [f"d{number}"],
+            "split": "test" if number % 5 == 4 else "train",
+        }
         for number in range(documents)
-    ]  # fmt: skip
+    ]
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
     found = [f"corpus.path={folder / 'passages.jsonl'}"]
     return ["corpus=passages", *found, *([f"corpus.questions={folder / 'questions.jsonl'}"] if questions else [])]

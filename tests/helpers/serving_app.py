@@ -16,11 +16,11 @@ def served(asker: Any, limits: Limits, token: str | None = None, batch: int = 16
     """Its address."""
     pytest.importorskip("uvicorn", reason="the extra [serve]")
     from raft_exp.apps.serve.app import create
-    from raft_exp.apps.serve.batches import Batches
+    from raft_exp.apps.serve.batch_queue import BatchQueue
     from raft_exp.apps.serve.server import Server, listening
 
     with listening("127.0.0.1", 0) as place:
-        server = Server(create(asker, Batches(asker, batch, waiting), limits, token), asker.name)
+        server = Server(create(asker, BatchQueue(asker, batch, waiting), limits, token), asker.name)
         thread = threading.Thread(target=lambda: server.run(sockets=[place]))
         thread.start()
         try:

@@ -6,10 +6,19 @@ from raft_exp.apps import cli
 from tests.helpers.composing import compose
 
 SMALL = (
-    "+experiment=quickstart", "corpus.num_entities=60", "dataset.max_items=40", "trainer.max_steps=2",
-    "trainer.batch_size=4", "trainer.threads=1", "trainer.validation_items=4", "evaluation.max_items=6",
-    "evaluation.arms=[rag,raft]", "model.max_new_tokens=24", "~evaluation.conditions.k0", "~evaluation.conditions.k2",
-)  # fmt: skip
+    "+experiment=quickstart",
+    "corpus.num_entities=60",
+    "dataset.max_items=40",
+    "trainer.max_steps=2",
+    "trainer.batch_size=4",
+    "trainer.threads=1",
+    "trainer.validation_items=4",
+    "evaluation.max_items=6",
+    "evaluation.arms=[rag,raft]",
+    "model.max_new_tokens=24",
+    "~evaluation.conditions.k0",
+    "~evaluation.conditions.k2",
+)
 
 
 def make(folder: Path, *overrides: str) -> Path:

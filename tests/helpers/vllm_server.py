@@ -23,10 +23,25 @@ def pocket(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", models.resolve("asset:pocket"),
-        "--served-model-name", "pocket", "--port", str(port), "--host", "127.0.0.1", "--dtype", "float32",
-        "--max-model-len", "1024", "--enforce-eager", "--gpu-memory-utilization", "0.2",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        models.resolve("asset:pocket"),
+        "--served-model-name",
+        "pocket",
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+        "--dtype",
+        "float32",
+        "--max-model-len",
+        "1024",
+        "--enforce-eager",
+        "--gpu-memory-utilization",
+        "0.2",
+    ]
     more = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
     log = (folder / "server.log").open("w")
     with log, subprocess.Popen(command, env=environment(**more), stdout=log, stderr=log) as process:

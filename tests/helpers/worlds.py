@@ -20,17 +20,32 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
 from raft_exp.core.sampling import seeded_bits
 from raft_exp.dataset import contexts
-from raft_exp.dataset.recipes import Raft, Source
-from raft_exp.dataset.rows import Job
-from raft_exp.retrieval.filters import Guards
+from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
+from raft_exp.dataset.rows import RowSpec
+from raft_exp.retrieval.filters import DistractorFilter
 
 EXAMPLES = int(os.environ.get("RAFT_EXP_EXAMPLES", "200"))
 MANY = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 WORDS = (
-    "river", "town", "Paris", "\u201cParis\u201d", "Lyon\u2013Paris", "1802\u2026", "glass", "no", "yes", "born",
-    "1802", "mill", "bird", "of", "Know-all", "caf\u00e9", "cafe\u0301",
-)  # fmt: skip
+    "river",
+    "town",
+    "Paris",
+    "\u201cParis\u201d",
+    "Lyon\u2013Paris",
+    "1802\u2026",
+    "glass",
+    "no",
+    "yes",
+    "born",
+    "1802",
+    "mill",
+    "bird",
+    "of",
+    "Know-all",
+    "caf\u00e9",
+    "cafe\u0301",
+)
 
 
 @st.composite
@@ -61,31 +76,37 @@ def worlds(draw: Any) -> tuple[list[Passage], list[Question]]:
 class Study:
     """A world on disk, with what the raft recipe asks for."""
 
-    source: Source
+    source: QuestionTargets
     passages: Passages
     owners: np.ndarray
 
-    def ask(self, split: str = "train", max_items: int | None = None, **changes: Any) -> dict[str, Job]:
+    def ask(self, split: str = "train", max_items: int | None = None, **changes: Any) -> dict[str, RowSpec]:
         """The raft recipe's jobs of a split by question id, in its order; `changes` as in `Raft`."""
         how = {
-            "p": 0.5, "num_distractors": 2, "constant_size": True, "partial_gold": False, "no_gold_target": "answer",
-            "refusal": "Not there.", "allow_fewer": True, "seed": 0,
-        } | changes  # fmt: skip
+            "p": 0.5,
+            "num_distractors": 2,
+            "constant_size": True,
+            "partial_gold": False,
+            "no_gold_target": "answer",
+            "refusal": "Not there.",
+            "allow_fewer": True,
+            "seed": 0,
+        } | changes
         pool = contexts.pool(self.owners, split)
-        guards = Guards(self.passages, same_document=False, answer_allowed=False)
+        guards = DistractorFilter(self.passages, same_document=False, answer_allowed=False)
         kept = self.source.kept(split, max_items, how["seed"])
-        jobs = Raft(**how).jobs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
+        jobs = RaftRecipe(**how).jobs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
         return {job.question.id: job for job in jobs}
 
     def gold(self, question: Question) -> set[int]:
         """Ordinals of the gold passages."""
         return {self.passages.find(name) for name in question.gold}
 
-    def distractors(self, job: Job) -> list[int]:
+    def distractors(self, job: RowSpec) -> list[int]:
         """Ordinals of the others in its context."""
         return [place for place in job.context or [] if place not in self.gold(job.question)]
 
-    def shown(self, job: Job) -> set[int]:
+    def shown(self, job: RowSpec) -> set[int]:
         """Ordinals of the gold passages in its context."""
         return self.gold(job.question) & set(job.context or [])
 
@@ -106,10 +127,10 @@ def study(world: tuple[list[Passage], list[Question]]) -> Iterator[Study]:
     made, questions = world
     with TemporaryDirectory() as name:
         folder = Path(name)
-        passages.write(folder, made)
+        passages.write_passages(folder, made)
         write_jsonl(folder / "questions.jsonl", questions)
         learned = [question for question in questions if question.split != "test"]
         targets = [Target(question.id, question.answers[0], "a reason") for question in learned]
         write_jsonl(folder / "targets.jsonl", targets)
         found = Passages(folder)
-        yield Study(Source(folder, folder), found, contexts.document_splits(found, questions))
+        yield Study(QuestionTargets(folder, folder), found, contexts.document_splits(found, questions))

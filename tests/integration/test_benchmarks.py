@@ -69,8 +69,12 @@ def test_scoring_is_timed_step_by_step(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [row.split()[0] for row in done.stdout.splitlines()] == [
-        "replies", "summaries", "comparisons", "slices", "baselines",
-    ]  # fmt: skip
+        "replies",
+        "summaries",
+        "comparisons",
+        "slices",
+        "baselines",
+    ]
 
 
 @pytest.mark.slow

@@ -94,8 +94,12 @@ def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
     run = run_folder(study[0])
     again = subprocess.run(
         [sys.executable, "-m", "raft_exp.report", str(run), f"out={tmp_path}"],
-        cwd=study[0], env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=study[0],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert again.stdout == f"report: {tmp_path / 'report.html'}\n", again.stderr
     assert (tmp_path / "results.json").read_text() == (run / "results.json").read_text()
     pages = [path for path in run.iterdir() if path.suffix in (".html", ".md", ".csv")]
@@ -194,8 +198,12 @@ def test_help_and_dry_run_import_nothing_heavy(tmp_path):
     for arguments in (["--help"], ["dry_run=true"], ["dry_run=true", "+experiment=pubmedqa"]):
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
-            cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert "HEAVY []" in done.stdout, arguments
     assert not (tmp_path / "store").exists(), "a dry run leaves no store"
@@ -276,8 +284,12 @@ def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
     limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "-"]
     done = subprocess.run(
         [*limited, *command("until=ingest", "corpus.num_entities=500", "hydra/job_logging=none")],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2, done.stderr
     assert "StoreError: store=" in done.stderr
     assert "File too large" in done.stderr
@@ -302,8 +314,12 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     arguments = [*SMALL, "lora.r=512", "evaluation.arms=[raft]", "hydra/job_logging=none"]
     done = subprocess.run(
         ["bash", "-c", 'ulimit -f 3000; exec "$@"', "-", *command(*arguments)],
-        cwd=tmp_path, env=environment(RAFT_EXP_OWN_PROCESS=own_process), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment(RAFT_EXP_OWN_PROCESS=own_process),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2, done.stderr
     last = done.stderr.splitlines()[-1]
     assert "store=" in last
@@ -311,11 +327,14 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("argument", "told"), [
-    ("+experiment=[quickstart,paper/p_sweeep]", "experiment: got 'paper/p_sweeep'; did you mean 'paper/p_sweep'?"),
-    ("dataset", "'dataset': cannot be read as setting=value"),
-    ("dataset.mixed={random: 0.5", "'dataset.mixed={random: 0.5': cannot be read as setting=value"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("+experiment=[quickstart,paper/p_sweeep]", "experiment: got 'paper/p_sweeep'; did you mean 'paper/p_sweep'?"),
+        ("dataset", "'dataset': cannot be read as setting=value"),
+        ("dataset.mixed={random: 0.5", "'dataset.mixed={random: 0.5': cannot be read as setting=value"),
+    ],
+)
 def test_what_hydra_cannot_read_is_one_line_of_ours(tmp_path, argument, told):
     done = raft_exp(tmp_path, argument)
     assert done.returncode == 2
@@ -364,8 +383,12 @@ def test_the_store_is_listed_and_pruned(study, tmp_path):
     folder, _ = study
     listed = subprocess.run(
         [sys.executable, "-m", "raft_exp.store", "ls"],
-        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert listed.returncode == 0, listed.stderr
     assert "train[raft]" in listed.stdout
     small = (f"store={tmp_path / 'store'}", "until=ingest", "corpus.num_entities=50")
@@ -377,8 +400,12 @@ def test_the_store_is_listed_and_pruned(study, tmp_path):
     assert raft_exp(tmp_path, *small, "corpus.num_entities=60").returncode == 0
     pruned = subprocess.run(
         [sys.executable, "-m", "raft_exp.store", "prune", f"store={tmp_path / 'store'}", "yes=true"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "removed 1 results" in pruned.stdout, pruned.stderr
     assert len(list((tmp_path / "store" / "ingest").glob("*/manifest.json"))) == 1
     assert (tmp_path / "store" / "ledger" / "paid.jsonl").exists()

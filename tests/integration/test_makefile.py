@@ -18,16 +18,33 @@ def make(*arguments, folder=ROOT):
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     return subprocess.run(
         ["make", "-f", ROOT / "Makefile", "READY=", f"PY={sys.executable}", *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_every_target_of_the_readme_is_there_and_says_what_it_does():
     listed = {line.split()[0] for line in make("help").stdout.splitlines() if len(line.split()) > 1}
     assert listed >= {
-        "help", "quickstart", "test", "check", "pubmedqa", "nq", "hotpotqa", "documents", "sweep-p",
-        "sweep-distractors", "search", "report", "bench", "pocket", "clean",
-    }  # fmt: skip
+        "help",
+        "quickstart",
+        "test",
+        "check",
+        "pubmedqa",
+        "nq",
+        "hotpotqa",
+        "documents",
+        "sweep-p",
+        "sweep-distractors",
+        "search",
+        "report",
+        "bench",
+        "pocket",
+        "clean",
+    }
     named = set(re.findall(r"\bmake ([a-z][a-z-]+)", (ROOT / "README.md").read_text()))
     assert named <= listed
 

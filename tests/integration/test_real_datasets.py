@@ -38,9 +38,16 @@ SOURCES = {**dict.fromkeys(CORPORA, BM25), "hotpotqa mixed": MIXED, "natural_que
 def made(request, test_data, tmp_path_factory) -> Made:
     name, store = request.param.partition(" ")[0], tmp_path_factory.mktemp("real")
     settings = (
-        f"+experiment={name}", f"corpus.path={test_data / CORPORA[name]}", "model=tiny", "trainer=cpu", "dataset.p=0.6",
-        *SOURCES[request.param], "dataset.same_document=false", "evaluation.arms=[sft,raft]", "evaluation.max_items=50",
-    )  # fmt: skip
+        f"+experiment={name}",
+        f"corpus.path={test_data / CORPORA[name]}",
+        "model=tiny",
+        "trainer=cpu",
+        "dataset.p=0.6",
+        *SOURCES[request.param],
+        "dataset.same_document=false",
+        "evaluation.arms=[sft,raft]",
+        "evaluation.max_items=50",
+    )
     folders = run(store, *settings, "dataset.num_distractors=3")
     less = run(store, *settings, "dataset.num_distractors=2")
     return Made(

@@ -16,9 +16,13 @@ from tests.helpers.command_line import SMALL, command, environment, raft_exp, st
 pytest.importorskip("optuna", reason="the extra [search]")
 
 STUDY = (
-    *SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k2", "sweep=optuna",
+    *SMALL,
+    "evaluation.arms=[raft]",
+    "~evaluation.conditions.k0",
+    "~evaluation.conditions.k2",
+    "sweep=optuna",
     "hydra.sweeper.objective=arms.raft.parsed",
-)  # fmt: skip
+)
 SPACE = ("trainer.learning_rate=tag(log,interval(1e-5,1e-2))", "lora.r=tag(log,int(interval(2,32)))")
 
 
@@ -35,9 +39,13 @@ def finished(folder: Path) -> int:
 def killed(folder: Path, arguments: tuple[str, ...], trials: int) -> None:
     """Starts the search and kills it, with all that it started, after so many trials."""
     with subprocess.Popen(
-        command(*arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    ) as search:  # fmt: skip
+    ) as search:
         limit = time.monotonic() + 300
         while finished(folder) < trials:
             assert search.poll() is None, "ended before it was killed"

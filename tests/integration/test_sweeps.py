@@ -33,17 +33,28 @@ def results(folder: Path) -> dict[str, dict]:
 @pytest.mark.slow
 def test_a_sweep_of_p_on_real_records_survives_a_kill(tmp_path, test_data):
     sweep = (
-        "-m", "+experiment=pubmedqa", f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu",
-        "+debug=short", f"dataset.p={','.join(SWEPT)}", "evaluation.arms=[rag,sft,raft]", "trainer.checkpoint_every=1",
-    )  # fmt: skip
+        "-m",
+        "+experiment=pubmedqa",
+        f"corpus.path={test_data / 'pubmedqa'}",
+        "model=tiny",
+        "trainer=cpu",
+        "+debug=short",
+        f"dataset.p={','.join(SWEPT)}",
+        "evaluation.arms=[rag,sft,raft]",
+        "trainer.checkpoint_every=1",
+    )
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()
     done = raft_exp(tmp_path / "whole", *sweep)
     assert done.returncode == 0, done.stderr
     store = tmp_path / "whole" / "store"
     assert {stage: made(store, stage) for stage in ("ingest", "questions", "targets", "dataset", "train")} == {
-        "ingest": 1, "questions": 1, "targets": 1, "dataset": 5 + 1 + 1, "train": 5 + 1,
-    }  # fmt: skip
+        "ingest": 1,
+        "questions": 1,
+        "targets": 1,
+        "dataset": 5 + 1 + 1,
+        "train": 5 + 1,
+    }
     rows = [line.split() for line in done.stdout.splitlines() if " done " in line]
     assert [row[:3] for row in rows] == [[str(number), p, "done"] for number, p in enumerate(SWEPT)]
     assert re.search(r"^compare: python -m raft_exp\.report runs/pubmedqa/sweep_\S+$", done.stdout, re.MULTILINE)
@@ -57,9 +68,13 @@ def test_a_sweep_of_p_on_real_records_survives_a_kill(tmp_path, test_data):
 def _kill_in_the_middle(folder: Path, sweep: tuple[str, ...]) -> None:
     """In the training of the third job."""
     with subprocess.Popen(
-        command(*sweep), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command(*sweep),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    ) as running:  # fmt: skip
+    ) as running:
         limit = time.monotonic() + 300
         while made(folder / "store", "train") < 3 or not list(
             (folder / "store" / "train").glob("*.partial/metrics.csv")
@@ -75,8 +90,10 @@ def test_an_experiment_sweeps_by_itself_and_the_command_line_has_the_last_word(t
     done = raft_exp(tmp_path, "+experiment=[quickstart,paper/p_sweep]", *small)
     assert done.returncode == 2
     assert [line.split()[:3] for line in done.stdout.splitlines() if re.match(r" \d", line)] == [
-        ["0", "0", "done"], ["1", "7", "failed"], ["2", "1", "done"],
-    ]  # fmt: skip
+        ["0", "0", "done"],
+        ["1", "7", "failed"],
+        ["2", "1", "done"],
+    ]
     assert done.stderr.splitlines()[-1] == (
         "SweepError: 1 of 3 jobs failed: #1; mend them, and the same command runs what is missing"
     )
@@ -108,10 +125,20 @@ def test_a_launcher_that_is_not_installed_says_what_to_do():
 def test_all_ranks_of_a_trial_have_the_settings_of_the_trial(tmp_path):
     pytest.importorskip("optuna", reason="the extra [search]")
     done = raft_exp(
-        tmp_path, *SMALL, "-m", "sweep=optuna", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2",
-        "hydra.sweeper.n_trials=2", "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k2",
-        "trainer.learning_rate=tag(log,interval(1e-5,1e-2))", "lora.r=int(interval(2,16))",
-    )  # fmt: skip
+        tmp_path,
+        *SMALL,
+        "-m",
+        "sweep=optuna",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+        "hydra.sweeper.n_trials=2",
+        "evaluation.arms=[raft]",
+        "~evaluation.conditions.k0",
+        "~evaluation.conditions.k2",
+        "trainer.learning_rate=tag(log,interval(1e-5,1e-2))",
+        "lora.r=int(interval(2,16))",
+    )
     assert done.returncode == 0, done.stderr
     told = []
     for log in sorted(tmp_path.glob("runs/*/search_*/*/raft_exp.log")):

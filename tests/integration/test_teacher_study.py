@@ -16,16 +16,27 @@ from tests.helpers.scripted_teacher import corpus, good, of_any_passage, script,
 
 KEY = "sk-planted-0123456789abcdef"
 SMALL = (
-    "model=tiny", "trainer=cpu", "trainer.threads=1", "trainer.max_steps=3", "trainer.batch_size=4",
-    "model.max_new_tokens=32", "dataset.num_distractors=2", "evaluation.num_distractors=2", "evaluation.max_items=6",
-)  # fmt: skip
+    "model=tiny",
+    "trainer=cpu",
+    "trainer.threads=1",
+    "trainer.max_steps=3",
+    "trainer.batch_size=4",
+    "model.max_new_tokens=32",
+    "dataset.num_distractors=2",
+    "evaluation.num_distractors=2",
+    "evaluation.max_items=6",
+)
 
 
 def start(folder: Path, *overrides: str, experiment: str = "passages") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "raft_exp", f"+experiment={experiment}", *SMALL, *overrides], cwd=folder, text=True,
-        env=environment(SCRIPTED_KEY=KEY), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-m", "raft_exp", f"+experiment={experiment}", *SMALL, *overrides],
+        cwd=folder,
+        text=True,
+        env=environment(SCRIPTED_KEY=KEY),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def ledger(folder: Path) -> list[dict]:

@@ -29,9 +29,12 @@ def test_a_wheel_works_from_any_folder(tmp_path):
     for arguments in (["until=dataset", "corpus.num_entities=60"], ["-m", "seed=1,2", "dry_run=true"]):
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
-            cwd=tmp_path / "elsewhere", env=environment(PYTHONPATH=str(tmp_path / "site")),
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=tmp_path / "elsewhere",
+            env=environment(PYTHONPATH=str(tmp_path / "site")),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert str(tmp_path / "site") in done.stdout
     assert list((tmp_path / "elsewhere" / "store").glob("dataset/*/manifest.json"))

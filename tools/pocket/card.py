@@ -25,12 +25,23 @@ def write(folder: Path, trainer: Trainer, seed: int, skills: Sequence[Skill]) ->
     )
     (folder / "README.md").write_text(
         _CARD.format(
-            size=size / 1e6, layers=shape.layers, width=shape.width, heads=shape.heads, head_dim=shape.head_dim,
-            vocabulary=shape.vocabulary, seed=seed, steps=trainer.steps, tokens=trainer.tokens / 1e6,
-            muon=MUON_RATE, adam=ADAM_RATE, stages=stages, rows=rows, items=skills[0].items,
+            size=size / 1e6,
+            layers=shape.layers,
+            width=shape.width,
+            heads=shape.heads,
+            head_dim=shape.head_dim,
+            vocabulary=shape.vocabulary,
+            seed=seed,
+            steps=trainer.steps,
+            tokens=trainer.tokens / 1e6,
+            muon=MUON_RATE,
+            adam=ADAM_RATE,
+            stages=stages,
+            rows=rows,
+            items=skills[0].items,
         ),
         encoding="utf-8",
-    )  # fmt: skip
+    )
 
 
 _CARD = """# pocket: a small reading model for the embedded study

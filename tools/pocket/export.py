@@ -36,9 +36,15 @@ def export(network: Network, folder: Path) -> None:
 def write_tokenizer(folder: Path) -> None:
     """tokenizer.json and tokenizer_config.json with the chat template (plain text, no role marks)."""
     build_tokenizer().save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": BOS, "eos_token": EOS, "pad_token": EOS,
-                "model_max_length": MAX_LENGTH, "clean_up_tokenization_spaces": False,
-                "chat_template": CHAT_TEMPLATE}  # fmt: skip
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": BOS,
+        "eos_token": EOS,
+        "pad_token": EOS,
+        "model_max_length": MAX_LENGTH,
+        "clean_up_tokenization_spaces": False,
+        "chat_template": CHAT_TEMPLATE,
+    }
     _write(folder / "tokenizer_config.json", settings)
 
 
@@ -53,12 +59,18 @@ def qwen3_weights(network: Network) -> dict[str, Tensor]:
         query, key, value = layer.qkv.weight.chunk(3)
         gate, up = layer.gate_up.weight.chunk(2)
         parts = {
-            "self_attn.q_proj": query, "self_attn.k_proj": key, "self_attn.v_proj": value,
-            "self_attn.o_proj": layer.out.weight, "self_attn.q_norm": layer.query_norm.weight,
-            "self_attn.k_norm": layer.key_norm.weight, "mlp.gate_proj": gate, "mlp.up_proj": up,
-            "mlp.down_proj": layer.down.weight, "input_layernorm": layer.before_attention.weight,
+            "self_attn.q_proj": query,
+            "self_attn.k_proj": key,
+            "self_attn.v_proj": value,
+            "self_attn.o_proj": layer.out.weight,
+            "self_attn.q_norm": layer.query_norm.weight,
+            "self_attn.k_norm": layer.key_norm.weight,
+            "mlp.gate_proj": gate,
+            "mlp.up_proj": up,
+            "mlp.down_proj": layer.down.weight,
+            "input_layernorm": layer.before_attention.weight,
             "post_attention_layernorm": layer.before_mlp.weight,
-        }  # fmt: skip
+        }
         found |= {f"model.layers.{number}.{name}.weight": weight for name, weight in parts.items()}
     return found
 

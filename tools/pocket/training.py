@@ -112,8 +112,12 @@ class Trainer:
                     loss = sum(losses[-50:]) / len(losses[-50:])
                     log.info(
                         "stage %d step %d: %.1f M tokens, loss %.3f, %.0f tokens/s",
-                        number, self.steps, self.tokens / 1e6, loss, rate,
-                    )  # fmt: skip
+                        number,
+                        self.steps,
+                        self.tokens / 1e6,
+                        loss,
+                        rate,
+                    )
 
     def _step(self, stage: Stage, rate: float) -> float:
         """One optimizer step; returns the mean loss of the tokens that can be foretold."""

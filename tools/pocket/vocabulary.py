@@ -30,8 +30,36 @@ states shows asked asks one two three four five six seven eight nine ten Then So
 In On At By For Of And But Or If As To What Which Who When Where How Why Yes No Maybe
 """
 _DIGITS = [f"{number:02d}" for number in range(100)]
-_PUNCTUATION = [".", ",", "?", "!", ":", ";", "'", '"', "-", "(", ")", "[", "]", "{", "}", "/", "#", "##", "\n", "\n\n",
-                " (", ")\n", ".\n", "?\n", ".\n\n", "paragraph", " {", "}\n"]  # fmt: skip
+_PUNCTUATION = [
+    ".",
+    ",",
+    "?",
+    "!",
+    ":",
+    ";",
+    "'",
+    '"',
+    "-",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "/",
+    "#",
+    "##",
+    "\n",
+    "\n\n",
+    " (",
+    ")\n",
+    ".\n",
+    "?\n",
+    ".\n\n",
+    "paragraph",
+    " {",
+    "}\n",
+]
 _WORD = re.compile(r"[A-Za-z]+|\{")
 
 

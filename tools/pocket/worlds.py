@@ -98,8 +98,12 @@ class Worlds:
         outcome = random.choice(list(phrasing.OUTCOMES))
         words = {"n": name, "t": random.choice(phrasing.REMEDIES), "c": random.choice(phrasing.COMPLAINTS)}
         size, head = str(random.randrange(20, 100)), self.name(person=True)
-        forms = {"outcome": (phrasing.OUTCOMES[outcome], ""), "aim": (phrasing.AIM, ""),
-                 "size": (phrasing.SIZE, size), "head": (phrasing.HEAD, head)}  # fmt: skip
+        forms = {
+            "outcome": (phrasing.OUTCOMES[outcome], ""),
+            "aim": (phrasing.AIM, ""),
+            "size": (phrasing.SIZE, size),
+            "head": (phrasing.HEAD, head),
+        }
         chosen = ["outcome", *random.sample(["aim", "size", "head"], max(0, min(3, facts - 1)))]
         random.shuffle(chosen)
         told = [(key, self.pick(forms[key][0]).format(**words, v=forms[key][1])) for key in chosen]

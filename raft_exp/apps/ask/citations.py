@@ -40,7 +40,7 @@ class Citation:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CitedAnswer:
     """A reply taken apart and compared with what the model was shown."""
 
     answer: str  # "" where the reply is not parsed
@@ -52,7 +52,7 @@ class Judged:
 
 def judge(
     reply: Answer, context: Sequence[ContextPassage], sources: Sequence[str], prompt: PromptConfig, cot: bool
-) -> Judged:
+) -> CitedAnswer:
     """`sources` are the files of the passages; `cot`: the model was asked to quote."""
     found = parse(reply.raw, prompt.reply_format)
     citations = [cite(quote, context, sources) for quote in found.quotes]
@@ -60,7 +60,7 @@ def judge(
         citations = _sentences(found.prediction, context, sources)
     verdict = _verdict(found.prediction, found.parsed, citations, prompt, cot and bool(context))
     note = SAID[verdict] + (" It was cut off: model.max_new_tokens." if reply.truncated else "")
-    return Judged(found.prediction, found.reason, citations, verdict, note.strip())
+    return CitedAnswer(found.prediction, found.reason, citations, verdict, note.strip())
 
 
 def cite(quote: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> Citation:

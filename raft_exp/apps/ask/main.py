@@ -16,7 +16,7 @@ from pydantic import Field
 
 from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.schema import Positive, config_dataclass
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 
 @config_dataclass
@@ -78,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def opened(folder: Path, chosen: RunSettings) -> Any:
     """The run, ready to be asked."""
-    run = Finished(folder, chosen.store)  # before the imports that take seconds
-    from raft_exp.apps.ask.asker import Asker, How
+    run = FinishedRun(folder, chosen.store)  # before the imports that take seconds
+    from raft_exp.apps.ask.session import AskOptions, RagSession
 
-    how = How(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
-    return Asker(run, how)
+    how = AskOptions(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
+    return RagSession(run, how)
 
 
 def _questions() -> Any:
@@ -100,20 +100,20 @@ def _questions() -> Any:
 
 
 def _ask(asker: Any, question: str, show: Any) -> None:
-    from raft_exp.apps.ask.asker import Told, answer
-    from raft_exp.apps.ask.stream import Splitter
+    from raft_exp.apps.ask.session import StreamListener, answer
+    from raft_exp.apps.ask.stream import ReplySplitter
 
     began = time.perf_counter()
     asked = asker.prompt("asked", question)
     show.context(asked)
-    reply, splitter = None, Splitter(asker.reply_format)
+    reply, splitter = None, ReplySplitter(asker.reply_format)
 
     def write(text: str) -> None:
         for kind, piece in splitter.feed(text):
             show.piece(kind, piece)
 
     if asked.request:
-        (reply,) = answer(asker.engine, [asked.request], Told(write))
+        (reply,) = answer(asker.engine, [asked.request], StreamListener(write))
         for kind, piece in splitter.end():
             show.piece(kind, piece)
     show.end(asked, asker.judge(asked, reply), time.perf_counter() - began)

@@ -14,7 +14,7 @@ from raft_exp.core.collection import mapped
 from raft_exp.core.records import Question
 from raft_exp.core.stage import Stage
 from raft_exp.models import encoder
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Fingerprints
 from raft_exp.retrieval import embed_stage as embed
@@ -32,7 +32,7 @@ _SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIG
 class Searcher:
     """Searches a run's passages. What it needs (an index, vectors) is made once, and kept in the run's store."""
 
-    def __init__(self, run: Finished, method: Method, accelerator: Accelerator = "auto") -> None:
+    def __init__(self, run: FinishedRun, method: Method, accelerator: Accelerator = "auto") -> None:
         self._sources: list[_Words | _Meaning] = []
         if method in ("bm25", "both"):
             self._sources.append(_Words(_ensure(run, _index(run))))
@@ -102,13 +102,13 @@ class _Meaning:
         return list(islice(self.ranked(question), k))
 
 
-def _index(run: Finished) -> Stage:
+def _index(run: FinishedRun) -> Stage:
     """The stage that a study has when it searches by words: the same key, so the same result."""
     settings = index.IndexStage(f"bm25s {metadata.version('bm25s')}")
     return Stage(index.index, settings, {"passages": run.made("ingest")})
 
 
-def _embed(run: Finished, accelerator: Accelerator) -> Stage:
+def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
     """The stage of a dense study; in a study that was not, a GPU is not insisted on."""
     config = run.config.encoder
     if config.accelerator == "gpu" and not run.has("embed"):
@@ -118,7 +118,7 @@ def _embed(run: Finished, accelerator: Accelerator) -> Stage:
     return Stage(embed.embed_passages, settings, passages, files)
 
 
-def _ensure(run: Finished, stage: Stage) -> Path:
+def _ensure(run: FinishedRun, stage: Stage) -> Path:
     """Makes the stage's result where it is missing, and notes it beside the run: `raft_exp.store prune` keeps it."""
     if run.store.look(stage).status != "reused":
         notes = run.folder / "ask" / stage.name

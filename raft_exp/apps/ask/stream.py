@@ -9,7 +9,7 @@ Kind = Literal["reason", "quote", "answer"]
 _AFTER: dict[str, Kind] = {REASON: "reason", ANSWER: "answer", BEGIN_QUOTE: "quote", END_QUOTE: "reason"}
 
 
-class Splitter:
+class ReplySplitter:
     """Takes pieces of a reply and gives (kind, text), without the markers, at once but for what may become a marker.
 
     A reply in JSON has none: it comes as reason, and its answer is known at the end.
@@ -30,8 +30,10 @@ class Splitter:
             self._held, self._kind, self._begun = self._held[place + len(marker) :], self._markers[marker], False
             if marker == END_QUOTE:  # two quotes never run into each other
                 yield "reason", " "
-        keep = max((size for marker in self._markers for size in range(1, len(marker))
-                    if self._held.endswith(marker[:size])), default=0)  # fmt: skip
+        keep = max(
+            (size for marker in self._markers for size in range(1, len(marker)) if self._held.endswith(marker[:size])),
+            default=0,
+        )
         text = self._held[: len(self._held) - keep]
         trailing = len(text) - len(text.rstrip())  # not before a marker either
         text, self._held = text[: len(text) - trailing], self._held[len(text) - trailing :]

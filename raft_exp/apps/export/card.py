@@ -18,7 +18,7 @@ from raft_exp.corpora import origin
 from raft_exp.models import loading as models
 from raft_exp.models.tokens import chat_text
 from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _PLACES = "TITLE, PLACE, TEXT and QUESTION stand for yours; passages in the retriever's order, best first"
@@ -36,7 +36,7 @@ class About:
     licence: str | None  # of the base model, as the user says
 
 
-def card(run: Finished, name: str, about: About) -> str:
+def card(run: FinishedRun, name: str, about: About) -> str:
     """README.md of an exported arm."""
     from jinja2 import Environment, StrictUndefined
 
@@ -47,11 +47,17 @@ def card(run: Finished, name: str, about: About) -> str:
         _TEMPLATE.read_text(encoding="utf-8")
     )
     text = template.render(
-        **_of_study(config, name, arm), **_of_results(run, name), **_of_prompt(config, arm, about),
-        kind="A fine-tuned version" if about.form == "merged" else "A LoRA adapter", data=_data(run, name, arm),
-        usage=_usage(about, arm), drift=str(about.drift) if about.drift else "", dtype=about.dtype,
-        prompts=about.drift.prompts if about.drift else 0, base_licence=licence,
-    )  # fmt: skip
+        **_of_study(config, name, arm),
+        **_of_results(run, name),
+        **_of_prompt(config, arm, about),
+        kind="A fine-tuned version" if about.form == "merged" else "A LoRA adapter",
+        data=_data(run, name, arm),
+        usage=_usage(about, arm),
+        drift=str(about.drift) if about.drift else "",
+        dtype=about.dtype,
+        prompts=about.drift.prompts if about.drift else 0,
+        base_licence=licence,
+    )
     return f"---\n{front}---\n\n{text}"
 
 
@@ -111,7 +117,7 @@ def _of_study(config: Config, name: str, arm: ArmConfig) -> dict[str, Any]:
     }
 
 
-def _data(run: Finished, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
+def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
     config = run.config
     about: list[tuple[str, str]] = [("corpus", config.corpus.name)]
     if arm.recipe == "none":
@@ -136,12 +142,15 @@ def _data(run: Finished, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
     return [
         *about,
         ("prompt mode", config.dataset.prompt_mode),
-        ("training", f"{how_trained}, {steps} steps of {trainer.batch_size} rows, learning rate "
-                     f"{trainer.learning_rate:g}, seed {config.seed}"),
-    ]  # fmt: skip
+        (
+            "training",
+            f"{how_trained}, {steps} steps of {trainer.batch_size} rows, learning rate "
+            f"{trainer.learning_rate:g}, seed {config.seed}",
+        ),
+    ]
 
 
-def _of_results(run: Finished, name: str) -> dict[str, Any]:
+def _of_results(run: FinishedRun, name: str) -> dict[str, Any]:
     results, config = run.results, run.config
     arms = [name, *(other for other in results["arms"] if other != name)]
     shown = {one: results["arms"][one]["metrics"] for one in arms}
@@ -155,12 +164,15 @@ def _of_results(run: Finished, name: str) -> dict[str, Any]:
         if name in measured
     ]
     return {
-        "arms": arms, "metrics": rows, "conditions": conditions, "headline": headline,
+        "arms": arms,
+        "metrics": rows,
+        "conditions": conditions,
+        "headline": headline,
         "verdict": results.get("verdict", "") if results.get("reference") == name else "",
         "measured_on": f"On {results['arms'][name]['n']:,} questions ({asked.split}), contexts: {asked.context}"
-                       + (f" with {asked.num_distractors} distractors" * (asked.context == "gold_and_distractors"))
-                       + "; percent, with 95% intervals.",
-    }  # fmt: skip
+        + (f" with {asked.num_distractors} distractors" * (asked.context == "gold_and_distractors"))
+        + "; percent, with 95% intervals.",
+    }
 
 
 def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, Any]:
@@ -170,9 +182,10 @@ def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, Any]:
     by_template = "The tokenizer's chat template makes this text from the messages `system` and `user`."
     by_hand = "The tokenizer's chat template alone does not make this text: let raft_exp make the prompts."
     return {
-        "example": chat_text(tokenizer, chat).rstrip("\n"), "placeholders": _PLACES,
+        "example": chat_text(tokenizer, chat).rstrip("\n"),
+        "placeholders": _PLACES,
         "template": by_template if about.chat_template else by_hand,
-    }  # fmt: skip
+    }
 
 
 def _usage(about: About, arm: ArmConfig) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 from raft_exp import prompts
 from raft_exp.core.records import Answer, Example, Messages, read_jsonl
 from raft_exp.models.tokens import encode_completion, encode_prompt
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 _POSITIONS = 16  # tokens of each reply
 
 
 @dataclass(frozen=True)
-class Asked:
+class DriftSample:
     """A test prompt with the beginning of the arm's reply to it, as token ids."""
 
     messages: Messages
@@ -40,27 +40,27 @@ class Drift:
         )
 
 
-def asked(run: Finished, name: str, tokenizer: Any, most: int) -> list[Asked]:
+def asked(run: FinishedRun, name: str, tokenizer: Any, most: int) -> list[DriftSample]:
     """The first test prompts of an arm, as its evaluation rendered them, with its replies."""
     config, arm = run.config, run.config.arms[name]
     replies = {one.id: one.raw for one in read_jsonl(run.path(f"evaluate[{name}]") / "answers.jsonl", Answer)}
 
-    def prompt(row: Example) -> Asked:
+    def prompt(row: Example) -> DriftSample:
         context = row.context if arm.context == "passages" else None
         chat = prompts.messages(config.prompt, config.dataset.prompt_mode, row.question, context, arm.cot)
         reply = encode_completion(tokenizer, replies[row.id])[:_POSITIONS]
-        return Asked(chat, encode_prompt(tokenizer, chat), reply)
+        return DriftSample(chat, encode_prompt(tokenizer, chat), reply)
 
     rows = read_jsonl(run.path("dataset[test]") / "rows.jsonl", Example)
     return [prompt(row) for row in islice(rows, most)]
 
 
-def logits(model: Any, texts: Sequence[Asked]) -> list[Any]:
+def logits(model: Any, texts: Sequence[DriftSample]) -> list[Any]:
     """For each text a tensor (reply tokens, vocabulary), float32: the logits of each token."""
     return list(_logits(model, texts))
 
 
-def _logits(model: Any, texts: Sequence[Asked]) -> Iterator[Any]:
+def _logits(model: Any, texts: Sequence[DriftSample]) -> Iterator[Any]:
     import torch
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -83,6 +83,9 @@ def compare(before: Sequence[Any], after: Sequence[Any]) -> Drift:
     same = torch.cat([old.argmax(-1) == new.argmax(-1) for old, new in pairs])
     finite = all(bool(torch.isfinite(new).all()) for _, new in pairs)
     return Drift(
-        len(pairs), len(same), largest if finite else float("inf"), relative if finite else float("inf"),
+        len(pairs),
+        len(same),
+        largest if finite else float("inf"),
+        relative if finite else float("inf"),
         float(same.float().mean()),
-    )  # fmt: skip
+    )

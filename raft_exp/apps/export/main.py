@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from raft_exp.apps.arguments import Command, one_line_errors
-from raft_exp.apps.export.drift import Asked, Drift
+from raft_exp.apps.export.drift import Drift, DriftSample
 from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.exports import hub
 from raft_exp.models.loading import ModelConfig
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 
 @config_dataclass
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line_errors():
         (run,), how = _COMMAND.read(arguments)
         folder = Path(how.out)
-        drift = export(Finished(Path(run), how.store), how)
+        drift = export(FinishedRun(Path(run), how.store), how)
         if drift:
             print(f"drift of {drift.prompts} test prompts: {drift}")
         print(f"exported: {folder}")
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"pushed: {how.push_to_hub} ({commit})")
 
 
-def export(run: Finished, how: ExportModel) -> Drift | None:
+def export(run: FinishedRun, how: ExportModel) -> Drift | None:
     """Writes the folder `how.out`, whole or not at all; returns the drift of merged weights."""
     out = Path(how.out)
     if out.exists():
@@ -100,7 +100,7 @@ def export(run: Finished, how: ExportModel) -> Drift | None:
     return drift
 
 
-def _write(run: Finished, how: ExportModel, folder: Path) -> Drift | None:
+def _write(run: FinishedRun, how: ExportModel, folder: Path) -> Drift | None:
     from raft_exp.apps.export import card, drift, renderer, tokenizer
     from raft_exp.models import loading as models
 
@@ -118,8 +118,10 @@ def _write(run: Finished, how: ExportModel, folder: Path) -> Drift | None:
         before = _merge(dataclasses.replace(config, dtype=dtype), trained, texts, folder)
     templated = tokenizer.save(config, texts, folder)
     if not tokenizer.unchanged(folder, texts):
-        raise ModelError(f"model.name_or_path={config.name_or_path!r}: its tokenizer reads prompts in another way once "
-                         "it was saved; use form=adapter, with the base model's own tokenizer")  # fmt: skip
+        raise ModelError(
+            f"model.name_or_path={config.name_or_path!r}: its tokenizer reads prompts in another way once "
+            "it was saved; use form=adapter, with the base model's own tokenizer"
+        )
     drifted = None if how.form == "adapter" else _measure(config, dtype, folder, texts, before, how.tolerance)
     about = card.About(how.form, dtype, drifted, templated, how.licence)
     renderer.write(folder, renderer.of(run.config, name, arm, dtype, templated))
@@ -137,7 +139,7 @@ def _readable(folder: Path) -> None:
         file.chmod(mode)
 
 
-def _merge(config: ModelConfig, trained: Path | None, texts: Sequence[Asked], folder: Path) -> list[Any]:
+def _merge(config: ModelConfig, trained: Path | None, texts: Sequence[DriftSample], folder: Path) -> list[Any]:
     """Writes the merged weights; returns the logits of base model and adapter, in float32."""
     from transformers import GenerationConfig
 
@@ -151,16 +153,19 @@ def _merge(config: ModelConfig, trained: Path | None, texts: Sequence[Asked], fo
     stops = stop_tokens(model.generation_config, models.load_tokenizer(config.name_or_path, config.revision))
     merged = merging.merged(model, config.dtype)
     merged.generation_config = GenerationConfig(
-        do_sample=False, max_new_tokens=config.max_new_tokens, eos_token_id=stops, pad_token_id=stops[0],
+        do_sample=False,
+        max_new_tokens=config.max_new_tokens,
+        eos_token_id=stops,
+        pad_token_id=stops[0],
         bos_token_id=merged.config.get_text_config().bos_token_id,
-    )  # fmt: skip
+    )
     with models.quiet():
         merged.save_pretrained(str(folder))
     return before
 
 
 def _measure(
-    config: ModelConfig, dtype: Any, folder: Path, texts: Sequence[Asked], before: list[Any], tolerance: float
+    config: ModelConfig, dtype: Any, folder: Path, texts: Sequence[DriftSample], before: list[Any], tolerance: float
 ) -> Drift:
     """Compares what is on disk with what was merged. Raises ModelError above the tolerance."""
     from raft_exp.apps.export import drift

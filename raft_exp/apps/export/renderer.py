@@ -40,10 +40,21 @@ class Renderer:
 def of(config: Config, name: str, arm: ArmConfig, dtype: Any, chat_template: bool) -> Renderer:
     """The settings of an arm of a study."""
     return Renderer(
-        metadata.version("raft_exp"), config.study, name, config.prompt, config.dataset.prompt_mode, arm.cot,
-        arm.context == "passages", config.model.max_length, config.model.max_new_tokens, dtype, config.retriever,
-        base_name(config), config.model.revision, chat_template,
-    )  # fmt: skip
+        metadata.version("raft_exp"),
+        config.study,
+        name,
+        config.prompt,
+        config.dataset.prompt_mode,
+        arm.cot,
+        arm.context == "passages",
+        config.model.max_length,
+        config.model.max_new_tokens,
+        dtype,
+        config.retriever,
+        base_name(config),
+        config.model.revision,
+        chat_template,
+    )
 
 
 def base_name(config: Config) -> str:

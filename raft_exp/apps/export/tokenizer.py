@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from raft_exp.apps.export.drift import Asked
+from raft_exp.apps.export.drift import DriftSample
 from raft_exp.models import loading as models
 from raft_exp.models.loading import ModelConfig
 from raft_exp.models.tokens import encode_prompt
@@ -17,7 +17,7 @@ _JOINED = (
 )
 
 
-def save(config: ModelConfig, texts: Sequence[Asked], folder: Path) -> bool:
+def save(config: ModelConfig, texts: Sequence[DriftSample], folder: Path) -> bool:
     """Writes the tokenizer; returns whether its chat template, without any option, makes these prompts by itself.
 
     A template that lets a model think aloud is told not to, as in training.
@@ -41,7 +41,7 @@ def save(config: ModelConfig, texts: Sequence[Asked], folder: Path) -> bool:
     return False
 
 
-def _makes(folder: Path, texts: Sequence[Asked]) -> bool:
+def _makes(folder: Path, texts: Sequence[DriftSample]) -> bool:
     tokenizer = models.load_tokenizer(str(folder))
     try:
         made = [
@@ -53,7 +53,7 @@ def _makes(folder: Path, texts: Sequence[Asked]) -> bool:
     return all(list(ids) == text.prompt for ids, text in zip(made, texts, strict=True))
 
 
-def unchanged(folder: Path, texts: Sequence[Asked]) -> bool:
+def unchanged(folder: Path, texts: Sequence[DriftSample]) -> bool:
     """Whether raft_exp's own renderer, with the tokenizer in the folder, makes the same prompts as before."""
     tokenizer = models.load_tokenizer(str(folder))
     return all(encode_prompt(tokenizer, text.messages) == text.prompt for text in texts)

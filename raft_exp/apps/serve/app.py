@@ -13,19 +13,26 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 
-from raft_exp.apps.ask.asker import Asker
-from raft_exp.apps.ask.stream import Splitter
+from raft_exp.apps.ask.session import RagSession
+from raft_exp.apps.ask.stream import ReplySplitter
 from raft_exp.apps.serve import limits as guard
-from raft_exp.apps.serve import wire
-from raft_exp.apps.serve.batches import Batches, BusyError, Event, Failed, Finished, Job
-from raft_exp.apps.serve.limits import Door, Limits
-from raft_exp.apps.serve.wire import Chat, RefusedError, Wanted
+from raft_exp.apps.serve import openai_api
+from raft_exp.apps.serve.batch_queue import (
+    AnsweredQuestion,
+    BatchQueue,
+    BusyError,
+    Event,
+    FailedQuestion,
+    QueuedQuestion,
+)
+from raft_exp.apps.serve.limits import Limits, RequestLimiter
+from raft_exp.apps.serve.openai_api import ChatRequest, ChatResponse, RefusedError
 
 T = TypeVar("T")
 PAGE = Path(__file__).with_name("page.html")
 
 
-def create(asker: Asker, batches: Batches, limits: Limits, token: str | None) -> Any:
+def create(asker: RagSession, batches: BatchQueue, limits: Limits, token: str | None) -> Any:
     """The app; with a token it answers those alone who know it."""
 
     @contextlib.asynccontextmanager
@@ -44,7 +51,7 @@ def create(asker: Asker, batches: Batches, limits: Limits, token: str | None) ->
     app.add_exception_handler(404, _unknown)
     app.add_exception_handler(405, _unknown)
     app.add_exception_handler(Exception, _broken)
-    return Door(app, limits, token)
+    return RequestLimiter(app, limits, token)
 
 
 def _page() -> tuple[str, dict[str, str]]:
@@ -73,7 +80,7 @@ async def _broken(_: Request, error: Any) -> Response:
 
 
 class _Served:
-    def __init__(self, asker: Asker, batches: Batches, limits: Limits) -> None:
+    def __init__(self, asker: RagSession, batches: BatchQueue, limits: Limits) -> None:
         self._asker, self._batches, self._limits = asker, batches, limits
 
     async def models(self) -> Response:
@@ -83,7 +90,7 @@ class _Served:
     async def model(self, name: str) -> Response:
         """The one model, or none."""
         if name != self._asker.name:
-            raise wire.no_model(name, self._asker.name)
+            raise openai_api.no_model(name, self._asker.name)
         return JSONResponse(self._model())
 
     def _model(self) -> dict[str, Any]:
@@ -95,8 +102,8 @@ class _Served:
             await guard.drain(request.receive)  # a form of another page could be posted here otherwise
             raise RefusedError(415, "the content type must be application/json", "invalid_request")
         data = guard.read_json(await guard.body(request.headers, request.receive, self._limits))
-        asked = wire.wanted(data, self._asker.name, self._limits.question)
-        chat = Chat(self._asker.name)
+        asked = openai_api.read_request(data, self._asker.name, self._limits.question)
+        chat = ChatResponse(self._asker.name)
         job, events = self._put(chat.id, asked)
         if asked.stream:
             stream = _pieces(chat, asked, events, self._asker.reply_format)
@@ -106,14 +113,14 @@ class _Served:
         job.gone.set()
         return JSONResponse(chat.whole(found, self._asker.reply_format))
 
-    def _put(self, name: str, asked: Wanted) -> tuple[Job, "asyncio.Queue[Event]"]:
+    def _put(self, name: str, asked: ChatRequest) -> tuple[QueuedQuestion, "asyncio.Queue[Event]"]:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
 
         def tell(event: Event) -> None:
             with contextlib.suppress(RuntimeError):  # the server has stopped meanwhile
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        job = Job(name, asked.question, asked.most, tell)
+        job = QueuedQuestion(name, asked.question, asked.most, tell)
         try:
             self._batches.put(job)
         except BusyError as busy:
@@ -121,7 +128,7 @@ class _Served:
         return job, events
 
 
-async def _unless_gone(coming: Awaitable[T], request: Request, job: Job) -> T:
+async def _unless_gone(coming: Awaitable[T], request: Request, job: QueuedQuestion) -> T:
     """What comes, as long as the client is there: one that goes away frees its place."""
     wait, leaving = asyncio.ensure_future(coming), asyncio.ensure_future(_left(request))
     try:
@@ -143,40 +150,42 @@ async def _left(request: Request) -> None:
         pass
 
 
-async def _end(events: "asyncio.Queue[Event]") -> Finished:
+async def _end(events: "asyncio.Queue[Event]") -> AnsweredQuestion:
     """The finished reply. Raises RefusedError where there is none."""
     while True:
         event = await events.get()
-        if isinstance(event, Failed):
-            raise wire.refusal(event)
-        if isinstance(event, Finished):
+        if isinstance(event, FailedQuestion):
+            raise openai_api.refusal(event)
+        if isinstance(event, AnsweredQuestion):
             return event
 
 
 async def _pieces(
-    chat: Chat, asked: Wanted, events: "asyncio.Queue[Event]", reply_format: Any
+    chat: ChatResponse, asked: ChatRequest, events: "asyncio.Queue[Event]", reply_format: Any
 ) -> AsyncIterator[dict[str, Any]]:
     """The chunks of a reply, as they come. Raises RefusedError where there is none."""
-    splitter, told, begun = Splitter(reply_format), False, False
+    splitter, told, begun = ReplySplitter(reply_format), False, False
     while True:
         event = await events.get()
-        if isinstance(event, Failed):
-            raise wire.refusal(event)
+        if isinstance(event, FailedQuestion):
+            raise openai_api.refusal(event)
         if not begun:
             yield chat.first()
             begun = True
-        said = splitter.end() if isinstance(event, Finished) else splitter.feed(event)
+        said = splitter.end() if isinstance(event, AnsweredQuestion) else splitter.feed(event)
         for kind, text in said:
             told = told or kind == "answer"
             yield chat.piece(kind, text)
-        if isinstance(event, Finished):
+        if isinstance(event, AnsweredQuestion):
             yield chat.last(event, told)
             if asked.usage:
                 yield chat.usage(event)
             return
 
 
-async def _events(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]], job: Job) -> AsyncIterator[str]:
+async def _events(
+    first: dict[str, Any], rest: AsyncIterator[dict[str, Any]], job: QueuedQuestion
+) -> AsyncIterator[str]:
     """As server-sent events. Where the client goes away, or a batch fails in the middle, the place is free again."""
     try:
         yield _event(first)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from raft_exp.apps.serve.wire import RefusedError
+from raft_exp.apps.serve.openai_api import RefusedError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DRAINED = 32 * 2**20  # bytes of a body that is too large, read so that its client hears why
@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
     return host in _LOOPBACK or host.startswith("127.")
 
 
-class Door:
+class RequestLimiter:
     """Stands before the app: a token where one is asked for, names of this machine alone where none is, and a rate."""
 
     def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:

@@ -63,14 +63,14 @@ def serve(run: Path, chosen: ServeSettings) -> None:
     token = _token(chosen.host, chosen.token_env)
     needs_packages("serve", "fastapi", "uvicorn")
     from raft_exp.apps.serve.app import create
-    from raft_exp.apps.serve.batches import Batches
+    from raft_exp.apps.serve.batch_queue import BatchQueue
     from raft_exp.apps.serve.limits import Limits
     from raft_exp.apps.serve.server import Server, listening
 
     with listening(chosen.host, chosen.port) as place:
         asker = opened(run, chosen)
         limits = Limits(chosen.max_body, chosen.max_question, chosen.per_minute)
-        app = create(asker, Batches(asker, chosen.batch, chosen.queue), limits, token)
+        app = create(asker, BatchQueue(asker, chosen.batch, chosen.queue), limits, token)
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in good order by then
             Server(app, asker.name).run(sockets=[place])
 

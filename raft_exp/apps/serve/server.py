@@ -27,11 +27,18 @@ class Server(uvicorn.Server):
     def __init__(self, app: Any, name: str) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False, timeout_keep_alive=15,
-                timeout_graceful_shutdown=10, h11_max_incomplete_event_size=16_384, lifespan="on", http="h11",
+                app,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=10,
+                h11_max_incomplete_event_size=16_384,
+                lifespan="on",
+                http="h11",
                 ws="none",
             )
-        )  # fmt: skip
+        )
         self._name = name
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:

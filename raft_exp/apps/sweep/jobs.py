@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.core.errors import RaftError
 from raft_exp.core.files import write_atomically
-from raft_exp.pipeline.estimate import told
+from raft_exp.pipeline.estimate import describe_expected
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -125,7 +125,7 @@ def note(folder: Path, jobs: Sequence[Job]) -> None:
 def expected(jobs: Sequence[Job]) -> str:
     """What a sweep that was only planned will take: a stage that several jobs share is made once. "" for any other."""
     rows = {row["key"]: row for job in jobs for row in _read(job.folder / "plan.json") or [] if "expected" in row}
-    return told([(row["stage"], row["expected"]) for row in rows.values()]) if rows else ""
+    return describe_expected([(row["stage"], row["expected"]) for row in rows.values()]) if rows else ""
 
 
 def own(overrides: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ from raft_exp.apps.sweep.space import Choices, Space, grid, size
 from raft_exp.core.errors import ConfigError, SweepError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.schema import Positive, Seed, config_dataclass
-from raft_exp.training.pruning import PRUNED, Watch
+from raft_exp.training.pruning import PRUNED, SearchTrial
 
 Direction = Literal["maximize", "minimize"]
 _TURNS = 3  # proposals that were tried before, until an untried point is taken instead
@@ -172,7 +172,7 @@ class Search:
 
     def watch(self, trial: Trial, stage: str) -> Path:
         """A file that lets the training `stage` of a trial ask whether to go on."""
-        watch = Watch(self._url, self._study.study_name, self._asked[trial.number]._trial_id, stage)
+        watch = SearchTrial(self._url, self._study.study_name, self._asked[trial.number]._trial_id, stage)
         write_atomically(self._watched(trial), watch.as_json())
         return self._watched(trial)
 
@@ -208,9 +208,12 @@ class Search:
             known, error = trial.state in states, str(trial.user_attrs.get("error", ""))
             if known or error:
                 found = Trial(
-                    trial.number, _point(trial), states.get(trial.state, "failed"),
-                    list(trial.values or []) if trial.state == TrialState.COMPLETE else [], "" if known else error,
-                )  # fmt: skip
+                    trial.number,
+                    _point(trial),
+                    states.get(trial.state, "failed"),
+                    list(trial.values or []) if trial.state == TrialState.COMPLETE else [],
+                    "" if known else error,
+                )
                 if known or _key(found.point) not in shown:
                     shown[_key(found.point)] = found
         return sorted(shown.values(), key=lambda trial: trial.number)

@@ -115,7 +115,7 @@ class Documents:
         )
         yield  # never reached: a stream that nobody reads raises nothing
 
-    def _fresh(self, name: str, reading: pool.Reading, seen: set[int]) -> Iterator[Passage]:
+    def _fresh(self, name: str, reading: pool.ReadDocument, seen: set[int]) -> Iterator[Passage]:
         told = self.report.documents[name] if self.report else {}
         title = reading.header["title"] or Path(name).stem
         with self._settings.passages(reading.key).open(encoding="utf-8") as lines:
@@ -134,15 +134,19 @@ class Documents:
         config = self._config
         versions = json.dumps({**readers.versions(), "sentencex": metadata.version("sentencex")})
         return Settings(
-            cache=str(Path(config.cache).absolute()), versions=versions,
-            size=config.chunk.size, overlap=config.chunk.overlap,
-            seconds=config.limits.seconds, memory_mb=config.limits.memory_mb, file_mb=config.limits.file_mb,
-        )  # fmt: skip
+            cache=str(Path(config.cache).absolute()),
+            versions=versions,
+            size=config.chunk.size,
+            overlap=config.chunk.overlap,
+            seconds=config.limits.seconds,
+            memory_mb=config.limits.memory_mb,
+            file_mb=config.limits.file_mb,
+        )
 
-    def _read(self) -> list[pool.Reading]:
+    def _read(self) -> list[pool.ReadDocument]:
         """Every file, in its order; those that were read before are only looked up."""
         files = self._readable
-        readings: dict[int, pool.Reading] = {}
+        readings: dict[int, pool.ReadDocument] = {}
         scratch = _scratch(Path(self._settings.cache))
         workers = self._config.workers or os.cpu_count() or 1
         try:

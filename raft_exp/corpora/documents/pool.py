@@ -27,7 +27,7 @@ _LONGEST = 1 << 20  # bytes of an answer
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadDocument:
     """What came of a document: `header` says what it is or why it was not read, `anew` whether it had to be opened."""
 
     key: str
@@ -35,14 +35,16 @@ class Reading:
     anew: bool
 
 
-def read_all(files: Sequence[Found], settings: Settings, scratch: Path, workers: int) -> Iterator[tuple[int, Reading]]:
+def read_all(
+    files: Sequence[Found], settings: Settings, scratch: Path, workers: int
+) -> Iterator[tuple[int, ReadDocument]]:
     """(place in `files`, what came of it), in the order in which they are done."""
     readers = [_Reader(settings, scratch) for _ in range(min(workers, len(files)))]
     free: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     for reader in readers:
         free.put(reader)
 
-    def one(place: int) -> tuple[int, Reading]:
+    def one(place: int) -> tuple[int, ReadDocument]:
         reader = free.get()
         try:
             return place, reader.read(files[place])
@@ -68,7 +70,7 @@ class _Reader:
         self._child: _Child | None = None
         self._closed = False
 
-    def read(self, file: Found) -> Reading:
+    def read(self, file: Found) -> ReadDocument:
         """What came of a document. Raises DataError where the trouble is not the document's (a full disk)."""
         child = self._child = self._child or _Child(self._settings, self._scratch)
         key = ""
@@ -99,11 +101,11 @@ class _Reader:
         name = signal.Signals(-status).name if status < 0 else f"status {status}"
         return {"reason": "damaged", "detail": f"its reader broke down over it ({name})"}
 
-    def _settled(self, key: str, header: dict[str, Any], anew: bool, keep: bool) -> Reading:
+    def _settled(self, key: str, header: dict[str, Any], anew: bool, keep: bool) -> ReadDocument:
         """`keep`: it is not tried again while the limits are these."""
         if keep and key:
             write_atomically(self._settings.over_limits(key), json.dumps(header) + "\n")
-        return Reading(key, header, anew)
+        return ReadDocument(key, header, anew)
 
     def close(self) -> None:
         """Ends the process, also in the middle of a document."""
@@ -124,8 +126,10 @@ class _Child:
         told = [json.dumps(asdict(settings)), str(scratch), str(os.getpid())]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "raft_exp.corpora.documents.child", *told],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._printed,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._printed,
+        )
         assert self._process.stdin
         assert self._process.stdout
         self._in, self._out, self._heard, self._silent = self._process.stdin, self._process.stdout, b"", False

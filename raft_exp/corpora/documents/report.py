@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raft_exp.corpora.documents.folder import Found
-from raft_exp.corpora.documents.pool import Reading
+from raft_exp.corpora.documents.pool import ReadDocument
 
 _SHOWN = 3  # files that a line names
 
@@ -20,7 +20,7 @@ class IngestReport:
     anew: int  # files that had to be opened this time; no part of the report, which is the same for the same files
 
     @classmethod
-    def of(cls, files: Sequence[Found], readings: Sequence[Reading]) -> "IngestReport":
+    def of(cls, files: Sequence[Found], readings: Sequence[ReadDocument]) -> "IngestReport":
         """`readings` are of the files that were not refused, in their order."""
         bad, documents, first = {}, {}, dict[str, str]()
         read = iter(readings)
@@ -34,9 +34,13 @@ class IngestReport:
                 bad[file.name] = {"reason": header["reason"], "detail": header["detail"]}
                 continue
             documents[file.name] = {
-                "format": header["kind"], "title": header["title"], "warnings": header["warnings"],
-                "copy_of": first.get(reading.key), "passages": 0, "duplicates": 0,
-            }  # fmt: skip
+                "format": header["kind"],
+                "title": header["title"],
+                "warnings": header["warnings"],
+                "copy_of": first.get(reading.key),
+                "passages": 0,
+                "duplicates": 0,
+            }
             first.setdefault(reading.key, file.name)
         return cls(bad, documents, sum(reading.anew for reading in readings))
 

@@ -68,9 +68,13 @@ class Hotpotqa:
         """A question for every record that is learned or tested."""
         config = self.config
         assigned = splits.assign(
-            self._sources, self.seed, self.counts,
-            test_share=config.test_share, validation_share=config.validation, max_items=config.max_items,
-        )  # fmt: skip
+            self._sources,
+            self.seed,
+            self.counts,
+            test_share=config.test_share,
+            validation_share=config.validation,
+            max_items=config.max_items,
+        )
         with counting(self.counts) as counts:
             for source, record in self._records(counts):
                 if split := assigned.splits[source].get(record.id):

@@ -47,8 +47,15 @@ class NaturalQuestions:
     """Passages depend on neither the seed nor `max_items`; questions depend on both."""
 
     passage_settings: ClassVar[tuple[str, ...]] = (
-        "name", "train", "test", "passage", "records", "given", "repo", "revision",
-    )  # fmt: skip
+        "name",
+        "train",
+        "test",
+        "passage",
+        "records",
+        "given",
+        "repo",
+        "revision",
+    )
     origin: ClassVar[Origin] = Origin(
         "Natural Questions (Kwiatkowski et al. 2019) with text of Wikipedia", "cc-by-sa-3.0"
     )

@@ -16,9 +16,14 @@ from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
 
 _COLUMNS = (
-    "id", "question.text", "document.title", "document.tokens.token", "document.tokens.is_html",
-    "long_answer_candidates", "annotations",
-)  # fmt: skip
+    "id",
+    "question.text",
+    "document.title",
+    "document.tokens.token",
+    "document.tokens.is_html",
+    "long_answer_candidates",
+    "annotations",
+)
 _SAID = {0: "no", 1: "yes", "NO": "no", "YES": "yes"}  # a class label on the hub; anything else is neither
 
 

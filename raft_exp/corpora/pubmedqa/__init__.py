@@ -141,8 +141,8 @@ class Pubmedqa:
         known = {source.name: self._known(source) for source in self._sources}
         return splits.assign(self._sources, known, self.seed, self.counts, max_items=config.max_items, **shares)
 
-    def _known(self, source: Source) -> splits.Known:
-        known = splits.Known({}, set())
+    def _known(self, source: Source) -> splits.SubsetRecords:
+        known = splits.SubsetRecords({}, set())
         for article in articles(source.files):
             known.decisions[article.pmid] = article.decision
             if article.sections:

@@ -19,7 +19,7 @@ Decisions = Mapping[str, str | None]  # by PMID
 
 
 @dataclass(frozen=True)
-class Known:
+class SubsetRecords:
     """What is known of a subset before it is split: every article's decision, and the PMIDs that have a context."""
 
     decisions: dict[str, str | None]
@@ -28,7 +28,7 @@ class Known:
 
 def assign(
     sources: Sources,
-    known: Mapping[str, Known],
+    known: Mapping[str, SubsetRecords],
     seed: int,
     counts: Counter[str],
     *,
@@ -54,7 +54,7 @@ def assign(
     return {**dict.fromkeys(train, "train"), **dict.fromkeys(validation, "validation"), **dict.fromkeys(test, "test")}
 
 
-def _test(sources: Sources, pool: Known, share: float, seed: int, counts: Counter[str]) -> set[str]:
+def _test(sources: Sources, pool: SubsetRecords, share: float, seed: int, counts: Counter[str]) -> set[str]:
     """The official test articles, all of a test subset that has no such list, or a seeded share."""
     alone = sources.test == sources.train
     if sources.test.name in (LABELED, ONE_FILE):

@@ -14,7 +14,7 @@ ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True)
-class Chat:
+class ChatRow:
     """A system message or none, then user and assistant in turn; the last message is the assistant's."""
 
     id: str
@@ -23,13 +23,13 @@ class Chat:
     split: str
 
 
-def read(path: Path) -> Iterator[Chat]:
+def read(path: Path) -> Iterator[ChatRow]:
     """The chats in the file's order. DataError names file, line, field and remedy."""
     for place, row in json_records.placed(path):
         fields = Fields(f"{path}, {place}", row)
         split = fields.chosen("split", ("train", "validation")) or "train"
         name = fields.text("id") or place.replace(" ", "-")
-        yield Chat(name, fields.where, _messages(fields), split)
+        yield ChatRow(name, fields.where, _messages(fields), split)
 
 
 def _messages(fields: Fields) -> list[dict[str, str]]:

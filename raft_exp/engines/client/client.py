@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from raft_exp.core.errors import ServerError
 from raft_exp.engines.client import urls as addresses
-from raft_exp.engines.client.protocol import AttemptError, ChatConfig, Ends, Reading, Reply, key_of
+from raft_exp.engines.client.protocol import AttemptError, ChatConfig, Ends, ResponseReader, ServerReply, key_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -26,13 +26,13 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, and
 _IN_A_ROW = 20  # requests without a usable reply, and none with one between: the rest is not tried
 
 Refuse = Callable[[str, str], None]  # takes a request's id, and why the server will never answer it
-Keep = Callable[[str, Reply], None]
+Keep = Callable[[str, ServerReply], None]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Chat:
+class ChatPrompt:
     """One request."""
 
     id: str
@@ -51,8 +51,12 @@ class ChatClient:
         self._key = key_of(config, group)
 
     async def replies(
-        self, chats: Iterable[Chat], body: Mapping[str, Any], refuse: Refuse | None = None, keep: Keep | None = None
-    ) -> AsyncIterator[tuple[str, Reply]]:
+        self,
+        chats: Iterable[ChatPrompt],
+        body: Mapping[str, Any],
+        refuse: Refuse | None = None,
+        keep: Keep | None = None,
+    ) -> AsyncIterator[tuple[str, ServerReply]]:
         """Yields (id, reply) as they come; `body` holds the fields of a request beside model and messages.
 
         A request that the server will not take, whenever it is asked, is told to `refuse`; without that it counts as
@@ -62,7 +66,7 @@ class ChatClient:
         it is clear that nothing more will come, ServerError says how many and why, in one line.
         """
         async with _session(self._config.base_url, self._key) as session:
-            run = _Run(session, self._config, Reading(self._config, self._key), body, refuse, keep)
+            run = _Run(session, self._config, ResponseReader(self._config, self._key), body, refuse, keep)
             try:
                 async for found in run.replies(chats):
                     yield found
@@ -70,17 +74,24 @@ class ChatClient:
                 await run.close()
                 self.sent += run.sent
         if problem := run.problem():
-            raise ServerError(f"{self._group}: {self._config.base_url}: {problem}; good replies are kept, and the same "
-                              "command asks for the others alone")  # fmt: skip
+            raise ServerError(
+                f"{self._group}: {self._config.base_url}: {problem}; good replies are kept, and the same "
+                "command asks for the others alone"
+            )
 
 
 class _Run:
     """The requests of one call of `ChatClient.replies`."""
 
     def __init__(
-        self, session: "aiohttp.ClientSession", config: ChatConfig, reading: Reading, body: Mapping[str, Any],
-        refuse: Refuse | None, keep: Keep | None,
-    ) -> None:  # fmt: skip
+        self,
+        session: "aiohttp.ClientSession",
+        config: ChatConfig,
+        reading: ResponseReader,
+        body: Mapping[str, Any],
+        refuse: Refuse | None,
+        keep: Keep | None,
+    ) -> None:
         self._session, self._config, self._reading = session, config, reading
         self._url = config.base_url.rstrip("/") + "/chat/completions"
         self._refuse, self._keep = refuse, keep
@@ -92,9 +103,9 @@ class _Run:
         self._ended = ""  # why nothing more is sent
         self._pause = 0.0  # nothing is sent before this time: the server asked for it
 
-    async def replies(self, chats: Iterable[Chat]) -> AsyncIterator[tuple[str, Reply]]:
+    async def replies(self, chats: Iterable[ChatPrompt]) -> AsyncIterator[tuple[str, ServerReply]]:
         """Yields replies while as many workers as may be in flight take the requests in turn."""
-        found: asyncio.Queue[tuple[str, Reply] | None] = asyncio.Queue()
+        found: asyncio.Queue[tuple[str, ServerReply] | None] = asyncio.Queue()
         everybody = asyncio.create_task(self._all_at_work(iter(chats), found))
         self._tasks.append(everybody)
         everybody.add_done_callback(lambda _: found.put_nowait(None))
@@ -108,7 +119,9 @@ class _Run:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _all_at_work(self, waiting: Iterator[Chat], found: asyncio.Queue[tuple[str, Reply] | None]) -> None:
+    async def _all_at_work(
+        self, waiting: Iterator[ChatPrompt], found: asyncio.Queue[tuple[str, ServerReply] | None]
+    ) -> None:
         """Starts one worker after the other: of requests sent together the replies come together, and wait in line."""
         workers = []
         for _ in range(self._config.in_flight):
@@ -130,7 +143,7 @@ class _Run:
             )
         return ""
 
-    async def _work(self, waiting: Iterator[Chat], found: asyncio.Queue[tuple[str, Reply] | None]) -> None:
+    async def _work(self, waiting: Iterator[ChatPrompt], found: asyncio.Queue[tuple[str, ServerReply] | None]) -> None:
         for chat in waiting:
             if (reply := await self._reply(chat)) is not None:
                 self._good, self._in_a_row = self._good + 1, 0
@@ -140,7 +153,7 @@ class _Run:
             if self._ended:
                 return
 
-    async def _reply(self, chat: Chat) -> Reply | None:
+    async def _reply(self, chat: ChatPrompt) -> ServerReply | None:
         """The reply to one request; None when it is given up, or the run is."""
         tries, good = 0, self._good
         while not self._ended:
@@ -160,7 +173,7 @@ class _Run:
                     await self._wait(trouble, tries)
         return None
 
-    def _give_up(self, chat: Chat, reason: str, refuse: Refuse | None) -> None:
+    def _give_up(self, chat: ChatPrompt, reason: str, refuse: Refuse | None) -> None:
         if refuse:
             refuse(chat.id, reason)
         else:
@@ -183,7 +196,7 @@ class _Run:
             while (left := until - time.monotonic()) > 0 and not self._ended:
                 await asyncio.sleep(min(left, 1.0))
 
-    async def _attempt(self, chat: Chat) -> Reply:
+    async def _attempt(self, chat: ChatPrompt) -> ServerReply:
         import aiohttp
 
         if self._config.max_requests is not None and self.sent >= self._config.max_requests:

@@ -73,7 +73,7 @@ def key_of(config: ChatConfig, group: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ServerReply:
     """One reply. An empty text is what the model said; `filtered` means that the server withheld its words."""
 
     text: str
@@ -92,13 +92,13 @@ class AttemptError(Exception):
         self.reason, self.ends, self.wait, self.limited = reason, ends, wait, limited
 
 
-class Reading:
+class ResponseReader:
     """Takes what a server sent apart. No message that it makes holds the key."""
 
     def __init__(self, config: ChatConfig, key: str | None) -> None:
         self._config, self._key = config, key
 
-    def __call__(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> Reply:
+    def __call__(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
         """The reply. Raises AttemptError where there is none."""
         if not 200 <= status < 300:
             return self._refused(status, headers, text, seconds)
@@ -113,7 +113,7 @@ class Reading:
         told = addresses.without_password(text.replace(self._key, "***") if self._key else text)
         return " ".join(told.split())[:200]
 
-    def _read(self, data: Any, seconds: float) -> Reply:
+    def _read(self, data: Any, seconds: float) -> ServerReply:
         try:
             choice, model = data["choices"][0], data.get("model") or self._config.model
             message, usage = choice["message"], data.get("usage") or {}
@@ -130,13 +130,13 @@ class Reading:
                 "run",
             )
         finish = _FINISH.get(str(choice.get("finish_reason")), "stop")
-        return Reply(str(text), finish, str(model), *counts, seconds)
+        return ServerReply(str(text), finish, str(model), *counts, seconds)
 
-    def _refused(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> Reply:
+    def _refused(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
         error = _error(text)
         code, told = str(error.get("code") or ""), self.cleaned(str(error.get("message") or text))
         if "content_filter" in code or "content_policy" in code:
-            return Reply("", "filtered", self._config.model, 0, 0, seconds)
+            return ServerReply("", "filtered", self._config.model, 0, 0, seconds)
         if status in (401, 403):
             where = self._config.api_key_env
             held = f"the key in {where}" if where else "a request without a key (api_key_env=null)"

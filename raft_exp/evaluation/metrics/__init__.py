@@ -39,9 +39,24 @@ from raft_exp.evaluation.metrics.graded import (
 from raft_exp.evaluation.metrics.quotes import joint_em, joint_f1, supporting_em, supporting_f1
 
 __all__ = [
-    "LABELS", "METRICS", "PROFILES", "Aggregate", "Counts", "Facts", "Figures", "Graded", "Metric", "Normalize",
-    "Profile", "Vectors", "decision", "macro_f1", "mean", "normalize", "profile",
-]  # fmt: skip
+    "LABELS",
+    "METRICS",
+    "PROFILES",
+    "Aggregate",
+    "Counts",
+    "Facts",
+    "Figures",
+    "Graded",
+    "Metric",
+    "Normalize",
+    "Profile",
+    "Vectors",
+    "decision",
+    "macro_f1",
+    "mean",
+    "normalize",
+    "profile",
+]
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(accuracy, share=True),

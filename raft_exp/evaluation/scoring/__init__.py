@@ -3,9 +3,22 @@
 from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, reference_arm, summaries, summary
 from raft_exp.evaluation.scoring.labels import baselines, classes
 from raft_exp.evaluation.scoring.replies import Grading, ScoredArm, check_quotes, score_arm
-from raft_exp.evaluation.scoring.slices import Known, known, slices
+from raft_exp.evaluation.scoring.slices import TrainingFacts, slices, training_facts
 
 __all__ = [
-    "REPLY_SHARES", "Grading", "Known", "ScoredArm", "baselines", "check_quotes", "classes", "comparisons",
-    "detectable", "known", "reference_arm", "score_arm", "slices", "summaries", "summary",
-]  # fmt: skip
+    "REPLY_SHARES",
+    "Grading",
+    "ScoredArm",
+    "TrainingFacts",
+    "baselines",
+    "check_quotes",
+    "classes",
+    "comparisons",
+    "detectable",
+    "reference_arm",
+    "score_arm",
+    "slices",
+    "summaries",
+    "summary",
+    "training_facts",
+]

@@ -9,8 +9,8 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, ContextPassage, Example
 from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.evaluation.metrics import LABELS, METRICS, Graded, Metric, Profile, Vectors, decision
-from raft_exp.evaluation.supporting_facts import Supporting
-from raft_exp.prompts import Reply, ReplyFormat, lenient, parse
+from raft_exp.evaluation.supporting_facts import SupportingFacts
+from raft_exp.prompts import ParsedReply, ReplyFormat, lenient, parse
 from raft_exp.prompts.refusals import abstained
 
 
@@ -40,7 +40,7 @@ class Grading:
     reply_format: ReplyFormat  # the form that it was asked for
     reasons: bool = False  # it was asked to reason before it answers
     refusal: str = ""  # the words of a refusal in this study
-    supporting: Supporting | None = None  # for data sets that name the sentences that support an answer
+    supporting: SupportingFacts | None = None  # for data sets that name the sentences that support an answer
     vectors: Vectors | None = None  # for metrics that ask the encoder
 
     @property
@@ -150,7 +150,7 @@ def check_quotes(quotes: Sequence[str], context: Sequence[ContextPassage]) -> li
     return checked
 
 
-def _supported(example: Example, reply: Reply, quotes: Sequence[dict[str, Any]]) -> bool | None:
+def _supported(example: Example, reply: ParsedReply, quotes: Sequence[dict[str, Any]]) -> bool | None:
     """Whether the answer stands, word-bounded and normalised, in a verbatim quote of its reply; None for replies in
     another form and for questions whose answers are labels."""
     if not reply.parsed or all(decision(answer) in LABELS for answer in example.answers):

@@ -16,7 +16,7 @@ Slices = dict[str, dict[str, list[int]]]  # slice -> value -> places of its ques
 
 
 @dataclass(frozen=True)
-class Known:
+class TrainingFacts:
     """What the data say of a question beside its row. None: they do not say, or nothing was trained on them."""
 
     names_gold: bool
@@ -24,7 +24,9 @@ class Known:
     document_seen: bool | None = None
 
 
-def known(asked: Iterable[str], questions: Path, passages: Path, datasets: Iterable[Path]) -> dict[str, Known]:
+def training_facts(
+    asked: Iterable[str], questions: Path, passages: Path, datasets: Iterable[Path]
+) -> dict[str, TrainingFacts]:
     """What is known of these questions: whether training held their answer, or a document of their gold passages.
 
     Counts as training what stands in the rows that were trained on, whichever arm's.
@@ -44,7 +46,7 @@ def known(asked: Iterable[str], questions: Path, passages: Path, datasets: Itera
             if question.id in wanted:
                 found[question.id] = (question, held)
     return {
-        name: Known(
+        name: TrainingFacts(
             names_gold=bool(question.gold or question.gold_missing),
             answer_seen=bool(_answers(question) & answers) if answers else None,
             document_seen=bool(held & documents) if documents and held else None,
@@ -58,7 +60,11 @@ def _answers(question: Question) -> set[int]:
 
 
 def slices(
-    examples: Sequence[Example], arms: Mapping[str, ScoredArm], profile: Profile, seed: int, facts: Mapping[str, Known]
+    examples: Sequence[Example],
+    arms: Mapping[str, ScoredArm],
+    profile: Profile,
+    seed: int,
+    facts: Mapping[str, TrainingFacts],
 ) -> dict[str, Any]:
     """{slice: {value: {arm: summary}}} for the groups that the corpus names, then for those of every study."""
     return {
@@ -70,11 +76,11 @@ def slices(
     }
 
 
-def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, Known]) -> Slices:
+def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, TrainingFacts]) -> Slices:
     """The places of the questions of each group. A name that the corpus gives keeps the corpus's meaning."""
     own = sorted({name for example in examples for name in example.slices})
     made = {name: _grouped(example.slices.get(name) for example in examples) for name in own}
-    seen = [facts.get(example.id, Known(names_gold=True)) for example in examples]
+    seen = [facts.get(example.id, TrainingFacts(names_gold=True)) for example in examples]
     more = {"question_length": _lengths([len(example.question.split()) for example in examples])}
     if not profile.closed:  # every label is an answer that was seen
         more["answer"] = _grouped(_seen(fact.answer_seen) for fact in seen)

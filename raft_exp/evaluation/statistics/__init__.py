@@ -11,6 +11,19 @@ from raft_exp.evaluation.statistics.resampling import CONFIDENCE, PERMUTATIONS, 
 from raft_exp.evaluation.statistics.seeds import seeds
 
 __all__ = [
-    "CONFIDENCE", "PERMUTATIONS", "POWER", "RESAMPLES", "Difference", "Estimate", "bounded", "clustered", "compare",
-    "estimate", "expected", "generator", "holm", "seeds", "wilson",
-]  # fmt: skip
+    "CONFIDENCE",
+    "PERMUTATIONS",
+    "POWER",
+    "RESAMPLES",
+    "Difference",
+    "Estimate",
+    "bounded",
+    "clustered",
+    "compare",
+    "estimate",
+    "expected",
+    "generator",
+    "holm",
+    "seeds",
+    "wilson",
+]

@@ -20,9 +20,13 @@ def intervals(results: Mapping[str, Any]) -> str:
         for level, (name, value) in enumerate(baseline_values(results, metric)):
             axes.axvline(value, color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
             axes.annotate(
-                name, (value, 1), (3, 2 + 10 * level), fontsize=9,
-                xycoords=("data", "axes fraction"), textcoords="offset points",
-            )  # fmt: skip
+                name,
+                (value, 1),
+                (3, 2 + 10 * level),
+                fontsize=9,
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+            )
         rows(axes, list(arms))
         axes.set_xlabel(f"{title(metric)}, %")
         return svg(figure, f"{title(metric)} of each arm with its 95% interval; the table below holds the figures")

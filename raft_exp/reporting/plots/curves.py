@@ -43,18 +43,29 @@ def curves(
             below = [100 * (one["value"] - one["low"]) for _, one in points]
             above = [100 * (one["high"] - one["value"]) for _, one in points]
             axes.errorbar(
-                [x + shift for x, _ in points], values, [below, above], label=short(name, _LEGEND), linewidth=1.6,
-                color=SERIES[index % len(SERIES)], marker=MARKERS[index % len(MARKERS)], markersize=5,
+                [x + shift for x, _ in points],
+                values,
+                [below, above],
+                label=short(name, _LEGEND),
+                linewidth=1.6,
+                color=SERIES[index % len(SERIES)],
+                marker=MARKERS[index % len(MARKERS)],
+                markersize=5,
                 linestyle="" if ticks else "solid",
-            )  # fmt: skip
+            )
         for place, (name, value) in enumerate(
             baseline_values(results, metric)
         ):  # two may be close: one left, one right
             axes.axhline(value, color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
             axes.annotate(
-                name, (1 - place % 2, value), (0, 2), fontsize=9, ha=("right", "left")[place % 2],
-                xycoords=("axes fraction", "data"), textcoords="offset points",
-            )  # fmt: skip
+                name,
+                (1 - place % 2, value),
+                (0, 2),
+                fontsize=9,
+                ha=("right", "left")[place % 2],
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+            )
         axes.set_xticks(list(ticks or places), [short(ticks[x]) if ticks else f"{x:g}" for x in ticks or places])
         axes.minorticks_off()
         if ticks:

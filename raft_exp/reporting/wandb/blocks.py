@@ -45,9 +45,13 @@ def of_study(run: Any, folder: Path, note: str, results: Mapping[str, Any], logg
 
 
 def of_sweep(
-    run: Any, folders: Sequence[Path], note: str, told: Mapping[str, Any], curves: Mapping[str, Sequence[str]],
+    run: Any,
+    folders: Sequence[Path],
+    note: str,
+    told: Mapping[str, Any],
+    curves: Mapping[str, Sequence[str]],
     logged: Sequence[str],
-) -> Blocks:  # fmt: skip
+) -> Blocks:
     """The blocks of a sweep: `folders` are its jobs' and its own, `curves` the lines of each swept field."""
     metric = told["metrics"][0]
     every = list(chain.from_iterable(runs.kept(folder) for folder in folders))
@@ -55,16 +59,20 @@ def of_sweep(
     trainings = [one["id"] for one in every if one["job_type"] == "train"]
     drawn = [
         wr.LinePlot(
-            title=f"{title(metric)} by {field}", x=axis(field), y=[curve(field, line) for line in lines],
-            title_x=field, title_y=title(metric),
+            title=f"{title(metric)} by {field}",
+            x=axis(field),
+            y=[curve(field, line) for line in lines],
+            title_x=field,
+            title_y=title(metric),
         )
         for field, lines in curves.items()
-    ]  # fmt: skip
+    ]
     arms = dict.fromkeys(arm for entry in told["settings"] for arm in entry["arms"])
     dots = [
         wr.ScatterPlot(title=f"{arm}, each job", x=wr.Config(field), y=wr.SummaryMetric(f"{arm}/{metric}"))
-        for field in curves for arm in arms
-    ]  # fmt: skip
+        for field in curves
+        for arm in arms
+    ]
     tables = [name for name in logged if not name.startswith(_PLOTS)]
     return [
         *_head(note, told["verdict"]),

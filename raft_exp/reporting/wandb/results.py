@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from raft_exp.reporting import conditions, sheets
+from raft_exp.reporting import conditions, csv_export
 from raft_exp.reporting.examples import examples
 from raft_exp.reporting.facts import audits, drawn, facts
 from raft_exp.reporting.wandb.runs import start
@@ -79,9 +79,9 @@ def _cell(value: Any) -> Any:
 
 
 def _tables(folder: Path, results: Mapping[str, Any], audit: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    rows = list(sheets.result_rows(results))
+    rows = list(csv_export.result_rows(results))
     yield "results", table(("arm", "condition", *_FIGURES), (row for row in rows if "slice" not in row))
-    yield "comparisons", table(sheets.COMPARISONS, sheets.comparison_rows(results))
+    yield "comparisons", table(csv_export.COMPARISONS, csv_export.comparison_rows(results))
     yield "examples", examples_table(folder, results)
     if sliced := [row for row in rows if "slice" in row]:
         yield "slices", table(("arm", "slice", "group", *_FIGURES), sliced)

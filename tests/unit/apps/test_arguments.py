@@ -99,15 +99,18 @@ def test_text_is_taken_as_it_is_written():
         ("RUN out=x k=0", "k: got 0; must be greater than or equal to 1"),
         ("RUN out=x k=2026-01-01", "k: got datetime.date(2026, 1, 1); must be a valid integer"),
         ("RUN out=x k=2.5", "k: got 2.5; must be a valid integer"),
-        ("RUN out=x how=best", "how: got 'best'; must be \"fast\" or \"good\""),
+        ("RUN out=x how=best", 'how: got \'best\'; must be "fast" or "good"'),
         ("RUN out=x quiet=1", "quiet: got 1; must be true or false"),
         ("RUN out=x share=.nan", "share: got nan; must be a finite number"),
         ("RUN --out", "--out: settings are written name=value now: out=VALUE"),
         ("RUN --o x --qui --k=3", "--o x --qui --k=3: settings are written name=value now: out=x quiet=true k=3"),
-        ("RUN --outt x", "--outt: no such setting, and settings are written name=value; did you mean 'out'? "
-                         "(known: how, k, out, quiet, share)"),
+        (
+            "RUN --outt x",
+            "--outt: no such setting, and settings are written name=value; did you mean 'out'? "
+            "(known: how, k, out, quiet, share)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_names_field_value_and_remedy(arguments, told):
     with pytest.raises(ConfigError) as raised:
         STRICT.read(shlex.split(arguments))
@@ -209,7 +212,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("ask RUN retriever=bm52", "retriever: got 'bm52'; must be \"bm25\", \"dense\" or \"both\""),
+        ("ask RUN retriever=bm52", 'retriever: got \'bm52\'; must be "bm25", "dense" or "both"'),
         ("ask RUN k=0 what?", "k: got 0; must be greater than or equal to 1"),
         ("serve RUN port=70000", "port: got 70000; must be less than or equal to 65535"),
         ("serve RUN queue=0", "queue: got 0; must be greater than or equal to 1"),
@@ -220,7 +223,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("publish 004_x", "RUN is missing; write python -m raft_exp.publish RUN"),
         ("publish RUN 004_x 005_y", "NNN_name: got 004_x and 005_y; name one new folder"),
     ],
-)  # fmt: skip
+)
 def test_the_limits_of_a_command(line, told, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     name, *arguments = shlex.split(line)

@@ -18,7 +18,7 @@ from raft_exp.engines import Request
 from raft_exp.exports import hub
 from raft_exp.models import loading as models
 from raft_exp.models.tokens import encode_prompt
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_merged_model_answers_as_the_arm_did(run, merged):
 
     model, tokens = AutoModelForCausalLM.from_pretrained(merged), AutoTokenizer.from_pretrained(merged)
     rows = read_jsonl(run / "dataset" / "test.jsonl", Example)
-    replies = {one.id: one for one in read_jsonl(Finished(run).path("evaluate[raft]") / "answers.jsonl", Answer)}
+    replies = {one.id: one for one in read_jsonl(FinishedRun(run).path("evaluate[raft]") / "answers.jsonl", Answer)}
     for row in rows:
         ids = tokens.apply_chat_template(
             row.messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
@@ -56,7 +56,7 @@ def test_a_merged_model_answers_as_the_arm_did(run, merged):
 
 
 def test_the_folder_says_how_to_prompt_it_and_what_was_measured(run, merged):
-    settings = Finished(run).config
+    settings = FinishedRun(run).config
     found = renderer.read(merged)
     assert found.prompt == settings.prompt
     assert (found.arm, found.cot, found.passages, found.chat_template) == ("raft", True, True, True)
@@ -89,7 +89,7 @@ def test_drift_is_what_changes_in_the_model_on_disk(run, merged, tmp_path):
     weights = load_file(broken / "model.safetensors")
     weights["lm_head.weight"] = weights["lm_head.weight"] * 1.5
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
-    finished = Finished(run)
+    finished = FinishedRun(run)
     texts = drift.asked(finished, "raft", models.load_tokenizer("asset:pocket"), 2)
     model = finished.config.model
     whole, bent = (
@@ -103,7 +103,7 @@ def test_drift_is_what_changes_in_the_model_on_disk(run, merged, tmp_path):
 
 def test_the_adapter_alone(run, tmp_path):
     export.main([str(run), f"out={tmp_path / 'adapter'}", "form=adapter"])
-    finished = Finished(run)
+    finished = FinishedRun(run)
     texts = drift.asked(finished, "raft", models.load_tokenizer("asset:pocket"), 6)
     engine = engines.load(finished.config.engine, finished.config.model, tmp_path / "adapter", tmp_path)
     ids = [row.id for row in read_jsonl(run / "dataset" / "test.jsonl", Example)]
@@ -146,7 +146,9 @@ def test_a_folder_that_is_no_finished_run(run, tmp_path, capsys):
     settings = yaml.safe_load((half / "config.yaml").read_text())
     del settings["evaluation"]["metrics"], settings["prompt"]["task"]
     (half / "config.yaml").write_text(yaml.safe_dump(settings))
-    assert Finished(half).config == Finished(run).config, "settings that are younger than a run have shipped values"
+    assert FinishedRun(half).config == FinishedRun(run).config, (
+        "settings that are younger than a run have shipped values"
+    )
     (half / "config.yaml").write_text("study: 3")
     assert "is of another version of raft_exp" in command(half, f"out={tmp_path / 'X'}", capsys=capsys)
 
@@ -192,7 +194,7 @@ def test_the_saved_chat_template_makes_the_prompts_by_itself(template, tmp_path)
     prompt = encode_prompt(models.load_tokenizer(str(base)), chat)
     out = tmp_path / "out"
     out.mkdir()
-    assert tokenizer.save(config, [drift.Asked(chat, prompt, [])], out)
+    assert tokenizer.save(config, [drift.DriftSample(chat, prompt, [])], out)
     saved = AutoTokenizer.from_pretrained(out)
     assert saved.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) == prompt
     assert encode_prompt(saved, chat) == prompt
@@ -215,10 +217,14 @@ def test_vllm_answers_as_the_arm_did(run, merged):
     rows = list(read_jsonl(run / "dataset" / "test.jsonl", Example))
     quiet = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", ASK_VLLM, str(merged)], input=json.dumps([row.messages for row in rows]),
-        env={**os.environ, **quiet}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", ASK_VLLM, str(merged)],
+        input=json.dumps([row.messages for row in rows]),
+        env={**os.environ, **quiet},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     said = json.loads(done.stdout.rpartition("SAID")[2])
-    known = {one.id: one.raw for one in read_jsonl(Finished(run).path("evaluate[raft]") / "answers.jsonl", Answer)}
+    known = {one.id: one.raw for one in read_jsonl(FinishedRun(run).path("evaluate[raft]") / "answers.jsonl", Answer)}
     assert said == [known[row.id] for row in rows]

@@ -14,8 +14,12 @@ from tests.helpers.command_line import SMALL, environment, raft_exp, run_folder
 def publish(folder, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "raft_exp.publish", *map(str, arguments)],
-        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.slow

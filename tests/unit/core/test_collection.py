@@ -19,7 +19,7 @@ def passage(name: str, text: str = "text", document: str = "d") -> Passage:
 def test_what_is_written_is_read(tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("collection")
     made = [passage(name, text) for name, text in texts.items()]
-    assert passages.write(folder, made) == len(made)
+    assert passages.write_passages(folder, made) == len(made)
     found = Passages(folder)
     assert list(found) == made
     assert [found[found.find(name)].text for name in texts] == list(texts.values())
@@ -32,9 +32,9 @@ def test_copies_have_one_fingerprint():
 
 def test_errors_name_the_id(tmp_path):
     with pytest.raises(DataError, match="'b' comes twice"):
-        passages.write(tmp_path, [passage("a"), passage("b"), passage("b")])
+        passages.write_passages(tmp_path, [passage("a"), passage("b"), passage("b")])
     with pytest.raises(DataError, match="no passages"):
-        passages.write(tmp_path, [])
-    passages.write(tmp_path, [passage("a")])
+        passages.write_passages(tmp_path, [])
+    passages.write_passages(tmp_path, [passage("a")])
     with pytest.raises(DataError, match="'zz' is named by a question"):
         Passages(tmp_path).find("zz")

@@ -21,7 +21,7 @@ from raft_exp.core.records import (
     read_jsonl,
     read_rows,
     write_jsonl,
-)  # fmt: skip
+)
 
 # Surrogates too: what is decoded with `surrogateescape` holds them.
 text = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(
@@ -31,15 +31,34 @@ texts = st.lists(text, max_size=3)
 slices = st.dictionaries(text, text, max_size=2)
 passage = st.builds(Passage, text, text, text, text, text, texts, text)
 question = st.builds(
-    Question, text, text, texts, texts, text, texts, st.lists(st.tuples(text, st.integers(0, 9)), max_size=2), text,
-    slices, st.none() | texts, st.integers(0, 3),
-)  # fmt: skip
+    Question,
+    text,
+    text,
+    texts,
+    texts,
+    text,
+    texts,
+    st.lists(st.tuples(text, st.integers(0, 9)), max_size=2),
+    text,
+    slices,
+    st.none() | texts,
+    st.integers(0, 3),
+)
 target = st.builds(Target, text, text, text)
 shown = st.builds(ContextPassage, text, text, text, text, st.booleans(), text)
 example = st.builds(
-    Example, text, text, texts, st.lists(shown, max_size=2), st.booleans(), text, st.booleans(),
-    st.lists(st.dictionaries(st.sampled_from(["role", "content"]), text), max_size=2), text, slices,
-)  # fmt: skip
+    Example,
+    text,
+    text,
+    texts,
+    st.lists(shown, max_size=2),
+    st.booleans(),
+    text,
+    st.booleans(),
+    st.lists(st.dictionaries(st.sampled_from(["role", "content"]), text), max_size=2),
+    text,
+    slices,
+)
 answer = st.builds(Answer, text, text, st.booleans(), st.integers(0, 9), st.integers(0, 9), st.booleans())
 
 

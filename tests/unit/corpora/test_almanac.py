@@ -19,9 +19,14 @@ World = tuple[dict[str, Passage], list[Question]]
 
 def almanac(**changes: Any) -> Almanac:
     fields = {
-        "name": "almanac", "path": None, "num_entities": 1200, "world_seed": 3, "max_items": None,
-        "validation": 0.1, "test": 0.3,
-    }  # fmt: skip
+        "name": "almanac",
+        "path": None,
+        "num_entities": 1200,
+        "world_seed": 3,
+        "max_items": None,
+        "validation": 0.1,
+        "test": 0.3,
+    }
     return Almanac(AlmanacConfig(**{**fields, **changes}), seed=0)
 
 

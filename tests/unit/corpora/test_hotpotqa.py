@@ -211,8 +211,11 @@ def test_test_questions_are_removed_from_training(tmp_path):
     written(tmp_path, train, "hotpot_train_v1.1.json")
     hotpotqa = corpus(tmp_path, validation=0.0)
     assert [(question.id, question.split) for question in hotpotqa.questions()] == [
-        ("a", "test"), ("b", "test"), ("d", "train"), ("e", "train"),
-    ]  # fmt: skip
+        ("a", "test"),
+        ("b", "test"),
+        ("d", "train"),
+        ("e", "train"),
+    ]
     assert hotpotqa.counts["test_questions_removed_from_train"] == 2
 
 
@@ -248,12 +251,18 @@ def test_holes_are_counted_and_not_trained_on(tmp_path):
         record("no answer", answer=None),
         record("no facts", supporting_facts="left out"),
         record("beyond", supporting_facts=[["One", 2], ["Two", 0]]),
-        record("empty sentence", supporting_facts=[["Two", 0], ["Three", 1]], context=[
-            ["Two", ["Text."]], ["Three", ["More.", " "]], ["Four", []],
-        ]),
+        record(
+            "empty sentence",
+            supporting_facts=[["Two", 0], ["Three", 1]],
+            context=[
+                ["Two", ["Text."]],
+                ["Three", ["More.", " "]],
+                ["Four", []],
+            ],
+        ),
         record("absent", supporting_facts=[["Nowhere", 0]]),
         record("part", supporting_facts=[["One", 0], ["Nowhere", 0]]),
-    ]  # fmt: skip
+    ]
     written(tmp_path, holes, "hotpot_train_v1.1.json")
     hotpotqa = corpus(tmp_path, validation=0.0)
     assert [question.id for question in hotpotqa.questions()] == ["test", "whole"]
@@ -302,7 +311,7 @@ def test_streams_start_before_the_file_is_read_through(tmp_path):
         ("", "empty"),
         (json.dumps([record(str(number)) for number in range(900)])[:100_000], r"cut off after record \d+"),
     ],
-)  # fmt: skip
+)
 def test_broken_records(tmp_path, records, message):
     hotpotqa = corpus(written(tmp_path, records))
     for stream in (hotpotqa.passages, hotpotqa.questions):

@@ -30,7 +30,7 @@ TOWN = [
 def read(folder: Path, rows: Iterable[Any], found: list[Passage] = TOWN, **changes: Any) -> list[Question]:
     """The questions, with `counts` of what was found out."""
     (folder / "collection").mkdir(exist_ok=True)
-    passages.write(folder / "collection", found)
+    passages.write_passages(folder / "collection", found)
     settings = {"max_items": None, "validation": 0.0, "test": 0.0, "seed": 0} | changes
     seed = settings.pop("seed")
     config = PassagesConfig(name="passages", path=None, questions=None, **settings)
@@ -130,7 +130,7 @@ def test_fewer_training_questions_lie_among_more(tmp_path):
 def test_what_had_to_be_found_out_is_counted(tmp_path):
     counts: Counter[str] = Counter()
     (tmp_path / "collection").mkdir()
-    passages.write(tmp_path / "collection", TOWN)
+    passages.write_passages(tmp_path / "collection", TOWN)
     rows = [{"question": "b?", "answers": ["1802"], "document_id": "t"}, {"question": "c?", "document_id": "u"}]
     config = PassagesConfig("passages", None, None, None, 0.0, 0.0)
     file = lines(tmp_path / "own.jsonl", *rows)

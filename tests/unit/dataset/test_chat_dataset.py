@@ -7,7 +7,7 @@ import pytest
 
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Example, Question, read_jsonl
-from raft_exp.dataset.chat_dataset import ReadyStage, ready
+from raft_exp.dataset.chat_dataset import ChatDatasetStage, ready
 from raft_exp.dataset.rows import Window
 from raft_exp.models.tokens import load_tokenizer
 from raft_exp.pipeline.config import parse
@@ -36,7 +36,7 @@ def ready_rows(file: Path, folder: Path, model: str, template: str | None = None
         tokenizer = load_tokenizer(name)
         tokenizer.chat_template = template
         tokenizer.save_pretrained(name)
-    config = ReadyStage(str(file), None, False, Window(name, None, 2048, 8), 0)
+    config = ChatDatasetStage(str(file), None, False, Window(name, None, 2048, 8), 0)
     ready(config, questions=folder, out=folder / "out")
 
 

@@ -17,7 +17,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
 from raft_exp.dataset import contexts
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.filters import DistractorFilter
 from tests.helpers import index as indexed
 from tests.helpers.worlds import MANY
 
@@ -44,7 +44,7 @@ def worlds(draw):
 
 
 def collection(made: list[Passage], folder: str) -> Passages:
-    passages.write(Path(folder), made)
+    passages.write_passages(Path(folder), made)
     return Passages(Path(folder))
 
 
@@ -58,7 +58,7 @@ def test_distractors_are_what_they_must_be(world, wanted, seed, same_document, s
         for question in questions:
             pool = contexts.pool(owners, question.split)
             rank = retrieval.random_ranker(pool, seed) if source == "random" else retrieval.bm25_ranker(index, pool)
-            guards = Guards(found, same_document, answer_allowed=False)
+            guards = DistractorFilter(found, same_document, answer_allowed=False)
             chosen = [found[place] for place in guards.distractors(question, rank(question), wanted)]
             gold = [found[found.find(name)] for name in question.gold]
             words = [passages.fingerprint(passage.text) for passage in [*chosen]]
@@ -131,7 +131,9 @@ def test_random_ranking_gives_every_passage_once_and_each_equally_often(size):
 
 def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(tmp_path):
     texts = ["the mill by the river", "a bird", "a bird", "glass of the town", "nothing here"]
-    passages.write(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
+    passages.write_passages(
+        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)]
+    )
     found = Passages(tmp_path)
     rank = retrieval.bm25_ranker(indexed.write(tmp_path, found), np.arange(5))
     assert next(rank(Question("q", "where is the mill on the river?", ["x"], [], "train"))) == 0
@@ -140,7 +142,7 @@ def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(t
 
 
 def test_bm25_over_nothing_but_signs_keeps_the_pools_order(tmp_path):
-    passages.write(
+    passages.write_passages(
         tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(["?!", "the"])]
     )
     rank = retrieval.bm25_ranker(indexed.write(tmp_path, Passages(tmp_path)), np.arange(2))
@@ -167,5 +169,5 @@ def test_an_answer_in_the_title_is_an_answer_that_is_shown():
 def test_too_few_distractors_say_so():
     question = Question("q7", "?", ["x"], ["g"], "train")
     with pytest.raises(DataError, match=r"'q7': 1 distractors left of 3 .*pool of 9.*dataset.allow_fewer=true"):
-        contexts.enough(question, [4], 3, 9, allow_fewer=False)
-    contexts.enough(question, [4], 3, 9, allow_fewer=True)
+        contexts.check_enough(question, [4], 3, 9, allow_fewer=False)
+    contexts.check_enough(question, [4], 3, 9, allow_fewer=True)

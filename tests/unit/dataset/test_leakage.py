@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from raft_exp.core.records import Question
 from raft_exp.core.text import normalise
-from raft_exp.dataset.leakage import Leaks
+from raft_exp.dataset.leakage import QuestionFinder
 
 WORDS = st.lists(st.sampled_from(["when", "was", "it", "the", "mill", "built", "old"]), min_size=1, max_size=9)
 
 
-def asked(*texts: str) -> Leaks:
-    return Leaks(Question(str(number), text, ["x"], ["p"], "test") for number, text in enumerate(texts))
+def asked(*texts: str) -> QuestionFinder:
+    return QuestionFinder(Question(str(number), text, ["x"], ["p"], "test") for number, text in enumerate(texts))
 
 
 def test_case_punctuation_and_white_space_make_no_difference():

@@ -12,7 +12,7 @@ from raft_exp.core.collection import fingerprint
 from raft_exp.core.errors import DataError
 from raft_exp.core.text import CLOSED_CLASS
 from raft_exp.dataset import contexts, recipes
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.filters import DistractorFilter
 from tests.helpers.worlds import MANY, study, worlds
 
 SEEDS, SHARES, COUNTS = st.integers(0, 2**16), st.floats(0, 1), st.integers(0, 5)
@@ -110,7 +110,7 @@ def test_closed_class_answers_pass_over_nothing(world, wanted, seed):
     """Passing over passages with "no" in them would make the distractors tell the label."""
     with study(world) as made:
         pool = contexts.pool(made.owners, "train")
-        guards = Guards(made.passages, same_document=False, answer_allowed=False)
+        guards = DistractorFilter(made.passages, same_document=False, answer_allowed=False)
         for question in made.source.of("train"):
             if question.answers[0] in CLOSED_CLASS:
                 guards.distractors(question, iter(pool.tolist()), wanted)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Example, Passage, read_jsonl
-from raft_exp.dataset.retrieval_quality import Quality
-from raft_exp.dataset.rows import Job
+from raft_exp.dataset.retrieval_quality import RetrievalQuality
+from raft_exp.dataset.rows import RowSpec
 from raft_exp.reporting.retrieval import table
 from tests.helpers.embeddings import question
 from tests.helpers.stages import run
@@ -28,12 +28,12 @@ SIZE = 15
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quality")
     texts = [TEXTS[number % len(TEXTS)] for number in range(SIZE)]
-    passages.write(folder, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
+    passages.write_passages(folder, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
     return Passages(folder)
 
 
 def measured(collection, jobs, k):
-    quality = Quality(collection, "bm25", k)
+    quality = RetrievalQuality(collection, "bm25", k)
     assert list(quality.watch(jobs)) == jobs, "the jobs pass"
     return quality.figures()
 
@@ -47,7 +47,7 @@ def test_figures_of_gold_are_those_of_their_definitions(collection, rankings, k)
     from sklearn.metrics import ndcg_score
 
     jobs = [
-        Job(replace(question(f"q{i}", gold=[str(each) for each in gold]), gold_missing=missing), order[:k], None)
+        RowSpec(replace(question(f"q{i}", gold=[str(each) for each in gold]), gold_missing=missing), order[:k], None)
         for i, (order, gold, missing) in enumerate(rankings)
     ]
     found = measured(collection, jobs, k)
@@ -68,7 +68,7 @@ def test_figures_of_gold_are_those_of_their_definitions(collection, rankings, k)
 
 def test_without_gold_an_answer_counts_where_it_stands_word_for_word(collection):
     asked = replace(question("q", answer="Paris"), gold=[])
-    jobs = [Job(asked, [3, 0, 1, 4], None), Job(asked, [2, 1, 0, 3], None), Job(asked, [3, 4, 0, 8], None)]
+    jobs = [RowSpec(asked, [3, 0, 1, 4], None), RowSpec(asked, [2, 1, 0, 3], None), RowSpec(asked, [3, 4, 0, 8], None)]
     assert measured(collection, jobs, 4) == {
         "retriever": "bm25",
         "k": 4,
@@ -78,11 +78,14 @@ def test_without_gold_an_answer_counts_where_it_stands_word_for_word(collection)
             "answer_mrr": pytest.approx((1 / 3 + 1) / 3),
         },
     }
-    assert measured(collection, [Job(replace(asked, answers=["yes"]), [0], None)], 1) == {"retriever": "bm25", "k": 1}
+    assert measured(collection, [RowSpec(replace(asked, answers=["yes"]), [0], None)], 1) == {
+        "retriever": "bm25",
+        "k": 1,
+    }
 
 
 def test_the_table_has_a_row_a_figure_and_a_column_a_test_set(collection):
-    jobs = [Job(question("q", gold=["2"]), [0, 2], None), Job(question("r", answer="glass"), [4, 0], None)]
+    jobs = [RowSpec(question("q", gold=["2"]), [0, 2], None), RowSpec(question("r", answer="glass"), [4, 0], None)]
     two, one = (measured(collection, [replace(job, context=job.context[:k]) for job in jobs], k) for k in (2, 1))
     found = table({"test": two, "short": one})
     assert found["columns"] == ["as in the study (bm25, k=2)", "short (bm25, k=1)"]
@@ -109,10 +112,18 @@ def test_open_questions_are_judged_by_their_answers(test_data, tmp_path):
         lines = [["id", "text", "title"], *([place, *each] for place, each in enumerate(unique))]
         csv.writer(file, delimiter="\t").writerows(lines)
     made = run(
-        tmp_path, "+experiment=natural_questions", f"corpus.path={folder}", "corpus.test=nq_open", "model=tiny",
-        f"corpus.collection={tmp_path / 'wiki.tsv'}", "trainer=cpu", "evaluation.context=retrieved", "evaluation.k=5",
-        "evaluation.arms=[rag]", "evaluation.max_items=100",
-    )  # fmt: skip
+        tmp_path,
+        "+experiment=natural_questions",
+        f"corpus.path={folder}",
+        "corpus.test=nq_open",
+        "model=tiny",
+        f"corpus.collection={tmp_path / 'wiki.tsv'}",
+        "trainer=cpu",
+        "evaluation.context=retrieved",
+        "evaluation.k=5",
+        "evaluation.arms=[rag]",
+        "evaluation.max_items=100",
+    )
     found = json.loads((made["dataset[test]"] / "audit.json").read_text())["retrieval"]
     assert set(found) == {"retriever", "k", "answers"}
     collection, firsts = Passages(made["ingest"]), []

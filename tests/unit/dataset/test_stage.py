@@ -14,7 +14,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.text import answer_pattern, holds
-from raft_exp.dataset.rows import Job, Rendering, Window, build
+from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.models.tokens import encode_prompt, load_tokenizer
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import parse
@@ -247,12 +247,14 @@ def test_reasoning_without_a_reason_is_refused(tmp_path):
 
 def test_a_leak_is_counted_also_where_the_gold_is_not(tmp_path):
     texts = {"a:0": "the gold", "a:1": "of the same document", "b:0": "it was Paris", "c:0": "nothing"}
-    passages.write(tmp_path, [Passage(name, name[0], "", text, "", [text], "") for name, text in texts.items()])
+    passages.write_passages(
+        tmp_path, [Passage(name, name[0], "", text, "", [text], "") for name, text in texts.items()]
+    )
     config = parse(compose())
     window = Window("asset:tiny", None, 512, 32)
     asked = Question("q", "Where?", ["Paris"], ["a:0"], "train")
-    job = Job(asked, [1, 2, 3], Target("q", "Paris"))
-    (row,) = build(Rendering(config.prompt, "plain_text", True, window, False), tmp_path, [job], workers=1)
+    job = RowSpec(asked, [1, 2, 3], Target("q", "Paris"))
+    (row,) = render_rows(RowFormat(config.prompt, "plain_text", True, window, False), tmp_path, [job], workers=1)
     assert not row.example.has_gold
     assert row.counts["distractors_of_gold_document"] == 1
     assert row.counts["distractors_with_answer"] == 1

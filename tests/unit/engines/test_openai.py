@@ -109,9 +109,14 @@ ARM = (
     "timeout:5.0,max_requests:null}}"
 )
 STUDY = (
-    "model=tiny", "corpus.num_entities=100", "evaluation.arms=[rag,api]", "evaluation.max_items=12",
-    "~evaluation.conditions", "+evaluation.conditions={}", "hydra.run.dir=runs/quickstart/one",
-)  # fmt: skip
+    "model=tiny",
+    "corpus.num_entities=100",
+    "evaluation.arms=[rag,api]",
+    "evaluation.max_items=12",
+    "~evaluation.conditions",
+    "+evaluation.conditions={}",
+    "hydra.run.dir=runs/quickstart/one",
+)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from raft_exp.engines.replies import stop_tokens
 from raft_exp.engines.transformers import Transformers, plan
 from raft_exp.models import loading as models
 from raft_exp.models import tokens
-from raft_exp.training import trained
+from raft_exp.training import weights
 from tests.helpers import small_training as small
 
 NOWHERE = Path("/nonexistent")  # this engine writes nothing
@@ -62,7 +62,7 @@ def test_the_models_own_sampling_settings_take_no_part(requests, tokenizer, adap
     settings = model.generation_config
     settings.do_sample, settings.temperature, settings.top_p, settings.repetition_penalty = True, 5.0, 0.9, 3.0
     if adapted:  # a fresh adapter changes nothing
-        model = trained.add_adapter(model, small.train_stage().lora, seed=0).eval()
+        model = weights.add_adapter(model, small.train_stage().lora, seed=0).eval()
     spiced = Transformers(model, tokenizer, small.engine_config(), small.model_config())
     assert by_id(spiced.generate(requests)) == by_id(engine().generate(requests))
 

@@ -21,12 +21,26 @@ from tests.helpers.command_line import raft_exp, run_folder
 
 QUESTIONS = 50
 STUDY = (
-    "+experiment=quickstart", "~evaluation.conditions", "+evaluation.conditions={}", "corpus.num_entities=600",
-    "dataset.max_items=320", "trainer.max_steps=40", "trainer.threads=1", f"evaluation.max_items={QUESTIONS}",
-    "trainer.validation_items=8", "model.max_new_tokens=48", "lora.r=8", "lora.alpha=16",  # its LoRA is slow on a CPU
-)  # fmt: skip
-ARMS = {"base": (None, "none"), "rag": (None, "passages"), "sft": ("closed_book", "none"),
-        "sft_rag": ("closed_book", "passages"), "raft": ("raft", "passages")}  # fmt: skip
+    "+experiment=quickstart",
+    "~evaluation.conditions",
+    "+evaluation.conditions={}",
+    "corpus.num_entities=600",
+    "dataset.max_items=320",
+    "trainer.max_steps=40",
+    "trainer.threads=1",
+    f"evaluation.max_items={QUESTIONS}",
+    "trainer.validation_items=8",
+    "model.max_new_tokens=48",
+    "lora.r=8",
+    "lora.alpha=16",  # its LoRA is slow on a CPU
+)
+ARMS = {
+    "base": (None, "none"),
+    "rag": (None, "passages"),
+    "sft": ("closed_book", "none"),
+    "sft_rag": ("closed_book", "passages"),
+    "raft": ("raft", "passages"),
+}
 
 
 def vllm_config(**changes) -> VllmEngine:
@@ -89,9 +103,14 @@ class Asking:
         out = self._folder / str(len(list(self._folder.iterdir())))
         out.mkdir()
         config = EvaluateStage(
-            model=self.model, engine=engine, prompt=small.prompt_config(**small.values("prompt", "brief")),
-            prompt_mode="plain_text", context=context, cot=cot, adapter=str(adapter) if adapter else None,
-        )  # fmt: skip
+            model=self.model,
+            engine=engine,
+            prompt=small.prompt_config(**small.values("prompt", "brief")),
+            prompt_mode="plain_text",
+            context=context,
+            cot=cot,
+            adapter=str(adapter) if adapter else None,
+        )
         evaluate(config, test=self._study["dataset[test]"], out=out)
         assert {path.name for path in out.iterdir()} == {"answers.jsonl", "counts.json", "timings.json"}
         return {answer.id: answer for answer in read_jsonl(out / "answers.jsonl", Answer)}
@@ -148,9 +167,14 @@ def test_what_is_answered_already_is_not_asked_and_a_caller_may_leave(asking, st
     from raft_exp.evaluation.stage import _requests
 
     config = EvaluateStage(
-        model=asking.model, engine=vllm_config(), prompt=small.prompt_config(**small.values("prompt", "brief")),
-        prompt_mode="plain_text", context="passages", cot=False, adapter=None,
-    )  # fmt: skip
+        model=asking.model,
+        engine=vllm_config(),
+        prompt=small.prompt_config(**small.values("prompt", "brief")),
+        prompt_mode="plain_text",
+        context="passages",
+        cot=False,
+        adapter=None,
+    )
     requests = list(_requests(config, study["dataset[test]"]))
     some = engine.generate(requests)
     left = {next(some).id for _ in range(3)}

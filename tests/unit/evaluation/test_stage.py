@@ -126,9 +126,12 @@ def test_kill_9_loses_at_most_the_batch_in_flight(tmp_path, test_rows, monkeypat
     out = tmp_path / "out"
     out.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", TALKING, str(test_rows), str(out)], cwd=Path(__file__).parents[3], text=True,
-        env=environment(), stdout=subprocess.PIPE,
-    ) as generating:  # fmt: skip
+        [sys.executable, "-c", TALKING, str(test_rows), str(out)],
+        cwd=Path(__file__).parents[3],
+        text=True,
+        env=environment(),
+        stdout=subprocess.PIPE,
+    ) as generating:
         batches = [json.loads(generating.stdout.readline()) for _ in range(3)]
         generating.kill()
     assert generating.returncode == -signal.SIGKILL

@@ -14,27 +14,27 @@ import pytest
 
 from raft_exp.core import collection as passages
 from raft_exp.core.records import Answer, ContextPassage, Example, Passage, Question, read_jsonl, write_jsonl
-from raft_exp.dataset.context_stats import Found
-from raft_exp.dataset.rows import Job
+from raft_exp.dataset.context_stats import GoldRecall
+from raft_exp.dataset.rows import RowSpec
 from raft_exp.evaluation import scoring
 from raft_exp.evaluation.metrics import METRICS, PROFILES
 from raft_exp.evaluation.scoring import Grading
-from raft_exp.evaluation.supporting_facts import Supporting
+from raft_exp.evaluation.supporting_facts import SupportingFacts
 from raft_exp.reporting.stage import ReportStage, report
 
 TOWN = ["Velmor is a town.", " It lies on the Ost.", " It lies in 1 valley.", ""]
 RIVER = ["The Ost is", " a river. It lies low."]
 
 
-def world(folder: Path, *questions: Question) -> Supporting:
+def world(folder: Path, *questions: Question) -> SupportingFacts:
     made = [Passage("town:1", "Velmor", "Velmor", "".join(TOWN), "", TOWN, "made")]
     made.append(Passage("river:1", "Ost", "Ost", "".join(RIVER), "", RIVER, "made"))
-    passages.write(folder, made)
+    passages.write_passages(folder, made)
     write_jsonl(folder / "questions.jsonl", questions)
-    return Supporting(folder, folder)
+    return SupportingFacts(folder, folder)
 
 
-def reasoning(supporting: Supporting) -> Grading:
+def reasoning(supporting: SupportingFacts) -> Grading:
     """How an arm that quotes is graded."""
     return Grading(PROFILES["hotpotqa"], shown=True, reply_format="paper", reasons=True, supporting=supporting)
 
@@ -160,7 +160,7 @@ def made_reply(row: dict[str, Any], draw: random.Random) -> tuple[str, str, set[
     return said, answer, facts
 
 
-def study(folder: Path, rows: list[dict[str, Any]]) -> tuple[list[Example], Supporting]:
+def study(folder: Path, rows: list[dict[str, Any]]) -> tuple[list[Example], SupportingFacts]:
     """The rows as the corpus reads them, each shown as it was published."""
     from tests.unit.corpora.test_hotpotqa import corpus
 
@@ -168,14 +168,14 @@ def study(folder: Path, rows: list[dict[str, Any]]) -> tuple[list[Example], Supp
     hotpotqa = corpus(folder / "rows.json", setting="fullwiki", test_share=1.0)
     collection = {passage.id: passage for passage in hotpotqa.passages()}
     questions = list(hotpotqa.questions())
-    passages.write(folder, collection.values())
+    passages.write_passages(folder, collection.values())
     write_jsonl(folder / "questions.jsonl", questions)
     examples = []
     for question in questions:
         found = [collection[name] for name in question.published or []]
         context = [ContextPassage(p.id, p.title, p.title, p.text, p.id in question.gold) for p in found]
         examples.append(Example(question.id, question.question, question.answers, context, True, "", True, [], "test"))
-    return examples, Supporting(folder, folder)
+    return examples, SupportingFacts(folder, folder)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_a_paragraph_that_another_record_brought_counts(tmp_path: Path) -> None:
     collection = passages.Passages(tmp_path)
     (question, _) = read_jsonl(tmp_path / "questions.jsonl", Question)
     for context, recall in ((examples[0].context, 0.5), (examples[1].context, 1.0)):
-        found = Found(collection)
-        list(found.watch(iter([Job(question, [collection.find(passage.id) for passage in context], None)])))
+        found = GoldRecall(collection)
+        list(found.watch(iter([RowSpec(question, [collection.find(passage.id) for passage in context], None)])))
         assert found.figures() == {"all_gold": float(recall == 1), "recall": recall}
 
 
@@ -253,13 +253,28 @@ def test_the_report_says_which_arms_do_not_reason(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         report(
             ReportStage(
-                study="s", note="", corpus="hotpotqa", model="m", seed=0, metrics=[], encoder=None,
-                reply_format="paper", refusal="Not there.", conditions={},
-                arms={arm: arms[arm] for arm in asked}, settings={},
+                study="s",
+                note="",
+                corpus="hotpotqa",
+                model="m",
+                seed=0,
+                metrics=[],
+                encoder=None,
+                reply_format="paper",
+                refusal="Not there.",
+                conditions={},
+                arms={arm: arms[arm] for arm in asked},
+                settings={},
             ),
-            test=tmp_path, conditions={}, answers=dict.fromkeys(asked, tmp_path), datasets={}, adapters={},
-            out=tmp_path / name, passages=tmp_path, questions=tmp_path,
-        )  # fmt: skip
+            test=tmp_path,
+            conditions={},
+            answers=dict.fromkeys(asked, tmp_path),
+            datasets={},
+            adapters={},
+            out=tmp_path / name,
+            passages=tmp_path,
+            questions=tmp_path,
+        )
     page = (tmp_path / "both" / "report.md").read_text()
     (rag,) = (line for line in page.splitlines() if line.startswith("| rag |") and "does not reason" in line)
     assert rag.count("does not reason") == 4

@@ -230,8 +230,10 @@ def test_trl_trains_on_an_export_as_it_is(made, tmp_path, name):
     done = subprocess.run(
         [sys.executable, "-c", TRAINER, str(file), resolve("asset:pocket"), str(tmp_path)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     told = next(line for line in done.stdout.splitlines() if line.startswith("LOSS"))
     assert told.endswith(str(len(rows(made, name))))

@@ -7,7 +7,7 @@ import pytest
 from raft_exp import engines, prompts
 from raft_exp.core import collection as passages
 from raft_exp.core.records import Answer, Passage, Question, Target, write_jsonl
-from raft_exp.dataset.rows import Job, Rendering, Window, build
+from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.engines import Request
 from raft_exp.evaluation.stage import evaluate
 from raft_exp.models.tokens import encode_completion, encode_prompt, end_token_id
@@ -39,7 +39,9 @@ def models(tmp_path_factory):
 def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("passages")
     texts = ['It grew </s> by "3" <|im_end|>.\n\nQuestion: no\n', "Other: 你好 \U0001f600\ttab & <b>"]
-    passages.write(folder, [Passage(str(i), str(i), f"T {i}", t, "page 1", [t], "") for i, t in enumerate(texts)])
+    passages.write_passages(
+        folder, [Passage(str(i), str(i), f"T {i}", t, "page 1", [t], "") for i, t in enumerate(texts)]
+    )
     return folder
 
 
@@ -49,9 +51,9 @@ def test_training_and_inference_agree_to_the_last_prompt_token(name, mode, cot, 
     window = Window(models[name], None, 3000, 8)
 
     def row(split, target):
-        asked = Job(Question("q", "Did it grow?", ["yes"], ["0"], split), [1, 0], target, True)
-        rendering = Rendering(prompt_config(), mode, cot, window, fits_both=target is None)
-        (made,) = build(rendering, told, [asked], workers=1)
+        asked = RowSpec(Question("q", "Did it grow?", ["yes"], ["0"], split), [1, 0], target, True)
+        rendering = RowFormat(prompt_config(), mode, cot, window, fits_both=target is None)
+        (made,) = render_rows(rendering, told, [asked], workers=1)
         return made.example
 
     target = Target("q", "yes", prompts.quote("It grew"))

@@ -234,9 +234,15 @@ def test_where_the_gold_stands_costs_no_training():
     trained = [label for label in before if label.startswith("train")]
     assert trained == [label for label in asked if label.startswith("train")]
     assert all(before[label].key == swept[label].key == asked[label].key for label in trained)
-    tests = {stages[label].key for stages, label in (
-        (before, "dataset[test]"), (swept, "dataset[test]"), (asked, "dataset[test@g0]"), (asked, "dataset[test@g3]"),
-    )}  # fmt: skip
+    tests = {
+        stages[label].key
+        for stages, label in (
+            (before, "dataset[test]"),
+            (swept, "dataset[test]"),
+            (asked, "dataset[test@g0]"),
+            (asked, "dataset[test@g3]"),
+        )
+    }
     assert len(tests) == 4
 
 
@@ -320,8 +326,9 @@ def test_what_one_engine_answers_shares_a_process():
     assert processes() == {}
     on_gpu = processes("trainer.accelerator=gpu")
     assert {label: name for label, name in on_gpu.items() if label.startswith("train")} == {
-        "train[closed_book]": "train[closed_book]", "train[raft]": "train[raft]"
-    }  # fmt: skip
+        "train[closed_book]": "train[closed_book]",
+        "train[raft]": "train[raft]",
+    }
     assert {name for label, name in on_gpu.items() if label.startswith("evaluate")} == {"evaluate"}
     with_vllm = processes("engine=vllm")
     assert len(with_vllm) == 5

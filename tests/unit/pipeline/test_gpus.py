@@ -13,7 +13,7 @@ import pytest
 from raft_exp.core.stage import Stage
 from raft_exp.corpora.ingest_stage import ingest
 from raft_exp.pipeline import gpus
-from raft_exp.pipeline.worker import OwnProcess
+from raft_exp.pipeline.worker import WorkerProcess
 from raft_exp.training.stage import train
 from tests.helpers.small_training import train_stage
 
@@ -75,7 +75,7 @@ def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp
     script.write_text(f'#!/bin/bash\necho "$CUDA_VISIBLE_DEVICES" > {tmp_path}/seen\necho \'["", 0]\' >&"${{@: -1}}"\n')
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    child = OwnProcess(tmp_path / "config.yaml")
+    child = WorkerProcess(tmp_path / "config.yaml")
     with gpus.claimed(1):
         settings = train_stage(accelerator="gpu", devices=2)
         child.run("train", Stage(train, settings, {"dataset": Stage(ingest, None)}), tmp_path)

@@ -15,7 +15,7 @@ from raft_exp.core.errors import RaftError
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import parse
 from raft_exp.pipeline.store import Fingerprints, Store
-from raft_exp.pipeline.worker import OwnProcess
+from raft_exp.pipeline.worker import WorkerProcess
 from tests.helpers.command_line import environment
 from tests.helpers.composing import compose
 
@@ -33,12 +33,10 @@ class Study:
         config = parse(values)
         self._store = Store(config.store)
         self._stages = {stage.label: stage for stage in pipeline.build(config, Fingerprints(self._store))}
-        self.child = OwnProcess(self.config_file)
+        self.child = WorkerProcess(self.config_file)
 
     def run(self, label: str, process: str) -> Path:
-        return self._store.ensure(
-            self._stages[label], lambda stage, out: self.child.run(process, stage, out)
-        ).path  # fmt: skip
+        return self._store.ensure(self._stages[label], lambda stage, out: self.child.run(process, stage, out)).path
 
 
 def workers(config_file: Path) -> set[int]:
@@ -104,9 +102,12 @@ time.sleep(600)
 
 def test_a_process_between_two_stages_ends_with_its_study(tmp_path):
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path)], cwd=Path(__file__).parents[3], env=environment(),
-        stdout=subprocess.PIPE, text=True,
-    ) as parent:  # fmt: skip
+        [sys.executable, "-c", PARENT, str(tmp_path)],
+        cwd=Path(__file__).parents[3],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
         assert parent.stdout.readline() == "ready\n"
         assert len(workers(tmp_path / "config.yaml")) == 1
         parent.kill()

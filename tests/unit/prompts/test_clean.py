@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from raft_exp import prompts
 from raft_exp.core import collection as passages
 from raft_exp.core.records import ContextPassage, Passage, Question, Target
-from raft_exp.dataset.rows import Job, Rendering, Window, build
+from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import MODES, PromptConfig
 from raft_exp.prompts.clean import COMMON_CONTROL, Cleaner
@@ -118,14 +118,14 @@ def test_rows_of_hostile_documents_hold_our_control_tokens_alone(tmp_path, name,
     hostile = "\ud800 ".join(HOSTILE) + "".join(HOSTILE)
     told = [Passage(f"{i}", f"{i}", hostile, hostile, hostile, [hostile], "") for i in range(2)]
     (tmp_path / "p").mkdir()
-    passages.write(tmp_path / "p", told)
+    passages.write_passages(tmp_path / "p", told)
     question = Question("q", f"Is it {hostile}?", ["yes"], ["0"], "train")
     said = hostile.replace("_quote##", "")  # a reason has its quotes where it says so
     target = Target("q", hostile, f"{said} {prompts.quote(hostile)}")
     prompt = PromptConfig(**values("prompt", "default") | values("prompt", form))
     window = Window(saved(name, tmp_path / "model"), None, 30_000, 8)
-    rendering, job = Rendering(prompt, mode, True, window, False), Job(question, [0, 1], target, True)
-    (row,) = build(rendering, tmp_path / "p", [job], workers=1)
+    rendering, job = RowFormat(prompt, mode, True, window, False), RowSpec(question, [0, 1], target, True)
+    (row,) = render_rows(rendering, tmp_path / "p", [job], workers=1)
 
     *asked, reply_message = row.example.messages
     found = controls(made, encode_prompt(made, asked))

@@ -112,9 +112,13 @@ def test_a_reply_of_braces_does_not_take_forever() -> None:
 
 
 FORMS = (
-    "##Answer: {}", "## answer : {}", "Answer: {}", "**Final answer:** {}.", "I looked it up.\n\n{}",
+    "##Answer: {}",
+    "## answer : {}",
+    "Answer: {}",
+    "**Final answer:** {}.",
+    "I looked it up.\n\n{}",
     f"##Reason: {QUOTE} ##Answer: {{}}",
-)  # fmt: skip
+)
 
 
 def test_real_answers_come_back_whole_out_of_every_form(test_data: Path) -> None:

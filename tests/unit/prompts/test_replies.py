@@ -26,7 +26,7 @@ ANY = st.text(st.characters(exclude_categories=["Cs"]))
         ("##Answer:", "", True, []),
         ('{"answer": "yes"}', "", False, []),
     ],
-)  # fmt: skip
+)
 def test_the_papers_form_is_taken_apart(raw, prediction, parsed, quotes):
     reply = prompts.parse(raw, "paper")
     assert (reply.prediction, reply.parsed, reply.quotes) == (prediction, parsed, quotes)

@@ -11,9 +11,15 @@ import pytest
 from tests.unit.reporting.test_stage import Page, Study, answered, example
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
 HOSTILE = "</script><img src=x onerror=\"document.title='run'\"> \u2028 <b>bold</b>"
 
 
@@ -47,8 +53,11 @@ def opened(chromium: str, page: Path, choice: str, profile: Path) -> str:
     """The page as the browser has it after its script ran; `choice` is what stands behind the #."""
     done = subprocess.run(
         [chromium, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", f"{page.as_uri()}#{choice}"],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     return done.stdout
 
 

@@ -19,10 +19,17 @@ def row(name: str, text: str = "The drug helped.", *more: str) -> Example:
 
 def reply(name: str, right: bool, raw: str = "", quotes: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     return {
-        "id": name, "question": "", "answers": ["yes"], "context": [{"id": f"{name}#0", "gold": True}],
-        "raw": raw or "##Answer: yes", "prediction": "yes", "parsed": True, "truncated": False,
-        "quotes": quotes or [], "metrics": {"exact_match": float(right), "f1": 0.5},
-    }  # fmt: skip
+        "id": name,
+        "question": "",
+        "answers": ["yes"],
+        "context": [{"id": f"{name}#0", "gold": True}],
+        "raw": raw or "##Answer: yes",
+        "prediction": "yes",
+        "parsed": True,
+        "truncated": False,
+        "quotes": quotes or [],
+        "metrics": {"exact_match": float(right), "f1": 0.5},
+    }
 
 
 def shown(folder: Path, rows: list[Example], **arms: list[dict[str, Any]]) -> Any:

@@ -21,9 +21,16 @@ def pages(out: Path, results: dict[str, Any], settings: dict[str, Any] = STUDY) 
     (out / "rows.jsonl").touch()
     audit: dict[str, Any] = {"datasets": {}, "test": {}}
     write_pages(
-        out, results=results, audit=audit, losses={}, study="A study", note="", arms={}, settings=settings,
+        out,
+        results=results,
+        audit=audit,
+        losses={},
+        study="A study",
+        note="",
+        arms={},
+        settings=settings,
         test=out / "rows.jsonl",
-    )  # fmt: skip
+    )
     text = Page((out / "report.html").read_text()).text
     return re.sub(r"\s+", " ", text), (out / "report.md").read_text()
 
@@ -43,13 +50,20 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
         "majority (always “yes”)55.2",
         "random (a label by chance)33.3",
         "replies that quote",
-        "88.0", "of 411", "of 44",  # behaviour, each with what it is a share of
-        "abstained, no gold shown", "found: raft", "of 17",
-        "prompt tokensreply tokens", "51233",
-        "detectable", "6.1",
-        "true yes no other prec. recall F1".replace(" ", ""), "1557095.791.393.4",
+        "88.0",
+        "of 411",
+        "of 44",  # behaviour, each with what it is a share of
+        "abstained, no gold shown",
+        "found: raft",
+        "of 17",
+        "prompt tokensreply tokens",
+        "51233",
+        "detectable",
+        "6.1",
+        "true yes no other prec. recall F1".replace(" ", ""),
+        "1557095.791.393.4",
     ],
-)  # fmt: skip
+)
 def test_every_figure_is_shown(full: tuple[Path, str, str], shown: str) -> None:
     assert shown.replace(" ", "") in full[1].replace(" ", "")
 

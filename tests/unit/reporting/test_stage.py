@@ -232,9 +232,20 @@ def test_prediction_rows(tmp_path: Path) -> None:
 
     first, second, third = read_rows(out / "predictions" / "rag.jsonl")
     assert list(first) == [
-        "id", "question", "answers", "context", "raw", "prediction", "lenient", "parsed", "truncated", "abstained",
-        "quotes", "supported", "metrics",
-    ]  # fmt: skip
+        "id",
+        "question",
+        "answers",
+        "context",
+        "raw",
+        "prediction",
+        "lenient",
+        "parsed",
+        "truncated",
+        "abstained",
+        "quotes",
+        "supported",
+        "metrics",
+    ]
     assert first["context"] == [{"id": "g0", "gold": True}, {"id": "x0", "gold": False}]
     assert [(quote["verbatim"], quote["gold"]) for quote in first["quotes"]] == [
         (True, True),

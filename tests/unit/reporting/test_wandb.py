@@ -23,9 +23,12 @@ from tests.helpers.composing import compose
 KEY = "0123456789abcdef" * 2 + "deadbeef"
 CANARIES = {"WANDB_CANARY": "canary-59ae", "OPENAI_API_KEY": "canary-77cd", "HF_TOKEN": "canary-0b1f"}
 ASKED = (
-    *SMALL, "evaluation.arms=[sft,raft]", "~evaluation.conditions.k2",
-    "+evaluation.conditions.found={context: retrieved}", "logger=wandb",
-)  # fmt: skip
+    *SMALL,
+    "evaluation.arms=[sft,raft]",
+    "~evaluation.conditions.k2",
+    "+evaluation.conditions.found={context: retrieved}",
+    "logger=wandb",
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +57,14 @@ def read_back(run: Path) -> list[dict]:
         json.loads(
             subprocess.run(
                 [leet, "leet", "inspect", "--summary", "--json", file],
-                env=environment(), capture_output=True, text=True, check=True,
+                env=environment(),
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
         )
         for file in files
-    ]  # fmt: skip
+    ]
 
 
 def table(run: Path, name: str) -> list[dict]:
@@ -183,10 +189,18 @@ def panels_of(block: dict) -> list[dict]:
 def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
     folder, _, _ = tracked
     done = raft_exp(
-        folder, *SMALL, "evaluation.arms=[rag]", "~evaluation.conditions.k0", "~evaluation.conditions.k2",
-        "logger=wandb", "report=wandb",
-        "-m", "evaluation.num_distractors=1,3", "hydra.sweep.dir=runs/swept", **online(server),
-    )  # fmt: skip
+        folder,
+        *SMALL,
+        "evaluation.arms=[rag]",
+        "~evaluation.conditions.k0",
+        "~evaluation.conditions.k2",
+        "logger=wandb",
+        "report=wandb",
+        "-m",
+        "evaluation.num_distractors=1,3",
+        "hydra.sweep.dir=runs/swept",
+        **online(server),
+    )
     assert done.returncode == 0, done.stderr
     runs = [one for one in server.runs.values() if one["groupName"] == "swept"]
     assert sorted(one["jobType"] for one in runs) == ["report", "report", "sweep"]
@@ -205,9 +219,10 @@ def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
     for job, distractors in enumerate((1, 3)):
         told = json.loads((folder / "runs" / "swept" / str(job) / "results.json").read_text())
         [pooled] = [
-            row["value"] for row in table(folder / "runs" / "swept", "curves")
+            row["value"]
+            for row in table(folder / "runs" / "swept", "curves")
             if (row["evaluation.num_distractors"], row["metric"], row["seed"]) == (distractors, "rouge_l", "pooled")
-        ]  # fmt: skip
+        ]
         assert pooled == pytest.approx(told["arms"]["rag"]["metrics"]["rouge_l"]["value"])
 
 
@@ -258,9 +273,15 @@ def test_a_page_that_nothing_reports_on_needs_no_login():
 
 def test_a_sweep_without_a_login_is_one_line(tmp_path):
     done = raft_exp(
-        tmp_path, *SMALL, "logger=wandb", "report=wandb", "-m", "seed=1,2",
-        WANDB_API_KEY="", NETRC=str(tmp_path / "none"),
-    )  # fmt: skip
+        tmp_path,
+        *SMALL,
+        "logger=wandb",
+        "report=wandb",
+        "-m",
+        "seed=1,2",
+        WANDB_API_KEY="",
+        NETRC=str(tmp_path / "none"),
+    )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("ConfigError: report: got 'wandb', but there is no login")
     assert done.stderr.count("no login") == 1
@@ -294,9 +315,16 @@ def test_no_secret_reaches_a_file_a_message_or_a_server(tracked, server):
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_stops_no_study(tmp_path):
     done = raft_exp(
-        tmp_path, *SMALL, "evaluation.arms=[raft]", "until=train", "logger=wandb", "logger.mode=online",
-        WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_MODE="online",
-    )  # fmt: skip
+        tmp_path,
+        *SMALL,
+        "evaluation.arms=[raft]",
+        "until=train",
+        "logger=wandb",
+        "logger.mode=online",
+        WANDB_API_KEY="0" * 40,
+        WANDB_BASE_URL="http://127.0.0.1:9",
+        WANDB_MODE="online",
+    )
     assert done.returncode == 0, done.stderr
     assert "W&B does not answer" in done.stderr
     assert len(read_back(run_folder(tmp_path))) == 1
@@ -351,9 +379,16 @@ def test_a_server_that_goes_away_is_not_waited_for_without_end(tracker, monkeypa
 
 @pytest.mark.parametrize(
     ("said", "mode"),
-    [(None, "online"), ("online", "online"), ("shared", "online"), ("offline", "offline"), ("disabled", "offline"),
-     ("dryrun", "offline"), ("of", "offline")],
-)  # fmt: skip
+    [
+        (None, "online"),
+        ("online", "online"),
+        ("shared", "online"),
+        ("offline", "offline"),
+        ("disabled", "offline"),
+        ("dryrun", "offline"),
+        ("of", "offline"),
+    ],
+)
 def test_what_the_environment_says_of_wandb_is_heard(said, mode, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.delenv("WANDB_MODE", raising=False)
@@ -372,9 +407,14 @@ def test_what_wandb_would_refuse_is_refused_before_anything_is_computed(override
 @pytest.mark.slow
 def test_a_page_on_a_server_that_does_not_answer_is_refused_at_once(tmp_path):
     done = raft_exp(
-        tmp_path, *SMALL, "logger=wandb", "report=wandb",
-        WANDB_API_KEY="0" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_MODE="online",
-    )  # fmt: skip
+        tmp_path,
+        *SMALL,
+        "logger=wandb",
+        "report=wandb",
+        WANDB_API_KEY="0" * 40,
+        WANDB_BASE_URL="http://127.0.0.1:9",
+        WANDB_MODE="online",
+    )
     assert done.returncode == 2
     assert "W&B does not take the login or does not answer" in done.stderr.splitlines()[-1]
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))

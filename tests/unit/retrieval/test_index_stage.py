@@ -10,7 +10,7 @@ from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage, Question, read_jsonl
 from raft_exp.retrieval import index_stage as index
-from raft_exp.retrieval import postings
+from raft_exp.retrieval import word_index
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.index_stage import IndexStage
 from tests.helpers import index as indexed
@@ -41,20 +41,22 @@ def test_all_passages_are_indexed_whatever_the_parts(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_portions(monkeypatch):
-    monkeypatch.setattr(postings, "_CHUNK", 10_000)
+    monkeypatch.setattr(word_index, "_CHUNK", 10_000)
     monkeypatch.setattr(index, "_PART", 20_000)
 
 
 def test_memory_does_not_grow_with_the_collection(tmp_path, small_portions):
     """Of words that are all rare: the postings of one word are in memory together."""
     peaks = []
-    postings.tokens("what is imported at the first use is no matter of the collection")
+    word_index.tokens("what is imported at the first use is no matter of the collection")
     for count in (1000, 8000):
         collection, out = tmp_path / f"passages{count}", tmp_path / f"index{count}"
         collection.mkdir(), out.mkdir()
         generator = np.random.default_rng(0)
         texts = (" ".join(f"w{rank}" for rank in generator.integers(5000, size=20)) for _ in range(count))
-        passages.write(collection, (Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)))
+        passages.write_passages(
+            collection, (Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts))
+        )
         tracemalloc.start()
         index.index(STAGE, passages=collection, out=out)
         peaks.append(tracemalloc.get_traced_memory()[1])

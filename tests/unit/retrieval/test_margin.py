@@ -35,7 +35,9 @@ class Fixed:
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("margin")
-    passages.write(folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(12)])
+    passages.write_passages(
+        folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(12)]
+    )
     return Passages(folder)
 
 
@@ -63,7 +65,9 @@ TEXTS = ["the mill by the river mill", "a bird on the mill", "glass of the town 
 
 
 def test_bm25_scores_any_passage_by_the_words_of_the_collection(tmp_path):
-    passages.write(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(TEXTS)])
+    passages.write_passages(
+        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(TEXTS)]
+    )
     found = Passages(tmp_path)
     asked = question("mill river mill unknown")
     folder = indexed.write(tmp_path, found)

@@ -20,9 +20,9 @@ from raft_exp.dataset import contexts
 from raft_exp.dataset import stage as dataset
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import condition, parse
-from raft_exp.retrieval import Margin, Sources, random_ranker
+from raft_exp.retrieval import Margin, Rankers, random_ranker
 from raft_exp.retrieval.bm25 import Bm25
-from raft_exp.retrieval.filters import Guards
+from raft_exp.retrieval.filters import DistractorFilter
 from tests.helpers import embeddings as embedded
 from tests.helpers import index as indexed
 from tests.helpers.composing import compose
@@ -39,12 +39,12 @@ SHARES = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
 def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, seed, margin):
     made, questions = world
     with TemporaryDirectory() as folder:
-        passages.write(Path(folder), made)
+        passages.write_passages(Path(folder), made)
         found, generator = Passages(Path(folder)), np.random.default_rng(seed)
         vectors = generator.choice(generator.normal(size=(6, 4)), len(made))  # some passages are alike
         folders = embedded.write(Path(folder), vectors, questions, generator.normal(size=(len(questions), 4)))
         words = indexed.write(Path(folder), found)
-        sources = Sources(Guards(found, False, answer_allowed=False), seed, folders, margin, words)
+        sources = Rankers(DistractorFilter(found, False, answer_allowed=False), seed, folders, margin, words)
         owners = contexts.document_splits(found, questions)
         for split in ("train", "validation"):
             pool, asked = contexts.pool(owners, split), [each for each in questions if each.split == split]
@@ -65,10 +65,12 @@ def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, 
 
 def test_the_margin_counts_what_it_passes_over(tmp_path):
     texts = ["the mill of Velmor", "the mill by Velmor", "a mill", "birds", "fish"]
-    passages.write(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
-    guards, asked = Guards(Passages(tmp_path), False, True), question("mill Velmor", gold=["0"])
+    passages.write_passages(
+        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)]
+    )
+    guards, asked = DistractorFilter(Passages(tmp_path), False, True), question("mill Velmor", gold=["0"])
     words = indexed.write(tmp_path, guards.passages)
-    rank = Sources(guards, 0, None, Margin(relative=0.2), words).ranker("bm25", None, np.arange(5), list)
+    rank = Rankers(guards, 0, None, Margin(relative=0.2), words).ranker("bm25", None, np.arange(5), list)
     assert guards.distractors(asked, rank(asked), 3) == [2, 3, 4]
     assert guards.passed_over == {"too_similar": 1, "gold_passage": 1}
 

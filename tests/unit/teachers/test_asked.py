@@ -60,8 +60,10 @@ def test_what_cannot_be_used_is_asked_again_with_the_reason_and_then_put_aside(t
         made = run(tmp_path / "store", *ask, *teacher(server))
     aside = {row["id"]: row for row in lines(made["targets"] / "quarantine.jsonl")}
     assert {name: [one["reason"] for one in row["reasons"]] for name, row in aside.items()} == {
-        "q0": ["no_answer_marker"] * 3, "q1": ["empty"] * 3, "q3": ["refused_by_server"],
-    }  # fmt: skip
+        "q0": ["no_answer_marker"] * 3,
+        "q1": ["empty"] * 3,
+        "q3": ["refused_by_server"],
+    }
     assert aside["q0"]["reply"] == "I cannot help with that."
     again = [prompt for prompt in prompts(server) if "An earlier reply" in prompt]
     assert len(again) == 5
@@ -222,9 +224,13 @@ def test_braces_and_markers_of_a_document_stay_text(tmp_path):
 def study(folder: Path, store: Path, *overrides: str, **variables: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "raft_exp", "+experiment=passages", "model=tiny", "trainer=cpu", *overrides]
     return subprocess.Popen(
-        [*command, f"store={store}", "until=targets"], cwd=folder, env=environment(**variables), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [*command, f"store={store}", "until=targets"],
+        cwd=folder,
+        env=environment(**variables),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def test_two_runs_at_once_pay_once(tmp_path):

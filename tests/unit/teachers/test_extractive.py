@@ -52,9 +52,14 @@ def test_ordinary_question_files_are_reasoned_about(tmp_path):
     ]
     files = lines(tmp_path / "p.jsonl", *passages), lines(tmp_path / "q.jsonl", *asked, *absent)
     made = run(
-        tmp_path, "+experiment=passages", "model=tiny", "trainer=cpu", "evaluation.arms=[raft]",
-        f"corpus.path={files[0]}", f"corpus.questions={files[1]}",
-    )  # fmt: skip
+        tmp_path,
+        "+experiment=passages",
+        "model=tiny",
+        "trainer=cpu",
+        "evaluation.arms=[raft]",
+        f"corpus.path={files[0]}",
+        f"corpus.questions={files[1]}",
+    )
     targets = list(read_jsonl(made["targets"] / "targets.jsonl", Target))
     assert targets
     assert all("##begin_quote##" in target.reason for target in targets)

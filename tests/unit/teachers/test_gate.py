@@ -7,8 +7,8 @@ import pytest
 from raft_exp.core.records import Question, Target
 from raft_exp.core.schema import identity
 from raft_exp.teachers import gate
-from raft_exp.teachers.gate import Refused
-from raft_exp.teachers.ledger import Entry
+from raft_exp.teachers.gate import Rejected
+from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
 from tests.helpers import small_training as small
 
@@ -23,12 +23,12 @@ def task(name: str = "cot_answer", **changes) -> AnswerTask:
     return AnswerTask(**{**values, "gate": Gate(**values["gate"] | changes)})
 
 
-def entry(answer: str, finish: str = "stop") -> Entry:
-    return Entry(answer, finish, 1, 1, 0.1, None)
+def entry(answer: str, finish: str = "stop") -> LedgerEntry:
+    return LedgerEntry(answer, finish, 1, 1, 0.1, None)
 
 
 def judged(answer: str, question: Question = QUESTION, finish: str = "stop", how: AnswerTask | None = None):
-    return gate.judge(how or task(), entry(answer, finish), question, GOLD)
+    return gate.validate_reply(how or task(), entry(answer, finish), question, GOLD)
 
 
 def test_a_good_reply_becomes_a_target_in_the_passages_own_words():
@@ -72,7 +72,7 @@ REFUSED = {
 @pytest.mark.parametrize("reason", REFUSED)
 def test_a_reply_that_cannot_be_used_is_refused_by_name(reason):
     found = judged(REFUSED[reason])
-    assert isinstance(found, Refused)
+    assert isinstance(found, Rejected)
     assert found.reason == reason
     assert found.told
 

@@ -10,7 +10,7 @@ import pytest
 
 from raft_exp.core.errors import StoreError
 from raft_exp.teachers import ledger
-from raft_exp.teachers.ledger import Entry, Ledger, fixed, request_key
+from raft_exp.teachers.ledger import Ledger, LedgerEntry, fixed, request_key
 from tests.helpers.command_line import environment
 
 ROW = {"answer": "yes", "finish": "stop", "prompt_tokens": 3, "new_tokens": 1, "seconds": 0.5, "cost": 0.25}
@@ -23,8 +23,9 @@ def key(number: int) -> str:
 def test_every_part_of_a_request_is_in_its_key():
     messages = [{"role": "user", "content": "a"}]
     asked = {"model": "m", "temperature": 0.0, "version": 1, "attempt": 0}
-    others = [{**asked, name: value} for name, value in
-              (("model", "n"), ("temperature", 0.5), ("version", 2), ("attempt", 1))]  # fmt: skip
+    others = [
+        {**asked, name: value} for name, value in (("model", "n"), ("temperature", 0.5), ("version", 2), ("attempt", 1))
+    ]
     keys = {request_key(fixed(one), messages) for one in [asked, *others]} | {
         request_key(fixed(asked), [*messages, *messages])
     }
@@ -37,7 +38,7 @@ def test_what_was_added_is_found_by_this_process_and_the_next(tmp_path):
     first.write([(key(1), ROW), (key(2), {**ROW, "answer": "a\nb\u2028\ud800 \u00e9"})])
     for found in (first, Ledger(tmp_path, "maker/model:1")):
         assert len(found) == 2
-        assert found.get(key(1)) == Entry("yes", "stop", 3, 1, 0.5, 0.25)
+        assert found.get(key(1)) == LedgerEntry("yes", "stop", 3, 1, 0.5, 0.25)
         assert found.get(key(2)).answer == "a\nb\u2028\ud800 \u00e9"
         assert found.get(key(3)) is None
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["maker_model_1.claims", "maker_model_1.jsonl"]
@@ -63,7 +64,7 @@ def test_a_line_damaged_inside_is_named_and_not_taken_for_an_answer(tmp_path, ch
     head, tail = line[:75], line[75:]
     made.path.write_text(f"{head}{tail.replace(*change, 1)}\n{other}\n")
     again = Ledger(tmp_path, "m")
-    assert again.get(key(2)) == Entry("yes", "stop", 3, 1, 0.5, 0.25)
+    assert again.get(key(2)) == LedgerEntry("yes", "stop", 3, 1, 0.5, 0.25)
     with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove it"):
         again.get(key(1))
 

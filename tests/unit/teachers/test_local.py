@@ -16,14 +16,20 @@ Passage {{ loop.index }}: {{ passage.title }} ({{ passage.place }})
 Question: {{ question }}
 Answer in the form: ##Answer: {answer}"""
 TASK = (
-    f"teacher.targets.prompt='{ASKS}'", "teacher.targets.max_new_tokens=64", "teacher.targets.gate.min_words=0",
+    f"teacher.targets.prompt='{ASKS}'",
+    "teacher.targets.max_new_tokens=64",
+    "teacher.targets.gate.min_words=0",
     "teacher.targets.gate.min_quotes=0",
     "teacher.targets.system='You answer questions. Where passages are given, rely on them; some of them may not help.'",
-)  # fmt: skip
+)
 SMALL = (
-    "model@teacher.model=pocket", "trainer=cpu", "trainer.threads=1", "corpus.num_entities=30",
-    "teacher.questions.max_new_tokens=64", "teacher.check.max_new_tokens=64",
-)  # fmt: skip
+    "model@teacher.model=pocket",
+    "trainer=cpu",
+    "trainer.threads=1",
+    "corpus.num_entities=30",
+    "teacher.questions.max_new_tokens=64",
+    "teacher.check.max_new_tokens=64",
+)
 
 
 def targets(store: Path, teacher: str, *more: str) -> Path:

@@ -13,9 +13,7 @@ def test_five_sentences_from_the_whole_oracle_become_raft_base_files(tmp_path, t
     monkeypatch.setenv("SCRIPTED_KEY", "sk-planted")
     local = [f"corpus.path={test_data / 'pubmedqa'}", "corpus.train=pqa_labeled", "corpus.max_items=30", "model=tiny"]
     with ScriptedServer(lambda prompt, _: Say("I don't know." if "statins" in prompt else FIVE)) as server:
-        made = run(
-            tmp_path, "+experiment=pubmedqa_notebook", "trainer=cpu", *local, *teacher(server), until="export"
-        )  # fmt: skip
+        made = run(tmp_path, "+experiment=pubmedqa_notebook", "trainer=cpu", *local, *teacher(server), until="export")
     asked = server.asked[0]
     assert (asked["temperature"], asked["top_p"], asked["max_tokens"]) == (0.9, 0.9, 512)
     system, user = (message["content"] for message in asked["messages"])
@@ -28,8 +26,11 @@ def test_five_sentences_from_the_whole_oracle_become_raft_base_files(tmp_path, t
     rows = [json.loads(line) for line in (made["export"] / "exports" / "raft.raft_base.jsonl").read_text().splitlines()]
     assert len(rows) == 30 - refused // 3
     assert sum(not row["distracted"] for row in rows) == round(0.7 * len(rows))
-    shown = {message["content"].partition("Question: ")[2]: message["content"] for body in server.asked
-             for message in body["messages"][1:]}  # fmt: skip
+    shown = {
+        message["content"].partition("Question: ")[2]: message["content"]
+        for body in server.asked
+        for message in body["messages"][1:]
+    }
     for row in rows:
         assert row["oracle"] in shown[row["question"]]
         assert row["synthetic_answer"].startswith(f"##Reason: {FIVE.strip()} ##Answer: ")

@@ -62,8 +62,11 @@ def test_what_cannot_be_answered_or_stands_twice_is_dropped_and_counted(tmp_path
     made, server = written(tmp_path, script)
     aside = lines(made["questions"] / "quarantine.jsonl")
     assert {row["id"]: row["reasons"][-1]["reason"] for row in aside} == {
-        "d0": "no_questions", "d7?0": "unanswerable", "d7?1": "unanswerable", "d8?0": "other_answer",
-    }  # fmt: skip
+        "d0": "no_questions",
+        "d7?0": "unanswerable",
+        "d7?1": "unanswerable",
+        "d8?0": "other_answer",
+    }
     assert sum("An earlier reply" in body["messages"][-1]["content"] for body in server.asked) == 1
     found = [question["question"] for question in lines(made["questions"] / "questions.jsonl")]
     assert len(found) == len(set(found)) == 72 - 3 + 1

@@ -8,7 +8,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.models import loading as models
 from raft_exp.models import tokens
 from raft_exp.training import data
-from raft_exp.training.data import IGNORED, MicroBatches, Plan
+from raft_exp.training.data import IGNORED, MicroBatches, TrainingPlan
 from raft_exp.training.rows import Rows, encode, read
 from tests.helpers import small_training as small
 
@@ -128,17 +128,17 @@ def test_order_follows_from_the_ids_alone():
 
 
 def test_every_epoch_has_every_row_once():
-    plan = Plan.make(rows_of(10), seed=0, batch_size=4, max_epochs=2, max_steps=-1)
+    plan = TrainingPlan.make(rows_of(10), seed=0, batch_size=4, max_epochs=2, max_steps=-1)
     assert [len(step) for step in plan.steps] == [4, 4, 2, 4, 4, 2]
     for epoch in (plan.steps[:3], plan.steps[3:]):
         assert sorted(number for step in epoch for number in step) == list(range(10))
-    assert Plan.make(rows_of(10), 0, 4, 2, max_steps=4).steps == plan.steps[:4]
+    assert TrainingPlan.make(rows_of(10), 0, 4, 2, max_steps=4).steps == plan.steps[:4]
 
 
 @pytest.mark.parametrize("packing", [False, True])
 @pytest.mark.parametrize(("accumulate", "world_size"), [(1, 1), (4, 1), (2, 2), (1, 4)])
 def test_micro_batches_share_out_each_step(accumulate, world_size, packing):
-    plan = Plan.make(rows_of(10), seed=0, batch_size=8, max_epochs=1, max_steps=-1)
+    plan = TrainingPlan.make(rows_of(10), seed=0, batch_size=8, max_epochs=1, max_steps=-1)
     shares = [list(MicroBatches(plan, 0, accumulate, rank, world_size, packing)) for rank in range(world_size)]
     assert {len(share) for share in shares} == {len(plan.steps) * accumulate}
     for step, expected in enumerate(plan.steps):
@@ -155,13 +155,13 @@ def test_micro_batches_share_out_each_step(accumulate, world_size, packing):
 )
 def test_as_many_micro_batches_as_keep_each_small(monkeypatch, enough, processes, parts):
     monkeypatch.setattr(data, "ENOUGH", enough)
-    plan = Plan(rows_of(8), [list(range(8)), [0]])
+    plan = TrainingPlan(rows_of(8), [list(range(8)), [0]])
     assert plan.tokens(0) == 53
     assert plan.micro_batches(8, processes) == parts
 
 
 def test_micro_batches_start_where_training_stopped():
-    plan = Plan.make(rows_of(10), seed=0, batch_size=4, max_epochs=2, max_steps=-1)
+    plan = TrainingPlan.make(rows_of(10), seed=0, batch_size=4, max_epochs=2, max_steps=-1)
     whole = list(MicroBatches(plan, 0, 2, 0, 1, True))
     assert list(MicroBatches(plan, 4, 2, 0, 1, True)) == whole[8:]
 

@@ -19,9 +19,15 @@ from tests.unit.training.test_stopping import started, wait_for_steps
 pytestmark = pytest.mark.slow
 
 TWO = (
-    "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_steps=8", "lora.dropout=0.0", "seed=3",
-    "until=train", "evaluation.arms=[raft]",
-)  # fmt: skip
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "trainer.devices=2",
+    "trainer.max_steps=8",
+    "lora.dropout=0.0",
+    "seed=3",
+    "until=train",
+    "evaluation.arms=[raft]",
+)
 TORCHRUN = f"{sys.executable} -m torch.distributed.run --no-python --nproc-per-node 2 --master-port"
 
 SRUN = """

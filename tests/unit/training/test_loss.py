@@ -7,8 +7,8 @@ import torch
 
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.models import loading as models
-from raft_exp.training import data, loop, module, packed, trained
-from raft_exp.training.data import Plan
+from raft_exp.training import data, loop, module, packed, weights
+from raft_exp.training.data import TrainingPlan
 from raft_exp.training.loss import negative_log_likelihood, token_losses
 from raft_exp.training.rows import encode
 from raft_exp.training.stage import train
@@ -39,9 +39,14 @@ def network(kind: str):
     if kind == "tiny":
         return models.load(small.model_config())
     shape = {
-        "vocab_size": 2048, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "head_dim": 16,
-        "num_attention_heads": 4, "num_key_value_heads": 2,
-    }  # fmt: skip
+        "vocab_size": 2048,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "head_dim": 16,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     more = {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1} if kind == "Qwen2 window" else {}
     family = kind.split()[0]
     with torch.random.fork_rng():
@@ -53,8 +58,8 @@ def network(kind: str):
 def adapted(kind="tiny", packing=True):
     model = network(kind)
     if packing:
-        packed.use(model)
-    model = trained.add_adapter(model, small.train_stage(dropout=0.0).lora, seed=3)
+        packed.use_packed_attention(model)
+    model = weights.add_adapter(model, small.train_stage(dropout=0.0).lora, seed=3)
     with torch.no_grad():  # lora_B starts at zero, which would leave lora_A without gradient
         for name, weight in model.named_parameters():
             if "lora_B" in name:
@@ -65,7 +70,7 @@ def adapted(kind="tiny", packing=True):
 def one_step(rows, monkeypatch, tmp_path, accumulate, packing):
     monkeypatch.setattr(loop, "RaftModule", Recording)
     config = small.trainer_config(batch_size=12, accumulate=accumulate, max_steps=1, packing=packing)
-    plan = Plan.make(rows, 0, config.batch_size, 1, 1)
+    plan = TrainingPlan.make(rows, 0, config.batch_size, 1, 1)
     nothing = encode([], None, 512, tmp_path / "nothing")
     module, _ = loop.fit(adapted(packing=packing), config, plan, nothing, 0, tmp_path, [])
     return module
@@ -132,7 +137,7 @@ def test_a_model_whose_layers_mix_packed_rows_is_refused():
     mix = model.model.norm.forward
     model.model.norm.forward = lambda states: mix(states + states.cumsum(dim=1))  # as a recurrent layer would
     with pytest.raises(ModelError, match=r"trainer\.packing=true: layers of LlamaForCausalLM mix packed rows"):
-        packed.use(model)
+        packed.use_packed_attention(model)
 
 
 def test_the_head_makes_logits_for_supervised_positions_alone(rows):

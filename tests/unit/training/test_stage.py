@@ -13,7 +13,7 @@ import pytest
 from raft_exp.core.errors import DataError, ModelError
 from raft_exp.evaluation.stage import evaluate
 from raft_exp.models import loading as models
-from raft_exp.training import checkpoint, journal
+from raft_exp.training import callback, checkpoint
 from raft_exp.training.stage import train
 from tests.helpers import small_training as small
 
@@ -28,7 +28,7 @@ class Killed(BaseException):
 
 def stopping_at(step):
     """Ends as a kill would: nothing is saved on the way out."""
-    log = journal.Journal._log
+    log = callback.TrainingCallback._log
 
     def stop(self, trainer, metrics, timed):
         if metrics["step"] == step:
@@ -127,7 +127,7 @@ def test_a_whole_model_goes_on_after_an_interruption(tmp_path, rows, monkeypatch
     config = replace(config, lora=replace(config.lora, r=0))
     train(config, dataset=rows, out=_made(tmp_path / "whole"))
     with monkeypatch.context() as patch:
-        patch.setattr(journal.Journal, "_log", stopping_at(7))
+        patch.setattr(callback.TrainingCallback, "_log", stopping_at(7))
         with pytest.raises(Killed):
             train(config, dataset=rows, out=_made(tmp_path / "out"))
     train(config, dataset=rows, out=tmp_path / "out")
@@ -145,7 +145,7 @@ def test_the_seed_changes_the_adapter(tmp_path, rows, unbroken):
 def test_goes_on_after_an_interruption(tmp_path, rows, unbroken, monkeypatch, step, accumulate):
     expected = unbroken if accumulate == 1 else run(_made(tmp_path / "whole"), rows, accumulate=accumulate)
     with monkeypatch.context() as patch:
-        patch.setattr(journal.Journal, "_log", stopping_at(step))
+        patch.setattr(callback.TrainingCallback, "_log", stopping_at(step))
         with pytest.raises(Killed):
             run(_made(tmp_path / "out"), rows, accumulate=accumulate)
     assert checkpoint.step(tmp_path / "out") == step // 3 * 3
@@ -186,14 +186,14 @@ def test_goes_on_after_kill_minus_nine(tmp_path, rows, unbroken):
 
 def in_a_process(rows: str, out: str) -> None:
     """The same training in a fresh process, which kills itself after step KILL_AT."""
-    wait = journal.Journal._log
+    wait = callback.TrainingCallback._log
 
     def kill(self, trainer, metrics, timed):
         if metrics["step"] == int(os.environ.get("KILL_AT", "0")):
             os.kill(os.getpid(), signal.SIGKILL)
         wait(self, trainer, metrics, timed)
 
-    journal.Journal._log = kill  # type: ignore[method-assign]
+    callback.TrainingCallback._log = kill  # type: ignore[method-assign]
     run(Path(out), Path(rows))
 
 

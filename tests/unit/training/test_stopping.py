@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from raft_exp.core.errors import DataError, ModelError, StoppedError
-from raft_exp.training import checkpoint, journal, module
+from raft_exp.training import callback, checkpoint, module
 from raft_exp.training.stage import train
 from tests.helpers import small_training as small
 
@@ -80,7 +80,7 @@ def test_an_error_between_step_and_record_keeps_the_checkpoint_before(tmp_path, 
         raise ValueError("while validating")
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "validation_loss", failing)
+        patch.setattr(callback, "validation_loss", failing)
         with pytest.raises(ValueError, match="while validating"):
             run(tmp_path, rows, checkpoint_every=1)
     assert checkpoint.step(tmp_path) == 1  # the second step is done, but not written down
@@ -89,25 +89,29 @@ def test_an_error_between_step_and_record_keeps_the_checkpoint_before(tmp_path, 
 
 def test_the_best_adapter_is_kept_beside_the_last(tmp_path, rows, monkeypatch):
     fixed = iter([3.0, 1.0, 2.0, 5.0, 4.0, 2.5])
-    monkeypatch.setattr(journal, "validation_loss", lambda *_: next(fixed))
+    monkeypatch.setattr(callback, "validation_loss", lambda *_: next(fixed))
     best = run(tmp_path / "best", rows, keep="best")
     monkeypatch.undo()
     last = run(tmp_path / "last", rows)
     assert best[ADAPTER] != last[ADAPTER]
     assert (tmp_path / "best" / "last" / ADAPTER).read_bytes() == last[ADAPTER]
     # the best was that of step 4: as a training would leave it that is stopped there
-    monkeypatch.setattr(journal, "validation_loss", lambda *_: next(later))
+    monkeypatch.setattr(callback, "validation_loss", lambda *_: next(later))
     later = iter([3.0, 1.0, 2.0])
     run(tmp_path / "stopped", rows, keep="best", early_stopping=1)
     assert (tmp_path / "stopped" / ADAPTER).read_bytes() == best[ADAPTER]
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
-        "adapter", "counts.json", "last", "metrics.csv", "timings.csv",
-    ]  # fmt: skip
+        "adapter",
+        "counts.json",
+        "last",
+        "metrics.csv",
+        "timings.csv",
+    ]
 
 
 def test_training_stops_early_where_it_gets_no_better(tmp_path, rows, monkeypatch):
     fixed = iter([3.0, 2.0, 2.5, 2.1, 1.0])
-    monkeypatch.setattr(journal, "validation_loss", lambda *_: next(fixed))
+    monkeypatch.setattr(callback, "validation_loss", lambda *_: next(fixed))
     run(tmp_path, rows, early_stopping=2)
     assert [row["step"] for row in metrics(tmp_path)] == [str(step) for step in range(1, 9)]
     assert json.loads((tmp_path / "counts.json").read_text())["steps"] == 8
@@ -115,7 +119,7 @@ def test_training_stops_early_where_it_gets_no_better(tmp_path, rows, monkeypatc
 
 def test_patience_goes_on_after_an_interruption(tmp_path, rows, monkeypatch):
     losses = dict(zip(range(2, 12, 2), [3.0, 2.0, 2.5, 2.1, 1.0], strict=True))
-    monkeypatch.setattr(journal, "validation_loss", lambda module, *_: losses[module.step])
+    monkeypatch.setattr(callback, "validation_loss", lambda module, *_: losses[module.step])
     run(tmp_path / "whole", rows, early_stopping=2, keep="best")
     real, calls = module.token_losses, []
 
@@ -182,8 +186,12 @@ def started(rows: Path, out: Path, **changes) -> subprocess.Popen:
     surroundings = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     return subprocess.Popen(
         [sys.executable, str(script), str(rows), str(out), json.dumps(changes)],
-        env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def wait_for_steps(process: subprocess.Popen, out: Path, steps: int) -> None:

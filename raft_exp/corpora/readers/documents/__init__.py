@@ -14,9 +14,13 @@ from raft_exp.corpora.readers.documents.kinds import decide
 VERSION = 2  # raised when a reader gives other parts of the same bytes
 
 LIBRARIES = {  # what is imported -> what is installed
-    "pypdfium2": "pypdfium2", "docx": "python-docx", "pptx": "python-pptx", "bs4": "beautifulsoup4",
-    "markdown_it": "markdown-it-py", "charset_normalizer": "charset-normalizer",
-}  # fmt: skip
+    "pypdfium2": "pypdfium2",
+    "docx": "python-docx",
+    "pptx": "python-pptx",
+    "bs4": "beautifulsoup4",
+    "markdown_it": "markdown-it-py",
+    "charset_normalizer": "charset-normalizer",
+}
 
 _WIDE = re.compile(r"\s{65,}")  # a layout of spaces, or an attack
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")

@@ -11,9 +11,32 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _UNSEEN = {"script", "style", "template", "noscript", "head", "nav", "svg", "iframe", "object", "select", "button"}
 _LINES = {"li", "tr", "dt", "dd", "option"}
 _BLOCKS = _LINES | {
-    "p", "div", "section", "article", "main", "aside", "header", "footer", "ul", "ol", "dl", "table", "thead", "tbody",
-    "caption", "pre", "blockquote", "figure", "figcaption", "address", "form", "fieldset", "hr", "details", "summary",
-}  # fmt: skip
+    "p",
+    "div",
+    "section",
+    "article",
+    "main",
+    "aside",
+    "header",
+    "footer",
+    "ul",
+    "ol",
+    "dl",
+    "table",
+    "thead",
+    "tbody",
+    "caption",
+    "pre",
+    "blockquote",
+    "figure",
+    "figcaption",
+    "address",
+    "form",
+    "fieldset",
+    "hr",
+    "details",
+    "summary",
+}
 _CHARSET = re.compile(rb"""<(?:meta[^>]{0,200}charset\s*=|\?xml[^>]{0,200}encoding\s*=)\s*["']?([\w.:-]{1,40})""", re.I)
 
 

@@ -34,5 +34,7 @@ def read(data: bytes) -> Document:
 def _plain(inline: object) -> str:
     """A heading's words, without the marks of emphasis and links."""
     children = getattr(inline, "children", None) or []
-    return "".join(child.content if child.type in ("text", "code_inline") else " " * (child.type == "softbreak")
-                   for child in children)  # fmt: skip
+    return "".join(
+        child.content if child.type in ("text", "code_inline") else " " * (child.type == "softbreak")
+        for child in children
+    )

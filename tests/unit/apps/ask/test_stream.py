@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft_exp.apps.ask.stream import Splitter
+from raft_exp.apps.ask.stream import ReplySplitter
 
 RAW = "##Reason: It says ##begin_quote## Velmor is old. ##end_quote## and so. ##Answer: 1702"
 
 
 def told(pieces: list[str], reply_format="paper") -> list[tuple[str, str]]:
     """(kind, text) with neighbours of one kind put together."""
-    splitter = Splitter(reply_format)
+    splitter = ReplySplitter(reply_format)
     found = [event for piece in pieces for event in splitter.feed(piece)] + list(splitter.end())
     joined: list[tuple[str, str]] = []
     for kind, text in found:
@@ -31,7 +31,7 @@ def test_however_a_reply_is_cut_into_pieces_it_is_told_the_same(cuts):
 
 
 def test_text_is_told_at_once_but_for_what_may_become_a_marker():
-    splitter = Splitter("paper")
+    splitter = ReplySplitter("paper")
     assert list(splitter.feed("##Answer: twelve #")) == [("answer", "twelve")]
     assert list(splitter.feed("1")) == [("answer", " #1")]
     assert list(splitter.end()) == []

@@ -6,22 +6,22 @@ from collections import Counter
 import openai
 import pytest
 
-from raft_exp.apps.ask.asker import Asker, How
+from raft_exp.apps.ask.session import AskOptions, RagSession
 from raft_exp.apps.serve.limits import Limits
 from raft_exp.core.records import Answer, Example, read_jsonl
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 from raft_exp.prompts import parse
 from tests.helpers.serving_app import served
 
 
 @pytest.fixture(scope="module")
 def run(small_study):
-    return Finished(small_study)
+    return FinishedRun(small_study)
 
 
 @pytest.fixture(scope="module")
 def address(run):
-    with served(Asker(run, How(accelerator="cpu")), Limits(per_minute=100_000)) as found:
+    with served(RagSession(run, AskOptions(accelerator="cpu")), Limits(per_minute=100_000)) as found:
         yield found
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from raft_exp.apps.ask.asker import Prompted
 from raft_exp.apps.ask.citations import judge
+from raft_exp.apps.ask.session import AskPrompt
 from raft_exp.apps.serve import main as serve
 from raft_exp.apps.serve.limits import Limits
 from raft_exp.core.errors import DataError
@@ -37,7 +37,7 @@ class Scripted:
         if question == "too long to fit":
             raise DataError(f"question {name!r}: question and instructions alone need 2000 tokens")
         asked = Request(name, [1, 2], [{"role": "user", "content": question}])
-        return Prompted(question, [], [], None if question == "nothing" else asked)
+        return AskPrompt(question, [], [], None if question == "nothing" else asked)
 
     def judge(self, asked, reply):
         reply = reply or Answer("", "", False, 0, 0)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from raft_exp.apps.ask.asker import Prompted
 from raft_exp.apps.ask.citations import judge
+from raft_exp.apps.ask.session import AskPrompt
 from raft_exp.apps.serve.limits import Limits
 from raft_exp.core.records import Answer, ContextPassage
 from raft_exp.engines import Request
@@ -22,10 +22,17 @@ from tests.helpers.serving_app import served
 
 sync = pytest.importorskip("websockets.sync.client", reason="the extra [dev]")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--remote-debugging-port=0",
     "--window-size=900,1000",
-)  # fmt: skip
+)
 HOSTILE = (
     "\U0001f3f0 Velmor lies in the <b>north</b><img src=x onerror=\"document.title='run'\">. It was founded in 1702."
 )
@@ -45,7 +52,7 @@ class Slow:
         self.engine, self.go = self, threading.Semaphore(0)
 
     def prompt(self, name, question):
-        return Prompted(question, CONTEXT, ["towns.pdf", "towns.pdf"], Request(name, [1], []))
+        return AskPrompt(question, CONTEXT, ["towns.pdf", "towns.pdf"], Request(name, [1], []))
 
     def judge(self, asked, reply):
         return judge(reply, asked.context, asked.sources, small.prompt_config(), True)

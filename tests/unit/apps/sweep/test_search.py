@@ -6,7 +6,7 @@ from raft_exp.apps.sweep.search import Search, SearchConfig
 from raft_exp.apps.sweep.space import Choices, Interval
 from raft_exp.core.errors import ConfigError, SweepError
 from raft_exp.training import pruning
-from raft_exp.training.pruning import Watch
+from raft_exp.training.pruning import SearchTrial
 
 pytest.importorskip("optuna", reason="the extra [search]")
 
@@ -16,9 +16,16 @@ NUMBERS = {"rate": Interval(1e-5, 1e-1, whole=False, log=True), "r": Interval(4,
 
 def search(folder, space=CHOICES, directions=("maximize",), what="this", **changes):
     settings = {
-        "n_trials": 8, "n_jobs": 1, "sampler": "tpe", "seed": 0, "objective": None, "direction": "maximize",
-        "pruning": "none", "storage": None, "name": None,
-    }  # fmt: skip
+        "n_trials": 8,
+        "n_jobs": 1,
+        "sampler": "tpe",
+        "seed": 0,
+        "objective": None,
+        "direction": "maximize",
+        "pruning": "none",
+        "storage": None,
+        "name": None,
+    }
     return Search(SearchConfig(**settings | changes), space, directions, {"what": what}, folder / "s.db")
 
 
@@ -122,17 +129,17 @@ def test_a_training_above_the_median_is_pruned(tmp_path, monkeypatch, direction)
         for _ in range(6):
             trial = opened.propose()
             monkeypatch.setenv(pruning.VARIABLE, str(opened.watch(trial, "train[raft]")))
-            assert Watch.of("train[closed_book]") is None
-            assert not Watch.of("train[raft]").hopeless(10, 2.0)
+            assert SearchTrial.of("train[closed_book]") is None
+            assert not SearchTrial.of("train[raft]").hopeless(10, 2.0)
             opened.finish(trial, [0.5])
         better, worse = opened.propose(), opened.propose()
         monkeypatch.setenv(pruning.VARIABLE, str(opened.watch(better, "train[raft]")))
-        assert not Watch.of("train[raft]").hopeless(10, 1.9)
+        assert not SearchTrial.of("train[raft]").hopeless(10, 1.9)
         monkeypatch.setenv(pruning.VARIABLE, str(opened.watch(worse, "train[raft]")))
-        assert Watch.of("train[raft]").hopeless(10, 2.1)
+        assert SearchTrial.of("train[raft]").hopeless(10, 2.1)
         opened.finish(better, [0.6])
         assert opened.fail(worse, "Pruned: ...")
         assert [trial.state for trial in opened.trials()][-2:] == ["complete", "pruned"]
         assert opened.propose() is None, "a pruned trial counts"
     monkeypatch.delenv(pruning.VARIABLE)
-    assert Watch.of("train[raft]") is None
+    assert SearchTrial.of("train[raft]") is None

@@ -11,10 +11,20 @@ from raft_exp.corpora.readers.documents.document import Part
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        ("", 0), ("  \n", 0), ("a", 1), ("sixsix", 1), ("sevens7", 2), ("Retrieval is hard.", 5), ("1,000", 3),
-        ("naïve", 1), ("Straßen", 2), ("検索拡張", 2), ("👍", 1), ("snake_case_name", 3),
+        ("", 0),
+        ("  \n", 0),
+        ("a", 1),
+        ("sixsix", 1),
+        ("sevens7", 2),
+        ("Retrieval is hard.", 5),
+        ("1,000", 3),
+        ("naïve", 1),
+        ("Straßen", 2),
+        ("検索拡張", 2),
+        ("👍", 1),
+        ("snake_case_name", 3),
     ],
-)  # fmt: skip
+)
 def test_tokens_are_counted_without_a_model(text, count):
     assert tokens(text) == count
 
@@ -54,9 +64,25 @@ def test_passages_begin_and_end_with_sentences(numbers, size, overlap):
         assert len(chunk.sentences) == chunk.text.count(".")
 
 
-SENTENCES = [f"{name} has {number} mills and a river." for number, name in enumerate(
-    ("Velmor", "Harwick", "Calton", "Garford", "Denbury", "Ostpel", "Yorzan", "Brivar", "Selham", "Tormere", "Ro", "Ut")
-)]  # fmt: skip
+SENTENCES = [
+    f"{name} has {number} mills and a river."
+    for number, name in enumerate(
+        (
+            "Velmor",
+            "Harwick",
+            "Calton",
+            "Garford",
+            "Denbury",
+            "Ostpel",
+            "Yorzan",
+            "Brivar",
+            "Selham",
+            "Tormere",
+            "Ro",
+            "Ut",
+        )
+    )
+]
 
 
 def test_a_passage_repeats_the_last_sentences_of_the_one_before():
@@ -74,16 +100,27 @@ def test_text_runs_on_over_pages_and_the_place_says_so():
         ("It begins here. It goes\non there. Then it ends.", "pages 3-4")
     ]
     assert [(chunk.text, chunk.place) for chunk in chunks(pages, 5, 0)] == [
-        ("It begins here.", "page 3"), ("It goes\non there.", "pages 3-4"), ("Then it ends.", "page 4"),
-    ]  # fmt: skip
+        ("It begins here.", "page 3"),
+        ("It goes\non there.", "pages 3-4"),
+        ("Then it ends.", "page 4"),
+    ]
 
 
 def test_sections_and_slides_stand_alone():
-    parts = [Part("Before."), Part("A. B.", "section", "Methods"), Part("C.", "section", "Results"),
-             Part("D.", "slide", "1"), Part("E.", "slide", "2")]  # fmt: skip
+    parts = [
+        Part("Before."),
+        Part("A. B.", "section", "Methods"),
+        Part("C.", "section", "Results"),
+        Part("D.", "slide", "1"),
+        Part("E.", "slide", "2"),
+    ]
     assert [(chunk.text, chunk.place) for chunk in chunks(parts, 100, 50)] == [
-        ("Before.", ""), ("A. B.", "section Methods"), ("C.", "section Results"), ("D.", "slide 1"), ("E.", "slide 2"),
-    ]  # fmt: skip
+        ("Before.", ""),
+        ("A. B.", "section Methods"),
+        ("C.", "section Results"),
+        ("D.", "slide 1"),
+        ("E.", "slide 2"),
+    ]
 
 
 def test_rows_are_broken_only_where_one_alone_is_too_long():

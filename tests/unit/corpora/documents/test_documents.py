@@ -57,27 +57,39 @@ def test_passages_say_document_title_and_place(own, tmp_path):
     assert found[1].text == "Velmor lies inland.\nHarwick lies by the sea."
     assert all("".join(passage.sentences) == passage.text for passage in found)
     assert opened.counts == {
-        "documents": 3, "duplicates": 0, "files_not_read": 2, "with_warnings": 0, "not_read_damaged": 1,
+        "documents": 3,
+        "duplicates": 0,
+        "files_not_read": 2,
+        "with_warnings": 0,
+        "not_read_damaged": 1,
         "not_read_empty": 1,
-    }  # fmt: skip
+    }
 
 
 def test_bad_files_are_reported_and_the_rest_goes_on(own, tmp_path):
     done = raft_exp(
-        tmp_path, "+experiment=documents", "model=tiny", "trainer=cpu", f"corpus.path={own}", "until=ingest",
+        tmp_path,
+        "+experiment=documents",
+        "model=tiny",
+        "trainer=cpu",
+        f"corpus.path={own}",
+        "until=ingest",
         "export.passages=true",
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert "2 of 5 files were not read (1 damaged, 1 empty)" in done.stderr
     folder = run_folder(tmp_path)
     report = json.loads((folder / "ingest_report.json").read_text())
     assert report["reasons"] == {"damaged": 1, "empty": 1}
     assert [(row["file"], row["reason"]) for row in report["not_read"]] == [
-        ("broken.docx", "damaged"), ("empty.txt", "empty"),
-    ]  # fmt: skip
+        ("broken.docx", "damaged"),
+        ("empty.txt", "empty"),
+    ]
     assert [(row["file"], row["format"], row["passages"]) for row in report["documents"]] == [
-        ("deep/er/notes.md", "markdown", 1), ("deep/pages.pdf", "pdf", 1), ("report.docx", "docx", 3),
-    ]  # fmt: skip
+        ("deep/er/notes.md", "markdown", 1),
+        ("deep/pages.pdf", "pdf", 1),
+        ("report.docx", "docx", 3),
+    ]
     again = run(
         tmp_path / "store", "corpus=passages", f"corpus.path={folder / 'exports' / 'passages.jsonl'}", until="ingest"
     )
@@ -169,10 +181,14 @@ def test_nothing_outside_is_read(own, tmp_path):
     opened, found = ingested(own, tmp_path)
     assert "secret" not in " ".join(passage.text for passage in found)
     assert {name: why["reason"] for name, why in opened.report.bad.items()} == {
-        "link.txt": "outside the folder", "roundabout.txt": "outside the folder", "folder": "outside the folder",
-        "nowhere.txt": "not a readable file", "pipe.txt": "not a readable file", "broken.docx": "damaged",
+        "link.txt": "outside the folder",
+        "roundabout.txt": "outside the folder",
+        "folder": "outside the folder",
+        "nowhere.txt": "not a readable file",
+        "pipe.txt": "not a readable file",
+        "broken.docx": "damaged",
         "empty.txt": "empty",
-    }  # fmt: skip
+    }
 
 
 def test_a_file_that_becomes_a_link_is_not_followed(own, tmp_path):
@@ -228,15 +244,25 @@ def test_a_study_of_documents_is_split_by_document(tmp_path):
         text = f"{name} lies inland. Its mill was built in {1700 + number}.\n\n" + f"{name} is small and quiet. " * 9
         (folder / "towns" / f"{name}.txt").write_text(text)
     asked = (
-        {"question": f"When was the mill of {name} built?", "answers": [str(1700 + number)],
-         "document_id": f"towns/{name}.txt"} for number, name in enumerate(NAMES)
-    )  # fmt: skip
+        {
+            "question": f"When was the mill of {name} built?",
+            "answers": [str(1700 + number)],
+            "document_id": f"towns/{name}.txt",
+        }
+        for number, name in enumerate(NAMES)
+    )
     questions = lines(tmp_path / "q.jsonl", *asked)
     rooms = run(
-        tmp_path / "store", *DOCUMENTS, f"corpus.path={folder}", f"corpus.questions={questions}",
-        "corpus.chunk.size=30", "corpus.chunk.overlap=0", "dataset.num_distractors=2", "evaluation.num_distractors=2",
+        tmp_path / "store",
+        *DOCUMENTS,
+        f"corpus.path={folder}",
+        f"corpus.questions={questions}",
+        "corpus.chunk.size=30",
+        "corpus.chunk.overlap=0",
+        "dataset.num_distractors=2",
+        "evaluation.num_distractors=2",
         "dataset.p=1",
-    )  # fmt: skip
+    )
     rows = list(read_jsonl(rooms["dataset[raft]"] / "rows.jsonl", Example))
     tested = list(read_jsonl(rooms["dataset[test]"] / "rows.jsonl", Example))
     assert [len(tested), [row.split for row in rows].count("train")] == [4, 14]

@@ -66,9 +66,12 @@ print(json.dumps({"grown": grown, "count": count, "bad": opened.report.bad}))
 
 def measured(*overrides):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, "corpus=documents", *overrides], env=environment(), capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", SCRIPT, "corpus=documents", *overrides],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -138,9 +141,12 @@ def test_a_killed_ingest_goes_on(tmp_path):
     done = raft_exp(whole, *study)
     assert done.returncode == 0, done.stderr
     with subprocess.Popen(
-        command(*study, "corpus.workers=1"), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL,
+        command(*study, "corpus.workers=1"),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    ) as killed:  # fmt: skip
+    ) as killed:
         limit = time.monotonic() + 60
         while len(list((tmp_path / "store" / "extracted").glob("*.jsonl"))) < 5:
             assert killed.poll() is None, "ended before it could be killed"

@@ -10,21 +10,42 @@ from tests.helpers.composing import compose
 
 # What comes of each broken file: why it is not read, or what is said beside its text ("" for nothing).
 NOT_READ = {
-    "truncated.pdf": "damaged", "encrypted_user_password.pdf": "encrypted", "blank_page_no_text.pdf": "no text",
-    "image_only_scan.pdf": "no text", "truncated.docx": "damaged", "missing_document_xml.docx": "damaged",
-    "malformed_xml.docx": "damaged", "truncated.pptx": "damaged", "empty.pdf": "empty", "empty.docx": "empty",
-    "empty.txt": "empty", "whitespace_only.txt": "empty", "unsupported.bin": "unsupported",
-}  # fmt: skip
+    "truncated.pdf": "damaged",
+    "encrypted_user_password.pdf": "encrypted",
+    "blank_page_no_text.pdf": "no text",
+    "image_only_scan.pdf": "no text",
+    "truncated.docx": "damaged",
+    "missing_document_xml.docx": "damaged",
+    "malformed_xml.docx": "damaged",
+    "truncated.pptx": "damaged",
+    "empty.pdf": "empty",
+    "empty.docx": "empty",
+    "empty.txt": "empty",
+    "whitespace_only.txt": "empty",
+    "unsupported.bin": "unsupported",
+}
 READ = {
-    "garbage_inside.pdf": "no text: pages 2, 3, 4", "encrypted_owner_only.pdf": "",
-    "docx_renamed.pdf": "is a Word file", "pdf_renamed.docx": "is a PDF file", "html_renamed.txt": "is an HTML page",
-    "big_expansion.docx": "", "latin1.txt": "decoded as cp1252, which is a guess", "utf16le_bom.txt": "",
-    "utf8_bom.md": "", "shift_jis.txt": "decoded as cp932, which is a guess",
-    "invalid_utf8.txt": "UTF-8 with 3 wrong bytes", "nul_bytes.txt": "3 control characters were left out",
-    "one_huge_line.txt": "", "no_break_blob.txt": "", "crlf_and_cr.txt": "", "unicode_mix.txt": "",
-    "malformed.html": "", "wrong_charset.html": "decoded as not utf-8", "deeply_nested.html": "",
+    "garbage_inside.pdf": "no text: pages 2, 3, 4",
+    "encrypted_owner_only.pdf": "",
+    "docx_renamed.pdf": "is a Word file",
+    "pdf_renamed.docx": "is a PDF file",
+    "html_renamed.txt": "is an HTML page",
+    "big_expansion.docx": "",
+    "latin1.txt": "decoded as cp1252, which is a guess",
+    "utf16le_bom.txt": "",
+    "utf8_bom.md": "",
+    "shift_jis.txt": "decoded as cp932, which is a guess",
+    "invalid_utf8.txt": "UTF-8 with 3 wrong bytes",
+    "nul_bytes.txt": "3 control characters were left out",
+    "one_huge_line.txt": "",
+    "no_break_blob.txt": "",
+    "crlf_and_cr.txt": "",
+    "unicode_mix.txt": "",
+    "malformed.html": "",
+    "wrong_charset.html": "decoded as not utf-8",
+    "deeply_nested.html": "",
     "marker_collision.md": "",
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,14 @@ from raft_exp.corpora.readers import passage_rows
 from tests.helpers.files import lines
 
 WHOLE = {
-    "id": "a#1", "document_id": "a", "title": "A town", "text": "It is old. It is small.", "place": "page 1",
-    "sentences": ["It is old.", " It is small."], "source": "towns.pdf",
-}  # fmt: skip
+    "id": "a#1",
+    "document_id": "a",
+    "title": "A town",
+    "text": "It is old. It is small.",
+    "place": "page 1",
+    "sentences": ["It is old.", " It is small."],
+    "source": "towns.pdf",
+}
 
 
 def test_a_whole_row_is_taken_as_it_is(tmp_path):

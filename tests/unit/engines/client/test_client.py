@@ -10,7 +10,7 @@ import pytest
 
 from raft_exp.core.errors import ConfigError, ServerError, StoreError
 from raft_exp.engines.client import client as chat_client
-from raft_exp.engines.client.client import Chat, ChatClient
+from raft_exp.engines.client.client import ChatClient, ChatPrompt
 from raft_exp.engines.client.protocol import ChatConfig
 from tests.helpers.scripted_server import MODEL, Body, Break, Refuse, Say, ScriptedServer
 
@@ -25,14 +25,21 @@ def quick(monkeypatch):
 
 def config(url: str, **changes) -> ChatConfig:
     settings = {
-        "base_url": url, "model": MODEL, "served_as": None, "api_key_env": "SCRIPTED_KEY", "extra_body": {},
-        "in_flight": 8, "attempts": 4, "timeout": 5.0, "max_requests": None,
-    }  # fmt: skip
+        "base_url": url,
+        "model": MODEL,
+        "served_as": None,
+        "api_key_env": "SCRIPTED_KEY",
+        "extra_body": {},
+        "in_flight": 8,
+        "attempts": 4,
+        "timeout": 5.0,
+        "max_requests": None,
+    }
     return ChatConfig(**settings | changes)
 
 
-def chats(count: int) -> list[Chat]:
-    return [Chat(f"q{number}", [{"role": "user", "content": f"q{number}"}]) for number in range(count)]
+def chats(count: int) -> list[ChatPrompt]:
+    return [ChatPrompt(f"q{number}", [{"role": "user", "content": f"q{number}"}]) for number in range(count)]
 
 
 def ask(script, count: int = 30, **changes):
@@ -171,8 +178,11 @@ def test_what_cannot_get_better_ends_the_run(reason):
 def test_a_server_that_hangs_after_a_healthy_start():
     found, told, server = ask(
         lambda question, _: Say() if int(question[1:]) < 40 else Break("hang"),
-        count=500, in_flight=32, attempts=2, timeout=0.3,
-    )  # fmt: skip
+        count=500,
+        in_flight=32,
+        attempts=2,
+        timeout=0.3,
+    )
     assert set(found) == {f"q{i}" for i in range(40)}
     assert "requests in a row got no usable reply" in told
     assert len(server.asked) <= 40 + 4 * 32
@@ -200,7 +210,7 @@ def test_what_fails_while_the_workers_start_ends_the_start():
             self.taken += 1
             if self.taken == 4:
                 raise StoreError("the fourth cannot be read")
-            return Chat(f"q{self.taken}", [{"role": "user", "content": "q"}])
+            return ChatPrompt(f"q{self.taken}", [{"role": "user", "content": "q"}])
 
     broken = Broken()
 

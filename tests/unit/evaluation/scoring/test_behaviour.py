@@ -27,8 +27,13 @@ def test_quotes_are_counted_by_quote_and_quoting_by_reply() -> None:
     replies = [quoting(TRUE, OTHER), quoting(TRUE, FALSE, FALSE), quoting(), "##Answer: Paris", None]
     seen = found(rows, replies)
     assert list(seen["behaviour"]) == [
-        "quoting", "quotes_verbatim", "quotes_gold", "quotes_distractor", "supported", "abstained_with_gold",
-    ]  # fmt: skip
+        "quoting",
+        "quotes_verbatim",
+        "quotes_gold",
+        "quotes_distractor",
+        "supported",
+        "abstained_with_gold",
+    ]
     assert shares(seen) == {
         "quoting": (2 / 4, 4),  # of the replies that came
         "quotes_verbatim": (3 / 5, 5),

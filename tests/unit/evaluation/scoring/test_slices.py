@@ -45,7 +45,7 @@ def test_each_group_is_summed_up_alone() -> None:
 def world(folder: Path, trained: list[str]) -> dict[str, Known]:
     """Documents a (p0, p1) and b (p2); which of the training questions were trained on is for the test to say."""
     made = [Passage(f"p{n}", "aab"[n], "", f"text {n}", "", [f"text {n}"], "") for n in range(3)]
-    passages.write(folder, made)
+    passages.write_passages(folder, made)
     questions = [
         Question("t0", "?", ["The Town of Velmor!", "1802"], ["p0"], "train"),
         Question("t1", "?", ["Harwick"], ["p2"], "train"),

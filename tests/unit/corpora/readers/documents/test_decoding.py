@@ -19,11 +19,15 @@ def test_unicode_is_read_without_a_guess(encoding):
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
-        (FRENCH * 5, "cp1252"), ("Señor, a café.", "cp1252"), ("He said “no”—it’s 20°. ", "cp1252"),
-        ("Die Größe der Fläche beträgt fünf Meter. " * 4, "cp1252"), (RUSSIAN * 5, "cp1251"),
-        (JAPANESE * 3, "shift_jis"), (CHINESE * 6, "gbk"),
+        (FRENCH * 5, "cp1252"),
+        ("Señor, a café.", "cp1252"),
+        ("He said “no”—it’s 20°. ", "cp1252"),
+        ("Die Größe der Fläche beträgt fünf Meter. " * 4, "cp1252"),
+        (RUSSIAN * 5, "cp1251"),
+        (JAPANESE * 3, "shift_jis"),
+        (CHINESE * 6, "gbk"),
     ],
-)  # fmt: skip
+)
 def test_an_older_encoding_is_guessed_and_said(text, encoding):
     found, warnings = decode(text.encode(encoding))
     assert found == text

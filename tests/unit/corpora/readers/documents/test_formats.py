@@ -91,9 +91,10 @@ def test_markdown_stays_as_it_is_written_by_headings():
         Part("Before."),
         Part(
             "# Top\n\nUnder\n=====\n\n## *Deep* `er`\n\nText with [a link](x).\n```\n# no heading\n```",
-            "section", "Under > Deep er",
+            "section",
+            "Under > Deep er",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def test_text_gives_paragraphs():
@@ -170,7 +171,7 @@ def test_json_takes_an_object_of_records_and_a_lone_value():
         ("a.json", b'{"a": 1}\n{"a": ', "damaged", "line 2 is no JSON"),
         ("a.json", b"[" * 100_000 + b"]" * 100_000, "damaged", "nested too deeply"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_says_why(name, data, reason, told):
     found, detail = refusal(name, data)
     assert found == reason

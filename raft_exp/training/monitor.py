@@ -11,7 +11,7 @@ _FALLS = 0.98  # a loss of the last steps above this share of the first ones' ha
 _EXPLODES = 30.0  # a gradient norm so many times the median of the last ones
 
 
-class Signs:
+class TrainingMonitor:
     """Sees every step's figures, on one process."""
 
     def __init__(self, steps: int) -> None:
@@ -31,9 +31,10 @@ class Signs:
         if len(self._norms) == self._norms.maxlen and norm > _EXPLODES * statistics.median(self._norms):
             usual = statistics.median(self._norms)
             self._tell(
-                "norms", f"step {step}: the gradient's norm is {norm:.3g}, where {usual:.3g} was usual; "
+                "norms",
+                f"step {step}: the gradient's norm is {norm:.3g}, where {usual:.3g} was usual; "
                 "if that happens again, lower trainer.learning_rate or trainer.gradient_clip",
-            )  # fmt: skip
+            )
         self._norms.append(norm)
 
     def _look_at_losses(self, step: int) -> None:
@@ -42,9 +43,10 @@ class Signs:
         first, last = statistics.fmean(self._first), statistics.fmean(self._last)
         if last > _FALLS * first:
             self._tell(
-                "losses", f"step {step}: the loss does not fall: {last:.4g} on average over the last {_WINDOW} steps, "
+                "losses",
+                f"step {step}: the loss does not fall: {last:.4g} on average over the last {_WINDOW} steps, "
                 f"{first:.4g} over the first; look at trainer.learning_rate and at the rows (preview=3)",
-            )  # fmt: skip
+            )
 
     def _tell(self, sign: str, words: str) -> None:
         if sign not in self._told:

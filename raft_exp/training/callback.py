@@ -12,15 +12,15 @@ import torch
 from raft_exp.core import tracking
 from raft_exp.core.errors import StoppedError
 from raft_exp.training import checkpoint, speed
-from raft_exp.training.best import Best
+from raft_exp.training.best_checkpoint import BestCheckpoint
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import collate
 from raft_exp.training.loss import token_losses
 from raft_exp.training.module import RaftModule
-from raft_exp.training.pruning import PrunedError, Watch
+from raft_exp.training.monitor import TrainingMonitor
+from raft_exp.training.pruning import PrunedError, SearchTrial
 from raft_exp.training.rows import Rows
 from raft_exp.training.signals import NOTED
-from raft_exp.training.signs import Signs
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,13 @@ TIMED = ("step", "seconds", "tokens", "tokens_per_second", "mfu", "peak_gib")
 TIMINGS = "timings.csv"
 
 
-class Journal(lightning.Callback):
+class TrainingCallback(lightning.Callback):
     """Keeps metrics.csv (no times in it: a resumed run writes the same bytes), timings.csv and the checkpoint."""
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
-        self._watch = Watch.of(tracking.current_stage())  # of a search that prunes
-        self.best = Best(out, config.keep == "best", config.early_stopping)
+        self._watch = SearchTrial.of(tracking.current_stage())  # of a search that prunes
+        self.best = BestCheckpoint(out, config.keep == "best", config.early_stopping)
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         """Goes back to the checkpoint, if the module is to start from one."""
@@ -45,7 +45,7 @@ class Journal(lightning.Callback):
         if trainer.is_global_zero:
             _truncate(self._out / METRICS, COLUMNS, module.start)
             _truncate(self._out / TIMINGS, TIMED, module.start)
-        self._signs, self._speed = Signs(len(module.plan.steps)), speed.Speed(module)
+        self._signs, self._speed = TrainingMonitor(len(module.plan.steps)), speed.SpeedMeter(module)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -70,7 +70,7 @@ class Journal(lightning.Callback):
             self._go_on(trainer, self._watch, module.step, metrics["validation_loss"])
         self._speed.restart()
 
-    def _go_on(self, trainer: lightning.Trainer, watch: Watch, step: int, loss: float) -> None:
+    def _go_on(self, trainer: lightning.Trainer, watch: SearchTrial, step: int, loss: float) -> None:
         """Ends the training, in all processes at once, where its search has no hope for it."""
         if trainer.strategy.broadcast(trainer.is_global_zero and watch.hopeless(step, loss)):
             raise PrunedError(f"validation loss {loss:.4g} at step {step} is above the median of earlier trials")

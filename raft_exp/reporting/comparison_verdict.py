@@ -15,9 +15,10 @@ def verdict(told: Mapping[str, Any]) -> str:
     best = max(having, key=lambda one: one["arms"][arm]["metrics"][metric]["value"])
     figure = best["arms"][arm]["metrics"][metric]
     rows = [
-        row for row in told["comparisons"]
+        row
+        for row in told["comparisons"]
         if row["metric"] == metric and row["arm_a"] == row["arm_b"] == arm and best["name"] in (row["a"], row["b"])
-    ]  # fmt: skip
+    ]
     alike = [({row["a"], row["b"]} - {best["name"]}).pop() for row in rows if not distinguishable(row)]
     rest = f"not distinguishable from it: {'; '.join(alike)}" if alike else "all that were compared with it are lower"
     same = [

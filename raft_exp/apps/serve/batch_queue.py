@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from raft_exp.apps.ask.asker import Asker, Prompted, answer
-from raft_exp.apps.ask.citations import Judged
+from raft_exp.apps.ask.citations import CitedAnswer
+from raft_exp.apps.ask.session import AskPrompt, RagSession, answer
 from raft_exp.core.errors import DataError, RaftError
 from raft_exp.core.records import Answer
 from raft_exp.engines import Request
@@ -18,27 +18,27 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Finished:
+class AnsweredQuestion:
     """A question that has its reply; without one nothing was found."""
 
-    asked: Prompted
+    asked: AskPrompt
     reply: Answer | None
-    judged: Judged
+    judged: CitedAnswer
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedQuestion:
     """A question that has none."""
 
     message: str
     whose: Literal["client", "server"]
 
 
-Event = str | Finished | Failed
+Event = str | AnsweredQuestion | FailedQuestion
 
 
 @dataclass
-class Job:
+class QueuedQuestion:
     """A question that waits, or is being answered. `tell` is called from the thread that answers."""
 
     name: str
@@ -46,7 +46,7 @@ class Job:
     most: int | None  # tokens of the reply; None: as many as the model may write
     tell: Callable[[Event], None]
     gone: threading.Event = field(default_factory=threading.Event)  # set: nobody waits for it any more
-    asked: Prompted | None = None
+    asked: AskPrompt | None = None
 
 
 class BusyError(Exception):
@@ -57,19 +57,19 @@ class BusyError(Exception):
         self.seconds = seconds
 
 
-class Batches:
+class BatchQueue:
     """`most` questions are answered together; `waiting` may wait for their turn."""
 
-    def __init__(self, asker: Asker, most: int, waiting: int) -> None:
+    def __init__(self, asker: RagSession, most: int, waiting: int) -> None:
         self._asker, self._most, self._waiting = asker, most, waiting
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[QueuedQuestion | None] = queue.SimpleQueue()
         self._inside = 0  # jobs that wait or are being answered
         self._lock = threading.Lock()
         self._seconds = 1.0  # of a batch, lately
         self._thread = threading.Thread(target=self._work, name="raft_exp answers", daemon=True)
         self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: QueuedQuestion) -> None:
         """Takes a question in. Raises BusyError where too many wait."""
         with self._lock:
             if self._inside >= self._waiting + self._most:
@@ -92,7 +92,7 @@ class Batches:
                 log.exception("a batch failed")
                 told = str(error) if isinstance(error, RaftError) else "the model failed; see the server's log"
                 for job in batch:
-                    job.tell(Failed(told, "server"))
+                    job.tell(FailedQuestion(told, "server"))
             finally:
                 with self._lock:
                     self._inside -= len(batch)
@@ -100,9 +100,9 @@ class Batches:
             if last:
                 return
 
-    def _take(self) -> tuple[list[Job], bool]:
+    def _take(self) -> tuple[list[QueuedQuestion], bool]:
         """What waits, up to a batch; whether it is the last."""
-        batch: list[Job] = []
+        batch: list[QueuedQuestion] = []
         while len(batch) < self._most:
             try:
                 job = self._jobs.get(block=not batch)
@@ -113,31 +113,31 @@ class Batches:
             batch.append(job)
         return batch, False
 
-    def _answer(self, jobs: list[Job]) -> None:
+    def _answer(self, jobs: list[QueuedQuestion]) -> None:
         asked = [job for job in jobs if self._prompted(job)]
         reader = _Reader(asked)
         requests = [job.asked.request for job in asked if job.asked and job.asked.request]
         for reply in answer(self._asker.engine, requests, reader) if requests else ():
             job = reader.jobs[reply.id]
             assert job.asked is not None, "prompted above"
-            job.tell(Finished(job.asked, reply, self._asker.judge(job.asked, reply)))
+            job.tell(AnsweredQuestion(job.asked, reply, self._asker.judge(job.asked, reply)))
 
-    def _prompted(self, job: Job) -> bool:
+    def _prompted(self, job: QueuedQuestion) -> bool:
         """Whether there is something to generate: a bad question, and one for which nothing is found, end here."""
         try:
             job.asked = self._asker.prompt(job.name, job.question)
         except DataError as error:
-            job.tell(Failed(str(error).removeprefix(f"question {job.name!r}: "), "client"))
+            job.tell(FailedQuestion(str(error).removeprefix(f"question {job.name!r}: "), "client"))
             return False
         if job.asked.request is None:
-            job.tell(Finished(job.asked, None, self._asker.judge(job.asked, None)))
+            job.tell(AnsweredQuestion(job.asked, None, self._asker.judge(job.asked, None)))
         return job.asked.request is not None
 
 
 class _Reader:
     """Hands each question its own pieces; ends what nobody waits for, and what is as long as was asked for."""
 
-    def __init__(self, jobs: list[Job]) -> None:
+    def __init__(self, jobs: list[QueuedQuestion]) -> None:
         self.jobs = {job.name: job for job in jobs}
 
     def said(self, request: Request, text: str) -> None:

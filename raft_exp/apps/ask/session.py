@@ -12,27 +12,27 @@ from omegaconf import OmegaConf
 from pydantic import TypeAdapter
 
 from raft_exp import engines
-from raft_exp.apps.ask.citations import SAID, Judged, judge
+from raft_exp.apps.ask.citations import SAID, CitedAnswer, judge
 from raft_exp.apps.ask.search import Accelerator, Method, Searcher
 from raft_exp.apps.export import renderer
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Answer, ContextPassage, Question
 from raft_exp.core.schema import identity
-from raft_exp.dataset.rows import Job, Rendering, RowBuilder, Window
+from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, Window
 from raft_exp.engines import Request
 from raft_exp.models import loading as models
 from raft_exp.models.loading import ModelConfig
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline.config import Config, conf_dir
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 from raft_exp.prompts import PromptConfig
 
 EngineName = Literal["transformers", "vllm"]
 
 
 @dataclass(frozen=True)
-class How:
+class AskOptions:
     """What a user may choose; None: as in the study."""
 
     arm: str | None = None
@@ -44,7 +44,7 @@ class How:
 
 
 @dataclass(frozen=True)
-class Prompted:
+class AskPrompt:
     """A question with what was found for it. Without a request nothing was found, and nothing is asked."""
 
     question: str
@@ -53,10 +53,10 @@ class Prompted:
     request: Request | None
 
 
-class Asker:
+class RagSession:
     """A finished run, ready to be asked. Loading takes as long as the model does."""
 
-    def __init__(self, run: Finished, how: How) -> None:
+    def __init__(self, run: FinishedRun, how: AskOptions) -> None:
         self._shown = _shown(run, how)
         self.name = f"{run.config.study}/{self._shown.name}"
         self.k = how.k or run.config.retriever.k
@@ -65,29 +65,29 @@ class Asker:
         self._passages = Passages(folder)
         window = Window(self.model.name_or_path, self.model.revision, self.model.max_length, self.model.max_new_tokens)
         # as the test rows were: the context must fit with either instruction
-        rendering = Rendering(self._shown.prompt, self._shown.prompt_mode, self._shown.cot, window, True)
+        rendering = RowFormat(self._shown.prompt, self._shown.prompt_mode, self._shown.cot, window, True)
         self._rows = RowBuilder(rendering, folder)
         self._tokenizer = models.load_tokenizer(self.model.name_or_path, self.model.revision)
         method = how.retriever or run.config.retriever.name
         self.engine: Any = _engine(run, how, self.model, self._shown.adapter)
         self._search = Searcher(run, method, how.accelerator) if self._shown.passages else None
 
-    def prompt(self, name: str, question: str, k: int | None = None) -> Prompted:
+    def prompt(self, name: str, question: str, k: int | None = None) -> AskPrompt:
         """Finds passages and renders the prompt. Raises DataError for a question that is empty or does not fit."""
         if not question.strip():
             raise DataError("the question is empty; ask one")
         found = self._search(question, k or self.k) if self._search else None
         if found == []:
-            return Prompted(question, [], [], None)
-        example = self._rows(Job(Question(name, question, [], [], "test"), found, None)).example
+            return AskPrompt(question, [], [], None)
+        example = self._rows(RowSpec(Question(name, question, [], [], "test"), found, None)).example
         ids = encode_prompt(self._tokenizer, example.messages)
         sources = [self._passages[ordinal].source for ordinal in found or []]
-        return Prompted(question, example.context, sources, Request(name, ids, example.messages))
+        return AskPrompt(question, example.context, sources, Request(name, ids, example.messages))
 
-    def judge(self, asked: Prompted, reply: Answer | None) -> Judged:
+    def judge(self, asked: AskPrompt, reply: Answer | None) -> CitedAnswer:
         """The reply taken apart; None where nothing was asked."""
         if reply is None:
-            return Judged("", "", [], "nothing_found", SAID["nothing_found"])
+            return CitedAnswer("", "", [], "nothing_found", SAID["nothing_found"])
         return judge(reply, asked.context, asked.sources, self._shown.prompt, self._shown.cot)
 
     @property
@@ -109,7 +109,7 @@ class _Shown:
     adapter: Path | None
 
 
-def _shown(run: Finished, how: How) -> _Shown:
+def _shown(run: FinishedRun, how: AskOptions) -> _Shown:
     config = run.config
     if how.model is None:
         name, arm = run.arm(how.arm)
@@ -117,8 +117,14 @@ def _shown(run: Finished, how: How) -> _Shown:
         if trained and not (trained / "adapter_config.json").is_file():  # a whole model, of lora.r=0
             trained, model = None, dataclasses.replace(model, name_or_path=str(trained), revision=None)
         return _Shown(
-            name, config.prompt, config.dataset.prompt_mode, arm.cot, arm.context == "passages", model, trained,
-        )  # fmt: skip
+            name,
+            config.prompt,
+            config.dataset.prompt_mode,
+            arm.cot,
+            arm.context == "passages",
+            model,
+            trained,
+        )
     if how.arm is not None:
         raise ConfigError(
             f"arm: got {how.arm!r} beside model={how.model!r}, which is an arm of its own; give one of them"
@@ -126,13 +132,17 @@ def _shown(run: Finished, how: How) -> _Shown:
     found = renderer.read(Path(how.model))
     base = dataclasses.replace(config.model, name_or_path=how.model, revision=None)
     return _Shown(
-        found.arm, found.prompt, found.prompt_mode, found.cot, found.passages,
+        found.arm,
+        found.prompt,
+        found.prompt_mode,
+        found.cot,
+        found.passages,
         dataclasses.replace(base, max_length=found.max_length, max_new_tokens=found.max_new_tokens, dtype=found.dtype),
         None,
-    )  # fmt: skip
+    )
 
 
-def _engine(run: Finished, how: How, model: ModelConfig, adapter: Path | None) -> Any:
+def _engine(run: FinishedRun, how: AskOptions, model: ModelConfig, adapter: Path | None) -> Any:
     arm = run.config.arms.get(how.arm or "")
     config: Any = (arm and arm.engine) or run.config.engine
     if how.engine and how.engine != config.name:
@@ -153,7 +163,7 @@ def _shipped(config: Config, name: EngineName) -> Any:
     return TypeAdapter(engines.EngineConfig).validate_json(json.dumps(engine))
 
 
-class Told:
+class StreamListener:
     """A `Listener` of one reader: hands every piece on, and lets the reply come to its end."""
 
     def __init__(self, write: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from raft_exp.apps.ask.stream import Kind, Splitter
-from raft_exp.apps.serve.batches import Failed, Finished
+from raft_exp.apps.ask.stream import Kind, ReplySplitter
+from raft_exp.apps.serve.batch_queue import AnsweredQuestion, FailedQuestion
 from raft_exp.prompts import ReplyFormat
 
 # What would change a reply and cannot be had here is refused; settings of sampling change nothing: it is greedy.
@@ -46,7 +46,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ChatRequest:
     """What a chat request asks for."""
 
     question: str
@@ -55,7 +55,7 @@ class Wanted:
     usage: bool  # in a last piece of its own
 
 
-def wanted(request: dict[str, Any], model: str, longest: int) -> Wanted:
+def read_request(request: dict[str, Any], model: str, longest: int) -> ChatRequest:
     """Reads a chat request; the question is the last user message. Raises RefusedError."""
     named = request.get("model", model)
     if named != model:
@@ -73,7 +73,7 @@ def wanted(request: dict[str, Any], model: str, longest: int) -> Wanted:
         raise _invalid(f"the question has {len(question):,} characters; at most {longest:,} are taken")
     options = request.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
-    return Wanted(question, _most(request), request.get("stream") is True, usage)
+    return ChatRequest(question, _most(request), request.get("stream") is True, usage)
 
 
 def _most(request: dict[str, Any]) -> int | None:
@@ -108,7 +108,7 @@ def _invalid(message: str) -> RefusedError:
     return RefusedError(400, message, "invalid_request")
 
 
-def refusal(failed: Failed) -> RefusedError:
+def refusal(failed: FailedQuestion) -> RefusedError:
     """Why a question has no reply."""
     if failed.whose == "client":
         return _invalid(failed.message)
@@ -116,7 +116,7 @@ def refusal(failed: Failed) -> RefusedError:
 
 
 @dataclass
-class Chat:
+class ChatResponse:
     """One conversation on the wire."""
 
     model: str
@@ -124,7 +124,7 @@ class Chat:
     created: int = field(default_factory=lambda: int(time.time()))
     _kind: Kind | None = None
 
-    def whole(self, found: Finished, reply_format: ReplyFormat) -> dict[str, Any]:
+    def whole(self, found: AnsweredQuestion, reply_format: ReplyFormat) -> dict[str, Any]:
         """A chat.completion, with what the pieces would say."""
         message = {"role": "assistant", "content": text(found), "refusal": None, **beside(found)}
         if reasons := self._reasons(found, reply_format):
@@ -132,8 +132,8 @@ class Chat:
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish(found)}
         return {**self._head("chat.completion"), "choices": [choice], "usage": usage(found)}
 
-    def _reasons(self, found: Finished, reply_format: ReplyFormat) -> str:
-        splitter = Splitter(reply_format)
+    def _reasons(self, found: AnsweredQuestion, reply_format: ReplyFormat) -> str:
+        splitter = ReplySplitter(reply_format)
         said = [*splitter.feed(found.reply.raw if found.reply else ""), *splitter.end()]
         pieces = [*(self.piece(kind, text) for kind, text in said), self.last(found, told=True)]
         return "".join(piece["choices"][0]["delta"].get("reasoning_content", "") for piece in pieces)
@@ -152,13 +152,13 @@ class Chat:
             return self._piece({"content": said} | ({"reasoning_content": marks} if marks else {}))
         return self._piece({"reasoning_content": marks + said})
 
-    def last(self, found: Finished, told: bool) -> dict[str, Any]:
+    def last(self, found: AnsweredQuestion, told: bool) -> dict[str, Any]:
         """The last one with a choice: what is cited. `told`: the answer has been said."""
         content = {} if told else {"content": text(found)}
         closing = {"reasoning_content": "\u201d"} if self._kind == "quote" else {}
         return self._piece({**content, **closing, **beside(found)}, finish(found))
 
-    def usage(self, found: Finished) -> dict[str, Any]:
+    def usage(self, found: AnsweredQuestion) -> dict[str, Any]:
         """The piece that `stream_options.include_usage` asks for."""
         return {**self._head("chat.completion.chunk"), "choices": [], "usage": usage(found)}
 
@@ -170,34 +170,36 @@ class Chat:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-def text(found: Finished) -> str:
+def text(found: AnsweredQuestion) -> str:
     """What a client that knows nothing of us shows: the answer, or why there is none."""
     if found.judged.answer:
         return found.judged.answer
     return (found.reply.raw if found.reply else "").strip() or found.judged.note
 
 
-def beside(found: Finished) -> dict[str, Any]:
+def beside(found: AnsweredQuestion) -> dict[str, Any]:
     """What we add to a message: verdict, citations, and the passages that were shown."""
     passages = [
         {
-            "id": passage.id, "document_id": passage.document_id, "title": passage.title, "place": passage.place,
-            "source": source, "text": passage.text,
+            "id": passage.id,
+            "document_id": passage.document_id,
+            "title": passage.title,
+            "place": passage.place,
+            "source": source,
+            "text": passage.text,
         }
         for passage, source in zip(found.asked.context, found.asked.sources, strict=True)
-    ]  # fmt: skip
+    ]
     citations = [dataclasses.asdict(one) for one in found.judged.citations]
-    return {
-        "verdict": found.judged.verdict, "note": found.judged.note, "citations": citations, "passages": passages
-    }  # fmt: skip
+    return {"verdict": found.judged.verdict, "note": found.judged.note, "citations": citations, "passages": passages}
 
 
-def finish(found: Finished) -> str:
+def finish(found: AnsweredQuestion) -> str:
     """How the reply ended."""
     return "length" if found.reply and found.reply.truncated else "stop"
 
 
-def usage(found: Finished) -> dict[str, int]:
+def usage(found: AnsweredQuestion) -> dict[str, int]:
     """Tokens that were read and written."""
     read, written = (found.reply.prompt_tokens, found.reply.new_tokens) if found.reply else (0, 0)
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

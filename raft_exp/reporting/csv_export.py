@@ -10,13 +10,13 @@ COMPARISONS = ("a", "b", "metric", "difference", "low", "high", "p_value", "p_va
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_sheets(out: Path, results: Mapping[str, Any]) -> None:
+def write_csv_files(out: Path, results: Mapping[str, Any]) -> None:
     """Writes both files into `out`."""
-    write(out / "results.csv", RESULTS, result_rows(results))
-    write(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
+    write_csv(out / "results.csv", RESULTS, result_rows(results))
+    write_csv(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
 
 
-def write(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """One CSV file; a missing figure is an empty cell."""
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")

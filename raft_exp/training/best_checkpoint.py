@@ -9,7 +9,7 @@ from raft_exp.training import checkpoint
 _PATTERN = "best_*.safetensors"
 
 
-class Best:
+class BestCheckpoint:
     """`patience`: validation passes without a lower loss after which training stops; None: it never does."""
 
     def __init__(self, out: Path, keep: bool, patience: int | None) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from raft_exp.apps.ask import main as ask
-from raft_exp.apps.ask.asker import Asker, How, Told, answer
+from raft_exp.apps.ask.session import AskOptions, RagSession, StreamListener, answer
 from raft_exp.apps.export import main as export
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Answer, Example, read_jsonl
-from raft_exp.pipeline.run import Finished
+from raft_exp.pipeline.run import FinishedRun
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def run(small_study):
 
 @pytest.fixture(scope="module")
 def asker(run):
-    return Asker(Finished(run), How(accelerator="cpu"))
+    return RagSession(FinishedRun(run), AskOptions(accelerator="cpu"))
 
 
 def found(run: Path) -> list[Example]:
@@ -36,10 +36,10 @@ def test_the_prompt_is_that_of_the_evaluation(run, asker):
 
 
 def test_the_reply_is_that_of_the_evaluation_and_comes_in_pieces(run, asker):
-    known = {one.id: one for one in read_jsonl(Finished(run).path("evaluate[raft@found]") / "answers.jsonl", Answer)}
+    known = {one.id: one for one in read_jsonl(FinishedRun(run).path("evaluate[raft@found]") / "answers.jsonl", Answer)}
     for row in found(run):
         pieces: list[str] = []
-        (reply,) = answer(asker.engine, [asker.prompt(row.id, row.question).request], Told(pieces.append))
+        (reply,) = answer(asker.engine, [asker.prompt(row.id, row.question).request], StreamListener(pieces.append))
         assert reply == known[row.id]
         assert "".join(pieces) == reply.raw
         assert len(pieces) > 1
@@ -69,13 +69,13 @@ def test_the_pieces_of_a_batch_belong_to_their_questions(run, asker):
 
 def test_an_exported_folder_answers_in_the_arms_place(run, asker, tmp_path):
     export.main([str(run), f"out={tmp_path / 'merged'}"])
-    other = Asker(Finished(run), How(model=str(tmp_path / "merged"), accelerator="cpu"))
+    other = RagSession(FinishedRun(run), AskOptions(model=str(tmp_path / "merged"), accelerator="cpu"))
     requests = [asker.prompt(row.id, row.question).request for row in found(run)]
     again = [other.prompt(row.id, row.question).request for row in found(run)]
     assert again == requests
     assert list(other.engine.generate(again)) == list(asker.engine.generate(requests))
     with pytest.raises(ConfigError, match="an arm of its own"):
-        Asker(Finished(run), How(model=str(tmp_path / "merged"), arm="raft"))
+        RagSession(FinishedRun(run), AskOptions(model=str(tmp_path / "merged"), arm="raft"))
 
 
 def test_control_tokens_and_markers_in_a_question_stay_text(run, asker):

@@ -18,21 +18,23 @@ from typing import Any, Protocol
 
 from raft_exp.core.errors import BudgetError
 from raft_exp.core.records import Messages
-from raft_exp.engines.client.client import Chat
-from raft_exp.engines.client.protocol import Reply
+from raft_exp.engines.client.client import ChatPrompt
+from raft_exp.engines.client.protocol import ServerReply
 from raft_exp.teachers import ledger
+from raft_exp.teachers.backends import Backend, open_backend
 from raft_exp.teachers.budget import Budget, words_of
-from raft_exp.teachers.display import Display
-from raft_exp.teachers.ledger import Entry, Ledger
+from raft_exp.teachers.display import TeacherDisplay
+from raft_exp.teachers.ledger import Ledger, LedgerEntry
 from raft_exp.teachers.tasks import Task
-from raft_exp.teachers.voices import Voice, voice
 
-Ask = Callable[[Messages, int], Entry | None]  # messages, and which attempt it is; None: the reply has not come yet
+Ask = Callable[
+    [Messages, int], LedgerEntry | None
+]  # messages, and which attempt it is; None: the reply has not come yet
 
 _SAMPLE = 500  # items that the estimate is made from
 
 
-class Job(Protocol):
+class TeacherJob(Protocol):
     """What a stage wants to know of its teacher."""
 
     label: str
@@ -61,7 +63,7 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _PendingRequest:
     """A request that has to be sent, for an item."""
 
     key: str
@@ -71,25 +73,30 @@ class _Wanted:
     name: str  # of the item and the attempt, for messages
 
 
-class Desk:
+class TeacherRunner:
     """Asks one task of one teacher. `identity` is what tells its model from others (with the weights' content)."""
 
-    def __init__(self, teacher: Any, identity: dict[str, Any], job: Job, room: Path) -> None:
+    def __init__(self, teacher: Any, identity: dict[str, Any], job: TeacherJob, room: Path) -> None:
         self._job, self._task, self._teacher = job, job.task, teacher
         asked = {
-            **identity, "task": self._task.name, "version": self._task.version, "temperature": self._task.temperature,
-            "top_p": self._task.top_p, "max_new_tokens": self._task.max_new_tokens, "task_body": self._task.extra_body,
-        }  # fmt: skip
+            **identity,
+            "task": self._task.name,
+            "version": self._task.version,
+            "temperature": self._task.temperature,
+            "top_p": self._task.top_p,
+            "max_new_tokens": self._task.max_new_tokens,
+            "task_body": self._task.extra_body,
+        }
         self._asked = [ledger.fixed({**asked, "attempt": attempt}) for attempt in range(self._task.retries + 1)]
         self._model = str(identity["model"])
         self._ledger: Ledger = ledger.opened(teacher.ledger, self._model)
         self._budget = Budget.of(teacher)
-        self._voice: Voice = voice(teacher, self._task, room)
-        self._display = Display(job.label, len(job))
-        self._refused: dict[str, Entry] = {}  # by the server, for good; not in the ledger: nothing was paid
-        self._sent: dict[str, _Wanted] = {}  # under way, by name
+        self._voice: Backend = open_backend(teacher, self._task, room)
+        self._display = TeacherDisplay(job.label, len(job))
+        self._refused: dict[str, LedgerEntry] = {}  # by the server, for good; not in the ledger: nothing was paid
+        self._sent: dict[str, _PendingRequest] = {}  # under way, by name
         self._keys: set[str] = set()  # of those
-        self._again: deque[_Wanted] = deque()  # noted when a reply came that cannot be used
+        self._again: deque[_PendingRequest] = deque()  # noted when a reply came that cannot be used
         self._elsewhere: list[str] = []  # another run is asking them
         self._ends = ""  # why this pass sends nothing more: budget | interrupt
         self._open = 0  # items of this pass that wait for a reply
@@ -121,7 +128,7 @@ class Desk:
         self._ends = ""
         return bool(self._open)
 
-    def _hear(self, chats: Iterator[Chat]) -> None:
+    def _hear(self, chats: Iterator[ChatPrompt]) -> None:
         replies = self._voice.replies(chats, self._refuse, self._write, self._budget.requests_left())
         try:
             with closing(replies):
@@ -134,7 +141,7 @@ class Desk:
             self._sent.clear()
             self._keys.clear()
 
-    def _chats(self) -> Iterator[Chat]:
+    def _chats(self) -> Iterator[ChatPrompt]:
         """The requests of this pass, noted while the items go by. Nothing is held but what is under way."""
         self._job.start()
         for item in self._job.items():
@@ -152,24 +159,24 @@ class Desk:
                 return
         yield from self._retries()
 
-    def _retries(self) -> Iterator[Chat]:
+    def _retries(self) -> Iterator[ChatPrompt]:
         while self._again:
             yield from self._claimed([self._again.popleft()])
 
-    def _look(self, item: Any) -> tuple[Any | None, list[_Wanted]]:
-        wanted: list[_Wanted] = []
+    def _look(self, item: Any) -> tuple[Any | None, list[_PendingRequest]]:
+        wanted: list[_PendingRequest] = []
 
-        def ask(messages: Messages, attempt: int) -> Entry | None:
+        def ask(messages: Messages, attempt: int) -> LedgerEntry | None:
             key = ledger.request_key(self._asked[attempt], messages)
             entry = self._refused.get(key) or self._ledger.get(key)
             if entry is None:
                 name = self._job.name(item) + (f", attempt {attempt + 1}" if attempt else "")
-                wanted.append(_Wanted(key, item, messages, attempt, name))
+                wanted.append(_PendingRequest(key, item, messages, attempt, name))
             return entry
 
         return self._job.resolve(item, ask), wanted
 
-    def _claimed(self, wanted: list[_Wanted]) -> Iterator[Chat]:
+    def _claimed(self, wanted: list[_PendingRequest]) -> Iterator[ChatPrompt]:
         for one in wanted:
             if self._ends or one.key in self._keys:
                 continue
@@ -182,46 +189,53 @@ class Desk:
                 self._keys.add(one.key)
                 self._budget.started += 1
                 self._display.in_flight = len(self._sent)
-                yield Chat(one.name, one.messages)
+                yield ChatPrompt(one.name, one.messages)
             elif one.key not in self._ledger:
                 self._elsewhere.append(one.key)
 
-    def _write(self, name: str, reply: Reply) -> None:
+    def _write(self, name: str, reply: ServerReply) -> None:
         """Takes a reply down and looks at its item again, before anything is sent in its place."""
         one = self._sent[name]
         cost = self._budget.pay(reply, words_of(one.messages))
         self._ledger.write([(one.key, self._row(one, reply, cost))])
         self._settled(self._done(name))
 
-    def _take(self, group: list[tuple[str, Reply]]) -> None:
+    def _take(self, group: list[tuple[str, ServerReply]]) -> None:
         """Now replies count."""
         self._ledger.sync()
         self._display.tokens += sum(reply.prompt_tokens + reply.new_tokens for _, reply in group)
         self._display.cost = self._budget.cost if self._budget.prices else None
 
-    def _row(self, one: _Wanted, reply: Reply, cost: float | None) -> dict[str, Any]:
+    def _row(self, one: _PendingRequest, reply: ServerReply, cost: float | None) -> dict[str, Any]:
         return {
-            "task": self._task.name, "version": self._task.version, "attempt": one.attempt, "model": self._model,
-            "served_by": reply.model, "answer": reply.text, "finish": reply.finish,
-            "prompt_tokens": reply.prompt_tokens, "new_tokens": reply.new_tokens, "seconds": round(reply.seconds, 4),
+            "task": self._task.name,
+            "version": self._task.version,
+            "attempt": one.attempt,
+            "model": self._model,
+            "served_by": reply.model,
+            "answer": reply.text,
+            "finish": reply.finish,
+            "prompt_tokens": reply.prompt_tokens,
+            "new_tokens": reply.new_tokens,
+            "seconds": round(reply.seconds, 4),
             "cost": cost,
-        }  # fmt: skip
+        }
 
-    def _done(self, name: str) -> _Wanted:
+    def _done(self, name: str) -> _PendingRequest:
         one = self._sent.pop(name)
         self._keys.discard(one.key)
         self._ledger.release([one.key])
         self._display.in_flight = len(self._sent)
         return one
 
-    def _settled(self, one: _Wanted) -> None:
+    def _settled(self, one: _PendingRequest) -> None:
         outcome, wanted = self._look(one.item)
         self._again.extend(wanted)
         self._display.done += outcome is not None
         self._display.failed += bool(wanted)
 
     def _refuse(self, name: str, reason: str) -> None:
-        self._refused[self._sent[name].key] = Entry(reason, "refused", 0, 0, 0.0, None)
+        self._refused[self._sent[name].key] = LedgerEntry(reason, "refused", 0, 0, 0.0, None)
         self._settled(self._done(name))
 
     def _announce(self) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.retrieval import postings
-from raft_exp.retrieval.postings import HOLDERS, LENGTHS, SCORES, STARTS, WORDS, Postings
+from raft_exp.retrieval import word_index
+from raft_exp.retrieval.word_index import HOLDERS, LENGTHS, SCORES, STARTS, WORDS, Postings
 
 FILES = {WORDS, STARTS, HOLDERS, SCORES, LENGTHS}
 words = st.sampled_from(["mill", "river", "town", "Velmor", "1802", "the", "of", "a", "ß", "İ"]) | st.text(max_size=6)
@@ -32,8 +32,8 @@ def peer(made: list[str]) -> bm25s.BM25 | None:
 @settings(max_examples=500, deadline=None)
 def test_scores_are_those_of_bm25s_to_the_bit(tmp_path_factory, made, question):
     folder = tmp_path_factory.mktemp("index")
-    counts = postings.write(folder, made)
-    index, asked = peer(made), postings.tokens(question)
+    counts = word_index.write(folder, made)
+    index, asked = peer(made), word_index.tokens(question)
     known = index is not None and index.get_tokens_ids(asked)
     wanted = index.get_scores(asked) if known else np.zeros(len(made))
     assert Postings(folder).scores(question).tolist() == wanted.tolist()
@@ -53,10 +53,10 @@ def collection():
 def test_the_bytes_depend_on_neither_the_parts_nor_the_chunks(tmp_path, collection, monkeypatch):
     made = []
     for number, (parts, chunk) in enumerate([(1, 10**9), (1, 1), (13, 999), (2000, 50_000)]):
-        monkeypatch.setattr(postings, "_CHUNK", chunk)
+        monkeypatch.setattr(word_index, "_CHUNK", chunk)
         folder = tmp_path / str(number)
         folder.mkdir()
-        counts = postings.write(folder, iter(collection), parts)
+        counts = word_index.write(folder, iter(collection), parts)
         made.append({file.name: file.read_bytes() for file in folder.iterdir()})
         assert made[0] == made[-1]
     assert set(made[0]) == FILES
@@ -64,17 +64,17 @@ def test_the_bytes_depend_on_neither_the_parts_nor_the_chunks(tmp_path, collecti
 
 
 def test_scores_of_a_larger_collection_are_those_of_bm25s_to_the_bit(tmp_path, collection):
-    postings.write(tmp_path, collection, 5)
+    word_index.write(tmp_path, collection, 5)
     found, index = Postings(tmp_path), peer(collection)
     generator = np.random.default_rng(1)
     for _ in range(200):
         question = " ".join(f"word{number}" for number in generator.zipf(1.2, 6))
-        wanted = index.get_scores(postings.tokens(question))
+        wanted = index.get_scores(word_index.tokens(question))
         assert wanted.any()
         assert found.scores(question).tolist() == wanted.tolist()
 
 
 def test_a_question_without_a_known_word_scores_nothing(tmp_path):
-    postings.write(tmp_path, ["the mill", "of the"])
+    word_index.write(tmp_path, ["the mill", "of the"])
     for question in ("", "the of", "river", "?!"):
         assert Postings(tmp_path).scores(question).tolist() == [0, 0]

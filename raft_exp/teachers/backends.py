@@ -11,19 +11,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from raft_exp.engines.client.client import Chat, ChatClient, Keep, Refuse
-from raft_exp.engines.client.protocol import ChatConfig, Finish, Reply
+from raft_exp.engines.client.client import ChatClient, ChatPrompt, Keep, Refuse
+from raft_exp.engines.client.protocol import ChatConfig, Finish, ServerReply
 from raft_exp.teachers.tasks import Task
 
-Heard = Generator[list[tuple[str, Reply]], None, None]
+ReplyStream = Generator[list[tuple[str, ServerReply]], None, None]
 
 
-class Voice(Protocol):
+class Backend(Protocol):
     """A model that answers the prompts of one task."""
 
     sent: int  # attempts so far, those without a usable reply too
 
-    def replies(self, chats: Iterator[Chat], refuse: Refuse, keep: Keep, left: int | None) -> Heard:
+    def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
         """Yields (id, reply) in groups, as they come. Takes chats one by one, as they can be sent.
 
         Each reply goes to `keep` before a chat is sent in its place. Sends at most `left` attempts.
@@ -31,7 +31,7 @@ class Voice(Protocol):
         """
 
 
-class Server:
+class ApiBackend:
     """The chats are sent from a thread of their own, so that writing replies down holds nothing up."""
 
     def __init__(self, config: ChatConfig, task: Task) -> None:
@@ -44,10 +44,10 @@ class Server:
         }
         self.sent = 0
 
-    def replies(self, chats: Iterator[Chat], refuse: Refuse, keep: Keep, left: int | None) -> Heard:
+    def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
         """As `Voice.replies`. Raises ConfigError when the environment holds no key."""
         client = ChatClient(replace(self._config, max_requests=left), "teacher")
-        found: queue.SimpleQueue[tuple[str, Reply] | None] = queue.SimpleQueue()
+        found: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
         sending = _Sending(client.replies(chats, self._body, refuse, keep), found)
         sending.start()
         try:
@@ -69,7 +69,9 @@ class _Sending(threading.Thread):
     """Runs an event loop; puts a client's replies into `found`, and None behind the last."""
 
     def __init__(
-        self, replies: AsyncIterator[tuple[str, Reply]], found: "queue.SimpleQueue[tuple[str, Reply] | None]"
+        self,
+        replies: AsyncIterator[tuple[str, ServerReply]],
+        found: "queue.SimpleQueue[tuple[str, ServerReply] | None]",
     ) -> None:
         super().__init__(daemon=True)
         self._replies, self._found = replies, found
@@ -103,14 +105,14 @@ class _Sending(threading.Thread):
         self.join(10)
 
 
-class Local:
+class EngineBackend:
     """A model in this process, loaded when the first prompt comes."""
 
     def __init__(self, teacher: Any, task: Task, room: Path) -> None:
         self._teacher, self._task, self._room = teacher, task, room
         self.sent = 0
 
-    def replies(self, chats: Iterator[Chat], refuse: Refuse, keep: Keep, left: int | None) -> Heard:
+    def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
         """As `Voice.replies`; refuses prompts for which the model has no room."""
         from raft_exp import engines
         from raft_exp.engines import Request, Sampling
@@ -139,12 +141,12 @@ class Local:
                 now = time.perf_counter()
                 finish: Finish = "length" if answer.truncated else "stop"
                 counts = answer.prompt_tokens, answer.new_tokens
-                reply = Reply(answer.raw, finish, model.name_or_path, *counts, now - before)
+                reply = ServerReply(answer.raw, finish, model.name_or_path, *counts, now - before)
                 before = now
                 keep(answer.id, reply)
                 yield [(answer.id, reply)]
 
 
-def voice(teacher: Any, task: Task, room: Path) -> Voice:
+def open_backend(teacher: Any, task: Task, room: Path) -> Backend:
     """The voice of a teacher. `room` is a folder where an engine may keep what it needs while it loads."""
-    return Server(teacher, task) if teacher.name == "openai" else Local(teacher, task, room)
+    return ApiBackend(teacher, task) if teacher.name == "openai" else EngineBackend(teacher, task, room)

@@ -9,18 +9,18 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from raft_exp.models import loading as models
-from raft_exp.training import data, layers, packed, trained
-from raft_exp.training.data import Plan
+from raft_exp.training import data, layers, packed, weights
+from raft_exp.training.data import TrainingPlan
 from raft_exp.training.loss import token_losses
+from raft_exp.training.monitor import TrainingMonitor
 from raft_exp.training.rows import Rows, read
-from raft_exp.training.signs import Signs
-from raft_exp.training.speed import Cost
+from raft_exp.training.speed import StepCost
 from raft_exp.training.stage import train
 from tests.helpers import small_training as small
 
 
 def told(caplog, losses, norms=None) -> list[str]:
-    signs = Signs(len(losses))
+    signs = TrainingMonitor(len(losses))
     with caplog.at_level(logging.WARNING):
         for step, loss in enumerate(losses, 1):
             signs.step(step, loss, norms[step - 1] if norms else 1.0)
@@ -73,21 +73,21 @@ def lengths(*sizes: int, learned: int = 4) -> Rows:
 
 def test_operations_are_those_that_torch_counts():
     model = models.load(small.model_config())
-    packed.use(model)
-    model = trained.add_adapter(model, small.train_stage(dropout=0.0).lora, seed=0).train()
+    packed.use_packed_attention(model)
+    model = weights.add_adapter(model, small.train_stage(dropout=0.0).lora, seed=0).train()
     rows = lengths(100, 60)
     with FlopCounterMode(display=False) as counter:
         token_losses(model, data.pack(rows, [0, 1])).sum().backward()
     counted = counter.get_total_flops()
-    expected = Cost.of(model)(Plan(rows, [[0, 1]]), 0)
+    expected = StepCost.of(model)(TrainingPlan(rows, [[0, 1]]), 0)
     # torch counts the whole square of the attention, and the first layer needs no gradient of its input
     assert expected == pytest.approx(counted, rel=0.25)
 
 
 def test_kept_activations_are_measured(tmp_path):
     model = models.load(small.model_config())
-    packed.use(model)
-    model = trained.add_adapter(model, small.train_stage(dropout=0.0).lora, seed=0).train()
+    packed.use_packed_attention(model)
+    model = weights.add_adapter(model, small.train_stage(dropout=0.0).lora, seed=0).train()
     one, two = (layers.activation_bytes(model, data.pack(lengths(size), [0])) for size in (200, 400))
     assert 1.8 < two / one < 2.2
     hidden = 400 * 64 * torch.float32.itemsize
@@ -98,7 +98,7 @@ def test_kept_activations_are_measured(tmp_path):
 
 def test_every_recipe_has_the_same_questions_in_every_step():
     short, long = lengths(*[20] * 30), lengths(*np.random.default_rng(0).integers(50, 900, 30).tolist())
-    plans = [Plan.make(rows, 5, 8, 2, -1) for rows in (short, long)]
+    plans = [TrainingPlan.make(rows, 5, 8, 2, -1) for rows in (short, long)]
     assert plans[0].steps == plans[1].steps
     for packing in (True, False):
         for step in range(len(plans[0].steps)):

@@ -10,7 +10,7 @@ from transformers.generation.streamers import BaseStreamer
 from raft_exp.engines import Request
 
 
-class Listener(Protocol):
+class ReplyListener(Protocol):
     """Whoever reads along."""
 
     def said(self, request: Request, text: str) -> None:
@@ -20,11 +20,13 @@ class Listener(Protocol):
         """Whether a reply may end here, after so many tokens: nobody waits for it, or it is long enough."""
 
 
-class Watch(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
+class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
     """What `generate` calls for every step of a batch: to ask which rows may end, and with the new tokens."""
 
-    def __init__(self, batch: Sequence[Request], stops: Collection[int], tokenizer: Any, listener: Listener) -> None:
-        self._rows = [Row(request, tokenizer, listener) for request in batch]
+    def __init__(
+        self, batch: Sequence[Request], stops: Collection[int], tokenizer: Any, listener: ReplyListener
+    ) -> None:
+        self._rows = [TokenDecoder(request, tokenizer, listener) for request in batch]
         self._limits: list[int | None] = [None] * len(batch)  # tokens, of a row that was ended from outside
         self._stops, self._listener = frozenset(stops), listener
         self._steps = -1  # the prompts come first
@@ -58,10 +60,10 @@ class Watch(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
         return [row.tokens for row in self._rows]
 
 
-class Row:
+class TokenDecoder:
     """Turns the tokens of a reply into text: a character of several tokens comes when it is whole."""
 
-    def __init__(self, request: Request, tokenizer: Any, listener: Listener) -> None:
+    def __init__(self, request: Request, tokenizer: Any, listener: ReplyListener) -> None:
         self.request = request
         self.tokens: list[int] = []  # with the end token
         self._tokenizer, self._listener = tokenizer, listener
