@@ -209,8 +209,9 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0
-    if HydraConfig.get().runtime.choices.get("lora") == "none" and r:
-        raise ConfigError(f"lora: got none, but the experiment sets lora.r={r}; add lora.r=0")
+    lora = HydraConfig.get().runtime.choices.get("lora")
+    if lora in ("full", "none") and r:
+        raise ConfigError(f"lora: got {lora}, but the experiment sets lora.r={r}; add lora.r=0")
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
     return arms.load({str(name): value for name, value in values.items()}, folders)
 

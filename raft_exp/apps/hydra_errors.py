@@ -8,6 +8,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir, unknown_key
 
+_RENAMED = {("trainer", "slurm"): "srun"}  # (group, old option) -> today's
 _LAUNCHERS = "pip install 'raft_exp[launchers]'"
 _INSTALL = {
     "joblib": _LAUNCHERS,
@@ -24,6 +25,8 @@ def explained(error: Exception) -> ConfigError:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in _INSTALL:
             return ConfigError(f"launcher: {option!r} is not installed; {_INSTALL[option]}, or leave it out")
+        if new := _RENAMED.get((group, option)):
+            return ConfigError(f"{group}: {option!r} is called {new!r} now; use {group}={new}")
         return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
         name = str(error.missing_cfg_file).removeprefix("experiment/")  # one of several, of which Hydra names no others

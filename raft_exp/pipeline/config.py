@@ -261,8 +261,23 @@ def conf_dir() -> Path:
     return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
 
 
+RENAMED = {"trainer.launcher": "trainer.rank_launcher"}  # old setting -> today's
+
+
+def with_new_names(values: dict[str, Any]) -> dict[str, Any]:
+    """The resolved config of an older run, with its renamed settings under today's names."""
+    for old, new in RENAMED.items():
+        (group, old_name), new_name = old.split("."), new.rpartition(".")[2]
+        if old_name in values.get(group, {}):
+            others = {name: value for name, value in values[group].items() if name != old_name}
+            values = {**values, group: {new_name: values[group][old_name], **others}}
+    return values
+
+
 def unknown_key(path: str) -> str:
     """The message for a setting that does not exist, with the nearest that does."""
+    if path in RENAMED:
+        return f"{path}: is called {RENAMED[path]} now; set {RENAMED[path]}=..."
     *parents, name = path.split(".")
     kind: Any = Config
     for number, parent in enumerate(parents):

@@ -12,7 +12,7 @@ from raft_exp.teachers.model import is_local
 
 def of_training(config: Config, recipe: str) -> str | None:
     """One process each: Lightning starts DDP ranks with the arguments of their process."""
-    return f"train[{recipe}]" if _holds_device(config) or config.trainer.launcher else None
+    return f"train[{recipe}]" if _holds_device(config) or config.trainer.rank_launcher else None
 
 
 def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:

@@ -11,7 +11,8 @@ import yaml
 
 from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
 from raft_exp.core.stage import Stage
-from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse
+from raft_exp.models.trained_weights import TrainedWeights
+from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, with_new_names
 from raft_exp.pipeline.store import Store
 
 
@@ -105,13 +106,12 @@ class FinishedRun:
             raise ConfigError(f"arm: got {name!r}; {suggest(name, arms)}")
         return name, arms[name]
 
-    def adapter(self, name: str) -> Path | None:
-        """What an arm was trained to: the folder of an adapter, or of a whole model; None for the base model itself."""
+    def weights(self, name: str) -> TrainedWeights | None:
+        """The trained weights of an arm; None for the base model itself."""
         arm = self.config.arms[name]
         if arm.recipe == "none":
-            return Path(arm.adapter) if arm.adapter else None
-        made = self.path(self.training(name))
-        return made / "model" if (made / "model").is_dir() else made / "adapter"
+            return TrainedWeights(Path(arm.adapter), is_adapter=True) if arm.adapter else None
+        return TrainedWeights.open(self.path(self.training(name)))
 
     def training(self, name: str) -> str:
         """The label of the stage that trained an arm: its own, or that of its recipe."""
@@ -136,6 +136,7 @@ class FinishedRun:
 def _parsed(values: dict[str, Any]) -> Config:
     """The settings; those that are younger than the run have their shipped values, under which nothing changed."""
     shipped: Any = None
+    values = with_new_names(values)
     while True:
         try:
             return parse(values)

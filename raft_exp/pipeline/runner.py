@@ -18,7 +18,7 @@ from raft_exp.core.stage import Stage
 from raft_exp.corpora import ingest_stage as ingest
 from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
-from raft_exp.models.loading import ADAPTER, WHOLE_MODEL
+from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline import gpus
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
 from raft_exp.pipeline.store import Outcome, Store
@@ -148,8 +148,7 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
             for exported in sorted((outcome.path / "exports").iterdir()):
                 _link(exported, run / "exports" / exported.name)
         if room == "train":
-            whole = outcome.path / WHOLE_MODEL
-            _link(whole if whole.is_dir() else outcome.path / ADAPTER, run / "adapters" / _inner(label))
+            _link(TrainedWeights.open(outcome.path).folder, run / "adapters" / _inner(label))
         if room == "report":
             for predictions in sorted((outcome.path / "predictions").iterdir()):
                 _link(predictions, run / "predictions" / predictions.name)

@@ -116,7 +116,7 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
             )
         except OSError as error:
             raise ConfigError(
-                f"trainer.launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}"
+                f"trainer.rank_launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}"
             ) from error
         with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun would die of any other
             try:

@@ -1,4 +1,4 @@
-"""What training can be told. Read by pipeline.py too, so nothing heavy is imported here."""
+"""Settings of training. The pipeline reads them before anything runs, so no heavy package is imported here."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from raft_exp.core.schema import Count, Positive, PositiveFloat, Runtime, Share,
 
 @config_dataclass
 class LoraConfig:
-    """The adapter; with r=0 there is none, and all weights of the model are trained."""
+    """The LoRA adapter; r=0 trains all weights of the model instead."""
 
     r: Count
     alpha: Positive
@@ -20,13 +20,13 @@ class LoraConfig:
 
 @config_dataclass
 class TrainerConfig:
-    """Where and how long to train. `batch_size` is the examples of one optimiser step, over everything."""
+    """Where and how long to train. `batch_size` counts the examples of one optimiser step over all devices."""
 
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Positive | Literal["auto"]
     strategy: Literal["auto", "ddp", "fsdp"]
     num_nodes: Positive
-    launcher: Runtime[str | None]
+    rank_launcher: Runtime[str | None]
     precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
     max_steps: Literal[-1] | Positive
     max_epochs: Positive
@@ -48,12 +48,12 @@ class TrainerConfig:
     threads: Positive | None  # over all processes of this machine
 
     def threads_a_process(self) -> int | None:
-        """The threads of one process: more threads than cores would wait for each other at every sum."""
-        shared_by = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1
-        return self.threads and max(1, self.threads // shared_by)
+        """CPU threads of one process: processes on one CPU share `threads`."""
+        processes = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1
+        return self.threads and max(1, self.threads // processes)
 
     def processes(self) -> int:
-        """How many train together, each on a device of its own."""
+        """The number of training processes, each on a device of its own."""
         if self.devices != "auto":
             return self.devices * self.num_nodes
         import torch

@@ -47,7 +47,7 @@ EMBEDDED: dict[str, tuple[str, ...]] = {
     "prompt=json_reply": ("prompt=json_reply",),
     "trainer=gpu": ("trainer=gpu", "model=qwen2_5_3b"),
     "trainer=fsdp": ("trainer=fsdp", "model=llama3_1_8b", "lora.r=4"),
-    "trainer=slurm": ("trainer=slurm", "model=qwen2_5_0_5b"),
+    "trainer=srun": ("trainer=srun", "model=qwen2_5_0_5b"),
     "lora=none": ("lora=none",),
     "metrics": ("evaluation.metrics=[semantic_similarity]",),
     "export": ("export.dataset=raft_base", "export.passages=true"),

@@ -184,9 +184,12 @@ def test_another_p_reuses_what_does_not_see_it(study):
 
 def test_a_finished_run_is_read_from_its_own_config(study):
     values = yaml.safe_load((run_folder(study[0]) / "config.yaml").read_text())
+    from raft_exp.corpora.almanac import AlmanacConfig
     from raft_exp.pipeline.config import parse
 
-    assert parse(values).corpus.num_entities == 100
+    corpus = parse(values).corpus
+    assert isinstance(corpus, AlmanacConfig)
+    assert corpus.num_entities == 100
 
 
 def test_help_and_dry_run_import_nothing_heavy(tmp_path):
@@ -365,11 +368,12 @@ def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
-def test_no_adapter_is_not_silently_one(tmp_path):
-    done = raft_exp(tmp_path, "lora=none", "dry_run=true")
+@pytest.mark.parametrize("name", ["full", "none"])
+def test_no_adapter_is_not_silently_one(tmp_path, name):
+    done = raft_exp(tmp_path, f"lora={name}", "dry_run=true")
     assert done.returncode == 2
-    assert done.stderr.strip() == "ConfigError: lora: got none, but the experiment sets lora.r=32; add lora.r=0"
-    assert raft_exp(tmp_path, "lora=none", "lora.r=0", "dry_run=true").returncode == 0
+    assert done.stderr.strip() == f"ConfigError: lora: got {name}, but the experiment sets lora.r=32; add lora.r=0"
+    assert raft_exp(tmp_path, f"lora={name}", "lora.r=0", "dry_run=true").returncode == 0
 
 
 def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Answer, read_rows, write_jsonl
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.config import parse, with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report
@@ -39,7 +39,7 @@ def make_again(run: Run, out: Path) -> list[str]:
 
 def _config(run: Run) -> Any:
     try:
-        return parse(dict(run.config))
+        return parse(with_new_names(dict(run.config)))
     except ConfigError as error:
         raise DataError(
             f"{run.folder}/config.yaml is of another version of raft_exp ({error}); run the study again"

@@ -18,8 +18,9 @@ from raft_exp.apps.sweep.space import with_params
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.schema import identity
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.pipeline.config import conf_dir, parse, with_new_names
 from raft_exp.reporting.stage import report
+from raft_exp.teachers.model import is_model
 from tests.helpers.composing import compose
 
 GROUPS = sorted(
@@ -51,6 +52,8 @@ def test_every_option_parses(group, option):
 @pytest.mark.parametrize("teacher", ["openai", "vllm", "transformers"])
 def test_every_task_for_targets_parses_with_every_teacher_that_is_a_model(teacher, task):
     config = parse(compose(f"teacher={teacher}", f"task@teacher.targets={task}", "teacher.check=null"))
+    assert is_model(config.teacher)
+    assert config.teacher.targets is not None
     assert config.teacher.targets.name == task
 
 
@@ -141,6 +144,7 @@ REFUSED = [
     ("teacher=openai teacher.targets.gate.retries=-1", r"teacher\.targets\.gate\.retries: got -1; must be"),
     ("teacher=openai teacher.api_key_env=sk-123", r"^teacher\.api_key_env: must be the NAME of an environment"),
     ("engine=vllm engine.adapters=both", r"engine\.adapters: got 'both'; must be .lora. or .merged."),
+    ("+trainer.launcher=srun", r"^trainer\.launcher: is called trainer\.rank_launcher now"),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
 
@@ -164,6 +168,11 @@ def test_what_cannot_be_is_refused(override, message):
         ("datset.p=1", r"datset\.p: no such setting; datset is unknown; did you mean 'dataset'\?"),
         ("corpus=pubmedq", r"corpus: got 'pubmedq'; did you mean 'pubmedqa'\?"),
         ("+experiment=pubmed", r"experiment: got 'pubmed'; did you mean 'pubmedqa'\?"),
+        ("trainer=slurm", r"^trainer: 'slurm' is called 'srun' now; use trainer=srun$"),
+        (
+            "trainer.launcher=srun",
+            r"^trainer\.launcher: is called trainer\.rank_launcher now; set trainer\.rank_launcher=",
+        ),
         ("experiment=pubmedqa", r"experiment: not chosen in the default study; write \+experiment=pubmedqa"),
     ],
 )
@@ -280,7 +289,7 @@ def test_settings_change_the_keys_of_the_stages_that_see_them():
 
 def test_another_version_of_the_metrics_reports_anew_and_asks_nothing_again(monkeypatch):
     before = build()
-    monkeypatch.setattr(report, "stage_spec", dataclasses.replace(report.stage_spec, version=99))
+    monkeypatch.setattr(report, "stage_spec", dataclasses.replace(before["report"].spec, version=99))
     after = build()
     assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == {"report"}
 
@@ -351,3 +360,14 @@ def test_an_arm_with_an_engine_of_its_own():
     other = build("evaluation.arms=[rag,gpt_rag]", "model.dtype=bfloat16")
     assert other["evaluate[rag]"].key != built["evaluate[rag]"].key
     assert other["evaluate[gpt_rag]"].key == served.key
+
+
+def test_the_settings_of_an_older_run_are_read_under_todays_names():
+    values = compose("trainer.rank_launcher=srun")
+    values["trainer"]["launcher"] = values["trainer"].pop("rank_launcher")
+    assert parse(with_new_names(values)).trainer.rank_launcher == "srun"
+
+
+def test_lora_none_is_the_old_name_of_lora_full():
+    assert parse(compose("lora=none")).lora == parse(compose("lora=full")).lora
+    assert parse(compose("lora=full")).lora.r == 0

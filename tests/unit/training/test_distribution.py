@@ -67,7 +67,7 @@ def adapter(folder: Path, *overrides: str, **more: str) -> bytes:
 
 @pytest.mark.parametrize("launcher", ["torchrun", "torchrun on two nodes", "srun"])
 def test_every_launcher_starts_the_same_training(tmp_path, by_lightning, launcher):
-    more, nodes = {}, ()
+    nodes: tuple[str, ...] = ()
     if launcher == "torchrun":
         words = f"{TORCHRUN} 29511"
     else:
@@ -76,20 +76,22 @@ def test_every_launcher_starts_the_same_training(tmp_path, by_lightning, launche
         words = f"{sys.executable} {script}"
     if launcher == "torchrun on two nodes":
         nodes = ("trainer.devices=1", "trainer.num_nodes=2")
-    assert adapter(tmp_path, *TWO, *nodes, f"trainer.launcher={words}", **more) == by_lightning
+    assert adapter(tmp_path, *TWO, *nodes, f"trainer.rank_launcher={words}") == by_lightning
 
 
 def test_what_the_processes_of_a_launcher_refuse_is_told_once(tmp_path):
     words = f"{TORCHRUN} 29513"
-    done = raft_exp(tmp_path, *SMALL, *TWO, "lora.target_modules=[w_q]", f"trainer.launcher={words}")
+    done = raft_exp(tmp_path, *SMALL, *TWO, "lora.target_modules=[w_q]", f"trainer.rank_launcher={words}")
     assert done.returncode == 2
     assert "RaftError: lora.target_modules=['w_q']" in done.stderr.splitlines()[-1]
 
 
 def test_a_launcher_that_is_not_there_is_one_line(tmp_path):
-    done = raft_exp(tmp_path, *SMALL, *TWO, "trainer.launcher=no_such_launcher")
+    done = raft_exp(tmp_path, *SMALL, *TWO, "trainer.rank_launcher=no_such_launcher")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("ConfigError: trainer.launcher='no_such_launcher': No such file")
+    assert done.stderr.splitlines()[-1].startswith(
+        "ConfigError: trainer.rank_launcher='no_such_launcher': No such file"
+    )
 
 
 SAMPLER = """
@@ -159,7 +161,7 @@ def test_weights_in_parts_go_on_after_a_stop(tmp_path):
 
 def test_a_study_under_a_launcher_is_stopped_and_goes_on(tmp_path, by_lightning):
     words = f"{TORCHRUN} 29519"
-    study = command(*SMALL, *TWO, f"trainer.launcher={words}")
+    study = command(*SMALL, *TWO, f"trainer.rank_launcher={words}")
     with subprocess.Popen(study, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         limit = time.monotonic() + 180
         while not any(file.read_text().count("\n") > 2 for file in tmp_path.glob("store/train/*.partial/metrics.csv")):
@@ -170,4 +172,4 @@ def test_a_study_under_a_launcher_is_stopped_and_goes_on(tmp_path, by_lightning)
         _, told = process.communicate()
     assert process.returncode == 75, told
     assert told.splitlines()[-1].startswith("StoppedError: ")
-    assert adapter(tmp_path, *TWO, f"trainer.launcher={words}") == by_lightning
+    assert adapter(tmp_path, *TWO, f"trainer.rank_launcher={words}") == by_lightning
