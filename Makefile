@@ -46,9 +46,10 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
 	@touch $(VLLM_READY)
 
-check: $(READY)  ## lint, format and types
+check: $(READY)  ## lint, format, layers (imports point down) and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B: needs the hub and a GPU; without: DATA=DIR MODEL=tiny TRAINER=cpu
