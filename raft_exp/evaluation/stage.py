@@ -17,6 +17,7 @@ from raft_exp.engines import EngineConfig, Request
 from raft_exp.models import loading as models
 from raft_exp.models.loading import ModelConfig
 from raft_exp.models.tokens import encode_prompt
+from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.prompts import PromptConfig
 
 VERSION = 1
@@ -60,12 +61,13 @@ def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, 
 
 
 def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
-    """The model to load and the adapter on it. A training with lora=none has left a model instead of an adapter."""
+    """The model to load and the adapter on it. `trained` is the folder of a train stage."""
     if trained is None:
         return config.model, Path(config.adapter) if config.adapter else None
-    if config.model and (trained / models.WHOLE_MODEL).is_dir():
-        return dataclasses.replace(config.model, name_or_path=str(trained / models.WHOLE_MODEL), revision=None), None
-    return config.model, trained / models.ADAPTER
+    weights = TrainedWeights.open(trained)
+    if config.model is None:  # behind a server: its engine refuses trained weights
+        return None, weights.folder
+    return weights.model_config(config.model), weights.adapter
 
 
 def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:

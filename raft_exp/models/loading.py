@@ -3,7 +3,6 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -14,7 +13,6 @@ from raft_exp.core.hub import why_no_hub
 from raft_exp.core.schema import Positive, config_dataclass
 
 ASSET = "asset:"
-ADAPTER, WHOLE_MODEL = "adapter", "model"  # what a training leaves: one folder or the other
 _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # the files of a model folder that make the model
 
 
@@ -118,14 +116,6 @@ def source(name_or_path: str, revision: str | None, group: str = "model") -> dic
         "local_files_only": local,
         "trust_remote_code": False,
     }
-
-
-def load_trained(config: ModelConfig, folder: Path | None, device: str = "cpu") -> Any:
-    """The base model with the adapter in `folder`, or the whole model in it, or (None) the base model as it is."""
-    if folder is None or (folder / "adapter_config.json").is_file() or not (folder / "config.json").is_file():
-        model = load(config, device)
-        return model if folder is None else with_adapter(model, folder)
-    return load(replace(config, name_or_path=str(folder), revision=None), device)
 
 
 def with_adapter(model: Any, folder: Path) -> Any:

@@ -1,6 +1,6 @@
 """Which weights of a model are trained, and the folder that they are written to.
 
-A LoRA adapter as PEFT, vLLM and others read it; with lora=none the whole model as transformers reads it.
+A LoRA adapter as PEFT, vLLM and others read it; with lora=full the whole model as transformers reads it.
 """
 
 import json
@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from raft_exp.core.errors import ModelError
-from raft_exp.models.loading import ADAPTER, WHOLE_MODEL, ModelConfig
+from raft_exp.models.loading import ModelConfig
+from raft_exp.models.trained_weights import ADAPTER, WHOLE_MODEL
 from raft_exp.training import tensors
 from raft_exp.training.config import LoraConfig
 

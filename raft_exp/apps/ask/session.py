@@ -113,17 +113,15 @@ def _shown(run: FinishedRun, how: AskOptions) -> _Shown:
     config = run.config
     if how.model is None:
         name, arm = run.arm(how.arm)
-        trained, model = run.adapter(name), config.model
-        if trained and not (trained / "adapter_config.json").is_file():  # a whole model, of lora.r=0
-            trained, model = None, dataclasses.replace(model, name_or_path=str(trained), revision=None)
+        weights = run.weights(name)
         return _Shown(
             name,
             config.prompt,
             config.dataset.prompt_mode,
             arm.cot,
             arm.context == "passages",
-            model,
-            trained,
+            weights.model_config(config.model) if weights else config.model,
+            weights.adapter if weights else None,
         )
     if how.arm is not None:
         raise ConfigError(

@@ -15,6 +15,7 @@ from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.exports import hub
 from raft_exp.models.loading import ModelConfig
+from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.run import FinishedRun
 
 
@@ -105,17 +106,18 @@ def _write(run: FinishedRun, how: ExportModel, folder: Path) -> Drift | None:
     from raft_exp.models import loading as models
 
     name, arm = run.arm(how.arm)
-    trained, config = run.adapter(name), run.config.model
-    if how.form == "adapter" and (trained is None or not (trained / "adapter_config.json").is_file()):
+    weights, config = run.weights(name), run.config.model
+    adapter = weights.adapter if weights else None
+    if how.form == "adapter" and adapter is None:
         raise ConfigError(f"form: got 'adapter', but the arm {name} has none; export it with form=merged")
     texts = drift.asked(run, name, models.load_tokenizer(config.name_or_path, config.revision), how.prompts)
     dtype = how.dtype or config.dtype
     if how.form == "adapter":
-        assert trained is not None, "checked above"
+        assert adapter is not None, "checked above"
         for file in ("adapter_config.json", "adapter_model.safetensors"):
-            shutil.copyfile(trained / file, folder / file)
+            shutil.copyfile(adapter / file, folder / file)
     else:
-        before = _merge(dataclasses.replace(config, dtype=dtype), trained, texts, folder)
+        before = _merge(dataclasses.replace(config, dtype=dtype), weights, texts, folder)
     templated = tokenizer.save(config, texts, folder)
     if not tokenizer.unchanged(folder, texts):
         raise ModelError(
@@ -139,7 +141,9 @@ def _readable(folder: Path) -> None:
         file.chmod(mode)
 
 
-def _merge(config: ModelConfig, trained: Path | None, texts: Sequence[DriftSample], folder: Path) -> list[Any]:
+def _merge(
+    config: ModelConfig, weights: TrainedWeights | None, texts: Sequence[DriftSample], folder: Path
+) -> list[Any]:
     """Writes the merged weights; returns the logits of base model and adapter, in float32."""
     from transformers import GenerationConfig
 
@@ -148,7 +152,8 @@ def _merge(config: ModelConfig, trained: Path | None, texts: Sequence[DriftSampl
     from raft_exp.models import loading as models
     from raft_exp.models import merge as merging
 
-    model = models.load_trained(dataclasses.replace(config, dtype="float32"), trained)
+    exact = dataclasses.replace(config, dtype="float32")
+    model = weights.load(exact) if weights else models.load(exact)
     before = drift.logits(model, texts)
     stops = stop_tokens(model.generation_config, models.load_tokenizer(config.name_or_path, config.revision))
     merged = merging.merged(model, config.dtype)
