@@ -1,1 +1,1 @@
-"""Training: encoded rows, the plan of steps, the LightningModule, and what lets a killed run go on."""
+"""Training: encoded rows, the plan of steps, the LightningModule, checkpoints, and the stage `train`."""

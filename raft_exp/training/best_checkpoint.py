@@ -1,47 +1,59 @@
-"""The weights with the lowest validation loss so far, and when to stop waiting for better ones."""
+"""The weights with the lowest validation loss so far, and early stopping."""
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from raft_exp.training import checkpoint
+from raft_exp.training.module import RaftModule
 
 _PATTERN = "best_*.safetensors"
 
 
+class BestState(TypedDict):
+    """What a checkpoint holds of the search for the best weights."""
+
+    loss: float | None  # None before the first validation pass
+    step: int
+    waited: int  # validation passes since the best one
+
+
 class BestCheckpoint:
-    """`patience`: validation passes without a lower loss after which training stops; None: it never does."""
+    """Keeps the weights of the lowest validation loss in `out` (with `keep`) and counts the passes since then.
+
+    `patience` is the number of validation passes without a lower loss after which training stops; None: never.
+    """
 
     def __init__(self, out: Path, keep: bool, patience: int | None) -> None:
         self._out, self._keep, self._patience = out, keep, patience
         self._loss, self._step, self._waited = math.inf, 0, 0
 
     @property
-    def state(self) -> dict[str, Any]:
-        """For the checkpoint."""
+    def state(self) -> BestState:
+        """The state to store in a checkpoint."""
         return {"loss": None if math.isinf(self._loss) else self._loss, "step": self._step, "waited": self._waited}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """From the checkpoint."""
+    def restore(self, state: BestState) -> None:
+        """Takes over the state of a checkpoint."""
         self._loss = math.inf if state["loss"] is None else state["loss"]
         self._step, self._waited = state["step"], state["waited"]
 
-    def validated(self, module: Any, loss: float) -> None:
-        """Takes note of a validation pass. All processes call it with the same loss."""
+    def validated(self, module: RaftModule, loss: float) -> None:
+        """Records the loss of a validation pass. All processes call it with the same loss."""
         if not loss < self._loss:
             self._waited += 1
             return
-        before, self._loss, self._step, self._waited = self._step, loss, module.step, 0
+        previous, self._loss, self._step, self._waited = self._step, loss, module.step, 0
         if self._keep:
             checkpoint.save_weights(self.path, module)
-            if module.trainer.is_global_zero:  # the one before: a checkpoint may still stand at it
-                for old in self._out.glob(_PATTERN):
-                    if old not in (self.path, self._file(before)):
-                        old.unlink()
+            if module.trainer.is_global_zero:
+                for file in self._out.glob(_PATTERN):
+                    if file not in (self.path, self._file(previous)):  # the last checkpoint may refer to the previous
+                        file.unlink()
 
     @property
     def path(self) -> Path:
-        """Where the weights are."""
+        """The file of the best weights."""
         return self._file(self._step)
 
     def _file(self, step: int) -> Path:
@@ -49,11 +61,11 @@ class BestCheckpoint:
 
     @property
     def given_up(self) -> bool:
-        """Whether there is nothing more to wait for."""
+        """Whether `patience` validation passes brought no lower loss."""
         return self._patience is not None and self._waited >= self._patience
 
 
 def remove(out: Path) -> None:
-    """Takes the files away."""
+    """Deletes the files of best weights in `out`."""
     for file in [*out.glob(_PATTERN), *out.glob(f"{_PATTERN}.new")]:
         file.unlink()

@@ -1,10 +1,10 @@
-"""What is done after every optimiser step: validate, write down, keep a checkpoint, end where a signal asks for it."""
+"""Work after every optimiser step: validation, metrics, checkpoints, and the end of training on a signal."""
 
 import csv
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired
 
 import pytorch_lightning as lightning
 import torch
@@ -14,9 +14,9 @@ from raft_exp.core.errors import StoppedError
 from raft_exp.training import checkpoint, speed
 from raft_exp.training.best_checkpoint import BestCheckpoint
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import collate
+from raft_exp.training.data import TrainingBatch, collate
 from raft_exp.training.loss import token_losses
-from raft_exp.training.module import RaftModule
+from raft_exp.training.module import RaftModule, StepMetrics
 from raft_exp.training.monitor import TrainingMonitor
 from raft_exp.training.pruning import PrunedError, SearchTrial
 from raft_exp.training.rows import Rows
@@ -30,52 +30,69 @@ TIMED = ("step", "seconds", "tokens", "tokens_per_second", "mfu", "peak_gib")
 TIMINGS = "timings.csv"
 
 
+class Metrics(StepMetrics):
+    """A line of metrics.csv; `validation_loss` only where a validation pass followed the step."""
+
+    step: int
+    tokens: int  # supervised ones
+    validation_loss: NotRequired[float]
+
+
 class TrainingCallback(lightning.Callback):
-    """Keeps metrics.csv (no times in it: a resumed run writes the same bytes), timings.csv and the checkpoint."""
+    """Writes metrics.csv, timings.csv and the checkpoint.
+
+    metrics.csv holds no times, so that a resumed run writes the same bytes.
+    """
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
-        self._watch = SearchTrial.of(tracking.current_stage())  # of a search that prunes
+        self._trial = SearchTrial.of(tracking.current_stage())  # None outside a search that prunes
         self.best = BestCheckpoint(out, config.keep == "best", config.early_stopping)
 
-    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Goes back to the checkpoint, if the module is to start from one."""
+    def on_train_start(self, trainer: lightning.Trainer, module: RaftModule) -> None:
+        """Restores the checkpoint where the module starts from one; cuts the CSV files back to its step."""
         if module.start:
             self.best.restore(checkpoint.restore(self._out, module, trainer.optimizers[0]))
         if trainer.is_global_zero:
             _truncate(self._out / METRICS, COLUMNS, module.start)
             _truncate(self._out / TIMINGS, TIMED, module.start)
-        self._signs, self._speed = TrainingMonitor(len(module.plan.steps)), speed.SpeedMeter(module)
+        self._monitor, self._speed = TrainingMonitor(len(module.plan.steps)), speed.SpeedMeter(module)
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: lightning.Trainer, module: RaftModule, outputs: object, batch: TrainingBatch, batch_idx: int
     ) -> None:
-        """Acts when the micro-batch was its step's last."""
+        """Does the work of a step after its last micro-batch."""
         if (batch_idx + 1) % module.accumulate:
             return
         last = module.step == len(module.plan.steps)
         timed = self._speed.step(module.step - 1)
-        metrics = {"step": module.step, **module.step_metrics, "tokens": module.plan.supervised(module.step - 1)}
+        metrics: Metrics = {
+            "step": module.step,
+            "loss": module.step_metrics["loss"],
+            "learning_rate": module.step_metrics["learning_rate"],
+            "grad_norm": module.step_metrics["grad_norm"],
+            "tokens": module.plan.supervised(module.step - 1),
+        }
         if len(self._validation) and (last or module.step % self._config.validate_every == 0):
             metrics["validation_loss"] = validation_loss(module, self._validation, self._config)
             self.best.validated(module, metrics["validation_loss"])
         if trainer.is_global_zero:
             _append(self._out / METRICS, COLUMNS, metrics)
             _append(self._out / TIMINGS, TIMED, {"step": module.step, **speed.line(timed)})
-            self._signs.step(module.step, metrics["loss"], metrics["grad_norm"])
+            self._monitor.step(module.step, metrics["loss"], metrics["grad_norm"])
         module.updating = False
-        self._go_on_or_stop(trainer, module, last)
+        self._checkpoint_or_stop(trainer, module, last)
         self._log(trainer, metrics, timed)
-        if self._watch and "validation_loss" in metrics and not last:
-            self._go_on(trainer, self._watch, module.step, metrics["validation_loss"])
+        if self._trial and "validation_loss" in metrics and not last:
+            self._prune(trainer, self._trial, module.step, metrics["validation_loss"])
         self._speed.restart()
 
-    def _go_on(self, trainer: lightning.Trainer, watch: SearchTrial, step: int, loss: float) -> None:
-        """Ends the training, in all processes at once, where its search has no hope for it."""
-        if trainer.strategy.broadcast(trainer.is_global_zero and watch.hopeless(step, loss)):
+    def _prune(self, trainer: lightning.Trainer, trial: SearchTrial, step: int, loss: float) -> None:
+        """Raises PrunedError in all processes where the search's pruner ends the trial."""
+        if trainer.strategy.broadcast(trainer.is_global_zero and trial.hopeless(step, loss)):
             raise PrunedError(f"validation loss {loss:.4g} at step {step} is above the median of earlier trials")
 
-    def _go_on_or_stop(self, trainer: lightning.Trainer, module: Any, last: bool) -> None:
+    def _checkpoint_or_stop(self, trainer: lightning.Trainer, module: RaftModule, last: bool) -> None:
         if last:
             return
         if self.best.given_up:
@@ -84,37 +101,37 @@ class TrainingCallback(lightning.Callback):
         if any(module.stopped_by) or module.step % self._config.checkpoint_every == 0:
             self._save(trainer, module)
         if any(module.stopped_by):
-            trainer.strategy.barrier()  # the others stay until the state is written
+            trainer.strategy.barrier()  # the other processes stay until the state is written
             names = "/".join(number.name for number, count in zip(NOTED, module.stopped_by, strict=True) if count)
             raise StoppedError(
                 f"training was stopped by {names} after step {module.step} of {len(module.plan.steps)}; its state is "
                 "saved, and the same command goes on from there"
             )
 
-    def _save(self, trainer: lightning.Trainer, module: Any) -> None:
+    def _save(self, trainer: lightning.Trainer, module: RaftModule) -> None:
         if trainer.is_global_zero or module.sharded:
             checkpoint.save(self._out, module, trainer.optimizers[0], self.best.state)
 
-    def on_exception(self, trainer: lightning.Trainer, module: Any, exception: BaseException) -> None:
-        """Saves what the last whole step has left, where one process can do it alone."""
+    def on_exception(self, trainer: lightning.Trainer, module: RaftModule, exception: BaseException) -> None:
+        """Saves the state after the last whole step, where one process holds all of it."""
         alone = trainer.is_global_zero and not module.sharded and not module.updating
         if alone and checkpoint.step(self._out) < module.step < len(module.plan.steps):
             self._save(trainer, module)
 
-    def _log(self, trainer: lightning.Trainer, metrics: dict[str, Any], timed: Mapping[str, float]) -> None:
-        figures = {f"train/{name}": value for name, value in metrics.items()}
+    def _log(self, trainer: lightning.Trainer, metrics: Metrics, timed: Mapping[str, float]) -> None:
+        figures: dict[str, object] = {f"train/{name}": value for name, value in metrics.items()}
         figures |= {f"speed/{name}": value for name, value in timed.items()}
         if not tracking.active().log_figures(trainer.loggers, figures, metrics["step"]):
             trainer.loggers = []
 
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
-    """Mean over all supervised tokens of all rows; every process computes its share."""
+    """Mean negative log likelihood of all supervised tokens of `rows`; every process computes a share of the rows."""
     trainer, size = module.trainer, config.batch_size // module.accumulate // module.trainer.world_size
     longest_first = sorted(range(len(rows)), key=lambda number: (-int(rows.lengths[number]), rows.ids[number]))
     mine = longest_first[trainer.global_rank :: trainer.world_size]
     batches = [mine[start : start + size] for start in range(0, len(mine), size)]
-    if module.sharded:  # each pass gathers weights from all processes: they take part in as many
+    if module.sharded:  # a forward pass gathers weights from all processes: all need the same number of passes
         batches += [[]] * (-(-len(longest_first[:: trainer.world_size]) // size) - len(batches))
     total = torch.zeros(1, dtype=torch.float64, device=module.device)
     module.model.eval()
@@ -126,14 +143,14 @@ def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> fl
     return float(trainer.strategy.reduce(total, reduce_op="sum")) / int(rows.completions.sum())
 
 
-def _append(path: Path, columns: Iterable[str], row: Mapping[str, Any]) -> None:
+def _append(path: Path, columns: Iterable[str], row: Mapping[str, object]) -> None:
     with path.open("a", encoding="utf-8", newline="") as file:
         csv.DictWriter(file, list(columns), lineterminator="\n").writerow(row)
 
 
 def _truncate(path: Path, columns: Iterable[str], step: int) -> None:
-    """Leaves the header and the rows up to `step`: what came after the checkpoint comes again."""
-    kept: Iterable[str] = ()
+    """Leaves the header and the lines up to `step`: the steps after the checkpoint run again."""
+    lines: Iterable[str] = ()
     if step and path.exists():
-        kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[1 : step + 1]
-    path.write_text(",".join(columns) + "\n" + "".join(kept), encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[1 : step + 1]
+    path.write_text(",".join(columns) + "\n" + "".join(lines), encoding="utf-8")

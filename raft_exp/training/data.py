@@ -4,35 +4,60 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from raft_exp.training.rows import Rows
 
 IGNORED = -100  # the label of a position that is not trained on
-ENOUGH = 2048  # tokens of a micro-batch that keep a CPU busy; more only take memory. Part of stages.train.VERSION
-MicroBatch = tuple[int, list[int]]  # (which of the step's micro-batches, row numbers)
+ENOUGH = 2048  # tokens of a micro-batch that keep a CPU busy; more only take memory. A change needs a new VERSION
+MicroBatch = tuple[int, list[int]]  # (index within the step, row numbers)
+
+
+class ModelInputs(TypedDict):
+    """Arguments of the model's forward; all but `input_ids` only for packed rows."""
+
+    input_ids: Tensor  # int64 [rows, tokens]
+    position_ids: NotRequired[Tensor]  # int64 [1, tokens]
+    cu_seq_lens_q: NotRequired[Tensor]  # int32 [packed rows + 1], where rows begin and end
+    max_length_q: NotRequired[int]  # tokens of the longest packed row
+
+
+class Batch(TypedDict):
+    """Rows as tensors."""
+
+    inputs: ModelInputs
+    keep: Tensor  # int64, positions that predict a label
+    targets: Tensor  # int64, labels at these positions
+    rows: int  # 0: the tensors hold padding alone
+
+
+class TrainingBatch(Batch):
+    """A micro-batch of an optimiser step."""
+
+    micro_batch: int  # index within the step
 
 
 def order(ids: Sequence[str], seed: int, epoch: int) -> list[int]:
-    """The epoch's order. It follows from the ids alone, so that every recipe sees the same questions alike."""
+    """The order of the rows in an epoch. It depends on the ids alone, so that all recipes train in the same order."""
     rank = {name: hashlib.sha256(f"{seed}:{epoch}:{name}".encode()).digest() for name in ids}
     return sorted(range(len(ids)), key=lambda number: (rank[ids[number]], ids[number]))
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Which rows every optimiser step trains on, from the first step of the first epoch to the last of the last."""
+    """The rows of every optimiser step, over all epochs."""
 
     rows: Rows
     steps: list[list[int]]  # row numbers; the last step of an epoch may have fewer
 
     @classmethod
     def make(cls, rows: Rows, seed: int, batch_size: int, max_epochs: int, max_steps: int) -> "TrainingPlan":
-        """`max_steps=-1`: as many as `max_epochs` has; else so many, over as many epochs as they need."""
+        """A plan of `max_steps` steps, over as many epochs as they need; `max_steps=-1`: all steps of `max_epochs`."""
         steps: list[list[int]] = []
         for epoch in range(max_epochs) if max_steps < 0 else count():
             if 0 <= max_steps <= len(steps):
@@ -42,11 +67,11 @@ class TrainingPlan:
         return cls(rows, steps if max_steps < 0 else steps[:max_steps])
 
     def supervised(self, step: int) -> int:
-        """Tokens that the whole step is trained on, over all devices and micro-batches."""
+        """Supervised tokens of the step, over all devices and micro-batches."""
         return int(self.rows.completions[self.steps[step]].sum())
 
     def micro_batches(self, batch_size: int, processes: int) -> int:
-        """Into how many a process must part its rows of a step for none to have many more than `ENOUGH` tokens."""
+        """The number of micro-batches a process and step that keeps each at about `ENOUGH` tokens or fewer."""
         rows = max(1, batch_size // processes)
         most = max((self.tokens(step) for step in range(len(self.steps))), default=0)
         whole = (parts for parts in range(1, rows) if rows % parts == 0)
@@ -58,11 +83,11 @@ class TrainingPlan:
 
 
 class MicroBatches(Sampler[MicroBatch]):
-    """What this process computes: `accumulate` micro-batches for each step from `start` on.
+    """The micro-batches of one process: `accumulate` for each step from `start` on.
 
-    Which rows share a step is the plan's affair. Here they are dealt out: packed, so that all micro-batches of all
-    processes have about as many tokens; padded, so that rows of similar length share one. A process may get an empty
-    one at an epoch's end; it takes part with no row.
+    The plan decides which rows share a step; this class distributes them. With packing all micro-batches of all
+    processes have about the same number of tokens; with padding rows of similar length share a micro-batch. At the
+    end of an epoch a micro-batch may be empty.
     """
 
     def __init__(
@@ -90,46 +115,47 @@ class MicroBatches(Sampler[MicroBatch]):
 
 
 def deal(longest_first: Sequence[int], lengths: np.ndarray, parts: int) -> list[list[int]]:
-    """Row numbers in `parts` lists of about equal tokens: each row goes where there are fewest so far."""
-    dealt: list[list[int]] = [[] for _ in range(parts)]
+    """Row numbers in `parts` lists of about equal tokens: each row joins the list with the fewest tokens so far."""
+    lists: list[list[int]] = [[] for _ in range(parts)]
     tokens = [0] * parts
     for number in longest_first:
-        place = tokens.index(min(tokens))
-        dealt[place].append(number)
-        tokens[place] += int(lengths[number])
-    return dealt
+        shortest = tokens.index(min(tokens))
+        lists[shortest].append(number)
+        tokens[shortest] += int(lengths[number])
+    return lists
 
 
-class MicroBatchDataset(Dataset[dict[str, Any]]):
-    """Turns the row numbers of a micro-batch into tensors. Use it with `DataLoader(batch_size=None)`."""
+class MicroBatchDataset(Dataset[TrainingBatch]):
+    """Turns the row numbers of a micro-batch into tensors, for `DataLoader(batch_size=None)`."""
 
     def __init__(self, rows: Rows, packing: bool) -> None:
         self._rows, self._packing = rows, packing
 
-    def __getitem__(self, batch: MicroBatch) -> dict[str, Any]:
+    def __getitem__(self, batch: MicroBatch) -> TrainingBatch:
         index, numbers = batch
         return {**collate(self._rows, numbers, self._packing), "micro_batch": index}
 
 
-def collate(rows: Rows, numbers: Sequence[int], packing: bool) -> dict[str, Any]:
-    """A micro-batch: `inputs` of the model, `keep` (positions that predict a label), `targets` and `rows`.
+def collate(rows: Rows, numbers: Sequence[int], packing: bool) -> Batch:
+    """The rows of these numbers as tensors, packed or padded.
 
-    Labels are set by position, never by comparing ids, so the end token stays supervised where pad is the same token.
+    Labels follow from positions, never from a comparison of ids: the end token stays supervised where the pad token is
+    the same.
     """
     return pack(rows, numbers) if packing else pad(rows, numbers)
 
 
-def pack(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
-    """Rows behind one another [1, tokens]; positions restart, and `cu_seq_lens_q` says where each row begins.
+def pack(rows: Rows, numbers: Sequence[int]) -> Batch:
+    """Concatenated rows [1, tokens]; positions restart with each row. `targets` is [kept positions].
 
-    `targets` is [kept positions]. No rows give two tokens of padding, with nothing supervised.
+    Without rows: two tokens of padding, none supervised.
     """
     lengths = [int(rows.lengths[number]) for number in numbers] or [2]
     ends = list(accumulate(lengths))
     completions = [int(rows.completions[number]) for number in numbers] or [0]
     ids = np.concatenate([rows.row(number) for number in numbers]) if len(numbers) else np.zeros(2, dtype=np.int32)
     supervised = np.concatenate([np.arange(end - size, end) for end, size in zip(ends, completions, strict=True)])
-    # plain arithmetic in numpy: a micro-batch is made while the device works, and torch would take its threads
+    # numpy, because torch would use the threads that the training step on a CPU needs
     input_ids = torch.from_numpy(ids.astype(np.int64))
     labelled = torch.from_numpy(supervised)
     return {
@@ -145,11 +171,11 @@ def pack(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def pad(rows: Rows, numbers: Sequence[int]) -> dict[str, Any]:
-    """Rows beside one another, padded on the right [rows, longest]; `targets` is [rows, kept positions].
+def pad(rows: Rows, numbers: Sequence[int]) -> Batch:
+    """Rows padded on the right [rows, longest]; `targets` is [rows, kept positions].
 
-    Behind a causal mask no supervised position sees the padding: an attention mask is not needed, and without one
-    torch takes its fastest attention. No rows give one row of padding, with nothing supervised.
+    There is no attention mask: the causal mask hides padding on the right from all supervised positions, and torch
+    chooses its fastest attention kernel without a mask. Without rows: one row of padding, nothing supervised.
     """
     width = max((int(rows.lengths[number]) for number in numbers), default=2)
     input_ids = torch.zeros((max(len(numbers), 1), width), dtype=torch.int64)

@@ -1,79 +1,82 @@
-"""What can be done with a model's layers: compile them, or compute their activations twice instead of keeping them."""
+"""Compilation and activation checkpointing of a model's decoder layers."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import collate
+from raft_exp.training.data import Batch, collate
 from raft_exp.training.loss import token_losses
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from raft_exp.training.module import RaftModule
 
 log = logging.getLogger(__name__)
 
-_SAFE = 0.8  # of the free memory: kernels have scratch space, and the allocator's pieces do not all fit
+_SAFE = 0.8  # share of the free memory that activations may take: kernels need scratch space, the allocator fragments
 
 
 def layers(model: nn.Module) -> list[nn.Module]:
-    """The decoder layers: transformers derives them all from one class."""
+    """The decoder layers; transformers derives them from one class in all models."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
 def compile_layers(model: nn.Module) -> None:
-    """Each layer by itself, and once for all lengths: they have one code, so one compilation serves them all."""
+    """Compiles each layer by itself and for all lengths: the layers share one code, so one compilation serves all."""
     for layer in layers(model):
         layer.compile(dynamic=True)
 
 
-def checkpoint_activations(model: Any) -> None:
-    """Keeps each layer's input alone, and computes the rest again when the gradient comes by. The same numbers."""
+def checkpoint_activations(model: "PreTrainedModel") -> None:
+    """Stores the input of each layer alone and recomputes its activations in the backward. The results are the same."""
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
-def wants_checkpointing(module: Any, config: TrainerConfig) -> bool:
-    """As configured; `auto` asks whether the largest micro-batch's activations fit into what the GPU has left."""
+def wants_checkpointing(module: "RaftModule", config: TrainerConfig) -> bool:
+    """The configured value; `auto`: whether the activations of the largest micro-batch exceed the GPU's free memory."""
     if config.activation_checkpointing != "auto":
         return config.activation_checkpointing
     if module.device.type != "cuda":
         return False
-    wanted = torch.tensor(float(_too_large(module, config.packing)), device=module.device)
-    return bool(module.trainer.strategy.reduce(wanted, reduce_op="sum"))  # where weights are shared out, all or none
+    too_large = torch.tensor(float(_too_large(module, config.packing)), device=module.device)
+    return bool(module.trainer.strategy.reduce(too_large, reduce_op="sum"))  # one decision for all processes
 
 
-def _too_large(module: Any, packing: bool) -> bool:
+def _too_large(module: "RaftModule", packing: bool) -> bool:
     lengths = module.plan.rows.lengths
     parts = [numbers for _, numbers in module.micro_batches() if numbers]
     most = max((int(lengths[numbers].sum()) for numbers in parts), default=0)
     small: list[int] = min(parts[:1000], key=lambda numbers: int(lengths[numbers].sum()), default=[])
     with module.trainer.precision_plugin.train_step_context():
-        kept = activation_bytes(module.model, _on_device(module, small, packing))
-    a_token = kept / max(1, int(lengths[small].sum()))
+        saved = activation_bytes(module.model, _on_device(module, small, packing))
+    bytes_a_token = saved / max(1, int(lengths[small].sum()))
     state = sum(12 * weight.numel() for weight in module.trainable().values())  # gradient and AdamW's moments
     free = torch.cuda.mem_get_info(module.device)[0] - state
-    if a_token * most <= _SAFE * free:
+    if bytes_a_token * most <= _SAFE * free:
         return False
     log.warning(
-        "activations of %d tokens need about %.0f GiB and %.0f GiB are free: they are computed again instead of kept "
-        "(trainer.activation_checkpointing); more trainer.accumulate would be faster",
+        "activations of %d tokens need about %.0f GiB and %.0f GiB are free: they are recomputed instead of stored "
+        "(trainer.activation_checkpointing); a larger trainer.accumulate would be faster",
         most,
-        a_token * most / 2**30,
+        bytes_a_token * most / 2**30,
         free / 2**30,
     )
     return True
 
 
-def _on_device(module: Any, numbers: list[int], packing: bool) -> dict[str, Any]:
-    batch: dict[str, Any] = module.trainer.strategy.batch_to_device(
-        collate(module.plan.rows, numbers, packing), module.device
-    )
+def _on_device(module: "RaftModule", numbers: list[int], packing: bool) -> Batch:
+    batch: Batch = module.trainer.strategy.batch_to_device(collate(module.plan.rows, numbers, packing), module.device)
     return batch
 
 
-def activation_bytes(model: nn.Module, batch: dict[str, Any]) -> int:
-    """What a forward pass keeps for the backward, without the weights."""
+def activation_bytes(model: nn.Module, batch: Batch) -> int:
+    """Bytes that a forward pass saves for the backward, without the weights."""
     weights = {weight.untyped_storage().data_ptr() for weight in [*model.parameters(), *model.buffers()]}
     kept: dict[int, int] = {}
 

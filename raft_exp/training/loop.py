@@ -1,4 +1,4 @@
-"""Runs the training of one adapter, from wherever it stands, to its end."""
+"""Runs one training with Lightning, from its start or its checkpoint to its end."""
 
 import contextlib
 import logging
@@ -6,9 +6,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytorch_lightning as lightning
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import Strategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from raft_exp.core.errors import ModelError
@@ -21,15 +23,24 @@ from raft_exp.training.module import RaftModule
 from raft_exp.training.progress import ProgressBar
 from raft_exp.training.rows import Rows
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 def fit(
-    model: Any, config: TrainerConfig, plan: TrainingPlan, validation: Rows, seed: int, out: Path, loggers: list[Any]
+    model: "PreTrainedModel",
+    config: TrainerConfig,
+    plan: TrainingPlan,
+    validation: Rows,
+    seed: int,
+    out: Path,
+    loggers: list[Logger],
 ) -> tuple[RaftModule, TrainingCallback]:
-    """Trains `model` in place; goes on from a checkpoint in `out`. Returns the trained module and its journal."""
+    """Trains `model` in place, from the checkpoint in `out` where there is one. Raises ModelError with the remedy."""
     if config.compile:
         layers.compile_layers(model)
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
-    journal = TrainingCallback(out, config, validation)
+    callback = TrainingCallback(out, config, validation)
     with _quiet(), cpu_threads(config.threads_a_process()), _explained(config):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
@@ -40,19 +51,19 @@ def fit(
             max_steps=len(plan.steps) - module.start,
             accumulate_grad_batches=module.accumulate,
             gradient_clip_val=config.gradient_clip,
-            callbacks=[journal, *([ProgressBar()] if sys.stderr.isatty() else [])],
+            callbacks=[callback, *([ProgressBar()] if sys.stderr.isatty() else [])],
             logger=loggers or False,
             default_root_dir=out,
-            use_distributed_sampler=False,  # MicroBatches gives every process its own share
+            use_distributed_sampler=False,  # MicroBatches distributes the rows over the processes
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
         trainer.fit(module)
-    return module, journal
+    return module, callback
 
 
-def _strategy(config: TrainerConfig) -> Any:
+def _strategy(config: TrainerConfig) -> str | Strategy:
     if config.strategy != "fsdp":
         return config.strategy
     from pytorch_lightning.strategies import ModelParallelStrategy
@@ -66,8 +77,8 @@ def _explained(config: TrainerConfig) -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         message = " ".join(str(error).split())
-        chosen = f"trainer.accelerator={config.accelerator}, trainer.devices={config.devices}"
-        raise ModelError(f"{chosen}: {message}") from error
+        settings = f"trainer.accelerator={config.accelerator}, trainer.devices={config.devices}"
+        raise ModelError(f"{settings}: {message}") from error
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -79,7 +90,7 @@ def _explained(config: TrainerConfig) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's tips and notes on devices and loaders; errors are still raised."""
+    """Suppresses Lightning's tips and notes on devices and loaders; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,22 +1,21 @@
-"""The loss: negative log likelihood of the supervised tokens, and nothing of the vocabulary's size anywhere else."""
-
-from typing import Any
+"""The loss: negative log likelihood of the supervised tokens, with one tensor of the vocabulary's size in memory."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
-from raft_exp.training.data import IGNORED
+from raft_exp.training.data import IGNORED, Batch
 
-_CHUNK = 256  # positions whose logits are looked at in float32 at a time
+_CHUNK = 256  # positions whose logits are converted to float32 at a time
 
 
-def token_losses(model: Any, batch: dict[str, Any]) -> Tensor:
+def token_losses(model: nn.Module, batch: Batch) -> Tensor:
     """Negative log likelihood of the supervised tokens, float32 [tokens].
 
     The head computes logits only at `keep`, where a supervised token is predicted: never for the prompt.
     """
     logits: Tensor = model(**batch["inputs"], logits_to_keep=batch["keep"], use_cache=False).logits
-    if not batch["rows"]:  # a micro-batch without rows still has to reach every parameter
+    if not batch["rows"]:  # DDP and FSDP need a gradient of every parameter, also from a micro-batch without rows
         return logits.float().sum().reshape(1) * 0.0
     targets = batch["targets"]
     if targets.dim() == 1:  # packed: every kept position is supervised
@@ -26,26 +25,26 @@ def token_losses(model: Any, batch: dict[str, Any]) -> Tensor:
 
 
 def negative_log_likelihood(logits: Tensor, targets: Tensor) -> Tensor:
-    """float32 [tokens] of logits [tokens, vocabulary]; the gradient takes the place of the logits in memory."""
+    """float32 [tokens] of logits [tokens, vocabulary]; the backward overwrites the logits with their gradient."""
     result: Tensor = _InPlace.apply(logits, targets)
     return result
 
 
 class _InPlace(torch.autograd.Function):
-    """Cross entropy without copies of the logits: log-softmax and its gradient would be two to four more of them.
+    """Cross entropy without copies of the logits; torch's own makes two to four of them.
 
-    The logits must not be used afterwards. autograd raises an error where a layer has kept them for its own backward.
+    The logits must not be used afterwards. autograd raises an error where a layer saved them for its own backward.
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
-        """Losses; keeps the logits and the logarithm of their sum."""
+    def forward(ctx: FunctionCtx, logits: Tensor, targets: Tensor) -> Tensor:
+        """Losses; saves the logits and the logarithms of the sums of their exponentials."""
         norms = torch.cat([chunk.float().logsumexp(-1) for chunk in logits.split(_CHUNK)])
         ctx.save_for_backward(logits, targets, norms)
         return norms - logits.gather(1, targets[:, None]).squeeze(1).float()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
         """(softmax - one at the target) * gradient, written over the logits."""
         logits, targets, norms = ctx.saved_tensors
         (scale,) = gradients

@@ -1,36 +1,51 @@
-"""The LightningModule: a LoRA adapter on a causal language model, and the loss that it learns by."""
+"""The LightningModule: trains the trainable weights of a causal language model."""
 
 import hashlib
 import math
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import pytorch_lightning as lightning
 import torch
-from torch import nn
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.training import layers, sharding, weights
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import MicroBatchDataset, MicroBatches, TrainingPlan
+from raft_exp.training.data import MicroBatchDataset, MicroBatches, TrainingBatch, TrainingPlan
 from raft_exp.training.loss import token_losses
 from raft_exp.training.signals import SignalCounter
 
-Batch = dict[str, Any]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class StepMetrics(TypedDict):
+    """Figures of an optimiser step."""
+
+    loss: float
+    learning_rate: float
+    grad_norm: float  # before clipping
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
-    """Linear from 1/warmup to 1, then half a cosine that reaches 0 behind the last step."""
+    """Linear from 1/warmup to 1, then half a cosine that reaches 0 after the last step."""
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
 
 class RaftModule(lightning.LightningModule):
-    """Trains `model` by `plan`. Whatever the devices and micro-batches, the gradient of an optimiser step is that
-    of the mean over all its supervised tokens.
+    """Trains `model` by `plan`, from step `start` on.
+
+    For any number of devices and micro-batches, the gradient of an optimiser step is that of the mean loss over all
+    its supervised tokens.
     """
 
-    def __init__(self, model: Any, config: TrainerConfig, plan: TrainingPlan, seed: int, start: int = 0) -> None:
+    def __init__(
+        self, model: "PreTrainedModel", config: TrainerConfig, plan: TrainingPlan, seed: int, start: int = 0
+    ) -> None:
         super().__init__()
         self.model = model
         self.plan = plan
@@ -41,15 +56,15 @@ class RaftModule(lightning.LightningModule):
             if config.accumulate == "auto"
             else config.accumulate
         )
-        self._share = torch.zeros(())  # this process's part of the step's loss so far
-        self.step_metrics: dict[str, float] = {}  # of the last finished step
+        self._share = torch.zeros(())  # this process's part of the loss of the current step
+        self.step_metrics = StepMetrics(loss=math.nan, learning_rate=math.nan, grad_norm=math.nan)  # of the last step
         self.signals = SignalCounter()
-        self.stopped_by: list[float] = []  # how often each signal has come, on all processes
-        self.updating = False  # from the optimiser's work until the step is written down: no whole state
+        self.stopped_by: list[float] = []  # counts of the signals over all processes
+        self.updating = False  # true between the optimiser's update and its record in metrics.csv: the state is partial
 
     @property
     def step(self) -> int:
-        """Optimiser steps done, counted over interruptions."""
+        """Finished optimiser steps, those before an interruption included."""
         return self.start + int(self.global_step)
 
     @property
@@ -58,12 +73,12 @@ class RaftModule(lightning.LightningModule):
         return self._config.strategy == "fsdp"
 
     @property
-    def scaler(self) -> Any:
+    def scaler(self) -> torch.amp.GradScaler | None:
         """The loss scaler of 16-mixed precision; None in other precisions."""
         return getattr(self.trainer.precision_plugin, "scaler", None)
 
     def setup(self, stage: str) -> None:
-        """Checks what only shows when the devices are known."""
+        """Raises ConfigError where the devices of this machine cannot share a step's examples evenly."""
         world_size = self.trainer.world_size
         if self._config.batch_size % (self.accumulate * world_size):
             raise ConfigError(
@@ -72,22 +87,22 @@ class RaftModule(lightning.LightningModule):
             )
 
     def configure_model(self) -> None:
-        """Shares the weights out, with trainer.strategy=fsdp."""
+        """Shards the weights over the processes with trainer.strategy=fsdp."""
         if self.sharded:
             assert self.device_mesh is not None
-            halves = {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16}
-            sharding.shard(self.model, self.device_mesh["data_parallel"], halves.get(self._config.precision))
+            dtypes = {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16}
+            sharding.shard(self.model, self.device_mesh["data_parallel"], dtypes.get(self._config.precision))
 
     def micro_batches(self) -> MicroBatches:
-        """What this process computes, from `start` to the end of the plan."""
+        """The micro-batches of this process, from `start` to the end of the plan."""
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
         return MicroBatches(self.plan, self.start, self.accumulate, rank, world_size, self._config.packing)
 
-    def train_dataloader(self) -> Any:
-        """This process's micro-batches, made while the device works."""
+    def train_dataloader(self) -> DataLoader[TrainingBatch]:
+        """The micro-batches of this process as tensors."""
         workers = self._config.workers
-        # Its own generator: otherwise the loader would draw from the one that dropout draws from.
-        return torch.utils.data.DataLoader(
+        # A generator of its own: the loader must not draw from the one that dropout uses.
+        return DataLoader(
             MicroBatchDataset(self.plan.rows, self._config.packing),
             batch_size=None,
             sampler=self.micro_batches(),
@@ -98,20 +113,20 @@ class RaftModule(lightning.LightningModule):
         )
 
     def on_train_start(self) -> None:
-        """Turns dropout on: from_pretrained returns evaluation mode, and the Trainer keeps what it finds."""
+        """Switches to training mode (from_pretrained returns evaluation mode), and to activation checkpointing."""
         self.model.train()
         self.signals.listen()
         if layers.wants_checkpointing(self, self._config):
             layers.checkpoint_activations(self.model)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """The micro-batch's part of the step's loss, scaled so that Lightning's averages come out as the sum."""
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
+        """The micro-batch's part of the loss of the step, scaled so that Lightning's averages give the sum."""
         micro_batch = batch["micro_batch"]
-        # Dropout depends on the place in the plan alone: nothing of it has to be kept for a resumed run.
+        # Dropout depends on the place in the plan alone, so that a checkpoint needs no random state.
         torch.manual_seed(_seed(self._seed, self.step, micro_batch, self.global_rank))
         share = token_losses(self.model, batch).sum() / self.plan.supervised(self.step)
         self._share = share.detach() + (self._share if micro_batch else 0)
-        # Lightning divides by the micro-batches, and the processes' gradients are averaged: both are taken back.
+        # Lightning divides by the number of micro-batches and averages over the processes; the factors undo both.
         return share * self.accumulate * self.trainer.world_size
 
     def configure_gradient_clipping(
@@ -120,7 +135,7 @@ class RaftModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips by the norm over all trainable weights; a loss or gradient that is no number ends the training."""
+        """Clips by the norm over all trainable weights. Raises ModelError for a loss or norm that is not finite."""
         shared = torch.tensor([0.0, *self.signals.counts], device=self.device)
         shared[0] = self._share
         loss, *self.stopped_by = self.trainer.strategy.reduce(shared, reduce_op="sum").tolist()
@@ -144,8 +159,8 @@ class RaftModule(lightning.LightningModule):
         """The weights that are trained, by name, in a fixed order."""
         return weights.weights(self.model)
 
-    def configure_optimizers(self) -> Any:
-        """AdamW with a linear warm-up and a cosine, both functions of the step in the whole plan."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW with a linear warm-up and a cosine, both functions of the step within the whole plan."""
         optimizer = torch.optim.AdamW(
             self.trainable().values(), lr=self._config.learning_rate, weight_decay=self._config.weight_decay
         )

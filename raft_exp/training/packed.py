@@ -1,24 +1,27 @@
-"""Attention over packed rows: rows stand behind one another [1, tokens], and none sees another.
+"""Attention over packed rows: rows are concatenated to [1, tokens], and attention stays within each row.
 
-On a GPU in 16 bits it is torch's variable-length flash attention, one kernel for all rows. Elsewhere each row has its
-own call (FlexAttention has no backward on a CPU, and one dense mask over all rows costs several times as much).
+On a GPU in 16 bits torch's variable-length flash attention computes all rows in one kernel. Elsewhere there is one call
+for each row (FlexAttention has no backward on a CPU, and a dense mask over all rows costs several times as much).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from raft_exp.core.errors import ModelError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 NAME = "raft_packed"
-_UNKNOWN = ("softcap", "s_aux", "position_bias")  # what some models' attention has besides, and ours has not
+_UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # arguments of some models' attention
 _REMEDY = "use trainer.packing=false, or another model"
 
 
-def use_packed_attention(model: Any) -> None:
-    """Lets a transformers model attend by packed rows. ModelError for a model whose layers would mix rows."""
+def use_packed_attention(model: "PreTrainedModel") -> None:
+    """Sets packed attention in a transformers model. Raises ModelError for a model whose layers would mix rows."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, attention)
@@ -29,34 +32,45 @@ def use_packed_attention(model: Any) -> None:
 
 
 def attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    cu_seq_lens_q: Tensor | None = None,
+    max_length_q: int | None = None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **others: object,
 ) -> tuple[Tensor, None]:
     """transformers' attention interface: [1, heads, tokens, size] to [1, tokens, heads, size].
 
-    `cu_seq_lens_q` [rows + 1] says where rows begin and end, `max_length_q` how long the longest is.
+    `cu_seq_lens_q` [rows + 1] holds the offsets of the rows, `max_length_q` the length of the longest.
     """
-    if "cu_seq_lens_q" not in kwargs:
-        raise ValueError("packed attention needs cu_seq_lens_q: make the batch with data.pack")
-    if strange := [name for name in _UNKNOWN if kwargs.get(name) is not None]:
-        raise ModelError(f"trainer.packing=true: the model's attention has {', '.join(strange)}; {_REMEDY}")
+    if cu_seq_lens_q is None or max_length_q is None:
+        raise ValueError("packed attention needs cu_seq_lens_q and max_length_q: make the batch with data.pack")
+    if unsupported := [name for name in _UNSUPPORTED if others.get(name) is not None]:
+        raise ModelError(f"trainer.packing=true: the model's attention has {', '.join(unsupported)}; {_REMEDY}")
     if query.is_cuda and value.dtype in (torch.float16, torch.bfloat16) and key.shape[-1] == value.shape[-1] <= 256:
-        return _by_kernel(query, key, value, **kwargs), None
-    return _row_by_row(query, key, value, **kwargs), None
+        result = _by_kernel(query, key, value, cu_seq_lens_q, max_length_q, scaling, dropout, sliding_window)
+    else:
+        result = _row_by_row(query, key, value, cu_seq_lens_q, scaling, dropout, sliding_window)
+    return result, None
 
 
-@torch.compiler.disable  # row lengths differ from batch to batch: the layers around it are compiled, this is not
+@torch.compiler.disable  # row lengths differ between batches: each would compile anew
 def _row_by_row(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    *,
     cu_seq_lens_q: Tensor,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    sliding_window: int | None = None,
-    **_: Any,
+    scaling: float | None,
+    dropout: float,
+    sliding_window: int | None,
 ) -> Tensor:
-    if query.is_cuda and query.shape[1] != key.shape[1]:  # whose kernels for 32 bits know no groups
+    if query.is_cuda and query.shape[1] != key.shape[1]:  # CUDA's float32 kernels have no grouped heads
         key, value = (states.repeat_interleave(query.shape[1] // key.shape[1], dim=1) for states in (key, value))
     sizes = cu_seq_lens_q.diff().tolist()
     rows = []
@@ -74,13 +88,11 @@ def _by_kernel(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    *,
     cu_seq_lens_q: Tensor,
     max_length_q: int,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    sliding_window: int | None = None,
-    **_: Any,
+    scaling: float | None,
+    dropout: float,
+    sliding_window: int | None,
 ) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
@@ -88,7 +100,7 @@ def _by_kernel(
         raise ModelError(f"trainer.packing=true: the model has attention_dropout={dropout}; {_REMEDY}")
     q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
     window = (-1 if sliding_window is None else sliding_window - 1, 0)
-    found = varlen_attn(
+    result = varlen_attn(
         q,
         k,
         v,
@@ -100,12 +112,12 @@ def _by_kernel(
         window_size=window,
         enable_gqa=q.shape[1] != k.shape[1],
     )
-    assert isinstance(found, Tensor)  # without its auxiliary outputs
-    return found[None]
+    assert isinstance(result, Tensor)  # auxiliary outputs are returned on request alone
+    return result[None]
 
 
 def _window(length: int, size: int | None, device: torch.device) -> Tensor | None:
-    """A mask for a row longer than the model's sliding window; None where being causal says it all."""
+    """The mask of a row longer than the model's sliding window; None for shorter rows, where is_causal suffices."""
     if size is None or length <= size:
         return None
     distance = torch.arange(length, device=device)[:, None] - torch.arange(length, device=device)
@@ -113,12 +125,12 @@ def _window(length: int, size: int | None, device: torch.device) -> Tensor | Non
 
 
 @torch.no_grad()
-def _check(model: Any) -> None:
-    """Changes the first of two rows: where the second one's hidden states change with it, layers mix rows."""
+def _check(model: "PreTrainedModel") -> None:
+    """Raises ModelError where the logits of the second packed row change with the tokens of the first."""
     ids = torch.arange(8).repeat(2, 2)
     ids[1, :8] = ids[1, :8].flip(0)
     device = next(model.parameters()).device
-    found = [
+    logits = [
         model(
             input_ids=row[None].to(device),
             position_ids=torch.arange(8, device=device).repeat(2)[None],
@@ -129,5 +141,5 @@ def _check(model: Any) -> None:
         ).logits
         for row in ids
     ]
-    if not torch.allclose(found[0], found[1], rtol=1e-3, atol=1e-3 * float(found[0].abs().max())):
+    if not torch.allclose(logits[0], logits[1], rtol=1e-3, atol=1e-3 * float(logits[0].abs().max())):
         raise ModelError(f"trainer.packing=true: layers of {type(model).__name__} mix packed rows; {_REMEDY}")

@@ -1,4 +1,4 @@
-"""Rows as token ids on disk: encoded once for a training, memory-mapped, shared by the processes of a machine."""
+"""Rows as token ids on disk: encoded once a training, memory-mapped, shared by the processes of a machine."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
@@ -19,22 +19,25 @@ from raft_exp.core.records import Example, read_jsonl
 from raft_exp.core.sampling import subsample
 from raft_exp.models import tokens
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 _COLUMNS = {"tokens": "<i4", "ends": "<i8", "completions": "<i8"}
-_IDS = "ids.json"  # written last: it says that the columns are whole
+_IDS = "ids.json"  # written last: its presence shows that the columns are complete
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows: one flat array of ids, cut by `ends`; the last `completions[i]` ids of row i are supervised."""
+    """Encoded rows: one flat array of ids, divided at `ends`; the last `completions[i]` ids of row i are supervised."""
 
     ids: list[str]
-    tokens: np.ndarray  # int32, all rows behind one another
+    tokens: np.ndarray  # int32, all rows concatenated
     ends: np.ndarray  # int64
-    completions: np.ndarray  # int64; the end token is counted
+    completions: np.ndarray  # int64; the end token counts
 
     @classmethod
     def open(cls, folder: Path) -> "Rows":
-        """The rows that `encode` has written there, mapped and not read."""
+        """The rows that `encode` wrote to the folder, memory-mapped."""
         ids = json.loads((folder / _IDS).read_text(encoding="utf-8"))
         columns = {
             name: mapped(folder / f"{name}.npy") if ids else np.zeros(0, dtype) for name, dtype in _COLUMNS.items()
@@ -55,8 +58,8 @@ class Rows:
         return np.diff(self.ends, prepend=0)
 
 
-def encode(examples: Iterable[Example], tokenizer: Any, max_length: int, folder: Path) -> Rows:
-    """Encodes chats [.., assistant]. Raises DataError for rows that cannot be learned whole: none is cut, silently."""
+def encode(examples: Iterable[Example], tokenizer: "PreTrainedTokenizerBase", max_length: int, folder: Path) -> Rows:
+    """Encodes chats [.., assistant] into `folder`. Raises DataError for rows longer than `max_length`: none is cut."""
     folder.mkdir(parents=True, exist_ok=True)
     ids, too_long, end = [], [], 0
     with ExitStack() as stack:
@@ -80,7 +83,7 @@ def encode(examples: Iterable[Example], tokenizer: Any, max_length: int, folder:
     return Rows.open(folder)
 
 
-def _encoded(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
+def _encoded(example: Example, tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
     *prompt, reply = example.messages
     if reply["role"] != "assistant" or not reply["content"].strip():
         raise DataError(f"row {example.id}: has no assistant message to learn; mend the dataset")
@@ -88,28 +91,34 @@ def _encoded(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
     end = tokens.end_token_id(tokenizer)
     if len(completion) < 2:
         raise DataError(f"row {example.id}: the tokenizer makes no token of its reply, so nothing would be learned")
-    if completion[-1] != end or end in completion[:-1]:  # where pad is the same token, too: labels go by position
+    if completion[-1] != end or end in completion[:-1]:
         raise DataError(f"row {example.id}: its reply has no end token to learn, or one before its end; mend the reply")
     return tokens.encode_prompt(tokenizer, prompt), completion
 
 
 def read(
-    dataset: Path, split: str, tokenizer: Any, max_length: int, folder: Path, most: int | None = None, seed: int = 0
+    dataset: Path,
+    split: str,
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    folder: Path,
+    most: int | None = None,
+    seed: int = 0,
 ) -> Rows:
-    """The rows of one split of a dataset folder, encoded into `folder` by the first process that comes here.
+    """The rows of one split of a dataset folder, encoded into `folder` by the first process that calls this.
 
-    At most so many rows, chosen by seed and id. What a killed run has encoded is used again.
+    At most `most` rows, chosen by seed and id. A resumed run opens the rows that the killed run encoded.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if (folder / _IDS).exists():
             return Rows.open(folder)
 
-        def found() -> Iterator[Example]:
+        def examples() -> Iterator[Example]:
             return (row for row in read_jsonl(dataset / "rows.jsonl", Example) if row.split == split)
 
-        kept = subsample((row.id for row in found()), most, seed) if most else None
-        return encode((row for row in found() if kept is None or row.id in kept), tokenizer, max_length, folder)
+        chosen = subsample((row.id for row in examples()), most, seed) if most else None
+        return encode((row for row in examples() if chosen is None or row.id in chosen), tokenizer, max_length, folder)
 
 
 def _some(ids: Sequence[str], limit: int = 5) -> str:

@@ -1,15 +1,20 @@
-"""How fast training is: real tokens a second, the share of a known GPU's peak, and peak memory."""
+"""Speed of training: real tokens a second, share of a known GPU's peak (MFU), and peak memory."""
 
 import resource
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from raft_exp.training.data import TrainingPlan
 
-# Dense 16-bit tensor operations a second, as the vendor's data sheets say; longer names first.
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from raft_exp.training.module import RaftModule
+
+# Dense 16-bit tensor operations a second, from the vendor's data sheets; longer names first.
 _PEAKS = {
     "B200": 2250e12,
     "H200": 989e12,
@@ -32,16 +37,16 @@ _PEAKS = {
 
 
 class SpeedMeter:
-    """Times optimiser steps. Tokens are those of the rows, prompts and completions: padding is none."""
+    """Times optimiser steps. Tokens are those of prompts and completions; padding does not count."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: "RaftModule") -> None:
         self._plan, self._device = module.plan, module.device
         self._cost = StepCost.of(module.model)
         self._peak = peak(self._device) * module.trainer.world_size
         self._clock = time.perf_counter()
 
     def step(self, step: int) -> dict[str, float]:
-        """Figures of the step that ended now; they begin with the end of the one before."""
+        """Figures of the step that ends now; its time starts at the end of the previous step."""
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
         tokens = self._plan.tokens(step)
@@ -51,7 +56,7 @@ class SpeedMeter:
         return figures | {"peak_gib": self._memory()}
 
     def restart(self) -> None:
-        """Leaves out what came between two steps."""
+        """Starts the time of the next step now: validation and checkpoints do not count."""
         self._clock = time.perf_counter()
 
     def _memory(self) -> float:
@@ -69,24 +74,25 @@ def peak(device: torch.device) -> float:
 
 
 class StepCost:
-    """Operations of an optimiser step, without what activation checkpointing computes twice.
+    """Operations of an optimiser step, without recomputed activations.
 
-    A weight costs two a token forward and two for the gradient of its input; a trained one two more for its own. The
-    head sees supervised tokens alone. Causal attention of n tokens: 6 n² heads·size, half of the square.
+    A weight costs two operations a token in the forward and two for the gradient of its input; a trained weight costs
+    two more for its own gradient. The head computes supervised tokens alone. Causal attention over n tokens costs
+    6 n² · heads · head size, half of the full square.
     """
 
     def __init__(self, linear: float, head: float, attention: float) -> None:
         self._linear, self._head, self._attention = linear, head, attention
 
     @classmethod
-    def of(cls, model: Any) -> "StepCost":
-        """Counted over a model's matrices."""
+    def of(cls, model: "PreTrainedModel") -> "StepCost":
+        """The cost counted over the model's matrices."""
         config, head = model.config.get_text_config(), model.get_output_embeddings()
         embeddings = {id(model.get_input_embeddings().weight), id(head.weight)}
         matrices = [weight for weight in model.parameters() if weight.dim() == 2 and id(weight) not in embeddings]
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         attention = 6.0 * config.num_hidden_layers * config.num_attention_heads * size
-        return cls(sum(map(_a_token, matrices)), _a_token(head.weight), attention)
+        return cls(sum(map(_operations_a_token, matrices)), _operations_a_token(head.weight), attention)
 
     def __call__(self, plan: TrainingPlan, step: int) -> float:
         """Operations of one step, over all processes."""
@@ -96,10 +102,10 @@ class StepCost:
         )
 
 
-def _a_token(weight: torch.nn.Parameter) -> float:
+def _operations_a_token(weight: torch.nn.Parameter) -> float:
     return float((6 if weight.requires_grad else 4) * weight.numel())
 
 
 def line(figures: Mapping[str, float]) -> dict[str, str]:
-    """Figures as they stand in timings.csv."""
+    """Figures in the format of timings.csv."""
     return {name: f"{value:.6g}" for name, value in figures.items()}

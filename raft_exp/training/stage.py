@@ -1,30 +1,36 @@
-"""Stage `train`: a LoRA adapter (or, with lora=none, the whole model) learned from the rows of one recipe."""
+"""Stage `train`: a LoRA adapter (or, with lora=full, the whole model) learned from the rows of one recipe."""
 
 import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp.core import tracking
 from raft_exp.core.errors import DataError
 from raft_exp.core.schema import Seed, config_dataclass, identity
 from raft_exp.core.stage import stage
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
 from raft_exp.training.config import LoraConfig, TrainerConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from raft_exp.training.module import RaftModule
+    from raft_exp.training.rows import Rows
 
 log = logging.getLogger(__name__)
 
 VERSION = 2
-LAST = "last"  # holds the last adapter where the best one is kept
-_SHOWN = 5  # rows that W&B gets
-ROWS = "rows"  # token ids, as long as the training lasts
+LAST = "last"  # the folder of the last adapter with trainer.keep=best
+_LOGGED_ROWS = 5  # of the table that goes to W&B
+ROWS = "rows"  # the folder of token ids, deleted after the training
 
 
 @config_dataclass
 class TrainStage:
-    """Settings that change an adapter."""
+    """Settings of one training."""
 
     model: ModelConfig
     lora: LoraConfig
@@ -34,7 +40,7 @@ class TrainStage:
 
 @stage("train", VERSION, resumable=True)
 def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
-    """Writes adapter/ (or model/), metrics.csv and counts.json. Goes on from the checkpoint left in `out`."""
+    """Writes adapter/ (or model/), metrics.csv and counts.json. Resumes from a checkpoint in `out`."""
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
     from safetensors.torch import load_file
 
@@ -42,41 +48,41 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
     log.info("%s rank %s: %s", tracking.current_stage(), rank_zero_only.rank or 0, json.dumps(settings))
-    tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
+    tokenizer = loading.load_tokenizer(config.model.name_or_path, config.model.revision)
     length = config.model.max_length
     training = rows.read(dataset, "train", tokenizer, length, out / ROWS / "train")
     if not len(training):
         raise DataError(f"{dataset / 'rows.jsonl'}: no rows of split train; check corpus.train and dataset.max_items")
     most = config.trainer.validation_items
     validation = rows.read(dataset, "validation", tokenizer, length, out / ROWS / "validation", most, config.seed)
-    _need(config.trainer, len(validation))
+    _check_validation(config.trainer, len(validation))
     plan = data.TrainingPlan.make(
         training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
-    base = models.load(config.model)
+    base = loading.load(config.model)
     if config.trainer.packing:
         packed.use_packed_attention(base)
     model = weights.trainable(base, config.lora, config.trainer.precision, config.seed)
     tracker = tracking.active()
-    first = rank_zero_only.rank == 0  # one run of the tracker, not one a process
-    loggers = tracker.training_loggers(tracking.current_stage()) if first else []
+    first_rank = rank_zero_only.rank == 0  # one tracker run for all processes
+    loggers = tracker.training_loggers(tracking.current_stage()) if first_rank else []
     if loggers:
         tracker.log_table("rows", ("id", "prompt", "completion"), _sample(training, tokenizer))
-    module, journal = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
+    module, callback = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
     learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:
         if config.trainer.keep == "best":
             weights.save(model, learned, config.model, out / LAST)
-            learned = load_file(journal.best.path)
+            learned = load_file(callback.best.path)
         weights.save(model, learned, config.model, out)
         (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n")
         checkpoint.remove(out)
         best_checkpoint.remove(out)
-        shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep what another process has mapped
-    module.trainer.strategy.barrier()  # the other processes leave when the files are there
+        shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep files that are still mapped
+    module.trainer.strategy.barrier()  # the other processes wait for the files
 
 
-def _counts(module: Any) -> dict[str, int | float]:
+def _counts(module: "RaftModule") -> dict[str, int | float]:
     plan = module.plan
     return {
         "steps": module.step,
@@ -87,16 +93,16 @@ def _counts(module: Any) -> dict[str, int | float]:
     }
 
 
-def _sample(training: Any, tokenizer: Any) -> list[tuple[str, str, str]]:
-    """A few rows as the model sees them."""
-    shown = []
-    for number in range(min(_SHOWN, len(training))):
-        ids, learned = training.row(number).tolist(), int(training.completions[number])
-        shown.append((training.ids[number], tokenizer.decode(ids[:-learned]), tokenizer.decode(ids[-learned:])))
-    return shown
+def _sample(training: "Rows", tokenizer: "PreTrainedTokenizerBase") -> list[tuple[str, str, str]]:
+    """(id, prompt, completion) of the first rows, decoded from their token ids."""
+    sample = []
+    for number in range(min(_LOGGED_ROWS, len(training))):
+        ids, completion = training.row(number).tolist(), int(training.completions[number])
+        sample.append((training.ids[number], tokenizer.decode(ids[:-completion]), tokenizer.decode(ids[-completion:])))
+    return sample
 
 
-def _need(config: TrainerConfig, validation: int) -> None:
+def _check_validation(config: TrainerConfig, validation: int) -> None:
     for field, value in (("keep", config.keep), ("early_stopping", config.early_stopping)):
         if not validation and value not in ("last", None):
             raise DataError(f"trainer.{field}={value}: there are no validation rows to choose by; use another value")

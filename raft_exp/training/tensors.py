@@ -1,12 +1,15 @@
-"""Writing safetensors so that a full disk is the same OSError as everywhere else."""
+"""Writes safetensors files with the same errors as other files."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def write(path: Path, tensors: Mapping[str, Any], metadata: dict[str, str]) -> None:
-    """Writes tensors (copies of them on the CPU). Raises OSError naming the file when it cannot be written."""
+def write(path: Path, tensors: "Mapping[str, Tensor]", metadata: dict[str, str]) -> None:
+    """Writes copies of the tensors. Raises OSError with the file's name where the file cannot be written."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -14,5 +17,5 @@ def write(path: Path, tensors: Mapping[str, Any], metadata: dict[str, str]) -> N
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     try:
         save_file(copies, path, metadata)
-    except SafetensorError as error:  # its own type, also for what the operating system refused
+    except SafetensorError as error:  # safetensors wraps errors of the operating system
         raise OSError(None, str(error), str(path)) from error
