@@ -1,7 +1,17 @@
-"""One renderer for training and inference: what a model is shown, what it is asked to write, how a reply is read.
+"""Prompts and replies: the same functions render for training and for inference, and parse what a model writes.
 
-A prompt mode is one file here with `render` and `read`: the whole user message as one document of the mode. Reply
-formats are in `replies.py`.
+A prompt mode renders the whole user message (passages, question, instruction) as one document, for instance one JSON
+object. To add a mode:
+
+1. Write `raft_exp/prompts/<mode>.py` with the four names of `document.Mode`: FORBIDDEN (characters that the format
+   cannot hold), DELIMITER (text that looks like the mode's own marks), `render` and `read`. `json.py` is the shortest
+   example. `render` calls `carried` first, gives a well-formed document for every input, and escapes text from
+   documents; `read` is its inverse. The module's docstring shows an example and lists what `read` cannot restore.
+2. Add its name to PromptMode and its module to MODES below.
+3. In tests/unit/prompts/test_modes.py add the layout to LAYOUTS, the parser (where there is one) to PARSERS, and
+   what the mode loses to `carried`; the other tests there run for every mode of MODES.
+
+Reply formats are in `replies.py`; the system message and the instructions are settings (`PromptConfig`).
 """
 
 from collections.abc import Sequence
@@ -53,14 +63,14 @@ class PromptConfig:
     """The words around question and passages. A custom prompt is one YAML file under conf/prompt/."""
 
     system: str  # the system message; "" for none
-    task: str  # what kind of answer the corpus asks for, said before the instruction; "" for none
-    answer_instruction: str  # asks for the answer alone
-    reason_instruction: str  # asks for reasoning with quotes, then the answer
+    task: str  # what kind of answer the corpus asks for, placed before the instruction; "" for none
+    answer_instruction: str  # requests the answer alone
+    reason_instruction: str  # requests reasoning with quotes, then the answer
     refusal: str  # the answer of a row without gold under dataset.no_gold_target=refuse
     reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
 
     @model_validator(mode="after")
-    def _asks_for_what_it_reads(self) -> "PromptConfig":
+    def _instructions_match_the_reply_format(self) -> "PromptConfig":
         for name in ("answer_instruction", "reason_instruction"):
             if self.reply_format == "json" and ANSWER in getattr(self, name):
                 raise ValueError(
@@ -75,7 +85,7 @@ class PromptConfig:
 def messages(
     prompt: PromptConfig, mode: str, question: str, context: Sequence[ContextPassage] | None, cot: bool
 ) -> Messages:
-    """The chat that asks `question`: system (where there is one) and user. `context=None` is closed book."""
+    """The system message (where there is one) and the user message. `context=None`: closed book, no passages."""
     instruction = prompt.reason_instruction if cot else prompt.answer_instruction
     instruction = " ".join(filter(None, (prompt.task, instruction)))
     user = {"role": "user", "content": MODES[mode].render(question, context or (), instruction)}

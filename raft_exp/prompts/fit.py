@@ -1,24 +1,31 @@
-"""Makes a prompt fit the model: distractors are shortened before gold, and the reply's room is never touched."""
+"""Shortens the passages of a prompt that is too long: distractors first, then gold passages."""
 
 import dataclasses
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import ContextPassage, Messages
 from raft_exp.models.tokens import encode_prompt
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 Render = Callable[[Sequence[ContextPassage]], Messages]
 
 
 def fit(
-    tokenizer: Any, renders: Sequence[Render], context: Sequence[ContextPassage], budget: int, item: str
+    tokenizer: "PreTrainedTokenizerBase",
+    renders: Sequence[Render],
+    context: Sequence[ContextPassage],
+    budget: int,
+    item: str,
 ) -> list[ContextPassage]:
-    """Returns the context, shortened so that the prompt, in every rendering, has at most `budget` tokens.
+    """The context, shortened so that the prompt has at most `budget` tokens in every one of `renders`.
 
-    The longest distractors are cut first, all to one length; gold passages only when the distractors are gone.
-    Raises DataError when even an empty context does not fit. `item` names the row in that error.
+    Distractors are cut to one common length in characters; gold passages are cut only once the distractors are empty.
+    Raises DataError, with the row's name `item`, when even empty passages do not fit.
     """
 
     def size(passages: Sequence[ContextPassage]) -> int:
@@ -27,10 +34,10 @@ def fit(
     if size(context) <= budget:
         return list(context)
     for gold in (False, True):
-        gone = _cut(context, gold, 0)
-        if size(gone) <= budget:
+        emptied = _cut(context, gold, 0)
+        if size(emptied) <= budget:
             return _cut(context, gold, _largest_cap(size, context, gold, budget))
-        context = gone
+        context = emptied
     raise DataError(
         f"{item}: question and instructions alone need {size(context)} tokens and {budget} are left for the prompt; "
         "raise model.max_length, or lower model.max_new_tokens"
@@ -40,7 +47,7 @@ def fit(
 def _largest_cap(
     size: Callable[[Sequence[ContextPassage]], int], context: Sequence[ContextPassage], gold: bool, budget: int
 ) -> int:
-    """The most characters a passage of this kind may keep; 0 is known to fit, all of them not to."""
+    """The largest length in characters at which the prompt fits; length 0 fits, the full length does not."""
     longest = max(len(passage.text) for passage in context if passage.gold == gold)
     too_long = bisect_left(range(longest), True, key=lambda cap: size(_cut(context, gold, cap)) > budget)
     return too_long - 1
@@ -54,7 +61,7 @@ def _cut(context: Sequence[ContextPassage], gold: bool, cap: int) -> list[Contex
 
 
 def _shorten(text: str, cap: int) -> str:
-    """At most `cap` characters, back to the last white space so that no word is torn (a text without any is)."""
+    """The first `cap` characters, cut at the last white space among them where there is one."""
     if len(text) <= cap:
         return text
     head = text[: cap + 1]

@@ -1,6 +1,6 @@
 """Prompt mode `json`: {"passages": [{"title", "place", "text"}], "question", "instruction"}.
 
-What a passage lacks is left out; so are the passages where there are none. Only lone surrogates are lost.
+A missing title or place is left out, and so is an empty list of passages. Only lone surrogates are lost.
 """
 
 import json
@@ -20,5 +20,5 @@ def render(question: str, passages: Sequence[ContextPassage], instruction: str) 
 
 
 def read(text: str) -> Document:
-    """The message taken apart."""
+    """The parts of the message."""
     return from_mapping(json.loads(text))

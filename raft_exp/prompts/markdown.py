@@ -1,4 +1,4 @@
-"""Prompt mode `markdown`: headings of ours, and whatever comes from a document in block quotes.
+"""Prompt mode `markdown`: headings for the parts, and block quotes for the text of documents and the question.
 
 ## Passage 1
 
@@ -15,8 +15,9 @@ Place: paragraph 1
 
 Answer in the form: ##Answer: {answer}
 
-In a block quote nothing can be a heading of ours, and nothing has to be escaped. Title and place are lines: white space
-in them is collapsed. Every line end becomes a line feed, as in Markdown itself. The instruction stands last, as it is.
+A block quote cannot hold a heading of this mode, so that nothing has to be escaped. Title and place are single lines:
+white space in them is collapsed. Every line end becomes a line feed, as in Markdown itself. The instruction comes last,
+unchanged.
 """
 
 import re
@@ -51,16 +52,16 @@ def _quoted(text: str) -> str:
 
 
 def read(text: str) -> Document:
-    """The message taken apart."""
-    # nothing but an empty line of ours is empty, and no document begins a line: both marks are found for certain
-    body, marked, instruction = text.partition(f"\n\n{_INSTRUCTION}")
-    if not marked:
+    """The parts of the message."""
+    # text from documents is quoted: only lines of `render` are empty or begin with another sign than ">"
+    body, heading, instruction = text.partition(f"\n\n{_INSTRUCTION}")
+    if not heading:
         raise ValueError("not a markdown prompt: it has no heading 'Instruction'")
     *passages, question = re.split("^## ", body, flags=re.MULTILINE)[1:]
-    return Document(_unquoted(question), [_taken_apart(passage) for passage in passages], instruction)
+    return Document(_unquoted(question), [_passage_parts(passage) for passage in passages], instruction)
 
 
-def _taken_apart(section: str) -> tuple[str, str, str]:
+def _passage_parts(section: str) -> tuple[str, str, str]:
     facts = dict(line.split(": ", 1) for line in section.split("\n")[1:] if line and not line.startswith(">"))
     return facts.get("Title", ""), facts.get("Place", ""), _unquoted(section)
 

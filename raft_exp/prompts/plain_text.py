@@ -6,8 +6,9 @@ Velmor is a town ...
 Question: When was Velmor founded?
 Answer in the form: ##Answer: {answer}
 
-Title, place and question are lines: white space in them is collapsed. Where a heading has no place, but a title that
-ends in brackets, `read` takes what stands in them for the place; a place with brackets in it, for a part of the title.
+Title, place and question are single lines: white space in them is collapsed. Where a passage has no place and its title
+ends in brackets, `read` returns the text in brackets as the place. It returns a place that contains brackets as a part
+of the title.
 """
 
 import re
@@ -17,8 +18,9 @@ from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import LONE_SURROGATES, Document, carried, one_line
 
 FORBIDDEN = LONE_SURROGATES
-# A line of a document that looks like one of ours gets a backslash in front; lines that already have
-# backslashes get one more, so that the escape can be undone. Lines begin wherever some program would begin one.
+# A backslash goes before a line of a document that looks like a heading of this mode; a line that begins with
+# backslashes gets one more, so that `read` can undo the escape. A line begins after every character that some program
+# takes for a line end.
 _LINE = r"(?:^|(?<=[\r\v\f\x1c-\x1e\x85\u2028\u2029]))"
 DELIMITER = re.compile(_LINE + r"(\\*(?:Passage \d+|Question):)", re.MULTILINE)
 _ESCAPED = re.compile(_LINE + r"\\(\\*(?:Passage \d+|Question):)", re.MULTILINE)
@@ -35,22 +37,23 @@ def render(question: str, passages: Sequence[ContextPassage], instruction: str) 
 
 
 def _passage(number: int, title: str, place: str, text: str) -> str:
-    marked = f"({one_line(place)})" if place.strip() else ""
-    heading = " ".join(filter(None, (f"Passage {number}:", one_line(title), marked)))
+    bracketed = f"({one_line(place)})" if place.strip() else ""
+    heading = " ".join(filter(None, (f"Passage {number}:", one_line(title), bracketed)))
     return heading + "\n" + DELIMITER.sub(r"\\\1", text)
 
 
 def read(text: str) -> Document:
-    """The message taken apart."""
-    asked = _QUESTION.search(text)
-    if not asked:
+    """The parts of the message."""
+    question = _QUESTION.search(text)
+    if not question:
         raise ValueError("not a plain_text prompt: it has no line that begins with 'Question: '")
-    blocks = _PASSAGE.split(text[: asked.start()])[1:]
-    return Document(asked[1], [_taken_apart(block.removesuffix("\n\n")) for block in blocks], text[asked.end() :])
+    blocks = _PASSAGE.split(text[: question.start()])[1:]
+    passages = [_passage_parts(block.removesuffix("\n\n")) for block in blocks]
+    return Document(question[1], passages, text[question.end() :])
 
 
-def _taken_apart(block: str) -> tuple[str, str, str]:
+def _passage_parts(block: str) -> tuple[str, str, str]:
     heading, _, text = block.partition("\n")
-    found = _HEADING.fullmatch(heading.strip())
-    title, place = found.groups("") if found else (heading.strip(), "")
+    match = _HEADING.fullmatch(heading.strip())
+    title, place = match.groups("") if match else (heading.strip(), "")
     return title, place, _ESCAPED.sub(r"\1", text)

@@ -1,14 +1,14 @@
-"""Tells a reply that declines to answer from one that answers.
+"""Recognises answers that decline to answer.
 
-It is the study's own sentence (`prompt.refusal`) or a plain refusal of the list below, at the start of the answer and
-with nothing behind it that answers after all ("I do not know, but probably ..."). "No" alone is an answer.
+Such an answer begins with the study's own sentence (`prompt.refusal`) or with one of the refusals listed below, and
+gives no answer after it ("I do not know, but probably ..."). "No" alone is an answer.
 """
 
 import re
 
 from raft_exp.core.text import normalise
 
-# Of normalised text: lower case, one blank between words, no signs ("don't" is "don t").
+# Patterns of normalised text: lower case, one blank between words, no punctuation ("don't" is "don t").
 _NOT = (
     r"(?:do|does|did|is|are|was|were|can|could)(?: not|nt|n t)|(?:doesn|don|didn|isn|aren|can|couldn) t|can ?not|cant"
 )
@@ -39,11 +39,11 @@ _REFUSALS = re.compile(
 _AFTER_ALL = re.compile(r"\b(?:but|however|although|though|probably|likely|perhaps|i think|i guess|my guess|still)\b")
 
 
-def abstained(said: str, refusal: str) -> bool:
-    """Whether an answer declines to answer."""
-    words = normalise(said)
+def abstained(answer: str, refusal: str) -> bool:
+    """Whether an answer declines to answer. `refusal` is the study's own sentence, "" for none."""
+    words = normalise(answer)
     own = normalise(refusal)
     if own and (words == own or words.startswith(f"{own} ")):
         return not _AFTER_ALL.search(words[len(own) :])
-    found = _REFUSALS.match(words)
-    return found is not None and not _AFTER_ALL.search(words[found.end() :])
+    match = _REFUSALS.match(words)
+    return match is not None and not _AFTER_ALL.search(words[match.end() :])

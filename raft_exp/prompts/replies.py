@@ -1,4 +1,4 @@
-"""What the model learns to write, and how its reply is read: in the paper's form or as one JSON object.
+"""The form of a reply, for training targets and for parsing: the form of the RAFT paper, or one JSON object.
 
 paper  ##Reason: ... ##begin_quote## ... ##end_quote## ... ##Answer: yes
 json   {"reason": "... ##begin_quote## ... ##end_quote## ...", "answer": "yes"}
@@ -7,7 +7,7 @@ json   {"reason": "... ##begin_quote## ... ##end_quote## ...", "answer": "yes"}
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from raft_exp.core.records import Target
 from raft_exp.prompts.clean import break_markers
@@ -22,7 +22,7 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 
 @dataclass(frozen=True)
 class ParsedReply:
-    """A model's reply, taken apart. `prediction` is "" and `parsed` False when it has not the form asked for."""
+    """The parts of a model's reply. `prediction` is "" and `parsed` False when the reply has another form."""
 
     prediction: str
     parsed: bool
@@ -31,7 +31,7 @@ class ParsedReply:
 
 
 def completion(target: Target, cot: bool, reply_format: ReplyFormat) -> str:
-    """What the model learns to write: reason (where there is one) and answer, or the answer alone."""
+    """The training target: with `cot` the reason (where it has one) and the answer, else the answer alone."""
     reason = target.reason if cot else ""
     if reply_format == "json":
         return json.dumps(({"reason": reason} if reason else {}) | {"answer": target.answer}, ensure_ascii=False)
@@ -40,32 +40,32 @@ def completion(target: Target, cot: bool, reply_format: ReplyFormat) -> str:
 
 
 def quote(text: str) -> str:
-    """A verbatim citation inside a reason; markers in the text itself are broken up."""
+    """A verbatim quote in the form for a reason; reply markers inside the text are broken up."""
     return f"{BEGIN_QUOTE} {break_markers(text.strip())[0]} {END_QUOTE}"
 
 
 def parse(raw: str, reply_format: ReplyFormat) -> ParsedReply:
-    """Takes a reply apart. A reply in another form counts as not parsed: nothing is guessed out of it."""
-    taken = _from_json(raw) if reply_format == "json" else _from_paper(raw)
-    reason, answer = taken or (raw, "")
+    """The parts of a reply. A reply in another form is not parsed; `lenient.extract` reads such replies."""
+    parts = _from_json(raw) if reply_format == "json" else _from_paper(raw)
+    reason, answer = parts or (raw, "")
     quotes = [text.strip() for text in _QUOTE.findall(reason)]
-    return ParsedReply(answer.strip(), taken is not None, reason.split(REASON, 1)[-1].strip(), quotes)
+    return ParsedReply(answer.strip(), parts is not None, reason.split(REASON, 1)[-1].strip(), quotes)
 
 
 def _from_paper(raw: str) -> tuple[str, str] | None:
-    """Only the text after the last answer marker counts as the answer."""
+    """Reason and answer; the answer is the text after the last marker."""
     reason, marker, answer = raw.rpartition(ANSWER)
     return (reason, answer) if marker else None
 
 
 def _from_json(raw: str) -> tuple[str, str] | None:
-    """The reply has to be one JSON object with an answer in words; a code fence may stand around it."""
+    """Reason and answer of one JSON object whose answer is a string; a code fence around it is allowed."""
     fenced = _FENCE.fullmatch(raw.strip())
     try:
-        said: Any = json.loads(fenced[1] if fenced else raw)
+        fields: object = json.loads(fenced[1] if fenced else raw)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(said, dict) or not isinstance(said.get("answer"), str):
+    if not isinstance(fields, dict) or not isinstance(fields.get("answer"), str):
         return None
-    reason = said.get("reason")
-    return reason if isinstance(reason, str) else "", said["answer"]
+    reason = fields.get("reason")
+    return reason if isinstance(reason, str) else "", fields["answer"]

@@ -1,6 +1,6 @@
 """Prompt mode `xml`: <prompt>, <passages>, <passage>, <title>, <place>, <text>, <question>, <instruction>.
 
-What a passage lacks is left out; so are the passages where there are none. Characters that XML 1.0 forbids are lost.
+A missing title or place is left out, and so is <passages> without passages. Characters that XML 1.0 forbids are lost.
 """
 
 import re
@@ -36,10 +36,10 @@ def _element(name: str, text: str) -> str:
 
 
 def read(text: str) -> Document:
-    """The message taken apart."""
+    """The parts of the message."""
     root = ElementTree.fromstring(text)
     passages = [
-        (found.findtext("title", ""), found.findtext("place", ""), found.findtext("text", ""))
-        for found in root.iterfind("passages/passage")
+        (passage.findtext("title", ""), passage.findtext("place", ""), passage.findtext("text", ""))
+        for passage in root.iterfind("passages/passage")
     ]
     return Document(root.findtext("question", ""), passages, root.findtext("instruction", ""))

@@ -10,14 +10,13 @@ question: |-
 instruction: |-
   Answer in the form: ##Answer: {answer}
 
-What a passage lacks is left out; so are the passages where there are none. Only lone surrogates are lost. Every scalar
+A missing title or place is left out, and so is an empty list of passages. Only lone surrogates are lost. Every scalar
 is a literal block or in double quotes, which YAML 1.1 and 1.2 read alike.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
@@ -26,41 +25,42 @@ from raft_exp.prompts.document import LONE_SURROGATES, Document, as_mapping, car
 
 FORBIDDEN = LONE_SURROGATES
 DELIMITER = re.compile(r"^[ -]*(?:passages|title|place|text|question|instruction):", re.MULTILINE)
-# What a literal block gives back as it is: printable characters, no other line end than \n, ink at both ends.
+# Text that a literal block preserves: printable characters, no line end but \n, no white space at either end.
 _LITERAL = re.compile(
     r"(?!\s)[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+(?<!\s)"
 )
-# What JSON leaves as it is and YAML does not take inside quotes, or takes for a line end.
+# Characters that JSON does not escape, and that YAML forbids inside quotes or reads as a line end.
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
     """The whole user message."""
-    return "\n".join(_mapping(as_mapping(carried(question, passages, instruction, FORBIDDEN))))
+    return "\n".join(_document(carried(question, passages, instruction, FORBIDDEN)))
 
 
 def read(text: str) -> Document:
-    """The message taken apart."""
+    """The parts of the message."""
     return from_mapping(yaml.safe_load(text))
 
 
-def _mapping(values: dict[str, Any]) -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, list):
-            yield f"{name}:"
-            yield from (line for passage in value for line in _item(passage))
-        else:
-            yield from _scalar(name, value)
+def _document(document: Document) -> Iterator[str]:
+    mapping = as_mapping(document)
+    if "passages" in mapping:
+        yield "passages:"
+        yield from (line for passage in mapping["passages"] for line in _item(passage))
+    yield from _scalar("question", mapping["question"])
+    yield from _scalar("instruction", mapping["instruction"])
 
 
-def _item(passage: dict[str, Any]) -> Iterator[str]:
-    for number, line in enumerate(_mapping(passage)):
+def _item(passage: Mapping[str, str]) -> Iterator[str]:
+    lines = (line for name, value in passage.items() for line in _scalar(name, value))
+    for number, line in enumerate(lines):
         indented = f"  {line}" if line else ""
         yield indented if number else f"- {line}"
 
 
 def _scalar(name: str, value: str) -> Iterator[str]:
-    """Text in a literal block where that loses nothing, all else in quotes."""
+    """A text or question in a literal block where that preserves it; titles, places and the rest in quotes."""
     if name in ("title", "place") or not _LITERAL.fullmatch(value):
         yield f"{name}: {_quoted(value)}"
         return
@@ -69,5 +69,5 @@ def _scalar(name: str, value: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """JSON's quoting, which is YAML's too but for a few characters."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    """The text as a JSON string, which is a YAML string once a few more characters are escaped."""
+    return _UNPRINTABLE.sub(lambda character: f"\\u{ord(character[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Text of a document never becomes a control token or a marker, wherever it stands and however it is cut."""
+"""Text of a document never becomes a control token or a marker, at any place of the prompt and after any cut."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Making a prompt fit: distractors give way before gold, the reply's room never does."""
+"""Shortening of prompts: distractors before gold, and never beyond the budget."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""The lenient reading of replies: what forms it forgives, and what it never does."""
+"""The lenient extraction of answers: the forms that it reads, and text that it must not read as an answer."""
 
 import gzip
 import json

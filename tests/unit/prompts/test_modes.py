@@ -1,4 +1,4 @@
-"""Every mode is well-formed for every input, says what it was given, and nothing in a document can forge its marks."""
+"""Every mode is well-formed and reads back for every input, and no text of a document can forge its marks."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def line(text: str) -> str:
 
 
 def carried(mode: str, document: Document) -> Document:
-    """What a mode is known to lose: the same words as in its docstring."""
+    """The document without what the mode loses, as its docstring lists it."""
 
     def text(value: str) -> str:
         value = re.sub(r"[\ud800-\udfff]", "\ufffd", value)
@@ -90,7 +90,7 @@ def carried(mode: str, document: Document) -> Document:
 
 
 def headed(document: Document) -> Document:
-    """With title and place as the one heading that `plain_text` makes of them."""
+    """The document with title and place joined to one heading, as `plain_text` does."""
     heads = [" ".join(filter(None, (title, place and f"({place})"))) for title, place, _ in document.passages]
     passages = [(head, "", text) for head, (_, _, text) in zip(heads, document.passages, strict=True)]
     return Document(document.question, passages, document.instruction)
@@ -153,10 +153,10 @@ def test_a_markdown_parser_finds_our_headings_and_quotes_alone(question, passage
     shown = rendered("markdown", question, passages, "Answer.")
     lines = re.split("\r\n|\r|\n", shown)
     blocks = [token for token in MarkdownIt("commonmark").parse(shown) if token.level == 0 and token.nesting == 1]
-    heads = [lines[token.map[0]] for token in blocks if token.type == "heading_open"]
+    heads = [lines[token.map[0]] for token in blocks if token.type == "heading_open" and token.map]
     numbered = [f"## Passage {number}" for number in range(1, len(passages) + 1)]
     assert heads == [*numbered, "## Question", "## Instruction"]
-    spans = [lines[slice(*token.map)] for token in blocks if token.type == "blockquote_open"]
+    spans = [lines[slice(*token.map)] for token in blocks if token.type == "blockquote_open" and token.map]
     quoted = [[mark for mark in span if mark] for span in spans]  # the parser counts an empty line behind some
     texts = [text for *_, text in carried("markdown", Document(question, passages)).passages]
     texts.append(carried("markdown", Document(question)).question)

@@ -1,4 +1,4 @@
-"""The chat that a model is shown, and the settings behind it: one's own prompt is one YAML file."""
+"""The chat messages of a prompt, and its settings: a custom prompt is one YAML file."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the model learns to write, and how its reply is read, in both forms."""
+"""Training targets and the parsing of replies, in both forms."""
 
 import json
 
