@@ -1,0 +1,145 @@
+"""The structure of the `audit.json` files: of one dataset, of a teacher's replies, and of a study as a whole.
+
+A stage that builds rows or asks a teacher writes its own file; the report stage collects them into the study's.
+Shares are fractions in 0..1. Keys marked as not required depend on the kind of dataset or on optional features.
+"""
+
+from typing import NotRequired, TypedDict
+
+
+class Histogram(TypedDict):
+    """Counts of the values between `edges`; there is one edge more than there are counts."""
+
+    edges: list[float]
+    counts: list[int]
+
+
+class Spread(TypedDict):
+    """The distribution of a length in tokens over the rows of a split."""
+
+    min: int
+    median: float
+    max: int
+    sum: int
+    histogram: Histogram
+
+
+class GoldPlace(TypedDict):
+    """Gold passages at one place of the prompt: their number, and the number that a uniform shuffle would give."""
+
+    found: int
+    expected: float
+
+
+class RowCounts(TypedDict, total=False):
+    """Sums over the rows of a split; a key is absent where no row of the split could count towards it."""
+
+    distractors_cut: int  # distractors shortened to fit the prompt
+    distractors_of_gold_document: int
+    distractors_with_answer: int  # distractors that contain an answer
+    escaped: int  # control tokens and delimiters escaped in texts
+    gold_cut: int  # gold passages shortened to fit the prompt
+    grounded: int  # targets whose evidence is in the context
+    quotes_grounded: int
+    quotes_grounded_verbatim: int
+    quotes_ungrounded: int
+    quotes_ungrounded_verbatim: int
+    repeated_texts: int  # passages whose text occurs earlier in the same context
+    replaced: int  # characters replaced by U+FFFD
+
+
+class SplitAudit(RowCounts):
+    """The rows of one split. Histograms over passages map a number of passages (as text) to a number of rows."""
+
+    rows: int
+    with_gold: int
+    share_with_gold: float
+    passages_with_gold: dict[str, int]  # rows with gold
+    passages_without_gold: dict[str, int]  # rows without gold
+    gold_places: dict[str, GoldPlace]  # place in the prompt, counted from 1
+    prompt_tokens: Spread
+    completion_tokens: Spread
+
+
+class GoldRanks(TypedDict):
+    """Retrieval measured by gold passages, as means over the questions."""
+
+    questions: int
+    recall: dict[str, float]  # at each place
+    mrr: float
+    ndcg: float
+
+
+class AnswerRanks(TypedDict):
+    """Retrieval measured by the passages that contain an answer, for questions without named gold passages."""
+
+    questions: int
+    answer_found: dict[str, float]  # at each place
+    answer_mrr: float
+
+
+class RetrievalFigures(TypedDict):
+    """The quality of a retriever's k best passages (`raft_exp.dataset.retrieval_quality`)."""
+
+    retriever: str
+    k: int
+    gold: NotRequired[GoldRanks]
+    answers: NotRequired[AnswerRanks]
+
+
+class DatasetAudit(TypedDict, total=False):
+    """The audit of one training set or test set; empty where a dataset has none."""
+
+    splits: dict[str, SplitAudit]
+    overlap: dict[str, dict[str, int]]  # test or validation -> questions, answers, passages shared with training
+    passed_over: dict[str, int]  # distractors rejected, by reason
+    fewer_distractors: dict[str, int]  # split -> rows with fewer distractors than configured
+    context: str  # of a test set: gold_and_distractors, retrieved or given
+    gold_found: dict[str, float]  # of a test set: all_gold, recall
+    retrieval: RetrievalFigures  # of a test set with retrieved contexts
+    file: str  # of a ready chat file: its name
+
+
+class ReplyAudit(TypedDict):
+    """Requests to a teacher that is a model: how many there were, and how many gave a usable reply."""
+
+    asked: int
+    kept: int
+    quarantined: int
+    asked_again: int
+    reasons: dict[str, int]  # of quarantined items
+    splits: dict[str, dict[str, int]]
+    replies: NotRequired[int]
+    prompt_tokens: NotRequired[int]
+    new_tokens: NotRequired[int]
+    cost: NotRequired[float]
+    dropped: NotRequired[dict[str, int]]  # written questions rejected one by one, by reason
+
+
+class QuestionsAudit(TypedDict):
+    """Questions that a teacher wrote from passages."""
+
+    written: ReplyAudit
+    questions: dict[str, int]  # by split
+    checked: NotRequired[ReplyAudit]  # the second pass, which answers the questions from their passages
+
+
+class IngestAudit(TypedDict):
+    """Documents read from files."""
+
+    files: int
+    read: int
+    passages: int
+    duplicates: int
+    reasons: dict[str, int]  # of files that were not read
+
+
+class StudyAudit(TypedDict):
+    """`audit.json` of a run folder."""
+
+    datasets: dict[str, DatasetAudit]  # by name of the training set
+    test: DatasetAudit
+    conditions: NotRequired[dict[str, DatasetAudit]]  # the test sets of the conditions
+    ingest: NotRequired[IngestAudit]
+    questions: NotRequired[QuestionsAudit]
+    targets: NotRequired[ReplyAudit]
