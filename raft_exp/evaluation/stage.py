@@ -1,11 +1,10 @@
 """Stage `evaluate`: one arm answers the test questions."""
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict
 
 from raft_exp import engines, prompts
 from raft_exp.core.errors import DataError
@@ -14,8 +13,7 @@ from raft_exp.core.records import Answer, Example, Messages, append_complete_lin
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.engines import EngineConfig, Request
-from raft_exp.models import loading as models
-from raft_exp.models.loading import ModelConfig
+from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.prompts import PromptConfig
@@ -24,9 +22,20 @@ VERSION = 1
 ANSWERS = "answers.jsonl"
 
 
+class AnswerRow(TypedDict):
+    """One row of answers.jsonl."""
+
+    id: str
+    raw: str
+    truncated: bool
+    prompt_tokens: int
+    new_tokens: int
+    filtered: NotRequired[Literal[True]]  # absent where false, so that engines without a filter write the same bytes
+
+
 @config_dataclass
 class EvaluateStage:
-    """Settings that change an arm's answers. Decoding is greedy, so there is no seed."""
+    """Settings that change an arm's answers. Decoding is greedy: there is no seed."""
 
     model: ModelConfig | None  # None: the engine's own, behind a server
     engine: EngineConfig
@@ -39,9 +48,9 @@ class EvaluateStage:
 
 @stage("evaluate", VERSION, resumable=True)
 def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, out: Path) -> None:
-    """Writes answers.jsonl, counts.json and timings.json. Answers that a killed run left in `out` are kept.
+    """Writes answers.jsonl, counts.json and timings.json. Answers of an interrupted run in `out` are reused.
 
-    `adapter` is the folder of a train stage; without it, the model answers with `config.adapter`, or as it is.
+    `adapter` is the folder of a train stage; without it the model answers with `config.adapter`, or without an adapter.
     """
     began = time.perf_counter()
     requests = list(_requests(config, test))
@@ -79,25 +88,32 @@ def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:
 
 
 def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
-    tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
+    tokenizer = load_tokenizer(model.name_or_path, model.revision)
     budget = model.max_length - model.max_new_tokens
 
     def encode(item: str, messages: Messages) -> list[int]:
         ids = encode_prompt(tokenizer, messages)
-        if len(ids) > budget:  # the dataset stage made it fit, by the same count
+        if len(ids) > budget:  # the dataset stage fits prompts by the same count
             raise DataError(
-                f"question {item}: its prompt has {len(ids)} tokens and {budget} are left by model.max_length and "
-                "model.max_new_tokens; build the dataset again with these settings"
+                f"question {item}: its prompt has {len(ids)} tokens, and model.max_length and model.max_new_tokens "
+                f"leave room for {budget}; build the dataset again with these settings"
             )
         return ids
 
     return encode
 
 
-def _row(answer: Answer) -> dict[str, Any]:
-    """`filtered` stands only where it is true: the answers of engines without a filter keep their bytes."""
-    row = dataclasses.asdict(answer)
-    return row if answer.filtered else {name: value for name, value in row.items() if name != "filtered"}
+def _row(answer: Answer) -> AnswerRow:
+    row: AnswerRow = {
+        "id": answer.id,
+        "raw": answer.raw,
+        "truncated": answer.truncated,
+        "prompt_tokens": answer.prompt_tokens,
+        "new_tokens": answer.new_tokens,
+    }
+    if answer.filtered:
+        row["filtered"] = True
+    return row
 
 
 def _read(out: Path) -> dict[str, Answer]:

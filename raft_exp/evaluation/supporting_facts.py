@@ -1,6 +1,7 @@
-"""Supporting facts: the sentences that a reply quotes, beside those that the data set names (HotpotQA).
+"""Supporting facts of HotpotQA: the sentences that a reply quotes, and those that the data set names.
 
-A fact is (title, sentence number), as in the official script: a paragraph that another question brought counts too.
+A fact is (title, sentence number), as in the official script. A paragraph of the same title counts whichever question
+it was published with.
 """
 
 from bisect import bisect_right
@@ -13,19 +14,19 @@ from raft_exp.evaluation.metrics import Facts
 
 
 class SupportingFacts:
-    """Knows the sentences of the passages and the facts of the questions that are asked."""
+    """Looks up the supporting facts of the test and validation questions, and the facts that quotes cover."""
 
     def __init__(self, passages: Path, questions: Path) -> None:
         self._collection = Passages(passages)
-        asked = (q for q in read_jsonl(questions / "questions.jsonl", Question) if q.split != "train")
-        self._named = {question.id: self._titled(question) for question in asked}
+        held_out = (q for q in read_jsonl(questions / "questions.jsonl", Question) if q.split != "train")
+        self._named = {question.id: self._titled(question) for question in held_out}
 
     def named(self, question_id: str) -> Facts:
-        """What the data set names."""
+        """The facts that the data set names for a question. Raises KeyError for a training question."""
         return self._named[question_id]
 
     def quoted(self, quotes: Iterable[str], context: Sequence[ContextPassage]) -> Facts:
-        """The sentences that the quotes stand in, or run over, word for word in what was shown (white space aside)."""
+        """The sentences of the context that share text with a verbatim quote (white space aside)."""
         texts = [text for text in map(_one_spaced, quotes) if text]
         return frozenset(
             (whole.title, number)
@@ -37,7 +38,7 @@ class SupportingFacts:
         )
 
     def _titled(self, question: Question) -> Facts:
-        """The question's facts. Those of a passage that it does not bring have a title in place of an id already."""
+        """The question's facts by title. Evidence in a passage without an id already names the title."""
         titles = {name: self._passage(name).title for name in question.gold}
         return frozenset((titles.get(name, name), number) for name, number in question.evidence)
 
@@ -46,7 +47,7 @@ class SupportingFacts:
 
 
 def _touched(text: str, sentences: Sequence[str]) -> Iterator[int]:
-    """Numbers of the sentences that share a character with the text, wherever it stands in the passage."""
+    """Numbers of the sentences that share a character with an occurrence of the text in the passage."""
     passage = _one_spaced("".join(sentences))
     ends = [len(_one_spaced("".join(sentences[: number + 1]))) for number in range(len(sentences))]
     start = passage.find(text)

@@ -9,14 +9,15 @@ import yaml
 
 from raft_exp.core.records import write_jsonl
 from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.results import ArmResult, Figure, PairedDifference, Results
 from raft_exp.evaluation.statistics import estimate, generator
 
 
-def figure(value: float, low: float | None = None, high: float | None = None) -> dict[str, float]:
+def figure(value: float, low: float | None = None, high: float | None = None) -> Figure:
     return {"value": value, "low": max(0, value - 0.05) if low is None else low, "high": high or value + 0.05}
 
 
-def arm(**metrics: float) -> dict[str, Any]:
+def arm(**metrics: float) -> ArmResult:
     shares = {"parsed": 0.99, "truncated": 0.01, "empty": 0.0}
     return {
         "n": 300,
@@ -25,17 +26,24 @@ def arm(**metrics: float) -> dict[str, Any]:
     }
 
 
-def todays() -> dict[str, Any]:
+def todays() -> Results:
     """results.json with the keys that every report has."""
     arms = {name: arm(accuracy=0.5 + 0.1 * place) for place, name in enumerate(("base", "rag", "raft"))}
-    compared = {"metric": "accuracy", "low": 0.01, "high": 0.2, "p_value": 0.01, "p_value_holm": 0.02}
+    compared: PairedDifference = {
+        "metric": "accuracy",
+        "difference": 0.1,
+        "low": 0.01,
+        "high": 0.2,
+        "p_value": 0.01,
+        "p_value_holm": 0.02,
+    }
     return {
         "corpus": "pubmedqa",
         "model": "tiny",
         "seed": 0,
         "overrides": [],
         "arms": arms,
-        "comparisons": [{"a": "raft", "b": name, "difference": 0.1, **compared} for name in ("base", "rag")],
+        "comparisons": [{"a": "raft", "b": name, **compared} for name in ("base", "rag")],
         "conditions": {},
         "slices": {"class": {"yes": {name: arm(accuracy=0.7) for name in arms}}},
         "baselines": {},
@@ -46,7 +54,7 @@ def todays() -> dict[str, Any]:
     }
 
 
-def everything() -> dict[str, Any]:
+def everything() -> Results:
     """results.json with every key that a report can have."""
     found = todays()
     for one in found["arms"].values():

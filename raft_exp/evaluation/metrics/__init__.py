@@ -1,9 +1,32 @@
-"""What a reply is worth. One metric is one function and one line in METRICS; PROFILES says which corpus reports it.
+"""The metrics of replies (METRICS), and the metrics that each corpus reports (PROFILES).
 
-A metric looks at one `Graded` reply and gives a value in 0..1; the corpus's figure is the mean of these. A metric that
-is no mean (macro F1) gives what it needs from each row, and an `aggregate` that makes the figure out of counted rows.
-A metric that asks a model sees all replies of an arm at once (`batch`). Names in `evaluation.metrics` are reported
-beside the corpus's own.
+To add a metric:
+
+1. Write a function of one graded reply in `answers.py` (in `quotes.py` where it grades quoted sentences). It returns a
+   value in 0..1; the reported figure is the mean over the test questions.
+
+       def first_word(row: Graded) -> float:
+           "The first word of the prediction is that of an answer, after normalisation."
+           words = row.normalize(row.prediction).split()[:1]
+           return float(any(words == row.normalize(answer).split()[:1] for answer in row.answers))
+
+   `graded.py` describes the fields of `Graded`. Every question has at least one answer. An unanswered question scores
+   0 without a call.
+
+2. Add one line to METRICS: `"first_word": Metric(first_word, share=True)`. `share=True` where every value is 0 or 1:
+   the report then uses exact methods. `of_quotes=True` where the metric grades quotes.
+
+3. Report it. For one study: `evaluation.metrics=[first_word]`. For every study of a corpus: add the name to the
+   corpus's entry of PROFILES, and raise VERSION in `raft_exp/reporting/stage.py`, so that stored reports are computed
+   again.
+
+4. Test it in `tests/unit/evaluation/test_metrics.py`.
+
+Intervals, comparisons, tables, plots, CSV files and W&B follow from METRICS; readers see the name with spaces.
+
+A metric that is not a mean (macro F1) observes what it needs of a row, such as a pair of labels, and computes the
+figure from counted observations: `Metric(labels, aggregate=macro_f1)`, see `classes.py`. A metric that needs a model
+gets all replies of an arm at once: `Metric(batch=semantic_similarity)`.
 """
 
 from collections.abc import Iterable
@@ -33,8 +56,10 @@ from raft_exp.evaluation.metrics.graded import (
     Graded,
     Metric,
     Normalize,
+    Observation,
     Vectors,
     mean,
+    number,
 )
 from raft_exp.evaluation.metrics.quotes import joint_em, joint_f1, supporting_em, supporting_f1
 
@@ -49,12 +74,14 @@ __all__ = [
     "Graded",
     "Metric",
     "Normalize",
+    "Observation",
     "Profile",
     "Vectors",
     "decision",
     "macro_f1",
     "mean",
     "normalize",
+    "number",
     "profile",
 ]
 
@@ -78,11 +105,11 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class Profile:
-    """How a corpus is scored. The first metric is the one that the verdict speaks of."""
+    """How a corpus is scored. The verdict is about the first metric."""
 
     metrics: tuple[str, ...]
     normalize: Normalize
-    closed: bool = False  # the answers are labels: there are baselines, and a table of classes
+    closed: bool = False  # the answers are labels: the report has baselines and a table of classes
 
     @property
     def of_quotes(self) -> bool:
@@ -91,7 +118,7 @@ class Profile:
 
     @property
     def needs_vectors(self) -> bool:
-        """Whether a metric asks the sentence encoder."""
+        """Whether a metric needs the sentence encoder."""
         return any(METRICS[name].batch for name in self.metrics)
 
 
@@ -108,6 +135,6 @@ PROFILES: dict[str, Profile] = {
 
 
 def profile(corpus: str, more: Iterable[str] = ()) -> Profile:
-    """The scoring of a corpus, with `more` metrics; a corpus that has none of its own is scored as NQ-open is."""
+    """The scoring of a corpus, with `more` metrics; a corpus without an entry in PROFILES is scored like NQ-open."""
     own = PROFILES.get(corpus, Profile((*_OPEN, *_MORE), _NFD))
     return replace(own, metrics=tuple(dict.fromkeys((*own.metrics, *more))))

@@ -1,4 +1,4 @@
-"""Metrics of the answer itself. Each is one function of a graded reply, with a value in 0..1."""
+"""Metrics of the answer: each a function of a graded reply with a value in 0..1."""
 
 import re
 import string
@@ -6,11 +6,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raft_exp.evaluation.metrics.graded import Graded, Vectors
+
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
 
 LABELS = ("yes", "no", "maybe")
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
@@ -18,59 +21,62 @@ _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
 _DELETE_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _NEVER_PARTLY_RIGHT = ("yes", "no", "noanswer")
-_PLACES = 3  # of a similarity: the last bits of an encoder differ between machines
+_DECIMALS = 3  # of a similarity: the last bits of an encoder's output differ between machines
 
 
 def normalize(text: str, *, nfd: bool) -> str:
-    """HotpotQA's normalisation of an answer; with `nfd` NQ-open's, which decomposes accented letters first."""
+    """HotpotQA's normalisation: lower case, without punctuation and articles, single spaces.
+
+    With `nfd` NQ-open's, which decomposes accented letters first.
+    """
     text = unicodedata.normalize("NFD", text) if nfd else text
     text = text.lower().translate(_DELETE_PUNCTUATION)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
 def decision(prediction: str) -> str:
-    """The label that a prediction names. Any other text stays as it is: a wrong label of its own."""
+    """The label in a prediction: lower case, without final punctuation. Other text is a wrong label of its own."""
     return prediction.strip().lower().rstrip(string.punctuation + string.whitespace)
 
 
 def accuracy(row: Graded) -> float:
-    """PubMedQA's: the whole prediction is the label; a label inside a longer text never counts."""
+    """PubMedQA's accuracy: the whole prediction is the label; a label inside a longer text does not count."""
     return float(decision(row.prediction) == row.answers[0])
 
 
 def accuracy_lenient(row: Graded) -> float:
-    """The same of the answer that was found in whatever form."""
+    """Accuracy of the answer found in any form of reply."""
     return float(decision(row.lenient) == row.answers[0])
 
 
 def exact_match(row: Graded) -> float:
-    """SQuAD's, HotpotQA's and NQ-open's: equal after normalisation to any of the answers."""
+    """The exact match of SQuAD, HotpotQA and NQ-open: equal to any of the answers after normalisation."""
     return _matches(row, row.prediction)
 
 
 def exact_match_lenient(row: Graded) -> float:
-    """The same of the answer that was found in whatever form."""
+    """Exact match of the answer found in any form of reply."""
     return _matches(row, row.lenient)
 
 
-def _matches(row: Graded, said: str) -> float:
-    predicted = row.normalize(said)
+def _matches(row: Graded, prediction: str) -> float:
+    predicted = row.normalize(prediction)
     return float(any(predicted == row.normalize(answer) for answer in row.answers))
 
 
 def f1(row: Graded) -> float:
-    """HotpotQA's token F1, best over the answers; yes, no and noanswer are never partly right."""
+    """HotpotQA's token F1, best over the answers; yes, no and noanswer score 0 unless equal."""
     predicted = row.normalize(row.prediction)
     return max(harmonic(*answered(predicted, row.normalize(answer))) for answer in row.answers)
 
 
 def answered(predicted: str, answer: str) -> tuple[float, float]:
-    """Precision and recall of the answer's tokens, both texts normalised."""
+    """Precision and recall of the answer's tokens; both texts are normalised."""
     if predicted != answer and (predicted in _NEVER_PARTLY_RIGHT or answer in _NEVER_PARTLY_RIGHT):
         return 0.0, 0.0
-    tokens, wanted = predicted.split(), answer.split()
-    common = sum((Counter(tokens) & Counter(wanted)).values())
-    return (common / len(tokens), common / len(wanted)) if common else (0.0, 0.0)
+    tokens, answer_tokens = predicted.split(), answer.split()
+    common = sum((Counter(tokens) & Counter(answer_tokens)).values())
+    return (common / len(tokens), common / len(answer_tokens)) if common else (0.0, 0.0)
 
 
 def harmonic(precision: float, recall: float) -> float:
@@ -79,30 +85,30 @@ def harmonic(precision: float, recall: float) -> float:
 
 
 def best_subspan_em(row: Graded) -> float:
-    """lost-in-the-middle's (arXiv 2307.03172): an answer stands anywhere in the prediction, even inside a word."""
-    said = normalize(row.prediction, nfd=False)
-    return float(any(normalize(answer, nfd=False) in said for answer in row.answers))
+    """Lost in the Middle's (arXiv 2307.03172): an answer occurs in the prediction, also inside a word."""
+    predicted = normalize(row.prediction, nfd=False)
+    return float(any(normalize(answer, nfd=False) in predicted for answer in row.answers))
 
 
 def answer_in_reply(row: Graded) -> float:
-    """Does the reply name the answer? It also serves replies that do not keep to the answer form.
+    """The reply contains an answer, word-bounded; for labels, the first label in it is right.
 
-    What follows the answer mark counts, or without one the whole reply; quotes never do, or an arm that quotes would
-    be credited with whatever its passages say.
+    Searches the text after the answer marker, or the whole reply where it has none. Quotes are left out: an arm that
+    quotes would be credited with the text of its passages.
     """
-    said = row.prediction or _QUOTED.sub(" ", row.raw)
+    text = row.prediction or _QUOTED.sub(" ", row.raw)
     if all(decision(answer) in LABELS for answer in row.answers):
-        found = _LABEL.search(said.lower())
-        return float(found is not None and found[1] in {decision(answer) for answer in row.answers})
-    # Deleting the punctuation of "##Reason:Paris" would glue the marker to the word.
-    reply = f" {row.normalize(_MARKER.sub(' ', said))} "
+        label = _LABEL.search(text.lower())
+        return float(label is not None and label[1] in {decision(answer) for answer in row.answers})
+    # Deleting the punctuation of "##Reason:Paris" would join the marker and the word.
+    reply = f" {row.normalize(_MARKER.sub(' ', text))} "
     answers = (row.normalize(answer) for answer in row.answers)
     return float(any(f" {answer} " in reply for answer in answers if answer))
 
 
 def rouge_l(row: Graded) -> float:
-    """ROUGE-L's F (Lin 2004) by the package rouge-score as it comes: Latin letters and digits, no stemming; best over
-    the answers."""
+    """ROUGE-L F1 (Lin 2004), best over the answers, by the package rouge-score with its default tokenizer (Latin
+    letters and digits) and without stemming."""
     return max(_rouge_l(answer, row.prediction) for answer in row.answers)
 
 
@@ -112,19 +118,20 @@ def _rouge_l(answer: str, prediction: str) -> float:
 
 
 @lru_cache(maxsize=1)
-def _scorer() -> Any:
+def _scorer() -> "RougeScorer":
     from rouge_score.rouge_scorer import RougeScorer
 
     return RougeScorer(["rougeL"], use_stemmer=False)
 
 
 def semantic_similarity(rows: Sequence[Graded], vectors: Vectors) -> list[float]:
-    """Cosine of the prediction's vector and an answer's, best over the answers; below 0 it is 0, as for no words."""
-    said = vectors([row.prediction for row in rows])
-    wanted = vectors([answer for row in rows for answer in row.answers])
+    """Cosine of the prediction's vector and an answer's, best over the answers; 0 for negative cosines and for empty
+    predictions."""
+    predicted = vectors([row.prediction for row in rows])
+    answers = vectors([answer for row in rows for answer in row.answers])
     ends = np.cumsum([len(row.answers) for row in rows])
-    closest = (
-        float((wanted[end - len(row.answers) : end] @ mine).max()) if row.prediction.strip() else 0.0
-        for row, mine, end in zip(rows, said, ends, strict=True)
+    cosines = (
+        float((answers[end - len(row.answers) : end] @ vector).max()) if row.prediction.strip() else 0.0
+        for row, vector, end in zip(rows, predicted, ends, strict=True)
     )
-    return [round(min(1.0, max(0.0, found)), _PLACES) for found in closest]
+    return [round(min(1.0, max(0.0, cosine)), _DECIMALS) for cosine in cosines]

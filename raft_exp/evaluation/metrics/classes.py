@@ -10,28 +10,28 @@ from raft_exp.evaluation.metrics.graded import Counts, Figures, Graded
 
 
 def labels(row: Graded) -> tuple[str, str]:
-    """What macro F1 needs from a row: the true label and the predicted one."""
+    """The observation of macro F1: the true label and the predicted label of a row."""
     return row.answers[0], decision(row.prediction)
 
 
 def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
-    """The macro F1 of B samples, (B,); `counts` (B, M) counts the M (true, predicted) `pairs`.
+    """The macro F1 of B samples, (B,); `counts` (B, M) counts the M (true, predicted) `pairs` in each sample.
 
-    The average goes over the labels that a sample holds, as truth or as prediction: a stray prediction adds a class.
+    The average is over the labels that occur in a sample, true or predicted: an unknown prediction adds a class.
     """
-    number = {label: index for index, label in enumerate(sorted({label for pair in pairs for label in pair}))}
-    truth = np.array([number[true] for true, _ in pairs])
-    predicted = np.array([number[label] for _, label in pairs])
-    held = _by_class(counts, truth, len(number)) + _by_class(counts, predicted, len(number))
+    index = {label: place for place, label in enumerate(sorted({label for pair in pairs for label in pair}))}
+    truth = np.array([index[true] for true, _ in pairs])
+    predicted = np.array([index[label] for _, label in pairs])
+    total = _by_class(counts, truth, len(index)) + _by_class(counts, predicted, len(index))
     hit = truth == predicted
-    right = _by_class(counts[:, hit], truth[hit], len(number))
-    scores = np.divide(2 * right, held, out=np.zeros(held.shape), where=held > 0)
-    result: Figures = scores.sum(axis=1) / (held > 0).sum(axis=1)
+    right = _by_class(counts[:, hit], truth[hit], len(index))
+    scores = np.divide(2 * right, total, out=np.zeros(total.shape), where=total > 0)
+    result: Figures = scores.sum(axis=1) / (total > 0).sum(axis=1)
     return result
 
 
 def _by_class(counts: Counts, classes: NDArray[np.int64], number: int) -> Counts:
-    """Adds up the columns of each class, (B, M) -> (B, number): in time B * M, however many stray classes there are."""
+    """The sums of the columns of each class, (B, M) -> (B, number), in time B * M for any number of classes."""
     if not len(classes):
         return np.zeros((len(counts), number), dtype=np.int64)
     order = np.argsort(classes, kind="stable")

@@ -1,4 +1,4 @@
-"""From replies to figures: each reply parsed and graded, each arm summed up, the arms compared on the same items."""
+"""From replies to figures: parses and grades replies, summarises arms, compares arms on the same items."""
 
 from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, reference_arm, summaries, summary
 from raft_exp.evaluation.scoring.labels import baselines, classes

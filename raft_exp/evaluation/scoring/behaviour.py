@@ -1,21 +1,21 @@
-"""What arms do beside being right: quote, quote truly, rest answers on quotes, decline to answer."""
+"""The behaviour of replies: quotes and where they come from, answers supported by quotes, abstentions."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from raft_exp.core.records import Example
 from raft_exp.evaluation import statistics
+from raft_exp.evaluation.results import CountedFigure, MeanTokens, Prediction, Quote
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
-Parts = list[tuple[int, int]]  # of each reply: how often it happened, and how often it could have
+Parts = list[tuple[int, int]]  # of each reply: (hits, cases)
 
 
-def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozenset[str]) -> dict[str, Any]:
-    """{name: {value, low, high, n}} over the replies that came, without what could not happen.
+def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozenset[str]) -> dict[str, CountedFigure]:
+    """The shares of each behaviour over the answered questions; behaviours without cases are left out.
 
-    Quotes come several in a reply, so that the intervals of their shares take the reply as what was sampled.
-    `gold_unknown`: ids of questions whose data set names no gold passages, so that nobody knows whether it was shown.
+    A reply can have several quotes: the intervals of shares of quotes treat the reply as the sampling unit.
+    `gold_unknown`: ids of questions whose data set names no gold passages; they have no part in abstentions.
     """
     replied = [
         (row, example)
@@ -23,35 +23,39 @@ def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozens
         if answer is not None
     ]
     quotes = [row["quotes"] for row, _ in replied]
-    asked = [
+    shown = [
         (row, _gold_shown(row, example)) for row, example in replied if row["context"] and row["id"] not in gold_unknown
     ]
     parts: dict[str, Parts] = {
-        "quoting": [(bool(said), 1) for said in quotes],
-        "quotes_verbatim": [(sum(one["verbatim"] for one in said), len(said)) for said in quotes],
-        "quotes_gold": [(sum(one["gold"] for one in said), len(said)) for said in quotes],
-        "quotes_distractor": [(sum(one["verbatim"] and not one["gold"] for one in said), len(said)) for said in quotes],
-        "supported": [(row["supported"], 1) for row, _ in replied if row["supported"] is not None],
-        "abstained_without_gold": [(row["abstained"], 1) for row, gold in asked if gold == "none"],
-        "abstained_with_gold": [(row["abstained"], 1) for row, gold in asked if gold == "all"],
+        "quoting": [(bool(of_reply), 1) for of_reply in quotes],
+        "quotes_verbatim": [(sum(quote["verbatim"] for quote in of_reply), len(of_reply)) for of_reply in quotes],
+        "quotes_gold": [(sum(quote["gold"] for quote in of_reply), len(of_reply)) for of_reply in quotes],
+        "quotes_distractor": [(sum(map(_from_distractor, of_reply)), len(of_reply)) for of_reply in quotes],
+        "supported": [(supported, 1) for row, _ in replied if (supported := row.get("supported")) is not None],
+        "abstained_without_gold": [(row["abstained"], 1) for row, gold in shown if gold == "none"],
+        "abstained_with_gold": [(row["abstained"], 1) for row, gold in shown if gold == "all"],
     }
-    numbers = {name: sum(could for _, could in part) for name, part in parts.items()}
+    numbers = {name: sum(cases for _, cases in part) for name, part in parts.items()}
     return {
-        name: {**asdict(statistics.clustered(part)), "n": numbers[name]}
+        name: {**statistics.clustered(part).as_figure(), "n": numbers[name]}
         for name, part in parts.items()
         if numbers[name]
     }
 
 
-def _gold_shown(row: Mapping[str, Any], example: Example) -> str:
-    """All of the gold passages, none, or some: whether a reply should decline then, nobody can say."""
+def _from_distractor(quote: Quote) -> bool:
+    return quote["verbatim"] and not quote["gold"]
+
+
+def _gold_shown(row: Prediction, example: Example) -> Literal["all", "some", "none"]:
+    """How much of the gold the context shows. Whether a reply should abstain is undecided for "some"."""
     if example.has_gold:
         return "all"
     return "some" if any(passage["gold"] for passage in row["context"]) else "none"
 
 
-def tokens(arm: ScoredArm) -> dict[str, float]:
-    """{prompt, reply}: tokens of an answered question on average; {} when none was answered."""
+def tokens(arm: ScoredArm) -> MeanTokens:
+    """Tokens of an answered question on average; {} when none was answered."""
     answers = [answer for answer in arm.answers if answer is not None]
     return (
         {

@@ -1,79 +1,84 @@
-"""Closed answers: a table of classes for each arm, and what needs no model."""
+"""Closed answers (labels): each arm's confusion matrix, and the baselines that need no model."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from raft_exp.core.records import Example
 from raft_exp.evaluation import statistics
-from raft_exp.evaluation.metrics import LABELS, METRICS, Graded, Profile, decision
+from raft_exp.evaluation.metrics import LABELS, METRICS, Graded, Observation, Profile, decision
+from raft_exp.evaluation.results import Baseline, Classes, LabelScores
 from raft_exp.evaluation.scoring.figures import summary
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
-OTHER = "other"  # any prediction that is no label of the test set
+OTHER = "other"  # any prediction that is not a label of the test set
 
 
-def classes(arm: ScoredArm, profile: Profile) -> dict[str, Any]:
-    """{confusion: {true: {predicted: count}}, labels: {label: {precision, recall, f1, n}}}; {} for open answers.
+def classes(arm: ScoredArm, profile: Profile) -> Classes | None:
+    """The confusion matrix, and the scores of each label; None for open answers.
 
     A label that is never predicted has precision 0.
     """
     if not profile.closed:
-        return {}
+        return None
     names = _names(row["answers"][0] for row in arm.rows)
     pairs = Counter((row["answers"][0], _predicted(row["prediction"], names)) for row in arm.rows)
-    columns = [*names, *([OTHER] if any(said == OTHER for _, said in pairs) else [])]
-    confusion = {true: {said: pairs[true, said] for said in columns} for true in names}
+    columns = [*names, *([OTHER] if any(predicted == OTHER for _, predicted in pairs) else [])]
+    confusion = {true: {predicted: pairs[true, predicted] for predicted in columns} for true in names}
     return {"confusion": confusion, "labels": {name: _label(name, confusion) for name in names}}
 
 
-def _names(answers: Any) -> list[str]:
-    """The labels in their usual order, others behind them."""
+def _names(answers: Iterable[str]) -> list[str]:
+    """The distinct labels: yes, no, maybe, then others in alphabetical order."""
     return sorted(set(answers), key=lambda name: (LABELS.index(name) if name in LABELS else len(LABELS), name))
 
 
 def _predicted(prediction: str, names: Sequence[str]) -> str:
-    said = decision(prediction)
-    return said if said in names else OTHER
+    label = decision(prediction)
+    return label if label in names else OTHER
 
 
-def _label(name: str, confusion: dict[str, dict[str, int]]) -> dict[str, float]:
+def _label(name: str, confusion: dict[str, dict[str, int]]) -> LabelScores:
     right, n = confusion[name][name], sum(confusion[name].values())
-    said = sum(row[name] for row in confusion.values())
-    found = {"precision": right / said if said else 0.0, "recall": right / n, "f1": 2 * right / (said + n)}
-    return {**{key: round(value, 12) for key, value in found.items()}, "n": n}
+    predicted = sum(row[name] for row in confusion.values())
+    return {
+        "precision": round(right / predicted if predicted else 0.0, 12),
+        "recall": round(right / n, 12),
+        "f1": round(2 * right / (predicted + n), 12),
+        "n": n,
+    }
 
 
-def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[str, Any]:
-    """What needs no model: always the most frequent label of the test set, and one of its labels drawn by chance."""
+def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[str, Baseline]:
+    """Scores without a model: always the most frequent label of the test set, and a label drawn at random."""
     if not profile.closed:
         return {}
-    counted = Counter(example.answers[0] for example in examples)
-    names = _names(counted)
-    label = max(names, key=lambda name: counted[name])
+    counts = Counter(example.answers[0] for example in examples)
+    names = _names(counts)
+    label = max(names, key=lambda name: counts[name])
     metrics = [name for name in profile.metrics if METRICS[name].observe and not METRICS[name].of_quotes]
-    always = {name: [_said(name, example.answers, label, profile) for example in examples] for name in metrics}
-    chance = {name: asdict(_by_chance(name, counted, names, profile, seed)) for name in metrics}
+    constant = {name: [_observed(name, example.answers, label, profile) for example in examples] for name in metrics}
+    chance = {name: _by_chance(name, counts, names, profile, seed).as_figure() for name in metrics}
     return {
-        "majority": {"label": decision(label), **summary(always, metrics, seed)},
+        "majority": {"label": decision(label), **summary(constant, metrics, seed)},
         "random": {"n": len(examples), "metrics": chance},
     }
 
 
-def _said(metric: str, answers: Sequence[str], label: str, profile: Profile) -> Any:
+def _observed(metric: str, answers: Sequence[str], label: str, profile: Profile) -> Observation:
+    """The metric's observation of the reply `label`."""
     observe = METRICS[metric].observe
-    assert observe is not None, "a baseline has no text to show an encoder"
+    assert observe is not None, "baselines have no metrics that need a model"
     return observe(replace(Graded(answers, label, label, profile.normalize), lenient=label))
 
 
 def _by_chance(
-    metric: str, counted: Counter[str], names: Sequence[str], profile: Profile, seed: int
+    metric: str, counts: Counter[str], names: Sequence[str], profile: Profile, seed: int
 ) -> statistics.Estimate:
-    weights = Counter[Any]()
-    for true, number in counted.items():
-        for name in names:
-            weights[_said(metric, [true], name, profile)] += number  # each label as often: only proportions matter
+    weights = Counter[Observation]()
+    for true, number in counts.items():
+        for name in names:  # all labels are equally likely: only the proportions of the weights matter
+            weights[_observed(metric, [true], name, profile)] += number
     cells = sorted(weights)
     random = statistics.generator(seed, "random", metric)
-    return statistics.expected(METRICS[metric], cells, [weights[cell] for cell in cells], counted.total(), random)
+    return statistics.expected(METRICS[metric], cells, [weights[cell] for cell in cells], counts.total(), random)

@@ -1,14 +1,14 @@
-"""Groups of questions to report by: those that the corpus names, and those that every study has."""
+"""Slices of the test questions: those that the corpus defines, and those of every study."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.records import Example, Question, read_ids, read_jsonl
 from raft_exp.core.text import normalise
 from raft_exp.evaluation.metrics import Profile
+from raft_exp.evaluation.results import Summary
 from raft_exp.evaluation.scoring.figures import summary
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
@@ -17,41 +17,38 @@ Slices = dict[str, dict[str, list[int]]]  # slice -> value -> places of its ques
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What the data say of a question beside its row. None: they do not say, or nothing was trained on them."""
+    """A test question against the training data. None where that is unknown or nothing was trained."""
 
-    names_gold: bool
-    answer_seen: bool | None = None
-    document_seen: bool | None = None
+    names_gold: bool  # the data set names gold passages of the question
+    answer_seen: bool | None = None  # a training question has one of its answers
+    document_seen: bool | None = None  # a training question has gold passages in one of its gold documents
 
 
 def training_facts(
-    asked: Iterable[str], questions: Path, passages: Path, datasets: Iterable[Path]
+    test_ids: Iterable[str], questions: Path, passages: Path, datasets: Iterable[Path]
 ) -> dict[str, TrainingFacts]:
-    """What is known of these questions: whether training held their answer, or a document of their gold passages.
-
-    Counts as training what stands in the rows that were trained on, whichever arm's.
-    """
+    """The facts of the questions with these ids. Training is the rows of all `datasets`, whichever arm's they are."""
     trained = {hash64(name) for folder in datasets for name in read_ids(folder / "rows.jsonl")}
-    wanted, collection = set(asked), Passages(passages)
+    ids, collection = set(test_ids), Passages(passages)
     answers: set[int] = set()
     documents: set[int] = set()
-    found: dict[str, tuple[Question, set[int]]] = {}
+    tested: dict[str, tuple[Question, set[int]]] = {}
     for question in read_jsonl(questions / "questions.jsonl", Question):
         learned = question.split == "train" and hash64(question.id) in trained
-        if learned or question.id in wanted:
-            held = {int(collection.documents[collection.find(name)]) for name in question.gold}
+        if learned or question.id in ids:
+            gold_documents = {int(collection.documents[collection.find(name)]) for name in question.gold}
             if learned:
                 answers |= _answers(question)
-                documents |= held
-            if question.id in wanted:
-                found[question.id] = (question, held)
+                documents |= gold_documents
+            if question.id in ids:
+                tested[question.id] = (question, gold_documents)
     return {
         name: TrainingFacts(
             names_gold=bool(question.gold or question.gold_missing),
             answer_seen=bool(_answers(question) & answers) if answers else None,
-            document_seen=bool(held & documents) if documents and held else None,
+            document_seen=bool(gold_documents & documents) if documents and gold_documents else None,
         )
-        for name, (question, held) in found.items()
+        for name, (question, gold_documents) in tested.items()
     }
 
 
@@ -65,8 +62,8 @@ def slices(
     profile: Profile,
     seed: int,
     facts: Mapping[str, TrainingFacts],
-) -> dict[str, Any]:
-    """{slice: {value: {arm: summary}}} for the groups that the corpus names, then for those of every study."""
+) -> dict[str, dict[str, dict[str, Summary]]]:
+    """{slice: {value: {arm: summary}}}: first the slices that the corpus defines, then those of every study."""
     return {
         name: {
             value: {arm: summary(scored.observed, profile.metrics, seed, items) for arm, scored in arms.items()}
@@ -77,17 +74,17 @@ def slices(
 
 
 def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, TrainingFacts]) -> Slices:
-    """The places of the questions of each group. A name that the corpus gives keeps the corpus's meaning."""
-    own = sorted({name for example in examples for name in example.slices})
-    made = {name: _grouped(example.slices.get(name) for example in examples) for name in own}
-    seen = [facts.get(example.id, TrainingFacts(names_gold=True)) for example in examples]
-    more = {"question_length": _lengths([len(example.question.split()) for example in examples])}
-    if not profile.closed:  # every label is an answer that was seen
-        more["answer"] = _grouped(_seen(fact.answer_seen) for fact in seen)
-    more["document"] = _grouped(_seen(fact.document_seen) for fact in seen)
+    """The places of the questions in each slice. A slice of the corpus replaces one of the same name."""
+    names = sorted({name for example in examples for name in example.slices})
+    of_corpus = {name: _grouped(example.slices.get(name) for example in examples) for name in names}
+    in_training = [facts.get(example.id, TrainingFacts(names_gold=True)) for example in examples]
+    of_study = {"question_length": _lengths([len(example.question.split()) for example in examples])}
+    if not profile.closed:  # of closed answers every label occurs in training
+        of_study["answer"] = _grouped(_seen(fact.answer_seen) for fact in in_training)
+    of_study["document"] = _grouped(_seen(fact.document_seen) for fact in in_training)
     if profile.closed:
-        more["class"] = _grouped(example.answers[0] for example in examples)
-    return {**made, **{name: groups for name, groups in more.items() if groups and name not in made}}
+        of_study["class"] = _grouped(example.answers[0] for example in examples)
+    return {**of_corpus, **{name: groups for name, groups in of_study.items() if groups and name not in of_corpus}}
 
 
 def _grouped(values: Iterable[str | None]) -> dict[str, list[int]]:
@@ -98,12 +95,12 @@ def _grouped(values: Iterable[str | None]) -> dict[str, list[int]]:
     return dict(sorted(groups.items()))
 
 
-def _seen(known: bool | None) -> str | None:
-    return None if known is None else "seen" if known else "unseen"
+def _seen(in_training: bool | None) -> str | None:
+    return None if in_training is None else "seen" if in_training else "unseen"
 
 
 def _lengths(words: Sequence[int]) -> dict[str, list[int]]:
-    """Three groups as equal as ties allow, short ones first; {} where all questions are alike."""
+    """Three groups as equal in size as ties allow, short questions first; {} where all lengths are equal."""
     ranked = sorted(words)
     limits = [ranked[(len(ranked) - 1) // 3], ranked[2 * (len(ranked) - 1) // 3]]
     thirds: dict[int, list[int]] = {}

@@ -1,8 +1,8 @@
-"""How sure a figure is: intervals for one arm, the paired comparison of two arms on the same items, several seeds.
+"""Intervals for one arm, paired comparisons of two arms on the same items, and figures over several seeds.
 
-Everything works on counts of distinct observations instead of rows: resampling n rows is one multinomial draw over the
-few different values (or differences, or label pairs) that occur, so that 2,000 resamples of 10,000 rows cost little,
-and the order of the rows cannot matter. `benchmarks/statistics.py` shows by simulation what holds.
+All functions work on counts of distinct observations instead of rows: a resample of n rows is one multinomial draw over
+the few different values (or differences, or label pairs) that occur. 2,000 resamples of 10,000 rows are cheap, and the
+order of the rows has no effect. `benchmarks/simulations.py` measures the coverage of the intervals by simulation.
 """
 
 from raft_exp.evaluation.statistics.intervals import Estimate, bounded, clustered, estimate, expected, wilson

@@ -3,27 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-from raft_exp.evaluation.metrics import Metric
+from raft_exp.evaluation.metrics import Metric, Observation
+from raft_exp.evaluation.results import Figure
 from raft_exp.evaluation.statistics.resampling import CONFIDENCE, RESAMPLES, bootstrap, counted, middle, rounded
 
-_UNSEEN = 2  # items' worth of the widest spread that is added to the one seen: what is rare may have been missed
+_PRIOR_ITEMS = 2  # weight, in items, of the widest possible spread: rare values may be missing from the sample
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval."""
+    """A figure with its 95% interval."""
 
     value: float
     low: float
     high: float
 
+    def as_figure(self) -> Figure:
+        """The estimate as it is written to results.json."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
 
 def wilson(successes: float, n: float) -> tuple[float, float]:
-    """The Wilson score interval of a share; (0, 1) when there is nothing to go by."""
+    """The Wilson score interval of a share; (0, 1) for n=0."""
     if n == 0:
         return 0.0, 1.0
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
@@ -34,23 +38,23 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
 
 
 def bounded(value: float, variance: float, n: int) -> tuple[float, float]:
-    """The interval of a figure in 0..1 that rests on n items and has this variance: Wilson's, of as many items as
-    would give a share that variance. Near 0 and 1 it stays as skew as a share's, where the bootstrap is too short.
+    """The interval of a figure in 0..1 over n items with this variance: Wilson's interval for the number of items that
+    would give a share the same variance. Near 0 and 1 it is as skew as a share's; the bootstrap is too short there.
 
-    Among the figures with this mean a share has the widest spread. Two items' worth of it is mixed in, which matters
-    where few items decide: items alike are not certainty, and the rare one may just not have been among them.
+    Among all figures with this mean a share has the widest spread. It is mixed in with the weight of two items, which
+    matters for small n: equal items do not exclude rare other values outside the sample.
     """
     widest = value * (1 - value)
     if variance < 1e-15 or widest < 1e-15:
         return wilson(value * n, n)
-    seen = widest**2 / variance  # for a share n * share * (1 - share): the items that the variance rests on
-    cautious = (seen * variance + _UNSEEN * widest / n) / (seen + _UNSEEN)
+    items = widest**2 / variance  # for a share n * share * (1 - share): the items that determine the variance
+    cautious = (items * variance + _PRIOR_ITEMS * widest / n) / (items + _PRIOR_ITEMS)
     return wilson(value * widest / cautious, widest / cautious)
 
 
-def estimate(metric: Metric, observations: Sequence[Any], random: np.random.Generator) -> Estimate:
-    """A metric over the test items, with its interval: Wilson for shares, `bounded` for the others, where what is no
-    mean has its variance from the bootstrap.
+def estimate(metric: Metric, observations: Sequence[Observation], random: np.random.Generator) -> Estimate:
+    """A metric over the test items with its interval: Wilson's for shares, `bounded` for other metrics. The variance of
+    a metric that is not a mean comes from the bootstrap.
 
     Raises ValueError without observations.
     """
@@ -67,10 +71,10 @@ def estimate(metric: Metric, observations: Sequence[Any], random: np.random.Gene
 
 
 def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
-    """A share of things that come in clusters, quotes in replies, say: (hits, things) of each cluster.
+    """A share of cases that come in clusters, such as quotes in replies; a part is (hits, cases) of one cluster.
 
-    The clusters are what was sampled: the variance is that of a ratio of two sums over them (Cochran 1977, 6.4).
-    Raises ValueError without things.
+    The clusters are the sampling units: the variance is that of a ratio of two sums over them (Cochran 1977, 6.4).
+    Raises ValueError without cases.
     """
     hits, sizes = (np.array(column, dtype=np.float64) for column in zip(*parts, strict=True))
     used = sizes > 0
@@ -85,10 +89,10 @@ def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
 
 
 def expected(
-    metric: Metric, cells: Sequence[Any], weights: Sequence[float], n: int, random: np.random.Generator
+    metric: Metric, cells: Sequence[Observation], weights: Sequence[float], n: int, random: np.random.Generator
 ) -> Estimate:
-    """What n items score whose observations are drawn by chance: the figure of the expected counts, and the middle
-    95 % of what comes out."""
+    """The score of n items whose observations are drawn at random with these weights: the figure of the expected
+    counts, and the middle 95% of the figures of random draws."""
     shares = np.asarray(weights) / np.sum(weights)
     value = float(metric.aggregate(cells, np.asarray(weights)[None, :])[0])
     low, high = middle(metric.aggregate(cells, random.multinomial(n, shares, size=RESAMPLES)))

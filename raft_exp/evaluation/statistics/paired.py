@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-from raft_exp.evaluation.metrics import Aggregate, Counts, Figures, Metric, mean
+from raft_exp.evaluation.metrics import Aggregate, Counts, Figures, Metric, Observation, mean, number
 from raft_exp.evaluation.statistics.intervals import wilson
 from raft_exp.evaluation.statistics.resampling import (
     CONFIDENCE,
@@ -20,16 +19,16 @@ from raft_exp.evaluation.statistics.resampling import (
     rounded,
 )
 
-POWER = 0.8  # with which the smallest detectable difference would be found
-_FEWEST = 8  # items that one arm wins alone: with fewer expected, McNemar's test rarely sees a difference
+POWER = 0.8  # of the smallest detectable difference
+_FEWEST = 8  # items on which one arm alone is right: with fewer, McNemar's test rarely detects a difference
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Arm a minus arm b. The interval and p_value are of this one comparison, uncorrected.
+    """Arm a minus arm b. The interval and p_value are uncorrected.
 
-    `detectable`: the smallest true difference that a test of so many items with differences of this spread would find
-    with 80 % power at the 5 % level.
+    `detectable`: the smallest true difference that a test with this number of items and this spread of differences
+    finds with 80% power at the 5% level.
     """
 
     difference: float
@@ -39,15 +38,17 @@ class Difference:
     detectable: float
 
 
-def compare(metric: Metric, a: Sequence[Any], b: Sequence[Any], random: np.random.Generator) -> Difference:
-    """Arm a against arm b on the same items, in the same order. Interval: paired bootstrap. p: exact McNemar test for
-    shares, else a permutation test that swaps the two arms item by item."""
+def compare(
+    metric: Metric, a: Sequence[Observation], b: Sequence[Observation], random: np.random.Generator
+) -> Difference:
+    """Arm a minus arm b on the same items, in the same order. Interval: paired bootstrap. p-value: exact McNemar test
+    for shares, else a permutation test that swaps the two arms item by item."""
     pairs = list(zip(a, b, strict=True))
     if not metric.per_row:
         return _compare_figures(metric, pairs, random)
-    cells, counts = counted([rounded(one - other) for one, other in pairs])
+    cells, counts = counted([rounded(number(left) - number(right)) for left, right in pairs])
     value = float(mean(cells, counts[None, :])[0])
-    # Two items more, one won by each arm as far as any was won: alike is not certain, and the rare may be unseen.
+    # Two more items, one for each arm, with the largest difference: rare differences may be missing from the sample.
     largest = max(map(abs, cells)) or 1.0
     more = np.concatenate([counts, [1, 1]])
     figures = bootstrap(lambda sample: mean([*cells, largest, -largest], sample), more, random)
@@ -55,8 +56,10 @@ def compare(metric: Metric, a: Sequence[Any], b: Sequence[Any], random: np.rando
     return _difference(value, figures, p_value, _FEWEST / len(pairs) if metric.share else 0.0)
 
 
-def _compare_figures(metric: Metric, pairs: list[tuple[Any, Any]], random: np.random.Generator) -> Difference:
-    """The same for figures that are no means, so that items have no difference of their own."""
+def _compare_figures(
+    metric: Metric, pairs: list[tuple[Observation, Observation]], random: np.random.Generator
+) -> Difference:
+    """`compare` for metrics that are not means, where single items have no difference."""
     cells, counts = counted(pairs)
     left, right = [pair[0] for pair in cells], [pair[1] for pair in cells]
 
@@ -65,7 +68,7 @@ def _compare_figures(metric: Metric, pairs: list[tuple[Any, Any]], random: np.ra
 
     value = float(difference(counts[None, :])[0])
     figures = bootstrap(difference, counts, random)
-    if np.ptp(figures) < 1e-12:  # the items never differ: how rare differences may still be is what is left open
+    if np.ptp(figures) < 1e-12:  # no item differs: the interval bounds how many items of the population may
         slack = wilson(0, len(pairs))[1]
         figures = np.repeat([value - slack, value + slack], 2)
     return _difference(value, figures, _swapped(metric.aggregate, left, right, counts, random), 0.0)
@@ -80,7 +83,7 @@ def _difference(value: float, figures: Figures, p_value: float, least: float) ->
 
 
 def _mcnemar(differences: Sequence[float], counts: Counts) -> float:
-    """Exact and two-sided: of the items where the arms differ, each is a's or b's by the toss of a coin."""
+    """The exact two-sided test: under the null hypothesis each item on which the arms differ is a fair coin toss."""
     only_a = sum(int(count) for value, count in zip(differences, counts, strict=True) if value > 0)
     only_b = sum(int(count) for value, count in zip(differences, counts, strict=True) if value < 0)
     tosses, ways, tail = only_a + only_b, 1, 0
@@ -91,7 +94,7 @@ def _mcnemar(differences: Sequence[float], counts: Counts) -> float:
 
 
 def _flipped(differences: Sequence[float], counts: Counts, random: np.random.Generator) -> float:
-    """The share of random swaps of the two arms' replies whose mean difference is as large as the one seen."""
+    """The share of random swaps of the two arms' replies with a mean difference as large as the observed one."""
     sizes: Counter[float] = Counter()
     for value, count in zip(differences, counts, strict=True):
         sizes[abs(value)] += int(count)
@@ -99,33 +102,33 @@ def _flipped(differences: Sequence[float], counts: Counts, random: np.random.Gen
     if not sizes:
         return 1.0
     values, numbers = np.array(sorted(sizes)), np.array([sizes[value] for value in sorted(sizes)])
-    seen = abs(float(np.asarray(differences) @ counts))
+    observed = abs(float(np.asarray(differences) @ counts))
     as_large = 0
     for size in blocks(PERMUTATIONS, len(numbers)):
-        won = random.binomial(numbers, 0.5, size=(size, len(numbers)))
-        as_large += int((np.abs((2 * won - numbers) @ values) >= seen - 1e-9).sum())
+        kept = random.binomial(numbers, 0.5, size=(size, len(numbers)))
+        as_large += int((np.abs((2 * kept - numbers) @ values) >= observed - 1e-9).sum())
     return (as_large + 1) / (PERMUTATIONS + 1)
 
 
 def _swapped(
-    aggregate: Aggregate, left: list[Any], right: list[Any], counts: Counts, random: np.random.Generator
+    aggregate: Aggregate, left: list[Observation], right: list[Observation], counts: Counts, random: np.random.Generator
 ) -> float:
-    """The same for figures that are no means."""
+    """`_flipped` for metrics that are not means."""
 
-    def difference(moved: Counts) -> Figures:
-        sample = np.concatenate([counts - moved, moved], axis=1)
+    def difference(swapped: Counts) -> Figures:
+        sample = np.concatenate([counts - swapped, swapped], axis=1)
         return np.abs(aggregate(left + right, sample) - aggregate(right + left, sample))
 
-    seen = difference(np.zeros((1, len(counts)), dtype=np.int64))[0]
+    observed = difference(np.zeros((1, len(counts)), dtype=np.int64))[0]
     as_large = sum(
-        int((difference(random.binomial(counts, 0.5, size=(size, len(counts)))) >= seen - 1e-9).sum())
+        int((difference(random.binomial(counts, 0.5, size=(size, len(counts)))) >= observed - 1e-9).sum())
         for size in blocks(PERMUTATIONS, 2 * len(counts))
     )
     return (as_large + 1) / (PERMUTATIONS + 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction, in the order given: the family-wise error stays below the level."""
+    """Holm's step-down correction (family-wise error), in the order of `p_values`."""
     corrected = [0.0] * len(p_values)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.evaluation.metrics import METRICS, PROFILES, Graded, decision, macro_f1, normalize, profile
+from raft_exp.evaluation.metrics import METRICS, PROFILES, Graded, decision, macro_f1, normalize, number, profile
 from raft_exp.evaluation.metrics.classes import labels
 from raft_exp.evaluation.scoring import summary
 from raft_exp.prompts import parse
@@ -30,7 +30,7 @@ def graded(prediction: str, *answers: str, raw: str | None = None, corpus: str =
 def value(metric: str, row: Graded) -> float:
     observe = METRICS[metric].observe
     assert observe is not None
-    return float(observe(row))
+    return number(observe(row))
 
 
 def corpus_macro_f1(pairs: list[tuple[str, str]]) -> float:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp.core.errors import DataError
-from raft_exp.evaluation.metrics import METRICS, Metric
+from raft_exp.evaluation.metrics import METRICS, Metric, Observation
+from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import (
     bounded,
     clustered,
@@ -21,6 +22,7 @@ from raft_exp.evaluation.statistics import (
     seeds,
     wilson,
 )
+from tests.helpers.runs import arm, todays
 
 SHARE, MEAN, MACRO = METRICS["exact_match"], METRICS["f1"], METRICS["macro_f1"]
 UNIT = st.sampled_from([0.0, 0.25, 0.4, 2 / 3, 1.0])
@@ -93,7 +95,7 @@ def _study(n: int, right: float, draw: random.Random) -> Pairs:
     return [(truth, _labels(truth, right, draw)) for truth in truths]
 
 
-def _coverage(metric: Metric, samples: Sequence[Sequence[object]], truth: float) -> float:
+def _coverage(metric: Metric, samples: Sequence[Sequence[Observation]], truth: float) -> float:
     found = [estimate(metric, sample, generator(i)) for i, sample in enumerate(samples)]
     return sum(interval.low <= truth <= interval.high for interval in found) / len(found)
 
@@ -188,9 +190,9 @@ def test_a_mean_that_never_differs_still_leaves_a_difference_open() -> None:
 
 
 def test_seeds_are_shown_with_mean_and_deviation() -> None:
-    def run(seed: int, **arms: float) -> dict[str, object]:
-        shown = {arm: {"metrics": {"f1": {"value": value}}} for arm, value in arms.items()}
-        return {"seed": seed, "arms": shown}
+    def run(seed: int, **arms: float) -> Results:
+        shown = {name: arm(f1=value) for name, value in arms.items()}
+        return {**todays(), "seed": seed, "arms": shown}
 
     found = seeds([run(2, raft=0.6, rag=0.5), run(0, raft=0.7), run(1, raft=0.8)])
     assert found["raft"]["f1"] == {"mean": 0.7, "deviation": 0.1, "values": {"2": 0.6, "0": 0.7, "1": 0.8}}
@@ -271,7 +273,7 @@ def test_equal_arms_are_seldom_told_apart(metric: Metric) -> None:
     assert metric is SHARE or false_alarms / studies >= 0.01  # the exact test may be shy, the permutation test not
 
 
-def _observed(metric: Metric, truth: str, draw: random.Random) -> object:
+def _observed(metric: Metric, truth: str, draw: random.Random) -> Observation:
     label = _labels(truth, 0.5, draw)
     if metric is MACRO:
         return truth, label

@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 
 from raft_exp.evaluation.metrics import profile
+from raft_exp.evaluation.results import ArmResult
 from raft_exp.evaluation.scoring import summaries
 from tests.helpers.scores import OTHER, asked, quoting, scored
 
 TRUE, FALSE = "drug helped all patients", "The drug helped nobody."
 
 
-def found(examples: Any, replies: Any, unknown: frozenset[str] = frozenset(), **how: Any) -> dict[str, Any]:
+def found(examples: Any, replies: Any, unknown: frozenset[str] = frozenset(), **how: Any) -> ArmResult:
     arm = scored(examples, replies, **how)
-    seen: dict[str, Any] = summaries({"a": arm}, examples, profile("own"), 0, unknown)["a"]
-    return seen
+    return summaries({"a": arm}, examples, profile("own"), 0, unknown)["a"]
 
 
-def shares(seen: dict[str, Any]) -> dict[str, tuple[float, int]]:
+def shares(seen: ArmResult) -> dict[str, tuple[object, int]]:
     return {name: (pytest.approx(one["value"]), one["n"]) for name, one in seen["behaviour"].items()}
 
 

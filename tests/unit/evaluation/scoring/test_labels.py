@@ -21,6 +21,7 @@ def test_the_table_of_classes_equals_scikit_learn() -> None:
         [asked(n, truth) for n, truth in enumerate(OFFICIAL)], [f"##Answer: {one}" for one in said], "pubmedqa"
     )
     found = classes(arm, CLOSED)
+    assert found is not None
     names = ["yes", "no", "maybe", "other"]
     kept = [one if one in names else "other" for one in said]
     wanted = confusion_matrix(OFFICIAL, kept, labels=names)[:3]
@@ -35,9 +36,10 @@ def test_the_table_of_classes_equals_scikit_learn() -> None:
 
 def test_a_label_that_is_never_said_has_precision_0_and_no_other_column_without_need() -> None:
     found = classes(scored([asked(0, "no"), asked(1, "yes")], ["##Answer: no"] * 2, "pubmedqa"), CLOSED)
+    assert found is not None
     assert found["confusion"] == {"yes": {"yes": 0, "no": 1}, "no": {"yes": 0, "no": 1}}
     assert found["labels"]["yes"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "n": 1}
-    assert classes(scored([asked(0, "Paris")], ["##Answer: no"]), profile("own")) == {}
+    assert classes(scored([asked(0, "Paris")], ["##Answer: no"]), profile("own")) is None
 
 
 def test_baselines_of_the_official_test_set() -> None:

@@ -1,0 +1,163 @@
+"""The structure of `results.json` (one study's figures) and of `predictions/<arm>.jsonl` (its graded replies).
+
+Metrics and other shares are fractions in 0..1. Keys that are not required are absent from files of older versions, or
+where they do not apply.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from raft_exp.core.audit import RetrievalFigures
+from raft_exp.core.records import read_rows
+
+
+class Figure(TypedDict):
+    """A value with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class CountedFigure(Figure):
+    """A figure over its own number of cases: quotes, or replies to which it applies."""
+
+    n: int
+
+
+class Summary(TypedDict):
+    """An arm's metrics over n questions."""
+
+    n: int
+    metrics: dict[str, Figure]
+
+
+class MeanTokens(TypedDict, total=False):
+    """Tokens of an answered question on average; empty where no question was answered."""
+
+    prompt: float
+    reply: float
+
+
+class ArmResult(Summary):
+    """An arm over all test questions. An unanswered question counts as wrong."""
+
+    answered: int
+    behaviour: NotRequired[dict[str, CountedFigure]]  # quoting, abstaining ... (`scoring.behaviour`)
+    tokens: NotRequired[MeanTokens]
+
+
+class Baseline(Summary):
+    """What a constant or random label scores, for closed answers."""
+
+    label: NotRequired[str]  # of the constant baseline
+
+
+class PairedDifference(TypedDict):
+    """A minus B in one metric on the same questions; the interval and `p_value` are uncorrected."""
+
+    metric: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    detectable: NotRequired[float]  # the smallest true difference that this test finds with 80% power
+    p_value_holm: float  # corrected over the comparisons of the metric
+
+
+class Comparison(PairedDifference):
+    """Arm `a` minus arm `b`."""
+
+    a: str
+    b: str
+
+
+class LabelScores(TypedDict):
+    """One label of a closed-answer test set."""
+
+    precision: float
+    recall: float
+    f1: float
+    n: int
+
+
+class Classes(TypedDict):
+    """An arm's predictions by label."""
+
+    confusion: dict[str, dict[str, int]]  # true label -> predicted label -> questions
+    labels: dict[str, LabelScores]
+
+
+class Results(TypedDict):
+    """`results.json`."""
+
+    corpus: str
+    model: str
+    seed: int
+    overrides: list[str]  # the command line of the run
+    arms: dict[str, ArmResult]
+    comparisons: list[Comparison]
+    detectable: NotRequired[dict[str, dict[str, float]]]  # metric -> other arm -> difference
+    conditions: dict[str, dict[str, ArmResult]]  # condition -> arm
+    slices: dict[str, dict[str, dict[str, Summary]]]  # slice -> value -> arm
+    baselines: dict[str, Baseline]  # empty for open answers
+    classes: NotRequired[dict[str, Classes]]  # by arm; empty for open answers
+    metrics: list[str]  # the metrics compared, the main one first
+    reference: str  # the arm that the others are compared with
+    verdict: str  # the outcome in one sentence
+    condition_settings: NotRequired[Mapping[str, Mapping[str, object]]]  # condition -> evaluation settings it changes
+    retrieval: NotRequired[dict[str, RetrievalFigures]]  # "test" or condition -> figures
+
+
+class SeedFigures(TypedDict):
+    """One metric of one arm over runs that differ in their seed."""
+
+    mean: float
+    deviation: float | None  # of a sample (n-1); None for one seed
+    values: dict[str, float]  # by seed
+
+
+class ShownPassage(TypedDict):
+    """A passage of the context."""
+
+    id: str
+    gold: bool
+
+
+class Quote(TypedDict):
+    """A quote of a reply."""
+
+    text: str
+    verbatim: bool  # it occurs in a passage of the context, white space aside
+    gold: bool  # it occurs in a gold passage of the context
+
+
+class SupportingSentences(TypedDict, total=False):
+    """Absent for corpora that name no supporting sentences, and for arms that do not reason."""
+
+    supporting_facts: list[tuple[str, int]]  # quoted sentences: title of the passage and sentence number
+
+
+class Prediction(SupportingSentences):
+    """One row of `predictions/<arm>.jsonl`: a question with an arm's reply and its grades."""
+
+    id: str
+    question: str
+    answers: list[str]
+    context: list[ShownPassage]  # empty for arms without passages
+    raw: str  # the whole reply; "" for an unanswered question
+    prediction: str  # the text after the answer marker
+    lenient: NotRequired[str]  # the answer found in the reply in any form
+    parsed: bool  # the reply has the requested form
+    truncated: bool
+    abstained: NotRequired[bool]
+    quotes: list[Quote]
+    supported: NotRequired[bool | None]  # the answer occurs in a verbatim quote; None where that cannot be decided
+    metrics: dict[str, float]  # those that a single row has
+
+
+def read_predictions(path: Path) -> Iterator[Prediction]:
+    """The rows of a predictions file. Raises DataError naming file and line for lines that are not JSON."""
+    rows: Iterator[Any] = read_rows(path)
+    yield from rows
