@@ -57,7 +57,7 @@ def ours(folder: Path, most: int) -> dict[str, Any]:
     start = Clock()
     collection, source = Passages(folder), QuestionTargets(folder, folder)
     guards = DistractorFilter(collection, same_document=False, answer_allowed=False)
-    pool = contexts.pool(contexts.document_splits(collection, source.everything()), "train")
+    pool = contexts.pool(contexts.document_splits(collection, source.all_questions()), "train")
     rank = Rankers(guards, seed=0).ranker("random", None, pool, lambda: source.of("train"))
     recipe = RaftRecipe(
         p=P,
@@ -69,8 +69,8 @@ def ours(folder: Path, most: int) -> dict[str, Any]:
         allow_fewer=False,
         seed=0,
     )
-    kept = source.kept("train", None, 0)
-    rows = sum(1 for _ in recipe.jobs(source, "train", kept, guards, rank, len(pool)))
+    kept = source.sample("train", None, 0)
+    rows = sum(1 for _ in recipe.specs(source, "train", kept, guards, rank, len(pool)))
     return {"rows": rows, **start.figures()}
 
 

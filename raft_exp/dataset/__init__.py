@@ -1,1 +1,1 @@
-"""RAFT's data sets: which passages stand in a context, what a row learns, and the audit of it all."""
+"""RAFT's data sets: the passages of a context, the target of a row, the rendered rows and their audit."""

@@ -1,11 +1,11 @@
-"""The audit of a dataset: figures that show whether it is what its settings say (DESIGN section 6)."""
+"""The audit of a dataset: counts of the rendered rows, by which a reader checks that they follow the settings."""
 
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,33 +15,43 @@ from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import RenderedRow
 
 
+class Spread(TypedDict):
+    """Summary of a list of token counts."""
+
+    min: int
+    median: float
+    max: int
+    sum: int
+    histogram: dict[str, list[float]]  # edges (n + 1) and counts (n)
+
+
 class Audit:
-    """Takes rows one by one, so that memory stays flat, and gives their figures by split."""
+    """Counts rows by split as they pass, in memory that does not grow with the rows except for their token counts."""
 
     def __init__(self) -> None:
-        self._splits: dict[str, _Split] = {}
+        self._splits: dict[str, _SplitCounts] = {}
         self.rows = 0
         self.with_gold = 0
 
     def watch(self, rows: Iterable[RenderedRow]) -> Iterator[RenderedRow]:
-        """Passes the rows on and counts them."""
+        """Yields the rows unchanged and counts them."""
         for row in rows:
             self.rows += 1
             self.with_gold += row.example.has_gold
-            self._splits.setdefault(row.example.split, _Split()).add(row)
+            self._splits.setdefault(row.example.split, _SplitCounts()).add(row)
             yield row
 
-    def figures(self) -> dict[str, Any]:
-        """What audit.json says of the rows."""
-        return {split: counted.figures() for split, counted in self._splits.items()}
+    def figures(self) -> dict[str, dict[str, object]]:
+        """The entry `splits` of audit.json: split -> figures."""
+        return {split: counts.figures() for split, counts in self._splits.items()}
 
 
-class _Split:
+class _SplitCounts:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.sizes: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}  # has gold -> passages a row
-        self.found: Counter[int] = Counter()  # place in the prompt -> gold passages there
-        self.expected: dict[int, float] = defaultdict(float)  # the same, if places were drawn by chance
+        self.gold_at: Counter[int] = Counter()  # place in the prompt, from 1 -> gold passages there
+        self.expected_at: dict[int, float] = defaultdict(float)  # the same under a uniform choice of places
         self.prompt_tokens, self.completion_tokens = array("Q"), array("Q")
 
     def add(self, row: RenderedRow) -> None:
@@ -52,12 +62,12 @@ class _Split:
         self.sizes[example.has_gold][len(example.context)] += 1
         flags = [passage.gold for passage in example.context]
         for place, gold in enumerate(flags, start=1):
-            self.found[place] += gold
-            self.expected[place] += sum(flags) / len(flags)
+            self.gold_at[place] += gold
+            self.expected_at[place] += sum(flags) / len(flags)
         self.prompt_tokens.append(row.prompt_tokens)
         self.completion_tokens.append(row.completion_tokens)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, object]:
         with_gold, rows = self.sizes[True].total(), len(self.prompt_tokens)
         return {
             "rows": rows,
@@ -66,8 +76,8 @@ class _Split:
             "passages_with_gold": _histogram(self.sizes[True]),
             "passages_without_gold": _histogram(self.sizes[False]),
             "gold_places": {
-                str(place): {"found": self.found[place], "expected": round(self.expected[place], 6)}
-                for place in sorted(self.expected)
+                str(place): {"found": self.gold_at[place], "expected": round(self.expected_at[place], 6)}
+                for place in sorted(self.expected_at)
             },
             **{name: self.counts[name] for name in sorted(self.counts)},
             "prompt_tokens": _spread(self.prompt_tokens),
@@ -76,7 +86,7 @@ class _Split:
 
 
 def target_figures(row: RenderedRow) -> dict[str, int]:
-    """Whether the target is grounded, its quotes, and how many stand verbatim in the row's context."""
+    """Counts of one row: grounded target (0 or 1), quotes of the target, quotes that stand verbatim in the context."""
     texts = [" ".join(passage.text.split()) for passage in row.example.context]
     verbatim = sum(any(" ".join(text.split()) in passage for passage in texts) for text in row.quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"
@@ -92,10 +102,16 @@ def _repeats(row: RenderedRow) -> int:
     return len(texts) - len(set(texts))
 
 
-def _spread(values: Sequence[int]) -> dict[str, Any]:
+def _spread(values: Sequence[int]) -> Spread:
     counts, edges = np.histogram(values, bins=min(20, max(values) - min(values) + 1))
-    drawn = {"edges": [round(float(edge), 3) for edge in edges], "counts": counts.tolist()}
-    return {"min": min(values), "median": median(values), "max": max(values), "sum": sum(values), "histogram": drawn}
+    histogram = {"edges": [round(float(edge), 3) for edge in edges], "counts": counts.tolist()}
+    return {
+        "min": min(values),
+        "median": median(values),
+        "max": max(values),
+        "sum": sum(values),
+        "histogram": histogram,
+    }
 
 
 def _histogram(values: Counter[int]) -> dict[str, int]:
@@ -103,21 +119,22 @@ def _histogram(values: Counter[int]) -> dict[str, int]:
 
 
 def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
-    """What training shares with test and validation: the same question words, answers, gold passages.
-
-    Compares 64-bit hashes, so that memory stays small.
+    """How much of the training data also stands in test and in validation: distinct questions (by words), answers and
+    gold passages. Compares 64-bit hashes, 8 bytes each, so that large sets fit in memory.
     """
-    seen: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(partial(array, "Q")))
+    hashes: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(partial(array, "Q")))
     for question in questions:
-        of_split = seen[question.split]
+        of_split = hashes[question.split]
         of_split["questions"].append(hash64(normalise(question.question)))
         of_split["answers"].extend(hash64(normalise(answer)) for answer in question.answers)
         of_split["passages"].extend(map(hash64, question.gold))
     return {
-        split: {name: _shared(seen["train"][name], seen[split][name]) for name in ("questions", "answers", "passages")}
+        split: {
+            name: _shared(hashes["train"][name], hashes[split][name]) for name in ("questions", "answers", "passages")
+        }
         for split in ("test", "validation")
     }
 
 
-def _shared(one: "array[int]", other: "array[int]") -> int:
-    return len(np.intersect1d(np.frombuffer(one, dtype=np.uint64), np.frombuffer(other, dtype=np.uint64)))
+def _shared(first: "array[int]", second: "array[int]") -> int:
+    return len(np.intersect1d(np.frombuffer(first, dtype=np.uint64), np.frombuffer(second, dtype=np.uint64)))

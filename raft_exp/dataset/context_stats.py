@@ -1,4 +1,4 @@
-"""What is counted of the contexts while they pass by on their way to the rows: how full, and how much of the gold."""
+"""Counters of contexts, fed while the rows are built: contexts with too few distractors, and recall of the gold."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,45 +10,49 @@ from raft_exp.retrieval.filters import missing_gold
 
 
 class ShortContextCounter:
-    """Counts the rows with fewer distractors than asked for, while the jobs pass."""
+    """Counts the rows with fewer distractors than the settings demand, by split."""
 
     def __init__(self, collection: Passages, num_distractors: int, constant_size: bool = False) -> None:
-        self._collection, self._wanted, self._constant_size = collection, num_distractors, constant_size
-        self.rows = Counter[str]()  # by split
+        self._collection, self._num_distractors, self._constant_size = collection, num_distractors, constant_size
+        self.rows = Counter[str]()  # split -> rows
 
-    def watch(self, jobs: Iterator[RowSpec]) -> Iterator[RowSpec]:
-        """Passes the jobs on."""
-        for job in jobs:
-            gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
-            wanted = self._wanted + (len(gold) if self._constant_size else len(gold & context))
-            self.rows[job.question.split] += len(context) < wanted
-            yield job
+    def watch(self, specs: Iterator[RowSpec]) -> Iterator[RowSpec]:
+        """Yields the rows unchanged and counts their passages."""
+        for spec in specs:
+            gold, context = {self._collection.find(name) for name in spec.question.gold}, set(spec.context or [])
+            wanted = self._num_distractors + (len(gold) if self._constant_size else len(gold & context))
+            self.rows[spec.question.split] += len(context) < wanted
+            yield spec
 
 
 class GoldRecall:
-    """Counts how much of the gold the contexts hold, while the jobs pass."""
+    """Counts the gold passages that the contexts hold."""
 
     def __init__(self, collection: Passages) -> None:
         self._collection, self._counts = collection, Counter[str]()
 
-    def watch(self, jobs: Iterator[RowSpec]) -> Iterator[RowSpec]:
-        """Passes the jobs on."""
-        for job in jobs:
-            gold, context = {self._collection.find(name) for name in job.question.gold}, set(job.context or [])
-            found = len(gold & context) + self._brought(job.question, context)
-            wanted = len(gold) + job.question.gold_missing
-            if wanted:  # NQ-open names no gold
-                self._counts.update(questions=1, whole=int(found == wanted), gold=wanted, found=found)
-            yield job
+    def watch(self, specs: Iterator[RowSpec]) -> Iterator[RowSpec]:
+        """Yields the rows unchanged and counts their passages."""
+        for spec in specs:
+            gold, context = {self._collection.find(name) for name in spec.question.gold}, set(spec.context or [])
+            shown = len(gold & context) + self._from_other_questions(spec.question, context)
+            wanted = len(gold) + spec.question.gold_missing
+            if wanted:  # NQ-open has no gold passages
+                self._counts.update(questions=1, whole=int(shown == wanted), gold=wanted, shown=shown)
+            yield spec
 
-    def _brought(self, question: Question, context: set[int]) -> int:
-        """How many of the passages that a question names by title and does not bring came from other questions."""
-        shown = {int(self._collection.documents[ordinal]) for ordinal in context}
-        return len(missing_gold(question) & shown)
+    def _from_other_questions(self, question: Question, context: set[int]) -> int:
+        """Gold passages in the context that the question names by title only: other questions were published with
+        their text.
+        """
+        documents = {int(self._collection.documents[ordinal]) for ordinal in context}
+        return len(missing_gold(question) & documents)
 
     def figures(self) -> dict[str, float]:
-        """Share of questions with all their gold, and share of all gold passages; {} where no question names any."""
+        """`all_gold`: share of questions whose context holds all their gold; `recall`: share of all gold passages that
+        contexts hold. {} where no question has gold passages.
+        """
         counts = self._counts
         if not counts:
             return {}
-        return {"all_gold": counts["whole"] / counts["questions"], "recall": counts["found"] / counts["gold"]}
+        return {"all_gold": counts["whole"] / counts["questions"], "recall": counts["shown"] / counts["gold"]}

@@ -1,8 +1,7 @@
-"""RAFT's choice of passages: which rows keep their gold, which distractors stand beside it, and in which order.
+"""The rules by which a context is chosen: rows with gold, order of the passages, pool of the distractors.
 
-Everything here is a function of (seed, question id), never of the other rows, the order or the workers; so
-datasets of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those
-of D=3 (arXiv 2403.10131, section 3).
+Each choice depends on (seed, question id) alone, not on the number of workers or the order of the rows. So data sets
+of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those of D=3.
 """
 
 from collections.abc import Iterable
@@ -16,27 +15,27 @@ from raft_exp.core.sampling import HashSample, seeded_bits
 
 
 def gold_rows(items: Iterable[str], p: float, seed: int) -> HashSample:
-    """The rows whose context keeps its gold: exactly round(p*n) of them, nested in p."""
+    """The rows whose context holds the gold: exactly round(p*n) of n; a smaller p gives a subset of a larger one."""
     return HashSample(items, lambda n: round(p * n), seed, "gold")
 
 
 def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:
-    """A seeded order of the passages, so that gold is equally often at each place."""
+    """The passages in an order drawn for (seed, question): every place is equally likely to hold the gold."""
     generator = np.random.default_rng(seeded_bits(seed, "order", item_id))
     return [items[place] for place in generator.permutation(len(items))]
 
 
 def half_of_gold(gold: list[int], seed: int, item_id: str) -> list[int]:
-    """Half of the gold passages, rounded down, drawn by chance: never all of them, and none of a single one."""
+    """Half of the gold passages, rounded down, drawn for (seed, question): never all of them, none of a single one."""
     generator = np.random.default_rng(seeded_bits(seed, "part", item_id))
     return [gold[place] for place in generator.permutation(len(gold))[: len(gold) // 2]]
 
 
 def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
-    """Shape (n passages,): which split owns each passage's document: 0 nobody, 1 train, 2 validation, 3 test.
+    """Shape (passages,): the split that owns each passage's document: 0 none, 1 train, 2 validation, 3 test.
 
-    A document belongs to a split when one of the split's questions names a passage of it; test goes before
-    validation, and validation before train, so that what is tested is never a training distractor.
+    A split owns the documents that its questions name a passage of (gold or published distractor). Of several splits
+    test owns it before validation, and validation before train: no training distractor is of a test document.
     """
     owner: dict[int, int] = {}
     for question in questions:
@@ -50,16 +49,21 @@ def document_splits(passages: Passages, questions: Iterable[Question]) -> np.nda
 
 
 def pool(owners: np.ndarray, split: str) -> np.ndarray:
-    """Ordinals of the passages that may be distractors for a split: its own documents' and nobody's."""
+    """Ordinals, ascending, of the passages that may be distractors for a split: those that it owns, and those that no
+    split owns.
+    """
     return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))
 
 
 def check_enough(
     question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool, group: str = "dataset"
 ) -> None:
-    """Raises DataError naming the counts when a question has too few distractors and fewer are not allowed."""
+    """Raises DataError when a question has fewer distractors than wanted and `allow_fewer` is false.
+
+    `group` is the config group that the message names.
+    """
     if len(chosen) < wanted and not allow_fewer:
         raise DataError(
-            f"question {question.id!r}: {len(chosen)} distractors left of {wanted} asked for (pool of {pool_size} "
-            f"passages); lower {group}.num_distractors, bring more documents, or set {group}.allow_fewer=true"
+            f"question {question.id!r}: {len(chosen)} distractors left of {wanted} wanted (pool of {pool_size} "
+            f"passages); lower {group}.num_distractors, add documents, or set {group}.allow_fewer=true"
         )

@@ -1,6 +1,8 @@
-"""What each recipe trains on, and what is asked at test: a stream of jobs, one a row (DESIGN section 6).
+"""The recipes: which passages stand in the context of a question, and which target its row teaches.
 
-Questions and targets are read as they are needed, so that memory does not grow with them.
+Training: `RaftRecipe` and `closed_book` give one `RowSpec` a question. Test: the functions that return a
+`ContextChooser` (`gold_and_distractors`, `retrieved`, `published`, ...). Questions and targets are streamed from disk,
+so that memory does not grow with their number.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,27 +23,31 @@ from raft_exp.retrieval.ranking import Ranker
 
 @dataclass(frozen=True)
 class QuestionTargets:
-    """The questions of a study with the targets of those that are learned."""
+    """The questions of a study, with the teacher's targets for the training and validation ones."""
 
     questions: Path  # folder of the questions stage
-    targets: Path | None  # folder of the targets stage; None where nothing is learned
+    targets: Path | None  # folder of the targets stage; None for a test set
 
     def of(self, split: str) -> Iterator[Question]:
-        """The split's questions in their own order; of those that are learned only such as have a target."""
+        """The questions of a split in file order; where there are targets, training and validation questions without
+        one are left out.
+        """
         if self.targets is None or split == "test":
-            return (question for question in self.everything() if question.split == split)
-        return (question for question, _ in self.learned(split))
+            return (question for question in self.all_questions() if question.split == split)
+        return (question for question, _ in self.with_targets(split))
 
-    def everything(self) -> Iterator[Question]:
-        """All questions, of every split."""
+    def all_questions(self) -> Iterator[Question]:
+        """The questions of all splits."""
         return read_jsonl(self.questions / "questions.jsonl", Question)
 
-    def learned(self, split: str) -> Iterator[tuple[Question, Target]]:
-        """The split's questions with their targets, which stand in the same order; a teacher may have left some out."""
-        assert self.targets is not None, "a source without targets is only asked"
+    def with_targets(self, split: str) -> Iterator[tuple[Question, Target]]:
+        """The questions of a split that have a target, with it. Both files have the same order; a teacher may have
+        skipped questions. Raises DataError for a target without a question.
+        """
+        assert self.targets is not None, "a test set has no targets"
         targets = read_jsonl(self.targets / "targets.jsonl", Target)
         target = next(targets, None)
-        for question in self.everything():
+        for question in self.all_questions():
             if target is None:
                 return
             if question.split != "test" and question.id == target.id:
@@ -49,16 +55,19 @@ class QuestionTargets:
                     yield question, target
                 target = next(targets, None)
         if target is not None:
-            raise DataError(f"targets do not belong to these questions: there is none for {target.id!r} in this order")
+            raise DataError(
+                f"target {target.id!r} has no question in the order of questions.jsonl: targets and questions are of "
+                "different studies"
+            )
 
-    def kept(self, split: str, most: int | None, seed: int) -> HashSample:
-        """Which of the split's questions take part: only training rows are limited."""
-        return subsample((question.id for question in self.of(split)), most, seed)
+    def sample(self, split: str, max_items: int | None, seed: int) -> HashSample:
+        """The ids of at most `max_items` questions of a split; a smaller sample is a subset of a larger one."""
+        return subsample((question.id for question in self.of(split)), max_items, seed)
 
 
 @dataclass(frozen=True)
 class RaftRecipe:
-    """How the raft recipe chooses and what rows without gold learn; the words are those of `DatasetConfig`."""
+    """The raft recipe (arXiv 2403.10131, section 3); the fields are explained in `DatasetConfig`."""
 
     p: float
     num_distractors: int
@@ -69,89 +78,117 @@ class RaftRecipe:
     allow_fewer: bool
     seed: int
 
-    def jobs(
-        self, source: QuestionTargets, split: str, kept: HashSample, guards: DistractorFilter, rank: Ranker, pool: int
+    def specs(
+        self,
+        source: QuestionTargets,
+        split: str,
+        sample: HashSample,
+        distractor_filter: DistractorFilter,
+        rank: Ranker,
+        pool_size: int,
     ) -> Iterator[RowSpec]:
-        """One job a question of the split that takes part."""
-        with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in kept), self.p, self.seed)
-        fewer = self.allow_fewer or split == "validation"  # a small held-out set need not fill every place
-        for question, target in source.learned(split):
-            if question.id in kept:
-                context = self._context(question, question.id in with_gold, guards, rank, pool, fewer)
-                yield self._job(question, context, question.id in with_gold, target)
+        """One row for each question of the sample. Raises DataError where distractors are missing."""
+        # p: exactly round(p * n) rows keep their gold, those with the smallest hashes: the gold rows of a smaller p
+        # are among those of a larger one, so that runs of a sweep over p differ in nothing else.
+        with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
+        allow_fewer = self.allow_fewer or split == "validation"  # a small validation pool may have too few passages
+        for question, target in source.with_targets(split):
+            if question.id in sample:
+                has_gold = question.id in with_gold
+                context = self._context(question, has_gold, distractor_filter, rank, pool_size, allow_fewer)
+                yield self._spec(question, context, has_gold, target)
 
     def _context(
-        self, question: Question, keeps_gold: bool, guards: DistractorFilter, rank: Ranker, pool: int, fewer: bool
+        self,
+        question: Question,
+        has_gold: bool,
+        distractor_filter: DistractorFilter,
+        rank: Ranker,
+        pool_size: int,
+        allow_fewer: bool,
     ) -> list[int]:
-        gold = [guards.passages.find(passage_id) for passage_id in question.gold]
-        kept = gold if keeps_gold else contexts.half_of_gold(gold, self.seed, question.id) if self.partial_gold else []
-        wanted = self.num_distractors + (len(gold) - len(kept) if self.constant_size else 0)
-        distractors = guards.distractors(question, rank(question), wanted)
-        contexts.check_enough(question, distractors, wanted, pool, fewer)
-        return contexts.shuffled([*kept, *distractors], self.seed, question.id)
+        gold = [distractor_filter.passages.find(passage_id) for passage_id in question.gold]
+        if has_gold:
+            shown_gold = gold
+        else:
+            shown_gold = contexts.half_of_gold(gold, self.seed, question.id) if self.partial_gold else []
+        # constant_size: a distractor takes the place of each gold passage left out, so that contexts with and without
+        # gold have the same length. Otherwise the model could tell from the length that the gold is missing.
+        replaced_gold = len(gold) - len(shown_gold) if self.constant_size else 0
+        # D: the first passages of a ranking that depends on (seed, question) alone. So those of D=2 are among those of
+        # D=3, and runs of a sweep over D differ in nothing else.
+        wanted = self.num_distractors + replaced_gold
+        distractors = distractor_filter.distractors(question, rank(question), wanted)
+        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer)
+        return contexts.shuffled([*shown_gold, *distractors], self.seed, question.id)
 
-    def _job(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
-        if has_gold or self.no_gold_target == "answer":
-            return RowSpec(question, context, target, grounded=has_gold)
-        if self.no_gold_target == "answer_only":
+    def _spec(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
+        if has_gold:
+            return RowSpec(question, context, target, grounded=True)
+        # no_gold_target: what a row teaches whose context does not hold the answer.
+        if self.no_gold_target == "answer":  # the same target as with gold, as in the paper: it quotes hidden text
+            return RowSpec(question, context, target)
+        if self.no_gold_target == "answer_only":  # the answer without the reasoning: no quotes of hidden text
             return RowSpec(question, context, replace(target, reason=""))
-        return RowSpec(question, context, Target(question.id, self.refusal))
+        return RowSpec(question, context, Target(question.id, self.refusal))  # "refuse": the text of prompt.refusal
 
 
-def closed_book(source: QuestionTargets, split: str, kept: HashSample) -> Iterator[RowSpec]:
-    """The same questions in the same order as raft's, the answer alone."""
-    for question, target in source.learned(split):
-        if question.id in kept:
+def closed_book(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[RowSpec]:
+    """The questions of raft in the same order: no passages, and the answer without its reasoning."""
+    for question, target in source.with_targets(split):
+        if question.id in sample:
             yield RowSpec(question, None, replace(target, reason=""))
 
 
-Find = Callable[[Question], list[int]]
+ContextChooser = Callable[[Question], list[int]]  # the ordinals of a question's context, in prompt order
 
 
 def gold_and_distractors(
-    guards: DistractorFilter, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int
-) -> Find:
-    """The paper's test context: gold among so many distractors, in an order of chance."""
+    distractor_filter: DistractorFilter, rank: Ranker, pool_size: int, wanted: int, allow_fewer: bool, seed: int
+) -> ContextChooser:
+    """The paper's test context: the gold passages and `wanted` distractors, shuffled by seed and question."""
 
-    def find(question: Question) -> list[int]:
-        gold = _gold(question, guards.passages)
-        distractors = guards.distractors(question, rank(question), wanted)
-        contexts.check_enough(question, distractors, wanted, pool, fewer, "evaluation")
+    def choose(question: Question) -> list[int]:
+        gold = _gold(question, distractor_filter.passages)
+        distractors = distractor_filter.distractors(question, rank(question), wanted)
+        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer, "evaluation")
         return contexts.shuffled([*gold, *distractors], seed, question.id)
 
-    return find
+    return choose
 
 
-def distractors_alone(guards: DistractorFilter, rank: Ranker, pool: int, wanted: int, fewer: bool, seed: int) -> Find:
-    """As many passages as `gold_and_distractors` shows, and none of them gold."""
+def distractors_alone(
+    distractor_filter: DistractorFilter, rank: Ranker, pool_size: int, wanted: int, allow_fewer: bool, seed: int
+) -> ContextChooser:
+    """Contexts of the same length as `gold_and_distractors`, without gold passages."""
 
-    def find(question: Question) -> list[int]:
-        places = wanted + len(_gold(question, guards.passages))
-        distractors = guards.distractors(question, rank(question), places)
-        contexts.check_enough(question, distractors, places, pool, fewer, "evaluation")
+    def choose(question: Question) -> list[int]:
+        size = wanted + len(_gold(question, distractor_filter.passages))
+        distractors = distractor_filter.distractors(question, rank(question), size)
+        contexts.check_enough(question, distractors, size, pool_size, allow_fewer, "evaluation")
         return contexts.shuffled(distractors, seed, question.id)
 
-    return find
+    return choose
 
 
 def _gold(question: Question, collection: Passages) -> list[int]:
     if not question.gold:
         raise DataError(
-            f"question {question.id!r} names no gold passage that could stand among distractors; "
+            f"question {question.id!r} names no gold passage to put among the distractors; "
             "use evaluation.context=retrieved, or given where a context was published"
         )
     return [collection.find(name) for name in question.gold]
 
 
-def retrieved(rank: Ranker, k: int) -> Find:
-    """The retriever's best k of the whole collection, best first, as it would be in use."""
+def retrieved(rank: Ranker, k: int) -> ContextChooser:
+    """The retriever's first k passages of the whole collection, best first."""
     return lambda question: list(islice(rank(question), k))
 
 
-def published(collection: Passages) -> Find:
-    """The context that was published with the question, in its order."""
+def published(collection: Passages) -> ContextChooser:
+    """The context published with the question, in its order. Raises DataError for a question without one."""
 
-    def find(question: Question) -> list[int]:
+    def choose(question: Question) -> list[int]:
         if question.published is None:
             raise DataError(
                 f"question {question.id!r} was published without a context; "
@@ -159,34 +196,37 @@ def published(collection: Passages) -> Find:
             )
         return [collection.find(name) for name in question.published]
 
-    return find
+    return choose
 
 
-def gold_at(place: int | None, collection: Passages, find: Find) -> Find:
-    """The same contexts with their gold passages together from a place on; the others keep their order."""
+def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
+    """The contexts of `choose` with the gold passages moved together to a place, counted from 0; None moves nothing.
+
+    Raises DataError where a context has fewer other passages than `place`.
+    """
     if place is None:
-        return find
+        return choose
 
-    def moved(question: Question) -> list[int]:
-        context, gold = find(question), {collection.find(name) for name in question.gold}
-        there = [ordinal for ordinal in context if ordinal in gold]
+    def choose_and_move(question: Question) -> list[int]:
+        context, gold = choose(question), {collection.find(name) for name in question.gold}
+        gold_in_context = [ordinal for ordinal in context if ordinal in gold]
         others = [ordinal for ordinal in context if ordinal not in gold]
-        if there and place > len(others):
+        if gold_in_context and place > len(others):
             raise DataError(
                 f"evaluation.gold_at: got {place}, and question {question.id!r} has {len(others)} passages beside its "
                 f"gold; give 0 to {len(others)}, or null to leave the gold where it stands"
             )
-        return [*others[:place], *there, *others[place:]]
+        return [*others[:place], *gold_in_context, *others[place:]]
 
-    return moved
+    return choose_and_move
 
 
-def without_gold(collection: Passages, find: Find) -> Find:
-    """The same contexts without their gold, and without other passages that hold an open answer."""
+def without_gold(collection: Passages, choose: ContextChooser) -> ContextChooser:
+    """The contexts of `choose` without gold passages, and without passages that hold an open answer."""
 
-    def rest(question: Question) -> list[int]:
+    def choose_rest(question: Question) -> list[int]:
         gold, answers = {collection.find(name) for name in question.gold}, answer_pattern(question.answers)
-        others = (ordinal for ordinal in find(question) if ordinal not in gold)
-        return [at for at in others if not (answers and holds(answers, collection[at]))]
+        others = (ordinal for ordinal in choose(question) if ordinal not in gold)
+        return [ordinal for ordinal in others if not (answers and holds(answers, collection[ordinal]))]
 
-    return rest
+    return choose_rest

@@ -1,12 +1,11 @@
-"""How good a retriever is, before a model reads what it found: where in its ranking the gold passages stand.
+"""Quality of a retriever, measured without a model: the places of the gold passages in its ranking.
 
-A question that names no gold passage (NQ-open) is judged by its answers: does a passage found hold one of them, word
-for word? That is another thing, as a passage can name the answer and not support it, and has other names.
+A question without gold passages (NQ-open) is scored by its answers instead: by the place of the first passage that
+holds an answer word for word. Such a passage need not support the answer, so these figures have names of their own.
 """
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.text import answer_pattern, normalise
@@ -17,13 +16,17 @@ _PLACES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class RetrievalQuality:
-    """Measures rankings of k passages, while the jobs that hold them pass.
+    """Scores rankings of k passages as their rows pass. All figures are means over questions; places count from 1.
 
-    Figures are means over the questions. Of gold passages: `recall` at each place is the share of a question's gold
-    passages that stand there or before; `mrr` is 1 / the place of the first; `ndcg` counts each with 1 / log2(1 + its
-    place), against the best that is possible. What is not among the k counts nothing. Of answers: `answer_found` at
-    each place is the share of questions with a passage there or before that holds an answer, `answer_mrr` is 1 / the
-    place of the first such passage. Closed-class answers (yes, no, maybe) are in any text and take no part.
+    Questions with gold passages:
+    - `recall` at a place: share of the question's gold passages at that place or before.
+    - `mrr`: 1 / place of the first gold passage; 0 where none is among the k.
+    - `ndcg`: sum of 1 / log2(1 + place) over the gold passages, divided by the highest possible sum.
+
+    Questions without gold passages:
+    - `answer_found` at a place: whether a passage at that place or before holds an answer.
+    - `answer_mrr`: 1 / place of the first such passage; 0 where none is among the k.
+    Questions with closed-class answers (yes, no, maybe) are left out, as these words stand in any text.
     """
 
     def __init__(self, collection: Passages, retriever: str, k: int) -> None:
@@ -31,30 +34,30 @@ class RetrievalQuality:
         places = [place for place in _PLACES if place < k] + [k]
         self._gold, self._answers = _Sums(places), _Sums(places)
 
-    def watch(self, jobs: Iterable[RowSpec]) -> Iterator[RowSpec]:
-        """Passes the jobs on."""
-        for job in jobs:
-            question, found = job.question, job.context or []
+    def watch(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:
+        """Yields the rows unchanged and scores their contexts."""
+        for spec in specs:
+            question, ranking = spec.question, spec.context or []
             gold = {self._collection.find(name) for name in question.gold}
             if wanted := len(gold) + question.gold_missing:
-                missing = missing_gold(question)  # what the question does not bring, another one may have brought
-                is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in found]
-                places = [place for place, there in enumerate(is_gold, start=1) if there]
+                missing = missing_gold(question)  # the collection may have them from other questions
+                is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in ranking]
+                places = [place for place, hit in enumerate(is_gold, start=1) if hit]
                 self._gold.add(places, wanted, self._k)
             elif pattern := answer_pattern(question.answers):
-                texts = enumerate((self._collection[ordinal].text for ordinal in found), start=1)
+                texts = enumerate((self._collection[ordinal].text for ordinal in ranking), start=1)
                 first = next((place for place, text in texts if pattern.search(normalise(text))), None)
                 self._answers.add([] if first is None else [first], 1, self._k)
-            yield job
+            yield spec
 
-    def figures(self) -> dict[str, Any]:
-        """What audit.json and results.json say; `gold` and `answers` only where there are such questions."""
-        found: dict[str, Any] = {"retriever": self._retriever, "k": self._k}
+    def figures(self) -> dict[str, object]:
+        """The entry `retrieval` of audit.json; `gold` and `answers` only where there are such questions."""
+        figures: dict[str, object] = {"retriever": self._retriever, "k": self._k}
         if count := self._gold.questions:
-            found["gold"] = {"questions": count, **self._gold.means("recall", "mrr", "ndcg")}
+            figures["gold"] = {"questions": count, **self._gold.means("recall", "mrr", "ndcg")}
         if count := self._answers.questions:
-            found["answers"] = {"questions": count, **self._answers.means("answer_found", "answer_mrr")}
-        return found
+            figures["answers"] = {"questions": count, **self._answers.means("answer_found", "answer_mrr")}
+        return figures
 
 
 class _Sums:
@@ -64,18 +67,21 @@ class _Sums:
         self._mrr = self._ndcg = 0.0
 
     def add(self, places: list[int], wanted: int, k: int) -> None:
-        """A question that wants so many passages, of which some stand at these places."""
+        """Adds a question with `wanted` relevant passages, of which those within the first k stand at `places`."""
         self.questions += 1
         for limit in self._at:
             self._at[limit] += sum(place <= limit for place in places) / wanted
         self._mrr += 1 / places[0] if places else 0
         self._ndcg += _gain(places) / _gain(range(1, min(wanted, k) + 1))
 
-    def means(self, at: str, mrr: str, ndcg: str | None = None) -> dict[str, Any]:
-        """The means under these names."""
+    def means(self, at: str, mrr: str, ndcg: str | None = None) -> dict[str, dict[str, float] | float]:
+        """The means over the questions; the arguments are their names."""
         n = self.questions
-        rank = {mrr: self._mrr / n} | ({ndcg: self._ndcg / n} if ndcg else {})
-        return {at: {str(place): total / n for place, total in self._at.items()}, **rank}
+        means: dict[str, dict[str, float] | float] = {at: {str(place): sum_ / n for place, sum_ in self._at.items()}}
+        means[mrr] = self._mrr / n
+        if ndcg:
+            means[ndcg] = self._ndcg / n
+        return means
 
 
 def _gain(places: Iterable[int]) -> float:

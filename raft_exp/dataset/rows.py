@@ -1,4 +1,4 @@
-"""From a question and its chosen passages to a row: cleaned, fitted to the model, rendered, counted."""
+"""Renders rows: question, passages and target are freed of control tokens, cut to the model's length and formatted."""
 
 import re
 from collections import Counter, deque
@@ -27,7 +27,7 @@ _QUOTE_MARKERS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
 
 @config_dataclass
 class Window:
-    """What of a model decides a prompt: its tokenizer and how many tokens it reads and writes."""
+    """The properties of a model on which a prompt depends: its tokenizer and its lengths in tokens."""
 
     name_or_path: str
     revision: str | None
@@ -37,105 +37,104 @@ class Window:
 
 @config_dataclass
 class RowFormat:
-    """How rows are written."""
+    """The form of the rows of a data set."""
 
     prompt: PromptConfig
     prompt_mode: str
     cot: bool
     window: Window
-    fits_both: bool  # the context must fit with either instruction, so that all arms can share it
+    fits_both: bool  # cut the context to fit with and without CoT, so that all arms can share it
 
 
 @dataclass(frozen=True)
 class RowSpec:
-    """A row to be written: passages by ordinal, in prompt order. `context=None` is closed book."""
+    """A row before it is rendered: passages by ordinal, in prompt order. `context=None` is closed book."""
 
     question: Question
     context: list[int] | None
-    target: Target | None  # None for rows that are only asked
-    grounded: bool = False
+    target: Target | None  # None for test rows
+    grounded: bool = False  # the target is written from passages of the context
 
 
 @dataclass(frozen=True)
 class RenderedRow:
-    """A finished row with what the audit wants to know of it."""
+    """A row with the figures that the audit sums up."""
 
     example: Example
     prompt_tokens: int
     completion_tokens: int
     counts: Counter[str]  # gold_cut, distractors_cut, escaped, replaced, distractors_of_gold_document, ..._with_answer
-    quotes: list[str]  # of the target
+    quotes: list[str]  # in the target
 
 
 class RowBuilder:
-    """Builds rows one by one; each worker process has its own."""
+    """Renders rows one by one; each worker process has its own."""
 
-    def __init__(self, rendering: RowFormat, passages: Path) -> None:
-        self._rendering = rendering
+    def __init__(self, row_format: RowFormat, passages: Path) -> None:
+        self._format = row_format
         self._passages = Passages(passages)
-        self._tokenizer = load_tokenizer(rendering.window.name_or_path, rendering.window.revision)
-        self._clean = Cleaner(prompts.MODES[rendering.prompt_mode], self._tokenizer)
+        self._tokenizer = load_tokenizer(row_format.window.name_or_path, row_format.window.revision)
+        self._clean = Cleaner(prompts.MODES[row_format.prompt_mode], self._tokenizer)
 
-    def __call__(self, job: RowSpec) -> RenderedRow:
-        """The finished row. Raises DataError when it cannot be made to fit."""
+    def __call__(self, spec: RowSpec) -> RenderedRow:
+        """Renders a row. Raises DataError when no cut makes it fit into `max_length`."""
         before = (self._clean.escaped, self._clean.replaced)
-        question = self._clean(job.question.question)
-        completion = self._completion(job.target)
-        reply_tokens = len(encode_completion(self._tokenizer, completion)) if job.target else 0
-        whole = [self._passage(ordinal, job.question) for ordinal in job.context or []]
-        context = self._fitted(job, question, whole, reply_tokens)
-        messages = self._messages(question, None if job.context is None else context, self._rendering.cot)
+        question = self._clean(spec.question.question)
+        completion = self._completion(spec.target)
+        reply_tokens = len(encode_completion(self._tokenizer, completion)) if spec.target else 0
+        whole = [self._passage(ordinal, spec.question) for ordinal in spec.context or []]
+        context = self._fit(spec, question, whole, reply_tokens)
+        messages = self._messages(question, None if spec.context is None else context, self._format.cot)
         prompt_tokens = len(encode_prompt(self._tokenizer, messages))
-        if job.target:
+        if spec.target:
             messages = [*messages, {"role": "assistant", "content": completion}]
         cut = [old.gold for old, new in zip(whole, context, strict=True) if old.text != new.text]
-        counts = Counter(gold_cut=cut.count(True), distractors_cut=cut.count(False), **self._leaks(job, context))
+        counts = Counter(gold_cut=cut.count(True), distractors_cut=cut.count(False), **self._leaks(spec, context))
         counts["escaped"], counts["replaced"] = self._clean.escaped - before[0], self._clean.replaced - before[1]
-        quotes = prompts.parse(completion, self._rendering.prompt.reply_format).quotes
+        quotes = prompts.parse(completion, self._format.prompt.reply_format).quotes
         example = Example(
-            id=job.question.id,
+            id=spec.question.id,
             question=question,
-            answers=job.question.answers,
+            answers=spec.question.answers,
             context=context,
-            has_gold=not job.question.gold_missing and _holds(context, job.question.gold),
+            has_gold=not spec.question.gold_missing and _holds(context, spec.question.gold),
             target=completion,
-            # a quote of what had to be cut away is no longer grounded
-            target_grounded=job.grounded and (True not in cut or quotes_stand_in(quotes, context)),
+            # a cut may remove the text that the target quotes
+            target_grounded=spec.grounded and (True not in cut or quotes_stand_in(quotes, context)),
             messages=messages,
-            split=job.question.split,
-            slices=job.question.slices,
+            split=spec.question.split,
+            slices=spec.question.slices,
         )
         return RenderedRow(example, prompt_tokens, reply_tokens, counts, quotes)
 
     def _messages(self, question: str, context: Sequence[ContextPassage] | None, cot: bool) -> Messages:
-        how = self._rendering
-        return prompts.messages(how.prompt, how.prompt_mode, question, context, cot)
+        return prompts.messages(self._format.prompt, self._format.prompt_mode, question, context, cot)
 
-    def _fitted(
-        self, job: RowSpec, question: str, whole: list[ContextPassage], reply_tokens: int
+    def _fit(
+        self, spec: RowSpec, question: str, whole: list[ContextPassage], reply_tokens: int
     ) -> list[ContextPassage]:
-        window = self._rendering.window
+        window = self._format.window
         budget = window.max_length - max(window.max_new_tokens, reply_tokens)
         if budget <= 0:
             raise DataError(
-                f"question {job.question.id!r}: its target needs {reply_tokens} tokens and model.max_length is "
-                f"{window.max_length}; raise model.max_length, or use targets that are shorter"
+                f"question {spec.question.id!r}: its target needs {reply_tokens} tokens and model.max_length is "
+                f"{window.max_length}; raise model.max_length, or use shorter targets"
             )
 
         def render(passages: Sequence[ContextPassage], cot: bool) -> Messages:
-            return self._messages(question, None if job.context is None else passages, cot)
+            return self._messages(question, None if spec.context is None else passages, cot)
 
-        asked = (True, False) if self._rendering.fits_both else (self._rendering.cot,)
-        renders = [partial(render, cot=cot) for cot in asked]
-        return fit(self._tokenizer, renders, whole, budget, f"question {job.question.id!r}")
+        cot_options = (True, False) if self._format.fits_both else (self._format.cot,)
+        renders = [partial(render, cot=cot) for cot in cot_options]
+        return fit(self._tokenizer, renders, whole, budget, f"question {spec.question.id!r}")
 
-    def _leaks(self, job: RowSpec, context: Sequence[ContextPassage]) -> dict[str, int]:
-        """Distractors that should not be there: of a gold document (also where the gold is not), with the answer."""
+    def _leaks(self, spec: RowSpec, context: Sequence[ContextPassage]) -> dict[str, int]:
+        """Counts distractors of a gold document (also in rows without gold) and distractors with an open answer."""
         distractors = [passage for passage in context if not passage.gold]
         if not distractors:
             return {}
-        gold = {self._passages[self._passages.find(name)].document_id for name in job.question.gold}
-        answers = answer_pattern(job.question.answers)
+        gold = {self._passages[self._passages.find(name)].document_id for name in spec.question.gold}
+        answers = answer_pattern(spec.question.answers)
         return {
             "distractors_of_gold_document": sum(passage.document_id in gold for passage in distractors),
             "distractors_with_answer": sum(bool(answers and holds(answers, passage)) for passage in distractors),
@@ -153,32 +152,32 @@ class RowBuilder:
         pieces = _QUOTE_MARKERS.split(target.reason)
         reason = "".join(piece if _QUOTE_MARKERS.fullmatch(piece) else self._clean(piece) for piece in pieces)
         cleaned = replace(target, answer=self._clean(target.answer), reason=reason)
-        return prompts.completion(cleaned, self._rendering.cot, self._rendering.prompt.reply_format)
+        return prompts.completion(cleaned, self._format.cot, self._format.prompt.reply_format)
 
 
 def _holds(context: Sequence[ContextPassage], gold: Sequence[str]) -> bool:
-    """Whether all the gold passages stand in the context, and not as empty shells cut to nothing."""
+    """Whether all gold passages stand in the context, and the cut has left text in one of them at least."""
     texts = {passage.id: passage.text for passage in context if passage.id in gold}
     return set(texts) == set(gold) and any(texts.values())
 
 
 def quotes_stand_in(quotes: Sequence[str], context: Sequence[ContextPassage]) -> bool:
-    """Whether every quote stands word for word (white space aside) in a passage of the context."""
+    """Whether every quote stands word for word in a passage of the context; white space is normalised."""
     texts = [" ".join(passage.text.split()) for passage in context]
     return all(any(" ".join(quote.split()) in text for text in texts) for quote in quotes)
 
 
-def render_rows(rendering: RowFormat, passages: Path, jobs: Iterable[RowSpec], workers: int) -> Iterator[RenderedRow]:
-    """Rows in the order of the jobs, whatever the number of worker processes (0 or 1: none)."""
+def render_rows(row_format: RowFormat, passages: Path, specs: Iterable[RowSpec], workers: int) -> Iterator[RenderedRow]:
+    """Renders rows in the order of `specs`, in `workers` processes (0 or 1: in this one)."""
     if workers <= 1:
-        yield from map(RowBuilder(rendering, passages), jobs)
+        yield from map(RowBuilder(row_format, passages), specs)
         return
-    chunks, waiting = _chunks(iter(jobs), 64), deque[Future[list[RenderedRow]]]()
+    chunks, waiting = _chunks(iter(specs), 64), deque[Future[list[RenderedRow]]]()
     # spawn: a fork would copy the parent's threads (tokenizers, BLAS) in an unknown state
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (rendering, passages)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (row_format, passages)) as pool:
         for chunk in chunks:
             waiting.append(pool.submit(_work, chunk))
-            if len(waiting) > 2 * workers:  # no more than this in memory, however many jobs there are
+            if len(waiting) > 2 * workers:  # bounds the rows in memory
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
@@ -187,16 +186,16 @@ def render_rows(rendering: RowFormat, passages: Path, jobs: Iterable[RowSpec], w
 _builder: RowBuilder | None = None
 
 
-def _start_worker(rendering: RowFormat, passages: Path) -> None:
+def _start_worker(row_format: RowFormat, passages: Path) -> None:
     global _builder
-    _builder = RowBuilder(rendering, passages)
+    _builder = RowBuilder(row_format, passages)
 
 
-def _work(jobs: Sequence[RowSpec]) -> list[RenderedRow]:
+def _work(specs: Sequence[RowSpec]) -> list[RenderedRow]:
     assert _builder is not None, "the pool's initializer sets it"
-    return [_builder(job) for job in jobs]
+    return [_builder(spec) for spec in specs]
 
 
-def _chunks(jobs: Iterator[RowSpec], size: int) -> Iterator[list[RowSpec]]:
-    while chunk := list(islice(jobs, size)):
+def _chunks(specs: Iterator[RowSpec], size: int) -> Iterator[list[RowSpec]]:
+    while chunk := list(islice(specs, size)):
         yield chunk

@@ -1,15 +1,16 @@
 """Stage `dataset`: the training rows of a recipe, and the test rows that all arms answer.
 
-Recipes are in `recipes.py`, the choice of passages in `contexts.py`, the writing of a row in `rows.py`, the figures in
-`audit.py`.
+A row passes through these files: `recipes.py` pairs a question with its passages and its target (a `RowSpec`),
+`contexts.py` has the rules of that choice, `rows.py` renders the prompt and the target, `audit.py` counts.
+The settings are those of the paper (arXiv 2403.10131, section 3); `RaftRecipe` in `recipes.py` applies them.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import model_validator
@@ -37,25 +38,34 @@ VERSION = 3
 
 @config_dataclass
 class DatasetConfig:
-    """How a RAFT training set is made (DESIGN section 6)."""
+    """How a RAFT training set is built.
 
-    p: Share  # share of rows whose context holds the gold
+    A training row shows the model a question and a context of passages, and teaches it a target. With D =
+    `num_distractors` and a question that has g gold passages:
+
+    - With gold (a share p of the training rows): the context holds the g gold passages and D distractors.
+    - Without gold (the other rows): D + g distractors with `constant_size`, else D, so that with `constant_size` the
+      length of a context does not reveal whether it holds the gold. `no_gold_target` is what such a row teaches.
+    """
+
+    p: Share  # share of training rows whose context holds the gold; exactly round(p * rows)
     num_distractors: Count  # D
-    distractors: Distractors  # where distractors come from
+    distractors: Distractors  # the source of the distractors
     mixed: Shares | None  # with distractors=mixed: the share of each source
-    max_score: float | None  # bm25 and dense: a distractor is at most so similar to the question
-    relative_margin: Share | None  # ... and by this share less similar than the best gold passage
-    prompt_mode: PromptMode  # the user message is one document of this kind
-    cot: bool  # targets reason before they answer
-    constant_size: bool  # rows without gold get as many passages as they would have with it
-    no_gold_target: Literal["answer", "answer_only", "refuse"]  # what a row without gold learns to say
-    partial_gold: bool  # rows without gold keep a part of it, where a question has several gold passages
-    same_document: bool  # may a distractor come from the gold document?
-    allow_answer_in_distractor: bool  # may a training distractor hold the (open) answer?
-    allow_fewer: bool  # go on with fewer distractors when there are not enough
-    allow_overlap: bool  # go on when a test question is found in the training data
-    max_items: Positive | None  # at most so many training rows; smaller sets are part of larger ones
-    path: Runtime[str | None]  # a ready chat file to train on instead; its content stands in the key
+    max_score: float | None  # bm25 and dense: highest score of a distractor against the question
+    relative_margin: Share | None  # bm25 and dense: a distractor scores at least this share below the best gold passage
+    prompt_mode: PromptMode  # format of the user message
+    cot: bool  # targets hold a reasoning before the answer
+    constant_size: bool  # rows without gold have as many passages as rows with it
+    # Target of a row without gold: the same target as with gold (the paper's A*) | its answer alone | prompt.refusal
+    no_gold_target: Literal["answer", "answer_only", "refuse"]
+    partial_gold: bool  # rows without gold keep half of the gold passages, rounded down
+    same_document: bool  # distractors may come from a document of a gold passage
+    allow_answer_in_distractor: bool  # distractors may hold an open answer (yes, no and maybe are never checked)
+    allow_fewer: bool  # build rows with fewer distractors where a source has not enough
+    allow_overlap: bool  # build the set although a test question is in the training data
+    max_items: Positive | None  # most training rows; a smaller set is a subset of a larger one
+    path: Runtime[str | None]  # a chat file to train on instead; its content is part of the key
     workers: Runtime[Count]  # processes that render rows
 
     @model_validator(mode="after")
@@ -68,7 +78,7 @@ class DatasetConfig:
 
 @config_dataclass
 class RaftStage:
-    """Settings that change a raft training set."""
+    """Settings of a raft training set."""
 
     dataset: DatasetConfig
     prompt: PromptConfig
@@ -78,7 +88,7 @@ class RaftStage:
 
 @config_dataclass
 class ClosedBookStage:
-    """Settings that change a closed-book training set: nothing about passages is among them."""
+    """Settings of a closed-book training set; none of them is about passages."""
 
     prompt: PromptConfig
     prompt_mode: str
@@ -91,7 +101,7 @@ class ClosedBookStage:
 
 @config_dataclass
 class TestStage:
-    """Settings that change the test rows."""
+    """Settings of the test rows."""
 
     split: Literal["test", "validation"]
     context: Literal["gold_and_distractors", "retrieved", "given"]
@@ -122,59 +132,64 @@ def raft(
     embedded: Mapping[str, Path] | None = None,
     indexed: Path | None = None,
 ) -> None:
-    """Writes rows.jsonl and audit.json of the raft recipe: training rows, then validation rows.
+    """Writes rows.jsonl, audit.json and counts.json of the raft recipe: training rows, then validation rows.
 
-    `embedded` and `indexed` hold the results of the embed and index stages, where distractors are dense or bm25.
+    `embedded` and `indexed` are folders of the embed and index stages, for dense and bm25 distractors.
     """
-    how, source, collection = config.dataset, QuestionTargets(questions, targets), Passages(passages)
-    shared = _checked_overlap(source, how.allow_overlap)
-    if how.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
+    settings, source, collection = config.dataset, QuestionTargets(questions, targets), Passages(passages)
+    shared = _check_overlap(source, settings.allow_overlap)
+    if settings.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
         raise DataError(
             "dataset.cot=true, but the teacher wrote no reasoning; use teacher=extractive or dataset.cot=false"
         )
-    guards = DistractorFilter(collection, how.same_document, how.allow_answer_in_distractor)
+    distractor_filter = DistractorFilter(collection, settings.same_document, settings.allow_answer_in_distractor)
     recipe = RaftRecipe(
-        how.p,
-        how.num_distractors,
-        how.constant_size,
-        how.partial_gold,
-        how.no_gold_target,
-        config.prompt.refusal,
-        how.allow_fewer or how.distractors == "given",
-        config.seed,
+        p=settings.p,
+        num_distractors=settings.num_distractors,
+        constant_size=settings.constant_size,
+        partial_gold=settings.partial_gold,
+        no_gold_target=settings.no_gold_target,
+        refusal=config.prompt.refusal,
+        allow_fewer=settings.allow_fewer or settings.distractors == "given",
+        seed=config.seed,
     )
-    sources = Rankers(guards, config.seed, embedded, Margin(how.max_score, how.relative_margin), indexed)
-    owners = contexts.document_splits(collection, source.everything())
-    fewer = ShortContextCounter(collection, how.num_distractors, how.constant_size)
+    margin = Margin(settings.max_score, settings.relative_margin)
+    rankers = Rankers(distractor_filter, config.seed, embedded, margin, indexed)
+    owners = contexts.document_splits(collection, source.all_questions())
+    short_contexts = ShortContextCounter(collection, settings.num_distractors, settings.constant_size)
 
-    def jobs(split: str, kept: HashSample) -> Iterator[RowSpec]:
+    def specs(split: str, sample: HashSample) -> Iterator[RowSpec]:
         pool = contexts.pool(owners, split)
-        rank = sources.ranker(how.distractors, how.mixed, pool, partial(_asked, source, split, kept))
-        return fewer.watch(recipe.jobs(source, split, kept, guards, rank, len(pool)))
+        coming = partial(_sampled, source, split, sample)
+        rank = rankers.ranker(settings.distractors, settings.mixed, pool, coming)
+        return short_contexts.watch(recipe.specs(source, split, sample, distractor_filter, rank, len(pool)))
 
-    rendering = RowFormat(config.prompt, how.prompt_mode, how.cot, config.window, False)
-    total, learned = _learned(source, how.max_items, config.seed, jobs)
+    row_format = RowFormat(config.prompt, settings.prompt_mode, settings.cot, config.window, False)
+    total, learned = _training_specs(source, settings.max_items, config.seed, specs)
     _write(
-        rendering,
+        row_format,
         passages,
         learned,
         total,
-        how.workers,
+        settings.workers,
         out,
         overlap=shared,
-        passed_over=guards.passed_over,
-        fewer_distractors=fewer.rows,
+        passed_over=distractor_filter.passed_over,
+        fewer_distractors=short_contexts.rows,
     )
 
 
 @stage("dataset", VERSION)
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
-    """Writes rows.jsonl and audit.json of the closed-book recipe: the same questions, the answer alone."""
+    """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe: the questions of raft without passages,
+    the answer without reasoning.
+    """
     source = QuestionTargets(questions, targets)
-    shared = _checked_overlap(source, config.allow_overlap)
-    rendering = RowFormat(config.prompt, config.prompt_mode, False, config.window, False)
-    total, learned = _learned(source, config.max_items, config.seed, partial(recipes.closed_book, source))
-    _write(rendering, passages, learned, total, config.workers, out, overlap=shared)
+    shared = _check_overlap(source, config.allow_overlap)
+    row_format = RowFormat(config.prompt, config.prompt_mode, False, config.window, False)
+    specs = partial(recipes.closed_book, source)
+    total, learned = _training_specs(source, config.max_items, config.seed, specs)
+    _write(row_format, passages, learned, total, config.workers, out, overlap=shared)
 
 
 @stage("dataset", VERSION)
@@ -187,91 +202,100 @@ def test_set(
     embedded: Mapping[str, Path] | None = None,  # noqa: PT028
     indexed: Path | None = None,  # noqa: PT028
 ) -> None:
-    """Writes rows.jsonl and audit.json of what all arms answer: one context a question, the same for every arm.
+    """Writes rows.jsonl, audit.json and counts.json of the test rows: one context a question, the same for every arm.
 
-    Of contexts that were retrieved the audit says how good the retriever is (`raft_exp.dataset.retrieval_quality`).
+    With `context=retrieved`, audit.json also holds the figures of `raft_exp.dataset.retrieval_quality`.
     """
     source, collection = QuestionTargets(questions, None), Passages(passages)
-    kept = source.kept(config.split, config.max_items, config.seed)
-    if not kept:
+    sample = source.sample(config.split, config.max_items, config.seed)
+    if not sample:
         raise DataError(
             f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
         )
-    guards = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
-    sources = Rankers(guards, config.seed, embedded, indexed=indexed)
-    find, found = _find(config, source, kept, sources), GoldRecall(collection)
-    chosen = config.num_distractors if config.context == "gold_and_distractors" else 0
-    fewer = ShortContextCounter(collection, chosen, bool(chosen) and config.without_gold)
-    asked = _asked(source, config.split, kept)
-    jobs = fewer.watch(found.watch(RowSpec(question, find(question), None) for question in asked))
-    quality = RetrievalQuality(collection, config.retriever.name, config.retriever.k)
-    told = {"retrieval": quality.figures} if config.context == "retrieved" else {}
-    jobs = quality.watch(jobs) if told else jobs
-    rendering = RowFormat(config.prompt, config.prompt_mode, True, config.window, True)
+    distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
+    rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
+    choose, gold_recall = _context_chooser(config, source, sample, rankers), GoldRecall(collection)
+    num_distractors = config.num_distractors if config.context == "gold_and_distractors" else 0
+    constant_size = bool(num_distractors) and config.without_gold
+    short_contexts = ShortContextCounter(collection, num_distractors, constant_size)
+    questions_in_order = _sampled(source, config.split, sample)
+    unwatched = (RowSpec(question, choose(question), None) for question in questions_in_order)
+    specs = short_contexts.watch(gold_recall.watch(unwatched))
+    figures: dict[str, object] = {}
+    if config.context == "retrieved":
+        quality = RetrievalQuality(collection, config.retriever.name, config.retriever.k)
+        specs, figures = quality.watch(specs), {"retrieval": quality.figures}
+    row_format = RowFormat(config.prompt, config.prompt_mode, True, config.window, True)
     _write(
-        rendering,
+        row_format,
         passages,
-        jobs,
-        len(kept),
+        specs,
+        len(sample),
         config.workers,
         out,
         context=config.context,
-        gold_found=found.figures,
-        fewer_distractors=fewer.rows,
-        **told,
+        gold_found=gold_recall.figures,
+        fewer_distractors=short_contexts.rows,
+        **figures,
     )
 
 
-def _find(config: TestStage, source: QuestionTargets, kept: HashSample, sources: Rankers) -> recipes.Find:
-    collection, asked = sources.guards.passages, partial(_asked, source, config.split, kept)
+def _context_chooser(
+    config: TestStage, source: QuestionTargets, sample: HashSample, rankers: Rankers
+) -> recipes.ContextChooser:
+    collection, coming = rankers.distractor_filter.passages, partial(_sampled, source, config.split, sample)
     if config.context == "given":
-        find = recipes.published(collection)
-        find = recipes.without_gold(collection, find) if config.without_gold else find
-        return recipes.gold_at(config.gold_at, collection, find)
+        choose = recipes.published(collection)
+        choose = recipes.without_gold(collection, choose) if config.without_gold else choose
+        return recipes.gold_at(config.gold_at, collection, choose)
     if config.context == "retrieved":
-        rank = sources.ranker(config.retriever.name, None, np.arange(len(collection)), asked)
+        rank = rankers.ranker(config.retriever.name, None, np.arange(len(collection)), coming)
         return recipes.retrieved(rank, config.retriever.k)
-    pool = contexts.pool(contexts.document_splits(collection, source.everything()), config.split)
-    rank = sources.ranker(config.distractors, config.mixed, pool, asked)
-    fewer = config.allow_fewer or config.distractors == "given"
-    choose = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
-    find = choose(sources.guards, rank, len(pool), config.num_distractors, fewer, config.seed)
-    return recipes.gold_at(config.gold_at, collection, find)
+    pool = contexts.pool(contexts.document_splits(collection, source.all_questions()), config.split)
+    rank = rankers.ranker(config.distractors, config.mixed, pool, coming)
+    allow_fewer = config.allow_fewer or config.distractors == "given"
+    chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
+    choose = chooser(rankers.distractor_filter, rank, len(pool), config.num_distractors, allow_fewer, config.seed)
+    return recipes.gold_at(config.gold_at, collection, choose)
 
 
-def _asked(source: QuestionTargets, split: str, kept: HashSample) -> Iterator[Question]:
-    """The questions that get a row, in the order of the rows."""
-    return (question for question in source.of(split) if question.id in kept)
+def _sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
+    """The questions of the sample, in the order of the rows."""
+    return (question for question in source.of(split) if question.id in sample)
 
 
-def _learned(
-    source: QuestionTargets, max_items: int | None, seed: int, jobs: Callable[[str, HashSample], Iterator[RowSpec]]
+def _training_specs(
+    source: QuestionTargets, max_items: int | None, seed: int, specs: Callable[[str, HashSample], Iterator[RowSpec]]
 ) -> tuple[int, Iterator[RowSpec]]:
-    """How many jobs there are, and the jobs: of the training questions that take part, then of all validation ones."""
-    kept = {"train": source.kept("train", max_items, seed), "validation": source.kept("validation", None, seed)}
-    taken = {split: chosen for split, chosen in kept.items() if chosen}
-    return sum(map(len, taken.values())), chain.from_iterable(jobs(split, chosen) for split, chosen in taken.items())
+    """The number of rows, and their specs: at most `max_items` training questions, then all validation questions."""
+    samples = {"train": source.sample("train", max_items, seed), "validation": source.sample("validation", None, seed)}
+    samples = {split: sample for split, sample in samples.items() if sample}
+    rows_in_order = chain.from_iterable(specs(split, sample) for split, sample in samples.items())
+    return sum(map(len, samples.values())), rows_in_order
 
 
-def _checked_overlap(source: QuestionTargets, allowed: bool) -> dict[str, dict[str, int]]:
-    figures = overlap(source.everything())
+def _check_overlap(source: QuestionTargets, allowed: bool) -> dict[str, dict[str, int]]:
+    """The figures of `audit.overlap`. Raises DataError where a held-out question is in the training data."""
+    figures = overlap(source.all_questions())
     for split, shared in figures.items():
         if shared["questions"] and not allowed:
             raise DataError(
-                f"{shared['questions']} {split} questions stand in the training data too; remove them there, "
-                "or set dataset.allow_overlap=true to go on in spite of the leak"
+                f"{shared['questions']} {split} questions are in the training data too; remove them there, "
+                "or set dataset.allow_overlap=true to train in spite of the leak"
             )
     return figures
 
 
 def _write(
-    rendering: RowFormat, passages: Path, jobs: Iterator[RowSpec], total: int, workers: int, out: Path, **more: Any
+    row_format: RowFormat, passages: Path, specs: Iterable[RowSpec], total: int, workers: int, out: Path, **more: object
 ) -> None:
-    """Renders and writes the rows as they come; `more` goes into the audit, functions called at the end."""
+    """Renders the rows and writes them one by one. `more` goes into audit.json; a function among it is called at the
+    end, when all rows are counted.
+    """
     audit = Audit()
-    finished = audit.watch(rows.render_rows(rendering, passages, jobs, workers))
-    write_jsonl(out / "rows.jsonl", (row.example for row in track(finished, "writing rows", total)))
-    told = {name: value() if callable(value) else value for name, value in more.items()}
-    figures = {"splits": audit.figures(), **told}
+    rendered = audit.watch(rows.render_rows(row_format, passages, specs, workers))
+    write_jsonl(out / "rows.jsonl", (row.example for row in track(rendered, "writing rows", total)))
+    more = {name: value() if callable(value) else value for name, value in more.items()}
+    figures = {"splits": audit.figures(), **more}
     (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False))
     (out / "counts.json").write_text(json.dumps({"rows": audit.rows, "with_gold": audit.with_gold}))

@@ -20,7 +20,7 @@ from raft_exp.corpora.ingest_stage import IngestStage, ingest
 from raft_exp.corpora.questions import files_of
 from raft_exp.corpora.questions_stage import QuestionsStage, questions
 from raft_exp.dataset import stage as dataset
-from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, ready
+from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
 from raft_exp.dataset.rows import Window
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
@@ -135,7 +135,7 @@ class _Study:
         if owner[1].recipe == "raft" and how.path:
             ready_rows = ChatDatasetStage(how.path, how.max_items, how.allow_overlap, self._window, config.seed)
             files = {f"chat/{name}": d for name, d in self._fingerprint([chat_file(how.path, owner[0])]).items()}
-            return Stage(ready, ready_rows, {"questions": self.questions}, files | self._model_files, recipe)
+            return Stage(chat_rows, ready_rows, {"questions": self.questions}, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
             inputs = {**inputs, **self._searched(retrieval.source_names(how.distractors, how.mixed))}
             raft = dataset.RaftStage(how, config.prompt, self._window, config.seed)

@@ -41,7 +41,7 @@ class Rankers:
     `embedded`: folders of the embed stages, where something is dense; `indexed`: that of the index stage, for bm25.
     """
 
-    guards: DistractorFilter
+    distractor_filter: DistractorFilter
     seed: int
     embedded: Mapping[str, Path] | None = None
     margin: Margin = NO_MARGIN
@@ -51,7 +51,7 @@ class Rankers:
         self, name: str, shares: Shares | None, pool: np.ndarray, asked: Callable[[], Iterable[Question]]
     ) -> Ranker:
         """The ranker of a source over a pool; `asked` gives the questions that will come, in their order."""
-        passages, passed_over = self.guards.passages, self.guards.passed_over
+        passages, passed_over = self.distractor_filter.passages, self.distractor_filter.passed_over
         if name == "random":
             return random_ranker(pool, self.seed)
         if name == "given":
@@ -59,7 +59,9 @@ class Rankers:
         if name == "mixed":
             assert shares is not None, "the config is checked by `check_shares`"
             rankers = {part: self.ranker(part, None, pool, asked) for part in source_names(name, shares)}
-            return mixed_ranker(rankers, {str(part): share for part, share in shares.items()}, self.guards, self.seed)
+            return mixed_ranker(
+                rankers, {str(part): share for part, share in shares.items()}, self.distractor_filter, self.seed
+            )
         return within(self.margin, self._similarity(name, pool, asked), passages, passed_over)
 
     def _similarity(self, name: str, pool: np.ndarray, asked: Callable[[], Iterable[Question]]) -> Similarity:

@@ -82,7 +82,7 @@ class Study:
 
     def ask(self, split: str = "train", max_items: int | None = None, **changes: Any) -> dict[str, RowSpec]:
         """The raft recipe's jobs of a split by question id, in its order; `changes` as in `Raft`."""
-        how = {
+        how: dict[str, Any] = {
             "p": 0.5,
             "num_distractors": 2,
             "constant_size": True,
@@ -94,8 +94,8 @@ class Study:
         } | changes
         pool = contexts.pool(self.owners, split)
         guards = DistractorFilter(self.passages, same_document=False, answer_allowed=False)
-        kept = self.source.kept(split, max_items, how["seed"])
-        jobs = RaftRecipe(**how).jobs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
+        kept = self.source.sample(split, max_items, how["seed"])
+        jobs = RaftRecipe(**how).specs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
         return {job.question.id: job for job in jobs}
 
     def gold(self, question: Question) -> set[int]:

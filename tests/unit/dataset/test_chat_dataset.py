@@ -7,7 +7,7 @@ import pytest
 
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Example, Question, read_jsonl
-from raft_exp.dataset.chat_dataset import ChatDatasetStage, ready
+from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_rows
 from raft_exp.dataset.rows import Window
 from raft_exp.models.tokens import load_tokenizer
 from raft_exp.pipeline.config import parse
@@ -37,7 +37,7 @@ def ready_rows(file: Path, folder: Path, model: str, template: str | None = None
         tokenizer.chat_template = template
         tokenizer.save_pretrained(name)
     config = ChatDatasetStage(str(file), None, False, Window(name, None, 2048, 8), 0)
-    ready(config, questions=folder, out=folder / "out")
+    chat_rows(config, questions=folder, out=folder / "out")
 
 
 def rows(folder: Path) -> list[Example]:

@@ -86,7 +86,8 @@ def test_without_gold_an_answer_counts_where_it_stands_word_for_word(collection)
 
 def test_the_table_has_a_row_a_figure_and_a_column_a_test_set(collection):
     jobs = [RowSpec(question("q", gold=["2"]), [0, 2], None), RowSpec(question("r", answer="glass"), [4, 0], None)]
-    two, one = (measured(collection, [replace(job, context=job.context[:k]) for job in jobs], k) for k in (2, 1))
+    cut = [replace(job, context=(job.context or [])[:1]) for job in jobs]
+    two, one = measured(collection, jobs, 2), measured(collection, cut, 1)
     found = table({"test": two, "short": one})
     assert found["columns"] == ["as in the study (bm25, k=2)", "short (bm25, k=1)"]
     assert [(row["name"], *row["cells"]) for row in found["rows"]] == [

@@ -1,7 +1,7 @@
 """The dataset stage: on made corpora, and on the real records of PubMedQA."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_gold_places_are_uniform_on_real_records(real):
     from scipy.stats import chisquare
 
     # one gold passage a row, chosen evenly, so that the observations are independent
-    found, expected = Counter(), Counter()
+    found, expected = Counter[int](), defaultdict[int, float](float)
     generator = np.random.default_rng(0)
     for row in rows(real["dataset[raft]"]):
         places = [place for place, passage in enumerate(row.context) if passage.gold]
@@ -203,7 +203,7 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     config = parse(compose(*SMALL))
     stages = {stage.label: stage for stage in pipeline.build(config, Fingerprints(Store(tmp_path / "store")))}
     folders = {"passages": made["ingest"], "targets": made["targets"], "questions": tmp_path / "leaky"}
-    with pytest.raises(DataError, match=r"1 test questions stand in the training data.*dataset\.allow_overlap=true"):
+    with pytest.raises(DataError, match=r"1 test questions are in the training data.*dataset\.allow_overlap=true"):
         dataset.raft(stages["dataset[raft]"].config, **folders, out=tmp_path)
     settings = stages["dataset[closed_book]"].config
     dataset.closed_book(replace(settings, allow_overlap=True), **folders, out=tmp_path)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +21,7 @@ from raft_exp.dataset import contexts
 from raft_exp.dataset import stage as dataset
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import condition, parse
-from raft_exp.retrieval import Margin, Rankers, random_ranker
+from raft_exp.retrieval import Margin, Rankers, Shares, random_ranker
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.filters import DistractorFilter
 from tests.helpers import embeddings as embedded
@@ -30,7 +31,7 @@ from tests.helpers.embeddings import question
 from tests.helpers.worlds import MANY, worlds
 from tests.unit.dataset.test_stage import SMALL, rows, run
 
-SHARES = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
+SHARES: Shares = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
 
 
 @pytest.mark.parametrize("name", ["dense", "bm25", "mixed"])
@@ -50,16 +51,16 @@ def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, 
             pool, asked = contexts.pool(owners, split), [each for each in questions if each.split == split]
             if not len(pool):
                 continue
-            rank = sources.ranker(name, SHARES, pool, lambda asked=asked: asked)
+            rank = sources.ranker(name, SHARES, pool, partial(list, asked))
             for each in asked:
-                chosen = sources.guards.distractors(each, rank(each), wanted)
+                chosen = sources.distractor_filter.distractors(each, rank(each), wanted)
                 gold = [found[found.find(passage)] for passage in each.gold]
                 shown = [found[ordinal] for ordinal in chosen]
                 texts = [fingerprint(passage.text) for passage in (*shown, *{g.text: g for g in gold}.values())]
                 assert len(set(texts)) == len(texts), "a text twice"
                 assert not {passage.document_id for passage in shown} & {passage.document_id for passage in gold}
                 assert set(chosen) <= set(pool.tolist())
-                fewer = sources.guards.distractors(each, rank(each), max(0, wanted - 1))
+                fewer = sources.distractor_filter.distractors(each, rank(each), max(0, wanted - 1))
                 assert fewer == chosen[: len(fewer)], "D-1 is not inside D"
 
 
