@@ -31,19 +31,23 @@ def measure(run: FinishedRun, items: int, model: str | None, condition: str) -> 
     arm, _ = run.arm(None)
     scored_as = profile(run.config.corpus.name)
     metric = scored_as.metrics[0]
+    observe = METRICS[metric].observe
+    assert observe is not None, "every metric of answers observes one reply at a time"
     asker = RagSession(run, AskOptions(model=model))
     rows = list(islice(read_jsonl(run.path(f"dataset[test@{condition}]") / "rows.jsonl", Example), items))
     questions = {one.id: one for one in read_jsonl(run.path("questions") / "questions.jsonl", Question)}
     asked = {row.id: asker.prompt(row.id, questions[row.id].question) for row in rows}
     replies = {one.id: one for one in asker.engine.generate([one.request for one in asked.values() if one.request])}
-    found, right = Counter[str](), []
+    found, right = Counter[str](), list[float]()
     for row in rows:
-        judged = asker.judge(asked[row.id], replies.get(row.id))
-        right.append(METRICS[metric].observe(Graded(row.answers, judged.answer, "", scored_as.normalize)))
+        judged, prompt = asker.judge(asked[row.id], replies.get(row.id)), asked[row.id].request
+        observed = observe(Graded(row.answers, judged.answer, "", scored_as.normalize))
+        assert isinstance(observed, float), metric
+        right.append(observed)
         gold = {one.rpartition("#")[0] or one for one in questions[row.id].gold}
         cited = {one.document_id for one in judged.citations if one.verbatim}
         found.update(
-            same_prompt=int(bool(asked[row.id].request) and asked[row.id].request.messages == row.messages),
+            same_prompt=int(prompt is not None and prompt.messages == row.messages),
             verbatim=int(bool(cited)),
             right_and_verbatim=int(bool(cited and right[-1])),
             right_and_all_cited_are_gold=int(bool(cited and right[-1] and cited <= gold)),

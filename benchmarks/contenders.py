@@ -310,7 +310,7 @@ def head_memory(options: argparse.Namespace) -> list[dict[str, Any]]:
         base = shapes.model(options.model, options.accelerator)
         with tempfile.TemporaryDirectory() as folder:
             rows = shapes.rows("pubmedqa", options.batch, base.config.vocab_size, Path(folder), stretch)
-            gate = argparse.Namespace()
+            gate = Gate(1, int(rows.lengths.sum()), options.accelerator)  # nothing is timed here
             model = adapted(Task(base, rows, options.batch, options.accelerator, gate, Path(folder))).train()
             batch = on(data.pack(rows, range(options.batch)), "cuda" if options.accelerator == "gpu" else "cpu")
             with Live(base.config.vocab_size, {weight.data_ptr() for weight in model.parameters()}) as live:

@@ -30,7 +30,7 @@ from omegaconf import OmegaConf
 
 from raft_exp.pipeline.config import conf_dir
 
-CONTENDERS = {
+CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "vllm, one engine": ("vllm", {"adapters": "lora"}),
     "vllm, merged": ("vllm", {"adapters": "merged"}),
     "transformers, batch": ("transformers", {"batch_tokens": 16384}),
@@ -58,7 +58,7 @@ def child(contender: str, plan: dict[str, str], threads: int) -> None:
     from raft_exp.models.loading import ModelConfig
 
     name, changes = CONTENDERS[contender]
-    own = VLLM if name == "vllm" else {"accelerator": "cpu", "threads": threads}
+    own: dict[str, Any] = VLLM if name == "vllm" else {"accelerator": "cpu", "threads": threads}
     kinds = {"vllm": engines.VllmEngine, "transformers": engines.TransformersEngine}
     config = kinds[name](**{"name": name, **own, **changes})
     model = ModelConfig(**{**_values("model", "pocket"), "max_new_tokens": MAX_NEW_TOKENS})

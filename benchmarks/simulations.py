@@ -9,6 +9,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,8 @@ def alarms(studies: int) -> Iterator[Row]:
         return statistics.compare(SHARE, *pairs(random, 0.5, 0.5, 0.5), random).p_value < 0.05
 
     def means(random: np.random.Generator, study: int) -> bool:
-        arms = ((np.array(one) * random.choice(F1[1:], N)).tolist() for one in pairs(random, 0.6, 0.6, 0.3))
-        return statistics.compare(MEAN, *arms, random).p_value < 0.05
+        first, second = ((np.array(one) * random.choice(F1[1:], N)).tolist() for one in pairs(random, 0.6, 0.6, 0.3))
+        return statistics.compare(MEAN, first, second, random).p_value < 0.05
 
     def macro(random: np.random.Generator, study: int) -> bool:
         first = labels(random, 0.6)
@@ -107,24 +108,30 @@ def alarms(studies: int) -> Iterator[Row]:
 
 def coverage(studies: int) -> Iterator[Row]:
     """Intervals of one arm, near 0 and 1 too."""
+
+    def shares(p: float, random: np.random.Generator) -> tuple[Any, Any]:
+        return SHARE, (random.random(N) < p).astype(float).tolist()
+
+    def means(values: Any, weights: Any, random: np.random.Generator) -> tuple[Any, Any]:
+        return MEAN, random.choice(values, N, p=weights).tolist()
+
+    def macro(skill: float, random: np.random.Generator) -> tuple[Any, Any]:
+        return MACRO, labels(random, skill)
+
     for p in (0.01, 0.02, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 0.99):
-        yield _covers(
-            studies, f"share {p}", p, lambda random, p=p: (SHARE, (random.random(N) < p).astype(float).tolist())
-        )
+        yield _covers(studies, f"share {p}", p, partial(shares, p))
     for name, (values, weights) in MEANS.items():
         truth = float(np.dot(values, weights))
-        yield _covers(
-            studies, name, truth, lambda random, v=values, w=weights: (MEAN, random.choice(v, N, p=w).tolist())
-        )
+        yield _covers(studies, name, truth, partial(means, values, weights))
     for skill in (0.5, 0.97):
         counts = [
             (true, said, prior * (skill * (true == said) + (1 - skill) / 3))
             for true, prior in zip(LABELS, PRIOR, strict=True)
             for said in LABELS
         ]
-        weights = np.array([1e9 * weight for *_, weight in counts]).astype(np.int64)[None, :]
-        truth = float(MACRO.aggregate([(true, said) for true, said, _ in counts], weights)[0])
-        yield _covers(studies, f"macro F1 {truth:.2f}", truth, lambda random, s=skill: (MACRO, labels(random, s)))
+        draws = np.array([1e9 * weight for *_, weight in counts]).astype(np.int64)[None, :]
+        truth = float(MACRO.aggregate([(true, said) for true, said, _ in counts], draws)[0])
+        yield _covers(studies, f"macro F1 {truth:.2f}", truth, partial(macro, skill))
     for bad in (0.3, 0.03, 0.01):
         yield _quotes(studies, bad)
 

@@ -27,7 +27,7 @@ def scored(examples: Sequence[Example], replies: Sequence[str | None], corpus: s
         for place, (example, raw) in enumerate(zip(examples, replies, strict=True))
         if raw is not None
     ]
-    settings = {"shown": True, "reply_format": "paper", "reasons": True, "refusal": "Not there."} | how
+    settings: dict[str, Any] = {"shown": True, "reply_format": "paper", "reasons": True, "refusal": "Not there."} | how
     return score_arm("made", examples, answers, Grading(profile(corpus, metrics), **settings))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.helpers.scripted_server import MODEL, Say, Script, ScriptedServer, Step
@@ -72,7 +72,7 @@ def good(prompt: str, times: int = 0) -> Say:
     )
 
 
-def script(bad: dict[int, Callable[[int], Step | None]]) -> Script:
+def script(bad: Mapping[int, Callable[[int], Step | None]]) -> Script:
     """Good replies but for some towns: their function gets how often the town was asked about before; None is good."""
     seen: dict[int, int] = {}
 

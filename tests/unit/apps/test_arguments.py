@@ -232,13 +232,13 @@ def test_the_limits_of_a_command(line, told, capsys, tmp_path, monkeypatch):
 
 def test_the_settings_of_a_command_reach_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = ask._COMMAND.read(shlex.split("arm=rag RUN 'a=b' k=4 engine=vllm json=true model=DIR store=PATH"))
-    made = ask.AskSettings(arm="rag", k=4, engine="vllm", json=True, model="DIR", store="PATH")
-    assert found == (["RUN", "a=b"], made)
-    found = serve._COMMAND.read(shlex.split("RUN arm=raft host=127.0.0.1 port=0 max_body=9"))
-    assert found == (["RUN"], serve.ServeSettings(arm="raft", port=0, max_body=9))
-    found = report._COMMAND.read(shlex.split("one two out=DIR"))
-    assert found == (["one", "two"], report.ReportSettings(out="DIR"))
+    asked = ask._COMMAND.read(shlex.split("arm=rag RUN 'a=b' k=4 engine=vllm json=true model=DIR store=PATH"))
+    settings = ask.AskSettings(arm="rag", k=4, engine="vllm", json=True, model="DIR", store="PATH")
+    assert asked == (["RUN", "a=b"], settings)
+    served = serve._COMMAND.read(shlex.split("RUN arm=raft host=127.0.0.1 port=0 max_body=9"))
+    assert served == (["RUN"], serve.ServeSettings(arm="raft", port=0, max_body=9))
+    reported = report._COMMAND.read(shlex.split("one two out=DIR"))
+    assert reported == (["one", "two"], report.ReportSettings(out="DIR"))
     calls = []
     monkeypatch.setattr(publish, "publish", lambda *given: calls.append(given) or given[1])
     publish.main(shlex.split("one two 004_x question='Does it | read: x=1?' into=DIR"))

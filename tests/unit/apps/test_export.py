@@ -19,6 +19,7 @@ from raft_exp.exports import hub
 from raft_exp.models import loading as models
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline.run import FinishedRun
+from tests.helpers import small_training as small
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_the_saved_chat_template_makes_the_prompts_by_itself(template, tmp_path)
     given.chat_template = template
     (base / "tokenizer_config.json").unlink()
     given.save_pretrained(base)
-    config = type("Config", (), {"name_or_path": str(base), "revision": None})
+    config = small.model_config(name_or_path=str(base))
     chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is Velmor?"}]
     prompt = encode_prompt(models.load_tokenizer(str(base)), chat)
     out = tmp_path / "out"

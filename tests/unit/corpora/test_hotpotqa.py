@@ -29,7 +29,7 @@ def ids(source: Hotpotqa, split: str) -> set[str]:
     return {question.id for question in source.questions() if question.split == split}
 
 
-def record(name: str, **changes: object) -> dict[str, object]:
+def record(name: str, **changes: object) -> dict[str, Any]:
     whole = {
         "_id": name,
         "question": f"Where is {name}?",
@@ -111,6 +111,7 @@ def test_the_context_stays_as_published_and_the_others_are_given(official):
     titles = {passage.id: passage.title for passage in hotpotqa.passages()}
     rows = published(official / DEV) | published(official / TRAIN)
     for question in hotpotqa.questions():
+        assert question.published is not None
         assert [titles[name] for name in question.published] == [title for title, _ in rows[question.id]["context"]]
         assert question.given == [name for name in question.published if name not in question.gold]
 
@@ -168,7 +169,7 @@ def test_hub_layout_equals_the_original(tmp_path, official, form):
         same = original[question.id]
         assert (question.question, question.answers, question.slices) == (same.question, same.answers, same.slices)
         assert (question.gold, question.evidence, question.published) == (same.gold, same.evidence, same.published)
-    assert {p.id for p in hub.passages()} == {name for question in questions for name in question.published}
+    assert {p.id for p in hub.passages()} == {name for question in questions for name in question.published or []}
 
 
 def test_an_unzipped_file_gives_the_same(tmp_path, official):

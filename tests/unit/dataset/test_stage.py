@@ -15,7 +15,8 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
-from raft_exp.models.tokens import encode_prompt, load_tokenizer
+from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import parse
 from raft_exp.pipeline.store import Fingerprints, Store

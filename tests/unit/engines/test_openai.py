@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from raft_exp.core.records import Answer, Example, read_jsonl
 from raft_exp.engines import OpenaiEngine
 from raft_exp.engines.client import client as chat_client
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from tests.helpers import small_training as small
 from tests.helpers import vllm_server as real_server
 from tests.helpers.command_line import data_files, raft_exp, run_folder
@@ -49,7 +50,7 @@ def year(question: str) -> str:
 
 
 def test_the_arms_own_messages_are_sent_and_no_model_is_loaded(tmp_path, test_rows, monkeypatch):
-    monkeypatch.setattr(models, "load_tokenizer", lambda *_: pytest.fail("a tokenizer was loaded"))
+    monkeypatch.setattr(loading, "load_tokenizer", lambda *_: pytest.fail("a tokenizer was loaded"))
     with ScriptedServer(lambda question, _: Say(f"##Answer: {year(question)}", delay=0.01)) as server:
         found = run(server, test_rows, tmp_path / "out")
     rows = list(read_jsonl(test_rows / "rows.jsonl", Example))
@@ -156,7 +157,8 @@ def test_a_real_server_answers_as_the_same_model_does_here(tmp_path, test_rows, 
     served = engine(pocket_server, model="pocket", api_key_env=None, max_new_tokens=32)
     stage = small.evaluate_stage(engine=served, model={"name_or_path": "asset:pocket", "max_new_tokens": 32})
     found = {}
-    for name, settings in {"api": {"model": None}, "here": {"engine": small.engine_config()}}.items():
+    changes: dict[str, dict[str, Any]] = {"api": {"model": None}, "here": {"engine": small.engine_config()}}
+    for name, settings in changes.items():
         (tmp_path / name).mkdir()
         evaluate(type(stage)(**{**vars(stage), **settings}), test=test_rows, out=tmp_path / name)
         found[name] = list(read_jsonl(tmp_path / name / "answers.jsonl", Answer))

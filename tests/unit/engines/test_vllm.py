@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -34,7 +36,8 @@ STUDY = (
     "lora.r=8",
     "lora.alpha=16",  # its LoRA is slow on a CPU
 )
-ARMS = {
+Context = Literal["none", "passages"]
+ARMS: dict[str, tuple[str | None, Context]] = {
     "base": (None, "none"),
     "rag": (None, "passages"),
     "sft": ("closed_book", "none"),
@@ -99,7 +102,7 @@ class Asking:
         adapter = self._study[f"train[{recipe}]"] / "adapter" if recipe else None
         return self.ask(engine, adapter, context, cot=arm == "raft")
 
-    def ask(self, engine, adapter: Path | None, context: str = "passages", cot: bool = True) -> dict[str, Answer]:
+    def ask(self, engine, adapter: Path | None, context: Context = "passages", cot: bool = True) -> dict[str, Answer]:
         out = self._folder / str(len(list(self._folder.iterdir())))
         out.mkdir()
         config = EvaluateStage(
@@ -178,6 +181,7 @@ def test_what_is_answered_already_is_not_asked_and_a_caller_may_leave(asking, st
     requests = list(_requests(config, study["dataset[test]"]))
     some = engine.generate(requests)
     left = {next(some).id for _ in range(3)}
+    assert isinstance(some, Generator)
     some.close()
     rest = {answer.id: answer for answer in engine.generate(requests, left)}
     assert set(rest) == set(whole) - left

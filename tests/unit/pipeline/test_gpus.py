@@ -56,6 +56,7 @@ def test_a_holder_that_is_killed_holds_nothing(capfd):
     )
     environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
     with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         assert not gpus._take(gpus.visible(), 1)
         process.kill()

@@ -108,6 +108,7 @@ def test_a_process_between_two_stages_ends_with_its_study(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:
+        assert parent.stdout is not None
         assert parent.stdout.readline() == "ready\n"
         assert len(workers(tmp_path / "config.yaml")) == 1
         parent.kill()

@@ -66,8 +66,8 @@ def test_pairs_are_compared_on_the_same_questions_and_corrected_together(sweep: 
     # rag says the same in all settings: no comparison of it
     assert sorted(pairs) == sorted(within + between)
     row = next(row for row in told["comparisons"] if (row["a"], row["b"]) == ("p=1", "p=0.4"))
-    seeds_own = [list(map(float, MORE + MORE[::-1])), list(map(float, HALF + HALF[::-1]))]
-    alone = compare(METRICS["exact_match"], *seeds_own, generator(0))
+    more, half = list(map(float, MORE + MORE[::-1])), list(map(float, HALF + HALF[::-1]))
+    alone = compare(METRICS["exact_match"], more, half, generator(0))
     assert (row["difference"], row["p_value"], row["n"]) == (alone.difference, alone.p_value, 120)
     assert row["p_value_holm"] > row["p_value"]
     # p=0.4 against its own rag: no difference at all, and six tests in the family

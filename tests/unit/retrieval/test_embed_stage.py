@@ -14,7 +14,7 @@ from raft_exp.models import encoder
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.retrieval import embed_stage as embed
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
-from raft_exp.retrieval.text import searched
+from raft_exp.retrieval.text import searched_text
 from tests.helpers import small_training as small
 from tests.unit.dataset.test_stage import rows, run
 
@@ -42,7 +42,7 @@ def test_every_passage_and_question_has_its_vector(study):
     assert vectors.shape == (len(collection), 384)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     encode = encoder.load(config())
-    assert vectors[17] == pytest.approx(encode([searched(collection[17])], "")[0], abs=1e-5)
+    assert vectors[17] == pytest.approx(encode([searched_text(collection[17])], "")[0], abs=1e-5)
     asked = list(read_jsonl(study["questions"] / "questions.jsonl", Question))
     ids, order = np.load(study["embed[questions]"] / "ids.npy")
     assert {int(row): int(name) for name, row in zip(ids, order, strict=True)} == {
@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path, monkeypatch):
 
         return some
 
-    monkeypatch.setattr(embed.encoder, "load", mortal)
+    monkeypatch.setattr(encoder, "load", mortal)
     with pytest.raises(KeyboardInterrupt):
         embed_passages(stage, passages=passages, out=killed)
     with (killed / "vectors.npy").open("ab") as file:

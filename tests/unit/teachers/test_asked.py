@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from raft_exp.core.errors import BudgetError, ConfigError, DataError, ServerError
 from raft_exp.engines.client import client as chat_client
 from tests.helpers.command_line import environment
-from tests.helpers.scripted_server import Break, Refuse, Say, ScriptedServer
+from tests.helpers.scripted_server import Break, Refuse, Say, ScriptedServer, Step
 from tests.helpers.scripted_teacher import asked_about, corpus, good, script, teacher
 from tests.helpers.stages import run
 
@@ -46,7 +47,7 @@ def test_good_replies_become_targets_in_the_order_of_the_questions(tmp_path, cap
     assert "Verified answer: 12" in prompts(server)[0]
 
 
-BAD = {
+BAD: dict[int, Callable[[int], Step | None]] = {
     0: lambda times: Say("I cannot help with that."),
     1: lambda times: Say(""),
     2: lambda times: None if times else Say("##Answer: 1202", finish="length"),

@@ -1,5 +1,6 @@
 """The gate: what it lets in, and the name of what it does not."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -122,6 +123,12 @@ def question_task(**changes) -> QuestionTask:
     return QuestionTask(**small.values("task", "questions") | changes)
 
 
+def _pairs(how: QuestionTask, reply: LedgerEntry) -> tuple[list[tuple[int, str, str]], Counter[str]]:
+    pairs = gate.pairs(how, reply)
+    assert isinstance(pairs, tuple)
+    return pairs
+
+
 def test_questions_are_read_from_a_reply_whatever_stands_around_them():
     reply = """Here you are:
 1. **Question:** When was the mill of Velmor closed?
@@ -137,17 +144,19 @@ Answer: 1802
 Question: Who baked the bread there?
 Answer: I don't know.
 """
-    kept, dropped = gate.pairs(question_task(), entry(reply))
+    kept, dropped = _pairs(question_task(), entry(reply))
     assert kept == [(0, "When was the mill of Velmor closed?", "1802"), (1, "Who owned the mill of Velmor?", "Anna")]
     assert dropped == {"points_at_passage": 1, "not_a_question": 1, "refusal": 1}
-    assert len(gate.pairs(question_task(n=1), entry(reply))[0]) == 1
+    assert len(_pairs(question_task(n=1), entry(reply))[0]) == 1
 
 
 def test_of_questions_that_were_cut_off_the_whole_ones_count():
     one = "Question: When was the mill of Velmor closed?\nAnswer: 1802\n"
     cut = one + "Question: Who owned the mill of Velmor?\nAnswer: An"
-    assert [pair[2] for pair in gate.pairs(question_task(), entry(cut, "length"))[0]] == ["1802"]
-    assert gate.pairs(question_task(), entry(one.strip(), "length")).reason == "cut_off"
+    assert [pair[2] for pair in _pairs(question_task(), entry(cut, "length"))[0]] == ["1802"]
+    rejected = gate.pairs(question_task(), entry(one.strip(), "length"))
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "cut_off"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +168,9 @@ def test_of_questions_that_were_cut_off_the_whole_ones_count():
     ],
 )
 def test_a_reply_without_a_usable_question_says_why(reply, reason):
-    assert gate.pairs(question_task(), entry(reply)).reason == reason
+    rejected = gate.pairs(question_task(), entry(reply))
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,12 @@ def key(number: int) -> str:
     return request_key(fixed({"model": "m", "attempt": 0}), [{"role": "user", "content": str(number)}])
 
 
+def _entry(ledger: Ledger, number: int) -> LedgerEntry:
+    entry = ledger.get(key(number))
+    assert entry is not None
+    return entry
+
+
 def test_every_part_of_a_request_is_in_its_key():
     messages = [{"role": "user", "content": "a"}]
     asked = {"model": "m", "temperature": 0.0, "version": 1, "attempt": 0}
@@ -39,7 +45,7 @@ def test_what_was_added_is_found_by_this_process_and_the_next(tmp_path):
     for found in (first, Ledger(tmp_path, "maker/model:1")):
         assert len(found) == 2
         assert found.get(key(1)) == LedgerEntry("yes", "stop", 3, 1, 0.5, 0.25)
-        assert found.get(key(2)).answer == "a\nb\u2028\ud800 \u00e9"
+        assert _entry(found, 2).answer == "a\nb\u2028\ud800 \u00e9"
         assert found.get(key(3)) is None
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["maker_model_1.claims", "maker_model_1.jsonl"]
 
@@ -62,7 +68,8 @@ def test_a_line_damaged_inside_is_named_and_not_taken_for_an_answer(tmp_path, ch
     made.write([(key(1), ROW), (key(2), ROW)])
     line, other = made.path.read_text().splitlines()
     head, tail = line[:75], line[75:]
-    made.path.write_text(f"{head}{tail.replace(*change, 1)}\n{other}\n")
+    old, new = change
+    made.path.write_text(f"{head}{tail.replace(old, new, 1)}\n{other}\n")
     again = Ledger(tmp_path, "m")
     assert again.get(key(2)) == LedgerEntry("yes", "stop", 3, 1, 0.5, 0.25)
     with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove it"):
@@ -73,7 +80,7 @@ def test_the_first_answer_stays(tmp_path):
     made = Ledger(tmp_path, "m")
     made.write([(key(1), ROW)])
     made.write([(key(1), {**ROW, "answer": "no"})])
-    assert Ledger(tmp_path, "m").get(key(1)).answer == made.get(key(1)).answer == "yes"
+    assert _entry(Ledger(tmp_path, "m"), 1).answer == _entry(made, 1).answer == "yes"
 
 
 def test_a_process_sees_what_another_writes(tmp_path):
@@ -102,6 +109,7 @@ def test_a_claim_keeps_others_out_until_its_process_ends_however_it_ends(tmp_pat
     with subprocess.Popen(
         [sys.executable, "-c", CLAIMING, str(tmp_path), key(1)], stdout=subprocess.PIPE, text=True, env=environment()
     ) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == "True\n"
         assert not found.claim(key(1))
         assert found.claim(key(2))
@@ -130,5 +138,5 @@ def test_a_hundred_thousand_answers_are_there_in_five_seconds(tmp_path):
     made.write((name, {**ROW, "answer": "word " * 150}) for name in keys)
     began = time.monotonic()
     found = ledger.opened(tmp_path, "m")
-    assert all(found.get(name).finish == "stop" for name in keys)
+    assert all((entry := found.get(name)) and entry.finish == "stop" for name in keys)
     assert time.monotonic() - began < 5

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.helpers import small_training as small
 
 FILES = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "metrics.csv", "counts.json")
 DONE = ["adapter", "counts.json", "metrics.csv", "timings.csv"]
-RUN = {"max_steps": 11, "validate_every": 5, "checkpoint_every": 3}  # 2 steps an epoch: 5 epochs and a half
+RUN: dict[str, Any] = {"max_steps": 11, "validate_every": 5, "checkpoint_every": 3}  # of 2 steps an epoch: 5.5 epochs
 
 
 class Killed(BaseException):
@@ -156,11 +157,11 @@ def test_goes_on_after_an_interruption_while_a_checkpoint_is_written(tmp_path, r
     def stop(source, target):
         if checkpoint.step(tmp_path) == 3:
             raise Killed
-        replace(source, target)
+        rename(source, target)
 
-    replace = os.replace
+    rename = os.replace
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "replace", stop)
+        patch.setattr(os, "replace", stop)
         with pytest.raises(Killed):
             run(tmp_path, rows)
     assert checkpoint.step(tmp_path) == 3

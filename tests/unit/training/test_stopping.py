@@ -15,6 +15,7 @@ import pytest
 
 from raft_exp.core.errors import DataError, ModelError, StoppedError
 from raft_exp.training import callback, checkpoint, module
+from raft_exp.training.loss import token_losses
 from raft_exp.training.stage import train
 from tests.helpers import small_training as small
 
@@ -39,7 +40,7 @@ def metrics(out: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_signal_ends_the_step_saves_and_says_so(tmp_path, rows, unbroken, monkeypatch, number, accumulate):
-    losses, calls = module.token_losses, []
+    losses, calls = token_losses, []
 
     def signalled(model, batch):
         calls.append(1)
@@ -59,7 +60,7 @@ def test_a_signal_ends_the_step_saves_and_says_so(tmp_path, rows, unbroken, monk
 
 
 def test_an_error_keeps_what_the_last_whole_step_left(tmp_path, rows, unbroken, monkeypatch):
-    losses, calls = module.token_losses, []
+    losses, calls = token_losses, []
 
     def failing(model, batch):
         calls.append(1)
@@ -96,8 +97,8 @@ def test_the_best_adapter_is_kept_beside_the_last(tmp_path, rows, monkeypatch):
     assert best[ADAPTER] != last[ADAPTER]
     assert (tmp_path / "best" / "last" / ADAPTER).read_bytes() == last[ADAPTER]
     # the best was that of step 4: as a training would leave it that is stopped there
-    monkeypatch.setattr(callback, "validation_loss", lambda *_: next(later))
     later = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(callback, "validation_loss", lambda *_: next(later))
     run(tmp_path / "stopped", rows, keep="best", early_stopping=1)
     assert (tmp_path / "stopped" / ADAPTER).read_bytes() == best[ADAPTER]
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
@@ -121,7 +122,7 @@ def test_patience_goes_on_after_an_interruption(tmp_path, rows, monkeypatch):
     losses = dict(zip(range(2, 12, 2), [3.0, 2.0, 2.5, 2.1, 1.0], strict=True))
     monkeypatch.setattr(callback, "validation_loss", lambda module, *_: losses[module.step])
     run(tmp_path / "whole", rows, early_stopping=2, keep="best")
-    real, calls = module.token_losses, []
+    real, calls = token_losses, []
 
     def signalled(model, batch):
         calls.append(1)
@@ -145,7 +146,7 @@ def test_choosing_needs_validation_rows(tmp_path, field, value):
 
 
 def test_a_loss_that_is_no_number_on_the_way_can_be_looked_at(tmp_path, rows, monkeypatch):
-    losses, calls = module.token_losses, []
+    losses, calls = token_losses, []
 
     def broken(model, batch):
         calls.append(1)

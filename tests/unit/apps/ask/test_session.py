@@ -116,7 +116,7 @@ def test_questions_are_read_line_by_line(run, capsys, monkeypatch):
     ask.main([str(run), "json=true", "accelerator=cpu"])
     assert [json.loads(line)["question"] for line in capsys.readouterr().out.splitlines()] == ["zzz qqq?", "Who?"]
     piped = io.StringIO("zzz qqq?\n\nWho?\n")
-    piped.isatty = lambda: True
+    monkeypatch.setattr(piped, "isatty", lambda: True)
     monkeypatch.setattr("sys.stdin", piped)
     ask.main([str(run), "accelerator=cpu"])
     assert piped.read() == "Who?\n", "at a terminal a blank line ends"

@@ -1,5 +1,7 @@
 """A search as it is asked and told: no point twice, whoever asks; nothing is lost with a process."""
 
+from typing import Any
+
 import pytest
 
 from raft_exp.apps.sweep.search import Search, SearchConfig
@@ -15,7 +17,7 @@ NUMBERS = {"rate": Interval(1e-5, 1e-1, whole=False, log=True), "r": Interval(4,
 
 
 def search(folder, space=CHOICES, directions=("maximize",), what="this", **changes):
-    settings = {
+    settings: dict[str, Any] = {
         "n_trials": 8,
         "n_jobs": 1,
         "sampler": "tpe",
@@ -27,6 +29,12 @@ def search(folder, space=CHOICES, directions=("maximize",), what="this", **chang
         "name": None,
     }
     return Search(SearchConfig(**settings | changes), space, directions, {"what": what}, folder / "s.db")
+
+
+def _watched(stage: str) -> SearchTrial:
+    watched = SearchTrial.of(stage)
+    assert watched is not None
+    return watched
 
 
 def worth(trial):
@@ -130,13 +138,13 @@ def test_a_training_above_the_median_is_pruned(tmp_path, monkeypatch, direction)
             trial = opened.propose()
             monkeypatch.setenv(pruning.VARIABLE, str(opened.watch(trial, "train[raft]")))
             assert SearchTrial.of("train[closed_book]") is None
-            assert not SearchTrial.of("train[raft]").hopeless(10, 2.0)
+            assert not _watched("train[raft]").hopeless(10, 2.0)
             opened.finish(trial, [0.5])
         better, worse = opened.propose(), opened.propose()
         monkeypatch.setenv(pruning.VARIABLE, str(opened.watch(better, "train[raft]")))
-        assert not SearchTrial.of("train[raft]").hopeless(10, 1.9)
+        assert not _watched("train[raft]").hopeless(10, 1.9)
         monkeypatch.setenv(pruning.VARIABLE, str(opened.watch(worse, "train[raft]")))
-        assert SearchTrial.of("train[raft]").hopeless(10, 2.1)
+        assert _watched("train[raft]").hopeless(10, 2.1)
         opened.finish(better, [0.6])
         assert opened.fail(worse, "Pruned: ...")
         assert [trial.state for trial in opened.trials()][-2:] == ["complete", "pruned"]

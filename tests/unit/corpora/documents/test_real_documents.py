@@ -5,6 +5,7 @@ import json
 import pytest
 
 from raft_exp.corpora import open_corpus
+from raft_exp.corpora.documents import Documents
 from raft_exp.pipeline.config import parse
 from tests.helpers.composing import compose
 
@@ -56,9 +57,11 @@ def found(test_data, tmp_path_factory):
     for part in ("ok", "broken"):
         how = ("corpus=documents", f"corpus.path={folder / part}", f"store={store}", "corpus.chunk.overlap=0")
         opened = open_corpus(parse(compose(*how)).corpus)
+        assert isinstance(opened, Documents)
         for passage in opened.passages():
             name = f"{part}/{passage.document_id}"
             texts[name] = f"{texts.get(name, '')} {passage.text}"
+        assert opened.report is not None
         bad |= {f"{part}/{name}": why for name, why in opened.report.bad.items()}
         documents |= {f"{part}/{name}": told for name, told in opened.report.documents.items()}
     return bad, documents, texts

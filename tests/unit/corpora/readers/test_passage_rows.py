@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from raft_exp.core.records import Passage
 from raft_exp.corpora.readers import passage_rows
 from tests.helpers.files import lines
 
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "id": "a#1",
     "document_id": "a",
     "title": "A town",

@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from pydantic import ValidationError
 
 from raft_exp.core.errors import ConfigError, ServerError, StoreError
 from raft_exp.engines.client import client as chat_client
@@ -268,7 +269,7 @@ def test_a_key_that_is_not_there(monkeypatch):
     "changes", [{"api_key_env": KEY}, {"base_url": f"http://me:{KEY}@host/v1"}, {"base_url": "host"}]
 )
 def test_a_secret_in_the_settings_is_refused_and_not_repeated(changes):
-    with pytest.raises(ValueError, match=r"api_key_env|base_url") as error:
+    with pytest.raises(ValidationError, match=r"api_key_env|base_url") as error:
         config(
             **{"url": "http://localhost/v1"}
             | {name.replace("base_url", "url"): value for name, value in changes.items()}

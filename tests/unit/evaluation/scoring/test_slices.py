@@ -5,7 +5,7 @@ from pathlib import Path
 from raft_exp.core import collection as passages
 from raft_exp.core.records import Passage, Question, write_jsonl
 from raft_exp.evaluation.metrics import profile
-from raft_exp.evaluation.scoring import Known, known, slices
+from raft_exp.evaluation.scoring import TrainingFacts, slices, training_facts
 from raft_exp.evaluation.scoring.slices import groups_of
 from tests.helpers.scores import asked, scored
 
@@ -27,7 +27,7 @@ def test_ties_stay_together_and_one_length_is_no_slice() -> None:
 
 def test_the_corpus_names_its_own_and_comes_first() -> None:
     rows = [asked(0, "yes", slices={"class": "own word", "year": "2001"}), asked(1, "no", slices={"year": "2000"})]
-    found = groups_of(rows, CLOSED, {"q0": Known(True, True, False), "q1": Known(True, True, None)})
+    found = groups_of(rows, CLOSED, {"q0": TrainingFacts(True, True, False), "q1": TrainingFacts(True, True, None)})
     assert found == {"class": {"own word": [0]}, "year": {"2000": [1], "2001": [0]}, "document": {"unseen": [0]}}
     bare = [asked(0, "yes"), asked(1, "no")]
     assert groups_of(bare, CLOSED, {}) == {"class": {"no": [1], "yes": [0]}}
@@ -35,14 +35,18 @@ def test_the_corpus_names_its_own_and_comes_first() -> None:
 
 def test_each_group_is_summed_up_alone() -> None:
     rows = [asked(0, "Paris"), asked(1, "Lyon"), asked(2, "Nice")]
-    facts = {"q0": Known(True, answer_seen=True), "q1": Known(True, answer_seen=False), "q2": Known(False)}
+    facts = {
+        "q0": TrainingFacts(True, answer_seen=True),
+        "q1": TrainingFacts(True, answer_seen=False),
+        "q2": TrainingFacts(False),
+    }
     found = slices(rows, {"rag": scored(rows, ["##Answer: Paris"] * 3)}, OPEN, 0, facts)
     assert {value: one["rag"]["n"] for value, one in found["answer"].items()} == {"seen": 1, "unseen": 1}
     assert found["answer"]["seen"]["rag"]["metrics"]["exact_match"]["value"] == 1
     assert found["answer"]["unseen"]["rag"]["metrics"]["exact_match"]["value"] == 0
 
 
-def world(folder: Path, trained: list[str]) -> dict[str, Known]:
+def world(folder: Path, trained: list[str]) -> dict[str, TrainingFacts]:
     """Documents a (p0, p1) and b (p2); which of the training questions were trained on is for the test to say."""
     made = [Passage(f"p{n}", "aab"[n], "", f"text {n}", "", [f"text {n}"], "") for n in range(3)]
     passages.write_passages(folder, made)
@@ -60,15 +64,15 @@ def world(folder: Path, trained: list[str]) -> dict[str, Known]:
     data.mkdir(exist_ok=True)
     rows = [{"id": name, "x": 1} if number else {"x": 1, "id": name} for number, name in enumerate(trained)]
     write_jsonl(data / "rows.jsonl", rows)  # the id may stand anywhere
-    return known(["q0", "q1", "q2", "q3"], folder, folder, [data, data])
+    return training_facts(["q0", "q1", "q2", "q3"], folder, folder, [data, data])
 
 
 def test_what_training_has_seen(tmp_path: Path) -> None:
     assert world(tmp_path, ["t0", "t1", "v0"]) == {
-        "q0": Known(True, answer_seen=True, document_seen=True),  # another passage of the same document
-        "q1": Known(True, answer_seen=True, document_seen=True),
-        "q2": Known(False, answer_seen=False, document_seen=None),  # validation rows are not learned
-        "q3": Known(True, answer_seen=False, document_seen=None),  # names gold that is not in the collection
+        "q0": TrainingFacts(True, answer_seen=True, document_seen=True),  # another passage of the same document
+        "q1": TrainingFacts(True, answer_seen=True, document_seen=True),
+        "q2": TrainingFacts(False, answer_seen=False, document_seen=None),  # validation rows are not learned
+        "q3": TrainingFacts(True, answer_seen=False, document_seen=None),  # names gold that is not in the collection
     }
 
 
