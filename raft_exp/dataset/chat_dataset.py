@@ -19,7 +19,8 @@ from raft_exp.corpora.readers.chat import read as read_chats
 from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.leakage import QuestionFinder
 from raft_exp.dataset.rows import RenderedRow, Window
-from raft_exp.models.tokens import encode_completion, encode_prompt, load_tokenizer
+from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import MODES
 from raft_exp.prompts.clean import Cleaner
 

@@ -16,7 +16,8 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import ContextPassage, Example, Messages, Question, Target
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.core.text import answer_pattern, holds
-from raft_exp.models.tokens import encode_completion, encode_prompt, load_tokenizer
+from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.clean import Cleaner
 from raft_exp.prompts.fit import fit

@@ -1,1 +1,1 @@
-"""Language models and encoders: how they are loaded, tokenised for and merged."""
+"""Language models and sentence encoders: loading, token ids of prompts and replies, trained weights, merging."""

@@ -1,10 +1,10 @@
-"""Where models and tokenizers come from: a hub id, a local folder, or the small one that ships with the package."""
+"""Loads language models and tokenizers from a hub id, a local folder, or the package (`asset:NAME`)."""
 
 import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
 from pydantic import model_validator
 
@@ -12,8 +12,12 @@ from raft_exp.core.errors import ModelError
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.schema import Positive, config_dataclass
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 ASSET = "asset:"
-_CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # the files of a model folder that make the model
+_CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files whose content makes the model
 
 
 @config_dataclass
@@ -37,9 +41,9 @@ class ModelConfig:
 
 
 def resolve(name_or_path: str, group: str = "model") -> str:
-    """What transformers is to open: `asset:NAME` becomes the folder inside the package, the rest stays.
+    """The folder or hub id to load: `asset:NAME` becomes a folder inside the package.
 
-    Raises ModelError when something that looks like a path is no folder; `group` is the config group it names.
+    Raises ModelError when a name in the form of a path is no folder. `group` is the config group in the message.
     """
     if name_or_path.startswith(ASSET):
         folder = Path(__file__).parents[1] / "assets" / name_or_path.removeprefix(ASSET)
@@ -49,14 +53,14 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         return str(folder)
-    # A hub id is NAME or OWNER/NAME: whatever has another form, or a file behind it, was meant as a path.
+    # A hub id is NAME or OWNER/NAME; any other form, or the name of a file, was meant as a path.
     if folder.exists() or name_or_path.startswith(("/", ".", "~")) or name_or_path.count("/") > 1:
         raise ModelError(f"{group}.name_or_path={name_or_path!r}: no such folder; give a model folder or a hub id")
     return name_or_path
 
 
 class Named(Protocol):
-    """What says which model is meant: the config of a model, or of an encoder."""
+    """A config that names a model: ModelConfig or EncoderConfig."""
 
     @property
     def name_or_path(self) -> str:
@@ -64,62 +68,74 @@ class Named(Protocol):
 
     @property
     def revision(self) -> str | None:
-        """The commit of a hub id."""
+        """The commit of a hub id; None for a folder."""
 
 
 def files(config: Named, group: str = "model") -> list[Path]:
-    """The local files whose content identifies the model; none for a hub id, which needs a revision (ModelError)."""
+    """The local files whose content identifies the model; [] for a hub id, which needs a revision (ModelError)."""
     folder = Path(resolve(config.name_or_path, group))
     if folder.is_dir():
-        # an encoder's modules stand in folders of their own; a language model's are its checkpoints
-        found = [*folder.iterdir(), *(folder.glob("*/*") if group == "encoder" else [])]
-        return sorted(path for path in found if path.is_file() and path.suffix in _CONTENT)
+        # an encoder has modules in subfolders; subfolders of a language model are checkpoints, which are not loaded
+        paths = [*folder.iterdir(), *(folder.glob("*/*") if group == "encoder" else [])]
+        return sorted(path for path in paths if path.is_file() and path.suffix in _CONTENT)
     if config.revision is None:
         raise ModelError(
-            f"{group}.revision: has no value for the hub's {config.name_or_path!r}, so that nothing says which weights "
-            f"a result came from; set {group}.revision to a commit of it"
+            f"{group}.revision: has no value for the hub's {config.name_or_path!r}, so that the weights of a result "
+            f"would be unknown; set {group}.revision to one of its commits"
         )
     return []
 
 
-def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:
-    """The model's own tokenizer. Raises ModelError with the remedy when it cannot be had."""
+def load_tokenizer(name_or_path: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
+    """The model's own tokenizer. Raises ModelError with the remedy."""
     from transformers import AutoTokenizer
 
     with quiet(), explained(name_or_path, revision):
         return AutoTokenizer.from_pretrained(**source(name_or_path, revision))
 
 
-def load(config: ModelConfig, device: str = "cpu") -> Any:
-    """The causal language model, in evaluation mode, from safetensors alone. Raises ModelError with the remedy."""
+def load(config: ModelConfig, device: str = "cpu") -> "PreTrainedModel":
+    """The causal language model, in evaluation mode, only from safetensors. Raises ModelError with the remedy."""
     import torch
     from transformers import AutoModelForCausalLM
 
     with quiet(), explained(config.name_or_path, config.revision):
-        where = source(config.name_or_path, config.revision)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            **where,
+        arguments = source(config.name_or_path, config.revision)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            **arguments,
             dtype=getattr(torch, config.dtype),
             use_safetensors=True,
-            adapter_kwargs={"local_files_only": where["local_files_only"]},
+            adapter_kwargs={"local_files_only": arguments["local_files_only"]},
         )
         return model.to(device).eval()
 
 
-def source(name_or_path: str, revision: str | None, group: str = "model") -> dict[str, Any]:
-    """Where to load from. Without the hub, only its local cache is looked at."""
-    found = resolve(name_or_path, group)
-    local = Path(found).is_dir() or bool(why_no_hub())
+class LoadArguments(TypedDict):
+    """Keyword arguments of `from_pretrained` of transformers."""
+
+    pretrained_model_name_or_path: str
+    revision: str | None
+    local_files_only: bool
+    trust_remote_code: bool
+
+
+def source(name_or_path: str, revision: str | None, group: str = "model") -> LoadArguments:
+    """The arguments that load a model or tokenizer. Without access to the hub, only its local cache is searched."""
+    place = resolve(name_or_path, group)
+    local = Path(place).is_dir() or bool(why_no_hub())
     return {
-        "pretrained_model_name_or_path": found,
+        "pretrained_model_name_or_path": place,
         "revision": revision,
         "local_files_only": local,
         "trust_remote_code": False,
     }
 
 
-def with_adapter(model: Any, folder: Path) -> Any:
-    """The model with the LoRA adapter in `folder`, in evaluation mode. Raises ModelError when it does not fit."""
+def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
+    """The model with the LoRA adapter in `folder`, in evaluation mode.
+
+    Raises ModelError when `folder` holds no adapter, or one that does not fit the model.
+    """
     import peft
 
     if not (folder / "adapter_config.json").is_file():
@@ -137,7 +153,7 @@ def with_adapter(model: Any, folder: Path) -> Any:
 
 @contextlib.contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Lets torch use `count` threads meanwhile (None: as many as it did): the last bits of sums depend on it."""
+    """Sets the number of torch's CPU threads inside the block (None: unchanged); it changes the last bits of sums."""
     import torch
 
     before = torch.get_num_threads()
@@ -149,7 +165,7 @@ def cpu_threads(count: int | None) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch ran out of memory, on a GPU or (where it is a plain RuntimeError) on the CPU."""
+    """Whether torch ran out of memory: on a GPU, or on the CPU, where torch raises a plain RuntimeError."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
@@ -159,7 +175,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' progress bars and notes, which say nothing that a user of a study can act on."""
+    """Turns off the progress bars and warnings of transformers inside the block."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -175,7 +191,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(name_or_path: str, revision: str | None, group: str = "model") -> Iterator[None]:
-    """Turns what may go wrong on loading into one line with the remedy."""
+    """Converts errors of loading inside the block into ModelError: one line with the remedy."""
     from safetensors import SafetensorError
 
     try:
@@ -196,9 +212,7 @@ def _remedy(error: BaseException, name_or_path: str, revision: str | None, group
     if is_out_of_memory(error):
         return "out of memory while loading; choose a smaller model" + (" or model.dtype=bfloat16" * (group == "model"))
     if "custom code" in str(error):
-        return (
-            "it needs code of its own, which is never run (trust_remote_code); choose a model that transformers knows"
-        )
+        return "it needs code of its own, which is never run (trust_remote_code); choose a model of transformers itself"
     causes = list(_chain(error))
     if any(isinstance(cause, hub.GatedRepoError) for cause in causes) or "gated repo" in str(error):
         return f"gated; ask for access on https://huggingface.co/{name_or_path}, then set HF_TOKEN (or `hf auth login`)"

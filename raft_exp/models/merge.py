@@ -1,26 +1,31 @@
-"""An adapter merged into its base model: a folder that any tool loads as a model of its own."""
+"""Merges a LoRA adapter into its base model, which other tools then load as an ordinary model."""
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
 
 
 def merge(config: ModelConfig, adapter: Path, folder: Path) -> None:
-    """Writes the merged model as safetensors."""
-    base = models.load(dataclasses.replace(config, dtype="float32"))
-    with models.quiet():
-        merged(models.with_adapter(base, adapter), config.dtype).save_pretrained(folder)
-        models.load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
+    """Writes the merged model (safetensors, in the dtype of `config`) and its tokenizer to `folder`."""
+    base = loading.load(dataclasses.replace(config, dtype="float32"))
+    with loading.quiet():
+        merged(loading.with_adapter(base, adapter), config.dtype).save_pretrained(folder)
+        loading.load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
 
 
-def merged(model: Any, dtype: str) -> Any:
-    """A model that was loaded in fp32, its adapter (if it has one) added to its weights, and only then cast: bf16 has
-    too few digits to add a small change to a large weight.
+def merged(model: "PreTrainedModel | PeftModel", dtype: str) -> "PreTrainedModel":
+    """The model with its adapter (if it has one) added to its weights, then cast to `dtype`.
+
+    Load `model` in float32: bfloat16 has too few digits to add a small change to a large weight.
     """
     import torch
 
-    whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+    whole: PreTrainedModel = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
     return whole.to(getattr(torch, dtype))

@@ -1,4 +1,4 @@
-"""Vectors of short texts for metrics that ask the sentence encoder."""
+"""Vectors of short texts, for metrics of semantic similarity."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from raft_exp.models.encoder import Encode, EncoderConfig
 
 
 class TextVectors:
-    """Vectors of length 1, whatever the encoder's own settings; a text is encoded once, whichever arm says it.
+    """Encodes texts to vectors of length 1, for any setting of `normalize`; each text is encoded once for all arms.
 
-    Texts of both sides get `query_prefix`, as short texts that are compared with each other do.
+    Replies and answers both get `query_prefix`, as is usual for the comparison of short texts.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -21,11 +21,11 @@ class TextVectors:
         self._known: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Shape (texts, dimensions)."""
+        """Vectors of shape (texts, dimensions), in the order of the texts."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             self._encode = self._encode or encoder.load(self._config)
-            found = self._encode(new, self._config.query_prefix)
-            lengths = np.linalg.norm(found, axis=1, keepdims=True)
-            self._known |= dict(zip(new, found / np.where(lengths > 0, lengths, 1), strict=True))
+            vectors = self._encode(new, self._config.query_prefix)
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+            self._known |= dict(zip(new, vectors / np.where(lengths > 0, lengths, 1), strict=True))
         return np.stack([self._known[text] for text in texts])

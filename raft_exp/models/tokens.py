@@ -1,43 +1,41 @@
-"""From messages to token ids, for training and inference alike: the prompt's ids are the same by construction,
-because prompt and completion are encoded apart and only then joined.
+"""Token ids of prompts and replies, for training and inference.
+
+Prompt and completion are encoded separately and then joined, so that a prompt has the same ids in both.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Messages
-from raft_exp.models import loading as models
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
-def load_tokenizer(name_or_path: str, revision: str | None = None) -> Any:
-    """The model's own tokenizer. Raises ModelError with the remedy when it cannot be had."""
-    return models.load_tokenizer(name_or_path, revision)
-
-
-def encode_prompt(tokenizer: Any, messages: Messages) -> list[int]:
-    """Ids of everything up to the place where the reply begins. ModelError for what the chat template refuses."""
+def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> list[int]:
+    """Token ids of the prompt, up to the start of the reply. Raises ModelError when the chat template fails."""
     text = chat_text(tokenizer, messages)
     if tokenizer.chat_template:
         return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-    ids = list(tokenizer(text, verbose=False)["input_ids"])  # `fit` deals with what is too long
-    # Some tokenizers close every text with their end token; a prompt is not at its end yet.
+    ids = list(tokenizer(text, verbose=False)["input_ids"])  # no warning for long texts: `prompts.fit` shortens them
+    # Some tokenizers append their end token to every text; a prompt must not end with it.
     return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
 
 
-def chat_text(tokenizer: Any, messages: Messages) -> str:
-    """The text of everything up to the place where the reply begins."""
+def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> str:
+    """The text of the prompt, up to the start of the reply."""
     if tokenizer.chat_template:
         return _chat_text(tokenizer, messages, add_generation_prompt=True)
     return "\n\n".join(message["content"] for message in messages) + "\n"
 
 
-def encode_completion(tokenizer: Any, text: str) -> list[int]:
-    """Ids of a reply with exactly one end token behind it."""
+def encode_completion(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """Token ids of a reply, followed by one end token."""
     return [*tokenizer(text, add_special_tokens=False)["input_ids"], end_token_id(tokenizer)]
 
 
-def end_token_id(tokenizer: Any) -> int:
-    """The token that ends a reply: the one the chat template puts behind the assistant's text, else eos."""
+def end_token_id(tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The token that ends a reply: the one that the chat template puts after the assistant's text, else eos."""
     if tokenizer.chat_template:
         cached = getattr(tokenizer, "_raft_exp_end_token_id", None)
         if cached is None:
@@ -46,7 +44,7 @@ def end_token_id(tokenizer: Any) -> int:
     return _eos(tokenizer)
 
 
-def _end_of_turn(tokenizer: Any) -> int:
+def _end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> int:
     reply = "REPLY"
     chat = [{"role": "user", "content": "x"}, {"role": "assistant", "content": reply}]
     tail = _chat_text(tokenizer, chat, add_generation_prompt=False).rpartition(reply)[2]
@@ -56,7 +54,7 @@ def _end_of_turn(tokenizer: Any) -> int:
     return int(ends[0]) if ends else _eos(tokenizer)
 
 
-def _eos(tokenizer: Any) -> int:
+def _eos(tokenizer: "PreTrainedTokenizerBase") -> int:
     if tokenizer.eos_token_id is None:
         raise ModelError(
             f"model.name_or_path={tokenizer.name_or_path!r}: its tokenizer has no end token; set eos_token"
@@ -64,23 +62,24 @@ def _eos(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def _chat_text(tokenizer: Any, messages: Messages, add_generation_prompt: bool) -> str:
+def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_generation_prompt: bool) -> str:
     try:
         return _apply_template(tokenizer, messages, add_generation_prompt)
-    except Exception as error:  # jinja's own error type: the template refuses a system role, or something else
+    except Exception as error:  # a jinja2 error, for instance when the template has no system role
         if [message["role"] for message in messages[:2]] != ["system", "user"]:
-            told = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"the chat template of {tokenizer.name_or_path!r} refuses the messages: {told}") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            message = f"the chat template of {tokenizer.name_or_path!r} refuses the messages: {reason}"
+            raise ModelError(message) from error
         system, user, *rest = messages
         joined = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
         return _chat_text(tokenizer, [joined, *rest], add_generation_prompt)
 
 
-def _apply_template(tokenizer: Any, messages: Messages, add_generation_prompt: bool) -> str:
+def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_generation_prompt: bool) -> str:
     text = str(
         tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
         )
     )
-    # Some templates begin the model's thoughts whatever they are told: here they end where they began.
+    # Some templates open a <think> block even with enable_thinking=False: close it at once.
     return f"{text.rstrip()}\n\n</think>\n\n" if text.rstrip().endswith("<think>") else text

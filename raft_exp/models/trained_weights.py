@@ -8,6 +8,7 @@ from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
 ADAPTER, WHOLE_MODEL = "adapter", "model"  # the subfolder of a train stage's result that holds the weights
@@ -43,7 +44,7 @@ class TrainedWeights:
         """The model to load before the adapter: `base`, or the whole model with the other settings of `base`."""
         return base if self.is_adapter else replace(base, name_or_path=str(self.folder), revision=None)
 
-    def load(self, base: ModelConfig, device: str = "cpu") -> "PreTrainedModel":
+    def load(self, base: ModelConfig, device: str = "cpu") -> "PreTrainedModel | PeftModel":
         """The trained model, in evaluation mode. Raises ModelError with the remedy."""
         model = loading.load(self.model_config(base), device)
         return loading.with_adapter(model, self.folder) if self.is_adapter else model

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from tests.helpers.command_line import environment
 
 
@@ -27,7 +27,7 @@ def pocket(folder: Path) -> Iterator[str]:
         "-m",
         "vllm.entrypoints.openai.api_server",
         "--model",
-        models.resolve("asset:pocket"),
+        loading.resolve("asset:pocket"),
         "--served-model-name",
         "pocket",
         "--port",

@@ -13,10 +13,10 @@ from tools.pocket.__main__ import FOLDER, make
 
 @pytest.fixture(scope="module")
 def pocket() -> tuple[object, object]:
-    from raft_exp.models.loading import ModelConfig, load
+    from raft_exp.models.loading import ModelConfig, load, load_tokenizer
 
     config = ModelConfig("asset:pocket", None, "float32", 1024, 64)
-    return load(config), tokens.load_tokenizer(config.name_or_path)
+    return load(config), load_tokenizer(config.name_or_path)
 
 
 def test_it_answers_about_the_document_asked_about_among_five_of_its_kind(pocket: tuple[object, object]) -> None:

@@ -8,8 +8,7 @@ from raft_exp.core.errors import ModelError
 from raft_exp.engines import Request
 from raft_exp.engines.replies import stop_tokens
 from raft_exp.engines.transformers import Transformers, plan
-from raft_exp.models import loading as models
-from raft_exp.models import tokens
+from raft_exp.models import loading, tokens
 from raft_exp.training import weights
 from tests.helpers import small_training as small
 
@@ -18,7 +17,7 @@ NOWHERE = Path("/nonexistent")  # this engine writes nothing
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return models.load_tokenizer("asset:tiny")
+    return loading.load_tokenizer("asset:tiny")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def test_padding_does_not_change_the_answers(requests):
 
 
 def test_answers_are_the_greedy_continuation(requests, tokenizer):
-    model = models.load(small.model_config())
+    model = loading.load(small.model_config())
     request, ids = requests[0], list(requests[0].prompt_ids)
     with torch.no_grad():
         while len(ids) < len(request.prompt_ids) + 16 and ids[-1] != tokenizer.eos_token_id:
@@ -58,7 +57,7 @@ def test_answers_are_the_greedy_continuation(requests, tokenizer):
 
 @pytest.mark.parametrize("adapted", [False, True])
 def test_the_models_own_sampling_settings_take_no_part(requests, tokenizer, adapted):
-    model = models.load(small.model_config())
+    model = loading.load(small.model_config())
     settings = model.generation_config
     settings.do_sample, settings.temperature, settings.top_p, settings.repetition_penalty = True, 5.0, 0.9, 3.0
     if adapted:  # a fresh adapter changes nothing
@@ -70,7 +69,7 @@ def test_the_models_own_sampling_settings_take_no_part(requests, tokenizer, adap
 def test_stops_at_every_end_token(requests):
     [whole] = engine().generate(requests[:1])
     loaded = engine()
-    reply = models.load_tokenizer("asset:tiny")(whole.raw, add_special_tokens=False)["input_ids"]
+    reply = loading.load_tokenizer("asset:tiny")(whole.raw, add_special_tokens=False)["input_ids"]
     assert whole.truncated
     loaded._stops.append(reply[3])
     [stopped] = loaded.generate(requests[:1])
@@ -80,7 +79,7 @@ def test_stops_at_every_end_token(requests):
 
 
 def test_end_tokens_of_model_and_template_are_both_known():
-    model, tokenizer = models.load(small.model_config()), models.load_tokenizer("asset:tiny")
+    model, tokenizer = loading.load(small.model_config()), loading.load_tokenizer("asset:tiny")
     model.generation_config.eos_token_id = [7, 9]
     assert stop_tokens(model.generation_config, tokenizer) == [tokenizer.eos_token_id, 7, 9]
     model.generation_config.eos_token_id = None

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from raft_exp.core.errors import ModelError
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from tests.helpers import small_training as small
 
-TINY = models.resolve("asset:tiny")
+TINY = loading.resolve("asset:tiny")
 
 
 def config(name: str, **more: str):
@@ -17,7 +17,7 @@ def config(name: str, **more: str):
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./here", "~/there", "a/b/c", "asset:huge"])
 def test_a_path_without_a_folder_is_refused(name):
-    for load in (models.files, models.load):
+    for load in (loading.files, loading.load):
         with pytest.raises(ModelError, match=f"model.name_or_path='{name}': no such"):
             load(config(name))
 
@@ -26,30 +26,30 @@ def test_a_file_is_no_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights").touch()
     with pytest.raises(ModelError, match="no such folder"):
-        models.resolve("weights")
+        loading.resolve("weights")
 
 
 def test_files_are_what_makes_a_local_model(tmp_path):
     folder = shutil.copytree(TINY, tmp_path / "model")
     names = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
-    assert {path.name for path in models.files(config(str(folder)))} == names
-    assert {path.name for path in models.files(config("asset:tiny"))} == names
-    assert models.files(config("Qwen/Qwen2.5-0.5B-Instruct", revision="7ae5575")) == []
+    assert {path.name for path in loading.files(config(str(folder)))} == names
+    assert {path.name for path in loading.files(config("asset:tiny"))} == names
+    assert loading.files(config("Qwen/Qwen2.5-0.5B-Instruct", revision="7ae5575")) == []
     with pytest.raises(ModelError, match=r"model\.revision: has no value"):
-        models.files(config("Qwen/Qwen2.5-0.5B-Instruct"))
+        loading.files(config("Qwen/Qwen2.5-0.5B-Instruct"))
 
 
 def test_a_hub_model_without_the_hub():
-    for load in (lambda: models.load(config("owner/name")), lambda: models.load_tokenizer("owner/name")):
+    for load in (lambda: loading.load(config("owner/name")), lambda: loading.load_tokenizer("owner/name")):
         with pytest.raises(ModelError, match=r"not in the local hub cache .*; connect, or give a local model folder"):
             load()
 
 
 def test_a_folder_that_is_no_model(tmp_path):
     with pytest.raises(ModelError, match="not a usable model folder"):
-        models.load(config(str(tmp_path)))
+        loading.load(config(str(tmp_path)))
     with pytest.raises(ModelError, match="not a usable model folder"):
-        models.load_tokenizer(str(tmp_path))
+        loading.load_tokenizer(str(tmp_path))
 
 
 def test_pickled_weights_are_not_opened(tmp_path):
@@ -57,9 +57,9 @@ def test_pickled_weights_are_not_opened(tmp_path):
 
     folder = shutil.copytree(TINY, tmp_path / "model")
     (folder / "model.safetensors").unlink()
-    torch.save(models.load(config("asset:tiny")).state_dict(), folder / "pytorch_model.bin")
+    torch.save(loading.load(config("asset:tiny")).state_dict(), folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"it needs config.json, \*.safetensors"):
-        models.load(config(str(folder)))
+        loading.load(config(str(folder)))
 
 
 def test_code_in_a_model_folder_is_not_run(tmp_path):
@@ -69,7 +69,7 @@ def test_code_in_a_model_folder_is_not_run(tmp_path):
     settings |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}
     (folder / "config.json").write_text(json.dumps(settings))
     with pytest.raises(ModelError, match="it needs code of its own, which is never run"):
-        models.load(config(str(folder)))
+        loading.load(config(str(folder)))
     assert not hasattr(sys, "evil")
 
 
@@ -77,7 +77,7 @@ def test_broken_weights(tmp_path):
     folder = shutil.copytree(TINY, tmp_path / "model")
     (folder / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(ModelError, match="not a usable model folder"):
-        models.load(config(str(folder)))
+        loading.load(config(str(folder)))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_the_hub_refuses(monkeypatch, error, words):
 
     monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
     with pytest.raises(ModelError) as caught:
-        models.load_tokenizer("owner/name", "abc")
+        loading.load_tokenizer("owner/name", "abc")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -115,4 +115,4 @@ def test_an_adapter_of_another_model(tmp_path):
     other = LlamaForCausalLM(LlamaConfig(num_hidden_layers=1, **sizes))
     peft.get_peft_model(other, peft.LoraConfig(target_modules=["q_proj"])).save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="does not fit this base model"):
-        models.with_adapter(models.load(config("asset:tiny")), tmp_path)
+        loading.with_adapter(loading.load(config("asset:tiny")), tmp_path)

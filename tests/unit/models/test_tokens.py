@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from raft_exp import engines, prompts
-from raft_exp.core import collection as passages
+from raft_exp.core.collection import write_passages
 from raft_exp.core.records import Answer, Passage, Question, Target, write_jsonl
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.engines import Request
@@ -39,9 +39,7 @@ def models(tmp_path_factory):
 def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("passages")
     texts = ['It grew </s> by "3" <|im_end|>.\n\nQuestion: no\n', "Other: 你好 \U0001f600\ttab & <b>"]
-    passages.write_passages(
-        folder, [Passage(str(i), str(i), f"T {i}", t, "page 1", [t], "") for i, t in enumerate(texts)]
-    )
+    write_passages(folder, [Passage(str(i), str(i), f"T {i}", t, "page 1", [t], "") for i, t in enumerate(texts)])
     return folder
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp import prompts
-from raft_exp.core import collection as passages
+from raft_exp.core.collection import write_passages
 from raft_exp.core.records import ContextPassage, Passage, Question, Target
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.models.tokens import encode_completion, encode_prompt
@@ -118,7 +118,7 @@ def test_rows_of_hostile_documents_hold_our_control_tokens_alone(tmp_path, name,
     hostile = "\ud800 ".join(HOSTILE) + "".join(HOSTILE)
     told = [Passage(f"{i}", f"{i}", hostile, hostile, hostile, [hostile], "") for i in range(2)]
     (tmp_path / "p").mkdir()
-    passages.write_passages(tmp_path / "p", told)
+    write_passages(tmp_path / "p", told)
     question = Question("q", f"Is it {hostile}?", ["yes"], ["0"], "train")
     said = hostile.replace("_quote##", "")  # a reason has its quotes where it says so
     target = Target("q", hostile, f"{said} {prompts.quote(hostile)}")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from raft_exp import prompts
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import ContextPassage
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.fit import fit
@@ -17,7 +17,7 @@ PROMPT = PromptConfig("", "", "Answer.", "Reason.", "None.", "paper")
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return models.load_tokenizer("asset:tiny")
+    return loading.load_tokenizer("asset:tiny")
 
 
 def render(context, mode="plain_text"):

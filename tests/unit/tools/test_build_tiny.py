@@ -3,11 +3,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.models import loading as models
+from raft_exp.models import loading
 from tools import build_tiny
 
-FOLDER = Path(models.resolve("asset:tiny"))
-tokenizer = models.load_tokenizer("asset:tiny")
+FOLDER = Path(loading.resolve("asset:tiny"))
+tokenizer = loading.load_tokenizer("asset:tiny")
 
 
 def test_the_script_makes_these_files(tmp_path):
