@@ -1,25 +1,25 @@
-"""Errors that are meant for the person at the keyboard: one line, no traceback, exit status 2."""
+"""Errors that the user can fix. A command prints them as one line, without a traceback, and exits with `status`."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class RaftError(Exception):
-    """Anything the user can mend. The message is one line: what, which value, what to do."""
+    """Base class. The message is one line: the field or file, its value, the remedy."""
 
-    status = 2  # of the process that ends with it
+    status = 2  # exit status of the process
 
 
 class ConfigError(RaftError):
-    """A setting that cannot be: names the field, the value and what is allowed."""
+    """An invalid setting. The message names the field, the value and the allowed values."""
 
 
 class DataError(RaftError):
-    """A file, record or document that cannot be used: names the file, the record and the remedy."""
+    """An unusable file, record or document. The message names the file, the record and the remedy."""
 
 
 class StoreError(RaftError):
-    """The store cannot be read or written (missing rights, full disk, held by another job)."""
+    """The store cannot be read or written: missing rights, full disk, damaged file."""
 
 
 class ModelError(RaftError):
@@ -27,26 +27,26 @@ class ModelError(RaftError):
 
 
 class ServerError(RaftError):
-    """A server that gives no usable reply. What it gave before is kept."""
+    """A server that gives no usable reply. Its earlier replies stay in the ledger or the answers file."""
 
 
 class SweepError(RaftError):
-    """A sweep or search that cannot go on, or some of whose jobs failed."""
+    """A sweep or search that cannot continue, or in which jobs failed."""
 
 
 class StoppedError(RaftError):
-    """Ended by a signal, with its state saved: the same command goes on. Ends a sweep too."""
+    """A stage ended by a signal after it saved its state: the same command resumes it. Ends a whole sweep."""
 
-    status = 75  # EX_TEMPFAIL: what a scheduler's script may start again
+    status = 75  # EX_TEMPFAIL: a scheduler's script may start the command again
 
 
 class BudgetError(RaftError):
-    """What a teacher may spend is spent. What it wrote is kept."""
+    """The teacher's budget is used up. Its replies stay in the ledger."""
 
 
 def suggest(name: object, known: Iterable[object]) -> str:
-    """The end of a message on an unknown name: the nearest of the known ones, and all of them."""
-    names = sorted({str(one) for one in known})
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    everything = "known: " + ", ".join(names)
-    return f"did you mean {near[0]!r}? ({everything})" if near else everything
+    """Formats the end of an error message about an unknown name: the closest known name, then all known names."""
+    names = sorted({str(known_name) for known_name in known})
+    closest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    listing = "known: " + ", ".join(names)
+    return f"did you mean {closest[0]!r}? ({listing})" if closest else listing

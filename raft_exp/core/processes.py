@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them."""
+"""Child processes that end when their parent ends."""
 
 import ctypes
 import os
@@ -7,9 +7,10 @@ import sys
 
 
 def end_with(parent: int, launched: bool = False) -> None:
-    """A killed study takes its stage along: two of them must never write into one folder.
+    """Ends this process when the study that started it ends, so that two processes never write into one folder.
 
-    Processes of a launcher end with the launcher, which is to end with the study.
+    `parent` is the process id of the study; where the study has already ended, this process exits at once. `launched`:
+    the parent is a launcher (srun, torchrun), which ends with the study; its id is not compared.
     """
     end_with_parent()
     # DDP ranks are children of rank 0's process, not of the study's
@@ -18,6 +19,6 @@ def end_with(parent: int, launched: bool = False) -> None:
 
 
 def end_with_parent() -> None:
-    """Has the kernel kill this process when its parent ends (Linux; elsewhere nothing happens)."""
+    """Asks the kernel to kill this process when its parent ends (Linux only; does nothing elsewhere)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -1,4 +1,4 @@
-"""Progress bars for what takes longer than a few seconds; silent when nobody looks (stderr is no terminal)."""
+"""Progress bars for work that takes longer than a few seconds; none where stderr is not a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], what: str, total: int | None = None, done: int = 0) -> Iterator[T]:
-    """Passes the items on, showing how many of `total` are done; `done` of them were done before."""
+    """Yields the items and shows their count out of `total`; `done` items were finished by an earlier run."""
     if not sys.stderr.isatty():
         yield from items
         return

@@ -1,6 +1,6 @@
-"""What every config dataclass is made of: strict types, no unknown keys, runtime fields marked.
+"""The base of all config dataclasses: strict types, no unknown keys, marked runtime fields.
 
-Each config dataclass stands beside the code that it drives; `config.py` puts them together.
+Each config dataclass stands beside the code that uses it; `raft_exp.pipeline.config` combines them.
 """
 
 from dataclasses import fields, is_dataclass
@@ -13,30 +13,31 @@ T = TypeVar("T")
 
 
 class _RuntimeMark:
-    """Says that a field changes how a stage runs, never what comes out."""
+    """Marks a field that changes how a stage runs and never its result."""
 
 
 _RUNTIME = _RuntimeMark()
 
-# A runtime field (workers, inference batch, local path whose *content* is hashed) is left out of a stage's key.
+# Runtime fields (workers, inference batch, local paths whose *content* is hashed) are not part of a stage's key.
 Runtime = Annotated[T, _RUNTIME]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy and torch both take
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range that numpy and torch both accept
 PositiveFloat = Annotated[float, Field(gt=0)]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field,))
 def config_dataclass(cls: type[T]) -> type[T]:
-    """A frozen dataclass that takes no unknown keys and converts nothing: "3" is not a number, 1 is not true."""
-    made: type[T] = dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))(cls)  # type: ignore[assignment]
-    return made
+    """Makes a frozen pydantic dataclass that rejects unknown keys and converts no values ("3" to 3, 1 to true)."""
+    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    config_class: type[T] = dataclass(frozen=True, config=strict)(cls)  # type: ignore[assignment]
+    return config_class
 
 
-def identity(config: Any) -> Any:
-    """The fields that change a result, as plain JSON values: runtime fields are left out, at any depth."""
+def identity(config: object) -> Any:
+    """Returns a config as plain JSON values, without runtime fields at any depth: the fields that change a result."""
     if is_dataclass(config) and not isinstance(config, type):
         hints = get_type_hints(type(config), include_extras=True)
         return {f.name: identity(getattr(config, f.name)) for f in fields(config) if not _is_runtime(hints[f.name])}
@@ -47,5 +48,5 @@ def identity(config: Any) -> Any:
     return config
 
 
-def _is_runtime(hint: Any) -> bool:
+def _is_runtime(hint: object) -> bool:
     return any(isinstance(mark, _RuntimeMark) for mark in getattr(hint, "__metadata__", ()))

@@ -1,45 +1,48 @@
-"""Which stage this process runs, and who takes its figures besides the files of the store.
+"""The tracker of a study's figures (W&B), and the stage that this process runs.
 
-The process that runs a study activates a tracker (W&B: `raft_exp.reporting.wandb.tracker`); the rooms below speak to it
-through this seam. Without one nothing is sent.
+The process that runs a study activates a tracker (W&B: `raft_exp.reporting.wandb.tracker`). Stages log figures through
+`active()`, so that they do not import the tracker. The default tracker sends nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
 
 
 class Tracker(Protocol):
-    """Takes figures of a study. No method raises: what cannot be sent is a warning."""
+    """Sends figures of a study. No method raises: a failure is logged as a warning."""
 
-    def training_loggers(self, stage: str) -> list[Any]:
-        """Lightning loggers of a training stage, which belong to one run of the tracker."""
+    def training_loggers(self, stage: str) -> "list[Logger]":
+        """Returns the Lightning loggers of a training stage; they belong to one run of the tracker."""
 
-    def log_figures(self, loggers: Sequence[Any], figures: Mapping[str, Any], step: int) -> bool:
-        """Sends figures of a training step to its loggers; False when they take no more."""
+    def log_figures(self, loggers: "Sequence[Logger]", figures: Mapping[str, object], step: int) -> bool:
+        """Sends figures of a training step to the loggers; returns False when the loggers have failed."""
 
-    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Sends a table to the run that this process has."""
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Sends a table to the tracker run of this process."""
 
     def end_run(self) -> None:
-        """Ends the run that this process has, if it has one, so that the next stage starts its own."""
+        """Ends the tracker run of this process, if there is one, so that the next stage starts its own."""
 
 
 class NoTracker:
-    """Sends nothing: the files of the store are all there is."""
+    """Sends nothing; the figures are in the files of the store."""
 
-    def training_loggers(self, stage: str) -> list[Any]:
-        """None."""
+    def training_loggers(self, stage: str) -> "list[Logger]":
+        """Returns no loggers."""
         return []
 
-    def log_figures(self, loggers: Sequence[Any], figures: Mapping[str, Any], step: int) -> bool:
+    def log_figures(self, loggers: "Sequence[Logger]", figures: Mapping[str, object], step: int) -> bool:
         """Sends nothing."""
         return True
 
-    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Sends nothing."""
 
     def end_run(self) -> None:
-        """There is no run."""
+        """Does nothing."""
 
 
 _active: Tracker = NoTracker()
@@ -47,22 +50,22 @@ _stage = ""
 
 
 def activate(tracker: Tracker) -> None:
-    """Sets the tracker of the study that this process works for."""
+    """Sets the tracker of this process's study."""
     global _active
     _active = tracker
 
 
 def active() -> Tracker:
-    """The tracker of the study that this process works for."""
+    """Returns the tracker of this process's study."""
     return _active
 
 
 def enter_stage(label: str) -> None:
-    """Names the stage that this process runs from now on: `train[raft]`."""
+    """Sets the label of the stage that this process runs: `train[raft]`."""
     global _stage
     _stage = label
 
 
 def current_stage() -> str:
-    """The label of the stage that this process runs; "" before the first."""
+    """Returns the label of the stage that this process runs; "" before the first."""
     return _stage

@@ -77,7 +77,7 @@ def test_inputs_are_those_of_the_function(inputs):
     def index(config, *, passages, out):
         raise AssertionError("it is not run")
 
-    with pytest.raises(TypeError, match=r"index reads \['passages'\], and is given"):
+    with pytest.raises(TypeError, match=r"index reads \['passages'\], but got"):
         Stage(index, None, inputs)
 
 
