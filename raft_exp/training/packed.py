@@ -4,10 +4,13 @@ On a GPU in 16 bits torch's variable-length flash attention computes all rows in
 for each row (FlexAttention has no backward on a CPU, and a dense mask over all rows costs several times as much).
 """
 
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 
 from raft_exp.core.errors import ModelError
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
 NAME = "raft_packed"
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # arguments of some models' attention
 _REMEDY = "use trainer.packing=false, or another model"
+
+
+def takes_enable_gqa(kernel: Callable[..., object]) -> bool:
+    """Whether `varlen_attn` has the argument: torch 2.11 has not, and its kernel serves grouped heads without it."""
+    return "enable_gqa" in inspect.signature(kernel).parameters
+
+
+_ENABLE_GQA = takes_enable_gqa(varlen_attn)
 
 
 def use_packed_attention(model: "PreTrainedModel") -> None:
@@ -94,24 +105,13 @@ def _by_kernel(
     dropout: float,
     sliding_window: int | None,
 ) -> Tensor:
-    from torch.nn.attention.varlen import varlen_attn
-
     if dropout:
         raise ModelError(f"trainer.packing=true: the model has attention_dropout={dropout}; {_REMEDY}")
     q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
     window = (-1 if sliding_window is None else sliding_window - 1, 0)
-    result = varlen_attn(
-        q,
-        k,
-        v,
-        cu_seq_lens_q,
-        cu_seq_lens_q,
-        max_length_q,
-        max_length_q,
-        scale=scaling,
-        window_size=window,
-        enable_gqa=q.shape[1] != k.shape[1],
-    )
+    grouped = {"enable_gqa": q.shape[1] != k.shape[1]} if _ENABLE_GQA else {}
+    offsets, longest = cu_seq_lens_q, max_length_q
+    result = varlen_attn(q, k, v, offsets, offsets, longest, longest, scale=scaling, window_size=window, **grouped)
     assert isinstance(result, Tensor)  # auxiliary outputs are returned on request alone
     return result[None]
 
