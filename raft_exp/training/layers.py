@@ -57,7 +57,8 @@ def _too_large(module: "RaftModule", packing: bool) -> bool:
         saved = activation_bytes(module.model, _on_device(module, small, packing))
     bytes_a_token = saved / max(1, int(lengths[small].sum()))
     state = sum(12 * weight.numel() for weight in module.trainable().values())  # gradient and AdamW's moments
-    free = torch.cuda.mem_get_info(module.device)[0] - state
+    cached = torch.cuda.memory_reserved(module.device) - torch.cuda.memory_allocated(module.device)
+    free = torch.cuda.mem_get_info(module.device)[0] + cached - state
     if bytes_a_token * most <= _SAFE * free:
         return False
     log.warning(
@@ -76,17 +77,45 @@ def _on_device(module: "RaftModule", numbers: list[int], packing: bool) -> Batch
 
 
 def activation_bytes(model: nn.Module, batch: Batch) -> int:
-    """Bytes that a forward pass saves for the backward, without the weights."""
-    weights = {weight.untyped_storage().data_ptr() for weight in [*model.parameters(), *model.buffers()]}
-    kept: dict[int, int] = {}
+    """Bytes that a forward pass saves for the backward, without the weights. Nothing of the pass stays in memory."""
+    # By storage object, which stays referenced: an address would be reused as soon as FSDP frees gathered weights.
+    weights: dict[int, torch.UntypedStorage] = {}
+    saved: dict[int, tuple[torch.UntypedStorage, int]] = {}
 
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+    def record_weights(module: nn.Module, *_: object) -> None:
+        for tensor in [*module.parameters(recurse=False), *module.buffers(recurse=False)]:
+            storage = _local(tensor).untyped_storage()
+            weights[storage._cdata] = storage
+
+    def pack(tensor: Tensor) -> None:
+        # Returns nothing: a saved output would refer to its own graph, a cycle that no garbage collector breaks.
+        storage = _local(tensor).untyped_storage()
+        saved.setdefault(storage._cdata, (storage, storage.nbytes()))
+
+    for module in model.modules():
+        record_weights(module)
+    sharded = any(_local(weight) is not weight for weight in model.parameters())
+    # FSDP gathers full weights for the forward of each layer; its own hook runs before these.
+    hooks = [module.register_forward_pre_hook(record_weights) for module in model.modules() if sharded]
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, _no_backward):
+            token_losses(model, batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(size for key, (_, size) in saved.items() if key not in weights)
+
+
+def _no_backward(_: object) -> Tensor:
+    raise RuntimeError("activation_bytes saves nothing for a backward")
+
+
+def _local(tensor: Tensor) -> Tensor:
+    """The part of a sharded tensor (DTensor) that this process holds."""
+    from torch.distributed.tensor import DTensor
+
+    if not isinstance(tensor, DTensor):
         return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses = token_losses(model, batch)
-    del losses
-    return sum(kept.values())
+    with torch.no_grad():
+        local: Tensor = tensor.to_local()
+        return local
