@@ -1,19 +1,20 @@
-"""Arrays written to disk bit by bit, as .npy files that numpy reads and maps."""
+"""Writes arrays to disk piece by piece, as .npy files that numpy reads and maps."""
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
 
 def write_header(file: BinaryIO, dtype: str, shape: tuple[int, ...]) -> None:
-    """What stands before the numbers of an array."""
-    cast(Any, np.lib.format).write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    """Writes the header of a .npy file, which stands before the numbers."""
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
 
 
 class Column:
-    """A column of numbers whose length is known only when it is whole: `with` writes it down at the end."""
+    """A one-dimensional array of unknown length: leaving the `with` block writes the length into the header."""
 
     def __init__(self, path: Path, dtype: str) -> None:
         self._dtype, self._bytes = np.dtype(dtype), 0
@@ -21,11 +22,11 @@ class Column:
         write_header(self._file, dtype, (0,))
 
     def add(self, value: int) -> None:
-        """One whole number."""
+        """Appends an integer."""
         self._bytes += self._file.write(value.to_bytes(self._dtype.itemsize, "little"))
 
     def extend(self, values: np.ndarray) -> None:
-        """Many numbers."""
+        """Appends an array."""
         self._bytes += self._file.write(np.ascontiguousarray(values, dtype=self._dtype).data)
 
     def __enter__(self) -> "Column":
@@ -36,5 +37,5 @@ class Column:
     ) -> None:
         with self._file:
             self._file.seek(0)
-            # as long as before: numpy leaves room for a first axis of 21 digits
+            # the header keeps its size: numpy pads it for a first axis of 21 digits
             write_header(self._file, self._dtype.str, (self._bytes // self._dtype.itemsize,))

@@ -1,6 +1,8 @@
-"""Where passages come from when they are searched: each source ranks the passages of a pool for a question.
+"""Search: sources that rank the passages of a pool for a question, for distractors and for retrieved contexts.
 
-One source a file. All are deterministic and nested: the first two of a ranking are the first two of the first three.
+One source a file: `random.py`, `bm25.py`, `dense.py`, `given.py`, and `mixed.py` of several. Each gives a `Ranker`
+(`ranking.py`), a deterministic stream of passages, so that fewer passages are always the first of more. The rules that
+a distractor must obey are in `filters.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,14 +33,15 @@ class RetrieverConfig:
     """The retriever of `evaluation.context=retrieved`."""
 
     name: Literal["bm25", "dense"]
-    k: Positive  # passages in a retrieved context
+    k: Positive  # passages of a context
 
 
 @dataclass(frozen=True)
 class Rankers:
-    """Makes the rankers of one dataset.
+    """Builds the rankers of one data set.
 
-    `embedded`: folders of the embed stages, where something is dense; `indexed`: that of the index stage, for bm25.
+    `embedded` holds the folders of the embed stages ("passages", "questions"), needed for dense; `indexed` is the
+    folder of the index stage, needed for bm25.
     """
 
     distractor_filter: DistractorFilter
@@ -48,9 +51,11 @@ class Rankers:
     indexed: Path | None = None
 
     def ranker(
-        self, name: str, shares: Shares | None, pool: np.ndarray, asked: Callable[[], Iterable[Question]]
+        self, name: str, shares: Shares | None, pool: np.ndarray, coming: Callable[[], Iterable[Question]]
     ) -> Ranker:
-        """The ranker of a source over a pool; `asked` gives the questions that will come, in their order."""
+        """The ranker of a source over a pool of ordinals. `coming` streams the questions that will be ranked, in order:
+        dense search takes many of them at once.
+        """
         passages, passed_over = self.distractor_filter.passages, self.distractor_filter.passed_over
         if name == "random":
             return random_ranker(pool, self.seed)
@@ -58,27 +63,27 @@ class Rankers:
             return given_ranker(passages, pool, passed_over)
         if name == "mixed":
             assert shares is not None, "the config is checked by `check_shares`"
-            rankers = {part: self.ranker(part, None, pool, asked) for part in source_names(name, shares)}
+            rankers = {part: self.ranker(part, None, pool, coming) for part in source_names(name, shares)}
             return mixed_ranker(
                 rankers, {str(part): share for part, share in shares.items()}, self.distractor_filter, self.seed
             )
-        return within(self.margin, self._similarity(name, pool, asked), passages, passed_over)
+        return within(self.margin, self._similarity(name, pool, coming), passages, passed_over)
 
-    def _similarity(self, name: str, pool: np.ndarray, asked: Callable[[], Iterable[Question]]) -> Similarity:
+    def _similarity(self, name: str, pool: np.ndarray, coming: Callable[[], Iterable[Question]]) -> Similarity:
         if name == "bm25":
-            assert self.indexed is not None, "the pipeline makes an index where something is searched by words"
+            assert self.indexed is not None, "the pipeline adds the index stage where bm25 is used"
             return Bm25(self.indexed, pool)
-        assert self.embedded is not None, "the pipeline embeds where something is dense"
-        return Dense(self.embedded, pool, asked)
+        assert self.embedded is not None, "the pipeline adds the embed stages where dense is used"
+        return Dense(self.embedded, pool, coming)
 
 
 def source_names(name: str, shares: Shares | None) -> set[str]:
-    """The sources that distractors come from: several where they are mixed."""
+    """The sources that a setting uses: itself, or with `mixed` those with a share above 0."""
     return {part for part, share in (shares or {}).items() if share} if name == "mixed" else {name}
 
 
 def check_shares(group: str, name: str, shares: Shares | None) -> None:
-    """Raises ValueError (field, value, what is allowed) where `mixed` has no shares, or they are not the whole."""
+    """Raises ValueError where `mixed` has no shares, or they do not sum to 1."""
     if name == "mixed" and shares is None:
         raise ValueError(f"{group}.mixed: has no value; {group}.distractors=mixed needs {_EXAMPLE.format(group)}")
     if name == "mixed" and shares is not None and abs(sum(shares.values()) - 1) > 1e-9:
@@ -92,7 +97,7 @@ _EXAMPLE = "{}.mixed={{random:0.5,bm25:0.5}}"
 
 
 def check_margin(group: str, name: str, shares: Shares | None, margin: Mapping[str, float | None]) -> None:
-    """Raises ValueError where a margin is set and no source has scores to compare."""
+    """Raises ValueError where a margin is set and no source has similarity scores."""
     for field, value in margin.items():
         if value is not None and not source_names(name, shares) & {"bm25", "dense"}:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Passages by their words: BM25 over the index that the stage `index` makes of the whole collection."""
+"""BM25 search over the index of the whole collection that stage `index` writes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,37 +11,37 @@ from raft_exp.retrieval.word_index import Postings
 
 
 class Bm25:
-    """Ranks a pool by BM25 score against the question; equal scores stand in the pool's order.
+    """Ranks a pool by BM25 score against the question; passages with equal scores keep the order of the pool.
 
-    How rare a word is, and how long a passage is beside the others, is counted over the whole collection: a passage
-    has one score for a question, whatever the pool, and a ranking of a pool is that of the collection without the rest.
+    Word frequencies and passage lengths are those of the whole collection, so that a passage has the same score in
+    every pool.
     """
 
     def __init__(self, indexed: Path, pool: np.ndarray) -> None:
         self._postings, self._pool = Postings(indexed), pool
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """Ordinals of the whole pool with their scores, best first."""
+        """All ordinals of the pool with their scores, best first."""
         scores = self._postings.scores(question.question)[self._pool]
-        given, size = 0, 32
-        while given < len(self._pool):
+        done, size = 0, 32
+        while done < len(self._pool):
             best = _top(scores, size)
-            yield from zip(self._pool[best[given:]].tolist(), scores[best[given:]].tolist(), strict=True)
-            given, size = len(best), size * 8
+            yield from zip(self._pool[best[done:]].tolist(), scores[best[done:]].tolist(), strict=True)
+            done, size = len(best), size * 8
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Scores of any passages, in the pool or not."""
-        found: list[float] = self._postings.scores(question.question)[np.array([*ordinals], dtype=np.int64)].tolist()
-        return found
+        """Scores of passages of the collection, in or outside the pool."""
+        scores: list[float] = self._postings.scores(question.question)[np.array([*ordinals], dtype=np.int64)].tolist()
+        return scores
 
 
 def bm25_ranker(indexed: Path, pool: np.ndarray) -> Ranker:
-    """Passages of the pool by BM25 score against the question; equal scores in the pool's order."""
+    """Ranks the pool as `Bm25` does, without the scores."""
     return without_scores(Bm25(indexed, pool))
 
 
 def _top(scores: np.ndarray, size: int) -> np.ndarray:
-    """Places of the `size` best scores and of all that tie with the last, best first; ties in rising place."""
+    """Indices of the `size` best scores and of all that equal the last of them: best first, ties in rising order."""
     if size >= len(scores):
         places = np.arange(len(scores))
     else:

@@ -1,4 +1,4 @@
-"""Passages by their meaning: vectors of a sentence encoder, made once by the stage `embed`."""
+"""Dense search: vectors of a sentence encoder, which stage `embed` writes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -12,59 +12,61 @@ from raft_exp.core.records import Question
 from raft_exp.retrieval.nearest import Exact, Hits, Indexed, products
 
 VECTORS, IDS, INDEX = "vectors.npy", "ids.npy", "index.faiss"  # what the embed stages write
-_FIRST = 32  # hits of the first search; few questions need more
-_BLOCK = 512  # questions searched together
+_FIRST = 32  # hits of the first search; most questions need no more
+_BLOCK = 512  # questions of one search
 
 
 class Dense:
-    """Ranks a pool by the product of passage and question vectors; equal scores stand in the pool's order.
+    """Ranks a pool by the dot product of passage and question vectors; equal scores keep the order of the pool.
 
-    `asked` gives the questions that will come, in their order, so that many can be searched at once; a question that
-    is not among them is searched alone.
+    `coming` streams the questions that will be ranked, in order, so that many are searched at once. Questions outside
+    of it are searched one by one.
     """
 
-    def __init__(self, embedded: Mapping[str, Path], pool: np.ndarray, asked: Callable[[], Iterable[Question]]) -> None:
-        self._vectors, self._pool, self._asked = mapped(embedded["passages"] / VECTORS), pool, asked
-        self._questions = QuestionVectors(embedded["questions"])
+    def __init__(
+        self, embedded: Mapping[str, Path], pool: np.ndarray, coming: Callable[[], Iterable[Question]]
+    ) -> None:
+        self._vectors, self._pool, self._questions_coming = mapped(embedded["passages"] / VECTORS), pool, coming
+        self._question_vectors = QuestionVectors(embedded["questions"])
         self._exact = Exact(self._vectors, pool)
         index = embedded["passages"] / INDEX
         self._first = Indexed(self._vectors, pool, index) if index.exists() else self._exact
         self._coming: Iterator[Question] | None = None
-        self._ready: dict[str, tuple[np.ndarray, Hits]] = {}  # the questions of a block: vector, first hits
+        self._ready: dict[str, tuple[np.ndarray, Hits]] = {}  # question id -> vector and first hits, of one block
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """Ordinals of the whole pool with their scores, best first (with an index: nearly so)."""
-        given: set[int] = set()
+        """All ordinals of the pool with their scores, best first (approximately so with a FAISS index)."""
+        seen: set[int] = set()
         query, hits = self._searched(question)
         size = _FIRST
         while True:
             for place, score in zip(*(column.tolist() for column in hits), strict=True):
-                if place not in given:
-                    given.add(place)
+                if place not in seen:
+                    seen.add(place)
                     yield int(self._pool[place]), score
-            if len(given) == len(self._pool):
+            if len(seen) == len(self._pool):
                 return
             size *= 8
             (hits,) = self._exact.best(query[None], size)
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Scores of any passages."""
+        """Scores of passages of the collection, in or outside the pool."""
         query, _ = self._searched(question)
-        found: list[float] = products(query, self._vectors, np.array([*ordinals], dtype=np.int64)).tolist()
-        return found
+        scores: list[float] = products(query, self._vectors, np.array([*ordinals], dtype=np.int64)).tolist()
+        return scores
 
     def _searched(self, question: Question) -> tuple[np.ndarray, Hits]:
-        self._coming = iter(self._asked()) if self._coming is None else self._coming
+        self._coming = iter(self._questions_coming()) if self._coming is None else self._coming
         while question.id not in self._ready:
             block = list(islice(self._coming, _BLOCK)) or [question]
-            queries = np.stack([self._questions[each.id] for each in block])
+            queries = np.stack([self._question_vectors[question.id] for question in block])
             hits = self._first.best(queries, _FIRST)
-            self._ready = {each.id: (query, found) for each, query, found in zip(block, queries, hits, strict=True)}
+            self._ready = dict(zip((question.id for question in block), zip(queries, hits, strict=True), strict=True))
         return self._ready[question.id]
 
 
 class QuestionVectors:
-    """The vector of a question by its id."""
+    """Looks up the vector of a question by its id."""
 
     def __init__(self, folder: Path) -> None:
         self._vectors = mapped(folder / VECTORS)
@@ -74,5 +76,5 @@ class QuestionVectors:
         wanted = hash64(question_id)
         place = int(self._ids.searchsorted(np.uint64(wanted)))
         if place == len(self._ids) or int(self._ids[place]) != wanted:
-            raise DataError(f"question {question_id!r} has no vector; it is not among the questions of this study")
+            raise DataError(f"question {question_id!r} has no vector; it is not a question of this study")
         return np.array(self._vectors[int(self._rows[place])])

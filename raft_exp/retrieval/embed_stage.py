@@ -1,33 +1,32 @@
-"""Stage `embed`: vectors of all passages, and of all questions, for dense search.
+"""Stage `embed`: the vectors of all passages, or of all questions, for dense search.
 
-Two results of one encoder, so that other questions leave the passages' vectors as they are. Both are one .npy array
-of float32 on disk, written slice by slice: a killed run goes on with the slice that it was in.
+They are two runs of the stage, so that new questions do not compute the passages' vectors again. Each writes one .npy
+array of float32 slice by slice; after a kill it continues with the first slice that is not on disk whole.
 """
 
 import json
 import os
 from collections.abc import Iterator
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import ModelError
+from raft_exp.core.npy import write_header
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.models import encoder
-from raft_exp.models.encoder import EncoderConfig
+from raft_exp.models.encoder import EncoderConfig, load, needs
 from raft_exp.retrieval.dense import IDS, INDEX, VECTORS
 from raft_exp.retrieval.nearest import build_index
-from raft_exp.retrieval.text import searched
+from raft_exp.retrieval.text import searched_text
 
 VERSION = 1
-_SLICE = 1024  # texts; fixed, so that the same texts stand in a batch together after a kill
+_SLICE = 1024  # texts; fixed, so that a batch has the same texts after a kill (its other texts change last bits)
 
 
 @config_dataclass
@@ -39,11 +38,12 @@ class EmbedStage:
 
 @stage("embed", VERSION, resumable=True)
 def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
-    """Writes vectors.npy (passages, dimensions) in the collection's order and, above `exact_up_to`, index.faiss."""
+    """Writes vectors.npy (passages, dimensions) in the collection's order and, for more passages than
+    `encoder.exact_up_to`, index.faiss."""
     collection = Passages(passages)
     if len(collection) > config.encoder.exact_up_to:
-        encoder.needs("faiss")
-    texts = (searched(passage) for passage in collection)
+        needs("faiss")
+    texts = (searched_text(passage) for passage in collection)
     _embed(config.encoder, config.encoder.passage_prefix, texts, len(collection), out)
     if len(collection) > config.encoder.exact_up_to:
         build_index(np.load(out / VECTORS, mmap_mode="r"), out / INDEX)
@@ -51,7 +51,7 @@ def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
 
 @stage("embed", VERSION, resumable=True)
 def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
-    """Writes vectors.npy (questions, dimensions) in the file's order, and ids.npy to find a question's row."""
+    """Writes vectors.npy (questions, dimensions) in the file's order, and ids.npy (hashed id -> row)."""
     file = questions / "questions.jsonl"
     ids = np.fromiter((hash64(question.id) for question in read_jsonl(file, Question)), dtype=np.uint64)
     order = np.argsort(ids, kind="stable").astype(np.uint64)
@@ -61,7 +61,7 @@ def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
 
 
 def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int, out: Path) -> None:
-    encode = encoder.load(config)
+    encode = load(config)
     width = encode([""], prefix).shape[1]
     slices = iter(lambda: list(islice(texts, _SLICE)), [])
     with (out / VECTORS).open("r+b" if (out / VECTORS).exists() else "w+b") as file:
@@ -70,7 +70,7 @@ def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int,
             vectors = encode(part, prefix)
             if not np.isfinite(vectors).all():
                 raise ModelError(
-                    f"encoder.name_or_path={config.name_or_path!r}: it made a vector that is not finite; "
+                    f"encoder.name_or_path={config.name_or_path!r}: it gave a vector that is not finite; "
                     "use another encoder"
                 )
             file.write(vectors.tobytes())
@@ -80,12 +80,11 @@ def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int,
 
 
 def _begun(file: BinaryIO, total: int, width: int) -> int:
-    """How many whole slices stand in the file, which is left at their end; begins a new one with an array's header."""
-    header, write_header = BytesIO(), cast(Any, np.lib.format).write_array_header_1_0
-    write_header(header, {"descr": "<f4", "fortran_order": False, "shape": (total, width)})
-    size = _SLICE * width * 4
-    done = max(0, file.seek(0, os.SEEK_END) - header.tell()) // size
+    """Writes the array's header, cuts off a slice that is not whole, and returns how many whole slices are on disk."""
+    end = file.seek(0, os.SEEK_END)
     file.seek(0)
-    file.write(header.getvalue())
-    file.truncate(file.seek(header.tell() + done * size))
+    write_header(file, "<f4", (total, width))
+    header, size = file.tell(), _SLICE * width * 4
+    done = max(0, end - header) // size
+    file.truncate(file.seek(header + done * size))
     return done

@@ -1,4 +1,15 @@
-"""Which candidates may stand beside the gold passages of a question, as distractors."""
+"""The rules of distractors: which candidates of a ranking may stand in a context beside the gold passages.
+
+All rules are in `DistractorFilter._violated_rule`, one `if` a rule, in the order in which they are checked. To change
+a rule, edit its condition there. To add one, add an `if` that returns a name for it; audit.json then counts the
+candidates that it rejects under that name (`passed_over`). To give a rule a switch, add a field here, a setting to
+`DatasetConfig` (raft_exp/dataset/stage.py) and conf/dataset/default.yaml, and pass it on where `raft` and `test_set`
+build the filter. Raise VERSION in raft_exp/dataset/stage.py when the same settings give other distractors, so that
+stored data sets are built again. Tests: tests/unit/dataset/test_contexts.py and test_recipes.py.
+
+Not decided here: the order of the candidates (the sources of this package), the pool they come from
+(`raft_exp.dataset.contexts.pool`), and the similarity to the question (`margin.py`).
+"""
 
 import re
 from collections import Counter
@@ -13,45 +24,69 @@ from raft_exp.core.text import answer_pattern, holds
 
 @dataclass
 class DistractorFilter:
-    """What a distractor must never be (DESIGN section 6), and counts of what was passed over, by reason."""
+    """Applies the rules of distractors and counts the rejected candidates by rule."""
 
     passages: Passages
-    same_document: bool  # may a distractor come from the gold passage's own document?
-    answer_allowed: bool  # may it hold the (open) answer?
-    passed_over: Counter[str] = field(default_factory=Counter)
+    same_document: bool  # distractors may come from a document of a gold passage
+    answer_allowed: bool  # distractors may hold an open answer
+    passed_over: Counter[str] = field(default_factory=Counter)  # rule -> rejected candidates
 
     def distractors(self, question: Question, candidates: Iterator[int], wanted: int) -> list[int]:
-        """The first `wanted` candidates that may stand beside the gold passages of `question`."""
+        """The ordinals of the first `wanted` candidates that break no rule; fewer where the candidates run out."""
         return list(islice(self.allowed(question, candidates), wanted))
 
     def allowed(self, question: Question, candidates: Iterator[int]) -> Iterator[int]:
-        """The candidates that may stand beside the gold passages of `question`, and beside those before them."""
+        """The ordinals of the candidates that break no rule, in their order."""
         gold = {self.passages.find(passage_id) for passage_id in question.gold}
-        texts = {int(self.passages.texts[ordinal]) for ordinal in gold}
-        documents = {int(self.passages.documents[ordinal]) for ordinal in gold}
-        missing = missing_gold(question)
-        answers = None if self.answer_allowed else answer_pattern(question.answers)
+        context = _Context(
+            gold=gold,
+            missing_gold=missing_gold(question),
+            gold_documents={int(self.passages.documents[ordinal]) for ordinal in gold},
+            texts={int(self.passages.texts[ordinal]) for ordinal in gold},
+            answers=None if self.answer_allowed else answer_pattern(question.answers),
+        )
         for ordinal in candidates:
-            known = ordinal in gold or int(self.passages.documents[ordinal]) in missing
-            reason = "gold_passage" if known else self._objection(ordinal, texts, documents, answers)
-            if reason:
-                self.passed_over[reason] += 1
+            if rule := self._violated_rule(ordinal, context):
+                self.passed_over[rule] += 1
             else:
-                texts.add(int(self.passages.texts[ordinal]))
+                context.texts.add(int(self.passages.texts[ordinal]))
                 yield ordinal
 
-    def _objection(self, ordinal: int, texts: set[int], documents: set[int], answers: re.Pattern[str] | None) -> str:
-        if int(self.passages.texts[ordinal]) in texts:
+    def _violated_rule(self, ordinal: int, context: "_Context") -> str:
+        """The name of the first rule that a candidate breaks; "" where it may be a distractor."""
+        document = int(self.passages.documents[ordinal])
+        # A gold passage of the question is no distractor.
+        if ordinal in context.gold or document in context.missing_gold:
+            return "gold_passage"
+        # No text stands in a context twice: neither that of a gold passage nor that of an earlier distractor.
+        if int(self.passages.texts[ordinal]) in context.texts:
             return "same_text"
-        if not self.same_document and int(self.passages.documents[ordinal]) in documents:
+        # Other passages of a gold document may hold the answer too (dataset.same_document).
+        if not self.same_document and document in context.gold_documents:
             return "gold_document"
-        if answers and holds(answers, self.passages[ordinal]):
+        # A passage that holds the answer word for word is no distractor (dataset.allow_answer_in_distractor). There is
+        # no pattern for yes, no and maybe: without passages that hold these words the distractors would tell the label.
+        if context.answers and holds(context.answers, self.passages[ordinal]):
             return "holds_answer"
         return ""
 
 
+@dataclass(frozen=True)
+class _Context:
+    """The properties of a question and of the distractors chosen so far that the rules compare with."""
+
+    gold: set[int]  # ordinals
+    missing_gold: set[int]  # document hashes, see `missing_gold`
+    gold_documents: set[int]  # document hashes
+    texts: set[int]  # fingerprints of the gold passages and of the distractors chosen so far
+    answers: re.Pattern[str] | None
+
+
 def missing_gold(question: Question) -> set[int]:
-    """The hashes of documents that a question names as gold and does not bring itself: others of the corpus may."""
+    """Hashes of the gold documents that were published with the question by title only, without their text.
+
+    The collection may hold such a document because another question was published with it.
+    """
     if not question.gold_missing:
         return set()
     return {hash64(name) for name, _ in question.evidence if name not in question.gold}

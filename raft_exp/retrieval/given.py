@@ -1,4 +1,4 @@
-"""Distractors that were published with the question: HotpotQA's own, NQ's retrieved ones."""
+"""Distractors published with the question: those of HotpotQA's records, those retrieved for NQ."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,12 +11,14 @@ from raft_exp.retrieval.ranking import Ranker
 
 
 def given_ranker(passages: Passages, pool: np.ndarray, passed_over: Counter[str]) -> Ranker:
-    """The question's `given` passages in their order; those that another split owns are passed over and counted."""
+    """The question's `given` passages in their order. Those outside the pool, whose document another split owns, are
+    left out and counted in `passed_over`. `pool` is ascending.
+    """
 
     def rank(question: Question) -> Iterator[int]:
         for name in dict.fromkeys(question.given):
             ordinal = passages.find(name)
-            place = int(np.searchsorted(pool, ordinal))  # the pool's ordinals rise
+            place = int(np.searchsorted(pool, ordinal))
             if place < len(pool) and pool[place] == ordinal:
                 yield ordinal
             else:

@@ -1,4 +1,4 @@
-"""Stage `index`: the words of all passages, for BM25. Part of a study only where something is searched by words."""
+"""Stage `index`: the BM25 index of all passages. It runs only in studies that use bm25."""
 
 import json
 from pathlib import Path
@@ -8,23 +8,23 @@ from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.retrieval import word_index
-from raft_exp.retrieval.text import searched
+from raft_exp.retrieval.text import searched_text
 
 VERSION = 1
-_PART = 32 * 2**20  # bytes of passages whose postings, about twice as large, are put in order together
+_PART = 32 * 2**20  # bytes of passages whose postings (about twice as large) are sorted in memory at a time
 
 
 @config_dataclass
 class IndexStage:
     """Settings that change the index."""
 
-    words: str  # name and version of what splits a text into words
+    words: str  # name and version of the library that splits a text into words
 
 
 @stage("index", VERSION)
 def index(config: IndexStage, *, passages: Path, out: Path) -> None:
     """Writes the index (`raft_exp.retrieval.word_index`) and counts.json."""
     collection = Passages(passages)
-    texts = (searched(passage) for passage in track(collection, "indexing", len(collection)))
+    texts = (searched_text(passage) for passage in track(collection, "indexing", len(collection)))
     counts = word_index.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART)
     (out / "counts.json").write_text(json.dumps(counts))

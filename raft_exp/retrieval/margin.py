@@ -1,7 +1,7 @@
-"""How similar to the question a distractor may be: very similar ones may hold the answer, although nobody said so.
+"""Upper limits of a distractor's similarity to the question: very similar passages may hold the answer unmarked.
 
-The rules are those of sentence-transformers' `mine_hard_negatives` (NV-Retriever, arXiv 2407.15831), against the best
-gold passage.
+The limits are those of sentence-transformers' `mine_hard_negatives` (NV-Retriever, arXiv 2407.15831), relative to the
+best gold passage.
 """
 
 import math
@@ -16,16 +16,16 @@ from raft_exp.retrieval.ranking import Ranker, Similarity, without_scores
 
 @dataclass(frozen=True)
 class Margin:
-    """A distractor's score is at most `max_score`, and at most the best gold passage's less the share `relative`."""
+    """Limits of a score: `max_score`, and the score of the best gold passage reduced by the share `relative`."""
 
     max_score: float | None = None
     relative: float | None = None
 
     def limit(self, gold: list[float]) -> float:
-        """The highest score that is let through."""
+        """The highest score allowed, given the scores of the gold passages."""
         limit = math.inf if self.max_score is None else self.max_score
         if self.relative is not None and gold:
-            # not (1 - relative) * best: that would raise the limit where the best score is below zero
+            # not (1 - relative) * best: for a negative best score that would be a higher limit
             limit = min(limit, max(gold) - abs(max(gold)) * self.relative)
         return limit
 
@@ -34,7 +34,9 @@ NO_MARGIN = Margin()
 
 
 def within(margin: Margin, source: Similarity, passages: Passages, passed_over: Counter[str]) -> Ranker:
-    """The source's ranking without what is too similar, which is counted. Gold passages stay: the guards name them."""
+    """The source's ranking without passages above the limit, which `passed_over` counts. Gold passages stay in it: the
+    distractor filter rejects them, and counts them by its own rule.
+    """
 
     def rank(question: Question) -> Iterator[int]:
         gold = [passages.find(name) for name in question.gold]

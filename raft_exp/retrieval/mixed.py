@@ -1,4 +1,4 @@
-"""Distractors of several sources in given shares."""
+"""Distractors of several sources, each with a set share."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -12,21 +12,27 @@ from raft_exp.retrieval.ranking import Ranker
 
 Shares = dict[Literal["random", "bm25", "dense", "given"], Share]
 
-_GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: steps of it around a circle stay evenly spread, however many
+_GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: any number of steps of it around a circle are evenly spread
 
 
 def mixed_ranker(
-    parts: Mapping[str, Ranker], shares: Mapping[str, float], guards: DistractorFilter, seed: int
+    rankers: Mapping[str, Ranker], shares: Mapping[str, float], distractor_filter: DistractorFilter, seed: int
 ) -> Ranker:
-    """Parts mixed in their `shares`: for place i the question's i-th point on a circle says whose turn it is.
+    """Mixes rankings by `shares`. Each source owns an arc of a circle in proportion to its share; the i-th passage
+    comes from the source whose arc holds the question's i-th point.
 
-    The points start anywhere and are evenly spread, so that every prefix has the shares on average and a long one
-    exactly. Shares are of what the guards let through: searches begin with the gold passage itself, which would
-    otherwise use up the places of a source. When a source runs dry the others go on.
+    The first point is drawn for (seed, question) and the others follow in golden-ratio steps: a ranking holds the
+    shares on average at any length, and almost exactly when it is long. Shares count passages that pass the filter:
+    searches rank the gold passage itself first, and it would use up a source's places. When a source is exhausted, the
+    others take its places.
     """
 
     def rank(question: Question) -> Iterator[int]:
-        streams = {name: guards.allowed(question, parts[name](question)) for name in sorted(parts) if shares[name] > 0}
+        streams = {
+            name: distractor_filter.allowed(question, rankers[name](question))
+            for name in sorted(rankers)
+            if shares[name] > 0
+        }
         start = seeded_bits(seed, "mixed", question.id) / 2**64
         seen: set[int] = set()
         for place in count():
@@ -40,10 +46,10 @@ def mixed_ranker(
 
 
 def _next(streams: dict[str, Iterator[int]], shares: Mapping[str, float], point: float, seen: set[int]) -> int | None:
-    """The next passage of the source at `point`, or of another when it has none left; None at the end of all."""
+    """The next passage of the source at `point`, or of another where it is exhausted; None where all are."""
     while streams:
         name = _source(streams, shares, point)
-        ordinal = next((each for each in streams[name] if each not in seen), None)
+        ordinal = next((ordinal for ordinal in streams[name] if ordinal not in seen), None)
         if ordinal is not None:
             return ordinal
         del streams[name]
@@ -51,7 +57,7 @@ def _next(streams: dict[str, Iterator[int]], shares: Mapping[str, float], point:
 
 
 def _source(streams: Mapping[str, object], shares: Mapping[str, float], point: float) -> str:
-    """The source whose arc of the circle holds `point`; arcs are as long as the shares of those that are left."""
+    """The source whose arc holds `point`; the sources that are left share the whole circle."""
     *others, last = streams
     rest = point * sum(shares[name] for name in streams)
     for name in others:

@@ -1,4 +1,4 @@
-"""Distractors by chance: an order of the pool that belongs to the question."""
+"""Random distractors: a shuffle of the pool for each (seed, question)."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from raft_exp.retrieval.ranking import Ranker
 
 
 def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
-    """Passages of the pool in an order of chance that belongs to the question."""
+    """Ranks the pool in a random order drawn for (seed, question); large pools are drawn from lazily."""
 
     def rank(question: Question) -> Iterator[int]:
         start = seeded_bits(seed, "distractors", question.id)

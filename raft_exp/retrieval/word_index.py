@@ -1,8 +1,8 @@
-"""A BM25 index on disk: for each word the passages that hold it, and what the word adds to the score of each.
+"""A BM25 index on disk: for each word the passages that hold it and the word's part of their scores.
 
-Words, form (Lucene's) and scores are those of bm25s, to the bit. Its own way of building holds every word of the
-collection in memory several times over; here it is a chunk of the texts, then a part of the words. A word is known by
-a 64-bit hash, as ids are (`passages.py`), so that no vocabulary has to be in memory either.
+Words and scores (Lucene's form of BM25) equal those of bm25s to the bit. bm25s builds its index in memory; here only a
+chunk of the texts, then a part of the postings is in memory. Words are stored as 64-bit hashes, as the ids of
+`raft_exp.core.collection` are, so that no vocabulary is held in memory.
 """
 
 import math
@@ -17,30 +17,30 @@ from raft_exp.core.collection import hash64, mapped
 from raft_exp.core.npy import Column
 
 WORDS, STARTS, HOLDERS, SCORES, LENGTHS = (
-    "words.npy",  # (words,) hashes, rising
-    "starts.npy",  # (words + 1,) where the postings of each begin
-    "holders.npy",  # (postings,) ordinals of the passages, rising for one word
+    "words.npy",  # (words,) hashes, ascending
+    "starts.npy",  # (words + 1,) first posting of each word
+    "holders.npy",  # (postings,) ordinals of passages, ascending within a word
     "scores.npy",  # (postings,)
     "lengths.npy",  # (passages,) words of each passage
 )
-K1, B = 1.5, 0.75  # bm25s's
+K1, B = 1.5, 0.75  # the defaults of bm25s
 _CHUNK = 4_000_000  # characters of text in memory at a time
 _POSTING = np.dtype([("word", "<u8"), ("holder", "<u4"), ("count", "<u4")])
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a text that count: lower case, two letters at least, no English stop words."""
+    """The indexed words of a text: lower case, at least two letters, no English stop words."""
     import bm25s
 
-    (found,) = bm25s.tokenize([text], stopwords="en", return_ids=False, show_progress=False)
-    return [str(word) for word in found]
+    (words,) = bm25s.tokenize([text], stopwords="en", return_ids=False, show_progress=False)
+    return [str(word) for word in words]
 
 
 def write(folder: Path, texts: Iterable[str], parts: int = 1) -> dict[str, int]:
-    """Writes the index of the texts into a folder; returns counts. The same bytes come out whatever the parts.
+    """Writes the index of the texts into a folder and returns counts. The bytes do not depend on `parts`.
 
-    One of so many parts of the postings is in memory at a time, and never less than those of the commonest word: they
-    take some 60 bytes each while they are put in order.
+    The postings are sorted in `parts` parts, one in memory at a time (about 60 bytes a posting). A part is at least as
+    large as the postings of the most frequent word.
     """
     lengths, files = array("I"), [folder / f"part{number}" for number in range(parts)]
     for chunk in _chunks(texts):
@@ -67,33 +67,33 @@ def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _counted(texts: list[str], first: int) -> tuple[np.ndarray, list[int]]:
-    """The postings of some texts, by word hash and then by passage, and the number of words of each text."""
+    """The postings of a chunk of texts, sorted by word hash and passage, and the number of words of each text."""
     import bm25s
 
-    found = bm25s.tokenize(texts, stopwords="en", return_ids=True, show_progress=False)
-    sizes = [len(words) for words in found.ids]
-    names = np.zeros(len(found.vocab), dtype=np.uint64)
-    for word, number in found.vocab.items():
-        names[number] = hash64(word)
-    order = np.argsort(names)
+    tokenized = bm25s.tokenize(texts, stopwords="en", return_ids=True, show_progress=False)
+    sizes = [len(words) for words in tokenized.ids]
+    hashes = np.zeros(len(tokenized.vocab), dtype=np.uint64)
+    for word, number in tokenized.vocab.items():
+        hashes[number] = hash64(word)
+    order = np.argsort(hashes)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    flat = np.fromiter(chain.from_iterable(found.ids), dtype=np.int64, count=sum(sizes))
+    flat = np.fromiter(chain.from_iterable(tokenized.ids), dtype=np.int64, count=sum(sizes))
     keys, counts = np.unique(rank[flat] * len(texts) + np.repeat(np.arange(len(texts)), sizes), return_counts=True)
     postings = np.empty(len(keys), dtype=_POSTING)
-    postings["word"], postings["holder"] = names[order][keys // len(texts)], keys % len(texts) + first
+    postings["word"], postings["holder"] = hashes[order][keys // len(texts)], keys % len(texts) + first
     postings["count"] = counts
     return postings, sizes
 
 
 def _split(postings: np.ndarray, parts: int) -> list[np.ndarray]:
-    """Hashes are evenly spread: so are the words over equal ranges of them."""
+    """Splits postings by equal ranges of the hash; hashes are uniform, so each part has about as many words."""
     borders = np.array([2**64 * number // parts for number in range(1, parts)], dtype=np.uint64)
     return np.split(postings, np.searchsorted(postings["word"], borders))
 
 
 def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, int]:
-    """Part by part to the finished columns; returns how many words and postings there are."""
+    """Writes the columns part by part, deletes the part files and returns the numbers of words and postings."""
     words = postings = 0
     with (
         Column(folder / WORDS, "<u8") as names,
@@ -103,7 +103,9 @@ def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, 
     ):
         for file in files:
             part = np.fromfile(file, dtype=_POSTING) if file.exists() else np.empty(0, dtype=_POSTING)
-            part = part[np.argsort(part["word"], kind="stable")]  # chunk after chunk: holders rise already
+            part = part[
+                np.argsort(part["word"], kind="stable")
+            ]  # stable: chunks came in order, so holders stay ascending
             first = np.flatnonzero(np.diff(part["word"], prepend=~part["word"][:1]))
             names.extend(part["word"][first])
             starts.extend(postings + first)
@@ -116,22 +118,22 @@ def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, 
 
 
 def _scores(part: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    held = np.diff(first, append=len(part))
-    rarity = np.repeat(_rarity(held, len(lengths)), held)
+    holders = np.diff(first, append=len(part))  # passages that hold each word
+    rarity = np.repeat(_inverse_frequency(holders, len(lengths)), holders)
     length = K1 * ((1 - B) + B * lengths[part["holder"]] / lengths.mean())
     scores: np.ndarray = rarity * (part["count"] / (length + part["count"]))
     return scores
 
 
-def _rarity(held: np.ndarray, passages: int) -> np.ndarray:
-    # math.log, not numpy's: that one may differ in the last bit from one processor to another
-    numbers, places = np.unique(held, return_inverse=True)
-    known = [math.log(1 + (passages - number + 0.5) / (number + 0.5)) for number in numbers.tolist()]
-    return np.array(known, dtype=np.float32)[places].astype(np.float64)
+def _inverse_frequency(holders: np.ndarray, passages: int) -> np.ndarray:
+    # math.log: the last bit of numpy's logarithm differs between processors
+    numbers, places = np.unique(holders, return_inverse=True)
+    values = [math.log(1 + (passages - number + 0.5) / (number + 0.5)) for number in numbers.tolist()]
+    return np.array(values, dtype=np.float32)[places].astype(np.float64)
 
 
 class Postings:
-    """The index in a folder. It is memory-mapped: only the postings of the words that are asked for are read."""
+    """The index in a folder, memory-mapped: a query reads the postings of its own words only."""
 
     def __init__(self, folder: Path) -> None:
         self._words, self._starts = mapped(folder / WORDS), mapped(folder / STARTS)
@@ -139,12 +141,12 @@ class Postings:
         self._size = len(mapped(folder / LENGTHS))
 
     def scores(self, text: str) -> np.ndarray:
-        """Shape (passages,), float32: the BM25 score of every passage; a word asked twice counts twice."""
+        """Shape (passages,), float32: the BM25 score of every passage. Words count as often as they occur in `text`."""
         scores = np.zeros(self._size, dtype=np.float32)
         for word in tokens(text):
             name = np.uint64(hash64(word))
             place = int(self._words.searchsorted(name))
             if place < len(self._words) and self._words[place] == name:
-                held = slice(int(self._starts[place]), int(self._starts[place + 1]))
-                scores[self._holders[held]] += self._scores[held]
+                postings = slice(int(self._starts[place]), int(self._starts[place + 1]))
+                scores[self._holders[postings]] += self._scores[postings]
         return scores

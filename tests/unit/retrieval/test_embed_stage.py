@@ -12,7 +12,7 @@ from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.models import encoder
 from raft_exp.models.encoder import EncoderConfig
-from raft_exp.retrieval import embed_stage as embed
+from raft_exp.retrieval import embed_stage
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
 from raft_exp.retrieval.text import searched_text
 from tests.helpers import small_training as small
@@ -62,7 +62,7 @@ def test_a_real_encoder_finds_the_gold_and_near_distractors(study):
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(embed, "_SLICE", 16)
+    monkeypatch.setattr(embed_stage, "_SLICE", 16)
     stage, passages = EmbedStage(config()), study["ingest"]
     once, killed = tmp_path / "once", tmp_path / "killed"
     once.mkdir(), killed.mkdir()
@@ -80,7 +80,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path, monkeypatch):
 
         return some
 
-    monkeypatch.setattr(encoder, "load", mortal)
+    monkeypatch.setattr(embed_stage, "load", mortal)
     with pytest.raises(KeyboardInterrupt):
         embed_passages(stage, passages=passages, out=killed)
     with (killed / "vectors.npy").open("ab") as file:
