@@ -1,10 +1,22 @@
-"""Engines write replies: `generate(requests) -> answers`. One engine a file, chosen by `name`."""
+"""Engines generate replies: a model in this process (`transformers`, `vllm`) or behind a server (`openai`).
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+To add an engine:
+
+1. Write its settings as a config dataclass below, with `name: Literal["<name>"]`, and add it to EngineConfig. Mark
+   settings that do not change replies as Runtime: the others are in the keys of the store.
+2. Write `raft_exp/engines/<name>.py` with `load(config, model, adapter, room) -> Engine` (see `load` below) and a class
+   with `generate`. `replies.answer` ends a reply at its first end token. Add the module to _MODULES.
+3. A class that can stream has `converse(requests, listener)` too, with a `streaming.ReplyListener`; `ask` and `serve`
+   use it where it exists.
+4. Write conf/engine/<name>.yaml. Import the packages that it needs inside functions, and raise ModelError with the
+   remedy where one is missing.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -16,16 +28,16 @@ from raft_exp.models.loading import ModelConfig
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt: as token ids for engines with the weights at hand, as messages for a server."""
+    """One prompt: token ids for engines in this process, messages for a server."""
 
     id: str
-    prompt_ids: list[int]
+    prompt_ids: list[int]  # [] for a server
     messages: list[dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How replies are drawn; whoever needs the same ones again keeps them."""
+    """How tokens are sampled. Sampled replies are not reproducible: a caller that needs them again must store them."""
 
     temperature: float  # 0: greedy
     top_p: float
@@ -33,30 +45,30 @@ class Sampling:
 
 
 class Engine(Protocol):
-    """A model that is ready to answer. Decoding is greedy, with the model's own max_new_tokens, without `sampling`.
-
-    A server samples as its config says.
-    """
+    """A loaded model."""
 
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """Yields an answer for every request whose id is not in `answered`, in any order, as they come.
+        """Yields an answer for each request whose id is not in `answered`, in any order, as soon as it is complete.
 
-        `transformers` plans its batches over all requests, whatever is answered: a run that goes on after a kill
-        computes the same batches, so the same bytes, as one that was never killed.
+        Without `sampling`, decoding is greedy and stops at `max_new_tokens` of the model's config. A server ignores
+        `sampling`: its settings are in its config.
+
+        `transformers` plans its batches over all requests, with those in `answered`: a resumed run computes the same
+        batches, and so the same bytes, as an uninterrupted one.
         """
         ...
 
 
 @config_dataclass
 class TransformersEngine:
-    """The model runs in this process, by transformers."""
+    """The model runs in this process, with transformers."""
 
     name: Literal["transformers"]
     accelerator: Literal["cpu", "gpu", "auto"]
-    batch_tokens: Runtime[Positive]  # tokens in one batch: padded prompts and room for the replies
-    threads: Positive | None  # CPU threads of torch; changes the last bits
+    batch_tokens: Runtime[Positive]  # tokens of one batch: padded prompts and the longest possible replies
+    threads: Positive | None  # CPU threads of torch; they change the last bits of sums
 
 
 NO_VLLM = (
@@ -69,23 +81,22 @@ NO_VLLM = (
 class VllmEngine:
     """vLLM in a process of its own, loaded once for all arms of a base model.
 
-    What else stands in a batch changes the last bits of a sum, and so, rarely, a greedy token: vLLM promises no equal
-    bytes, not even for the same settings. Settings that only say what stands together are runtime fields; those that
-    choose other arithmetic for all of it (kernels, a sum over several GPUs, the adapter added at run time or into the
-    weights) are in the key.
+    The other requests of a batch change the last bits of sums, and so, rarely, a greedy token: vLLM gives no equal
+    bytes, even for equal settings. Settings that only change the batches are runtime fields. Settings that change the
+    arithmetic of every request (kernels, sums over several GPUs, adapters at run time or merged) are in the key.
     """
 
     name: Literal["vllm"]
     adapters: Literal["lora", "merged"]
     tensor_parallel_size: Positive  # GPUs that share the model
-    enforce_eager: bool  # without torch.compile and CUDA graphs: starts sooner, answers more slowly
+    enforce_eager: bool  # no torch.compile and no CUDA graphs: faster start, slower replies
     gpu_memory_utilization: Runtime[Share]  # of a GPU's memory, for weights and cache
-    max_lora_rank: Runtime[Positive]  # room for adapters of this rank; a larger one loads the engine anew
+    max_lora_rank: Runtime[Positive]  # largest LoRA rank without loading the engine again
 
 
 @config_dataclass
 class OpenaiEngine(ChatConfig):
-    """Any server that speaks OpenAI's protocol. Its model cannot carry a trained adapter."""
+    """A server with OpenAI's chat API. Its model cannot take a trained adapter."""
 
     name: Literal["openai"]
     max_new_tokens: Positive
@@ -93,7 +104,6 @@ class OpenaiEngine(ChatConfig):
 
 EngineConfig = Annotated[TransformersEngine | VllmEngine | OpenaiEngine, Field(discriminator="name")]
 
-Loader = Callable[[Any, ModelConfig | None, Path | None, Path], Engine]
 _MODULES = {
     "transformers": "raft_exp.engines.transformers",
     "vllm": "raft_exp.engines.vllm",
@@ -101,10 +111,11 @@ _MODULES = {
 }
 
 
-def load(config: Any, model: ModelConfig | None, adapter: Path | None, room: Path) -> Engine:
-    """The engine that `config.name` names, with the model and (where there is one) its adapter loaded.
+def load(config: EngineConfig, model: ModelConfig | None, adapter: Path | None, room: Path) -> Engine:
+    """Loads the engine of `config.name` with the model and (where there is one) its LoRA adapter.
 
-    `model` is None for a server's. `room` is a folder where the engine may keep what it needs while it loads.
+    `model` is None for a server. `room` is a folder for temporary files of the loading.
+    Raises ModelError with the remedy, or ConfigError where a server's key is missing.
     """
-    loader: Loader = import_module(_MODULES[config.name]).load
-    return loader(config, model, adapter, room)
+    engine: Engine = import_module(_MODULES[config.name]).load(config, model, adapter, room)
+    return engine

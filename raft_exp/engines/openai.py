@@ -1,28 +1,28 @@
-"""The engine `openai`: the messages of each request go to a server, as they are."""
+"""The engine `openai`: sends the messages of each request to a server."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
 from raft_exp.engines import OpenaiEngine, Request, Sampling
 from raft_exp.engines.client.client import ChatClient, ChatPrompt, as_they_come
+from raft_exp.models.loading import ModelConfig
 
 log = logging.getLogger(__name__)
 
 
-def load(config: OpenaiEngine, model: Any, adapter: Path | None, room: Path) -> "Openai":
-    """Nothing is loaded; the key is looked up (ConfigError). Raises ModelError for an adapter."""
+def load(config: OpenaiEngine, model: ModelConfig | None, adapter: Path | None, room: Path) -> "Openai":
+    """The client of the server. Raises ModelError for an adapter, ConfigError for a missing key."""
     if adapter is not None:
         raise ModelError(f"adapter={adapter}: a server's model takes none; use engine=transformers or engine=vllm")
     return Openai(config)
 
 
 class Openai:
-    """A server's model. Temperature 0 is as near to greedy as the protocol comes."""
+    """A server's model. Temperature 0 stands for greedy decoding, which the protocol does not have."""
 
     def __init__(self, config: OpenaiEngine) -> None:
         self._config, self._client = config, ChatClient(config)
@@ -30,14 +30,12 @@ class Openai:
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """As `Engine.generate`; it samples as its config says.
+        """As `Engine.generate`.
 
-        Raises ServerError when some request got no usable reply, behind all good answers.
-
-        A reply that the server's content filter withheld is an empty answer that says so (`Answer.filtered`): the same
-        question would be withheld again.
+        Raises ServerError after all good answers when some request got no usable reply. A reply that the server's
+        content filter withheld is an empty answer with `filtered=True`, as another attempt would be withheld too.
         """
-        assert sampling is None, "a teacher asks a server itself"
+        assert sampling is None, "the decoding settings of a server are in its config"
         done = frozenset(answered)
         chats = (ChatPrompt(request.id, request.messages) for request in requests if request.id not in done)
         body = {"temperature": 0, "max_tokens": self._config.max_new_tokens}

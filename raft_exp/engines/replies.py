@@ -1,22 +1,27 @@
-"""What engines with the weights at hand share: where a reply ends, and what its token ids say."""
+"""Shared by the engines of this process: the end tokens of replies, and answers from token ids."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp.core.records import Answer
 from raft_exp.engines import Request
 from raft_exp.models import tokens
 
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-def stop_tokens(generation_config: Any, tokenizer: Any) -> list[int]:
-    """The end token that training teaches, and those that the model itself was trained to stop at."""
+
+def stop_tokens(generation_config: "GenerationConfig | None", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """Ids of the end token of our training targets, then of the model's own end tokens."""
     own = getattr(generation_config, "eos_token_id", None)
     own = own if isinstance(own, list) else [] if own is None else [own]
     return list(dict.fromkeys([tokens.end_token_id(tokenizer), *own]))
 
 
-def answer(request: Request, reply: Sequence[int], stops: Sequence[int], tokenizer: Any) -> Answer:
-    """The reply up to its first end token; without one it was cut off."""
+def answer(
+    request: Request, reply: Sequence[int], stops: Sequence[int], tokenizer: "PreTrainedTokenizerBase"
+) -> Answer:
+    """The reply up to its first end token; without one it counts as truncated."""
     end = next((place for place, token in enumerate(reply) if token in stops), None)
     return Answer(
         id=request.id,

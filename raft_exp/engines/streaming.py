@@ -1,7 +1,7 @@
-"""Replies while they are being written: the transformers engine tells each piece of text as it comes."""
+"""Streaming of replies: passes each piece of text to a listener as soon as its tokens are generated."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from transformers import StoppingCriteria
@@ -9,30 +9,40 @@ from transformers.generation.streamers import BaseStreamer
 
 from raft_exp.engines import Request
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 class ReplyListener(Protocol):
-    """Whoever reads along."""
+    """Receives the pieces of replies as they are generated, and may end replies early."""
 
     def said(self, request: Request, text: str) -> None:
-        """More of a reply."""
+        """Takes the next piece of the reply to `request`."""
 
     def enough(self, request: Request, tokens: int) -> bool:
-        """Whether a reply may end here, after so many tokens: nobody waits for it, or it is long enough."""
+        """Whether the reply is to end after its first `tokens` tokens; called once a step."""
 
 
 class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
-    """What `generate` calls for every step of a batch: to ask which rows may end, and with the new tokens."""
+    """Streamer and stopping criteria of one batch in `generate` of transformers.
+
+    In each step `generate` first calls it as criteria, then puts the new tokens.
+    """
 
     def __init__(
-        self, batch: Sequence[Request], stops: Collection[int], tokenizer: Any, listener: ReplyListener
+        self,
+        batch: Sequence[Request],
+        stops: Collection[int],
+        tokenizer: "PreTrainedTokenizerBase",
+        listener: ReplyListener,
     ) -> None:
         self._rows = [TokenDecoder(request, tokenizer, listener) for request in batch]
-        self._limits: list[int | None] = [None] * len(batch)  # tokens, of a row that was ended from outside
+        self._limits: list[int | None] = [None] * len(batch)  # tokens of a row that the listener ended
         self._stops, self._listener = frozenset(stops), listener
-        self._steps = -1  # the prompts come first
+        self._steps = -1  # the first `put` holds the prompts
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Which rows end here; asked before their last token is put."""
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
+        """Which rows end here, as a bool tensor of shape (batch,); `generate` puts their last token afterwards."""
         steps = self._steps + 1
         for place, row in enumerate(self._rows):
             if self._limits[place] is None and self._listener.enough(row.request, steps):
@@ -40,8 +50,8 @@ class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
         ended = [limit is not None for limit in self._limits]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
 
-    def put(self, value: Any) -> None:
-        """Takes the tokens of a step."""
+    def put(self, value: torch.Tensor) -> None:
+        """Takes the tokens of a step, shape (batch,); the first call has the prompts, which are ignored."""
         self._steps += 1
         if not self._steps:
             return
@@ -50,29 +60,29 @@ class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
                 row.take([token], self._stops)
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """Passes on the rest of the texts, at the end of the batch."""
         for row in self._rows:
             row.flush()
 
     @property
     def replies(self) -> list[list[int]]:
-        """The tokens of each row, up to where it ended."""
+        """The token ids of each reply, with its end token."""
         return [row.tokens for row in self._rows]
 
 
 class TokenDecoder:
-    """Turns the tokens of a reply into text: a character of several tokens comes when it is whole."""
+    """Decodes a reply token by token; a character of several tokens is passed on when it is complete."""
 
-    def __init__(self, request: Request, tokenizer: Any, listener: ReplyListener) -> None:
+    def __init__(self, request: Request, tokenizer: "PreTrainedTokenizerBase", listener: ReplyListener) -> None:
         self.request = request
         self.tokens: list[int] = []  # with the end token
         self._tokenizer, self._listener = tokenizer, listener
         self._ended = False
         self._text: list[int] = []  # without it
-        self._before = self._read = 0  # _text[before:read] has been told, and says how what follows joins
+        self._before = self._read = 0  # _text[before:read] is passed on; it is the context of the next piece
 
     def take(self, tokens: Sequence[int], stops: Collection[int]) -> None:
-        """More tokens; nothing counts behind an end token."""
+        """Takes more tokens; those after an end token are ignored."""
         for token in tokens:
             if self._ended:
                 return
@@ -80,13 +90,14 @@ class TokenDecoder:
             self._ended = token in stops
             if not self._ended:
                 self._text.append(token)
-                self._tell(whole=True)
+                self._pass_on(whole=True)
 
     def flush(self) -> None:
-        """Nothing more comes."""
-        self._tell(whole=False)
+        """Passes on the rest of the text, at the end of the reply."""
+        self._pass_on(whole=False)
 
-    def _tell(self, whole: bool) -> None:
+    def _pass_on(self, whole: bool) -> None:
+        """Gives new text to the listener; with `whole` only where it does not end inside a character."""
         known, text = self._decoded(self._read), self._decoded(len(self._text))
         if len(text) > len(known) and not (whole and text.endswith("\N{REPLACEMENT CHARACTER}")):
             self._listener.said(self.request, text[len(known) :])

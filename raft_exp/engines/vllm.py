@@ -1,4 +1,4 @@
-"""The engine `vllm`: greedy decoding in this process; one vLLM engine is loaded once and answers all arms."""
+"""The engine `vllm`: decoding in this process. One vLLM engine is loaded once and answers for all arms."""
 
 import contextlib
 import gc
@@ -11,39 +11,43 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
 from raft_exp.engines import NO_VLLM, Request, Sampling, VllmEngine, replies
 from raft_exp.engines.streaming import ReplyListener, TokenDecoder
-from raft_exp.models import loading as models
-from raft_exp.models import merge as merging
-from raft_exp.models.loading import ModelConfig
+from raft_exp.models import loading
+from raft_exp.models.loading import LoadArguments, ModelConfig
+from raft_exp.models.merge import merge
+
+if TYPE_CHECKING:
+    from vllm import LLM
+    from vllm.lora.request import LoRARequest
 
 log = logging.getLogger(__name__)
 
-# Before the import. In this process: what this process ends, or a kill ends, leaves no engine behind on a GPU.
+# Set before vLLM is imported. Without multiprocessing, a kill of this process leaves no engine on the GPU.
 _ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
 _WEIGHTS = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """The engine that this process holds: there is one at a time, as a second would find no memory."""
+    """The engine of this process. There is at most one, as memory is not enough for a second."""
 
-    llm: Any
-    settings: tuple[Any, ...]  # what it was loaded with: an arm that asks for the same is answered by it
-    rank: int  # largest adapter that it takes; 0: none
+    llm: "LLM"
+    settings: tuple[VllmEngine, ModelConfig, str]  # with the fingerprint of a merged adapter ("" for none)
+    rank: int  # largest LoRA rank that it takes; 0: no adapters
 
 
 _loaded: _Loaded | None = None
 
 
 def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Vllm":
-    """The engine of this base model, loaded or as it stands. Raises ModelError with the remedy.
+    """The engine of this base model; the loaded one is reused where its settings are the same.
 
-    A merged model is written under `room` while it is loaded, and removed.
+    A merged model is written to `room` for the loading and then removed. Raises ModelError with the remedy.
     """
     _check_installed()
     name = fingerprint(adapter) if adapter else ""
@@ -58,7 +62,10 @@ def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Pat
 
 
 def fingerprint(adapter: Path) -> str:
-    """sha256 of an adapter's settings and weights: its name in the engine, so that no two share cached prefixes."""
+    """sha256 of an adapter's settings and weights.
+
+    It is the adapter's name in the engine, where adapters of one name would share cached prefixes.
+    """
     digest = hashlib.sha256()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         try:
@@ -70,7 +77,7 @@ def fingerprint(adapter: Path) -> str:
 
 
 def close() -> None:
-    """Ends the engine that this process holds and gives its memory back."""
+    """Shuts down the engine of this process and frees its memory."""
     global _loaded
     if _loaded is None:
         return
@@ -83,36 +90,36 @@ def close() -> None:
 
 
 class Vllm:
-    """The process's engine, answering as the base model or as one adapter on it."""
+    """The engine of this process, with the base model or one adapter on it."""
 
-    def __init__(self, llm: Any, model: ModelConfig, lora: Any) -> None:
+    def __init__(self, llm: "LLM", model: ModelConfig, lora: "LoRARequest | None") -> None:
         from transformers import AutoConfig, GenerationConfig
 
         self._engine, self._model, self._lora = llm.llm_engine, model, lora
-        self._tokenizer = models.load_tokenizer(model.name_or_path, model.revision)
-        where = models.source(model.name_or_path, model.revision)
+        self._tokenizer = loading.load_tokenizer(model.name_or_path, model.revision)
+        source = loading.source(model.name_or_path, model.revision)
         try:
-            own = GenerationConfig.from_pretrained(**_file(where))
-        except OSError:  # an older model has its end token among its settings
-            own = GenerationConfig.from_model_config(AutoConfig.from_pretrained(**where))
+            own = GenerationConfig.from_pretrained(**_generation_config_arguments(source))
+        except OSError:  # older models have their end token in config.json
+            own = GenerationConfig.from_model_config(AutoConfig.from_pretrained(**source))
         self._stops = replies.stop_tokens(own, self._tokenizer)
 
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """As `Engine.generate`; each answer comes when it is finished, while others are still being written.
+        """As `Engine.generate`; yields each answer as soon as it is complete.
 
-        All requests wait in the engine, the longest first, and it fills its batches from them: a kill loses what was
-        in these batches. `LLM.generate` would do the same and return at the very end.
+        All requests are queued in the engine, the longest first, and fill its batches. `LLM.generate` would do the
+        same, but return only at the end, so that a kill would lose all answers.
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        how = sampling or Sampling(0.0, 1.0, self._model.max_new_tokens)
+        sampling = sampling or Sampling(0.0, 1.0, self._model.max_new_tokens)
         settings = SamplingParams(
-            temperature=how.temperature,
-            top_p=how.top_p,
-            max_tokens=how.max_new_tokens,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_new_tokens,
             stop_token_ids=self._stops,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -129,11 +136,11 @@ class Vllm:
                     reply = output.outputs[0].token_ids
                     yield replies.answer(waiting.pop(output.request_id), reply, self._stops, self._tokenizer)
         finally:
-            if waiting:  # the engine stays: what nobody waits for any more must not
+            if waiting:  # the engine is reused: requests without a reader must not stay in its queue
                 self._engine.abort_request(list(waiting))
 
     def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
-        """As `generate`, with somebody who reads along while the replies are written, and may end them."""
+        """As `generate`, greedy; `listener` gets the pieces of replies during generation and may end replies."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -167,13 +174,18 @@ class Vllm:
 
 
 def _start(
-    config: VllmEngine, model: ModelConfig, merged: Path | None, rank: int, settings: tuple[Any, ...], folder: Path
+    config: VllmEngine,
+    model: ModelConfig,
+    merged: Path | None,
+    rank: int,
+    settings: tuple[VllmEngine, ModelConfig, str],
+    folder: Path,
 ) -> None:
     global _loaded
-    shutil.rmtree(folder, ignore_errors=True)  # of a killed run
+    shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
     try:
         if merged:
-            merging.merge(model, merged, folder)
+            merge(model, merged, folder)
         llm = _llm(config, model, str(folder) if merged else _local(model), rank)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -181,8 +193,8 @@ def _start(
 
 
 @contextlib.contextmanager
-def _numba_out_of_sight() -> Iterator[None]:
-    """vLLM's CPU build looks into every loaded module, and breaks on the library handle of numba, which bm25s loads."""
+def _without_numba_handle() -> Iterator[None]:
+    """Hides a module of numba, which bm25s imports: vLLM's CPU build inspects every module and fails on this one."""
     handle = "llvmlite.binding.ffi"
     hidden = sys.modules.pop(handle, None)
     try:
@@ -192,11 +204,11 @@ def _numba_out_of_sight() -> Iterator[None]:
             sys.modules[handle] = hidden
 
 
-@_numba_out_of_sight()
-def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> Any:
+@_without_numba_handle()
+def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> "LLM":
     import vllm
 
-    lora: dict[str, Any] = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _allowed(rank)} if rank else {}
+    lora: dict[str, bool | int] = {"enable_lora": True, "max_loras": 1, "max_lora_rank": _allowed(rank)} if rank else {}
     try:
         return vllm.LLM(
             model=source,
@@ -212,43 +224,45 @@ def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> Any:
             gpu_memory_utilization=config.gpu_memory_utilization,
             **lora,
         )
-    except Exception as error:  # vLLM raises all kinds; what it printed stands above
-        told = " ".join(str(error).split())[:300] or type(error).__name__
+    except Exception as error:  # vLLM raises errors of many types
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         remedy = "engine.adapters=merged where LoRA is the reason, a smaller engine.gpu_memory_utilization or model"
         raise ModelError(
-            f"engine=vllm cannot load {model.name_or_path!r} ({told}); try {remedy}.max_length, or engine=transformers"
+            f"engine=vllm cannot load {model.name_or_path!r} ({reason}); "
+            f"try {remedy}.max_length, or engine=transformers"
         ) from error
 
 
 def _local(model: ModelConfig) -> str:
-    """The model's folder: what the hub has is fetched as transformers would, with the same errors."""
-    found = models.source(model.name_or_path, model.revision)
-    name = str(found["pretrained_model_name_or_path"])
+    """The model's local folder; a model of the hub is downloaded, with the error messages of `loading.load`."""
+    source = loading.source(model.name_or_path, model.revision)
+    name = source["pretrained_model_name_or_path"]
     if Path(name).is_dir():
         return name
     from huggingface_hub import snapshot_download
 
-    with models.explained(model.name_or_path, model.revision):
-        fetched = snapshot_download(
+    with loading.explained(model.name_or_path, model.revision):
+        folder = snapshot_download(
             name,
             revision=model.revision,
-            local_files_only=found["local_files_only"],
+            local_files_only=source["local_files_only"],
             allow_patterns=list(_WEIGHTS),
             ignore_patterns=["original/*", "consolidated*"],
         )
-    return str(fetched)
+    return str(folder)
 
 
-def _file(where: dict[str, Any]) -> dict[str, Any]:
-    """`models.source` in the words of GenerationConfig."""
-    rest = {name: value for name, value in where.items() if name != "pretrained_model_name_or_path"}
-    return {"pretrained_model_name": where["pretrained_model_name_or_path"], **rest}
+def _generation_config_arguments(source: LoadArguments) -> dict[str, object]:
+    """`source` with the argument name that GenerationConfig.from_pretrained has for the model."""
+    rest = {name: value for name, value in source.items() if name != "pretrained_model_name_or_path"}
+    return {"pretrained_model_name": source["pretrained_model_name_or_path"], **rest}
 
 
-def _lora(adapter: Path, name: str) -> Any:
+def _lora(adapter: Path, name: str) -> "LoRARequest":
     from vllm.lora.request import LoRARequest
 
-    return LoRARequest(name, int(name[:15], 16) + 1, str(adapter.absolute()))  # 60 bits: an int64, and above 0
+    number = int(name[:15], 16) + 1  # 60 bits: a positive int64
+    return LoRARequest(name, number, str(adapter.absolute()))
 
 
 def _rank(adapter: Path | None) -> int:
@@ -256,10 +270,10 @@ def _rank(adapter: Path | None) -> int:
 
 
 def _allowed(rank: int) -> int:
-    """vLLM takes some ranks alone; an adapter of a smaller one fits into each."""
+    """The smallest of the ranks that vLLM supports that is at least `rank`; it takes adapters of smaller ranks too."""
     from vllm.config.lora import MaxLoRARanks
 
-    ranks = [one for one in get_args(MaxLoRARanks) if one >= rank]
+    ranks = [supported for supported in get_args(MaxLoRARanks) if supported >= rank]
     if not ranks:
         raise ModelError(
             f"engine=vllm takes adapters of rank {max(get_args(MaxLoRARanks))} at most, and this one has "

@@ -1,1 +1,1 @@
-"""The client of a chat server: requests, retries, and what the server says."""
+"""The client of a server with OpenAI's chat API: requests, retries, replies and errors."""

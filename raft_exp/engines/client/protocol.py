@@ -1,4 +1,4 @@
-"""OpenAI's chat protocol: whom to ask, and what comes back: a reply, or why there is none and what to do about it."""
+"""OpenAI's chat API: the settings of a server, and its responses as replies or as errors with their consequence."""
 
 import email.utils
 import json
@@ -14,78 +14,84 @@ from pydantic import Field, model_validator
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import Positive, PositiveFloat, Runtime, config_dataclass
-from raft_exp.engines.client import urls as addresses
+from raft_exp.engines.client import urls
 
-_PATIENCE = 600.0  # seconds: a server that says Retry-After more than this has ended the run
+_PATIENCE = 600.0  # seconds: a longer Retry-After ends the run
 
 Finish = Literal["stop", "length", "filtered"]
-_FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # whatever else a server says: stop
+_FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # any other finish_reason: stop
 
 Ends = Literal["nothing", "request", "run"]
 
 
 @config_dataclass
 class ChatConfig:
-    """A server, a model of it, and how hard it may be asked."""
+    """A server, its model, and limits on the requests."""
 
     base_url: str
     model: str
-    served_as: str | None  # pattern of the model's name in replies, where that is not `model` or a dated form of it
+    served_as: str | None  # pattern of the model's name in replies; null: `model` or a dated form of it
     api_key_env: Runtime[str | None]  # the name of the environment variable with the key, never the key
-    extra_body: dict[str, Any]  # further fields of every request; null takes one of ours away
+    extra_body: dict[str, Any]  # further fields of every request; a null value removes a field
     in_flight: Runtime[Annotated[int, Field(ge=1, le=1000)]]
-    attempts: Runtime[Positive]  # for one request
-    timeout: Runtime[PositiveFloat]  # seconds for one attempt, to the last byte of the reply
-    max_requests: Runtime[Positive | None]  # attempts of one run, all together
+    attempts: Runtime[Positive]  # of one request
+    timeout: Runtime[PositiveFloat]  # seconds of one attempt, up to the last byte of the reply
+    max_requests: Runtime[Positive | None]  # attempts of all requests of one run
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> "ChatConfig":
         if "@" in self.base_url or "?" in self.base_url:
-            raise ValueError("base_url: holds a name, password or query; a key comes from the variable api_key_env")
+            raise ValueError(
+                "base_url: contains a name, password or query; the key comes from the variable api_key_env"
+            )
         try:
-            addresses.parsed(self.base_url)
+            urls.parsed(self.base_url)
         except ValueError:
             raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or the like") from None
         if self.api_key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", self.api_key_env):
             raise ValueError(
-                "api_key_env: must be the NAME of an environment variable, in capitals, not the key itself (what was "
-                "given is not shown here)"
+                "api_key_env: must be the NAME of an environment variable, in capitals, not the key itself (the value "
+                "is not shown here)"
             )
         return self
 
 
 def key_of(config: ChatConfig, group: str) -> str | None:
-    """The key of a server; None where it needs none. Raises ConfigError when the environment does not hold it."""
+    """The key of a server; None where it needs none. Raises ConfigError when the environment has no usable key."""
     if config.api_key_env is None:
         return None
     key = (os.environ.get(config.api_key_env) or "").strip()
     if not key:
         raise ConfigError(
-            f"{group}.api_key_env: the environment variable that it names is not set; export it, or give null for a "
+            f"{group}.api_key_env: the environment variable of this name is not set; export it, or give null for a "
             "server that needs no key"
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(
-            f"{group}.api_key_env: what the environment variable holds is no key: it has line ends or letters that are "
-            "not ASCII; export the key alone"
+            f"{group}.api_key_env: the value of the environment variable is no key: it has line ends or letters that "
+            "are not ASCII; export the key alone"
         )
     return key
 
 
 @dataclass(frozen=True)
 class ServerReply:
-    """One reply. An empty text is what the model said; `filtered` means that the server withheld its words."""
+    """One reply. The text is "" where the model wrote nothing, or where the server withheld it (`filtered`)."""
 
     text: str
     finish: Finish
-    model: str  # as the server calls it: its dated name
-    prompt_tokens: int  # 0 where the server does not say
+    model: str  # the server's name for it, often with a date
+    prompt_tokens: int  # 0 where the server gives none
     new_tokens: int
-    seconds: float  # of the attempt that it came from
+    seconds: float  # of the successful attempt
 
 
 class AttemptError(Exception):
-    """An attempt without a usable reply. `ends`: nothing, so another attempt; this request; or the run."""
+    """An attempt without a usable reply.
+
+    `ends`: "nothing" allows another attempt, "request" gives up this request, "run" all requests. `wait`: seconds that
+    the server asks for. `limited`: the server's rate limit was the reason.
+    """
 
     def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:
         super().__init__(reason)
@@ -93,25 +99,25 @@ class AttemptError(Exception):
 
 
 class ResponseReader:
-    """Takes what a server sent apart. No message that it makes holds the key."""
+    """Reads the responses of a server. The key never appears in its messages."""
 
     def __init__(self, config: ChatConfig, key: str | None) -> None:
         self._config, self._key = config, key
 
     def __call__(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
-        """The reply. Raises AttemptError where there is none."""
+        """The reply in a response. Raises AttemptError where there is none."""
         if not 200 <= status < 300:
             return self._refused(status, headers, text, seconds)
         try:
             data = json.loads(text)
-        except (ValueError, RecursionError):  # cut, or something else
+        except (ValueError, RecursionError):
             raise AttemptError("the body of the reply is not JSON", "nothing") from None
         return self._read(data, seconds)
 
     def cleaned(self, text: str) -> str:
-        """A server's own words, in one short line without the key."""
-        told = addresses.without_password(text.replace(self._key, "***") if self._key else text)
-        return " ".join(told.split())[:200]
+        """A message of the server on one line of at most 200 characters, without key and passwords."""
+        masked = urls.without_password(text.replace(self._key, "***") if self._key else text)
+        return " ".join(masked.split())[:200]
 
     def _read(self, data: Any, seconds: float) -> ServerReply:
         try:
@@ -120,13 +126,13 @@ class ResponseReader:
             text = message.get("content") or message.get("refusal") or ""
             counts = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
-            told = data.get("error") if isinstance(data, dict) else None
-            note = f" ({self.cleaned(str(told))})" if told else ""
-            raise AttemptError(f"the reply holds no choice with a message{note}", "nothing") from None
+            error = data.get("error") if isinstance(data, dict) else None
+            note = f" ({self.cleaned(str(error))})" if error else ""
+            raise AttemptError(f"the reply has no choice with a message{note}", "nothing") from None
         if not _same_model(self._config, str(model)):
             raise AttemptError(
-                f"asked for model={self._config.model!r}, and {self.cleaned(str(model))!r} answers; name that one, or "
-                "set served_as to a pattern of its name",
+                f"asked for model={self._config.model!r}, and {self.cleaned(str(model))!r} answers; set model to that "
+                "name, or served_as to a pattern of it",
                 "run",
             )
         finish = _FINISH.get(str(choice.get("finish_reason")), "stop")
@@ -134,36 +140,36 @@ class ResponseReader:
 
     def _refused(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
         error = _error(text)
-        code, told = str(error.get("code") or ""), self.cleaned(str(error.get("message") or text))
+        code, message = str(error.get("code") or ""), self.cleaned(str(error.get("message") or text))
         if "content_filter" in code or "content_policy" in code:
             return ServerReply("", "filtered", self._config.model, 0, 0, seconds)
         if status in (401, 403):
-            where = self._config.api_key_env
-            held = f"the key in {where}" if where else "a request without a key (api_key_env=null)"
-            raise AttemptError(f"the server refuses {held} (status {status})", "run")
-        if status < 400:  # a key is not sent on to wherever a server points
+            variable = self._config.api_key_env
+            refused = f"the key in {variable}" if variable else "a request without a key (api_key_env=null)"
+            raise AttemptError(f"the server refuses {refused} (status {status})", "run")
+        if status < 400:  # redirects are not followed: they would send the key to another server
             raise AttemptError(
-                f"status {status}: the server sends on to {self.cleaned(headers.get('Location', 'nowhere'))}; name "
+                f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'nowhere'))}; name "
                 "the right address in base_url",
                 "run",
             )
         if status in (402, 405, 407):  # no credit, no such service, a proxy: no other request fares better
-            raise AttemptError(f"status {status}: {told}", "run")
+            raise AttemptError(f"status {status}: {message}", "run")
         if status == 404:
-            asked = f"model={self._config.model!r}"
-            raise AttemptError(f"status 404: no {asked} there, or no /chat/completions ({told})", "run")
+            model = f"model={self._config.model!r}"
+            raise AttemptError(f"status 404: no {model} there, or no /chat/completions ({message})", "run")
         if code == "insufficient_quota":
             raise AttemptError("the account has no credit left (insufficient_quota)", "run")
         if status in (408, 409, 429) or status >= 500:
             wait = _retry_after(headers)
             if wait is not None and wait > _PATIENCE:
-                raise AttemptError(f"the server says to come back in {wait:.0f} s (status {status})", "run")
-            raise AttemptError(f"status {status}: {told}", "nothing", wait, limited=status == 429)
-        raise AttemptError(f"status {status}: {told}", "request")
+                raise AttemptError(f"the server allows the next request only in {wait:.0f} s (status {status})", "run")
+            raise AttemptError(f"status {status}: {message}", "nothing", wait, limited=status == 429)
+        raise AttemptError(f"status {status}: {message}", "request")
 
 
-def _error(text: str) -> Mapping[str, Any]:
-    """What a server tells of an error, in the protocol's form; empty where it has another."""
+def _error(text: str) -> Mapping[str, object]:
+    """The fields code and message of an error response; {} where it has another form."""
     try:
         data = json.loads(text)
     except ValueError:
@@ -175,16 +181,16 @@ def _error(text: str) -> Mapping[str, Any]:
 def _same_model(config: ChatConfig, name: str) -> bool:
     if config.served_as is not None:
         return fnmatchcase(name, config.served_as)
-    asked, named = config.model.rpartition("/")[2], name.rpartition("/")[2]
-    return name == config.model or bool(re.fullmatch(re.escape(asked) + r"(-\d{4}(-?\d\d-?\d\d)?)?", named))
+    model, answering = config.model.rpartition("/")[2], name.rpartition("/")[2]
+    return name == config.model or bool(re.fullmatch(re.escape(model) + r"(-\d{4}(-?\d\d-?\d\d)?)?", answering))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks to wait: a number, or a date."""
-    told = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", told):
-        return float(told)
+    """Seconds to wait by the header Retry-After, which is a number or a date; None without it."""
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None

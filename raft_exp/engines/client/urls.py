@@ -1,4 +1,4 @@
-"""Addresses of servers, and of the proxy on the way to them. A password in one is never told."""
+"""URLs of servers and their proxies. No message contains a password of a URL."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -10,35 +10,35 @@ _PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 def parsed(text: str) -> SplitResult:
-    """The parts of a web address. Raises ValueError for what is none, here and not where a connection is made."""
+    """The parts of an http(s) URL. Raises ValueError for any other text."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("no web address")
+        raise ValueError("no http(s) URL")
     parts.hostname.encode("idna")  # UnicodeError is a ValueError
     return parts
 
 
 def proxy(url: str) -> str | None:
-    """The proxy that the environment names for a server, as aiohttp takes it: with its name and password.
+    """The proxy of the environment for a server, as a URL with name and password; None without one.
 
-    Raises ConfigError for a kind that aiohttp would take for an HTTP proxy. It could look into the environment itself
-    (trust_env), but would for every request, and would also send a password out of ~/.netrc.
+    Raises ConfigError for a proxy that is not http(s), which aiohttp would use as an HTTP proxy. aiohttp's own option
+    trust_env would read the environment for every request, and would send passwords of ~/.netrc.
     """
-    server, found = parsed(url), getproxies()
-    named = next((name for name in (server.scheme, "all") if found.get(name)), None)
-    if named is None or proxy_bypass(server.hostname or "") or proxy_bypass(server.netloc):
+    server, proxies = parsed(url), getproxies()
+    scheme = next((name for name in (server.scheme, "all") if proxies.get(name)), None)
+    if scheme is None or proxy_bypass(server.hostname or "") or proxy_bypass(server.netloc):
         return None
-    told = found[named] if "://" in found[named] else f"http://{found[named]}"
+    address = proxies[scheme] if "://" in proxies[scheme] else f"http://{proxies[scheme]}"
     try:
-        parsed(told)
+        parsed(address)
     except ValueError:
         raise ConfigError(
-            f"the environment variable {named}_proxy names no proxy that can be used (its value is not shown here); "
+            f"the environment variable {scheme}_proxy names no proxy that can be used (its value is not shown here); "
             "it must be http(s)://HOST:PORT, or add the server to no_proxy"
         ) from None
-    return told
+    return address
 
 
 def without_password(text: str) -> str:
-    """A text whose addresses hold no name and password."""
+    """The text with name and password of every URL masked."""
     return _PASSWORD.sub("//***@", text)

@@ -13,7 +13,6 @@ from raft_exp.core.records import Answer, Example, read_jsonl
 from raft_exp.engines import OpenaiEngine
 from raft_exp.engines.client import client as chat_client
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.models import loading
 from tests.helpers import small_training as small
 from tests.helpers import vllm_server as real_server
 from tests.helpers.command_line import data_files, raft_exp, run_folder
@@ -50,7 +49,9 @@ def year(question: str) -> str:
 
 
 def test_the_arms_own_messages_are_sent_and_no_model_is_loaded(tmp_path, test_rows, monkeypatch):
-    monkeypatch.setattr(loading, "load_tokenizer", lambda *_: pytest.fail("a tokenizer was loaded"))
+    monkeypatch.setattr(
+        "transformers.AutoTokenizer.from_pretrained", lambda *_, **__: pytest.fail("a tokenizer was loaded")
+    )
     with ScriptedServer(lambda question, _: Say(f"##Answer: {year(question)}", delay=0.01)) as server:
         found = run(server, test_rows, tmp_path / "out")
     rows = list(read_jsonl(test_rows / "rows.jsonl", Example))

@@ -123,7 +123,7 @@ def test_out_of_memory_halves_the_batch_once(requests, monkeypatch, caplog):
 
     monkeypatch.setattr(loaded, "_answers", small_memory)
     assert by_id(loaded.generate(requests)) == expected
-    assert "going on with half as many" in caplog.text
+    assert "batches are halved from now on" in caplog.text
     limit = 1
     with pytest.raises(ModelError, match=r"out of memory while answering 5 prompts at once; lower engine.batch_tokens"):
         list(loaded.generate(requests))

@@ -118,7 +118,7 @@ LASTING = {
     "status 400: too long": Refuse(400, message="too long"),
     "no connection": Break("reset"),
     "the body of the reply is not JSON": Break("cut_json"),
-    "the reply holds no choice": Say(choices=0),
+    "the reply has no choice": Say(choices=0),
     "no whole reply within timeout=0.3 s": Break("drip"),
 }
 
@@ -128,7 +128,7 @@ def test_trouble_that_lasts_is_bounded_and_the_others_are_kept(reason):
     found, told, server = ask(lambda question, _: LASTING[reason] if question == "q3" else Say(), count=10, timeout=0.3)
     assert set(found) == {f"q{i}" for i in range(10)} - {"q3"}
     assert f"1 of 10 requests got no usable reply (first: q3: {reason}" in told
-    assert "the same command asks for the others alone" in told
+    assert "the same command requests only the others" in told
     assert len(server.asked) == (10 if "400" in reason else 13)
 
 
@@ -157,9 +157,9 @@ ENDS = {
     "status 404: no model='scripted-1' there": Refuse(404),
     "the account has no credit left": Refuse(429, code="insufficient_quota"),
     "asked for model='scripted-1', and 'other' answers": Say(model="other"),
-    "the server says to come back in 86400 s": Refuse(429, {"Retry-After": "86400"}),
+    "the server allows the next request only in 86400 s": Refuse(429, {"Retry-After": "86400"}),
     "20 requests in a row got no usable reply (last: q": Refuse(400, message=f"bad {KEY}"),
-    "status 307: the server sends on to https://elsewhere/v1; name the right": Refuse(
+    "status 307: the server redirects to https://elsewhere/v1; name the right": Refuse(
         307, {"Location": "https://elsewhere/v1"}
     ),
     "status 402: no credit": Refuse(402, message="no credit"),
@@ -225,7 +225,7 @@ def test_what_fails_while_the_workers_start_ends_the_start():
 
 def test_max_requests_counts_every_attempt():
     found, told, server = ask(lambda question, times: Refuse(500) if times == 0 else Say(), count=30, max_requests=20)
-    assert "max_requests=20 are sent" in told
+    assert "max_requests=20 attempts are sent" in told
     assert len(server.asked) == 20
     assert len(found) < 20
 
@@ -260,7 +260,7 @@ def test_which_names_are_the_model_that_was_asked(asked, served_as, named, same)
 
 def test_a_key_that_is_not_there(monkeypatch):
     monkeypatch.delenv("SCRIPTED_KEY")
-    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: the environment variable that it names is not set"):
+    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: the environment variable of this name is not set"):
         ChatClient(config("http://localhost/v1"), "teacher")
     assert ChatClient(config("http://localhost/v1", api_key_env=None))
 
@@ -282,7 +282,7 @@ BODIES = {
     "nested without an end": (b'{"a":' * 100_000, "the body of the reply is not JSON"),
     "a count without an end": (
         json.dumps(Say().body()).encode().replace(b": 11", b": 1e999"),
-        "the reply holds no choice",
+        "the reply has no choice",
     ),
 }
 
@@ -352,7 +352,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_sent(url):
 def test_what_cannot_be_a_key_is_refused_and_not_told(key, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", key)
     with pytest.raises(
-        ConfigError, match=r"engine\.api_key_env: what the environment variable holds is no key"
+        ConfigError, match=r"engine\.api_key_env: the value of the environment variable is no key"
     ) as told:
         ChatClient(config("http://localhost/v1"))
     assert key not in str(told.value)
