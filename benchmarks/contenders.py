@@ -89,7 +89,8 @@ def trainer_config(task: Task, **changes: Any) -> Any:
     threads = int(os.environ["OMP_NUM_THREADS"])
     fixed = {"batch_size": task.batch, "learning_rate": RATE, "threads": threads, "workers": 0}
     fixed |= {"accumulate": 1} if task.accelerator == "gpu" else {}
-    return TrainerConfig(**values | fixed | {"max_epochs": task.epochs, "checkpoint_every": 10**6} | changes)
+    config = TrainerConfig(**values | fixed | {"max_epochs": task.epochs, "checkpoint_every": 10**6} | changes)
+    return config.resolved(str(task.model.dtype).removeprefix("torch."))
 
 
 def adapted(task: Task, packing: bool = True) -> Any:

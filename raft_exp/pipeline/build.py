@@ -163,7 +163,7 @@ class _Study:
 
     def train(self, recipe: str, rows: Stage) -> Stage:
         config = self._config
-        settings = TrainStage(config.model, config.lora, config.trainer, config.seed)
+        settings = TrainStage(config.model, config.lora, config.trainer.resolved(config.model.dtype), config.seed)
         process, launcher = placement.of_training(config, recipe), shlex.split(config.trainer.rank_launcher or "")
         return Stage(train, settings, {"dataset": rows}, self._model_files, recipe, process, launcher)
 

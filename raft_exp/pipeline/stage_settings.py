@@ -124,6 +124,7 @@ def report_settings(config: Config) -> ReportStage:
 def _shown_settings(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
     shown = {name: identity(getattr(config, name)) for name in groups}
+    shown["trainer"] = identity(config.trainer.resolved(config.model.dtype))
     if is_model(config.teacher):
         shown["teacher"] = shown_teacher(config.teacher)
     if config.dataset.path:  # p, D and the like say nothing about a file that is ready

@@ -1,10 +1,15 @@
 """Settings of training. The pipeline reads them before anything runs, so no heavy package is imported here."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from raft_exp.core.schema import Count, Positive, PositiveFloat, Runtime, Share, config_dataclass
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
+_PRECISIONS: dict[Dtype, Precision] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
 @config_dataclass
@@ -27,7 +32,7 @@ class TrainerConfig:
     strategy: Literal["auto", "ddp", "fsdp"]
     num_nodes: Positive
     rank_launcher: Runtime[str | None]
-    precision: Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
+    precision: Precision | Literal["auto"]
     max_steps: Literal[-1] | Positive
     max_epochs: Positive
     batch_size: Positive
@@ -46,6 +51,10 @@ class TrainerConfig:
     checkpoint_every: Runtime[Positive]
     workers: Runtime[Count]
     threads: Positive | None  # over all processes of this machine
+
+    def resolved(self, dtype: Dtype) -> "TrainerConfig":
+        """These settings for a model of this dtype: `auto` is replaced by the value that follows from the model."""
+        return replace(self, precision=_PRECISIONS[dtype] if self.precision == "auto" else self.precision)
 
     def threads_a_process(self) -> int | None:
         """CPU threads of one process: processes on one CPU share `threads`."""

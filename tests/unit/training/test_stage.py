@@ -17,6 +17,7 @@ from raft_exp.models import loading as models
 from raft_exp.training import callback, checkpoint
 from raft_exp.training.stage import train
 from tests.helpers import small_training as small
+from tests.helpers.stages import study_stages
 
 FILES = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json", "metrics.csv", "counts.json")
 DONE = ["adapter", "counts.json", "metrics.csv", "timings.csv"]
@@ -292,3 +293,18 @@ def test_processes_on_one_cpu_share_its_threads():
     assert threads(threads=2, devices=1) == 2
     assert threads(threads=4, devices=2, accelerator="gpu") == 4
     assert threads(threads=None, devices=2) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [("pocket", "32-true"), ("qwen2_5_3b", "bf16-mixed"), ("tiny model.dtype=float16", "16-mixed")],
+)
+def test_precision_on_a_gpu_follows_the_dtype_of_the_model(tmp_path, model, precision):
+    def settings(*overrides: str):
+        stages = study_stages(tmp_path, "trainer=gpu", *f"model={model}".split(), *overrides)
+        return next(stage.config.trainer for stage in stages if stage.name == "train"), stages[-1].config.settings
+
+    trainer, shown = settings()
+    assert trainer.precision == shown["trainer"]["precision"] == precision
+    trainer, shown = settings("trainer.precision=bf16-true")
+    assert trainer.precision == shown["trainer"]["precision"] == "bf16-true"
