@@ -29,8 +29,8 @@ from raft_exp.core.stage import STAGES
 from raft_exp.corpora import ingest_stage as ingest
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
-from raft_exp.pipeline import arms
 from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.config import Config, conf_dir, parse
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
@@ -213,7 +213,7 @@ def _resolved(composed: DictConfig) -> dict[str, Any]:
     if lora in ("full", "none") and r:
         raise ConfigError(f"lora: got {lora}, but the experiment sets lora.r={r}; add lora.r=0")
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
-    return arms.load({str(name): value for name, value in values.items()}, folders)
+    return with_arm_files({str(name): value for name, value in values.items()}, folders)
 
 
 def _line(error: Exception) -> str:

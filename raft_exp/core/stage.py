@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 
 from raft_exp.core.schema import identity
 
@@ -41,6 +41,16 @@ def stage(name: StageName, version: int, resumable: bool = False) -> Callable[[F
         return function
 
     return mark
+
+
+class StageDescription(TypedDict):
+    """The values that a key hashes, as plain JSON."""
+
+    stage: str
+    version: int
+    config: object  # without runtime fields
+    inputs: dict[str, str | dict[str, str]]  # name -> key of the stage, or a key for each part
+    files: dict[str, str]  # local input file name -> sha256 of its content
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Stage:
         return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()
 
     @property
-    def description(self) -> dict[str, object]:
+    def description(self) -> StageDescription:
         """The values that the key hashes, as plain JSON."""
         return {
             "stage": self.name,

@@ -1,37 +1,38 @@
-"""Arms by name: `evaluation.arms=[base,mine]` finds conf/arm/mine.yaml wherever Hydra searches for configs."""
+"""Arms by name: for `evaluation.arms=[base,mine]` conf/arm/mine.yaml is read from any folder of Hydra's search path."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
 from raft_exp.core.errors import ConfigError, suggest
 
 
-def load(values: dict[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
-    """Adds to `values["arms"]` the files of the arms that `evaluation.arms` names.
+def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
+    """Returns `values` with the YAML files of the arms that `evaluation.arms` names added under `arms`.
 
-    Arms written out under `arms:` go before files of the same name. Raises ConfigError for an unknown one.
+    An arm that already stands under `arms` takes precedence over a file of its name; of several files, the one in the
+    first folder. Raises ConfigError for an arm without either.
     """
-    given = dict(values.get("arms") or {})
-    wanted = (values.get("evaluation") or {}).get("arms")
-    if not isinstance(wanted, list):
-        return values  # parse says what is wrong with it
-    known = {file.stem: file for folder in reversed(folders) for file in sorted((folder / "arm").glob("*.yaml"))}
-    for name in map(str, wanted):
-        if name in given:
+    arms, evaluation = values.get("arms") or {}, values.get("evaluation")
+    names = evaluation.get("arms") if isinstance(evaluation, dict) else None
+    if not isinstance(names, list) or not isinstance(arms, dict):
+        return dict(values)  # `parse` reports the error
+    arms = dict(arms)
+    files = {file.stem: file for folder in reversed(folders) for file in sorted((folder / "arm").glob("*.yaml"))}
+    for name in map(str, names):
+        if name in arms:
             continue
-        if name not in known:
-            raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, [*known, *given])}")
-        # values of the study may stand in an arm's file: ${dataset.cot}
-        study = OmegaConf.create({**values, "arms": {name: OmegaConf.load(known[name])}})
-        given[name] = OmegaConf.to_container(study, resolve=True)["arms"][name]  # type: ignore[index,call-overload]
-    return {**values, "arms": given}
+        if name not in files:
+            raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, [*files, *arms])}")
+        # an arm's file may refer to values of the study: ${dataset.cot}
+        study = OmegaConf.create({**values, "arms": {name: OmegaConf.load(files[name])}})
+        arms[name] = OmegaConf.to_container(study, resolve=True)["arms"][name]  # type: ignore[index,call-overload]
+    return {**values, "arms": arms}
 
 
 def adapter_files(name: str, folder: str | None) -> list[Path]:
-    """The files of the ready adapter that an arm names; [] where it names none. ConfigError where one is missing."""
+    """Returns the files of an arm's ready adapter, [] for `folder` None. Raises ConfigError for a missing file."""
     if folder is None:
         return []
     files = [Path(folder) / "adapter_config.json", Path(folder) / "adapter_model.safetensors"]

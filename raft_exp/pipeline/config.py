@@ -1,16 +1,18 @@
-"""The whole configuration as typed dataclasses, and `parse`: the only way from YAML to them.
+"""The configuration as typed dataclasses, and `parse`, which builds them from YAML values.
 
-Each group's dataclass stands beside the code that it drives. YAML under conf/ holds every value; the dataclasses say
-which values can be.
+Each group's dataclass stands beside the code that uses it. YAML under conf/ holds all default values; the dataclasses
+define the valid values.
 """
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.core.schema import Count, Positive, Runtime, Seed, config_dataclass
@@ -30,19 +32,19 @@ from raft_exp.teachers.model import is_model
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
 _FILE_NAME = r"[\w.+-]+"
-_TAKEN = ("raft", "closed_book", "test")  # names of datasets that no arm can give to its own
+_RESERVED = ("raft", "closed_book", "test")  # dataset names that an arm with its own dataset cannot have
 
 
 @config_dataclass
 class ArmConfig:
-    """What is compared: a recipe for training and a context at test."""
+    """An arm of the comparison: a recipe for training and a context at test."""
 
     recipe: Literal["none", "closed_book", "raft"]
     context: Literal["none", "passages"]
     cot: bool  # asks for reasoning before the answer
     adapter: str | None  # a ready adapter folder instead of training one
-    dataset: dict[str, Any]  # what this arm's training set changes in `dataset`, e.g. {cot: false}
-    engine: EngineConfig | None = None  # null: the study's; arms of one's own may leave it out
+    dataset: dict[str, object]  # changes to `dataset` for this arm's training set, e.g. {cot: false}
+    engine: EngineConfig | None = None  # null: the study's engine
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ArmConfig":
@@ -57,13 +59,13 @@ class ArmConfig:
         return self
 
     def needs_weights(self) -> bool:
-        """Whether a model behind a server cannot be this arm."""
+        """Whether the arm has weights of its own, which a model behind a server cannot load."""
         return self.recipe != "none" or self.adapter is not None
 
 
 @config_dataclass
 class EvaluationConfig:
-    """Which arms answer which questions in which context."""
+    """The arms under test, their test questions and their contexts."""
 
     arms: list[str]
     split: Literal["test", "validation"]
@@ -74,12 +76,12 @@ class EvaluationConfig:
     same_document: bool
     allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
-    gold_at: Count | None  # where the gold passages begin, counted from 0; null: by chance, or as published
-    without_gold: bool  # the gold passages are taken away; the answer is nowhere in what is shown
+    gold_at: Count | None  # place of the first gold passage, from 0; null: random, or as published
+    without_gold: bool  # gold passages are removed, so that the context does not contain the answer
     max_items: Positive | None
-    metrics: list[str]  # reported beside the corpus's own
-    # name -> what it changes here: {num_distractors: 0}; arms with passages only; null, as an override: none of them
-    conditions: Annotated[dict[str, dict[str, Any]], BeforeValidator(lambda given: {} if given is None else given)]
+    metrics: list[str]  # in addition to the corpus's own metrics
+    # name -> changes to these settings: {num_distractors: 0}. For arms with passages. null: no conditions.
+    conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -94,7 +96,7 @@ class EvaluationConfig:
         return self
 
     @model_validator(mode="after")
-    def _retrieved_has_its_own_order(self) -> "EvaluationConfig":
+    def _retrieved_contexts_have_the_retrievers_order(self) -> "EvaluationConfig":
         if self.gold_at is not None and self.context == "retrieved":
             raise ValueError(
                 f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the retriever's "
@@ -103,7 +105,7 @@ class EvaluationConfig:
         return self
 
     @model_validator(mode="after")
-    def _gold_that_can_be_taken_away(self) -> "EvaluationConfig":
+    def _gold_can_be_removed(self) -> "EvaluationConfig":
         if self.without_gold and self.context == "retrieved":
             raise ValueError(
                 "evaluation.without_gold: got true, but evaluation.context=retrieved shows what the retriever finds; "
@@ -121,8 +123,8 @@ class EvaluationConfig:
 class Config:
     """One study."""
 
-    study: str  # names the study in the report and groups its runs in W&B; those of a sweep have its folder's name
-    note: str  # what a reader of the report should know before the figures; "" for nothing
+    study: str  # name in the report, and group of its runs in W&B; jobs of a sweep are grouped by the sweep's folder
+    note: str  # shown in the report above the figures; "" for none
     corpus: CorpusConfig
     encoder: EncoderConfig
     retriever: RetrieverConfig
@@ -142,10 +144,10 @@ class Config:
     until: Runtime[StageName]
     dry_run: Runtime[bool]
     preview: Runtime[Count]
-    report: Runtime[Literal["html", "wandb"]] = "html"  # runs from before this setting stay readable
+    report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
 
     def makes_wandb_page(self) -> bool:
-        """Whether the study is to end with a W&B Report."""
+        """Whether the study ends with a W&B Report."""
         return self.report == "wandb" and self.until == "report" and not self.preview and not self.dry_run
 
     @model_validator(mode="after")
@@ -178,10 +180,10 @@ class Config:
         return self
 
 
-def parse(values: dict[str, Any]) -> Config:
-    """Builds the config from resolved YAML values. Raises ConfigError: field, value, what is allowed."""
+def parse(values: Mapping[str, object]) -> Config:
+    """Builds the config from resolved YAML values. Raises ConfigError with field, value and valid values."""
     try:
-        # as JSON: pydantic's strict mode takes nested dicts for dataclasses only there
+        # as JSON: only there does pydantic's strict mode accept nested dicts as dataclasses
         config = TypeAdapter(Config).validate_json(json.dumps(values))
         for name, arm in config.arms.items():
             arm_dataset(config, name, arm)
@@ -193,7 +195,7 @@ def parse(values: dict[str, Any]) -> Config:
 
 
 def condition(config: Config, name: str) -> EvaluationConfig:
-    """The evaluation under a condition: the study's, with the condition's changes."""
+    """Returns the study's evaluation settings with the changes of a condition. Raises ConfigError for invalid ones."""
     changes = config.evaluation.conditions[name]
     allowed = ("context", *dict.fromkeys(key for keys in _EFFECTIVE.values() for key in keys))
     for key in changes:
@@ -205,18 +207,19 @@ def condition(config: Config, name: str) -> EvaluationConfig:
         )
     values = {field.name: getattr(config.evaluation, field.name) for field in fields(EvaluationConfig)} | changes
     try:
-        made: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
+        evaluation: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(f"evaluation.conditions.{name}: {_explained(error, ('evaluation',))[0]}") from None
     for key in changes:
-        if key not in ("context", *_EFFECTIVE[made.context]):
+        if key not in ("context", *_EFFECTIVE[evaluation.context]):
             raise ConfigError(
-                f"evaluation.conditions.{name}: got {key!r}, which changes nothing in context={made.context}; "
-                f"what does: {', '.join(_EFFECTIVE[made.context])}"
+                f"evaluation.conditions.{name}: got {key!r}, which changes nothing in context={evaluation.context}; "
+                f"what does: {', '.join(_EFFECTIVE[evaluation.context])}"
             )
-    return made
+    return evaluation
 
 
+# Settings that change the test set, by context.
 _EFFECTIVE = {
     "gold_and_distractors": (
         "num_distractors",
@@ -233,8 +236,8 @@ _EFFECTIVE = {
 
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
-    """The arm's own dataset settings: the study's, with the arm's changes."""
-    if arm.dataset and name in _TAKEN:
+    """Returns the study's dataset settings with the changes of an arm. Raises ConfigError for invalid ones."""
+    if arm.dataset and name in _RESERVED:
         raise ConfigError(f"arms.{name}.dataset: got {arm.dataset}; an arm that changes it needs a name of its own")
     if "prompt_mode" in arm.dataset:
         raise ConfigError(f"arms.{name}.dataset.prompt_mode: all arms of a study have one; set dataset.prompt_mode")
@@ -245,109 +248,111 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
         )
     values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
     try:
-        made: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
+        dataset: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(f"arms.{name}.{_explained(error, ('dataset',))[0]}") from None
-    if arm.recipe == "raft" and arm.cot != made.cot:
+    if arm.recipe == "raft" and arm.cot != dataset.cot:
         raise ConfigError(
-            f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={made.cot}; give both one value"
+            f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={dataset.cot}; give both one value"
         )
-    return made
+    return dataset
 
 
 def conf_dir() -> Path:
-    """The folder of YAML files: inside an installed package, or beside it in a checkout."""
+    """Returns the folder of the YAML files: in the package when installed, beside it in a checkout."""
     package = Path(__file__).parents[1]
     return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
 
 
-RENAMED = {"trainer.launcher": "trainer.rank_launcher"}  # old setting -> today's
+RENAMED = {"trainer.launcher": "trainer.rank_launcher"}  # old name -> present name
 
 
-def with_new_names(values: dict[str, Any]) -> dict[str, Any]:
-    """The resolved config of an older run, with its renamed settings under today's names."""
+def with_new_names(values: Mapping[str, object]) -> dict[str, object]:
+    """Returns the resolved config of an older run with the present names of its renamed settings."""
+    renamed = dict(values)
     for old, new in RENAMED.items():
         (group, old_name), new_name = old.split("."), new.rpartition(".")[2]
-        if old_name in values.get(group, {}):
-            others = {name: value for name, value in values[group].items() if name != old_name}
-            values = {**values, group: {new_name: values[group][old_name], **others}}
-    return values
+        settings = renamed.get(group)
+        if isinstance(settings, dict) and old_name in settings:
+            others = {name: value for name, value in settings.items() if name != old_name}
+            renamed[group] = {new_name: settings[old_name], **others}
+    return renamed
 
 
 def unknown_key(path: str) -> str:
-    """The message for a setting that does not exist, with the nearest that does."""
+    """Returns the error message for a setting that does not exist, with the closest existing name."""
     if path in RENAMED:
         return f"{path}: is called {RENAMED[path]} now; set {RENAMED[path]}=..."
     *parents, name = path.split(".")
-    kind: Any = Config
+    kind: object = Config
     for number, parent in enumerate(parents):
         names = _names(kind)
         if parent not in names:
             return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {suggest(parent, names)}"
         kind = names[parent]
     if get_origin(_names(kind).get(name)) is dict:
-        return f"{path}: new names in it are given with a plus: +{path}=..."
+        return f"{path}: a new name in it needs a plus: +{path}=..."
     known = [*_names(kind), *(() if parents else ("experiment", "debug"))]
-    if name in _names(kind):  # of another member of a union: another corpus, another logger
+    if name in _names(kind):  # a setting of another corpus, teacher, logger ...
         return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
     return f"{path}: no such setting; {suggest(name, known)}"
 
 
 def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
-    """One message a field; what the members of a union of types would take stands in one line."""
+    """Returns one message for each field; the types that a union accepts are joined in one message."""
     problems: dict[str, str] = {}
     for problem in error.errors():
         place = _place((*parents, *problem["loc"]))
         known = problems.get(place)
-        other = _wanted(problem).removeprefix("must be ")
+        other = _constraint(problem).removeprefix("must be ")
         problems[place] = _explain(place, problem) if known is None else f"{known}, or {other}"
     return list(problems.values())
 
 
-def _explain(place: str, problem: Any) -> str:
+def _explain(place: str, problem: ErrorDetails) -> str:
     kind, got = problem["type"], problem.get("input")
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return unknown_key(place)
     if kind in ("missing", "missing_argument") or got == "???":
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
-        said, group = str(problem["ctx"]["error"]), problem["loc"][:1]
-        shared = group and said.partition(":")[0] in ("base_url", "api_key_env")  # of every group that asks a server
-        return f"{group[0]}.{said}" if shared else said
+        message, group = str(problem["ctx"]["error"]), problem["loc"][:1]
+        shared = group and message.partition(":")[0] in ("base_url", "api_key_env")  # settings of several groups
+        return f"{group[0]}.{message}" if shared else message
     if kind == "union_tag_invalid":
         return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"
-    return f"{place}: got {got!r}; {_wanted(problem)}"
+    return f"{place}: got {got!r}; {_constraint(problem)}"
 
 
-def _wanted(problem: Any) -> str:
-    """pydantic's own words, as what must be."""
-    told = re.sub(r"^(Input|String|List) should ", "must ", str(problem["msg"]))
-    told = told if told.startswith("must ") else f"must be {told}"
-    return told.replace("instance of ", "").replace("'", '"')
+def _constraint(problem: ErrorDetails) -> str:
+    """Rewrites pydantic's message as a constraint: `must be ...`."""
+    message = re.sub(r"^(Input|String|List) should ", "must ", problem["msg"])
+    message = message if message.startswith("must ") else f"must be {message}"
+    return message.replace("instance of ", "").replace("'", '"')
 
 
-def _place(location: tuple[Any, ...]) -> str:
-    """`dataset.p` out of pydantic's location, without the names of union members that it puts in between."""
-    kind: Any = Config
+def _place(location: tuple[int | str, ...]) -> str:
+    """Returns `dataset.p` for pydantic's location, without the names of union members that the location contains."""
+    kind: object = Config
     parts: list[str] = []
     for number, part in enumerate(location):
         names = _names(kind)
         if get_origin(kind) in (dict, list):
             kind = get_args(kind)[-1]
         elif part in names:
-            kind = names[part]
+            kind = names[str(part)]
         elif not names and parts:
-            break  # a plain value: what follows names the member of a union of types
+            break  # a plain value: the rest of the location names a member of a union of types
         elif number + 1 < len(location):
-            continue  # the chosen member of a union of configs
+            continue  # the name of a member of a union of configs
         parts.append(str(part))
     return ".".join(parts)
 
 
-def _names(kind: Any) -> dict[str, Any]:
-    """Field name -> type, over all members of a union of dataclasses."""
+def _names(kind: object) -> Mapping[str, object]:
+    """Returns field name -> type, over all members of a union of dataclasses."""
     if is_dataclass(kind):
-        return get_type_hints(kind)
+        return dict(get_type_hints(kind))
     if get_args(kind):
         members = [get_args(kind)[0]] if hasattr(kind, "__metadata__") else get_args(kind)
         return {name: hint for member in members for name, hint in _names(member).items()}

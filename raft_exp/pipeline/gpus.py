@@ -1,8 +1,8 @@
-"""Stages that run side by side never share a GPU, unless RAFT_EXP_SHARE_GPUS=1 asks for it.
+"""GPU locks: stages that run at the same time do not share a GPU, unless RAFT_EXP_SHARE_GPUS=1 allows it.
 
-A stage that needs GPUs waits until so many are free on this machine, and its process sees these and no others. A lock
-file for each stands in the temporary folder; the system frees it when its holder ends, however that was. Under SLURM
-the scheduler has done all this, and nothing is locked.
+A stage that needs n GPUs waits until n are free on this machine; CUDA_VISIBLE_DEVICES limits its process to them. Each
+GPU has a lock file in the temporary folder, which the operating system releases when the holder ends, even by a kill.
+Under SLURM the scheduler assigns GPUs, and nothing is locked.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from raft_exp.core.errors import ModelError
+from raft_exp.core.stage import Stage
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "RAFT_EXP_SHARE_GPUS"
-_PAUSE = 0.5  # seconds between two looks for free ones
+_PAUSE = 0.5  # seconds between two attempts to lock
 
 
-def needed(config: Any) -> int | None:
-    """How many GPUs the stage with these settings takes; None: all there are."""
+def needed(config: object) -> int | None:
+    """Returns the number of GPUs that a stage with these settings takes; None for all visible ones."""
     trainer = getattr(config, "trainer", None)
     if trainer is not None:
         return 0 if trainer.accelerator == "cpu" else None if trainer.devices == "auto" else int(trainer.devices)
@@ -38,11 +38,11 @@ def needed(config: Any) -> int | None:
     return int(getattr(model, "tensor_parallel_size", 1))
 
 
-def check(stages: Iterable[Any]) -> None:
-    """Raises ModelError where a stage asks for a GPU and there is none: before the hours that come before it."""
-    for stage in (stage for stage in stages if not stage.launcher):  # which may start it on other machines
+def check(stages: Iterable[Stage]) -> None:
+    """Raises ModelError where a stage requires a GPU and this machine has none, before any stage runs."""
+    for stage in (stage for stage in stages if not stage.launcher):  # a launcher may start it on other machines
         for name in ("trainer", "engine", "encoder"):
-            if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _found():
+            if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _has_gpu():
                 raise ModelError(
                     f"{name}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
                     "machine with one, or trainer=cpu with a small model: model=pocket, model=tiny"
@@ -50,7 +50,7 @@ def check(stages: Iterable[Any]) -> None:
 
 
 @cache
-def _found() -> bool:
+def _has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
@@ -58,22 +58,25 @@ def _found() -> bool:
 
 @contextlib.contextmanager
 def claimed(wanted: int | None) -> Iterator[dict[str, str]]:
-    """Waits for the GPUs and holds them; gives what the environment of their process must say, {} for nothing new."""
-    there = visible()
-    count = len(there) if wanted is None else wanted
-    if not 0 < count <= len(there) or os.environ.get(SHARED) == "1" or "SLURM_JOB_ID" in os.environ:
+    """Locks `wanted` GPUs (None: all), waiting for them; yields the environment variables of the process to start.
+
+    Yields {} where nothing is to be locked.
+    """
+    devices = visible()
+    count = len(devices) if wanted is None else wanted
+    if not 0 < count <= len(devices) or os.environ.get(SHARED) == "1" or "SLURM_JOB_ID" in os.environ:
         yield {}
         return
-    held = _wait_for(there, count)
+    locks = _wait_for(devices, count)
     try:
-        yield {VISIBLE: ",".join(held)}
+        yield {VISIBLE: ",".join(locks)}
     finally:
-        for lock in held.values():
+        for lock in locks.values():
             lock.release()
 
 
 def visible() -> list[str]:
-    """The GPUs that this process may use, by number or id."""
+    """Returns the GPUs that this process may use, by number or id."""
     if VISIBLE in os.environ:
         return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip() not in ("", "-1")]
     if not shutil.which("nvidia-smi"):
@@ -84,32 +87,31 @@ def visible() -> list[str]:
     return listed.stdout.split() if listed.returncode == 0 else []
 
 
-def _wait_for(there: Sequence[str], count: int) -> dict[str, FileLock]:
-    said = False
+def _wait_for(devices: Sequence[str], count: int) -> dict[str, FileLock]:
+    reported = False
     while True:
-        held = _take(there, count)
-        if len(held) == count:
-            return held
-        if not said:
-            print(
-                f"  waiting for {count} free of {len(there)} GPUs ({SHARED}=1 shares them)", file=sys.stderr, flush=True
-            )
-            said = True
+        locks = _take(devices, count)
+        if len(locks) == count:
+            return locks
+        if not reported:
+            message = f"  waiting for {count} free of {len(devices)} GPUs ({SHARED}=1 shares them)"
+            print(message, file=sys.stderr, flush=True)
+            reported = True
         time.sleep(_PAUSE)
 
 
-def _take(there: Sequence[str], count: int) -> dict[str, FileLock]:
-    """All at once or none, so that two who want several do not hold half each."""
-    held: dict[str, FileLock] = {}
+def _take(devices: Sequence[str], count: int) -> dict[str, FileLock]:
+    """Locks `count` GPUs or none ({}), so that two processes that need several never hold half each."""
+    locks: dict[str, FileLock] = {}
     with FileLock(_lock_file("all")):
-        for name in there:
+        for name in devices:
             lock = FileLock(_lock_file(name))
             with contextlib.suppress(Timeout):
                 lock.acquire(timeout=0)
-                held[name] = lock
-            if len(held) == count:
-                return held
-        for lock in held.values():
+                locks[name] = lock
+            if len(locks) == count:
+                return locks
+        for lock in locks.values():
             lock.release()
     return {}
 

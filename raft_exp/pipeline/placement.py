@@ -1,4 +1,7 @@
-"""In which process a stage runs: its own where it holds a GPU or starts ranks, one for several that share a model."""
+"""The process of each stage: a separate one for stages that hold a GPU or start ranks, shared by stages of one model.
+
+The functions return a name (`Stage.process`); None stands for the process of the study.
+"""
 
 from collections.abc import Iterable
 
@@ -11,12 +14,12 @@ from raft_exp.teachers.model import is_local
 
 
 def of_training(config: Config, recipe: str) -> str | None:
-    """One process each: Lightning starts DDP ranks with the arguments of their process."""
+    """A training has a process of its own, as Lightning starts DDP ranks with the arguments of the running process."""
     return f"train[{recipe}]" if _holds_device(config) or config.trainer.rank_launcher else None
 
 
 def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:
-    """Arms that one loaded engine answers share a process; only the end of its process frees vLLM's memory."""
+    """Arms that one loaded engine can answer share a process. vLLM frees its memory only when its process ends."""
     if engine.name == "openai":
         return None
     if engine.name == "vllm":
@@ -25,19 +28,19 @@ def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str
 
 
 def of_teacher(teacher: TeacherConfig) -> str | None:
-    """A teacher that holds a GPU has a process of its own, which both of its stages share where they follow at once."""
+    """A teacher that holds a GPU has a process of its own, which its two stages share when they run in succession."""
     if not is_local(teacher) or (teacher.engine.name == "transformers" and teacher.engine.accelerator == "cpu"):
         return None
     return f"teacher {teacher.model} with {teacher.engine}"
 
 
 def of_encoder(config: EncoderConfig, name: str) -> str | None:
-    """A stage that asks the encoder has a process of this name, where the encoder may hold a GPU."""
+    """A stage with an encoder that may hold a GPU has a process of this name."""
     return None if config.accelerator == "cpu" else name
 
 
 def together(stages: Iterable[Stage]) -> list[Stage]:
-    """The stages of one process one after another, so that it starts once."""
+    """Reorders stages so that those of one process follow each other, and the process starts once."""
     groups: dict[str | None, list[Stage]] = {}
     for stage in stages:
         groups.setdefault(stage.process, []).append(stage)

@@ -1,16 +1,18 @@
-"""A finished run, read from its folder: its settings, and where in the store its results stand."""
+"""A finished run, read from its run folder: its settings and the folders of its results in the store."""
 
 import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
+from raft_exp.core.plan import PlanRow
 from raft_exp.core.stage import Stage
+from raft_exp.evaluation.results import Results
+from raft_exp.evaluation.scoring.figures import reference_arm
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, with_new_names
 from raft_exp.pipeline.store import Store
@@ -18,31 +20,31 @@ from raft_exp.pipeline.store import Store
 
 @dataclass(frozen=True)
 class CompletedStage(Stage):
-    """A stage that has run before: other stages are built on its result, whatever became of its inputs since."""
+    """A stage of a finished run, as an input of further stages. Its own inputs are not needed and may be gone."""
 
-    noted: tuple[str, str] = ("", "")  # its label and its key, as the run noted them
+    recorded: tuple[str, str] = ("", "")  # label and key from the run's plan.json
 
     def __post_init__(self) -> None:
-        """Its inputs are not asked for again."""
+        """Skips the check of the inputs."""
 
     @property
     def name(self) -> str:
-        """The kind of stage."""
-        return _room(self.noted[0])
+        """The name of the stage, without a part."""
+        return _stage_name(self.recorded[0])
 
     @property
     def label(self) -> str:
         """The name in the run's study."""
-        return self.noted[0]
+        return self.recorded[0]
 
     @property
     def key(self) -> str:  # type: ignore[override]
-        """The key that the run noted."""
-        return self.noted[1]
+        """The key in the run's plan.json."""
+        return self.recorded[1]
 
 
 class FinishedRun:
-    """What a run folder holds. `store` says where the store stands now, where it was moved."""
+    """A run folder. `store`: the store's present folder, if it was moved after the run."""
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
         self.folder = folder
@@ -51,7 +53,7 @@ class FinishedRun:
 
     @cached_property
     def config(self) -> Config:
-        """The settings of the study."""
+        """The settings of the study. Raises DataError without config.yaml, ConfigError for an unreadable one."""
         file = self.folder / "config.yaml"
         try:
             values = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -66,42 +68,40 @@ class FinishedRun:
 
     @cached_property
     def store(self) -> Store:
-        """The store that holds the run's results."""
+        """The store with the run's results."""
         return Store(self._store or Path(next(iter(self._rows.values()))["path"]).parents[1])
 
     def path(self, label: str) -> Path:
-        """The result of a stage. Raises DataError where it has not run, StoreError where its result is gone."""
+        """Returns the result folder of a stage. Raises DataError if it did not run, StoreError if it is gone."""
         row = self._row(label)
         if row["status"] not in ("ran", "reused"):
             raise DataError(
                 f"{self.folder}: {label} is {row['status']}; finish the study first, with the command that began it"
             )
-        folder = self.store.root / _room(label) / str(row["key"])
+        folder = self.store.root / _stage_name(label) / row["key"]
         if not (folder / "manifest.json").is_file():
             raise StoreError(
-                f"{folder} is not there; where the store was moved name it with store=PATH, else run the study again"
+                f"{folder} is not there; if the store was moved, name it with store=PATH, else run the study again"
             )
         return folder
 
-    def made(self, label: str) -> CompletedStage:
-        """The stage, to build others on."""
+    def completed(self, label: str) -> CompletedStage:
+        """Returns a stage of the run as an input for further stages. Raises as `path` does."""
         self.path(label)
 
-        def never(*_: Any, **__: Any) -> None:
-            raise AssertionError(f"{label} has been made")
+        def never(*_: object, **__: object) -> None:
+            raise AssertionError(f"{label} has run before")
 
-        return CompletedStage(never, None, noted=(label, self._row(label)["key"]))
+        return CompletedStage(never, None, recorded=(label, self._row(label)["key"]))
 
     def has(self, label: str) -> bool:
-        """Whether the study has such a stage."""
+        """Whether the study has a stage of this label."""
         return label in self._rows
 
     def arm(self, name: str | None) -> tuple[str, ArmConfig]:
-        """The arm of that name; without one the study's reference arm. Raises ConfigError for an unknown one."""
-        from raft_exp.evaluation.scoring.figures import reference_arm
-
-        arms = {known: self.config.arms[known] for known in self.config.evaluation.arms}
-        name = name or reference_arm({known: {"recipe": arm.recipe} for known, arm in arms.items()})
+        """Returns the arm `name`, or the study's reference arm for None. Raises ConfigError for an unknown arm."""
+        arms = {arm: self.config.arms[arm] for arm in self.config.evaluation.arms}
+        name = name or reference_arm({arm: {"recipe": settings.recipe} for arm, settings in arms.items()})
         if name not in arms:
             raise ConfigError(f"arm: got {name!r}; {suggest(name, arms)}")
         return name, arms[name]
@@ -114,28 +114,27 @@ class FinishedRun:
         return TrainedWeights.open(self.path(self.training(name)))
 
     def training(self, name: str) -> str:
-        """The label of the stage that trained an arm: its own, or that of its recipe."""
-        found = [f"train[{one}]" for one in (name, self.config.arms[name].recipe) if self.has(f"train[{one}]")]
-        if not found:
-            raise DataError(f"{self.folder}: arm {name} was not trained in it; finish the study first")
-        return found[0]
+        """Returns the label of the stage that trained an arm: of the arm's own training set, or of its recipe."""
+        labels = [f"train[{part}]" for part in (name, self.config.arms[name].recipe) if self.has(f"train[{part}]")]
+        if not labels:
+            raise DataError(f"{self.folder}: arm {name} was not trained in this run; finish the study first")
+        return labels[0]
 
     @cached_property
-    def results(self) -> dict[str, Any]:
-        """The figures of the report."""
-        found: dict[str, Any] = json.loads((self.path("report") / "results.json").read_text(encoding="utf-8"))
-        return found
+    def results(self) -> Results:
+        """The contents of results.json."""
+        results: Results = json.loads((self.path("report") / "results.json").read_text(encoding="utf-8"))
+        return results
 
-    def _row(self, label: str) -> dict[str, Any]:
+    def _row(self, label: str) -> PlanRow:
         if label not in self._rows:
             raise DataError(f"{self.folder}: the study has no stage {label}; {suggest(label, self._rows)}")
-        row: dict[str, Any] = self._rows[label]
-        return row
+        return self._rows[label]
 
 
-def _parsed(values: dict[str, Any]) -> Config:
-    """The settings; those that are younger than the run have their shipped values, under which nothing changed."""
-    shipped: Any = None
+def _parsed(values: dict[str, object]) -> Config:
+    """Parses the settings of a run. Settings that were added after the run get their shipped values."""
+    shipped: object = None
     values = with_new_names(values)
     while True:
         try:
@@ -147,7 +146,7 @@ def _parsed(values: dict[str, Any]) -> Config:
                 raise
 
 
-def _shipped() -> Any:
+def _shipped() -> object:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
@@ -155,11 +154,13 @@ def _shipped() -> Any:
         return OmegaConf.to_container(compose("config"), resolve=True)
 
 
-def _fill(values: Any, shipped: Any, place: list[str]) -> bool:
-    """Puts a shipped value where there is none; whether there is one."""
+def _fill(values: object, shipped: object, place: list[str]) -> bool:
+    """Sets a missing value to its shipped value; returns False where there is none."""
     *parents, name = place
     for parent in parents:
-        if not isinstance(values, dict) or parent not in values or parent not in shipped:
+        if not isinstance(values, dict) or not isinstance(shipped, dict):
+            return False
+        if parent not in values or parent not in shipped:
             return False
         values, shipped = values[parent], shipped[parent]
     if not isinstance(values, dict) or not isinstance(shipped, dict) or name not in shipped:
@@ -168,10 +169,10 @@ def _fill(values: Any, shipped: Any, place: list[str]) -> bool:
     return True
 
 
-def _read_plan(folder: Path) -> list[dict[str, Any]]:
+def _read_plan(folder: Path) -> list[PlanRow]:
     file = folder / "plan.json"
     try:
-        rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        rows: list[PlanRow] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"{folder}: no plan.json there; name the folder of a finished run, such as runs/quickstart/TIME"
@@ -179,9 +180,9 @@ def _read_plan(folder: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: cannot be read ({error}); name the folder of a finished run") from error
     if not rows:
-        raise DataError(f"{file}: names no stage; name the folder of a finished run")
+        raise DataError(f"{file}: lists no stage; name the folder of a finished run")
     return rows
 
 
-def _room(label: str) -> str:
+def _stage_name(label: str) -> str:
     return label.partition("[")[0]

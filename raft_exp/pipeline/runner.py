@@ -1,4 +1,4 @@
-"""Runs the stages of a study one after another, shows what ran and what was reused, and fills the run folder."""
+"""Runs the stages of a study in order, prints which ran and which were reused, and fills the run folder."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from raft_exp.core import tracking
 from raft_exp.core.errors import ModelError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.stage import Stage
-from raft_exp.corpora import ingest_stage as ingest
+from raft_exp.corpora import ingest_stage
 from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.models.trained_weights import TrainedWeights
@@ -26,11 +26,11 @@ from raft_exp.pipeline.worker import WorkerProcess
 from raft_exp.teachers import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
-_FORCED = "RAFT_EXP_OWN_PROCESS"  # set: every stage runs in a process of its own, as GPU stages do
+_FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its own, as GPU stages do
 
 
 class Runner:
-    """`run` is the run folder; `config_file` the resolved config in it, for stages in a process of their own."""
+    """Runs stages against a store. `run`: the run folder; `config_file`: its resolved config, for worker processes."""
 
     def __init__(self, store: Store, run: Path, config_file: Path) -> None:
         self._store, self._run = store, run
@@ -38,10 +38,11 @@ class Runner:
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """What a run would do, and the seconds to expect; writes plan.json and nothing else."""
+        """Prints what a run would do, with expected seconds; writes plan.json and nothing else."""
         outcomes = [self._store.look(stage) for stage in stages]
         expected = ExpectedSeconds(self._store.root)
-        seconds = {one.stage.label: expected(one.stage) for one in outcomes if one.status == "planned"}
+        planned = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
+        seconds = {stage.label: expected(stage) for stage in planned}
         self._write_plan(outcomes, seconds)
         for outcome in outcomes:
             self._show(outcome, seconds.get(outcome.stage.label))
@@ -50,7 +51,7 @@ class Runner:
         return outcomes
 
     def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Makes what is missing, in order. plan.json is true at every moment, also after a failure."""
+        """Runs the missing stages in order. plan.json is rewritten after each stage, also after a failure."""
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
@@ -81,7 +82,7 @@ class Runner:
         if name:
             self._child.run(name, stage, out)
             return
-        self._child.close()  # what it holds (a GPU) is not waited for by stages that come later
+        self._child.close()  # frees its GPU, on which a later stage may wait
         tracking.enter_stage(stage.label)
         try:
             self._store.call(stage, out)
@@ -105,16 +106,16 @@ class Runner:
         self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
 
     def _write_plan(self, outcomes: list[Outcome], expected: Mapping[str, float | None] | None = None) -> None:
-        """Rows of a dry run say what is expected as well: seconds, or null where that is unknown."""
+        """Writes plan.json. `expected`: seconds of the planned stages of a dry run by label, None where unknown."""
         rows = [outcome.as_dict() for outcome in outcomes]
         for row in rows:
-            if row["stage"] in (expected or {}):
-                row["expected"] = (expected or {})[row["stage"]]
+            if expected and row["stage"] in expected:
+                row["expected"] = expected[row["stage"]]
         write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
 
 
 def _check_engines(stages: Sequence[Stage]) -> None:
-    """ModelError for an engine that is not installed: before the hours of training that come before it."""
+    """Raises ModelError for an engine that is not installed, before any stage runs."""
     for stage in (stage for stage in stages if not stage.launcher):
         for group in ("engine", "teacher"):
             if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
@@ -122,9 +123,10 @@ def _check_engines(stages: Sequence[Stage]) -> None:
 
 
 def _check_keys(stages: Sequence[Stage]) -> None:
-    """ConfigError for a key that a later stage would miss: not after hours of work.
+    """Raises ConfigError where the API key of a later stage is missing, before any stage runs.
 
-    A teacher that was asked before may have said it all: its key is missed where a reply is.
+    A teacher is skipped when its ledger already holds answers of this model: the key is then needed only for new
+    requests.
     """
     for stage in stages:
         engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
@@ -135,21 +137,21 @@ def _check_keys(stages: Sequence[Stage]) -> None:
 
 
 def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]) -> None:
-    """Shows a study's results in its run folder: data and predictions as links into the store, pages as copies."""
+    """Fills the run folder with a study's results: data and predictions as links into the store, pages as copies."""
     for outcome in outcomes:
-        room, label = outcome.stage.name, outcome.stage.label
-        if (outcome.path / ingest.REPORT).exists():
-            shutil.copyfile(outcome.path / ingest.REPORT, run / ingest.REPORT)
+        name, label = outcome.stage.name, outcome.stage.label
+        if (outcome.path / ingest_stage.REPORT).exists():
+            shutil.copyfile(outcome.path / ingest_stage.REPORT, run / ingest_stage.REPORT)
         if (outcome.path / "quarantine.jsonl").exists():
-            _link(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{room}.jsonl")
-        if room == "dataset":
-            _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_inner(label)}.jsonl")
-        if room == "export":
+            _link(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{name}.jsonl")
+        if name == "dataset":
+            _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_part(label)}.jsonl")
+        if name == "export":
             for exported in sorted((outcome.path / "exports").iterdir()):
                 _link(exported, run / "exports" / exported.name)
-        if room == "train":
-            _link(TrainedWeights.open(outcome.path).folder, run / "adapters" / _inner(label))
-        if room == "report":
+        if name == "train":
+            _link(TrainedWeights.open(outcome.path).folder, run / "adapters" / _part(label))
+        if name == "report":
             for predictions in sorted((outcome.path / "predictions").iterdir()):
                 _link(predictions, run / "predictions" / predictions.name)
             for page in ("audit.json", "timings.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
@@ -159,7 +161,7 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
             (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
 
 
-def _inner(label: str) -> str:
+def _part(label: str) -> str:
     return label.partition("[")[2].removesuffix("]")
 
 

@@ -1,10 +1,10 @@
-"""The store: each stage's result once, under its key. A manifest in the folder means the result is whole.
+"""The store: the result of each stage under its key. A folder with a manifest is a complete result.
 
     store/<stage>/<key>/            the files, and manifest.json
-    store/<stage>/<key>.partial/    being made, or left by a killed run
-    store/runs/                     which run folders use the store (so that prune keeps what they show)
+    store/<stage>/<key>.partial/    an unfinished result, of a running stage or a killed run
+    store/runs/                     the run folders that use the store (prune keeps the results that they name)
 
-`python -m raft_exp.store ls|prune [store=PATH]` lists it, and removes what no run folder names any more.
+`python -m raft_exp.store ls|prune [store=PATH]` lists results, and removes those that no run folder names.
 """
 
 import contextlib
@@ -18,15 +18,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from raft_exp.core.errors import StoreError
 from raft_exp.core.files import write_atomically
-from raft_exp.core.stage import Stage
+from raft_exp.core.plan import PlanRow, Status
+from raft_exp.core.stage import Stage, StageDescription
 
-Status = Literal["ran", "reused", "planned", "failed"]
 _PACKAGES = (
     "torch",
     "transformers",
@@ -45,9 +44,20 @@ _PACKAGES = (
 )
 
 
+class Manifest(StageDescription):
+    """`manifest.json` of a result."""
+
+    key: str
+    label: str
+    seconds: float  # to make the result
+    counts: dict[str, float]  # `counts.json` of the stage; {} without one
+    packages: dict[str, str]  # name -> version
+    git_commit: str | None
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage of this run ended. `seconds` is what making the result took, also when it is reused."""
+    """The outcome of a stage in this run. `seconds`: the time to make the result, also of a reused one."""
 
     stage: Stage
     path: Path
@@ -55,7 +65,7 @@ class Outcome:
     seconds: float
     counts: Mapping[str, float]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> PlanRow:
         """A row of plan.json."""
         label, key = self.stage.label, self.stage.key
         return {
@@ -68,41 +78,44 @@ class Outcome:
 
 
 class Store:
-    """Finds, makes and finishes results."""
+    """The results under one root folder."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).absolute()
 
     def path(self, stage: Stage) -> Path:
-        """Where the stage's finished result stands, or will stand."""
+        """Returns the folder of the stage's result, whether it exists or not."""
         return self.root / stage.name / stage.key
 
     def call(self, stage: Stage, out: Path) -> None:
-        """Runs the stage's function in this process: its inputs as folders of this store, its result into `out`."""
+        """Runs the stage's function in this process, on input folders of this store; it writes its result to `out`."""
         inputs: dict[str, Path | dict[str, Path]] = {
-            name: self.path(value) if isinstance(value, Stage) else {key: self.path(one) for key, one in value.items()}
+            name: self.path(value)
+            if isinstance(value, Stage)
+            else {key: self.path(part) for key, part in value.items()}
             for name, value in stage.inputs.items()
         }
         stage.function(stage.config, **inputs, out=out)
 
     def look(self, stage: Stage) -> Outcome:
-        """What a run would find: "reused" when the result is there, else "planned"."""
+        """Returns the outcome "reused" where the result exists, else "planned"."""
         manifest = self._manifest(stage)
         if manifest is None:
             return Outcome(stage, self.path(stage), "planned", 0.0, {})
         return Outcome(stage, self.path(stage), "reused", manifest["seconds"], manifest["counts"])
 
     def ensure(self, stage: Stage, execute: Callable[[Stage, Path], None]) -> Outcome:
-        """Reuses the stage's result or makes it: `execute(stage, folder)` fills a folder that is renamed when whole.
+        """Reuses the stage's result, or makes it with `execute(stage, folder)`, which fills the partial folder.
 
-        Two jobs that want one result wait for each other. Raises StoreError when the store cannot be used.
+        The partial folder becomes the result by a rename. A second job that needs the same result waits for the first.
+        Raises StoreError where the store cannot be read or written.
         """
-        found = self.look(stage)
-        if found.status == "reused":
-            return found
+        outcome = self.look(stage)
+        if outcome.status == "reused":
+            return outcome
         with self.guarded(), self._lock(stage):
-            found = self.look(stage)  # another job may have made it while this one waited
-            return found if found.status == "reused" else self._make(stage, execute)
+            outcome = self.look(stage)  # another job may have made the result while this one waited
+            return outcome if outcome.status == "reused" else self._make(stage, execute)
 
     def _make(self, stage: Stage, execute: Callable[[Stage, Path], None]) -> Outcome:
         partial = self.path(stage).with_suffix(".partial")
@@ -112,34 +125,35 @@ class Store:
         start = time.monotonic()
         execute(stage, partial)
         seconds = time.monotonic() - start
-        for left in partial.glob("manifest.json.*.new"):  # by a run that was killed while it wrote its manifest
-            left.unlink()
+        for leftover in partial.glob("manifest.json.*.new"):  # of a run that was killed while it wrote its manifest
+            leftover.unlink()
         manifest = _describe(stage, partial, seconds)
         write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1))
         partial.rename(self.path(stage))
         return Outcome(stage, self.path(stage), "ran", seconds, manifest["counts"])
 
-    def _manifest(self, stage: Stage) -> Any:
+    def _manifest(self, stage: Stage) -> Manifest | None:
         try:
-            return json.loads((self.path(stage) / "manifest.json").read_text())
+            manifest: Manifest = json.loads((self.path(stage) / "manifest.json").read_text())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"store={self.root}: cannot read {self.path(stage)} ({error}); remove that folder"
             ) from error
+        return manifest
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turns what the operating system refuses in this store into one StoreError line."""
+        """Turns an OSError about a file of this store, or about no file, into a StoreError."""
         try:
             yield
         except OSError as error:
             if error.filename and self.root not in (Path(error.filename), *Path(error.filename).parents):
-                raise  # some other file: not the store's trouble
-            what = error.strerror or str(error)
+                raise  # a file outside the store
+            reason = error.strerror or str(error)
             raise StoreError(
-                f"store={self.root}: {what} ({error.filename or 'while writing'}); "
+                f"store={self.root}: {reason} ({error.filename or 'while writing'}); "
                 "free space or rights there, or choose another folder with store=PATH"
             ) from error
 
@@ -158,7 +172,7 @@ class Store:
             lock.release()
 
     def remember_run(self, run: Path) -> None:
-        """Notes that a run folder shows results of this store, so that prune keeps them."""
+        """Records that a run folder uses results of this store, so that prune keeps them."""
         name = hashlib.sha256(str(run.absolute()).encode()).hexdigest()[:16]
         with self.guarded():
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
@@ -166,21 +180,21 @@ class Store:
 
 
 class Fingerprints:
-    """Content hashes of local input files, remembered by path, size and time of change."""
+    """Content hashes of local input files, cached in the store by path, size and modification time."""
 
     def __init__(self, store: Store, save: bool = True) -> None:
         self._file, self._save = store.root / "fingerprints.json", save
         try:
-            self._known: dict[str, list[Any]] = json.loads(self._file.read_text())
+            self._known: dict[str, list[int | str]] = json.loads(self._file.read_text())
         except (OSError, ValueError):
-            self._known = {}  # only a memory of hashes: they are computed anew
+            self._known = {}  # only a cache: the hashes are computed again
 
     def __call__(self, files: list[Path]) -> dict[str, str]:
-        """File name (with as much of its path as tells it from the others) -> sha256 of the content."""
+        """Returns file name -> sha256 of the content; names of several files get parent folders until they differ."""
         known = dict(self._known)
         hashes = {name: self._hash(file) for name, file in zip(_names(files), files, strict=True)}
         if self._save and known != self._known:
-            with contextlib.suppress(OSError):  # an unwritable store is reported by the first stage
+            with contextlib.suppress(OSError):  # the first stage reports a store that cannot be written
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(self._file, json.dumps(self._known))
         return hashes
@@ -209,7 +223,7 @@ def _names(files: list[Path]) -> list[str]:
     return names
 
 
-def _describe(stage: Stage, folder: Path, seconds: float) -> dict[str, Any]:
+def _describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
     counts_file = folder / "counts.json"
     return {
         **stage.description,
@@ -231,9 +245,9 @@ def _installed(name: str) -> bool:
 
 
 def _git_commit() -> str | None:
-    """The commit of the checkout that this package runs from; None for an installed package."""
+    """Returns the commit of the checkout that contains this package; None for an installed package."""
     source = Path(__file__).parents[1]
     if not (source.parent / ".git").exists():
         return None
-    found = subprocess.run(["git", "-C", str(source), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None
+    command = ["git", "-C", str(source), "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None

@@ -1,12 +1,14 @@
-"""`python -m raft_exp.pipeline.worker CONFIG KEY OUT PARENT READ TELL`: stages in a process of their own.
+"""`python -m raft_exp.pipeline.worker CONFIG KEY OUT PARENT READ TELL`: runs stages in a process of their own.
 
-So GPU memory is given back when they end, DDP ranks that are started again by Lightning (with these arguments) run this
-one stage and not a whole sweep, and every process has one W&B run at a time. Further stages of the same `Stage.process`
-come through the pipe READ, one JSON line [key, folder] each; how each one ended goes back through TELL, one JSON
-line [error's message or "", exit status] each.
+Reasons: GPU memory is freed when the process ends; DDP ranks, which Lightning starts with the arguments of this
+process, run one stage and not a whole sweep; and each process has one W&B run at a time.
 
-A stage with a launcher (srun, torchrun) runs in the processes that the launcher starts, perhaps on other machines: READ
-is then `-` and TELL a file.
+The first stage is given by KEY and OUT. Further stages of the same `Stage.process` are read from the pipe READ, one
+JSON line [key, folder] each. For each stage one JSON line [error message or "", exit status] is written to the pipe
+TELL.
+
+A stage with a launcher (srun, torchrun) runs in the processes that the launcher starts, possibly on other machines:
+READ is then `-` and TELL is a file.
 """
 
 import contextlib
@@ -20,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from raft_exp.core import tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError
@@ -28,21 +30,21 @@ from raft_exp.core.processes import end_with, end_with_parent
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import gpus
 
-_RANKS = ("RANK", "SLURM_PROCID")  # what launchers call the number of a process
-_TELLING = 15  # seconds
+_RANKS = ("RANK", "SLURM_PROCID")  # environment variables in which launchers number their processes
+_FIRST_RANK_PATIENCE = 15  # seconds
 
 
 class WorkerProcess:
-    """The parent's side: at most one child at a time, kept while stages of its name come."""
+    """The study's side: at most one child process at a time, which stays while stages of its name follow."""
 
     def __init__(self, config_file: Path) -> None:
         self._config_file = config_file
         self._name = ""
         self._child: subprocess.Popen[bytes] | None = None
-        self._gpus = contextlib.ExitStack()  # those that the child holds
+        self._gpus = contextlib.ExitStack()  # holds the child's GPU locks
 
     def run(self, name: str, stage: Stage, out: Path) -> None:
-        """Runs the stage in the child called `name` and waits. Raises RaftError with the child's own message."""
+        """Runs the stage in the child process `name` and waits. Raises RaftError with the message of the child."""
         if stage.launcher:
             self.close()
             _launch(self._config_file, stage, out)
@@ -56,15 +58,15 @@ class WorkerProcess:
                 self._send([stage.key, str(out)])
             assert self._child is not None
             with _forwarding(self._child) as forwarded:
-                told = self._told.readline()
-        except BaseException:  # Ctrl-C: the child has heard it too
+                reply = self._replies.readline()
+        except BaseException:  # Ctrl-C: the child receives the signal too
             self.close(patience=30)
             raise
-        status = self.close() if not told or json.loads(told)[0] else 0  # after an error it ends
-        _judge(stage, told, status, forwarded)
+        status = self.close() if not reply or json.loads(reply)[0] else 0  # the child ends after an error
+        _raise_error(stage, reply, status, forwarded)
 
     def close(self, patience: float = 60) -> int | None:
-        """Ends the child, if there is one, after `patience` seconds by force; returns its exit status."""
+        """Ends the child, if there is one; kills it after `patience` seconds. Returns its exit status."""
         if self._child is None:
             return None
         child, self._child, self._name = self._child, None, ""
@@ -75,16 +77,16 @@ class WorkerProcess:
             child.kill()
             child.wait()
         finally:
-            self._told.close()
+            self._replies.close()
             self._gpus.close()
         return child.returncode
 
     def _start(self, name: str, stage: Stage, out: Path) -> None:
         self._gpus.close()  # of a start that failed
         devices = self._gpus.enter_context(gpus.claimed(gpus.needed(stage.config)))
-        # pipes, not files: the disk may be what is full
-        (read, self._jobs), (told, tell) = os.pipe(), os.pipe()
-        self._told = os.fdopen(told, encoding="utf-8")
+        # pipes, not files: a full disk must still be reported
+        (read, self._jobs), (replies, tell) = os.pipe(), os.pipe()
+        self._replies = os.fdopen(replies, encoding="utf-8")
         arguments = [self._config_file, stage.key, out, os.getpid(), read, tell]
         try:
             self._child = subprocess.Popen(
@@ -99,15 +101,15 @@ class WorkerProcess:
             os.close(tell)
 
     def _send(self, job: list[str]) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile: no answer will come
+        with contextlib.suppress(BrokenPipeError):  # the child has ended: there will be no reply
             os.write(self._jobs, (json.dumps(job) + "\n").encode())
 
 
 def _launch(config_file: Path, stage: Stage, out: Path) -> None:
     """Runs one stage in the processes that its launcher starts, and waits for the launcher."""
-    told = config_file.with_name(f"{stage.key[:16]}.told")
-    told.unlink(missing_ok=True)
-    arguments = [config_file, stage.key, out, os.getpid(), "-", told]
+    reply_file = config_file.with_name(f"{stage.key[:16]}.told")
+    reply_file.unlink(missing_ok=True)
+    arguments = [config_file, stage.key, out, os.getpid(), "-", reply_file]
     command = [*stage.launcher, sys.executable, "-m", "raft_exp.pipeline.worker", *map(str, arguments)]
     with gpus.claimed(gpus.needed(stage.config)) as devices:
         try:
@@ -118,36 +120,39 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
             raise ConfigError(
                 f"trainer.rank_launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}"
             ) from error
-        with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun would die of any other
+        with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun ends at any other signal
             try:
                 status = child.wait()
             except BaseException:
                 child.terminate()
                 raise
-    line = told.read_text(encoding="utf-8") if told.exists() else ""
-    told.unlink(missing_ok=True)
-    _judge(stage, line, status, forwarded)
+    reply = reply_file.read_text(encoding="utf-8") if reply_file.exists() else ""
+    reply_file.unlink(missing_ok=True)
+    _raise_error(stage, reply, status, forwarded)
 
 
-def _judge(stage: Stage, told: str, status: int | None, forwarded: list[signal.Signals]) -> None:
-    """Raises what the stage has ended with, if it did not end well."""
-    message, its_status = json.loads(told or '["", 0]')
+def _raise_error(stage: Stage, reply: str, status: int | None, forwarded: list[signal.Signals]) -> None:
+    """Raises the error of a stage: from the reply of its process, else from the exit status of the process."""
+    message, reported_status = json.loads(reply or '["", 0]')
     if message:
-        raise StoppedError(message) if its_status == StoppedError.status else RaftError(message)
-    if forwarded and (status or not told):
-        raise StoppedError(f"{stage.label} was stopped by {forwarded[0].name}; the same command goes on from there")
-    if status or not told:
-        raise RaftError(f"{stage.label}: its process ended with status {status}; what it printed stands above")
+        raise StoppedError(message) if reported_status == StoppedError.status else RaftError(message)
+    if forwarded and (status or not reply):
+        raise StoppedError(f"{stage.label} was stopped by {forwarded[0].name}; the same command resumes it")
+    if status or not reply:
+        raise RaftError(f"{stage.label}: its process ended with status {status}; its output stands above")
 
 
 @contextlib.contextmanager
 def _forwarding(
     child: "subprocess.Popen[bytes]", instead: signal.Signals | None = None
 ) -> Iterator[list[signal.Signals]]:
-    """Passes SIGTERM and SIGUSR1 (or another one instead) on to the child meanwhile: training saves its state then."""
+    """Forwards SIGTERM and SIGUSR1 to the child (as `instead`, if given), which then saves the state of a training.
+
+    Yields the list of the forwarded signals.
+    """
     forwarded: list[signal.Signals] = []
 
-    def forward(number: int, frame: Any) -> None:
+    def forward(number: int, frame: FrameType | None) -> None:
         forwarded.append(signal.Signals(number))
         child.send_signal(instead or number)
 
@@ -163,7 +168,7 @@ def _forwarding(
 
 
 def main() -> None:
-    """The child's side: builds the study again from its resolved config and runs the stages that it is told."""
+    """The child's side: builds the study from its resolved config, and runs the requested stages."""
     config_file, key, out, parent, read, tell = sys.argv[1:7]
     end_with(int(parent), launched=read == "-")
     stages = _Stages(Path(config_file))
@@ -171,9 +176,9 @@ def main() -> None:
         _rank(stages, key, Path(out), Path(tell) if read == "-" else None)
         return
     for stage, folder in _jobs(key, out, int(read)):
-        told = stages.run(stage, Path(folder))
-        os.write(int(tell), told.encode())
-        if status := json.loads(told)[1]:
+        reply = stages.run(stage, Path(folder))
+        os.write(int(tell), reply.encode())
+        if status := json.loads(reply)[1]:
             sys.exit(status)
 
 
@@ -185,30 +190,30 @@ def _jobs(key: str, out: str, read: int) -> Iterator[tuple[str, str]]:
 
 
 def _rank(stages: "_Stages", key: str, out: Path, tell: Path | None) -> None:
-    """One of several processes has the one stage of its arguments, and no pipe of its own."""
-    told = stages.run(key, out)
-    message, status = json.loads(told)
+    """Runs the one stage of a rank's arguments. Only the first rank of a launcher replies, into the file `tell`."""
+    reply = stages.run(key, out)
+    message, status = json.loads(reply)
     first = tell is not None and not any(int(os.environ.get(name, 0)) for name in _RANKS)
     if first and tell:
         with contextlib.suppress(OSError):
-            tell.write_text(told, encoding="utf-8")
+            tell.write_text(reply, encoding="utf-8")
     if status and not first:
-        # What all of them ended with, the first one tells, and its end is the end of this one. Where it cannot, as this
-        # one alone has failed, it is told here; and the launcher ends the others when it sees the status.
-        time.sleep(_TELLING)
+        # Where all ranks fail, the first one replies, and the launcher ends this one meanwhile. Where only this rank
+        # has failed, it prints its own error, and the launcher ends the others because of its exit status.
+        time.sleep(_FIRST_RANK_PATIENCE)
         print(message, file=sys.stderr, flush=True)
     sys.exit(status)
 
 
 class _Stages:
-    """The study that a resolved config describes."""
+    """The stages of a study, built from its resolved config at the first use."""
 
     def __init__(self, config_file: Path) -> None:
         self._config_file = config_file
         self._built: dict[str, Stage] = {}
 
     def run(self, key: str, out: Path) -> str:
-        """Runs one stage into `out`; returns the line that tells how it ended."""
+        """Runs one stage into `out`; returns the reply: a JSON line [error message or "", exit status]."""
         try:
             self._run(key, out)
         except RaftError as error:
@@ -231,29 +236,29 @@ class _Stages:
 
         import yaml
 
-        from raft_exp.pipeline import build as pipeline
+        from raft_exp.pipeline.build import build
         from raft_exp.pipeline.config import parse
         from raft_exp.pipeline.store import Fingerprints, Store
         from raft_exp.reporting.wandb.tracker import tracker_of
 
-        logging.basicConfig(  # every rank writes into the run's own log
+        logging.basicConfig(  # all ranks write to the log of the run
             filename=self._config_file.with_name("raft_exp.log"),
             level=logging.INFO,
             format="[%(asctime)s][%(name)s][%(levelname)s] %(message)s",
         )
-        shown = logging.StreamHandler()
-        shown.setLevel(logging.WARNING)
-        shown.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-        logging.getLogger().addHandler(shown)
-        values: dict[str, Any] = yaml.safe_load(self._config_file.read_text())
+        screen = logging.StreamHandler()
+        screen.setLevel(logging.WARNING)
+        screen.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        logging.getLogger().addHandler(screen)
+        values: dict[str, object] = yaml.safe_load(self._config_file.read_text())
         config = parse(values)
         self._store = Store(config.store)
         tracking.activate(tracker_of(values, self._config_file.parent))
-        self._built = {stage.key: stage for stage in pipeline.build(config, Fingerprints(self._store, save=False))}
+        self._built = {stage.key: stage for stage in build(config, Fingerprints(self._store, save=False))}
 
 
 if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit(130)  # the study says how to go on
+        sys.exit(130)  # the study prints how to resume

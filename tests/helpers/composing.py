@@ -1,4 +1,4 @@
-"""Composes the shipped configs in the tests as the command line does."""
+"""Composes the shipped configs in tests as the command line does."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from raft_exp.pipeline import arms
+from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.config import conf_dir
 
 
 def compose(*overrides: str) -> dict[str, Any]:
-    """Resolved values, with the arms that `evaluation.arms` names."""
+    """Returns the resolved values, with the arms that `evaluation.arms` names."""
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         values = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(values, dict)
-    return arms.load({str(name): value for name, value in values.items()}, [conf_dir()])
+    return with_arm_files({str(name): value for name, value in values.items()}, [conf_dir()])

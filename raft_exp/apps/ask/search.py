@@ -105,7 +105,7 @@ class _Meaning:
 def _index(run: FinishedRun) -> Stage:
     """The stage that a study has when it searches by words: the same key, so the same result."""
     settings = index.IndexStage(f"bm25s {metadata.version('bm25s')}")
-    return Stage(index.index, settings, {"passages": run.made("ingest")})
+    return Stage(index.index, settings, {"passages": run.completed("ingest")})
 
 
 def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
@@ -114,7 +114,7 @@ def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
     if config.accelerator == "gpu" and not run.has("embed"):
         config = dataclasses.replace(config, accelerator=accelerator)
     files = Fingerprints(run.store)(encoder.files(config))
-    settings, passages = embed.EmbedStage(config), {"passages": run.made("ingest")}
+    settings, passages = embed.EmbedStage(config), {"passages": run.completed("ingest")}
     return Stage(embed.embed_passages, settings, passages, files)
 
 

@@ -15,6 +15,7 @@ from raft_exp.apps.export.drift import Drift
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
+from raft_exp.evaluation.results import Figure
 from raft_exp.models import loading as models
 from raft_exp.models.tokens import chat_text
 from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset
@@ -196,10 +197,10 @@ def _usage(about: About, arm: ArmConfig) -> str:
     return f"{asked} {served}" if arm.context == "passages" else served
 
 
-def _figure(found: Mapping[str, float] | None) -> str:
-    if not found:
+def _figure(figure: Figure | None) -> str:
+    if not figure:
         return "-"
-    return f"{100 * found['value']:.1f} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+    return f"{100 * figure['value']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
 
 
 def _counts(folder: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from raft_exp.apps.sweep.search import Direction, SearchConfig, Trial
 from raft_exp.core.errors import ConfigError
 from raft_exp.evaluation.metrics import profile
 from raft_exp.evaluation.scoring import REPLY_SHARES, reference_arm
-from raft_exp.pipeline import arms
 from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.config import Config, parse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def study(context: Any, config: Any, overrides: Sequence[str]) -> Config:
     values = OmegaConf.to_container(OmegaConf.masked_copy(composed, [name for name in composed if name != "hydra"]))
     values = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     assert isinstance(values, dict)
-    return parse(arms.load({str(name): value for name, value in values.items()}, sources))
+    return parse(with_arm_files({str(name): value for name, value in values.items()}, sources))
 
 
 @dataclass(frozen=True)

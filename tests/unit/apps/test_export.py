@@ -125,7 +125,7 @@ def test_the_adapter_alone(run, tmp_path):
         (["out=X", "arm=rag", "form=adapter"], "the arm rag has none"),
         (["out=X", "form=adapter", "dtype=float16"], "dtype: got 'float16'; an adapter"),
         (["out=/"], "ConfigError: out: got '/', which is there already"),
-        (["out=X", "store=/nowhere"], "where the store was moved name it with store=PATH"),
+        (["out=X", "store=/nowhere"], "if the store was moved, name it with store=PATH"),
     ],
 )
 def test_what_cannot_be_is_one_line(run, arguments, told, capsys, tmp_path, monkeypatch):

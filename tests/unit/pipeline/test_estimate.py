@@ -60,5 +60,5 @@ def test_in_words():
         describe_expected([("a", 100.0), ("b", None), ("b", None)])
         == "expected: about 100 s for 1 of 3 stages; unknown: b"
     )
-    assert describe_expected([("a", None)]) == "expected: unknown; the store has measured nothing like a"
+    assert describe_expected([("a", None)]) == "expected: unknown; the store holds no result comparable to a"
     assert [duration(seconds) for seconds in (48.4, 700, 12_600)] == ["48 s", "12 min", "3.5 h"]
