@@ -1,10 +1,10 @@
-"""The whole study on one screen: which stages there are, and what each one reads.
+"""The stages of a study and the inputs of each.
 
-ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (index, embed: where something is searched)
+ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (index, embed: for retrieval)
                 |                                                    v
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report
 
-export reads every dataset and the passages; it runs with `until=dataset` too, with `until=ingest` for passages alone.
+export reads all datasets and the passages. It also runs with until=dataset, and with until=ingest for passages alone.
 """
 
 import shlex
@@ -36,11 +36,11 @@ from raft_exp.teachers.model import for_questions, for_targets, is_local, is_mod
 from raft_exp.training.stage import TrainStage, train
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
-Owner = tuple[str, ArmConfig]  # a recipe's first arm, by name
+Owner = tuple[str, ArmConfig]  # the first arm of a recipe, with its name
 
 
 def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
-    """The stages of a study in the order they run. `fingerprint` gives the content hashes of local input files."""
+    """Returns the stages of a study in order of execution. `fingerprint` returns content hashes of local files."""
     study = _Study(config, fingerprint)
     arms = {name: config.arms[name] for name in config.evaluation.arms}
     recipes = {_recipe(name, arm): (name, arm) for name, arm in arms.items() if arm.recipe != "none"}
@@ -53,7 +53,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     tests = {test.part: test} | {rows.part: rows for rows in conditions.values()}
     answers = {name: study.evaluate(name, arm, test, adapters.get(_recipe(name, arm))) for name, arm in arms.items()}
     for name, arm in arms.items():
-        for at, rows in conditions.items() if arm.context == "passages" else ():  # others answer the same everywhere
+        for at, rows in conditions.items() if arm.context == "passages" else ():  # the context of others stays empty
             answers[f"{name}@{at}"] = study.evaluate(f"{name}@{at}", arm, rows, adapters.get(_recipe(name, arm)))
     exported = study.export(recipes, datasets, tests)
     last = study.report(datasets, test=test, conditions=conditions, answers=answers, adapters=adapters)
@@ -62,14 +62,14 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     stages += [*placement.together(answers.values()), last]
     needed = keys_upstream([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
-    kept = [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
-    if study.lacks_questions and study.questions in kept:
-        next(iter(open_corpus(config.corpus).questions()), None)  # says what to set, before the passages are made
-    return kept + exported if config.until == "ingest" else kept
+    selected = [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
+    if study.lacks_questions and study.questions in selected:
+        next(iter(open_corpus(config.corpus).questions()), None)  # raises the error before any stage runs
+    return selected + exported if config.until == "ingest" else selected
 
 
 class _Study:
-    """The stages of one study; those that several others read are made once."""
+    """Builds the stages of one study; a stage that several others read is built once."""
 
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
         self._config, self._fingerprint = config, fingerprint
@@ -83,7 +83,7 @@ class _Study:
         no_questions = getattr(config.corpus, "questions", "brings its own") is None
         self._writes_questions = no_questions and is_model(teacher)
         self.lacks_questions = no_questions and not is_model(teacher)
-        self.vectors: dict[str, Stage] = {}  # stays empty where nothing is dense
+        self.vectors: dict[str, Stage] = {}  # empty unless a source is dense
 
     @cached_property
     def passages(self) -> Stage:
@@ -116,18 +116,18 @@ class _Study:
     def _embed(self) -> dict[str, Stage]:
         config = self._config.encoder
         files, process = self._fingerprint(encoder.files(config)), placement.of_encoder(config, "embed")
-        passages, asked = {"passages": self.passages}, {"questions": self.questions}
+        passages, texts = {"passages": self.passages}, {"questions": self.questions}
         return {
             "passages": Stage(embed_passages, EmbedStage(config), passages, files, process=process),
-            "questions": Stage(embed_questions, EmbedStage(config), asked, files, "questions", process),
+            "questions": Stage(embed_questions, EmbedStage(config), texts, files, "questions", process),
         }
 
     def _searched(self, sources: Iterable[str]) -> Inputs:
-        """What a dataset reads beside passages: the index where a source is bm25, the vectors where one is dense."""
+        """Returns a dataset's inputs for retrieval: the index for the source bm25, the vectors for dense."""
         if "dense" in sources:
             self.vectors = self.vectors or self._embed()
-        found: Inputs = {"indexed": self.index} if "bm25" in sources else {}
-        return {**found, "embedded": self.vectors} if "dense" in sources else found
+        inputs: Inputs = {"indexed": self.index} if "bm25" in sources else {}
+        return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
         config, how = self._config, arm_dataset(self._config, *owner)
@@ -144,22 +144,22 @@ class _Study:
         closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, how.workers)
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
-    def test_rows(self, label: str, asked: EvaluationConfig) -> Stage:
-        settings = stage_settings.test_settings(self._config, asked, self._window)
-        found = self._searched(stage_settings.searched_sources(settings))
-        inputs: Inputs = {"passages": self.passages, "questions": self.questions, **found}
+    def test_rows(self, label: str, evaluation: EvaluationConfig) -> Stage:
+        settings = stage_settings.test_settings(self._config, evaluation, self._window)
+        searched = self._searched(stage_settings.searched_sources(settings))
+        inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
         return Stage(dataset.test_set, settings, inputs, self._model_files, label)
 
     def export(
         self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
     ) -> list[Stage]:
         stage_settings.check_file(self._config)
-        if self._config.until == "ingest":  # there is nothing but passages yet
-            alone = stage_settings.passages_alone(self._config)
-            return [Stage(export, alone, {"passages": self.passages})] if alone else []
-        wanted = stage_settings.export_settings(self._config, recipes, tests)
+        if self._config.until == "ingest":  # only passages exist
+            passages = stage_settings.passages_alone(self._config)
+            return [Stage(export, passages, {"passages": self.passages})] if passages else []
+        settings = stage_settings.export_settings(self._config, recipes, tests)
         inputs: Inputs = {"datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages}
-        return [Stage(export, wanted, inputs)] if wanted else []
+        return [Stage(export, settings, inputs)] if settings else []
 
     def train(self, recipe: str, rows: Stage) -> Stage:
         config = self._config
@@ -169,7 +169,7 @@ class _Study:
 
     def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:
         config, engine = self._config, arm.engine or self._config.engine
-        model = None if engine.name == "openai" else config.model  # behind a server the study's model takes no part
+        model = None if engine.name == "openai" else config.model  # the server's model answers
         mode = config.dataset.prompt_mode
         settings = EvaluateStage(model, engine, config.prompt, mode, arm.context, arm.cot, arm.adapter)
         ready_files = self._fingerprint(adapter_files(name, arm.adapter))
@@ -178,20 +178,20 @@ class _Study:
         process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
         return Stage(evaluate, settings, inputs, files, name, process)
 
-    def report(self, datasets: Mapping[str, Stage], **made: Stage | Mapping[str, Stage]) -> Stage:
-        settings, asker = stage_settings.report_settings(self._config), self._config.encoder
-        inputs: Inputs = {**made, "datasets": datasets, "passages": self.passages, "questions": self.questions}
+    def report(self, datasets: Mapping[str, Stage], **others: Stage | Mapping[str, Stage]) -> Stage:
+        settings, encoding = stage_settings.report_settings(self._config), self._config.encoder
+        inputs: Inputs = {**others, "datasets": datasets, "passages": self.passages, "questions": self.questions}
         if is_model(self._config.teacher) and any("targets" in rows.inputs for rows in datasets.values()):
-            inputs = {**inputs, "targets": self.targets}  # how many replies could not be used
+            inputs = {**inputs, "targets": self.targets}  # for the audit of unusable replies
         if settings.encoder is None:
             return Stage(report, settings, inputs)
-        files, process = self._fingerprint(encoder.files(asker)), placement.of_encoder(asker, "report")
+        files, process = self._fingerprint(encoder.files(encoding)), placement.of_encoder(encoding, "report")
         return Stage(report, settings, inputs, files, process=process)
 
 
 def _recipe(name: str, arm: ArmConfig) -> str:
-    """Arms of one recipe share an adapter; an arm that changes the dataset has its own, under its own name.
+    """Arms of one recipe share an adapter. An arm that changes the dataset has its own adapter, under its own name.
 
-    `config.parse` refuses such an arm the name of a recipe.
+    `config.parse` rejects such an arm if its name is the name of a recipe.
     """
     return name if arm.dataset else arm.recipe

@@ -1,4 +1,4 @@
-"""The settings of stages that take theirs from several groups of the configuration: test rows, export, report."""
+"""Settings of the stages that read several groups of the configuration: test rows, export, report."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -24,13 +24,13 @@ Recipes = Mapping[str, tuple[str, ArmConfig]]  # recipe -> its first arm, by nam
 _TEST: Kind = "test"
 
 
-def test_settings(config: Config, asked: EvaluationConfig, window: Window) -> TestStage:
-    """The settings of the test rows of an evaluation: the study's own, or that of a condition."""
+def test_settings(config: Config, evaluation: EvaluationConfig, window: Window) -> TestStage:
+    """The settings of the test rows of `evaluation`: the study's own, or that of a condition."""
     names = {field.name for field in fields(TestStage)}
-    same = {field.name: getattr(asked, field.name) for field in fields(asked) if field.name in names}
+    same = {field.name: getattr(evaluation, field.name) for field in fields(evaluation) if field.name in names}
     return TestStage(
         **same,
-        retriever=type(config.retriever)(config.retriever.name, asked.k or config.retriever.k),
+        retriever=type(config.retriever)(config.retriever.name, evaluation.k or config.retriever.k),
         prompt=config.prompt,
         prompt_mode=config.dataset.prompt_mode,
         window=window,
@@ -40,45 +40,48 @@ def test_settings(config: Config, asked: EvaluationConfig, window: Window) -> Te
 
 
 def searched_sources(settings: TestStage) -> set[str]:
-    """The sources that the test rows are searched in: bm25, dense, ..."""
+    """The retrieval sources that the test rows need: bm25, dense, ..."""
     if settings.context == "retrieved":
         return {settings.retriever.name}
     return retrieval.source_names(settings.distractors, settings.mixed) if settings.context != "given" else set()
 
 
 def passages_alone(config: Config) -> ExportStage | None:
-    """The export of a study that ends with its passages; None where they are not exported."""
+    """The export stage of a study with until=ingest; None where passages are not exported."""
     return ExportStage([], True, config.export.format, {}, None) if config.export.passages else None
 
 
 def check_file(config: Config) -> None:
-    """Raises ConfigError where `export.passages` names a place that no file can have."""
+    """Raises ConfigError where `export.passages` names a folder, or a file inside the corpus."""
     if isinstance(config.export.passages, bool):
         return
-    file, read = Path(config.export.passages).resolve(), getattr(config.corpus, "path", None)
+    file, corpus = Path(config.export.passages).resolve(), getattr(config.corpus, "path", None)
     if file.is_dir():
         raise ConfigError(f"export.passages={config.export.passages}: a folder; name a file")
-    if config.corpus.name == "documents" and read and file.is_relative_to(Path(read).resolve()):
+    if config.corpus.name == "documents" and corpus and file.is_relative_to(Path(corpus).resolve()):
         raise ConfigError(
-            f"export.passages={config.export.passages}: lies in corpus.path, and would be read as a document the next "
-            "time; name a file outside it"
+            f"export.passages={config.export.passages}: lies in corpus.path, so the next study would read it as a "
+            "document; name a file outside it"
         )
 
 
 def export_settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportStage | None:
-    """None where nothing is exported. Raises ConfigError for a format that no dataset of the study has."""
-    how = config.export
-    if not how.wanted:
+    """The settings of the export stage; None where nothing is exported.
+
+    Raises ConfigError for a format that no dataset of the study can be written in.
+    """
+    settings = config.export
+    if not settings.wanted:
         return None
     kinds = {name: _kind(config, *owner) for name, owner in recipes.items()} | dict.fromkeys(tests, _TEST)
-    for wanted in how.names:
-        if not tables_of(kinds, [wanted]):
+    for name in settings.names:
+        if not tables_of(kinds, [name]):
             raise ConfigError(
-                f"export.dataset: got {wanted!r}, and no arm of evaluation.arms has such a training set; "
+                f"export.dataset: got {name!r}, and no arm of evaluation.arms has such a training set; "
                 "name one (raft, sft), or another format"
             )
-    card = _card(config, recipes, kinds) if how.format == "hf" else None
-    return ExportStage(how.names, bool(how.passages), how.format, kinds, card)
+    card = _card(config, recipes, kinds) if settings.format == "hf" else None
+    return ExportStage(settings.names, bool(settings.passages), settings.format, kinds, card)
 
 
 def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:
@@ -88,23 +91,23 @@ def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:
 
 
 def _card(config: Config, recipes: Recipes, kinds: Mapping[str, Kind]) -> Card:
-    found = origin(config.corpus)
-    made = {name: arm_dataset(config, *owner) for name, owner in recipes.items() if kinds[name] == "raft"}
+    published = origin(config.corpus)
+    datasets = {name: arm_dataset(config, *owner) for name, owner in recipes.items() if kinds[name] == "raft"}
     return Card(
         study=config.study,
         corpus=config.corpus.name,
-        source=found.source,
-        licence=config.export.licence or found.licence,
+        source=published.source,
+        licence=config.export.licence or published.licence,
         teacher=config.teacher.name,
         prompt_mode=config.dataset.prompt_mode,
         seed=config.seed,
-        recipes={name: identity(how) for name, how in made.items()},
+        recipes={name: identity(dataset) for name, dataset in datasets.items()},
     )
 
 
 def report_settings(config: Config) -> ReportStage:
-    """What the report says of a study; also for a report that is made again from a run folder."""
-    asks = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
+    """The settings of the report stage, also for a report that is rebuilt from a run folder."""
+    needs_vectors = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
     return ReportStage(
         study=config.study,
         note=config.note,
@@ -112,7 +115,7 @@ def report_settings(config: Config) -> ReportStage:
         model=config.model.name_or_path,
         seed=config.seed,
         metrics=config.evaluation.metrics,
-        encoder=config.encoder if asks else None,
+        encoder=config.encoder if needs_vectors else None,
         reply_format=config.prompt.reply_format,
         refusal=config.prompt.refusal,
         conditions=config.evaluation.conditions,
@@ -127,6 +130,6 @@ def _shown_settings(config: Config) -> dict[str, object]:
     shown["trainer"] = identity(config.trainer.resolved(config.model.dtype))
     if is_model(config.teacher):
         shown["teacher"] = shown_teacher(config.teacher)
-    if config.dataset.path:  # p, D and the like say nothing about a file that is ready
+    if config.dataset.path:  # p, D and the like do not apply to a ready chat file
         shown["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
     return shown
