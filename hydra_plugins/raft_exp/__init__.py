@@ -1,1 +1,1 @@
-"""What raft_exp adds to Hydra."""
+"""The sweepers that raft_exp adds to Hydra."""

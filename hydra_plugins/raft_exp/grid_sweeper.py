@@ -1,6 +1,6 @@
-"""Hydra's basic sweeper, but a job that cannot be composed, fails or is lost leaves the others alone.
+"""Hydra's basic sweeper, except that a job that cannot be composed, fails or is lost does not stop the others.
 
-Hydra takes sweepers only from the package `hydra_plugins`.
+Hydra finds sweepers only in the package `hydra_plugins`.
 """
 
 import sys
@@ -19,16 +19,16 @@ from raft_exp.reporting.wandb.tracker import check, log_sweep
 
 
 class GridSweeper(BasicSweeper):
-    """`hydra/sweeper=grid`: every combination of the values given."""
+    """`hydra/sweeper=grid`: runs all combinations of the values."""
 
     def sweep(self, arguments: list[str]) -> list[jobs.Job]:
-        """Runs the combinations and shows them in a table; raises SweepError at the end when some failed."""
-        given = space.with_params(arguments, self.params)
-        parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(given)
+        """Runs the combinations, and prints a table. Raises SweepError at the end if jobs failed."""
+        words = space.with_params(arguments, self.params)
+        parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        self.refused: list[str] = []
+        self._not_composed: list[str] = []
         self._page = False
         done: list[jobs.Job] = []
         for batch in self.split_arguments(parsed, self.max_batch_size):
@@ -41,39 +41,39 @@ class GridSweeper(BasicSweeper):
         return done
 
     def _composes(self, overrides: Sequence[str]) -> bool:
-        """Whether a combination can be composed at all; says so where it cannot."""
-        if problem := jobs.composes(self.hydra_context, self.config, overrides):
-            self.refused.append(" ".join(overrides))
-            print(f"{problem}; this job of the sweep is left out", file=sys.stderr)
-        return not problem
+        """Whether Hydra can compose a combination. Prints the error if not."""
+        if error := jobs.composition_error(self.hydra_context, self.config, overrides):
+            self._not_composed.append(" ".join(overrides))
+            print(f"{error}; this job of the sweep is left out", file=sys.stderr)
+        return not error
 
     def _wants_page(self, overrides: Sequence[str]) -> bool:
-        """Whether a W&B Report of the sweep is asked for; raises ConfigError, once for all jobs, where none can be."""
+        """Whether the sweep ends with a W&B Report. Raises ConfigError, once for all jobs, if W&B cannot be used."""
         try:
             first = objectives.study(self.hydra_context, self.config, overrides)
         except (ConfigError, OmegaConfBaseException):
-            return False  # the job itself says what is wrong
+            return False  # the job itself reports the error
         check(first.logger, first.makes_wandb_page(), sweep="")
         return first.report == "wandb"
 
     def _close(self, done: Sequence[jobs.Job], folder: Path) -> None:
-        jobs.note(folder, done)
+        jobs.write_summary(folder, done)
         if done:
             Console().print(jobs.table(done))
-        if planned := jobs.expected(done):
+        if planned := jobs.describe_planned(done):
             print(planned)
         finished = [job.folder for job in done if job.figure]
         if finished:
             print(f"compare: python -m raft_exp.report {folder}")
         log_sweep(folder, finished, self._page)
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
-        if self.refused:
+        if self._not_composed:
             raise SweepError(
-                f"{len(self.refused)} of the sweep's jobs could not be composed: {'; '.join(self.refused)}"
+                f"{len(self._not_composed)} of the sweep's jobs could not be composed: {'; '.join(self._not_composed)}"
                 + (f"; failed: {' '.join(failed)}" if failed else "")
             )
         if failed:
             raise SweepError(
-                f"{len(failed)} of {len(done)} jobs failed: {' '.join(failed)}; mend them, and the same command runs "
-                "what is missing"
+                f"{len(failed)} of {len(done)} jobs failed: {' '.join(failed)}; fix them, and the same command runs "
+                "the missing stages"
             )

@@ -126,7 +126,7 @@ def test_several_objectives_and_a_trial_that_fails(tmp_path):
         ("hydra.sweeper.objective=arms.raft.exact_macth", "did you mean 'exact_match'?"),
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials: got 0; must be greater than or equal to 1"),
         ("hydra.sweeper.ntrials=5", "hydra.sweeper.ntrials: no such setting"),
-        ("until=train", "until: got 'train', which makes no results to choose by"),
+        ("until=train", "until: got 'train', which gives no results to search by"),
         ("dataset.p=7", "dataset.p: got 7; must be less than or equal to 1"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Sweeps: what became of each job (jobs), which values are tried (space), and a search that chooses them (search)."""
+"""Sweeps: the outcome of each job (jobs), the values to try (space), and a search that chooses them (search)."""

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: launched so that one that fails, or is lost, leaves the others alone; told in one table."""
+"""The jobs of a sweep: each is launched so that its failure or loss does not stop the others. One table shows all."""
 
 import json
 import os
@@ -7,57 +7,62 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.core.errors import RaftError
 from raft_exp.core.files import write_atomically
+from raft_exp.core.plan import PlanRow
+from raft_exp.evaluation.results import Results
 from raft_exp.pipeline.estimate import describe_expected
 
 if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from hydra.plugins.launcher import Launcher
+    from hydra.types import HydraContext
+    from omegaconf import DictConfig
     from rich.table import Table
 
-# What an override says about the sweep itself, not about one of its studies.
+# Prefixes of overrides that concern the sweep itself and not its studies.
 _OF_THE_SWEEP = ("sweep=", "launcher=", "hydra.", "hydra/")
-_FULL = {"ran", "reused"}
+_FINISHED = {"ran", "reused"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """One study of a sweep, as its run folder tells it."""
+    """One study of a sweep, read from its run folder."""
 
     number: int
     overrides: list[str]
     folder: Path
-    error: str  # why it failed; "" where it did not
+    error: str  # the reason of a failure, else ""
 
     @property
     def status(self) -> str:
         """`done`, `planned` (of a dry run) or `failed`."""
-        found = {row["status"] for row in _read(self.folder / "plan.json") or []}
-        if self.error or not found:
+        statuses = {row["status"] for row in _plan(self.folder)}
+        if self.error or not statuses:
             return "failed"
-        return "done" if found <= _FULL else "planned"
+        return "done" if statuses <= _FINISHED else "planned"
 
     @property
     def figure(self) -> str:
-        """The first metric of the reference arm, with its interval, in percent."""
-        results = _read(self.folder / "results.json")
+        """The first metric of the reference arm in percent, with its interval; "" unless the job is done."""
+        results = _results(self.folder)
         if self.status != "done" or not results:
             return ""
-        found = results["arms"][results["reference"]]["metrics"][results["metrics"][0]]
-        low, high, value = (f"{100 * found[name]:.1f}" for name in ("low", "high", "value"))
-        return f"{value} ({low}-{high})"
+        figure = results["arms"][results["reference"]]["metrics"][results["metrics"][0]]
+        return f"{100 * figure['value']:.1f} ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
 
     @property
-    def measured(self) -> str:
-        """What `figure` is of: `raft accuracy`."""
-        results = _read(self.folder / "results.json")
+    def figure_name(self) -> str:
+        """The arm and metric of `figure`: `raft accuracy`."""
+        results = _results(self.folder)
         return f"{results['reference']} {results['metrics'][0].replace('_', ' ')}" if results else ""
 
 
-def composes(context: Any, config: Any, overrides: Sequence[str]) -> str:
-    """Why a job cannot be composed at all; "" where it can."""
+def composition_error(context: "HydraContext", config: "DictConfig", overrides: Sequence[str]) -> str:
+    """Returns the error message of a job that Hydra cannot compose, else ""."""
     from hydra.errors import HydraException
 
     try:
@@ -67,20 +72,24 @@ def composes(context: Any, config: Any, overrides: Sequence[str]) -> str:
     return ""
 
 
-def launch(context: Any, launcher: Any, config: Any, batch: Sequence[Sequence[str]], first: int) -> list[Job]:
-    """Runs the jobs of a batch through Hydra's launcher; `first` is the number of its first job."""
+def launch(
+    context: "HydraContext", launcher: "Launcher", config: "DictConfig", batch: Sequence[Sequence[str]], first: int
+) -> list[Job]:
+    """Runs a batch of jobs, given by their overrides, with Hydra's launcher. `first`: the number of the first job."""
     folders = [_folder(context, config, overrides, first + place) for place, overrides in enumerate(batch)]
     try:
-        returns: Sequence[Any] = launcher.launch(batch, initial_job_idx=first)
-        errors = [_problem(one) for one in returns]
-    except Exception as error:  # a launcher that loses one job gives back none: their folders tell
+        returns: Sequence[JobReturn] = launcher.launch(batch, initial_job_idx=first)
+        errors = [_failure(returned) for returned in returns]
+    except Exception as error:  # a launcher that loses one job returns none: their run folders show which finished
         lost = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        errors = ["" if _whole(folder) else f"lost by the launcher ({lost})" for folder in folders]
-    made = zip(batch, folders, errors, strict=True)
-    return [Job(first + place, list(given), folder, error) for place, (given, folder, error) in enumerate(made)]
+        errors = ["" if _is_finished(folder) else f"lost by the launcher ({lost})" for folder in folders]
+    rows = zip(batch, folders, errors, strict=True)
+    return [
+        Job(number, list(overrides), folder, error) for number, (overrides, folder, error) in enumerate(rows, first)
+    ]
 
 
-def _folder(context: Any, config: Any, overrides: Sequence[str], number: int) -> Path:
+def _folder(context: "HydraContext", config: "DictConfig", overrides: Sequence[str], number: int) -> Path:
     from omegaconf import OmegaConf, open_dict
 
     composed = context.config_loader.load_sweep_config(config, list(overrides))
@@ -91,8 +100,8 @@ def _folder(context: Any, config: Any, overrides: Sequence[str], number: int) ->
     )
 
 
-def _problem(returned: Any) -> str:
-    """Why a job failed. A mistake of ours is shown whole: nobody else sees it, as the sweep goes on."""
+def _failure(returned: "JobReturn") -> str:
+    """Returns the error message of a failed job, else "". Prints the traceback of an error that the user cannot fix."""
     if returned.status.name == "COMPLETED":
         return ""
     error = returned._return_value
@@ -101,20 +110,31 @@ def _problem(returned: Any) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _whole(folder: Path) -> bool:
-    plan = _read(folder / "plan.json")
-    return bool(plan) and {row["status"] for row in plan} <= _FULL
+def _is_finished(folder: Path) -> bool:
+    plan = _plan(folder)
+    return bool(plan) and {row["status"] for row in plan} <= _FINISHED
 
 
-def _read(file: Path) -> Any:
+def _plan(folder: Path) -> list[PlanRow]:
+    """The rows of plan.json; [] without a readable one."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        rows: list[PlanRow] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return rows
+
+
+def _results(folder: Path) -> Results | None:
+    """The contents of results.json; None without a readable one."""
+    try:
+        results: Results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return results
 
 
-def note(folder: Path, jobs: Sequence[Job]) -> None:
-    """Writes sweep.json, which says that the sweep came to its end, and how each job did."""
+def write_summary(folder: Path, jobs: Sequence[Job]) -> None:
+    """Writes sweep.json, the list of the jobs with their outcomes, which marks a sweep as finished."""
     rows = []
     for job in jobs:
         place = os.path.relpath(job.folder, folder)
@@ -122,22 +142,22 @@ def note(folder: Path, jobs: Sequence[Job]) -> None:
     write_atomically(folder / "sweep.json", json.dumps(rows, indent=1))
 
 
-def expected(jobs: Sequence[Job]) -> str:
-    """What a sweep that was only planned will take: a stage that several jobs share is made once. "" for any other."""
-    rows = {row["key"]: row for job in jobs for row in _read(job.folder / "plan.json") or [] if "expected" in row}
+def describe_planned(jobs: Sequence[Job]) -> str:
+    """Describes the expected seconds of a dry-run sweep, "" for any other. A stage of several jobs counts once."""
+    rows = {row["key"]: row for job in jobs for row in _plan(job.folder) if "expected" in row}
     return describe_expected([(row["stage"], row["expected"]) for row in rows.values()]) if rows else ""
 
 
-def own(overrides: Sequence[str]) -> list[str]:
-    """The overrides that say something about a study, without those about the sweep."""
-    return [one for one in overrides if not one.lstrip("+~").startswith(_OF_THE_SWEEP)]
+def study_overrides(overrides: Sequence[str]) -> list[str]:
+    """Returns the overrides that concern a study, without those of the sweep."""
+    return [override for override in overrides if not override.lstrip("+~").startswith(_OF_THE_SWEEP)]
 
 
-def swept(jobs: Sequence[Job]) -> list[str]:
-    """The settings in which the jobs differ, in their order."""
-    given = [dict(_setting(one) for one in own(job.overrides)) for job in jobs]
-    names = dict.fromkeys(name for settings in given for name in settings)
-    return [name for name in names if len({settings.get(name) for settings in given}) > 1]
+def varied_settings(jobs: Sequence[Job]) -> list[str]:
+    """Returns the settings in which the jobs differ, in the order of the overrides."""
+    settings = [dict(_setting(override) for override in study_overrides(job.overrides)) for job in jobs]
+    names = dict.fromkeys(name for values in settings for name in values)
+    return [name for name in names if len({values.get(name) for values in settings}) > 1]
 
 
 def _setting(override: str) -> tuple[str, str]:
@@ -146,18 +166,18 @@ def _setting(override: str) -> tuple[str, str]:
 
 
 def table(jobs: Sequence[Job]) -> "Table":
-    """One row a job: what it was given, how it ended, and its first figure."""
+    """Returns a table with one row a job: its varied settings, its status, its first figure or its error."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    names = swept(jobs)
-    measured = {job.measured for job in jobs} - {""}
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("job", *names, "status", measured.pop() if len(measured) == 1 else "figure"):
-        shown.add_column(Text(title))
+    names = varied_settings(jobs)
+    figure_names = {job.figure_name for job in jobs} - {""}
+    rows = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("job", *names, "status", figure_names.pop() if len(figure_names) == 1 else "figure"):
+        rows.add_column(Text(title))
     for job in jobs:
-        given = dict(_setting(one) for one in job.overrides)
-        cells = (str(job.number), *(given.get(name, "") for name in names), job.status, job.figure or job.error)
-        shown.add_row(*map(Text, cells))
-    return shown
+        settings = dict(_setting(override) for override in job.overrides)
+        cells = (str(job.number), *(settings.get(name, "") for name in names), job.status, job.figure or job.error)
+        rows.add_row(*map(Text, cells))
+    return rows

@@ -1,31 +1,35 @@
-"""What a search is for: metrics of results.json by name, and how its trials are shown."""
+"""The objectives of a search, which are metrics of results.json, and the table of its trials."""
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.apps.sweep.search import Direction, SearchConfig, Trial
 from raft_exp.core.errors import ConfigError
+from raft_exp.core.stage import Stage
 from raft_exp.evaluation.metrics import profile
+from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.scoring import REPLY_SHARES, reference_arm
-from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.arms import with_arm_files
+from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, parse
 
 if TYPE_CHECKING:
+    from hydra.types import HydraContext
+    from omegaconf import DictConfig
     from rich.table import Table
 
 T = TypeVar("T")
 _NAME = "hydra.sweeper.objective"
 
 
-def parsed(kind: type[T], values: Mapping[str, Any]) -> T:
-    """The settings of a sweeper. Raises ConfigError: field, value, what is allowed."""
+def parsed(kind: type[T], values: Mapping[str, object]) -> T:
+    """Parses the settings of a sweeper. Raises ConfigError with the field, its value and the valid values."""
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(OmegaConf.create(dict(values)), resolve=True)
@@ -33,16 +37,16 @@ def parsed(kind: type[T], values: Mapping[str, Any]) -> T:
         return TypeAdapter(kind).validate_json(json.dumps(plain))
     except ValidationError as error:
         problem = error.errors()[0]
-        wanted = problem["msg"].replace("Input should be ", "").replace("'", '"')
-        raise ConfigError(f"hydra.sweeper.{problem['loc'][0]}: got {problem['input']!r}; must be {wanted}") from None
+        valid = problem["msg"].replace("Input should be ", "").replace("'", '"')
+        raise ConfigError(f"hydra.sweeper.{problem['loc'][0]}: got {problem['input']!r}; must be {valid}") from None
 
 
-def study(context: Any, config: Any, overrides: Sequence[str]) -> Config:
-    """The configuration of one study of a sweep."""
+def study(context: "HydraContext", config: "DictConfig", overrides: Sequence[str]) -> Config:
+    """Composes and parses the configuration of one study of a sweep."""
     from omegaconf import OmegaConf
 
     composed = context.config_loader.load_sweep_config(config, list(overrides))
-    sources = [Path(one.path) for one in config.hydra.runtime.config_sources if one.schema == "file"]
+    sources = [Path(source.path) for source in config.hydra.runtime.config_sources if source.schema == "file"]
     values = OmegaConf.to_container(OmegaConf.masked_copy(composed, [name for name in composed if name != "hydra"]))
     values = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     assert isinstance(values, dict)
@@ -51,18 +55,18 @@ def study(context: Any, config: Any, overrides: Sequence[str]) -> Config:
 
 @dataclass(frozen=True)
 class Goal:
-    """The objectives, each with its direction."""
+    """The objectives of a search, each with its direction."""
 
     names: list[str]
     directions: list[Direction]
-    trained: str  # the training stage of the first objective's arm; "" where nothing is trained for it
+    trained: str  # label of the training stage of the first objective's arm; "" for an arm without training
 
     @staticmethod
     def of(search: SearchConfig, config: Config) -> "Goal":
-        """The goal of a search over studies like `config`. Raises ConfigError for what such studies cannot report."""
-        given = [search.objective] if isinstance(search.objective, str) else search.objective
-        shown = {name: {"recipe": config.arms[name].recipe} for name in config.evaluation.arms}
-        names = given or [f"arms.{reference_arm(shown)}.{_metrics(config)[0]}"]
+        """Returns the goal of a search over studies like `config`. Raises ConfigError for an invalid objective."""
+        objectives = [search.objective] if isinstance(search.objective, str) else search.objective
+        arms = {name: {"recipe": config.arms[name].recipe} for name in config.evaluation.arms}
+        names = objectives or [f"arms.{reference_arm(arms)}.{_metrics(config)[0]}"]
         directions = search.direction if isinstance(search.direction, list) else [search.direction] * len(names)
         if len(directions) != len(names):
             raise ConfigError(
@@ -70,69 +74,67 @@ class Goal:
             )
         if search.pruning != "none" and len(names) > 1:
             raise ConfigError(
-                f"hydra.sweeper.pruning: got {search.pruning!r} with {len(names)} objectives; pruning knows one: give "
-                "one objective, or pruning=none"
+                f"hydra.sweeper.pruning: got {search.pruning!r} with {len(names)} objectives; pruning needs exactly "
+                "one: give one objective, or pruning=none"
             )
         for name in ("until", "dry_run", "preview"):
             if (got := getattr(config, name)) not in ("report", False, 0):
-                raise ConfigError(f"{name}: got {got!r}, which makes no results to choose by; leave it out")
+                raise ConfigError(f"{name}: got {got!r}, which gives no results to search by; leave it out")
         for name in names:
             _check(name, config)
         return Goal(names, directions, _trained(names[0], config))
 
-    def as_dict(self) -> dict[str, Any]:
-        """What makes it another goal."""
+    def as_dict(self) -> dict[str, object]:
+        """The values that identify the goal."""
         return {"objectives": self.names, "directions": self.directions}
 
     def values(self, run: Path) -> list[float]:
-        """What a finished run has of each objective."""
-        results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+        """Returns the value of each objective in a finished run."""
+        results: Results = json.loads((run / "results.json").read_text(encoding="utf-8"))
         return [_value(results, name) for name in self.names]
 
 
 def _check(name: str, config: Config) -> None:
-    """Refuses before the first trial what would fail after it."""
+    """Raises ConfigError for an objective that the studies do not report, before the first trial."""
     kind, *parts = name.split(".")
     if kind == "conditions" and parts:
-        _known(name, parts.pop(0), config.evaluation.conditions)
+        _check_part(name, parts.pop(0), config.evaluation.conditions)
     if kind not in ("arms", "conditions") or len(parts) != 2:
         raise ConfigError(f"{_NAME}: got {name!r}; must be arms.ARM.METRIC or conditions.CONDITION.ARM.METRIC")
-    _known(name, parts[0], config.evaluation.arms)
-    _known(name, parts[1], (*_metrics(config), *REPLY_SHARES))
+    _check_part(name, parts[0], config.evaluation.arms)
+    _check_part(name, parts[1], (*_metrics(config), *REPLY_SHARES))
 
 
 def _metrics(config: Config) -> tuple[str, ...]:
     return profile(config.corpus.name, config.evaluation.metrics).metrics
 
 
-def _known(name: str, part: str, known: Any) -> None:
+def _check_part(name: str, part: str, known: Collection[str]) -> None:
     if part in known:
         return
-    near = difflib.get_close_matches(part, list(known), n=1, cutoff=0.5)
-    nearest = f"did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(f"{_NAME}: got {name!r}; {part!r} is unknown here; {nearest}(known: {', '.join(known)})")
+    closest = difflib.get_close_matches(part, list(known), n=1, cutoff=0.5)
+    hint = f"did you mean {closest[0]!r}? " if closest else ""
+    raise ConfigError(f"{_NAME}: got {name!r}; {part!r} is unknown here; {hint}(known: {', '.join(known)})")
 
 
-def _value(results: Any, name: str) -> float:
-    *path, metric = name.split(".")
-    found = results
-    try:
-        for part in path:
-            found = found[part]
-        return float(found["metrics"][metric]["value"])
-    except (KeyError, TypeError):
-        raise ConfigError(f"{_NAME}: got {name!r}, which results.json does not hold; known there: {found}") from None
+def _value(results: Results, name: str) -> float:
+    *path, arm, metric = name.split(".")
+    arms = results["conditions"].get(path[1], {}) if path[0] == "conditions" else results["arms"]
+    if arm not in arms or metric not in arms[arm]["metrics"]:
+        known = ", ".join(arms[arm]["metrics"] if arm in arms else arms)
+        raise ConfigError(f"{_NAME}: got {name!r}, which results.json does not hold; it holds: {known}")
+    return arms[arm]["metrics"][metric]["value"]
 
 
 def _trained(name: str, config: Config) -> str:
     arm = name.split(".")[-2]
-    stages = {stage.label: stage for stage in pipeline.build(config, lambda files: {})}
+    stages = {stage.label: stage for stage in build(config, lambda files: {})}
     adapter = stages[f"evaluate[{arm}]"].inputs.get("adapter")
-    return str(adapter.label) if adapter else ""  # type: ignore[union-attr]
+    return adapter.label if isinstance(adapter, Stage) else ""
 
 
 def table(trials: Sequence[Trial], best: Sequence[Trial], goal: Goal) -> "Table":
-    """One row a trial; * marks the best."""
+    """Returns a table with one row a trial; * marks the best ones."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -152,7 +154,7 @@ def table(trials: Sequence[Trial], best: Sequence[Trial], goal: Goal) -> "Table"
 
 
 def _short(value: str) -> str:
-    """A number in four digits; anything else as it is."""
+    """Shortens a long number to four digits."""
     try:
         return value if len(value) <= 8 else f"{float(value):.4g}"
     except ValueError:

@@ -1,8 +1,8 @@
-"""A search for good settings, on Optuna's ask and tell: kept in SQLite, so that it goes on and is shared.
+"""A search for good settings with Optuna's ask-and-tell interface. SQLite storage lets it resume and run in processes.
 
-No point is tried twice, in any process. A trial whose process has died is found by the lock that the process held, and
-tried again. What is proposed depends only on the seed and on the trials so far: a search that was killed goes on to the
-points that it would have tried.
+No point is tried twice, in any process. Each process holds a lock file; a trial whose process has died is recognised by
+the released lock, and tried again. Proposals depend only on the seed and on the earlier trials, so that a resumed
+search proposes the same points.
 """
 
 import hashlib
@@ -13,25 +13,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from filelock import FileLock, Timeout
 
-from raft_exp.apps.sweep.space import Choices, Space, grid, size
+from raft_exp.apps.sweep.space import Choices, Interval, Space, grid, size
 from raft_exp.core.errors import ConfigError, SweepError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.schema import Positive, Seed, config_dataclass
 from raft_exp.training.pruning import PRUNED, SearchTrial
 
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial, TrialState
+
 Direction = Literal["maximize", "minimize"]
-_TURNS = 3  # proposals that were tried before, until an untried point is taken instead
+_TURNS = 3  # proposals of the sampler, before an untried point is chosen directly
 
 
 @config_dataclass
 class SearchConfig:
-    """How to search; `hydra.sweeper` of sweep=optuna."""
+    """The settings of a search: `hydra.sweeper` of sweep=optuna."""
 
-    n_trials: Positive  # distinct points that end with a result or are pruned, over all processes
+    n_trials: Positive  # distinct points with a result or pruned, over all processes
     n_jobs: Positive  # trials launched together
     sampler: Literal["tpe", "random", "grid"]
     seed: Seed
@@ -44,33 +49,42 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """A point of the space, as overrides say it, and what came of it."""
+    """A point of the space, with its outcome."""
 
     number: int
-    point: dict[str, str]
+    point: dict[str, str]  # setting -> value, as written in an override
     state: str  # running | complete | pruned | failed
-    values: list[float]
-    note: str = ""
+    values: list[float]  # one for each objective; [] unless complete
+    note: str = ""  # the error of a failed trial
 
     @property
     def overrides(self) -> list[str]:
-        """The point on a command line."""
+        """The point as overrides."""
         return [f"{name}={value}" for name, value in self.point.items()]
 
 
 class Search:
-    """One search; several processes may open it at once."""
+    """One search. Several processes may open it at the same time."""
 
     def __init__(
-        self, config: SearchConfig, space: Space, directions: Sequence[Direction], what: Mapping[str, Any], file: Path
+        self,
+        config: SearchConfig,
+        space: Space,
+        directions: Sequence[Direction],
+        identity: Mapping[str, object],
+        file: Path,
     ) -> None:
-        """`what` says which search this is, as JSON: another one under the same name is refused."""
+        """Opens or creates the search in the SQLite file `file`.
+
+        `identity`: JSON values that identify the search. Raises SweepError where the file holds another search,
+        ConfigError for a grid over an interval.
+        """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if config.sampler == "grid" and size(space) is None:
             raise ConfigError(
-                "hydra.sweeper.sampler: got 'grid', but an interval has no end of values; give choices or a range"
+                "hydra.sweeper.sampler: got 'grid', but an interval has infinitely many values; give choices or a range"
             )
         self._config, self._space, self._file = config, space, file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -80,15 +94,15 @@ class Search:
             self._study = optuna.create_study(
                 storage=self._url, study_name=file.stem, directions=list(directions), load_if_exists=True
             )
-            told = json.dumps(what, sort_keys=True)
-            if self._study.user_attrs.setdefault("what", told) != told:
+            text = json.dumps(identity, sort_keys=True)
+            if self._study.user_attrs.setdefault("what", text) != text:
                 raise SweepError(f"{file}: holds another search; give another hydra.sweeper.name")
-            self._study.set_user_attr("what", told)
+            self._study.set_user_attr("what", text)
         self._distributions = {name: _distribution(part) for name, part in space.items()}
-        self._asked: dict[int, Any] = {}  # number -> Optuna's trial, of this process
-        self._failed: set[str] = set()  # points that failed in this process: not again before it is started anew
+        self._running: dict[int, optuna.Trial] = {}  # the trials of this process by number
+        self._failed: set[str] = set()  # points that failed in this process, which does not try them again
         self._owner = uuid.uuid4().hex
-        self._alive = FileLock(self._mark(self._owner))
+        self._alive = FileLock(self._lock_file(self._owner))
 
     def __enter__(self) -> Self:
         self._alive.acquire()
@@ -96,138 +110,137 @@ class Search:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._alive.release()
-        self._mark(self._owner).unlink(missing_ok=True)
+        self._lock_file(self._owner).unlink(missing_ok=True)
 
     def propose(self) -> Trial | None:
-        """A point that nobody has tried; None when there are enough, or no more."""
+        """Returns an untried point; None after `n_trials` points, or where no point is left."""
         from optuna.trial import TrialState
 
         with self._lock:
-            self._take_over()
+            self._retry_dead()
             known = {_key(point) for point in self._points(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)}
             if len(known) >= self._config.n_trials:
                 return None
             known |= self._failed
-            for asked in self._asks(known):
-                point = {name: _text(asked.params[name]) for name in self._space}
+            for trial in self._proposals(known):
+                point = {name: _text(trial.params[name]) for name in self._space}
                 if _key(point) not in known:
-                    asked.set_user_attr("owner", self._owner)
-                    self._asked[asked.number] = asked
-                    return Trial(asked.number, point, "running", [])
-                self._study.tell(asked, state=TrialState.FAIL)
+                    trial.set_user_attr("owner", self._owner)
+                    self._running[trial.number] = trial
+                    return Trial(trial.number, point, "running", [])
+                self._study.tell(trial, state=TrialState.FAIL)
         return None
 
-    def _asks(self, known: set[str]) -> Iterator[Any]:
-        """Optuna's proposals; then, or at once for a grid, the points that are left."""
-        waiting = bool(self._points_waiting())
-        for turn in range(_TURNS if self._config.sampler != "grid" or waiting else 0):
+    def _proposals(self, known: set[str]) -> "Iterator[optuna.Trial]":
+        """Yields proposals of the sampler, then an untried point. For a grid the former only for queued points."""
+        for turn in range(_TURNS if self._config.sampler != "grid" or self._has_queued() else 0):
             self._study.sampler = self._sampler(f"{self._config.seed} {len(known)} {turn}")
             yield self._study.ask(self._distributions)
-        left = [point for point in grid(self._space) if _key(point) not in known]
-        if left:
-            place = 0 if self._config.sampler == "grid" else random.Random(len(known)).randrange(len(left))
-            self._study.enqueue_trial(left[place])
+        untried = [point for point in grid(self._space) if _key(point) not in known]
+        if untried:
+            place = 0 if self._config.sampler == "grid" else random.Random(len(known)).randrange(len(untried))
+            self._study.enqueue_trial(untried[place])
             yield self._study.ask(self._distributions)
 
-    def _sampler(self, seed: str) -> Any:
+    def _sampler(self, seed: str) -> "optuna.samplers.BaseSampler":
         import optuna
 
-        drawn = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
+        number = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big")
         if self._config.sampler == "tpe":
-            return optuna.samplers.TPESampler(seed=drawn)
-        return optuna.samplers.RandomSampler(seed=drawn)
+            return optuna.samplers.TPESampler(seed=number)
+        return optuna.samplers.RandomSampler(seed=number)
 
-    def _take_over(self) -> None:
-        """Trials whose process has died are tried again, first of all."""
+    def _retry_dead(self) -> None:
+        """Queues the trials of dead processes, so that they are proposed first."""
         from optuna.trial import TrialState
 
         for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            if self._dead(trial.user_attrs.get("owner")):
+            if self._is_dead(trial.user_attrs.get("owner")):
                 self._study.enqueue_trial(trial.params)
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _dead(self, owner: str | None) -> bool:
+    def _is_dead(self, owner: str | None) -> bool:
         if owner == self._owner:
             return False
-        if owner is None:  # it died between two lines of `propose`
+        if owner is None:  # the process died within `propose`
             return True
-        mark = self._mark(owner)
+        file = self._lock_file(owner)
         try:
-            with FileLock(mark).acquire(timeout=0):
-                mark.unlink(missing_ok=True)
+            with FileLock(file).acquire(timeout=0):
+                file.unlink(missing_ok=True)
         except Timeout:
             return False
         return True
 
-    def _mark(self, owner: str) -> Path:
+    def _lock_file(self, owner: str) -> Path:
         return self._file.with_suffix(f".{owner}.alive")
 
-    def _points(self, *states: Any) -> list[dict[str, str]]:
+    def _points(self, *states: "TrialState") -> list[dict[str, str]]:
         return [_point(trial) for trial in self._study.get_trials(deepcopy=False, states=states)]
 
-    def _points_waiting(self) -> list[Any]:
+    def _has_queued(self) -> bool:
         from optuna.trial import TrialState
 
-        return self._study.get_trials(deepcopy=False, states=[TrialState.WAITING])
+        return bool(self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
 
     def watch(self, trial: Trial, stage: str) -> Path:
-        """A file that lets the training `stage` of a trial ask whether to go on."""
-        watch = SearchTrial(self._url, self._study.study_name, self._asked[trial.number]._trial_id, stage)
-        write_atomically(self._watched(trial), watch.as_json())
-        return self._watched(trial)
+        """Writes the file by which the training `stage` of a trial reports losses, and learns whether it is pruned."""
+        watch = SearchTrial(self._url, self._study.study_name, self._running[trial.number]._trial_id, stage)
+        write_atomically(self._watch_file(trial), watch.as_json())
+        return self._watch_file(trial)
 
-    def _watched(self, trial: Trial) -> Path:
+    def _watch_file(self, trial: Trial) -> Path:
         return self._file.with_suffix(f".{trial.number}.watch")
 
     def finish(self, trial: Trial, values: Sequence[float]) -> None:
-        """Tells what came of a trial, one value an objective."""
-        self._watched(trial).unlink(missing_ok=True)
+        """Stores the result of a trial: one value for each objective."""
+        self._watch_file(trial).unlink(missing_ok=True)
         self._study.tell(trial.number, list(values))
 
-    def fail(self, trial: Trial, why: str) -> bool:
-        """Tells that a trial has no result. Whether it ended because it was pruned, which is one."""
+    def fail(self, trial: Trial, error: str) -> bool:
+        """Stores a trial without a result. Returns True if it was pruned, which counts as an outcome."""
         from optuna.trial import TrialState
 
-        self._watched(trial).unlink(missing_ok=True)
-        found = next(one for one in self._study.get_trials(deepcopy=False) if one.number == trial.number)
-        if PRUNED in found.user_attrs:
+        self._watch_file(trial).unlink(missing_ok=True)
+        stored = next(one for one in self._study.get_trials(deepcopy=False) if one.number == trial.number)
+        if PRUNED in stored.user_attrs:
             self._study.tell(trial.number, state=TrialState.PRUNED)
             return True
         self._failed.add(_key(trial.point))
-        self._asked[trial.number].set_user_attr("error", why)
+        self._running[trial.number].set_user_attr("error", error)
         self._study.tell(trial.number, state=TrialState.FAIL)
         return False
 
     def trials(self) -> list[Trial]:
-        """What was tried, in order; a point that failed and came again stands there once."""
+        """Returns the trials in order. A point that failed and was tried again appears once."""
         from optuna.trial import TrialState
 
         states = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}
-        shown: dict[str, Trial] = {}
+        by_point: dict[str, Trial] = {}
         for trial in self._study.get_trials(deepcopy=False):
             known, error = trial.state in states, str(trial.user_attrs.get("error", ""))
             if known or error:
-                found = Trial(
+                outcome = Trial(
                     trial.number,
                     _point(trial),
                     states.get(trial.state, "failed"),
                     list(trial.values or []) if trial.state == TrialState.COMPLETE else [],
                     "" if known else error,
                 )
-                if known or _key(found.point) not in shown:
-                    shown[_key(found.point)] = found
-        return sorted(shown.values(), key=lambda trial: trial.number)
+                if known or _key(outcome.point) not in by_point:
+                    by_point[_key(outcome.point)] = outcome
+        return sorted(by_point.values(), key=lambda trial: trial.number)
 
     def best(self) -> list[Trial]:
-        """The best trial; with several objectives those that no other beats in all of them, best first one first."""
+        """Returns the best trial; for several objectives the Pareto front, sorted by the first objective."""
         numbers = [trial.number for trial in self._study.best_trials]
-        found = [trial for trial in self.trials() if trial.number in numbers]
+        best = [trial for trial in self.trials() if trial.number in numbers]
         sign = -1 if self._study.directions[0].name == "MAXIMIZE" else 1
-        ordered = sorted(found, key=lambda trial: (sign * trial.values[0], trial.number))
+        ordered = sorted(best, key=lambda trial: (sign * trial.values[0], trial.number))
         return ordered if len(self._study.directions) > 1 else ordered[:1]
 
 
-def _distribution(part: Any) -> Any:
+def _distribution(part: Choices | Interval) -> "BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(part, Choices):
@@ -237,11 +250,11 @@ def _distribution(part: Any) -> Any:
     return FloatDistribution(part.low, part.high, log=part.log)
 
 
-def _point(trial: Any) -> dict[str, str]:
+def _point(trial: "FrozenTrial") -> dict[str, str]:
     return {name: _text(value) for name, value in trial.params.items()}
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 

@@ -1,48 +1,51 @@
-"""What is varied, from overrides in Hydra's own syntax."""
+"""The values that a sweep tries, read from overrides in Hydra's syntax."""
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hydra.errors import HydraException
 
 from raft_exp.core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
 _STUDIES = "+experiment"
 
 
 def with_params(arguments: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
-    """What an experiment sweeps by itself (`hydra.sweeper.params`), then the command line, which has the last word.
+    """Joins an experiment's `hydra.sweeper.params` and the overrides of the command line, which take precedence.
 
-    An experiment that is an ablation can name the studies that it is meant for: params `+experiment: [a,this],[b,this]`
-    take the place of `+experiment=this`. Named together with a study, `+experiment=[c,this]`, it runs on that one.
+    The params of an ablation may name the studies that it is made for: params `+experiment: [a,this],[b,this]` replace
+    `+experiment=this`. An override that names a study as well, `+experiment=[c,this]`, is left as it is.
     """
     params = dict(params or {})
-    alone = [one for one in arguments if one.startswith(f"{_STUDIES}=") and not one.startswith(f"{_STUDIES}=[")]
+    alone = [word for word in arguments if word.startswith(f"{_STUDIES}=") and not word.startswith(f"{_STUDIES}=[")]
     studies = params.pop(_STUDIES, None)
     if studies and alone:
-        arguments = [f"{_STUDIES}={studies}", *(one for one in arguments if one not in alone)]
-    # the experiment first, so that one study is finished before the next begins
-    first = [one for one in arguments if one.startswith(_STUDIES)]
+        arguments = [f"{_STUDIES}={studies}", *(word for word in arguments if word not in alone)]
+    # the experiment varies slowest, so that the jobs of one study follow each other
+    first = [word for word in arguments if word.startswith(_STUDIES)]
     return [
         *first,
         *(f"{name}={value}" for name, value in params.items()),
-        *(one for one in arguments if one not in first),
+        *(word for word in arguments if word not in first),
     ]
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values, each as it stands in an override."""
+    """A finite set of values, each as written in an override."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Any number between two, whole ones where `whole`."""
+    """The numbers from `low` to `high`: integers where `whole`, on a logarithmic scale where `log`."""
 
     low: float
     high: float
@@ -50,14 +53,14 @@ class Interval:
     log: bool
 
 
-Space = dict[str, Choices | Interval]  # setting, as an override names it -> what is tried
+Space = dict[str, Choices | Interval]  # name of a setting, as in an override -> the values to try
 
 
-def split(overrides: Sequence[Any]) -> tuple[list[str], Space]:
-    """Hydra's parsed overrides -> those that stand for all trials, and the space of the others.
+def split(overrides: "Sequence[Override]") -> tuple[list[str], Space]:
+    """Splits Hydra's parsed overrides into those that all trials share, and the space of the others.
 
-    `a=1,2`, `choice(1,2)`, `range(1,9,2)`: one of these. `interval(0,1)`, `tag(log,interval(1e-5,1e-3))`,
-    `int(interval(1,64))`: any number between. Raises ConfigError for what cannot be searched.
+    `a=1,2`, `choice(1,2)` and `range(1,9,2)` become Choices; `interval(0,1)`, `tag(log,interval(1e-5,1e-3))` and
+    `int(interval(1,64))` an Interval. Raises ConfigError for an empty set or an invalid interval.
     """
     fixed: dict[str, str] = {}
     searched: Space = {}
@@ -65,22 +68,22 @@ def split(overrides: Sequence[Any]) -> tuple[list[str], Space]:
         name = override.get_key_element()
         if not override.is_sweep_override():
             fixed[name] = override.input_line
-            searched.pop(name, None)  # the command line has the last word
+            searched.pop(name, None)  # the command line takes precedence
         else:
             searched[name] = _part(name, override)
             fixed.pop(name, None)
     return list(fixed.values()), searched
 
 
-def _part(name: str, override: Any) -> Choices | Interval:
+def _part(name: str, override: "Override") -> Choices | Interval:
     if override.is_interval_sweep():
-        between = override.value()
-        whole = isinstance(between.start, int) and isinstance(between.end, int)
-        log = "log" in between.tags
-        if not between.start < between.end or (log and between.start <= 0):
+        interval = override.value()
+        whole = isinstance(interval.start, int) and isinstance(interval.end, int)
+        log = "log" in interval.tags
+        if not interval.start < interval.end or (log and interval.start <= 0):
             above = ", both above 0," if log else ""
             raise ConfigError(f"{name}: got {override.input_line!r}; an interval goes from less{above} to more")
-        return Interval(between.start, between.end, whole, log)
+        return Interval(interval.start, interval.end, whole, log)
     try:
         values = tuple(dict.fromkeys(override.sweep_string_iterator()))
     except HydraException as error:
@@ -91,14 +94,14 @@ def _part(name: str, override: Any) -> Choices | Interval:
 
 
 def grid(space: Space) -> Iterator[dict[str, str]]:
-    """Every point of a space of choices, the last setting fastest. Empty where a setting has no end of values."""
+    """Yields all points of a space of Choices, the last setting fastest; none where a setting is an Interval."""
     parts = [part.values if isinstance(part, Choices) else () for part in space.values()]
     for values in itertools.product(*parts):
         yield dict(zip(space, values, strict=True))
 
 
 def size(space: Space) -> int | None:
-    """How many points there are; None for no end of them."""
+    """Returns the number of points; None where a setting is an Interval."""
     if any(isinstance(part, Interval) for part in space.values()):
         return None
     return math.prod(len(part.values) for part in space.values() if isinstance(part, Choices))
