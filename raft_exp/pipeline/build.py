@@ -96,8 +96,8 @@ class _Study:
         config, inputs = self._config, {"passages": self.passages}
         if self._writes_questions and is_model(config.teacher):
             teacher, process = for_questions(config.teacher), placement.of_teacher(config.teacher)
-            written = questions_stage.WrittenStage(config.corpus, teacher, self._teacher_files, config.seed)
-            return Stage(questions_stage.written, written, inputs, process=process)
+            written = questions_stage.WrittenQuestionsStage(config.corpus, teacher, self._teacher_files, config.seed)
+            return Stage(questions_stage.write_questions, written, inputs, process=process)
         settings = QuestionsStage(config.corpus, config.seed)
         return Stage(questions, settings, inputs, self._corpus_files | self._question_files)
 
@@ -105,8 +105,8 @@ class _Study:
     def targets(self) -> Stage:
         inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
         if is_model(teacher):
-            asked = targets_stage.AskedStage(for_targets(teacher), self._teacher_files)
-            return Stage(targets_stage.asked, asked, inputs, process=placement.of_teacher(teacher))
+            asked = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
+            return Stage(targets_stage.model_targets, asked, inputs, process=placement.of_teacher(teacher))
         return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs)
 
     @cached_property

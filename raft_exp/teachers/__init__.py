@@ -1,9 +1,18 @@
-"""Teachers: who writes the targets that a model learns. A new one is one file here and one line in TEACHERS.
+"""Teachers write the targets (reason and answer) that a model is trained on.
 
-Teachers that are models are asked through a desk (`desk.py`): `model.py` has their settings, `tasks.py` what they are
-asked, `gate.py` what a reply must be.
+A teacher sees a question and its gold passages, but not p, D or the prompt mode: sweeps over these reuse its targets.
 
-A teacher sees a question and its gold passages, never p, D or the prompt mode: sweeps over those pay nothing again.
+To add a teacher that computes its targets from the data set:
+
+1. Write `raft_exp/teachers/<name>.py` with a config dataclass that has `name: Literal["<name>"]`, and
+   `write(config, question, gold) -> Target`. `reference.py` is the shortest example.
+2. Add the config to TeacherConfig and the function to TEACHERS below.
+3. Write conf/teacher/<name>.yaml.
+
+Teachers that are language models share one path: `model.py` has their settings, `tasks.py` their prompts, `runner.py`
+sends the requests through `ledger.py` and within `budget.py`, `gate.py` validates the replies, and `answers.py` and
+`questions.py` write the stages' files. To add a model behind another API, write a `backends.Backend`, its settings in
+`model.py`, and its case in `backends.open_backend`.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,51 +1,70 @@
-"""Targets by a model: each training and validation question is asked with its gold, until the gate lets a reply in."""
+"""Targets by a model: a reply for each training and validation question with its gold passages, checked by the gate."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Generic, NotRequired, TextIO, TypedDict, TypeVar
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import Question, dumps, read_jsonl
+from raft_exp.core.records import Messages, Question, Target, dumps, read_jsonl
 from raft_exp.teachers import gate
 from raft_exp.teachers.gate import Rejected
 from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.teachers.model import ModelTeacher
 from raft_exp.teachers.runner import Ask
 from raft_exp.teachers.tasks import AnswerTask, Clean, Prompts
 
 TARGETS, QUARANTINE = "targets.jsonl", "quarantine.jsonl"
 
 
-@dataclass(frozen=True)
-class ReplyHistory:
-    """What became of one question or passage: what was made of the last reply, and all replies there were."""
+Result = TypeVar("Result")
 
-    made: Any  # None: nothing can be used
-    refused: list[Rejected]
+
+@dataclass(frozen=True)
+class ReplyHistory(Generic[Result]):
+    """The outcome of one question or passage: the result of the last reply, and all replies and rejections."""
+
+    result: Result | None  # None: no reply can be used
+    rejected: list[Rejected]
     entries: list[LedgerEntry]
 
 
+class ReplyFigures(TypedDict):
+    """The figures of a task in audit.json: numbers of questions or passages, and of replies and tokens."""
+
+    asked: int
+    kept: int
+    quarantined: int
+    asked_again: int
+    reasons: dict[str, int]  # of quarantined ones, by the last rejection
+    splits: dict[str, dict[str, int]]  # the first four by split
+    replies: NotRequired[int]
+    prompt_tokens: NotRequired[int]
+    new_tokens: NotRequired[int]
+    cost: NotRequired[float]  # of all replies in use, whenever they were paid; missing without prices
+
+
 class ReplyCounts:
-    """Figures of what was asked; the same for the same replies."""
+    """Counts the outcomes of a task; the same replies give the same figures."""
 
     def __init__(self) -> None:
         self.reasons, self._splits = Counter[str](), dict[str, Counter[str]]()
         self._replies = self._prompt_tokens = self._new_tokens = 0
         self._cost, self._priced = 0.0, True
 
-    def add(self, asked: ReplyHistory, split: str) -> None:
-        """Counts one item."""
-        kept = asked.made is not None
+    def add(self, history: ReplyHistory[Result], split: str) -> None:
+        """Counts the outcome of one question or passage."""
+        kept = history.result is not None
         counts = self._splits.setdefault(split, Counter())
         counts["asked"] += 1
         counts["kept" if kept else "quarantined"] += 1
-        counts["asked_again"] += len(asked.entries) > 1
+        counts["asked_again"] += len(history.entries) > 1
         if not kept:
-            self.reasons[asked.refused[-1].reason] += 1
-        for entry in asked.entries:
+            self.reasons[history.rejected[-1].reason] += 1
+        for entry in history.entries:
             self._replies += 1
             self._prompt_tokens += entry.prompt_tokens
             self._new_tokens += entry.new_tokens
@@ -54,48 +73,59 @@ class ReplyCounts:
 
     @property
     def counts(self) -> Counter[str]:
-        """asked, kept, quarantined and asked_again, of all splits."""
+        """The numbers asked, kept, quarantined and asked_again, over all splits."""
         return sum(self._splits.values(), Counter[str]())
 
     @property
     def tokens(self) -> dict[str, int]:
-        """Replies, and what they cost in tokens."""
-        told = {"replies": self._replies, "prompt_tokens": self._prompt_tokens, "new_tokens": self._new_tokens}
-        return told if self._replies else {}
+        """The numbers of replies and of their tokens; {} without replies."""
+        figures = {"replies": self._replies, "prompt_tokens": self._prompt_tokens, "new_tokens": self._new_tokens}
+        return figures if self._replies else {}
 
-    def figures(self) -> dict[str, Any]:
-        """For audit.json. `cost` is of all replies in use, whenever they were paid."""
-        cost = {"cost": round(self._cost, 6)} if self._priced and self._replies else {}
-        splits = {name: dict(counts) for name, counts in sorted(self._splits.items())}
+    def figures(self) -> ReplyFigures:
+        """The figures for audit.json."""
         counts = self.counts
-        totals = {name: counts[name] for name in ("asked", "kept", "quarantined", "asked_again")}
-        return {**totals, "reasons": dict(self.reasons.most_common()), "splits": splits, **self.tokens, **cost}
+        figures: ReplyFigures = {
+            "asked": counts["asked"],
+            "kept": counts["kept"],
+            "quarantined": counts["quarantined"],
+            "asked_again": counts["asked_again"],
+            "reasons": dict(self.reasons.most_common()),
+            "splits": {name: dict(split) for name, split in sorted(self._splits.items())},
+        }
+        if self._replies:
+            figures["replies"] = self._replies
+            figures["prompt_tokens"] = self._prompt_tokens
+            figures["new_tokens"] = self._new_tokens
+            if self._priced:
+                figures["cost"] = round(self._cost, 6)
+        return figures
 
 
 class PassFiles:
-    """The files that a pass writes: beside their names until the job is done, so that a stop leaves no half of them."""
+    """The files that a pass writes. They get their names only at the end, so that a stop leaves no incomplete file."""
 
     def __init__(self, folder: Path, *names: str) -> None:
         self._folder, self._names = folder, names
         self._open: dict[str, TextIO] = {}
 
     def restart(self) -> None:
-        """A pass begins: what an earlier one wrote is forgotten."""
+        """Begins a pass: discards the rows of an earlier one."""
         self.close()
         self._open = {name: self._new(name).open("w", encoding="utf-8", newline="\n") for name in self._names}
 
-    def write(self, name: str, row: Any) -> None:
-        """Adds a row to a file of this pass."""
+    def write(self, name: str, row: Mapping[str, object]) -> None:
+        """Appends a row to a file of this pass."""
         self._open[name].write(dumps(row) + "\n")
 
     def close(self) -> None:
-        """Ends the files of a pass."""
+        """Closes the files of a pass."""
         for file in self._open.values():
             file.close()
         self._open = {}
 
     def finish(self) -> None:
-        """Puts the files in place."""
+        """Gives the files their final names."""
         self.close()
         for name in self._names:
             self._new(name).replace(self._folder / name)
@@ -106,9 +136,9 @@ class PassFiles:
 
 @dataclass
 class TargetWriting:
-    """The job of a targets stage (`teachers.runner.TeacherJob`)."""
+    """The job of a targets stage: a `TeacherJob` of questions and their targets."""
 
-    teacher: Any
+    teacher: ModelTeacher
     questions: Path
     passages: Path
     out: Path
@@ -117,6 +147,7 @@ class TargetWriting:
     tally: ReplyCounts = field(default_factory=ReplyCounts)
 
     def __post_init__(self) -> None:
+        assert self.teacher.targets is not None, "`parse` of the config refuses a teacher without this task"
         self.task: AnswerTask = self.teacher.targets
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
         counts = json.loads((self.questions / "counts.json").read_text())
@@ -127,16 +158,16 @@ class TargetWriting:
         return int(self._total)
 
     def items(self) -> Iterator[Question]:
-        """As `Job.items`."""
+        """As `TeacherJob.items`."""
         everything = read_jsonl(self.questions / "questions.jsonl", Question)
         return (question for question in everything if question.split != "test")
 
     def name(self, item: Question) -> str:
-        """As `Job.name`."""
+        """As `TeacherJob.name`."""
         return item.id
 
-    def resolve(self, item: Question, ask: Ask) -> ReplyHistory | None:
-        """As `Job.resolve`."""
+    def resolve(self, item: Question, ask: Ask) -> ReplyHistory[Target] | None:
+        """As `TeacherJob.resolve`."""
         gold = [self._collection[self._collection.find(name)] for name in item.gold]
         texts = [self._prompts.text(passage) for passage in gold]
         answer = next(iter(item.answers), "")
@@ -149,75 +180,82 @@ class TargetWriting:
         )
 
     def start(self) -> None:
-        """As `Job.start`."""
+        """As `TeacherJob.start`."""
         self.tally, self._reasoned = ReplyCounts(), 0
         self._files.restart()
 
-    def keep(self, item: Question, outcome: ReplyHistory) -> None:
-        """As `Job.keep`."""
+    def keep(self, item: Question, outcome: ReplyHistory[Target]) -> None:
+        """As `TeacherJob.keep`."""
         self.tally.add(outcome, item.split)
-        if outcome.made is not None:
-            self._reasoned += bool(outcome.made.reason)
-            self._files.write(TARGETS, vars(outcome.made))
+        if outcome.result is not None:
+            self._reasoned += bool(outcome.result.reason)
+            self._files.write(TARGETS, vars(outcome.result))
         else:
             self._files.write(QUARANTINE, quarantine_row(item.id, item.split, outcome))
 
     def close(self) -> None:
-        """Ends the files of a pass."""
+        """Closes the files of a pass."""
         self._files.close()
 
     def finish(self) -> None:
-        """Writes the stage's files. Raises DataError when too few questions have a target."""
+        """Writes the files of the stage. Raises DataError when too few questions have a target."""
         self._files.finish()
         figures = self.tally.figures()
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1))
         check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE)
-        kept = self.tally.counts
         counts = {
-            "targets": kept["kept"],
-            "quarantined": kept["quarantined"],
-            "asked_again": kept["asked_again"],
+            "targets": figures["kept"],
+            "quarantined": figures["quarantined"],
+            "asked_again": figures["asked_again"],
             "with_reason": self._reasoned,
             **self.tally.tokens,
         }
         (self.out / "counts.json").write_text(json.dumps(counts))
 
 
-def ask_until_valid(retries: int, messages: Any, judge: Any, ask: Ask) -> ReplyHistory | None:
-    """Asks until a reply can be used, at most `retries` times again; None while a reply is missing."""
-    refused: list[Rejected] = []
+def ask_until_valid(
+    retries: int,
+    messages: Callable[[Sequence[str]], Messages],
+    validate: Callable[[LedgerEntry], Result | Rejected],
+    ask: Ask,
+) -> ReplyHistory[Result] | None:
+    """Requests replies until one is valid, with at most `retries` further attempts; None while a reply is missing.
+
+    `messages` makes the prompt from the messages of earlier rejections; `validate` gives the result of a reply.
+    """
+    rejected: list[Rejected] = []
     entries: list[LedgerEntry] = []
     for attempt in range(1 + retries):
-        entry = ask(messages([one.told for one in refused]), attempt)
+        entry = ask(messages([rejection.message for rejection in rejected]), attempt)
         if entry is None:
             return None
-        made = judge(entry)
-        if entry.finish == "refused":
-            return ReplyHistory(None, [*refused, made], entries)
-        entries.append(entry)
-        if not isinstance(made, Rejected):
-            return ReplyHistory(made, refused, entries)
-        refused.append(made)
-        if entry.finish == "filtered":  # the same prompt would be withheld again
+        result = validate(entry)
+        if entry.finish != "refused":
+            entries.append(entry)
+        if not isinstance(result, Rejected):
+            return ReplyHistory(result, rejected, entries)
+        rejected.append(result)
+        if entry.finish in ("refused", "filtered"):  # the same prompt would be refused or withheld again
             break
-    return ReplyHistory(None, refused, entries)
+    return ReplyHistory(None, rejected, entries)
 
 
-def quarantine_row(name: str, split: str, asked: ReplyHistory) -> dict[str, Any]:
-    """A row of quarantine.jsonl: each attempt's reason, and the last reply."""
-    reasons = [{"reason": one.reason, "told": one.told} for one in asked.refused]
-    return {"id": name, "split": split, "reasons": reasons, "reply": asked.entries[-1].answer if asked.entries else ""}
+def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict[str, object]:
+    """A row of quarantine.jsonl: the rejection of each attempt, and the last reply."""
+    reasons = [{"reason": rejection.reason, "told": rejection.message} for rejection in history.rejected]
+    reply = history.entries[-1].answer if history.entries else ""
+    return {"id": name, "split": split, "reasons": reasons, "reply": reply}
 
 
-def check_kept(figures: Mapping[str, Any], least: float, what: str, file: Path) -> None:
-    """Raises DataError when nothing to train on is left, or less than `teacher.min_kept`."""
-    kept, asked = figures.get("kept", 0), figures.get("asked", 0)
+def check_kept(figures: ReplyFigures, least: float, what: str, file: Path) -> None:
+    """Raises DataError when nothing is left to train on, or a smaller share than `least` (`teacher.min_kept`)."""
+    kept, total = figures["kept"], figures["asked"]
     trained = figures["splits"].get("train", {}).get("kept", 0)
-    if trained and kept >= least * asked:
+    if trained and kept >= least * total:
         return
     reasons = ", ".join(f"{count} {reason}" for reason, count in list(figures["reasons"].items())[:4])
     limit = f" (teacher.min_kept={least:g})" if trained else ", none of training"
     raise DataError(
-        f"{kept} of {asked} {what}{limit}; the others' replies could not be used ({reasons}): see {file}; try another "
-        "model or task, or let the gate ask for less (teacher.targets.gate)"
+        f"{kept} of {total} {what}{limit}; the others' replies could not be used ({reasons}): see {file}; try another "
+        "model or task, or a less strict gate (teacher.targets.gate)"
     )

@@ -1,4 +1,4 @@
-"""How a teacher is heard: chats go in, replies come out in small groups, from a server or from an engine in here."""
+"""The two sources of a teacher's replies: a server, or an engine in this process."""
 
 import asyncio
 import contextlib
@@ -9,30 +9,32 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from raft_exp.engines.client.client import ChatClient, ChatPrompt, Keep, Refuse
 from raft_exp.engines.client.protocol import ChatConfig, Finish, ServerReply
+from raft_exp.teachers.model import LocalTeacher, ModelTeacher, OpenaiTeacher
 from raft_exp.teachers.tasks import Task
 
 ReplyStream = Generator[list[tuple[str, ServerReply]], None, None]
 
 
 class Backend(Protocol):
-    """A model that answers the prompts of one task."""
+    """A model that replies to the prompts of one task."""
 
-    sent: int  # attempts so far, those without a usable reply too
+    sent: int  # attempts so far, with those that got no usable reply
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """Yields (id, reply) in groups, as they come. Takes chats one by one, as they can be sent.
+        """Yields (id, reply) in groups, as soon as they arrive. Takes each chat only when it can be sent.
 
-        Each reply goes to `keep` before a chat is sent in its place. Sends at most `left` attempts.
+        `keep` gets each reply before the next chat is sent in its place; `refuse` gets each chat that can never be
+        answered. At most `left` attempts are sent (None: no limit).
         Raises ServerError at the end when some chat got no usable reply.
         """
 
 
 class ApiBackend:
-    """The chats are sent from a thread of their own, so that writing replies down holds nothing up."""
+    """A server. A second thread sends the chats, so that the caller's work on replies delays no request."""
 
     def __init__(self, config: ChatConfig, task: Task) -> None:
         self._config = config
@@ -45,18 +47,18 @@ class ApiBackend:
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """As `Voice.replies`. Raises ConfigError when the environment holds no key."""
+        """As `Backend.replies`. Raises ConfigError when the environment has no key."""
         client = ChatClient(replace(self._config, max_requests=left), "teacher")
-        found: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
-        sending = _Sending(client.replies(chats, self._body, refuse, keep), found)
+        arrived: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
+        sending = _Sending(client.replies(chats, self._body, refuse, keep), arrived)
         sending.start()
         try:
-            while (one := found.get()) is not None:
-                group = [one]
-                while not found.empty() and (one := found.get()) is not None:
-                    group.append(one)
+            while (reply := arrived.get()) is not None:
+                group = [reply]
+                while not arrived.empty() and (reply := arrived.get()) is not None:
+                    group.append(reply)
                 yield group
-                if one is None:
+                if reply is None:
                     break
         finally:
             sending.end()
@@ -66,61 +68,61 @@ class ApiBackend:
 
 
 class _Sending(threading.Thread):
-    """Runs an event loop; puts a client's replies into `found`, and None behind the last."""
+    """Runs an event loop in a thread; puts the replies of a client into `arrived`, then None."""
 
     def __init__(
         self,
         replies: AsyncIterator[tuple[str, ServerReply]],
-        found: "queue.SimpleQueue[tuple[str, ServerReply] | None]",
+        arrived: "queue.SimpleQueue[tuple[str, ServerReply] | None]",
     ) -> None:
         super().__init__(daemon=True)
-        self._replies, self._found = replies, found
+        self._replies, self._arrived = replies, arrived
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """The thread."""
+        """The body of the thread."""
         try:
             self._task = self._loop.create_task(self._send())
             self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
             pass
-        except BaseException as error:  # told in the thread that waits for replies
+        except BaseException as error:  # `replies` raises it in the caller's thread
             self.error = error
         finally:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
-            self._found.put(None)
+            self._arrived.put(None)
 
     async def _send(self) -> None:
-        async for one in self._replies:
-            self._found.put(one)
+        async for reply in self._replies:
+            self._arrived.put(reply)
 
     def end(self) -> None:
-        """Ends the thread; what is in flight is lost."""
+        """Ends the thread; replies to requests in flight are lost."""
         if self.is_alive() and self._task:
-            with contextlib.suppress(RuntimeError):  # the thread has ended between the question and this call
+            with contextlib.suppress(RuntimeError):  # the thread may have ended since the check
                 self._loop.call_soon_threadsafe(self._task.cancel)
         self.join(10)
 
 
 class EngineBackend:
-    """A model in this process, loaded when the first prompt comes."""
+    """A model in this process, loaded for the first prompt."""
 
-    def __init__(self, teacher: Any, task: Task, room: Path) -> None:
+    def __init__(self, teacher: LocalTeacher, task: Task, room: Path) -> None:
         self._teacher, self._task, self._room = teacher, task, room
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """As `Voice.replies`; refuses prompts for which the model has no room."""
+        """As `Backend.replies`; refuses prompts that are too long for the model."""
         from raft_exp import engines
         from raft_exp.engines import Request, Sampling
-        from raft_exp.models import loading as models
+        from raft_exp.models.loading import load_tokenizer
         from raft_exp.models.tokens import encode_prompt
 
         model, task = self._teacher.model, self._task
-        engine, tokenizer = None, models.load_tokenizer(model.name_or_path, model.revision)
+        engine, tokenizer = None, load_tokenizer(model.name_or_path, model.revision)
         room = model.max_length - task.max_new_tokens
         while window := list(islice(chats, min(self._teacher.window, self._teacher.window if left is None else left))):
             requests = []
@@ -147,6 +149,8 @@ class EngineBackend:
                 yield [(answer.id, reply)]
 
 
-def open_backend(teacher: Any, task: Task, room: Path) -> Backend:
-    """The voice of a teacher. `room` is a folder where an engine may keep what it needs while it loads."""
-    return ApiBackend(teacher, task) if teacher.name == "openai" else EngineBackend(teacher, task, room)
+def open_backend(teacher: ModelTeacher, task: Task, room: Path) -> Backend:
+    """The backend of a teacher. `room` is a folder for temporary files while an engine is loaded."""
+    if isinstance(teacher, OpenaiTeacher):
+        return ApiBackend(teacher, task)
+    return EngineBackend(teacher, task, room)

@@ -1,44 +1,48 @@
-"""What a teacher may spend in one run, what it has spent, and what a run will take, before it starts."""
+"""The limits of a teacher's requests and cost in one run, the amounts spent, and the estimate before the start."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.records import Messages
 from raft_exp.engines.client.protocol import ServerReply
+from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, Prices
 from raft_exp.teachers.tasks import Task
 
-_BYTES = 4  # of a token, where nobody counts them
+_BYTES = 4  # bytes of a token, where the tokens are not counted
 
 
 def words_of(messages: Messages) -> float:
-    """About how many tokens a prompt has."""
+    """The approximate number of tokens of a prompt."""
     return sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in messages) / _BYTES
 
 
 @dataclass
 class Budget:
-    """The limits of a run, and what this process has spent of them: over all its stages."""
+    """The limits of a run, and the amounts that all stages of this process have spent."""
 
     paid: bool = False  # by the token
-    prices: Any = None
+    prices: Prices | None = None
     max_cost: float | None = None
     max_requests: int | None = None
     cost: float = 0.0
-    replies: int = 0  # that `cost` is the sum of
-    requests: int = 0  # attempts, of passes that have ended
+    replies: int = 0  # number of replies in `cost`
+    requests: int = 0  # attempts of completed passes
     started: int = 0  # requests of this pass
 
     @classmethod
-    def of(cls, teacher: Any) -> "Budget":
-        """The budget of a ledger: a second stage of the study goes on with it."""
-        made = _budgets.setdefault(str(Path(teacher.ledger).absolute()), cls())
-        made.paid, made.max_requests = teacher.name == "openai", teacher.max_requests
-        made.prices, made.max_cost = (teacher.prices, teacher.max_cost) if made.paid else (None, None)
-        return made
+    def of(cls, teacher: ModelTeacher) -> "Budget":
+        """The budget of the teacher's ledger, which all stages of this process share."""
+        budget = _budgets.setdefault(str(Path(teacher.ledger).absolute()), cls())
+        budget.paid, budget.max_requests = isinstance(teacher, OpenaiTeacher), teacher.max_requests
+        limits = (teacher.prices, teacher.max_cost) if isinstance(teacher, OpenaiTeacher) else (None, None)
+        budget.prices, budget.max_cost = limits
+        return budget
 
     def left(self, in_flight: int, prompt: float, most: int) -> bool:
-        """Whether one more request may be sent beside those in flight: each costs what the others did on average."""
+        """Whether one more request may be sent, if it and those in flight have the mean cost of the replies so far.
+
+        `prompt` and `most` are the tokens of its prompt and at most of its reply, for the cost of the first request.
+        """
         if self.max_requests is not None and self.requests + self.started >= self.max_requests:
             return False
         if self.max_cost is None:
@@ -47,15 +51,15 @@ class Budget:
         return self.cost + (in_flight + 1) * each <= self.max_cost
 
     def requests_left(self) -> int | None:
-        """Attempts that may be sent in all."""
+        """The number of attempts that may still be sent; None without a limit."""
         return None if self.max_requests is None else self.max_requests - self.requests
 
     def ended(self, sent: int) -> None:
-        """A pass has ended, with so many attempts."""
+        """Counts the attempts of a completed pass."""
         self.requests, self.started = self.requests + sent, 0
 
     def pay(self, reply: ServerReply, prompt: float) -> float | None:
-        """What a reply costs; None where there are no prices. `prompt` is its length where the server does not say."""
+        """Adds a reply and returns its cost; None without prices. `prompt`: its tokens where the server counts none."""
         if self.prices is None:
             return None
         if reply.prompt_tokens or reply.new_tokens:
@@ -66,23 +70,24 @@ class Budget:
         return round(cost, 9)
 
     def spent(self) -> str:
-        """The limit that is reached."""
+        """The limit that was reached, as a phrase for an error message."""
         if self.max_requests is not None and self.requests >= self.max_requests:
-            return f"max_requests={self.max_requests}: so many are sent"
-        return f"max_cost={self.max_cost:g}: {self.cost:.4g} is spent, and one more request may cost more than is left"
+            return f"max_requests={self.max_requests}: all are sent"
+        return f"max_cost={self.max_cost:g}: {self.cost:.4g} is spent, and one more request may exceed the limit"
 
     def estimate(self, model: str, requests: int, prompt: float, task: Task, known: int) -> str:
-        """What will be asked, in one line; `prompt` is the mean length of a prompt."""
+        """The expected requests, tokens and cost, in one line; `prompt` is the mean number of tokens of a prompt."""
         read, written = requests * prompt, requests * task.max_new_tokens
-        told = f"about {requests:,} requests to {model} ({known:,} are answered already), "
-        told += f"{_short(read)} tokens of prompts, at most {_short(written)} of replies"
+        line = f"about {requests:,} requests to {model} ({known:,} are answered already), "
+        line += f"{_short(read)} tokens of prompts, at most {_short(written)} of replies"
         if self.prices is not None:
-            told += f", cost {self._price(read, 0):.3g} to {self._price(read, written):.3g}"
+            line += f", cost {self._price(read, 0):.3g} to {self._price(read, written):.3g}"
         elif self.paid:
-            told += ", cost unknown (teacher.prices)"
-        return told + (f"; what cannot be used is asked again, up to {task.retries} times" if task.retries else "")
+            line += ", cost unknown (teacher.prices)"
+        return line + (f"; unusable replies are requested again, up to {task.retries} times" if task.retries else "")
 
     def _price(self, prompt: float, new: float) -> float:
+        assert self.prices is not None, "a cost needs prices"
         return float((prompt * self.prices.prompt + new * self.prices.reply) / 1e6)
 
 

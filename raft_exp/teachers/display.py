@@ -1,8 +1,7 @@
-"""Live progress of a teacher: done, in flight, failed, tokens, cost, time left; silent when nobody looks."""
+"""Live progress of a teacher (done, in flight, failed, tokens, cost, time left); none where stderr is no terminal."""
 
 import sys
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,7 +10,7 @@ from rich.text import Text
 
 
 class TeacherDisplay:
-    """Set the figures; what is shown follows."""
+    """Shows its attributes done, in_flight, failed, tokens and cost, which the caller sets."""
 
     def __init__(self, label: str, total: int) -> None:
         self._label, self._total = label, total
@@ -21,11 +20,11 @@ class TeacherDisplay:
         self.cost: float | None = None
 
     def restart(self) -> None:
-        """A pass begins: what is done is counted anew."""
+        """Resets the counts at the start of a pass."""
         self.done = self.in_flight = 0
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Prints a line above the progress bar."""
         self._console.print(f"  [dim]{escape(self._label)}: {escape(text)}[/]", soft_wrap=True)
 
     def __enter__(self) -> "TeacherDisplay":
@@ -51,13 +50,13 @@ class TeacherDisplay:
 
 
 class _Figures(ProgressColumn):
-    """Reads the figures when the bar is drawn, some ten times a second."""
+    """Reads the figures whenever the bar is drawn, about ten times a second."""
 
     def __init__(self, display: TeacherDisplay) -> None:
         super().__init__()
         self._display = display
 
-    def render(self, task: Task) -> Any:
+    def render(self, task: Task) -> Text:
         """The column's text."""
         shown = self._display
         if shown._progress and not task.finished:

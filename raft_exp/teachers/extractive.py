@@ -1,30 +1,33 @@
-"""Teacher `extractive`: reasons by quoting the data set's own evidence sentences; no model is asked.
+"""Teacher `extractive`: the reason quotes the data set's own evidence sentences. It uses no model.
 
-Where the data set names no evidence, it is the gold sentences with the highest ROUGE-L (F) against its long answer
-(PubMedQA's conclusion; Lin 2004), in the order of the text. Where it has no long answer either, it is the one gold
-sentence closest to question and answer, so that ordinary question files need neither.
+Where the data set has no evidence, the quotes are the gold sentences with the highest ROUGE-L F-score (Lin 2004)
+against its long answer (for PubMedQA the conclusion), in the order of the text. Where it has no long answer either, the
+quote is the gold sentence with the highest ROUGE-L against question and answer.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from raft_exp.core.records import Passage, Question, Target
 from raft_exp.core.schema import Positive, Share, config_dataclass
 from raft_exp.prompts import quote
 
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
+
 
 @config_dataclass
 class ExtractiveConfig:
-    """How much is quoted where the data set names no evidence itself."""
+    """Limits on the quotes where the data set has no evidence of its own."""
 
     name: Literal["extractive"]
-    max_sentences: Positive  # at most so many sentences
-    min_score: Share  # the second and later ones need at least this share of the best sentence's ROUGE-L
+    max_sentences: Positive  # most sentences of a reason
+    min_score: Share  # least ROUGE-L of the second and later sentences, as a share of the best one
 
 
 def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
-    """The first answer, reasoned by verbatim quotes from the gold passages."""
+    """The first answer, with verbatim quotes from the gold passages as the reason."""
     if unsupported(question):
         sentences = _closest(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
     else:
@@ -34,7 +37,7 @@ def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage])
 
 
 def unsupported(question: Question) -> bool:
-    """Whether the data set says nothing of why: neither evidence in a gold passage nor a long answer."""
+    """Whether the data set gives no reason for the answer: no evidence in a gold passage, and no long answer."""
     return not question.explanation and not any(name in question.gold for name, _ in question.evidence)
 
 
@@ -44,16 +47,16 @@ def _published(question: Question, gold: Sequence[Passage]) -> list[str]:
 
 
 def _closest(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
-    """At most so many gold sentences; all but the best need that share of its score."""
+    """At most `most` gold sentences, each with at least the share `least` of the best score."""
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
     scores = [_rouge_l().score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
     best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[:most]
-    kept = [place for place in best if scores[place] >= least * scores[best[0]]]
-    return [sentences[place] for place in sorted(kept)]
+    chosen = [place for place in best if scores[place] >= least * scores[best[0]]]
+    return [sentences[place] for place in sorted(chosen)]
 
 
 @lru_cache(maxsize=1)
-def _rouge_l() -> Any:
+def _rouge_l() -> "RougeScorer":
     from rouge_score.rouge_scorer import RougeScorer
 
     return RougeScorer(["rougeL"], use_stemmer=True)

@@ -1,7 +1,7 @@
-"""The quality gate: what a teacher's reply must be before anything learns from it. Every refusal has a name.
+"""The quality gate: validates a teacher's replies. Each rejection has a named reason.
 
-Quotes are compared without regard to white space and the kind of quote marks; a target then holds the passage's own
-words. Nothing is guessed out of a reply in another form.
+Quotes are compared regardless of white space and the kind of quotation marks; the target then has the passage's exact
+words. A reply in another form is rejected.
 """
 
 import re
@@ -36,16 +36,16 @@ _POINTS_AT_PASSAGE = re.compile(
 
 @dataclass(frozen=True)
 class Rejected:
-    """Why a reply cannot be used: the reason's name, and what the teacher is told when it is asked again."""
+    """Why a reply cannot be used."""
 
-    reason: str
-    told: str
+    reason: str  # its name, for counts
+    message: str  # one sentence, which the prompt of the next attempt shows to the teacher
 
 
 def validate_reply(task: AnswerTask, entry: LedgerEntry, question: Question, gold: Sequence[str]) -> Target | Rejected:
-    """The target that a reply makes, or why it makes none. `gold` are the texts as the teacher saw them."""
-    if refused := unusable(entry):
-        return refused
+    """The target of a reply, or why the reply is rejected. `gold`: the passages' texts in the prompt."""
+    if rejected := unusable(entry):
+        return rejected
     if task.reply == "text":
         return _judge_text(task.gate, entry.answer.strip(), question)
     reply = prompts.parse(entry.answer, task.reply)
@@ -55,8 +55,8 @@ def validate_reply(task: AnswerTask, entry: LedgerEntry, question: Question, gol
     both = reply.reason + reply.prediction
     if prompts.ANSWER in both or prompts.REASON in both:
         return Rejected("several_answers", f"it must be one time {form}")
-    if found := _MARKS.search(reply.prediction):
-        return Rejected("quote_in_answer", f"its answer held {found[0]}")
+    if mark := _MARKS.search(reply.prediction):
+        return Rejected("quote_in_answer", f"its answer held {mark[0]}")
     answer = _agreed(reply.prediction, question) if task.gate.agrees and question.answers else reply.prediction
     if answer is None and abstained(reply.prediction, ""):
         return Rejected("refusal", "it declined to answer")
@@ -73,12 +73,12 @@ def validate_reply(task: AnswerTask, entry: LedgerEntry, question: Question, gol
 
 
 def unusable(entry: LedgerEntry) -> Rejected | None:
-    """What no task can use."""
+    """Why no task can use a reply; None where it may be usable."""
     if entry.finish == "length":
         return Rejected("cut_off", "it was cut off; be much shorter")
     if entry.finish == "filtered":
         return Rejected("filtered", "a content filter withheld it")
-    if entry.finish == "refused":  # not a reply: the server takes no such request
+    if entry.finish == "refused":  # not a reply: the server accepts no such request
         return Rejected("refused_by_server", entry.answer)
     return None if entry.answer.strip() else Rejected("empty", "it was empty")
 
@@ -86,10 +86,10 @@ def unusable(entry: LedgerEntry) -> Rejected | None:
 def _judge_text(gate: Gate, text: str, question: Question) -> Target | Rejected:
     if abstained(text, ""):
         return Rejected("refusal", "it declined to answer")
-    if found := _MARKS.search(text) or re.search(f"{prompts.REASON}|{prompts.ANSWER}", text):
-        return Rejected("marker", f"it held {found[0]}; write plain sentences")
-    if wrong := _length(gate, text):
-        return wrong
+    if marker := _MARKS.search(text) or re.search(f"{prompts.REASON}|{prompts.ANSWER}", text):
+        return Rejected("marker", f"it held {marker[0]}; write plain sentences")
+    if rejected := _length(gate, text):
+        return rejected
     text = " ".join(text.split())
     return Target(question.id, question.answers[0], text) if question.answers else Target(question.id, text)
 
@@ -104,7 +104,7 @@ def _length(gate: Gate, reason: str) -> Rejected | None:
 
 
 def _agreed(written: str, question: Question) -> str | None:
-    """The question's own answer that the written one is; None where it is another."""
+    """The question's own answer that has the same words as the written one; None without one."""
     if written in question.answers:
         return written
     words = _words(written)
@@ -117,7 +117,7 @@ def _words(text: str) -> str:
 
 
 def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Rejected:
-    """The reasoning with each quote in the passage's own words."""
+    """The reasoning, with each quote replaced by the passage's exact words."""
     pieces = _MARKS.split(reason)
     marks = pieces[1::2]
     if marks != [prompts.BEGIN_QUOTE, prompts.END_QUOTE] * (len(marks) // 2):
@@ -125,21 +125,21 @@ def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Rejected
     if len(marks) // 2 < gate.min_quotes:
         between = f"between {prompts.BEGIN_QUOTE} and {prompts.END_QUOTE}"
         return Rejected("few_quotes", f"it had {len(marks) // 2} quotes {between}; give at least {gate.min_quotes}")
-    made = []
+    parts = []
     for number, piece in enumerate(pieces[::2]):
         if number % 2 == 0:
-            made.append(" ".join(piece.split()))
+            parts.append(" ".join(piece.split()))
             continue
-        found = next(filter(None, (_verbatim(piece, text) for text in gold)), None)
-        if found is None:
+        verbatim = next(filter(None, (_verbatim(piece, text) for text in gold)), None)
+        if verbatim is None:
             shown = " ".join(piece.split())[:120]
             return Rejected("quote_not_in_gold", f"the quote {shown!r} does not stand word for word in a passage")
-        made.append(prompts.quote(found))
-    return " ".join(filter(None, made))
+        parts.append(prompts.quote(verbatim))
+    return " ".join(filter(None, parts))
 
 
 def _verbatim(quote: str, text: str) -> str | None:
-    """The passage's own words that a quote stands for."""
+    """The exact words of the passage that a quote repeats; None where it has no such words."""
     wanted = " ".join(quote.split())
     if not wanted.strip("\"' .,"):
         return None
@@ -148,7 +148,7 @@ def _verbatim(quote: str, text: str) -> str | None:
     whole = _one_line(text)
     wanted, folded = _folded(wanted), _folded(whole)
     place = folded.find(wanted)
-    if place < 0:  # the quote marks around it may be the teacher's
+    if place < 0:  # the quotation marks around it may be the teacher's
         wanted = wanted.strip("' ")
         place = folded.find(wanted)
     return whole[place : place + len(wanted)] if place >= 0 and wanted.strip("' .,") else None
@@ -164,26 +164,27 @@ def _folded(text: str) -> str:
 
 
 def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Rejected:
-    """(place in the reply, question, answer) of what a reply holds, and what was dropped by reason; or why none.
+    """The usable pairs of a reply as (number in the reply, question, answer), with counts of dropped pairs by reason;
+    or why the reply is rejected.
 
-    Of a reply that was cut off the whole pairs count.
+    Of a reply that was cut off, the complete pairs are used.
     """
-    refused = unusable(entry)
-    if refused and refused.reason != "cut_off":
-        return refused
-    whole = entry.answer.rpartition("\n")[0] if refused else entry.answer
-    kept: list[tuple[int, str, str]] = []
+    rejected = unusable(entry)
+    if rejected and rejected.reason != "cut_off":
+        return rejected
+    complete = entry.answer.rpartition("\n")[0] if rejected else entry.answer
+    usable: list[tuple[int, str, str]] = []
     dropped = Counter[str]()
-    for number, found in enumerate(_PAIR.finditer(whole)):
-        question, answer = (" ".join(found[part].strip("* ").split()) for part in ("question", "answer"))
+    for number, pair in enumerate(_PAIR.finditer(complete)):
+        question, answer = (" ".join(pair[part].strip("* ").split()) for part in ("question", "answer"))
         if reason := _question_problem(task, question, answer):
             dropped[reason] += 1
-        elif len(kept) < task.n:
-            kept.append((number, question, answer))
-    if kept:
-        return kept, dropped
-    if refused:
-        return refused
+        elif len(usable) < task.n:
+            usable.append((number, question, answer))
+    if usable:
+        return usable, dropped
+    if rejected:
+        return rejected
     if not dropped:
         return Rejected("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
     reason = dropped.most_common(1)[0][0]
@@ -203,7 +204,10 @@ def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
 
 
 def same_answer(written: str, checked: str, agreement: float) -> bool:
-    """Whether two answers say the same: one holds the other word for word, or they share enough words (F1)."""
+    """Whether two answers agree: one contains the other, or the F1 of their words is at least `agreement`.
+
+    Where one is of the closed class (yes, no, ...), the first words must be equal.
+    """
     one, other = _words(written), _words(checked)
     if not one or not other:
         return False

@@ -1,12 +1,12 @@
-"""What was asked of a model and what it answered, one line a request: paid once, whatever becomes of the run.
+"""The ledger of a teacher: the reply to each request, on one line of a file, so that no request is paid twice.
 
     store/ledger/<model>.jsonl     {"key": ..., "task": ..., "attempt": 0, "model": ..., "answer": ..., "finish": ...,
                                     "prompt_tokens": ..., "new_tokens": ..., "seconds": ..., "cost": ...}
-    store/ledger/<model>.claims    empty; a byte of it is locked for every request under way
+    store/ledger/<model>.claims    empty; one byte of it is locked for each request in flight
 
-Any study that asks the same again finds the line. Lines are appended under a lock, at once when a reply comes, and are
-on the disk before they count. A claim is a lock of the operating system: it ends with its process, however that ends,
-so that two runs at once pay once and nobody waits for a dead one.
+All studies share the lines. A line is appended under a lock as soon as its reply arrives, and is on the disk before the
+reply counts as done. A claim is a lock of the operating system, which ends with its process in any case: two runs at
+once pay for a request only once, and no run waits for a dead one.
 """
 
 import contextlib
@@ -22,7 +22,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.errors import StoreError
 from raft_exp.core.records import dumps, parse
@@ -33,29 +32,29 @@ _BEGIN = b'{"key": "'
 _KEY = slice(len(_BEGIN), len(_BEGIN) + 64)
 _CHUNK = 1 << 22
 _LENGTH = 32  # bits of an index entry that hold a line's length; the others hold its place
-_POLL = 0.2  # seconds between two looks at what another run is asking
+_POLL = 0.2  # seconds between two checks for the replies of another run
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """An answer that is in the ledger."""
+    """The reply to a request."""
 
     answer: str
-    finish: str  # stop | length (cut off) | filtered (withheld by the server)
-    prompt_tokens: int  # 0 where the server does not say
+    finish: str  # stop | length (cut off) | filtered (withheld by the server) | refused (never in the file)
+    prompt_tokens: int  # 0 where the server gives none
     new_tokens: int
     seconds: float
-    cost: float | None  # None: no price was known
+    cost: float | None  # None without prices
 
 
-def fixed(asked: Mapping[str, Any]) -> str:
-    """What many requests share (model, parameters, task and its version, attempt), in one form."""
-    return json.dumps(asked, sort_keys=True)
+def fixed(parameters: Mapping[str, object]) -> str:
+    """The parameters that many requests share (model, sampling, task and its version, attempt), in a fixed form."""
+    return json.dumps(parameters, sort_keys=True)
 
 
-def request_key(asked: str, messages: Sequence[Mapping[str, str]]) -> str:
-    """sha256 of all that makes a request: what is `fixed`, and the messages."""
-    parts = [asked.encode()]
+def request_key(parameters: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """sha256 of a request: its parameters in the form of `fixed`, and its messages."""
+    parts = [parameters.encode()]
     for message in messages:
         for part in (message["role"], message["content"]):
             data = part.encode("utf-8", "surrogatepass")
@@ -64,18 +63,18 @@ def request_key(asked: str, messages: Sequence[Mapping[str, str]]) -> str:
 
 
 class Ledger:
-    """The answers of one model. Safe for threads; `opened` gives the one that a process has of a file."""
+    """The replies of one model. Safe for threads. Use `opened`: a process must open a file only once."""
 
     def __init__(self, folder: Path, model: str) -> None:
         self.path = _file(folder, model)
         with _explained(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            # Never opened twice in a process: closing one of the two would end all claims.
+            # Must not be opened twice in a process: closing one of the two would release all claims.
             self._claims = os.open(self.path.with_suffix(".claims"), os.O_RDWR | os.O_CREAT, 0o644)
         self._guard = threading.Lock()
         self._index: dict[bytes, int] = {}
-        self._end = 0  # of the lines that are in the index
+        self._end = 0  # end in the file of the lines that are in the index
         self._claimed: set[int] = set()
         with self._guard, self._alone():
             self._mend()
@@ -87,7 +86,7 @@ class Ledger:
         return bytes.fromhex(key) in self._index
 
     def get(self, key: str) -> LedgerEntry | None:
-        """The answer to a request, as far as this process has read; None where there is none."""
+        """The reply to a request; None where the lines read so far (`refresh`) have none."""
         place = self._index.get(bytes.fromhex(key))
         if place is None:
             return None
@@ -95,20 +94,20 @@ class Ledger:
             return parse(LedgerEntry, os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
         except ValueError as error:
             raise StoreError(
-                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove it, and it is asked again"
+                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove it to send it again"
             ) from error
 
     def refresh(self) -> None:
-        """Takes in what other processes have written meanwhile."""
+        """Reads the lines that other processes have written since."""
         if os.fstat(self._file).st_size > self._end:
             with self._guard:
                 self._read()
 
-    def write(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Writes answers: the end of this process loses none of them. StoreError when they cannot be written."""
+    def write(self, rows: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+        """Appends replies, given as (request key, row). They survive the end of this process. Raises StoreError."""
         lines = [dumps({"key": key, **row}).encode() for key, row in rows]
         with _explained(self.path), self._guard, self._alone():
-            if os.fstat(self._file).st_size != self._end:  # others have written, or were killed while they wrote
+            if os.fstat(self._file).st_size != self._end:  # others have written, or were killed while writing
                 self._mend()
             self._write(b"".join(line + b"\n" for line in lines))
             for line in lines:
@@ -116,25 +115,25 @@ class Ledger:
                 self._end += len(line) + 1
 
     def sync(self) -> None:
-        """What was written is on the disk when this returns."""
+        """Waits until all written lines are on the disk."""
         with _explained(self.path):
             os.fsync(self._file)
 
     def claim(self, key: str) -> bool:
-        """Whether this process may ask now: nobody else is asking, and there is no answer yet."""
+        """Claims a request for this process; False where another process has claimed it, or the reply exists."""
         place = _place(key)
         with self._guard:
             if place in self._claimed or not self._lock(place):
                 return False
             self._claimed.add(place)
         self.refresh()
-        if key in self:  # answered between our last look and the claim
+        if key in self:  # the reply was written before the claim
             self.release([key])
             return False
         return True
 
     def release(self, keys: Iterable[str]) -> None:
-        """Gives claims back: the answers are written, or will not come."""
+        """Releases claims, once the replies are written or given up."""
         with self._guard:
             for place in map(_place, keys):
                 if place in self._claimed:
@@ -142,7 +141,7 @@ class Ledger:
                     fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, place)
 
     def wait(self, keys: Iterable[str]) -> Iterator[None]:
-        """Ends when other runs have answered these requests or given them up; yields between two looks."""
+        """Waits until other runs have answered or given up these requests; yields between two checks."""
         for key in keys:
             while key not in self and not self.claim(key):
                 yield
@@ -168,7 +167,7 @@ class Ledger:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _mend(self) -> None:
-        """Takes in all lines, and cuts a last one that a killed run left half-written: nobody else is writing now."""
+        """Reads all lines, and cuts an incomplete last line of a killed run. The caller holds the file's lock."""
         self._read()
         if os.fstat(self._file).st_size > self._end:
             os.ftruncate(self._file, self._end)
@@ -190,10 +189,10 @@ class Ledger:
                 broken += not self._note(line)
                 self._end += len(line) + 1
         if broken:
-            log.warning("%s: %d lines are not the ledger's and are passed over", self.path, broken)
+            log.warning("%s: %d lines have another form and are ignored", self.path, broken)
 
     def _note(self, line: bytes) -> bool:
-        """The first answer to a request stays: every run learns the same."""
+        """Adds a line to the index; False where it is no line of a ledger. The first reply to a request stays."""
         if not (line.startswith(_BEGIN) and line.endswith(b"}")):
             return not line.strip()
         try:
@@ -205,7 +204,7 @@ class Ledger:
 
 
 def has_answers(folder: str | Path, model: str) -> bool:
-    """Whether a model was ever asked; without opening its ledger."""
+    """Whether the ledger of a model has any reply; does not open it."""
     file = _file(Path(folder), model)
     return file.exists() and file.stat().st_size > 0
 
@@ -218,7 +217,7 @@ _opened: dict[Path, Ledger] = {}
 
 
 def opened(folder: str | Path, model: str) -> Ledger:
-    """The ledger of a model in a folder, up to date."""
+    """The ledger of a model in a folder, with all lines read; a process has one per file."""
     place = Path(folder).absolute() / model
     if place not in _opened or not _opened[place].path.exists():
         _opened[place] = Ledger(Path(folder).absolute(), model)
@@ -227,7 +226,7 @@ def opened(folder: str | Path, model: str) -> Ledger:
 
 
 def _place(key: str) -> int:
-    return int(key[:15], 16)  # 60 bits: a place in a file
+    return int(key[:15], 16)  # 60 bits: a valid offset in a file
 
 
 @contextlib.contextmanager
@@ -236,6 +235,6 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"ledger {path}: {error.strerror or error}; free space or rights there: an answer that is not written is "
-            "paid again"
+            f"ledger {path}: {error.strerror or error}; free disk space or fix its rights: a reply that is not written "
+            "is paid again"
         ) from error

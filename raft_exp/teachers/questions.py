@@ -1,7 +1,8 @@
-"""Questions by a model, where a corpus brings none: written from passages, then answered again from the same passage.
+"""Questions by a model, for a corpus without questions: written from passages, then checked against them.
 
-Documents are split first, as ready questions would be; the passage that a question was written from is its gold. Two
-questions of the same words count once. What the teacher cannot answer, or answers differently, is dropped.
+Documents are split first, in the same way as given questions. The passage of a question is its gold passage. Questions
+of the same words count once. In the check the teacher answers each question from its passage; questions that it cannot
+answer, or answers differently, are dropped.
 """
 
 import json
@@ -38,11 +39,12 @@ from raft_exp.teachers.runner import Ask
 from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
 
 WRITTEN = "written.jsonl"
-Item = tuple[Passage, str]  # with the split of its document
+Item = tuple[Passage, str]  # a passage and the split of its document
+Pairs = tuple[list[tuple[int, str, str]], Counter[str]]  # the result of `gate.pairs`
 
 
 class PassageSample:
-    """Which passages are asked about, and in which split: documents are drawn, then passages, by their ids alone."""
+    """The passages to write questions for, with their splits: documents are sampled by their ids, then passages."""
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
         self._collection, self._least = collection, task.min_passage_words
@@ -52,21 +54,21 @@ class PassageSample:
         self._validation = drawn(rest, names, corpus.validation, seed, "validation documents")
         trained = None if corpus.max_items is None else math.ceil(corpus.max_items / task.n)
         self._most = {"train": trained, "validation": task.held_out_passages, "test": task.held_out_passages}
-        self._kept = {split: self._limited(split, seed) for split in self._most}
+        self._samples = {split: self._limited(split, seed) for split in self._most}
 
     def __len__(self) -> int:
-        return sum(map(len, self._kept.values()))
+        return sum(map(len, self._samples.values()))
 
     def __iter__(self) -> Iterator[Item]:
-        for passage, split in self._everything():
-            if passage.id in self._kept[split]:
+        for passage, split in self._long_enough():
+            if passage.id in self._samples[split]:
                 yield passage, split
 
     def _limited(self, split: str, seed: int) -> HashSample:
-        ids = (passage.id for passage, found in self._everything() if found == split)
+        ids = (passage.id for passage, own in self._long_enough() if own == split)
         return subsample(ids, self._most[split], seed)
 
-    def _everything(self) -> Iterator[Item]:
+    def _long_enough(self) -> Iterator[Item]:
         for number, passage in enumerate(self._collection):
             if len(passage.text.split()) >= self._least:
                 yield passage, self._split(str(self._collection.documents[number]))
@@ -77,7 +79,7 @@ class PassageSample:
 
 @dataclass
 class QuestionWriting:
-    """The job that writes questions (`teachers.runner.TeacherJob`); its result is written.jsonl, each wording once."""
+    """The `TeacherJob` that writes questions, each wording once, to written.jsonl."""
 
     task: QuestionTask
     chosen: PassageSample
@@ -95,15 +97,15 @@ class QuestionWriting:
         return len(self.chosen)
 
     def items(self) -> Iterator[Item]:
-        """As `Job.items`."""
+        """As `TeacherJob.items`."""
         return iter(self.chosen)
 
     def name(self, item: Item) -> str:
-        """As `Job.name`."""
+        """As `TeacherJob.name`."""
         return item[0].id
 
-    def resolve(self, item: Item, ask: Ask) -> ReplyHistory | None:
-        """As `Job.resolve`."""
+    def resolve(self, item: Item, ask: Ask) -> ReplyHistory[Pairs] | None:
+        """As `TeacherJob.resolve`."""
         return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages([item[0]], reasons, n=self.task.n),
@@ -112,18 +114,18 @@ class QuestionWriting:
         )
 
     def start(self) -> None:
-        """As `Job.start`."""
+        """As `TeacherJob.start`."""
         self.tally, self.dropped, self._seen = ReplyCounts(), Counter(), set[int]()
         self._files.restart()
 
-    def keep(self, item: Item, outcome: ReplyHistory) -> None:
-        """As `Job.keep`."""
+    def keep(self, item: Item, outcome: ReplyHistory[Pairs]) -> None:
+        """As `TeacherJob.keep`."""
         passage, split = item
         self.tally.add(outcome, split)
-        if outcome.made is None:
+        if outcome.result is None:
             self._files.write(QUARANTINE, quarantine_row(passage.id, split, outcome))
             return
-        pairs, dropped = outcome.made
+        pairs, dropped = outcome.result
         self.dropped += dropped
         for number, question, answer in pairs:
             words = hash64(normalise(question))
@@ -134,17 +136,17 @@ class QuestionWriting:
                 self._files.write(WRITTEN, {**row, "split": split})
 
     def close(self) -> None:
-        """Ends the files of a pass."""
+        """Closes the files of a pass."""
         self._files.close()
 
     def finish(self) -> None:
-        """Puts the files in place."""
+        """Gives the files their final names."""
         self._files.finish()
 
 
 @dataclass
 class AnswerCheck:
-    """The job that answers each written question from its passage (`teachers.runner.TeacherJob`)."""
+    """The `TeacherJob` that answers each written question from its passage."""
 
     task: CheckTask
     passages: Path
@@ -156,33 +158,33 @@ class AnswerCheck:
     def __post_init__(self) -> None:
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
         self._total = sum(1 for _ in read_rows(self.out / WRITTEN))
-        self.refused: list[dict[str, Any]] = []
+        self.rejected: list[dict[str, object]] = []  # rows of quarantine.jsonl
         self.kept: set[str] = set()
 
     def __len__(self) -> int:
         return self._total
 
     def items(self) -> Iterator[dict[str, str]]:
-        """As `Job.items`."""
+        """As `TeacherJob.items`."""
         return read_rows(self.out / WRITTEN)
 
     def name(self, item: dict[str, str]) -> str:
-        """As `Job.name`."""
+        """As `TeacherJob.name`."""
         return item["id"]
 
-    def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory | None:
-        """As `Job.resolve`."""
+    def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory[bool] | None:
+        """As `TeacherJob.resolve`."""
         passage = self._collection[self._collection.find(item["passage"])]
         return ask_until_valid(
             0,
             lambda reasons: self._prompts.messages([passage], reasons, question=item["question"]),
-            lambda entry: self._judge(entry, item["answer"]),
+            lambda entry: self._compare(entry, item["answer"]),
             ask,
         )
 
-    def _judge(self, entry: LedgerEntry, written: str) -> bool | Rejected:
-        if refused := gate.unusable(entry):
-            return refused
+    def _compare(self, entry: LedgerEntry, written: str) -> bool | Rejected:
+        if rejected := gate.unusable(entry):
+            return rejected
         reply = parse(entry.answer, "paper")
         answer = reply.prediction if reply.parsed else entry.answer.strip()
         if abstained(answer, ""):
@@ -192,16 +194,16 @@ class AnswerCheck:
         return True
 
     def start(self) -> None:
-        """As `Job.start`."""
-        self.tally, self.refused, self.kept = ReplyCounts(), [], set()
+        """As `TeacherJob.start`."""
+        self.tally, self.rejected, self.kept = ReplyCounts(), [], set()
 
-    def keep(self, item: dict[str, str], outcome: ReplyHistory) -> None:
-        """As `Job.keep`."""
+    def keep(self, item: dict[str, str], outcome: ReplyHistory[bool]) -> None:
+        """As `TeacherJob.keep`."""
         self.tally.add(outcome, item["split"])
-        if outcome.made:
+        if outcome.result:
             self.kept.add(item["id"])
         else:
-            self.refused.append(quarantine_row(item["id"], item["split"], outcome) | {"question": item["question"]})
+            self.rejected.append(quarantine_row(item["id"], item["split"], outcome) | {"question": item["question"]})
 
 
 def finish(
@@ -213,7 +215,10 @@ def finish(
     writing: QuestionWriting,
     checking: AnswerCheck | None,
 ) -> Counter[str]:
-    """Writes questions.jsonl, quarantine.jsonl and audit.json; returns how many questions each split has."""
+    """Writes questions.jsonl, quarantine.jsonl and audit.json; returns the number of questions by split.
+
+    Raises DataError when too few questions are left.
+    """
     kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()
 
     def usable() -> Iterator[dict[str, str]]:
@@ -223,20 +228,21 @@ def finish(
     rows = (row for row in usable() if row["split"] != "train" or row["id"] in training)
     write_jsonl(out / "questions.jsonl", (_counted(_question(row, collection), splits) for row in rows))
     with (out / QUARANTINE).open("a", encoding="utf-8", newline="\n") as file:
-        file.writelines(dumps(row) + "\n" for row in (checking.refused if checking else []))
-    written = writing.tally.figures()
-    audit = {"written": {**written, "dropped": dict(sorted(writing.dropped.items()))}, "questions": dict(splits)}
-    if checking:
-        audit["checked"] = checking.tally.figures()
+        file.writelines(dumps(row) + "\n" for row in (checking.rejected if checking else []))
+    written, checked = writing.tally.figures(), checking.tally.figures() if checking else None
+    dropped = dict(sorted(writing.dropped.items()))
+    audit: dict[str, object] = {"written": {**written, "dropped": dropped}, "questions": dict(splits)}
+    if checked:
+        audit["checked"] = checked
     (out / "audit.json").write_text(json.dumps(audit, indent=1))
     (out / WRITTEN).unlink()
     check_kept(written, 0.0, "passages gave a usable question", out / QUARANTINE)
-    if checking:
-        check_kept(audit["checked"], least, "written questions can be answered from their passage", out / QUARANTINE)
+    if checked:
+        check_kept(checked, least, "written questions can be answered from their passage", out / QUARANTINE)
     if not splits["test"]:
         raise DataError(
             f"the teacher wrote no usable test question ({dict(splits)}): see {out / QUARANTINE}; raise corpus.test, "
-            "bring more documents, or another model or task"
+            "add documents, or use another model or task"
         )
     return splits
 

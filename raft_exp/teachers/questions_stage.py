@@ -1,4 +1,4 @@
-"""Stage `questions` of a corpus that brings none: a teacher writes them."""
+"""Stage `questions` of a corpus without questions: a teacher writes them."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ from raft_exp.teachers.model import ModelTeacher
 
 
 @config_dataclass
-class WrittenStage:
-    """Settings that change the questions that a teacher writes."""
+class WrittenQuestionsStage:
+    """Settings that change the questions of a teacher."""
 
     corpus: CorpusConfig
     teacher: ModelTeacher
@@ -22,22 +22,22 @@ class WrittenStage:
 
 
 @stage("questions", VERSION, resumable=True)
-def written(config: WrittenStage, *, passages: Path, out: Path) -> None:
+def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
-    from raft_exp.teachers import model
-    from raft_exp.teachers import questions as teacher
+    from raft_exp.teachers.model import cleaner, identity
+    from raft_exp.teachers.questions import AnswerCheck, PassageSample, QuestionWriting, finish
     from raft_exp.teachers.runner import TeacherRunner
 
-    how, clean = config.teacher, model.cleaner(config.teacher)
-    assert how.questions is not None, "config.parse refuses a teacher without it"
-    identity = model.identity(how, config.weights)
-    chosen = teacher.PassageSample(Passages(passages), config.corpus, how.questions, config.seed)
-    writing, checking = teacher.QuestionWriting(how.questions, chosen, out, clean), None
-    TeacherRunner(how, identity, writing, out).settle()
+    teacher, clean = config.teacher, cleaner(config.teacher)
+    assert teacher.questions is not None, "`parse` of the config refuses a teacher without this task"
+    model = identity(teacher, config.weights)
+    sample = PassageSample(Passages(passages), config.corpus, teacher.questions, config.seed)
+    writing, checking = QuestionWriting(teacher.questions, sample, out, clean), None
+    TeacherRunner(teacher, model, writing, out).settle()
     writing.finish()
-    if how.check:
-        checking = teacher.AnswerCheck(how.check, passages, out, clean)
-        TeacherRunner(how, identity, checking, out).settle()
-    splits = teacher.finish(out, passages, config.corpus, config.seed, how.min_kept, writing, checking)
-    figures = {"passages_asked": len(chosen), "written": writing.tally.counts["kept"], **splits}
+    if teacher.check:
+        checking = AnswerCheck(teacher.check, passages, out, clean)
+        TeacherRunner(teacher, model, checking, out).settle()
+    splits = finish(out, passages, config.corpus, config.seed, teacher.min_kept, writing, checking)
+    figures = {"passages_asked": len(sample), "written": writing.tally.counts["kept"], **splits}
     (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **figures}))

@@ -1,8 +1,9 @@
-"""Where a stage asks its teacher: through the ledger, within the budget, shown as it goes.
+"""Runs the requests of a stage to its teacher, through the ledger and within the budget.
 
-A stage's work is a `Job`: items, and for each what becomes of it, found by asking. What has no answer yet is noted,
-sent, and looked at again when its reply comes. All items are gone through until one pass needs nothing any more: that
-pass writes the result, in the items' order, so that it is the same whenever and in whichever order replies came.
+The work of a stage is a `TeacherJob`: items, each with an outcome that follows from replies. A pass goes through all
+items. Requests without a reply are sent; when a reply arrives, its item is resolved again, which may need another
+request. Passes are repeated until one needs no request. That pass writes the result in the order of the items, so that
+the result does not depend on when and in which order replies arrived.
 """
 
 import signal
@@ -14,7 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from raft_exp.core.errors import BudgetError
 from raft_exp.core.records import Messages
@@ -25,60 +26,64 @@ from raft_exp.teachers.backends import Backend, open_backend
 from raft_exp.teachers.budget import Budget, words_of
 from raft_exp.teachers.display import TeacherDisplay
 from raft_exp.teachers.ledger import Ledger, LedgerEntry
+from raft_exp.teachers.model import ModelTeacher
 from raft_exp.teachers.tasks import Task
 
-Ask = Callable[
-    [Messages, int], LedgerEntry | None
-]  # messages, and which attempt it is; None: the reply has not come yet
+# Takes the messages of a request and the number of the attempt; None while there is no reply.
+Ask = Callable[[Messages, int], LedgerEntry | None]
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 
-_SAMPLE = 500  # items that the estimate is made from
+_SAMPLE = 500  # items that the estimate of requests is computed from
 
 
-class TeacherJob(Protocol):
-    """What a stage wants to know of its teacher."""
+class TeacherJob(Protocol[Item, Outcome]):
+    """The items of a stage that need replies of a teacher, and the result files of the stage."""
 
     label: str
 
     @property
     def task(self) -> Task:
-        """What is asked."""
+        """The task of all requests."""
 
     def __len__(self) -> int:
-        """How many items there are."""
+        """The number of items."""
 
-    def items(self) -> Iterator[Any]:
+    def items(self) -> Iterator[Item]:
         """The items, in the order of the result."""
 
-    def name(self, item: Any) -> str:
-        """What an item is called."""
+    def name(self, item: Item) -> str:
+        """A unique name of an item."""
 
-    def resolve(self, item: Any, ask: Ask) -> Any | None:
-        """What becomes of an item; None while a reply is missing. Decided by the replies alone."""
+    def resolve(self, item: Item, ask: Ask) -> Outcome | None:
+        """The outcome of an item; None while `ask` has no reply. It must depend on nothing but item and replies."""
 
     def start(self) -> None:
-        """A pass begins: what an earlier one kept is forgotten."""
+        """Begins a pass: discards the outcomes of an earlier one."""
 
-    def keep(self, item: Any, outcome: Any) -> None:
-        """Takes what became of an item, in the order of the items."""
+    def keep(self, item: Item, outcome: Outcome) -> None:
+        """Takes the outcome of an item; called in the order of the items."""
 
 
 @dataclass(frozen=True)
-class _PendingRequest:
-    """A request that has to be sent, for an item."""
+class _PendingRequest(Generic[Item]):
+    """A request without a reply, for an item."""
 
     key: str
-    item: Any
+    item: Item
     messages: Messages
     attempt: int
     name: str  # of the item and the attempt, for messages
 
 
-class TeacherRunner:
-    """Asks one task of one teacher. `identity` is what tells its model from others (with the weights' content)."""
+class TeacherRunner(Generic[Item, Outcome]):
+    """Runs one job with one teacher. `identity` identifies the teacher's model in the ledger (`model.identity`)."""
 
-    def __init__(self, teacher: Any, identity: dict[str, Any], job: TeacherJob, room: Path) -> None:
+    def __init__(
+        self, teacher: ModelTeacher, identity: dict[str, object], job: TeacherJob[Item, Outcome], room: Path
+    ) -> None:
         self._job, self._task, self._teacher = job, job.task, teacher
-        asked = {
+        parameters = {
             **identity,
             "task": self._task.name,
             "version": self._task.version,
@@ -87,62 +92,68 @@ class TeacherRunner:
             "max_new_tokens": self._task.max_new_tokens,
             "task_body": self._task.extra_body,
         }
-        self._asked = [ledger.fixed({**asked, "attempt": attempt}) for attempt in range(self._task.retries + 1)]
+        attempts = range(self._task.retries + 1)
+        self._parameters = [ledger.fixed({**parameters, "attempt": attempt}) for attempt in attempts]
         self._model = str(identity["model"])
         self._ledger: Ledger = ledger.opened(teacher.ledger, self._model)
         self._budget = Budget.of(teacher)
-        self._voice: Backend = open_backend(teacher, self._task, room)
+        self._backend: Backend = open_backend(teacher, self._task, room)
         self._display = TeacherDisplay(job.label, len(job))
-        self._refused: dict[str, LedgerEntry] = {}  # by the server, for good; not in the ledger: nothing was paid
-        self._sent: dict[str, _PendingRequest] = {}  # under way, by name
-        self._keys: set[str] = set()  # of those
-        self._again: deque[_PendingRequest] = deque()  # noted when a reply came that cannot be used
-        self._elsewhere: list[str] = []  # another run is asking them
-        self._ends = ""  # why this pass sends nothing more: budget | interrupt
-        self._open = 0  # items of this pass that wait for a reply
+        self._refused: dict[
+            str, LedgerEntry
+        ] = {}  # by key; refused by the server for good, not in the ledger as they cost nothing
+        self._sent: dict[str, _PendingRequest[Item]] = {}  # requests in flight, by name
+        self._keys: set[str] = set()  # keys of the requests in flight
+        self._again: deque[_PendingRequest[Item]] = deque()  # further attempts after unusable replies
+        self._elsewhere: list[str] = []  # keys that another run has claimed
+        self._ends = ""  # why this pass sends no more requests: budget | interrupt
+        self._open = 0  # items of this pass without an outcome
         self._interrupts = 0
         self._announced = False
 
     def settle(self) -> None:
-        """Asks until every item of the job is kept. Raises BudgetError, ServerError; the ledger has what came."""
+        """Runs passes until every item has an outcome.
+
+        Raises BudgetError or ServerError; the ledger keeps the replies so far.
+        """
         while self._pass():
             for _ in self._ledger.wait(self._elsewhere):
                 self._check_interrupts()
             self._elsewhere.clear()
 
     def _pass(self) -> bool:
-        """Goes through all items; whether another pass is needed."""
+        """Goes through all items once. Returns whether another pass is needed."""
         self._ledger.refresh()
         self._again.clear()
-        self._open, sent = 0, self._voice.sent
+        self._open, sent = 0, self._backend.sent
         self._display.restart()
         with self._display, self._interruptible():
             chats = self._chats()
             first = next(chats, None)
             if first is not None:
-                self._hear(chain([first], chats))
-        self._budget.ended(self._voice.sent - sent)
+                self._receive(chain([first], chats))
+        self._budget.ended(self._backend.sent - sent)
         self._check_interrupts()
-        if self._ends and self._voice.sent == sent:
-            raise BudgetError(f"teacher.{self._budget.spent()}; {self._kept()}")
+        if self._ends and self._backend.sent == sent:
+            raise BudgetError(f"teacher.{self._budget.spent()}; {self._progress()}")
         self._ends = ""
         return bool(self._open)
 
-    def _hear(self, chats: Iterator[ChatPrompt]) -> None:
-        replies = self._voice.replies(chats, self._refuse, self._write, self._budget.requests_left())
+    def _receive(self, chats: Iterator[ChatPrompt]) -> None:
+        replies = self._backend.replies(chats, self._refuse, self._write, self._budget.requests_left())
         try:
             with closing(replies):
                 for group in replies:
                     self._take(group)
                     if self._ends == "interrupt" and self._teacher.name != "openai":
-                        break  # an engine is not paid for what it has not begun
+                        break  # unlike a server, an engine is not paid for replies in flight
         finally:
             self._ledger.release(self._keys.copy())
             self._sent.clear()
             self._keys.clear()
 
     def _chats(self) -> Iterator[ChatPrompt]:
-        """The requests of this pass, noted while the items go by. Nothing is held but what is under way."""
+        """The requests of this pass, one by one while it goes through the items; only those in flight are in memory."""
         self._job.start()
         for item in self._job.items():
             if self._again:
@@ -154,7 +165,7 @@ class TeacherRunner:
             else:
                 self._open += 1
                 yield from self._claimed(wanted)
-            if self._ends:  # what is left is for another pass, if there is one
+            if self._ends:  # the other items are left to another pass
                 self._open += 1
                 return
         yield from self._retries()
@@ -163,11 +174,12 @@ class TeacherRunner:
         while self._again:
             yield from self._claimed([self._again.popleft()])
 
-    def _look(self, item: Any) -> tuple[Any | None, list[_PendingRequest]]:
-        wanted: list[_PendingRequest] = []
+    def _look(self, item: Item) -> tuple[Outcome | None, list[_PendingRequest[Item]]]:
+        """The outcome of an item, and the requests that it still needs."""
+        wanted: list[_PendingRequest[Item]] = []
 
         def ask(messages: Messages, attempt: int) -> LedgerEntry | None:
-            key = ledger.request_key(self._asked[attempt], messages)
+            key = ledger.request_key(self._parameters[attempt], messages)
             entry = self._refused.get(key) or self._ledger.get(key)
             if entry is None:
                 name = self._job.name(item) + (f", attempt {attempt + 1}" if attempt else "")
@@ -176,41 +188,42 @@ class TeacherRunner:
 
         return self._job.resolve(item, ask), wanted
 
-    def _claimed(self, wanted: list[_PendingRequest]) -> Iterator[ChatPrompt]:
-        for one in wanted:
-            if self._ends or one.key in self._keys:
+    def _claimed(self, wanted: list[_PendingRequest[Item]]) -> Iterator[ChatPrompt]:
+        """Those requests that the budget allows and that no other run has claimed."""
+        for request in wanted:
+            if self._ends or request.key in self._keys:
                 continue
             if not self._announced:
                 self._announce()
-            if not self._budget.left(len(self._sent), words_of(one.messages), self._task.max_new_tokens):
+            if not self._budget.left(len(self._sent), words_of(request.messages), self._task.max_new_tokens):
                 self._ends = "budget"
-            elif self._ledger.claim(one.key):
-                self._sent[one.name] = one
-                self._keys.add(one.key)
+            elif self._ledger.claim(request.key):
+                self._sent[request.name] = request
+                self._keys.add(request.key)
                 self._budget.started += 1
                 self._display.in_flight = len(self._sent)
-                yield ChatPrompt(one.name, one.messages)
-            elif one.key not in self._ledger:
-                self._elsewhere.append(one.key)
+                yield ChatPrompt(request.name, request.messages)
+            elif request.key not in self._ledger:
+                self._elsewhere.append(request.key)
 
     def _write(self, name: str, reply: ServerReply) -> None:
-        """Takes a reply down and looks at its item again, before anything is sent in its place."""
-        one = self._sent[name]
-        cost = self._budget.pay(reply, words_of(one.messages))
-        self._ledger.write([(one.key, self._row(one, reply, cost))])
+        """Writes a reply to the ledger and resolves its item again, before another request is sent in its place."""
+        request = self._sent[name]
+        cost = self._budget.pay(reply, words_of(request.messages))
+        self._ledger.write([(request.key, self._row(request, reply, cost))])
         self._settled(self._done(name))
 
     def _take(self, group: list[tuple[str, ServerReply]]) -> None:
-        """Now replies count."""
+        """Counts a group of replies, once the disk has them."""
         self._ledger.sync()
         self._display.tokens += sum(reply.prompt_tokens + reply.new_tokens for _, reply in group)
         self._display.cost = self._budget.cost if self._budget.prices else None
 
-    def _row(self, one: _PendingRequest, reply: ServerReply, cost: float | None) -> dict[str, Any]:
+    def _row(self, request: _PendingRequest[Item], reply: ServerReply, cost: float | None) -> dict[str, object]:
         return {
             "task": self._task.name,
             "version": self._task.version,
-            "attempt": one.attempt,
+            "attempt": request.attempt,
             "model": self._model,
             "served_by": reply.model,
             "answer": reply.text,
@@ -221,15 +234,15 @@ class TeacherRunner:
             "cost": cost,
         }
 
-    def _done(self, name: str) -> _PendingRequest:
-        one = self._sent.pop(name)
-        self._keys.discard(one.key)
-        self._ledger.release([one.key])
+    def _done(self, name: str) -> _PendingRequest[Item]:
+        request = self._sent.pop(name)
+        self._keys.discard(request.key)
+        self._ledger.release([request.key])
         self._display.in_flight = len(self._sent)
-        return one
+        return request
 
-    def _settled(self, one: _PendingRequest) -> None:
-        outcome, wanted = self._look(one.item)
+    def _settled(self, request: _PendingRequest[Item]) -> None:
+        outcome, wanted = self._look(request.item)
         self._again.extend(wanted)
         self._display.done += outcome is not None
         self._display.failed += bool(wanted)
@@ -239,29 +252,29 @@ class TeacherRunner:
         self._settled(self._done(name))
 
     def _announce(self) -> None:
-        """Says what is going to be asked, before the first request."""
+        """Prints the estimate of requests, tokens and cost, from a sample of items, before the first request."""
         self._announced = True
         step = max(1, len(self._job) // _SAMPLE)
-        looked = [self._look(item) for item in islice(self._job.items(), 0, None, step)]
-        found = [one for _, wanted in looked for one in wanted]
-        requests = round(len(self._job) * len(found) / max(1, len(looked)))
-        tokens = sum(words_of(one.messages) for one in found) / max(1, len(found))
+        sample = [self._look(item) for item in islice(self._job.items(), 0, None, step)]
+        pending = [request for _, wanted in sample for request in wanted]
+        requests = round(len(self._job) * len(pending) / max(1, len(sample)))
+        tokens = sum(words_of(request.messages) for request in pending) / max(1, len(pending))
         known = max(0, len(self._job) - requests)
         self._display.say(self._budget.estimate(self._model, requests, tokens, self._task, known))
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C stops sending and waits for what is paid; the second ends at once."""
+        """The first Ctrl-C stops sending and waits for the replies in flight; the second ends at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
-        def stop(*_: Any) -> None:
+        def stop(*_: object) -> None:
             self._interrupts += 1
             self._ends = "interrupt"
             if self._interrupts > 1:
                 raise KeyboardInterrupt
-            self._display.say(f"stopping: waiting for {len(self._sent)} replies under way; Ctrl-C again leaves them")
+            self._display.say(f"stopping: waiting for {len(self._sent)} replies in flight; Ctrl-C again gives them up")
 
         before = signal.signal(signal.SIGINT, stop)
         try:
@@ -271,11 +284,11 @@ class TeacherRunner:
 
     def _check_interrupts(self) -> None:
         if self._interrupts:
-            print(f"  {self._kept()}", file=sys.stderr)
+            print(f"  {self._progress()}", file=sys.stderr)
             raise KeyboardInterrupt
 
-    def _kept(self) -> str:
+    def _progress(self) -> str:
         return (
-            f"{len(self._ledger):,} answers of {self._model} are in {self._ledger.path} and are not asked again; the "
-            "same command goes on from here"
+            f"{len(self._ledger):,} replies of {self._model} are in {self._ledger.path} and are not requested again; "
+            "the same command goes on from here"
         )

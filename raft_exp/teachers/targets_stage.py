@@ -1,4 +1,4 @@
-"""Stage `targets`: the teacher writes what each training question's reply should be."""
+"""Stage `targets`: the teacher writes the target of each training and validation question."""
 
 import json
 from collections import Counter
@@ -20,22 +20,22 @@ VERSION = 2
 
 @config_dataclass
 class TargetsStage:
-    """Settings that change the targets."""
+    """Settings that change the targets of a teacher that uses no model."""
 
     teacher: TeacherConfig
 
 
 @stage("targets", VERSION, resumable=True)
 def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
-    """Appends one row per training and validation question to targets.jsonl; goes on where a killed run stopped."""
+    """Appends one row per training and validation question to targets.jsonl; continues the file of a killed run."""
     file = out / "targets.jsonl"
     done = append_complete_lines(file)
-    total = sum(1 for _ in _asked(questions))
+    total = sum(1 for _ in _trained(questions))
     counts: Counter[str] = Counter()
     with file.open("a", encoding="utf-8", newline="\n") as lines:
-        for target in track(_write(config, passages, islice(_asked(questions), done, None)), "targets", total, done):
+        for target in track(_write(config, passages, islice(_trained(questions), done, None)), "targets", total, done):
             lines.write(dumps(target) + "\n")
-    for target, question in zip(read_jsonl(file, Target), _asked(questions), strict=True):
+    for target, question in zip(read_jsonl(file, Target), _trained(questions), strict=True):
         counts.update(targets=1, with_reason=int(bool(target.reason)))
         if config.teacher.name == "extractive" and extractive.unsupported(question):
             counts["closest_sentence"] += 1
@@ -43,7 +43,7 @@ def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path)
 
 
 @config_dataclass
-class AskedStage:
+class ModelTargetsStage:
     """Settings that change the targets of a teacher that is a model."""
 
     teacher: ModelTeacher
@@ -51,32 +51,32 @@ class AskedStage:
 
 
 @stage("targets", VERSION, resumable=True)
-def asked(config: AskedStage, *, passages: Path, questions: Path, out: Path) -> None:
+def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Writes targets.jsonl and quarantine.jsonl, both in the order of the questions, audit.json and counts.json.
 
-    Every reply goes through the teacher's ledger, so that a run that was killed asks for what is missing alone.
+    The teacher's ledger has every reply of a killed run, so that only the missing ones are requested.
     """
-    from raft_exp.teachers import model
     from raft_exp.teachers.answers import TargetWriting
+    from raft_exp.teachers.model import cleaner, identity
     from raft_exp.teachers.runner import TeacherRunner
 
-    job = TargetWriting(config.teacher, questions, passages, out, model.cleaner(config.teacher))
-    TeacherRunner(config.teacher, model.identity(config.teacher, config.weights), job, out).settle()
+    job = TargetWriting(config.teacher, questions, passages, out, cleaner(config.teacher))
+    TeacherRunner(config.teacher, identity(config.teacher, config.weights), job, out).settle()
     job.finish()
 
 
-def _asked(questions: Path) -> Iterator[Question]:
-    everything = read_jsonl(questions / "questions.jsonl", Question)
-    return (question for question in everything if question.split != "test")
+def _trained(questions: Path) -> Iterator[Question]:
+    rows = read_jsonl(questions / "questions.jsonl", Question)
+    return (question for question in rows if question.split != "test")
 
 
-def _write(config: TargetsStage, passages: Path, asked: Iterable[Question]) -> Iterator[Target]:
+def _write(config: TargetsStage, passages: Path, questions: Iterable[Question]) -> Iterator[Target]:
     collection = Passages(passages)
     write = TEACHERS[config.teacher.name]
-    for question in asked:
+    for question in questions:
         if not question.answers:
             raise DataError(
-                f"question {question.id!r} has no answer of its own and teacher={config.teacher.name} writes none; "
+                f"question {question.id!r} has no answer, and teacher={config.teacher.name} writes none; "
                 "train on a subset with answers (corpus.train)"
             )
         target = write(config.teacher, question, [collection[collection.find(name)] for name in question.gold])

@@ -1,13 +1,14 @@
-"""Tasks of a teacher that is a model: one YAML file each under conf/task/, with its prompt, its sampling and its gate.
+"""Tasks of a teacher that is a model. Each is a YAML file in conf/task/ with its prompt, its sampling and its gate.
 
-Prompts are Jinja templates, rendered in a sandbox. What comes from documents enters as values: its braces stay braces.
+Prompts are Jinja templates, rendered in a sandbox. Text of documents is passed as values, so that braces in it are no
+template code.
 """
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, model_validator
 
@@ -20,13 +21,13 @@ Clean = Callable[[str], str]
 
 @config_dataclass
 class Task:
-    """What a model is asked, and how it samples. All of it stands in the key of a request."""
+    """The prompt of a task and its sampling. All fields are in the key of a request."""
 
     name: str
-    version: Positive  # raised to ask everything anew
+    version: Positive  # a higher version requests all replies again
     system: str  # template of the system message; "" for none
     prompt: str  # template of the user message
-    again: str  # template of what is added when an earlier reply could not be used; {{ reason }} says why
+    again: str  # template added to the prompt after an unusable reply; {{ reason }} is the gate's message
     temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's own
     top_p: Share | None
     max_new_tokens: Positive
@@ -43,17 +44,17 @@ class Task:
 
     @property
     def retries(self) -> int:
-        """How often a reply that cannot be used is asked again."""
+        """The number of further attempts after an unusable reply."""
         return 0
 
 
 @config_dataclass
 class Gate:
-    """What a reply must be before anything learns from it (`teachers/gate.py`)."""
+    """The conditions on a reply that becomes a target (`teachers/gate.py`)."""
 
-    retries: Count  # asked again so often, with the reason
-    min_quotes: Count  # verbatim quotes from the gold passages, between the markers
-    agrees: bool  # the final answer is the question's own, where it has one
+    retries: Count  # further attempts after an unusable reply
+    min_quotes: Count  # least number of verbatim quotes from gold passages, between the quote markers
+    agrees: bool  # whether the answer must be the question's own, where it has one
     min_words: Count  # of the reasoning
     max_words: Positive
     max_answer_words: Positive
@@ -61,7 +62,7 @@ class Gate:
 
 @config_dataclass
 class AnswerTask(Task):
-    """Writes a target: for a question, its gold passages and (where there is one) its answer."""
+    """Writes the target of a question from its gold passages and (where there is one) its answer."""
 
     reply: Literal["paper", "json", "text"]  # ##Reason: ... ##Answer: | {"reason", "answer"} | text: reasoning alone
     gate: Gate
@@ -76,12 +77,12 @@ class AnswerTask(Task):
 class QuestionTask(Task):
     """Writes questions with their answers, for a passage."""
 
-    n: Positive  # questions of one passage
-    asked_again: Count  # where a reply holds no usable question
+    n: Positive  # questions to write for a passage
+    asked_again: Count  # further attempts when a reply has no usable question
     max_question_words: Positive
     max_answer_words: Positive
-    min_passage_words: Count  # shorter passages are not asked about
-    held_out_passages: Positive | None  # at most so many of the test documents, and of the validation documents
+    min_passage_words: Count  # shorter passages are skipped
+    held_out_passages: Positive | None  # most passages of test documents, and of validation documents
 
     @property
     def retries(self) -> int:
@@ -91,9 +92,9 @@ class QuestionTask(Task):
 
 @config_dataclass
 class CheckTask(Task):
-    """Answers a written question from its passage: one that the teacher itself cannot answer is dropped."""
+    """Answers a written question from its passage; questions that the teacher cannot answer are dropped."""
 
-    agreement: Share  # of the words of both answers that must be the same (F1), where neither holds the other
+    agreement: Share  # least F1 of the words of both answers, where neither contains the other
 
 
 class Prompts:
@@ -106,9 +107,9 @@ class Prompts:
         self._apart = any("passages" in part for part in (task.system, task.prompt, task.again))
         self._cleaned = lru_cache(4096)(self._once)
 
-    def messages(self, passages: Sequence[Passage], reasons: Sequence[str], **values: Any) -> Messages:
-        """The chat; `reasons` say why earlier replies could not be used, the last one is told."""
-        shown = {
+    def messages(self, passages: Sequence[Passage], reasons: Sequence[str], **values: object) -> Messages:
+        """The messages of a prompt. `reasons`: messages of the gate on earlier replies; the last one is shown."""
+        shown: dict[str, object] = {
             name: self._clean(value) if value and isinstance(value, str) else value for name, value in values.items()
         }
         shown["context"] = "\n\n".join(map(self._shown, passages))
@@ -121,11 +122,11 @@ class Prompts:
             system = self._system.render(shown) if "{" in self._task.system else self._task.system
         except TemplateError as error:
             raise ConfigError(f"task {self._task.name}: its template cannot be rendered: {error}") from None
-        asked = {"role": "user", "content": user.strip()}
-        return [{"role": "system", "content": system.strip()}, asked] if system.strip() else [asked]
+        prompt = {"role": "user", "content": user.strip()}
+        return [{"role": "system", "content": system.strip()}, prompt] if system.strip() else [prompt]
 
     def text(self, passage: Passage) -> str:
-        """A passage's text as the teacher sees it."""
+        """A passage's text in the form that the teacher sees."""
         return self._cleaned(passage.text)
 
     def _parts(self, passage: Passage) -> dict[str, str]:
@@ -148,7 +149,7 @@ _sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=
 
 
 @lru_cache
-def _template(text: str) -> Any:
+def _template(text: str) -> Template:
     template = _sandbox.from_string(text)
-    template.globals = dict(template.globals)  # each rendering copies them: a dict is quick to copy, a ChainMap slow
+    template.globals = dict(template.globals)  # copied for each rendering: faster than a ChainMap
     return template

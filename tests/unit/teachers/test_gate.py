@@ -75,7 +75,7 @@ def test_a_reply_that_cannot_be_used_is_refused_by_name(reason):
     found = judged(REFUSED[reason])
     assert isinstance(found, Rejected)
     assert found.reason == reason
-    assert found.told
+    assert found.message
 
 
 def test_no_quote_ends_inside_another():
