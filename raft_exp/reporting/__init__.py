@@ -1,1 +1,1 @@
-"""What a reader sees of the results: the pages, the table in the terminal, and the verdict."""
+"""Reports of results: HTML and Markdown pages, CSV files, the table in the terminal, W&B."""

@@ -1,9 +1,11 @@
-"""Which conditions are points of one curve: those that differ in one number and in nothing else."""
+"""Results under conditions: curves over conditions that differ only in one number, and plots of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
+from raft_exp.evaluation.results import ArmResult, Results
+from raft_exp.reporting.facts import section
 from raft_exp.reporting.plots import curves
 from raft_exp.reporting.verdict import title
 
@@ -13,27 +15,38 @@ _AXES = {
     "k": "retrieved passages in the context (k)",
     "gold_at": "place of the gold passage (0 is the first)",
 }
-_CONTEXTS = {"num_distractors": ("gold_and_distractors",), "k": ("retrieved",)}  # where the number means something
+_CONTEXTS = {"num_distractors": ("gold_and_distractors",), "k": ("retrieved",)}  # contexts in which the number applies
 
-Arms = Mapping[str, Any]  # arm -> {n, metrics}
+Arms = Mapping[str, ArmResult]
+ConditionSettings = Mapping[str, Mapping[str, object]]  # condition -> the evaluation settings that it changes
+
+
+class TitledPlot(TypedDict):
+    """A plot with its heading."""
+
+    title: str
+    svg: str
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Conditions ordered by the number that they change; `rest` is what they change alike, "" for nothing."""
+    """Conditions ordered by the number that they change; `rest` names other settings that all of them change."""
 
     field: str
     rest: str
-    points: Sequence[tuple[float, str]]  # number, name of the condition
+    points: Sequence[tuple[float, str]]  # (number, name of the condition)
 
     @property
     def axis(self) -> str:
-        """What the number is, for readers."""
+        """The label of the x axis."""
         return _AXES.get(self.field, self.field) + (f", {self.rest}" if self.rest else "")
 
 
-def sweeps(settings: Mapping[str, Mapping[str, Any]], study: Mapping[str, Any]) -> list[Sweep]:
-    """The curves that these conditions make; `study` is the study's own evaluation settings, a point where it fits."""
+def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Sweep]:
+    """The curves that the conditions form.
+
+    `study` holds the study's own evaluation settings, which are a point of every curve that they fit.
+    """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, changed in [(STUDY, _own(study)), *settings.items()]:
         for field in _AXES:
@@ -41,71 +54,71 @@ def sweeps(settings: Mapping[str, Mapping[str, Any]], study: Mapping[str, Any]) 
             if isinstance(number, int | float) and not isinstance(number, bool):
                 others = {key: value for key, value in changed.items() if key != field and value != study.get(key)}
                 others = {} if name == STUDY else others  # its other numbers are what the conditions change
-                told = ", ".join(f"{key} {value}" for key, value in sorted(others.items()))
-                groups.setdefault((field, told), []).append((float(number), name))
-    found, taken = [], set[str]()
+                rest = ", ".join(f"{key} {value}" for key, value in sorted(others.items()))
+                groups.setdefault((field, rest), []).append((float(number), name))
+    curves_found, taken = [], set[str]()
     for (field, rest), points in sorted(groups.items(), key=lambda group: -len(group[1])):
         free = {number: name for number, name in sorted(points) if name not in taken or name == STUDY}
         if len(free) > 1 and any(name != STUDY for name in free.values()):
-            found.append(Sweep(field, rest, list(free.items())))
+            curves_found.append(Sweep(field, rest, list(free.items())))
             taken |= set(free.values())
-    return found
+    return curves_found
 
 
-def _own(study: Mapping[str, Any]) -> dict[str, Any]:
+def _own(study: Mapping[str, object]) -> dict[str, object]:
     fields = (field for field in _AXES if study.get("context") in _CONTEXTS.get(field, (study.get("context"),)))
     return {field: study[field] for field in fields if study.get(field) is not None}
 
 
-def settings_of(results: Mapping[str, Any], settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """What each condition changes, of those that have results."""
-    told = results.get("condition_settings") or settings.get("evaluation", {}).get("conditions") or {}
-    return {name: told.get(name, {}) for name in results.get("conditions", {})}
+def settings_of(results: Results, settings: Mapping[str, object]) -> ConditionSettings:
+    """The settings that each condition with results changes; `settings` is the study's config, for older results."""
+    known = results.get("condition_settings") or section(section(settings, "evaluation"), "conditions")
+    return {name: section(known, name) for name in results.get("conditions", {})}
 
 
-def ordered(results: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+def ordered(results: Results, settings: Mapping[str, object]) -> list[str]:
     """The names of the conditions for a table: each curve in the order of its numbers, then the rest."""
-    found = sweeps(settings_of(results, settings), settings.get("evaluation", {}))
+    found = sweeps(settings_of(results, settings), section(settings, "evaluation"))
     names = [name for sweep in found for _, name in sweep.points if name != STUDY]
     return [*dict.fromkeys([*names, *results.get("conditions", {})])]
 
 
-def arms_of(results: Mapping[str, Any]) -> list[str]:
-    """The arms that were asked under conditions: those that see passages."""
-    found = results.get("conditions", {})
-    return [name for name in results["arms"] if any(name in row for row in found.values())]
+def arms_of(results: Results) -> list[str]:
+    """The arms with results under conditions: those that see passages."""
+    conditions = results.get("conditions", {})
+    return [name for name in results["arms"] if any(name in arms for arms in conditions.values())]
 
 
-def figures(results: Mapping[str, Any], names: Iterable[str]) -> dict[str, Arms]:
-    """{condition: its arms}, the study's own under its name for readers."""
-    found = results.get("conditions", {})
-    return {name: results["arms"] if name == STUDY else found[name] for name in names}
+def figures(results: Results, names: Iterable[str]) -> dict[str, Arms]:
+    """{condition: its arms}, with the study's own arms under STUDY."""
+    conditions = results.get("conditions", {})
+    return {name: results["arms"] if name == STUDY else conditions[name] for name in names}
 
 
-def plots(results: Mapping[str, Any], settings: Mapping[str, Any]) -> list[dict[str, str]]:
-    """A picture for each curve, and one by name for the conditions that are on no curve."""
+def plots(results: Results, settings: Mapping[str, object]) -> list[TitledPlot]:
+    """A plot for each curve, and one with names on the x axis for the conditions on no curve."""
     if not results.get("conditions"):
         return []
-    metric = results["metrics"][0]
-    found = sweeps(settings_of(results, settings), settings.get("evaluation", {}))
-    made = []
+    metric, baselines = results["metrics"][0], results.get("baselines", {})
+    found = sweeps(settings_of(results, settings), section(settings, "evaluation"))
+    drawn: list[TitledPlot] = []
     for sweep in found:
         rows = figures(results, [name for _, name in sweep.points])
         lines = _lines(results, metric, [(x, rows[name]) for x, name in sweep.points])
         heading = "By the place of gold" if sweep.field == "gold_at" else f"By {sweep.axis}"
-        made.append({"title": heading, "svg": curves.curves(lines, metric, sweep.axis, results)})
+        drawn.append({"title": heading, "svg": curves.curves(lines, metric, sweep.axis, baselines)})
     on_curves = {name for sweep in found for _, name in sweep.points} - {STUDY}
     if rest := [name for name in results["conditions"] if name not in on_curves]:
         names = {float(place): name for place, name in enumerate([STUDY, *rest])}
         rows = figures(results, names.values())
         lines = _lines(results, metric, [(place, rows[name]) for place, name in names.items()])
-        svg = curves.curves(lines, metric, "condition", results, ticks=names)
-        made.append({"title": f"{title(metric)} under other conditions", "svg": svg})
-    return made
+        svg = curves.curves(lines, metric, "condition", baselines, ticks=names)
+        drawn.append({"title": f"{title(metric)} under other conditions", "svg": svg})
+    return drawn
 
 
-def _lines(results: Mapping[str, Any], metric: str, points: Sequence[tuple[float, Arms]]) -> curves.Lines:
+def _lines(results: Results, metric: str, points: Sequence[tuple[float, Arms]]) -> curves.Lines:
     return {
-        arm: [(x, row[arm]["metrics"][metric]) for x, row in points if metric in row.get(arm, {}).get("metrics", {})]
+        arm: [(x, arms[arm]["metrics"][metric]) for x, arms in points if arm in arms and metric in arms[arm]["metrics"]]
         for arm in arms_of(results)
     }

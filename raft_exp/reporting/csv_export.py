@@ -3,59 +3,66 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from raft_exp.evaluation.results import ArmResult, Results, Summary
 
 RESULTS = ("arm", "condition", "slice", "group", "metric", "value", "low", "high", "n")
 COMPARISONS = ("a", "b", "metric", "difference", "low", "high", "p_value", "p_value_holm", "detectable")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+Row = Mapping[str, object]
 
-def write_csv_files(out: Path, results: Mapping[str, Any]) -> None:
+
+def write_csv_files(out: Path, results: Results) -> None:
     """Writes both files into `out`."""
     write_csv(out / "results.csv", RESULTS, result_rows(results))
     write_csv(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """One CSV file; a missing figure is an empty cell."""
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Writes one CSV file; a missing figure is an empty cell."""
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
 
 
-def _cell(value: Any) -> Any:
-    # A spreadsheet runs a text that begins like a formula; numbers are none.
+def _cell(value: object) -> object:
+    # A spreadsheet runs text that begins like a formula; numbers are safe.
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def result_rows(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def result_rows(results: Results) -> Iterator[Row]:
     """Every figure of a study: arms, baselines, conditions, slices."""
     for name, arm in results["arms"].items():
-        yield from metric_rows({"arm": name}, arm)
-    for name, arm in results.get("baselines", {}).items():
-        yield from metric_rows({"arm": f"{name} (baseline)"}, arm)
+        yield from arm_rows({"arm": name}, arm)
+    for name, baseline in results.get("baselines", {}).items():
+        yield from metric_rows({"arm": f"{name} (baseline)"}, baseline)
     for condition, arms in results.get("conditions", {}).items():
         for name, arm in arms.items():
-            yield from metric_rows({"arm": name, "condition": condition}, arm)
+            yield from arm_rows({"arm": name, "condition": condition}, arm)
     for cut, groups in results.get("slices", {}).items():
-        for group, arms in groups.items():
-            for name, arm in arms.items():
-                yield from metric_rows({"arm": name, "slice": cut, "group": group}, arm)
+        for group, summaries in groups.items():
+            for name, summary in summaries.items():
+                yield from metric_rows({"arm": name, "slice": cut, "group": group}, summary)
 
 
-def metric_rows(place: Mapping[str, Any], arm: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A row for each figure of an arm: metrics over its n questions, behaviour over what each speaks of."""
-    for metric, found in [*arm["metrics"].items(), *arm.get("behaviour", {}).items()]:
-        yield {"n": arm["n"], **place, "metric": metric, **{key: found[key] for key in _FIGURES if key in found}}
+def metric_rows(place: Row, summary: Summary) -> Iterator[Row]:
+    """A row for each metric over its n questions; `place` holds the columns that name the arm, condition or slice."""
+    for metric, figure in summary["metrics"].items():
+        yield {"n": summary["n"], **place, "metric": metric, **figure}
 
 
-_FIGURES = ("value", "low", "high", "n")
+def arm_rows(place: Row, arm: ArmResult) -> Iterator[Row]:
+    """The metrics of an arm, then its behaviour, over the cases that each behaviour has."""
+    yield from metric_rows(place, arm)
+    for name, figure in arm.get("behaviour", {}).items():
+        yield {"n": arm["n"], **place, "metric": name, **figure}
 
 
-def comparison_rows(results: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def comparison_rows(results: Results) -> Iterator[Row]:
     """The paired comparisons of a study."""
     detectable = results.get("detectable", {})
-    for row in results["comparisons"]:
-        shown = {name: row[name] for name in COMPARISONS if name in row}
-        yield {**shown, "detectable": detectable.get(row["metric"], {}).get(row["b"], "")}
+    for comparison in results["comparisons"]:
+        shown = {name: value for name, value in comparison.items() if name in COMPARISONS}
+        yield {**shown, "detectable": detectable.get(comparison["metric"], {}).get(comparison["b"], "")}

@@ -1,7 +1,7 @@
-"""The examples that a report holds: which test questions, and what of each, so that the file stays small.
+"""The examples of a report: a choice of test questions with passages and replies, shortened to keep the page small.
 
-At most `LIMIT` questions. Where there are more, they are taken in turn from the patterns of who is right (all arms,
-raft alone, ...), so that rare disagreements are there; within a pattern by a hash of the id. Long texts are shortened.
+At most `LIMIT` questions. Where there are more, they are taken in turn from the patterns of right and wrong arms (all
+arms, raft alone, ...), so that rare disagreements are included; within a pattern the order is a hash of the id.
 """
 
 import hashlib
@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from raft_exp.core.records import ContextPassage, Example, read_jsonl, read_rows
+from raft_exp.core.records import ContextPassage, Example, read_jsonl
+from raft_exp.evaluation.results import Prediction, Quote, read_predictions
 from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE
 from raft_exp.reporting.verdict import title
 
@@ -21,30 +22,90 @@ LIMIT = 200
 _CONTEXT = 8_000  # characters of all passages of a question
 _PASSAGE = 1_500  # of one of them
 _REPLY = 2_000
-_RIGHT = 0.5  # a metric that is no share: right from here on
+_RIGHT = 0.5  # from this value on a reply counts as right
 _MARKED = re.compile(f"({re.escape(BEGIN_QUOTE)}.*?{re.escape(END_QUOTE)})", re.DOTALL)
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
-Pattern = tuple[bool, ...]  # one an arm: was it right?
+Pattern = tuple[bool, ...]  # for each arm: its reply is right
+Part = tuple[str, str]  # a piece of text and its kind, which is a CSS class or ""
+
+
+class ExamplePassage(TypedDict):
+    """A passage, cut around its first quote."""
+
+    title: str
+    place: str
+    gold: bool
+    parts: list[Part]  # kind: "quoted" or ""
+    cut: bool
+
+
+class ExampleReply(TypedDict):
+    """The reply of one arm."""
+
+    right: bool
+    prediction: str
+    lenient: str
+    values: dict[str, float]  # metric, as readers see it -> value
+    notes: list[str]
+    raw: list[Part]  # kind: marker, gold, distractor, invented or ""
+    cut: bool
+    shown: bool  # the arm's prompt had the passages
+
+
+class ExampleItem(TypedDict):
+    """A test question with the replies of all arms."""
+
+    id: str
+    question: str
+    answers: list[str]
+    slices: dict[str, str]
+    context: list[ExamplePassage]
+    replies: list[ExampleReply]
+
+
+class Agreement(TypedDict):
+    """How often the reference arm ("mine") and another arm ("theirs") are right, over all test questions."""
+
+    arm: str
+    both: int
+    mine: int
+    theirs: int
+    neither: int
+
+
+class Examples(TypedDict):
+    """The data of the examples browser."""
+
+    arms: list[str]
+    metric: str  # which decides that a reply is right
+    total: int
+    reference: str
+    agreement: list[Agreement]
+    items: list[ExampleItem]
 
 
 def examples(
     test: Path, predictions: Path, arms: Sequence[str], metrics: Sequence[str], reference: str, limit: int = LIMIT
-) -> Any:
-    """What the page embeds. Reads the files in a stream; only the chosen questions are ever held.
+) -> Examples | None:
+    """The examples; None where no metric has a value for single rows.
 
-    `test` holds the rows that were asked, `predictions` a file for each arm.
+    `test` is the file of the test rows, `predictions` the folder with a file for each arm. The files are read as
+    streams, and only the chosen questions are held in memory.
     """
     files = {arm: predictions / f"{arm}.jsonl" for arm in arms}
     metric, right = _judged(files, metrics)
     if not right:
-        return {}
-    chosen = choose(right, limit)
-    items: dict[str, dict[str, Any]] = {name: {} for name in chosen}
-    replies = {arm: {row["id"]: row for row in read_rows(file) if row["id"] in items} for arm, file in files.items()}
-    for row in read_jsonl(test, Example):
-        if row.id in items:
-            items[row.id] = _item(row, [replies[arm].get(row.id, {}) for arm in arms], right[row.id])
+        return None
+    chosen = dict.fromkeys(choose(right, limit))
+    replies = {
+        arm: {row["id"]: row for row in read_predictions(file) if row["id"] in chosen} for arm, file in files.items()
+    }
+    items = {
+        row.id: _item(row, [replies[arm].get(row.id) for arm in arms], right[row.id])
+        for row in read_jsonl(test, Example)
+        if row.id in chosen
+    }
     patterns = Counter(right.values())
     return {
         "arms": list(arms),
@@ -52,25 +113,25 @@ def examples(
         "total": len(right),
         "reference": reference,
         "agreement": _agreement(patterns, list(arms), reference),
-        "items": [item for item in items.values() if item],
+        "items": [items[name] for name in chosen if name in items],
     }
 
 
 def _judged(files: Mapping[str, Path], metrics: Sequence[str]) -> tuple[str, dict[str, Pattern]]:
-    """The first metric that a single row has, and who is right by it, question by question in test order."""
-    first = next(chain.from_iterable(read_rows(file) for file in files.values()), None)
+    """The first metric with a value for single rows, and by it the pattern of each question, in test order."""
+    first = next(chain.from_iterable(read_predictions(file) for file in files.values()), None)
     metric = next((name for name in metrics if first and name in first["metrics"]), None)
     if metric is None:
         return "", {}
-    seen: dict[str, list[bool]] = {}
+    right: dict[str, list[bool]] = {}
     for place, file in enumerate(files.values()):
-        for row in read_rows(file):
-            seen.setdefault(row["id"], [False] * len(files))[place] = row["metrics"].get(metric, 0.0) >= _RIGHT
-    return metric, {name: tuple(found) for name, found in seen.items()}
+        for row in read_predictions(file):
+            right.setdefault(row["id"], [False] * len(files))[place] = row["metrics"].get(metric, 0.0) >= _RIGHT
+    return metric, {name: tuple(pattern) for name, pattern in right.items()}
 
 
 def choose(right: Mapping[str, Pattern], limit: int) -> list[str]:
-    """At most `limit` questions, in test order: in turn from each pattern of who is right."""
+    """At most `limit` questions, in test order, taken in turn from each pattern."""
     groups: dict[Pattern, list[str]] = {}
     for name in sorted(right, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()):
         groups.setdefault(right[name], []).append(name)
@@ -79,22 +140,29 @@ def choose(right: Mapping[str, Pattern], limit: int) -> list[str]:
     return [name for name in right if name in taken]
 
 
-def _agreement(patterns: Counter[Pattern], arms: list[str], reference: str) -> list[dict[str, Any]]:
-    """Of all test questions: how often the reference arm and another are right, alone and together."""
-    mine, rows = arms.index(reference), []
+def _agreement(patterns: Counter[Pattern], arms: list[str], reference: str) -> list[Agreement]:
+    mine = arms.index(reference)
+    rows: list[Agreement] = []
     for theirs, other in enumerate(arms):
         if other != reference:
             counts = Counter[tuple[bool, bool]]()
             for pattern, number in patterns.items():
                 counts[pattern[mine], pattern[theirs]] += number
-            cells = {"both": counts[True, True], "mine": counts[True, False], "theirs": counts[False, True]}
-            rows.append({"arm": other, **cells, "neither": counts[False, False]})
+            rows.append(
+                {
+                    "arm": other,
+                    "both": counts[True, True],
+                    "mine": counts[True, False],
+                    "theirs": counts[False, True],
+                    "neither": counts[False, False],
+                }
+            )
     return rows
 
 
-def _item(row: Example, replies: Sequence[Mapping[str, Any]], right: Pattern) -> dict[str, Any]:
-    shown = next((reply["context"] for reply in replies if reply.get("context")), None)
-    quotes = [quote["text"] for reply in replies for quote in reply.get("quotes", ()) if quote["verbatim"]]
+def _item(row: Example, replies: Sequence[Prediction | None], right: Pattern) -> ExampleItem:
+    shown = any(reply["context"] for reply in replies if reply)
+    quotes = [quote["text"] for reply in replies if reply for quote in reply["quotes"] if quote["verbatim"]]
     limit = min(_PASSAGE, _CONTEXT // max(1, len(row.context)))
     return {
         "id": row.id,
@@ -106,36 +174,37 @@ def _item(row: Example, replies: Sequence[Mapping[str, Any]], right: Pattern) ->
     }
 
 
-def _passage(passage: ContextPassage, quotes: Sequence[str], limit: int) -> dict[str, Any]:
+def _passage(passage: ContextPassage, quotes: Sequence[str], limit: int) -> ExamplePassage:
     spans = _spans(passage.text, quotes)
-    # the piece that is kept holds the first quote
+    # the shown part contains the first quote
     start = max(0, min(spans[0][0] - limit // 4 if spans else 0, len(passage.text) - limit))
     end = min(len(passage.text), start + limit)
-    parts, place = [], start
+    head, tail = _ELLIPSIS if start else "", _ELLIPSIS if end < len(passage.text) else ""
+    parts: list[Part] = [(head, "")]
+    place = start
     for left, right in spans:
         left, right = max(left, place), min(right, end)
         if left < right:
-            parts += [[passage.text[place:left], ""], [passage.text[left:right], "quoted"]]
+            parts += [(passage.text[place:left], ""), (passage.text[left:right], "quoted")]
             place = right
-    parts.append([passage.text[place:end], ""])
-    head, tail = _ELLIPSIS if start else "", _ELLIPSIS if end < len(passage.text) else ""
+    parts += [(passage.text[place:end], ""), (tail, "")]
     return {
         "title": _cut(passage.title, 200),
         "place": _cut(passage.place, 100),
         "gold": passage.gold,
-        "parts": [part for part in ([head, ""], *parts, [tail, ""]) if part[0]],
+        "parts": [part for part in parts if part[0]],
         "cut": end - start < len(passage.text),
     }
 
 
 def _spans(text: str, quotes: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the quotes stand in a passage, white space aside; overlapping ones joined."""
-    found: list[tuple[int, int]] = []
+    """(start, end) of the quotes in a passage, white space aside; overlapping ones are joined."""
+    spans: list[tuple[int, int]] = []
     for quote in dict.fromkeys(quotes):
         pattern = r"\s+".join(map(re.escape, quote.split()))
-        found += [match.span() for match in re.finditer(pattern, text)] if pattern else []
+        spans += [match.span() for match in re.finditer(pattern, text)] if pattern else []
     joined: list[tuple[int, int]] = []
-    for left, right in sorted(found):
+    for left, right in sorted(spans):
         if joined and left <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(right, joined[-1][1]))
         else:
@@ -143,51 +212,66 @@ def _spans(text: str, quotes: Sequence[str]) -> list[tuple[int, int]]:
     return joined
 
 
-def _reply(reply: Mapping[str, Any], right: bool) -> dict[str, Any]:
-    raw = str(reply.get("raw", ""))
-    kept = _cut(raw, _REPLY)
+_NO_REPLY: Prediction = {  # of a question that an arm's file does not have
+    "id": "",
+    "question": "",
+    "answers": [],
+    "context": [],
+    "raw": "",
+    "prediction": "",
+    "parsed": False,
+    "truncated": False,
+    "quotes": [],
+    "metrics": {},
+}
+
+
+def _reply(prediction: Prediction | None, right: bool) -> ExampleReply:
+    reply = prediction or _NO_REPLY
+    raw = reply["raw"]
+    shortened = _cut(raw, _REPLY)
     notes = [
-        *(["not in the form asked for"] if raw.strip() and not reply.get("parsed") else []),
+        *(["not in the form asked for"] if raw.strip() and not reply["parsed"] else []),
         *(["no reply"] if not raw.strip() else []),
-        *(["cut off"] if reply.get("truncated") else []),
+        *(["cut off"] if reply["truncated"] else []),
         *(["abstained"] if reply.get("abstained") else []),
         *(["answer stands in a quote"] if reply.get("supported") else []),
         *(["answer in no quote"] if reply.get("supported") is False else []),
     ]
     return {
         "right": right,
-        "prediction": _cut(str(reply.get("prediction", "")), 300),
-        "lenient": _cut(str(reply.get("lenient") or ""), 100),
-        "values": {title(name): round(value, 3) for name, value in reply.get("metrics", {}).items()},
+        "prediction": _cut(reply["prediction"], 300),
+        "lenient": _cut(reply.get("lenient", ""), 100),
+        "values": {title(name): round(value, 3) for name, value in reply["metrics"].items()},
         "notes": notes,
-        "raw": list(_marked(kept, reply.get("quotes", ()))),
-        "cut": kept != raw,
-        "shown": bool(reply.get("context")),
+        "raw": list(_marked(shortened, reply["quotes"])),
+        "cut": shortened != raw,
+        "shown": bool(reply["context"]),
     }
 
 
-def _marked(raw: str, quotes: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
-    """The reply in pieces, each with what it is: "", or a quote from gold, from a distractor, or of no passage."""
+def _marked(raw: str, quotes: Sequence[Quote]) -> Iterator[Part]:
+    """The parts of a reply: text, markers, and quotes from gold, from a distractor or from no passage."""
     kinds = {_one_spaced(quote["text"]): _kind(quote) for quote in quotes}
     for piece in _MARKED.split(raw):
         if piece.startswith(BEGIN_QUOTE) and piece.endswith(END_QUOTE):
             inner = piece[len(BEGIN_QUOTE) : -len(END_QUOTE)]
-            yield [BEGIN_QUOTE, "marker"]
-            yield [inner, kinds.get(_one_spaced(inner)) or kinds.get(_one_spaced(_unescaped(inner)), "")]
-            yield [END_QUOTE, "marker"]
+            yield BEGIN_QUOTE, "marker"
+            yield inner, kinds.get(_one_spaced(inner)) or kinds.get(_one_spaced(_unescaped(inner)), "")
+            yield END_QUOTE, "marker"
         elif piece:
-            yield [piece, ""]
+            yield piece, ""
 
 
 def _unescaped(text: str) -> str:
-    """A piece of a JSON reply as the text that it stands for."""
+    """A piece of a JSON string without its escapes; the piece itself where it is not valid JSON."""
     try:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:
         return text
 
 
-def _kind(quote: Mapping[str, Any]) -> str:
+def _kind(quote: Quote) -> str:
     return ("gold" if quote["gold"] else "distractor") if quote["verbatim"] else "invented"
 
 

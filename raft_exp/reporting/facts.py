@@ -1,66 +1,86 @@
-"""Nested figures and settings as lines that a page can list."""
+"""Nested figures and settings as lines of text for a page; the sections of an audit."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import NamedTuple
+
+from raft_exp.core.audit import DatasetAudit, SplitAudit, StudyAudit
 
 _LINES = 60
 
 Facts = list[tuple[str, str]]
 
 
-def audits(audit: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(heading, figures) of each data set."""
-    for name, found in audit["datasets"].items():
-        yield f"training set {name}", found
-    yield "test set", audit["test"]
-    yield from ((f"the teacher's {name}", audit[name]) for name in ("questions", "targets") if name in audit)
+class AuditSection(NamedTuple):
+    """The audit of one dataset, or of a teacher's replies, as a section of a page."""
+
+    heading: str
+    figures: Mapping[str, object]
+    split: SplitAudit | None = None  # the split to draw; None for a teacher's replies
 
 
-def quarantine(audit: Mapping[str, Any]) -> Iterator[str]:
-    """What a reader must know of a teacher's replies that could not be used."""
-    asked = audit.get("questions", {})
-    found = [
-        ("passages gave no usable question", asked.get("written")),
-        ("written questions could not be answered from their passage", asked.get("checked")),
+def audit_sections(audit: StudyAudit) -> Iterator[AuditSection]:
+    """The training sets, the test set, then what a teacher wrote."""
+    for name, dataset in audit["datasets"].items():
+        yield AuditSection(f"training set {name}", dataset, main_split(dataset))
+    yield AuditSection("test set", audit["test"], main_split(audit["test"]))
+    if "questions" in audit:
+        yield AuditSection("the teacher's questions", audit["questions"])
+    if "targets" in audit:
+        yield AuditSection("the teacher's targets", audit["targets"])
+
+
+def quarantine(audit: StudyAudit) -> Iterator[str]:
+    """A line on each kind of teacher reply that was rejected, with the reasons."""
+    questions = audit.get("questions")
+    replies = [
+        ("passages gave no usable question", questions["written"] if questions else None),
+        ("written questions could not be answered from their passage", questions.get("checked") if questions else None),
         ("questions got no usable target, and are trained on by no arm", audit.get("targets")),
     ]
-    for what, figures in found:
+    for what, figures in replies:
         if figures and figures["quarantined"]:
             share = figures["quarantined"] / figures["asked"]
             reasons = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in figures["reasons"].items())
             yield f"{figures['quarantined']:,} of {figures['asked']:,} {what} ({share:.1%}): {reasons}."
 
 
-def drawn(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The figures of the split that is learned, or asked, where no other has rows."""
-    splits = found.get("splits", {})
-    shown: Mapping[str, Any] = splits.get("train") or next(iter(splits.values()), {})
-    return shown
+def main_split(dataset: DatasetAudit) -> SplitAudit | None:
+    """The training split, or the first split of a dataset without one; None where the audit has no splits."""
+    splits = dataset.get("splits", {})
+    return splits.get("train") or next(iter(splits.values()), None)
 
 
-def facts(value: Mapping[str, Any]) -> Facts:
-    """A nested mapping as lines of (dotted name, text); long lists by their length."""
-    found = list(_leaves("", value))
-    if len(found) > _LINES:
-        found[_LINES:] = [("\N{HORIZONTAL ELLIPSIS}", f"{len(found) - _LINES} more, in the JSON file")]
-    return found
+def section(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """A group of nested settings; {} where it is missing or null."""
+    value = settings.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
-def text(value: Any) -> str:
+def facts(value: Mapping[str, object]) -> Facts:
+    """A nested mapping as lines of (dotted name, text): at most 60, long lists by their length."""
+    lines = list(_leaves("", value))
+    if len(lines) > _LINES:
+        lines[_LINES:] = [("\N{HORIZONTAL ELLIPSIS}", f"{len(lines) - _LINES} more, in the JSON file")]
+    return lines
+
+
+def text(value: object) -> str:
     """A setting or figure for readers."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(text, value)) or "none"
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and not (name and _fits_a_line(value)):
         for key, inner in value.items():
-            if key == "histogram":  # it is drawn
+            if key == "histogram":  # shown as a plot
                 continue
             yield from _leaves(f"{name}.{key}" if name else str(key), inner)
     elif isinstance(value, list) and not _fits_a_line(dict(enumerate(value))):
@@ -69,5 +89,5 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, text(value)
 
 
-def _fits_a_line(value: Mapping[Any, Any]) -> bool:
+def _fits_a_line(value: Mapping[object, object]) -> bool:
     return len(value) <= 8 and not any(isinstance(item, dict | list) for item in value.values())

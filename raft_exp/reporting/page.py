@@ -3,34 +3,37 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from raft_exp.core.audit import StudyAudit
+from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
 from raft_exp.reporting import conditions, published
 from raft_exp.reporting.csv_export import write_csv_files
 from raft_exp.reporting.examples import LIMIT, examples
-from raft_exp.reporting.facts import audits, drawn, facts, quarantine
+from raft_exp.reporting.facts import audit_sections, facts, quarantine
 from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
 from raft_exp.reporting.tables import tables
+from raft_exp.reporting.timings import Timings
 
 
 def write_pages(
     out: Path,
     *,
-    results: Mapping[str, Any],
-    audit: Mapping[str, Any],
+    results: Results,
+    audit: StudyAudit,
     losses: Mapping[str, Mapping[str, curves.Curve]],
     study: str,
     note: str,
-    arms: Mapping[str, Mapping[str, Any]],
-    settings: Mapping[str, Any],
+    arms: Mapping[str, Mapping[str, object]],
+    settings: Mapping[str, object],
     test: Path,
 ) -> None:
-    """Writes the pages into `out`, which holds the predictions (and timings.json, where answers were timed).
+    """Writes the pages into `out`, which holds the predictions, and timings.json where answers were timed.
 
-    `test` holds the rows that were asked: their passages stand beside the examples.
+    `losses` are the loss curves by adapter and column, `arms` and `settings` the settings to show, `test` the file of
+    the test rows, whose passages are shown with the examples.
     """
     from markupsafe import Markup
 
@@ -45,14 +48,18 @@ def write_pages(
         "arms": {name: facts(arm) for name, arm in arms.items()},
         "settings": facts(settings),
         "audit": [
-            {"name": name, "facts": facts(found), "plot": Markup(histograms.audit(drawn(found)))}
-            for name, found in audits(audit)
+            {
+                "name": section.heading,
+                "facts": facts(section.figures),
+                "plot": Markup(histograms.audit(section.split)),
+            }
+            for section in audit_sections(audit)
         ],
         "method": {"resamples": f"{RESAMPLES:,}", "permutations": f"{PERMUTATIONS:,}"},
         "examples": shown,
         "examples_limit": LIMIT,
         "examples_data": embedded(shown),
-        # Markup: SVG of our own making, in which matplotlib has escaped every text.
+        # Markup is safe: matplotlib escapes all text in the SVG.
         "interval_plot": Markup(arm_plots.intervals(results)),
         "difference_plot": Markup(arm_plots.differences(results)),
         "condition_plots": [
@@ -65,7 +72,7 @@ def write_pages(
     write_csv_files(out, results)
 
 
-def _timings(out: Path) -> dict[str, Any]:
+def _timings(out: Path) -> Timings:
     path = out / "timings.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    timings: Timings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return timings

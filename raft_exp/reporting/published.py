@@ -1,23 +1,43 @@
-"""The paper's figures beside ours, where the data set is in the paper."""
+"""The paper's figures beside those of the study, for data sets of the paper."""
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
+from raft_exp.evaluation.results import Results
 from raft_exp.reporting.verdict import percent
 
 
+class PublishedCorpus(TypedDict):
+    """A data set of the paper."""
+
+    name: str
+    table: str
+    notes: list[str]
+    figures: Mapping[str, float]  # arm -> percent
+
+
+class Published(TypedDict):
+    """The file published.yaml."""
+
+    source: str
+    model: str
+    caution: str
+    arms: Mapping[str, str]  # arm -> its name in the paper
+    corpora: Mapping[str, PublishedCorpus]
+
+
 @cache
-def _paper() -> dict[str, Any]:
+def _paper() -> Published:
     import yaml
 
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text(encoding="utf-8"))
-    return found
+    paper: Published = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text(encoding="utf-8"))
+    return paper
 
 
-def table(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What the pages show of it; {} for a corpus that the paper has not."""
+def table(results: Results) -> dict[str, object]:
+    """The view of the pages; {} for a corpus that is not in the paper."""
     paper = _paper()
     corpus = paper["corpora"].get(results["corpus"])
     if corpus is None:
@@ -33,6 +53,6 @@ def table(results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ours(results: Mapping[str, Any], arm: str, metric: str) -> str:
-    found = results["arms"].get(arm, {}).get("metrics", {}).get(metric)
-    return percent(found["value"]) if found else "\N{EN DASH}"
+def _ours(results: Results, arm: str, metric: str) -> str:
+    figure = results["arms"][arm]["metrics"].get(metric) if arm in results["arms"] else None
+    return percent(figure["value"]) if figure else "\N{EN DASH}"

@@ -1,4 +1,4 @@
-"""Templates to files: HTML that loads nothing and runs nothing but its own script, and Markdown that stays text."""
+"""Renders the templates: HTML pages that load nothing and run only their own script, and Markdown with escaped text."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -16,8 +16,8 @@ _MARKDOWN = re.compile(r"[\\`*\[\]|#~]|(?<![a-zA-Z0-9])_|_(?![a-zA-Z0-9])")
 _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}  # "</script>" would end the data, "<!--" hide it
 
 
-def write(path: Path, template: str, view: Mapping[str, Any]) -> None:
-    """Fills a template; one that makes HTML gets a policy that forbids every connection and every other script."""
+def write(path: Path, template: str, view: Mapping[str, object]) -> None:
+    """Renders a template. An HTML page gets a policy that forbids all connections and all scripts but its own."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     markdown = path.suffix == ".md"
@@ -30,20 +30,20 @@ def write(path: Path, template: str, view: Mapping[str, Any]) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    given = {} if markdown else {"script": script(), "policy": policy()}
-    page = environment.get_template(template).render({**view, **given})
+    own = {} if markdown else {"script": script(), "policy": policy()}
+    page = environment.get_template(template).render({**view, **own})
     path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def script() -> "Markup":
-    """What makes the browser of examples work."""
+    """The script of the examples browser."""
     from markupsafe import Markup
 
-    return Markup((_TEMPLATES / "browser.js").read_text(encoding="utf-8"))  # our own file, no text of a document
+    return Markup((_TEMPLATES / "browser.js").read_text(encoding="utf-8"))  # safe: it has no text of documents
 
 
 def policy() -> str:
-    """The page's Content-Security-Policy: a text of a document that became a script would still not run."""
+    """The page's Content-Security-Policy, which allows the page's own script by its digest and nothing else."""
     digest = base64.b64encode(hashlib.sha256(str(script()).encode()).digest()).decode()
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -51,14 +51,14 @@ def policy() -> str:
     )
 
 
-def embedded(value: Any) -> "Markup":
-    """JSON that stands inside a <script> element and cannot leave it; ASCII, with U+2028 and surrogates escaped."""
+def embedded(value: object) -> "Markup":
+    """JSON for a <script> element, which no text inside can end: ASCII, with <, >, & escaped as well."""
     from markupsafe import Markup
 
     return Markup(json.dumps(value, separators=(",", ":")).translate(_UNSAFE))
 
 
-def markdown_text(value: Any) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, no HTML, no new table cell."""
+def markdown_text(value: object) -> str:
+    """Text on one line with Markdown's and HTML's special characters escaped, table separators included."""
     text = " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\g<0>", text)

@@ -1,37 +1,37 @@
-"""The table of how good the retriever is."""
+"""The table of retrieval quality."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from raft_exp.core.audit import RetrievalFigures
 from raft_exp.reporting.verdict import percent
 
 _KINDS = {"gold": "questions with gold passages", "answers": "questions without, by their answers"}
 _TITLES = {"recall": "recall", "answer_found": "answer found", "mrr": "MRR", "ndcg": "nDCG", "answer_mrr": "answer MRR"}
 
 
-def table(retrieval: Mapping[str, Any]) -> dict[str, Any]:
-    """One column a test set that was retrieved, one row a figure; no rows where nothing was retrieved."""
-    columns = [dict(_cells(found)) for found in retrieval.values()]
+def table(retrieval: Mapping[str, RetrievalFigures]) -> dict[str, object]:
+    """One column for each retrieved test set, one row for each figure; no rows where nothing was retrieved."""
+    columns = [dict(_cells(figures)) for figures in retrieval.values()]
     rows = sorted({row for cells in columns for row in cells})
     return {
-        "columns": [_title(name, found) for name, found in retrieval.items()],
+        "columns": [_title(name, figures) for name, figures in retrieval.items()],
         "rows": [{"name": row[-1], "cells": [cells.get(row, "\N{EN DASH}") for cells in columns]} for row in rows],
     }
 
 
-def _title(name: str, found: Mapping[str, Any]) -> str:
-    return f"{'as in the study' if name == 'test' else name} ({found['retriever']}, k={found['k']})"
+def _title(name: str, figures: RetrievalFigures) -> str:
+    return f"{'as in the study' if name == 'test' else name} ({figures['retriever']}, k={figures['k']})"
 
 
-def _cells(found: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int, int, str], str]]:
-    """The texts of a column; a row's place in the table stands before its name."""
-    for kind, (group, title) in zip(_KINDS, enumerate(_KINDS.values()), strict=True):
-        figures = found.get(kind, {})
-        for order, (name, value) in enumerate(figures.items()):
+def _cells(figures: RetrievalFigures) -> Iterator[tuple[tuple[int, int, int, str], str]]:
+    """(row, text) of a column; a row is its place in the table (group, order, k) and its name."""
+    kinds = {"gold": figures.get("gold"), "answers": figures.get("answers")}
+    for group, (kind, title) in enumerate(_KINDS.items()):
+        for order, (name, value) in enumerate((kinds[kind] or {}).items()):
             if name == "questions":
                 yield (group, order, 0, title), f"{value:,}"
             elif isinstance(value, Mapping):
                 for place, share in value.items():
                     yield (group, order, int(place), f"{_TITLES[name]}@{place}"), percent(share)
-            else:
+            elif isinstance(value, float | int):
                 yield (group, order, 0, _TITLES[name]), percent(value)

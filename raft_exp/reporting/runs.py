@@ -1,4 +1,4 @@
-"""Finished runs as they lie on disk: their settings, their figures, their replies. Nothing here asks a model."""
+"""Finished runs on disk: their settings, results and graded replies."""
 
 import hashlib
 import json
@@ -6,49 +6,50 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import read_rows
-from raft_exp.evaluation.metrics import METRICS, Graded, profile
+from raft_exp.evaluation.metrics import METRICS, Graded, Observation, profile
+from raft_exp.evaluation.results import Results, read_predictions
+from raft_exp.reporting.facts import section
 
-ABSENT = "\N{EN DASH}"  # a setting that a run of another version does not have
-ASKED = ("evaluation.arms", "evaluation.conditions")  # which results there are, not what they are
-# What names a run or changes how it is made, never what comes out.
+ABSENT = "\N{EN DASH}"  # the value of a setting that a run of another version does not have
+ASKED = ("evaluation.arms", "evaluation.conditions")  # decide which results a run has, and do not change them
+# Settings that do not change results: names, places, and how a run is carried out.
 _TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "report", "export", *ASKED)
 _TECHNICAL_ENDS = ("workers", "threads")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder. Settings are flat: dotted name -> value."""
+    """A run folder with its results and its resolved config."""
 
     folder: Path
-    results: Mapping[str, Any]
-    config: Mapping[str, Any]
+    results: Results
+    config: Mapping[str, object]
 
     @property
     def seed(self) -> str:
-        """The seed as JSON objects name it."""
+        """The seed as text, as it is a key of JSON objects."""
         return str(self.results["seed"])
 
     @cached_property
     def fields(self) -> list[str]:
-        """The settings that decide the results, by dotted name; without the seed, and what is the seed itself."""
-        asked = self.config.get("evaluation", {}).get("arms", [])
+        """Dotted names of the settings that change results, without the seed and settings that are equal to it."""
+        arms = section(self.config, "evaluation").get("arms")
+        names = arms if isinstance(arms, list) else []
         return [
             name
             for name, value in _flat("", self.config)
             if not _technical(name)
-            and not (name.startswith("arms.") and name.split(".")[1] not in asked)
+            and not (name.startswith("arms.") and name.split(".")[1] not in names)
             and not (name.endswith("seed") and value == self.config.get("seed"))
         ]
 
-    def setting(self, name: str) -> Any:
-        """The value of a setting; None inside what is not set; ABSENT where this run knows no such setting."""
-        value: Any = self.config
+    def setting(self, name: str) -> object:
+        """The value of a setting by dotted name; None inside a null group; ABSENT where the run has no such setting."""
+        value: object = self.config
         for part in name.split("."):
             if value is None:
                 return None
@@ -58,31 +59,34 @@ class Run:
         return value
 
     @cached_property
-    def conditions(self) -> dict[str, dict[str, Any]]:
-        """What each condition changes."""
-        return dict(self.config.get("evaluation", {}).get("conditions") or {})
+    def conditions(self) -> Mapping[str, object]:
+        """The settings that each condition changes."""
+        return section(section(self.config, "evaluation"), "conditions")
 
     def replies(self, label: str) -> "Replies":
-        """The scored replies of `<arm>` or `<arm>@<condition>`, as the run's own report left them."""
+        """The graded replies of `<arm>` or `<arm>@<condition>`. Raises DataError where the file is missing."""
         path = self.folder / "predictions" / f"{label}.jsonl"
         if not path.exists():
             raise DataError(
                 f"{path}: missing; make the report of the run again: python -m raft_exp.report {self.folder}"
             )
-        return _replies(path, list(self.results["metrics"]), str(self.results["corpus"]))
+        return _replies(path, self.results["metrics"], self.results["corpus"])
 
 
 @dataclass(frozen=True)
 class Replies:
-    """What each metric saw of each question; a question is known by its id, text and answers."""
+    """The observations of an arm's replies. A question is identified by a digest of its id, text and answers."""
 
-    observed: Mapping[str, Mapping[str, Any]]  # metric -> question -> observation
+    observed: Mapping[str, Mapping[str, Observation]]  # metric -> question -> observation
     questions: frozenset[str]
-    digest: str  # of the replies themselves
+    digest: str  # of all questions and replies
 
 
 def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The finished runs in these folders (run folders, or folders of a sweep), and a line for each that is not."""
+    """The finished runs in these folders (of runs or sweeps), and a line for each unfinished run of a sweep.
+
+    Raises DataError for a folder that is missing or is neither, for an unfinished run, and for no finished run at all.
+    """
     runs, left_out = [], []
     for path in paths:
         if not path.is_dir():
@@ -104,22 +108,22 @@ def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
 
 
 def _jobs(path: Path) -> list[Path]:
-    """The run folders inside, in the order of the sweep."""
-    found = (folder for folder in path.iterdir() if (folder / "config.yaml").exists())
-    return sorted(found, key=lambda job: (not job.name.isdecimal(), int(job.name) if job.name.isdecimal() else 0, job))
+    """The run folders inside a sweep's folder, in the order of the sweep."""
+    jobs = (folder for folder in path.iterdir() if (folder / "config.yaml").exists())
+    return sorted(jobs, key=lambda job: (not job.name.isdecimal(), int(job.name) if job.name.isdecimal() else 0, job))
 
 
 def _open(folder: Path) -> Run:
     try:
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        results: Results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        config: Mapping[str, object] = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         return Run(folder, {**results, "metrics": list(results["metrics"])}, dict(config))
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise DataError(f"{folder}: results.json or config.yaml cannot be read ({told}); run it again") from None
+        reason = " ".join(str(error).split())
+        raise DataError(f"{folder}: results.json or config.yaml cannot be read ({reason}); run it again") from None
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), inner)
@@ -129,26 +133,26 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _technical(name: str) -> bool:
     return name.rpartition(".")[2] in _TECHNICAL_ENDS or any(
-        name == one or name.startswith(f"{one}.") for one in _TECHNICAL
+        name == technical or name.startswith(f"{technical}.") for technical in _TECHNICAL
     )
 
 
 def _replies(path: Path, metrics: Sequence[str], corpus: str) -> Replies:
     normalize = profile(corpus).normalize
-    observed: dict[str, dict[str, Any]] = {}
-    said, questions = hashlib.sha256(), []
-    for row in read_rows(path):
+    observed: dict[str, dict[str, Observation]] = {}
+    replies, questions = hashlib.sha256(), []
+    for row in read_predictions(path):
         question = _digest([row["id"], row["question"], row["answers"]])
         questions.append(question)
-        said.update(_digest([question, row["raw"]]).encode())
+        replies.update(_digest([question, row["raw"]]).encode())
         for name in metrics:
             if name in row["metrics"]:
                 observed.setdefault(name, {})[question] = row["metrics"][name]
             elif name in METRICS and not METRICS[name].per_row and (observe := METRICS[name].observe):
                 graded = Graded(row["answers"], row["prediction"], row["raw"], normalize)
                 observed.setdefault(name, {})[question] = observe(graded)
-    return Replies(observed, frozenset(questions), said.hexdigest())
+    return Replies(observed, frozenset(questions), replies.hexdigest())
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()

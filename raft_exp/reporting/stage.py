@@ -1,4 +1,4 @@
-"""The last stage: grades every arm's replies, compares the arms, and writes the figures and the pages."""
+"""Stage `report`: grades the replies of every arm, compares the arms, and writes figures and pages."""
 
 import csv
 import json
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raft_exp.core.audit import DatasetAudit, IngestAudit, StudyAudit
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import Seed, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.corpora import ingest_stage as ingest
+from raft_exp.corpora.ingest_stage import REPORT as INGEST_REPORT
+from raft_exp.evaluation.results import ArmResult, Results
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
+from raft_exp.reporting.timings import AnswerTimings, Timings
 
 if TYPE_CHECKING:
     from raft_exp.evaluation.metrics import Profile, Vectors
@@ -25,20 +28,20 @@ VERSION = 4
 
 @config_dataclass
 class ReportStage:
-    """What the report says of the study; the arms' order is the order of its tables."""
+    """Settings that change the report. The order of the arms is their order in the tables."""
 
     study: str  # the heading
-    note: str  # what a reader should know before the figures
+    note: str  # shown before the figures
     corpus: str
     model: str
     seed: Seed
-    metrics: list[str]  # beside the corpus's own
-    encoder: EncoderConfig | None  # for metrics that ask it
-    reply_format: ReplyFormat  # the form that replies were asked in
-    refusal: str  # the words of a refusal in this study
-    conditions: dict[str, dict[str, Any]]  # what each changes in the evaluation
-    arms: dict[str, dict[str, Any]]  # arm -> {recipe, context, ...}
-    settings: dict[str, Any]  # shown under "How it was made"
+    metrics: list[str]  # in addition to the corpus's own
+    encoder: EncoderConfig | None  # for metrics that need it
+    reply_format: ReplyFormat  # the requested form of replies
+    refusal: str  # the text of a refusal in this study
+    conditions: dict[str, dict[str, object]]  # condition -> the evaluation settings that it changes
+    arms: dict[str, dict[str, object]]  # arm -> {recipe, context, ...}
+    settings: dict[str, object]  # shown under "How it was made"
 
 
 @stage("report", VERSION)
@@ -57,29 +60,34 @@ def report(
 ) -> None:
     """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages, CSV files.
 
-    `conditions` are the test sets of the conditions; `answers` holds `<arm>` and `<arm>@<condition>`. `passages` and
-    `questions` are needed where the corpus names the sentences that support an answer, and for what training has seen;
-    `targets` tell how many replies of a teacher that is a model could not be used.
+    `conditions` are the test sets of the conditions; the keys of `answers` are `<arm>` and `<arm>@<condition>`.
+    `passages` and `questions` are needed for metrics of supporting sentences and for slices by training data. `targets`
+    has the audit of a teacher that is a model.
     """
     from raft_exp.reporting.page import write_pages
 
     examples = _examples(test / "rows.jsonl")
-    known = _known(examples, questions, passages, datasets)
-    graded = _Grader(config, answers, _supporting(config, passages, questions), _vectors(config), out)
-    results = _score(config, examples, known, graded)
+    facts = _training_facts(examples, questions, passages, datasets)
+    grader = _Grader(config, answers, _supporting(config, passages, questions), _vectors(config), out)
+    results = _score(config, examples, facts, grader)
     results["conditions"] = {
-        name: _condition(config, name, folder, known, graded) for name, folder in conditions.items()
+        name: _condition(config, name, folder, facts, grader) for name, folder in conditions.items()
     }
     results["condition_settings"] = config.conditions
-    audit = {"datasets": {name: _audit(folder) for name, folder in datasets.items()}, "test": _audit(test)}
-    audit["conditions"] = {name: _audit(folder) for name, folder in conditions.items()}
-    if passages and (passages / ingest.REPORT).exists():
-        told = json.loads((passages / ingest.REPORT).read_text(encoding="utf-8"))
-        audit["ingest"] = {name: told[name] for name in ("files", "read", "passages", "duplicates", "reasons")}
-    asked = {"questions": questions, "targets": targets}
-    audit |= {name: _audit(folder) for name, folder in asked.items() if folder and (folder / "audit.json").exists()}
-    tests = {"test": audit["test"], **audit["conditions"]}
-    results["retrieval"] = {name: found["retrieval"] for name, found in tests.items() if "retrieval" in found}
+    under_conditions = {name: _audit(folder) for name, folder in conditions.items()}
+    audit: StudyAudit = {
+        "datasets": {name: _audit(folder) for name, folder in datasets.items()},
+        "test": _audit(test),
+        "conditions": under_conditions,
+    }
+    if passages and (passages / INGEST_REPORT).exists():
+        audit["ingest"] = _ingest_audit(passages / INGEST_REPORT)
+    if questions and (questions / "audit.json").exists():
+        audit["questions"] = _read_json(questions / "audit.json")
+    if targets and (targets / "audit.json").exists():
+        audit["targets"] = _read_json(targets / "audit.json")
+    tests = {"test": audit["test"], **under_conditions}
+    results["retrieval"] = {name: dataset["retrieval"] for name, dataset in tests.items() if "retrieval" in dataset}
     _write_json(out / "results.json", results)
     _write_json(out / "timings.json", _timings(answers))
     _write_json(out / "audit.json", audit)
@@ -105,7 +113,7 @@ def _examples(path: Path) -> list[Example]:
         if not example.answers:
             raise DataError(f"{path}: question {example.id!r} has no answer to compare with; give one or remove it")
         if example.id in seen:
-            raise DataError(f"{path}: question {example.id!r} stands there twice; ids must be unique")
+            raise DataError(f"{path}: two rows have the id {example.id!r}; ids must be unique")
         seen.add(example.id)
     return examples
 
@@ -130,7 +138,7 @@ def _vectors(config: ReportStage) -> "Vectors | None":
     return TextVectors(config.encoder) if config.encoder else None
 
 
-def _known(
+def _training_facts(
     examples: list[Example], questions: Path | None, passages: Path | None, datasets: dict[str, Path]
 ) -> "dict[str, TrainingFacts]":
     from raft_exp.evaluation import scoring
@@ -142,7 +150,7 @@ def _known(
 
 @dataclass(frozen=True)
 class _Grader:
-    """Grades the answers of an arm, under a condition or not, and writes its predictions."""
+    """Grades the answers of an arm to test rows, and writes its predictions."""
 
     config: ReportStage
     answers: dict[str, Path]
@@ -154,7 +162,7 @@ class _Grader:
         from raft_exp.evaluation import scoring
 
         settings = self.config.arms[arm]
-        how = scoring.Grading(
+        grading = scoring.Grading(
             _profile(self.config),
             shown=settings.get("context") != "none",
             reply_format=self.config.reply_format,
@@ -163,89 +171,100 @@ class _Grader:
             supporting=self.supporting,
             vectors=self.vectors,
         )
-        scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), how)
+        scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), grading)
         (self.out / "predictions").mkdir(parents=True, exist_ok=True)
         write_jsonl(self.out / "predictions" / f"{label}.jsonl", scored.rows)
         return scored
 
 
-def _score(
-    config: ReportStage, examples: list[Example], known: "dict[str, TrainingFacts]", graded: _Grader
-) -> dict[str, Any]:
+def _score(config: ReportStage, examples: list[Example], facts: "dict[str, TrainingFacts]", grader: _Grader) -> Results:
     from raft_exp.evaluation import scoring
     from raft_exp.reporting.verdict import verdict
 
-    scored_as = _profile(config)
-    arms = {name: graded(name, name, examples) for name in config.arms}
+    profile = _profile(config)
+    arms = {name: grader(name, name, examples) for name in config.arms}
     reference = scoring.reference_arm(config.arms)
-    compared = scoring.comparisons(reference, arms, scored_as, config.seed)
-    results = {
+    comparisons = scoring.comparisons(reference, arms, profile, config.seed)
+    results: Results = {
         "corpus": config.corpus,
         "model": config.model,
         "seed": config.seed,
         "overrides": [],
-        "arms": scoring.summaries(arms, examples, scored_as, config.seed, _gold_unknown(known)),
-        "comparisons": compared,
-        "detectable": scoring.detectable(compared),
+        "arms": scoring.summaries(arms, examples, profile, config.seed, _gold_unknown(facts)),
+        "comparisons": comparisons,
+        "detectable": scoring.detectable(comparisons),
         "conditions": {},
-        "slices": scoring.slices(examples, arms, scored_as, config.seed, known),
-        "baselines": scoring.baselines(examples, scored_as, config.seed),
-        "classes": {name: found for name, arm in arms.items() if (found := scoring.classes(arm, scored_as))},
-        "metrics": [name for name in scored_as.metrics if any(name in arm.observed for arm in arms.values())],
+        "slices": scoring.slices(examples, arms, profile, config.seed, facts),
+        "baselines": scoring.baselines(examples, profile, config.seed),
+        "classes": {name: classes for name, arm in arms.items() if (classes := scoring.classes(arm, profile))},
+        "metrics": [name for name in profile.metrics if any(name in arm.observed for arm in arms.values())],
         "reference": reference,
+        "verdict": "",
     }
-    return {**results, "verdict": verdict(results)}
+    results["verdict"] = verdict(results)
+    return results
 
 
 def _condition(
-    config: ReportStage, condition: str, test: Path, known: "dict[str, TrainingFacts]", graded: _Grader
-) -> dict[str, dict[str, Any]]:
-    """{arm: {n, metrics, ...}} of the arms that were asked under this condition."""
+    config: ReportStage, condition: str, test: Path, facts: "dict[str, TrainingFacts]", grader: _Grader
+) -> dict[str, ArmResult]:
+    """The arms with answers under this condition."""
     from raft_exp.evaluation import scoring
 
     examples = _examples(test / "rows.jsonl")
-    asked = [name for name in config.arms if f"{name}@{condition}" in graded.answers]
-    arms = {name: graded(name, f"{name}@{condition}", examples) for name in asked}
-    return scoring.summaries(arms, examples, _profile(config), config.seed, _gold_unknown(known))
+    names = [name for name in config.arms if f"{name}@{condition}" in grader.answers]
+    arms = {name: grader(name, f"{name}@{condition}", examples) for name in names}
+    return scoring.summaries(arms, examples, _profile(config), config.seed, _gold_unknown(facts))
 
 
-def _gold_unknown(known: "dict[str, TrainingFacts]") -> frozenset[str]:
-    return frozenset(name for name, facts in known.items() if not facts.names_gold)
+def _gold_unknown(facts: "dict[str, TrainingFacts]") -> frozenset[str]:
+    return frozenset(name for name, of_question in facts.items() if not of_question.names_gold)
 
 
-def _timings(answers: dict[str, Path]) -> dict[str, Any]:
-    """{arms: {arm: {seconds_per_answer, answers}}}: of the answers that the last run of each evaluation wrote.
-
-    They stand in a file of their own: everything else has the same bytes whenever it is made.
-    """
-    found = {}
+def _timings(answers: dict[str, Path]) -> Timings:
+    """The timings of each evaluation. All other files have the same bytes whenever they are written."""
+    arms = {}
     for name, folder in answers.items():
         if (folder / "timings.json").exists():
-            timed = json.loads((folder / "timings.json").read_text(encoding="utf-8"))
-            if number := timed.get("answers"):
-                found[name] = {"seconds_per_answer": round(timed["seconds"] / number, 6), "answers": number}
-    return {"arms": found}
+            timing = _read_json(folder / "timings.json")
+            if number := timing.get("answers"):
+                arms[name] = AnswerTimings(seconds_per_answer=round(timing["seconds"] / number, 6), answers=number)
+    return {"arms": arms}
 
 
-def _audit(folder: Path) -> dict[str, Any]:
-    path = folder / "audit.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+def _audit(folder: Path) -> DatasetAudit:
+    audit: DatasetAudit = _read_json(folder / "audit.json") if (folder / "audit.json").exists() else {}
+    return audit
+
+
+def _ingest_audit(path: Path) -> IngestAudit:
+    report: IngestAudit = _read_json(path)
+    return {
+        "files": report["files"],
+        "read": report["read"],
+        "passages": report["passages"],
+        "duplicates": report["duplicates"],
+        "reasons": report["reasons"],
+    }
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _losses(path: Path) -> dict[str, list[tuple[int, float]]]:
-    """{column: [(step, loss)]} of the loss columns; empty for a ready adapter, which has no metrics.csv."""
+    """{column: [(step, loss)]} of the loss columns; {} for a ready adapter, which has no metrics.csv."""
     curves: dict[str, list[tuple[int, float]]] = {}
     if not path.exists():
         return curves
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for column in ("loss", "validation_loss"):
-                value = float(row.get(column) or "nan")  # validation stands only in some rows
+                value = float(row.get(column) or "nan")  # only some rows have a validation loss
                 if math.isfinite(value):
                     curves.setdefault(column, []).append((int(row["step"]), value))
     return curves
 
 
-def _write_json(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n", encoding="utf-8", newline="\n")

@@ -1,83 +1,92 @@
-"""The curves of a comparison: over what was swept in the settings, and over what the conditions sweep."""
+"""The curves of a comparison: over swept settings, and over the numbers that conditions sweep."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from raft_exp.evaluation.results import Baseline, Figure, Summary
 from raft_exp.reporting import conditions
-from raft_exp.reporting.facts import text
+from raft_exp.reporting.comparison_results import ComparisonResults
+from raft_exp.reporting.facts import section, text
 from raft_exp.reporting.plots import curves
-from raft_exp.reporting.settings import RunGroup, numeric
+from raft_exp.reporting.settings import RunGroup, number, numeric
 
-MOST_LINES = 6  # more colours cannot be told apart
-
-Plot = dict[str, str]
+MOST_LINES = 6  # there are six colours and markers
 
 
-def plots(found: Sequence[RunGroup], told: Mapping[str, Any], baselines: Mapping[str, Any]) -> list[Plot]:
-    """{title, svg, note} of each curve; empty where nothing is a number."""
-    metric = told["metrics"][0]
-    made = [_plot(f"By {field}", field, _over(field, found, told), metric, told, baselines) for field in numeric(found)]
-    for (field, rest), lines in _over_conditions(found, told).items():
+class NotedPlot(conditions.TitledPlot):
+    """A plot with its heading and a note, which may be empty."""
+
+    note: str
+
+
+def plots(groups: Sequence[RunGroup], results: ComparisonResults, baselines: Mapping[str, Baseline]) -> list[NotedPlot]:
+    """A plot for each curve; none where no swept setting is a number."""
+    drawn = []
+    for field in numeric(groups):
+        drawn.append(_plot(f"By {field}", field, _over(field, groups, results), results, baselines))
+    for (field, rest), lines in _over_conditions(groups, results).items():
         axis = conditions.Sweep(field, rest, []).axis
         heading = "By the place of gold at test" if field == "gold_at" else f"By {axis} at test"
-        made.append(_plot(heading, axis, lines, metric, told, baselines))
-    return [plot for plot in made if plot["svg"]]
+        drawn.append(_plot(heading, axis, lines, results, baselines))
+    return [plot for plot in drawn if plot["svg"]]
 
 
-def lines(found: Sequence[RunGroup], told: Mapping[str, Any]) -> dict[str, dict[str, list[curves.Point]]]:
-    """{swept field: {line: points}} of the first metric: what the curves over settings are drawn of."""
-    return {field: _named(_over(field, found, told), str(told["reference"])) for field in numeric(found)}
+def lines(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, dict[str, list[curves.Point]]]:
+    """{swept field: {line: points}} of the main metric."""
+    return {field: _named(_over(field, groups, results), results["reference"]) for field in numeric(groups)}
 
 
-_Lines = dict[str, dict[str, list[curves.Point]]]  # arm -> what else differs -> points
+_Lines = dict[str, dict[str, list[curves.Point]]]  # arm -> the other settings that differ -> points
 
 
-def _over(field: str, found: Sequence[RunGroup], told: Mapping[str, Any]) -> _Lines:
+def _over(field: str, groups: Sequence[RunGroup], results: ComparisonResults) -> _Lines:
     lines: _Lines = {}
-    for setting, entry in zip(found, told["settings"], strict=True):
-        rest = ", ".join(f"{name}={text(value)}" for name, value in setting.values.items() if name != field)
-        for arm, figures in entry["arms"].items():
-            if figure := figures["metrics"].get(told["metrics"][0]):
-                lines.setdefault(arm, {}).setdefault(rest, []).append((float(setting.values[field]), figure))
+    for group, entry in zip(groups, results["settings"], strict=True):
+        rest = ", ".join(f"{name}={text(value)}" for name, value in group.values.items() if name != field)
+        x = number(group.values[field])
+        assert x is not None, "a swept field is numeric"
+        for arm, summary in entry["arms"].items():
+            if figure := summary["metrics"].get(results["metrics"][0]):
+                lines.setdefault(arm, {}).setdefault(rest, []).append((x, figure))
     return lines
 
 
-def _over_conditions(found: Sequence[RunGroup], told: Mapping[str, Any]) -> dict[tuple[str, str], _Lines]:
-    metric, groups = told["metrics"][0], dict[tuple[str, str], _Lines]()
-    for setting, entry in zip(found, told["settings"], strict=True):
-        run = next(iter(setting.runs.values()))
-        changed = {name: run.conditions.get(name, {}) for name in entry["conditions"]}
+def _over_conditions(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[tuple[str, str], _Lines]:
+    metric, found = results["metrics"][0], dict[tuple[str, str], _Lines]()
+    for group, entry in zip(groups, results["settings"], strict=True):
+        run = next(iter(group.runs.values()))
+        changed = {name: section(run.conditions, name) for name in entry["conditions"]}
         rows = {conditions.STUDY: entry["arms"], **entry["conditions"]}
-        for sweep in conditions.sweeps(changed, run.config.get("evaluation", {})):
-            lines = groups.setdefault((sweep.field, sweep.rest), {})
+        for sweep in conditions.sweeps(changed, section(run.config, "evaluation")):
+            lines = found.setdefault((sweep.field, sweep.rest), {})
             for arm in {arm: None for arms in entry["conditions"].values() for arm in arms}:
-                points = [
-                    (x, figure)
-                    for x, name in sweep.points
-                    if (figure := rows[name].get(arm, {}).get("metrics", {}).get(metric))
-                ]
-                lines.setdefault(arm, {})[setting.name] = points
-    return groups
+                points = [(x, _figure(rows[name], arm, metric)) for x, name in sweep.points]
+                lines.setdefault(arm, {})[group.name] = [(x, figure) for x, figure in points if figure]
+    return found
+
+
+def _figure(arms: Mapping[str, Summary], arm: str, metric: str) -> Figure | None:
+    return arms[arm]["metrics"].get(metric) if arm in arms else None
 
 
 def _plot(
-    heading: str, axis: str, lines: _Lines, metric: str, told: Mapping[str, Any], baselines: Mapping[str, Any]
-) -> Plot:
-    drawn = _named(lines, str(told["reference"]))
-    shown = dict(list(drawn.items())[:MOST_LINES])
-    left_out = len(drawn) - len(shown)
+    heading: str, axis: str, lines: _Lines, results: ComparisonResults, baselines: Mapping[str, Baseline]
+) -> NotedPlot:
+    named = _named(lines, results["reference"])
+    shown = dict(list(named.items())[:MOST_LINES])
+    left_out = len(named) - len(shown)
     note = f"{left_out} more lines are not drawn; the CSV file has them." if left_out else ""
-    some = {name: points for name, points in shown.items() if len(points) > 1}
-    return {"title": heading, "svg": curves.curves(some, metric, axis, {"baselines": baselines}), "note": note}
+    drawn = {name: points for name, points in shown.items() if len(points) > 1}
+    return {"title": heading, "svg": curves.curves(drawn, results["metrics"][0], axis, baselines), "note": note}
 
 
 def _named(lines: _Lines, reference: str) -> dict[str, list[curves.Point]]:
-    """The reference arm's lines first; lines that are the same in all settings (an arm that is not trained) once."""
-    drawn: dict[str, list[curves.Point]] = {}
+    """The reference arm's lines first. Arms with equal lines in all settings (they are not trained) have one line."""
+    named: dict[str, list[curves.Point]] = {}
     for arm in sorted(lines, key=lambda name: name != reference):
         every = lines[arm]
-        if len(every) == 1 or all(points == next(iter(every.values())) for points in every.values()):
-            drawn[arm] = next(iter(every.values()))
+        first = next(iter(every.values()))
+        if all(points == first for points in every.values()):
+            named[arm] = first
         else:
-            drawn |= {f"{arm}, {rest}": points for rest, points in every.items()}
-    return drawn
+            named |= {f"{arm}, {rest}": points for rest, points in every.items()}
+    return named

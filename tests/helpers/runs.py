@@ -9,7 +9,7 @@ import yaml
 
 from raft_exp.core.records import write_jsonl
 from raft_exp.evaluation.metrics import METRICS
-from raft_exp.evaluation.results import ArmResult, Figure, PairedDifference, Results
+from raft_exp.evaluation.results import ArmResult, Figure, PairedDifference, Prediction, Results
 from raft_exp.evaluation.statistics import estimate, generator
 
 
@@ -153,17 +153,28 @@ def run_folder(
     return folder
 
 
-def _row(place: int, ok: bool, world: str, label: str, metrics: Sequence[str]) -> dict[str, Any]:
+def _row(place: int, ok: bool, world: str, label: str, metrics: Sequence[str]) -> Prediction:
     said = "yes" if ok else "no"
+    return prediction(
+        f"q{place}",
+        f"##Answer: {said}" if "rag" not in label else f"##Answer: {said} ",
+        question=f"{world}{place}?",
+        said=said,
+        metrics={name: float(ok) for name in metrics if METRICS[name].per_row},
+    )
+
+
+def prediction(name: str, raw: str, *, metrics: dict[str, float], question: str = "", said: str = "yes") -> Prediction:
+    """A row of `predictions/<arm>.jsonl` for an arm without passages."""
     return {
-        "id": f"q{place}",
-        "question": f"{world}{place}?",
+        "id": name,
+        "question": question,
         "answers": ["yes"],
         "context": [],
-        "raw": f"##Answer: {said}" if "rag" not in label else f"##Answer: {said} ",
+        "raw": raw,
         "prediction": said,
         "parsed": True,
         "truncated": False,
         "quotes": [],
-        "metrics": {name: float(ok) for name in metrics if METRICS[name].per_row},
+        "metrics": metrics,
     }

@@ -1,1 +1,1 @@
-"""The pictures of the report, as SVG that stands inside the page and takes the page's colours."""
+"""The plots of a report, as SVG elements that use the colours of the page."""

@@ -1,8 +1,8 @@
-"""Lines: a score against what was swept, and the loss of a training."""
+"""Line plots: a metric against a swept number, and losses against training steps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from raft_exp.evaluation.results import Baseline, Figure
 from raft_exp.reporting.plots.drawing import (
     FAINT,
     MARKERS,
@@ -16,19 +16,27 @@ from raft_exp.reporting.plots.drawing import (
 )
 from raft_exp.reporting.verdict import title
 
-_POINTS = 200  # of a loss curve: more cannot be told apart
-_LEGEND = 48  # letters of a name
-_LOGARITHMIC = 30  # largest number over smallest
+_POINTS = 200  # most points of a loss curve
+_LEGEND = 48  # letters of a name in the legend
+_LOGARITHMIC = 30  # ratio of largest to smallest number above which the axis is logarithmic
 
 Curve = Sequence[tuple[int, float]]
-Point = tuple[float, Mapping[str, float]]  # x, {value, low, high}
+Point = tuple[float, Figure]  # (x, y)
 Lines = Mapping[str, Sequence[Point]]
 
 
 def curves(
-    lines: Lines, metric: str, xlabel: str, results: Mapping[str, Any], *, ticks: Mapping[float, str] | None = None
+    lines: Lines,
+    metric: str,
+    xlabel: str,
+    baselines: Mapping[str, Baseline],
+    *,
+    ticks: Mapping[float, str] | None = None,
 ) -> str:
-    """A metric of each line against a number, with 95% intervals; `ticks` name places instead of numbers."""
+    """A metric of each line against a number, with 95% intervals; "" without points.
+
+    With `ticks` the x axis has names instead of numbers.
+    """
     places = sorted({x for points in lines.values() for x, _ in points})
     if not places:
         return ""
@@ -38,10 +46,10 @@ def curves(
         figure, axes = new_axes(3.1)
         axes.set_xscale("log" if wide else "linear")
         for index, (name, points) in enumerate(lines.items()):
-            shift = 0.05 * step * (index - (len(lines) - 1) / 2)  # intervals of one place stand side by side
-            values = [100 * one["value"] for _, one in points]
-            below = [100 * (one["value"] - one["low"]) for _, one in points]
-            above = [100 * (one["high"] - one["value"]) for _, one in points]
+            shift = 0.05 * step * (index - (len(lines) - 1) / 2)  # intervals at one x are side by side
+            values = [100 * y["value"] for _, y in points]
+            below = [100 * (y["value"] - y["low"]) for _, y in points]
+            above = [100 * (y["high"] - y["value"]) for _, y in points]
             axes.errorbar(
                 [x + shift for x, _ in points],
                 values,
@@ -53,9 +61,8 @@ def curves(
                 markersize=5,
                 linestyle="" if ticks else "solid",
             )
-        for place, (name, value) in enumerate(
-            baseline_values(results, metric)
-        ):  # two may be close: one left, one right
+        # the names of two close baselines are at opposite ends
+        for place, (name, value) in enumerate(baseline_values(baselines, metric)):
             axes.axhline(value, color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
             axes.annotate(
                 name,
@@ -77,11 +84,11 @@ def curves(
         return svg(figure, f"{title(metric)} against {xlabel}; the table below holds the figures")
 
 
-def losses(found: Mapping[str, Mapping[str, Curve]]) -> str:
-    """The training loss of each adapter, the validation loss dashed; "" when there is none."""
+def losses(adapters: Mapping[str, Mapping[str, Curve]]) -> str:
+    """The training loss of each adapter, and its validation loss (dashed), by column; "" without losses."""
     from matplotlib.ticker import MaxNLocator
 
-    drawn = {name: columns for name, columns in found.items() if columns}
+    drawn = {name: columns for name, columns in adapters.items() if columns}
     if not drawn:
         return ""
     with style():
@@ -103,7 +110,7 @@ def losses(found: Mapping[str, Mapping[str, Curve]]) -> str:
 
 
 def _thinned(curve: Curve) -> list[tuple[float, float]]:
-    """At most `_POINTS` points: means of neighbours."""
+    """At most `_POINTS` points, as means of adjacent ones."""
     size = -(-len(curve) // _POINTS)
     groups = [curve[start : start + size] for start in range(0, len(curve), size)]
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]

@@ -1,25 +1,28 @@
-"""Histograms of a data set: where gold stands, how many passages a row has, how long prompts and replies are."""
+"""Histograms of a dataset: places of gold passages, passages in a row, lengths of prompts and completions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
+from raft_exp.core.audit import SplitAudit
 from raft_exp.reporting.plots.drawing import FAINT, INK, SERIES, WIDTH, style, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Tokens = Literal["prompt_tokens", "completion_tokens"]
+_TOKENS: tuple[Tokens, ...] = ("prompt_tokens", "completion_tokens")  # a test set has no completions
 
-def audit(split: Mapping[str, Any]) -> str:
-    """Where gold stands, how many passages a row has, how long prompts and replies are; "" without these figures."""
+
+def audit(split: SplitAudit | None) -> str:
+    """The histograms of a split; "" where its audit does not have these figures."""
     from matplotlib.figure import Figure
 
-    if not {"gold_places", "passages_with_gold", "prompt_tokens", "completion_tokens"} <= set(split):
+    if not split or not {"gold_places", "passages_with_gold", "prompt_tokens", "completion_tokens"} <= set(split):
         return ""
-    panels: list[Callable[[Axes, Mapping[str, Any]], None]] = [_places, _sizes] if split["gold_places"] else []
-    written = [name for name in ("prompt", "completion") if split[f"{name}_tokens"].get("max", 1)]  # a test set asks
-    panels += [partial(_lengths, name=name) for name in written]
+    panels: list[Callable[[Axes, SplitAudit], None]] = [_places, _sizes] if split["gold_places"] else []
+    panels += [partial(_lengths, name=name) for name in _TOKENS if split[name].get("max", 1)]
     lines = -(-len(panels) // 2)
     with style():
         figure = Figure(figsize=(WIDTH, 1.9 * lines), layout="constrained")
@@ -31,25 +34,25 @@ def audit(split: Mapping[str, Any]) -> str:
         return svg(figure, "Histograms of the data set; the figures stand in the list below")
 
 
-def _places(axes: "Axes", split: Mapping[str, Any]) -> None:
-    names = list(split["gold_places"])
-    axes.bar(names, [split["gold_places"][name]["found"] for name in names], color=SERIES[0], width=0.7)
-    expected = [split["gold_places"][name]["expected"] for name in names]
+def _places(axes: "Axes", split: SplitAudit) -> None:
+    names, places = list(split["gold_places"]), split["gold_places"].values()
+    axes.bar(names, [place["found"] for place in places], color=SERIES[0], width=0.7)
+    expected = [place["expected"] for place in places]
     axes.plot(names, expected, "_", color=INK, markersize=12, label="by chance")
     axes.set_title("place of gold", fontsize=10)
 
 
-def _sizes(axes: "Axes", split: Mapping[str, Any]) -> None:
+def _sizes(axes: "Axes", split: SplitAudit) -> None:
     with_gold, without = split["passages_with_gold"], split["passages_without_gold"]
     names = sorted({*with_gold, *without}, key=int)
-    held = [with_gold.get(name, 0) for name in names]
-    axes.bar(names, held, color=SERIES[0], width=0.7, label="with gold")
-    axes.bar(names, [without.get(name, 0) for name in names], bottom=held, color=FAINT, width=0.7, label="without")
+    lower = [with_gold.get(name, 0) for name in names]
+    axes.bar(names, lower, color=SERIES[0], width=0.7, label="with gold")
+    axes.bar(names, [without.get(name, 0) for name in names], bottom=lower, color=FAINT, width=0.7, label="without")
     axes.set_title("passages a row (pale: no gold)", fontsize=10)
 
 
-def _lengths(axes: "Axes", split: Mapping[str, Any], name: str) -> None:
-    found = split[f"{name}_tokens"]["histogram"]
-    widths = [right - left for left, right in pairwise(found["edges"])]
-    axes.bar(found["edges"][:-1], found["counts"], widths, align="edge", color=SERIES[0])
-    axes.set_title(f"tokens of the {name}", fontsize=10)
+def _lengths(axes: "Axes", split: SplitAudit, name: Tokens) -> None:
+    histogram = split[name]["histogram"]
+    widths = [right - left for left, right in pairwise(histogram["edges"])]
+    axes.bar(histogram["edges"][:-1], histogram["counts"], widths, align="edge", color=SERIES[0])
+    axes.set_title(f"tokens of the {name.removesuffix('_tokens')}", fontsize=10)

@@ -1,7 +1,7 @@
-"""W&B, when `logger=wandb` asks for it: which runs a study has there, and what they show.
+"""Weights & Biases (`logger=wandb`): the runs of a study, and their contents.
 
-config.py   the settings          study.py     what W&B is told of a study
-tracker.py  what a process logs   runs.py      how a run is started
-results.py  the finished study    comparison.py, curves.py   a finished sweep
-page.py, blocks.py                report=wandb: a W&B Report
+config.py   the settings of `logger`   study.py                  the settings of a study that are sent
+tracker.py  what a process logs        runs.py                   how a run is started
+results.py  the finished study         comparison.py, curves.py  the finished sweep
+page.py, blocks.py                     report=wandb: a W&B Report
 """

@@ -1,30 +1,31 @@
-"""What a W&B Report is made of: curves, tables, pictures, examples, and links to the runs.
+"""The blocks of a W&B Report: curves, tables, plots, examples, and links to the runs.
 
-A panel shows what runs have logged, so it names the runs by their ids: older runs of the same study stay out.
+Each panel selects its runs by id, so that older runs of the same study have no part in it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import wandb_workspaces.reports.v2 as wr
 from wandb_workspaces import expr
 
+from raft_exp.evaluation.results import Figure, Results
+from raft_exp.reporting.comparison_results import ComparisonResults
 from raft_exp.reporting.verdict import percent, title
-from raft_exp.reporting.wandb import runs
 from raft_exp.reporting.wandb.curves import axis, curve
+from raft_exp.reporting.wandb.runs import OnlineRun, WandbRun, online_runs
 
-_METRICS = 6  # a chart each
+_METRICS = 6  # with a chart each
 _PLOTS = "plots/"
 
-Blocks = list[Any]
+Blocks = list[object]
 
 
-def of_study(run: Any, folder: Path, note: str, results: Mapping[str, Any], logged: Sequence[str]) -> Blocks:
-    """The blocks of one study; `logged` are the names of its tables and pictures."""
+def of_study(run: WandbRun, folder: Path, note: str, results: Results, logged: Sequence[str]) -> Blocks:
+    """The blocks of one study; `logged` are the names of its tables and plots."""
     runset = _runset(run, "results", [run.id])
-    trainings = [one["id"] for one in runs.kept(folder) if one["job_type"] == "train"]
+    trainings = [online["id"] for online in online_runs(folder) if online["job_type"] == "train"]
     bars = [
         wr.BarPlot(title=title(metric), metrics=[f"{arm}/{metric}" for arm in results["arms"]])
         for metric in results["metrics"][:_METRICS]
@@ -40,23 +41,23 @@ def of_study(run: Any, folder: Path, note: str, results: Mapping[str, Any], logg
         wr.H2("Tables"),
         wr.PanelGrid(runsets=[_runset(run, "results", [run.id])], panels=[_table(name) for name in tables]),
         *(_training(run, trainings) if trainings else []),
-        *_links(runs.kept(folder)),
+        *_links(online_runs(folder)),
     ]
 
 
 def of_sweep(
-    run: Any,
+    run: WandbRun,
     folders: Sequence[Path],
     note: str,
-    told: Mapping[str, Any],
+    results: ComparisonResults,
     curves: Mapping[str, Sequence[str]],
     logged: Sequence[str],
 ) -> Blocks:
-    """The blocks of a sweep: `folders` are its jobs' and its own, `curves` the lines of each swept field."""
-    metric = told["metrics"][0]
-    every = list(chain.from_iterable(runs.kept(folder) for folder in folders))
-    reports = [one["id"] for one in every if one["job_type"] == "report"]
-    trainings = [one["id"] for one in every if one["job_type"] == "train"]
+    """The blocks of a sweep: `folders` are those of its jobs and its own, `curves` the lines of each swept field."""
+    metric = results["metrics"][0]
+    every = list(chain.from_iterable(online_runs(folder) for folder in folders))
+    reports = [online["id"] for online in every if online["job_type"] == "report"]
+    trainings = [online["id"] for online in every if online["job_type"] == "train"]
     drawn = [
         wr.LinePlot(
             title=f"{title(metric)} by {field}",
@@ -67,7 +68,7 @@ def of_sweep(
         )
         for field, lines in curves.items()
     ]
-    arms = dict.fromkeys(arm for entry in told["settings"] for arm in entry["arms"])
+    arms = dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"])
     dots = [
         wr.ScatterPlot(title=f"{arm}, each job", x=wr.Config(field), y=wr.SummaryMetric(f"{arm}/{metric}"))
         for field in curves
@@ -75,7 +76,7 @@ def of_sweep(
     ]
     tables = [name for name in logged if not name.startswith(_PLOTS)]
     return [
-        *_head(note, told["verdict"]),
+        *_head(note, results["verdict"]),
         wr.H2("Curves"),
         wr.PanelGrid(runsets=[_runset(run, "comparison", [run.id])], panels=[*drawn, *_media(logged)]),
         *([wr.PanelGrid(runsets=[_runset(run, "jobs", reports)], panels=dots)] if dots and reports else []),
@@ -87,7 +88,7 @@ def of_sweep(
     ]
 
 
-def _of_jobs(run: Any, reports: Sequence[str]) -> Blocks:
+def _of_jobs(run: WandbRun, reports: Sequence[str]) -> Blocks:
     if not reports:
         return []
     panels = [_table("results"), _table("examples")]
@@ -98,8 +99,8 @@ def _head(note: str, verdict: str) -> Blocks:
     return [wr.P(text) for text in (note, verdict) if text]
 
 
-def _markdown(results: Mapping[str, Any]) -> str:
-    """The arms' figures as text, which a reader sees without waiting for panels."""
+def _markdown(results: Results) -> str:
+    """The arms' figures as text, which is shown before the panels have loaded."""
     metrics = results["metrics"][:_METRICS]
     lines = [["arm", *map(title, metrics), "n"], ["---"] * (len(metrics) + 2)]
     for name, arm in results["arms"].items():
@@ -107,11 +108,11 @@ def _markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n\nPercent, with 95% intervals."
 
 
-def _cell(found: Mapping[str, float] | None) -> str:
-    return f"{percent(found['value'])} ({percent(found['low'])}-{percent(found['high'])})" if found else ""
+def _cell(figure: Figure | None) -> str:
+    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})" if figure else ""
 
 
-def _training(run: Any, trainings: Sequence[str]) -> Blocks:
+def _training(run: WandbRun, trainings: Sequence[str]) -> Blocks:
     plots = [
         wr.LinePlot(title=name, x="trainer/global_step", y=[name])
         for name in ("train/loss", "train/grad_norm", "speed/tokens_per_second")
@@ -119,16 +120,16 @@ def _training(run: Any, trainings: Sequence[str]) -> Blocks:
     return [wr.H2("Training"), wr.PanelGrid(runsets=[_runset(run, "trainings", trainings)], panels=plots)]
 
 
-def _links(found: Iterable[Mapping[str, str]]) -> Blocks:
-    items = [[wr.Link(text=one["name"], url=one["url"])] for one in found]
+def _links(online: Iterable[OnlineRun]) -> Blocks:
+    items = [[wr.Link(text=run["name"], url=run["url"])] for run in online]
     return [wr.H2("Runs"), wr.UnorderedList(items=items)] if items else []
 
 
-def _runset(run: Any, name: str, ids: Sequence[str]) -> Any:
+def _runset(run: WandbRun, name: str, ids: Sequence[str]) -> object:
     return wr.Runset(entity=run.entity, project=run.project, name=name, filters=[expr.Metric("ID").isin(list(ids))])
 
 
-def _table(name: str) -> Any:
+def _table(name: str) -> object:
     return wr.WeavePanelSummaryTable(table_name=name, layout=wr.Layout(w=24, h=10))
 
 

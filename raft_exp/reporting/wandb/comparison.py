@@ -1,56 +1,64 @@
-"""A sweep's last run in W&B: its jobs beside each other, with the curves of what was swept."""
+"""Logs the comparison of a sweep's jobs to W&B, with curves over the swept settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from raft_exp.reporting import comparison, sweeps
 from raft_exp.reporting.compare import compared
+from raft_exp.reporting.comparison_results import ComparisonResults
 from raft_exp.reporting.runs import open_runs
 from raft_exp.reporting.settings import settings
 from raft_exp.reporting.wandb.curves import axis, history
 from raft_exp.reporting.wandb.results import pictures, table
-from raft_exp.reporting.wandb.runs import start
+from raft_exp.reporting.wandb.runs import WandbRun, start
 from raft_exp.reporting.wandb.study import study_of
 
 
 def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
-    """One run of job type `sweep`; with `page` a W&B Report of the whole sweep as well.
+    """Logs one run of job type `sweep`; with `page` it saves a W&B Report of the whole sweep.
 
-    Its tables are those of `python -m raft_exp.report`; its history has a step for each point of a curve, so that W&B
-    draws them itself.
+    The tables are those of `python -m raft_exp.report`. The history has a step for each point of a curve, so that W&B
+    can plot them.
     """
     runs, _ = open_runs(jobs)
-    found, equal = settings(runs)
-    told = compared(found)
+    groups, equal = settings(runs)
+    results = compared(groups)
     first = study_of(runs[0].config, runs[0].folder)
-    assert first is not None, "log_sweep asks for jobs that logged to W&B"
+    assert first is not None, "log_sweep checks that the jobs logged to W&B"
     sweep = replace(first, settings={"study": first.study, **equal}, folder=folder, given={})
-    drawn = pictures((plot["title"], plot["svg"]) for plot in sweeps.plots(found, told, comparison.baselines(runs)))
+    plots = sweeps.plots(groups, results, comparison.baselines(runs))
+    drawn = pictures((plot["title"], plot["svg"]) for plot in plots)
     run = start(sweep, "sweep", "sweep")
-    lines = sweeps.lines(found, told)
+    lines = sweeps.lines(groups, results)
     for field, points in lines.items():
         run.define_metric(f"{axis(field)}/*", step_metric=axis(field))
         for row in history(field, points):
             run.log(row)
     shown = {
-        "curves": table(comparison.columns(found), comparison.rows(told)),
-        "comparisons": table(comparison.COMPARISONS, told["comparisons"]),
+        "curves": table(comparison.columns(groups), comparison.rows(results)),
+        "comparisons": table(comparison.COMPARISONS, comparison.comparison_rows(results)),
         **drawn,
     }
     run.log(shown)
-    run.summary["verdict"] = told["verdict"]
+    run.summary["verdict"] = results["verdict"]
     run.finish()
     if page:
         from raft_exp.reporting.wandb.page import publish
 
         curves = {field: list(points) for field, points in lines.items()}
         note = str(first.settings["note"])
-        publish(run, sweep, lambda: _blocks(run, [*jobs, folder], note, told, curves, list(shown)))
+        publish(run, sweep, lambda: _blocks(run, [*jobs, folder], note, results, curves, list(shown)))
 
 
-def _blocks(*what: Any) -> list[Any]:
+def _blocks(
+    run: WandbRun,
+    folders: Sequence[Path],
+    note: str,
+    results: ComparisonResults,
+    curves: Mapping[str, Sequence[str]],
+    logged: Sequence[str],
+) -> list[object]:
     from raft_exp.reporting.wandb.blocks import of_sweep
 
-    return of_sweep(*what)
+    return of_sweep(run, folders, note, results, curves, logged)

@@ -9,17 +9,17 @@ from raft_exp.core.schema import config_dataclass
 
 @config_dataclass
 class CsvConfig:
-    """Only the files of the run and the store."""
+    """No logger: figures are in the files of the run folder and of the store."""
 
     name: Literal["csv"]
 
 
 @config_dataclass
 class WandbConfig:
-    """Weights & Biases. Without a key (WANDB_API_KEY or `wandb login`) runs are kept offline, to be synced later."""
+    """Weights & Biases. Without a login (WANDB_API_KEY or `wandb login`) runs are offline, for `wandb sync`."""
 
     name: Literal["wandb"]
-    project: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")]  # what W&B takes
+    project: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")]  # W&B's rule
     entity: str | None
     mode: Literal["auto", "online", "offline"]
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]]

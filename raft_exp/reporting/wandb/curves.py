@@ -1,11 +1,12 @@
-"""How W&B names the curves of a sweep, and the history that it draws them from."""
+"""The curves of a sweep in W&B: names of the logged values, and the rows of the history."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from raft_exp.reporting.plots.curves import Point
 
 
-def history(field: str, lines: Mapping[str, Iterable[tuple[float, Any]]]) -> list[dict[str, float]]:
-    """A row for each value of the field, with what the lines have there."""
+def history(field: str, lines: Mapping[str, Iterable[Point]]) -> list[dict[str, float]]:
+    """A row for each value of the swept field, with the value of each line."""
     rows: dict[float, dict[str, float]] = {}
     for line, points in lines.items():
         for x, figure in points:
@@ -14,10 +15,10 @@ def history(field: str, lines: Mapping[str, Iterable[tuple[float, Any]]]) -> lis
 
 
 def axis(field: str) -> str:
-    """What W&B knows a swept field's values by: a dot in a name would part it."""
+    """The name of a swept field's values, without dots, which W&B reads as nesting."""
     return f"curve/{field.replace('.', '_')}"
 
 
 def curve(field: str, line: str) -> str:
-    """What W&B knows a line's values by."""
+    """The name of a line's values."""
     return f"{axis(field)}/{line.replace('.', '_')}"

@@ -1,46 +1,79 @@
-"""W&B runs: how one is started, and what a run folder keeps of those that went online."""
+"""Starts W&B runs, and lists the online runs of a study in its run folder."""
 
 import json
 import logging
 import netrc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Literal, Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from raft_exp.reporting.wandb.study import WandbStudy
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 30  # seconds for the server's first answer
-_LAST = 120  # and at a run's end for what it has not taken yet: else wandb would wait for days
-_KEPT = "wandb/runs.jsonl"  # in the run folder
-_FIRST_HOST = "api.wandb.ai"  # where older clients logged in; newer ones go on reading that login
+_INIT_TIMEOUT = 30  # seconds for the server's first answer
+_FINISH_TIMEOUT = 120  # seconds for the last data at the end of a run; wandb's own default is days
+_ONLINE_RUNS = "wandb/runs.jsonl"  # in the run folder
+_FIRST_HOST = "api.wandb.ai"  # the host of older clients' logins, which newer ones still read
+
+Mode = Literal["online", "offline"]
 
 
-def start(study: WandbStudy, job_type: str, name: str) -> Any:
-    """A run. Where the server does not answer it is kept offline: a study does not end because of its logger."""
+class WandbRun(Protocol):
+    """The part of `wandb.Run` that is used here."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def entity(self) -> str: ...  # noqa: D102
+    @property
+    def project(self) -> str: ...  # noqa: D102
+    @property
+    def offline(self) -> bool: ...  # noqa: D102
+    @property
+    def summary(self) -> MutableMapping[str, object]: ...  # noqa: D102
+    def log(self, data: Mapping[str, object]) -> None: ...  # noqa: D102
+    def define_metric(self, name: str, step_metric: str) -> object: ...  # noqa: D102
+    def finish(self) -> None: ...  # noqa: D102
+
+
+class OnlineRun(TypedDict):
+    """A run that went online: a line of wandb/runs.jsonl."""
+
+    id: str
+    job_type: str
+    name: str
+    url: str
+
+
+def start(study: WandbStudy, job_type: str, name: str) -> WandbRun:
+    """Starts a run. It is offline where the server does not answer: the logger never ends a study."""
     mode = mode_of(study.logger.mode)
     try:
         run = _init(study, job_type, name, mode)
-    except Exception as error:  # wandb's own, and pydantic's for what stands in its variables
+    except Exception as error:  # wandb's errors, and pydantic's for values of its environment variables
         if mode != "online":
             raise
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        log.warning("W&B does not answer (%s): this run is kept offline; send it later with `wandb sync`", told)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        log.warning("W&B does not answer (%s): this run is kept offline; send it later with `wandb sync`", reason)
         run = _init(study, job_type, name, "offline")
     if not run.offline:
-        _keep(study.folder, {"id": run.id, "job_type": job_type, "name": run.name, "url": run.url})
+        _note(study.folder, {"id": run.id, "job_type": job_type, "name": run.name, "url": run.url})
     return run
 
 
-def _init(study: WandbStudy, job_type: str, name: str, mode: Any) -> Any:
+def _init(study: WandbStudy, job_type: str, name: str, mode: Mode) -> WandbRun:
     import wandb
 
     settings = study.logger
-    job = f"#{study.folder.name} " if study.sweep and job_type != "sweep" else ""  # as the sweep's table says it
-    return wandb.init(
+    job = f"#{study.folder.name} " if study.sweep and job_type != "sweep" else ""  # its number in the sweep's table
+    run: WandbRun = wandb.init(
         project=settings.project,
         entity=settings.entity,
         group=study.group,
@@ -51,8 +84,8 @@ def _init(study: WandbStudy, job_type: str, name: str, mode: Any) -> Any:
         dir=str(study.folder),
         mode=mode,
         settings=wandb.Settings(
-            init_timeout=_PATIENCE,
-            finish_timeout=_LAST,
+            init_timeout=_INIT_TIMEOUT,
+            finish_timeout=_FINISH_TIMEOUT,
             finish_timeout_raises=True,
             silent=True,
             console="off",
@@ -64,34 +97,35 @@ def _init(study: WandbStudy, job_type: str, name: str, mode: Any) -> Any:
             program="",
         ),
     )
+    return run
 
 
-def _keep(folder: Path, row: dict[str, str]) -> None:
-    with (folder / _KEPT).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+def _note(folder: Path, run: OnlineRun) -> None:
+    with (folder / _ONLINE_RUNS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(run) + "\n")
 
 
-def kept(folder: Path) -> Iterator[dict[str, str]]:
-    """The online runs of a study: {id, job_type, name, url}."""
-    if (folder / _KEPT).exists():
-        yield from map(json.loads, (folder / _KEPT).read_text(encoding="utf-8").splitlines())
+def online_runs(folder: Path) -> Iterator[OnlineRun]:
+    """The online runs of a study."""
+    if (folder / _ONLINE_RUNS).exists():
+        yield from map(json.loads, (folder / _ONLINE_RUNS).read_text(encoding="utf-8").splitlines())
 
 
-def mode_of(wanted: str) -> Any:
-    """Offline without a key: a study never stops, or asks, because of its logger. WANDB_MODE is heard too."""
-    if wanted != "auto":
-        return wanted
-    return "online" if has_key() and not said_offline() else "offline"
+def mode_of(setting: Literal["auto", "online", "offline"]) -> Mode:
+    """The mode of `logger.mode`: auto is online with a login, unless WANDB_MODE is set to send nothing."""
+    if setting != "auto":
+        return setting
+    return "online" if has_key() and not offline_variable() else "offline"
 
 
-def said_offline() -> str:
-    """What WANDB_MODE says, where that is to send nothing: offline, disabled, dryrun, or what wandb does not know."""
-    said = os.environ.get("WANDB_MODE", "")
-    return "" if said in ("", "online", "run", "shared") else said
+def offline_variable() -> str:
+    """The value of WANDB_MODE where it sends nothing (offline, disabled, dryrun, unknown values), else ""."""
+    mode = os.environ.get("WANDB_MODE", "")
+    return "" if mode in ("", "online", "run", "shared") else mode
 
 
 def has_key() -> bool:
-    """Whether there is a login for the server that this process would ask."""
+    """Whether there is a login for the server of this process."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     files = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
@@ -101,7 +135,7 @@ def has_key() -> bool:
 def _servers() -> list[str]:
     from wandb.sdk import wandb_setup
 
-    settings = wandb_setup.singleton().settings  # of the environment, of settings files, else the client's own
+    settings = wandb_setup.singleton().settings  # from the environment, settings files, or the client's defaults
     own = settings.base_url == type(settings).model_fields["base_url"].default
     return [urlsplit(settings.base_url).netloc, *([_FIRST_HOST] if own else [])]
 

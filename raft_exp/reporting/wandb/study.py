@@ -1,14 +1,12 @@
-"""What W&B is told of a study: its settings, and the sweep that it is a job of.
+"""A study that logs to W&B: its settings, and the sweep that it belongs to.
 
-Never sent: the environment, the command's surroundings, any secret (settings name environment variables; they hold no
-keys).
+The environment and secrets are never sent: settings have the names of environment variables, and no keys.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -21,26 +19,26 @@ _NOTE = "tracking.json"  # in the run folder: for stages in a process of their o
 class WandbStudy:
     """A study that logs to W&B.
 
-    `settings` is the resolved config; `given` are the settings that the job's command names, by their dotted names:
-    W&B can put those on an axis.
+    `settings` is the resolved config; `given` are the settings of the job's command line by dotted names, which W&B can
+    use as an axis.
     """
 
     logger: WandbConfig
     study: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     folder: Path  # the run folder
     sweep: str = ""  # the name of the sweep's folder; "" outside a sweep
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
-        """The W&B group: the jobs of a sweep stand together, whatever study each of them is."""
+        """The W&B group: one for all jobs of a sweep, and otherwise the study."""
         return self.sweep or self.study
 
 
-def study_of(values: Mapping[str, Any], run: Path) -> WandbStudy | None:
-    """The study whose resolved config and run folder these are; None unless it logs to W&B."""
-    # as JSON: pydantic's strict mode takes nested dicts for dataclasses only there
+def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
+    """The study with this resolved config and run folder; None unless it logs to W&B."""
+    # from JSON: in strict mode pydantic accepts nested dicts for dataclasses only there
     logger: CsvConfig | WandbConfig = TypeAdapter(LoggerConfig).validate_json(json.dumps(values["logger"]))
     if not isinstance(logger, WandbConfig):
         return None
@@ -49,7 +47,7 @@ def study_of(values: Mapping[str, Any], run: Path) -> WandbStudy | None:
 
 
 def write_note(study: WandbStudy | None, overrides: Sequence[str], sweep: str) -> None:
-    """Keeps in the run folder what its config.yaml does not say: the sweep, and the settings that the command names."""
+    """Writes to the run folder what config.yaml does not have: the sweep, and the settings of the command line."""
     if study:
         note = {"sweep": sweep, "given": dict(_given(overrides, study.settings))}
         (study.folder / _NOTE).write_text(json.dumps(note))
@@ -60,11 +58,11 @@ def was_logged(run: Path) -> bool:
     return (run / _NOTE).exists()
 
 
-def _given(overrides: Sequence[str], values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _given(overrides: Sequence[str], values: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for override in overrides:
         name = override.lstrip("+").partition("=")[0]
-        value: Any = values
+        value: object = values
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
-        if "." in name and isinstance(value, str | int | float):  # others are no points of an axis
+        if "." in name and isinstance(value, str | int | float):  # other values cannot be on an axis
             yield name, value

@@ -1,4 +1,4 @@
-"""The tracker of studies that log to W&B. One process holds one W&B run; the runs of a study share a group."""
+"""The tracker of studies that log to W&B. A process has one W&B run at a time; the runs of a study share a group."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ class WandbTracker:
         self._study = study
 
     def training_loggers(self, stage: str) -> list[Any]:
-        """One Lightning logger, of a new W&B run; none where the run cannot be started."""
+        """One Lightning logger of a new W&B run; none where the run cannot be started."""
         from pytorch_lightning.loggers import WandbLogger
 
         from raft_exp.reporting.wandb.runs import start
@@ -31,7 +31,7 @@ class WandbTracker:
         return []
 
     def log_figures(self, loggers: Sequence[Any], figures: Mapping[str, Any], step: int) -> bool:
-        """Logs figures of a training step; False when the loggers take no more."""
+        """Logs figures of a training step; False where a logger fails."""
         with _warn_only("further figures of this training"):
             for logger in loggers:
                 logger.log_metrics(figures, step)
@@ -39,7 +39,7 @@ class WandbTracker:
         return False
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Logs a table to the W&B run that this process has."""
+        """Logs a table to the W&B run of this process."""
         import wandb
 
         if wandb.run is not None:
@@ -47,24 +47,24 @@ class WandbTracker:
                 wandb.run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
     def end_run(self) -> None:
-        """Ends the W&B run that this process has."""
+        """Ends the W&B run of this process."""
         import wandb
 
         with _warn_only("the end of a run"):
             wandb.finish()
 
 
-def tracker_of(values: Mapping[str, Any], run: Path) -> Tracker:
-    """The tracker of the study whose resolved config and run folder these are."""
+def tracker_of(values: Mapping[str, object], run: Path) -> Tracker:
+    """The tracker of the study with this resolved config and run folder."""
     study = study_of(values, run)
     return WandbTracker(study) if study else NoTracker()
 
 
 def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
-    """Raises ConfigError for what W&B would refuse at the end, before anything is computed.
+    """Raises ConfigError, before anything is computed, for settings that W&B would refuse at the end.
 
-    `page`: the study is to end with a W&B Report. A sweep has one for all its jobs, which its own process makes: a job
-    of it may run where there is no network.
+    `page`: the study ends with a W&B Report. It is not checked in a job of a sweep (`sweep`), which may run without
+    network: the sweep's own process makes one report for all jobs.
     """
     from raft_exp.reporting.wandb.runs import has_key
 
@@ -79,9 +79,9 @@ def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
 
 
 def log_study(study: WandbStudy | None, page: bool) -> None:
-    """Logs what the run folder shows of the finished study, also when every stage was reused.
+    """Logs the results of a finished study from its run folder, also when every stage was reused.
 
-    With `page` a W&B Report as well, except for a job of a sweep: the sweep has one for all.
+    With `page` it saves a W&B Report, except in a job of a sweep, which has one for all jobs.
     """
     if study is None:
         return
@@ -93,7 +93,7 @@ def log_study(study: WandbStudy | None, page: bool) -> None:
 
 
 def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
-    """Logs the comparison of a sweep's finished jobs as one more run; nothing unless they logged to W&B."""
+    """Logs the comparison of a sweep's finished jobs as one more run, where they logged to W&B."""
     if not jobs or not was_logged(jobs[0]):
         return
     import wandb
@@ -108,10 +108,10 @@ def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
 
 @contextmanager
 def _warn_only(what: str) -> Iterator[None]:
-    """Turns whatever W&B raises into one warning: figures are on disk before they are logged."""
+    """Turns any error of W&B into one warning: figures are on disk before they are logged."""
     try:
         yield
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         log.warning("W&B: %s could not be logged (%s); nothing is lost, the run folder has it all", what, message)
-        log.info("where that was", exc_info=True)  # raft_exp.log has it
+        log.info("traceback", exc_info=True)  # for raft_exp.log

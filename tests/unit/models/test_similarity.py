@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from raft_exp.evaluation.metrics import number
 from raft_exp.models.similarity import TextVectors
 from tests.helpers import small_training as small
 from tests.helpers.scores import asked, scored
@@ -26,7 +27,7 @@ def test_it_is_the_cosine_of_the_best_answer(vectors: TextVectors) -> None:
     rows = [asked(number, "Paris", "Lyon") for number in range(len(said))]
     replies = [*(f"##Answer: {text}" for text in said[:-1]), None]
     arm = scored(rows, replies, metrics=["semantic_similarity"], vectors=vectors)
-    found = arm.observed["semantic_similarity"]
+    found = [number(observation) for observation in arm.observed["semantic_similarity"]]
     model = SentenceTransformer(str(Path(minilm.__file__).parent / "model"), device="cpu")
     made = {text: model.encode(text, normalize_embeddings=True) for text in {*said, "Paris", "Lyon"}}
     wanted = [max(float(made[text] @ made[answer]) for answer in ("Paris", "Lyon")) for text in said]

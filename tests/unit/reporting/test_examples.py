@@ -77,10 +77,10 @@ def test_gold_and_quotes_are_marked_and_stay_in_what_is_shortened(tmp_path: Path
     item = shown(tmp_path, rows, rag=[reply("q", False)], raft=[reply("q", True, raw, [quote, wrong])])["items"][0]
     gold, distractor = item["context"]
     assert (gold["gold"], distractor["gold"]) == (True, False)
-    assert ["It helped\n all patients.", "quoted"] in gold["parts"]
+    assert ("It helped\n all patients.", "quoted") in gold["parts"]
     assert gold["cut"]
     assert sum(len(part) for part, _ in gold["parts"]) < 2000
-    assert distractor["parts"] == [["Mice do not talk.", ""]]
+    assert distractor["parts"] == [("Mice do not talk.", "")]
     kinds = {part.strip(): kind for part, kind in item["replies"][1]["raw"]}
     assert (kinds["It helped all patients."], kinds["Nobody came."]) == ("gold", "invented")
     assert "".join(part for part, _ in item["replies"][1]["raw"]) == raw, "nothing of a reply is lost"

@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 
+from raft_exp.core.audit import StudyAudit
+from raft_exp.evaluation.results import Results
 from raft_exp.reporting.page import write_pages
 from tests.helpers.runs import STUDY, everything, todays
 from tests.unit.reporting.test_stage import Page
 
 
-def pages(out: Path, results: dict[str, Any], settings: dict[str, Any] = STUDY) -> tuple[str, str]:
+def pages(out: Path, results: Results, settings: dict[str, Any] = STUDY) -> tuple[str, str]:
     """The text of the page, squeezed, and the Markdown."""
     (out / "predictions").mkdir(parents=True)
     for name in results["arms"]:
         (out / "predictions" / f"{name}.jsonl").touch()
     (out / "rows.jsonl").touch()
-    audit: dict[str, Any] = {"datasets": {}, "test": {}}
+    audit: StudyAudit = {"datasets": {}, "test": {}}
     write_pages(
         out,
         results=results,

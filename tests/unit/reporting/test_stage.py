@@ -13,6 +13,7 @@ import pytest
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, ContextPassage, Example, read_rows, write_jsonl
+from raft_exp.evaluation.results import Results
 from raft_exp.reporting.stage import ReportStage, report
 from tests.helpers import small_training as small
 
@@ -94,8 +95,8 @@ def study(tmp_path: Path) -> Study:
     return made
 
 
-def results(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+def results(folder: Path) -> Results:
+    found: Results = json.loads((folder / "results.json").read_text())
     return found
 
 
@@ -398,7 +399,7 @@ def test_lone_surrogates_do_not_stop_the_report(study: Study) -> None:
     [
         (lambda s: s.replies["rag"].append(answered(example(999), "x")), "rag: answer to 'q999', which is no test"),
         (lambda s: s.replies["rag"].append(answered(example(3), "x")), "rag: two answers to 'q3'"),
-        (lambda s: s.examples.append(example(3)), "'q3' stands there twice"),
+        (lambda s: s.examples.append(example(3)), "two rows have the id 'q3'"),
         (lambda s: s.examples.append(example(99, answers=[])), "'q99' has no answer"),
         (lambda s: s.examples.clear(), "no test questions"),
     ],

@@ -19,6 +19,8 @@ from raft_exp.reporting.wandb.tracker import WandbTracker, check
 from tests.helpers import wandb_server
 from tests.helpers.command_line import SMALL, environment, raft_exp, run_folder, statuses
 from tests.helpers.composing import compose
+from tests.helpers.runs import arm as run_arm
+from tests.helpers.runs import prediction, todays
 
 KEY = "0123456789abcdef" * 2 + "deadbeef"
 CANARIES = {"WANDB_CANARY": "canary-59ae", "OPENAI_API_KEY": "canary-77cd", "HF_TOKEN": "canary-0b1f"}
@@ -131,11 +133,12 @@ def test_examples_on_which_arms_disagree_stand_first(tmp_path):
     write_jsonl(tmp_path / "dataset" / "test.jsonl", rows)
     for arm, wrong in (("rag", "q170"), ("raft", "q80")):
         replies = [
-            {"id": name, "raw": f"half a sign \ud83d of {name}", "metrics": {"exact_match": float(name != wrong)}}
+            prediction(name, f"half a sign \ud83d of {name}", metrics={"exact_match": float(name != wrong)})
             for name in names
         ]
         write_jsonl(tmp_path / "predictions" / f"{arm}.jsonl", replies)
-    results = {"arms": {"rag": {}, "raft": {}}, "metrics": ["exact_match"], "reference": "raft"}
+    results = todays()
+    results |= {"arms": {"rag": run_arm(), "raft": run_arm()}, "metrics": ["exact_match"]}
     made = examples_table(tmp_path, results)
     assert len(made.data) == EXAMPLES
     assert [row[0] for row in made.data[:2]] == ["q80", "q170"]
@@ -360,8 +363,8 @@ def test_a_wandb_that_breaks_down_ends_no_training(tracker, monkeypatch, caplog)
 
 @pytest.mark.slow
 def test_a_server_that_goes_away_is_not_waited_for_without_end(tracker, monkeypatch, tmp_path, caplog):
-    monkeypatch.setattr("raft_exp.reporting.wandb.runs._LAST", 3)
-    monkeypatch.setattr("raft_exp.reporting.wandb.runs._PATIENCE", 3)
+    monkeypatch.setattr("raft_exp.reporting.wandb.runs._FINISH_TIMEOUT", 3)
+    monkeypatch.setattr("raft_exp.reporting.wandb.runs._INIT_TIMEOUT", 3)
     with wandb_server.serving() as server:
         for name, value in online(server).items():
             monkeypatch.setenv(name, value)
