@@ -1,30 +1,32 @@
-"""Data sets for other tools. A format is one file here with `COLUMNS` and `row`, and one line in FORMATS.
+"""Formats of datasets for other tools.
 
-`COLUMNS` says the type of each field: "string", "bool", [type] for a list, {name: type} for a record.
+To add a format, write a file here with `COLUMNS` (the type of each field, see `columns.py`) and the function `row`, add
+its name to FormatName and a line to FORMATS, and document it in `conf/export/default.yaml`.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import model_validator
 
 from raft_exp.core.records import Example
 from raft_exp.core.schema import config_dataclass
 from raft_exp.exports import chat, completion, evaluation, raft_base
+from raft_exp.exports.columns import Columns, Row
 from raft_exp.exports.origins import RowOrigins
 
 FormatName = Literal["chat", "completion", "eval", "raft_base"]
-Kind = Literal["raft", "closed_book", "ready", "test"]  # of a dataset: its recipe, a ready chat file, or what is asked
+Kind = Literal["raft", "closed_book", "ready", "test"]  # of a dataset: its recipe, a ready chat file, a test set
 
 
 @config_dataclass
 class ExportConfig:
-    """Which data sets are written for other tools, and how."""
+    """The datasets to write for other tools, and their format."""
 
     dataset: FormatName | list[FormatName] | None
-    passages: bool | str  # a file's name: there, and in the run folder
+    passages: bool | str  # or the name of a file to write, in addition to the run folder
     format: Literal["jsonl", "parquet", "hf"]
     push_to_hub: str | None
     private: bool
@@ -57,22 +59,22 @@ class ExportConfig:
 
     @property
     def names(self) -> list[FormatName]:
-        """The formats asked for, each once."""
-        given: list[FormatName] = [self.dataset] if isinstance(self.dataset, str) else self.dataset or []
-        return list(dict.fromkeys(given))
+        """The configured formats, without repetitions."""
+        formats: list[FormatName] = [self.dataset] if isinstance(self.dataset, str) else self.dataset or []
+        return list(dict.fromkeys(formats))
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is to be exported."""
+        """Whether anything is exported."""
         return bool(self.names or self.passages)
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a row looks, and of which datasets it can be written."""
+    """The rows of a format, and the kinds of datasets that can be written in it."""
 
-    row: Callable[[Example, RowOrigins], dict[str, Any]]
-    columns: dict[str, Any]
+    row: Callable[[Example, RowOrigins], Row]
+    columns: Columns
     kinds: tuple[Kind, ...]
 
 
@@ -83,8 +85,12 @@ FORMATS: dict[str, Format] = {
     "raft_base": Format(raft_base.row, raft_base.COLUMNS, ("raft",)),
 }
 
-PASSAGE_COLUMNS: dict[str, Any] = {
-    **dict.fromkeys(("id", "document_id", "title", "text", "place"), "string"),
+PASSAGE_COLUMNS: Columns = {
+    "id": "string",
+    "document_id": "string",
+    "title": "string",
+    "text": "string",
+    "place": "string",
     "sentences": ["string"],
     "source": "string",
 }

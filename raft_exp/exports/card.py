@@ -1,10 +1,10 @@
-"""The dataset card of an exported folder: README.md, with the front matter that `datasets` and the hub read."""
+"""The dataset card of an exported folder: README.md, with front matter for `datasets` and the hub."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import yaml
 
+from raft_exp.core.audit import DatasetAudit
 from raft_exp.core.schema import config_dataclass
 from raft_exp.exports.tables import HF, Table, file_name
 
@@ -14,20 +14,22 @@ _SETTINGS = ("p", "num_distractors", "distractors", "cot", "constant_size", "no_
 
 @config_dataclass
 class Card:
-    """What a reader of the data should know of the study that it comes from."""
+    """The study that the data come from, for the card."""
 
     study: str
     corpus: str
-    source: str  # where the corpus's text comes from
-    licence: str  # "" where nobody has said
+    source: str  # of the corpus
+    licence: str  # "" for an unknown one
     teacher: str
     prompt_mode: str
     seed: int
-    recipes: dict[str, dict[str, Any]]  # the dataset settings of each raft dataset, by name
+    recipes: dict[str, dict[str, object]]  # the dataset settings of each raft dataset, by name
 
 
-def card(about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, int]], audits: Mapping[str, Any]) -> str:
-    """README.md. `counts` are the rows by table and split, `audits` the audits of the datasets by name."""
+def card(
+    about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, int]], audits: Mapping[str, DatasetAudit]
+) -> str:
+    """The text of README.md. `counts` are the rows by table and split, `audits` the audits of the datasets by name."""
     front = yaml.safe_dump(_front(about, tables, counts), sort_keys=False, allow_unicode=True)
     sections = [
         f"# {about.study}",
@@ -46,7 +48,7 @@ def card(about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, int
     return f"---\n{front}---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _front(about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _front(about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, int]]) -> dict[str, object]:
     rows = max(sum(splits.values()) for splits in counts.values())
     size = next((name for limit, name in _SIZES if rows < limit), "n>1M")
     return {
@@ -59,7 +61,7 @@ def _front(about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, i
     }
 
 
-def _configuration(table: Table, first: bool) -> dict[str, Any]:
+def _configuration(table: Table, first: bool) -> dict[str, object]:
     files = [{"split": split, "path": file_name(table, split, HF).removeprefix(f"{HF}/")} for split in table.splits]
     return {"config_name": table.name, "data_files": files, **({"default": True} if first else {})}
 
@@ -72,13 +74,14 @@ def _tables(tables: list[Table], counts: Mapping[str, Mapping[str, int]]) -> lis
     ]
 
 
-def _recipes(about: Card, audits: Mapping[str, Any]) -> list[str]:
-    """One table of the settings and figures of each raft dataset; p and D in the paper's words."""
+def _recipes(about: Card, audits: Mapping[str, DatasetAudit]) -> list[str]:
+    """A table of the settings and the training rows of each raft dataset; [] without raft datasets."""
     lines = []
     for name, settings in about.recipes.items():
-        found = audits[name]["splits"].get("train", {})
+        train = audits[name]["splits"].get("train")
         shown = ", ".join(f"{field}={settings[field]}" for field in _SETTINGS)
-        lines.append((name, shown, f"{found.get('rows', 0):,}", f"{found.get('with_gold', 0):,}"))
+        rows, with_gold = (train["rows"], train["with_gold"]) if train else (0, 0)
+        lines.append((name, shown, f"{rows:,}", f"{with_gold:,}"))
     return [_table(("dataset", "settings", "training rows", "with gold"), lines)] if lines else []
 
 

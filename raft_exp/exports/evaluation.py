@@ -1,18 +1,21 @@
-"""`eval`: question, answers and context apart, for other tools' evaluations."""
+"""Format `eval`: question, answers and context in separate columns, for the evaluations of other tools."""
 
 from dataclasses import asdict
-from typing import Any
 
 from raft_exp.core.records import Example
+from raft_exp.exports.columns import Columns, Row
 from raft_exp.exports.origins import RowOrigins
 
-COLUMNS: dict[str, Any] = {
+COLUMNS: Columns = {
     "id": "string",
     "question": "string",
     "answers": ["string"],
     "context": [
         {
-            **dict.fromkeys(("id", "document_id", "title", "text"), "string"),
+            "id": "string",
+            "document_id": "string",
+            "title": "string",
+            "text": "string",
             "gold": "bool",
             "place": "string",
         }
@@ -21,8 +24,8 @@ COLUMNS: dict[str, Any] = {
 }
 
 
-def row(example: Example, origins: RowOrigins) -> dict[str, Any]:
-    """The passages stand in the order of the prompt."""
+def row(example: Example, origins: RowOrigins) -> Row:
+    """The passages are in the order of the prompt."""
     del origins
     return {
         "id": example.id,

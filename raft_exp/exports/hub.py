@@ -1,6 +1,6 @@
 """Pushes an exported folder to the Hugging Face hub, as a repository of a data set or a model.
 
-No stage does it: what is exported is kept whether or not the hub takes it, and every run pushes anew.
+This is not part of a stage: an export is stored whether or not the push succeeds, and every run pushes again.
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ from raft_exp.core.hub import why_no_hub
 
 
 def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:
-    """Makes the repository (private, unless told otherwise) where it is missing; returns the commit.
+    """Uploads a folder, and creates the repository where it is missing; returns the commit.
 
-    The token is the environment's (HF_TOKEN, or what `hf auth login` left). DataError with the remedy, in one line.
+    The token is HF_TOKEN or that of `hf auth login`. Raises DataError with the remedy where the push fails.
     """
     from huggingface_hub import HfApi, get_token
 
@@ -27,14 +27,14 @@ def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", 
         pushed = hub.upload_folder(
             repo_id=repository, repo_type=kind, folder_path=str(folder), commit_message=f"A {kind} from raft_exp"
         )
-    except Exception as error:  # httpx, hf_xet, OS, hub: whatever stopped it, it is told in one line
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # of httpx, hf_xet, the operating system or the hub: one line for all of them
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise _refused(
-            folder, repository, kind, f"{told}; check the name and that the token may write there"
+            folder, repository, kind, f"{reason}; check the name and that the token may write there"
         ) from error
     return str(pushed.oid)
 
 
 def _refused(folder: Path, repository: str, kind: str, why: str) -> DataError:
     setting = "export.push_to_hub" if kind == "dataset" else "push_to_hub"
-    return DataError(f"{setting}={repository!r} cannot be pushed: {why} (the files stand in {folder})")
+    return DataError(f"{setting}={repository!r} cannot be pushed: {why} (the files are in {folder})")

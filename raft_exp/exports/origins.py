@@ -1,4 +1,4 @@
-"""Where a dataset's rows come from: what a row no longer says about its question."""
+"""The questions behind the rows of a dataset, for export formats that need more than the row has."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from raft_exp.core.records import Question, read_jsonl
 
 
 class RowOrigins:
-    """The questions of one split of a dataset, read along with its rows, which stand in the same order."""
+    """Reads the questions of a dataset in parallel with its rows, which are in the same order."""
 
     def __init__(self, questions: Path, passages: Path) -> None:
         self._questions = read_jsonl(questions / "questions.jsonl", Question)
@@ -16,7 +16,7 @@ class RowOrigins:
         self._collection: Passages | None = None
 
     def question(self, item: str) -> Question:
-        """The question of the row `item`, which must stand behind those asked for before."""
+        """The question of the row with this id. Rows must come in order; raises DataError otherwise."""
         for question in self._questions:
             if question.id == item:
                 return question

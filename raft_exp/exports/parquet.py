@@ -1,38 +1,43 @@
-"""Parquet with the columns of a format, written batch by batch."""
+"""Writes Parquet files with the columns of a format, in batches."""
 
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from raft_exp.exports.columns import Columns, ColumnType, Row
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _BATCH = 1000
 
 
-def write(path: Path, rows: Iterable[dict[str, Any]], columns: dict[str, Any]) -> int:
-    """Writes the rows; returns how many. Lone surrogates, which parquet cannot hold, become U+FFFD."""
+def write(path: Path, rows: Iterable[Row], columns: Columns) -> int:
+    """Writes the rows; returns their number. Lone surrogates, which Parquet does not allow, become U+FFFD."""
     import pyarrow
     from pyarrow import parquet
 
-    schema, count = pyarrow.schema([(name, _type(kind)) for name, kind in columns.items()]), 0
+    schema, count = pyarrow.schema([(name, _arrow_type(column)) for name, column in columns.items()]), 0
     stream = iter(rows)
     with parquet.ParquetWriter(path, schema) as file:
         while batch := list(islice(stream, _BATCH)):
-            file.write_table(pyarrow.Table.from_pylist(list(_encodable(batch)), schema=schema))
+            file.write_table(pyarrow.Table.from_pylist([_encodable(row) for row in batch], schema=schema))
             count += len(batch)
     return count
 
 
-def _type(kind: Any) -> Any:
+def _arrow_type(column: ColumnType) -> "pyarrow.DataType":
     import pyarrow
 
-    if isinstance(kind, list):
-        return pyarrow.list_(_type(kind[0]))
-    if isinstance(kind, dict):
-        return pyarrow.struct([(name, _type(inner)) for name, inner in kind.items()])
-    return {"string": pyarrow.string(), "bool": pyarrow.bool_()}[kind]
+    if isinstance(column, list):
+        return pyarrow.list_(_arrow_type(column[0]))
+    if isinstance(column, dict):
+        return pyarrow.struct([(name, _arrow_type(inner)) for name, inner in column.items()])
+    return {"string": pyarrow.string(), "bool": pyarrow.bool_()}[column]
 
 
-def _encodable(value: Any) -> Any:
+def _encodable(value: object) -> object:
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):

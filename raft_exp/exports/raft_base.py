@@ -1,15 +1,15 @@
-"""`raft_base`: the fields of the RAFT notebook for PubMedQA.
+"""Format `raft_base`: the fields of the RAFT notebook for PubMedQA.
 
-https://github.com/aws-samples/generative-ai-on-amazon-sagemaker, 01-build_raft_dataset.ipynb: texts are joined by an
-empty line, `oracle` is all of the gold whether or not the row shows it, `distracted` says that it shows none.
+Source: https://github.com/aws-samples/generative-ai-on-amazon-sagemaker, 01-build_raft_dataset.ipynb. Texts are joined
+by an empty line. `oracle` is all gold text, also where the row does not show it; `distracted` is true where the row
+shows no gold.
 """
 
-from typing import Any
-
 from raft_exp.core.records import Example
+from raft_exp.exports.columns import Columns, Row
 from raft_exp.exports.origins import RowOrigins
 
-COLUMNS: dict[str, Any] = {
+COLUMNS: Columns = {
     "question": "string",
     "context": "string",
     "oracle": "string",
@@ -19,8 +19,8 @@ COLUMNS: dict[str, Any] = {
 }
 
 
-def row(example: Example, origins: RowOrigins) -> dict[str, Any]:
-    """`original_answer` is the data set's long answer where it has one; `synthetic_answer` is what the row teaches."""
+def row(example: Example, origins: RowOrigins) -> Row:
+    """`original_answer` is the data set's long answer, or its first answer; `synthetic_answer` is the target."""
     question = origins.question(example.id)
     return {
         "question": example.question,

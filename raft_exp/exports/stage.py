@@ -1,18 +1,20 @@
-"""Stage `export`: the study's datasets and passages in the formats of other tools (`raft_exp.exports`)."""
+"""Stage `export`: writes the datasets and passages of a study in the formats of other tools (`raft_exp.exports`)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from raft_exp.core.audit import DatasetAudit
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.exports import FORMATS, PASSAGE_COLUMNS, Format, FormatName, Kind
 from raft_exp.exports.card import Card, card
+from raft_exp.exports.columns import Row
 from raft_exp.exports.origins import RowOrigins
 from raft_exp.exports.tables import HF, Table, write
 
@@ -21,18 +23,18 @@ VERSION = 1
 
 @config_dataclass
 class ExportStage:
-    """Settings that change what is exported."""
+    """Settings that change the exported files."""
 
     formats: list[FormatName]
     passages: bool
     format: Literal["jsonl", "parquet", "hf"]
-    kinds: dict[str, Kind]  # of each dataset, by name
-    card: Card | None  # for a `datasets` folder
+    kinds: dict[str, Kind]  # by name of the dataset
+    card: Card | None  # for format "hf"
 
 
 def tables_of(kinds: dict[str, Kind], formats: list[FormatName]) -> list[tuple[str, FormatName]]:
-    """(dataset, format) of every table that can be written: a test has no reply to learn, a chat file no context."""
-    return [(name, wanted) for wanted in formats for name, kind in kinds.items() if kind in FORMATS[wanted].kinds]
+    """(dataset, format) of each table that can be written: a test set has no targets, a ready chat file no contexts."""
+    return [(name, chosen) for chosen in formats for name, kind in kinds.items() if kind in FORMATS[chosen].kinds]
 
 
 @stage("export", VERSION)
@@ -45,12 +47,12 @@ def export(
     tests: dict[str, Path] | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes exports/ and counts.json. Without datasets it is the passages alone."""
+    """Writes exports/ and counts.json; without datasets only the passages."""
     folders = {**(datasets or {}), **(tests or {})}
-    audits = {name: json.loads((folder / "audit.json").read_text(encoding="utf-8")) for name, folder in folders.items()}
+    audits = {name: _audit(folder) for name, folder in folders.items()}
     tables = [
-        _table(name, wanted, folders[name], list(audits[name]["splits"]), partial(RowOrigins, questions, passages))
-        for name, wanted in tables_of(config.kinds, config.formats)
+        _table(name, chosen, folders[name], list(audits[name]["splits"]), partial(RowOrigins, questions, passages))
+        for name, chosen in tables_of(config.kinds, config.formats)
         if questions
     ]
     if config.passages:
@@ -63,19 +65,26 @@ def export(
     (out / "counts.json").write_text(json.dumps(rows))
 
 
-def _table(name: str, wanted: FormatName, folder: Path, splits: list[str], origins: Any) -> Table:
-    found = FORMATS[wanted]
+def _audit(folder: Path) -> DatasetAudit:
+    audit: DatasetAudit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    return audit
+
+
+def _table(
+    name: str, chosen: FormatName, folder: Path, splits: list[str], open_origins: Callable[[], RowOrigins]
+) -> Table:
+    chosen_format = FORMATS[chosen]
     main = "train" if "train" in splits else splits[0]
-    rows = {split: partial(_rows, folder, split, found, origins) for split in splits}
-    return Table(f"{name}.{wanted}", found.columns, main, rows)
+    rows = {split: partial(_rows, folder, split, chosen_format, open_origins) for split in splits}
+    return Table(f"{name}.{chosen}", chosen_format.columns, main, rows)
 
 
-def _rows(folder: Path, split: str, found: Format, origins: Any) -> Iterator[dict[str, Any]]:
-    read_along = origins()
+def _rows(folder: Path, split: str, row_format: Format, open_origins: Callable[[], RowOrigins]) -> Iterator[Row]:
+    origins = open_origins()
     for example in read_jsonl(folder / "rows.jsonl", Example):
         if example.split == split:
-            yield found.row(example, read_along)
+            yield row_format.row(example, origins)
 
 
-def _passages(folder: Path) -> Iterator[dict[str, Any]]:
+def _passages(folder: Path) -> Iterator[Row]:
     return map(asdict, Passages(folder))

@@ -1,29 +1,28 @@
-"""What is exported: tables with their splits, and where each one's files stand."""
+"""Exported tables with their splits, and the names of their files."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.records import write_jsonl
 from raft_exp.exports import parquet
+from raft_exp.exports.columns import Columns, Row
 
 HF = "hf"  # the folder of a `datasets` repository
-Rows = Iterator[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Table:
-    """`raft.chat`, `test.eval`, `passages`: rows by split, of which `main` gives the file its plain name."""
+    """A table, such as `raft.chat`, `test.eval` or `passages`, with the rows of each split."""
 
     name: str
-    columns: dict[str, Any]
-    main: str
-    splits: Mapping[str, Callable[[], Rows]]
+    columns: Columns
+    main: str  # the split whose file has the table's name alone
+    splits: Mapping[str, Callable[[], Iterator[Row]]]
 
 
 def write(folder: Path, table: Table, form: str) -> dict[str, int]:
-    """Writes a table's splits as `form` (jsonl, parquet, hf) asks; returns the rows of each."""
+    """Writes the splits of a table in a file format (jsonl, parquet, hf); returns the number of rows of each."""
     counts = {}
     for split, rows in table.splits.items():
         path = folder / file_name(table, split, form)
@@ -33,7 +32,7 @@ def write(folder: Path, table: Table, form: str) -> dict[str, int]:
 
 
 def file_name(table: Table, split: str, form: str) -> str:
-    """Only the main split stands under the plain name: no trainer takes validation rows for training rows."""
+    """The file of a split. Only the main split has the plain name, so that no trainer reads validation rows."""
     if form == HF:
         return f"{HF}/{table.name}/{split}.parquet"
     return f"{table.name}.{form}" if split == table.main else f"{table.name}.{split}.{form}"

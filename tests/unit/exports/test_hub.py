@@ -75,7 +75,7 @@ def test_a_push_that_fails_loses_nothing_and_can_be_done_again(online, monkeypat
     files = tmp_path / "run0" / "exports" / "hf"
     assert str(error.value) == (
         "export.push_to_hub='me/towns' cannot be pushed: HF_HUB_OFFLINE is set; push from a machine with network "
-        f"(the files stand in {files})"
+        f"(the files are in {files})"
     )
     assert (files / "README.md").is_file()
     assert statuses(tmp_path / "run0")["export"] == "ran"
