@@ -1,4 +1,4 @@
-"""`python -m raft_exp.publish RUN [RUN ...] NNN_name [question=TEXT] [into=DIR]`: experiments/NNN_name out of runs."""
+"""`python -m raft_exp.publish RUN [RUN ...] NNN_name [question=TEXT] [into=DIR]`: makes a folder in experiments/."""
 
 import json
 import re
@@ -13,12 +13,14 @@ from pydantic import Field
 
 from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import ConfigError, DataError
+from raft_exp.core.plan import PlanRow
 from raft_exp.core.schema import config_dataclass
+from raft_exp.evaluation.results import Figure, Results, Summary
 from raft_exp.pipeline.estimate import duration
 
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+")
 _DONE = {"ran", "reused"}
-_COLUMNS = 5  # metrics of one study's table; results.json has all
+_COLUMNS = 5  # metrics in the table of one study; results.json has all
 
 
 @config_dataclass
@@ -26,19 +28,19 @@ class PublishSettings:
     """The settings of `publish`."""
 
     question: str | None = Field(
-        default=None, title="TEXT", description="what was asked, for the page (default: the words of NNN_name)"
+        default=None, title="TEXT", description="the question of the study (default: the words of NNN_name)"
     )
-    into: str = Field(default="experiments", title="DIR", description="the folder that NNN_name is made in")
+    into: str = Field(default="experiments", title="DIR", description="the folder in which NNN_name is made")
 
 
 _COMMAND = Command(
     form='python -m raft_exp.publish RUN [RUN ...] NNN_name [question="..."] [into=DIR]',
-    about="""Makes experiments/NNN_name/ out of finished runs, or the folder of a sweep: README.md with question and
-figures, config.yaml with every setting, and results.json. A run that is not finished is refused, and so is a folder
-that is there. What the result means is left to write, in README.md.""",
+    about="""Makes experiments/NNN_name/ of finished runs, or of the folder of a sweep: README.md with question and
+figures, config.yaml with every setting, and results.json. It refuses an unfinished run and an existing folder. The
+interpretation of the result is left to write, in README.md.""",
     words={
         "RUN": "the folder of a finished run, or of a sweep",
-        "NNN_name": "the new folder: three digits, then small letters, digits and _, as 004_what_was_asked",
+        "NNN_name": "the new folder: three digits, then small letters, digits and _, such as 004_gold_share",
     },
     settings=PublishSettings,
     most=None,
@@ -54,17 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not runs:
             raise _COMMAND.missing("RUN")
         if not names:
-            raise _COMMAND.missing("NNN_name (as 004_what_was_asked)")
+            raise _COMMAND.missing("NNN_name (such as 004_gold_share)")
         if len(names) > 1:
             raise ConfigError(f"NNN_name: got {' and '.join(names)}; name one new folder")
-        made = publish(runs, Path(chosen.into) / names[0], chosen.question or "")
-        print(f"published: {made / 'README.md'} (what it shows, and what it does not, is left to write)")
+        folder = publish(runs, Path(chosen.into) / names[0], chosen.question or "")
+        print(f"published: {folder / 'README.md'} (what it shows, and what it does not, is left to write)")
 
 
 def publish(runs: Sequence[Path], out: Path, question: str) -> Path:
-    """Writes the folder `out`. Raises DataError for a partial run and for a folder that is there."""
+    """Writes the folder `out`, and returns it. Raises DataError for an unfinished run and for an existing folder."""
     if out.exists():
-        raise DataError(f"{out}: is there already; published studies are not changed, give another NNN_name")
+        raise DataError(f"{out}: exists already; published studies are not changed, give another NNN_name")
     jobs = [job for run in runs for job in _jobs(run)]
     for job in jobs:
         _check(job)
@@ -82,21 +84,21 @@ def publish(runs: Sequence[Path], out: Path, question: str) -> Path:
 
 
 def _jobs(run: Path) -> list[Path]:
-    """The run itself, or the jobs of a sweep that came to its end."""
+    """The run itself, or the jobs of a finished sweep."""
     if not run.is_dir():
         raise DataError(f"{run}: no such folder; give a run folder, or the folder of a sweep")
     if not (run / "multirun.yaml").exists():
         return [run]
     if not (run / "sweep.json").exists():
-        raise DataError(f"{run}: the sweep did not come to its end; the same command goes on, in a folder of its own")
-    told = json.loads((run / "sweep.json").read_text(encoding="utf-8"))
-    if bad := [str(job["job"]) for job in told if job["status"] != "done"]:
+        raise DataError(f"{run}: the sweep is not finished; the same command goes on, in a new folder")
+    jobs = json.loads((run / "sweep.json").read_text(encoding="utf-8"))
+    if bad := [str(job["job"]) for job in jobs if job["status"] != "done"]:
         raise DataError(f"{run}: not every job is done (jobs {', '.join(bad)}); the same command runs what is missing")
-    return [run / job["folder"] for job in told]
+    return [run / job["folder"] for job in jobs]
 
 
 def _check(job: Path) -> None:
-    plan = _json(job / "plan.json")
+    plan: list[PlanRow] = _json(job / "plan.json")
     if bad := [f"{row['stage']} {row['status']}" for row in plan if row["status"] not in _DONE]:
         raise DataError(f"{job}: a partial run ({', '.join(bad[:3])}); the same command goes on")
     if not (job / "results.json").exists():
@@ -113,16 +115,17 @@ def _json(file: Path) -> Any:
 def _commands(runs: Sequence[Path]) -> Iterator[str]:
     for run in runs:
         if (run / "multirun.yaml").exists():
-            known = yaml.safe_load((run / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
-            chosen = [one for one in known["hydra"] if not one.startswith("hydra.mode=")]
-            yield f"python -m raft_exp -m {shlex.join([*chosen, *known['task']])}"
+            overrides = yaml.safe_load((run / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
+            of_hydra = [override for override in overrides["hydra"] if not override.startswith("hydra.mode=")]
+            yield f"python -m raft_exp -m {shlex.join([*of_hydra, *overrides['task']])}"
         else:
             yield f"python -m raft_exp {shlex.join(_json(run / 'results.json')['overrides'])}"
 
 
 def _made(jobs: Sequence[Path]) -> Iterator[str]:
-    """Commits and seconds of the stages that the runs show."""
-    rows = {row["key"]: row for job in jobs for row in _json(job / "plan.json")}
+    """The commits and seconds of the runs' stages, each stage counted once."""
+    plans: list[list[PlanRow]] = [_json(job / "plan.json") for job in jobs]
+    rows = {row["key"]: row for plan in plans for row in plan}
     commits = set()
     for row in rows.values():
         manifest = Path(row["path"]) / "manifest.json"
@@ -138,64 +141,68 @@ def _one(run: Path, out: Path) -> list[str]:
     from raft_exp.reporting.plots.arms import intervals
     from raft_exp.reporting.verdict import title
 
-    results = _json(run / "results.json")
+    results: Results = _json(run / "results.json")
     shutil.copyfile(run / "results.json", out / "results.json")
     _figure(intervals(results), out / "figure.svg")
     metrics = results["metrics"][:_COLUMNS]
     rows = [
         [f"`{name}`", *(_cell(arm["metrics"].get(metric)) for metric in metrics)]
-        for name, arm in _with_conditions(results).items()
+        for name, arm in _with_conditions(results["arms"], results["conditions"]).items()
     ]
     n = next(iter(results["arms"].values()))["n"]
-    found = f"**Result.** {results['verdict']} In percent over {n} questions, with 95% intervals."
-    return [found, "", *_table(["arm", *map(title, metrics)], rows), "", "![figures by arm](figure.svg)"]
+    result = f"**Result.** {results['verdict']} In percent over {n} questions, with 95% intervals."
+    return [result, "", *_table(["arm", *map(title, metrics)], rows), "", "![figures by arm](figure.svg)"]
 
 
-def _with_conditions(results: Mapping[str, Any]) -> dict[str, Any]:
-    under = {f"{arm}@{at}": found for at, arms in results["conditions"].items() for arm, found in arms.items()}
-    return {**results["arms"], **under}
+def _with_conditions(
+    arms: Mapping[str, Summary], conditions: Mapping[str, Mapping[str, Summary]]
+) -> dict[str, Summary]:
+    """The arms, then those under conditions as `<arm>@<condition>`."""
+    under = {f"{name}@{condition}": arm for condition, row in conditions.items() for name, arm in row.items()}
+    return {**arms, **under}
 
 
 def _several(jobs: Sequence[Path], out: Path) -> list[str]:
-    """Several studies: settings as rows, arms as columns, the seeds pooled; curves of what was swept."""
+    """Several studies: settings as rows, arms as columns, the seeds pooled; curves over swept numbers."""
     from raft_exp.reporting import sweeps
     from raft_exp.reporting.compare import compared
     from raft_exp.reporting.runs import open_runs
     from raft_exp.reporting.settings import settings
     from raft_exp.reporting.verdict import title
 
-    found, _ = settings(open_runs(jobs)[0])
-    told = compared(found)
-    for entry in told["settings"]:
-        entry["runs"] = list(entry["runs"])  # the seeds; where the runs lay says nothing to a reader
-    (out / "results.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    metric = told["metrics"][0]
-    labels = list(dict.fromkeys(label for entry in told["settings"] for label in _with_conditions(entry)))
-    rows = [
-        [
-            entry["name"],
-            *(_cell(_with_conditions(entry).get(label, {}).get("metrics", {}).get(metric)) for label in labels),
-        ]
-        for entry in told["settings"]
+    groups, _ = settings(open_runs(jobs)[0])
+    results = compared(groups)
+    # the seeds without the folders of the runs, which mean nothing elsewhere
+    published = [{**entry, "runs": list(entry["runs"])} for entry in results["settings"]]
+    (out / "results.json").write_text(json.dumps({**results, "settings": published}, indent=1) + "\n", encoding="utf-8")
+    metric = results["metrics"][0]
+    settings_arms = [
+        (entry["name"], _with_conditions(entry["arms"], entry["conditions"])) for entry in results["settings"]
     ]
-    plots = sweeps.plots(found, told, {})
+    labels = list(dict.fromkeys(label for _, arms in settings_arms for label in arms))
+    rows = [
+        [name, *(_cell(arms[label]["metrics"].get(metric) if label in arms else None) for label in labels)]
+        for name, arms in settings_arms
+    ]
+    plots = sweeps.plots(groups, results, {})
     for number, plot in enumerate(plots):
         _figure(plot["svg"], out / _file(number))
     shown = [f"![{plot['title']}]({_file(number)})" for number, plot in enumerate(plots)]
-    said = (
-        f"**Result.** {told['verdict']} {title(metric)} in percent, with 95% intervals; all metrics in `results.json`."
+    result = (
+        f"**Result.** {results['verdict']} {title(metric)} in percent, with 95% intervals; "
+        "all metrics in `results.json`."
     )
-    return [said, "", *_table(["setting", *(f"`{label}`" for label in labels)], rows), "", *shown]
+    return [result, "", *_table(["setting", *(f"`{label}`" for label in labels)], rows), "", *shown]
 
 
 def _file(number: int) -> str:
     return f"figure_{number + 1}.svg" if number else "figure.svg"
 
 
-def _cell(found: Mapping[str, float] | None) -> str:
-    if not found:
+def _cell(figure: Figure | None) -> str:
+    if not figure:
         return ""
-    value, low, high = (f"{100 * found[name]:.1f}" for name in ("value", "low", "high"))
+    value, low, high = (f"{100 * figure[name]:.1f}" for name in ("value", "low", "high"))
     return f"{value} ({low}-{high})"
 
 

@@ -1,1 +1,1 @@
-"""`python -m raft_exp.report`: the report of a finished run again, or several runs beside each other."""
+"""`python -m raft_exp.report`: makes the report of a finished run again, or compares several runs."""

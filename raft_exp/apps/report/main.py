@@ -1,4 +1,4 @@
-"""`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: finished runs again, or beside each other."""
+"""`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: reports one run again, or compares several."""
 
 import sys
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ class ReportSettings:
     out: str | None = Field(
         default=None,
         title="DIR",
-        description="where the pages go (default: the folder of one RUN, ./comparison for several)",
+        description="the folder of the pages (default: the folder of one RUN, ./comparison for several)",
     )
 
 
 _COMMAND = Command(
     form="python -m raft_exp.report RUN [RUN ...] [out=DIR]",
-    about="""One run: makes its report again from its files, scored with today's metrics.
-Several runs, or the folder of a sweep: compares them. The comparison has a table of all settings, curves of what was
-swept, means over seeds and paired comparisons. Nothing is trained and nothing is generated.""",
+    about="""One run: makes its report again from its files, with the metrics of this version.
+Several runs, or the folder of a sweep: compares them. The comparison has a table of all settings, curves over swept
+numbers, means over seeds and paired comparisons. Nothing is trained and nothing is generated.""",
     words={"RUN": "a run folder, or the folder of a sweep (-m)"},
     settings=ReportSettings,
     most=None,
@@ -51,16 +51,16 @@ def _report(folders: list[Path], out: Path | None) -> Path:
     if len(folders) == 1 and runs[0].folder == folders[0]:
         from raft_exp.apps.report.rescore import make_again
 
-        _say(make_again(runs[0], out or folders[0]))
+        _print_lines(make_again(runs[0], out or folders[0]))
         return (out or folders[0]) / "report.html"
     from raft_exp.reporting.comparison import write_comparison
 
-    told = write_comparison(out or Path("comparison"), runs, left_out)
-    _say([*left_out, *told["apart"]])
-    print(told["verdict"])
+    results = write_comparison(out or Path("comparison"), runs, left_out)
+    _print_lines([*left_out, *results["apart"]])
+    print(results["verdict"])
     return (out or Path("comparison")) / "comparison.html"
 
 
-def _say(lines: list[str]) -> None:
+def _print_lines(lines: list[str]) -> None:
     for line in lines:
         print(line, file=sys.stderr)

@@ -1,17 +1,20 @@
-"""The report of a finished run made again from its files: scored with today's metrics, without asking a model."""
+"""Makes the report of a finished run again from its files, with the metrics of this version and without a model."""
 
 import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
+from raft_exp.core.audit import DatasetAudit, ReplyAudit, StudyAudit
 from raft_exp.core.errors import ConfigError, DataError
-from raft_exp.core.records import Answer, read_rows, write_jsonl
-from raft_exp.pipeline.config import parse, with_new_names
+from raft_exp.core.plan import PlanRow
+from raft_exp.core.records import Answer, write_jsonl
+from raft_exp.evaluation.results import ArmResult, Results, read_predictions
+from raft_exp.pipeline.config import Config, parse, with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report
@@ -20,24 +23,26 @@ _PARTIAL = "report.partial"
 
 
 def make_again(run: Run, out: Path) -> list[str]:
-    """Writes what the report stage writes into `out` (the run folder itself: in place of the old files).
+    """Writes the files of the report stage into `out`, which may be the run folder; returns a line for each missing
+    input.
 
-    Inputs are taken from the store while it has them, else from the run folder; returns a line for what was missing.
+    Inputs come from the store, or where it no longer has them from the run folder. Raises DataError for an input that
+    neither has, and for a run of another version.
     """
     partial = out / _PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
-    (partial / "made").mkdir(parents=True)
+    (partial / "report").mkdir(parents=True)
     try:
-        files = _Inputs(run, partial / "inputs")
-        report(report_settings(_config(run)), **files.all(), out=partial / "made")
-        _keep_overrides(run, partial / "made" / "results.json")
-        _move(partial / "made", out)
+        inputs = _Inputs(run, partial / "inputs")
+        report(report_settings(_config(run)), **inputs.all(), out=partial / "report")
+        _copy_overrides(run, partial / "report" / "results.json")
+        _move(partial / "report", out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return files.missing
+    return inputs.missing
 
 
-def _config(run: Run) -> Any:
+def _config(run: Run) -> Config:
     try:
         return parse(with_new_names(dict(run.config)))
     except ConfigError as error:
@@ -46,71 +51,90 @@ def _config(run: Run) -> Any:
         ) from None
 
 
-def _keep_overrides(run: Run, path: Path) -> None:
-    results = json.loads(path.read_text(encoding="utf-8"))
+def _copy_overrides(run: Run, path: Path) -> None:
+    results: Results = json.loads(path.read_text(encoding="utf-8"))
     results["overrides"] = run.results.get("overrides", [])
     path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def _move(made: Path, out: Path) -> None:
-    """In place of links too: a run folder shows predictions that belong to the store, and those stay as they are."""
-    for file in sorted(path for path in made.rglob("*") if path.is_file()):
-        place = out / file.relative_to(made)
+def _move(folder: Path, out: Path) -> None:
+    """Moves the files of `folder` into `out`. Links are replaced, so that the store's files do not change."""
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        place = out / file.relative_to(folder)
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(file, place)
 
 
+class _ReportInputs(TypedDict):
+    """The keyword arguments of the report stage."""
+
+    test: Path
+    conditions: dict[str, Path]
+    answers: dict[str, Path]
+    datasets: dict[str, Path]
+    adapters: dict[str, Path]
+    passages: Path | None
+    questions: Path | None
+    targets: Path | None
+
+
 @dataclass
 class _Inputs:
-    """The report stage's inputs as folders: the store's own, or made from what the run folder shows of them."""
+    """The inputs of the report stage as folders: those of the store, or new ones in `made` from the run folder."""
 
     run: Run
     made: Path
 
     def __post_init__(self) -> None:
         plan = self.run.folder / "plan.json"
-        rows = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else []
+        rows: list[PlanRow] = json.loads(plan.read_text(encoding="utf-8")) if plan.exists() else []
         self._stages: dict[str, Path] = {row["stage"]: self._place(row) for row in rows}
-        self._audit: dict[str, Any] = _read(self.run.folder / "audit.json")
+        path = self.run.folder / "audit.json"
+        no_audit: StudyAudit = {"datasets": {}, "test": {}}
+        self._audit: StudyAudit = json.loads(path.read_text(encoding="utf-8")) if path.exists() else no_audit
         self.missing: list[str] = []
 
-    def all(self) -> dict[str, Any]:
-        """What the stage's function is called with."""
+    def all(self) -> _ReportInputs:
+        """The arguments of the stage's function."""
         arms, conditions = self.run.results["arms"], self.run.results["conditions"]
-        labels = [*arms, *(f"{arm}@{name}" for name, asked in conditions.items() for arm in asked)]
-        found = {
+        labels = [*arms, *(f"{arm}@{name}" for name, row in conditions.items() for arm in row)]
+        datasets = self._audit.get("datasets", {})
+        audits = self._audit.get("conditions", {})
+        inputs: _ReportInputs = {
             "test": self._rows("test", self._audit.get("test", {})),
-            "conditions": {
-                name: self._rows(f"test@{name}", self._audit.get("conditions", {}).get(name, {})) for name in conditions
-            },
+            "conditions": {name: self._rows(f"test@{name}", audits.get(name, {})) for name in conditions},
             "answers": {label: self._answers(label) for label in labels},
-            "datasets": {name: self._dataset(name, audit) for name, audit in self._audit.get("datasets", {}).items()},
-            "adapters": {name: self._adapter(name) for name in self._audit.get("datasets", {})},
+            "datasets": {name: self._dataset(name, audit) for name, audit in datasets.items()},
+            "adapters": {name: self._adapter(name) for name in datasets},
+            "passages": self._optional("ingest"),
+            "questions": self._optional("questions"),
+            "targets": self._targets(),
         }
-        if told := self._audit.get("targets"):
-            found["targets"] = self._folder("targets", lambda folder: _write(folder / "audit.json", told))
-        optional = {name: self._optional(stage) for name, stage in _OPTIONAL.items()}
-        if gone := [_OPTIONAL[name] for name, folder in optional.items() if folder is None]:
+        needed = {"ingest": inputs["passages"], "questions": inputs["questions"]}
+        if gone := [stage for stage, folder in needed.items() if folder is None]:
             self.missing.append(f"the store no longer has {' and '.join(gone)}: figures that need them are left out")
-        return found | optional
+        return inputs
 
-    def _place(self, row: Mapping[str, Any]) -> Path:
+    def _targets(self) -> Path | None:
+        audit: ReplyAudit | None = self._audit.get("targets")
+        return self._folder("targets", lambda folder: _write(folder / "audit.json", audit)) if audit else None
+
+    def _place(self, row: PlanRow) -> Path:
         path = Path(row["path"])
         if path.is_dir():
             return path
-        shown = self.run.folder / "dataset" / "test.jsonl"  # the store may have moved with the run folder's links
+        shown = self.run.folder / "dataset" / "test.jsonl"  # follows the run folder's links into a store that was moved
         return Path(shown.resolve().parents[2] / path.parent.name / row["key"])
 
     def _folder(self, stage: str, make: Callable[[Path], None]) -> Path:
-        found = self._stages.get(stage)
-        if found is not None and (found / "manifest.json").exists():
-            return found
+        if (stored := self._optional(stage)) is not None:
+            return stored
         folder = self.made / stage
         folder.mkdir(parents=True)
         make(folder)
         return folder
 
-    def _rows(self, name: str, audit: Mapping[str, Any]) -> Path:
+    def _rows(self, name: str, audit: DatasetAudit) -> Path:
         def make(folder: Path) -> None:
             rows = self.run.folder / "dataset" / f"{name}.jsonl"
             if not rows.exists():
@@ -120,7 +144,7 @@ class _Inputs:
 
         return self._folder(f"dataset[{name}]", make)
 
-    def _dataset(self, name: str, audit: Mapping[str, Any]) -> Path:
+    def _dataset(self, name: str, audit: DatasetAudit) -> Path:
         return self._folder(f"dataset[{name}]", lambda folder: _write(folder / "audit.json", audit))
 
     def _adapter(self, name: str) -> Path:
@@ -138,31 +162,28 @@ class _Inputs:
             path = self.run.folder / "predictions" / f"{label}.jsonl"
             if not path.exists():
                 raise DataError(f"{path}: missing, and the store no longer has the answers; run the study again")
-            write_jsonl(folder / "answers.jsonl", _answers(path, self._known(label)))
+            write_jsonl(folder / "answers.jsonl", _answers(path, self._result(label)))
 
         return self._folder(f"evaluate[{label}]", make)
 
-    def _known(self, label: str) -> Mapping[str, Any]:
+    def _result(self, label: str) -> ArmResult:
         arm, _, condition = label.partition("@")
         results = self.run.results
-        known: Mapping[str, Any] = (results["conditions"][condition] if condition else results["arms"])[arm]
-        return known
+        return (results["conditions"][condition] if condition else results["arms"])[arm]
 
     def _optional(self, stage: str) -> Path | None:
-        found = self._stages.get(stage)
-        return found if found is not None and (found / "manifest.json").exists() else None
+        """The stage's result in the store; None where the store does not have it."""
+        folder = self._stages.get(stage)
+        return folder if folder is not None and (folder / "manifest.json").exists() else None
 
 
-_OPTIONAL = {"passages": "ingest", "questions": "questions"}
-
-
-def _answers(path: Path, known: Mapping[str, Any]) -> Iterator[Answer]:
-    """The replies out of predictions, which do not say which questions had none: those are empty."""
-    answered = known.get("answered", known["n"])
-    unanswered = known["n"] - answered
-    tokens = known.get("tokens", {})  # means: the single counts are not kept
-    prompts, replies = (_with_mean(tokens.get(part, 0), answered) for part in ("prompt", "reply"))
-    for row in read_rows(path):
+def _answers(path: Path, result: ArmResult) -> Iterator[Answer]:
+    """The answers of a predictions file. Unanswered questions are rows with an empty reply there, and left out here."""
+    answered = result.get("answered", result["n"])
+    unanswered = result["n"] - answered
+    tokens = result.get("tokens", {})  # means: predictions have no counts for single replies
+    prompts, replies = _with_mean(tokens.get("prompt", 0), answered), _with_mean(tokens.get("reply", 0), answered)
+    for row in read_predictions(path):
         if unanswered and not row["raw"] and not row["truncated"]:
             unanswered -= 1
         else:
@@ -170,16 +191,11 @@ def _answers(path: Path, known: Mapping[str, Any]) -> Iterator[Answer]:
 
 
 def _with_mean(mean: float, count: int) -> Iterator[int]:
-    """Whole numbers, without an end; the first `count` have the mean."""
+    """An endless stream of whole numbers, of which the first `count` have this mean."""
     total = round(mean * count)
     for place in itertools.count():
         yield total // max(1, count) + (place < total % max(1, count))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
-
-
-def _write(path: Path, value: Any) -> None:
+def _write(path: Path, value: object) -> None:
     path.write_text(json.dumps(value) + "\n", encoding="utf-8")

@@ -219,7 +219,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("serve RUN host=0.0.0.0", "name an environment variable that holds a token for them: token_env=NAME"),
         ("store lss", "ls|prune: got 'lss'; did you mean 'ls'? (known: ls, prune)"),
         ("store ls store=nowhere", "store: got 'nowhere', and there is no such folder; name the store with store=PATH"),
-        ("publish RUN", "NNN_name (as 004_what_was_asked) is missing; write python -m raft_exp.publish RUN"),
+        ("publish RUN", "NNN_name (such as 004_gold_share) is missing; write python -m raft_exp.publish RUN"),
         ("publish 004_x", "RUN is missing; write python -m raft_exp.publish RUN"),
         ("publish RUN 004_x 005_y", "NNN_name: got 004_x and 005_y; name one new folder"),
     ],

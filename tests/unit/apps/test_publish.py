@@ -46,7 +46,7 @@ def test_a_study_is_published_once(tmp_path):
     assert "currentColor" not in figure, "the file brings its own colours"
     again = publish(folder, run, "004_rag_and_raft")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 def test_a_partial_run_is_refused(tmp_path):
@@ -89,4 +89,4 @@ def test_a_sweep_is_published_when_every_job_is_done(tmp_path):
     refused = publish(tmp_path, broken, "006_p")
     assert "not every job is done (jobs 1)" in refused.stderr
     (broken / "sweep.json").unlink()
-    assert "did not come to its end" in publish(tmp_path, broken, "006_p").stderr
+    assert "the sweep is not finished" in publish(tmp_path, broken, "006_p").stderr
