@@ -1,7 +1,20 @@
-"""Corpora: where documents and questions come from. A new one is one file here and one line in CORPORA.
+"""Corpora: the sources of passages and questions.
 
-A corpus is built from its config and a seed. Its passages never depend on the seed (so runs with other seeds share
-them); splits and `max_items` may.
+To add a corpus named `notes`:
+
+1. Write raft_exp/corpora/notes.py with two classes. `NotesConfig`, marked with `@config_dataclass`, holds the settings;
+   its first field is `name: Literal["notes"]`. Mark a path as `Runtime[str]`: then the content of the file decides
+   whether stages run again, not its place. `Notes(config, seed)` has the members of the protocol `Corpus` below.
+2. In this file, import both, add `NotesConfig` to the union `CorpusConfig` and `"notes": Notes` to `CORPORA`.
+3. Write conf/corpus/notes.yaml with a value for each field of `NotesConfig`, beginning with `name: notes`.
+
+Now `python -m raft_exp corpus=notes` runs a study of it. Metrics are those of NQ-open (exact match and F1) unless
+`PROFILES` in raft_exp/evaluation/metrics has an entry for the name. A short example to copy is passages.py; readers of
+JSON, JSON lines, parquet, hub and web files are in readers/, a sentence splitter in sentences.py.
+
+Rules: passages and their order never depend on the seed (runs with other seeds share them); splits and `max_items`
+may. Ids are unique. Each question names its gold passages by id, and has the split train, validation or test; a study
+needs train and test questions. Wrong input raises `DataError` with file, place, field and remedy.
 """
 
 from collections import Counter
@@ -22,19 +35,27 @@ from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
 
 
 class Corpus(Protocol):
-    """What the ingest and questions stages ask of a corpus. Both streams have a fixed order and flat memory."""
+    """The members that the ingest and questions stages use. Both streams have a fixed order, and read their source as
+    they go rather than hold it in memory.
 
-    passage_settings: ClassVar[tuple[str, ...]]  # the settings that change passages; the others change questions alone
-    counts: Counter[str]  # filled while streaming: "records", "without_context", ...
+    Optional members: `origin: ClassVar[Origin]`, source and licence for the card of an exported data set; `report`,
+    with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, more values that
+    decide the passages.
+    """
+
+    passage_settings: ClassVar[tuple[str, ...]]  # fields of the config that change passages; others change questions
+    counts: Counter[str]  # written to counts.json: "records", "without_context", ...; filled while streaming
 
     def files(self) -> list[Path]:
-        """The local files whose content decides the result; [] for a hub. DataError when they are missing."""
+        """The local input files, whose content is part of the stage keys; [] for a hub. Raises DataError when one is
+        missing.
+        """
 
     def passages(self) -> Iterator[Passage]:
         """Every passage once."""
 
     def questions(self) -> Iterator[Question]:
-        """Every question with its split."""
+        """Every question once, with its split."""
 
 
 CorpusConfig = Annotated[
@@ -52,18 +73,18 @@ CORPORA: dict[str, Callable[[Any, int], Corpus]] = {
 }
 
 
-def open_corpus(config: Any, seed: int = 0) -> Corpus:
-    """The corpus that a config names."""
+def open_corpus(config: CorpusConfig, seed: int = 0) -> Corpus:
+    """Builds the corpus that `config.name` names."""
     return CORPORA[config.name](config, seed)
 
 
-def passage_identity(config: Any, corpus: Corpus) -> dict[str, Any]:
-    """What decides the passages, beside the content of `files`; a corpus may have more than settings to say."""
-    more: Callable[[], dict[str, Any]] = getattr(corpus, "passage_identity", dict)
+def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
+    """The values that decide the passages beside the content of `files`: settings, and what the corpus adds to them."""
+    more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
     return {name: getattr(config, name) for name in corpus.passage_settings} | more()
 
 
-def origin(config: Any) -> Origin:
-    """Where a corpus comes from, as far as its class says (`origin`)."""
-    found: Origin = getattr(CORPORA[config.name], "origin", Origin())
-    return found
+def origin(config: CorpusConfig) -> Origin:
+    """Source and licence of a corpus; empty where its class gives none."""
+    source: Origin = getattr(CORPORA[config.name], "origin", Origin())
+    return source

@@ -1,4 +1,4 @@
-"""Counts of a corpus whose records are streamed more than once."""
+"""Counts of records that are streamed several times, once for passages and once for questions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def counting(counts: Counter[str]) -> Iterator[Counter[str]]:
-    """The counts of one stream; a second stream over the same records does not count them twice."""
-    here: Counter[str] = Counter()
+    """Gives a counter for one stream and merges it into `counts` by maximum, so that a second stream over the same
+    records does not count them twice.
+    """
+    stream_counts: Counter[str] = Counter()
     try:
-        yield here
+        yield stream_counts
     finally:
-        counts |= here
+        counts |= stream_counts

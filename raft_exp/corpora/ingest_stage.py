@@ -1,33 +1,32 @@
-"""Stage `ingest`: documents become a passage collection on disk; what could not be read is said."""
+"""Stage `ingest`: writes the passages of a corpus as a collection on disk, and a report of unreadable files."""
 
 import json
 from pathlib import Path
-from typing import Any
 
-from raft_exp.core import collection as passages
+from raft_exp.core.collection import write_passages
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, open_corpus
 
 VERSION = 1
-REPORT = "ingest_report.json"  # of a corpus that reads files which may be bad
+REPORT = "ingest_report.json"  # written for a corpus with a `report`
 
 
 @config_dataclass
 class IngestStage:
-    """What decides the passages: of the corpus's settings only those that it names (`corpora.passage_identity`)."""
+    """Settings that change the passages; of those of the corpus only the ones in its `passage_settings`."""
 
     corpus: Runtime[CorpusConfig]
-    passages: dict[str, Any]
-    splitter: str  # name and version of the sentence splitter: evidence counts its sentences
+    passages: dict[str, object]  # see `corpora.passage_identity`
+    splitter: str  # name and version of the sentence splitter: evidence is stored as sentence numbers
 
 
 @stage("ingest", VERSION)
 def ingest(config: IngestStage, *, out: Path) -> None:
-    """Writes the collection (`core.collection`), counts.json and the report of the files, also where it fails."""
+    """Writes the collection (`core.collection`), counts.json and the report; the report also on failure."""
     corpus = open_corpus(config.corpus)
     try:
-        count = passages.write_passages(out, corpus.passages())
+        count = write_passages(out, corpus.passages())
     finally:
         if report := getattr(corpus, "report", None):
             (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n")

@@ -1,11 +1,11 @@
-"""Where a corpus comes from: what the card of a data set that is made of it says."""
+"""Source and licence of a corpus, for the card of an exported data set."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """`licence` in the hub's words (mit, cc-by-4.0, ...); "" where nobody has said."""
+    """`licence` is an identifier of the Hugging Face hub (mit, cc-by-4.0, ...), "" where unknown."""
 
     source: str = ""
     licence: str = ""

@@ -1,4 +1,4 @@
-"""Corpus `passages`: ready passages (`readers/passage_rows.py`), with ready questions (`corpora/questions.py`)."""
+"""Corpus `passages`: a file of passages (`readers/passage_rows.py`) and one of questions (`corpora/questions.py`)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from raft_exp.corpora.readers import passage_rows
 
 @config_dataclass
 class PassagesConfig:
-    """Two files, and the split of questions that bring none."""
+    """The two files, and the shares of the splits for questions without one."""
 
     name: Literal["passages"]
-    path: Runtime[str | None]  # the content of files() stands in the key
-    questions: Runtime[str | None]  # as does this file's
+    path: Runtime[str | None]  # the content of files() is part of the key
+    questions: Runtime[str | None]  # its content too
     max_items: Positive | None
     validation: Share
     test: Share
 
 
 class ReadyPassages:
-    """Streams the file of `corpus.path`."""
+    """Streams the passages of `corpus.path`."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name",)
     origin: ClassVar[Origin] = Origin("a file of the user's own")
@@ -48,9 +48,9 @@ class ReadyPassages:
         return passage_rows.read(self.files()[0])
 
     def questions(self) -> Iterator[Question]:
-        """None come with passages: they are a file of their own (`corpora/questions.py`)."""
+        """Raises DataError: without `corpus.questions` this corpus has no questions."""
         raise DataError(
             "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE to JSON lines of "
             "{question, answers, document_id or gold}, or let a model write them (teacher=openai)"
         )
-        yield  # never reached: a stream that nobody reads raises nothing
+        yield  # never reached: makes this a generator, which raises only when it is read

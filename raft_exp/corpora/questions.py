@@ -1,15 +1,15 @@
-"""Ready questions (corpus.questions=FILE), for every corpus whose config has that field.
+"""Questions from a file (corpus.questions=FILE), for every corpus whose config is a `QuestionsFileConfig`.
 
-A row is {question, answers, gold or document_id}, and where wanted id, split, given, evidence, explanation, slices:
-the fields of `records.Question`. RAFT needs to know which passages hold the answer: `gold` names them, or `document_id`
-names their document. Then its passages that hold an answer word for word are gold, or all of them where none does.
+A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. They
+are the fields of `records.Question`. `gold` names the gold passages; `document_id` names their document, of which the
+passages that hold an answer word for word are gold, or all where none does.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
@@ -22,9 +22,30 @@ from raft_exp.corpora.readers.fields import Fields
 SPLITS = ("train", "validation", "test")
 
 
-def files_of(config: Any) -> list[Path]:
-    """The file that a corpus config names; [] where it names none. DataError when it is not there."""
-    path: str | None = getattr(config, "questions", None)
+@runtime_checkable
+class QuestionsFileConfig(Protocol):
+    """The settings of a corpus whose questions may come from a file."""
+
+    @property
+    def questions(self) -> str | None:
+        """Path of the file."""
+
+    @property
+    def max_items(self) -> int | None:
+        """The most training questions; null for all."""
+
+    @property
+    def validation(self) -> float:
+        """Share of the documents whose questions validate."""
+
+    @property
+    def test(self) -> float:
+        """Share of the documents whose questions test."""
+
+
+def files_of(config: object) -> list[Path]:
+    """The questions file of a corpus config; [] where it has none. Raises DataError when the file is missing."""
+    path = config.questions if isinstance(config, QuestionsFileConfig) else None
     if path is not None and not Path(path).is_file():
         raise DataError(f"corpus.questions={path!r}: no such file; name a file with one question a line")
     return [] if path is None else [Path(path)]
@@ -32,26 +53,26 @@ def files_of(config: Any) -> list[Path]:
 
 @dataclass(frozen=True)
 class ReadyQuestions:
-    """The questions of a file, with gold and splits found; iterated as often as wanted."""
+    """The questions of a file, with their gold passages and splits; may be streamed several times."""
 
     file: Path
     collection: Passages
-    config: Any  # max_items, validation, test
+    config: QuestionsFileConfig
     seed: int
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
-        """Every question with its split, in the file's order; `counts` tells what had to be found out."""
+        """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
         splits = _Splits.of(self._questions(Counter()), self.collection, self.config, self.seed)
 
-        def settled(found: Counter[str]) -> Iterator[Question]:
-            return (replace(question, split=splits.split(question)) for question in self._questions(found))
+        def with_splits(stream_counts: Counter[str]) -> Iterator[Question]:
+            return (replace(question, split=splits.split(question)) for question in self._questions(stream_counts))
 
-        training = (question.id for question in settled(Counter()) if question.split == "train")
-        kept = subsample(training, self.config.max_items, self.seed)
-        yield from (question for question in settled(counts) if question.split != "train" or question.id in kept)
+        training = (question.id for question in with_splits(Counter()) if question.split == "train")
+        sample = subsample(training, self.config.max_items, self.seed)
+        yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
     def _questions(self, counts: Counter[str]) -> Iterator[Question]:
-        """`split` is "" where the file does not say."""
+        """The questions with the split of the file, "" where it has none."""
         for place, row in json_records.placed(self.file):
             counts["records"] += 1
             yield self._question(Fields(f"{self.file}, {place}", row), place.replace(" ", "-"), counts)
@@ -84,13 +105,13 @@ class ReadyQuestions:
             raise fields.error(
                 "gold", "is missing, and so is 'document_id'", "name the passages or the document with the answer"
             )
-        whole = self.collection.of_document(document)
-        if not whole:
-            raise fields.error("document_id", f"is {document!r}, of which there is no passage", "correct it")
+        passages = self.collection.of_document(document)
+        if not passages:
+            raise fields.error("document_id", f"is {document!r}, which has no passages", "correct it")
         pattern = answer_pattern(answers)
-        holding = [place for place in whole if pattern and pattern.search(normalise(self.collection[place].text))]
+        holding = [place for place in passages if pattern and pattern.search(normalise(self.collection[place].text))]
         counts["gold_by_answer" if holding else "gold_by_document"] += 1
-        return holding or whole
+        return holding or passages
 
     def _find(self, fields: Fields, field: str, name: str) -> int:
         try:
@@ -99,7 +120,7 @@ class ReadyQuestions:
             raise fields.error(field, f"names {name!r}, which is no passage", "give ids of passages") from None
 
     def _evidence(self, fields: Fields) -> list[tuple[str, int]]:
-        found = []
+        evidence = []
         for pair in fields.get("evidence", list) or []:
             if not (isinstance(pair, list) and [type(part) for part in pair] == [str, int]):
                 raise fields.error("evidence", f"holds {pair!r:.60}", "give pairs of passage id and sentence number")
@@ -107,12 +128,12 @@ class ReadyQuestions:
             sentences = self.collection[self._find(fields, "evidence", name)].sentences
             if not 0 <= sentence < len(sentences):
                 raise fields.error("evidence", f"names sentence {sentence} of {len(sentences)}", "count from 0")
-            found.append((name, sentence))
-        return found
+            evidence.append((name, sentence))
+        return evidence
 
 
 def answering_sentence(gold: Iterable[Passage], answers: list[str]) -> list[tuple[str, int]]:
-    """The first gold sentence that holds an answer word for word: what the extractive teacher quotes."""
+    """The first gold sentence that holds an answer word for word: [(passage id, sentence number)], or []."""
     pattern = answer_pattern(answers)
     if pattern:
         for passage in gold:
@@ -123,7 +144,7 @@ def answering_sentence(gold: Iterable[Passage], answers: list[str]) -> list[tupl
 
 
 class _Groups:
-    """Documents joined by the questions that share them (union-find); a group goes by its smallest document."""
+    """Groups of documents that share questions (union-find); a group is named by its smallest document hash."""
 
     def __init__(self) -> None:
         self._parents: dict[int, int] = {}
@@ -138,43 +159,47 @@ class _Groups:
         return document
 
     def join(self, documents: Iterable[int]) -> int:
-        """Makes one group of the documents' groups."""
-        found = {self.of(document) for document in documents}
-        group = min(found)
-        self._parents.update(dict.fromkeys(found, group))
+        """Merges the groups of the documents; returns the merged group."""
+        groups = {self.of(document) for document in documents}
+        group = min(groups)
+        self._parents.update(dict.fromkeys(groups, group))
         return group
 
 
 @dataclass(frozen=True)
 class _Splits:
-    """Splits that the file gives are kept; a document's other questions follow them; other documents are drawn.
+    """Splits of questions. A question has the split of the file, else that of another question of its documents, else a
+    split drawn for its documents.
 
-    Documents that share a question count as one (a group), so that gold of a test question is never learned from.
+    Documents that share a question form a group with one split, so that no training question has the gold of a test
+    question.
     """
 
     groups: _Groups
-    owners: dict[int, str]  # group -> the split that the file gives a question of it, "" where it gives none
+    owners: dict[int, str]  # group -> the split in the file of one of its questions, "" without one
     test: HashSample
     validation: HashSample
     collection: Passages
 
     @classmethod
-    def of(cls, questions: Iterable[Question], collection: Passages, config: Any, seed: int) -> "_Splits":
-        """Test and validation are drawn only where the file names no question of theirs itself."""
-        groups, named = _Groups(), dict[int, str]()
+    def of(
+        cls, questions: Iterable[Question], collection: Passages, config: QuestionsFileConfig, seed: int
+    ) -> "_Splits":
+        """Test and validation documents are drawn only where the file has no question of that split."""
+        groups, document_splits = _Groups(), dict[int, str]()
         for question in questions:
             document = groups.join(_documents(question, collection))
-            named[document] = _last(question.split, named.get(document, ""))
+            document_splits[document] = _last(question.split, document_splits.get(document, ""))
         owners: dict[int, str] = {}
-        for document, split in named.items():
+        for document, split in document_splits.items():
             group = groups.of(document)
             owners[group] = _last(split, owners.get(group, ""))
-        given = set(owners.values())
+        file_splits = set(owners.values())
         free = [str(group) for group, split in owners.items() if not split]
-        test = drawn(free, free, 0.0 if "test" in given else config.test, seed, "test documents")
+        test = drawn(free, free, 0.0 if "test" in file_splits else config.test, seed, "test documents")
         rest = [document for document in free if document not in test]
         validation = drawn(
-            rest, free, 0.0 if "validation" in given else config.validation, seed, "validation documents"
+            rest, free, 0.0 if "validation" in file_splits else config.validation, seed, "validation documents"
         )
         return cls(groups, owners, test, validation, collection)
 
@@ -199,7 +224,9 @@ def _documents(question: Question, collection: Passages) -> list[int]:
 
 
 def drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> HashSample:
-    """round(share * all documents) of a pool; with a share above 0 and two in the pool, one at least on either side."""
+    """round(share * documents) of a pool; with 0 < share < 1 and two or more in it, at least one is chosen and one is
+    left.
+    """
 
     def count(total: int) -> int:
         wanted = round(share * len(documents))

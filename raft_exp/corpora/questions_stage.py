@@ -11,14 +11,14 @@ from raft_exp.core.records import Question, write_jsonl
 from raft_exp.core.schema import Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, open_corpus
-from raft_exp.corpora.questions import ReadyQuestions, files_of
+from raft_exp.corpora.questions import QuestionsFileConfig, ReadyQuestions, files_of
 
 VERSION = 2
 
 
 @config_dataclass
 class QuestionsStage:
-    """Settings that change the questions."""
+    """Settings of the questions."""
 
     corpus: CorpusConfig
     seed: Seed
@@ -28,10 +28,11 @@ class QuestionsStage:
 def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl and counts.json. Raises DataError when a split that a study needs is empty."""
     corpus = open_corpus(config.corpus, config.seed)
-    found, splits = corpus.questions(), Counter[str]()
-    for file in files_of(config.corpus):
-        found = ReadyQuestions(file, Passages(passages), config.corpus, config.seed).stream(corpus.counts)
-    write_jsonl(out / "questions.jsonl", _counted(found, splits))
+    stream, splits = corpus.questions(), Counter[str]()
+    if isinstance(config.corpus, QuestionsFileConfig):
+        for file in files_of(config.corpus):
+            stream = ReadyQuestions(file, Passages(passages), config.corpus, config.seed).stream(corpus.counts)
+    write_jsonl(out / "questions.jsonl", _checked(stream, splits))
     for split in ("train", "test"):
         if not splits[split]:
             raise DataError(
@@ -43,7 +44,8 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
     )
 
 
-def _counted(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:
+def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:
+    """Yields and counts the questions. Raises DataError for a repeated id or a test question without an answer."""
     seen: set[str] = set()
     for question in stream:
         if question.id in seen:

@@ -1,7 +1,7 @@
-"""Sentence splitting that loses nothing: `"".join(split(text)) == text`, white space stands before a sentence.
+"""Sentence splitting without loss: `"".join(split(text)) == text`; white space belongs to the sentence after it.
 
-The rules are sentencex's (Wikimedia, MIT): no model, no download, and "vs.", "i.e.", "et al." and "P = .03" stay whole.
-Its version is pinned, as stored evidence counts sentences.
+The rules are those of sentencex (Wikimedia, MIT), which needs no model and does not split at "vs.", "i.e.", "et al." or
+"P = .03". Its version is part of the stage keys, because evidence is stored as sentence numbers.
 """
 
 import re
@@ -14,19 +14,19 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def split(text: str) -> list[str]:
-    """The sentences of an English text; those after the first keep their leading space, as in HotpotQA."""
+    """The sentences of an English text; sentences after the first keep their leading space, as in HotpotQA."""
     starts = [0]
     position = 0
     for sentence in sentencex.segment("en", _plain(text)):
         end = position + len(sentence.rstrip())
-        # A piece of mere white space (between paragraphs) belongs to the sentence that follows.
+        # White space between paragraphs belongs to the sentence that follows.
         if end > position:
             starts.append(end)
         position += len(sentence)
-    starts[-1] = len(text)  # white space after the last sentence stays with it
+    starts[-1] = len(text)  # white space at the end belongs to the last sentence
     return [text[start:end] for start, end in pairwise(starts)] or ([text] if text else [])
 
 
 def _plain(text: str) -> str:
-    """The same length without what the splitter fails on: lone surrogates, and white space as in "B\\u00a0."."""
+    """Replaces characters that the splitter fails on (lone surrogates, non-ASCII spaces); keeps the length."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", _WIDE_SPACE.sub(" ", text))

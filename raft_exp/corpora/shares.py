@@ -1,4 +1,4 @@
-"""Seeded choices by share, for corpora that split what was published in one piece."""
+"""Seeded choices by share, for corpora that are published without splits."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from raft_exp.core.sampling import HashSample
 
 
 def drawn(items: Iterable[str], share: float, seed: int, purpose: str) -> HashSample:
-    """round(share * n) of the items; with 0 < share < 1 and two items or more, at least one on either side."""
+    """round(share * n) of n items; with 0 < share < 1 and n > 1, at least one item is chosen and one is left."""
 
     def count(total: int) -> int:
         whole = round(share * total)

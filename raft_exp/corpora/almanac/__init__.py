@@ -1,9 +1,8 @@
-"""Corpus `almanac`: a made world for studies without downloads, and for load tests of any size.
+"""Corpus `almanac`: a fictional world, generated from a seed, for studies without downloads and for load tests.
 
-It is generated from a seed: documents about towns, persons, minerals, ships, birds and small studies in plain
-English, with single-fact, bridge and comparison questions (open answers) and yes/no/maybe questions about studies.
-Documents, and the facts in them, belong to one split each; a test question never needs, and a training question
-never shows, a document of the other.
+Its documents describe towns, persons, minerals, ships, birds and small studies in plain English. Questions are
+single-fact, bridge and comparison questions (open answers), and yes/no/maybe questions about studies. Each document and
+its facts belong to one split: no gold passage and no published distractor is of another split.
 """
 
 from collections import Counter
@@ -22,11 +21,11 @@ from raft_exp.corpora.origin import Origin
 
 @config_dataclass
 class AlmanacConfig:
-    """The size of the world and how it is split."""
+    """The size of the world and its splits."""
 
     name: Literal["almanac"]
-    path: Runtime[str | None]  # must be null: nothing is read
-    num_entities: Positive  # documents; each brings about three questions
+    path: Runtime[str | None]  # must be null: no file is read
+    num_entities: Positive  # documents; each has about three questions
     world_seed: Count
     max_items: Positive | None  # questions of each split
     validation: Share
@@ -45,7 +44,7 @@ class AlmanacConfig:
 
 
 class Almanac:
-    """Streams the world of a config; the order is fixed and memory does not grow with `num_entities`."""
+    """Streams a world in a fixed order; memory does not grow with `num_entities`."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "num_entities", "world_seed", "validation", "test")
     origin: ClassVar[Origin] = Origin("a made world, generated from a seed; no text from elsewhere", "apache-2.0")
@@ -61,7 +60,7 @@ class Almanac:
         )
 
     def files(self) -> list[Path]:
-        """No local file decides the world."""
+        """No files: the settings decide the world."""
         return []
 
     def passages(self) -> Iterator[Passage]:
@@ -71,7 +70,7 @@ class Almanac:
             yield self._world.passage(number)
 
     def questions(self) -> Iterator[Question]:
-        """The questions in the order of the documents that they start from."""
+        """The questions in the order of their documents."""
         taken: Counter[str] = Counter()
         for number in range(self._world.size):
             if self._max_items is not None and taken[self._world.split(number)] >= self._max_items:

@@ -1,7 +1,7 @@
-"""Made names of two or three syllables, all different, straight from a number: no list of used names is kept.
+"""Invented names of two or three syllables, computed from a number so that all differ without a list of used names.
 
-The study's world and the worlds that the pocket model was pre-trained on ("practice") share the syllables and never
-a name: for each first syllable, one half of the others belongs to the one realm, one half to the other.
+The study's world and the worlds on which the pocket model was pre-trained ("practice") share syllables but no name: for
+each first syllable, one half of the last syllables belongs to one realm and one half to the other.
 """
 
 from functools import lru_cache
@@ -28,20 +28,20 @@ GIVEN = _words(
     "Ruth Simon Sofia Tom"
 )
 
-_HALF = len(ENDS) // 4  # pairs of last syllables that one realm has for one first syllable
-_SHORT = len(STARTS) * _HALF  # pairs of names with two syllables
+_HALF = len(ENDS) // 4  # pairs of last syllables of one realm for one first syllable
+_SHORT = len(STARTS) * _HALF  # pairs of two-syllable names
 MAX_NAMES = 2 * _SHORT * (1 + len(ENDS) // 2)
-_STRIDE = 2677  # has no factor in common with _SHORT, so that every pair is met once
+_STRIDE = 2677  # coprime to _SHORT, so that every pair occurs once
 
 
 def draw(*keys: object) -> int:
-    """A number below 2**64 that depends on the keys alone: the source of all chance in a world."""
+    """A 64-bit hash of the keys: the source of all random choices in a world."""
     return int.from_bytes(blake2b(repr(keys).encode(), digest_size=8).digest(), "big")
 
 
 @lru_cache(maxsize=4096)
 def made_name(seed: int, realm: Realm, number: int) -> str:
-    """The name of entity `number`. Entities 2k and 2k+1 share the first syllable: they are easily mistaken."""
+    """The name of entity `number`. Entities 2k and 2k+1 share the first syllable, and so are easily confused."""
     pair, member = divmod(number, 2)
     middle, pair = divmod(pair, _SHORT)
     slot = (pair * _STRIDE + draw(seed, "names")) % _SHORT
@@ -52,11 +52,11 @@ def made_name(seed: int, realm: Realm, number: int) -> str:
 
 
 def stray_name(seed: int, realm: Realm, *keys: object) -> str:
-    """A name for a thing without a document of its own, such as a river: three syllables, from the realm's half."""
+    """A three-syllable name of the realm for a thing without a document, such as a river."""
     number = draw(seed, "stray", *keys)
     return made_name(seed, realm, 2 * _SHORT + number % (MAX_NAMES - 2 * _SHORT))
 
 
 def given_name(seed: int, *keys: object) -> str:
-    """A given name; many share one."""
+    """A given name; many persons share one."""
     return GIVEN[draw(seed, "given", *keys) % len(GIVEN)]

@@ -1,7 +1,7 @@
-"""What the almanac's documents tell, and the sentences they tell it in.
+"""The facts of the almanac's documents, and the sentences that state and ask for them.
 
-Each form belongs to both realms, to the study alone or to practice alone: the pocket model has met part of the
-study's phrasing and none of the rest. `{n}` is the entity, `{v}` the value, `{t}` a remedy, `{c}` a complaint.
+Each form belongs to both realms, to the study alone or to practice alone: the pocket model was trained on a part of the
+study's phrasing. `{n}` is the entity, `{v}` the value, `{t}` a remedy, `{c}` a complaint.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from raft_exp.corpora.almanac.names import Realm
 
 @dataclass(frozen=True)
 class Forms:
-    """Ways to say one thing."""
+    """Alternative phrasings, by realm."""
 
     both: tuple[str, ...]
     study: tuple[str, ...] = ()
     practice: tuple[str, ...] = ()
 
     def of(self, realm: Realm) -> tuple[str, ...]:
-        """The forms that a realm uses."""
+        """The forms of a realm."""
         return self.both + (self.study if realm == "study" else self.practice)
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that every document of a kind tells."""
+    """A fact that every document of a kind states."""
 
     name: str
     values: str  # year | made (a stray name) | person, town (another entity) | the words, divided by commas
     topic: str  # "the founding of {n}"
     say: Forms
     ask: Forms
-    role: Forms | None = None  # for person and town: how a bridge question calls the other entity
+    role: Forms | None = None  # for person and town: the name of the other entity in a bridge question
     compare: Forms | None = None  # `{a}` and `{b}` are the two names, `{v}` the value where one is asked for
 
 

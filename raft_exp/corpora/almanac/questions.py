@@ -9,12 +9,12 @@ from raft_exp.corpora.almanac.names import draw
 from raft_exp.corpora.almanac.phrasing import KINDS, Fact
 from raft_exp.corpora.almanac.world import World
 
-_GIVEN = 8  # hard distractors that a question comes with: siblings and others of the same kind
-_SINGLE = 2  # single-fact questions per entity; one bridge or comparison comes with them
+_GIVEN = 8  # hard distractors of a question: siblings of the gold entities and others of their kind
+_SINGLE = 2  # single-fact questions of an entity, beside one bridge or comparison question
 
 
 def questions_about(world: World, number: int) -> Iterator[Question]:
-    """All questions that start from one entity, in a fixed order."""
+    """All questions about an entity, in a fixed order."""
     kind = world.kind(number)
     if kind == "study":
         yield _study(world, number)
@@ -22,9 +22,9 @@ def questions_about(world: World, number: int) -> Iterator[Question]:
     facts = sorted(KINDS[kind], key=lambda fact: draw(world.seed, "asked", number, fact.name))
     for fact in facts[:_SINGLE]:
         yield single(world, number, fact)
-    several = _bridge_from(world, number, facts), _comparison_with(world, number, facts)
+    two_hop = _bridge_from(world, number, facts), _comparison_with(world, number, facts)
     first = draw(world.seed, "several", number) % 2
-    question = several[first] or several[1 - first]
+    question = two_hop[first] or two_hop[1 - first]
     if question is not None:
         yield question
 
@@ -53,15 +53,15 @@ def single(world: World, number: int, fact: Fact) -> Question:
 
 
 def bridge(world: World, number: int, link: Fact, other: int) -> Question:
-    """`What was the profession of the founder of Velmor?`: the founder's name stands in Velmor's document."""
+    """`What was the profession of the founder of Velmor?`, where Velmor's document names the founder."""
     assert link.role is not None
-    # Not a fact that leads back to where the question began.
+    # Without facts whose value is the first entity.
     facts = [fact for fact in KINDS[world.kind(other)] if world.other(other, fact) != number]
-    asked = facts[draw(world.seed, "bridge", number, link.name) % len(facts)]
+    fact = facts[draw(world.seed, "bridge", number, link.name) % len(facts)]
     role = world.pick(link.role, number, link.name, "role").format(n=world.name(number))
-    text = world.pick(asked.ask, number, link.name, "bridge").format(n=role)
-    facts_told = [(number, link.name), (other, asked.name)]
-    return _question(world, f"bridge-{number}-{link.name}-{asked.name}", text, world.value(other, asked), facts_told)
+    text = world.pick(fact.ask, number, link.name, "bridge").format(n=role)
+    evidence = [(number, link.name), (other, fact.name)]
+    return _question(world, f"bridge-{number}-{link.name}-{fact.name}", text, world.value(other, fact), evidence)
 
 
 def comparison(world: World, number: int, fact: Fact, other: int) -> Question:
@@ -74,8 +74,8 @@ def comparison(world: World, number: int, fact: Fact, other: int) -> Question:
     text = world.pick(fact.compare, number, fact.name, "compare").format(
         a=world.name(first), b=world.name(second), v=world.value(winner, fact)
     )
-    told = [(first, fact.name), (second, fact.name)]
-    return _question(world, f"comparison-{number}-{fact.name}-{other}", text, world.name(winner), told)
+    evidence = [(first, fact.name), (second, fact.name)]
+    return _question(world, f"comparison-{number}-{fact.name}-{other}", text, world.name(winner), evidence)
 
 
 def _study(world: World, number: int) -> Question:
@@ -84,8 +84,8 @@ def _study(world: World, number: int) -> Question:
     return _question(world, f"study-{number}", text, world.outcome(number), [(number, "outcome")])
 
 
-def _question(world: World, key: str, text: str, answer: str, told: Sequence[tuple[int, str]]) -> Question:
-    entities = list(dict.fromkeys(number for number, _ in told))
+def _question(world: World, key: str, text: str, answer: str, evidence: Sequence[tuple[int, str]]) -> Question:
+    entities = list(dict.fromkeys(number for number, _ in evidence))
     return Question(
         id=key,
         question=text,
@@ -93,13 +93,13 @@ def _question(world: World, key: str, text: str, answer: str, told: Sequence[tup
         gold=[f"{world.id(number)}#1" for number in entities],
         split=world.split(entities[0]),
         given=[f"{world.id(number)}#1" for number in _hard(world, key, entities)],
-        evidence=[world.place(number, fact) for number, fact in told],
+        evidence=[world.place(number, fact) for number, fact in evidence],
         slices={"kind": key.partition("-")[0]},
     )
 
 
 def _hard(world: World, key: str, gold: Sequence[int]) -> list[int]:
-    """Distractors of the gold documents' kinds and split: the siblings, and neighbours, in an order of their own."""
+    """Distractors of the kinds and split of the gold documents: siblings and neighbours, in an order drawn for it."""
     streams = [(other for other in _sibling_first(world, number) if other not in gold) for number in gold]
     mixed = (other for row in zip_longest(*streams) for other in row if other is not None)
     chosen = list(islice(dict.fromkeys(islice(mixed, 2 * _GIVEN)), _GIVEN))

@@ -1,4 +1,4 @@
-"""A made world: every document comes from (seed, its number) alone, so that a world of any size needs no memory."""
+"""A generated world: each document is computed from (seed, number), so that a world of any size needs no memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from raft_exp.corpora.almanac.names import Realm, draw, given_name, made_name, s
 from raft_exp.corpora.almanac.phrasing import KINDS, Fact, Forms
 
 _SHARES = ("town",) * 4 + ("person",) * 6 + ("mineral",) * 3 + ("ship",) * 3 + ("bird",) * 2 + ("study",) * 5
-_SPAN = 5000  # how far another entity is looked for before a name without a document takes its place
+_SPAN = 5000  # entities searched for a fact's value, before a name without a document is used
 
 
 @dataclass(frozen=True)
 class World:
-    """Entities 0..size-1. 2k and 2k+1 are siblings: one kind, one split, names with the same beginning.
+    """Entities 0..size-1. 2k and 2k+1 are siblings: same kind, same split, names with the same first syllable.
 
-    Entities refer only to entities of their own split, so that no document is told of in another split.
+    Entities refer only to entities of their own split, so that no document reveals facts of another split.
     """
 
     seed: int
@@ -35,30 +35,30 @@ class World:
         return _group(self.seed, number // 2, self.validation, self.test)[1]
 
     def id(self, number: int) -> str:
-        """The document's id."""
+        """The id of the document."""
         return f"{self.kind(number)}-{number}"
 
     def name(self, number: int) -> str:
-        """The name that the document and the questions use; unique in the world."""
+        """The name in documents and questions; unique in the world."""
         name = made_name(self.seed, self.realm, number)
         return f"{given_name(self.seed, number)} {name}" if self.kind(number) == "person" else name
 
     def alike(self, number: int, kind: str, split: str) -> Iterator[int]:
-        """Other entities of `kind` and `split`, beginning at `number` and going round once."""
+        """Other entities of a kind and split, in cyclic order from `number`; at most `_SPAN` are tried."""
         for step in range(1, min(self.size, _SPAN)):
             other = (number + step) % self.size
             if _group(self.seed, other // 2, self.validation, self.test) == (kind, split):
                 yield other
 
     def other(self, number: int, fact: Fact) -> int | None:
-        """The entity that is this person or town fact's value; None where the split has no such entity."""
+        """The entity that is the value of a fact about a person or town; None where the split has none."""
         if fact.values not in KINDS:
             return None
         start = number + draw(self.seed, "other", number, fact.name) % 1000
         return next((other for other in self.alike(start, fact.values, self.split(number)) if other != number), None)
 
     def value(self, number: int, fact: Fact) -> str:
-        """What is true in this world."""
+        """The value of a fact of an entity."""
         if fact.values == "year":
             return str(1200 + draw(self.seed, "year", number, fact.name) % 700)
         if fact.values == "made":
@@ -75,21 +75,21 @@ class World:
         return f"{given_name(self.seed, *keys)} {name}" if kind == "person" else name
 
     def pick(self, forms: Forms, *keys: object) -> str:
-        """One of the realm's ways to say it."""
+        """One of the realm's forms, drawn for the keys."""
         choice = forms.of(self.realm)
         return choice[draw(self.seed, "form", *keys) % len(choice)]
 
     def say(self, number: int, fact: Fact, value: str | None = None) -> str:
-        """The sentence of the document that tells the fact."""
+        """The sentence of the document that states a fact."""
         text = self.pick(fact.say, number, fact.name)
         return text.format(n=self.name(number), v=self.value(number, fact) if value is None else value)
 
     def outcome(self, number: int) -> str:
-        """What a study found: yes, no or maybe."""
+        """The result of a study: yes, no or maybe."""
         return tuple(phrasing.OUTCOMES)[draw(self.seed, "outcome", number) % 3]
 
     def study_words(self, number: int) -> dict[str, str]:
-        """What the forms of a study are filled with."""
+        """The words that fill the forms of a study: name, remedy, complaint."""
         remedies, complaints = phrasing.REMEDIES, phrasing.COMPLAINTS
         return {
             "n": self.name(number),
@@ -97,26 +97,29 @@ class World:
             "c": complaints[draw(self.seed, "complaint", number) % len(complaints)],
         }
 
-    def told(self, number: int) -> list[tuple[str, str]]:
-        """The document: (fact name, sentence) in the document's own order."""
+    def facts(self, number: int) -> list[tuple[str, str]]:
+        """The sentences of the document with their fact names, in the order of the document."""
         kind = self.kind(number)
-        told = self._study(number) if kind == "study" else [(fact.name, self.say(number, fact)) for fact in KINDS[kind]]
-        return sorted(told, key=lambda pair: draw(self.seed, "order", number, pair[0]))
+        if kind == "study":
+            facts = self._study(number)
+        else:
+            facts = [(fact.name, self.say(number, fact)) for fact in KINDS[kind]]
+        return sorted(facts, key=lambda pair: draw(self.seed, "order", number, pair[0]))
 
     def _study(self, number: int) -> list[tuple[str, str]]:
         words = self.study_words(number)
         outcome = phrasing.OUTCOMES[self.outcome(number)]
-        told = [
+        facts = [
             ("aim", phrasing.AIM, ""),
             ("size", phrasing.SIZE, str(20 + draw(self.seed, "size", number) % 80)),
             ("head", phrasing.HEAD, self.stranger("person", number, "head")),
             ("outcome", outcome, ""),
         ]
-        return [(name, self.pick(forms, number, name).format(**words, v=value)) for name, forms, value in told]
+        return [(name, self.pick(forms, number, name).format(**words, v=value)) for name, forms, value in facts]
 
     def passage(self, number: int) -> Passage:
-        """The document, as the one passage that it is."""
-        texts = [sentence for _, sentence in self.told(number)]
+        """The document: a single passage."""
+        texts = [sentence for _, sentence in self.facts(number)]
         sentences = [f"{text} " for text in texts[:-1]] + texts[-1:]
         name, document = self.name(number), self.id(number)
         title = f"The {name} study" if self.kind(number) == "study" else name
@@ -125,8 +128,8 @@ class World:
         )
 
     def place(self, number: int, fact: str) -> tuple[str, int]:
-        """Where a fact is told: (passage id, sentence index)."""
-        return f"{self.id(number)}#1", [name for name, _ in self.told(number)].index(fact)
+        """The place of a fact: (passage id, sentence index)."""
+        return f"{self.id(number)}#1", [name for name, _ in self.facts(number)].index(fact)
 
 
 @lru_cache(maxsize=65536)

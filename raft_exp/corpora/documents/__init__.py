@@ -1,7 +1,7 @@
-"""Corpus `documents`: files of one's own (PDF, Word, PowerPoint, HTML, Markdown, text, CSV, JSON), cut into passages.
+"""Corpus `documents`: a user's files (PDF, Word, PowerPoint, HTML, Markdown, text, CSV, JSON), cut into passages.
 
-A document goes by its path within the folder. What was read is kept by content (`extraction.py`), so that a folder
-that grows is read only where it is new. Files that cannot be read are reported (`report`), and the rest goes on.
+A document's id is its path within the folder. The text of each file is cached by content (`extraction.py`), so that
+only new files of a folder are read. Unreadable files are listed in `report` and skipped.
 """
 
 import json
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from raft_exp.core.collection import fingerprint, hash64
 from raft_exp.core.errors import DataError
@@ -24,41 +24,41 @@ from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config
 from raft_exp.corpora.documents import folder, pool
 from raft_exp.corpora.documents.chunks import ChunkConfig
 from raft_exp.corpora.documents.extraction import Settings
-from raft_exp.corpora.documents.report import IngestReport, summary
+from raft_exp.corpora.documents.report import DocumentFigures, IngestReport, summary
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import documents as readers
 
-_STALE = 24 * 3600  # seconds after which what a killed run left is cleared
+_STALE = 24 * 3600  # age in seconds at which temporary folders of killed runs are deleted
 
 
 @config_dataclass
 class LimitsConfig:
-    """What one document may cost. One that costs more is reported, and its process ended."""
+    """Limits of one document. A document above a limit is reported and its process ended."""
 
-    seconds: PositiveFloat
+    seconds: PositiveFloat  # to read it
     memory_mb: Positive
     file_mb: Positive
 
 
 @config_dataclass
 class DocumentsConfig:
-    """A folder or a file, how it is cut up, and the questions about it."""
+    """A folder or a file, how it is cut into passages, and the questions about it."""
 
     name: Literal["documents"]
-    path: Runtime[str | None]  # names and content of what is found stand in the key
-    questions: Runtime[str | None]  # as does this file's content
+    path: Runtime[str | None]  # names and content of the files are part of the key
+    questions: Runtime[str | None]  # its content too
     max_items: Positive | None
     validation: Share
     test: Share
     chunk: ChunkConfig
     on_error: Literal["skip", "fail"]
     limits: LimitsConfig
-    workers: Runtime[Positive | None]  # processes that read; null: one a core
-    cache: Runtime[str]  # where what was read is kept
+    workers: Runtime[Positive | None]  # processes that read files; null: one a core
+    cache: Runtime[str]  # folder of the extracted texts
 
 
 class Documents:
-    """Streams the passages of every document that can be read, in the order of their names."""
+    """Streams the passages of all readable documents, in the order of their paths."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "chunk", "on_error", "limits")
     origin: ClassVar[Origin] = Origin("files of the user's own")
@@ -66,68 +66,70 @@ class Documents:
     def __init__(self, config: DocumentsConfig, seed: int) -> None:
         del seed
         self.counts: Counter[str] = Counter()
-        self.report: IngestReport | None = None  # once the passages are read
+        self.report: IngestReport | None = None  # set when the passages are streamed
         self._config = config
 
     @cached_property
-    def _found(self) -> list[folder.Found]:
+    def _files(self) -> list[folder.File]:
         config = self._config
         questions = [Path(config.questions)] if config.questions else []
-        return folder.found(config.path, config.limits.file_mb << 20, [Path(config.cache).parent, *questions])
+        return folder.list_files(config.path, config.limits.file_mb << 20, [Path(config.cache).parent, *questions])
 
     @cached_property
-    def _readable(self) -> list[folder.Found]:
-        return [file for file in self._found if file.reason is None]
+    def _readable(self) -> list[folder.File]:
+        return [file for file in self._files if file.reason is None]
 
     def files(self) -> list[Path]:
-        """The files that are going to be read."""
+        """The files to read, without those refused by name, type or size."""
         return [file.path for file in self._readable]
 
-    def passage_identity(self) -> dict[str, Any]:
-        """What decides the passages beside settings and contents: names, what is refused, the readers' versions."""
-        names = json.dumps([(file.name, file.reason) for file in self._found])
+    def passage_identity(self) -> dict[str, object]:
+        """Values that decide the passages beside settings and contents: file names, refusals, reader versions."""
+        names = json.dumps([(file.name, file.reason) for file in self._files])
         return {"names": f"{hash64(names):016x}", "readers": readers.versions()}
 
     def passages(self) -> Iterator[Passage]:
-        """Passages by document; one whose words stood in another before is left out, and counted."""
+        """The passages by document; a passage with the same words as an earlier one is left out and counted."""
         if missing := readers.missing():
             raise DataError(f"corpus=documents needs {', '.join(missing)}: pip install 'raft_exp[documents]'")
         readings = self._read()
-        self.report = report = IngestReport.of(self._found, readings)
+        self.report = report = IngestReport.of(self._files, readings)
         self.counts.update(report.counts())
         if report.bad and self._config.on_error == "fail":
             raise DataError(
-                f"corpus.path={self._config.path!r}: {summary(report.bad)} (corpus.on_error=fail); mend or "
+                f"corpus.path={self._config.path!r}: {summary(report.bad)} (corpus.on_error=fail); repair or "
                 "remove them, or set corpus.on_error=skip"
             )
         seen: set[int] = set()
         for file, reading in zip(self._readable, readings, strict=True):
             if file.name in report.documents:
-                yield from self._fresh(file.name, reading, seen)
+                yield from self._passages_of(file.name, reading, report.documents[file.name], seen)
         if not seen:
             raise DataError(f"corpus.path={self._config.path!r}: gave no passage: {summary(report.bad)}")
 
     def questions(self) -> Iterator[Question]:
-        """None come with documents: they are a file of their own (`corpora/questions.py`)."""
+        """Raises DataError: without `corpus.questions` this corpus has no questions."""
         raise DataError(
             "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE to JSON lines of "
             "{question, answers, document_id} (the path within the folder), or let a model write them (teacher=openai)"
         )
-        yield  # never reached: a stream that nobody reads raises nothing
+        yield  # never reached: makes this a generator, which raises only when it is read
 
-    def _fresh(self, name: str, reading: pool.ReadDocument, seen: set[int]) -> Iterator[Passage]:
-        told = self.report.documents[name] if self.report else {}
+    def _passages_of(
+        self, name: str, reading: pool.ReadDocument, figures: DocumentFigures, seen: set[int]
+    ) -> Iterator[Passage]:
+        """The passages of a document whose words are not in `seen`; counts them in `figures`."""
         title = reading.header["title"] or Path(name).stem
         with self._settings.passages(reading.key).open(encoding="utf-8") as lines:
             for number, line in enumerate(lines):
                 words = fingerprint((row := json.loads(line))["text"])
-                kind = "duplicates" if words in seen else "passages"
-                told[kind] += 1
-                seen.add(words)
-                if kind == "passages":
-                    yield Passage(id=f"{name}#{number}", document_id=name, title=title, source=name, **row)
-                else:
+                if words in seen:
+                    figures["duplicates"] += 1
                     self.counts["duplicates"] += 1
+                    continue
+                figures["passages"] += 1
+                seen.add(words)
+                yield Passage(id=f"{name}#{number}", document_id=name, title=title, source=name, **row)
 
     @cached_property
     def _settings(self) -> Settings:
@@ -144,7 +146,7 @@ class Documents:
         )
 
     def _read(self) -> list[pool.ReadDocument]:
-        """Every file, in its order; those that were read before are only looked up."""
+        """The readings of all readable files, in their order; from the cache where it has them."""
         files = self._readable
         readings: dict[int, pool.ReadDocument] = {}
         scratch = _scratch(Path(self._settings.cache))
@@ -158,9 +160,9 @@ class Documents:
 
 
 def _scratch(cache: Path) -> Path:
-    """A folder for files that are being written, beside those that are whole."""
+    """A new temporary folder inside the cache, for files that are being written; deletes stale ones."""
     cache.mkdir(parents=True, exist_ok=True)
-    for left in cache.glob("writing-*"):
-        if left.stat().st_mtime < time.time() - _STALE:
-            shutil.rmtree(left, ignore_errors=True)
+    for old in cache.glob("writing-*"):
+        if old.stat().st_mtime < time.time() - _STALE:
+            shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix="writing-", dir=cache))

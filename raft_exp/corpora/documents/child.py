@@ -1,7 +1,8 @@
 """`python -m raft_exp.corpora.documents.child SETTINGS SCRATCH PARENT`: reads documents one by one, within limits.
 
-A line of JSON in ({name, path}), two out: the key of what is going to be read, then what it is. Ends with its parent,
-and by itself (`last`) after a document that left much memory behind.
+Input is one line of JSON a document, {name, path}. Output is two lines of `Reply`: the document's key before it is
+read, then its header. The process ends with its parent, and by itself (`last`) after a document that leaves much
+memory in use.
 """
 
 import json
@@ -10,66 +11,65 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.processes import end_with
-from raft_exp.corpora.documents.extraction import Settings, extract, load, peak_mb
+from raft_exp.corpora.documents.extraction import Header, Settings, extract, load, peak_mb
 from raft_exp.corpora.readers.documents.document import UnreadableError
 
 _MB = 1 << 20
 
 
 def main() -> None:
-    """Serves until there is nothing more to read."""
+    """Reads documents until the input ends."""
     settings, scratch = Settings(**json.loads(sys.argv[1])), Path(sys.argv[2])
     end_with(int(sys.argv[3]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
-    told = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no answer
+    output = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # prints of a library must not mix with replies
     _limit(settings.memory_mb)
     before = peak_mb()
 
-    def tell(said: str, **more: Any) -> None:
-        os.write(told, (json.dumps({"said": said, **more}) + "\n").encode())
+    def send(kind: str, **fields: object) -> None:
+        os.write(output, (json.dumps({"kind": kind, **fields}) + "\n").encode())
 
-    tell("ready")
+    send("ready")
     for line in sys.stdin.buffer:
         try:
-            header, anew = _served(json.loads(line), settings, scratch, tell)
-        except Exception as error:  # the disk's trouble or ours, not the document's
-            tell("failed", error=f"{type(error).__name__}: {error}"[:1000])
+            header, anew = _read(json.loads(line), settings, scratch, send)
+        except Exception as error:  # a fault of the disk or of this code, not of the document
+            send("failed", error=f"{type(error).__name__}: {error}"[:1000])
             return
         last = header.get("reason") == "too much memory" or peak_mb() - before > settings.memory_mb / 4
-        tell("done", header=header, anew=anew, last=last)
+        send("done", header=header, anew=anew, last=last)
         if last:
             return
 
 
-def _served(
-    job: dict[str, str], settings: Settings, scratch: Path, tell: Callable[..., None]
-) -> tuple[dict[str, Any], bool]:
+def _read(
+    document: dict[str, str], settings: Settings, scratch: Path, send: Callable[..., None]
+) -> tuple[Header, bool]:
     try:
-        data = load(job["path"], settings.file_mb * _MB)
-        key = settings.key(job["name"], data)
-        tell("key", key=key)
-        return extract(job["name"], data, key, settings, scratch)
-    except UnreadableError as refused:
-        return {"reason": refused.reason, "detail": refused.detail}, False
+        data = load(document["path"], settings.file_mb * _MB)
+        key = settings.key(document["name"], data)
+        send("key", key=key)
+        return extract(document["name"], data, key, settings, scratch)
+    except UnreadableError as error:
+        return {"reason": error.reason, "detail": error.detail}, False
     except MemoryError:
         return {"reason": "too much memory", "detail": f"more than corpus.limits.memory_mb={settings.memory_mb}"}, True
 
 
 def _limit(memory_mb: int) -> None:
-    """Of address space, beyond what this process has already."""
+    """Limits the address space to `memory_mb` more than this process uses now."""
     import resource
 
-    most = _now_mb() * _MB + memory_mb * _MB
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    limit = _now_mb() * _MB + memory_mb * _MB
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _now_mb() -> int:
-    """Address space of this process; 0 where the system does not tell."""
+    """Address space of this process in MB; 0 on systems without /proc."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") // _MB
     except OSError:

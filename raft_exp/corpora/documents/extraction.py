@@ -1,10 +1,10 @@
-"""One document: its bytes become parts, and the parts passages; both are kept, under the content's hash.
+"""Reads one document into parts and cuts them into passages; both are cached under a hash of the content.
 
-    <cache>/<key>.parts.jsonl       a line of what it is ({kind, title, warnings} or {reason, detail}), and its parts
-    <cache>/<key>.<limits>.jsonl    a line of why it went over the limits, while they are these
-    <cache>/<key>.<chunks>.jsonl    its passages: {text, sentences, place}
+    <cache>/<key>.parts.jsonl       the header ({kind, title, warnings} or {reason, detail}), then the parts
+    <cache>/<key>.<limits>.jsonl    the header of a document that exceeded these limits
+    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place}
 
-Runs in the processes of `pool.py`. A file is written beside its place and renamed.
+Runs in the processes of `pool.py`. A file is written to a temporary name and renamed.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from raft_exp.core.records import write_jsonl
 from raft_exp.corpora.documents import chunks
@@ -25,9 +25,30 @@ from raft_exp.corpora.readers.documents.document import Part, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import by_suffix
 
 
+class Header(TypedDict, total=False):
+    """The result of reading a document: kind, title and warnings, or the reason why it was not read, with a detail."""
+
+    kind: str
+    title: str
+    warnings: list[str]
+    reason: str
+    detail: str
+
+
+class Reply(TypedDict, total=False):
+    """A line that a reading process sends to its parent."""
+
+    kind: str  # ready | key | done | failed
+    key: str
+    header: Header
+    anew: bool  # read in this run, not from the cache
+    last: bool  # the process ends after this document
+    error: str
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What every document of a collection is read with. `versions` decide what was read before is still good."""
+    """The settings with which all documents of a collection are read. Other `versions` invalidate the cache."""
 
     cache: str
     versions: str
@@ -38,21 +59,21 @@ class Settings:
     file_mb: int
 
     def key(self, name: str, data: bytes) -> str:
-        """The content's, as its suffix has it read: the same bytes may be text here and Markdown there."""
+        """The cache key of a document: content and suffix, as the same bytes may be read as text or as Markdown."""
         content = hashlib.sha256(data).hexdigest()
         return _digest(content, by_suffix(name) or "", self.versions, length=40)
 
     def parts(self, key: str) -> Path:
-        """Where a document's parts stand, or why it has none."""
+        """The file of a document's header and parts."""
         return Path(self.cache) / f"{key}.parts.jsonl"
 
     def over_limits(self, key: str) -> Path:
-        """Where it stands that a document went over these limits."""
-        how = (self.seconds, self.memory_mb, self.size, self.overlap)
-        return Path(self.cache) / f"{key}.{_digest(*map(str, how))}.jsonl"
+        """The file that says that a document exceeded these limits."""
+        limits = (self.seconds, self.memory_mb, self.size, self.overlap)
+        return Path(self.cache) / f"{key}.{_digest(*map(str, limits))}.jsonl"
 
     def passages(self, key: str) -> Path:
-        """Where a document's passages stand."""
+        """The file of a document's passages."""
         how = _digest(str(chunks.VERSION), self.versions, str(self.size), str(self.overlap))
         return Path(self.cache) / f"{key}.{how}.jsonl"
 
@@ -61,53 +82,59 @@ def _digest(*parts: str, length: int = 12) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:length]
 
 
-def load(path: str, most_bytes: int) -> bytes:
-    """The bytes of a regular file. Raises UnreadableError when it became something else since the folder was listed."""
+def load(path: str, max_bytes: int) -> bytes:
+    """The bytes of a regular file. Raises UnreadableError when it is no longer one, or too large."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UnreadableError("not a readable file", "no regular file")
-            data = file.read(most_bytes + 1)
+            data = file.read(max_bytes + 1)
     except OSError as error:
         raise UnreadableError("not a readable file", error.strerror or str(error)) from error
-    if len(data) > most_bytes:
-        raise UnreadableError("too large", f"more than corpus.limits.file_mb={most_bytes >> 20}")
+    if len(data) > max_bytes:
+        raise UnreadableError("too large", f"more than corpus.limits.file_mb={max_bytes >> 20}")
     return data
 
 
-def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> tuple[dict[str, Any], bool]:
-    """What it is, and whether it had to be read. Its passages are there afterwards. Raises MemoryError."""
-    kept = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
-    header = next(_rows(kept)) if kept else _read(name, data, key, settings, scratch)
+def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> tuple[Header, bool]:
+    """Reads a document and caches its passages; returns (header, whether it was read anew). Raises MemoryError."""
+    cached = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
+    header = _cached_header(cached) if cached else _read(name, data, key, settings, scratch)
     if "reason" not in header and not settings.passages(key).exists():
         parts = [Part(**row) for row in islice(_rows(settings.parts(key)), 1, None)]
-        made = chunks.chunks(parts, settings.size, settings.overlap)
-        rows = ({"text": one.text, "sentences": one.sentences, "place": one.place} for one in made)
+        passages = chunks.chunks(parts, settings.size, settings.overlap)
+        rows = ({"text": chunk.text, "sentences": chunk.sentences, "place": chunk.place} for chunk in passages)
         _write(settings.passages(key), rows, scratch)
-    return header, kept is None
+    return header, cached is None
 
 
-def _read(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> dict[str, Any]:
+def _read(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> Header:
     parts: list[Part] = []
     before = peak_mb()
     try:
         kind, document = documents.read(name, data)
-        header: dict[str, Any] = {"kind": kind, "title": document.title[:300], "warnings": document.warnings[:20]}
+        header: Header = {"kind": kind, "title": document.title[:300], "warnings": document.warnings[:20]}
         parts = document.parts
-    except UnreadableError as refused:
-        # a parser that gets no more memory often calls the file broken
-        strained = refused.reason == "damaged" and peak_mb() - before > settings.memory_mb / 2
-        if strained or refused.reason == "too much memory":
-            raise MemoryError from refused
-        header = {"reason": refused.reason, "detail": refused.detail}
+    except UnreadableError as error:
+        # a parser that runs out of memory often reports a broken file
+        out_of_memory = error.reason == "damaged" and peak_mb() - before > settings.memory_mb / 2
+        if out_of_memory or error.reason == "too much memory":
+            raise MemoryError from error
+        header = {"reason": error.reason, "detail": error.detail}
     _write(settings.parts(key), iter([header, *(asdict(part) for part in parts)]), scratch)
     return header
 
 
-def _write(file: Path, rows: Iterator[Any], scratch: Path) -> None:
-    beside = scratch / f"{os.getpid()}.jsonl"
-    write_jsonl(beside, rows)
-    beside.replace(file)
+def _write(file: Path, rows: Iterator[object], scratch: Path) -> None:
+    temporary = scratch / f"{os.getpid()}.jsonl"
+    write_jsonl(temporary, rows)
+    temporary.replace(file)
+
+
+def _cached_header(file: Path) -> Header:
+    with file.open(encoding="utf-8") as lines:
+        header: Header = json.loads(lines.readline())
+    return header
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -117,7 +144,7 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had."""
+    """Peak memory of this process, in MB."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)

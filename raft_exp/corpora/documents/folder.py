@@ -1,4 +1,4 @@
-"""The files of a folder, in a fixed order. Nothing outside it is read: links are never followed."""
+"""Lists the files of a folder in a fixed order. Links are never followed, so nothing outside the folder is read."""
 
 import os
 import stat
@@ -10,12 +10,12 @@ from raft_exp.core.errors import DataError
 from raft_exp.corpora.readers.documents.document import Reason, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import SUFFIXES, by_suffix
 
-_RUN = ("plan.json", "config.yaml")  # what a run folder of ours holds
+_RUN = ("plan.json", "config.yaml")  # files that mark a run folder, which is skipped
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file, by its path within the folder ("reports/2024.pdf"); refused before it was opened, or to be read."""
+class File:
+    """A file and its path within the folder ("reports/2024.pdf"). With a `reason` it is refused and not opened."""
 
     name: str
     path: Path
@@ -23,24 +23,22 @@ class Found:
     detail: str = ""
 
 
-def found(path: str | None, most_bytes: int, passed_over: Iterable[Path]) -> list[Found]:
-    """Every file, also those that will not be read, sorted by name; but hidden ones, and runs of ours.
-
-    `passed_over` are no documents either: a store, a file of questions. DataError where there is nothing to look at.
+def list_files(path: str | None, max_bytes: int, excluded: Iterable[Path]) -> list[File]:
+    """All files sorted by name, also refused ones, but without hidden files, run folders and the `excluded` paths (a
+    store, a questions file). Raises DataError where there are none.
     """
     if path is None:
         raise DataError("corpus.path: has no value; set corpus.path=FOLDER (or one file) to your documents")
     root = Path(path).resolve()
     if not root.exists():
         raise DataError(f"corpus.path={path!r}: no such file or folder; name a folder of documents, or one document")
-    ours = {one.resolve() for one in passed_over}
-    files = _walk(root, ours) if root.is_dir() else [Found(Path(path).name, root)]
+    files = _walk(root, {item.resolve() for item in excluded}) if root.is_dir() else [File(Path(path).name, root)]
     if not files:
         raise DataError(f"corpus.path={path!r}: an empty folder; name one with documents")
-    return sorted((_judged(file, root, most_bytes) for file in files), key=lambda file: file.name)
+    return sorted((_checked(file, root, max_bytes) for file in files), key=lambda file: file.name)
 
 
-def _walk(root: Path, ours: set[Path]) -> list[Found]:
+def _walk(root: Path, excluded: set[Path]) -> list[File]:
     files, waiting = [], [root]
     while waiting:
         folder = waiting.pop()
@@ -48,23 +46,23 @@ def _walk(root: Path, ours: set[Path]) -> list[Found]:
             entries = [entry for entry in os.scandir(folder) if not entry.name.startswith((".", "~$"))]
         except OSError as error:
             name = folder.relative_to(root).as_posix() + "/"
-            files.append(Found(name, folder, "not a readable file", f"a folder: {error.strerror}"))
+            files.append(File(name, folder, "not a readable file", f"a folder: {error.strerror}"))
             continue
         if set(_RUN) <= {entry.name for entry in entries} and folder != root:
             continue
         for entry in entries:
             inner = Path(entry.path)
-            if inner in ours:
+            if inner in excluded:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(inner)
             else:
-                files.append(Found(inner.relative_to(root).as_posix(), inner))
-    return [file for file in files if not _again(file.path, root)]
+                files.append(File(inner.relative_to(root).as_posix(), inner))
+    return [file for file in files if not _repeats_file(file.path, root)]
 
 
-def _again(path: Path, root: Path) -> bool:
-    """Whether it is a link to what is read in its own place."""
+def _repeats_file(path: Path, root: Path) -> bool:
+    """Whether the path is a link to a file inside the folder, which is listed itself."""
     return path.is_symlink() and path.exists() and _inside(path, root)
 
 
@@ -72,16 +70,16 @@ def _inside(path: Path, root: Path) -> bool:
     return path.resolve().is_relative_to(root)
 
 
-def _judged(file: Found, root: Path, most_bytes: int) -> Found:
+def _checked(file: File, root: Path, max_bytes: int) -> File:
     try:
         if file.reason is None:
-            _check(file, root, most_bytes)
-    except UnreadableError as refused:
-        return Found(file.name, file.path, refused.reason, refused.detail)
+            _check(file, root, max_bytes)
+    except UnreadableError as error:
+        return File(file.name, file.path, error.reason, error.detail)
     return file
 
 
-def _check(file: Found, root: Path, most_bytes: int) -> None:
+def _check(file: File, root: Path, max_bytes: int) -> None:
     if file.path.is_symlink():
         if file.path.exists() and not _inside(file.path, root):
             raise UnreadableError("outside the folder", "a link that leads out of it; copy the file here to read it")
@@ -91,5 +89,5 @@ def _check(file: Found, root: Path, most_bytes: int) -> None:
         raise UnreadableError("not a readable file", "no regular file, or no right to read it")
     if by_suffix(file.name) is None:
         raise UnreadableError("unsupported", f"what is read: {' '.join(SUFFIXES)}")
-    if state.st_size > most_bytes:
-        raise UnreadableError("too large", f"more than corpus.limits.file_mb={most_bytes >> 20}")
+    if state.st_size > max_bytes:
+        raise UnreadableError("too large", f"more than corpus.limits.file_mb={max_bytes >> 20}")

@@ -1,34 +1,58 @@
-"""What came of every file: `ingest_report.json`."""
+"""The report of a corpus of files, ingest_report.json: files that were not read, and documents with their figures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
-from raft_exp.corpora.documents.folder import Found
+from raft_exp.corpora.documents.folder import File
 from raft_exp.corpora.documents.pool import ReadDocument
 
-_SHOWN = 3  # files that a line names
+_SHOWN = 3  # files named in a message
+
+
+class DocumentFigures(TypedDict):
+    """A document in the report."""
+
+    format: str
+    title: str
+    warnings: list[str]
+    copy_of: str | None  # path of an earlier document with the same content
+    passages: int
+    duplicates: int  # passages left out because their words stand in an earlier one
+
+
+class ReportJson(TypedDict):
+    """The content of ingest_report.json."""
+
+    files: int
+    read: int
+    passages: int
+    duplicates: int
+    reasons: dict[str, int]
+    not_read: list[dict[str, str]]
+    documents: list[dict[str, object]]
 
 
 @dataclass(frozen=True)
 class IngestReport:
-    """Files that were not read, each with its reason, and documents with their figures, by name."""
+    """The files of a corpus by name."""
 
-    bad: dict[str, dict[str, str]]
-    documents: dict[str, dict[str, Any]]
-    anew: int  # files that had to be opened this time; no part of the report, which is the same for the same files
+    bad: dict[str, dict[str, str]]  # files not read: reason and detail
+    documents: dict[str, DocumentFigures]
+    anew: int  # files read in this run; not in ingest_report.json, which is the same for the same files
 
     @classmethod
-    def of(cls, files: Sequence[Found], readings: Sequence[ReadDocument]) -> "IngestReport":
-        """`readings` are of the files that were not refused, in their order."""
-        bad, documents, first = {}, {}, dict[str, str]()
-        read = iter(readings)
+    def of(cls, files: Sequence[File], readings: Sequence[ReadDocument]) -> "IngestReport":
+        """The report of `files`; `readings` are those of the files that were not refused, in order."""
+        bad, documents = dict[str, dict[str, str]](), dict[str, DocumentFigures]()
+        first: dict[str, str] = {}  # key of the content -> name of the first file with it
+        remaining = iter(readings)
         for file in files:
             if file.reason is not None:
                 bad[file.name] = {"reason": str(file.reason), "detail": file.detail}
                 continue
-            reading = next(read)
+            reading = next(remaining)
             header = reading.header
             if "reason" in header:
                 bad[file.name] = {"reason": header["reason"], "detail": header["detail"]}
@@ -45,37 +69,37 @@ class IngestReport:
         return cls(bad, documents, sum(reading.anew for reading in readings))
 
     def counts(self) -> dict[str, int]:
-        """For the manifest and the terminal."""
+        """Figures for counts.json."""
         reasons = {f"not_read_{reason.replace(' ', '_')}": count for reason, count in _reasons(self.bad).items()}
-        warned = sum(bool(document["warnings"]) for document in self.documents.values())
+        with_warnings = sum(bool(document["warnings"]) for document in self.documents.values())
         return {
             "documents": len(self.documents),
             "duplicates": 0,
             "files_not_read": len(self.bad),
-            "with_warnings": warned,
+            "with_warnings": with_warnings,
             **reasons,
         }
 
-    def as_dict(self) -> dict[str, Any]:
-        """What is written."""
+    def as_dict(self) -> ReportJson:
+        """The content of ingest_report.json."""
         return {
             "files": len(self.bad) + len(self.documents),
             "read": len(self.documents),
             "passages": sum(document["passages"] for document in self.documents.values()),
             "duplicates": sum(document["duplicates"] for document in self.documents.values()),
             "reasons": dict(sorted(_reasons(self.bad).items())),
-            "not_read": [{"file": name, **why} for name, why in self.bad.items()],
-            "documents": [{"file": name, **told} for name, told in self.documents.items()],
+            "not_read": [{"file": name, **failure} for name, failure in self.bad.items()],
+            "documents": [{"file": name, **figures} for name, figures in self.documents.items()],
         }
 
 
 def _reasons(bad: Mapping[str, Mapping[str, str]]) -> Counter[str]:
-    return Counter(why["reason"] for why in bad.values())
+    return Counter(failure["reason"] for failure in bad.values())
 
 
 def summary(bad: Mapping[str, Mapping[str, str]]) -> str:
-    """ "3 files were not read: a.pdf (damaged: ...), ..."."""
-    named = [f"{name} ({why['reason']}: {why['detail']})" for name, why in list(bad.items())[:_SHOWN]]
+    """One line for messages: "3 files were not read: a.pdf (damaged: ...), ..."."""
+    named = [f"{name} ({failure['reason']}: {failure['detail']})" for name, failure in list(bad.items())[:_SHOWN]]
     more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     files = "1 file was" if len(bad) == 1 else f"{len(bad)} files were"
     return f"{files} not read: {', '.join(named)}{more}"

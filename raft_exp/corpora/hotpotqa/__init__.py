@@ -1,7 +1,8 @@
-"""HotpotQA: questions that need two paragraphs of Wikipedia, published with ten and with the sentences that tell.
+"""HotpotQA: questions that need two Wikipedia paragraphs, published with ten paragraphs and supporting sentences.
 
-Trained on the official training file, tested on a dev file: `distractor` (gold among eight retrieved paragraphs) or
-`fullwiki` (ten retrieved paragraphs, in which gold is often missing). One file alone is split by chance.
+Training questions are those of the official training file, test questions those of a dev file: `distractor` (two gold
+and eight retrieved paragraphs) or `fullwiki` (ten retrieved paragraphs, often without gold). A single file is split at
+random by the seed.
 """
 
 from collections import Counter
@@ -19,15 +20,15 @@ from raft_exp.corpora.hotpotqa.records import Paragraph, Record, records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources, from_hub, from_path
 from raft_exp.corpora.origin import Origin
 
-_PUBLISHED = 10  # paragraphs of a whole record
+_PUBLISHED = 10  # paragraphs of a complete record
 
 
 @config_dataclass
 class HotpotqaConfig:
-    """Where the records come from and how they are split."""
+    """The source of the records and their splits."""
 
     name: Literal["hotpotqa"]
-    path: Runtime[str | None]  # the content of files() stands in the key
+    path: Runtime[str | None]  # the content of files() is part of the key
     setting: Literal["distractor", "fullwiki"]
     max_items: Positive | None
     validation: Share
@@ -54,18 +55,18 @@ class Hotpotqa:
         return [] if self.config.path is None else [path for source in self._sources for path in source.files]
 
     def passages(self) -> Iterator[Passage]:
-        """Every paragraph once, however many records share it. Holds a number for each."""
+        """Every paragraph once, also where several records share it; memory: a hash of each paragraph."""
         seen: set[int] = set()
         with counting(self.counts) as counts:
             for source, record in self._records(counts):
                 for paragraph in record.paragraphs:
-                    if (number := hash64(paragraph.id)) not in seen:
-                        seen.add(number)
+                    if (content := hash64(paragraph.id)) not in seen:
+                        seen.add(content)
                         yield _passage(paragraph, source.cited or record.file)
             counts["passages"] = len(seen)
 
     def questions(self) -> Iterator[Question]:
-        """A question for every record that is learned or tested."""
+        """A question for every record that has a split."""
         config = self.config
         assigned = splits.assign(
             self._sources,
@@ -96,14 +97,14 @@ class Hotpotqa:
                     short_contexts=len(record.paragraphs) < _PUBLISHED,
                     empty_paragraphs=record.empty_paragraphs,
                     unresolved_facts=record.unresolved,
-                    **{f"gold_{_gold(record)}": 1},
+                    **{f"gold_{_gold_coverage(record)}": 1},
                 )
                 yield source, record
 
-    def _question(self, record: Record, split: str, tells_gold: bool) -> Question:
+    def _question(self, record: Record, split: str, with_gold_slice: bool) -> Question:
         gold = [paragraph.id for paragraph in record.gold]
         published = list(dict.fromkeys(paragraph.id for paragraph in record.paragraphs))
-        found = {"gold": _gold(record)} if tells_gold else {}
+        gold_slice = {"gold": _gold_coverage(record)} if with_gold_slice else {}
         return Question(
             id=record.id,
             question=record.question,
@@ -112,14 +113,14 @@ class Hotpotqa:
             split=split,
             given=[name for name in published if name not in gold],
             evidence=record.evidence,
-            slices={"type": record.type, "level": record.level, **found},
+            slices={"type": record.type, "level": record.level, **gold_slice},
             published=published,
             gold_missing=record.gold_missing,
         )
 
 
-def _gold(record: Record) -> str:
-    """How much of the gold the record brings: whole, part or absent."""
+def _gold_coverage(record: Record) -> str:
+    """How many of its gold paragraphs the record holds: whole (all), part or absent."""
     if not record.gold:
         return "absent"
     return "part" if record.gold_missing else "whole"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.errors import DataError
 from raft_exp.corpora.readers import json_records
@@ -22,25 +21,25 @@ Fact = tuple[str, int]  # title (or passage id) and sentence number, counted fro
 
 @dataclass(frozen=True)
 class Paragraph:
-    """One entry of `context`. Sentences after the first keep their leading space."""
+    """An entry of `context`. Sentences after the first keep their leading space."""
 
     title: str
     sentences: list[str]
 
     @cached_property
     def text(self) -> str:
-        """The whole paragraph."""
+        """The sentences joined."""
         return "".join(self.sentences)
 
     @cached_property
     def id(self) -> str:
-        """Hangs on the content alone, so that records that share a paragraph share a passage."""
+        """Passage id: title and a hash of the sentences, so that records share the passages they have in common."""
         return f"{self.title}:{sha256(json.dumps(self.sentences).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One question with its paragraphs that have text. `answer` and `facts` may be missing, as in the hidden test."""
+    """A question with its non-empty paragraphs. The hidden test set has neither `answer` nor `facts`."""
 
     id: str
     question: str
@@ -54,28 +53,28 @@ class Record:
 
     @property
     def gold(self) -> list[Paragraph]:
-        """The paragraphs of the supporting facts, as far as they are there."""
+        """The paragraphs of the supporting facts that the record holds."""
         return [self._by_title[title] for title in self._gold_titles if title in self._by_title]
 
     @property
     def gold_missing(self) -> int:
-        """How many paragraphs of the supporting facts are not there (the full-wiki setting retrieves paragraphs)."""
+        """Number of paragraphs of supporting facts that the record lacks, as retrieved contexts (full-wiki) do."""
         return len(self._gold_titles) - len(self.gold)
 
     @property
     def evidence(self) -> list[Fact]:
-        """The supporting facts by passage id; those of a paragraph that is not there keep its title."""
+        """The supporting facts with passage ids; with the title where the record lacks the paragraph."""
         titles = self._by_title
         return [(titles[title].id if title in titles else title, number) for title, number in self.facts]
 
     @property
     def unresolved(self) -> int:
-        """How many facts name a sentence that a paragraph does not have, or an empty one."""
+        """Number of facts that name an empty sentence, or one that their paragraph does not have."""
         return sum(title in self._by_title and not self._sentence(title, number) for title, number in self.facts)
 
     @property
     def learnable(self) -> bool:
-        """Whether there is an answer with all its evidence."""
+        """Whether the record has an answer, all gold paragraphs and all supporting sentences."""
         return bool(self.answer and self.gold) and not self.gold_missing and not self.unresolved
 
     @cached_property
@@ -104,44 +103,45 @@ def records(files: Iterable[Path]) -> Iterator[Record]:
 
 
 def _record(fields: Fields, key: str, file: str) -> Record:
-    every = [_paragraph(fields, *pair) for pair in _pairs(fields, "context", "title", "sentences")]
-    kept = [paragraph for paragraph in every if paragraph.text.strip()]
+    paragraphs = [_paragraph(fields, *pair) for pair in _pairs(fields, "context", "title", "sentences")]
+    with_text = [paragraph for paragraph in paragraphs if paragraph.text.strip()]
     facts = (_fact(fields, *pair) for pair in _pairs(fields, "supporting_facts", "title", "sent_id"))
     return Record(
         id=fields.needed(key),
         question=fields.needed("question"),
         answer=fields.text("answer") or None,
         facts=list(dict.fromkeys(facts)),
-        paragraphs=kept,
-        empty_paragraphs=len(every) - len(kept),
+        paragraphs=with_text,
+        empty_paragraphs=len(paragraphs) - len(with_text),
         type=fields.text("type") or "",
         level=fields.text("level") or "",
         file=file,
     )
 
 
-def _pairs(fields: Fields, name: str, first: str, second: str) -> list[tuple[Any, Any]]:
-    """The entries of a field in either layout: a list of pairs, or two lists of one length."""
+def _pairs(fields: Fields, name: str, first: str, second: str) -> list[tuple[object, object]]:
+    """The entries of a field in either layout: a list of pairs, or two lists of the same length."""
     value = fields.get(name, list, dict)
     if isinstance(value, dict):
-        one, other = value.get(first), value.get(second)
-        if not isinstance(one, list) or not isinstance(other, list) or len(one) != len(other):
+        firsts, seconds = value.get(first), value.get(second)
+        if not isinstance(firsts, list) or not isinstance(seconds, list) or len(firsts) != len(seconds):
             raise fields.error(name, f"has no {first} and {second} of one length", "correct or remove the record")
-        return list(zip(one, other, strict=True))
+        return list(zip(firsts, seconds, strict=True))
+    pairs: list[tuple[object, object]] = []
     for pair in value or []:
         if not isinstance(pair, list) or len(pair) != 2:
             raise fields.error(name, f"holds {pair!r:.60}", f"give pairs of {first} and {second}")
-    return [tuple(pair) for pair in value or []]
+        pairs.append((pair[0], pair[1]))
+    return pairs
 
 
-def _paragraph(fields: Fields, title: Any, sentences: Any) -> Paragraph:
-    whole = isinstance(sentences, list) and all(isinstance(sentence, str) for sentence in sentences)
-    if not isinstance(title, str) or not whole:
+def _paragraph(fields: Fields, title: object, sentences: object) -> Paragraph:
+    if not isinstance(title, str) or not isinstance(sentences, list) or not all(isinstance(s, str) for s in sentences):
         raise fields.error("context", f"holds {[title, sentences]!r:.60}", "give a title and a list of sentences")
     return Paragraph(title, sentences)
 
 
-def _fact(fields: Fields, title: Any, number: Any) -> Fact:
+def _fact(fields: Fields, title: object, number: object) -> Fact:
     if not isinstance(title, str) or type(number) is not int:
         raise fields.error("supporting_facts", f"holds {[title, number]!r:.60}", "give a title and a sentence number")
     return title, number

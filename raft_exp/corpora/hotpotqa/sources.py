@@ -1,4 +1,4 @@
-"""Where the two parts of HotpotQA lie: in a folder, in one file or on the hub."""
+"""Locates the training and test files of HotpotQA: in a folder, a single file or on the hub."""
 
 import logging
 from collections import Counter
@@ -15,7 +15,7 @@ _TEST = ("hotpot_dev_{0}_v1.json", "{0}/validation*.parquet", "{0}/validation*.j
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a part and what its passages cite ("" for the name of the file)."""
+    """The files of a part; `cited` is the `source` of its passages, "" for the name of the file."""
 
     files: tuple[Path, ...]
     cited: str = ""
@@ -23,7 +23,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a study reads. `train` is None where one part is all there is, to be split by chance."""
+    """The parts that a study reads. `train` is None where there is only one part, which is then split at random."""
 
     test: Source
     train: Source | None = None
@@ -34,7 +34,7 @@ class Sources:
 
 
 def from_hub(repo: str, revision: str, setting: str) -> Sources:
-    """The hub's parts, fetched if they are not in its cache. Both settings train on the same records."""
+    """The parts on the hub, downloaded unless cached. Both settings train on the same records."""
     train, test = (
         Source(tuple(hub.fetch(repo, revision, f"{part}-*.parquet")), f"{repo} {part}")
         for part in ("distractor/train", f"{setting}/validation")
@@ -43,24 +43,24 @@ def from_hub(repo: str, revision: str, setting: str) -> Sources:
 
 
 def from_path(path: Path, setting: str, counts: Counter[str]) -> Sources:
-    """The parts of a folder, or the one that a file holds. Counts a part that is not there."""
+    """The parts in a folder, or a single file. A missing part is counted and logged as a warning."""
     if not path.exists():
         raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of HotpotQA records")
     if path.is_file():
         return Sources(Source((path,)))
     names = {"train": _TRAIN, "test": tuple(name.format(setting) for name in _TEST)}
-    found = {part: Source(files) for part in names if (files := _first(path, names[part]))}
-    if not found:
+    parts = {part: Source(files) for part in names if (files := _first(path, names[part]))}
+    if not parts:
         looked = ", ".join(name for part in names.values() for name in part)
         raise DataError(f"corpus.path={str(path)!r} holds no HotpotQA file (looked for {looked}); name a file")
-    for part in names.keys() - found:
+    for part in names.keys() - parts:
         counts[f"{part}_part_missing"] = 1
         logging.getLogger(__name__).warning("%s holds no %s: what is there is split by chance", path, names[part][0])
-    return Sources(found["test"], found["train"]) if len(found) == 2 else Sources(*found.values())
+    return Sources(parts["test"], parts["train"]) if len(parts) == 2 else Sources(*parts.values())
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files of the first name that is there, sorted: a folder may hold the same records in two layouts."""
+    """The sorted files of the first pattern that matches: a folder may hold the same records in two layouts."""
     for name in (name + end for name in names for end in ("", ".gz")):
         if files := sorted(path for path in folder.glob(name) if path.is_file()):
             return tuple(files)

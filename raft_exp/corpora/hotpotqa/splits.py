@@ -1,6 +1,6 @@
-"""Who trains, validates and tests. Choices hang on the seed and on each question alone, so smaller ones lie in larger.
+"""Splits of HotpotQA. Choices depend on (seed, question) alone, so that smaller samples are subsets of larger ones.
 
-Questions of the same words go one way, as they would tell each other's answers.
+Questions with the same words share a split: one would otherwise reveal the answer of the other.
 """
 
 from collections import Counter
@@ -16,20 +16,20 @@ from raft_exp.corpora.shares import drawn
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What of a record decides its split."""
+class _Features:
+    """The properties of a record that decide its split."""
 
-    words: str  # equal for questions of the same words
+    words: str  # a hash, equal for questions with the same words
     learnable: bool
     gold_missing: bool
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """What was drawn: for each source id -> train, validation or test, of the records that are asked about."""
+    """For each source: record id -> train, validation or test. Records that are not used are left out."""
 
     splits: dict[Source, dict[str, str]]
-    gold_missing: bool  # whether records of the test's files lack gold, as full-wiki ones do
+    gold_missing: bool  # whether test records lack gold paragraphs, as full-wiki ones do
 
 
 def assign(
@@ -41,47 +41,53 @@ def assign(
     validation_share: float,
     max_items: int | None,
 ) -> Assigned:
-    """All of the test source is tested, also where gold is missing; without a train source a share of it by chance.
-    A question is not trained on when evidence is missing or when a test question has the same words.
+    """All records of the test source are test questions, also without gold; without a train source a random share is.
+
+    Training leaves out questions without complete evidence and questions with the words of a test question.
     """
-    tested, train = _known(sources.test), _known(sources.train) if sources.train else {}
-    gold_missing = any(known.gold_missing for known in tested.values())
+    test, train = _features(sources.test), _features(sources.train) if sources.train else {}
+    gold_missing = any(features.gold_missing for features in test.values())
     if not sources.train:
-        chosen = _drawn(tested, test_share, seed, "hotpotqa test")
-        train = {name: known for name, known in tested.items() if known.words not in chosen}
-        tested = {name: known for name, known in tested.items() if known.words in chosen}
+        test_words = _draw_words(test, test_share, seed, "hotpotqa test")
+        train = {name: features for name, features in test.items() if features.words not in test_words}
+        test = {name: features for name, features in test.items() if features.words in test_words}
     counts["seeded_split"] = int(sources.train is None)
-    learned = _learned(train, tested, counts)
-    chosen = _drawn(learned, validation_share, seed, "hotpotqa validation")
-    validation = {name for name, known in learned.items() if known.words in chosen}
-    kept = subsample((name for name in learned if name not in validation), max_items, seed)
-    asked = dict.fromkeys(tested, "test")
-    trained = {
-        name: "validation" if name in validation else "train" for name in learned if name in validation or name in kept
+    learnable = _learnable(train, test, counts)
+    validation_words = _draw_words(learnable, validation_share, seed, "hotpotqa validation")
+    validation = {name for name, features in learnable.items() if features.words in validation_words}
+    sample = subsample((name for name in learnable if name not in validation), max_items, seed)
+    tested = dict.fromkeys(test, "test")
+    learned = {
+        name: "validation" if name in validation else "train"
+        for name in learnable
+        if name in validation or name in sample
     }
-    alone = {sources.test: asked | trained}
-    return Assigned({sources.test: asked, sources.train: trained} if sources.train else alone, gold_missing)
+    if sources.train:
+        return Assigned({sources.test: tested, sources.train: learned}, gold_missing)
+    return Assigned({sources.test: tested | learned}, gold_missing)
 
 
-def _drawn(items: Mapping[str, _Known], share: float, seed: int, purpose: str) -> HashSample:
-    """The words of a share of the questions."""
-    return drawn(dict.fromkeys(known.words for known in items.values()), share, seed, purpose)
+def _draw_words(items: Mapping[str, _Features], share: float, seed: int, purpose: str) -> HashSample:
+    """Draws a share of the questions, by their words."""
+    return drawn(dict.fromkeys(features.words for features in items.values()), share, seed, purpose)
 
 
-def _learned(train: dict[str, _Known], tested: dict[str, _Known], counts: Counter[str]) -> dict[str, _Known]:
-    """What may be trained on, and counts of the others."""
-    asked = {known.words for known in tested.values()}
-    clean = {name: known for name, known in train.items() if name not in tested and known.words not in asked}
-    learned = {name: known for name, known in clean.items() if known.learnable}
+def _learnable(train: dict[str, _Features], test: dict[str, _Features], counts: Counter[str]) -> dict[str, _Features]:
+    """The records that may be trained on; the others are counted."""
+    test_words = {features.words for features in test.values()}
+    clean = {
+        name: features for name, features in train.items() if name not in test and features.words not in test_words
+    }
+    learnable = {name: features for name, features in clean.items() if features.learnable}
     counts["test_questions_removed_from_train"] = len(train) - len(clean)
-    counts["not_trained_without_evidence"] = len(clean) - len(learned)
-    return learned
+    counts["not_trained_without_evidence"] = len(clean) - len(learnable)
+    return learnable
 
 
-def _known(source: Source) -> dict[str, _Known]:
-    """What is known of the records that have an answer."""
+def _features(source: Source) -> dict[str, _Features]:
+    """The features of all records with an answer."""
     return {
-        record.id: _Known(str(hash64(normalise(record.question))), record.learnable, record.gold_missing > 0)
+        record.id: _Features(str(hash64(normalise(record.question))), record.learnable, record.gold_missing > 0)
         for record in records(source.files)
         if record.answer
     }

@@ -1,7 +1,7 @@
-"""Natural Questions: what people asked Google, answered from Wikipedia (Kwiatkowski et al. 2019).
+"""Natural Questions: queries to Google, answered from Wikipedia (Kwiatkowski et al. 2019).
 
-Trained on Google's pages or on DPR's passages, tested on lost-in-the-middle's contexts of 10, 20 or 30 passages, or on
-NQ-open with a collection of passages that a retriever searches. A file alone is split by chance.
+Training records are Google's pages or DPR's passages. Test records are lost-in-the-middle's contexts of 10, 20 or 30
+passages, or NQ-open with a collection of passages for a retriever. A single file is split at random by the seed.
 """
 
 from collections import Counter
@@ -16,8 +16,8 @@ from raft_exp.core.records import Passage, Question
 from raft_exp.core.schema import Count, Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.counting import counting
 from raft_exp.corpora.natural_questions.records import Piece, Record, content, records
-from raft_exp.corpora.natural_questions.sources import Source, Sources, Test, Train, from_afar, from_path
-from raft_exp.corpora.natural_questions.splits import Splits, asks
+from raft_exp.corpora.natural_questions.sources import Source, Sources, Test, Train, from_path, from_published
+from raft_exp.corpora.natural_questions.splits import Splits, question_hash
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.questions import answering_sentence
 from raft_exp.corpora.readers import collection
@@ -26,11 +26,11 @@ from raft_exp.corpora.sentences import split as split_sentences
 
 @config_dataclass
 class NaturalQuestionsConfig:
-    """Where the records come from, how many are read, and how they are split."""
+    """The source of the records, their number and their splits."""
 
     name: Literal["natural_questions"]
-    path: Runtime[str | None]  # the content of files() stands in the key
-    collection: Runtime[str | None]  # as does this file's
+    path: Runtime[str | None]  # the content of files() is part of the key
+    collection: Runtime[str | None]  # its content too
     train: Train
     test: Test
     passage: Literal["any", "paragraph"]
@@ -66,13 +66,13 @@ class NaturalQuestions:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The data files and the collection; of what comes from afar the settings say enough."""
+        """The local data files and the collection; downloaded files are identified by the settings."""
         local = [] if self.config.path is None else [path for source in self._sources for path in source.files()]
         return [*local, *filter(None, [self._collection])]
 
     def passages(self) -> Iterator[Passage]:
-        """The passages of all questions that take part, then the collection's; each content once."""
-        seen: set[int] = set()  # of the questions' passages alone: a collection may be larger than memory
+        """The passages of all records that are used, then those of the collection; each content once."""
+        seen: set[int] = set()  # of records only: a collection may be larger than memory
         with counting(self.counts) as counts:
             for source in self._sources:
                 for path, record in self._records(source, counts):
@@ -87,12 +87,12 @@ class NaturalQuestions:
                     yield passage
 
     def questions(self) -> Iterator[Question]:
-        """Test questions first, where they are in files of their own."""
+        """The questions; those of the test files first."""
         splits = self._splits()
         with counting(self.counts) as counts:
             for source in self._sources:
                 for _, record in self._records(source, counts):
-                    split = splits.of(record) if source is self._learned else "test"
+                    split = splits.of(record) if source is self._learned_source else "test"
                     if split:
                         yield self._question(record, split, counts)
 
@@ -100,11 +100,11 @@ class NaturalQuestions:
     def _sources(self) -> Sources:
         config = self.config
         if config.path is None:
-            return from_afar(config.repo, config.revision, config.train, config.test)
+            return from_published(config.repo, config.revision, config.train, config.test)
         return from_path(Path(config.path), config.train, config.test, self.counts)
 
     @property
-    def _learned(self) -> Source:
+    def _learned_source(self) -> Source:
         return self._sources.train or self._sources.test
 
     @property
@@ -115,31 +115,31 @@ class NaturalQuestions:
         return None if path is None else Path(path)
 
     def _read(self, source: Source) -> Iterator[tuple[Path, Record]]:
-        most = self.config.records if source is self._learned else None
+        most = self.config.records if source is self._learned_source else None
         return islice(records(source.files(), self.config.passage == "paragraph"), most)
 
     def _records(self, source: Source, counts: Counter[str]) -> Iterator[tuple[Path, Record]]:
-        """The records that take part, and counts of the others."""
-        trains = source is self._sources.train
+        """The records that are used; the others are counted by reason."""
+        is_train = source is self._sources.train
         for path, record in self._read(source):
-            counts["train_records" if trains else "test_records"] += 1
-            if lack := record.lack or (self._not_learnable(record) if trains else ""):
-                counts[lack] += 1
+            counts["train_records" if is_train else "test_records"] += 1
+            if reason := record.lack or (self._not_learnable(record) if is_train else ""):
+                counts[reason] += 1
             else:
-                yield path, record.with_given(self.config.given) if trains else record
+                yield path, record.with_given(self.config.given) if is_train else record
 
     def _not_learnable(self, record: Record) -> str:
-        if asks(record.question) in self._tested:
+        if question_hash(record.question) in self._test_questions:
             return "test_questions_removed_from_train"
         return "" if record.gold else "without_gold"
 
     @cached_property
-    def _tested(self) -> set[int]:
-        return {asks(record.question) for _, record in self._read(self._sources.test)}
+    def _test_questions(self) -> set[int]:
+        return {question_hash(record.question) for _, record in self._read(self._sources.test)}
 
     def _splits(self) -> Splits:
         config = self.config
-        learnable = (record for _, record in self._records(self._learned, Counter()) if record.gold)
+        learnable = (record for _, record in self._records(self._learned_source, Counter()) if record.gold)
         test = 0.0 if self._sources.train else config.test_share
         return Splits.draw(learnable, self.seed, test=test, validation=config.validation, max_items=config.max_items)
 
@@ -162,7 +162,7 @@ class NaturalQuestions:
         )
 
 
-# No place: the passages of the tests have none, and a model should not learn to expect it.
+# `place` stays empty: passages of the test files have none, and training should look the same.
 
 
 def _passage(piece: Piece, cited: str) -> Passage:
@@ -170,7 +170,7 @@ def _passage(piece: Piece, cited: str) -> Passage:
 
 
 def _evidence(record: Record) -> list[tuple[str, int]]:
-    """The sentence of the annotated short answer; where nobody marked one, the first that holds an answer."""
+    """The sentence of the annotated short answer; without an annotation, the first sentence that holds an answer."""
     gold = [_passage(piece, "") for piece in record.gold]
     if record.answer_at is None or not gold:
         return answering_sentence(gold, record.answers)

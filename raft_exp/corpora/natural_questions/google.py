@@ -1,7 +1,7 @@
-"""Google's records in their three layouts.
+"""Reads Google's records in their three layouts.
 
 Simplified (v1.0-simplified): document_text, whose words the offsets count. Original: document_tokens, a list of
-{token, html_token}. The hub: document{title, tokens{token[], is_html[]}}, and every list of records as columns.
+{token, html_token}. The hub: document{title, tokens{token[], is_html[]}}, and lists of records as columns.
 """
 
 import html
@@ -24,11 +24,16 @@ _COLUMNS = (
     "long_answer_candidates",
     "annotations",
 )
-_SAID = {0: "no", 1: "yes", "NO": "no", "YES": "yes"}  # a class label on the hub; anything else is neither
+_YES_NO: dict[object, str] = {
+    0: "no",
+    1: "yes",
+    "NO": "no",
+    "YES": "yes",
+}  # the hub has a class label; others mean neither
 
 
 def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:
-    """A file's rows with their places. Of parquet pages HTML stays unread, and a few are in memory at a time."""
+    """The rows of a file with their places. Of parquet, only the needed columns of 16 rows at a time are read."""
     if json_records.layout(path) != "parquet":
         yield from json_records.placed(path)
         return
@@ -49,22 +54,22 @@ def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:
 
 
 def is_page(row: json_records.Row) -> bool:
-    """Whether a row is Google's, in any layout."""
+    """Whether a row is a page, in any of the three layouts."""
     return bool(row.keys() & {"document_text", "document_tokens", "document"})
 
 
 def page(fields: Fields) -> Page:
-    """The record. DataError names file, place, field and remedy."""
+    """Parses a record. Raises DataError with file, place, field and remedy."""
     document, question = (Fields(fields.where, fields.get(name, dict) or {}) for name in ("document", "question"))
     tokens = _tokens(fields, document)
     candidates = _records(fields, "long_answer_candidates")
-    tops = [_span(each, tokens) for each in candidates if each.flag("top_level")]
+    top_level = [_span(each, tokens) for each in candidates if each.flag("top_level")]
     return Page(
         id=fields.text("example_id") or fields.needed("id"),
         question=question.text("text") or fields.needed("question_text"),
         title=document.text("title") or fields.text("document_title") or _title(fields.text("document_url") or ""),
         tokens=tokens,
-        candidates=[span for span in tops if span],
+        candidates=[span for span in top_level if span],
         annotations=[_annotation(each, tokens) for each in _records(fields, "annotations")],
     )
 
@@ -75,12 +80,12 @@ def _tokens(fields: Fields, document: Fields) -> Tokens:
         words = text.split(" ")
         return Tokens(words, [is_tag(word) for word in words])
     columns = document.get("tokens", dict) or {}
-    both = list(zip(columns.get("token") or [], columns.get("is_html") or [], strict=False))
-    for token in fields.get("document_tokens", list) or []:  # ten thousand a page
-        both.append((token.get("token"), token.get("html_token")) if isinstance(token, dict) else (None, None))
-    if not both:
+    pairs = list(zip(columns.get("token") or [], columns.get("is_html") or [], strict=False))
+    for token in fields.get("document_tokens", list) or []:  # about 10,000 a page: no `Fields` for each
+        pairs.append((token.get("token"), token.get("html_token")) if isinstance(token, dict) else (None, None))
+    if not pairs:
         raise fields.error("document_text", "is missing, and so are tokens", "give the published data file")
-    return Tokens([str(word or "") for word, _ in both], [bool(tag) for _, tag in both])
+    return Tokens([str(word or "") for word, _ in pairs], [bool(tag) for _, tag in pairs])
 
 
 def _annotation(fields: Fields, tokens: Tokens) -> Annotation:
@@ -88,16 +93,16 @@ def _annotation(fields: Fields, tokens: Tokens) -> Annotation:
     if long is None:
         raise fields.error("long_answer", "is missing", "give the published data file")
     shorts = [_span(each, tokens) for each in _records(fields, "short_answers")]
-    said = fields.get("yes_no_answer", str, int)
+    yes_no = fields.get("yes_no_answer", str, int)
     return Annotation(
         _span(Fields(f"{fields.where}, long_answer", long), tokens),
         [span for span in shorts if span],
-        _SAID.get(said, ""),
+        _YES_NO.get(yes_no, ""),
     )
 
 
 def _span(fields: Fields, tokens: Tokens) -> Span | None:
-    """None where nothing was chosen: there the offsets are -1."""
+    """The token span of a record; None where the annotator chose nothing (offsets of -1)."""
     start, end = fields.get("start_token", int), fields.get("end_token", int)
     if start is None or end is None:
         raise fields.error("start_token", "or end_token is missing", "give the published data file")
@@ -109,7 +114,7 @@ def _span(fields: Fields, tokens: Tokens) -> Span | None:
 
 
 def _records(fields: Fields, name: str) -> list[Fields]:
-    """A list of records, which the hub holds as columns."""
+    """The records of a list field; the hub stores it as columns."""
     value = fields.get(name, list, dict)
     if isinstance(value, dict):
         columns = {key: column for key, column in value.items() if isinstance(column, list)}
@@ -122,6 +127,6 @@ def _records(fields: Fields, name: str) -> list[Fields]:
 
 
 def _title(url: str) -> str:
-    """The article's title, which the simplified data has in its address alone."""
-    found = parse_qs(urlsplit(html.unescape(url)).query).get("title", [""])
-    return found[0].replace("_", " ")
+    """The title of an article from its URL: the simplified data has no other."""
+    titles = parse_qs(urlsplit(html.unescape(url)).query).get("title", [""])
+    return titles[0].replace("_", " ")

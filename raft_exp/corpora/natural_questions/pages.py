@@ -1,7 +1,7 @@
-"""A page of Google's data: Wikipedia as tokens, with what annotators chose (Kwiatkowski et al. 2019).
+"""A page of Google's data: a Wikipedia page as tokens, with annotations (Kwiatkowski et al. 2019).
 
-The long answer is the gold passage; the page's other top-level candidates are its distractors. Nested candidates repeat
-the text of those that hold them, so they are gold or nothing.
+The long answer is the gold passage; the page's other top-level candidates are its distractors. A nested candidate
+repeats text of the candidate around it, so it is never a distractor, but may be the gold passage.
 """
 
 from collections import Counter
@@ -12,58 +12,58 @@ from raft_exp.corpora.natural_questions.words import join
 
 @dataclass(frozen=True)
 class Span:
-    """Tokens from `start` up to `end`."""
+    """The tokens from `start` to `end`, without `end`."""
 
     start: int
     end: int
 
     def overlaps(self, other: "Span") -> bool:
-        """Whether they share a token."""
+        """Whether the spans share a token."""
         return self.start < other.end and other.start < self.end
 
     def holds(self, other: "Span") -> bool:
-        """Whether the other lies inside."""
+        """Whether the other span lies inside this one."""
         return self.start <= other.start and other.end <= self.end
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """A page's tokens, and which of them are tags."""
+    """The tokens of a page; `tags` marks those that are HTML tags."""
 
     words: list[str]
     tags: list[bool]
 
     def plain(self, span: Span) -> list[str]:
-        """The span's words without tags."""
+        """The words of a span, without tags and empty tokens."""
         inside = slice(span.start, span.end)
         return [word for word, tag in zip(self.words[inside], self.tags[inside], strict=True) if word and not tag]
 
     def text(self, span: Span) -> str:
-        """The span's words as text."""
+        """The words of a span, joined to a text."""
         return join(self.plain(span))[0]
 
     def offset(self, outer: Span, inner: Span) -> int:
-        """Where in the text of `outer` that of `inner` begins."""
+        """Offset of the text of `inner` in the text of `outer`."""
         before = len(self.plain(Span(outer.start, inner.start)))
         return join(self.plain(outer))[1][before]
 
     def is_paragraph(self, span: Span) -> bool:
-        """Whether it is neither table nor list."""
+        """Whether a span is a paragraph, and not a table or list."""
         return self.words[span.start] == "<P>"
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What one annotator chose; `said` is yes or no where that is the answer, "" elsewhere."""
+    """The choices of one annotator."""
 
     long: Span | None
     shorts: list[Span]
-    said: str
+    yes_no: str  # yes or no where that is the answer, else ""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One record. Training records have one annotation, those of the development set five."""
+    """One record, with one annotation in the training set and five in the development set."""
 
     id: str
     question: str
@@ -74,21 +74,21 @@ class Page:
 
     @property
     def gold(self) -> Span | None:
-        """The long answer that most annotators chose; of several annotators two must agree."""
-        votes = Counter(each.long for each in self.annotations if each.long)
+        """The long answer with the most votes; with several annotators it needs at least two."""
+        votes = Counter(annotation.long for annotation in self.annotations if annotation.long)
         best = votes.most_common(1)
         return best[0][0] if best and best[0][1] >= min(2, len(self.annotations)) else None
 
     @property
     def answers(self) -> list[str]:
-        """All short answers, or where there is none the yes or no that most annotators gave."""
+        """All short answers; without any, the more frequent of yes and no."""
         texts = dict.fromkeys(text for span in self._shorts if (text := self.tokens.text(span)))
-        said = Counter(each.said for each in self.annotations if each.said)
-        return list(texts) or [word for word, _ in said.most_common(1)]
+        votes = Counter(annotation.yes_no for annotation in self.annotations if annotation.yes_no)
+        return list(texts) or [word for word, _ in votes.most_common(1)]
 
     @property
     def passages(self) -> list[Span]:
-        """The gold, and the candidates that share no token with it, in the page's order."""
+        """The gold span and the candidates that share no token with it, in the order of the page."""
         if not (gold := self.gold):
             return []
         return sorted(
@@ -97,7 +97,7 @@ class Page:
 
     @property
     def answer_at(self) -> int | None:
-        """Where in the gold text the first short answer begins."""
+        """Offset of the first short answer in the gold text; None where it holds none."""
         if not (gold := self.gold):
             return None
         inside = (span for span in self._shorts if gold.holds(span) and self.tokens.plain(span))
@@ -105,4 +105,4 @@ class Page:
 
     @property
     def _shorts(self) -> list[Span]:
-        return [span for each in self.annotations for span in each.shorts]
+        return [span for annotation in self.annotations for span in annotation.shorts]

@@ -1,10 +1,10 @@
-"""Every published form of Natural Questions as one: a question with its passages.
+"""Reads every published form of Natural Questions as one kind of record: a question with its passages.
 
 - Google's pages (`google.py`).
 - lost-in-the-middle's multi-document files: {question, answers, ctxs: [{title, text, isgold}]}; the oracle file holds
   the gold alone.
 - DPR's training file: {question, answers, positive_ctxs, hard_negative_ctxs}, whose contexts are {title, text, score}.
-- NQ-open: {question, answer}; nobody says which passage holds the answer.
+- NQ-open: {question, answer}, without passages.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from raft_exp.corpora.natural_questions import google
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.json_records import Row
 
-_ANNOTATED = 1000  # DPR's score of the passage that annotators chose; its other positives merely hold the answer
+_ANNOTATED = 1000  # DPR's score of the annotated passage; other positives only contain the answer
 
 
 @dataclass(frozen=True)
@@ -32,30 +32,30 @@ class Piece:
 
     @cached_property
     def content(self) -> int:
-        """Equal for the same title and text, so that records that share a passage share it here."""
+        """Hash of title and text: records that share a passage share its id."""
         return content(self.title, self.text)
 
     @property
     def id(self) -> str:
-        """The content, as a name."""
+        """Passage id: the hash in hexadecimal."""
         return f"{self.content:016x}"
 
 
 def content(title: str, text: str) -> int:
-    """64 bits of a passage."""
+    """64-bit hash of a passage's title and text."""
     return hash64("\n".join((title, text)))
 
 
 @dataclass(frozen=True)
 class Record:
-    """A question with its passages in the published order. `lack` says why it cannot be asked; "" where it can."""
+    """A question with its passages in the published order."""
 
     id: str
     question: str
     answers: list[str]
     pieces: list[Piece] | None  # None in NQ-open
-    answer_at: int | None = None  # where in the gold text the annotated short answer begins
-    lack: str = ""
+    answer_at: int | None = None  # offset of the annotated short answer in the gold text
+    lack: str = ""  # why the record is not used, as a name for counts; "" where it is
     kind: str = ""  # of the long answer: paragraph | table_or_list
 
     @property
@@ -65,33 +65,33 @@ class Record:
 
     @property
     def given(self) -> list[Piece]:
-        """The others, without second copies."""
+        """The passages that are not gold, each content once."""
         gold = {piece.content for piece in self.gold}
         return list({piece.content: piece for piece in self.pieces or [] if piece.content not in gold}.values())
 
     def with_given(self, most: int) -> "Record":
-        """The same with at most so many other passages, the first ones."""
-        kept = {piece.content for piece in [*self.gold, *self.given[:most]]}
-        return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in kept])
+        """The record with at most `most` passages that are not gold, the first ones."""
+        contents = {piece.content for piece in [*self.gold, *self.given[:most]]}
+        return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in contents])
 
 
 def records(files: Iterable[Path], only_paragraphs: bool) -> Iterator[tuple[Path, Record]]:
-    """Every record with its file. DataError names file, place, field and remedy.
+    """Every record with its file. Raises DataError with file, place, field and remedy.
 
-    `only_paragraphs`: tables and lists of pages are neither gold nor distractors.
+    With `only_paragraphs`, tables and lists of pages are neither gold nor distractors.
     """
     seen: Counter[str] = Counter()
     for path in files:
         for place, row in google.rows(path):
             fields = Fields(f"{path}, {place}", row)
-            yield path, _page(fields, only_paragraphs) if google.is_page(row) else _asked(fields, row, seen)
+            yield path, _page(fields, only_paragraphs) if google.is_page(row) else _other_form(fields, row, seen)
 
 
 def _page(fields: Fields, only_paragraphs: bool) -> Record:
     page = google.page(fields)
     gold, tokens = page.gold, page.tokens
-    shown = [span for span in page.passages if tokens.is_paragraph(span) or not only_paragraphs]
-    texts = [(tokens.text(span), span == gold) for span in shown]
+    spans = [span for span in page.passages if tokens.is_paragraph(span) or not only_paragraphs]
+    texts = [(tokens.text(span), span == gold) for span in spans]
     pieces = [Piece(page.title, text, is_gold) for text, is_gold in texts if text]
     if gold is None:
         return Record(page.id, page.question, [], [], lack="null_annotations")
@@ -101,8 +101,8 @@ def _page(fields: Fields, only_paragraphs: bool) -> Record:
     return Record(page.id, page.question, page.answers, pieces, page.answer_at, lack, kind)
 
 
-def _asked(fields: Fields, row: Row, seen: Counter[str]) -> Record:
-    """A record of the other forms. They bring no id: it hangs on the question, and on how often it came before."""
+def _other_form(fields: Fields, row: Row, seen: Counter[str]) -> Record:
+    """A record of a form without ids: the id is a hash of the question, numbered where the question is repeated."""
     if "positive_ctxs" in row:
         pieces: list[Piece] | None = _dpr(fields)
     elif "ctxs" in row:
@@ -130,7 +130,7 @@ def _dpr(fields: Fields) -> list[Piece]:
 
 
 def _contexts(fields: Fields, name: str) -> list[Fields]:
-    """The contexts that have a text."""
+    """The entries of a list field that have a text."""
     contexts = fields.get(name, list) or []
     if not all(isinstance(context, dict) for context in contexts):
         raise fields.error(name, f"is {contexts!r:.60}", "give a list of {title, text}")

@@ -1,4 +1,4 @@
-"""Where the parts of Natural Questions lie: in a folder, in one file, on the hub or where their authors put them."""
+"""Locates the parts of Natural Questions: in a folder, a single file, on the hub or at their authors' addresses."""
 
 import logging
 from collections import Counter
@@ -14,12 +14,12 @@ from raft_exp.corpora.readers import hub, web
 Train = Literal["pages", "dpr"]
 Test = Literal["10_documents", "20_documents", "30_documents", "oracle", "nq_open", "efficientqa", "pages"]
 
-# Names in a folder, at any depth; each also with .gz. The files of the first name that is there are taken.
+# File names in a folder, at any depth, each also with .gz. The files of the first pattern that matches are used.
 _PAGES = {
     "train": ("*simplified-nq-train*.jsonl", "nq-train-*.jsonl", "train-*-of-*.parquet", "*simplified-nq-*.jsonl"),
     "test": ("*nq-dev-*.jsonl", "validation-*-of-*.parquet"),
 }
-_ONE = {  # of these one file is taken: those of other names hold the same questions
+_ONE = {  # one file is used: the others hold the same questions
     "dpr": ("biencoder-nq-train.json",),
     **{f"{k}_documents": (f"nq-open-{k}_total_documents_gold_at_*.jsonl",) for k in (10, 20, 30)},
     "oracle": ("nq-open-oracle.jsonl",),
@@ -51,11 +51,11 @@ _SHARDS = {"train": 287, "test": 7}  # 200 MB each, about 1,070 pages
 
 @dataclass(frozen=True)
 class Source:
-    """Files by name; those that are not here are fetched one by one, when they are reached."""
+    """Files by name; `open` gives the path of each, and downloads it first where needed."""
 
     names: tuple[str, ...]
     open: Callable[[str], Path] = Path
-    cited: str = ""  # what passages cite; "" for the name of the file
+    cited: str = ""  # the `source` of its passages; "" for the name of the file
 
     def files(self) -> Iterator[Path]:
         """The files in order."""
@@ -64,7 +64,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a study reads. `train` is None where the test's records are all there is, to be split by chance."""
+    """The parts that a study reads. `train` is None where there is only one part, which is then split at random."""
 
     test: Source
     train: Source | None
@@ -74,12 +74,12 @@ class Sources:
         return iter(source for source in (self.test, self.train) if source)
 
 
-def from_afar(repo: str, revision: str, train: str, test: str) -> Sources:
-    """Pages from the hub, all else from where it was published."""
-    return Sources(_afar(repo, revision, test, "test"), _afar(repo, revision, train, "train"))
+def from_published(repo: str, revision: str, train: str, test: str) -> Sources:
+    """Downloads: Google's pages from the hub, the other files from their authors' addresses."""
+    return Sources(_published(repo, revision, test, "test"), _published(repo, revision, train, "train"))
 
 
-def _afar(repo: str, revision: str, kind: str, part: str) -> Source:
+def _published(repo: str, revision: str, kind: str, part: str) -> Source:
     if kind != "pages":
         return Source((_ADDRESSES[kind],), web.fetch)
     split = "train" if part == "train" else "validation"
@@ -93,23 +93,23 @@ def _shard(repo: str, revision: str, name: str) -> Path:
 
 
 def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Sources:
-    """The parts of a folder, or the one that a file holds. Counts what had to stand in for a part that is not there."""
+    """The parts in a folder, or a single file. A missing part, or the kind used instead, is counted and logged."""
     if not path.exists():
         raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of Natural Questions")
     if path.is_file():
         return Sources(Source((str(path),)), None)
-    learned = _found(path, "train", train, _TRAINING, counts)
-    asked = _found(path, "test", test, _TESTS, counts)
-    if asked:
-        return Sources(asked, learned)
-    if learned:
-        return Sources(learned, None)
+    train_source = _in_folder(path, "train", train, _TRAINING, counts)
+    test_source = _in_folder(path, "test", test, _TESTS, counts)
+    if test_source:
+        return Sources(test_source, train_source)
+    if train_source:
+        return Sources(train_source, None)
     looked = ", ".join((*_names("pages", "train"), *(name for names in _ONE.values() for name in names)))
     raise DataError(f"corpus.path={str(path)!r} holds no file of Natural Questions (looked for {looked}); name a file")
 
 
-def _found(folder: Path, part: str, wanted: str, kinds: tuple[str, ...], counts: Counter[str]) -> Source | None:
-    """The wanted kind of files, or the first other kind that is there."""
+def _in_folder(folder: Path, part: str, wanted: str, kinds: tuple[str, ...], counts: Counter[str]) -> Source | None:
+    """The files of the wanted kind, else those of the first other kind in the folder."""
     for kind in dict.fromkeys((wanted, *kinds)):
         if files := _files(folder, kind, part):
             if kind != wanted:

@@ -1,6 +1,6 @@
-"""Who trains, validates and tests. Choices hang on the seed and on each question alone, so smaller ones lie in larger.
+"""Splits of Natural Questions. Choices depend on (seed, question) alone: smaller samples are subsets of larger ones.
 
-Questions of the same words go one way, as they would tell each other's answers.
+Questions with the same words share a split: one would otherwise reveal the answer of the other.
 """
 
 from collections.abc import Iterable
@@ -13,42 +13,38 @@ from raft_exp.corpora.natural_questions.records import Record
 from raft_exp.corpora.shares import drawn
 
 
-def asks(question: str) -> int:
-    """Equal for questions of the same words."""
+def question_hash(question: str) -> int:
+    """64-bit hash, equal for questions with the same words."""
     return hash64(normalise(question))
 
 
 @dataclass(frozen=True)
 class Splits:
-    """What was drawn."""
+    """The questions of each split, as samples of ids or hashes."""
 
-    test: HashSample
-    validation: HashSample
-    train: HashSample
+    test: HashSample  # of question hashes
+    validation: HashSample  # of question hashes
+    train: HashSample  # of record ids
 
     @classmethod
     def draw(
         cls, learnable: Iterable[Record], seed: int, *, test: float, validation: float, max_items: int | None
     ) -> "Splits":
-        """Shares of the questions that could be trained on; of the rest at most `max_items` train."""
-        known = {record.id: asks(record.question) for record in learnable}
-        tested = drawn(_once(known.values()), test, seed, "natural_questions test")
-        rest = {name: asked for name, asked in known.items() if str(asked) not in tested}
-        held_out = drawn(_once(rest.values()), validation, seed, "natural_questions validation")
-        free = (name for name, asked in rest.items() if str(asked) not in held_out)
-        return cls(tested, held_out, subsample(free, max_items, seed))
+        """Draws shares of the learnable questions for test and validation, and up to `max_items` others for train."""
+        hashes = {record.id: str(question_hash(record.question)) for record in learnable}
+        test_sample = drawn(dict.fromkeys(hashes.values()), test, seed, "natural_questions test")
+        rest = {name: words for name, words in hashes.items() if words not in test_sample}
+        validation_sample = drawn(dict.fromkeys(rest.values()), validation, seed, "natural_questions validation")
+        train = (name for name, words in rest.items() if words not in validation_sample)
+        return cls(test_sample, validation_sample, subsample(train, max_items, seed))
 
     def of(self, record: Record) -> str:
-        """The record's split; "" where it is one too many. Without gold it can only be tested."""
-        asked = str(asks(record.question))
+        """The split of a record, "" for one beyond `max_items`. A record without gold can only be a test question."""
+        words = str(question_hash(record.question))
         if not record.gold:
             return "test"
-        if asked in self.test:
+        if words in self.test:
             return "test"
-        if asked in self.validation:
+        if words in self.validation:
             return "validation"
         return "train" if record.id in self.train else ""
-
-
-def _once(values: Iterable[int]) -> Iterable[str]:
-    return map(str, dict.fromkeys(values))

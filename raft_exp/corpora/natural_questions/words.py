@@ -1,13 +1,13 @@
-"""Google's tokens as a reader would see them: "Tom 's ( ex ) , `` old ''" is `Tom's (ex), "old"` again.
+"""Joins Google's tokens to natural text: "Tom 's ( ex ) , `` old ''" becomes `Tom's (ex), "old"`.
 
-Answers and contexts of the tests are natural text: a model that learns "Schindler 's List" would be wrong there.
+Answers and contexts of the test files are natural text; a model trained on "Schindler 's List" would not match them.
 """
 
 import re
 from collections.abc import Sequence
 
 _TAG = re.compile(r"</?[A-Z][^<>]*>")
-_SHOWN = {"``": '"', "''": '"', "--": "–"}
+_AS_TEXT = {"``": '"', "''": '"', "--": "–"}
 _OPEN = frozenset(("(", "[", "{", "$", "£", "€", "``"))
 _CLOSE = re.compile(r"[,.;:!?%)\]}']|''|\.\.\.|'(s|t|re|ve|ll|d|m)|n't", re.IGNORECASE)
 
@@ -18,17 +18,17 @@ def is_tag(token: str) -> bool:
 
 
 def join(tokens: Sequence[str]) -> tuple[str, list[int]]:
-    """The text, and where in it each token begins."""
+    """The text, and the offset of each token in it."""
     text, starts, before = "", [], ""
     for token in tokens:
         text += "" if not text or _close_together(before, token) else " "
         starts.append(len(text))
-        text, before = text + _SHOWN.get(token, token), token
+        text, before = text + _AS_TEXT.get(token, token), token
     return text, starts
 
 
 def _close_together(left: str, right: str) -> bool:
-    """Whether no space stands between two tokens."""
+    """Whether two tokens are joined without a space."""
     if left in _OPEN or _CLOSE.fullmatch(right):
         return True
     return (right == "--" and left[-1:].isdigit()) or (left == "--" and right[:1].isdigit())  # 1979–80

@@ -1,7 +1,7 @@
-"""PubMedQA: does the abstract of an article (without its conclusion) answer the article's question yes, no or maybe?
+"""PubMedQA: does the abstract of an article, without its conclusion, answer its question with yes, no or maybe?
 
-The test split is the official one: PQA-L without the 500 PMIDs of `assets/pubmedqa_non_test_pmids.txt`, or what a
-`test_ground_truth.json` beside the data lists. Where that leaves nothing on one side, a seeded split is drawn.
+The test split is the official one: PQA-L without the 500 PMIDs of `assets/pubmedqa_non_test_pmids.txt`, or the PMIDs of
+a `test_ground_truth.json` beside the data. Where training or test would be empty, a seeded split is drawn.
 """
 
 from collections import Counter
@@ -24,10 +24,10 @@ Subset = Literal["pqa_artificial", "pqa_labeled", "pqa_unlabeled"]
 
 @config_dataclass
 class PubmedqaConfig:
-    """Where the records come from and how they are split."""
+    """The source of the records and their splits."""
 
     name: Literal["pubmedqa"]
-    path: Runtime[str | None]  # the content of files() stands in the key
+    path: Runtime[str | None]  # the content of files() is part of the key
     train: Subset
     test: Subset
     max_items: Positive | None
@@ -50,14 +50,14 @@ class Pubmedqa:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The data files, and the ground truth beside them if there is one; [] for the hub."""
+        """The data files and the ground truth beside them, where there is one; [] for the hub."""
         if self.config.path is None:
             return []
         data = [path for source in self._sources for path in source.files]
         return [*data, *filter(None, [splits.truth_file(self._sources.folder)])]
 
     def passages(self) -> Iterator[Passage]:
-        """Every section (or abstract) of every article that trains, validates or tests, once."""
+        """Every section (or abstract) of every article of the subsets that are read, once."""
         with counting(self.counts) as counts:
             for cited, article in self._articles(counts):
                 for passage in self._sections(article, cited) if self._by_section else self._abstract(article, cited):
@@ -65,7 +65,7 @@ class Pubmedqa:
                     yield passage
 
     def questions(self) -> Iterator[Question]:
-        """A question for every article with a context; `answers` is [] where nobody has decided (PQA-U)."""
+        """A question for every article with a context; `answers` is [] in PQA-U, which has no decisions."""
         split = self._assign()
         with counting(self.counts) as counts:
             for _, article in self._articles(counts):
@@ -85,7 +85,7 @@ class Pubmedqa:
         return self.config.passage == "section"
 
     def _articles(self, counts: Counter[str]) -> Iterator[tuple[str, Article]]:
-        """Each article once, with what its passages cite."""
+        """Each article once, with the `source` of its passages."""
         earlier: set[str] = set()
         for source in self._sources:
             here: set[str] = set()
@@ -99,7 +99,7 @@ class Pubmedqa:
                 yield source.cited or article.file, article
             earlier |= here
 
-    # No title: the article's own is all but its question, and its PMID would tell which sections belong together.
+    # `title` stays empty: the article's title nearly is the question, and the PMID would reveal the gold sections.
 
     def _sections(self, article: Article, cited: str) -> Iterator[Passage]:
         for section in article.sections:

@@ -1,4 +1,4 @@
-"""PubMedQA records in both published layouts (Jin et al. 2019, arXiv 1909.06146).
+"""Reads PubMedQA records in both published layouts (Jin et al. 2019, arXiv 1909.06146).
 
 The project's own JSON files are {PMID: {QUESTION, CONTEXTS, LABELS, LONG_ANSWER, final_decision, YEAR, ...}}; the hub's
 columns are pubid, question, context{contexts, labels, ...}, long_answer, final_decision.
@@ -7,7 +7,6 @@ columns are pubid, question, context{contexts, labels, ...}, long_answer, final_
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from raft_exp.core.errors import DataError
 from raft_exp.corpora.readers import json_records
@@ -17,7 +16,7 @@ DECISIONS = ("yes", "no", "maybe")
 
 @dataclass(frozen=True)
 class Section:
-    """One entry of CONTEXTS: its place in the list, its label ("" where there is none) and its text, never empty."""
+    """A non-empty entry of CONTEXTS: its index in the list, its label ("" without one) and its text."""
 
     index: int
     label: str
@@ -26,7 +25,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Article:
-    """One record; `decision` is None in PQA-U. `sections` may be empty."""
+    """A record. `decision` is None in PQA-U; `sections` may be empty."""
 
     pmid: str
     question: str
@@ -39,7 +38,7 @@ class Article:
 
 
 def articles(files: Iterable[Path]) -> Iterator[Article]:
-    """The articles of one subset's files. DataError names file, PMID and remedy, also for a PMID that comes twice."""
+    """The articles of a subset's files. Raises DataError with file, PMID and remedy, also for a repeated PMID."""
     seen: set[str] = set()
     for path in files:
         for pmid, row in _records(path):
@@ -87,29 +86,31 @@ def _article(path: Path, pmid: str, row: json_records.Row) -> Article:
     return Article(pmid, question, sections, empty, decision, long_answer, _text(row.get("YEAR")), path.name)
 
 
-def _sections(path: Path, pmid: str, context: Any, case: Callable[[str], str]) -> tuple[list[Section], int]:
-    """The sections that have text, and how many have none. `case` gives a key its layout's case."""
+def _sections(path: Path, pmid: str, context: object, case: Callable[[str], str]) -> tuple[list[Section], int]:
+    """The sections with text and the number of those without. `case` puts a key into the case of the layout."""
     texts = context.get(case("contexts")) if isinstance(context, dict) else None
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    if not isinstance(context, dict) or not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise _error(
             path, pmid, f"has {case('contexts')} that is not a list of strings", "correct or remove the record"
         )
     labels = context.get(case("labels"))
     if not isinstance(labels, list) or len(labels) != len(texts):
         labels = [""] * len(texts)
-    every = [Section(index, _text(label), text) for index, (label, text) in enumerate(zip(labels, texts, strict=True))]
-    kept = [section for section in every if section.text.strip()]
-    return kept, len(every) - len(kept)
+    sections = [
+        Section(index, _text(label), text) for index, (label, text) in enumerate(zip(labels, texts, strict=True))
+    ]
+    with_text = [section for section in sections if section.text.strip()]
+    return with_text, len(sections) - len(with_text)
 
 
-def decision_of(path: Path, pmid: str, decision: Any) -> str | None:
-    """The decision, or None where nobody has decided. DataError for anything but yes, no and maybe."""
+def decision_of(path: Path, pmid: str, decision: object) -> str | None:
+    """The decision; None where there is none. Raises DataError for a value other than yes, no and maybe."""
     if decision is None or (isinstance(decision, str) and decision in DECISIONS):
         return decision
     raise _error(path, pmid, f"has the decision {decision!r}", f"the decisions are {', '.join(DECISIONS)}: correct it")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 

@@ -1,4 +1,4 @@
-"""Where the subsets of PubMedQA lie: in a folder, in one file or on the hub."""
+"""Locates the subsets of PubMedQA: in a folder, a single file or on the hub."""
 
 import logging
 from collections import Counter
@@ -10,13 +10,13 @@ from raft_exp.core.errors import DataError
 from raft_exp.corpora.readers import hub
 
 LABELED = "pqa_labeled"
-ONE_FILE = "file"  # the name of what a file holds, whatever subset that is
+ONE_FILE = "file"  # stands for the unknown subset of a single file
 PUBLISHED = {"pqa_artificial": "ori_pqaa.json", "pqa_labeled": "ori_pqal.json", "pqa_unlabeled": "ori_pqau.json"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A subset's name, its files and what its passages cite ("" for the name of the file)."""
+    """A subset: name and files; `cited` is the `source` of its passages, "" for the name of the file."""
 
     name: str
     files: tuple[Path, ...]
@@ -25,45 +25,47 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a study reads. `labeled` is PQA-L where another subset is trained on: its non-test records validate."""
+    """The subsets that a study reads. `labeled` is PQA-L where another subset trains: its non-test records validate."""
 
     test: Source
     train: Source
     labeled: Source | None = None
-    folder: Path | None = None  # where a ground truth may lie
+    folder: Path | None = None  # may hold a ground truth file
 
     def __iter__(self) -> Iterator[Source]:
-        """Each once, test first: where a PMID stands in two subsets, its first record is the one that counts."""
+        """Each subset once, test first: of a PMID in two subsets, the record of the first is used."""
         return iter(dict.fromkeys(source for source in (self.test, self.labeled, self.train) if source))
 
 
 def from_hub(repo: str, revision: str, train: str, test: str) -> Sources:
-    """The hub's subsets, fetched if they are not in its cache."""
-    found = {
+    """The subsets on the hub, downloaded unless cached."""
+    subsets = {
         name: Source(name, tuple(hub.fetch(repo, revision, f"{name}/*.parquet")), f"{repo} {name}")
         for name in dict.fromkeys((test, LABELED, train))
     }
-    return Sources(found[test], found[train], None if train == LABELED else found[LABELED])
+    return Sources(subsets[test], subsets[train], None if train == LABELED else subsets[LABELED])
 
 
 def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Sources:
-    """The subsets of a folder, or the one that a file holds. Counts what had to stand in for a missing subset."""
+    """The subsets in a folder, or a single file. A subset used in place of a missing one is counted and logged."""
     if not path.exists():
         raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of PubMedQA records")
     if path.is_file():
         only = Source(ONE_FILE, (path,))
         return Sources(only, only, folder=path.parent)
-    found = {name: Source(name, files) for name in PUBLISHED if (files := _subset_files(path, name))}
-    used_train = _or_instead(path, found, train, LABELED, "train", counts)
-    used_test = _or_instead(path, found, test, used_train, "test", counts)
-    labeled = None if used_train == LABELED else found.get(LABELED)
-    return Sources(found[used_test], found[used_train], labeled, path)
+    subsets = {name: Source(name, files) for name in PUBLISHED if (files := _subset_files(path, name))}
+    used_train = _or_instead(path, subsets, train, LABELED, "train", counts)
+    used_test = _or_instead(path, subsets, test, used_train, "test", counts)
+    labeled = None if used_train == LABELED else subsets.get(LABELED)
+    return Sources(subsets[used_test], subsets[used_train], labeled, path)
 
 
-def _or_instead(path: Path, found: dict[str, Source], name: str, instead: str, role: str, counts: Counter[str]) -> str:
-    if name in found:
+def _or_instead(
+    path: Path, subsets: dict[str, Source], name: str, instead: str, role: str, counts: Counter[str]
+) -> str:
+    if name in subsets:
         return name
-    if instead not in found:
+    if instead not in subsets:
         also = "" if instead == name else f", nor {instead} in its place"
         raise DataError(
             f"corpus.path={str(path)!r} holds no {name} (looked for {', '.join(_names(name))}){also}; "
@@ -75,7 +77,7 @@ def _or_instead(path: Path, found: dict[str, Source], name: str, instead: str, r
 
 
 def _subset_files(folder: Path, subset: str) -> tuple[Path, ...]:
-    """The files of the first name that is there, sorted: a folder may hold the same records in two layouts."""
+    """The sorted files of the first pattern that matches: a folder may hold the same records in two layouts."""
     for name in _names(subset):
         if files := sorted(path for path in folder.glob(name) if path.is_file()):
             return tuple(files)

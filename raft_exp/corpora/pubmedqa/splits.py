@@ -1,4 +1,4 @@
-"""Who trains, validates and tests. Choices hang on the seed and each PMID alone, so smaller ones lie in larger ones."""
+"""Splits of PubMedQA. Choices depend on (seed, PMID) alone, so that smaller samples are subsets of larger ones."""
 
 import json
 from collections import Counter
@@ -15,12 +15,12 @@ from raft_exp.corpora.readers.json_records import open_bytes
 
 GROUND_TRUTH = "test_ground_truth.json"
 
-Decisions = Mapping[str, str | None]  # by PMID
+Decisions = Mapping[str, str | None]  # PMID -> decision
 
 
 @dataclass(frozen=True)
 class SubsetRecords:
-    """What is known of a subset before it is split: every article's decision, and the PMIDs that have a context."""
+    """A subset before it is split: the decision of every article, and the PMIDs of articles with a context."""
 
     decisions: dict[str, str | None]
     askable: set[str]
@@ -36,14 +36,14 @@ def assign(
     validation_share: float,
     max_items: int | None,
 ) -> dict[str, str]:
-    """PMID -> train, validation or test, for every article that is asked about. `known` is by the subset's name."""
+    """PMID -> train, validation or test; articles that are not used are left out. `known` is keyed by subset name."""
     test = _test(sources, known[sources.test.name], test_share, seed, counts)
     train = known[sources.train.name].askable - test
     validation: set[str] = set()
     if sources.labeled:
         human = known[LABELED]
         validation = human.askable - test - _official_test(sources, human.decisions)
-        # An article that is asked about elsewhere does not train.
+        # An article of the test or validation split does not train.
         counts["test_ids_removed_from_train"] = len(known[sources.train.name].askable & test)
         counts["validation_ids_removed_from_train"] = len(train & validation)
         train -= human.decisions.keys()
@@ -55,7 +55,7 @@ def assign(
 
 
 def _test(sources: Sources, pool: SubsetRecords, share: float, seed: int, counts: Counter[str]) -> set[str]:
-    """The official test articles, all of a test subset that has no such list, or a seeded share."""
+    """The official test articles, or all of a subset without a list; a seeded share where training would be empty."""
     alone = sources.test == sources.train
     if sources.test.name in (LABELED, ONE_FILE):
         test = pool.askable & _official_test(sources, pool.decisions)
@@ -68,16 +68,16 @@ def _test(sources: Sources, pool: SubsetRecords, share: float, seed: int, counts
 
 
 def truth_file(folder: Path | None) -> Path | None:
-    """The published list of test articles, where it lies beside the data."""
+    """The published list of test articles in the data folder; None without one."""
     path = folder / GROUND_TRUTH if folder else None
     return path if path and path.is_file() else None
 
 
 def _official_test(sources: Sources, decisions: Decisions) -> set[str]:
-    """The test PMIDs of PQA-L: those of the ground truth if it lists fewer records, else all but the shipped list."""
+    """The test PMIDs of PQA-L: the ground truth where it lists fewer than all, else all but the shipped list."""
     truth = truth_file(sources.folder)
     listed = _ground_truth(truth) if truth else {}
-    # A file of another subset may lie beside PQA-L's ground truth: then none of its PMIDs is listed.
+    # The folder of a single file of another subset may hold PQA-L's ground truth, which lists none of its PMIDs.
     foreign = sources.test.name == ONE_FILE and not listed.keys() & decisions.keys()
     if truth and len(listed) < len(decisions) and not foreign:
         for pmid, decision in listed.items():
@@ -92,7 +92,7 @@ def _choose(pmids: Iterable[str], count: int, seed: int, purpose: str) -> set[st
 
 
 def _choose_share(pmids: Iterable[str], share: float, seed: int, purpose: str) -> set[str]:
-    """round(share * n) of them; with 0 < share < 1 and two PMIDs or more, at least one on either side."""
+    """round(share * n) of n PMIDs; with 0 < share < 1 and n > 1, at least one is chosen and one is left."""
     pool = list(pmids)
     count = round(share * len(pool))
     if 0 < share < 1 and len(pool) > 1:

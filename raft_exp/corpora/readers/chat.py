@@ -1,5 +1,5 @@
-"""Ready chats: JSON lines (an array, parquet; gzipped or not) of {messages: [{role, content}], id, split}, as
-`export.dataset=chat` writes them. `id` and `split` (train or validation) may be left out.
+"""Chats from a file: JSON lines (an array, parquet; gzipped or not) of {messages: [{role, content}], id, split}, as
+`export.dataset=chat` writes them. `id` and `split` (train or validation) are optional.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class ChatRow:
     """A system message or none, then user and assistant in turn; the last message is the assistant's."""
 
     id: str
-    where: str  # file and place in it
+    where: str  # file and place in it, for errors
     messages: list[dict[str, str]]
     split: str
 
@@ -33,10 +33,10 @@ def read(path: Path) -> Iterator[ChatRow]:
 
 
 def _messages(fields: Fields) -> list[dict[str, str]]:
-    given = fields.get("messages", list)
-    if not given:
+    rows = fields.get("messages", list)
+    if not rows:
         raise fields.error("messages", "is missing or empty", "give a list of {role, content}")
-    messages = [_message(fields, number, message) for number, message in enumerate(given)]
+    messages = [_message(fields, number, message) for number, message in enumerate(rows)]
     if messages[-1]["role"] != "assistant":
         raise fields.error("messages", "does not end with an assistant message", "add the reply that is to be learned")
     if len(messages) == 1:
@@ -48,7 +48,7 @@ def _messages(fields: Fields) -> list[dict[str, str]]:
 
 
 def _check_turns(fields: Fields, messages: list[dict[str, str]]) -> None:
-    """Many chat templates refuse any other order; here it is refused for every model alike."""
+    """Raises DataError for roles out of order, which many chat templates refuse: here for every model alike."""
     first = int(messages[0]["role"] == "system")
     for number, (message, due) in enumerate(zip(messages[first:], cycle(("user", "assistant"))), start=first):
         if message["role"] != due:

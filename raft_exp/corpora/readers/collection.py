@@ -14,11 +14,11 @@ from raft_exp.corpora.readers import passage_rows
 from raft_exp.corpora.readers.json_records import open_bytes
 from raft_exp.corpora.sentences import split
 
-_COLUMNS = ["id", "text", "title"]  # where the first line does not name them
+_COLUMNS = ["id", "text", "title"]  # of a file without a header line
 
 
 def read(path: Path) -> Iterator[Passage]:
-    """The passages in the file's order; those of one title are one document. DataError names file, line and remedy."""
+    """The passages in the file's order; one title is one document. DataError names file, line and remedy."""
     for passage in _tabbed(path) if _is_tabbed(path) else passage_rows.read(path):
         unnamed = passage.document_id == passage.id
         yield replace(passage, document_id=passage.title) if unnamed and passage.title else passage

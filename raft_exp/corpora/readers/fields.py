@@ -1,21 +1,31 @@
-"""One record of a user's file, field by field: types are checked, and an error says where the record stands."""
+"""Access to the fields of a record in a user's file, with type checks and errors that name the place."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeVar, overload
 
 from raft_exp.core.errors import DataError
 
-_NAMES = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
+T = TypeVar("T")
+U = TypeVar("U")
+
+_NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
 
 class Fields:
-    """`where` is the file and the place in it. null counts as a field that is not there; other fields are not read."""
+    """A record; `where` is its file and its place there, for errors. A field that is null counts as missing."""
 
-    def __init__(self, where: str, row: dict[str, Any]) -> None:
+    def __init__(self, where: str, row: Mapping[str, object]) -> None:
         self.where = where
         self._row = row
 
-    def get(self, name: str, *kinds: type) -> Any:
-        """The value if it is of one of `kinds`, None where there is none."""
+    @overload
+    def get(self, name: str, kind: type[T], /) -> T | None: ...
+
+    @overload
+    def get(self, name: str, kind: type[T], other: type[U], /) -> T | U | None: ...
+
+    def get(self, name: str, *kinds: type) -> object:
+        """The value of a field, None where it is missing. Raises DataError for a value of none of `kinds`."""
         value = self._row.get(name)
         if value is None or (isinstance(value, kinds) and not isinstance(value, bool)):
             return value
@@ -23,39 +33,39 @@ class Fields:
         raise self.error(name, f"is {value!r:.60}", f"give {wanted}")
 
     def text(self, name: str) -> str | None:
-        """A text; a whole number (an id) is taken as text."""
+        """A text, or a whole number (an id) as text; None where it is missing."""
         value = self.get(name, str, int)
         return None if value is None else str(value)
 
     def needed(self, name: str) -> str:
-        """A text that is not empty."""
+        """A text. Raises DataError where it is missing or empty."""
         value = self.text(name)
         if value is None or not value.strip():
             raise self.error(name, "is missing or empty", "give it or remove the record")
         return value
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts; one text alone is a list of one."""
+        """A list of texts, [] where it is missing; a single text is a list of one."""
         value = self.get(name, list, str)
         values = [value] if isinstance(value, str) else value or []
-        if not all(isinstance(one, str) for one in values):
+        if not all(isinstance(item, str) for item in values):
             raise self.error(name, f"is {values!r:.60}", "give a list of texts")
         return list(values)
 
     def chosen(self, name: str, allowed: tuple[str, ...]) -> str | None:
-        """A text that is one of `allowed`, or None."""
+        """A text of `allowed`, None where it is missing. Raises DataError for any other."""
         value = self.text(name)
         if value is not None and value not in allowed:
             raise self.error(name, f"is {value!r}", f"give one of {', '.join(allowed)}")
         return value
 
     def flag(self, name: str) -> bool:
-        """true or false; a field that is not there is false."""
+        """A boolean; false where it is missing."""
         value = self._row.get(name)
         if value is not None and not isinstance(value, bool):
             raise self.error(name, f"is {value!r:.60}", "give true or false")
         return bool(value)
 
     def error(self, name: str, what: str, remedy: str) -> DataError:
-        """What is wrong with a field, where, and what to do."""
+        """A DataError with place, field, fault and remedy."""
         return DataError(f"{self.where}: field {name!r} {what}; {remedy}")

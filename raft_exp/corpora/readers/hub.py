@@ -1,4 +1,4 @@
-"""Files of a data set on the Hugging Face hub, through its cache: what was fetched once needs no network again."""
+"""Files of a data set on the Hugging Face hub, through its cache: a cached file needs no network."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def fetch(repo: str, revision: str, pattern: str) -> list[Path]:
         raise _unreachable(repo, pattern, f"it is not in the cache, and {reason}")
     try:
         folder = snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=[pattern])
-    except Exception as error:  # httpx, hf_xet, OS, hub: whatever stopped it, the remedy is the same
+    except Exception as error:  # of httpx, hf_xet, the OS or the hub: the remedy is the same
         raise _unreachable(repo, pattern, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from error
     if files := _matching(folder, pattern):
         return files
@@ -39,9 +39,9 @@ def _cached(repo: str, revision: str, pattern: str) -> list[Path]:
     except LocalEntryNotFoundError:
         return []
     files = _matching(folder, pattern)
-    # A download that was cut off leaves some of `...-00000-of-00003.parquet`: those are no data set.
-    promised = max((int(count[1]) for file in files if (count := _SHARDS.search(file.name))), default=0)
-    return files if len(files) >= promised or "*" not in pattern else []
+    # An interrupted download leaves some files of `...-00000-of-00003.parquet`: not a whole data set.
+    shards = max((int(count[1]) for file in files if (count := _SHARDS.search(file.name))), default=0)
+    return files if len(files) >= shards or "*" not in pattern else []
 
 
 def _matching(folder: str, pattern: str) -> list[Path]:

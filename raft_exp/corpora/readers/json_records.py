@@ -1,7 +1,7 @@
-"""JSON data sets as streams of records, whatever their size: an object of records, an array, JSON lines or parquet.
+"""Streams the records of JSON and parquet data sets of any size: an object of records, an array, JSON lines, parquet.
 
-Files may be gzipped; layout and compression are told by content, never by name. Every error is a DataError that says
-where in the file it stands.
+Files may be gzipped. Layout and compression are detected by content, not by name. Every error is a DataError that names
+the place in the file.
 """
 
 import gzip
@@ -11,20 +11,20 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import BinaryIO, Literal, cast
 
 import ijson
 
 from raft_exp.core.errors import DataError
 
 Layout = Literal["object", "array", "lines", "parquet"]
-Row = dict[str, Any]
+Row = dict[str, object]
 
 _BROKEN = (ijson.JSONError, EOFError, gzip.BadGzipFile, zlib.error, ValueError)
 
 
 def layout(path: Path) -> Layout:
-    """How the records stand: `object` is {id: record}, `array` is [record], `lines` and `parquet` are rows."""
+    """The layout of a file: `object` is {id: record}, `array` is [record, ...], `lines` and `parquet` are rows."""
     with open_bytes(path) as file:
         start = _start(file, path)
         if start.startswith(b"PAR1"):
@@ -42,7 +42,7 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def placed(path: Path) -> Iterator[tuple[str, Row]]:
-    """As `rows`, each record with the place where it stands: "line 3" or "record 3"."""
+    """The records of `rows`, each with its place: "line 3" or "record 3"."""
     kind = layout(path)
     if kind == "object":
         raise DataError(f"{path}: holds one object of records; an array or one record a line is needed here")
@@ -50,7 +50,7 @@ def placed(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def keyed(path: Path) -> Iterator[tuple[str, Row]]:
-    """The (key, record) pairs of an object of records, in the file's order; a key that comes twice is given twice."""
+    """The (key, record) pairs of an object of records, in the file's order; a repeated key is yielded again."""
     number, last = 0, "the start"
     with open_bytes(path) as file:
         try:
@@ -106,7 +106,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """The file's bytes: unzipped if they are gzipped, without a byte order mark. DataError when it cannot be read."""
+    """Opens a file for reading: decompressed if it is gzipped, after a byte order mark. DataError when unreadable."""
     try:
         raw = path.open("rb")
     except OSError as error:
@@ -123,7 +123,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 
 def _start(file: BinaryIO, path: Path) -> bytes:
-    """The first bytes after white space; the file stands behind that white space afterwards."""
+    """Skips white space and returns the next bytes without consuming them."""
     peek = cast(io.BufferedReader, file).peek
     while ahead := peek(1):
         rest = ahead.lstrip()
@@ -134,7 +134,7 @@ def _start(file: BinaryIO, path: Path) -> bytes:
 
 
 def _holds_records(file: BinaryIO) -> bool:
-    """Whether the object that begins here is {id: record, ...}: its first values are objects, a record has others."""
+    """Whether the object at the start is {id: record, ...}: its first values are objects; a record has other values."""
     depth = objects = 0
     try:
         for event, _ in ijson.basic_parse(file, multiple_values=True, buf_size=64):
@@ -146,14 +146,14 @@ def _holds_records(file: BinaryIO) -> bool:
                 return True
             depth += {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}.get(event, 0)
     except _BROKEN:
-        pass  # the reader that is chosen will meet the same place and name it
+        pass  # the reader meets the same fault and reports its place
     return objects > 0
 
 
-def _record(path: Path, where: str, value: Any) -> Row:
+def _record(path: Path, where: str, value: object) -> Row:
     if not isinstance(value, dict):
         raise DataError(f"{path}, {where}: a {type(value).__name__} in place of a record; give the published data file")
-    return cast(Row, value)
+    return value
 
 
 def _cut(path: Path, where: str, error: BaseException) -> DataError:

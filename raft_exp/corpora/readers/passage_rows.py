@@ -1,5 +1,5 @@
-"""Ready passages: JSON lines (an array, parquet; gzipped or not) of {id, text, document_id, title, place, sentences,
-source}, as `export.passages=true` writes them. All but `id` and `text` may be left out.
+"""Passages from a file: JSON lines (an array, parquet; gzipped or not) of {id, text, document_id, title, place,
+sentences, source}, as `export.passages=true` writes them. Only `id` and `text` are required.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Published files that lie on no hub, fetched once into a cache beside the hub's."""
+"""Published files outside the Hugging Face hub, downloaded once into a folder beside its cache."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 from raft_exp.core.errors import DataError
 
-_PATIENCE = 30.0  # seconds without a byte
+_TIMEOUT = 30.0  # seconds without a byte
 
 
 def fetch(url: str) -> Path:
-    """The file's place in the cache. DataError (one line) when it is neither there nor reachable."""
+    """The path of the cached file. DataError (one line) when it is neither cached nor reachable."""
     from huggingface_hub import constants
 
     parts = urlsplit(url)
@@ -23,17 +23,17 @@ def fetch(url: str) -> Path:
         return file
     if constants.HF_HUB_OFFLINE:
         raise _unreachable(url, "it is not in the cache, and HF_HUB_OFFLINE is set")
-    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")  # another process may fetch the same
+    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")  # another process may download the same file
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as answer, partial.open("wb") as copy:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer, partial.open("wb") as copy:
             shutil.copyfileobj(answer, copy)
-            if answer.length:  # what the server announced and did not send
+            if answer.length:  # bytes that the server announced and did not send
                 raise OSError(f"cut off, {answer.length} bytes are missing")
         return partial.replace(file)
     except (OSError, HTTPException) as error:
-        told = str(getattr(error, "reason", error)).splitlines() or [type(error).__name__]
-        raise _unreachable(url, told[0]) from error
+        message = str(getattr(error, "reason", error)).splitlines() or [type(error).__name__]
+        raise _unreachable(url, message[0]) from error
     finally:
         with suppress(OSError):
             partial.unlink()

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.corpora.passages import PassagesConfig
@@ -30,7 +29,7 @@ TOWN = [
 def read(folder: Path, rows: Iterable[Any], found: list[Passage] = TOWN, **changes: Any) -> list[Question]:
     """The questions, with `counts` of what was found out."""
     (folder / "collection").mkdir(exist_ok=True)
-    passages.write_passages(folder / "collection", found)
+    write_passages(folder / "collection", found)
     settings = {"max_items": None, "validation": 0.0, "test": 0.0, "seed": 0} | changes
     seed = settings.pop("seed")
     config = PassagesConfig(name="passages", path=None, questions=None, **settings)
@@ -130,7 +129,7 @@ def test_fewer_training_questions_lie_among_more(tmp_path):
 def test_what_had_to_be_found_out_is_counted(tmp_path):
     counts: Counter[str] = Counter()
     (tmp_path / "collection").mkdir()
-    passages.write_passages(tmp_path / "collection", TOWN)
+    write_passages(tmp_path / "collection", TOWN)
     rows = [{"question": "b?", "answers": ["1802"], "document_id": "t"}, {"question": "c?", "document_id": "u"}]
     config = PassagesConfig("passages", None, None, None, 0.0, 0.0)
     file = lines(tmp_path / "own.jsonl", *rows)
@@ -144,7 +143,7 @@ def test_what_had_to_be_found_out_is_counted(tmp_path):
         ({"question": "x?", "answers": ["y"]}, "field 'gold' is missing, and so is 'document_id'; name the passages"),
         ({"answers": ["y"], "gold": ["t:0"]}, "field 'question' is missing or empty"),
         ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', which is no passage"),
-        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', of which there is no passage"),
+        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', which has no passages"),
         ({"question": "x?", "gold": ["t:0"], "split": "dev"}, "field 'split' is 'dev'; give one of train, validation"),
         ({"question": "x?", "gold": ["t:0"], "answers": [1]}, "field 'answers' is [1]; give a list of texts"),
         ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of 2"),

@@ -1,7 +1,7 @@
-"""Readers of a user's own documents, one format a file: bytes in, a title and parts that know their place out.
+"""Readers of a user's documents, one format a file: bytes become a title and parts with a place (page, section, ...).
 
-Each file has `read(data) -> Document`. A new format is one such file, its suffix in `kinds.py` and its library in
-LIBRARIES. These run in a process of their own (`corpora/documents`): a file may be made to hurt.
+Each file has `read(data) -> Document`. To add a format, add such a file, its suffix to SUFFIXES in `kinds.py` and its
+library to LIBRARIES. Readers run in child processes (`corpora/documents`), because a file may be malicious.
 """
 
 import re
@@ -11,9 +11,9 @@ from importlib import import_module, metadata, util
 from raft_exp.corpora.readers.documents.document import Document, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import decide
 
-VERSION = 2  # raised when a reader gives other parts of the same bytes
+VERSION = 2  # raised when a reader gives other parts for the same bytes
 
-LIBRARIES = {  # what is imported -> what is installed
+LIBRARIES = {  # module -> package
     "pypdfium2": "pypdfium2",
     "docx": "python-docx",
     "pptx": "python-pptx",
@@ -22,23 +22,23 @@ LIBRARIES = {  # what is imported -> what is installed
     "charset_normalizer": "charset-normalizer",
 }
 
-_WIDE = re.compile(r"\s{65,}")  # a layout of spaces, or an attack
+_WIDE = re.compile(r"\s{65,}")  # a layout of spaces, or an attack on regular expressions
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 
 
 def missing() -> list[str]:
-    """The libraries of the readers that are not installed."""
+    """The packages of readers that are not installed."""
     return [package for module, package in LIBRARIES.items() if util.find_spec(module) is None]
 
 
 def versions() -> dict[str, str]:
-    """What decides how a file is read; another version may read it otherwise."""
-    found = {package: metadata.version(package) for package in LIBRARIES.values() if package not in missing()}
-    return {"readers": str(VERSION), **found}
+    """The versions that decide how a file is read: of these readers and of their libraries."""
+    libraries = {package: metadata.version(package) for package in LIBRARIES.values() if package not in missing()}
+    return {"readers": str(VERSION), **libraries}
 
 
 def read(name: str, data: bytes) -> tuple[str, Document]:
-    """The format and the document; `name` is the file's, for its suffix. Raises UnreadableError, and MemoryError."""
+    """Reads a document; returns its format too. `name` gives the suffix. Raises UnreadableError and MemoryError."""
     kind, warnings = decide(name, data)
     try:
         document: Document = import_module(f"{__name__}.{kind}").read(data)
@@ -46,7 +46,7 @@ def read(name: str, data: bytes) -> tuple[str, Document]:
         raise
     except RecursionError as error:
         raise UnreadableError("damaged", "nested too deeply") from error
-    except Exception as error:  # whatever a library meets in a broken file
+    except Exception as error:  # libraries raise anything on broken files
         raise _damaged(error) from error
     parts = [replace(part, text=_WIDE.sub(lambda run: run[0][:64], part.text)) for part in document.parts]
     if not any(part.text.strip() for part in parts):
@@ -55,5 +55,5 @@ def read(name: str, data: bytes) -> tuple[str, Document]:
 
 
 def _damaged(error: Exception) -> UnreadableError:
-    told = (_ADDRESS.sub("the file", str(error)).strip() or type(error).__name__).splitlines()[0]
-    return UnreadableError("too much memory" if "memory" in told.lower() else "damaged", told[:200])
+    message = (_ADDRESS.sub("the file", str(error)).strip() or type(error).__name__).splitlines()[0]
+    return UnreadableError("too much memory" if "memory" in message.lower() else "damaged", message[:200])

@@ -1,4 +1,4 @@
-"""Tables as text (CSV, TSV): the first row names the columns, each other row is "name: value; name: value"."""
+"""Reads CSV and TSV: the first row names the columns, each other row becomes "name: value; name: value"."""
 
 import csv
 import io
@@ -12,9 +12,9 @@ _DELIMITERS = ",;\t|"
 
 
 def read(data: bytes) -> Document:
-    """One part a row, numbered as a spreadsheet numbers it: the names stand in row 1."""
+    """One part a row, numbered as in a spreadsheet: the column names are row 1."""
     text, warnings = decode(data)
-    before = csv.field_size_limit(sys.maxsize)  # of the whole process
+    before = csv.field_size_limit(sys.maxsize)  # a setting of the whole process
     try:
         rows = _rows(text, warnings)
     finally:

@@ -1,4 +1,4 @@
-"""Bytes become text: by byte order mark, as UTF-8, as declared, or by a guess that is said to be one."""
+"""Decodes bytes to text: by byte order mark, as UTF-8, as declared, or by a guess, which gives a warning."""
 
 import codecs
 import re
@@ -15,12 +15,12 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_BINARY = 0.02  # share of control characters from which it is no text
-_GUESSED_FROM = 200_000  # bytes
+_BINARY = 0.02  # highest share of control characters in a text
+_GUESSED_FROM = 200_000  # first bytes of a file, from which its encoding is guessed
 
 
 def decode(data: bytes, declared: str = "") -> tuple[str, list[str]]:
-    """The text with "\\n" for every line end, and warnings. Raises UnreadableError where it would be invented."""
+    """The text with "\\n" for every line end, and warnings. Raises UnreadableError where no encoding fits."""
     text, warnings = _decoded(data, declared)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     controls = len(_CONTROLS.findall(text))
@@ -37,7 +37,11 @@ def _decoded(data: bytes, declared: str) -> tuple[str, list[str]]:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _marked(data, encoding)
-    for encoding in (_wide(data), "utf-8", declared):  # UTF-16 of plain letters is UTF-8 as well, and full of 0
+    for encoding in (
+        _wide(data),
+        "utf-8",
+        declared,
+    ):  # UTF-16 first: ASCII text in UTF-16 is valid UTF-8 too, full of NUL
         if (text := _strictly(data, encoding)) is not None:
             return text, []
     return _damaged(data) or _guessed(data, declared)
@@ -50,7 +54,7 @@ def _marked(data: bytes, encoding: str) -> tuple[str, list[str]]:
 
 
 def _wide(data: bytes) -> str:
-    """UTF-16 without its mark: every other byte of Western text is 0."""
+    """The encoding of UTF-16 without a mark, in which every other byte of Western text is 0; "" for others."""
     for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if data[first:2000:2].count(0) > 0.4 * len(data[:2000:2]):
             return encoding
@@ -65,7 +69,7 @@ def _strictly(data: bytes, encoding: str) -> str | None:
 
 
 def _damaged(data: bytes) -> tuple[str, list[str]] | None:
-    """UTF-8 with some wrong bytes: where right sequences outweigh them by far."""
+    """UTF-8 with some wrong bytes; None where valid sequences do not outnumber them two to one."""
     text = data.decode("utf-8", errors="replace")
     wrong = text.count("\ufffd")
     right = sum(not character.isascii() for character in text) - wrong
@@ -91,7 +95,7 @@ def _guessed(data: bytes, declared: str) -> tuple[str, list[str]]:
 
 
 def _likeliest(data: bytes) -> str:
-    """Windows-1252 where it reads no worse than the best of all: among its likes a short text cannot choose."""
+    """The most likely encoding: Windows-1252 where it fits no worse than the best, as short texts fit several alike."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(data).best()
@@ -102,7 +106,7 @@ def _likeliest(data: bytes) -> str:
 
 
 def _only_punctuation(data: bytes) -> bool:
-    """Whether all that is not ASCII reads as Windows-1252 quotation marks, dashes and the like."""
+    """Whether all non-ASCII bytes are punctuation in Windows-1252 (quotation marks, dashes, ...)."""
     text: Sequence[str] = _strictly(data, "cp1252") or "\0"
     return all(character.isascii() or unicodedata.category(character)[0] in "PSZ" for character in text) and (
         "\0" not in text

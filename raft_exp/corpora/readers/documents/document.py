@@ -1,4 +1,4 @@
-"""What a reader of documents gives: a title, and parts that know where they stand."""
+"""The result of a reader: a title, and parts with their place in the document."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,11 +18,11 @@ Reason = Literal[
     "not a readable file",
 ]
 
-_HEADING = 80  # characters of a heading that a place names
+_HEADING = 80  # characters of a heading in a place
 
 
 class UnreadableError(Exception):
-    """A file of which no text can be had: `reason` is one of `Reason`, `detail` says more to its owner."""
+    """A file from which no text can be read, for a `reason`; `detail` explains it to the user."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -34,13 +34,13 @@ class Part:
     """A page, slide, section, paragraph, row or record (`kind`), and its number or heading (`label`)."""
 
     text: str
-    kind: str = ""  # "" before the first heading: a place that has no name
+    kind: str = ""  # "" for text before the first heading
     label: str = ""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document's text in its own order. `warnings` say what was not taken, or guessed."""
+    """A document's text in its own order. `warnings` name text left out and guesses."""
 
     title: str  # "" where the document has none
     parts: list[Part]
@@ -48,34 +48,34 @@ class Document:
 
 
 class Outline:
-    """Headings and blocks of text become sections. A heading with nothing under it opens the next section."""
+    """Collects headings and blocks of text into sections. A heading without text belongs to the next section."""
 
     def __init__(self) -> None:
-        self.first = ""  # heading of the document
+        self.first = ""  # first heading
         self._parts: list[Part] = []
         self._path: list[tuple[int, str]] = []
         self._text = ""
         self._has_body = False
 
     def heading(self, level: int, name: str, source: str = "") -> None:
-        """`source` is how the heading stands in the text, where that is not `name`."""
+        """Adds a heading; `source` is its form in the text where it differs from `name`."""
         name = " ".join(name.split())
         if not name:
             return
         if self._has_body:
             self._close()
         self.first = self.first or name
-        self._path = [(above, named) for above, named in self._path if above < level] + [(level, name)]
+        self._path = [(above, heading) for above, heading in self._path if above < level] + [(level, name)]
         self._add(source or name, "\n\n")
 
     def block(self, text: str, separator: str = "\n\n") -> None:
-        """A paragraph, or with separator "\\n" the next line of a list or table."""
+        """Adds a paragraph, or with separator "\\n" a line of a list or table."""
         if text.strip():
             self._add(text.strip("\n"), separator if self._has_body else "\n\n")
             self._has_body = True
 
     def parts(self) -> list[Part]:
-        """The sections so far."""
+        """The sections collected so far."""
         if self._text:
             self._close()
         return self._parts
@@ -85,7 +85,7 @@ class Outline:
 
     def _close(self) -> None:
         names = [name[:_HEADING] for _, name in self._path]
-        # below the document's own heading every section would begin with it
+        # the document's own heading would begin every label
         label = " > ".join(names[1:] if len(names) > 1 and self._path[0][1] == self.first else names)
         self._parts.append(Part(self._text, "section" if label else "", label))
         self._text, self._has_body = "", False

@@ -1,20 +1,40 @@
-"""Word files (python-docx): sections by heading styles, tables row by row; headers and footers are not text."""
+"""Reads Word files (python-docx): sections by heading styles, tables row by row, without page headers and footers."""
 
 import io
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Protocol
 
 from raft_exp.corpora.readers.documents.document import Document, Outline
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"  # the same text box again
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"  # a second copy of a text box
 _SIGNS = {f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
 _STYLE = re.compile(r"(?i)heading (\d)")
 
 
+class _Element(Protocol):
+    """The members of lxml's elements that are used here."""
+
+    @property
+    def tag(self) -> str: ...
+
+    @property
+    def text(self) -> str | None: ...
+
+    def __reversed__(self) -> "Iterator[_Element]": ...
+
+    def iter(self, tag: str) -> "Iterator[_Element]": ...
+
+    def iterchildren(self, tag: str) -> "Iterator[_Element]": ...
+
+    def find(self, path: str) -> "_Element | None": ...
+
+    def get(self, key: str, default: str) -> str: ...
+
+
 def read(data: bytes) -> Document:
-    """Text in the body's order. Also what stands in content controls, text boxes and insertions."""
+    """Reads the body in its order, with content controls, text boxes and insertions."""
     import docx
 
     file = docx.Document(io.BytesIO(data))
@@ -32,8 +52,8 @@ def read(data: bytes) -> Document:
     return Document((file.core_properties.title or "").strip() or outline.first, outline.parts())
 
 
-def _blocks(body: Any) -> Iterator[Any]:
-    """Paragraphs and tables, also those inside content controls and the like."""
+def _blocks(body: _Element) -> Iterator[_Element]:
+    """Paragraphs and tables, also inside content controls and other containers."""
     waiting = [body]
     while waiting:
         element = waiting.pop()
@@ -43,19 +63,19 @@ def _blocks(body: Any) -> Iterator[Any]:
             waiting.extend(reversed(element))
 
 
-def _level(paragraph: Any, styles: dict[str, str]) -> int:
-    """1 for a title or the highest heading, 0 for what is none."""
+def _level(paragraph: _Element, styles: dict[str, str]) -> int:
+    """The level of a heading, 1 for a title or the highest heading; 0 for other paragraphs."""
     style = paragraph.find(f"{_W}pPr/{_W}pStyle")
-    name = "" if style is None else styles.get(style.get(f"{_W}val"), "")
+    name = "" if style is None else styles.get(style.get(f"{_W}val", ""), "")
     outlined = paragraph.find(f"{_W}pPr/{_W}outlineLvl")
     if outlined is not None and (level := outlined.get(f"{_W}val", "9")) in "012345678":
         return int(level) + 1
-    found = _STYLE.fullmatch(name)
-    return int(found[1]) if found else int(name.lower() == "title")
+    heading = _STYLE.fullmatch(name)
+    return int(heading[1]) if heading else int(name.lower() == "title")
 
 
-def _text(element: Any) -> str:
-    """The text below an element, without deleted text; paragraphs inside it (text boxes, cells) are lines."""
+def _text(element: _Element) -> str:
+    """The text inside an element, without deleted text; each paragraph in it (text box, cell) is a line."""
     pieces: list[str] = []
     waiting = [element]
     while waiting:

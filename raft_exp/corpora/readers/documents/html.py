@@ -1,11 +1,14 @@
-"""HTML (beautifulsoup4 on Python's own parser): the visible text, without navigation, in sections by its headings."""
+"""Reads HTML (beautifulsoup4, html.parser): the visible text, without navigation, in sections by headings."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Outline
+
+if TYPE_CHECKING:
+    from bs4.element import PageElement, Tag
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _UNSEEN = {"script", "style", "template", "noscript", "head", "nav", "svg", "iframe", "object", "select", "button"}
@@ -41,7 +44,7 @@ _CHARSET = re.compile(rb"""<(?:meta[^>]{0,200}charset\s*=|\?xml[^>]{0,200}encodi
 
 
 def read(data: bytes) -> Document:
-    """Deep nesting costs no recursion: the tree is walked with a stack."""
+    """Walks the tree with a stack: deep nesting must not exhaust recursion."""
     from bs4 import BeautifulSoup
     from bs4.element import NavigableString, Tag
 
@@ -52,7 +55,7 @@ def read(data: bytes) -> Document:
     for tag, ends in _events(tree):
         if isinstance(tag, Tag):
             page.tag(tag.name, ends)
-        elif type(tag) is NavigableString:  # comments, doctypes and the like are kinds of it
+        elif type(tag) is NavigableString:  # not a subclass: comments, doctypes
             page.text(str(tag))
     page.flush()
     title = tree.find("title")
@@ -60,37 +63,38 @@ def read(data: bytes) -> Document:
     return Document(named or page.outline.first, page.outline.parts(), warnings)
 
 
-def _events(tree: Any) -> Iterator[tuple[Any, bool]]:
-    """(node, False) where it begins and (tag, True) where it ends, of all that is seen."""
-    waiting = [(node, False) for node in reversed(tree.contents)]
+def _events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
+    """Yields (node, False) at the start of each visible node, and (tag, True) at the end of each tag."""
+    from bs4.element import Tag
+
+    waiting: list[tuple[PageElement, bool]] = [(node, False) for node in reversed(tree.contents)]
     while waiting:
         node, ends = waiting.pop()
-        name = getattr(node, "name", None)
-        if name is None or ends:
+        if not isinstance(node, Tag) or ends:
             yield node, ends
-        elif name not in _UNSEEN and not _hidden(node):
+        elif node.name not in _UNSEEN and not _hidden(node):
             yield node, False
             waiting.append((node, True))
             waiting.extend((inner, False) for inner in reversed(node.contents))
 
 
-def _hidden(tag: Any) -> bool:
+def _hidden(tag: "Tag") -> bool:
     style = str(tag.get("style", "")).replace(" ", "").lower()
     return tag.has_attr("hidden") or "display:none" in style
 
 
 class _Page:
-    """Gathers running text until a block begins or ends. Cells of a row stand in one line, whatever is in them."""
+    """Collects text until a block begins or ends. The cells of a table row are one line, whatever they hold."""
 
     def __init__(self) -> None:
         self.outline = Outline()
         self._pieces: list[str] = []
-        self._cells = 0  # open ones
+        self._cells = 0  # open table cells
         self._verbatim = 0  # open <pre>
         self._separator = "\n\n"
 
     def tag(self, name: str, ends: bool) -> None:
-        """A tag begins or ends."""
+        """Handles the start or the end of a tag."""
         if name in _HEADINGS:
             self._heading(_HEADINGS[name], ends)
         elif name in ("td", "th"):
@@ -106,20 +110,20 @@ class _Page:
             self._pieces.append(" ")
 
     def text(self, text: str) -> None:
-        """Text of the page."""
+        """Handles a text node."""
         self._pieces.append(text if self._verbatim else re.sub(r"\s+", " ", text))
 
     def flush(self) -> None:
-        """What was gathered becomes a block."""
-        self.outline.block(self._gathered(), self._separator)
+        """Adds the collected text to the outline as a block."""
+        self.outline.block(self._collected(), self._separator)
 
     def _heading(self, level: int, ends: bool) -> None:
         if ends:
-            self.outline.heading(level, self._gathered())
+            self.outline.heading(level, self._collected())
         else:
             self.flush()
 
-    def _gathered(self) -> str:
+    def _collected(self) -> str:
         text, self._pieces = "".join(self._pieces), []
         if self._verbatim:
             return text

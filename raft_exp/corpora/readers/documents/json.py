@@ -1,8 +1,7 @@
-"""JSON and JSON lines: one part a record, "name: value" a line, with names joined by dots where records are nested."""
+"""Reads JSON and JSON lines: one part a record, one line "name: value" a field, nested names joined by dots."""
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
@@ -15,7 +14,7 @@ def read(data: bytes) -> Document:
     return Document("", [part for part in parts if part.text.strip()], warnings)
 
 
-def _records(text: str) -> Iterator[Any]:
+def _records(text: str) -> Iterator[object]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -23,17 +22,17 @@ def _records(text: str) -> Iterator[Any]:
             raise UnreadableError("damaged", f"no JSON: {error}") from error
         yield from _lines(text)
         return
-    if isinstance(value, dict) and value and all(isinstance(one, dict | list) for one in value.values()):
-        yield from ({"": name, **_named(one)} for name, one in value.items())
+    if isinstance(value, dict) and value and all(isinstance(item, dict | list) for item in value.values()):
+        yield from ({"": name, **_named(item)} for name, item in value.items())
     else:
         yield from value if isinstance(value, list) else [value]
 
 
-def _named(value: Any) -> dict[str, Any]:
+def _named(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {"": value}
 
 
-def _lines(text: str) -> Iterator[Any]:
+def _lines(text: str) -> Iterator[object]:
     for number, line in enumerate(text.split("\n"), start=1):
         try:
             if line.strip():
@@ -42,18 +41,18 @@ def _lines(text: str) -> Iterator[Any]:
             raise UnreadableError("damaged", f"line {number} is no JSON ({error.msg})") from error
 
 
-def _text(record: Any) -> str:
-    """Values in their order; null is left out, and what stands in a list has the list's name."""
+def _text(record: object) -> str:
+    """The fields in their order; null is left out, and items of a list have the name of the list."""
     lines: list[str] = []
-    waiting: list[tuple[str, Any]] = [("", record)]
+    waiting: list[tuple[str, object]] = [("", record)]
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, dict):
-            inner = [(f"{name}.{key}" if name and key else name or key, one) for key, one in value.items()]
+            inner = [(f"{name}.{key}" if name and key else name or key, item) for key, item in value.items()]
             waiting.extend(reversed(inner))
         elif isinstance(value, list):
-            waiting.extend((name, one) for one in reversed(value))
+            waiting.extend((name, item) for item in reversed(value))
         elif value is not None and value != "":
-            said = value if isinstance(value, str) else json.dumps(value)
-            lines.append(f"{name}: {said}" if name else said)
+            text = value if isinstance(value, str) else json.dumps(value)
+            lines.append(f"{name}: {text}" if name else text)
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What a file is: its suffix says, its first bytes and zip members decide."""
+"""Determines the format of a file: by its first bytes and zip members, which overrule its suffix."""
 
 import io
 import zipfile
@@ -43,22 +43,22 @@ _MOST_UNPACKED = 1 << 30  # bytes
 
 
 def by_suffix(name: str) -> str | None:
-    """The format that a file's name promises; None for one that is not read."""
+    """The format of a file name's suffix; None where there is no reader for it."""
     return SUFFIXES.get(PurePosixPath(name).suffix.lower())
 
 
 def decide(name: str, data: bytes) -> tuple[str, list[str]]:
-    """The format to read, and a warning where it is not the suffix's. Raises UnreadableError."""
+    """The format of a file, and a warning where its suffix differs. Raises UnreadableError."""
     promised = by_suffix(name)
     if promised is None:
         known = ", ".join(sorted(SUFFIXES))
         raise UnreadableError("unsupported", f"no reader for this kind of file; what is read: {known}")
     if not data.strip():
         raise UnreadableError("empty", "nothing but white space" if data else "0 bytes")
-    found = _by_content(data, promised)
-    if found == promised:
+    actual = _by_content(data, promised)
+    if actual == promised:
         return promised, []
-    return found, [f"is {_READ_ANYWAY[found]} and was read as one"]
+    return actual, [f"is {_READ_ANYWAY[actual]} and was read as one"]
 
 
 def _by_content(data: bytes, promised: str) -> str:
@@ -89,14 +89,16 @@ def _zipped(data: bytes, promised: str) -> str:
         members = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
         raise UnreadableError("damaged", f"a zip archive that is cut off or broken ({error})") from error
-    rooms = {member.filename.partition("/")[0] for member in members}
-    found = next((kind for room, kind in (("word", "docx"), ("ppt", "pptx")) if room in rooms), None)
-    if found is None:
-        what = "an Excel file: save its sheets as CSV" if "xl" in rooms else "a zip archive: unpack it"
-        reason: Reason = "damaged" if promised in ("docx", "pptx") and "xl" not in rooms else "not what its suffix says"
+    folders = {member.filename.partition("/")[0] for member in members}
+    kind = next((kind for name, kind in (("word", "docx"), ("ppt", "pptx")) if name in folders), None)
+    if kind is None:
+        what = "an Excel file: save its sheets as CSV" if "xl" in folders else "a zip archive: unpack it"
+        reason: Reason = (
+            "damaged" if promised in ("docx", "pptx") and "xl" not in folders else "not what its suffix says"
+        )
         raise UnreadableError(reason, f"it is {what}")
     if any(member.flag_bits & 1 for member in members):
         raise UnreadableError("encrypted", "a password is needed to open it")
     if (unpacked := sum(member.file_size for member in members)) > _MOST_UNPACKED:
         raise UnreadableError("too large", f"it unpacks to {unpacked / 2**20:,.0f} MiB")
-    return found
+    return kind

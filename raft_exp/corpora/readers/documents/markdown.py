@@ -1,4 +1,4 @@
-"""Markdown: sections by its headings (markdown-it-py finds them); the text stays as it is written."""
+"""Reads Markdown: sections by headings (markdown-it-py); the text keeps its markup."""
 
 import re
 from itertools import pairwise
@@ -11,7 +11,7 @@ _TITLE = re.compile(r"""^title:\s*(['"]?)(.+?)\1\s*$""", re.MULTILINE)
 
 
 def read(data: bytes) -> Document:
-    """What looks like a heading inside a block of code is none."""
+    """Reads a document; headings inside code blocks are text."""
     from markdown_it import MarkdownIt
 
     text, warnings = decode(data)
@@ -27,12 +27,12 @@ def read(data: bytes) -> Document:
             outline.heading(int(token.tag[1:]), _plain(inline), "\n".join(lines[start:end]).strip("\n"))
             written = end
     outline.block("\n".join(lines[written:]))
-    named = _TITLE.search(front[1]) if front else None
-    return Document(named[2] if named else outline.first, outline.parts(), warnings)
+    title = _TITLE.search(front[1]) if front else None
+    return Document(title[2] if title else outline.first, outline.parts(), warnings)
 
 
 def _plain(inline: object) -> str:
-    """A heading's words, without the marks of emphasis and links."""
+    """The text of a heading without emphasis and link markup."""
     children = getattr(inline, "children", None) or []
     return "".join(
         child.content if child.type in ("text", "code_inline") else " " * (child.type == "softbreak")

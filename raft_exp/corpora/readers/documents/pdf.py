@@ -1,16 +1,16 @@
-"""PDF, page by page (pypdfium2). Pages of images alone are named: nothing here recognises letters in pictures."""
+"""Reads PDF page by page (pypdfium2), without OCR: pages of images alone are named in a warning."""
 
 import re
 
 from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
 
-_HYPHENATED = re.compile("[\x02\ufffe]\n?")  # how pdfium marks a hyphen that only ends a line
+_HYPHENATED = re.compile("[\x02\ufffe]\n?")  # pdfium's mark of a hyphen at a line end
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
-_LEAST = 25  # letters a page, below which pages of images are a scan
+_LEAST = 25  # letters a page; with fewer, a document with images is taken for a scan
 
 
 def read(data: bytes) -> Document:
-    """One part a page that holds text."""
+    """One part for each page with text."""
     import pypdfium2
 
     try:
@@ -31,7 +31,7 @@ def read(data: bytes) -> Document:
 
 
 def _page(pdf: object, number: int) -> str:
-    """The page's text; "" for one that cannot be loaded: it is named among the empty ones."""
+    """The text of a page; "" for one that cannot be loaded, which is reported as empty."""
     import pypdfium2
 
     try:
@@ -59,8 +59,8 @@ def _title(pdf: object) -> str:
 def _warnings(empty: list[int], images: set[int]) -> list[str]:
     scans = [number for number in empty if number in images]
     blank = [number for number in empty if number not in images]
-    said = [(scans, "image and no text (a scan?)"), (blank, "no text")]
-    return [f"{what}: page{'s' * (len(numbers) > 1)} {_listed(numbers)}" for numbers, what in said if numbers]
+    kinds = [(scans, "image and no text (a scan?)"), (blank, "no text")]
+    return [f"{what}: page{'s' * (len(numbers) > 1)} {_listed(numbers)}" for numbers, what in kinds if numbers]
 
 
 def _listed(numbers: list[int]) -> str:

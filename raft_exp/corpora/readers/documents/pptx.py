@@ -1,4 +1,4 @@
-"""PowerPoint files (python-pptx): one part a slide, its notes included."""
+"""Reads PowerPoint files (python-pptx): one part a slide, with its notes."""
 
 import io
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from raft_exp.corpora.readers.documents.document import Document, Part
 
 
 def read(data: bytes) -> Document:
-    """Text frames and tables, groups too, in the order of the slide; then the notes."""
+    """Reads text frames and tables, also in groups, in the order of the slide; then the notes."""
     import pptx
 
     file = pptx.Presentation(io.BytesIO(data))

@@ -1,4 +1,4 @@
-"""Plain text: paragraphs, as blank lines part them."""
+"""Reads plain text: paragraphs, separated by blank lines."""
 
 import re
 
