@@ -1,4 +1,4 @@
-"""A passage collection on disk: JSON lines plus a small memory-mapped index, so that memory stays flat as it grows."""
+"""A passage collection on disk: JSON lines and a memory-mapped index, so that memory does not grow with it."""
 
 import hashlib
 import mmap
@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
@@ -24,12 +24,12 @@ TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
 
 
 def fingerprint(text: str) -> int:
-    """64 bits of the text, whatever its case and white space: equal for a second copy of the same words."""
+    """64-bit hash of a text, independent of case and white space."""
     return hash64(" ".join(text.casefold().split()))
 
 
 def write_passages(folder: Path, passages: Iterable[Passage]) -> int:
-    """Writes a collection; returns its size. Raises DataError for an id that comes twice or an empty collection."""
+    """Writes a collection and returns its size. Raises DataError for a repeated id or an empty collection."""
     ids = array("Q")
     with (
         (folder / TEXTS).open("wb") as file,
@@ -50,14 +50,14 @@ def write_passages(folder: Path, passages: Iterable[Passage]) -> int:
 
 
 def _write_ids(folder: Path, ids: np.ndarray) -> None:
-    """Shape (2, n): id hashes in rising order, and the ordinal of each. What is sorted is all that is in memory."""
+    """Writes an array of shape (2, n): the id hashes in ascending order, and the ordinal of each."""
     order = np.argsort(ids, kind="stable").view(np.uint64)
     ranked = ids[order]
-    twice = np.flatnonzero(ranked[1:] == ranked[:-1])
-    if twice.size:
+    repeated = np.flatnonzero(ranked[1:] == ranked[:-1])
+    if repeated.size:
         with (folder / TEXTS).open("rb") as file:
             for number, line in enumerate(file):
-                if number == order[twice[0]]:
+                if number == order[repeated[0]]:
                     raise DataError(f"passage id {loads(line)['id']!r} comes twice; ids must be unique")
     with (folder / IDS).open("wb") as file:
         write_header(file, "<u8", (2, len(ids)))
@@ -66,7 +66,10 @@ def _write_ids(folder: Path, ids: np.ndarray) -> None:
 
 
 class Passages:
-    """Read access by ordinal and by id. Columns are memory-mapped; a passage is read from disk when asked for."""
+    """Read access by ordinal and by id. Columns are memory-mapped; a passage is read from disk on access.
+
+    An ordinal is the index of a passage in the collection. Cannot be pickled: each process opens its own.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._offsets = mapped(folder / OFFSETS)
@@ -90,7 +93,9 @@ class Passages:
             raise DataError(f"{self._file}, line {ordinal + 1}: {error}; remove the stage and run it again") from error
 
     def __iter__(self) -> Iterator[Passage]:
-        return read_jsonl(self._file, Passage)  # not through the mapping: pages once read would stay in this process
+        return read_jsonl(
+            self._file, Passage
+        )  # not through the memory map: its pages would count as memory of this process
 
     def find(self, passage_id: str) -> int:
         """The ordinal of a passage id. Raises DataError when it is not in the collection."""
@@ -101,7 +106,7 @@ class Passages:
         return int(self._ordinals[place])
 
     def of_document(self, document_id: str) -> list[int]:
-        """The ordinals of a document's passages, in their order; [] for a document that is not there."""
+        """The ordinals of a document's passages, in order; [] for an unknown document."""
         order, ranked = self._by_document
         wanted = np.uint64(hash64(document_id))
         first, last = np.searchsorted(ranked, wanted, "left"), np.searchsorted(ranked, wanted, "right")
@@ -113,16 +118,16 @@ class Passages:
         order = np.argsort(self.documents, kind="stable")
         return order, self.documents[order]
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("open Passages anew in each process")
 
 
 def mapped(file: Path) -> np.ndarray:
-    """An array on disk as a plain array, which is read where it is looked at: numpy's memmap class is slow to index."""
+    """A memory-mapped array as a plain ndarray: numpy's memmap class is slow to index."""
     array: np.ndarray = np.load(file, mmap_mode="r").view(np.ndarray)
     return array
 
 
 def hash64(text: str) -> int:
-    """64 bits of a text, the same in every process."""
+    """64-bit hash of a text, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -1,4 +1,4 @@
-"""The records that pass between stages, and the JSON-lines files that hold them."""
+"""The records passed between stages, and reading and writing of their JSON-lines files."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from pydantic_core import CoreConfig, SchemaValidator, ValidationError, from_jso
 
 from raft_exp.core.errors import DataError
 
-Messages = list[dict[str, str]]  # a chat: {role, content} one after another
+Messages = list[dict[str, str]]  # a chat: {role, content} of each message
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Passage:
     document_id: str
     title: str
     text: str
-    place: str  # where in the document: "page 3", "section METHODS", ...
+    place: str  # place in the document: "page 3", "section METHODS", ...
     sentences: list[str]
-    source: str  # the file or data set it was read from
+    source: str  # file or data set
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,24 @@ class Question:
     split: str  # train | validation | test
     given: list[str] = field(default_factory=list)  # ids of the distractors published with the question
     evidence: list[tuple[str, int]] = field(default_factory=list)  # (passage id, sentence index), where published
-    explanation: str = ""  # the data set's own long answer, where there is one
+    explanation: str = ""  # the data set's long answer, where it has one
     slices: dict[str, str] = field(default_factory=dict)  # e.g. {"type": "bridge"}: groups to report by
     published: list[str] | None = None  # ids of the context published with the question, in its order
-    gold_missing: int = 0  # gold passages that the data set names and does not bring: they stand in no `gold`
+    gold_missing: int = 0  # gold passages named by the data set without their text; they are not in `gold`
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a teacher wrote for a question: the final answer and, where there is one, the reasoning that leads to it."""
+    """A teacher's target for a question: the answer and, where there is one, the reasoning before it."""
 
     id: str
     answer: str
-    reason: str = ""  # may hold ##begin_quote## ... ##end_quote##
+    reason: str = ""  # may contain ##begin_quote## ... ##end_quote##
 
 
 @dataclass(frozen=True)
 class ContextPassage:
-    """A passage as it stands in a row's context (cut to the budget if it had to be)."""
+    """A passage in the context of a row; its text may be cut to fit the prompt."""
 
     id: str
     document_id: str
@@ -69,7 +69,7 @@ class ContextPassage:
 
 @dataclass(frozen=True)
 class Example:
-    """One row of `dataset/*.jsonl`: a question in its context, with the target to learn or to compare with."""
+    """A row of `dataset/*.jsonl`: a question with its context and, for training, its target."""
 
     id: str
     question: str
@@ -85,14 +85,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Answer:
-    """One reply of an engine, as it came."""
+    """A reply of an engine, unparsed."""
 
     id: str
     raw: str
-    truncated: bool  # stopped by max_new_tokens, not by the end token
+    truncated: bool  # ended by max_new_tokens, not by the end token
     prompt_tokens: int
     new_tokens: int
-    filtered: bool = False  # withheld by a server's content filter: empty, and not the model's doing
+    filtered: bool = False  # withheld by a server's content filter; `raw` is empty
 
 
 R = TypeVar("R")
@@ -100,26 +100,26 @@ T = TypeVar("T")
 
 
 def parse(record: type[R], line: str | bytes) -> R:
-    """The record that a line of JSON holds; other fields of the line are passed over.
+    """Parses a line of JSON as a record; fields that the record does not have are ignored.
 
-    Raises ValueError for what is not JSON, or not of the record's types.
+    Raises ValueError for invalid JSON or a value of a wrong type.
     """
     try:
-        found: R = _parser(record)(line, strict=True)  # type: ignore[arg-type]  # mypy: a class may have no hash
-        return found
+        parsed: R = _parser(record)(line, strict=True)  # type: ignore[arg-type]  # mypy: a class may have no hash
+        return parsed
     except ValidationError as error:
         if error.errors(include_url=False)[0]["type"] != "json_invalid":
-            raise ValueError(_told(error)) from None
+            raise ValueError(_first_error(error)) from None
     return _parse_surrogates(record, line.decode() if isinstance(line, bytes) else line)
 
 
 def _parse_surrogates(record: type[R], line: str) -> R:
-    """Lone surrogates, which `dumps` writes as escapes, are no text for pydantic: it checks a copy without them."""
+    """Parses a line with lone surrogates, which pydantic refuses as text: it validates a copy without them."""
     row = json.loads(line)
     try:
         _parser(record)(json.dumps(row, ensure_ascii=False).encode(errors="replace"), strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise ValueError(_told(error)) from None
+        raise ValueError(_first_error(error)) from None
     if record is Example:
         row["context"] = [_from_dict(ContextPassage, passage) for passage in row["context"]]
     if record is Question:
@@ -127,21 +127,21 @@ def _parse_surrogates(record: type[R], line: str) -> R:
     return _from_dict(record, row)
 
 
-def _told(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     wrong = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, wrong['loc'])) or 'the row'}: {wrong['msg']}"
 
 
 @cache
-def _parser(record: Any) -> Callable[..., Any]:
-    """Builds records from JSON without the step over a dict: half the time of json and a frozen class's own way."""
+def _parser(record: type[Any]) -> Callable[..., Any]:
+    """A parser that builds records from JSON without a dict between: twice as fast as json and the constructor."""
     from pydantic import TypeAdapter
 
     schema = TypeAdapter(record).core_schema
-    return SchemaValidator(schema, CoreConfig(cache_strings="keys")).validate_json  # texts seldom come twice
+    return SchemaValidator(schema, CoreConfig(cache_strings="keys")).validate_json  # text values seldom repeat
 
 
-def _from_dict(record: type[R], row: dict[str, Any]) -> R:
+def _from_dict(record: type[R], row: dict[str, object]) -> R:
     names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]
     return record(**{name: value for name, value in row.items() if name in names})
 
@@ -149,16 +149,16 @@ def _from_dict(record: type[R], row: dict[str, Any]) -> R:
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
-def dumps(row: Any) -> str:
-    """One line of JSON with a fixed form: the same record gives the same bytes everywhere."""
+def dumps(row: object) -> str:
+    """One line of JSON in a fixed form: the same record or value gives the same bytes on every machine."""
     value = dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
-    # Lone surrogates cannot be written as UTF-8: keep those rare lines in ASCII escapes.
+    # UTF-8 cannot encode lone surrogates: a line with any is written in ASCII escapes.
     text = _encode(value)
     return text if text.isprintable() or encodable(text) else json.dumps(value, separators=(", ", ": "))
 
 
 def encodable(text: str) -> bool:
-    """Whether UTF-8 can carry a text: it holds no lone surrogate."""
+    """Whether UTF-8 can encode a text, which fails for lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -167,15 +167,15 @@ def encodable(text: str) -> bool:
 
 
 def loads(line: str | bytes) -> Any:
-    """What `dumps` wrote. Raises ValueError for what is not JSON."""
+    """Parses JSON, also with lone surrogates. Raises ValueError for invalid JSON."""
     try:
         return from_json(line, cache_strings="keys")  # twice as fast as json's own
-    except ValueError:  # it refuses lone surrogates, which `dumps` writes as escapes
+    except ValueError:  # from_json refuses lone surrogates, which `dumps` writes as escapes
         return json.loads(line.decode() if isinstance(line, bytes) else line)
 
 
-def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
-    """Writes rows (records or dicts), one a line; returns how many. The file reaches the disk before this returns."""
+def write_jsonl(path: Path, rows: Iterable[object]) -> int:
+    """Writes rows (records or dicts), one a line, and returns their number. Syncs the file to disk."""
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
@@ -187,12 +187,12 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> int:
 
 
 def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
-    """Reads the records that `write_jsonl` wrote. Raises DataError naming file and line."""
+    """Reads the records of a file of `write_jsonl`. Raises DataError with file and line."""
     return _read(path, lambda line: parse(record, line))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Reads a JSON-lines file as dicts. Raises DataError naming file and line."""
+    """Reads a JSON-lines file as dicts. Raises DataError with file and line."""
     return _read(path, loads)
 
 
@@ -210,7 +210,7 @@ def _read(path: Path, parsed: Callable[[str], T]) -> Iterator[T]:
 
 
 def read_ids(path: Path) -> Iterator[str]:
-    """The ids of the rows that `write_jsonl` wrote, without the work of reading the rest of rows that begin with it."""
+    """The ids of the rows of a file of `write_jsonl`; a row that begins with its id is not parsed further."""
     first, decoder = '{"id": ', json.JSONDecoder()
     with path.open(encoding="utf-8") as file:
         for line in file:
@@ -218,7 +218,7 @@ def read_ids(path: Path) -> Iterator[str]:
 
 
 def append_complete_lines(path: Path) -> int:
-    """Cuts a half-written last line (a killed run leaves one) and returns how many whole lines stand in the file."""
+    """Removes an incomplete last line, as a killed run leaves it, and returns the number of lines."""
     if not path.exists():
         return 0
     data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Random choices that depend on (seed, item) alone, never on the order; a smaller sample is part of a larger one."""
+"""Random choices that depend on (seed, item) alone, not on the order; a smaller sample is a subset of a larger one."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -9,15 +9,16 @@ from raft_exp.core.errors import DataError
 
 
 def seeded_bits(seed: int, purpose: str, item: str) -> int:
-    """64 random bits that belong to one item, one purpose and one seed."""
-    named = f"{seed}|{purpose}|{item}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(named).digest()[:8], "little")
+    """64 random bits for (seed, purpose, item): the first of a SHA-256."""
+    key = f"{seed}|{purpose}|{item}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(key).digest()[:8], "little")
 
 
 class HashSample:
-    """Exactly `count` of the items: those with the smallest numbers. Fewer are always among more.
+    """A sample of exactly `count(n)` of n items: those with the smallest `seeded_bits`.
 
-    Holds eight bytes an item while it is made and nothing afterwards, so that any number of items will do.
+    A smaller sample of the same items, seed and purpose is a subset of a larger one. Building it takes 8 bytes an item;
+    the sample itself holds only the largest number in it. Raises DataError for two items with the same bits.
     """
 
     def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:
@@ -36,5 +37,5 @@ class HashSample:
 
 
 def subsample(items: Iterable[str], most: int | None, seed: int) -> HashSample:
-    """At most so many of the items; smaller sets are part of larger ones."""
+    """A sample of at most `most` items (None: all); a smaller one is a subset of a larger one."""
     return HashSample(items, lambda n: n if most is None else most, seed, "items")

@@ -1,4 +1,4 @@
-"""Texts compared by their words: whether two are the same, and whether one holds an answer."""
+"""Comparison of texts by their words: equality, and whether a text holds an answer."""
 
 import re
 import unicodedata
@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from raft_exp.core.records import ContextPassage, Passage
 
 CLOSED_CLASS = frozenset({"yes", "no", "maybe"})
-_SIGNS = re.compile(r"[\W_]+")
+_NON_WORDS = re.compile(r"[\W_]+")
 
 
 def normalise(text: str) -> str:
-    """Words alone, with one blank between them: case, signs of any script, and ways to write a letter do not count."""
-    return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    """The words of a text, case-folded, in NFKC and separated by one space; punctuation of any script is removed."""
+    return _NON_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def answer_pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
-    """Finds any of the open answers, word-bounded, in normalised text; None for closed-class answers (yes, no, maybe),
-    where passing over passages with the word would make the distractors tell the label.
+    """A pattern that finds any of the open answers, as whole words, in text of `normalise`; None without open answers.
+
+    Closed-class answers (yes, no, maybe) have no pattern: distractors without these words would reveal the label.
     """
     forms = {normalise(answer) for answer in answers}
     forms = {form for form in forms if form and form not in CLOSED_CLASS}
@@ -27,5 +28,5 @@ def answer_pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def holds(answers: re.Pattern[str], passage: Passage | ContextPassage) -> bool:
-    """Whether an answer stands in what is shown of a passage: its title, or its text."""
-    return any(answers.search(normalise(shown)) for shown in (passage.title, passage.text))
+    """Whether the title or the text of a passage holds an answer."""
+    return any(answers.search(normalise(text)) for text in (passage.title, passage.text))

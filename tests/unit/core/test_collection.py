@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, fingerprint, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage
 
@@ -19,22 +18,22 @@ def passage(name: str, text: str = "text", document: str = "d") -> Passage:
 def test_what_is_written_is_read(tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("collection")
     made = [passage(name, text) for name, text in texts.items()]
-    assert passages.write_passages(folder, made) == len(made)
+    assert write_passages(folder, made) == len(made)
     found = Passages(folder)
     assert list(found) == made
     assert [found[found.find(name)].text for name in texts] == list(texts.values())
 
 
 def test_copies_have_one_fingerprint():
-    assert passages.fingerprint("The  Mill\n") == passages.fingerprint("the mill")
-    assert passages.fingerprint("the mill") != passages.fingerprint("the mills")
+    assert fingerprint("The  Mill\n") == fingerprint("the mill")
+    assert fingerprint("the mill") != fingerprint("the mills")
 
 
 def test_errors_name_the_id(tmp_path):
     with pytest.raises(DataError, match="'b' comes twice"):
-        passages.write_passages(tmp_path, [passage("a"), passage("b"), passage("b")])
+        write_passages(tmp_path, [passage("a"), passage("b"), passage("b")])
     with pytest.raises(DataError, match="no passages"):
-        passages.write_passages(tmp_path, [])
-    passages.write_passages(tmp_path, [passage("a")])
+        write_passages(tmp_path, [])
+    write_passages(tmp_path, [passage("a")])
     with pytest.raises(DataError, match="'zz' is named by a question"):
         Passages(tmp_path).find("zz")
