@@ -1,1 +1,1 @@
-"""How the embedded models were made. Not part of the installed package."""
+"""Scripts that make the embedded models. Not part of the installed package."""

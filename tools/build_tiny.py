@@ -1,7 +1,7 @@
 """Makes the embedded model `asset:tiny`: python -m tools.build_tiny [FOLDER]
 
-The tokenizer is trained on text that this file makes from a small grammar; the weights are random. So the
-model knows nothing: what it learns in a study, it learns there.
+The tokenizer is trained on text that this file generates from a small grammar; the weights are random. So the model has
+learned nothing before a study trains it.
 """
 
 import itertools
@@ -9,12 +9,15 @@ import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 VOCABULARY = 2048
 PAD, BOS, EOS, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 
-# Every place {kind} of a sentence is filled with a word of that kind.
+# Each placeholder {kind} of a sentence is filled with a word of that kind.
 WORDS = {
     "thing": "town village river lake bridge mill harbour market museum library school hospital church castle "
     "tower garden forest island valley mountain railway station road canal theatre university factory "
@@ -87,8 +90,8 @@ def sentences(count: int) -> Iterator[str]:
         yield SENTENCES[number % len(SENTENCES)].format_map(Filler())
 
 
-def build_tokenizer() -> Any:
-    """A byte-level BPE: any Unicode text comes back as it went in. It has no chat template."""
+def build_tokenizer() -> "PreTrainedTokenizerFast":
+    """A byte-level BPE, which decodes any Unicode text to itself. It has no chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -119,8 +122,8 @@ def build_tokenizer() -> Any:
     )
 
 
-def build_model(tokenizer: Any) -> Any:
-    """A random Llama: 2 layers of 2 heads of 32, embeddings shared between input and output."""
+def build_model(tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
+    """A Llama with random weights: 2 layers of 2 heads of 32, input and output embeddings shared."""
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
@@ -143,7 +146,7 @@ def build_model(tokenizer: Any) -> Any:
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)
         for name, weight in model.named_parameters():
-            # Shared embeddings this large leave the logits enough range: an adapter cannot change them.
+            # An adapter cannot change the shared embeddings: they must be large enough for the range of the logits.
             if weight.dim() == 2:
                 torch.nn.init.normal_(weight, std=0.3 if "embed" in name else weight.shape[1] ** -0.5)
     model.generation_config = GenerationConfig(
@@ -153,7 +156,7 @@ def build_model(tokenizer: Any) -> Any:
 
 
 def main(folder: Path) -> None:
-    """Writes tokenizer and model into `folder`; the same bytes on every run."""
+    """Writes tokenizer and model to `folder`; the bytes are the same on every run."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()

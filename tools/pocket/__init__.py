@@ -1,1 +1,1 @@
-"""How the pocket model is made from this repository alone: vocabulary, practice worlds, network, training, export."""
+"""Makes the pocket model from this repository alone: vocabulary, practice worlds, network, training, export."""

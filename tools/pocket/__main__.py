@@ -1,6 +1,6 @@
-"""Makes the pocket model again, from nothing but this repository: `python -m tools.pocket` (half an hour, one core).
+"""Makes the pocket model from this repository alone: `python -m tools.pocket` (half an hour on one core).
 
-Trains, measures, and writes the folder that `model=pocket` opens: weights, tokenizer, configuration, model card.
+It trains and measures the model and writes the folder of `model=pocket`: weights, tokenizer, configuration, card.
 """
 
 import argparse
@@ -20,13 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="share of the steps of every stage, to try it out")
     parser.add_argument("--items", type=int, default=300, help="questions per measured skill")
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    make(chosen.out, chosen.seed, chosen.share, chosen.items)
+    make(options.out, options.seed, options.share, options.items)
 
 
 def make(folder: Path, seed: int, share: float = 1.0, items: int = 300) -> None:
-    """Trains the model with a share of the curriculum's steps, and writes it with its measured skills."""
+    """Trains the model on a share of the curriculum's steps and writes it with its measured skills."""
     from tools.pocket import card, export, skills
     from tools.pocket.curriculum import CURRICULUM, LAST
     from tools.pocket.network import Shape

@@ -1,14 +1,14 @@
-"""The order in which the pocket model meets its exercises. It is the order that matters: see the model card.
+"""The stages of the pocket model's training, in their order, which matters (see the model card).
 
-Bare lists, in which only a name tells the value, are what teaches it to choose among documents by the name; from
-documents alone it learns to copy a value of the kind that is asked for, whosever it is, and stays there.
+Lists of sentences that differ in name and value alone teach the model to choose among documents by the name. From
+documents alone it learns to copy any value of the kind asked for, and does not improve from there.
 """
 
 from tools.pocket.training import Stage
 from tools.pocket.worlds import Plan
 
 CURRICULUM = (
-    # To copy, and to finish sentences that stand in the context.
+    # Copying, and completing sentences of the context.
     Stage(
         450,
         128,
@@ -25,7 +25,7 @@ CURRICULUM = (
             words=0.02,
         ),
     ),
-    # To tell entries apart by their names.
+    # Choosing entries by their names.
     Stage(
         150,
         128,
@@ -42,7 +42,7 @@ CURRICULUM = (
             words=0.02,
         ),
     ),
-    # The same among documents, few and short first.
+    # Choosing among documents, at first few and short ones.
     Stage(
         250,
         256,
@@ -86,7 +86,7 @@ CURRICULUM = (
     ),
 )
 
-# Then, with fresh optimizers and a falling rate: longer contexts, and the reply far from the question.
+# With new optimizers and a falling rate: longer contexts, and replies far from their question.
 LAST = (
     Stage(
         330,

@@ -1,8 +1,7 @@
-"""Writes the pocket model as a folder that transformers and vLLM open: Qwen3, safetensors, a fast tokenizer."""
+"""Writes the pocket model as a folder for transformers and vLLM: Qwen3, safetensors, a fast tokenizer."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -10,7 +9,7 @@ from tools.pocket.network import Network
 from tools.pocket.vocabulary import BOS, EOS, build_tokenizer
 
 MAX_LENGTH = 2048
-# Line ends stand inside {{ }}: Jinja drops the one that follows a block.
+# Line ends are inside {{ }}, because Jinja drops one that follows a block.
 CHAT_TEMPLATE = (
     "<s>{% for message in messages %}{% if message['role'] == 'assistant' %}{{ message['content'] + '</s>' }}"
     "{% if not loop.last %}{{ '\\n\\n' }}{% endif %}"
@@ -34,7 +33,7 @@ def export(network: Network, folder: Path) -> None:
 
 
 def write_tokenizer(folder: Path) -> None:
-    """tokenizer.json and tokenizer_config.json with the chat template (plain text, no role marks)."""
+    """Writes tokenizer.json and tokenizer_config.json with the chat template (plain text, no role marks)."""
     build_tokenizer().save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -49,8 +48,8 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def qwen3_weights(network: Network) -> dict[str, Tensor]:
-    """The weights under the names that Qwen3 models use."""
-    found = {
+    """The weights under the names of Qwen3 models."""
+    weights = {
         "model.embed_tokens.weight": network.embedding.weight,
         "model.norm.weight": network.norm.weight,
         "lm_head.weight": network.head.weight,
@@ -71,11 +70,11 @@ def qwen3_weights(network: Network) -> dict[str, Tensor]:
             "input_layernorm": layer.before_attention.weight,
             "post_attention_layernorm": layer.before_mlp.weight,
         }
-        found |= {f"model.layers.{number}.{name}.weight": weight for name, weight in parts.items()}
-    return found
+        weights |= {f"model.layers.{number}.{name}.weight": weight for name, weight in parts.items()}
+    return weights
 
 
-def _config(network: Network) -> dict[str, Any]:
+def _config(network: Network) -> dict[str, object]:
     shape = network.shape
     return {
         "architectures": ["Qwen3ForCausalLM"],
@@ -102,5 +101,5 @@ def _config(network: Network) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, value: dict[str, Any]) -> None:
+def _write(path: Path, value: dict[str, object]) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

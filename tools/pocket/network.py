@@ -1,4 +1,4 @@
-"""The pocket model's network: Qwen3's arithmetic in plain PyTorch, quick for short sequences on a CPU."""
+"""The pocket model's network: the arithmetic of Qwen3 in plain PyTorch, fast for short sequences on a CPU."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of the network. `head_dim` is 32 or more, so that vLLM's CPU build takes the model."""
+    """The size of the network. vLLM's CPU build requires a `head_dim` of at least 32."""
 
     vocabulary: int
     width: int = 192
@@ -48,13 +48,13 @@ class Layer(nn.Module):
         self.query_norm, self.key_norm = Norm(shape.head_dim), Norm(shape.head_dim)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        """x: [batch, length, width]; mask: [length, length], True where attention is barred."""
+        """x: [batch, length, width]; mask: [length, length], True where attention is masked out."""
         batch, length, _ = x.shape
         heads = self.qkv(self.before_attention(x)).view(batch, length, 3, self.shape.heads, self.shape.head_dim)
         query, key, value = heads.unbind(2)
         query = _rotate(self.query_norm(query).transpose(1, 2).to(value.dtype), cos, sin)
         key = _rotate(self.key_norm(key).transpose(1, 2).to(value.dtype), cos, sin)
-        # Written out: at these lengths this takes two thirds of the time of PyTorch's fused CPU kernel.
+        # At these lengths two thirds of the time of PyTorch's fused CPU kernel.
         scores = (query @ key.transpose(-1, -2)) * self.shape.head_dim**-0.5
         mixed = torch.softmax(scores.masked_fill(mask, float("-inf")), -1) @ value.transpose(1, 2)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
@@ -63,7 +63,7 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    """A decoder; input and output embeddings are apart."""
+    """A decoder with separate input and output embeddings."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -75,16 +75,16 @@ class Network(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Wide inputs, silent outputs: with normalised queries and keys, small weights learn to attend too slowly."""
+        """Large input weights, zero output weights: with normalised queries and keys small weights learn slowly."""
         for parameter in self.parameters():
             if parameter.dim() == 2:
                 nn.init.normal_(parameter, std=1 / math.sqrt(parameter.shape[1]))
         nn.init.normal_(self.embedding.weight)
-        for silent in (self.head, *(part for layer in self.layers for part in (layer.out, layer.down))):
-            nn.init.zeros_(silent.weight)
+        for output in (self.head, *(part for layer in self.layers for part in (layer.out, layer.down))):
+            nn.init.zeros_(output.weight)
 
     def forward(self, ids: Tensor, positions: Tensor) -> Tensor:
-        """ids: [batch, length]; positions: flat indices whose logits are wanted -> [positions, vocabulary]."""
+        """ids: [batch, length]; positions: flat indices of the logits to compute -> [positions, vocabulary]."""
         length = ids.shape[1]
         x = self.embedding(ids)
         cos, sin = _angles(length, self.shape)
@@ -97,12 +97,12 @@ class Network(nn.Module):
         return logits
 
     def matrices(self) -> list[tuple[nn.Parameter, int]]:
-        """The weights that Muon turns, each with the number of matrices stacked in it."""
-        found = []
+        """The weights that Muon updates, each with the number of matrices stacked in it."""
+        matrices = []
         for layer in self.layers:
             for module, stacked in ((layer.qkv, 3), (layer.out, 1), (layer.gate_up, 2), (layer.down, 1)):
-                found.append((module.weight, stacked))
-        return found
+                matrices.append((module.weight, stacked))
+        return matrices
 
 
 def _angles(length: int, shape: Shape) -> tuple[Tensor, Tensor]:

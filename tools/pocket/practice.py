@@ -1,7 +1,7 @@
-"""The exercises that the pocket model is pre-trained on: reading, reciting, and answering outright.
+"""The exercises of the pocket model's pre-training: reading, reciting, and answering without reasoning.
 
-No exercise here reasons or quotes before it answers: that is what RAFT has to teach. A text is a list of
-(piece of text, weight of its tokens in the loss).
+No exercise reasons or quotes before it answers, so that RAFT has this to teach. An exercise is a list of (piece of
+text, weight of its tokens in the loss).
 """
 
 from string import printable
@@ -16,33 +16,33 @@ SYSTEM = "You answer questions. Where passages are given, rely on them; some of 
 INSTRUCTION = "Answer in the form: ##Answer: {answer}"
 NEWLINE = "\n"
 TOKENS = [*pieces(), *printable.strip(), *(f" {marker}" for marker in MARKERS * 20)]
-READ = 0.1  # weight of what nothing foretells but the language
+READ = 0.1  # weight of text that the context does not determine
 
 
 class Practice(Worlds):
     """Writes exercises on practice worlds."""
 
     def recitation(self, things: list[Thing]) -> Parts:
-        """Every sentence once more, in another order: after a name, most of it can be foretold."""
-        sentences = [sentence for thing in things for _, sentence in thing.told]
+        """All sentences again in another order: after its name, a sentence is nearly determined by the context."""
+        sentences = [sentence for thing in things for _, sentence in thing.sentences]
         self.random.shuffle(sentences)
         return [("Again:", READ), *((f" {sentence}", 1.0) for sentence in sentences), ("\n\n", READ)]
 
-    def asked(self, question: tuple[str, str], framed: bool, filler: float = 0.0) -> Parts:
-        """A question and its answer outright; framed: with the instruction of a study."""
+    def answered(self, question: tuple[str, str], framed: bool, filler: float = 0.0) -> Parts:
+        """A question and its answer without reasoning; `framed` adds the instruction of a study."""
         text, answer = question
         instruction = f"{self._filler(filler)}{INSTRUCTION}\n" if framed else ""
         return [(f"Question: {text}\n{instruction}", READ), (f"##Answer: {answer}", 1.0), ("</s>", 1.0), ("\n\n", READ)]
 
     def _filler(self, share: float) -> str:
-        """Random words between question and reply: what is asked must be found from any distance."""
+        """Random words between question and reply, so that the model learns to answer from any distance."""
         if not share or self.random.random() >= share:
             return ""
         return "".join(self.random.choices(TOKENS, k=self.random.randint(5, 45))).strip() + " "
 
-    def said_again(self, thing: Thing, filler: float = 0.0) -> Parts:
-        """One sentence again, by what it is about or what it answers; half of the times between quotation marks."""
-        fact, sentence = self.random.choice(thing.told)
+    def repeated_sentence(self, thing: Thing, filler: float = 0.0) -> Parts:
+        """A sentence asked for by its topic or by a question that it answers; half of them in quotes."""
+        fact, sentence = self.random.choice(thing.sentences)
         about = self.topic(thing, fact)
         if self.random.random() < 0.6 and (thing.kind != "study" or fact == "outcome"):
             about = self.question(thing, fact)[0]
@@ -57,7 +57,7 @@ class Practice(Worlds):
         ]
 
     def listing(self, plan: Plan, further: int) -> Parts:
-        """Sentences that differ in name and value alone, then again and asked in another order: only names tell."""
+        """Sentences that differ in name and value alone, then these sentences and questions in another order."""
         random = self.random
         kind = random.choice(list(KINDS))
         fact = random.choice(KINDS[kind])
@@ -88,12 +88,12 @@ class Practice(Worlds):
         return [(f" {before.format(n=name)}".rstrip(), READ), (f" {value}", 1.0), (after, READ)]
 
     def words(self) -> Parts:
-        """Random tokens and the same again: so that each token, also one that practice never tells, can be written."""
+        """Random tokens, then the same again: the model learns to write tokens outside the practice phrasing too."""
         text = "".join(self.random.choices(TOKENS, k=self.random.randint(6, 20)))
         return [("<s>", 0.0), (text, 0.0), ("\nAgain:", READ), (text, 1.0), ("</s>", 1.0), ("\n\n", READ)]
 
     def form(self, fact: Fact) -> str:
-        """A form with the name before the value, or the barest of all."""
+        """A form with the name before the value, or the shortest: `name: value.`"""
         named = [form for form in fact.say.of("practice") if form.index("{n}") < form.index("{v}")]
         return self.random.choice([*named, "{n}: {v}."])
 
@@ -108,7 +108,7 @@ class Practice(Worlds):
         return list(entries.items())
 
     def exercise(self, plan: Plan, further: int) -> Parts:
-        """One context with what is done on it; `further` is the number of exercises after the first."""
+        """A context with its exercises; `further` is their number after the first."""
         random = self.random
         if random.random() < plan.words:
             return self.words()
@@ -121,12 +121,12 @@ class Practice(Worlds):
             parts.append((f"{SYSTEM}\n\n", READ))
         parts.append((self.passages(things), READ))
         if framed:
-            parts += self.asked(self.any_question(plan, things), True, plan.filler)
+            parts += self.answered(self.any_question(plan, things), True, plan.filler)
         if random.random() < plan.recite:
             parts += self.recitation(things)
         for _ in range(further):
             if random.random() < plan.ask:
-                parts += self.asked(self.any_question(plan, things), framed and random.random() < 0.3, plan.filler)
+                parts += self.answered(self.any_question(plan, things), framed and random.random() < 0.3, plan.filler)
             else:
-                parts += self.said_again(random.choice(things), plan.filler)
+                parts += self.repeated_sentence(random.choice(things), plan.filler)
         return parts

@@ -1,4 +1,4 @@
-"""What the pocket model can do before any fine-tuning, on names that it has never met, chance shown beside it."""
+"""Measures the pocket model's skills before fine-tuning, on names outside its training, beside chance."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -15,7 +15,7 @@ from tools.pocket.worlds import Thing
 
 @dataclass(frozen=True)
 class Skill:
-    """A share of right replies with its 95% interval (Wilson), and what picking among the documents blindly gives."""
+    """A share of exact replies with its 95% interval (Wilson); `chance` is that of a random choice of document."""
 
     name: str
     value: float
@@ -26,17 +26,17 @@ class Skill:
 
 
 def measure(network: Network, encoder: Encoder, items: int = 300, seed: int = 0) -> list[Skill]:
-    """All skills. Greedy replies must be exactly right, end token included."""
-    found = []
+    """Measures all skills. A greedy reply counts when it is exact, end token included."""
+    skills = []
     for documents, siblings in ((1, False), (2, False), (5, False), (5, True), (8, False)):
         name = f"answer about one of {documents} documents of a kind" + (", names alike" if siblings else "")
         right = sum(_choice(network, encoder, seed + item, documents, siblings) for item in range(items))
-        found.append(_skill(name, right, items, 1 / documents))
+        skills.append(_skill(name, right, items, 1 / documents))
     for documents in (1, 5):
         name = f"say again a sentence of one of {documents} documents of a kind"
         right = sum(_again(network, encoder, seed + item, documents) for item in range(items))
-        found.append(_skill(name, right, items, 1 / documents))
-    return found
+        skills.append(_skill(name, right, items, 1 / documents))
+    return skills
 
 
 def _skill(name: str, right: int, items: int, chance: float) -> Skill:
@@ -47,18 +47,18 @@ def _skill(name: str, right: int, items: int, chance: float) -> Skill:
 
 
 def same_kind(practice: Practice, documents: int, siblings: bool) -> tuple[list[Thing], str]:
-    """Documents of one kind that tell the same facts, no two the same value of the fact that is returned."""
+    """Documents of one kind with the same facts, and a fact whose value is different in each."""
     random = practice.random
     kind = random.choice(list(KINDS))
     fact = random.choice(KINDS[kind])
-    found: dict[str, Thing] = {}
-    while len(found) < documents:
-        alike = siblings and found
-        name = practice.sibling(random.choice(list(found))) if alike else practice.name(kind == "person")
+    things: dict[str, Thing] = {}
+    while len(things) < documents:
+        alike = siblings and things
+        name = practice.sibling(random.choice(list(things))) if alike else practice.name(kind == "person")
         thing = practice.thing(kind, name, len(KINDS[kind]))
-        if thing.values[fact.name] not in [other.values[fact.name] for other in found.values()]:
-            found[name] = thing
-    return random.sample(list(found.values()), documents), fact.name
+        if thing.values[fact.name] not in [other.values[fact.name] for other in things.values()]:
+            things[name] = thing
+    return random.sample(list(things.values()), documents), fact.name
 
 
 def _choice(network: Network, encoder: Encoder, seed: int, documents: int, siblings: bool) -> bool:
@@ -74,13 +74,13 @@ def _again(network: Network, encoder: Encoder, seed: int, documents: int) -> boo
     practice = Practice(seed, names="study")
     things, fact = same_kind(practice, documents, siblings=False)
     thing = practice.random.choice(things)
-    # With or without quotation marks is left to the model by practice; here it is not.
+    # Practice has sentences with and without quotation marks: here the prompt decides for quotation marks.
     prompt = f"<s>{practice.passages(things)}Say again: {practice.topic(thing, fact)}\n {BEGIN_QUOTE}"
-    return _writes(network, encoder, prompt, f" {dict(thing.told)[fact]} {END_QUOTE}</s>")
+    return _writes(network, encoder, prompt, f" {dict(thing.sentences)[fact]} {END_QUOTE}</s>")
 
 
 def _writes(network: Network, encoder: Encoder, prompt: str, reply: str) -> bool:
-    """Whether greedy decoding gives exactly the reply."""
+    """Whether greedy decoding gives exactly this reply."""
     before, after = encoder([(prompt, 0.0)])[0], encoder([(reply, 0.0)])[0]
     ids = torch.tensor([before + after])
     with torch.no_grad():

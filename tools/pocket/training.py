@@ -1,11 +1,11 @@
-"""Pre-trains the pocket model from nothing, in stages of growing difficulty; one CPU core is enough."""
+"""Pre-trains the pocket model from random weights, in stages of growing difficulty, on one CPU core."""
 
 import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,16 +19,19 @@ from tools.pocket.practice import READ, Parts, Practice
 from tools.pocket.vocabulary import build_tokenizer
 from tools.pocket.worlds import Plan
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 log = logging.getLogger(__name__)
 
 MUON_RATE, ADAM_RATE = 0.02, 0.003
 _WARMUP = 30  # steps
-_TOKENS_PER_EXERCISE = 22  # about: how many further exercises fill up a row
+_TOKENS_PER_EXERCISE = 22  # approximate mean, by which the exercises of a row are counted
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the curriculum: `steps` of `rows` sequences of `length` tokens, the rate going from first to last."""
+    """A stage of the curriculum: `steps` of `rows` sequences of `length` tokens; `rate` its first and last factor."""
 
     steps: int
     length: int
@@ -38,44 +41,47 @@ class Stage:
 
 
 class Encoder:
-    """Exercises as token ids with their weights."""
+    """Encodes exercises as token ids with loss weights."""
 
     def __init__(self) -> None:
-        self.tokenizer: Any = build_tokenizer()
+        self.tokenizer: Tokenizer = build_tokenizer()
         size = self.tokenizer.get_vocab_size()
         self.vocabulary = (size + 63) // 64 * 64
 
     def __call__(self, parts: Parts) -> tuple[list[int], list[float]]:
-        """Ids and the weight of each."""
+        """The token ids of an exercise and the weight of each."""
         encoded = self.tokenizer.encode_batch([text for text, _ in parts], add_special_tokens=False)
         ids = [token for piece in encoded for token in piece.ids]
         weights = [weight for piece, (_, weight) in zip(encoded, parts, strict=True) for _ in piece.ids]
         return ids, weights
 
     def alike(self) -> Iterator[tuple[int, int]]:
-        """Pairs of tokens that are one word, with and without a space before it."""
+        """Pairs of tokens of the same word, without and with a leading space."""
         for word in STARTS + GIVEN:
-            yield self.tokenizer.token_to_id(word), self.tokenizer.token_to_id(f"Ġ{word}")
+            bare, spaced = self.tokenizer.token_to_id(word), self.tokenizer.token_to_id(f"Ġ{word}")
+            assert bare is not None
+            assert spaced is not None
+            yield bare, spaced
 
 
 def batch(practice: Practice, encoder: Encoder, stage: Stage) -> tuple[Tensor, Tensor]:
-    """Ids and weights, [rows, length + 1]: whole exercises one after another, the last one cut."""
+    """Ids and weights, [rows, length + 1]: exercises one after another, the last one cut."""
     size = stage.length + 1
     ids, weights = np.zeros((stage.rows, size), np.int64), np.zeros((stage.rows, size), np.float32)
     for row in range(stage.rows):
         filled = 0
         while filled < size:
             further = max(2, (size - filled) // _TOKENS_PER_EXERCISE)
-            more, weighed = encoder(practice.exercise(stage.plan, further))
-            taken = min(len(more), size - filled)
-            ids[row, filled : filled + taken] = more[:taken]
-            weights[row, filled : filled + taken] = weighed[:taken]
-            filled += taken
+            more_ids, more_weights = encoder(practice.exercise(stage.plan, further))
+            count = min(len(more_ids), size - filled)
+            ids[row, filled : filled + count] = more_ids[:count]
+            weights[row, filled : filled + count] = more_weights[:count]
+            filled += count
     return torch.from_numpy(ids), torch.from_numpy(weights)
 
 
 class Trainer:
-    """Network, optimizers and data of one pre-training."""
+    """Network, optimizers and data of a pre-training run."""
 
     def __init__(self, shape: Shape, seed: int, encoder: Encoder, micro_batch: int = 4608) -> None:
         torch.manual_seed(seed)
@@ -89,18 +95,18 @@ class Trainer:
         self.begin(seed)
 
     def begin(self, seed: int) -> None:
-        """Fresh optimizers and data for the weights as they are."""
+        """Starts new optimizers and data with the current weights."""
         matrices = self.network.matrices()
-        turned = {id(matrix) for matrix, _ in matrices}
-        self._others = [weight for weight in self.network.parameters() if id(weight) not in turned]
+        muon_ids = {id(matrix) for matrix, _ in matrices}
+        self._others = [weight for weight in self.network.parameters() if id(weight) not in muon_ids]
         self._muon = Muon(matrices, MUON_RATE)
         self._adam = torch.optim.AdamW(self._others, ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
         self._practice = Practice(seed)
-        self._chance = np.random.default_rng(seed)
-        self._begun = self.steps
+        self._generator = np.random.default_rng(seed)
+        self._first_step = self.steps
 
     def run(self, stages: Sequence[Stage]) -> None:
-        """All stages, one after another."""
+        """Runs the stages in order."""
         start = time.monotonic()
         for number, stage in enumerate(stages, start=1):
             losses: list[float] = []
@@ -120,8 +126,8 @@ class Trainer:
                     )
 
     def _step(self, stage: Stage, rate: float) -> float:
-        """One optimizer step; returns the mean loss of the tokens that can be foretold."""
-        rate *= min(1.0, (self.steps - self._begun + 1) / _WARMUP)
+        """One optimizer step; returns the mean loss of the tokens of weight 1, which the context determines."""
+        rate *= min(1.0, (self.steps - self._first_step + 1) / _WARMUP)
         ids, weights = batch(self._practice, self.encoder, stage)
         loss = self._backward(ids, weights[:, 1:])
         torch.nn.utils.clip_grad_norm_(self._others, 1.0)
@@ -135,24 +141,24 @@ class Trainer:
         return loss
 
     def _backward(self, ids: Tensor, weights: Tensor) -> float:
-        # Tokens of low weight are trained on in part, each with full weight: the same mean, less to compute.
-        drawn = torch.from_numpy(self._chance.random(weights.shape)) < READ
-        kept = (weights >= 1) | ((weights > 0) & drawn)
+        # A random part of the tokens of low weight is trained with full weight: the same expected loss at less cost.
+        drawn = torch.from_numpy(self._generator.random(weights.shape)) < READ
+        trained = (weights >= 1) | ((weights > 0) & drawn)
         rows = max(1, self._micro_batch // weights.shape[1])
-        total, known, count = int(kept.sum()), 0.0, 0
+        total, known, count = int(trained.sum()), 0.0, 0
         for begin in range(0, len(ids), rows):
             part = slice(begin, begin + rows)
-            places = kept[part].flatten().nonzero().squeeze(1)
+            places = trained[part].flatten().nonzero().squeeze(1)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = self.network(ids[part, :-1], places)
             losses = F.cross_entropy(logits.float(), ids[part, 1:].flatten()[places], reduction="none")
             (losses.sum() / total).backward()
-            foretold = weights[part].flatten()[places] >= 1
-            known += float(losses.detach()[foretold].sum())
-            count += int(foretold.sum())
+            determined = weights[part].flatten()[places] >= 1
+            known += float(losses.detach()[determined].sum())
+            count += int(determined.sum())
         return known / max(1, count)
 
 
 def use_one_thread() -> None:
-    """One thread: the same weights on every run of one machine, and no slower at this size."""
+    """One thread gives the same weights on every run of a machine, and is no slower at this size."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

@@ -1,17 +1,20 @@
-"""The pocket model's tokenizer: plain words and the syllables of made names, each one token; bytes for all else.
+"""The pocket model's tokenizer: one token for each plain word and each syllable of invented names, bytes for the rest.
 
-A name that was never seen is thus two or three well-known tokens, and the same ones wherever it stands.
+So a new name consists of two or three known tokens, the same ones in any place.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp.corpora.almanac import names, phrasing
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 BOS, EOS = "<s>", "</s>"
 MARKERS = ("##Answer:", "##Reason:", "##begin_quote##", "##end_quote##")
-# Everyday words beyond the almanac's own: the frame of prompts, and room for other phrasing.
+# Common words beyond the almanac's own: those of prompts, and others for new phrasings.
 PLAIN = """
 You answer questions Where passages are given rely on them some of may not help Passage Question paragraph Answer
 Reason the in form answer reason from quoting between and to hold do say again Again about The study year name a an
@@ -64,18 +67,18 @@ _WORD = re.compile(r"[A-Za-z]+|\{")
 
 
 def pieces() -> list[str]:
-    """Every token but bytes and controls, in a fixed order."""
+    """All tokens except bytes and control tokens, in a fixed order."""
     words = set(PLAIN.split()) | set(_phrasing_words())
-    found = [*MARKERS, *(f" {marker}" for marker in MARKERS), *_PUNCTUATION, "answer", "reason"]
-    found += [f" {start}" for start in names.STARTS] + names.STARTS + names.ENDS
-    found += [f" {name}" for name in names.GIVEN] + names.GIVEN
-    found += [f" {digits}" for digits in _DIGITS] + _DIGITS + [f" {digit}" for digit in "0123456789"]
-    found += [f" {word}" for word in sorted(words)] + [word for word in sorted(words) if word[0].isupper()]
-    return list(dict.fromkeys(found))
+    pieces = [*MARKERS, *(f" {marker}" for marker in MARKERS), *_PUNCTUATION, "answer", "reason"]
+    pieces += [f" {start}" for start in names.STARTS] + names.STARTS + names.ENDS
+    pieces += [f" {name}" for name in names.GIVEN] + names.GIVEN
+    pieces += [f" {digits}" for digits in _DIGITS] + _DIGITS + [f" {digit}" for digit in "0123456789"]
+    pieces += [f" {word}" for word in sorted(words)] + [word for word in sorted(words) if word[0].isupper()]
+    return list(dict.fromkeys(pieces))
 
 
 def _phrasing_words() -> Iterator[str]:
-    """The words of all forms and values, of both realms: known as tokens, whether met in practice or not."""
+    """The words of all forms and values of both realms, also those outside the practice phrasing."""
     for text in _phrasing_texts():
         bare = re.sub(r"\{\w\}", " ", text)
         yield from (word for word in _WORD.findall(bare) if word != "{")
@@ -96,8 +99,8 @@ def _all(forms: phrasing.Forms | None) -> Iterable[str]:
     return () if forms is None else (*forms.both, *forms.study, *forms.practice)
 
 
-def build_tokenizer() -> Any:
-    """A `tokenizers.Tokenizer`: of all ways to cut a text, the one with the fewest pieces (bytes count threefold)."""
+def build_tokenizer() -> "Tokenizer":
+    """A Unigram tokenizer that splits a text into the fewest pieces; a byte counts as three."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

@@ -1,4 +1,4 @@
-"""Practice worlds: documents and questions like the almanac's, small and made on the spot."""
+"""Practice worlds: small random sets of documents and questions like the almanac's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,34 +15,34 @@ _SHORT_NAMES = 2 * len(STARTS) * (len(ENDS) // 4)
 
 @dataclass(frozen=True)
 class Plan:
-    """How hard the exercises are: part of the curriculum."""
+    """The difficulty of the exercises of a stage."""
 
     documents: tuple[int, int] = (2, 5)
     facts: tuple[int, int] = (2, 4)
     same_kind: float = 0.8  # share of contexts with one kind of document
-    same_facts: float = 0.8  # share of those whose documents all tell the same facts
+    same_facts: float = 0.8  # share of those whose documents all state the same facts
     siblings: float = 0.2  # share of documents whose name begins like another's
     framed: float = 0.3  # share of contexts that ask one question exactly as a study does
-    recite: float = 0.4  # share of contexts that first tell everything once more
-    ask: float = 0.6  # of the further exercises: direct questions; the others ask to say a sentence again
+    recite: float = 0.4  # share of contexts that are first recited
+    ask: float = 0.6  # share of direct questions among the further exercises; the others ask for a sentence
     linked: float = 0.0  # share of contexts with a document about a person or town that another one names
     compare: float = 0.0  # share of the questions that compare two documents
     bridge: float = 0.0  # share of the questions that need a linked document
-    words: float = 0.0  # share of exercises that say random words again
+    words: float = 0.0  # share of exercises that repeat random words
     filler: float = 0.0  # share of framed questions and recitations with random words before the reply
-    lists: float = 0.0  # share of exercises on bare lists: one fact of one kind, told of several names
+    lists: float = 0.0  # share of exercises on lists: one fact of one kind, stated of several names
     listed: tuple[int, int] = (2, 6)  # names in a list
-    asked_lists: float = 0.3  # of what follows a list: questions; the rest are its sentences again
+    asked_lists: float = 0.3  # share of questions after a list; the others are its sentences again
 
 
 @dataclass(frozen=True)
 class Thing:
-    """What a document is about, and what it tells."""
+    """The subject of a document, its facts and its sentences."""
 
     kind: str
     name: str
     values: dict[str, str]
-    told: list[tuple[str, str]]  # (fact, sentence)
+    sentences: list[tuple[str, str]]  # (fact, sentence)
 
     @property
     def title(self) -> str:
@@ -51,21 +51,21 @@ class Thing:
 
 
 class Worlds:
-    """Makes documents and questions; one generator for everything."""
+    """Makes documents and questions from one random generator."""
 
     def __init__(self, seed: int, names: Realm = "practice") -> None:
         self.random = Random(seed)
-        self._names = names  # "study": to measure on names that were never met
+        self._names = names  # "study" to measure on names outside the training
 
     def name(self, person: bool = False) -> str:
-        """A made name, three quarters of them of two syllables."""
+        """A random name; three quarters have two syllables."""
         short = self.random.random() < 0.75
         number = self.random.randrange(_SHORT_NAMES if short else 100 * _SHORT_NAMES)
         name = made_name(0, self._names, number)
         return f"{self.random.choice(GIVEN)} {name}" if person else name
 
     def sibling(self, name: str) -> str:
-        """Another name with the same beginning (for persons also: the same given name)."""
+        """Another name with the same first syllable, and for persons the same given name."""
         given, _, last = name.rpartition(" ")
         other = int(self._names == "study")
         start = next(start for start in sorted(STARTS, key=len, reverse=True) if last.startswith(start))
@@ -73,11 +73,11 @@ class Worlds:
         return f"{given} {start}{self.random.choice(ends)}".strip()
 
     def pick(self, forms: Forms) -> str:
-        """One way to say it, in the phrasing of practice."""
+        """A random form of the practice phrasing."""
         return self.random.choice(forms.of("practice"))
 
     def value(self, fact: Fact) -> str:
-        """Anything that the fact may be."""
+        """A random value of a fact."""
         if fact.values == "year":
             return str(self.random.randrange(1200, 1900))
         if fact.values in ("made", "town", "person"):
@@ -85,13 +85,13 @@ class Worlds:
         return self.random.choice(fact.values.split(", "))
 
     def thing(self, kind: str, name: str, facts: int, chosen: Sequence[Fact] = ()) -> Thing:
-        """A document that tells `facts` things, or just the chosen ones."""
+        """A document with `facts` random facts, of `chosen` where given."""
         if kind == "study":
             return self._study(name, facts)
         chosen = self.random.sample(chosen or KINDS[kind], min(facts, len(KINDS[kind])))
         values = {fact.name: self.value(fact) for fact in chosen}
-        told = [(fact.name, self.pick(fact.say).format(n=name, v=values[fact.name])) for fact in chosen]
-        return Thing(kind, name, values, told)
+        sentences = [(fact.name, self.pick(fact.say).format(n=name, v=values[fact.name])) for fact in chosen]
+        return Thing(kind, name, values, sentences)
 
     def _study(self, name: str, facts: int) -> Thing:
         random = self.random
@@ -106,77 +106,77 @@ class Worlds:
         }
         chosen = ["outcome", *random.sample(["aim", "size", "head"], max(0, min(3, facts - 1)))]
         random.shuffle(chosen)
-        told = [(key, self.pick(forms[key][0]).format(**words, v=forms[key][1])) for key in chosen]
-        return Thing("study", name, {"outcome": outcome, **words}, told)
+        sentences = [(key, self.pick(forms[key][0]).format(**words, v=forms[key][1])) for key in chosen]
+        return Thing("study", name, {"outcome": outcome, **words}, sentences)
 
     def things(self, plan: Plan) -> list[Thing]:
-        """The documents of one context."""
+        """The documents of a context."""
         random = self.random
         kind = random.choice(_KINDS) if random.random() < plan.same_kind else None
         facts = random.randint(*plan.facts)
         alike = kind in KINDS and random.random() < plan.same_facts
         chosen = random.sample(KINDS[kind], min(facts, 4)) if kind and alike else ()
-        made: list[Thing] = []
+        things: list[Thing] = []
         for _ in range(random.randint(*plan.documents)):
             own = kind or random.choice(_KINDS)
-            name = self._another_name(plan, own, made)
-            if name not in [thing.name for thing in made]:
-                made.append(self.thing(own, name, facts, chosen))
+            name = self._another_name(plan, own, things)
+            if name not in [thing.name for thing in things]:
+                things.append(self.thing(own, name, facts, chosen))
         if random.random() < plan.linked:
-            self._link(made, facts)
-        random.shuffle(made)
-        return made
+            self._link(things, facts)
+        random.shuffle(things)
+        return things
 
-    def _another_name(self, plan: Plan, kind: str, made: Sequence[Thing]) -> str:
-        like = [thing.name for thing in made if (thing.kind == "person") == (kind == "person")]
+    def _another_name(self, plan: Plan, kind: str, things: Sequence[Thing]) -> str:
+        like = [thing.name for thing in things if (thing.kind == "person") == (kind == "person")]
         if like and self.random.random() < plan.siblings:
             return self.sibling(self.random.choice(like))
         return self.name(kind == "person")
 
-    def _link(self, made: list[Thing], facts: int) -> None:
-        """Adds a document about a person or town that one of the others names."""
-        links = [(thing, fact) for thing in made for fact in KINDS.get(thing.kind, ()) if fact.name in thing.values]
+    def _link(self, things: list[Thing], facts: int) -> None:
+        """Adds a document about a person or town that another document names."""
+        links = [(thing, fact) for thing in things for fact in KINDS.get(thing.kind, ()) if fact.name in thing.values]
         links = [(thing, fact) for thing, fact in links if fact.role]
         if links:
             thing, fact = self.random.choice(links)
-            made.append(self.thing(fact.values, thing.values[fact.name], facts))
+            things.append(self.thing(fact.values, thing.values[fact.name], facts))
 
     def comparison(self, things: list[Thing]) -> tuple[str, str] | None:
-        """`Which town makes glass, A or B?`, where two documents can be compared."""
-        for one, other in combinations(self.random.sample(things, len(things)), 2):
-            for fact in KINDS.get(one.kind, ()):
-                mine, theirs = one.values.get(fact.name), other.values.get(fact.name)
-                if one.kind == other.kind and fact.compare and mine and theirs and mine != theirs:
-                    winner = min(one, other, key=lambda thing: thing.values[fact.name])
-                    winner = winner if fact.values == "year" else self.random.choice([one, other])
-                    a, b = self.random.sample([one.name, other.name], 2)
+        """`Which town makes glass, A or B?`, where two documents can be compared, and its answer."""
+        for first, second in combinations(self.random.sample(things, len(things)), 2):
+            for fact in KINDS.get(first.kind, ()):
+                mine, theirs = first.values.get(fact.name), second.values.get(fact.name)
+                if first.kind == second.kind and fact.compare and mine and theirs and mine != theirs:
+                    winner = min(first, second, key=lambda thing: thing.values[fact.name])
+                    winner = winner if fact.values == "year" else self.random.choice([first, second])
+                    a, b = self.random.sample([first.name, second.name], 2)
                     return self.pick(fact.compare).format(a=a, b=b, v=winner.values[fact.name]), winner.name
         return None
 
     def bridge(self, things: list[Thing]) -> tuple[str, str] | None:
-        """`What did the founder of A become?`, where a document names another."""
+        """`What did the founder of A become?`, where a document names another, and its answer."""
         named = {thing.name: thing for thing in things}
         for thing in self.random.sample(things, len(things)):
             for fact in KINDS.get(thing.kind, ()):
                 other = named.get(thing.values.get(fact.name, ""))
                 if fact.role and other and other.kind == fact.values:
-                    asked = self.random.choice([spec for spec in KINDS[other.kind] if spec.name in other.values])
+                    linked = self.random.choice([spec for spec in KINDS[other.kind] if spec.name in other.values])
                     role = self.pick(fact.role).format(n=thing.name)
-                    return self.pick(asked.ask).format(n=role), other.values[asked.name]
+                    return self.pick(linked.ask).format(n=role), other.values[linked.name]
         return None
 
     def any_question(self, plan: Plan, things: list[Thing]) -> tuple[str, str]:
-        """A question about the context."""
+        """A question about the context and its answer."""
         drawn = self.random.random()
         if drawn < plan.compare:
-            found = self.comparison(things)
+            question = self.comparison(things)
         else:
-            found = self.bridge(things) if drawn < plan.compare + plan.bridge else None
-        return found or self.question(self.random.choice(things))
+            question = self.bridge(things) if drawn < plan.compare + plan.bridge else None
+        return question or self.question(self.random.choice(things))
 
     def question(self, thing: Thing, fact: str = "") -> tuple[str, str]:
-        """A single-fact question and its answer, about the fact or any."""
-        fact = fact or self.random.choice(thing.told)[0]
+        """A single-fact question about `fact` (or any) and its answer."""
+        fact = fact or self.random.choice(thing.sentences)[0]
         if thing.kind == "study":
             text = self.pick(phrasing.VERDICT).format(n=thing.values["n"], t=thing.values["t"], c=thing.values["c"])
             return text, thing.values["outcome"]
@@ -184,15 +184,15 @@ class Worlds:
         return self.pick(spec.ask).format(n=thing.name), thing.values[fact]
 
     def topic(self, thing: Thing, fact: str) -> str:
-        """What a sentence is about: `the founding of Velmor`."""
+        """The topic of a sentence: `the founding of Velmor`."""
         if thing.kind == "study":
             return f"the {fact} of the {thing.name} study"
         return next(spec for spec in KINDS[thing.kind] if spec.name == fact).topic.format(n=thing.name)
 
     def passages(self, things: list[Thing]) -> str:
-        """The documents as the prompt mode plain_text shows them."""
+        """The documents in the form of the prompt mode plain_text."""
         blocks = []
         for number, thing in enumerate(things, start=1):
-            text = " ".join(sentence for _, sentence in thing.told)
+            text = " ".join(sentence for _, sentence in thing.sentences)
             blocks.append(f"Passage {number}: {thing.title} (paragraph 1)\n{text}\n\n")
         return "".join(blocks)

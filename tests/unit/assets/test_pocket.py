@@ -31,7 +31,7 @@ def test_it_answers_about_the_document_asked_about_among_five_of_its_kind(pocket
         things, fact = same_kind(practice, 5, siblings=False)
         thing = practice.random.choice(things)
         context = [
-            ContextPassage("", "", one.title, " ".join(text for _, text in one.told), False, "paragraph 1")
+            ContextPassage("", "", one.title, " ".join(text for _, text in one.sentences), False, "paragraph 1")
             for one in things
         ]
         user = plain_text.render(practice.question(thing, fact)[0], context, INSTRUCTION)

@@ -65,7 +65,7 @@ def test_prompts_of_practice_are_those_of_a_study() -> None:
     practice = Practice(3)
     things = practice.things(CURRICULUM[-1].plan)
     context = [
-        ContextPassage("", "", thing.title, " ".join(text for _, text in thing.told), False, "paragraph 1")
+        ContextPassage("", "", thing.title, " ".join(text for _, text in thing.sentences), False, "paragraph 1")
         for thing in things
     ]
     rendered = plain_text.render("Who?", context, INSTRUCTION)
