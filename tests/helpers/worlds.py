@@ -15,8 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
 from raft_exp.core.sampling import seeded_bits
 from raft_exp.dataset import contexts
@@ -127,7 +126,7 @@ def study(world: tuple[list[Passage], list[Question]]) -> Iterator[Study]:
     made, questions = world
     with TemporaryDirectory() as name:
         folder = Path(name)
-        passages.write_passages(folder, made)
+        write_passages(folder, made)
         write_jsonl(folder / "questions.jsonl", questions)
         learned = [question for question in questions if question.split != "test"]
         targets = [Target(question.id, question.answers[0], "a reason") for question in learned]

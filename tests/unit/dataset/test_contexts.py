@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp import retrieval
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, fingerprint, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
@@ -44,7 +43,7 @@ def worlds(draw):
 
 
 def collection(made: list[Passage], folder: str) -> Passages:
-    passages.write_passages(Path(folder), made)
+    write_passages(Path(folder), made)
     return Passages(Path(folder))
 
 
@@ -61,9 +60,9 @@ def test_distractors_are_what_they_must_be(world, wanted, seed, same_document, s
             guards = DistractorFilter(found, same_document, answer_allowed=False)
             chosen = [found[place] for place in guards.distractors(question, rank(question), wanted)]
             gold = [found[found.find(name)] for name in question.gold]
-            words = [passages.fingerprint(passage.text) for passage in [*chosen]]
+            words = [fingerprint(passage.text) for passage in [*chosen]]
             assert len(set(words)) == len(words), "a second copy"
-            assert not set(words) & {passages.fingerprint(passage.text) for passage in gold}, "gold again"
+            assert not set(words) & {fingerprint(passage.text) for passage in gold}, "gold again"
             if not same_document:
                 assert not {p.document_id for p in chosen} & {p.document_id for p in gold}
             if question.answers[0] not in CLOSED_CLASS:
@@ -131,7 +130,7 @@ def test_random_ranking_gives_every_passage_once_and_each_equally_often(size):
 
 def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(tmp_path):
     texts = ["the mill by the river", "a bird", "a bird", "glass of the town", "nothing here"]
-    passages.write_passages(
+    write_passages(
         tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)]
     )
     found = Passages(tmp_path)
@@ -142,7 +141,7 @@ def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(t
 
 
 def test_bm25_over_nothing_but_signs_keeps_the_pools_order(tmp_path):
-    passages.write_passages(
+    write_passages(
         tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(["?!", "the"])]
     )
     rank = retrieval.bm25_ranker(indexed.write(tmp_path, Passages(tmp_path)), np.arange(2))

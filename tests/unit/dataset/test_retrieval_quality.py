@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import Example, Passage, read_jsonl
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RowSpec
@@ -28,7 +27,7 @@ SIZE = 15
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quality")
     texts = [TEXTS[number % len(TEXTS)] for number in range(SIZE)]
-    passages.write_passages(folder, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
+    write_passages(folder, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
     return Passages(folder)
 
 

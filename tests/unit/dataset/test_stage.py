@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from raft_exp import prompts
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.text import answer_pattern, holds
@@ -248,7 +247,7 @@ def test_reasoning_without_a_reason_is_refused(tmp_path):
 
 def test_a_leak_is_counted_also_where_the_gold_is_not(tmp_path):
     texts = {"a:0": "the gold", "a:1": "of the same document", "b:0": "it was Paris", "c:0": "nothing"}
-    passages.write_passages(
+    write_passages(
         tmp_path, [Passage(name, name[0], "", text, "", [text], "") for name, text in texts.items()]
     )
     config = parse(compose())

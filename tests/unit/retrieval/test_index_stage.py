@@ -6,8 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import Passage, Question, read_jsonl
 from raft_exp.retrieval import index_stage as index
 from raft_exp.retrieval import word_index
@@ -54,7 +53,7 @@ def test_memory_does_not_grow_with_the_collection(tmp_path, small_portions):
         collection.mkdir(), out.mkdir()
         generator = np.random.default_rng(0)
         texts = (" ".join(f"w{rank}" for rank in generator.integers(5000, size=20)) for _ in range(count))
-        passages.write_passages(
+        write_passages(
             collection, (Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts))
         )
         tracemalloc.start()

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import Passage
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.margin import Margin, within
@@ -35,7 +34,7 @@ class Fixed:
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("margin")
-    passages.write_passages(
+    write_passages(
         folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(12)]
     )
     return Passages(folder)
@@ -65,7 +64,7 @@ TEXTS = ["the mill by the river mill", "a bird on the mill", "glass of the town 
 
 
 def test_bm25_scores_any_passage_by_the_words_of_the_collection(tmp_path):
-    passages.write_passages(
+    write_passages(
         tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(TEXTS)]
     )
     found = Passages(tmp_path)

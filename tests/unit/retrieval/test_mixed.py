@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import Passage
 from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.mixed import mixed_ranker
@@ -21,7 +20,7 @@ SIZE = 400
 @pytest.fixture(scope="module")
 def guards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mixed")
-    passages.write_passages(
+    write_passages(
         folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(SIZE)]
     )
     return DistractorFilter(Passages(folder), same_document=False, answer_allowed=True)

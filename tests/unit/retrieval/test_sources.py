@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft_exp.core import collection as passages
-from raft_exp.core.collection import Passages, fingerprint
+from raft_exp.core.collection import Passages, fingerprint, write_passages
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.records import Example, Passage, Question, read_jsonl, write_jsonl
 from raft_exp.core.stage import Stage
@@ -40,7 +39,7 @@ SHARES: Shares = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
 def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, seed, margin):
     made, questions = world
     with TemporaryDirectory() as folder:
-        passages.write_passages(Path(folder), made)
+        write_passages(Path(folder), made)
         found, generator = Passages(Path(folder)), np.random.default_rng(seed)
         vectors = generator.choice(generator.normal(size=(6, 4)), len(made))  # some passages are alike
         folders = embedded.write(Path(folder), vectors, questions, generator.normal(size=(len(questions), 4)))
@@ -66,7 +65,7 @@ def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, 
 
 def test_the_margin_counts_what_it_passes_over(tmp_path):
     texts = ["the mill of Velmor", "the mill by Velmor", "a mill", "birds", "fish"]
-    passages.write_passages(
+    write_passages(
         tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)]
     )
     guards, asked = DistractorFilter(Passages(tmp_path), False, True), question("mill Velmor", gold=["0"])
