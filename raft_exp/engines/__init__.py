@@ -8,8 +8,10 @@ To add an engine:
    with `generate`. `replies.answer` ends a reply at its first end token. Add the module to _MODULES.
 3. A class that can stream has `converse(requests, listener)` too, with a `streaming.ReplyListener`; `ask` and `serve`
    use it where it exists.
-4. Write conf/engine/<name>.yaml. Import the packages that it needs inside functions, and raise ModelError with the
-   remedy where one is missing.
+4. Write conf/engine/<name>.yaml. Import optional packages inside functions, and raise ModelError with the remedy where
+   one is missing.
+5. `raft_exp/pipeline/placement.py` decides which stages need a process of their own: add a case for an engine that
+   holds a GPU.
 """
 
 from collections.abc import Collection, Iterator, Sequence

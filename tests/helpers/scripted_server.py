@@ -1,4 +1,4 @@
-"""A server on loopback that speaks OpenAI's chat protocol and does, request by request, what a test tells it to."""
+"""A local server with OpenAI's chat API whose response to each request is scripted by a test."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ class Say:
 
 @dataclass
 class Refuse:
-    """A status that is an error, as the protocol tells it."""
+    """An error response in the protocol's form."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -48,20 +48,20 @@ class Refuse:
 
 @dataclass
 class Break:
-    """What no server should do: reset | cut (half a body) | cut_json (a whole body, half a JSON) | drip | hang."""
+    """A faulty response: reset | cut (half a body) | cut_json (a whole body, half a JSON) | drip | hang."""
 
     how: str
 
 
 @dataclass
 class Body:
-    """A reply of these bytes."""
+    """A response with these bytes as its body."""
 
     data: bytes
 
 
 Step = Say | Refuse | Break | Body
-Script = Callable[[str, int], Step]  # the last message's content, and how often it was asked before
+Script = Callable[[str, int], Step]  # content of the last message, and the number of earlier requests with it
 
 
 class ScriptedServer:
@@ -69,9 +69,9 @@ class ScriptedServer:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self.asked: list[dict[str, Any]] = []  # bodies, in the order they came
-        self.keys: set[str] = set()  # what stood in the header Authorization
-        self.proxy_keys: set[str] = set()  # and in Proxy-Authorization, where this is asked as a proxy
+        self.asked: list[dict[str, Any]] = []  # request bodies, in the order of arrival
+        self.keys: set[str] = set()  # values of the header Authorization
+        self.proxy_keys: set[str] = set()  # values of Proxy-Authorization, when used as a proxy
         self.at_once = self.most_at_once = 0
         self._times: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
@@ -84,7 +84,7 @@ class ScriptedServer:
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -118,7 +118,7 @@ class ScriptedServer:
                 finally:
                     self.at_once -= 1
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the client has gone, or the test has ended
+            pass  # the client has disconnected, or the test has ended
         finally:
             writer.close()
 
@@ -149,7 +149,7 @@ class ScriptedServer:
             await asyncio.sleep(3600)
         elif how == "drip":
             _send(writer, 200, b"", length=len(whole))
-            for place in range(len(whole)):  # each byte comes in time, the whole does not
+            for place in range(len(whole)):  # each byte arrives within the timeout, the whole body does not
                 writer.write(whole[place : place + 1])
                 await asyncio.sleep(0.05)
 

@@ -1,4 +1,4 @@
-"""A small corpus of one's own, and a scripted teacher that answers well, or as badly as a test wants."""
+"""A small custom corpus, and a scripted teacher with good replies, or bad ones where a test sets them."""
 
 import json
 import re
@@ -15,7 +15,7 @@ def town(number: int) -> str:
 
 
 def corpus(folder: Path, documents: int = 40, questions: bool = True) -> list[str]:
-    """Writes passages and (where wanted) questions; the overrides that name them."""
+    """Writes passages and (with `questions`) questions; returns the overrides that select them."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
@@ -43,7 +43,7 @@ def corpus(folder: Path, documents: int = 40, questions: bool = True) -> list[st
 
 
 def teacher(server: ScriptedServer, **changes: object) -> list[str]:
-    """The overrides that name the server as the teacher."""
+    """The overrides that make the server the teacher."""
     values = {"base_url": server.url, "model": MODEL, "api_key_env": "SCRIPTED_KEY"} | changes
     return ["teacher=openai", *(f"teacher.{name}={value}" for name, value in values.items())]
 
@@ -73,7 +73,7 @@ def good(prompt: str, times: int = 0) -> Say:
 
 
 def script(bad: Mapping[int, Callable[[int], Step | None]]) -> Script:
-    """Good replies but for some towns: their function gets how often the town was asked about before; None is good."""
+    """Good replies, but for the towns in `bad`: their function gets the number of earlier requests (None: good)."""
     seen: dict[int, int] = {}
 
     def reply(prompt: str, times: int) -> Step:
@@ -87,7 +87,7 @@ def script(bad: Mapping[int, Callable[[int], Step | None]]) -> Script:
 
 
 def of_any_passage(prompt: str, times: int = 0) -> Say:
-    """Good replies about whatever passage is shown: which words follow which in it."""
+    """Good replies about any passage: questions for the words that follow others in it."""
     shown = prompt.partition("<passage>\n")[2].partition("\n</passage>")[0]
     words = shown.split("\n", 1)[-1].split()
     if "different questions" in prompt:
