@@ -1,4 +1,4 @@
-"""Sentence splitting without loss: `"".join(split(text)) == text`; white space belongs to the sentence after it.
+"""Sentence splitting without loss: `"".join(split_sentences(text)) == text`; white space belongs to the next sentence.
 
 The rules are those of sentencex (Wikimedia, MIT), which needs no model and does not split at "vs.", "i.e.", "et al." or
 "P = .03". Its version is part of the stage keys, because evidence is stored as sentence numbers.
@@ -13,7 +13,7 @@ _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def split(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """The sentences of an English text; sentences after the first keep their leading space, as in HotpotQA."""
     starts = [0]
     position = 0

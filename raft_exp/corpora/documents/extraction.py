@@ -74,8 +74,8 @@ class Settings:
 
     def passages(self, key: str) -> Path:
         """The file of a document's passages."""
-        how = _digest(str(chunks.VERSION), self.versions, str(self.size), str(self.overlap))
-        return Path(self.cache) / f"{key}.{how}.jsonl"
+        chunking = _digest(str(chunks.VERSION), self.versions, str(self.size), str(self.overlap))
+        return Path(self.cache) / f"{key}.{chunking}.jsonl"
 
 
 def _digest(*parts: str, length: int = 12) -> str:

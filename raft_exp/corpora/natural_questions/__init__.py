@@ -21,7 +21,7 @@ from raft_exp.corpora.natural_questions.splits import Splits, question_hash
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.questions import answering_sentence
 from raft_exp.corpora.readers import collection
-from raft_exp.corpora.sentences import split as split_sentences
+from raft_exp.corpora.sentences import split_sentences
 
 
 @config_dataclass

@@ -17,7 +17,7 @@ from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.pubmedqa import splits
 from raft_exp.corpora.pubmedqa.records import Article, articles
 from raft_exp.corpora.pubmedqa.sources import Source, Sources, from_hub, from_path
-from raft_exp.corpora.sentences import split as split_sentences
+from raft_exp.corpora.sentences import split_sentences
 
 Subset = Literal["pqa_artificial", "pqa_labeled", "pqa_unlabeled"]
 

@@ -12,7 +12,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage
 from raft_exp.corpora.readers import passage_rows
 from raft_exp.corpora.readers.json_records import open_bytes
-from raft_exp.corpora.sentences import split
+from raft_exp.corpora.sentences import split_sentences
 
 _COLUMNS = ["id", "text", "title"]  # of a file without a header line
 
@@ -55,4 +55,4 @@ def _passage(path: Path, place: str, columns: list[str], row: list[str]) -> Pass
             f"{path}, {place}: {row!r:.60} has not the columns {', '.join(columns)}, with an id and a text; mend or "
             "remove the line"
         )
-    return Passage(name, name, fields.get("title", ""), text, "", split(text), path.name)
+    return Passage(name, name, fields.get("title", ""), text, "", split_sentences(text), path.name)

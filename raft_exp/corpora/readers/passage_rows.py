@@ -8,7 +8,7 @@ from pathlib import Path
 from raft_exp.core.records import Passage
 from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
-from raft_exp.corpora.sentences import split
+from raft_exp.corpora.sentences import split_sentences
 
 
 def read(path: Path) -> Iterator[Passage]:
@@ -19,7 +19,7 @@ def read(path: Path) -> Iterator[Passage]:
 
 def _passage(fields: Fields, file: str) -> Passage:
     name, text = fields.needed("id"), fields.needed("text")
-    sentences = fields.texts("sentences") or split(text)
+    sentences = fields.texts("sentences") or split_sentences(text)
     if "".join(sentences) != text:
         raise fields.error("sentences", "does not join to the text", "correct it, or leave it out")
     return Passage(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from raft_exp.corpora.sentences import split
+from raft_exp.corpora.sentences import split_sentences
 
 # What text from abstracts and documents is made of, and what splitters stumble over.
 WORDS = ["A", "B", "word", "vs.", "i.e.", "et al.", "P = .03", "1.", "a)", "é", "µ", "ß", "\U0001d4b3", "\u0301"]
@@ -19,7 +19,7 @@ PIECES = st.sampled_from([*WORDS, *MARKS, *SPACES])
 @example("vitamin B\u00a0. Next")  # the splitter's own slip on wide white space after a capital
 @example("lone \udcff surrogate. Kept.")
 def test_nothing_is_lost(text):
-    sentences = split(text)
+    sentences = split_sentences(text)
     assert "".join(sentences) == text
     assert all(sentence.strip() for sentence in sentences) or not text.strip()
     assert not any(sentence.endswith((" ", "\n")) for sentence in sentences[:-1])
@@ -37,12 +37,12 @@ def test_nothing_is_lost(text):
     ],
 )
 def test_sentences_of_abstracts(sentences):
-    assert split("".join(sentences)) == sentences
+    assert split_sentences("".join(sentences)) == sentences
 
 
 def test_real_abstracts(test_data):
     records = json.loads((test_data / "pubmedqa" / "ori_pqal.json").read_text(encoding="utf-8"))
     texts = [text for record in records.values() for text in record["CONTEXTS"]]
-    split_texts = [split(text) for text in texts]
+    split_texts = [split_sentences(text) for text in texts]
     assert ["".join(sentences) for sentences in split_texts] == texts
     assert 2.5 < sum(map(len, split_texts)) / len(texts) < 3.5  # stored evidence counts sentences: a jump is a change
