@@ -1,1 +1,1 @@
-"""A question of somebody's own, asked of a finished run: found, rendered as in training, answered, cited."""
+"""Answers a question with a finished run: retrieves passages, renders the prompt as in training, checks citations."""

@@ -1,4 +1,4 @@
-"""What a reply cites, and whether it stands there."""
+"""The citations of a reply, checked against the passages of its context."""
 
 import re
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from raft_exp.prompts.refusals import abstained
 
 Verdict = Literal["quoted", "answered", "unsupported", "not_verbatim", "unparsed", "refused", "nothing_found"]
 
-SAID: dict[Verdict, str] = {
+NOTES: dict[Verdict, str] = {
     "quoted": "",
     "answered": "",
-    "unsupported": "The reply names nothing in the documents that would support it: do not rely on it.",
-    "not_verbatim": "What the reply quotes stands nowhere in the passages that were found: do not rely on it.",
-    "unparsed": "The reply is not of the form that was asked for.",
-    "refused": "The documents do not hold the answer, the model says.",
-    "nothing_found": "No passage shares a word with the question: the documents do not hold the answer.",
+    "unsupported": "The reply quotes nothing from the documents that supports it: do not rely on it.",
+    "not_verbatim": "The quotes of the reply are in none of the retrieved passages: do not rely on it.",
+    "unparsed": "The reply does not have the required form.",
+    "refused": "According to the model, the documents do not contain the answer.",
+    "nothing_found": "No passage shares a word with the question: the documents do not contain the answer.",
 }
 
 
 @dataclass(frozen=True)
 class Citation:
-    """A sentence that a reply quotes. `passage` is its number in the context, from 1; None where it stands nowhere."""
+    """A quote of a reply. `passage`: its number in the context, from 1; None for a quote that is in no passage."""
 
     text: str
     verbatim: bool
@@ -35,41 +35,41 @@ class Citation:
     title: str = ""
     place: str = ""
     source: str = ""
-    start: int = 0  # in the passage's text
+    start: int = 0  # characters in the passage's text
     end: int = 0
 
 
 @dataclass(frozen=True)
 class CitedAnswer:
-    """A reply taken apart and compared with what the model was shown."""
+    """A parsed reply with its checked citations."""
 
-    answer: str  # "" where the reply is not parsed
+    answer: str  # "" for a reply that cannot be parsed
     reason: str
     citations: list[Citation]
     verdict: Verdict
-    note: str  # what to tell the reader; "" where there is nothing to warn of
+    note: str  # a warning for the reader, or ""
 
 
 def judge(
     reply: Answer, context: Sequence[ContextPassage], sources: Sequence[str], prompt: PromptConfig, cot: bool
 ) -> CitedAnswer:
-    """`sources` are the files of the passages; `cot`: the model was asked to quote."""
-    found = parse(reply.raw, prompt.reply_format)
-    citations = [cite(quote, context, sources) for quote in found.quotes]
-    if not cot and found.parsed:
-        citations = _sentences(found.prediction, context, sources)
-    verdict = _verdict(found.prediction, found.parsed, citations, prompt, cot and bool(context))
-    note = SAID[verdict] + (" It was cut off: model.max_new_tokens." if reply.truncated else "")
-    return CitedAnswer(found.prediction, found.reason, citations, verdict, note.strip())
+    """Parses a reply and checks its quotes. `sources`: the file of each passage; `cot`: the prompt asks for quotes."""
+    parsed = parse(reply.raw, prompt.reply_format)
+    citations = [cite(quote, context, sources) for quote in parsed.quotes]
+    if not cot and parsed.parsed:
+        citations = _sentences(parsed.prediction, context, sources)
+    verdict = _verdict(parsed.prediction, parsed.parsed, citations, prompt, cot and bool(context))
+    note = NOTES[verdict] + (" It was cut off: model.max_new_tokens." if reply.truncated else "")
+    return CitedAnswer(parsed.prediction, parsed.reason, citations, verdict, note.strip())
 
 
 def cite(quote: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> Citation:
-    """Where a quote stands word for word, white space aside: in the first such passage."""
+    """Finds a quote verbatim, apart from white space, in the first passage that contains it."""
     words = quote.split()
     pattern = re.compile(r"\s+".join(map(re.escape, words))) if words else None
     for number, (passage, source) in enumerate(zip(context, sources, strict=True), start=1):
-        found = pattern.search(passage.text) if pattern else None
-        if found:
+        match = pattern.search(passage.text) if pattern else None
+        if match:
             return Citation(
                 quote,
                 True,
@@ -79,20 +79,20 @@ def cite(quote: str, context: Sequence[ContextPassage], sources: Sequence[str]) 
                 passage.title,
                 passage.place,
                 source,
-                *found.span(),
+                *match.span(),
             )
     return Citation(quote, False)
 
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
-    """For models that quote nothing: the first sentence of each passage that holds the (open) answer word for word."""
+    """Cites, for a model that does not quote, the first sentence of each passage that contains the (open) answer."""
     pattern = answer_pattern([answer])
     if pattern is None:
         return []
     cited = []
     for passage in context:
         sentences = re.split(r"(?<=[.!?])\s+", passage.text)
-        text = next((one for one in sentences if pattern.search(normalise(one))), "")
+        text = next((sentence for sentence in sentences if pattern.search(normalise(sentence))), "")
         cited += [cite(text, context, sources)] if text and holds(pattern, passage) else []
     return cited
 
@@ -100,7 +100,7 @@ def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence
 def _verdict(answer: str, parsed: bool, citations: list[Citation], prompt: PromptConfig, quotes: bool) -> Verdict:
     if parsed and (not normalise(answer) or abstained(answer, prompt.refusal)):
         return "refused"
-    if any(one.verbatim for one in citations):
+    if any(citation.verbatim for citation in citations):
         return "quoted"
     if not parsed:
         return "unparsed"

@@ -1,16 +1,16 @@
 """`python -m raft_exp.ask RUN ["question"]`: asks a finished run about its documents; without a question, line by line.
 
-What the retriever finds is shown to the model as in training; the answer comes with the sentences that it cites, where
-they stand, and whether they really do.
+The prompt holds the retrieved passages, rendered as in training. The answer is printed with its citations, their
+places, and whether each is verbatim.
 """
 
 import dataclasses
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
@@ -18,10 +18,15 @@ from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.pipeline.run import FinishedRun
 
+if TYPE_CHECKING:
+    from raft_exp.apps.ask.citations import Citation, CitedAnswer
+    from raft_exp.apps.ask.session import AskPrompt, RagSession
+    from raft_exp.core.records import ContextPassage
+
 
 @config_dataclass
 class RunSettings:
-    """How a finished run is opened to be asked: what `ask` and `serve` share."""
+    """The settings that `ask` and `serve` share."""
 
     arm: str | None = Field(
         default=None, title="NAME", description="the arm that answers (default: the study's reference arm, raft)"
@@ -48,14 +53,14 @@ class RunSettings:
 class AskSettings(RunSettings):
     """The settings of `ask`."""
 
-    show_context: bool = Field(default=False, description="show the passages that the model was given")
+    show_context: bool = Field(default=False, description="show the passages of the prompt")
     json: bool = Field(default=False, description="print one JSON object for each question")
 
 
 _COMMAND = Command(
     form='python -m raft_exp.ask RUN ["question"] [name=value ...]',
-    about="""Asks a finished run about its documents. The model is shown what the retriever finds, as in training.
-The answer comes with the sentences that it cites, where they stand, and whether they really do.""",
+    about="""Asks a finished run about its documents. The prompt holds the retrieved passages, as in training.
+The answer is printed with its citations, their places, and whether each is verbatim.""",
     words={
         "RUN": "the folder of a finished run",
         '"question"': "what to ask; without it, the lines of the input are asked, and blank ones skipped",
@@ -70,22 +75,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     with one_line_errors():
         (run, *questions), chosen = _COMMAND.read(arguments)
-        asker = opened(Path(run), chosen)
-        show = _Json(chosen.show_context) if chosen.json else _Text(chosen.show_context)
+        session = opened(Path(run), chosen)
+        display = _JsonDisplay(chosen.show_context) if chosen.json else _TextDisplay(chosen.show_context)
         for question in questions or _questions():
-            _ask(asker, question, show)
+            _ask(session, question, display)
 
 
-def opened(folder: Path, chosen: RunSettings) -> Any:
-    """The run, ready to be asked."""
-    run = FinishedRun(folder, chosen.store)  # before the imports that take seconds
+def opened(folder: Path, chosen: RunSettings) -> "RagSession":
+    """Opens a run folder and loads its model."""
+    run = FinishedRun(folder, chosen.store)  # its errors come before the imports that take seconds
     from raft_exp.apps.ask.session import AskOptions, RagSession
 
-    how = AskOptions(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
-    return RagSession(run, how)
+    options = AskOptions(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
+    return RagSession(run, options)
 
 
-def _questions() -> Any:
+def _questions() -> Iterator[str]:
     """Yields the lines of the input that are not blank. At a terminal a blank line ends them."""
     at_terminal = sys.stdin.isatty()
     while True:
@@ -99,40 +104,53 @@ def _questions() -> Any:
             return
 
 
-def _ask(asker: Any, question: str, show: Any) -> None:
+class _Display(Protocol):
+    """Shows a prompt and its reply."""
+
+    def context(self, prompt: "AskPrompt") -> None:
+        """Shows the passages of the prompt, if requested."""
+
+    def piece(self, kind: str, text: str) -> None:
+        """Shows a piece of the reply."""
+
+    def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
+        """Shows the citations and the note."""
+
+
+def _ask(session: "RagSession", question: str, display: _Display) -> None:
     from raft_exp.apps.ask.session import StreamListener, answer
     from raft_exp.apps.ask.stream import ReplySplitter
 
-    began = time.perf_counter()
-    asked = asker.prompt("asked", question)
-    show.context(asked)
-    reply, splitter = None, ReplySplitter(asker.reply_format)
+    start = time.perf_counter()
+    prompt = session.prompt("asked", question)
+    display.context(prompt)
+    reply, splitter = None, ReplySplitter(session.reply_format)
 
     def write(text: str) -> None:
         for kind, piece in splitter.feed(text):
-            show.piece(kind, piece)
+            display.piece(kind, piece)
 
-    if asked.request:
-        (reply,) = answer(asker.engine, [asked.request], StreamListener(write))
+    if prompt.request:
+        (reply,) = answer(session.engine, [prompt.request], StreamListener(write))
         for kind, piece in splitter.end():
-            show.piece(kind, piece)
-    show.end(asked, asker.judge(asked, reply), time.perf_counter() - began)
+            display.piece(kind, piece)
+    display.end(prompt, session.judge(prompt, reply), time.perf_counter() - start)
 
 
-class _Text:
-    """For a reader: the reply as it comes, then what it cites."""
+class _TextDisplay:
+    """For a reader: streams the reply, then lists its citations."""
 
     def __init__(self, show_context: bool) -> None:
         self._show_context, self._kind = show_context, ""
         self._styled = sys.stdout.isatty()
 
-    def context(self, asked: Any) -> None:
-        """The passages, where they are asked for."""
-        for number, passage in enumerate(asked.context if self._show_context else [], start=1):
+    def context(self, prompt: "AskPrompt") -> None:
+        """Prints the passages, if requested."""
+        for number, passage in enumerate(prompt.context if self._show_context else [], start=1):
             print(self._style("2", f"[{number}] {_heading(passage)}\n{printable(passage.text)}\n"))
 
     def piece(self, kind: str, text: str) -> None:
-        """A piece of the reply: quotes in quotation marks, the answer on a line of its own."""
+        """Prints a piece: quotes in quotation marks, the answer on a line of its own."""
         if kind != self._kind:
             closing = "\u201d" if self._kind == "quote" else ""
             opening = {"quote": "\u201c", "answer": "answer: "}.get(kind, "")
@@ -141,51 +159,52 @@ class _Text:
             self._kind = kind
         print(self._style({"answer": "1", "reason": "2"}.get(kind, ""), printable(text)), end="", flush=True)
 
-    def end(self, asked: Any, judged: Any, seconds: float) -> None:
-        """What is cited, and what to beware of."""
+    def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
+        """Prints the citations and the note."""
         print("\u201d" if self._kind == "quote" else "")
         self._kind = ""
-        for one in judged.citations:
-            print(f"  {self._cited(one)}")
-        if judged.note:
-            print(judged.note)
-
-    def _cited(self, one: Any) -> str:
-        text = f"\u201c{printable(' '.join(one.text.split()))}\u201d"
-        if not one.verbatim:
-            return f"{text} stands in none of the passages"
-        source = f" ({printable(one.source)})" if one.source else ""
-        return f"[{one.passage}] {text} - {_heading(one)}{source}"
+        for citation in answer.citations:
+            print(f"  {_citation(citation)}")
+        if answer.note:
+            print(answer.note)
 
     def _style(self, code: str, text: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self._styled and code else text
 
 
-class _Json:
-    """For programs: one object a question."""
+class _JsonDisplay:
+    """For programs: prints one JSON object for each question."""
 
     def __init__(self, show_context: bool) -> None:
         self._show_context = show_context
 
-    def context(self, asked: Any) -> None:
-        """Stands in the object."""
+    def context(self, prompt: "AskPrompt") -> None:
+        """Does nothing: the object is printed at the end."""
 
     def piece(self, kind: str, text: str) -> None:
-        """Stands in the object."""
+        """Does nothing: the object is printed at the end."""
 
-    def end(self, asked: Any, judged: Any, seconds: float) -> None:
-        """The object."""
-        found = {"question": asked.question, **dataclasses.asdict(judged), "seconds": round(seconds, 3)}
+    def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
+        """Prints the object."""
+        row = {"question": prompt.question, **dataclasses.asdict(answer), "seconds": round(seconds, 3)}
         if self._show_context:
-            found["context"] = [dataclasses.asdict(passage) for passage in asked.context]
-        print(json.dumps(found), flush=True)
+            row["context"] = [dataclasses.asdict(passage) for passage in prompt.context]
+        print(json.dumps(row), flush=True)
 
 
-def _heading(one: Any) -> str:
-    title = printable(" ".join(one.title.split())) or printable(one.document_id)
-    return f"{title}, {printable(one.place)}" if one.place else title
+def _citation(citation: "Citation") -> str:
+    text = f"\u201c{printable(' '.join(citation.text.split()))}\u201d"
+    if not citation.verbatim:
+        return f"{text} is in none of the passages"
+    source = f" ({printable(citation.source)})" if citation.source else ""
+    return f"[{citation.passage}] {text} - {_heading(citation)}{source}"
+
+
+def _heading(passage: "Citation | ContextPassage") -> str:
+    title = printable(" ".join(passage.title.split())) or printable(passage.document_id)
+    return f"{title}, {printable(passage.place)}" if passage.place else title
 
 
 def printable(text: str) -> str:
-    """Without what a document could tell the terminal to do."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    """Replaces control characters, which a terminal would execute, by U+FFFD."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -1,4 +1,4 @@
-"""Finds passages for a question that no study has seen: by words, by meaning, or by both, over the whole collection."""
+"""Retrieval for new questions over the whole collection: BM25, dense, or both."""
 
 import dataclasses
 from collections import defaultdict
@@ -14,41 +14,42 @@ from raft_exp.core.collection import mapped
 from raft_exp.core.records import Question
 from raft_exp.core.stage import Stage
 from raft_exp.models import encoder
+from raft_exp.models.encoder import EncoderConfig
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Fingerprints
-from raft_exp.retrieval import embed_stage as embed
-from raft_exp.retrieval import index_stage as index
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.dense import INDEX, VECTORS
+from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages
+from raft_exp.retrieval.index_stage import IndexStage, index
 from raft_exp.retrieval.nearest import Exact, Indexed
 
 Method = Literal["bm25", "dense", "both"]
 Accelerator = Literal["cpu", "gpu", "auto"]
-_FUSED = 100  # passages of each ranking that take part in a fusion
-_SMOOTHING = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+_FUSED = 100  # passages of each ranking that a fusion uses, at least
+_SMOOTHING = 60  # constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
 
 
 class Searcher:
-    """Searches a run's passages. What it needs (an index, vectors) is made once, and kept in the run's store."""
+    """Searches a run's passages. A missing index or missing vectors are made once, as results in the run's store."""
 
     def __init__(self, run: FinishedRun, method: Method, accelerator: Accelerator = "auto") -> None:
-        self._sources: list[_Words | _Meaning] = []
+        self._sources: list[_Bm25Source | _DenseSource] = []
         if method in ("bm25", "both"):
-            self._sources.append(_Words(_ensure(run, _index(run))))
+            self._sources.append(_Bm25Source(_ensure(run, _index(run))))
         if method in ("dense", "both"):
-            asked = dataclasses.replace(run.config.encoder, accelerator=accelerator)
-            self._sources.append(_Meaning(_ensure(run, _embed(run, accelerator)), asked))
+            encoder_config = dataclasses.replace(run.config.encoder, accelerator=accelerator)
+            self._sources.append(_DenseSource(_ensure(run, _embed(run, accelerator)), encoder_config))
 
     def __call__(self, question: str, k: int) -> list[int]:
-        """Ordinals of the best `k` passages, best first; none where only words count and no passage shares one."""
+        """Returns the ordinals of the best `k` passages, best first; with BM25 alone [] if no passage shares a word."""
         if len(self._sources) == 1:
             return self._sources[0].best(question, k)
         return fused([list(islice(source.ranked(question), max(k, _FUSED))) for source in self._sources])[:k]
 
 
 def fused(rankings: list[list[int]]) -> list[int]:
-    """Reciprocal rank fusion: a passage has 1 / (60 + rank) from each ranking; equal ones in rising ordinal."""
+    """Reciprocal rank fusion: the score of a passage is the sum of 1 / (60 + rank); ties in order of ordinals."""
     scores: defaultdict[int, float] = defaultdict(float)
     for ranking in rankings:
         for rank, ordinal in enumerate(ranking, start=1):
@@ -56,30 +57,30 @@ def fused(rankings: list[list[int]]) -> list[int]:
     return sorted(scores, key=lambda ordinal: (-scores[ordinal], ordinal))
 
 
-class _Words:
-    """By BM25."""
+class _Bm25Source:
+    """Ranks passages by BM25."""
 
     def __init__(self, indexed: Path) -> None:
         size = len(mapped(indexed / "lengths.npy"))
         self._ranking = Bm25(indexed, np.arange(size))
 
     def ranked(self, question: str) -> Iterator[int]:
-        """Ordinals of passages that share a word with the question, best first."""
+        """Yields the ordinals of passages that share a word with the question, best first."""
         return (ordinal for ordinal, score in self._scored(question) if score > 0)
 
     def best(self, question: str, k: int) -> list[int]:
-        """As in an evaluation: once a passage shares a word, `k` of them."""
-        found = list(islice(self._scored(question), k))
-        return [ordinal for ordinal, _ in found] if found and found[0][1] > 0 else []
+        """Returns the best `k` as an evaluation does, or [] if no passage shares a word with the question."""
+        best = list(islice(self._scored(question), k))
+        return [ordinal for ordinal, _ in best] if best and best[0][1] > 0 else []
 
     def _scored(self, question: str) -> Iterator[tuple[int, float]]:
         return self._ranking.ranked(Question("asked", question, [], [], "test"))
 
 
-class _Meaning:
-    """By the product of vectors."""
+class _DenseSource:
+    """Ranks passages by the product of vectors."""
 
-    def __init__(self, embedded: Path, config: encoder.EncoderConfig) -> None:
+    def __init__(self, embedded: Path, config: EncoderConfig) -> None:
         vectors = mapped(embedded / VECTORS)
         pool = np.arange(len(vectors))
         exact = not (embedded / INDEX).exists()
@@ -87,45 +88,45 @@ class _Meaning:
         self._encode, self._prefix, self._size = encoder.load(config), config.query_prefix, len(vectors)
 
     def ranked(self, question: str) -> Iterator[int]:
-        """Ordinals, best first."""
+        """Yields all ordinals, best first."""
         query = self._encode([question], self._prefix)
-        size, given = _FUSED, 0
-        while given < self._size:  # few that are alike may be held back: ask for more
+        size, count = _FUSED, 0
+        while count < self._size:  # the index may return fewer than `size`
             ((places, _),) = self._nearest.best(query, size)
-            yield from places[given:].tolist()
-            given, size = max(given, len(places)), size * 8
+            yield from places[count:].tolist()
+            count, size = max(count, len(places)), size * 8
             if size > 8 * self._size:
                 return
 
     def best(self, question: str, k: int) -> list[int]:
-        """The first `k`."""
+        """Returns the best `k`."""
         return list(islice(self.ranked(question), k))
 
 
 def _index(run: FinishedRun) -> Stage:
-    """The stage that a study has when it searches by words: the same key, so the same result."""
-    settings = index.IndexStage(f"bm25s {metadata.version('bm25s')}")
-    return Stage(index.index, settings, {"passages": run.completed("ingest")})
+    """The index stage of a study with BM25, with the same key."""
+    settings = IndexStage(f"bm25s {metadata.version('bm25s')}")
+    return Stage(index, settings, {"passages": run.completed("ingest")})
 
 
 def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
-    """The stage of a dense study; in a study that was not, a GPU is not insisted on."""
+    """The embed stage of a study with dense retrieval. For another study `accelerator` replaces `gpu`."""
     config = run.config.encoder
     if config.accelerator == "gpu" and not run.has("embed"):
         config = dataclasses.replace(config, accelerator=accelerator)
     files = Fingerprints(run.store)(encoder.files(config))
-    settings, passages = embed.EmbedStage(config), {"passages": run.completed("ingest")}
-    return Stage(embed.embed_passages, settings, passages, files)
+    settings, passages = EmbedStage(config), {"passages": run.completed("ingest")}
+    return Stage(embed_passages, settings, passages, files)
 
 
 def _ensure(run: FinishedRun, stage: Stage) -> Path:
-    """Makes the stage's result where it is missing, and notes it beside the run: `raft_exp.store prune` keeps it."""
+    """Makes the stage's result if it is missing, with a plan.json in the run folder so that prune keeps the result."""
     if run.store.look(stage).status != "reused":
-        notes = run.folder / "ask" / stage.name
+        folder = run.folder / "ask" / stage.name
         try:
-            notes.mkdir(parents=True, exist_ok=True)
-        except OSError:  # somebody else's run
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:  # a run folder without write permission
             run.store.ensure(stage, run.store.call)
         else:
-            Runner(run.store, notes, run.folder / "config.yaml").execute([stage])
+            Runner(run.store, folder, run.folder / "config.yaml").execute([stage])
     return run.store.path(stage)

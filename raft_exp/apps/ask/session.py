@@ -1,18 +1,18 @@
-"""From a question to a judged reply: the way that `ask` and `serve` share."""
+"""A session that answers questions with a finished run, for `ask` and `serve`."""
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from omegaconf import OmegaConf
 from pydantic import TypeAdapter
 
 from raft_exp import engines
-from raft_exp.apps.ask.citations import SAID, CitedAnswer, judge
+from raft_exp.apps.ask.citations import NOTES, CitedAnswer, judge
 from raft_exp.apps.ask.search import Accelerator, Method, Searcher
 from raft_exp.apps.export import renderer
 from raft_exp.core.collection import Passages
@@ -20,20 +20,22 @@ from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Answer, ContextPassage, Question
 from raft_exp.core.schema import identity
 from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, Window
-from raft_exp.engines import Request
-from raft_exp.models import loading as models
-from raft_exp.models.loading import ModelConfig
+from raft_exp.engines import Engine, EngineConfig, Request
+from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.run import FinishedRun
-from raft_exp.prompts import PromptConfig
+from raft_exp.prompts import PromptConfig, PromptMode, ReplyFormat
+
+if TYPE_CHECKING:
+    from raft_exp.engines.streaming import ReplyListener
 
 EngineName = Literal["transformers", "vllm"]
 
 
 @dataclass(frozen=True)
 class AskOptions:
-    """What a user may choose; None: as in the study."""
+    """The choices of a user; None: as in the study."""
 
     arm: str | None = None
     model: str | None = None  # an exported folder instead of an arm of the run
@@ -45,76 +47,76 @@ class AskOptions:
 
 @dataclass(frozen=True)
 class AskPrompt:
-    """A question with what was found for it. Without a request nothing was found, and nothing is asked."""
+    """A question with its retrieved passages and its prompt."""
 
     question: str
-    context: list[ContextPassage]  # as shown: cleaned, cut to the budget
-    sources: list[str]  # the file of each
-    request: Request | None
+    context: list[ContextPassage]  # as rendered: cleaned and shortened to fit
+    sources: list[str]  # the file of each passage
+    request: Request | None  # None where no passage was found: the model is not asked
 
 
 class RagSession:
-    """A finished run, ready to be asked. Loading takes as long as the model does."""
+    """A finished run with its loaded model and retriever."""
 
-    def __init__(self, run: FinishedRun, how: AskOptions) -> None:
-        self._shown = _shown(run, how)
-        self.name = f"{run.config.study}/{self._shown.name}"
-        self.k = how.k or run.config.retriever.k
-        self.model = self._shown.model
+    def __init__(self, run: FinishedRun, options: AskOptions) -> None:
+        self._arm = _arm(run, options)
+        self.name = f"{run.config.study}/{self._arm.name}"
+        self.k = options.k or run.config.retriever.k
+        self.model = self._arm.model
         folder = run.path("ingest")
         self._passages = Passages(folder)
         window = Window(self.model.name_or_path, self.model.revision, self.model.max_length, self.model.max_new_tokens)
-        # as the test rows were: the context must fit with either instruction
-        rendering = RowFormat(self._shown.prompt, self._shown.prompt_mode, self._shown.cot, window, True)
+        # as for test rows: the context must fit with either instruction
+        rendering = RowFormat(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, window, True)
         self._rows = RowBuilder(rendering, folder)
-        self._tokenizer = models.load_tokenizer(self.model.name_or_path, self.model.revision)
-        method = how.retriever or run.config.retriever.name
-        self.engine: Any = _engine(run, how, self.model, self._shown.adapter)
-        self._search = Searcher(run, method, how.accelerator) if self._shown.passages else None
+        self._tokenizer = load_tokenizer(self.model.name_or_path, self.model.revision)
+        method = options.retriever or run.config.retriever.name
+        self.engine = _engine(run, options, self.model, self._arm.adapter)
+        self._search = Searcher(run, method, options.accelerator) if self._arm.passages else None
 
     def prompt(self, name: str, question: str, k: int | None = None) -> AskPrompt:
-        """Finds passages and renders the prompt. Raises DataError for a question that is empty or does not fit."""
+        """Retrieves passages and renders the prompt. Raises DataError for a question that is empty or too long."""
         if not question.strip():
             raise DataError("the question is empty; ask one")
-        found = self._search(question, k or self.k) if self._search else None
-        if found == []:
+        passages = self._search(question, k or self.k) if self._search else None
+        if passages == []:
             return AskPrompt(question, [], [], None)
-        example = self._rows(RowSpec(Question(name, question, [], [], "test"), found, None)).example
+        example = self._rows(RowSpec(Question(name, question, [], [], "test"), passages, None)).example
         ids = encode_prompt(self._tokenizer, example.messages)
-        sources = [self._passages[ordinal].source for ordinal in found or []]
+        sources = [self._passages[ordinal].source for ordinal in passages or []]
         return AskPrompt(question, example.context, sources, Request(name, ids, example.messages))
 
-    def judge(self, asked: AskPrompt, reply: Answer | None) -> CitedAnswer:
-        """The reply taken apart; None where nothing was asked."""
+    def judge(self, prompt: AskPrompt, reply: Answer | None) -> CitedAnswer:
+        """Parses a reply and checks its citations. `reply`: None for a prompt without a request."""
         if reply is None:
-            return CitedAnswer("", "", [], "nothing_found", SAID["nothing_found"])
-        return judge(reply, asked.context, asked.sources, self._shown.prompt, self._shown.cot)
+            return CitedAnswer("", "", [], "nothing_found", NOTES["nothing_found"])
+        return judge(reply, prompt.context, prompt.sources, self._arm.prompt, self._arm.cot)
 
     @property
-    def reply_format(self) -> Any:
-        """The form that replies have."""
-        return self._shown.prompt.reply_format
+    def reply_format(self) -> ReplyFormat:
+        """The form of the replies."""
+        return self._arm.prompt.reply_format
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """What answers, and how it is prompted."""
+class _Arm:
+    """The weights that answer, and the settings of their prompts."""
 
     name: str
     prompt: PromptConfig
-    prompt_mode: str
+    prompt_mode: PromptMode
     cot: bool
     passages: bool
     model: ModelConfig
     adapter: Path | None
 
 
-def _shown(run: FinishedRun, how: AskOptions) -> _Shown:
+def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
     config = run.config
-    if how.model is None:
-        name, arm = run.arm(how.arm)
+    if options.model is None:
+        name, arm = run.arm(options.arm)
         weights = run.weights(name)
-        return _Shown(
+        return _Arm(
             name,
             config.prompt,
             config.dataset.prompt_mode,
@@ -123,62 +125,79 @@ def _shown(run: FinishedRun, how: AskOptions) -> _Shown:
             weights.model_config(config.model) if weights else config.model,
             weights.adapter if weights else None,
         )
-    if how.arm is not None:
+    if options.arm is not None:
         raise ConfigError(
-            f"arm: got {how.arm!r} beside model={how.model!r}, which is an arm of its own; give one of them"
+            f"arm: got {options.arm!r} beside model={options.model!r}, which is an arm of its own; give one of them"
         )
-    found = renderer.read(Path(how.model))
-    base = dataclasses.replace(config.model, name_or_path=how.model, revision=None)
-    return _Shown(
-        found.arm,
-        found.prompt,
-        found.prompt_mode,
-        found.cot,
-        found.passages,
-        dataclasses.replace(base, max_length=found.max_length, max_new_tokens=found.max_new_tokens, dtype=found.dtype),
+    exported = renderer.read(Path(options.model))
+    model = dataclasses.replace(
+        config.model,
+        name_or_path=options.model,
+        revision=None,
+        max_length=exported.max_length,
+        max_new_tokens=exported.max_new_tokens,
+        dtype=exported.dtype,
+    )
+    return _Arm(
+        exported.arm,
+        exported.prompt,
+        exported.prompt_mode,
+        exported.cot,
+        exported.passages,
+        model,
         None,
     )
 
 
-def _engine(run: FinishedRun, how: AskOptions, model: ModelConfig, adapter: Path | None) -> Any:
-    arm = run.config.arms.get(how.arm or "")
-    config: Any = (arm and arm.engine) or run.config.engine
-    if how.engine and how.engine != config.name:
-        config = _shipped(run.config, how.engine)
+def _engine(run: FinishedRun, options: AskOptions, model: ModelConfig, adapter: Path | None) -> Engine:
+    arm = run.config.arms.get(options.arm or "")
+    config: EngineConfig = (arm and arm.engine) or run.config.engine
+    if options.engine and options.engine != config.name:
+        config = _shipped(run.config, options.engine)
     if config.name == "transformers":
-        config = dataclasses.replace(config, accelerator=how.accelerator)
-    with TemporaryDirectory() as room:
-        return engines.load(config, None if config.name == "openai" else model, adapter, Path(room))
+        config = dataclasses.replace(config, accelerator=options.accelerator)
+    with TemporaryDirectory() as folder:
+        return engines.load(config, None if config.name == "openai" else model, adapter, Path(folder))
 
 
-def _shipped(config: Config, name: EngineName) -> Any:
-    """An engine that the study did not have, as conf/engine/ has it."""
+def _shipped(config: Config, name: EngineName) -> EngineConfig:
+    """The settings of an engine from conf/engine/, for a study with another engine."""
     values = OmegaConf.load(conf_dir() / "engine" / f"{name}.yaml")
     study = {group: identity(getattr(config, group)) for group in ("trainer", "lora", "model")}
-    resolved: Any = OmegaConf.to_container(OmegaConf.create({**study, "engine": values}), resolve=True)
+    resolved = OmegaConf.to_container(OmegaConf.create({**study, "engine": values}), resolve=True)
+    assert isinstance(resolved, dict)
     threads = getattr(config.trainer, "threads", None)
     engine = resolved["engine"] | ({"threads": threads} if name == "transformers" else {})
-    return TypeAdapter(engines.EngineConfig).validate_json(json.dumps(engine))
+    shipped: EngineConfig = TypeAdapter(EngineConfig).validate_json(json.dumps(engine))
+    return shipped
 
 
 class StreamListener:
-    """A `Listener` of one reader: hands every piece on, and lets the reply come to its end."""
+    """A `ReplyListener` that passes each piece to `write`, and never ends a reply early."""
 
-    def __init__(self, write: Any) -> None:
+    def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
 
     def said(self, request: Request, text: str) -> None:
-        """More of the reply."""
+        """Receives a piece of the reply."""
         self._write(text)
 
     def enough(self, request: Request, tokens: int) -> bool:
-        """Not before its end."""
+        """Returns False: the reply ends by itself."""
         return False
 
 
-def answer(engine: Any, requests: Sequence[Request], listener: Any) -> list[Answer]:
-    """The replies, told piece by piece where the engine can."""
-    if hasattr(engine, "converse"):
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """An engine that passes on the pieces of its replies."""
+
+    def converse(self, requests: Sequence[Request], listener: "ReplyListener") -> Iterable[Answer]:
+        """Answers all requests; `listener` receives the pieces."""
+
+
+def answer(engine: Engine | StreamingEngine, requests: Sequence[Request], listener: "ReplyListener") -> list[Answer]:
+    """Returns the replies. `listener` receives their pieces if the engine streams, else each reply as one piece."""
+    if isinstance(engine, StreamingEngine):
         return list(engine.converse(requests, listener))
     replies, by_id = list(engine.generate(requests)), {request.id: request for request in requests}
     for reply in replies:

@@ -1,1 +1,1 @@
-"""A finished run behind an endpoint that speaks OpenAI's chat protocol, with a page to ask it."""
+"""Serves a finished run over OpenAI's chat protocol, with a web page."""

@@ -1,4 +1,4 @@
-"""The endpoint: /v1/chat/completions, /v1/models, and the page."""
+"""The web application: /v1/chat/completions, /v1/models, and the page."""
 
 import asyncio
 import base64
@@ -8,14 +8,14 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
 
 from raft_exp.apps.ask.session import RagSession
 from raft_exp.apps.ask.stream import ReplySplitter
-from raft_exp.apps.serve import limits as guard
 from raft_exp.apps.serve import openai_api
 from raft_exp.apps.serve.batch_queue import (
     AnsweredQuestion,
@@ -25,15 +25,25 @@ from raft_exp.apps.serve.batch_queue import (
     FailedQuestion,
     QueuedQuestion,
 )
-from raft_exp.apps.serve.limits import Limits, RequestLimiter
-from raft_exp.apps.serve.openai_api import ChatRequest, ChatResponse, RefusedError
+from raft_exp.apps.serve.limits import Limits, RequestLimiter, drain, read_body, read_json
+from raft_exp.apps.serve.openai_api import ChatChunk, ChatRequest, ChatResponse, ErrorBody, RefusedError
+from raft_exp.prompts import ReplyFormat
 
 T = TypeVar("T")
 PAGE = Path(__file__).with_name("page.html")
 
 
-def create(asker: RagSession, batches: BatchQueue, limits: Limits, token: str | None) -> Any:
-    """The app; with a token it answers those alone who know it."""
+class _Model(TypedDict):
+    """An entry of /v1/models."""
+
+    id: str
+    object: str
+    created: int
+    owned_by: str
+
+
+def create(session: RagSession, batches: BatchQueue, limits: Limits, token: str | None) -> RequestLimiter:
+    """Builds the ASGI application. With a `token`, requests need it as their API key."""
 
     @contextlib.asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -42,11 +52,11 @@ def create(asker: RagSession, batches: BatchQueue, limits: Limits, token: str | 
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=running)
     page, policy = _page()
-    served = _Served(asker, batches, limits)
+    routes = _Routes(session, batches, limits)
     app.add_api_route("/", lambda: HTMLResponse(page, headers=policy), methods=["GET"])
-    app.add_api_route("/v1/models", served.models, methods=["GET"])
-    app.add_api_route("/v1/models/{name:path}", served.model, methods=["GET"])
-    app.add_api_route("/v1/chat/completions", served.chat, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/models", routes.models, methods=["GET"])
+    app.add_api_route("/v1/models/{name:path}", routes.model, methods=["GET"])
+    app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"], response_model=None)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(404, _unknown)
     app.add_exception_handler(405, _unknown)
@@ -55,7 +65,7 @@ def create(asker: RagSession, batches: BatchQueue, limits: Limits, token: str | 
 
 
 def _page() -> tuple[str, dict[str, str]]:
-    """The page, and the headers that let it run its own script alone."""
+    """Returns the page, and headers that allow only its own script."""
     page = PAGE.read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -66,61 +76,63 @@ def _page() -> tuple[str, dict[str, str]]:
     return page, {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
-async def _refused(_: Request, error: Any) -> Response:
-    return error.response()  # type: ignore[no-any-return]
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    return error.response()
 
 
-async def _unknown(request: Request, error: Any) -> Response:
-    told = RefusedError(error.status_code, f"{request.method} {request.url.path} is not served here", "not_found")
-    return told.response()
+async def _unknown(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = f"{request.method} {request.url.path} is not served here"
+    return RefusedError(error.status_code, message, "not_found").response()
 
 
-async def _broken(_: Request, error: Any) -> Response:
+async def _broken(_: Request, error: Exception) -> Response:
     return RefusedError(500, "the server failed; see its log", "server_error").response()
 
 
-class _Served:
-    def __init__(self, asker: RagSession, batches: BatchQueue, limits: Limits) -> None:
-        self._asker, self._batches, self._limits = asker, batches, limits
+class _Routes:
+    def __init__(self, session: RagSession, batches: BatchQueue, limits: Limits) -> None:
+        self._session, self._batches, self._limits = session, batches, limits
 
     async def models(self) -> Response:
-        """The one model."""
+        """Lists the only model."""
         return JSONResponse({"object": "list", "data": [self._model()]})
 
     async def model(self, name: str) -> Response:
-        """The one model, or none."""
-        if name != self._asker.name:
-            raise openai_api.no_model(name, self._asker.name)
+        """Returns the model. Raises RefusedError for any other name."""
+        if name != self._session.name:
+            raise openai_api.no_model(name, self._session.name)
         return JSONResponse(self._model())
 
-    def _model(self) -> dict[str, Any]:
-        return {"id": self._asker.name, "object": "model", "created": 0, "owned_by": "raft_exp"}
+    def _model(self) -> _Model:
+        return {"id": self._session.name, "object": "model", "created": 0, "owned_by": "raft_exp"}
 
     async def chat(self, request: Request) -> Response:
-        """One question, answered whole or in pieces."""
+        """Answers one question, in one response or as a stream."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            await guard.drain(request.receive)  # a form of another page could be posted here otherwise
+            await drain(request.receive)  # otherwise a form of another web page could post here
             raise RefusedError(415, "the content type must be application/json", "invalid_request")
-        data = guard.read_json(await guard.body(request.headers, request.receive, self._limits))
-        asked = openai_api.read_request(data, self._asker.name, self._limits.question)
-        chat = ChatResponse(self._asker.name)
-        job, events = self._put(chat.id, asked)
-        if asked.stream:
-            stream = _pieces(chat, asked, events, self._asker.reply_format)
-            first = await _unless_gone(anext(stream), request, job)  # where there is no reply, that has its own status
+        data = read_json(await read_body(request.headers, request.receive, self._limits))
+        chat_request = openai_api.read_request(data, self._session.name, self._limits.question)
+        chat = ChatResponse(self._session.name)
+        job, events = self._put(chat.id, chat_request)
+        if chat_request.stream:
+            stream = _pieces(chat, chat_request, events, self._session.reply_format)
+            first = await _unless_gone(anext(stream), request, job)  # an error before it has its own status
             return StreamingResponse(_events(first, stream, job), media_type="text/event-stream")
-        found = await _unless_gone(_end(events), request, job)
+        answered = await _unless_gone(_end(events), request, job)
         job.gone.set()
-        return JSONResponse(chat.whole(found, self._asker.reply_format))
+        return JSONResponse(chat.whole(answered, self._session.reply_format))
 
-    def _put(self, name: str, asked: ChatRequest) -> tuple[QueuedQuestion, "asyncio.Queue[Event]"]:
+    def _put(self, name: str, request: ChatRequest) -> tuple[QueuedQuestion, "asyncio.Queue[Event]"]:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event]()
 
         def tell(event: Event) -> None:
-            with contextlib.suppress(RuntimeError):  # the server has stopped meanwhile
+            with contextlib.suppress(RuntimeError):  # the server has stopped
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        job = QueuedQuestion(name, asked.question, asked.most, tell)
+        job = QueuedQuestion(name, request.question, request.max_tokens, tell)
         try:
             self._batches.put(job)
         except BusyError as busy:
@@ -129,13 +141,13 @@ class _Served:
 
 
 async def _unless_gone(coming: Awaitable[T], request: Request, job: QueuedQuestion) -> T:
-    """What comes, as long as the client is there: one that goes away frees its place."""
+    """Awaits `coming` while the client is connected. A disconnect frees the place in the queue. Raises RefusedError."""
     wait, leaving = asyncio.ensure_future(coming), asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({wait, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not wait.done():
             job.gone.set()
-            raise RefusedError(499, "the client has gone", "gone")
+            raise RefusedError(499, "the client has disconnected", "gone")
         return await wait
     except BaseException:
         job.gone.set()
@@ -151,7 +163,7 @@ async def _left(request: Request) -> None:
 
 
 async def _end(events: "asyncio.Queue[Event]") -> AnsweredQuestion:
-    """The finished reply. Raises RefusedError where there is none."""
+    """Awaits the complete reply. Raises RefusedError for a failed question."""
     while True:
         event = await events.get()
         if isinstance(event, FailedQuestion):
@@ -161,10 +173,10 @@ async def _end(events: "asyncio.Queue[Event]") -> AnsweredQuestion:
 
 
 async def _pieces(
-    chat: ChatResponse, asked: ChatRequest, events: "asyncio.Queue[Event]", reply_format: Any
-) -> AsyncIterator[dict[str, Any]]:
-    """The chunks of a reply, as they come. Raises RefusedError where there is none."""
-    splitter, told, begun = ReplySplitter(reply_format), False, False
+    chat: ChatResponse, request: ChatRequest, events: "asyncio.Queue[Event]", reply_format: ReplyFormat
+) -> AsyncIterator[ChatChunk]:
+    """Yields the chunks of a reply as they are generated. Raises RefusedError for a failed question."""
+    splitter, has_answer, begun = ReplySplitter(reply_format), False, False
     while True:
         event = await events.get()
         if isinstance(event, FailedQuestion):
@@ -172,21 +184,19 @@ async def _pieces(
         if not begun:
             yield chat.first()
             begun = True
-        said = splitter.end() if isinstance(event, AnsweredQuestion) else splitter.feed(event)
-        for kind, text in said:
-            told = told or kind == "answer"
+        pieces = splitter.end() if isinstance(event, AnsweredQuestion) else splitter.feed(event)
+        for kind, text in pieces:
+            has_answer = has_answer or kind == "answer"
             yield chat.piece(kind, text)
         if isinstance(event, AnsweredQuestion):
-            yield chat.last(event, told)
-            if asked.usage:
+            yield chat.last(event, has_answer)
+            if request.usage:
                 yield chat.usage(event)
             return
 
 
-async def _events(
-    first: dict[str, Any], rest: AsyncIterator[dict[str, Any]], job: QueuedQuestion
-) -> AsyncIterator[str]:
-    """As server-sent events. Where the client goes away, or a batch fails in the middle, the place is free again."""
+async def _events(first: ChatChunk, rest: AsyncIterator[ChatChunk], job: QueuedQuestion) -> AsyncIterator[str]:
+    """Formats chunks as server-sent events. Frees the place in the queue at the end, also of a failed stream."""
     try:
         yield _event(first)
         async for piece in rest:
@@ -198,5 +208,5 @@ async def _events(
     yield "data: [DONE]\n\n"
 
 
-def _event(value: dict[str, Any]) -> str:
+def _event(value: ChatChunk | ErrorBody) -> str:
     return f"data: {json.dumps(value)}\n\n"

@@ -1,4 +1,4 @@
-"""What keeps one client from taking all: who may ask, how much, how often."""
+"""Access and rate limits: the token, the size of a request, the requests of a client in a minute."""
 
 import asyncio
 import hmac
@@ -6,7 +6,6 @@ import json
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,34 +13,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from raft_exp.apps.serve.openai_api import RefusedError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_DRAINED = 32 * 2**20  # bytes of a body that is too large, read so that its client hears why
-_CLIENTS = 10_000  # whose last minute is remembered
+_DRAINED = 32 * 2**20  # bytes that are read of a too large body, so that its client receives the response
+_CLIENTS = 10_000  # clients whose last minute is recorded
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one server."""
+    """The limits of a server."""
 
     body: int = 65_536  # bytes of a request
     question: int = 4_000  # characters
     per_minute: int = 600  # requests of one client
-    patience: float = 10.0  # seconds for a request's body to come
+    patience: float = 10.0  # seconds in which the body must arrive
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Whether an address can be reached only from this machine."""
     return host in _LOOPBACK or host.startswith("127.")
 
 
 class RequestLimiter:
-    """Stands before the app: a token where one is asked for, names of this machine alone where none is, and a rate."""
+    """ASGI middleware: checks the token, or without one that the Host header names this machine; limits the rate."""
 
     def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:
         self._app, self._limits, self._token = app, limits, token
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Passes a request on, or refuses it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -55,13 +54,13 @@ class RequestLimiter:
     def _refusal(self, scope: Scope) -> RefusedError | None:
         headers = Headers(scope=scope)
         if self._token is None and _name(headers.get("host", "")) not in _LOOPBACK:
-            # a page elsewhere may have made its own name point here
+            # DNS rebinding: a web page may have made its own name point to this machine
             return RefusedError(403, "this server answers this machine alone", "forbidden")
         if not scope["path"].startswith("/v1/"):
-            return None  # the page holds nothing
+            return None  # the page contains no data
         if self._token is not None:
-            given = headers.get("authorization", "").removeprefix("Bearer ").encode()
-            if not hmac.compare_digest(given, self._token.encode()):
+            sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
+            if not hmac.compare_digest(sent, self._token.encode()):
                 return RefusedError(401, "a token is needed: Authorization: Bearer ...", "invalid_api_key")
         return self._too_often((scope.get("client") or ("",))[0])
 
@@ -82,14 +81,14 @@ class RequestLimiter:
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
+    """Returns a Host header without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()
 
 
-async def body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
-    """A request's body, whole. Raises RefusedError for one that is too large, or does not come."""
+async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
+    """Reads a request's body. Raises RefusedError for one that is too large, is cut off or does not arrive in time."""
     too_large = RefusedError(413, f"a request has at most {limits.body:,} bytes", "request_too_large")
     if int(headers.get("content-length", "0") or "0") > limits.body:
         await drain(receive)
@@ -112,26 +111,26 @@ async def body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
 
 
 async def drain(receive: Receive) -> None:
-    """Reads what a client still sends, up to a limit: closing before would take the answer from it too."""
-    taken, patience = 0, 10.0
+    """Reads the rest of a request, up to a limit: a client that is still sending would not receive the response."""
+    size, patience = 0, 10.0
     try:
         async with asyncio.timeout(patience):
-            while taken < _DRAINED:
+            while size < _DRAINED:
                 message = await receive()
-                taken += len(message.get("body", b""))
+                size += len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body"):
                     return
     except TimeoutError:
         return
 
 
-def read_json(data: bytes) -> dict[str, Any]:
-    """A JSON object. Raises RefusedError for anything else."""
+def read_json(data: bytes) -> dict[str, object]:
+    """Parses a JSON object. Raises RefusedError for anything else."""
     try:
-        found = json.loads(data)
+        value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        told = str(error) if isinstance(error, json.JSONDecodeError) else "not text"
-        raise RefusedError(400, f"the body is not JSON: {told}", "invalid_json") from None
-    if not isinstance(found, dict):
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "not text"
+        raise RefusedError(400, f"the body is not JSON: {reason}", "invalid_json") from None
+    if not isinstance(value, dict):
         raise RefusedError(400, "the body must be a JSON object", "invalid_json")
-    return found
+    return value

@@ -1,7 +1,7 @@
-"""`python -m raft_exp.serve RUN`: a finished run behind an OpenAI-compatible endpoint, with a page to ask it.
+"""`python -m raft_exp.serve RUN`: serves a finished run on an OpenAI-compatible endpoint, with a web page.
 
-It retrieves before it answers, and says what it cites. It listens on this machine alone; for any other address it needs
-a token, which its clients send as their API key.
+The server retrieves passages for each question, and returns citations with the answer. By default it listens on the
+loopback address; any other address needs a token, which clients send as their API key.
 """
 
 import contextlib
@@ -44,8 +44,8 @@ class ServeSettings(RunSettings):
 _COMMAND = Command(
     form="python -m raft_exp.serve RUN [name=value ...]",
     about="""Serves a finished run behind an OpenAI-compatible endpoint, with a page to ask it.
-It retrieves before it answers, and says what it cites. It listens on this machine alone. For any other address it needs
-a token, which its clients send as their API key.""",
+It retrieves passages for each question, and returns citations with the answer. By default it listens on this machine
+alone. Any other address needs a token, which clients send as their API key.""",
     words={"RUN": "the folder of a finished run"},
     settings=ServeSettings,
 )
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def serve(run: Path, chosen: ServeSettings) -> None:
-    """Loads the model and answers until it is stopped."""
+    """Loads the model, and serves until interrupted."""
     token = _token(chosen.host, chosen.token_env)
     needs_packages("serve", "fastapi", "uvicorn")
     from raft_exp.apps.serve.app import create
@@ -68,15 +68,15 @@ def serve(run: Path, chosen: ServeSettings) -> None:
     from raft_exp.apps.serve.server import Server, listening
 
     with listening(chosen.host, chosen.port) as place:
-        asker = opened(run, chosen)
+        session = opened(run, chosen)
         limits = Limits(chosen.max_body, chosen.max_question, chosen.per_minute)
-        app = create(asker, BatchQueue(asker, chosen.batch, chosen.queue), limits, token)
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has ended in good order by then
-            Server(app, asker.name).run(sockets=[place])
+        app = create(session, BatchQueue(session, chosen.batch, chosen.queue), limits, token)
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down before it raises this
+            Server(app, session.name).run(sockets=[place])
 
 
 def _token(host: str, name: str | None) -> str | None:
-    """The token of clients; None on this machine alone. Raises ConfigError where one is needed and missing."""
+    """Returns the clients' token; None without `token_env` on a loopback host. Raises ConfigError without one."""
     from raft_exp.apps.serve.limits import is_loopback
 
     if name is None:

@@ -1,10 +1,10 @@
-"""OpenAI's shapes: what a request may ask for, replies whole and in pieces, refusals."""
+"""OpenAI's chat protocol: requests, responses, chunks of a stream, errors."""
 
 import dataclasses
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from starlette.responses import JSONResponse
 
@@ -12,7 +12,7 @@ from raft_exp.apps.ask.stream import Kind, ReplySplitter
 from raft_exp.apps.serve.batch_queue import AnsweredQuestion, FailedQuestion
 from raft_exp.prompts import ReplyFormat
 
-# What would change a reply and cannot be had here is refused; settings of sampling change nothing: it is greedy.
+# Options that would change a reply and are not supported. Sampling options are ignored: decoding is greedy.
 _REFUSED = (
     "tools",
     "tool_choice",
@@ -26,43 +26,120 @@ _REFUSED = (
 )
 
 
+class ErrorDetail(TypedDict):
+    """The contents of an error object."""
+
+    message: str
+    type: str
+    param: None
+    code: str
+
+
+class ErrorBody(TypedDict):
+    """An error object."""
+
+    error: ErrorDetail
+
+
+class ShownPassage(TypedDict):
+    """A passage of the prompt."""
+
+    id: str
+    document_id: str
+    title: str
+    place: str
+    source: str
+    text: str
+
+
+class Cited(TypedDict):
+    """The fields that raft_exp adds to a message."""
+
+    verdict: str
+    note: str
+    citations: list[dict[str, str | int | bool | None]]
+    passages: list[ShownPassage]
+
+
+class Delta(TypedDict, total=False):
+    """A message, or its part in a chunk."""
+
+    role: str
+    content: str
+    refusal: None
+    reasoning_content: str
+    verdict: str
+    note: str
+    citations: list[dict[str, str | int | bool | None]]
+    passages: list[ShownPassage]
+
+
+class Choice(TypedDict):
+    """The only choice of a response (with `message`) or of a chunk (with `delta`)."""
+
+    index: int
+    message: NotRequired[Delta]
+    delta: NotRequired[Delta]
+    logprobs: None
+    finish_reason: str | None
+
+
+class Usage(TypedDict):
+    """Counts of tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatChunk(TypedDict):
+    """A chat.completion.chunk, or (with `message` and `usage`) a chat.completion."""
+
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: NotRequired[Usage]
+
+
 class RefusedError(Exception):
-    """A request that is not answered, in OpenAI's form."""
+    """A request that is refused, with OpenAI's error object."""
 
     def __init__(self, status: int, message: str, code: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.retry_after = status, message, code, retry_after
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> ErrorBody:
         """The error object."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         return {"error": {"message": self.message, "type": kind, "param": None, "code": self.code}}
 
     def response(self) -> JSONResponse:
-        """The answer to the request."""
+        """The HTTP response."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return JSONResponse(self.body, self.status, headers)
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What a chat request asks for."""
+    """The options of a chat request."""
 
     question: str
-    most: int | None
+    max_tokens: int | None
     stream: bool
-    usage: bool  # in a last piece of its own
+    usage: bool  # whether a stream ends with a chunk of token counts
 
 
-def read_request(request: dict[str, Any], model: str, longest: int) -> ChatRequest:
+def read_request(request: dict[str, object], model: str, longest: int) -> ChatRequest:
     """Reads a chat request; the question is the last user message. Raises RefusedError."""
-    named = request.get("model", model)
-    if named != model:
-        raise no_model(named, model)
+    requested = request.get("model", model)
+    if requested != model:
+        raise no_model(requested, model)
     for name in _REFUSED:
         if request.get(name) not in (None, False, [], {}, "none"):
-            raise _invalid(f"{name} cannot be had here")
+            raise _invalid(f"{name} is not supported here")
     if request.get("n") not in (None, 1):
         raise _invalid("n: there is one reply to a question; leave it out")
     form = request.get("response_format")
@@ -73,35 +150,35 @@ def read_request(request: dict[str, Any], model: str, longest: int) -> ChatReque
         raise _invalid(f"the question has {len(question):,} characters; at most {longest:,} are taken")
     options = request.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
-    return ChatRequest(question, _most(request), request.get("stream") is True, usage)
+    return ChatRequest(question, _max_tokens(request), request.get("stream") is True, usage)
 
 
-def _most(request: dict[str, Any]) -> int | None:
-    given = request.get("max_completion_tokens", request.get("max_tokens"))
-    if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 1):
-        raise _invalid(f"max_tokens: got {given!r}; must be a whole number above 0")
-    return given
+def _max_tokens(request: dict[str, object]) -> int | None:
+    value = request.get("max_completion_tokens", request.get("max_tokens"))
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise _invalid(f"max_tokens: got {value!r}; must be a whole number above 0")
+    return value
 
 
-def _question(messages: Any) -> str:
-    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+def _question(messages: object) -> str:
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise _invalid("messages: must be a list of {role, content}")
-    asked = [one.get("content") for one in messages if one.get("role") == "user"]
-    if not asked:
-        raise _invalid("messages: none of the role user, so nothing is asked")
-    content = asked[-1]
+    contents = [message.get("content") for message in messages if message.get("role") == "user"]
+    if not contents:
+        raise _invalid("messages: there is none of the role user, so there is no question")
+    content = contents[-1]
     if isinstance(content, list):
         if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content):
-            raise _invalid("messages: only text can be asked")
+            raise _invalid("messages: only text is supported")
         content = "".join(part["text"] for part in content)
     if not isinstance(content, str) or not content.strip():
         raise _invalid("messages: the last one of the role user has no text")
     return content
 
 
-def no_model(named: Any, model: str) -> RefusedError:
-    """There is one model."""
-    return RefusedError(404, f"the model {named!r} does not exist; there is {model!r}", "model_not_found")
+def no_model(requested: object, model: str) -> RefusedError:
+    """The error of a request for another model than `model`."""
+    return RefusedError(404, f"the model {requested!r} does not exist; there is {model!r}", "model_not_found")
 
 
 def _invalid(message: str) -> RefusedError:
@@ -109,77 +186,82 @@ def _invalid(message: str) -> RefusedError:
 
 
 def refusal(failed: FailedQuestion) -> RefusedError:
-    """Why a question has no reply."""
-    if failed.whose == "client":
+    """The error of a failed question."""
+    if failed.fault == "client":
         return _invalid(failed.message)
     return RefusedError(500, failed.message, "server_error")
 
 
 @dataclass
 class ChatResponse:
-    """One conversation on the wire."""
+    """Builds the response to one request, complete or as chunks."""
 
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
     _kind: Kind | None = None
 
-    def whole(self, found: AnsweredQuestion, reply_format: ReplyFormat) -> dict[str, Any]:
-        """A chat.completion, with what the pieces would say."""
-        message = {"role": "assistant", "content": text(found), "refusal": None, **beside(found)}
-        if reasons := self._reasons(found, reply_format):
+    def whole(self, answered: AnsweredQuestion, reply_format: ReplyFormat) -> ChatChunk:
+        """Returns a chat.completion with the same contents as the chunks of a stream."""
+        message: Delta = {"role": "assistant", "content": text(answered), "refusal": None}
+        message = {**message, **cited(answered)}
+        if reasons := self._reasons(answered, reply_format):
             message["reasoning_content"] = reasons
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish(found)}
-        return {**self._head("chat.completion"), "choices": [choice], "usage": usage(found)}
+        choice: Choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish(answered)}
+        return self._response("chat.completion", [choice]) | {"usage": usage(answered)}
 
-    def _reasons(self, found: AnsweredQuestion, reply_format: ReplyFormat) -> str:
+    def _reasons(self, answered: AnsweredQuestion, reply_format: ReplyFormat) -> str:
         splitter = ReplySplitter(reply_format)
-        said = [*splitter.feed(found.reply.raw if found.reply else ""), *splitter.end()]
-        pieces = [*(self.piece(kind, text) for kind, text in said), self.last(found, told=True)]
+        parts = [*splitter.feed(answered.reply.raw if answered.reply else ""), *splitter.end()]
+        pieces = [*(self.piece(kind, text) for kind, text in parts), self.last(answered, has_answer=True)]
         return "".join(piece["choices"][0]["delta"].get("reasoning_content", "") for piece in pieces)
 
-    def first(self) -> dict[str, Any]:
-        """The first chat.completion.chunk: who speaks."""
+    def first(self) -> ChatChunk:
+        """Returns the first chunk, with the role."""
         return self._piece({"role": "assistant", "content": ""})
 
-    def piece(self, kind: Kind, said: str) -> dict[str, Any]:
-        """More of the reply: quotes stand in quotation marks, among the reasoning."""
+    def piece(self, kind: Kind, text: str) -> ChatChunk:
+        """Returns a chunk with a piece of the reply. Quotes are part of the reasoning, in quotation marks."""
         marks = ("\u201d" if self._kind == "quote" and kind != "quote" else "") + (
             "\u201c" if kind == "quote" and self._kind != "quote" else ""
         )
         self._kind = kind
         if kind == "answer":
-            return self._piece({"content": said} | ({"reasoning_content": marks} if marks else {}))
-        return self._piece({"reasoning_content": marks + said})
+            answer: Delta = {"content": text}
+            if marks:
+                answer["reasoning_content"] = marks
+            return self._piece(answer)
+        return self._piece({"reasoning_content": marks + text})
 
-    def last(self, found: AnsweredQuestion, told: bool) -> dict[str, Any]:
-        """The last one with a choice: what is cited. `told`: the answer has been said."""
-        content = {} if told else {"content": text(found)}
-        closing = {"reasoning_content": "\u201d"} if self._kind == "quote" else {}
-        return self._piece({**content, **closing, **beside(found)}, finish(found))
+    def last(self, answered: AnsweredQuestion, has_answer: bool) -> ChatChunk:
+        """Returns the last chunk with a choice: the citations. `has_answer`: earlier chunks hold the answer."""
+        delta: Delta = {} if has_answer else {"content": text(answered)}
+        if self._kind == "quote":
+            delta["reasoning_content"] = "\u201d"
+        return self._piece({**delta, **cited(answered)}, finish(answered))
 
-    def usage(self, found: AnsweredQuestion) -> dict[str, Any]:
-        """The piece that `stream_options.include_usage` asks for."""
-        return {**self._head("chat.completion.chunk"), "choices": [], "usage": usage(found)}
+    def usage(self, answered: AnsweredQuestion) -> ChatChunk:
+        """Returns the chunk of token counts, for `stream_options.include_usage`."""
+        return self._response("chat.completion.chunk", []) | {"usage": usage(answered)}
 
-    def _piece(self, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return {**self._head("chat.completion.chunk"), "choices": [choice]}
+    def _piece(self, delta: Delta, reason: str | None = None) -> ChatChunk:
+        choice: Choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+        return self._response("chat.completion.chunk", [choice])
 
-    def _head(self, kind: str) -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-
-
-def text(found: AnsweredQuestion) -> str:
-    """What a client that knows nothing of us shows: the answer, or why there is none."""
-    if found.judged.answer:
-        return found.judged.answer
-    return (found.reply.raw if found.reply else "").strip() or found.judged.note
+    def _response(self, kind: str, choices: list[Choice]) -> ChatChunk:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices}
 
 
-def beside(found: AnsweredQuestion) -> dict[str, Any]:
-    """What we add to a message: verdict, citations, and the passages that were shown."""
-    passages = [
+def text(answered: AnsweredQuestion) -> str:
+    """Returns the answer; without one the raw reply, else the note. Shown by any OpenAI client."""
+    if answered.answer.answer:
+        return answered.answer.answer
+    return (answered.reply.raw if answered.reply else "").strip() or answered.answer.note
+
+
+def cited(answered: AnsweredQuestion) -> Cited:
+    """Returns the fields that raft_exp adds to a message: verdict, note, citations, and the passages of the prompt."""
+    passages: list[ShownPassage] = [
         {
             "id": passage.id,
             "document_id": passage.document_id,
@@ -188,18 +270,20 @@ def beside(found: AnsweredQuestion) -> dict[str, Any]:
             "source": source,
             "text": passage.text,
         }
-        for passage, source in zip(found.asked.context, found.asked.sources, strict=True)
+        for passage, source in zip(answered.prompt.context, answered.prompt.sources, strict=True)
     ]
-    citations = [dataclasses.asdict(one) for one in found.judged.citations]
-    return {"verdict": found.judged.verdict, "note": found.judged.note, "citations": citations, "passages": passages}
+    answer = answered.answer
+    citations = [dataclasses.asdict(citation) for citation in answer.citations]
+    return {"verdict": answer.verdict, "note": answer.note, "citations": citations, "passages": passages}
 
 
-def finish(found: AnsweredQuestion) -> str:
-    """How the reply ended."""
-    return "length" if found.reply and found.reply.truncated else "stop"
+def finish(answered: AnsweredQuestion) -> str:
+    """Returns the finish_reason of the reply."""
+    return "length" if answered.reply and answered.reply.truncated else "stop"
 
 
-def usage(found: AnsweredQuestion) -> dict[str, int]:
-    """Tokens that were read and written."""
-    read, written = (found.reply.prompt_tokens, found.reply.new_tokens) if found.reply else (0, 0)
+def usage(answered: AnsweredQuestion) -> Usage:
+    """Returns the token counts."""
+    reply = answered.reply
+    read, written = (reply.prompt_tokens, reply.new_tokens) if reply else (0, 0)
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

@@ -1,30 +1,30 @@
-"""uvicorn, told where it is once it answers."""
+"""uvicorn with a socket that is opened before the model is loaded."""
 
 import socket
 from collections.abc import Sequence
-from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from raft_exp.core.errors import ConfigError
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket on an address; before anything is loaded. Raises ConfigError."""
+    """Opens a listening socket. Raises ConfigError for an address or port that cannot be used."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
-        told = getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            f"port: got {port}; {host} cannot be listened on there ({told}); name another port=NUMBER"
+            f"port: got {port}; {host} cannot be listened on there ({reason}); name another port=NUMBER"
         ) from None
 
 
 class Server(uvicorn.Server):
-    """Says where it answers."""
+    """A uvicorn server that prints its address when it is ready."""
 
-    def __init__(self, app: Any, name: str) -> None:
+    def __init__(self, app: ASGIApp, name: str) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -42,8 +42,8 @@ class Server(uvicorn.Server):
         self._name = name
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """uvicorn's hook."""
+        """Starts, and prints the address (a hook of uvicorn)."""
         await super().startup(list(sockets) if sockets else None)
         host, port = sockets[0].getsockname()[:2] if sockets else ("?", 0)
-        shown = f"[{host}]" if ":" in host else host
-        print(f"serving {self._name} on http://{shown}:{port} (the API: /v1; Ctrl-C ends it)", flush=True)
+        address = f"[{host}]" if ":" in host else host
+        print(f"serving {self._name} on http://{address}:{port} (the API: /v1; Ctrl-C ends it)", flush=True)

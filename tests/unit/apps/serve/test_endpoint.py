@@ -83,10 +83,10 @@ def test_a_reply_in_pieces_is_the_whole_one(run, client):
 def test_a_question_that_finds_nothing(client):
     message = client.chat.completions.create(model="quickstart/raft", messages=asked("zzz qqq")).choices[0].message
     assert message.verdict == "nothing_found"
-    assert "do not hold the answer" in message.content
+    assert "do not contain the answer" in message.content
     assert message.passages == []
     stream = client.chat.completions.create(model="quickstart/raft", messages=asked("zzz qqq"), stream=True)
-    assert "do not hold" in "".join(one.choices[0].delta.content or "" for one in stream)
+    assert "do not contain" in "".join(one.choices[0].delta.content or "" for one in stream)
 
 
 def test_control_tokens_in_a_question_stay_text(run, client):
