@@ -1,1 +1,1 @@
-"""What an exported model carries beside its weights: tokenizer, generation settings, how to prompt it, a card."""
+"""Exports a model: weights, tokenizer, generation settings, prompt settings (raft_exp.json), and a model card."""

@@ -1,11 +1,10 @@
-"""The model card: README.md with the front matter that the hub reads."""
+"""The model card: README.md with the hub's front matter."""
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
@@ -16,29 +15,39 @@ from raft_exp.core.hub import why_no_hub
 from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
 from raft_exp.evaluation.results import Figure
-from raft_exp.models import loading as models
+from raft_exp.models.loading import ASSET, load_tokenizer, resolve
 from raft_exp.models.tokens import chat_text
 from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset
 from raft_exp.pipeline.run import FinishedRun
+from raft_exp.pipeline.store import Manifest
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
-_PLACES = "TITLE, PLACE, TEXT and QUESTION stand for yours; passages in the retriever's order, best first"
+_PLACES = "replace TITLE, PLACE, TEXT and QUESTION; passages in the retriever's order, best first"
 _PLACEHOLDERS = [ContextPassage(str(n), str(n), f"TITLE {n}", f"TEXT {n}", False, f"PLACE {n}") for n in (1, 2)]
 
 
 @dataclass(frozen=True)
 class About:
-    """What the card says beside what the run knows."""
+    """The contents of a card that come from the export and not from the run."""
 
     form: str  # merged | adapter
     dtype: str
     drift: Drift | None
     chat_template: bool
-    licence: str | None  # of the base model, as the user says
+    licence: str | None  # of the base model, if the user names it
+
+
+class _ResultsPart(TypedDict):
+    arms: list[str]
+    metrics: list[list[str]]
+    conditions: list[tuple[str, str]]
+    headline: str
+    verdict: str
+    measured_on: str
 
 
 def card(run: FinishedRun, name: str, about: About) -> str:
-    """README.md of an exported arm."""
+    """Returns the text of README.md for an exported arm."""
     from jinja2 import Environment, StrictUndefined
 
     config, arm = run.config, run.config.arms[name]
@@ -63,28 +72,28 @@ def card(run: FinishedRun, name: str, about: About) -> str:
 
 
 def base_licence(config: Config) -> str:
-    """The base model's licence by its own card: of a folder, or of the hub where it answers; "" where nobody says."""
-    if config.model.name_or_path.startswith(models.ASSET):
+    """Returns the licence in the base model's own card, in its folder or on the hub; "" where it is not stated."""
+    if config.model.name_or_path.startswith(ASSET):
         return "apache-2.0"
-    folder = Path(models.resolve(config.model.name_or_path))
+    folder = Path(resolve(config.model.name_or_path))
     if (folder / "README.md").is_file():
-        found = re.match(r"---\n(.*?)\n---\n", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-        told = yaml.safe_load(found[1]) if found else None
-        return str(told.get("license") or "") if isinstance(told, dict) else ""
+        matter = re.match(r"---\n(.*?)\n---\n", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        values = yaml.safe_load(matter[1]) if matter else None
+        return str(values.get("license") or "") if isinstance(values, dict) else ""
     if folder.is_dir() or why_no_hub():
         return ""
     from huggingface_hub import HfApi
 
     try:
         card_data = HfApi().model_info(config.model.name_or_path, revision=config.model.revision).card_data
-    except Exception:  # the card only says less
+    except Exception:  # the licence is optional
         return ""
     return str(getattr(card_data, "license", None) or "")
 
 
-def _front(config: Config, about: About, licence: str) -> dict[str, Any]:
+def _front(config: Config, about: About, licence: str) -> dict[str, str | list[str]]:
     base = config.model.name_or_path
-    on_hub = not base.startswith(models.ASSET) and not Path(models.resolve(base)).is_dir()
+    on_hub = not base.startswith(ASSET) and not Path(resolve(base)).is_dir()
     return {
         **({"base_model": base} if on_hub else {}),
         "library_name": "transformers" if about.form == "merged" else "peft",
@@ -94,8 +103,8 @@ def _front(config: Config, about: About, licence: str) -> dict[str, Any]:
     }
 
 
-def _of_study(config: Config, name: str, arm: ArmConfig) -> dict[str, Any]:
-    found = origin(config.corpus)
+def _of_study(config: Config, name: str, arm: ArmConfig) -> dict[str, object]:
+    published = origin(config.corpus)
     trained = {
         "none": "not trained" if not arm.adapter else "with a ready adapter",
         "closed_book": "trained on questions and answers, without passages",
@@ -110,8 +119,8 @@ def _of_study(config: Config, name: str, arm: ArmConfig) -> dict[str, Any]:
         "revision": config.model.revision,
         "trained_on": trained,
         "shown": "the question and passages" if arm.context == "passages" else "the question alone",
-        "source": found.source,
-        "data_licence": found.licence,
+        "source": published.source,
+        "data_licence": published.licence,
         "prompt_mode": config.dataset.prompt_mode,
         "max_length": config.model.max_length,
         "max_new_tokens": config.model.max_new_tokens,
@@ -130,38 +139,37 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
         ("training and validation rows", f"{counts.get('rows', 0):,}, {counts.get('with_gold', 0):,} with gold")
     )
     if arm.recipe == "raft":
-        how = arm_dataset(config, name, arm)
+        dataset = arm_dataset(config, name, arm)
         about += [
-            ("p (share of rows whose context holds the gold passages)", f"{how.p:g}"),
-            ("D (distractors)", f"{how.num_distractors}, {how.distractors}"),
-            ("targets", "reasoning that quotes the passages, then the answer" if how.cot else "the answer alone"),
-            ("rows without gold", f"{how.no_gold_target}, constant_size={str(how.constant_size).lower()}"),
+            ("p (share of rows whose context holds the gold passages)", f"{dataset.p:g}"),
+            ("D (distractors)", f"{dataset.num_distractors}, {dataset.distractors}"),
+            ("targets", "reasoning that quotes the passages, then the answer" if dataset.cot else "the answer alone"),
+            ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
     lora, trainer = config.lora, config.trainer
-    how_trained = f"LoRA r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
+    weights = f"LoRA r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")
     return [
         *about,
         ("prompt mode", config.dataset.prompt_mode),
         (
             "training",
-            f"{how_trained}, {steps} steps of {trainer.batch_size} rows, learning rate "
+            f"{weights}, {steps} steps of {trainer.batch_size} rows, learning rate "
             f"{trainer.learning_rate:g}, seed {config.seed}",
         ),
     ]
 
 
-def _of_results(run: FinishedRun, name: str) -> dict[str, Any]:
+def _of_results(run: FinishedRun, name: str) -> _ResultsPart:
     results, config = run.results, run.config
     arms = [name, *(other for other in results["arms"] if other != name)]
-    shown = {one: results["arms"][one]["metrics"] for one in arms}
+    figures = {arm: results["arms"][arm]["metrics"] for arm in arms}
     headline = results["metrics"][0]
-    rows = [[metric, *(_figure(shown[one].get(metric)) for one in arms)] for metric in results["metrics"]]
-    asked = config.evaluation
-    found = results.get("conditions", {})
+    rows = [[metric, *(_figure(figures[arm].get(metric)) for arm in arms)] for metric in results["metrics"]]
+    evaluation = config.evaluation
     conditions = [
         (condition, _figure(measured[name]["metrics"].get(headline)))
-        for condition, measured in found.items()
+        for condition, measured in results["conditions"].items()
         if name in measured
     ]
     return {
@@ -170,18 +178,19 @@ def _of_results(run: FinishedRun, name: str) -> dict[str, Any]:
         "conditions": conditions,
         "headline": headline,
         "verdict": results.get("verdict", "") if results.get("reference") == name else "",
-        "measured_on": f"On {results['arms'][name]['n']:,} questions ({asked.split}), contexts: {asked.context}"
-        + (f" with {asked.num_distractors} distractors" * (asked.context == "gold_and_distractors"))
+        "measured_on": f"On {results['arms'][name]['n']:,} questions ({evaluation.split}), "
+        f"contexts: {evaluation.context}"
+        + (f" with {evaluation.num_distractors} distractors" * (evaluation.context == "gold_and_distractors"))
         + "; percent, with 95% intervals.",
     }
 
 
-def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, Any]:
+def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, str]:
     context = _PLACEHOLDERS if arm.context == "passages" else None
     chat = prompts.messages(config.prompt, config.dataset.prompt_mode, "QUESTION", context, arm.cot)
-    tokenizer = models.load_tokenizer(config.model.name_or_path, config.model.revision)
+    tokenizer = load_tokenizer(config.model.name_or_path, config.model.revision)
     by_template = "The tokenizer's chat template makes this text from the messages `system` and `user`."
-    by_hand = "The tokenizer's chat template alone does not make this text: let raft_exp make the prompts."
+    by_hand = "The tokenizer's chat template alone does not make this text: make prompts with raft_exp."
     return {
         "example": chat_text(tokenizer, chat).rstrip("\n"),
         "placeholders": _PLACES,
@@ -190,11 +199,11 @@ def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, Any]:
 
 
 def _usage(about: About, arm: ArmConfig) -> str:
-    asked = '`python -m raft_exp.ask RUN model=THIS_FOLDER "question"` retrieves, asks and shows what is cited.'
+    ask = '`python -m raft_exp.ask RUN model=THIS_FOLDER "question"` retrieves passages, answers and shows citations.'
     if about.form == "adapter":
-        return f"An adapter for PEFT, on the base model. {asked}"
-    served = "`vllm serve THIS_FOLDER` and `transformers` load it as it is; there, bring the passages yourself."
-    return f"{asked} {served}" if arm.context == "passages" else served
+        return f"An adapter for PEFT, on the base model. {ask}"
+    served = "`vllm serve THIS_FOLDER` and `transformers` load it as it is; retrieval is then up to you."
+    return f"{ask} {served}" if arm.context == "passages" else served
 
 
 def _figure(figure: Figure | None) -> str:
@@ -203,6 +212,6 @@ def _figure(figure: Figure | None) -> str:
     return f"{100 * figure['value']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
 
 
-def _counts(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["counts"]
-    return found
+def _counts(folder: Path) -> dict[str, float]:
+    manifest: Manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return manifest["counts"]

@@ -1,22 +1,27 @@
-"""How far an exported model is from what was measured: the logits of replies to real test prompts."""
+"""The drift of an exported model from the evaluated one: differences of logits on replies to test prompts."""
 
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from raft_exp import prompts
 from raft_exp.core.records import Answer, Example, Messages, read_jsonl
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.pipeline.run import FinishedRun
 
-_POSITIONS = 16  # tokens of each reply
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_POSITIONS = 16  # tokens of each reply that are compared
 
 
 @dataclass(frozen=True)
 class DriftSample:
-    """A test prompt with the beginning of the arm's reply to it, as token ids."""
+    """A test prompt and the beginning of the arm's reply, as token ids."""
 
     messages: Messages
     prompt: list[int]
@@ -25,12 +30,12 @@ class DriftSample:
 
 @dataclass(frozen=True)
 class Drift:
-    """Over all positions: `relative` is the largest of any prompt, |difference| / |logits| (norms)."""
+    """Differences of logits over all positions."""
 
     prompts: int
     positions: int
-    largest: float  # of any logit
-    relative: float
+    largest: float  # absolute difference of a logit
+    relative: float  # largest norm of differences over norm of centred logits, of any prompt
     same_token: float  # share of positions with the same best token
 
     def __str__(self) -> str:
@@ -40,10 +45,10 @@ class Drift:
         )
 
 
-def asked(run: FinishedRun, name: str, tokenizer: Any, most: int) -> list[DriftSample]:
-    """The first test prompts of an arm, as its evaluation rendered them, with its replies."""
+def samples_of(run: FinishedRun, name: str, tokenizer: "PreTrainedTokenizerBase", count: int) -> list[DriftSample]:
+    """Returns the first `count` test prompts of an arm, as its evaluation rendered them, with its replies."""
     config, arm = run.config, run.config.arms[name]
-    replies = {one.id: one.raw for one in read_jsonl(run.path(f"evaluate[{name}]") / "answers.jsonl", Answer)}
+    replies = {answer.id: answer.raw for answer in read_jsonl(run.path(f"evaluate[{name}]") / "answers.jsonl", Answer)}
 
     def prompt(row: Example) -> DriftSample:
         context = row.context if arm.context == "passages" else None
@@ -52,29 +57,29 @@ def asked(run: FinishedRun, name: str, tokenizer: Any, most: int) -> list[DriftS
         return DriftSample(chat, encode_prompt(tokenizer, chat), reply)
 
     rows = read_jsonl(run.path("dataset[test]") / "rows.jsonl", Example)
-    return [prompt(row) for row in islice(rows, most)]
+    return [prompt(row) for row in islice(rows, count)]
 
 
-def logits(model: Any, texts: Sequence[DriftSample]) -> list[Any]:
-    """For each text a tensor (reply tokens, vocabulary), float32: the logits of each token."""
-    return list(_logits(model, texts))
+def logits(model: "PreTrainedModel | PeftModel", samples: Sequence[DriftSample]) -> "list[Tensor]":
+    """Returns for each sample the logits of its reply tokens: shape (tokens, vocabulary), float32."""
+    return list(_logits(model, samples))
 
 
-def _logits(model: Any, texts: Sequence[DriftSample]) -> Iterator[Any]:
+def _logits(model: "PreTrainedModel | PeftModel", samples: Sequence[DriftSample]) -> "Iterator[Tensor]":
     import torch
 
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    sparing = "logits_to_keep" in inspect.signature(inner.forward).parameters
-    for text in texts:
-        ids = torch.tensor([text.prompt + text.reply[:-1]])
-        kept: dict[str, Any] = {"logits_to_keep": len(text.reply)} if sparing else {}
+    can_limit = "logits_to_keep" in inspect.signature(inner.forward).parameters
+    for sample in samples:
+        ids = torch.tensor([sample.prompt + sample.reply[:-1]])
+        limit = {"logits_to_keep": len(sample.reply)} if can_limit else {}
         with torch.inference_mode():
-            found = model(input_ids=ids.to(model.device), **kept).logits
-        yield found[0, -len(text.reply) :].float().cpu()
+            output = model(input_ids=ids.to(model.device), **limit).logits
+        yield output[0, -len(sample.reply) :].float().cpu()
 
 
-def compare(before: Sequence[Any], after: Sequence[Any]) -> Drift:
-    """The drift from `before` to `after`; not a number anywhere makes it infinite."""
+def compare(before: "Sequence[Tensor]", after: "Sequence[Tensor]") -> Drift:
+    """Returns the drift from `before` to `after`; infinite if `after` has a value that is not finite."""
     import torch
 
     pairs = list(zip(before, after, strict=True))

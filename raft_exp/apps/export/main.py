@@ -1,11 +1,11 @@
-"""`python -m raft_exp.export RUN out=DIR`: a study's model as a folder for other tools."""
+"""`python -m raft_exp.export RUN out=DIR`: writes a study's model as a folder for other tools."""
 
 import dataclasses
 import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,11 +17,15 @@ from raft_exp.exports import hub
 from raft_exp.models.loading import ModelConfig
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.run import FinishedRun
+from raft_exp.training.config import Dtype
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @config_dataclass
 class ExportModel:
-    """What is written, and where."""
+    """The settings of `export`."""
 
     out: str = Field(title="DIR", description="the folder to write; it must not exist")
     arm: str | None = Field(
@@ -71,68 +75,68 @@ The folder is written whole or not at all.""",
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     with one_line_errors():
-        (run,), how = _COMMAND.read(arguments)
-        folder = Path(how.out)
-        drift = export(FinishedRun(Path(run), how.store), how)
+        (run,), chosen = _COMMAND.read(arguments)
+        folder = Path(chosen.out)
+        drift = export(FinishedRun(Path(run), chosen.store), chosen)
         if drift:
             print(f"drift of {drift.prompts} test prompts: {drift}")
         print(f"exported: {folder}")
-        if how.push_to_hub:
-            commit = hub.push(folder, how.push_to_hub, how.private, "model")
-            print(f"pushed: {how.push_to_hub} ({commit})")
+        if chosen.push_to_hub:
+            commit = hub.push(folder, chosen.push_to_hub, chosen.private, "model")
+            print(f"pushed: {chosen.push_to_hub} ({commit})")
 
 
-def export(run: FinishedRun, how: ExportModel) -> Drift | None:
-    """Writes the folder `how.out`, whole or not at all; returns the drift of merged weights."""
-    out = Path(how.out)
+def export(run: FinishedRun, chosen: ExportModel) -> Drift | None:
+    """Writes the folder `chosen.out` completely or not at all; returns the drift of merged weights, else None."""
+    out = Path(chosen.out)
     if out.exists():
-        raise ConfigError(f"out: got {how.out!r}, which is there already; remove it, or name another folder")
-    beside = out.absolute().with_name(f".{out.absolute().name}.new")
-    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+        raise ConfigError(f"out: got {chosen.out!r}, which is there already; remove it, or name another folder")
+    partial = out.absolute().with_name(f".{out.absolute().name}.new")
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed export
     try:
-        beside.mkdir(parents=True)
-        drift = _write(run, how, beside)
-        _readable(beside)
-        beside.rename(out)
+        partial.mkdir(parents=True)
+        drift = _write(run, chosen, partial)
+        _set_usual_mode(partial)
+        partial.rename(out)
     except OSError as error:
-        raise DataError(f"out={how.out}: {error.strerror or error}; name a folder that can be written") from error
+        raise DataError(f"out={chosen.out}: {error.strerror or error}; name a folder that can be written") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return drift
 
 
-def _write(run: FinishedRun, how: ExportModel, folder: Path) -> Drift | None:
+def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
     from raft_exp.apps.export import card, drift, renderer, tokenizer
-    from raft_exp.models import loading as models
+    from raft_exp.models.loading import load_tokenizer
 
-    name, arm = run.arm(how.arm)
+    name, arm = run.arm(chosen.arm)
     weights, config = run.weights(name), run.config.model
     adapter = weights.adapter if weights else None
-    if how.form == "adapter" and adapter is None:
+    if chosen.form == "adapter" and adapter is None:
         raise ConfigError(f"form: got 'adapter', but the arm {name} has none; export it with form=merged")
-    texts = drift.asked(run, name, models.load_tokenizer(config.name_or_path, config.revision), how.prompts)
-    dtype = how.dtype or config.dtype
-    if how.form == "adapter":
+    samples = drift.samples_of(run, name, load_tokenizer(config.name_or_path, config.revision), chosen.prompts)
+    dtype = chosen.dtype or config.dtype
+    if chosen.form == "adapter":
         assert adapter is not None, "checked above"
         for file in ("adapter_config.json", "adapter_model.safetensors"):
             shutil.copyfile(adapter / file, folder / file)
     else:
-        before = _merge(dataclasses.replace(config, dtype=dtype), weights, texts, folder)
-    templated = tokenizer.save(config, texts, folder)
-    if not tokenizer.unchanged(folder, texts):
+        before = _merge(dataclasses.replace(config, dtype=dtype), weights, samples, folder)
+    templated = tokenizer.save(config, samples, folder)
+    if not tokenizer.unchanged(folder, samples):
         raise ModelError(
-            f"model.name_or_path={config.name_or_path!r}: its tokenizer reads prompts in another way once "
-            "it was saved; use form=adapter, with the base model's own tokenizer"
+            f"model.name_or_path={config.name_or_path!r}: its tokenizer encodes prompts differently after "
+            "saving; use form=adapter, with the base model's own tokenizer"
         )
-    drifted = None if how.form == "adapter" else _measure(config, dtype, folder, texts, before, how.tolerance)
-    about = card.About(how.form, dtype, drifted, templated, how.licence)
+    drifted = None if chosen.form == "adapter" else _measure(config, dtype, folder, samples, before, chosen.tolerance)
+    about = card.About(chosen.form, dtype, drifted, templated, chosen.licence)
     renderer.write(folder, renderer.of(run.config, name, arm, dtype, templated))
     (folder / "README.md").write_text(card.card(run, name, about), encoding="utf-8", newline="\n")
     return drifted
 
 
-def _readable(folder: Path) -> None:
-    """With the rights that other new files have here: weights come with the owner's alone."""
+def _set_usual_mode(folder: Path) -> None:
+    """Gives all files the mode of a new file: safetensors writes weights that only their owner can read."""
     probe = folder / ".probe"
     probe.touch()
     mode = probe.stat().st_mode
@@ -142,45 +146,50 @@ def _readable(folder: Path) -> None:
 
 
 def _merge(
-    config: ModelConfig, weights: TrainedWeights | None, texts: Sequence[DriftSample], folder: Path
-) -> list[Any]:
-    """Writes the merged weights; returns the logits of base model and adapter, in float32."""
+    config: ModelConfig, weights: TrainedWeights | None, samples: Sequence[DriftSample], folder: Path
+) -> "list[Tensor]":
+    """Writes the merged weights; returns the logits of base model and adapter in float32."""
     from transformers import GenerationConfig
 
     from raft_exp.apps.export import drift
     from raft_exp.engines.replies import stop_tokens
-    from raft_exp.models import loading as models
-    from raft_exp.models import merge as merging
+    from raft_exp.models import loading
+    from raft_exp.models.merge import merged
 
     exact = dataclasses.replace(config, dtype="float32")
-    model = weights.load(exact) if weights else models.load(exact)
-    before = drift.logits(model, texts)
-    stops = stop_tokens(model.generation_config, models.load_tokenizer(config.name_or_path, config.revision))
-    merged = merging.merged(model, config.dtype)
-    merged.generation_config = GenerationConfig(
+    model = weights.load(exact) if weights else loading.load(exact)
+    before = drift.logits(model, samples)
+    stops = stop_tokens(model.generation_config, loading.load_tokenizer(config.name_or_path, config.revision))
+    exported = merged(model, config.dtype)
+    exported.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=config.max_new_tokens,
         eos_token_id=stops,
         pad_token_id=stops[0],
-        bos_token_id=merged.config.get_text_config().bos_token_id,
+        bos_token_id=exported.config.get_text_config().bos_token_id,
     )
-    with models.quiet():
-        merged.save_pretrained(str(folder))
+    with loading.quiet():
+        exported.save_pretrained(str(folder))
     return before
 
 
 def _measure(
-    config: ModelConfig, dtype: Any, folder: Path, texts: Sequence[DriftSample], before: list[Any], tolerance: float
+    config: ModelConfig,
+    dtype: Dtype,
+    folder: Path,
+    samples: Sequence[DriftSample],
+    before: "list[Tensor]",
+    tolerance: float,
 ) -> Drift:
-    """Compares what is on disk with what was merged. Raises ModelError above the tolerance."""
+    """Compares the weights on disk with the merged ones. Raises ModelError above the tolerance."""
     from raft_exp.apps.export import drift
-    from raft_exp.models import loading as models
+    from raft_exp.models import loading
 
-    loaded = models.load(dataclasses.replace(config, name_or_path=str(folder), revision=None, dtype=dtype))
-    found = drift.compare(before, drift.logits(loaded, texts))
-    if not found.relative <= tolerance:
+    loaded = loading.load(dataclasses.replace(config, name_or_path=str(folder), revision=None, dtype=dtype))
+    measured = drift.compare(before, drift.logits(loaded, samples))
+    if not measured.relative <= tolerance:
         raise ModelError(
-            f"merged and cast to {dtype}, the logits drift by {found}; that is above tolerance={tolerance:g}: nothing "
-            "was written; use dtype=float32, form=adapter, or a larger tolerance"
+            f"merged and cast to {dtype}, the logits drift by {measured}; that is above tolerance={tolerance:g}: "
+            "nothing was written; use dtype=float32, form=adapter, or a larger tolerance"
         )
-    return found
+    return measured

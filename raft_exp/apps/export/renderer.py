@@ -1,44 +1,45 @@
-"""raft_exp.json in an exported folder: everything that decides a prompt, so that nobody has to guess it."""
+"""raft_exp.json in an exported folder: all settings that determine a prompt."""
 
 import json
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.schema import Positive, config_dataclass, identity
-from raft_exp.models import loading as models
+from raft_exp.models.loading import ASSET, resolve
 from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import RetrieverConfig
+from raft_exp.training.config import Dtype
 
 FILE = "raft_exp.json"
 
 
 @config_dataclass
 class Renderer:
-    """How a question becomes a prompt of this model, and how its reply is read."""
+    """The settings of a model's prompts and replies."""
 
-    raft_exp: str  # the version that wrote it
+    raft_exp: str  # version of the package
     study: str
     arm: str
     prompt: PromptConfig
     prompt_mode: PromptMode
     cot: bool
-    passages: bool  # whether the model is shown passages
+    passages: bool  # whether prompts contain passages
     max_length: Positive  # tokens of prompt and reply together
     max_new_tokens: Positive
     dtype: Literal["float32", "bfloat16", "float16"]  # of the weights
-    retriever: RetrieverConfig  # that of the study; any other will do
+    retriever: RetrieverConfig  # of the study; not binding
     base_model: str
     base_revision: str | None
-    chat_template: bool  # the tokenizer's chat template makes the prompts, token for token
+    chat_template: bool  # whether the tokenizer's chat template alone makes the prompts, token for token
 
 
-def of(config: Config, name: str, arm: ArmConfig, dtype: Any, chat_template: bool) -> Renderer:
-    """The settings of an arm of a study."""
+def of(config: Config, name: str, arm: ArmConfig, dtype: Dtype, chat_template: bool) -> Renderer:
+    """Returns the settings of an arm of a study."""
     return Renderer(
         metadata.version("raft_exp"),
         config.study,
@@ -58,9 +59,9 @@ def of(config: Config, name: str, arm: ArmConfig, dtype: Any, chat_template: boo
 
 
 def base_name(config: Config) -> str:
-    """The base model's id, or the name of its folder: never a path of this machine."""
+    """Returns the base model's id, or the name of its folder without the path."""
     name = config.model.name_or_path
-    return Path(name).name if not name.startswith(models.ASSET) and Path(models.resolve(name)).is_dir() else name
+    return Path(name).name if not name.startswith(ASSET) and Path(resolve(name)).is_dir() else name
 
 
 def write(folder: Path, renderer: Renderer) -> None:
@@ -70,11 +71,11 @@ def write(folder: Path, renderer: Renderer) -> None:
 
 
 def read(folder: Path) -> Renderer:
-    """Reads raft_exp.json. DataError where there is none, or it is another version's."""
+    """Reads raft_exp.json. Raises DataError for a missing file, or one of another version."""
     file = folder / FILE
     try:
-        found: Any = file.read_text(encoding="utf-8")
-        return TypeAdapter(Renderer).validate_json(found)
+        renderer: Renderer = TypeAdapter(Renderer).validate_json(file.read_text(encoding="utf-8"))
+        return renderer
     except OSError as error:
         raise DataError(f"{file}: {error.strerror}; name a folder that raft_exp.export has written") from error
     except ValidationError as error:

@@ -91,7 +91,7 @@ def test_drift_is_what_changes_in_the_model_on_disk(run, merged, tmp_path):
     weights["lm_head.weight"] = weights["lm_head.weight"] * 1.5
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
     finished = FinishedRun(run)
-    texts = drift.asked(finished, "raft", models.load_tokenizer("asset:pocket"), 2)
+    texts = drift.samples_of(finished, "raft", models.load_tokenizer("asset:pocket"), 2)
     model = finished.config.model
     whole, bent = (
         drift.logits(models.load(type(model)(str(path), None, "float32", 1024, 24)), texts) for path in (merged, broken)
@@ -105,7 +105,7 @@ def test_drift_is_what_changes_in_the_model_on_disk(run, merged, tmp_path):
 def test_the_adapter_alone(run, tmp_path):
     export.main([str(run), f"out={tmp_path / 'adapter'}", "form=adapter"])
     finished = FinishedRun(run)
-    texts = drift.asked(finished, "raft", models.load_tokenizer("asset:pocket"), 6)
+    texts = drift.samples_of(finished, "raft", models.load_tokenizer("asset:pocket"), 6)
     engine = engines.load(finished.config.engine, finished.config.model, tmp_path / "adapter", tmp_path)
     ids = [row.id for row in read_jsonl(run / "dataset" / "test.jsonl", Example)]
     requests = [Request(name, text.prompt, text.messages) for name, text in zip(ids, texts, strict=True)]
