@@ -1,4 +1,4 @@
-"""The command lines beside the study: positional words, settings as name=value, errors as one line."""
+"""The command lines other than the study's: positional words, settings as name=value, errors as one line."""
 
 import contextlib
 import difflib
@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
 
 from raft_exp.core.errors import ConfigError, RaftError, suggest
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 T = TypeVar("T")
 
 _SETTING = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>.*)", re.DOTALL)
 _FLAG = re.compile(r"--(?P<name>[A-Za-z][\w-]*)(=(?P<value>.*))?", re.DOTALL)  # the spelling of older versions
-_PLACEHOLDERS = {bool: "true|false", int: "NUMBER", float: "NUMBER"}
+_PLACEHOLDERS: dict[object, str] = {bool: "true|false", int: "NUMBER", float: "NUMBER"}
 _COLUMN = 31  # width of the left column of the help, at most
 
 
@@ -41,27 +44,27 @@ class Command(Generic[T]):
 
         Prints the help and exits with status 0 where `arguments` hold --help or -h. Raises ConfigError.
         """
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        if {"-h", "--help"} & set(given):
+        line = list(sys.argv[1:] if arguments is None else arguments)
+        if {"-h", "--help"} & set(line):
             print(self.help())
             sys.exit(0)
-        self._refuse_flags(given)
-        chosen = [word for word in given if self._is_setting(word)]
-        words = [word for word in given if word not in chosen]
+        self._refuse_flags(line)
+        chosen = [word for word in line if self._is_setting(word)]
+        words = [word for word in line if word not in chosen]
         if not words:
             raise self.missing(next(iter(self.words)))
         if self.most is not None and len(words) > self.most:
-            if names := [found["name"] for word in words if (found := _SETTING.fullmatch(word))]:
+            if names := [match["name"] for word in words if (match := _SETTING.fullmatch(word))]:
                 raise ConfigError(f"{names[0]}: no such setting; {suggest(names[0], _fields(self.settings))}")
             raise ConfigError(f"got too many words: {shlex.join(words)}; write {self.form}")
         return words, settings(self.settings, chosen)
 
     def missing(self, word: str) -> ConfigError:
-        """The error of a positional word that is not there."""
+        """Returns the error for a missing positional word."""
         return ConfigError(f"{word} is missing; write {self.form}")
 
     def help(self) -> str:
-        """What the command does, its positional words, and every setting with its default."""
+        """Returns the help text: the command, its positional words, and all settings with their defaults."""
         names = _fields(self.settings)
         rows = {f"{name}={_placeholder(names[name])}": _explanation(names[name]) for name in names}
         rule = "Settings stand before, between or after the words."
@@ -73,19 +76,19 @@ class Command(Generic[T]):
         return "\n".join([self.form, "", self.about, "", *_table(self.words), "", *_table(rows), "", rule])
 
     def _is_setting(self, word: str) -> bool:
-        found = _SETTING.fullmatch(word)
-        if not found or (found["name"] not in _fields(self.settings) and Path(word).exists()):
+        match = _SETTING.fullmatch(word)
+        if not match or (match["name"] not in _fields(self.settings) and Path(word).exists()):
             return False
-        return not self.free_text or bool(self._near(found["name"]))
+        return not self.free_text or bool(self._similar(match["name"]))
 
-    def _near(self, name: str) -> list[str]:
+    def _similar(self, name: str) -> list[str]:
         return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1)
 
-    def _refuse_flags(self, given: Sequence[str]) -> None:
-        """Raises ConfigError for `--name value` and `--name=value`, with the new spelling of all of them."""
+    def _refuse_flags(self, line: Sequence[str]) -> None:
+        """Raises ConfigError for `--name value` and `--name=value`, with the present spelling of all of them."""
         old: list[str] = []
         new: list[str] = []
-        words = iter(given)
+        words = iter(line)
         for word in words:
             if not (flag := _FLAG.fullmatch(word)):
                 continue
@@ -100,17 +103,17 @@ class Command(Generic[T]):
             raise ConfigError(f"{shlex.join(old)}: settings are written name=value now: {shlex.join(new)}")
 
     def _named_by(self, flag: str, word: str) -> str:
-        """The setting that a flag was, or the only one that begins so."""
+        """Returns the setting of a flag: of the same name, or the only one that begins with it."""
         known, name = _fields(self.settings), flag.replace("-", "_")
-        begun = [one for one in known if one.startswith(name)]
-        if name in known or len(begun) == 1:
-            return name if name in known else begun[0]
+        matches = [setting for setting in known if setting.startswith(name)]
+        if name in known or len(matches) == 1:
+            return name if name in known else matches[0]
         raise ConfigError(f"{word}: no such setting, and settings are written name=value; {suggest(name, known)}")
 
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What the user can mend is one line and exit status 2, as in a study."""
+    """Prints a RaftError as one line and exits with status 2, as a study does."""
     try:
         yield
     except RaftError as error:
@@ -121,18 +124,18 @@ def one_line_errors() -> Iterator[None]:
 
 
 def needs_packages(extra: str, *modules: str) -> None:
-    """Raises ConfigError with the remedy where an optional package is missing."""
+    """Raises ConfigError for a missing optional package, with the extra to install."""
     if missing := [module for module in modules if find_spec(module) is None]:
         raise ConfigError(f"this command needs the packages {', '.join(missing)}; pip install 'raft_exp[{extra}]'")
 
 
-def settings(kind: type[T], arguments: Sequence[str], **given: Any) -> T:
-    """Makes a config dataclass out of `name=value` arguments and of `given` values.
+def settings(kind: type[T], arguments: Sequence[str], **fixed: object) -> T:
+    """Makes a config dataclass from `name=value` arguments and the values `fixed`.
 
-    Raises ConfigError, which names the field, the value and what is allowed.
+    Raises ConfigError with the field, its value and the valid values.
     """
     known = _fields(kind)
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals:
@@ -145,7 +148,7 @@ def settings(kind: type[T], arguments: Sequence[str], **given: Any) -> T:
             raise ConfigError(f"{name}: has no value; set {name}=..., or leave {name}= out")
         values[name] = _value(known[name].annotation, value)
     try:
-        return kind(**given, **values)
+        return kind(**fixed, **values)
     except ValidationError as error:
         problem = error.errors()[0]
         if problem["type"] == "value_error":
@@ -153,60 +156,60 @@ def settings(kind: type[T], arguments: Sequence[str], **given: Any) -> T:
         name = str(problem["loc"][0])
         if problem["type"] == "missing":
             raise ConfigError(f"{name}: has no value; set {name}=...") from None
-        told = str(problem["msg"]).replace("Input should be ", "").replace("'", '"')
-        told = "true or false" if problem["type"] == "bool_type" else told
-        raise ConfigError(f"{name}: got {problem['input']!r}; must be {told}") from None
+        valid = problem["msg"].replace("Input should be ", "").replace("'", '"')
+        valid = "true or false" if problem["type"] == "bool_type" else valid
+        raise ConfigError(f"{name}: got {problem['input']!r}; must be {valid}") from None
 
 
-def _fields(kind: type) -> dict[str, Any]:
-    """pydantic's description of each field of a config dataclass."""
-    found: dict[str, Any] = kind.__pydantic_fields__  # type: ignore[attr-defined]
-    return found
+def _fields(kind: type) -> "dict[str, FieldInfo]":
+    """Returns pydantic's description of each field of a config dataclass."""
+    fields: dict[str, FieldInfo] = kind.__pydantic_fields__  # type: ignore[attr-defined]
+    return fields
 
 
-def _types(annotation: Any) -> list[Any]:
-    """The types that a field takes, without None and without limits; a choice is one Literal."""
+def _types(annotation: object) -> list[object]:
+    """Returns the types that a field accepts, without None and without constraints; a choice is one Literal."""
     if get_origin(annotation) is Annotated:
         return _types(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return [one for part in get_args(annotation) for one in _types(part)]
+        return [kind for part in get_args(annotation) for kind in _types(part)]
     return [] if annotation is NoneType else [annotation]
 
 
-def _value(annotation: Any, text: str) -> Any:
-    """Reads a value as the study's settings are read: 3 is a number, null is nothing, 1e-3 is a number too.
+def _value(annotation: object, text: str) -> object:
+    """Parses a value like the study's settings: 3 and 1e-3 are numbers, null is None.
 
-    Text and choices are taken as they are written.
+    Text and choices stay as written.
     """
-    if all(one is str or get_origin(one) is Literal for one in _types(annotation)):
+    if all(kind is str or get_origin(kind) is Literal for kind in _types(annotation)):
         return None if text == "null" and NoneType in get_args(annotation) else text
     try:
-        value = yaml.safe_load(text)
+        value: object = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
-            return float(value)  # YAML 1.1 takes 1e-3 for a word
+            return float(value)  # YAML 1.1 reads 1e-3 as text
     return value
 
 
-def _placeholder(field: Any) -> str:
-    """What stands for the value in the help: the field's title, or what its type allows."""
+def _placeholder(field: "FieldInfo") -> str:
+    """Returns the placeholder of a value in the help: the field's title, or the values of its type."""
     (kind,) = _types(field.annotation)
     return field.title or ("|".join(get_args(kind)) if get_origin(kind) is Literal else _PLACEHOLDERS.get(kind, "TEXT"))
 
 
-def _explanation(field: Any) -> str:
+def _explanation(field: "FieldInfo") -> str:
     if field.is_required():
         return f"{field.description} (required)"
-    if field.default is None:  # the description says what that means
+    if field.default is None:  # the description names the default
         return str(field.description)
-    shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-    return f"{field.description} (default: {shown})"
+    default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    return f"{field.description} (default: {default})"
 
 
 def _table(rows: Mapping[str, str]) -> list[str]:
-    """Two columns. What is too wide for the first one has a line of its own."""
+    """Formats two columns. A name that is too wide for the first column has a line of its own."""
     lines = []
     for name, text in rows.items():
         if len(name) > _COLUMN:

@@ -1,4 +1,4 @@
-"""The command line: compose (Hydra) -> parse -> build -> run. Errors that a user can mend are one line and status 2."""
+"""The command line of a study: compose (Hydra), parse, build, run. Errors that the user can fix are one line."""
 
 import contextlib
 import errno
@@ -8,7 +8,6 @@ import shutil
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 import hydra
 import yaml
@@ -25,20 +24,20 @@ from rich.console import Console
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.core import tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
-from raft_exp.core.stage import STAGES
-from raft_exp.corpora import ingest_stage as ingest
+from raft_exp.core.stage import STAGES, Stage
+from raft_exp.corpora import ingest_stage
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
-from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.arms import with_arm_files
+from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir, parse
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
 from raft_exp.reporting.wandb.study import WandbStudy, study_of, write_note
 from raft_exp.reporting.wandb.tracker import check, log_study, tracker_of
 
-# What an operating system says of a folder that cannot be used: a run folder is made by Hydra before we are asked.
-_REFUSED = {
+# Errors of the operating system for an unusable run folder, which Hydra creates before the job starts.
+_FOLDER_ERRORS = {
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -50,20 +49,20 @@ _REFUSED = {
 
 
 class OwnConf(SearchPathPlugin):
-    """A folder `conf` where the user stands is searched after ours: an experiment of one's own needs no fork."""
+    """Adds the folder `conf` of the working directory to Hydra's search path, after the shipped one."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Hydra's hook."""
+        """Adds the folder (a hook of Hydra)."""
         own = Path.cwd() / "conf"
         if own.is_dir() and own != conf_dir():
             search_path.append("own", f"file://{own}")
 
 
 def main() -> None:
-    """Runs one study, or with `-m` one for each combination of the values given."""
+    """Runs one study, or with `-m` one for each combination of values."""
     Plugins.instance().register(OwnConf)
     sys.argv[1:] = _with_experiment(_with_multirun(sys.argv[1:]))
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end the process itself; the messages are made here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
     try:
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     except RaftError as error:
@@ -71,23 +70,23 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(explained(error))
     except OSError as error:
-        if error.errno not in _REFUSED and not _about_run_folder(error):
+        if error.errno not in _FOLDER_ERRORS and not _about_run_folder(error):
             raise
         remedy = "choose another run folder with hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)"
         _refuse(StoreError(f"{error.filename or 'run folder'}: {error.strerror}; {remedy}"))
     except KeyboardInterrupt:
-        sys.exit("\nstopped; the same command goes on from here")
+        sys.exit("\nstopped; the same command resumes from here")
 
 
 def _about_run_folder(error: OSError) -> bool:
-    """Whether it is the run folder that cannot be made. What a study misses is a fault of ours, with its traceback."""
+    """Whether a missing file concerns the run folder, i.e. the error was not raised within a study."""
     return error.errno == errno.ENOENT and all(
         frame.f_code is not study.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)
     )
 
 
 def _with_experiment(arguments: list[str]) -> list[str]:
-    """Without an experiment it is the embedded study: named before all other overrides, so that those win."""
+    """Adds the embedded study if no experiment is named, before all other overrides, which take precedence."""
     if any(argument.lstrip("+~").startswith("experiment=") for argument in arguments):
         return arguments
     first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
@@ -95,16 +94,16 @@ def _with_experiment(arguments: list[str]) -> list[str]:
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:
-    """-m may stand anywhere; a search is many runs and needs none beside it."""
+    """Moves -m to the front; adds it for a search, which runs many jobs."""
     several = {"-m", "--multirun"} & set(arguments)
     shows = {"--run", "--cfg", "-c", "--info", "--help", "-h"} & set(arguments)
     if not several and ("sweep=optuna" not in arguments or shows):
         return arguments
-    return ["--multirun", *(one for one in arguments if one not in several)]
+    return ["--multirun", *(word for word in arguments if word not in several)]
 
 
 def job(composed: DictConfig) -> None:
-    """One study. In a sweep an error ends this job and not the others."""
+    """Runs one study. In a sweep an error ends this job and not the others."""
     try:
         try:
             values = _resolved(composed)
@@ -120,13 +119,13 @@ def job(composed: DictConfig) -> None:
         _refuse(error)
 
 
-def study(values: dict[str, Any], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:
-    """Parses, builds and runs a study into the folder `run`; `sweep` names the sweep that it is a job of."""
+def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:
+    """Parses, builds and runs a study into the folder `run`. `sweep`: the name of its sweep, or ""."""
     config = parse(values)
     config_file = run / "config.yaml"
     config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     store = Store(config.store)
-    stages = pipeline.build(config, Fingerprints(store, save=not config.dry_run))
+    stages = build(config, Fingerprints(store, save=not config.dry_run))
     runner = Runner(store, run, config_file)
     if config.dry_run:
         return runner.plan(stages)
@@ -140,16 +139,16 @@ def study(values: dict[str, Any], run: Path, overrides: list[str], sweep: str = 
         _show(config, run, outcomes, wandb_study)
     finally:
         tracking.active().end_run()
-    if any(outcome.stage.name == "export" for outcome in outcomes):  # last, so that what fails here loses nothing
+    if any(outcome.stage.name == "export" for outcome in outcomes):  # last, so that a failure here loses no result
         _write_passages(config, run)
         _push(config, run)
     return outcomes
 
 
-def _shortened(config: Config, stages: list[Any]) -> list[Any]:
-    """A preview needs the datasets and nothing after them."""
-    rooms = STAGES[: STAGES.index("dataset") + 1]
-    return [stage for stage in stages if stage.name in rooms] if config.preview else stages
+def _shortened(config: Config, stages: list[Stage]) -> list[Stage]:
+    """Returns the stages up to the datasets for a preview, else all."""
+    names = STAGES[: STAGES.index("dataset") + 1]
+    return [stage for stage in stages if stage.name in names] if config.preview else stages
 
 
 def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: WandbStudy | None) -> None:
@@ -157,7 +156,7 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
         from raft_exp.apps.preview import show
 
         show([outcome for outcome in outcomes if outcome.stage.name == "dataset"], config)
-    _show_unread(run / ingest.REPORT)
+    _show_unread(run / ingest_stage.REPORT)
     if outcomes[-1].stage.name != "report":
         return
     from raft_exp.reporting.terminal import table
@@ -171,11 +170,13 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
         print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
 
 
-def _show_unread(report: Path) -> None:
-    told = json.loads(report.read_text()) if report.exists() else {"reasons": {}}
-    if told["reasons"]:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
-        print(f"{len(told['not_read'])} of {told['files']} files were not read ({reasons}): {report}", file=sys.stderr)
+def _show_unread(file: Path) -> None:
+    report = json.loads(file.read_text()) if file.exists() else {"reasons": {}}
+    if report["reasons"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
+        print(
+            f"{len(report['not_read'])} of {report['files']} files were not read ({reasons}): {file}", file=sys.stderr
+        )
 
 
 def _write_passages(config: Config, run: Path) -> None:
@@ -183,29 +184,29 @@ def _write_passages(config: Config, run: Path) -> None:
     if isinstance(config.export.passages, bool):
         return
     file = Path(config.export.passages)
-    half = file.with_name(f".{file.name}.{os.getpid()}")
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run / "exports" / f"passages.{config.export.format}", half)
-        half.replace(file)
+        shutil.copyfile(run / "exports" / f"passages.{config.export.format}", partial)
+        partial.replace(file)
     except OSError as error:
         with contextlib.suppress(OSError):
-            half.unlink()
+            partial.unlink()
         raise StoreError(
-            f"export.passages={file}: {error.strerror}; the passages stand in {run / 'exports'}; name another file"
+            f"export.passages={file}: {error.strerror}; the passages are in {run / 'exports'}; name another file"
         ) from error
     print(f"passages: {file}")
 
 
 def _push(config: Config, run: Path) -> None:
-    """In every run, also where all stages are reused."""
+    """Pushes the exported dataset to the hub, also in a run that reuses all stages."""
     repository = config.export.push_to_hub
     if repository:
         commit = hub.push(run / "exports" / HF, repository, config.export.private)
         print(f"pushed: {repository} ({commit})")
 
 
-def _resolved(composed: DictConfig) -> dict[str, Any]:
+def _resolved(composed: DictConfig) -> dict[str, object]:
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0

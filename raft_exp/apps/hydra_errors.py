@@ -1,4 +1,4 @@
-"""Hydra's own errors in our form."""
+"""Rewrites errors of Hydra as ConfigErrors of one line."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ _INSTALL = {
 
 
 def explained(error: Exception) -> ConfigError:
-    """One line: the setting, what it got, what it may be."""
+    """Returns a ConfigError with the setting, its value and the valid values."""
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
@@ -29,27 +29,27 @@ def explained(error: Exception) -> ConfigError:
             return ConfigError(f"{group}: {option!r} is called {new!r} now; use {group}={new}")
         return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
-        name = str(error.missing_cfg_file).removeprefix("experiment/")  # one of several, of which Hydra names no others
+        name = str(error.missing_cfg_file).removeprefix("experiment/")  # Hydra does not list the others
         return ConfigError(f"experiment: got {name!r}; {suggest(name, _experiments())}")
     if isinstance(error, OverrideParseException):
-        given = error.override or (found[1] if (found := re.search(r"input '(.*)' See", text)) else text)
+        override = error.override or (match[1] if (match := re.search(r"input '(.*)' See", text)) else text)
         return ConfigError(
-            f"{given!r}: cannot be read as setting=value; what holds blanks, braces or brackets stands in quotes as a "
-            "whole: 'dataset.mixed={random: 0.5, bm25: 0.5}'"
+            f"{override!r}: cannot be read as setting=value; put a word with blanks, braces or brackets in quotes: "
+            "'dataset.mixed={random: 0.5, bm25: 0.5}'"
         )
-    if found := re.search(r"To append to your default list use (\S+)", text):
+    if match := re.search(r"To append to your default list use (\S+)", text):
         return ConfigError(
-            f"{found[1].lstrip('+').partition('=')[0]}: not chosen in the default study; write {found[1]}"
+            f"{match[1].lstrip('+').partition('=')[0]}: not chosen in the default study; write {match[1]}"
         )
-    if isinstance(error, ConfigCompositionException) and (found := re.search(r"Could not override '([\w.]+)'", text)):
-        if found[1].startswith("hydra."):
+    if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([\w.]+)'", text)):
+        if match[1].startswith("hydra."):
             return ConfigError(
-                f"{found[1]}: no such setting; those of Hydra, of the sweep and of the launcher that are chosen are "
-                "shown by --cfg hydra"
+                f"{match[1]}: no such setting; --cfg hydra shows the settings of Hydra and of the chosen sweep and "
+                "launcher"
             )
-        return ConfigError(unknown_key(found[1]))
-    if found := re.search(r"Missing mandatory value: (\S+)", text):
-        return ConfigError(f"{found[1]}: has no value; set {found[1]}=...")
+        return ConfigError(unknown_key(match[1]))
+    if match := re.search(r"Missing mandatory value: (\S+)", text):
+        return ConfigError(f"{match[1]}: has no value; set {match[1]}=...")
     return ConfigError(text)
 
 

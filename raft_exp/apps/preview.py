@@ -1,11 +1,11 @@
-"""`preview=3`: a few rows of each dataset as the model sees them.
+"""`preview=3`: prints a few rows of each dataset: prompts, and supervised tokens.
 
-Gold is green, distractors are dim, supervised tokens stand on a coloured ground.
+Gold passages are green, distractors are dim, supervised tokens have a coloured background.
 """
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -17,6 +17,9 @@ from raft_exp.models.loading import load_tokenizer
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.store import Outcome
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 def show(outcomes: Sequence[Outcome], config: Config) -> None:
     """Prints the first `config.preview` rows of each finished dataset stage."""
@@ -27,26 +30,26 @@ def show(outcomes: Sequence[Outcome], config: Config) -> None:
             console.print(panel(example, tokenizer, outcome.stage.label))
 
 
-def panel(example: Example, tokenizer: Any, label: str) -> Panel:
-    """One row: what is shown, then the tokens that are learned, one colour after another."""
-    asked = [message for message in example.messages if message["role"] != "assistant"]
-    prompt_tokens = len(tokens.encode_prompt(tokenizer, asked))
-    learned = tokens.encode_completion(tokenizer, example.target) if len(asked) < len(example.messages) else []
+def panel(example: Example, tokenizer: "PreTrainedTokenizerBase", label: str) -> Panel:
+    """Returns one row: the prompt, then the supervised tokens in alternating colours."""
+    prompt = [message for message in example.messages if message["role"] != "assistant"]
+    prompt_tokens = len(tokens.encode_prompt(tokenizer, prompt))
+    supervised = tokens.encode_completion(tokenizer, example.target) if len(prompt) < len(example.messages) else []
     gold = [str(place) for place, passage in enumerate(example.context, start=1) if passage.gold]
     facts = (
         f"{len(example.context)} passages, gold at {', '.join(gold) or 'no place'}; "
-        f"{prompt_tokens} prompt tokens, {len(learned)} supervised"
+        f"{prompt_tokens} prompt tokens, {len(supervised)} supervised"
     )
-    facts += f"; grounded: {example.target_grounded}" if learned else ""  # else there is no target to be so
+    facts += f"; grounded: {example.target_grounded}" if supervised else ""
     title = Text(f"{label}  {example.id}  ({example.split})")
     return Panel(
-        Group(Text(facts, style="italic"), Text(), _prompt(example, asked), Text(), _tokens(tokenizer, learned)),
+        Group(Text(facts, style="italic"), Text(), _prompt(example, prompt), Text(), _tokens(tokenizer, supervised)),
         title=title,
     )
 
 
-def _prompt(example: Example, asked: list[dict[str, str]]) -> Text:
-    text = Text("\n\n".join(message["content"] for message in asked))
+def _prompt(example: Example, messages: list[dict[str, str]]) -> Text:
+    text = Text("\n\n".join(message["content"] for message in messages))
     for passage in example.context:
         start = text.plain.find(passage.text)
         if passage.text and start >= 0:
@@ -54,8 +57,8 @@ def _prompt(example: Example, asked: list[dict[str, str]]) -> Text:
     return text
 
 
-def _tokens(tokenizer: Any, ids: list[int]) -> Text:
-    """Each supervised token on a background of its own; the end token stands last."""
+def _tokens(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> Text:
+    """Returns the tokens, each on a background of its own; the end token is the last."""
     text = Text()
     for place, token in enumerate(ids):
         piece = tokenizer.decode([token]) or tokenizer.convert_ids_to_tokens(token)

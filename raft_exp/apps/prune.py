@@ -1,4 +1,4 @@
-"""`python -m raft_exp.store ls|prune`: what the store holds, and room when it is full."""
+"""`python -m raft_exp.store ls|prune`: lists the results in a store, and removes unused ones."""
 
 import json
 import shutil
@@ -16,9 +16,10 @@ from rich.table import Table
 from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.core.schema import config_dataclass
+from raft_exp.pipeline.store import Manifest
 
-# Not results: the paid ledger is never pruned, the rest is the store's own memory (documents that were read).
-_KEPT = {"ledger", "runs", "extracted"}
+# Folders without results: the paid ledger, which is never pruned, the list of runs, and the texts of read documents.
+_NO_RESULTS = {"ledger", "runs", "extracted"}
 
 
 @config_dataclass
@@ -35,7 +36,7 @@ _ACTIONS = {
 }
 _COMMAND = Command(
     form="python -m raft_exp.store ls|prune [store=PATH] [yes=true]",
-    about="Shows what the store holds, and makes room when it is full.",
+    about="Lists the results in the store, or removes the unused ones.",
     words={"ls|prune": "the action, one of these:", **{f"  {name}": text for name, text in _ACTIONS.items()}},
     settings=StoreSettings,
 )
@@ -43,26 +44,26 @@ _COMMAND = Command(
 
 @dataclass(frozen=True)
 class StoreEntry:
-    """One result, or the remains of one."""
+    """One result, complete or partial."""
 
     path: Path
     label: str
     size: int  # bytes
     seconds: float
-    state: str  # used (a run shows it) | unused | partial (a run can go on from it) | left over
+    state: str  # used (named by a run) | unused | partial (a run can resume it) | left over
 
 
 def entries(root: Path) -> list[StoreEntry]:
-    """Everything in the store, oldest first within a stage."""
+    """Returns all results in the store, by stage, oldest first."""
     used = _used(root)
     folders = sorted((root.glob("*/*")), key=lambda path: (path.parent.name, path.stat().st_mtime))
-    return [_entry(path, used) for path in folders if path.is_dir() and path.parent.name not in _KEPT]
+    return [_entry(path, used) for path in folders if path.is_dir() and path.parent.name not in _NO_RESULTS]
 
 
 def _used(root: Path) -> set[str]:
     keys: set[str] = set()
-    for note in (root / "runs").glob("*"):
-        plan = Path(note.read_text()) / "plan.json"
+    for file in (root / "runs").glob("*"):
+        plan = Path(file.read_text()) / "plan.json"
         if plan.exists():
             keys |= {row["key"] for row in json.loads(plan.read_text())}
     return keys
@@ -71,11 +72,11 @@ def _used(root: Path) -> set[str]:
 def _entry(path: Path, used: set[str]) -> StoreEntry:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     manifest = path / "manifest.json"
-    if not manifest.exists():  # its run may go on from it
+    if not manifest.exists():
         state = "partial" if path.name.removesuffix(".partial") in used else "left over"
         return StoreEntry(path, path.parent.name, size, 0.0, state)
-    known = json.loads(manifest.read_text())
-    return StoreEntry(path, known["label"], size, known["seconds"], "used" if path.name in used else "unused")
+    values: Manifest = json.loads(manifest.read_text())
+    return StoreEntry(path, values["label"], size, values["seconds"], "used" if path.name in used else "unused")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,20 +89,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ConfigError(
                 f"store: got {chosen.store!r}, and there is no such folder; name the store with store=PATH"
             )
-        found = entries(Path(chosen.store))
+        results = entries(Path(chosen.store))
         if action == "prune":
-            _prune([entry for entry in found if entry.state in ("unused", "left over")], chosen.yes)
+            _prune([entry for entry in results if entry.state in ("unused", "left over")], chosen.yes)
         else:
-            _list(found)
+            _list(results)
 
 
-def _list(found: list[StoreEntry]) -> None:
+def _list(results: list[StoreEntry]) -> None:
     table = Table("stage", "key", "size", "seconds", "state")
-    for entry in found:
+    for entry in results:
         table.add_row(
             escape(entry.label), entry.path.name[:12], decimal(entry.size), f"{entry.seconds:.1f}", entry.state
         )
-    Console().print(table, f"{len(found)} results, {decimal(sum(entry.size for entry in found))}")
+    Console().print(table, f"{len(results)} results, {decimal(sum(entry.size for entry in results))}")
 
 
 def _prune(unused: list[StoreEntry], yes: bool) -> None:
@@ -118,7 +119,7 @@ def _prune(unused: list[StoreEntry], yes: bool) -> None:
 
 
 def _remove(entry: StoreEntry) -> bool:
-    """Removes a result unless a job is making it at this moment."""
+    """Removes a result. Returns False if a job holds its lock."""
     lock = FileLock(entry.path.with_suffix(".lock"))
     try:
         with lock.acquire(timeout=0):

@@ -10,14 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 
 
-def track(items: Iterable[T], what: str, total: int | None = None, done: int = 0) -> Iterator[T]:
+def track(items: Iterable[T], description: str, total: int | None = None, done: int = 0) -> Iterator[T]:
     """Yields the items and shows their count out of `total`; `done` items were finished by an earlier run."""
     if not sys.stderr.isatty():
         yield from items
         return
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total, completed=done)
+        task = progress.add_task(description, total=total, completed=done)
         for item in items:
             yield item
             progress.advance(task)

@@ -1,1 +1,1 @@
-"""A study as stages: its settings, its store, and what runs the stages."""
+"""The pipeline of a study: settings, stages, store, and execution of the stages."""

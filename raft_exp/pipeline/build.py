@@ -105,8 +105,8 @@ class _Study:
     def targets(self) -> Stage:
         inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
         if is_model(teacher):
-            asked = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
-            return Stage(targets_stage.model_targets, asked, inputs, process=placement.of_teacher(teacher))
+            settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
+            return Stage(targets_stage.model_targets, settings, inputs, process=placement.of_teacher(teacher))
         return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs)
 
     @cached_property
@@ -130,18 +130,18 @@ class _Study:
         return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
-        config, how = self._config, arm_dataset(self._config, *owner)
+        config, data = self._config, arm_dataset(self._config, *owner)
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
-        if owner[1].recipe == "raft" and how.path:
-            ready_rows = ChatDatasetStage(how.path, how.max_items, how.allow_overlap, self._window, config.seed)
-            files = {f"chat/{name}": d for name, d in self._fingerprint([chat_file(how.path, owner[0])]).items()}
+        if owner[1].recipe == "raft" and data.path:
+            ready_rows = ChatDatasetStage(data.path, data.max_items, data.allow_overlap, self._window, config.seed)
+            files = {f"chat/{name}": d for name, d in self._fingerprint([chat_file(data.path, owner[0])]).items()}
             return Stage(chat_rows, ready_rows, {"questions": self.questions}, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
-            inputs = {**inputs, **self._searched(retrieval.source_names(how.distractors, how.mixed))}
-            raft = dataset.RaftStage(how, config.prompt, self._window, config.seed)
+            inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
+            raft = dataset.RaftStage(data, config.prompt, self._window, config.seed)
             return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
-        limits = (how.prompt_mode, how.max_items, how.allow_overlap)
-        closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, how.workers)
+        limits = (data.prompt_mode, data.max_items, data.allow_overlap)
+        closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, data.workers)
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig) -> Stage:

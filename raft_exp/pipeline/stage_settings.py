@@ -126,10 +126,10 @@ def report_settings(config: Config) -> ReportStage:
 
 def _shown_settings(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
-    shown = {name: identity(getattr(config, name)) for name in groups}
-    shown["trainer"] = identity(config.trainer.resolved(config.model.dtype))
+    settings = {name: identity(getattr(config, name)) for name in groups}
+    settings["trainer"] = identity(config.trainer.resolved(config.model.dtype))
     if is_model(config.teacher):
-        shown["teacher"] = shown_teacher(config.teacher)
+        settings["teacher"] = shown_teacher(config.teacher)
     if config.dataset.path:  # p, D and the like do not apply to a ready chat file
-        shown["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
-    return shown
+        settings["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
+    return settings

@@ -140,17 +140,17 @@ def table(trials: Sequence[Trial], best: Sequence[Trial], goal: Goal) -> "Table"
     from rich.text import Text
 
     settings = dict.fromkeys(name for trial in trials for name in trial.point)
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    rows = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in ("", "trial", *settings, *goal.names, "status"):
-        shown.add_column(Text(title))
+        rows.add_column(Text(title))
     marked = {trial.number for trial in best}
     for trial in trials:
         figures = [f"{value:.4g}" for value in trial.values] or [""] * len(goal.names)
         status = f"{trial.state}: {trial.note}" if trial.note else trial.state
         mark = "*" if trial.number in marked else ""
         cells = (mark, str(trial.number), *(_short(trial.point[name]) for name in settings), *figures, status)
-        shown.add_row(*map(Text, cells))
-    return shown
+        rows.add_row(*map(Text, cells))
+    return rows
 
 
 def _short(value: str) -> str:

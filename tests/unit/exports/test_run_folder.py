@@ -46,7 +46,7 @@ def test_passages_go_into_the_file_that_is_named(tmp_path):
         (tmp_path / "folder.jsonl", "a folder; name a file"),
         ("ture", "must be true, false, or the name of a file that ends in .jsonl"),
         (own / "a.txt" / "passages.jsonl", "lies in corpus.path"),
-        (file / "passages.jsonl", "the passages stand in"),
+        (file / "passages.jsonl", "the passages are in"),
     ]:
         refused = raft_exp(tmp_path, *ask, f"export.passages={wrong}")
         assert refused.returncode == 2
