@@ -1,4 +1,4 @@
-"""Runs the command line as a user does, in a process of its own."""
+"""Runs the command line in a process of its own."""
 
 import json
 import os
@@ -29,24 +29,24 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def raft_exp(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """The finished process, with what it printed."""
+    """Returns the finished process, with its output."""
     return subprocess.run(
         command(*overrides), cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
     )
 
 
 def run_folder(folder: Path) -> Path:
-    """The newest run under `folder`/runs."""
+    """Returns the newest run folder under `folder`/runs."""
     return max(folder.glob("runs/*/*/plan.json"), key=lambda plan: plan.stat().st_mtime_ns).parent
 
 
 def statuses(run: Path) -> dict[str, str]:
-    """Stage label -> ran | reused | planned | failed."""
+    """Returns stage label -> ran | reused | planned | failed."""
     return {row["stage"]: row["status"] for row in json.loads((run / "plan.json").read_text())}
 
 
 def data_files(store: Path) -> dict[str, bytes]:
-    """The bytes of every result in a store, without what holds times."""
+    """Returns the bytes of all files in a store, without files that contain times."""
     kept = [path for path in store.rglob("*") if path.is_file() and path.suffix != ".lock"]
     kept = [
         path for path in kept if path.name not in ("manifest.json", "timings.json", "timings.csv", "fingerprints.json")
@@ -55,6 +55,6 @@ def data_files(store: Path) -> dict[str, bytes]:
 
 
 def _untimed(path: Path) -> bytes:
-    """The page shows seconds in a column of their own."""
+    """Removes the column of seconds from a report."""
     found = path.read_bytes()
     return re.sub(rb'class="number seconds">[^<]*<', b"<", found) if path.name == "report.html" else found

@@ -1,4 +1,4 @@
-"""Makes small documents of the formats that cannot be typed."""
+"""Makes small documents in binary formats."""
 
 import io
 import zipfile

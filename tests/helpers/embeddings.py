@@ -1,4 +1,4 @@
-"""Vectors without a model: folders as the embed stages write them."""
+"""Vectors without a model, in folders as the embed stages write them."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writes the files that users bring."""
+"""Writes input files of users."""
 
 import json
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Any
 
 
 def lines(path: Path, *rows: Any) -> Path:
-    """JSON lines; a text is written as it is."""
+    """Writes JSON lines; a row of type str is written unchanged."""
     path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
     return path
 
 
 def json_file(folder: Path, records: Any, name: str) -> Path:
-    """One JSON file; a text is written as it is."""
+    """Writes one JSON file; a value of type str is written unchanged."""
     path = folder / name
     path.write_text(records if isinstance(records, str) else json.dumps(records), encoding="utf-8")
     return path
 
 
 def changed(fields: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A record with changes; a field that is to be "left out" is."""
+    """Returns a record with changes; the value "left out" removes a field."""
     return {name: value for name, value in {**fields, **changes}.items() if value != "left out"}

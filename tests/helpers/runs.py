@@ -1,4 +1,4 @@
-"""Made results and made run folders: what the report shows, without a model."""
+"""Synthetic results and run folders, for tests of the report without a model."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def arm(**metrics: float) -> ArmResult:
 
 
 def todays() -> Results:
-    """results.json with the keys that every report has."""
+    """Returns a results.json with the keys of every report."""
     arms = {name: arm(accuracy=0.5 + 0.1 * place) for place, name in enumerate(("base", "rag", "raft"))}
     compared: PairedDifference = {
         "metric": "accuracy",
@@ -55,7 +55,7 @@ def todays() -> Results:
 
 
 def everything() -> Results:
-    """results.json with every key that a report can have."""
+    """Returns a results.json with all possible keys."""
     found = todays()
     for one in found["arms"].values():
         one["metrics"] |= {"accuracy_lenient": figure(0.91), "rouge_l": figure(0.27)}

@@ -1,4 +1,4 @@
-"""Made rows and replies, and how an arm's are scored."""
+"""Synthetic rows and replies, and the scores of an arm with them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ GOLD, OTHER = "The drug\n helped all   patients in Paris.", "Mice do not talk."
 
 
 def asked(number: int, *answers: str, gold: bool = True, **changes: Any) -> Example:
-    """A question with a gold passage (or none) and a distractor."""
+    """Returns a row with a gold passage (or none) and a distractor."""
     context = [ContextPassage(f"g{number}", f"d{number}", "Title", GOLD, True)] if gold else []
     context.append(ContextPassage(f"x{number}", "other", "Title", OTHER, False))
     row = {"id": f"q{number}", "question": "Where was it?", "answers": list(answers), "context": context}
@@ -20,7 +20,7 @@ def asked(number: int, *answers: str, gold: bool = True, **changes: Any) -> Exam
 
 
 def scored(examples: Sequence[Example], replies: Sequence[str | None], corpus: str = "own", **how: Any) -> ScoredArm:
-    """An arm that gave these replies, None for no reply; `how` as in `Grading`."""
+    """Scores an arm with these replies, None for no reply; `how`: fields of `Grading`."""
     metrics = how.pop("metrics", ())
     answers = [
         Answer(example.id, raw, False, prompt_tokens=10 + place, new_tokens=len(raw.split()))

@@ -1,4 +1,4 @@
-"""The endpoint, really listening, in a thread of the test."""
+"""The server on a real socket, in a thread of the test."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from raft_exp.apps.serve.limits import Limits
 
 @contextmanager
 def served(asker: Any, limits: Limits, token: str | None = None, batch: int = 16, waiting: int = 64) -> Iterator[str]:
-    """Its address."""
+    """Yields the address."""
     pytest.importorskip("uvicorn", reason="the extra [serve]")
     from raft_exp.apps.serve.app import create
     from raft_exp.apps.serve.batch_queue import BatchQueue

@@ -1,4 +1,4 @@
-"""A finished run of the embedded study in its smallest form, made once for the tests that use models."""
+"""A finished run of the embedded study at its smallest size, run once for the tests that use models."""
 
 from pathlib import Path
 

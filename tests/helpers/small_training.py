@@ -1,4 +1,4 @@
-"""A small training set of made towns, and settings that train on it in seconds on one CPU thread."""
+"""A small training set of invented towns, and settings that train on it in seconds on one CPU thread."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs the first rooms of a study as the command line would, in this process."""
+"""Runs the first stages of a study in this process."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from tests.helpers.composing import compose
 
 
 def study_stages(store: Path, *overrides: str) -> list[Stage]:
-    """The stages of a study, none of them run."""
+    """Returns the stages of a study without running them."""
     config = parse(compose(*overrides, f"store={store}"))
     return pipeline.build(config, Fingerprints(Store(config.store)))
 
 
 def run(store: Path, *overrides: str, until: str = "dataset") -> dict[str, Path]:
-    """Stage label -> folder of its result, for every stage up to `until`."""
+    """Runs all stages up to `until`; returns stage label -> folder of its result."""
     kept = Store(store)
 
     stages = study_stages(store, *overrides, f"until={until}")

@@ -1,4 +1,4 @@
-"""Small tokenizers of the kinds that models come with, made here so that no test needs a download."""
+"""Small tokenizers of the usual kinds, built here so that no test needs a download."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real server on loopback: vLLM's own, with the pocket model."""
+"""vLLM's own server on the loopback address, with the pocket model."""
 
 import socket
 import subprocess

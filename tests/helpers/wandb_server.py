@@ -1,4 +1,4 @@
-"""A server that answers as much of W&B's protocol as a run and a report need, and keeps what it was told."""
+"""A server with the part of W&B's protocol that a run and a report need. It records the requests."""
 
 import gzip
 import json

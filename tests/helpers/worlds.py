@@ -1,4 +1,4 @@
-"""Made corpora for property tests: documents, questions of every sort, targets; written as the stages would.
+"""Random corpora for property tests: documents, questions of all kinds, targets, in files as the stages write them.
 
 A property holds for `RAFT_EXP_EXAMPLES` of them (default 200; CI asks for 1000).
 """
@@ -73,7 +73,7 @@ def worlds(draw: Any) -> tuple[list[Passage], list[Question]]:
 
 @dataclass
 class Study:
-    """A world on disk, with what the raft recipe asks for."""
+    """A world on disk, with the inputs of the raft recipe."""
 
     source: QuestionTargets
     passages: Passages
