@@ -4,7 +4,7 @@ A stage that builds rows or asks a teacher writes its own file; the report stage
 Shares are fractions in 0..1. Keys marked as not required depend on the kind of dataset or on optional features.
 """
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, get_args
 
 
 class Histogram(TypedDict):
@@ -38,6 +38,7 @@ class RowCounts(TypedDict, total=False):
     distractors_of_gold_document: int
     distractors_with_answer: int  # distractors that contain an answer
     escaped: int  # control tokens and delimiters escaped in texts
+    escaped_messages: int  # of a ready chat file: messages with escaped control tokens
     gold_cut: int  # gold passages shortened to fit the prompt
     grounded: int  # targets whose evidence is in the context
     quotes_grounded: int
@@ -46,6 +47,24 @@ class RowCounts(TypedDict, total=False):
     quotes_ungrounded_verbatim: int
     repeated_texts: int  # passages whose text occurs earlier in the same context
     replaced: int  # characters replaced by U+FFFD
+
+
+RowCount = Literal[
+    "distractors_cut",
+    "distractors_of_gold_document",
+    "distractors_with_answer",
+    "escaped",
+    "escaped_messages",
+    "gold_cut",
+    "grounded",
+    "quotes_grounded",
+    "quotes_grounded_verbatim",
+    "quotes_ungrounded",
+    "quotes_ungrounded_verbatim",
+    "repeated_texts",
+    "replaced",
+]
+ROW_COUNTS: tuple[RowCount, ...] = get_args(RowCount)  # the keys of RowCounts, in the order of the file
 
 
 class SplitAudit(RowCounts):

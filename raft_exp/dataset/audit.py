@@ -5,24 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from statistics import median
-from typing import TypedDict
 
 import numpy as np
 
+from raft_exp.core.audit import ROW_COUNTS, RowCounts, SplitAudit, Spread
 from raft_exp.core.collection import hash64
 from raft_exp.core.records import Question
 from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import RenderedRow
-
-
-class Spread(TypedDict):
-    """Summary of a list of token counts."""
-
-    min: int
-    median: float
-    max: int
-    sum: int
-    histogram: dict[str, list[float]]  # edges (n + 1) and counts (n)
 
 
 class Audit:
@@ -41,7 +31,7 @@ class Audit:
             self._splits.setdefault(row.example.split, _SplitCounts()).add(row)
             yield row
 
-    def figures(self) -> dict[str, dict[str, object]]:
+    def figures(self) -> dict[str, SplitAudit]:
         """The entry `splits` of audit.json: split -> figures."""
         return {split: counts.figures() for split, counts in self._splits.items()}
 
@@ -67,8 +57,13 @@ class _SplitCounts:
         self.prompt_tokens.append(row.prompt_tokens)
         self.completion_tokens.append(row.completion_tokens)
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> SplitAudit:
         with_gold, rows = self.sizes[True].total(), len(self.prompt_tokens)
+        counts: RowCounts = {}
+        assert set(self.counts) <= set(ROW_COUNTS), "a new count needs an entry in raft_exp.core.audit"
+        for name in ROW_COUNTS:
+            if name in self.counts:
+                counts[name] = self.counts[name]
         return {
             "rows": rows,
             "with_gold": with_gold,
@@ -79,7 +74,7 @@ class _SplitCounts:
                 str(place): {"found": self.gold_at[place], "expected": round(self.expected_at[place], 6)}
                 for place in sorted(self.expected_at)
             },
-            **{name: self.counts[name] for name in sorted(self.counts)},
+            **counts,
             "prompt_tokens": _spread(self.prompt_tokens),
             "completion_tokens": _spread(self.completion_tokens),
         }
@@ -104,13 +99,12 @@ def _repeats(row: RenderedRow) -> int:
 
 def _spread(values: Sequence[int]) -> Spread:
     counts, edges = np.histogram(values, bins=min(20, max(values) - min(values) + 1))
-    histogram = {"edges": [round(float(edge), 3) for edge in edges], "counts": counts.tolist()}
     return {
         "min": min(values),
         "median": median(values),
         "max": max(values),
         "sum": sum(values),
-        "histogram": histogram,
+        "histogram": {"edges": [round(float(edge), 3) for edge in edges], "counts": counts.tolist()},
     }
 
 

@@ -7,6 +7,7 @@ holds an answer word for word. Such a passage need not support the answer, so th
 import math
 from collections.abc import Iterable, Iterator
 
+from raft_exp.core.audit import RetrievalFigures
 from raft_exp.core.collection import Passages
 from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.dataset.rows import RowSpec
@@ -50,13 +51,15 @@ class RetrievalQuality:
                 self._answers.add([] if first is None else [first], 1, self._k)
             yield spec
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> RetrievalFigures:
         """The entry `retrieval` of audit.json; `gold` and `answers` only where there are such questions."""
-        figures: dict[str, object] = {"retriever": self._retriever, "k": self._k}
-        if count := self._gold.questions:
-            figures["gold"] = {"questions": count, **self._gold.means("recall", "mrr", "ndcg")}
-        if count := self._answers.questions:
-            figures["answers"] = {"questions": count, **self._answers.means("answer_found", "answer_mrr")}
+        figures: RetrievalFigures = {"retriever": self._retriever, "k": self._k}
+        if self._gold.questions:
+            recall, mrr, ndcg = self._gold.means()
+            figures["gold"] = {"questions": self._gold.questions, "recall": recall, "mrr": mrr, "ndcg": ndcg}
+        if self._answers.questions:
+            found, mrr, _ = self._answers.means()
+            figures["answers"] = {"questions": self._answers.questions, "answer_found": found, "answer_mrr": mrr}
         return figures
 
 
@@ -74,14 +77,10 @@ class _Sums:
         self._mrr += 1 / places[0] if places else 0
         self._ndcg += _gain(places) / _gain(range(1, min(wanted, k) + 1))
 
-    def means(self, at: str, mrr: str, ndcg: str | None = None) -> dict[str, dict[str, float] | float]:
-        """The means over the questions; the arguments are their names."""
+    def means(self) -> tuple[dict[str, float], float, float]:
+        """The means over the questions: the share at each place, MRR and nDCG."""
         n = self.questions
-        means: dict[str, dict[str, float] | float] = {at: {str(place): sum_ / n for place, sum_ in self._at.items()}}
-        means[mrr] = self._mrr / n
-        if ndcg:
-            means[ndcg] = self._ndcg / n
-        return means
+        return {str(place): total / n for place, total in self._at.items()}, self._mrr / n, self._ndcg / n
 
 
 def _gain(places: Iterable[int]) -> float:

@@ -1,6 +1,7 @@
 """The table of retrieval quality."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypedDict
 
 from raft_exp.core.audit import RetrievalFigures
 from raft_exp.reporting.verdict import percent
@@ -9,7 +10,21 @@ _KINDS = {"gold": "questions with gold passages", "answers": "questions without,
 _TITLES = {"recall": "recall", "answer_found": "answer found", "mrr": "MRR", "ndcg": "nDCG", "answer_mrr": "answer MRR"}
 
 
-def table(retrieval: Mapping[str, RetrievalFigures]) -> dict[str, object]:
+class RetrievalRow(TypedDict):
+    """A figure of each test set, as text."""
+
+    name: str
+    cells: list[str]
+
+
+class RetrievalTable(TypedDict):
+    """The table for the templates."""
+
+    columns: list[str]
+    rows: list[RetrievalRow]
+
+
+def table(retrieval: Mapping[str, RetrievalFigures]) -> RetrievalTable:
     """One column for each retrieved test set, one row for each figure; no rows where nothing was retrieved."""
     columns = [dict(_cells(figures)) for figures in retrieval.values()]
     rows = sorted({row for cells in columns for row in cells})

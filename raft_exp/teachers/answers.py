@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, NotRequired, TextIO, TypedDict, TypeVar
+from typing import Generic, TextIO, TypeVar
 
+from raft_exp.core.audit import ReplyAudit
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Messages, Question, Target, dumps, read_jsonl
@@ -30,21 +31,6 @@ class ReplyHistory(Generic[Result]):
     result: Result | None  # None: no reply can be used
     rejected: list[Rejected]
     entries: list[LedgerEntry]
-
-
-class ReplyFigures(TypedDict):
-    """The figures of a task in audit.json: numbers of questions or passages, and of replies and tokens."""
-
-    asked: int
-    kept: int
-    quarantined: int
-    asked_again: int
-    reasons: dict[str, int]  # of quarantined ones, by the last rejection
-    splits: dict[str, dict[str, int]]  # the first four by split
-    replies: NotRequired[int]
-    prompt_tokens: NotRequired[int]
-    new_tokens: NotRequired[int]
-    cost: NotRequired[float]  # of all replies in use, whenever they were paid; missing without prices
 
 
 class ReplyCounts:
@@ -82,10 +68,10 @@ class ReplyCounts:
         figures = {"replies": self._replies, "prompt_tokens": self._prompt_tokens, "new_tokens": self._new_tokens}
         return figures if self._replies else {}
 
-    def figures(self) -> ReplyFigures:
+    def figures(self) -> ReplyAudit:
         """The figures for audit.json."""
         counts = self.counts
-        figures: ReplyFigures = {
+        figures: ReplyAudit = {
             "asked": counts["asked"],
             "kept": counts["kept"],
             "quarantined": counts["quarantined"],
@@ -247,7 +233,7 @@ def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict
     return {"id": name, "split": split, "reasons": reasons, "reply": reply}
 
 
-def check_kept(figures: ReplyFigures, least: float, what: str, file: Path) -> None:
+def check_kept(figures: ReplyAudit, least: float, what: str, file: Path) -> None:
     """Raises DataError when nothing is left to train on, or a smaller share than `least` (`teacher.min_kept`)."""
     kept, total = figures["kept"], figures["asked"]
     trained = figures["splits"].get("train", {}).get("kept", 0)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from raft_exp.core.audit import QuestionsAudit
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
@@ -231,7 +232,7 @@ def finish(
         file.writelines(dumps(row) + "\n" for row in (checking.rejected if checking else []))
     written, checked = writing.tally.figures(), checking.tally.figures() if checking else None
     dropped = dict(sorted(writing.dropped.items()))
-    audit: dict[str, object] = {"written": {**written, "dropped": dropped}, "questions": dict(splits)}
+    audit: QuestionsAudit = {"written": {**written, "dropped": dropped}, "questions": dict(splits)}
     if checked:
         audit["checked"] = checked
     (out / "audit.json").write_text(json.dumps(audit, indent=1))
