@@ -5,7 +5,6 @@ import gzip
 import json
 import string
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -88,7 +87,7 @@ def test_the_table_has_a_row_a_figure_and_a_column_a_test_set(collection):
     jobs = [RowSpec(question("q", gold=["2"]), [0, 2], None), RowSpec(question("r", answer="glass"), [4, 0], None)]
     cut = [replace(job, context=(job.context or [])[:1]) for job in jobs]
     two, one = measured(collection, jobs, 2), measured(collection, cut, 1)
-    found: dict[str, Any] = table({"test": two, "short": one})
+    found = table({"test": two, "short": one})
     assert found["columns"] == ["as in the study (bm25, k=2)", "short (bm25, k=1)"]
     assert [(row["name"], *row["cells"]) for row in found["rows"]] == [
         ("questions with gold passages", "1", "1"),
