@@ -1,8 +1,9 @@
-"""The base of all config dataclasses: strict types, no unknown keys, marked runtime fields.
+"""The base of all config dataclasses: strict types, no unknown keys, marks for fields that a stage's key leaves out.
 
 Each config dataclass stands beside the code that uses it; `raft_exp.pipeline.config` combines them.
 """
 
+from dataclasses import Field as DataclassField
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
@@ -16,10 +17,17 @@ class _RuntimeMark:
     """Marks a field that changes how a stage runs and never its result."""
 
 
-_RUNTIME = _RuntimeMark()
+class _KeyedWhenSetMark:
+    """Marks a field that came after results were stored: its default is what those results were computed with."""
+
+
+_RUNTIME, _KEYED_WHEN_SET = _RuntimeMark(), _KeyedWhenSetMark()
 
 # Runtime fields (workers, inference batch, local paths whose *content* is hashed) are not part of a stage's key.
 Runtime = Annotated[T, _RUNTIME]
+
+# A field with a default, part of a stage's key only with another value: a new setting leaves the existing keys alone.
+KeyedWhenSet = Annotated[T, _KEYED_WHEN_SET]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -37,10 +45,17 @@ def config_dataclass(cls: type[T]) -> type[T]:
 
 
 def identity(config: object) -> Any:
-    """Returns a config as plain JSON values, without runtime fields at any depth: the fields that change a result."""
+    """Returns a config as plain JSON values: the fields that change a result.
+
+    Left out at any depth are runtime fields, and `KeyedWhenSet` fields that have their default.
+    """
     if is_dataclass(config) and not isinstance(config, type):
         hints = get_type_hints(type(config), include_extras=True)
-        return {f.name: identity(getattr(config, f.name)) for f in fields(config) if not _is_runtime(hints[f.name])}
+        return {
+            field.name: identity(getattr(config, field.name))
+            for field in fields(config)
+            if _is_keyed(field, hints[field.name], getattr(config, field.name))
+        }
     if isinstance(config, dict):
         return {str(name): identity(value) for name, value in config.items()}
     if isinstance(config, list | tuple):
@@ -48,5 +63,8 @@ def identity(config: object) -> Any:
     return config
 
 
-def _is_runtime(hint: object) -> bool:
-    return any(isinstance(mark, _RuntimeMark) for mark in getattr(hint, "__metadata__", ()))
+def _is_keyed(field: DataclassField[object], hint: object, value: object) -> bool:
+    marks = getattr(hint, "__metadata__", ())
+    if any(isinstance(mark, _RuntimeMark) for mark in marks):
+        return False
+    return not any(isinstance(mark, _KeyedWhenSetMark) for mark in marks) or value != field.default
