@@ -1,7 +1,7 @@
-"""Peak memory of making the data sets of a growing corpus: `python benchmarks/memory.py [1000 10000 100000]`.
+"""Peak memory of building the data sets of a growing corpus: `python benchmarks/memory.py [1000 10000 100000]`.
 
 Each size runs `until=dataset` on the almanac (all training questions, random distractors, one worker) in a process of
-its own and prints that process's peak resident memory and seconds. Flat means: the growth is a few bytes a passage.
+its own and prints that process's peak resident memory and seconds. The goal is a growth of a few bytes a passage.
 """
 
 import argparse
@@ -19,8 +19,8 @@ CHILD = (
 def measure(entities: int) -> tuple[float, float]:
     """(peak MiB, seconds) of one size."""
     with tempfile.TemporaryDirectory() as folder:
-        every = ("dataset.max_items=null", "dataset.distractors=random", "evaluation.distractors=random")
-        command = [sys.executable, "-c", CHILD, "until=dataset", f"corpus.num_entities={entities}", *every]
+        settings = ("dataset.max_items=null", "dataset.distractors=random", "evaluation.distractors=random")
+        command = [sys.executable, "-c", CHILD, "until=dataset", f"corpus.num_entities={entities}", *settings]
         start = time.monotonic()
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
         seconds = time.monotonic() - start

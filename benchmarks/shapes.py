@@ -1,21 +1,26 @@
-"""Models of known shape with random weights, and rows as long as real ones."""
+"""Models of known shape with random weights, and rows of realistic lengths."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-# Percentiles 0, 5, 25, 50, 75, 95, 100 of (prompt, completion) in tokens of MiniLM's vocabulary: PubMedQA-L by the raft
-# recipe of +experiment=pubmedqa (350 rows); lost-in-the-middle's questions with their first 5 and all 20 passages, with
-# completions of NQ's raft recipe.
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from raft_exp.training.rows import Rows
+
+# Percentiles 0, 5, 25, 50, 75, 95, 100 of (prompt, completion) in tokens of MiniLM's vocabulary: PubMedQA-L with the
+# raft recipe of +experiment=pubmedqa (350 rows); lost-in-the-middle's questions with their first 5 and with all 20
+# passages, with completions of NQ's raft recipe.
 _AT = (0, 5, 25, 50, 75, 95, 100)
 _PUBMEDQA = ((259, 480, 611, 701, 817, 1020, 1363), (38, 58, 112, 145, 169, 219, 262))
 _NQ5 = ((617, 678, 718, 754, 786, 843, 951), (34, 43, 52, 61, 73, 96, 167))
 _NQ20 = ((2540, 2650, 2722, 2828, 2912, 3075, 3243), (34, 43, 52, 61, 73, 96, 167))
 ROWS = {"pubmedqa": (_PUBMEDQA,), "nq": (_NQ5, _NQ20)}
 
-# As Qwen2.5-0.5B, the small one has a head of a quarter of its parameters, tied to the embeddings.
-MODELS: dict[str, dict[str, Any]] = {
+# The head of the small model has a quarter of its parameters and is tied to the embeddings, as in Qwen2.5-0.5B.
+MODELS: dict[str, dict[str, int | bool]] = {
     "small": {
         "vocab_size": 9984,
         "hidden_size": 512,
@@ -48,11 +53,11 @@ def lengths(rows: str, count: int) -> list[tuple[int, int]]:
     """(prompt, completion) of `count` rows, the same on every call; rows of several sorts take turns."""
     random, sorts = np.random.default_rng(0), ROWS[rows]
     draws = [[np.interp(random.uniform(0, 100), _AT, part) for part in sorts[n % len(sorts)]] for n in range(count)]
-    mixed = random.permutation(count)
-    return [(int(draws[n][0]), int(draws[n][1])) for n in mixed]
+    order = random.permutation(count)
+    return [(int(draws[n][0]), int(draws[n][1])) for n in order]
 
 
-def model(name: str, accelerator: str) -> Any:
+def model(name: str, accelerator: str) -> "PreTrainedModel":
     """A Qwen2 (on a CPU a Llama) of the shape, with the same random weights on every call."""
     import torch
     import transformers
@@ -62,12 +67,12 @@ def model(name: str, accelerator: str) -> Any:
     config = getattr(transformers, f"{family}Config")(**settings | MODELS[name])
     torch.manual_seed(0)
     with torch.device("cuda" if accelerator == "gpu" else "cpu"):
-        made = getattr(transformers, f"{family}ForCausalLM")(config)
-    return made.to(torch.bfloat16 if accelerator == "gpu" else torch.float32)
+        network = getattr(transformers, f"{family}ForCausalLM")(config)
+    return network.to(torch.bfloat16 if accelerator == "gpu" else torch.float32)
 
 
-def rows(name: str, count: int, vocabulary: int, folder: Path, stretch: int = 1) -> Any:
-    """Encoded rows of random ids in the form that training reads; prompts `stretch` times as long."""
+def rows(name: str, count: int, vocabulary: int, folder: Path, stretch: int = 1) -> "Rows":
+    """Encoded rows of random ids, with prompts `stretch` times as long."""
     from raft_exp.training.rows import Rows
 
     sizes = [(prompt * stretch, completion) for prompt, completion in lengths(name, count)]

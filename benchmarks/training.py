@@ -1,22 +1,29 @@
-"""A training step beside named peers: `python benchmarks/training.py [--rows pubmedqa nq] [--repeats 5] [--json FILE]`.
+"""A training step compared with other trainers.
 
-Real tokens a second of LoRA training (r=16 on all linear layers, dropout 0) on random weights and random token ids in
-rows as long as real ones. Contenders, each in a process of its own that lives through all repeats and works in turn:
+    python benchmarks/training.py [--rows pubmedqa nq] [--repeats 5] [--json FILE]
 
-raft_exp          the LightningModule and the loop of a study, as configured in conf/trainer
-bare loop         a plain PyTorch loop over the same batches
-TRL padded        SFTTrainer as it comes
-TRL packing       SFTTrainer(packing=True), one pack at a time
-TRL padding-free  SFTTrainer(padding_free=True)
-TRL one by one    SFTTrainer with single rows and gradient accumulation: no padding, and no mask
+Measures real tokens a second of LoRA training (r=16 on all linear layers, dropout 0) with random weights and random
+token ids in rows of realistic lengths. Each contender runs in a process of its own:
 
-A repeat is one pass over the same rows. On a CPU TRL runs with torch's scaled_dot_product_attention (its FlashAttention
-needs a GPU) and without activation checkpointing, in float32, as ours. Peak is what the process's resident memory (on a
-GPU: torch's) grew by in training. `--rows head` shows instead the largest memory that tensors as wide as the vocabulary
-take in one step, with prompts of one length and of twice that. Goals: 1.5 (PubMedQA) and 2.0 (NQ) times TRL padded, 1.1
-times TRL's best, 0.97 of the bare loop, 0.6 of TRL padded's peak, head memory flat within 5%.
+raft_exp           the LightningModule and the loop of a study, as configured in conf/trainer
+raft_exp compiled  the same with trainer.compile=true (not run by default)
+bare loop          a plain PyTorch loop over the same batches
+TRL padded         SFTTrainer with its defaults
+TRL packing        SFTTrainer(packing=True), one pack at a time
+TRL padding-free   SFTTrainer(padding_free=True)
+TRL one by one     SFTTrainer with single rows and gradient accumulation: no padding, and no mask
+TRL Liger          TRL padded with Liger's kernels (not run by default)
 
-On a GPU: `--accelerator gpu --model 3b|7b` (Qwen2.5's shapes, bfloat16); flops show the share of a measured peak.
+A repeat is one pass over the same rows. On a CPU the contenders take turns, and TRL runs in float32 with torch's
+scaled_dot_product_attention (its FlashAttention needs a GPU), without activation checkpointing, as raft_exp does. Peak
+is the growth of the process's resident memory (on a GPU: of torch's allocations) during training. `--rows head`
+measures the largest memory of tensors as wide as the vocabulary in one step, with prompts of one and of twice the
+length. Goals: 1.5 (PubMedQA) and 2.0 (NQ) times TRL padded, 1.1 times TRL's best, 0.97 of the bare loop, 0.6 of TRL
+padded's peak, head memory equal within 5%.
+
+On a GPU: `--accelerator gpu --model 3b|7b` (shapes of Qwen2.5, bfloat16; benchmarks/gpu.sh runs the whole table). The
+contenders import together and train one after another, so that each has the GPU's whole memory. The last column is the
+share of the measured matrix-product peak.
 """
 
 import argparse
@@ -28,7 +35,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import contenders
 import shapes
@@ -36,8 +43,27 @@ import shapes
 PACKAGES = ("torch", "transformers", "peft", "trl", "pytorch-lightning")
 
 
+class Row(TypedDict, total=False):
+    """A line of the table."""
+
+    rows: str
+    contender: str
+    best: float  # tokens a second
+    median: float
+    share: float  # of the GPU's measured peak
+    seconds: list[float]
+    peak_mib: float
+    base_mib: float  # before the training
+    loss: float  # of the first step
+    tokens: int
+
+
+class ContenderError(Exception):
+    """A contender ended early; the message is the reason."""
+
+
 class Child:
-    """A contender in its own process, waiting for its turn."""
+    """A contender in its own process. It imports at once, trains after `start` and then waits for each turn."""
 
     def __init__(self, name: str, options: argparse.Namespace, rows: str) -> None:
         arguments = ["--child", name, rows, options.model, options.accelerator, str(options.batch), str(options.count)]
@@ -55,61 +81,93 @@ class Child:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._read()  # a pass to warm up
 
-    def turn(self, word: str = "go") -> Any:
-        """One repeat; `end` for the last figures."""
+    def turn(self, word: str = "go") -> contenders.Figures:
+        """Figures of one pass: `start` builds the model and warms up, `go` is a repeat, `end` gives peak and loss."""
         assert self._process.stdin
-        self._process.stdin.write(f"{word}\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def _read(self) -> Any:
         assert self._process.stdout
+        try:
+            self._process.stdin.write(f"{word}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise ContenderError(f"ended with status {self._process.wait()}") from None
         for line in self._process.stdout:
             if line.startswith("FIGURES "):
-                return json.loads(line.removeprefix("FIGURES "))
-        raise SystemExit(f"a contender ended with status {self._process.wait()}")
+                figures: contenders.Figures = json.loads(line.removeprefix("FIGURES "))
+                return figures
+            if line.startswith("FAILED "):
+                raise ContenderError(line.removeprefix("FAILED ").strip())
+        raise ContenderError(f"ended with status {self._process.wait()}")
+
+    def wait(self) -> None:
+        """Waits until the process has given back its memory."""
+        self._process.wait()
 
 
-def compare(rows: str, options: argparse.Namespace) -> list[dict[str, Any]]:
+def compare(rows: str, options: argparse.Namespace) -> list[Row]:
     """Figures of every contender on rows of one sort."""
     children = {name: Child(name, options, rows) for name in options.contenders}
-    turns: dict[str, list[Any]] = {name: [] for name in children}
-    for _ in range(options.repeats):
+    if options.accelerator == "cpu":  # in turns: other work of the machine then slows all alike
+        return _compare(rows, children, options.repeats)
+    return [row for name, child in children.items() for row in _compare(rows, {name: child}, options.repeats)]
+
+
+def _compare(rows: str, children: dict[str, Child], repeats: int) -> list[Row]:
+    turns: dict[str, list[contenders.Figures]] = {name: [] for name in children}
+    table: list[Row] = []
+    try:
+        for child in children.values():
+            child.turn("start")
+        for _ in range(repeats):
+            for name, child in children.items():
+                turns[name].append(child.turn())
         for name, child in children.items():
-            turns[name].append(child.turn())
-    found = []
-    for name, child in children.items():
-        speeds = [turn["tokens"] / turn["seconds"] for turn in turns[name]]
-        last = child.turn("end")
-        found.append(
-            {"rows": rows, "contender": name, "best": max(speeds), "median": statistics.median(speeds)}
-            | {"share": statistics.median(turn["share"] for turn in turns[name])}
-            | {"seconds": [turn["seconds"] for turn in turns[name]], **last}
-        )
-    return found
+            speeds = [turn["tokens"] / turn["seconds"] for turn in turns[name]]
+            last = child.turn("end")
+            child.wait()
+            row: Row = {
+                "rows": rows,
+                "contender": name,
+                "best": max(speeds),
+                "median": statistics.median(speeds),
+                "share": statistics.median(turn["share"] for turn in turns[name]),
+                "seconds": [turn["seconds"] for turn in turns[name]],
+                "peak_mib": last["peak_mib"],
+                "base_mib": last["base_mib"],
+                "loss": last["loss"],
+            }
+            table.append(row)
+            if len(children) == 1:
+                print(f"# {rows} {name}: {row['median']:,.0f} tokens/s, peak {row['peak_mib']:,.0f} MiB", flush=True)
+    except ContenderError as error:
+        if len(children) > 1:
+            raise SystemExit(f"a contender failed: {error}") from error
+        print(f"# {rows} {next(iter(children))} failed: {error}", flush=True)
+    return table
 
 
-def show(found: list[dict[str, Any]]) -> None:
-    """A table: tokens a second and peak memory, and how much of each ours is."""
-    ours = {figures["contender"]: figures for figures in found}.get("raft_exp", found[0])
-    for one in found:
-        ratios = [ours[key] / one[key] for key in ("median", "best")] + [ours["peak_mib"] / one["peak_mib"]]
-        share = f"{one['share']:>8.1%}" if one.get("share") else ""
-        speeds = "".join(f"{one[key]:>10,.0f}" for key in ("median", "best", "peak_mib"))
+def show(table: list[Row]) -> None:
+    """Prints tokens a second and peak memory of each contender, and raft_exp's figures divided by them."""
+    if not table:
+        return
+    ours = {row["contender"]: row for row in table}.get("raft_exp", table[0])
+    for row in table:
+        ratios = (ours["median"] / row["median"], ours["best"] / row["best"], ours["peak_mib"] / row["peak_mib"])
+        share = f"{row['share']:>8.1%}" if row["share"] else ""
+        speeds = "".join(f"{value:>10,.0f}" for value in (row["median"], row["best"], row["peak_mib"]))
         print(
-            f"{one['rows']:<9} {one['contender']:<17}{speeds}"
+            f"{row['rows']:<9} {row['contender']:<17}{speeds}"
             + "".join(f"{ratio:>9.2f}" for ratio in ratios)
-            + f"{one['loss']:>11.6f}{share}",
+            + f"{row['loss']:>11.6f}{share}",
             flush=True,
         )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A training step beside named peers.")
+    parser = argparse.ArgumentParser(description="A training step compared with other trainers.")
     parser.add_argument("--rows", nargs="+", choices=[*shapes.ROWS, "head"], default=[*shapes.ROWS, "head"])
-    parser.add_argument("--contenders", nargs="+", choices=contenders.CONTENDERS, default=list(contenders.CONTENDERS))
+    usual = [name for name in contenders.CONTENDERS if name not in contenders.ON_REQUEST]
+    parser.add_argument("--contenders", nargs="+", choices=contenders.CONTENDERS, default=usual)
     parser.add_argument("--model", choices=shapes.MODELS, default="small")
     parser.add_argument("--accelerator", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
@@ -118,20 +176,31 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
-    print(f"{platform.processor() or platform.machine()}, {options.threads} threads; {versions}")
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    device = contenders.gpu_name() if options.accelerator == "gpu" else platform.processor() or platform.machine()
+    print(f"{device}, {options.threads} threads; {versions}; model {options.model}, batch {options.batch}", flush=True)
     heads = ("tokens/s", "best", "peak MiB", "x median", "x best", "x peak", "first loss")
     print(f"{'rows':<9} {'ours over ...':<17}" + "".join(f"{head:>{9 + (n < 3)}}" for n, head in enumerate(heads)))
-    found = []
+    table: list[Row] = []
     for rows in options.rows:
-        part = contenders.head_memory(options) if rows == "head" else compare(rows, options)
-        found += part
-        if rows != "head":
+        if rows == "head":
+            figures = contenders.head_memory(options)
+            table += [Row(rows=rows, tokens=row["tokens"], peak_mib=row["peak_mib"]) for row in figures]
+        else:
+            part = compare(rows, options)
             show(part)
+            table += part
     if options.json:
         options.json.write_text(
-            json.dumps({"versions": versions, "threads": options.threads, "found": found}, indent=1)
+            json.dumps({"device": device, "versions": versions, "threads": options.threads, "found": table}, indent=1)
         )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 if __name__ == "__main__":
