@@ -2,20 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import TypedDict
 
 from raft_exp.training import checkpoint
+from raft_exp.training.checkpoint import BestState
 from raft_exp.training.module import RaftModule
 
 _PATTERN = "best_*.safetensors"
-
-
-class BestState(TypedDict):
-    """What a checkpoint holds of the search for the best weights."""
-
-    loss: float | None  # None before the first validation pass
-    step: int
-    waited: int  # validation passes since the best one
 
 
 class BestCheckpoint:

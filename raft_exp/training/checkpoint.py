@@ -6,7 +6,7 @@ It holds no random state: the order of rows and dropout follow from the seed and
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypedDict
 
 import torch
 from safetensors import safe_open
@@ -15,14 +15,19 @@ from torch import Tensor
 from raft_exp.training import sharding, tensors
 from raft_exp.training.module import RaftModule
 
-if TYPE_CHECKING:
-    from raft_exp.training.best_checkpoint import BestState
-
 NAME = "checkpoint.safetensors"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one weight
 
 
-def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer, best: "BestState") -> None:
+class BestState(TypedDict):
+    """What a checkpoint holds of the search for the best weights."""
+
+    loss: float | None  # None before the first validation pass
+    step: int
+    waited: int  # validation passes since the best one
+
+
+def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer, best: BestState) -> None:
     """Writes weights, optimiser state, step and `best`; a kill at any moment leaves the old file or the new one.
 
     All processes call it: where the weights are sharded, each holds a part.
@@ -66,7 +71,7 @@ def remove(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> "BestState":
+def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> BestState:
     """Restores weights and optimiser on the module's devices. Returns the `best` that was saved."""
     with safe_open(out / NAME, framework="pt") as file:
         metadata = json.loads(file.metadata()["state"])

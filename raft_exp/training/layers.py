@@ -1,23 +1,43 @@
 """Compilation and activation checkpointing of a model's decoder layers."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from raft_exp.training.config import TrainerConfig
-from raft_exp.training.data import Batch, collate
+from raft_exp.training.data import Batch, MicroBatches, TrainingPlan, collate
 from raft_exp.training.loss import token_losses
 
 if TYPE_CHECKING:
+    import pytorch_lightning as lightning
     from transformers import PreTrainedModel
-
-    from raft_exp.training.module import RaftModule
 
 log = logging.getLogger(__name__)
 
 _SAFE = 0.8  # share of the free memory that activations may take: kernels need scratch space, the allocator fragments
+
+
+class TrainingModule(Protocol):
+    """The parts of `module.RaftModule` that the measurement of memory needs."""
+
+    model: "PreTrainedModel"
+    plan: TrainingPlan
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+
+    @property
+    def trainer(self) -> "lightning.Trainer":
+        """The trainer that runs the module."""
+
+    def micro_batches(self) -> MicroBatches:
+        """The micro-batches of this process."""
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The weights that are trained, by name."""
 
 
 def layers(model: nn.Module) -> list[nn.Module]:
@@ -38,7 +58,7 @@ def checkpoint_activations(model: "PreTrainedModel") -> None:
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
-def wants_checkpointing(module: "RaftModule", config: TrainerConfig) -> bool:
+def wants_checkpointing(module: TrainingModule, config: TrainerConfig) -> bool:
     """The configured value; `auto`: whether the activations of the largest micro-batch exceed the GPU's free memory."""
     if config.activation_checkpointing != "auto":
         return config.activation_checkpointing
@@ -48,7 +68,7 @@ def wants_checkpointing(module: "RaftModule", config: TrainerConfig) -> bool:
     return bool(module.trainer.strategy.reduce(too_large, reduce_op="sum"))  # one decision for all processes
 
 
-def _too_large(module: "RaftModule", packing: bool) -> bool:
+def _too_large(module: TrainingModule, packing: bool) -> bool:
     lengths = module.plan.rows.lengths
     parts = [numbers for _, numbers in module.micro_batches() if numbers]
     most = max((int(lengths[numbers].sum()) for numbers in parts), default=0)
@@ -71,7 +91,7 @@ def _too_large(module: "RaftModule", packing: bool) -> bool:
     return True
 
 
-def _on_device(module: "RaftModule", numbers: list[int], packing: bool) -> Batch:
+def _on_device(module: TrainingModule, numbers: list[int], packing: bool) -> Batch:
     batch: Batch = module.trainer.strategy.batch_to_device(collate(module.plan.rows, numbers, packing), module.device)
     return batch
 
