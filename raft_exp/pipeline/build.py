@@ -163,7 +163,8 @@ class _Study:
 
     def train(self, recipe: str, rows: Stage) -> Stage:
         config = self._config
-        settings = TrainStage(config.model, config.lora, config.trainer.resolved(config.model.dtype), config.seed)
+        trainer, may_pad = config.trainer.resolved(config.model.dtype), config.trainer.packing == "auto"
+        settings = TrainStage(config.model, config.lora, trainer, config.seed, may_pad)
         process, launcher = placement.of_training(config, recipe), shlex.split(config.trainer.rank_launcher or "")
         return Stage(train, settings, {"dataset": rows}, self._model_files, recipe, process, launcher)
 

@@ -36,7 +36,7 @@ class TrainerConfig:
     max_steps: Literal[-1] | Positive
     max_epochs: Positive
     batch_size: Positive
-    packing: bool
+    packing: bool | Literal["auto"]
     activation_checkpointing: Runtime[bool | Literal["auto"]]
     compile: bool
     accumulate: Positive | Literal["auto"]
@@ -53,8 +53,13 @@ class TrainerConfig:
     threads: Positive | None  # over all processes of this machine
 
     def resolved(self, dtype: Dtype) -> "TrainerConfig":
-        """These settings for a model of this dtype: `auto` is replaced by the value that follows from the model."""
-        return replace(self, precision=_PRECISIONS[dtype] if self.precision == "auto" else self.precision)
+        """These settings for a model of this dtype, as they stand in a store key.
+
+        `auto` precision becomes the value that follows from the dtype; `auto` packing becomes true
+        (TrainStage.may_pad then allows padding).
+        """
+        precision = _PRECISIONS[dtype] if self.precision == "auto" else self.precision
+        return replace(self, precision=precision, packing=bool(self.packing))
 
     def threads_a_process(self) -> int | None:
         """CPU threads of one process: processes on one CPU share `threads`."""

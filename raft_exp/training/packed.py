@@ -5,6 +5,7 @@ for each row (FlexAttention has no backward on a CPU, and a dense mask over all 
 """
 
 import inspect
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,12 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 
 from raft_exp.core.errors import ModelError
+from raft_exp.models.loading import is_out_of_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
 
 NAME = "raft_packed"
 _UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # arguments of some models' attention
@@ -32,14 +36,37 @@ _ENABLE_GQA = takes_enable_gqa(varlen_attn)
 
 
 def use_packed_attention(model: "PreTrainedModel") -> None:
-    """Sets packed attention in a transformers model. Raises ModelError for a model whose layers would mix rows."""
+    """Sets packed attention in a transformers model.
+
+    Raises ModelError, and leaves the model's own attention, where the model cannot take packed rows or would mix them.
+    """
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, attention)
-    model.set_attn_implementation(NAME)
-    if model.config._attn_implementation != NAME:
-        raise ModelError(f"trainer.packing=true: {type(model).__name__} has attention of its own; {_REMEDY}")
-    _check(model)
+    own = model.config._attn_implementation
+    try:
+        model.set_attn_implementation(NAME)
+        if model.config._attn_implementation != NAME:
+            raise ModelError(f"trainer.packing=true: {type(model).__name__} has attention of its own; {_REMEDY}")
+        _check(model)
+    except Exception as error:
+        model.set_attn_implementation(own)
+        if isinstance(error, ModelError) or is_out_of_memory(error):
+            raise
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        message = f"trainer.packing=true: {type(model).__name__} fails on packed rows ({reason}); {_REMEDY}"
+        raise ModelError(message) from error
+
+
+def pack_where_possible(model: "PreTrainedModel") -> bool:
+    """Sets packed attention where the model can take it; otherwise logs the reason. Returns whether rows are packed."""
+    try:
+        use_packed_attention(model)
+    except ModelError as error:
+        reason = str(error).removeprefix("trainer.packing=true: ").removesuffix(f"; {_REMEDY}")
+        log.warning("rows are padded instead of packed: %s", reason)
+        return False
+    return True
 
 
 def attention(

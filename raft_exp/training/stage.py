@@ -3,12 +3,13 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft_exp.core import tracking
 from raft_exp.core.errors import DataError
-from raft_exp.core.schema import Seed, config_dataclass, identity
+from raft_exp.core.schema import Runtime, Seed, config_dataclass, identity
 from raft_exp.core.stage import stage
 from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
@@ -36,6 +37,7 @@ class TrainStage:
     lora: LoraConfig
     trainer: TrainerConfig
     seed: Seed
+    may_pad: Runtime[bool] = False  # trainer.packing=auto: a model that cannot take packed rows trains with padded ones
 
 
 @stage("train", VERSION, resumable=True)
@@ -60,15 +62,18 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
     base = loading.load(config.model)
-    if config.trainer.packing:
+    trainer = config.trainer
+    if trainer.packing and config.may_pad:
+        trainer = replace(trainer, packing=packed.pack_where_possible(base))
+    elif trainer.packing:
         packed.use_packed_attention(base)
-    model = weights.trainable(base, config.lora, config.trainer.precision, config.seed)
+    model = weights.trainable(base, config.lora, trainer.precision, config.seed)
     tracker = tracking.active()
     first_rank = rank_zero_only.rank == 0  # one tracker run for all processes
     loggers = tracker.training_loggers(tracking.current_stage()) if first_rank else []
     if loggers:
         tracker.log_table("rows", ("id", "prompt", "completion"), _sample(training, tokenizer))
-    module, callback = loop.fit(model, config.trainer, plan, validation, config.seed, out, loggers)
+    module, callback = loop.fit(model, trainer, plan, validation, config.seed, out, loggers)
     learned = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:
         if config.trainer.keep == "best":

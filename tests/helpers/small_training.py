@@ -33,7 +33,7 @@ def model_config(**changes: Any) -> ModelConfig:
 
 def trainer_config(**changes: Any) -> TrainerConfig:
     on_cpu = {"accelerator": "cpu", "threads": 1, "batch_size": 4, "learning_rate": 2e-3, "max_steps": 8}
-    return TrainerConfig(**values("trainer", "default", max_epochs=100, **on_cpu) | changes)
+    return TrainerConfig(**values("trainer", "default", max_epochs=100, packing=True, **on_cpu) | changes)
 
 
 def train_stage(model: dict[str, Any] | None = None, dropout: float = 0.1, seed: int = 0, **trainer: Any) -> TrainStage:
