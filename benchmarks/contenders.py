@@ -131,7 +131,7 @@ def adapted(task: Task, packing: bool = True) -> "PeftModel":
 
     if packing:
         packed.use_packed_attention(task.model)
-    return weights.add_adapter(task.model, lora_config(), seed=0)
+    return weights.add_adapter(task.model, lora_config(), seed=0, mixed=task.accelerator == "gpu")
 
 
 def lora_config() -> "LoraConfig":

@@ -4,6 +4,7 @@ A LoRA adapter as PEFT, vLLM and others read it; with lora=full the whole model 
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,25 +20,33 @@ from raft_exp.training.config import LoraConfig
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from peft.tuners.lora.layer import LoraLayer
     from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
 
 
 def trainable(model: "PreTrainedModel", config: LoraConfig, precision: str, seed: int) -> "PreTrainedModel | PeftModel":
     """The model with a fresh adapter; with r=0 the model with all its weights trainable."""
     if config.r:
-        return add_adapter(model, config, seed)
+        return add_adapter(model, config, seed, mixed=precision.endswith("-mixed"))
     # Mixed precision keeps float32 weights: a 16-bit weight would lose updates smaller than its last bit.
     return model.requires_grad_(True) if precision.endswith("-true") else model.float().requires_grad_(True)
 
 
-def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int) -> "PeftModel":
-    """The model with frozen base weights and a fresh float32 adapter. Raises ModelError with the remedy."""
+def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: bool = False) -> "PeftModel":
+    """The model with frozen base weights and a fresh float32 adapter. Raises ModelError with the remedy.
+
+    `mixed`: the adapter computes under autocast, which casts its weights; its inputs then stay in 16 bits.
+    """
     import peft
 
+    # peft refuses dropout for the stacked weights [experts, out, in] of a mixture of experts.
+    stacked = any(weight.dim() == 3 for weight in model.parameters())
     settings = peft.LoraConfig(
         r=config.r,
         lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
+        lora_dropout=0.0 if stacked else config.dropout,
         target_modules=config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules),
         use_rslora=config.rslora,
         task_type="CAUSAL_LM",
@@ -45,9 +54,37 @@ def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int) -> "Pef
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            return peft.get_peft_model(model, settings, autocast_adapter_dtype=True)
+            adapted: PeftModel = peft.get_peft_model(model, settings, autocast_adapter_dtype=True)
         except ValueError as error:  # target modules that the model does not have
             raise ModelError(f"lora.target_modules={config.target_modules!r}: {str(error).splitlines()[0]}") from error
+    if stacked and config.dropout:
+        _add_dropout(adapted, config.dropout)
+    if mixed:
+        for layer in _adapter_layers(adapted):
+            layer.cast_input_dtype_enabled = False  # peft would convert activations to float32, and autocast back
+    return adapted
+
+
+def _adapter_layers(model: "PeftModel") -> "list[LoraLayer]":
+    from peft.tuners.lora.layer import LoraLayer
+
+    return [module for module in model.modules() if isinstance(module, LoraLayer)]
+
+
+def _add_dropout(model: "PeftModel", dropout: float) -> None:
+    """Dropout before the adapter's linear layers. Adapters of stacked expert weights train without."""
+    from peft.tuners.lora.layer import ParamWrapper
+
+    experts = False
+    for layer in _adapter_layers(model):
+        if isinstance(layer, ParamWrapper):
+            experts = True
+        else:
+            layer.lora_dropout["default"] = nn.Dropout(dropout)
+    if experts:
+        log.warning("lora.dropout=%g: not for the experts' stacked weights, whose adapters train without", dropout)
+    else:
+        model.peft_config["default"].lora_dropout = dropout
 
 
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:
