@@ -138,11 +138,13 @@ class RaftModule(lightning.LightningModule):
         """Clips by the norm over all trainable weights. Raises ModelError for a loss or norm that is not finite."""
         shared = torch.tensor([0.0, *self.signals.counts], device=self.device)
         shared[0] = self._share
-        loss, *self.stopped_by = self.trainer.strategy.reduce(shared, reduce_op="sum").tolist()
+        shared = self.trainer.strategy.reduce(shared, reduce_op="sum")
+        clipped = nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf)
+        # One transfer, behind all of the step's work: each makes the CPU wait for the GPU.
+        figures = torch.cat([shared, sharding.whole(clipped).reshape(1).to(shared)])
+        loss, *self.stopped_by, norm = figures.tolist()
         if not math.isfinite(loss):
             raise self._not_finite("loss", loss)
-        clipped = nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf)
-        norm = float(sharding.whole(clipped))
         if not self.scaler and not math.isfinite(norm):  # a scaler skips such a step
             raise self._not_finite("gradient norm", norm)
         self.step_metrics = {"loss": loss, "learning_rate": optimizer.param_groups[0]["lr"], "grad_norm": norm}
