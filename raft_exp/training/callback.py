@@ -136,7 +136,7 @@ def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> fl
     total = torch.zeros(1, dtype=torch.float64, device=module.device)
     module.model.eval()
     for numbers in batches:
-        batch = trainer.strategy.batch_to_device(collate(rows, numbers, config.packing), module.device)
+        batch = trainer.strategy.batch_to_device(collate(rows, numbers, config.packs()), module.device)
         with torch.no_grad(), trainer.precision_plugin.val_step_context():
             total += token_losses(module.model, batch).double().sum()
     module.model.train()

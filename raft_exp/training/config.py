@@ -61,6 +61,10 @@ class TrainerConfig:
         precision = _PRECISIONS[dtype] if self.precision == "auto" else self.precision
         return replace(self, precision=precision, packing=bool(self.packing))
 
+    def packs(self) -> bool:
+        """Whether rows are packed; `auto` counts as yes until a model refuses."""
+        return bool(self.packing)
+
     def threads_a_process(self) -> int | None:
         """CPU threads of one process: processes on one CPU share `threads`."""
         processes = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1

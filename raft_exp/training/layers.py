@@ -64,7 +64,7 @@ def wants_checkpointing(module: TrainingModule, config: TrainerConfig) -> bool:
         return config.activation_checkpointing
     if module.device.type != "cuda":
         return False
-    too_large = torch.tensor(float(_too_large(module, config.packing)), device=module.device)
+    too_large = torch.tensor(float(_too_large(module, config.packs())), device=module.device)
     return bool(module.trainer.strategy.reduce(too_large, reduce_op="sum"))  # one decision for all processes
 
 

@@ -96,14 +96,14 @@ class RaftModule(lightning.LightningModule):
     def micro_batches(self) -> MicroBatches:
         """The micro-batches of this process, from `start` to the end of the plan."""
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
-        return MicroBatches(self.plan, self.start, self.accumulate, rank, world_size, self._config.packing)
+        return MicroBatches(self.plan, self.start, self.accumulate, rank, world_size, self._config.packs())
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """The micro-batches of this process as tensors."""
         workers = self._config.workers
         # A generator of its own: the loader must not draw from the one that dropout uses.
         return DataLoader(
-            MicroBatchDataset(self.plan.rows, self._config.packing),
+            MicroBatchDataset(self.plan.rows, self._config.packs()),
             batch_size=None,
             sampler=self.micro_batches(),
             num_workers=workers,

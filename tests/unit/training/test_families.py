@@ -32,7 +32,7 @@ LINEAR = {
     "linear_value_head_dim": 16,
     "layer_types": ["linear_attention", "full_attention"],
 }
-UNPACKED = {
+UNPACKED: dict[str, tuple[dict, str]] = {
     "Gemma2": ({"head_dim": 16}, "the model's attention has softcap"),
     "GptOss": ({"head_dim": 16, "num_local_experts": 4}, "the model's attention has s_aux"),
     "Qwen3_5": (LINEAR, "layers of Qwen3_5ForCausalLM mix packed rows"),
