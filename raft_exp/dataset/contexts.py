@@ -4,7 +4,7 @@ Each choice depends on (seed, question id) alone, not on the number of workers o
 of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those of D=3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question
 from raft_exp.core.sampling import HashSample, seeded_bits
+from raft_exp.core.schema import config_dataclass
 
 
 def gold_rows(items: Iterable[str], p: float, seed: int) -> HashSample:
@@ -34,8 +35,9 @@ def half_of_gold(gold: list[int], seed: int, item_id: str) -> list[int]:
 def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
     """Shape (passages,): the split that owns each passage's document: 0 none, 1 train, 2 validation, 3 test.
 
-    A split owns the documents that its questions name a passage of (gold or published distractor). Of several splits
-    test owns it before validation, and validation before train: no training distractor is of a test document.
+    A question gives its split to the documents of its gold passages and of its published distractors. A document with
+    questions of several splits belongs to test before validation, and to validation before train. So no training
+    distractor comes from a test document.
     """
     owner: dict[int, int] = {}
     for question in questions:
@@ -55,15 +57,35 @@ def pool(owners: np.ndarray, split: str) -> np.ndarray:
     return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))
 
 
+@config_dataclass
+class SettingNames:
+    """The dotted names of the settings that decide the number of distractors, for the message of `check_enough`."""
+
+    num_distractors: str
+    allow_fewer: str
+
+    @classmethod
+    def of(cls, group: str, changes: Mapping[str, object] | None = None, place: str = "") -> "SettingNames":
+        """The names in a config group; those of the settings in `changes`, made at `place`, are there."""
+        names = {
+            name: f"{place if name in (changes or {}) else group}.{name}" for name in ("num_distractors", "allow_fewer")
+        }
+        return cls(**names)
+
+
+DATASET_NAMES, EVALUATION_NAMES = SettingNames.of("dataset"), SettingNames.of("evaluation")
+
+
 def check_enough(
-    question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool, group: str = "dataset"
+    question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool, names: SettingNames
 ) -> None:
     """Raises DataError when a question has fewer distractors than wanted and `allow_fewer` is false.
 
-    `group` is the config group that the message names.
+    The message gives the settings to change by their `names`.
     """
     if len(chosen) < wanted and not allow_fewer:
         raise DataError(
-            f"question {question.id!r}: {len(chosen)} distractors left of {wanted} wanted (pool of {pool_size} "
-            f"passages); lower {group}.num_distractors, add documents, or set {group}.allow_fewer=true"
+            f"question {question.id!r}: {len(chosen)} distractors left of {wanted} wanted; the pool holds the "
+            f"{pool_size} passages of {question.split} documents and of documents in no split; "
+            f"lower {names.num_distractors}, add documents, or set {names.allow_fewer}=true"
         )

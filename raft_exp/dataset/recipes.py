@@ -77,6 +77,7 @@ class RaftRecipe:
     refusal: str
     allow_fewer: bool
     seed: int
+    names: contexts.SettingNames = contexts.DATASET_NAMES
 
     def specs(
         self,
@@ -119,7 +120,7 @@ class RaftRecipe:
         # D=3, and runs of a sweep over D differ in nothing else.
         wanted = self.num_distractors + replaced_gold
         distractors = distractor_filter.distractors(question, rank(question), wanted)
-        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer)
+        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer, self.names)
         return contexts.shuffled([*shown_gold, *distractors], self.seed, question.id)
 
     def _spec(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
@@ -144,28 +145,40 @@ ContextChooser = Callable[[Question], list[int]]  # the ordinals of a question's
 
 
 def gold_and_distractors(
-    distractor_filter: DistractorFilter, rank: Ranker, pool_size: int, wanted: int, allow_fewer: bool, seed: int
+    distractor_filter: DistractorFilter,
+    rank: Ranker,
+    pool_size: int,
+    wanted: int,
+    allow_fewer: bool,
+    seed: int,
+    names: contexts.SettingNames = contexts.EVALUATION_NAMES,
 ) -> ContextChooser:
     """The paper's test context: the gold passages and `wanted` distractors, shuffled by seed and question."""
 
     def choose(question: Question) -> list[int]:
         gold = _gold(question, distractor_filter.passages)
         distractors = distractor_filter.distractors(question, rank(question), wanted)
-        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer, "evaluation")
+        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer, names)
         return contexts.shuffled([*gold, *distractors], seed, question.id)
 
     return choose
 
 
 def distractors_alone(
-    distractor_filter: DistractorFilter, rank: Ranker, pool_size: int, wanted: int, allow_fewer: bool, seed: int
+    distractor_filter: DistractorFilter,
+    rank: Ranker,
+    pool_size: int,
+    wanted: int,
+    allow_fewer: bool,
+    seed: int,
+    names: contexts.SettingNames = contexts.EVALUATION_NAMES,
 ) -> ContextChooser:
     """Contexts of the same length as `gold_and_distractors`, without gold passages."""
 
     def choose(question: Question) -> list[int]:
         size = wanted + len(_gold(question, distractor_filter.passages))
         distractors = distractor_filter.distractors(question, rank(question), size)
-        contexts.check_enough(question, distractors, size, pool_size, allow_fewer, "evaluation")
+        contexts.check_enough(question, distractors, size, pool_size, allow_fewer, names)
         return contexts.shuffled(distractors, seed, question.id)
 
     return choose

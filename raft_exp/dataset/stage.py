@@ -26,6 +26,7 @@ from raft_exp.core.stage import stage
 from raft_exp.dataset import contexts, recipes, rows
 from raft_exp.dataset.audit import Audit, overlap
 from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
+from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window
@@ -84,6 +85,7 @@ class RaftStage:
     prompt: PromptConfig
     window: Window
     seed: Seed
+    names: Runtime[SettingNames] = contexts.DATASET_NAMES
 
 
 @config_dataclass
@@ -119,6 +121,7 @@ class TestStage:
     window: Window
     seed: Seed
     workers: Runtime[Count]
+    names: Runtime[SettingNames] = contexts.EVALUATION_NAMES
 
 
 @stage("dataset", VERSION)
@@ -152,6 +155,7 @@ def raft(
         refusal=config.prompt.refusal,
         allow_fewer=settings.allow_fewer or settings.distractors == "given",
         seed=config.seed,
+        names=config.names,
     )
     margin = Margin(settings.max_score, settings.relative_margin)
     rankers = Rankers(distractor_filter, config.seed, embedded, margin, indexed)
@@ -255,7 +259,8 @@ def _context_chooser(
     rank = rankers.ranker(config.distractors, config.mixed, pool, coming)
     allow_fewer = config.allow_fewer or config.distractors == "given"
     chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
-    choose = chooser(rankers.distractor_filter, rank, len(pool), config.num_distractors, allow_fewer, config.seed)
+    wanted = config.num_distractors
+    choose = chooser(rankers.distractor_filter, rank, len(pool), wanted, allow_fewer, config.seed, config.names)
     return recipes.gold_at(config.gold_at, collection, choose)
 
 

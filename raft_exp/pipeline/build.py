@@ -21,6 +21,7 @@ from raft_exp.corpora.questions import files_of
 from raft_exp.corpora.questions_stage import QuestionsStage, questions
 from raft_exp.dataset import stage as dataset
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
+from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.rows import Window
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
@@ -47,7 +48,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     datasets = {recipe: study.training_rows(recipe, owner) for recipe, owner in recipes.items()}
     adapters = {recipe: study.train(recipe, rows) for recipe, rows in datasets.items()}
     conditions = {
-        name: study.test_rows(f"test@{name}", condition(config, name)) for name in config.evaluation.conditions
+        name: study.test_rows(f"test@{name}", condition(config, name), name) for name in config.evaluation.conditions
     }
     test = study.test_rows("test", config.evaluation)
     tests = {test.part: test} | {rows.part: rows for rows in conditions.values()}
@@ -138,14 +139,15 @@ class _Study:
             return Stage(chat_rows, ready_rows, {"questions": self.questions}, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
             inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
-            raft = dataset.RaftStage(data, config.prompt, self._window, config.seed)
+            names = SettingNames.of("dataset", owner[1].dataset, f"arms.{owner[0]}.dataset")
+            raft = dataset.RaftStage(data, config.prompt, self._window, config.seed, names)
             return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
         limits = (data.prompt_mode, data.max_items, data.allow_overlap)
         closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, data.workers)
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
-    def test_rows(self, label: str, evaluation: EvaluationConfig) -> Stage:
-        settings = stage_settings.test_settings(self._config, evaluation, self._window)
+    def test_rows(self, label: str, evaluation: EvaluationConfig, condition_name: str = "") -> Stage:
+        settings = stage_settings.test_settings(self._config, evaluation, self._window, condition_name)
         searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
         return Stage(dataset.test_set, settings, inputs, self._model_files, label)

@@ -8,6 +8,7 @@ from raft_exp import retrieval
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import identity
 from raft_exp.corpora import origin
+from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.rows import Window
 from raft_exp.dataset.stage import TestStage
 from raft_exp.evaluation import metrics
@@ -24,8 +25,8 @@ Recipes = Mapping[str, tuple[str, ArmConfig]]  # recipe -> its first arm, by nam
 _TEST: Kind = "test"
 
 
-def test_settings(config: Config, evaluation: EvaluationConfig, window: Window) -> TestStage:
-    """The settings of the test rows of `evaluation`: the study's own, or that of a condition."""
+def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, condition: str) -> TestStage:
+    """The settings of the test rows of `evaluation`: the study's own, or that of `condition`."""
     names = {field.name for field in fields(TestStage)}
     same = {field.name: getattr(evaluation, field.name) for field in fields(evaluation) if field.name in names}
     return TestStage(
@@ -36,6 +37,9 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window) 
         window=window,
         seed=config.seed,
         workers=config.dataset.workers,
+        names=SettingNames.of(
+            "evaluation", config.evaluation.conditions.get(condition), f"evaluation.conditions.{condition}"
+        ),
     )
 
 

@@ -130,9 +130,7 @@ def test_random_ranking_gives_every_passage_once_and_each_equally_often(size):
 
 def test_bm25_puts_the_passage_that_is_asked_for_first_and_keeps_ties_in_order(tmp_path):
     texts = ["the mill by the river", "a bird", "a bird", "glass of the town", "nothing here"]
-    write_passages(
-        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)]
-    )
+    write_passages(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
     found = Passages(tmp_path)
     rank = retrieval.bm25_ranker(indexed.write(tmp_path, found), np.arange(5))
     assert next(rank(Question("q", "where is the mill on the river?", ["x"], [], "train"))) == 0
@@ -172,7 +170,17 @@ def test_an_answer_in_the_title_is_an_answer_that_is_shown():
 
 
 def test_too_few_distractors_say_so():
-    question = Question("q7", "?", ["x"], ["g"], "train")
-    with pytest.raises(DataError, match=r"'q7': 1 distractors left of 3 .*pool of 9.*dataset.allow_fewer=true"):
-        contexts.check_enough(question, [4], 3, 9, allow_fewer=False)
-    contexts.check_enough(question, [4], 3, 9, allow_fewer=True)
+    question, names = Question("q7", "?", ["x"], ["g"], "train"), contexts.SettingNames.of("dataset")
+    with pytest.raises(DataError) as error:
+        contexts.check_enough(question, [4], 3, 9, False, names)
+    assert str(error.value) == (
+        "question 'q7': 1 distractors left of 3 wanted; the pool holds the 9 passages of train documents and of "
+        "documents in no split; lower dataset.num_distractors, add documents, or set dataset.allow_fewer=true"
+    )
+    contexts.check_enough(question, [4], 3, 9, True, names)
+
+
+def test_the_message_names_the_setting_that_holds_the_value():
+    names = contexts.SettingNames.of("evaluation", {"num_distractors": 2}, "evaluation.conditions.k2")
+    assert names.num_distractors == "evaluation.conditions.k2.num_distractors"
+    assert names.allow_fewer == "evaluation.allow_fewer"

@@ -215,6 +215,27 @@ def test_a_target_that_cannot_fit_is_refused(tmp_path):
         run(tmp_path, *SMALL, "evaluation.arms=[raft]", "model.max_length=40", "model.max_new_tokens=20")
 
 
+@pytest.mark.parametrize(
+    ("overrides", "setting"),
+    [
+        (["+evaluation.conditions={k9: {num_distractors: 999}}"], r"evaluation\.conditions\.k9\.num_distractors"),
+        (["evaluation.num_distractors=999"], r"evaluation\.num_distractors"),
+        (["dataset.num_distractors=999"], r"dataset\.num_distractors"),
+        (
+            [
+                "+arms.far={recipe: raft, context: passages, cot: true, adapter: null, "
+                "dataset: {num_distractors: 999}}",
+                "evaluation.arms=[far]",
+            ],
+            r"arms\.far\.dataset\.num_distractors",
+        ),
+    ],
+)
+def test_missing_distractors_are_reported_with_the_setting_that_asked_for_them(tmp_path, overrides, setting):
+    with pytest.raises(DataError, match=rf"of 999 wanted; the pool holds .*; lower {setting}, add documents"):
+        run(tmp_path, *SMALL, *overrides)
+
+
 def test_long_contexts_are_cut_to_the_window_and_counted(tmp_path):
     made = run(tmp_path, *SMALL, "model.max_length=320", "model.max_new_tokens=64", "evaluation.num_distractors=6")
     figures = json.loads((made["dataset[raft]"] / "audit.json").read_text())["splits"]["train"]
@@ -247,9 +268,7 @@ def test_reasoning_without_a_reason_is_refused(tmp_path):
 
 def test_a_leak_is_counted_also_where_the_gold_is_not(tmp_path):
     texts = {"a:0": "the gold", "a:1": "of the same document", "b:0": "it was Paris", "c:0": "nothing"}
-    write_passages(
-        tmp_path, [Passage(name, name[0], "", text, "", [text], "") for name, text in texts.items()]
-    )
+    write_passages(tmp_path, [Passage(name, name[0], "", text, "", [text], "") for name, text in texts.items()])
     config = parse(compose())
     window = Window("asset:tiny", None, 512, 32)
     asked = Question("q", "Where?", ["Paris"], ["a:0"], "train")
