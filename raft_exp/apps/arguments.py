@@ -113,12 +113,12 @@ class Command(Generic[T]):
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Prints a RaftError as one line and exits with status 2, as a study does."""
+    """Prints a RaftError as one line and exits with the status of the error, as a study does."""
     try:
         yield
     except RaftError as error:
         print(f"{type(error).__name__}: {' '.join(str(error).splitlines())}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.status)
     except KeyboardInterrupt:
         sys.exit("\nstopped")
 

@@ -8,12 +8,12 @@ import pytest
 from pydantic import Field
 
 from raft_exp.apps import prune, publish
-from raft_exp.apps.arguments import Command, settings
+from raft_exp.apps.arguments import Command, one_line_errors, settings
 from raft_exp.apps.ask import main as ask
 from raft_exp.apps.export import main as export
 from raft_exp.apps.report import main as report
 from raft_exp.apps.serve import main as serve
-from raft_exp.core.errors import ConfigError
+from raft_exp.core.errors import ConfigError, StoppedError
 from raft_exp.core.schema import Positive, config_dataclass
 
 COMMANDS = {"ask": ask, "serve": serve, "report": report, "store": prune, "publish": publish, "export": export}
@@ -147,6 +147,14 @@ def test_a_question_may_have_an_equals_sign(text):
 def test_a_misspelt_setting_is_no_question(word, told):
     with pytest.raises(ConfigError, match=re.escape(told)):
         FREE.read(["RUN", "out=x", word])
+
+
+@pytest.mark.parametrize(("error", "status"), [(ConfigError, 2), (StoppedError, 75)])
+def test_an_error_is_one_line_and_ends_with_its_own_status(error, status, capsys):
+    with pytest.raises(SystemExit) as ended, one_line_errors():
+        raise error("two\nlines")
+    assert ended.value.code == status
+    assert capsys.readouterr().err == f"{error.__name__}: two lines\n"
 
 
 def test_a_second_question_is_refused():
