@@ -57,7 +57,8 @@ def _end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> int:
 def _eos(tokenizer: "PreTrainedTokenizerBase") -> int:
     if tokenizer.eos_token_id is None:
         raise ModelError(
-            f"model.name_or_path={tokenizer.name_or_path!r}: its tokenizer has no end token; set eos_token"
+            f"model.name_or_path={tokenizer.name_or_path!r}: its tokenizer has no end token; set eos_token in its "
+            "tokenizer_config.json"
         )
     return int(tokenizer.eos_token_id)
 

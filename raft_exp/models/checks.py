@@ -1,0 +1,316 @@
+"""Checks of a model's configuration and tokenizer, without its weights, before a study pays for anything.
+
+The modules of a model are built on torch's meta device: names and shapes without values. The embedded models (`asset:`)
+are checked by their config.json alone, without an import of transformers.
+"""
+
+import copy
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from raft_exp.core.errors import ModelError, suggest
+from raft_exp.core.hub import why_no_hub
+from raft_exp.models.loading import ASSET, LoadArguments, ModelConfig, explained, quiet, resolve
+from raft_exp.models.tokens import encode_completion, encode_prompt
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+ALL_LINEAR = "all-linear"
+# Names of the number of positions in configurations; GPT-2 and its relatives have n_positions.
+_POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+# Kinds of RoPE scaling that extend the configuration's positions; with Llama 3's kind they are extended already.
+_EXTENDING = ("linear", "dynamic", "yarn")
+_NOT_CAUSAL = ("MaskedLM", "Classification", "QuestionAnswering", "ForPreTraining", "ForRetrieval")
+_CHOOSE = "choose a causal language model, whose config.json names a class ...ForCausalLM in `architectures`"
+
+
+class LoraSettings(Protocol):
+    """The settings of an adapter that a model limits: `training.config.LoraConfig`."""
+
+    @property
+    def r(self) -> int:
+        """The rank; 0 where all weights are trained."""
+
+    @property
+    def target_modules(self) -> str | list[str]:
+        """`all-linear`, or names of modules."""
+
+
+def check(model: ModelConfig, lora: LoraSettings | None, packing: bool, download: bool) -> list[str]:
+    """Raises ModelError for settings that the model's configuration rules out; returns lines for the user.
+
+    `lora`: the settings of its training, None where it is not trained. `packing`: whether rows must be packed.
+    `download`: whether configuration and tokenizer may be fetched from the hub; otherwise, and without access to the
+    hub, a hub model that is not in the local cache is not checked.
+    """
+    values = _values(Path(resolve(model.name_or_path)) / "config.json")
+    _check_positions(model, _positions(values))
+    embedded = model.name_or_path.startswith(ASSET)
+    if embedded and (lora is None or not lora.r or lora.target_modules == ALL_LINEAR):
+        return []
+    source = _source(model, download)
+    if source is None:
+        return []
+    config = _config(model, source)
+    _check_kind(model, config)
+    _check_positions(model, _positions(config.get_text_config(decoder=True).to_dict()))
+    skeleton = _skeleton(model, config)
+    if skeleton is None:
+        return []
+    if packing and (obstacle := packing_obstacle(config)):
+        raise ModelError(
+            f"trainer.packing=true: {type(skeleton).__name__} has {obstacle}, which attention over packed rows does "
+            "not compute; use trainer.packing=false"
+        )
+    if lora is not None and lora.r:
+        _check_lora(lora, skeleton, config)
+    tokenizer = _tokenizer(model, source, download)
+    return [] if tokenizer is None else _check_tokenizer(model, tokenizer, _embedding_rows(skeleton))
+
+
+def packing_obstacle(config: "PretrainedConfig") -> str:
+    """The part of a model's attention that attention over packed rows does not compute; "" where there is none."""
+    text = config.get_text_config(decoder=True)
+    if getattr(text, "attn_logit_softcapping", None):
+        return f"a softcap of attention scores (attn_logit_softcapping={text.attn_logit_softcapping})"
+    return "attention sinks" if text.model_type == "gpt_oss" else ""
+
+
+def _values(file: Path) -> Mapping[str, object]:
+    """The values of a local config.json, or of its language model; {} where there is none that can be read."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # a hub model, or a file of which transformers gives the error
+    text = values.get("text_config", values) if isinstance(values, dict) else {}
+    return text if isinstance(text, dict) else {}
+
+
+def _source(model: ModelConfig, download: bool) -> LoadArguments | None:
+    """The arguments of `from_pretrained`; None for a hub model that is not in the local cache and is not fetched."""
+    place = Path(resolve(model.name_or_path))
+    if place.is_dir():
+        if not (place / "config.json").is_file() and (place / "adapter_config.json").is_file():
+            return None  # an adapter, which is loaded with the base model that it names
+        offline = True
+    else:
+        offline = not download or bool(why_no_hub())
+        if offline and not _is_cached(str(place), model.revision):
+            return None
+    return {
+        "pretrained_model_name_or_path": str(place),
+        "revision": model.revision,
+        "local_files_only": offline,
+        "trust_remote_code": False,
+    }
+
+
+def _is_cached(name: str, revision: str | None) -> bool:
+    """Whether configuration and tokenizer of a hub model are in the local cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    files = ("config.json", "tokenizer_config.json")
+    return all(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file in files)
+
+
+def _config(model: ModelConfig, source: LoadArguments) -> "PretrainedConfig":
+    from transformers import AutoConfig
+
+    with quiet(), explained(model.name_or_path, model.revision):
+        config: PretrainedConfig = AutoConfig.from_pretrained(**source)
+    return config
+
+
+def _check_kind(model: ModelConfig, config: "PretrainedConfig") -> None:
+    """Raises ModelError unless the model is a decoder that predicts the next token."""
+    names = [name for name in config.architectures or [] if any(word in name for word in _NOT_CAUSAL)]
+    if names or config.is_encoder_decoder:
+        kind = names[0] if names else f"an encoder with a decoder ({config.model_type})"
+        raise ModelError(f"model.name_or_path={model.name_or_path!r}: is {kind}; {_CHOOSE}")
+
+
+def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedModel | None":
+    """The model on the meta device; None for a model that computes with values while it is built.
+
+    Raises ModelError where transformers has no causal language model of its type.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with quiet(), torch.device("meta"):
+            skeleton: PreTrainedModel = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except RuntimeError:
+        return None
+    except (ValueError, ImportError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        if "Unrecognized configuration class" in reason:
+            reason = f"transformers has no causal language model of type {config.model_type!r}; {_CHOOSE}"
+        raise ModelError(f"model.name_or_path={model.name_or_path!r}: {reason}") from error
+    return skeleton
+
+
+def _positions(config: Mapping[str, object]) -> int | None:
+    """The number of positions of a configuration; None where there is no limit (ALiBi, state space models)."""
+    numbers = [value for name in _POSITIONS if isinstance(value := config.get(name), int) and value > 0]
+    if not numbers or config.get("alibi"):
+        return None
+    return int(numbers[0] * max([1.0, *_extensions(config.get("rope_parameters") or config.get("rope_scaling"))]))
+
+
+def _extensions(rope: object) -> Iterator[float]:
+    """The factors by which RoPE scaling extends the positions; models with several kinds of layers have one each."""
+    if isinstance(rope, Mapping):
+        factor = rope.get("factor")
+        if rope.get("rope_type", rope.get("type")) in _EXTENDING and isinstance(factor, int | float):
+            yield float(factor)
+        for value in rope.values():
+            yield from _extensions(value)
+
+
+def _check_positions(model: ModelConfig, positions: int | None) -> None:
+    if positions is None or model.max_length <= positions:
+        return
+    reply = "" if model.max_new_tokens < positions else f" and model.max_new_tokens below {positions}"
+    raise ModelError(
+        f"model.max_length={model.max_length}: {model.name_or_path} has {positions} positions; "
+        f"set model.max_length={positions}{reply}, or choose a model with more"
+    )
+
+
+def _embedding_rows(skeleton: "PreTrainedModel") -> int:
+    return int(skeleton.get_input_embeddings().weight.shape[0])
+
+
+def _tokenizer(model: ModelConfig, source: LoadArguments, download: bool) -> "PreTrainedTokenizerBase | None":
+    """The tokenizer; None where the local cache lacks files of it that a run would fetch."""
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet(), explained(model.name_or_path, model.revision):
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(**source)
+    except ModelError:
+        if download or Path(source["pretrained_model_name_or_path"]).is_dir():
+            raise
+        return None
+    return tokenizer
+
+
+def _check_tokenizer(model: ModelConfig, tokenizer: "PreTrainedTokenizerBase", rows: int) -> list[str]:
+    """Raises ModelError where a prompt or a reply has token ids without a row in the embeddings, or no end token."""
+    messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "When?"}]
+    ids = [*encode_prompt(tokenizer, messages), *encode_completion(tokenizer, "1802")]
+    added = tokenizer.added_tokens_decoder
+    # Control tokens stand in prompts where the chat template puts them; texts contain none (prompts.clean).
+    highest = max([*ids, *(number for number in tokenizer.get_vocab().values() if number not in added)])
+    if highest >= rows:
+        raise ModelError(
+            f"model.name_or_path={model.name_or_path!r}: its tokenizer gives prompts the token "
+            f"{tokenizer.convert_ids_to_tokens(highest)!r} with id {highest}, and its embeddings have {rows} rows; use "
+            f"the tokenizer and chat template that it was trained with, or save it after "
+            f"resize_token_embeddings({max(len(tokenizer), highest + 1)})"
+        )
+    if tokenizer.chat_template:
+        return []
+    return [
+        f"model.name_or_path={model.name_or_path!r} has no chat template: prompts are plain text, as for a base model; "
+        "for a chat model put its chat_template.jinja into a local copy of it"
+    ]
+
+
+def _check_lora(lora: LoraSettings, skeleton: "PreTrainedModel", config: "PretrainedConfig") -> None:
+    """Raises ModelError for a rank or for target modules that the model does not admit."""
+    name = type(skeleton).__name__
+    size = int(getattr(config.get_text_config(decoder=True), "hidden_size", lora.r))
+    if lora.r > size:
+        raise ModelError(
+            f"lora.r={lora.r}: more than the {size} dimensions of {name}; set lora.r={size} or less, or train all "
+            "weights with lora=full"
+        )
+    linear = _linear_names(skeleton)
+    if not isinstance(lora.target_modules, str):
+        _check_names(lora.target_modules, skeleton, linear)
+    elif not linear:
+        raise ModelError(
+            f"lora.target_modules={lora.target_modules}: {name} has no linear layers; train all weights with lora=full"
+        )
+
+
+def _check_names(names: Sequence[str], skeleton: "PreTrainedModel", linear: Sequence[str]) -> None:
+    """Raises ModelError for a name that matches no module, or a module that LoRA cannot adapt."""
+    remedy = f"use lora.target_modules=[{','.join(linear)}] or some of them"
+    experts = _names_of_experts(names, skeleton, remedy) if _has_stacked_experts(skeleton) else set()
+    tied = bool(skeleton.config.get_text_config(decoder=True).tie_word_embeddings)
+    for name in (name for name in names if name not in experts):
+        modules = [module for path, module in skeleton.named_modules() if f".{path}".endswith(f".{name}")]
+        if not modules:
+            message = f"lora.target_modules: {name!r} is no module of {type(skeleton).__name__}"
+            raise ModelError(f"{message}; {suggest(name, [*linear, *experts])}")
+        for module in modules:
+            if not _is_adaptable(module):
+                kind = type(module).__name__
+                raise ModelError(f"lora.target_modules: {name!r} is {kind}, to which LoRA cannot be added; {remedy}")
+            if tied and module in (skeleton.get_input_embeddings(), skeleton.get_output_embeddings()):
+                raise ModelError(
+                    f"lora.target_modules: {name!r} shares its weight with the other end of {type(skeleton).__name__} "
+                    f"(tie_word_embeddings), so that a merged model would differ from the adapter; {remedy}"
+                )
+
+
+def _linear_names(model: "PreTrainedModel") -> list[str]:
+    """The last parts of the names of linear layers, without the output head: those of `all-linear`."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings()
+    layers = (
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear | Conv1D) and module is not head
+    )
+    return list(dict.fromkeys(layers))
+
+
+def _is_adaptable(module: "nn.Module") -> bool:
+    """Whether PEFT's LoRA has a layer for this module."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    kinds = (nn.Linear, Conv1D, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MultiheadAttention)
+    return isinstance(module, kinds)
+
+
+def _has_stacked_experts(model: "nn.Module") -> bool:
+    """Whether a parameter holds a matrix for each expert: three dimensions, outside of a convolution."""
+    from torch import nn
+
+    return any(
+        weight.dim() == 3 and not isinstance(module, nn.Conv1d)
+        for module in model.modules()
+        for weight in module.parameters(recurse=False)
+    )
+
+
+def _names_of_experts(names: Sequence[str], skeleton: "PreTrainedModel", remedy: str) -> set[str]:
+    """Those of the names that PEFT translates to stacked weights of experts: names of layers in transformers 4.
+
+    Tried with PEFT itself. Raises ModelError where it refuses the names.
+    """
+    import peft
+
+    settings = peft.LoraConfig(r=1, target_modules=list(names), task_type="CAUSAL_LM")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            translated = peft.get_peft_model(copy.deepcopy(skeleton), settings).peft_config["default"].target_modules
+    except ValueError as error:
+        if "not found in the base model" in str(error) or "is not supported" in str(error):
+            return set()  # `_check_names` names the module
+        reason = str(error).strip().splitlines()[0].partition("(")[0].partition(". ")[0].strip().rstrip(".")
+        raise ModelError(f"lora.target_modules=[{','.join(names)}]: {reason}; {remedy}") from error
+    return set(names) - set(translated)
