@@ -21,6 +21,7 @@ from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline import gpus
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
+from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
 from raft_exp.teachers import ledger
@@ -48,6 +49,7 @@ class Runner:
             self._show(outcome, seconds.get(outcome.stage.label))
         if seconds:
             self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
+        self._check_models(planned, download=False)
         return outcomes
 
     def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
@@ -58,10 +60,15 @@ class Runner:
         gpus.check(missing)
         _check_engines(missing)
         _check_keys(missing)
+        self._check_models(missing, download=True)
         self._store.remember_run(self._run)
         with contextlib.closing(self._child):
             self._execute(stages, outcomes)
         return outcomes
+
+    def _check_models(self, stages: Sequence[Stage], download: bool) -> None:
+        for line in check_models(stages, download):
+            self._console.print(f"  {escape(line)}", soft_wrap=True)
 
     def _execute(self, stages: Sequence[Stage], outcomes: list[Outcome]) -> None:
         for place, stage in enumerate(stages):

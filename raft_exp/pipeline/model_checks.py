@@ -1,0 +1,27 @@
+"""Checks the model of stages to run, before any stage runs."""
+
+from collections.abc import Iterable
+
+from raft_exp.core.stage import Stage
+from raft_exp.models import checks
+from raft_exp.models.loading import ModelConfig
+from raft_exp.training.config import LoraConfig
+
+
+def check_models(stages: Iterable[Stage], download: bool) -> list[str]:
+    """Raises ModelError where a training or an evaluation would fail for reasons in the model's configuration.
+
+    Returns lines for the user. `download`: whether configuration and tokenizer may be fetched from the hub.
+    """
+    jobs: list[tuple[ModelConfig, LoraConfig | None, bool]] = []
+    for stage in stages:
+        config = stage.config
+        if stage.name == "train":
+            packing = config.trainer.packing is True and not getattr(config, "may_pad", False)
+            jobs.append((config.model, config.lora, packing))
+        elif stage.name == "evaluate" and config.model is not None:
+            jobs.append((config.model, None, False))
+    trained = [model for model, lora, _ in jobs if lora]
+    jobs = [job for place, job in enumerate(jobs) if job not in jobs[:place] and (job[1] or job[0] not in trained)]
+    lines = [line for job in jobs for line in checks.check(*job, download=download)]
+    return list(dict.fromkeys(lines))
