@@ -41,6 +41,7 @@ def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: 
     """
     import peft
 
+    towers = _towers(model)
     # peft refuses dropout for the stacked weights [experts, out, in] of a mixture of experts.
     stacked = any(weight.dim() == 3 for weight in model.parameters())
     settings = peft.LoraConfig(
@@ -48,6 +49,7 @@ def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: 
         lora_alpha=config.alpha,
         lora_dropout=0.0 if stacked else config.dropout,
         target_modules=config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules),
+        exclude_modules=rf"(.*\.)?({'|'.join(towers)})\..*" if towers else None,
         use_rslora=config.rslora,
         task_type="CAUSAL_LM",
     )
@@ -85,6 +87,14 @@ def _add_dropout(model: "PeftModel", dropout: float) -> None:
         log.warning("lora.dropout=%g: not for the experts' stacked weights, whose adapters train without", dropout)
     else:
         model.peft_config["default"].lora_dropout = dropout
+
+
+def _towers(model: "PreTrainedModel") -> list[str]:
+    """The modules beside the text decoder of a model that reads images too: text gives their weights no gradient."""
+    decoder, children = model.get_decoder(), dict(model.base_model.named_children())
+    if not any(module is decoder for module in children.values()):
+        return []
+    return [name for name, module in children.items() if module is not decoder]
 
 
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:
