@@ -47,7 +47,8 @@ _loaded: _Loaded | None = None
 def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Vllm":
     """The engine of this base model; the loaded one is reused where its settings are the same.
 
-    A merged model is written to `room` for the loading and then removed. Raises ModelError with the remedy.
+    A merged or dequantised model is written to `room` for the loading and then removed. Raises ModelError with the
+    remedy.
     """
     _check_installed()
     name = fingerprint(adapter) if adapter else ""
@@ -184,9 +185,9 @@ def _start(
     global _loaded
     shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
     try:
-        if merged:
+        if merged or model.quantize:  # adapters of a quantised base go on its dequantised weights
             merge(model, merged, folder)
-        llm = _llm(config, model, str(folder) if merged else _local(model), rank)
+        llm = _llm(config, model, str(folder) if merged or model.quantize else _local(model), rank)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _loaded = _Loaded(llm, settings, rank)
@@ -266,7 +267,10 @@ def _lora(adapter: Path, name: str) -> "LoRARequest":
 
 
 def _rank(adapter: Path | None) -> int:
-    return int(json.loads((adapter / "adapter_config.json").read_text())["r"]) if adapter else 0
+    if adapter is None:
+        return 0
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    return int(settings["r"])
 
 
 def _allowed(rank: int) -> int:

@@ -1,6 +1,8 @@
 """Loads language models and tokenizers from a hub id, a local folder, or the package (`asset:NAME`)."""
 
 import contextlib
+import dataclasses
+import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +12,16 @@ from pydantic import model_validator
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.hub import why_no_hub
-from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, config_dataclass
+from raft_exp.models import quantization
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 ASSET = "asset:"
+# Its import, which peft's brings along, warns of a CPU kernel that is never used: see quantization.use_one_kernel.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files whose content makes the model
 
 
@@ -29,6 +34,7 @@ class ModelConfig:
     dtype: Literal["float32", "bfloat16", "float16"]
     max_length: Positive  # tokens of prompt and completion together
     max_new_tokens: Positive  # tokens of a reply; a prompt has max_length - max_new_tokens
+    quantize: KeyedWhenSet[quantization.Method | None] = None  # nf4: 4-bit weights, frozen under a LoRA adapter
 
     @model_validator(mode="after")
     def _a_prompt_has_room(self) -> "ModelConfig":
@@ -95,19 +101,53 @@ def load_tokenizer(name_or_path: str, revision: str | None = None) -> "PreTraine
 
 
 def load(config: ModelConfig, device: str = "cpu") -> "PreTrainedModel":
-    """The causal language model, in evaluation mode, only from safetensors. Raises ModelError with the remedy."""
+    """The causal language model, in evaluation mode, only from safetensors. Raises ModelError with the remedy.
+
+    With `config.quantize` its weights are quantised on `device`, one after another.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
+    quantization.check_installed(config.quantize)
+    dtype = getattr(torch, config.dtype)
+    quantized = {"quantization_config": quantization.settings(dtype), "device_map": {"": device}}
     with quiet(), explained(config.name_or_path, config.revision):
         arguments = source(config.name_or_path, config.revision)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             **arguments,
-            dtype=getattr(torch, config.dtype),
+            dtype=dtype,
             use_safetensors=True,
             adapter_kwargs={"local_files_only": arguments["local_files_only"]},
+            **(quantized if config.quantize else {}),
         )
+        if config.quantize:
+            quantization.use_one_kernel(model)
         return model.to(device).eval()
+
+
+def load_to_merge(config: ModelConfig) -> "PreTrainedModel":
+    """The model of `load` in float32 on the CPU, with ordinary layers: bfloat16 has too few digits to merge in.
+
+    Quantised weights are dequantised: an adapter corrects the rounding of the base that it was trained on.
+    """
+    import torch
+
+    if config.quantize is None:
+        return load(dataclasses.replace(config, dtype="float32"))
+    on_gpu = torch.cuda.is_available()  # by the GPU's kernels, as in its training
+    with quiet():
+        return quantization.dequantized(load(config, "cuda" if on_gpu else "cpu")).to("cpu", torch.float32)
+
+
+def base_memory(config: ModelConfig) -> quantization.BaseMemory:
+    """The memory of a quantised base model, from its configuration. Raises ModelError where that cannot be loaded."""
+    import torch
+    from transformers import AutoConfig
+
+    with quiet(), explained(config.name_or_path, config.revision):
+        return quantization.base_memory(
+            AutoConfig.from_pretrained(**source(config.name_or_path, config.revision)), getattr(torch, config.dtype)
+        )
 
 
 class LoadArguments(TypedDict):

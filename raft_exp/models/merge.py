@@ -1,6 +1,5 @@
 """Merges a LoRA adapter into its base model, which other tools then load as an ordinary model."""
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +11,22 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def merge(config: ModelConfig, adapter: Path, folder: Path) -> None:
-    """Writes the merged model (safetensors, in the dtype of `config`) and its tokenizer to `folder`."""
-    base = loading.load(dataclasses.replace(config, dtype="float32"))
+def merge(config: ModelConfig, adapter: Path | None, folder: Path) -> None:
+    """Writes the merged model (safetensors, in the dtype of `config`) and its tokenizer to `folder`.
+
+    A quantised base is dequantised; without an adapter, that alone is written.
+    """
+    base = loading.load_to_merge(config)
     with loading.quiet():
-        merged(loading.with_adapter(base, adapter), config.dtype).save_pretrained(folder)
+        model = base if adapter is None else loading.with_adapter(base, adapter)
+        merged(model, config.dtype).save_pretrained(folder)
         loading.load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
 
 
 def merged(model: "PreTrainedModel | PeftModel", dtype: str) -> "PreTrainedModel":
     """The model with its adapter (if it has one) added to its weights, then cast to `dtype`.
 
-    Load `model` in float32: bfloat16 has too few digits to add a small change to a large weight.
+    Load `model` with `loading.load_to_merge`, in float32.
     """
     import torch
 

@@ -46,5 +46,11 @@ class TrainedWeights:
 
     def load(self, base: ModelConfig, device: str = "cpu") -> "PreTrainedModel | PeftModel":
         """The trained model, in evaluation mode. Raises ModelError with the remedy."""
-        model = loading.load(self.model_config(base), device)
+        return self._complete(loading.load(self.model_config(base), device))
+
+    def load_to_merge(self, base: ModelConfig) -> "PreTrainedModel | PeftModel":
+        """The trained model in float32 and without quantised weights. Raises ModelError with the remedy."""
+        return self._complete(loading.load_to_merge(self.model_config(base)))
+
+    def _complete(self, model: "PreTrainedModel") -> "PreTrainedModel | PeftModel":
         return loading.with_adapter(model, self.folder) if self.is_adapter else model

@@ -169,6 +169,21 @@ class Config:
         return self
 
     @model_validator(mode="after")
+    def _quantized_weights_are_frozen(self) -> "Config":
+        trains = any(self.arms[name].recipe != "none" for name in self.evaluation.arms)
+        if self.model.quantize and trains and not self.lora.r:
+            raise ValueError(
+                f"model.quantize={self.model.quantize}: quantised weights cannot be trained; use an adapter "
+                "(lora=default), or model.quantize=null"
+            )
+        if self.model.quantize and trains and self.trainer.strategy == "fsdp":
+            raise ValueError(
+                f"model.quantize={self.model.quantize}: trainer.strategy=fsdp cannot shard quantised weights; use "
+                "trainer=gpu or trainer=ddp, or model.quantize=null"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_server_carries_no_adapter(self) -> "Config":
         for name in self.evaluation.arms:
             arm = self.arms[name]

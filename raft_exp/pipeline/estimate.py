@@ -13,10 +13,11 @@ from pathlib import Path
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline.store import Manifest
 
+_MODEL = ("model.name_or_path", "model.dtype", "model.quantize")
 # The settings that must be equal for speeds to be comparable.
 _EQUAL = {
-    "train": ("model.name_or_path", "model.dtype", "trainer.accelerator", "trainer.devices", "trainer.precision"),
-    "evaluate": ("model.name_or_path", "model.dtype", "engine.name", "engine.accelerator", "context"),
+    "train": (*_MODEL, "trainer.accelerator", "trainer.devices", "trainer.precision"),
+    "evaluate": (*_MODEL, "engine.name", "engine.accelerator", "context"),
 }
 _UNITS = {"train": "examples", "evaluate": "answers", "dataset": "rows", "questions": "questions"}
 

@@ -18,6 +18,8 @@ from raft_exp.core.stage import Stage
 from raft_exp.corpora import ingest_stage
 from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
+from raft_exp.models import quantization
+from raft_exp.models.loading import ModelConfig, base_memory
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline import gpus
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
@@ -49,6 +51,8 @@ class Runner:
             self._show(outcome, seconds.get(outcome.stage.label))
         if seconds:
             self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
+        for line in _quantized_bases(planned):
+            self._console.print(f"  {escape(line)}", soft_wrap=True)
         self._check_models(planned, download=False)
         return outcomes
 
@@ -59,6 +63,7 @@ class Runner:
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
         gpus.check(missing)
         _check_engines(missing)
+        _check_quantization(missing)
         _check_keys(missing)
         self._check_models(missing, download=True)
         self._store.remember_run(self._run)
@@ -127,6 +132,33 @@ def _check_engines(stages: Sequence[Stage]) -> None:
         for group in ("engine", "teacher"):
             if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
                 raise ModelError(f"{group}: {NO_VLLM}, or use {group}=transformers")
+
+
+def _check_quantization(stages: Sequence[Stage]) -> None:
+    """Raises ModelError where a stage quantises weights and bitsandbytes is missing, before any stage runs."""
+    for stage in (stage for stage in stages if not stage.launcher):
+        for group, model in _models(stage):
+            quantization.check_installed(model.quantize, group)
+
+
+def _quantized_bases(stages: Sequence[Stage]) -> list[str]:
+    """Formats the memory of the quantised base models of planned stages, one line each."""
+    models = dict.fromkeys(pair for stage in stages for pair in _models(stage) if pair[1].quantize)
+    lines = []
+    for group, model in models:
+        try:
+            memory = str(base_memory(model))
+        except ModelError as error:
+            memory = f"unknown ({error})"
+        lines.append(f"memory of {group} {model.name_or_path} ({model.quantize}): {memory}")
+    return lines
+
+
+def _models(stage: Stage) -> list[tuple[str, ModelConfig]]:
+    """The models that a stage loads, each with the name of its settings."""
+    teacher = getattr(stage.config, "teacher", None)
+    pairs = [("model", getattr(stage.config, "model", None)), ("teacher.model", getattr(teacher, "model", None))]
+    return [(group, model) for group, model in pairs if isinstance(model, ModelConfig)]
 
 
 def _check_keys(stages: Sequence[Stage]) -> None:

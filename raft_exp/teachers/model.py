@@ -139,7 +139,8 @@ def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, obj
     if weights and not name.startswith(ASSET):
         name = Path(name).name
     version = {"revision": model.revision, "dtype": model.dtype, "weights": dict(weights)}
-    return {"model": name, **version, "by": teacher.name}
+    quantized = {"quantize": model.quantize} if model.quantize else {}
+    return {"model": name, **version, **quantized, "by": teacher.name}
 
 
 def cleaner(teacher: ModelTeacher) -> Callable[[str], str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from raft_exp.models.quantization import elements
 from raft_exp.training.data import TrainingPlan
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class StepCost:
 
 
 def _operations_a_token(weight: torch.nn.Parameter) -> float:
-    return float((6 if weight.requires_grad else 4) * weight.numel())
+    return float((6 if weight.requires_grad else 4) * elements(weight))
 
 
 def line(figures: Mapping[str, float]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     plan = data.TrainingPlan.make(
         training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
     )
-    base = loading.load(config.model)
+    base = loading.load(config.model, _quantizing_device(config))
     trainer = config.trainer
     if trainer.packing and config.may_pad:
         trainer = replace(trainer, packing=packed.pack_where_possible(base))
@@ -96,6 +97,16 @@ def _counts(module: "RaftModule") -> dict[str, int | float]:
         "trainable_parameters": sum(weight.numel() for weight in module.trainable().values()),
         "loss": module.step_metrics["loss"],
     }
+
+
+def _quantizing_device(config: TrainStage) -> str:
+    """Where the base is loaded: on this process's GPU to quantise it there, else on the CPU; Lightning moves it."""
+    import torch
+
+    if config.model.quantize is None or config.trainer.accelerator == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    place = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
+    return f"cuda:{place}"
 
 
 def _sample(training: "Rows", tokenizer: "PreTrainedTokenizerBase") -> list[tuple[str, str, str]]:

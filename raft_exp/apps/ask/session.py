@@ -137,6 +137,7 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
         max_length=exported.max_length,
         max_new_tokens=exported.max_new_tokens,
         dtype=exported.dtype,
+        quantize=None,
     )
     return _Arm(
         exported.arm,

@@ -62,7 +62,7 @@ def card(run: FinishedRun, name: str, about: About) -> str:
         **_of_prompt(config, arm, about),
         kind="A fine-tuned version" if about.form == "merged" else "A LoRA adapter",
         data=_data(run, name, arm),
-        usage=_usage(about, arm),
+        usage=_usage(config, about, arm),
         drift=str(about.drift) if about.drift else "",
         dtype=about.dtype,
         prompts=about.drift.prompts if about.drift else 0,
@@ -116,6 +116,7 @@ def _of_study(config: Config, name: str, arm: ArmConfig) -> dict[str, object]:
         "note": config.note,
         "arm": name,
         "base": renderer.base_name(config),
+        "quantize": config.model.quantize,
         "revision": config.model.revision,
         "trained_on": trained,
         "shown": "the question and passages" if arm.context == "passages" else "the question alone",
@@ -147,7 +148,8 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
     lora, trainer = config.lora, config.trainer
-    weights = f"LoRA r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
+    method = "QLoRA" if config.model.quantize else "LoRA"
+    weights = f"{method} r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")
     return [
         *about,
@@ -198,10 +200,11 @@ def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, str]:
     }
 
 
-def _usage(about: About, arm: ArmConfig) -> str:
+def _usage(config: Config, about: About, arm: ArmConfig) -> str:
     ask = '`python -m raft_exp.ask RUN model=THIS_FOLDER "question"` retrieves passages, answers and shows citations.'
     if about.form == "adapter":
-        return f"An adapter for PEFT, on the base model. {ask}"
+        quantized = f", quantised to {config.model.quantize} with double quantisation" if config.model.quantize else ""
+        return f"An adapter for PEFT, on the base model{quantized}. {ask}"
     served = "`vllm serve THIS_FOLDER` and `transformers` load it as it is; retrieval is then up to you."
     return f"{ask} {served}" if arm.context == "passages" else served
 

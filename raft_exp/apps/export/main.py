@@ -121,7 +121,7 @@ def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
         for file in ("adapter_config.json", "adapter_model.safetensors"):
             shutil.copyfile(adapter / file, folder / file)
     else:
-        before = _merge(dataclasses.replace(config, dtype=dtype), weights, samples, folder)
+        before = _merge(config, dtype, weights, samples, folder)
     templated = tokenizer.save(config, samples, folder)
     if not tokenizer.unchanged(folder, samples):
         raise ModelError(
@@ -146,9 +146,9 @@ def _set_usual_mode(folder: Path) -> None:
 
 
 def _merge(
-    config: ModelConfig, weights: TrainedWeights | None, samples: Sequence[DriftSample], folder: Path
+    config: ModelConfig, dtype: Dtype, weights: TrainedWeights | None, samples: Sequence[DriftSample], folder: Path
 ) -> "list[Tensor]":
-    """Writes the merged weights; returns the logits of base model and adapter in float32."""
+    """Writes the merged weights; returns the logits of base model (dequantised) and adapter in float32."""
     from transformers import GenerationConfig
 
     from raft_exp.apps.export import drift
@@ -156,11 +156,10 @@ def _merge(
     from raft_exp.models import loading
     from raft_exp.models.merge import merged
 
-    exact = dataclasses.replace(config, dtype="float32")
-    model = weights.load(exact) if weights else loading.load(exact)
+    model = weights.load_to_merge(config) if weights else loading.load_to_merge(config)
     before = drift.logits(model, samples)
     stops = stop_tokens(model.generation_config, loading.load_tokenizer(config.name_or_path, config.revision))
-    exported = merged(model, config.dtype)
+    exported = merged(model, dtype)
     exported.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=config.max_new_tokens,
@@ -185,7 +184,8 @@ def _measure(
     from raft_exp.apps.export import drift
     from raft_exp.models import loading
 
-    loaded = loading.load(dataclasses.replace(config, name_or_path=str(folder), revision=None, dtype=dtype))
+    stored = dataclasses.replace(config, name_or_path=str(folder), revision=None, dtype=dtype, quantize=None)
+    loaded = loading.load(stored)
     measured = drift.compare(before, drift.logits(loaded, samples))
     if not measured.relative <= tolerance:
         raise ModelError(

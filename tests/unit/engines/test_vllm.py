@@ -59,6 +59,34 @@ def test_a_missing_vllm_says_how_to_get_it(monkeypatch, tmp_path):
         engines.load(vllm_config(), small.model_config(), None, tmp_path)
 
 
+def adapter_settings(folder: Path, **settings) -> Path:
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"r": 4} | settings))
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize("adapters", ["lora", "merged"])
+def test_adapters_of_a_quantized_base_go_on_its_dequantized_weights(monkeypatch, tmp_path, adapters):
+    from raft_exp.engines import vllm
+
+    merges, sources = [], []
+    monkeypatch.setattr(vllm, "_check_installed", lambda: None)
+    monkeypatch.setattr(vllm, "merge", lambda model, adapter, folder: merges.append((adapter, folder)))
+    monkeypatch.setattr(vllm, "_llm", lambda config, model, source, rank: sources.append(source))
+    monkeypatch.setattr(vllm, "Vllm", lambda *arguments: None)
+    monkeypatch.setattr(vllm, "_lora", lambda *arguments: None)
+    monkeypatch.setattr(vllm, "close", lambda: None)
+    monkeypatch.setattr(vllm, "_loaded", None)
+    adapter = adapter_settings(tmp_path / "adapter")
+    model = small.model_config(quantize="nf4")
+    for folder in (None, adapter):
+        engines.load(vllm_config(adapters=adapters), model, folder, tmp_path)
+        monkeypatch.setattr(vllm, "_loaded", None)
+    assert merges == [(None, tmp_path / "merged"), (adapter if adapters == "merged" else None, tmp_path / "merged")]
+    assert sources == [str(tmp_path / "merged")] * 2
+
+
 @pytest.fixture(scope="module")
 def engine_module():
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")

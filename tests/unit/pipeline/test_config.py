@@ -144,6 +144,9 @@ REFUSED = [
     ("teacher=openai teacher.targets.gate.retries=-1", r"teacher\.targets\.gate\.retries: got -1; must be"),
     ("teacher=openai teacher.api_key_env=sk-123", r"^teacher\.api_key_env: must be the NAME of an environment"),
     ("engine=vllm engine.adapters=both", r"engine\.adapters: got 'both'; must be .lora. or .merged."),
+    ("model.quantize=int8", r"^model\.quantize: got 'int8'; must be .nf4."),
+    ("model.quantize=nf4 lora=full", r"^model\.quantize=nf4: quantised weights cannot be trained; use an adapter"),
+    ("model.quantize=nf4 trainer=fsdp", r"^model\.quantize=nf4: trainer\.strategy=fsdp cannot shard quantised weights"),
     ("+trainer.launcher=srun", r"^trainer\.launcher: is called trainer\.rank_launcher now"),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
@@ -259,6 +262,16 @@ def test_an_arms_dataset_is_checked():
     bad = "+arms.mine={recipe:raft,context:passages,cot:false,adapter:null,dataset:{p:7}}"
     with pytest.raises(ConfigError, match=r"arms\.mine\.dataset\.p: got 7; must be less than or equal to 1"):
         parse(compose(bad))
+
+
+def test_quantized_weights_change_the_keys_of_the_stages_that_load_the_model():
+    before = build()
+    for override, names in {
+        "model.quantize=nf4": {"train", "evaluate", "report"},
+        "model.quantize=null": set(),
+    }.items():
+        after = build(override)
+        assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == names, override
 
 
 def build(*overrides):

@@ -1,0 +1,108 @@
+"""Base models with 4-bit weights (QLoRA, arXiv 2305.14314): NF4 with double quantisation, by bitsandbytes.
+
+Quantised are the linear layers of the decoder. Embeddings, norms and the output head keep the model's dtype, and so
+does the computation: a layer expands its weights to that dtype at every use.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal
+
+from raft_exp.core.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
+
+Method = Literal["nf4"]
+
+# Of a weight: 4 bits, an 8-bit scale for each block of 64, and a 32-bit scale for each 256 of those.
+BYTES_A_WEIGHT = (4 + 8 / 64 + 32 / (64 * 256)) / 8
+
+
+def check_installed(method: Method | None, group: str = "model") -> None:
+    """Raises ModelError with the remedy where weights are to be quantised and bitsandbytes is not installed."""
+    if method is not None and find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"{group}.quantize={method}: needs the package bitsandbytes, which is not installed; "
+            "pip install 'raft_exp[qlora]'"
+        )
+
+
+def settings(dtype: "torch.dtype") -> "BitsAndBytesConfig":
+    """The settings of transformers for NF4 with double quantisation and computation in `dtype`."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def use_one_kernel(model: "PreTrainedModel") -> None:
+    """Keeps one layout of the weights for training and inference on a CPU.
+
+    On a CPU with AVX512-BF16 bitsandbytes repacks the weights at the first inference, for a bfloat16 kernel that has no
+    gradient: a training after a validation pass would go on with a gradient of zero.
+    """
+    for layer in _quantized_layers(model):
+        layer.support_avx512bf16_for_cpu = False
+
+
+def dequantized(model: "PreTrainedModel") -> "PreTrainedModel":
+    """The model with ordinary linear layers that hold the values its quantised layers compute with."""
+    whole: PreTrainedModel = model.dequantize()
+    whole.is_loaded_in_4bit = False
+    return whole
+
+
+def elements(weight: "nn.Parameter") -> int:
+    """The number of values of a weight: a quantised one stores two in a byte."""
+    state = getattr(weight, "quant_state", None)
+    return int(weight.numel() if state is None else state.shape.numel())
+
+
+@dataclass(frozen=True)
+class BaseMemory:
+    """Weights of a base model in memory."""
+
+    parameters: int
+    bytes: int
+    quantized: int  # of the parameters
+
+    def __str__(self) -> str:
+        size = f"{self.bytes / 2**30:.1f} GiB" if self.bytes >= 2**30 else f"{self.bytes / 2**20:.1f} MiB"
+        return (
+            f"{size} ({self.quantized / self.parameters:.0%} of {self.parameters / 1e6:,.0f} million weights in 4 bits)"
+        )
+
+
+def base_memory(config: "PretrainedConfig", dtype: "torch.dtype") -> BaseMemory:
+    """The memory of a quantised base model, from its configuration alone: no weights are read."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.quantizers.base import HfQuantizer
+    from transformers.quantizers.quantizers_utils import should_convert_module
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    skipped = HfQuantizer.get_modules_to_not_convert(model, None, model._keep_in_fp32_modules)
+    names = {
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if type(module) is torch.nn.Linear and should_convert_module(name, skipped)
+    }
+    total = quantized = 0
+    for name, weight in model.named_parameters():  # tied weights come once
+        total += weight.numel()
+        quantized += weight.numel() if name in names else 0
+    size = quantized * BYTES_A_WEIGHT + (total - quantized) * dtype.itemsize
+    return BaseMemory(total, round(size), quantized)
+
+
+def _quantized_layers(model: "nn.Module") -> "Iterator[nn.Module]":
+    return (module for module in model.modules() if hasattr(module, "support_avx512bf16_for_cpu"))
