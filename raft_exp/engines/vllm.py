@@ -270,6 +270,8 @@ def _rank(adapter: Path | None) -> int:
     if adapter is None:
         return 0
     settings = json.loads((adapter / "adapter_config.json").read_text())
+    if settings.get("use_dora"):
+        raise ModelError(f"adapter={adapter}: vLLM has no DoRA adapters; use engine.adapters=merged")
     return int(settings["r"])
 
 

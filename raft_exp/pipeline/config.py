@@ -184,6 +184,19 @@ class Config:
         return self
 
     @model_validator(mode="after")
+    def _dora_is_an_adapter_that_engines_take(self) -> "Config":
+        if self.lora.dora and not self.lora.r:
+            raise ValueError("lora.dora: got True beside lora.r=0, which trains all weights; use lora=default")
+        for name in self.evaluation.arms:
+            arm = self.arms[name]
+            engine = arm.engine or self.engine
+            if self.lora.dora and arm.recipe != "none" and engine.name == "vllm" and engine.adapters == "lora":
+                raise ValueError(
+                    "lora.dora: got True, but engine=vllm has no DoRA adapters; use engine.adapters=merged"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _a_server_carries_no_adapter(self) -> "Config":
         for name in self.evaluation.arms:
             arm = self.arms[name]

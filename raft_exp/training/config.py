@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from raft_exp.core.schema import Count, Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, PositiveFloat, Runtime, Share, config_dataclass
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
@@ -21,6 +21,7 @@ class LoraConfig:
     dropout: Share
     target_modules: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)]
     rslora: bool  # scale by alpha / sqrt(r) instead of alpha / r
+    dora: KeyedWhenSet[bool] = False  # train the norms of the weights' rows too (arXiv 2402.09353)
 
 
 @config_dataclass

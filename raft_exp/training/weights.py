@@ -51,6 +51,7 @@ def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: 
         target_modules=config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules),
         exclude_modules=rf"(.*\.)?({'|'.join(towers)})\..*" if towers else None,
         use_rslora=config.rslora,
+        use_dora=config.dora,
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():

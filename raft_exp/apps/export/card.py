@@ -148,7 +148,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
     lora, trainer = config.lora, config.trainer
-    method = "QLoRA" if config.model.quantize else "LoRA"
+    method = ("Q" if config.model.quantize else "") + ("DoRA" if lora.dora else "LoRA")
     weights = f"{method} r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")
     return [

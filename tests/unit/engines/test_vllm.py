@@ -87,6 +87,15 @@ def test_adapters_of_a_quantized_base_go_on_its_dequantized_weights(monkeypatch,
     assert sources == [str(tmp_path / "merged")] * 2
 
 
+def test_dora_adapters_are_refused_at_run_time(monkeypatch, tmp_path):
+    from raft_exp.engines import vllm
+
+    monkeypatch.setattr(vllm, "_check_installed", lambda: None)
+    adapter = adapter_settings(tmp_path / "adapter", use_dora=True)
+    with pytest.raises(ModelError, match=r"vLLM has no DoRA adapters; use engine\.adapters=merged"):
+        engines.load(vllm_config(), small.model_config(), adapter, tmp_path)
+
+
 @pytest.fixture(scope="module")
 def engine_module():
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")

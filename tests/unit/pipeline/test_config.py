@@ -147,6 +147,8 @@ REFUSED = [
     ("model.quantize=int8", r"^model\.quantize: got 'int8'; must be .nf4."),
     ("model.quantize=nf4 lora=full", r"^model\.quantize=nf4: quantised weights cannot be trained; use an adapter"),
     ("model.quantize=nf4 trainer=fsdp", r"^model\.quantize=nf4: trainer\.strategy=fsdp cannot shard quantised weights"),
+    ("lora=full lora.dora=true", r"^lora\.dora: got True beside lora\.r=0"),
+    ("lora.dora=true engine=vllm", r"^lora\.dora: got True, but engine=vllm has no DoRA adapters; use engine\.adap"),
     ("+trainer.launcher=srun", r"^trainer\.launcher: is called trainer\.rank_launcher now"),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
@@ -268,7 +270,9 @@ def test_quantized_weights_change_the_keys_of_the_stages_that_load_the_model():
     before = build()
     for override, names in {
         "model.quantize=nf4": {"train", "evaluate", "report"},
+        "lora.dora=true": {"train", "evaluate", "report"},
         "model.quantize=null": set(),
+        "lora.dora=false": set(),
     }.items():
         after = build(override)
         assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == names, override
