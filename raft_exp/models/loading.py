@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.hub import why_no_hub
-from raft_exp.core.schema import KeyedWhenSet, Positive, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, config_dataclass
 from raft_exp.models import quantization
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class ModelConfig:
     max_length: Positive  # tokens of prompt and completion together
     max_new_tokens: Positive  # tokens of a reply; a prompt has max_length - max_new_tokens
     quantize: KeyedWhenSet[quantization.Method | None] = None  # nf4: 4-bit weights, frozen under a LoRA adapter
+    # Of a LoRA adapter, for trainer.learning_rate=auto, which alone is part of a key; null: no published rate.
+    lora_learning_rate: Runtime[PositiveFloat | None] = None
 
     @model_validator(mode="after")
     def _a_prompt_has_room(self) -> "ModelConfig":

@@ -165,7 +165,7 @@ class _Study:
 
     def train(self, recipe: str, rows: Stage) -> Stage:
         config = self._config
-        trainer, may_pad = config.trainer.resolved(config.model.dtype), config.trainer.packing == "auto"
+        trainer, may_pad = config.resolved_trainer(), config.trainer.packing == "auto"
         settings = TrainStage(config.model, config.lora, trainer, config.seed, may_pad)
         process, launcher = placement.of_training(config, recipe), shlex.split(config.trainer.rank_launcher or "")
         return Stage(train, settings, {"dataset": rows}, self._model_files, recipe, process, launcher)

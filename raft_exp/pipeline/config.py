@@ -32,6 +32,8 @@ from raft_exp.teachers.model import is_model
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
 _FILE_NAME = r"[\w.+-]+"
+# Best learning rate of a LoRA adapter over that of full fine-tuning: https://thinkingmachines.ai/blog/lora/
+_ADAPTER_RATE = 10
 _RESERVED = ("raft", "closed_book", "test")  # dataset names that an arm with its own dataset cannot have
 
 
@@ -146,9 +148,21 @@ class Config:
     preview: Runtime[Count]
     report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
 
+    def resolved_trainer(self) -> TrainerConfig:
+        """The trainer's settings with the values that follow from the model in place of `auto`."""
+        rate = self.model.lora_learning_rate
+        if rate is not None and not self.lora.r:
+            rate /= _ADAPTER_RATE
+        return self.trainer.resolved(self.model.dtype, rate)
+
     def makes_wandb_page(self) -> bool:
         """Whether the study ends with a W&B Report."""
         return self.report == "wandb" and self.until == "report" and not self.preview and not self.dry_run
+
+    @model_validator(mode="after")
+    def _a_learning_rate_follows_from_the_model(self) -> "Config":
+        self.resolved_trainer()
+        return self
 
     @model_validator(mode="after")
     def _arms_are_known(self) -> "Config":

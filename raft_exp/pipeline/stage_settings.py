@@ -131,7 +131,7 @@ def report_settings(config: Config) -> ReportStage:
 def _shown_settings(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
     settings = {name: identity(getattr(config, name)) for name in groups}
-    settings["trainer"] = identity(config.trainer.resolved(config.model.dtype))
+    settings["trainer"] = identity(config.resolved_trainer())
     if is_model(config.teacher):
         settings["teacher"] = shown_teacher(config.teacher)
     if config.dataset.path:  # p, D and the like do not apply to a ready chat file

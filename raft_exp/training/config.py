@@ -41,7 +41,7 @@ class TrainerConfig:
     activation_checkpointing: Runtime[bool | Literal["auto"]]
     compile: bool
     accumulate: Positive | Literal["auto"]
-    learning_rate: PositiveFloat
+    learning_rate: PositiveFloat | Literal["auto"]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_share: Share
     gradient_clip: PositiveFloat
@@ -53,14 +53,19 @@ class TrainerConfig:
     workers: Runtime[Count]
     threads: Positive | None  # over all processes of this machine
 
-    def resolved(self, dtype: Dtype) -> "TrainerConfig":
+    def resolved(self, dtype: Dtype, learning_rate: float | None = None) -> "TrainerConfig":
         """These settings for a model of this dtype, as they stand in a store key.
+
+        `learning_rate` is the one that suits the model. Raises ValueError where `auto` needs it and it is None.
 
         `auto` precision becomes the value that follows from the dtype; `auto` packing becomes true
         (TrainStage.may_pad then allows padding).
         """
         precision = _PRECISIONS[dtype] if self.precision == "auto" else self.precision
-        return replace(self, precision=precision, packing=bool(self.packing))
+        rate = learning_rate if self.learning_rate == "auto" else self.learning_rate
+        if rate is None:
+            raise ValueError("trainer.learning_rate: got 'auto', but model.lora_learning_rate is null; give a number")
+        return replace(self, precision=precision, packing=bool(self.packing), learning_rate=rate)
 
     def packs(self) -> bool:
         """Whether rows are packed; `auto` counts as yes until a model refuses."""

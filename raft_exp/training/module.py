@@ -163,9 +163,9 @@ class RaftModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with a linear warm-up and a cosine, both functions of the step within the whole plan."""
-        optimizer = torch.optim.AdamW(
-            self.trainable().values(), lr=self._config.learning_rate, weight_decay=self._config.weight_decay
-        )
+        rate = self._config.learning_rate
+        assert rate != "auto", "the settings are resolved"
+        optimizer = torch.optim.AdamW(self.trainable().values(), lr=rate, weight_decay=self._config.weight_decay)
         steps = len(self.plan.steps)
         warmup = round(self._config.warmup_share * steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -147,7 +147,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("targets", "reasoning that quotes the passages, then the answer" if dataset.cot else "the answer alone"),
             ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
-    lora, trainer = config.lora, config.trainer
+    lora, trainer = config.lora, config.resolved_trainer()
     method = ("Q" if config.model.quantize else "") + ("DoRA" if lora.dora else "LoRA")
     weights = f"{method} r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")

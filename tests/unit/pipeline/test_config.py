@@ -149,6 +149,7 @@ REFUSED = [
     ("model.quantize=nf4 trainer=fsdp", r"^model\.quantize=nf4: trainer\.strategy=fsdp cannot shard quantised weights"),
     ("lora=full lora.dora=true", r"^lora\.dora: got True beside lora\.r=0"),
     ("lora.dora=true engine=vllm", r"^lora\.dora: got True, but engine=vllm has no DoRA adapters; use engine\.adap"),
+    ("trainer.learning_rate=auto", r"^trainer\.learning_rate: got 'auto', but model\.lora_learning_rate is null"),
     ("+trainer.launcher=srun", r"^trainer\.launcher: is called trainer\.rank_launcher now"),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
@@ -264,6 +265,16 @@ def test_an_arms_dataset_is_checked():
     bad = "+arms.mine={recipe:raft,context:passages,cot:false,adapter:null,dataset:{p:7}}"
     with pytest.raises(ConfigError, match=r"arms\.mine\.dataset\.p: got 7; must be less than or equal to 1"):
         parse(compose(bad))
+
+
+def test_a_learning_rate_that_follows_from_the_model_is_keyed_by_its_value():
+    chosen = ("model=llama3_1_8b", "trainer=gpu")
+    auto, number = build(*chosen, "trainer.learning_rate=auto"), build(*chosen, "trainer.learning_rate=2.86e-4")
+    assert {label: stage.key for label, stage in auto.items()} == {label: stage.key for label, stage in number.items()}
+    full = parse(compose(*chosen, "lora=full", "trainer.learning_rate=auto")).resolved_trainer()
+    assert full.learning_rate == pytest.approx(2.86e-5)
+    other = build(*chosen, "model.lora_learning_rate=1")
+    assert other["train[raft]"].key == build(*chosen)["train[raft]"].key, "only an automatic rate depends on it"
 
 
 def test_quantized_weights_change_the_keys_of_the_stages_that_load_the_model():
