@@ -289,6 +289,14 @@ def test_quantized_weights_change_the_keys_of_the_stages_that_load_the_model():
         assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == names, override
 
 
+@pytest.mark.parametrize("option", sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml")))
+def test_a_model_of_the_hub_has_the_commit_of_its_weights(option):
+    if option == "default":
+        return
+    model = parse(compose(f"model={option}")).model
+    assert model.name_or_path.startswith("asset:") or re.fullmatch(r"[0-9a-f]{40}", model.revision or "")
+
+
 def build(*overrides):
     return {stage.label: stage for stage in pipeline.build(parse(compose(*overrides)), lambda files: {})}
 
