@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from raft_exp.core import tracking
+from raft_exp.core.audit import StudyAudit
 from raft_exp.core.errors import ModelError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.stage import Stage
@@ -26,6 +27,7 @@ from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, durat
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
+from raft_exp.reporting.audit import study_audit, write_study_audit
 from raft_exp.teachers import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
@@ -198,6 +200,22 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
             results = json.loads((outcome.path / "results.json").read_text())
             results["overrides"] = overrides
             (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    folders = {outcome.stage.label: outcome.path for outcome in outcomes}
+    if "report" not in folders and "dataset[test]" in folders:  # the study ends before its report
+        write_study_audit(run / "audit.json", _audit(folders))
+
+
+def _audit(folders: Mapping[str, Path]) -> StudyAudit:
+    """The audit of a study without a report, from the folders of its stages by label."""
+    datasets = {_part(label): folder for label, folder in folders.items() if label.startswith("dataset[")}
+    test = datasets.pop("test")
+    conditions = {name: datasets.pop(name) for name in list(datasets) if name.startswith("test@")}
+    return study_audit(
+        datasets,
+        test,
+        {name.removeprefix("test@"): folder for name, folder in conditions.items()},
+        *(folders.get(label) for label in ("ingest", "questions", "targets")),
+    )
 
 
 def _part(label: str) -> str:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raft_exp.core.audit import DatasetAudit, IngestAudit, StudyAudit
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import Seed, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.corpora.ingest_stage import REPORT as INGEST_REPORT
 from raft_exp.evaluation.results import ArmResult, Results
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
+from raft_exp.reporting.audit import study_audit, write_study_audit
 from raft_exp.reporting.timings import AnswerTimings, Timings
 
 if TYPE_CHECKING:
@@ -74,23 +73,12 @@ def report(
         name: _condition(config, name, folder, facts, grader) for name, folder in conditions.items()
     }
     results["condition_settings"] = config.conditions
-    under_conditions = {name: _audit(folder) for name, folder in conditions.items()}
-    audit: StudyAudit = {
-        "datasets": {name: _audit(folder) for name, folder in datasets.items()},
-        "test": _audit(test),
-        "conditions": under_conditions,
-    }
-    if passages and (passages / INGEST_REPORT).exists():
-        audit["ingest"] = _ingest_audit(passages / INGEST_REPORT)
-    if questions and (questions / "audit.json").exists():
-        audit["questions"] = _read_json(questions / "audit.json")
-    if targets and (targets / "audit.json").exists():
-        audit["targets"] = _read_json(targets / "audit.json")
-    tests = {"test": audit["test"], **under_conditions}
+    audit = study_audit(datasets, test, conditions, passages, questions, targets)
+    tests = {"test": audit["test"], **audit.get("conditions", {})}
     results["retrieval"] = {name: dataset["retrieval"] for name, dataset in tests.items() if "retrieval" in dataset}
     _write_json(out / "results.json", results)
     _write_json(out / "timings.json", _timings(answers))
-    _write_json(out / "audit.json", audit)
+    write_study_audit(out / "audit.json", audit)
     write_pages(
         out,
         results=results,
@@ -230,22 +218,6 @@ def _timings(answers: dict[str, Path]) -> Timings:
             if number := timing.get("answers"):
                 arms[name] = AnswerTimings(seconds_per_answer=round(timing["seconds"] / number, 6), answers=number)
     return {"arms": arms}
-
-
-def _audit(folder: Path) -> DatasetAudit:
-    audit: DatasetAudit = _read_json(folder / "audit.json") if (folder / "audit.json").exists() else {}
-    return audit
-
-
-def _ingest_audit(path: Path) -> IngestAudit:
-    report: IngestAudit = _read_json(path)
-    return {
-        "files": report["files"],
-        "read": report["read"],
-        "passages": report["passages"],
-        "duplicates": report["duplicates"],
-        "reasons": report["reasons"],
-    }
 
 
 def _read_json(path: Path) -> Any:

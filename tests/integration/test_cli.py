@@ -250,6 +250,16 @@ def test_ones_own_conf_folder_needs_no_fork(tmp_path):
     assert "train[mine]" in done.stderr
 
 
+def test_the_audit_of_the_datasets_needs_no_report(study):
+    folder = study[0]
+    whole = (run_folder(folder) / "audit.json").read_text()
+    done = raft_exp(folder, *SMALL, "until=dataset", "hydra.run.dir=datasets")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "datasets" / "audit.json").read_text() == whole
+    assert {"datasets", "test", "conditions"} <= set(json.loads(whole))
+    assert not (folder / "datasets" / "report.html").exists()
+
+
 def test_preview_shows_rows_and_stops(tmp_path):
     done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60")
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,59 @@
+"""The audit of a study: the `audit.json` files of its stages in one structure (`raft_exp.core.audit.StudyAudit`)."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from raft_exp.core.audit import DatasetAudit, IngestAudit, StudyAudit
+from raft_exp.corpora.ingest_stage import REPORT as INGEST_REPORT
+
+
+def study_audit(
+    datasets: Mapping[str, Path],
+    test: Path,
+    conditions: Mapping[str, Path],
+    passages: Path | None = None,
+    questions: Path | None = None,
+    targets: Path | None = None,
+) -> StudyAudit:
+    """Reads the audits from the folders of the stages: training sets by name, the test set, the test sets of the
+    conditions by name, ingest, questions and targets.
+    """
+    audit: StudyAudit = {
+        "datasets": {name: _dataset_audit(folder) for name, folder in datasets.items()},
+        "test": _dataset_audit(test),
+        "conditions": {name: _dataset_audit(folder) for name, folder in conditions.items()},
+    }
+    if passages and (passages / INGEST_REPORT).exists():
+        audit["ingest"] = _ingest_audit(passages / INGEST_REPORT)
+    if questions and (questions / "audit.json").exists():
+        audit["questions"] = _read_json(questions / "audit.json")
+    if targets and (targets / "audit.json").exists():
+        audit["targets"] = _read_json(targets / "audit.json")
+    return audit
+
+
+def write_study_audit(path: Path, audit: StudyAudit) -> None:
+    """Writes `audit.json` of a run folder."""
+    path.write_text(json.dumps(audit, indent=2, ensure_ascii=True) + "\n", encoding="utf-8", newline="\n")
+
+
+def _dataset_audit(folder: Path) -> DatasetAudit:
+    audit: DatasetAudit = _read_json(folder / "audit.json") if (folder / "audit.json").exists() else {}
+    return audit
+
+
+def _ingest_audit(path: Path) -> IngestAudit:
+    report: IngestAudit = _read_json(path)
+    return {
+        "files": report["files"],
+        "read": report["read"],
+        "passages": report["passages"],
+        "duplicates": report["duplicates"],
+        "reasons": report["reasons"],
+    }
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
