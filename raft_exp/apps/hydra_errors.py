@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir, unknown_key
@@ -47,10 +49,16 @@ def explained(error: Exception) -> ConfigError:
                 f"{match[1]}: no such setting; --cfg hydra shows the settings of Hydra and of the chosen sweep and "
                 "launcher"
             )
-        return ConfigError(unknown_key(match[1]))
+        return ConfigError(unknown_key(match[1], _option(error.__cause__, match[1])))
     if match := re.search(r"Missing mandatory value: (\S+)", text):
         return ConfigError(f"{match[1]}: has no value; set {match[1]}=...")
     return ConfigError(text)
+
+
+def _option(cause: BaseException | None, setting: str) -> object:
+    """Returns the `name` of the group's chosen option (corpus.name) from OmegaConf's error; "" where it has none."""
+    group = cause.parent_node if isinstance(cause, OmegaConfBaseException) and cause.full_key == setting else None
+    return group.get("name", "") if isinstance(group, DictConfig) else ""
 
 
 def _experiments() -> list[str]:

@@ -321,8 +321,11 @@ def with_new_names(values: Mapping[str, object]) -> dict[str, object]:
     return renamed
 
 
-def unknown_key(path: str) -> str:
-    """Returns the error message for a setting that does not exist, with the closest existing name."""
+def unknown_key(path: str, option: object = "") -> str:
+    """Returns the error message for a setting that does not exist, with the closest existing name.
+
+    `option` is the `name` of its group's chosen option (corpus.name): the message lists the settings of that option.
+    """
     if path in RENAMED:
         return f"{path}: is called {RENAMED[path]} now; set {RENAMED[path]}=..."
     *parents, name = path.split(".")
@@ -334,7 +337,7 @@ def unknown_key(path: str) -> str:
         kind = names[parent]
     if get_origin(_names(kind).get(name)) is dict:
         return f"{path}: a new name in it needs a plus: +{path}=..."
-    known = [*_names(kind), *(() if parents else ("experiment", "debug"))]
+    known = [*_names(_member(kind, option)), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # a setting of another corpus, teacher, logger ...
         return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
     return f"{path}: no such setting; {suggest(name, known)}"
@@ -354,7 +357,7 @@ def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[st
 def _explain(place: str, problem: ErrorDetails) -> str:
     kind, got = problem["type"], problem.get("input")
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return unknown_key(place)
+        return unknown_key(place, problem["loc"][-2] if len(problem["loc"]) > 1 else "")
     if kind in ("missing", "missing_argument") or got == "???":
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
@@ -389,6 +392,12 @@ def _place(location: tuple[int | str, ...]) -> str:
             continue  # the name of a member of a union of configs
         parts.append(str(part))
     return ".".join(parts)
+
+
+def _member(kind: object, option: object) -> object:
+    """Returns the dataclass of a union whose `name` is `option`; the union itself where there is none."""
+    members = get_args(get_args(kind)[0]) if hasattr(kind, "__metadata__") else get_args(kind)
+    return next((member for member in members if option in get_args(_names(member).get("name"))), kind)
 
 
 def _names(kind: object) -> Mapping[str, object]:

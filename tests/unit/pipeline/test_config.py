@@ -124,6 +124,7 @@ REFUSED = [
     ("+trainer.learning_rat=1", r"trainer\.learning_rat: no such setting; did you mean 'learning_rate'\?"),
     ("+foo=1", r"foo: no such setting; known: arms, corpus"),
     ("+corpus.passage=section", r"corpus\.passage: not a setting of the chosen corpus"),
+    ("corpus=passages +corpus.pth=1", r"did you mean 'path'\? \(known: max_items, name, path, questions, test, valid"),
     ("~dataset.p", r"dataset\.p: has no value; set dataset\.p="),
     (
         "engine=openai",
@@ -172,6 +173,11 @@ def test_what_cannot_be_is_refused(override, message):
     [
         ("dataset.pp=1", r"dataset\.pp: no such setting; did you mean 'p'\?"),
         ("datset.p=1", r"datset\.p: no such setting; datset is unknown; did you mean 'dataset'\?"),
+        (
+            "corpus.pth=1",
+            r"^corpus\.pth: no such setting; did you mean 'path'\? \(known: max_items, name, num_entities, path, test, "
+            r"validation, world_seed\)$",
+        ),
         ("corpus=pubmedq", r"corpus: got 'pubmedq'; did you mean 'pubmedqa'\?"),
         ("+experiment=pubmed", r"experiment: got 'pubmed'; did you mean 'pubmedqa'\?"),
         ("trainer=slurm", r"^trainer: 'slurm' is called 'srun' now; use trainer=srun$"),
