@@ -164,7 +164,7 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
     results = json.loads((run / "results.json").read_text())
     log_study(wandb_study, page=config.report == "wandb")
     console = Console()
-    console.print(table(results), results["verdict"])
+    console.print(table(results, config.evaluation.metrics), results["verdict"])
     print(f"report: {run / 'report.html'}")
     if list(run.glob("wandb/offline-run-*")):
         print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")

@@ -20,7 +20,6 @@ from raft_exp.pipeline.estimate import duration
 
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+")
 _DONE = {"ran", "reused"}
-_COLUMNS = 5  # metrics in the table of one study; results.json has all
 
 
 @config_dataclass
@@ -139,18 +138,21 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
 def _one(run: Path, out: Path) -> list[str]:
     """One study: arms as rows, metrics as columns."""
     from raft_exp.reporting.plots.arms import intervals
+    from raft_exp.reporting.terminal import shown_metrics
     from raft_exp.reporting.verdict import title
 
     results: Results = _json(run / "results.json")
     shutil.copyfile(run / "results.json", out / "results.json")
     _figure(intervals(results), out / "figure.svg")
-    metrics = results["metrics"][:_COLUMNS]
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    metrics, others = shown_metrics(results, config["evaluation"].get("metrics", []))
     rows = [
         [f"`{name}`", *(_cell(arm["metrics"].get(metric)) for metric in metrics)]
         for name, arm in _with_conditions(results["arms"], results["conditions"]).items()
     ]
     n = next(iter(results["arms"].values()))["n"]
     result = f"**Result.** {results['verdict']} In percent over {n} questions, with 95% intervals."
+    result += f" {len(others)} more in `results.json`: {', '.join(map(title, others))}." if others else ""
     return [result, "", *_table(["arm", *map(title, metrics)], rows), "", "![figures by arm](figure.svg)"]
 
 

@@ -1,5 +1,6 @@
 """The table that ends a run in the terminal."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
@@ -13,16 +14,27 @@ _FIGURES = len("42.3-51.0")
 _COLUMNS = 5
 
 
-def table(results: Results) -> "Table":
+def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[str], list[str]]:
+    """The metrics of a table of five columns, which fit in 80 characters, and the other metrics.
+
+    The primary metric comes first, then those of evaluation.metrics (`requested`), then the rest in their order.
+    """
+    primary, others = results["metrics"][:1], results["metrics"][1:]
+    ordered = [*primary, *sorted(others, key=lambda metric: metric not in requested)]
+    return ordered[:_COLUMNS], ordered[_COLUMNS:]
+
+
+def table(results: Results, requested: Collection[str] = ()) -> "Table":
     """Arms as rows, metrics with 95% intervals as columns, in percent; * marks differences from the reference arm.
 
-    It has the first five metrics, which fit in 80 columns.
+    `requested` are the metrics of evaluation.metrics. The caption names the metrics without a column.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    metrics = results["metrics"][:_COLUMNS]
+    metrics, others = shown_metrics(results, requested)
+    more = f" {len(others)} more in report.md: {', '.join(map(title, others))}." if others else ""
     marked = significant(results["comparisons"])
     table = Table(
         box=SIMPLE_HEAD,
@@ -31,6 +43,7 @@ def table(results: Results) -> "Table":
         title=Text(f"{results['corpus']}, {results['model']}, seed {results['seed']}"),
         caption=Text(
             f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05, Holm). n: answered/asked."
+            f"{more}"
         ),
     )
     table.add_column("arm")

@@ -436,6 +436,23 @@ def test_the_table_for_the_terminal(study: Study) -> None:
     assert "7000/7405" in text
 
 
+def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_named(study: Study) -> None:
+    from rich.console import Console
+
+    from raft_exp.reporting.terminal import shown_metrics, table
+
+    found = results(study.run())
+    found["metrics"] = ["accuracy", "macro_f1", "exact_match", "f1", "answer_in_reply", "accuracy_lenient", "rouge_l"]
+    columns, others = shown_metrics(found, ["rouge_l", "unmeasured"])
+    assert columns == ["accuracy", "rouge_l", "macro_f1", "exact_match", "f1"]
+    assert others == ["answer_in_reply", "accuracy_lenient"]
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found, ["rouge_l"]))
+    text = " ".join(shown.getvalue().split())
+    assert "ROUGE-L" in text
+    assert "2 more in report.md: " in text
+
+
 def test_how_good_the_retriever_is_stands_in_results_and_pages(study: Study) -> None:
     without = study.run("without")
     assert results(without)["retrieval"] == {}
