@@ -73,6 +73,16 @@ def check(model: ModelConfig, lora: LoraSettings | None, packing: bool, download
     return [] if tokenizer is None else _check_tokenizer(model, tokenizer, _embedding_rows(skeleton))
 
 
+def check_weights(model: ModelConfig) -> None:
+    """Raises ModelError for a local folder without weights in safetensors."""
+    folder = Path(resolve(model.name_or_path))
+    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"model.name_or_path={model.name_or_path!r}: no weights (*.safetensors) in the folder; save the model with "
+            "save_pretrained, which writes them"
+        )
+
+
 def packing_obstacle(config: "PretrainedConfig") -> str:
     """The part of a model's attention that attention over packed rows does not compute; "" where there is none."""
     text = config.get_text_config(decoder=True)

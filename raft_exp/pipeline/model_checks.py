@@ -24,4 +24,6 @@ def check_models(stages: Iterable[Stage], download: bool) -> list[str]:
     trained = [model for model, lora, _ in jobs if lora]
     jobs = [job for place, job in enumerate(jobs) if job not in jobs[:place] and (job[1] or job[0] not in trained)]
     lines = [line for job in jobs for line in checks.check(*job, download=download)]
+    for model, *_ in jobs:
+        checks.check_weights(model)
     return list(dict.fromkeys(lines))

@@ -297,6 +297,19 @@ def test_target_modules_of_an_embedded_model():
     assert len(check("asset:tiny", lora(target_modules=["q_proj"]))) == 1  # it has no chat template
 
 
+def test_a_folder_without_weights(folder):
+    from transformers import AutoModelForCausalLM
+
+    model = small.model_config(name_or_path=folder())
+    with pytest.raises(
+        ModelError, match=r"no weights \(\*\.safetensors\) in the folder; save the model with save_pretr"
+    ):
+        checks.check_weights(model)
+    AutoModelForCausalLM.from_config(loading_config(model.name_or_path)).save_pretrained(model.name_or_path)
+    checks.check_weights(model)
+    checks.check_weights(small.model_config(name_or_path="owner/name"))
+
+
 def test_a_hub_model_that_is_not_cached_is_not_checked():
     settings = small.model_config(name_or_path="owner/name", revision="0" * 40)
     assert checks.check(settings, lora(), True, download=True) == []
