@@ -14,19 +14,20 @@ T = TypeVar("T")
 
 
 class _RuntimeMark:
-    """Marks a field that changes how a stage runs and never its result."""
+    """Marks a field that is not part of a stage's key."""
 
 
 class _KeyedWhenSetMark:
-    """Marks a field that came after results were stored: its default is what those results were computed with."""
+    """Marks a field that was added later. Its default is the value that earlier results were made with."""
 
 
 _RUNTIME, _KEYED_WHEN_SET = _RuntimeMark(), _KeyedWhenSetMark()
 
-# Runtime fields (workers, inference batch, local paths whose *content* is hashed) are not part of a stage's key.
+# A field that is not part of a stage's key: it does not change the result (number of workers), or it is the path of a
+# local file, and the key holds the content of that file instead.
 Runtime = Annotated[T, _RUNTIME]
 
-# A field with a default, part of a stage's key only with another value: a new setting leaves the existing keys alone.
+# A field that is part of a stage's key unless it has its default. So a new setting does not change existing keys.
 KeyedWhenSet = Annotated[T, _KEYED_WHEN_SET]
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -1,4 +1,4 @@
-"""Counts of records that are streamed several times, once for passages and once for questions."""
+"""Counts of records that a corpus reads twice: once to stream passages, once to stream questions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def counting(counts: Counter[str]) -> Iterator[Counter[str]]:
-    """Gives a counter for one stream and merges it into `counts` by maximum, so that a second stream over the same
-    records does not count them twice.
+    """Yields the counter of one stream. At its end each entry of `counts` becomes the larger of its own value and that
+    of the stream, so that records read twice count once.
     """
     stream_counts: Counter[str] = Counter()
     try:

@@ -17,8 +17,8 @@ class PassagesConfig:
     """The two files, and the shares of the splits for questions without one."""
 
     name: Literal["passages"]
-    path: Runtime[str | None]  # the content of files() is part of the key
-    questions: Runtime[str | None]  # its content too
+    path: Runtime[str | None]  # the key holds the content of the file instead
+    questions: Runtime[str | None]  # the same
     max_items: Positive | None
     validation: Share
     test: Share

@@ -18,6 +18,7 @@ from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
+from raft_exp.corpora.shares import draw_share
 
 SPLITS = ("train", "validation", "test")
 
@@ -196,11 +197,10 @@ class _Splits:
             owners[group] = _last(split, owners.get(group, ""))
         file_splits = set(owners.values())
         free = [str(group) for group, split in owners.items() if not split]
-        test = drawn(free, free, 0.0 if "test" in file_splits else config.test, seed, "test documents")
+        test = draw_share(free, 0.0 if "test" in file_splits else config.test, seed, "test documents")
         rest = [document for document in free if document not in test]
-        validation = drawn(
-            rest, free, 0.0 if "validation" in file_splits else config.validation, seed, "validation documents"
-        )
+        share = 0.0 if "validation" in file_splits else config.validation
+        validation = draw_share(rest, share, seed, "validation documents", of=len(free))
         return cls(groups, owners, test, validation, collection)
 
     def split(self, question: Question) -> str:
@@ -221,15 +221,3 @@ def _last(*splits: str) -> str:
 def _documents(question: Question, collection: Passages) -> list[int]:
     """The documents of a question's gold passages."""
     return [int(collection.documents[collection.find(name)]) for name in question.gold]
-
-
-def drawn(pool: list[str], documents: list[str], share: float, seed: int, purpose: str) -> HashSample:
-    """round(share * documents) of a pool; with 0 < share < 1 and two or more in it, at least one is chosen and one is
-    left.
-    """
-
-    def count(total: int) -> int:
-        wanted = round(share * len(documents))
-        return min(max(wanted, 1), total - 1) if 0 < share < 1 and total > 1 else wanted
-
-    return HashSample(pool, count, seed, purpose)

@@ -21,7 +21,8 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import normalise
-from raft_exp.corpora.questions import answering_sentence, drawn
+from raft_exp.corpora.questions import answering_sentence
+from raft_exp.corpora.shares import draw_share
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers import gate
@@ -50,9 +51,9 @@ class PassageSample:
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
         self._collection, self._least = collection, task.min_passage_words
         names = [str(number) for number in np.unique(collection.documents)]
-        self._test = drawn(names, names, corpus.test, seed, "test documents")
+        self._test = draw_share(names, corpus.test, seed, "test documents")
         rest = [name for name in names if name not in self._test]
-        self._validation = drawn(rest, names, corpus.validation, seed, "validation documents")
+        self._validation = draw_share(rest, corpus.validation, seed, "validation documents", of=len(names))
         trained = None if corpus.max_items is None else math.ceil(corpus.max_items / task.n)
         self._most = {"train": trained, "validation": task.held_out_passages, "test": task.held_out_passages}
         self._samples = {split: self._limited(split, seed) for split in self._most}

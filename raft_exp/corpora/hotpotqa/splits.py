@@ -12,7 +12,7 @@ from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import normalise
 from raft_exp.corpora.hotpotqa.records import records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources
-from raft_exp.corpora.shares import drawn
+from raft_exp.corpora.shares import draw_share
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def assign(
 
 def _draw_words(items: Mapping[str, _Features], share: float, seed: int, purpose: str) -> HashSample:
     """Draws a share of the questions, by their words."""
-    return drawn(dict.fromkeys(features.words for features in items.values()), share, seed, purpose)
+    return draw_share(dict.fromkeys(features.words for features in items.values()), share, seed, purpose)
 
 
 def _learnable(train: dict[str, _Features], test: dict[str, _Features], counts: Counter[str]) -> dict[str, _Features]:

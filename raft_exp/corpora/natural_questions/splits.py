@@ -10,7 +10,7 @@ from raft_exp.core.collection import hash64
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import normalise
 from raft_exp.corpora.natural_questions.records import Record
-from raft_exp.corpora.shares import drawn
+from raft_exp.corpora.shares import draw_share
 
 
 def question_hash(question: str) -> int:
@@ -32,9 +32,9 @@ class Splits:
     ) -> "Splits":
         """Draws shares of the learnable questions for test and validation, and up to `max_items` others for train."""
         hashes = {record.id: str(question_hash(record.question)) for record in learnable}
-        test_sample = drawn(dict.fromkeys(hashes.values()), test, seed, "natural_questions test")
+        test_sample = draw_share(dict.fromkeys(hashes.values()), test, seed, "natural_questions test")
         rest = {name: words for name, words in hashes.items() if words not in test_sample}
-        validation_sample = drawn(dict.fromkeys(rest.values()), validation, seed, "natural_questions validation")
+        validation_sample = draw_share(dict.fromkeys(rest.values()), validation, seed, "natural_questions validation")
         train = (name for name, words in rest.items() if words not in validation_sample)
         return cls(test_sample, validation_sample, subsample(train, max_items, seed))
 
