@@ -178,7 +178,7 @@ def raft(
         settings.workers,
         out,
         overlap=shared,
-        passed_over=distractor_filter.passed_over,
+        passed_over=distractor_filter.rejected_candidates,
         fewer_distractors=short_contexts.rows,
     )
 

@@ -56,18 +56,18 @@ class Rankers:
         """The ranker of a source over a pool of ordinals. `coming` streams the questions that will be ranked, in order:
         dense search takes many of them at once.
         """
-        passages, passed_over = self.distractor_filter.passages, self.distractor_filter.passed_over
+        passages, rejected = self.distractor_filter.passages, self.distractor_filter.rejected_candidates
         if name == "random":
             return random_ranker(pool, self.seed)
         if name == "given":
-            return given_ranker(passages, pool, passed_over)
+            return given_ranker(passages, pool, rejected)
         if name == "mixed":
             assert shares is not None, "the config is checked by `check_shares`"
             rankers = {part: self.ranker(part, None, pool, coming) for part in source_names(name, shares)}
             return mixed_ranker(
                 rankers, {str(part): share for part, share in shares.items()}, self.distractor_filter, self.seed
             )
-        return within(self.margin, self._similarity(name, pool, coming), passages, passed_over)
+        return within(self.margin, self._similarity(name, pool, coming), passages, rejected)
 
     def _similarity(self, name: str, pool: np.ndarray, coming: Callable[[], Iterable[Question]]) -> Similarity:
         if name == "bm25":

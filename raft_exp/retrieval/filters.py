@@ -1,14 +1,21 @@
 """The rules of distractors: which candidates of a ranking may stand in a context beside the gold passages.
 
 All rules are in `DistractorFilter._violated_rule`, one `if` a rule, in the order in which they are checked. To change
-a rule, edit its condition there. To add one, add an `if` that returns a name for it; audit.json then counts the
-candidates that it rejects under that name (`passed_over`). To give a rule a switch, add a field here, a setting to
-`DatasetConfig` (raft_exp/dataset/stage.py) and conf/dataset/default.yaml, and pass it on where `raft` and `test_set`
-build the filter. Raise VERSION in raft_exp/dataset/stage.py when the same settings give other distractors, so that
-stored data sets are built again. Tests: tests/unit/dataset/test_contexts.py and test_recipes.py.
+a rule, edit its condition there. To add one, add an `if` that returns a name for it. The audit of a training set counts
+the candidates that a rule rejects under that name (`passed_over`); the audit of a test set has no such counts. The
+properties of the gold passages that rules compare with are collected once a question, in `_Context`. Document and text
+fingerprint of a candidate are in memory; reading its title or text is a disk read for each candidate.
+
+To give a rule a switch, add a field here, a setting to `DatasetConfig` (raft_exp/dataset/stage.py) and
+conf/dataset/default.yaml, and pass it on where `raft` and `test_set` build the filter.
+
+When the same settings give other distractors, raise VERSION in raft_exp/dataset/stage.py, so that stored data sets are
+built again, and renew the golden files: `RAFT_EXP_TEST_DATA=DIR python -m tests.golden.keys` and
+`python -m tests.golden.rows` (tests/golden/README.md). Tests: tests/unit/dataset/test_contexts.py and test_recipes.py.
 
 Not decided here: the order of the candidates (the sources of this package), the pool they come from
-(`raft_exp.dataset.contexts.pool`), and the similarity to the question (`margin.py`).
+(`raft_exp.dataset.contexts.pool`), and the similarity to the question (`margin.py`). Test contexts as published
+(`evaluation.context=given`) and retrieved contexts do not pass this filter.
 """
 
 import re
@@ -29,7 +36,7 @@ class DistractorFilter:
     passages: Passages
     same_document: bool  # distractors may come from a document of a gold passage
     answer_allowed: bool  # distractors may hold an open answer
-    passed_over: Counter[str] = field(default_factory=Counter)  # rule -> rejected candidates
+    rejected_candidates: Counter[str] = field(default_factory=Counter)  # rule -> their number
 
     def distractors(self, question: Question, candidates: Iterator[int], wanted: int) -> list[int]:
         """The ordinals of the first `wanted` candidates that break no rule; fewer where the candidates run out."""
@@ -47,7 +54,7 @@ class DistractorFilter:
         )
         for ordinal in candidates:
             if rule := self._violated_rule(ordinal, context):
-                self.passed_over[rule] += 1
+                self.rejected_candidates[rule] += 1
             else:
                 context.texts.add(int(self.passages.texts[ordinal]))
                 yield ordinal

@@ -10,9 +10,9 @@ from raft_exp.core.records import Question
 from raft_exp.retrieval.ranking import Ranker
 
 
-def given_ranker(passages: Passages, pool: np.ndarray, passed_over: Counter[str]) -> Ranker:
+def given_ranker(passages: Passages, pool: np.ndarray, rejected_candidates: Counter[str]) -> Ranker:
     """The question's `given` passages in their order. Those outside the pool, whose document another split owns, are
-    left out and counted in `passed_over`. `pool` is ascending.
+    left out and counted in `rejected_candidates`. `pool` is ascending.
     """
 
     def rank(question: Question) -> Iterator[int]:
@@ -22,6 +22,6 @@ def given_ranker(passages: Passages, pool: np.ndarray, passed_over: Counter[str]
             if place < len(pool) and pool[place] == ordinal:
                 yield ordinal
             else:
-                passed_over["of_another_split"] += 1
+                rejected_candidates["of_another_split"] += 1
 
     return rank

@@ -33,9 +33,9 @@ class Margin:
 NO_MARGIN = Margin()
 
 
-def within(margin: Margin, source: Similarity, passages: Passages, passed_over: Counter[str]) -> Ranker:
-    """The source's ranking without passages above the limit, which `passed_over` counts. Gold passages stay in it: the
-    distractor filter rejects them, and counts them by its own rule.
+def within(margin: Margin, source: Similarity, passages: Passages, rejected_candidates: Counter[str]) -> Ranker:
+    """The source's ranking without passages above the limit, which `rejected_candidates` counts. Gold passages stay in
+    the ranking: the distractor filter rejects them, and counts them by its own rule.
     """
 
     def rank(question: Question) -> Iterator[int]:
@@ -45,6 +45,6 @@ def within(margin: Margin, source: Similarity, passages: Passages, passed_over: 
             if score <= limit or ordinal in gold:
                 yield ordinal
             else:
-                passed_over["too_similar"] += 1
+                rejected_candidates["too_similar"] += 1
 
     return rank if margin != NO_MARGIN else without_scores(source)

@@ -114,7 +114,7 @@ def test_closed_class_answers_pass_over_nothing(world, wanted, seed):
         for question in made.source.of("train"):
             if question.answers[0] in CLOSED_CLASS:
                 guards.distractors(question, iter(pool.tolist()), wanted)
-        assert not guards.passed_over["holds_answer"]
+        assert not guards.rejected_candidates["holds_answer"]
 
 
 @MANY

@@ -53,9 +53,7 @@ def test_memory_does_not_grow_with_the_collection(tmp_path, small_portions):
         collection.mkdir(), out.mkdir()
         generator = np.random.default_rng(0)
         texts = (" ".join(f"w{rank}" for rank in generator.integers(5000, size=20)) for _ in range(count))
-        write_passages(
-            collection, (Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts))
-        )
+        write_passages(collection, (Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)))
         tracemalloc.start()
         index.index(STAGE, passages=collection, out=out)
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -34,24 +34,22 @@ class Fixed:
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("margin")
-    write_passages(
-        folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(12)]
-    )
+    write_passages(folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(12)])
     return Passages(folder)
 
 
 @given(scores, st.sets(st.integers(0, 1)), st.none() | st.floats(-1, 1), st.none() | st.floats(0, 1))
 @settings(max_examples=1000, deadline=None)
 def test_what_is_too_similar_is_passed_over_and_counted(collection, found, gold, max_score, relative):
-    passed_over = Counter()
-    rank = within(Margin(max_score, relative), Fixed(found), collection, passed_over)
+    rejected = Counter()
+    rank = within(Margin(max_score, relative), Fixed(found), collection, rejected)
     ranked = list(rank(question("q", gold=[str(ordinal) for ordinal in gold])))
     best = max((found[ordinal] for ordinal in gold), default=None)
     for ordinal, score in enumerate(found):
         over = max_score is not None and score > max_score
         near = relative is not None and best is not None and score > best - abs(best) * relative
         assert (ordinal in ranked) == (ordinal in gold or not (over or near))
-    assert passed_over["too_similar"] == len(found) - len(ranked)
+    assert rejected["too_similar"] == len(found) - len(ranked)
     assert ranked == sorted(ranked, key=lambda ordinal: (-found[ordinal], ordinal))
 
 
@@ -64,9 +62,7 @@ TEXTS = ["the mill by the river mill", "a bird on the mill", "glass of the town 
 
 
 def test_bm25_scores_any_passage_by_the_words_of_the_collection(tmp_path):
-    write_passages(
-        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(TEXTS)]
-    )
+    write_passages(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(TEXTS)])
     found = Passages(tmp_path)
     asked = question("mill river mill unknown")
     folder = indexed.write(tmp_path, found)

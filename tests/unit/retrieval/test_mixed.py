@@ -20,9 +20,7 @@ SIZE = 400
 @pytest.fixture(scope="module")
 def guards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mixed")
-    write_passages(
-        folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(SIZE)]
-    )
+    write_passages(folder, [Passage(str(i), str(i), "", f"text {i}", "", [f"text {i}"], "") for i in range(SIZE)])
     return DistractorFilter(Passages(folder), same_document=False, answer_allowed=True)
 
 

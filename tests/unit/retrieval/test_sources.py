@@ -65,14 +65,12 @@ def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, 
 
 def test_the_margin_counts_what_it_passes_over(tmp_path):
     texts = ["the mill of Velmor", "the mill by Velmor", "a mill", "birds", "fish"]
-    write_passages(
-        tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)]
-    )
+    write_passages(tmp_path, [Passage(str(i), str(i), "", text, "", [text], "") for i, text in enumerate(texts)])
     guards, asked = DistractorFilter(Passages(tmp_path), False, True), question("mill Velmor", gold=["0"])
     words = indexed.write(tmp_path, guards.passages)
     rank = Rankers(guards, 0, None, Margin(relative=0.2), words).ranker("bm25", None, np.arange(5), list)
     assert guards.distractors(asked, rank(asked), 3) == [2, 3, 4]
-    assert guards.passed_over == {"too_similar": 1, "gold_passage": 1}
+    assert guards.rejected_candidates == {"too_similar": 1, "gold_passage": 1}
 
 
 @pytest.mark.parametrize(("size", "first"), [(1000, [693, 371, 116, 654, 788]), (5000, [2191, 2112, 172, 1206, 2184])])
