@@ -86,11 +86,17 @@ def _about_run_folder(error: OSError) -> bool:
 
 
 def _with_experiment(arguments: list[str]) -> list[str]:
-    """Adds the embedded study if no experiment is named, before all other overrides, which take precedence."""
+    """Adds the embedded study if no experiment is named, before all other overrides, which take precedence.
+
+    Its note is about its own corpus, and is left out with another one.
+    """
     if any(argument.lstrip("+~").startswith("experiment=") for argument in arguments):
         return arguments
     first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
-    return [*arguments[:first], "+experiment=quickstart", *arguments[first:]]
+    other_corpus = any(argument.startswith("corpus=") and argument != "corpus=almanac" for argument in arguments)
+    has_note = any(argument.startswith("note=") for argument in arguments)
+    note = ["note="] if other_corpus and not has_note else []
+    return [*arguments[:first], "+experiment=quickstart", *note, *arguments[first:]]
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:

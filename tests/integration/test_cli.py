@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import pytest
 import yaml
 
+from raft_exp.apps import cli
 from raft_exp.apps.report.rescore import make_again
 from raft_exp.evaluation.metrics import METRICS, Metric
 from raft_exp.reporting.runs import open_runs
@@ -258,6 +259,26 @@ def test_the_audit_of_the_datasets_needs_no_report(study):
     assert (folder / "datasets" / "audit.json").read_text() == whole
     assert {"datasets", "test", "conditions"} <= set(json.loads(whole))
     assert not (folder / "datasets" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added"),
+    [
+        ([], ["+experiment=quickstart"]),
+        (["corpus=almanac"], ["+experiment=quickstart"]),
+        (["corpus=passages"], ["+experiment=quickstart", "note="]),
+        (["corpus=passages", "note=mine"], ["+experiment=quickstart"]),
+        (["corpus=passages", "+experiment=passages"], []),
+    ],
+)
+def test_the_note_of_the_embedded_study_is_about_its_own_corpus(arguments, added, tmp_path, monkeypatch):
+    composed = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["raft_exp", *arguments])
+    monkeypatch.setattr("hydra.main", lambda **_: lambda _: lambda: composed.extend(sys.argv[1:]))
+    monkeypatch.setattr("hydra.core.plugins.Plugins.register", lambda *_: None)
+    cli.main()
+    assert composed == [*added, *arguments]
 
 
 def test_preview_shows_rows_and_stops(tmp_path):
