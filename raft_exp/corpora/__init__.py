@@ -1,20 +1,33 @@
 """Corpora: the sources of passages and questions.
 
-To add a corpus named `notes`:
+To add a corpus named `notes` (README.md, "A new corpus", has its files):
 
 1. Write raft_exp/corpora/notes.py with two classes. `NotesConfig`, marked with `@config_dataclass`, holds the settings;
-   its first field is `name: Literal["notes"]`. Mark a path as `Runtime[str]`: then the content of the file decides
-   whether stages run again, not its place. `Notes(config, seed)` has the members of the protocol `Corpus` below.
+   its first field is `name: Literal["notes"]`. `Notes(config, seed)` has the members of the protocol `Corpus` below.
 2. In this file, import both, add `NotesConfig` to the union `CorpusConfig` and `"notes": Notes` to `CORPORA`.
 3. Write conf/corpus/notes.yaml with a value for each field of `NotesConfig`, beginning with `name: notes`.
+4. Write conf/experiment/notes.yaml like passages.yaml there: corpus, model, trainer and the name of the study.
 
-Now `python -m raft_exp corpus=notes` runs a study of it. Metrics are those of NQ-open (exact match and F1) unless
-`PROFILES` in raft_exp/evaluation/metrics has an entry for the name. A short example to copy is passages.py; readers of
-JSON, JSON lines, parquet, hub and web files are in readers/, a sentence splitter in sentences.py.
+Now `python -m raft_exp +experiment=notes` runs a study of it. Without step 4, `corpus=notes` runs the embedded study on
+the new corpus, with the embedded study's model, prompt, dataset settings and conditions. Metrics are those of NQ-open
+(exact match and F1) unless `PROFILES` in raft_exp/evaluation/metrics has an entry for the name.
+
+Questions: the class streams them, as hotpotqa/ does, or the user has them in a JSON-lines file. For a file, give the
+config the fields `questions`, `max_items`, `validation` and `test` (`QuestionsFileConfig` in questions.py). Then
+questions.py reads the file, finds the gold passages and draws the splits, and `Notes.questions` returns `iter(())`.
+
+Keys: a stage runs again when its key changes. The key of ingest holds the settings in `passage_settings`, that of
+questions all settings; both hold the content of `files`. A field marked `Runtime` is in no key: mark a path
+`Runtime[str]`, so that a moved file with the same content runs nothing again. The name of a file is in the keys, its
+folder is not. A corpus whose passages depend on folders adds them in `passage_identity`, as documents/ does. The
+content of `corpus.questions` is in the key of questions and not in that of ingest.
 
 Rules: passages and their order never depend on the seed (runs with other seeds share them); splits and `max_items`
 may. Ids are unique. Each question names its gold passages by id, and has the split train, validation or test; a study
 needs train and test questions. Wrong input raises `DataError` with file, place, field and remedy.
+
+Helpers: readers of JSON, JSON lines, parquet, hub and web files in readers/; a sentence splitter in sentences.py;
+seeded shares in shares.py.
 """
 
 from collections import Counter
@@ -39,16 +52,17 @@ class Corpus(Protocol):
     they go rather than hold it in memory.
 
     Optional members: `origin: ClassVar[Origin]`, source and licence for the card of an exported data set; `report`,
-    with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, more values that
-    decide the passages.
+    with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, values for the key of
+    ingest beside `passage_settings` and the content of `files`.
     """
 
-    passage_settings: ClassVar[tuple[str, ...]]  # fields of the config that change passages; others change questions
+    passage_settings: ClassVar[tuple[str, ...]]  # the fields of the config that change the passages
     counts: Counter[str]  # written to counts.json: "records", "without_context", ...; filled while streaming
 
     def files(self) -> list[Path]:
-        """The local input files, whose content is part of the stage keys; [] for a hub. Raises DataError when one is
-        missing.
+        """The local input files of passages and questions, without `corpus.questions`; [] for a hub.
+
+        Their names and content are part of the keys of ingest and questions. Raises DataError when one is missing.
         """
 
     def passages(self) -> Iterator[Passage]:
@@ -79,7 +93,7 @@ def open_corpus(config: CorpusConfig, seed: int = 0) -> Corpus:
 
 
 def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
-    """The values that decide the passages beside the content of `files`: settings, and what the corpus adds to them."""
+    """The corpus's values for the key of ingest: the settings that change passages, and its own `passage_identity`."""
     more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
     return {name: getattr(config, name) for name in corpus.passage_settings} | more()
 

@@ -16,17 +16,18 @@ To add a metric:
 2. Add one line to METRICS: `"first_word": Metric(first_word, share=True)`. `share=True` where every value is 0 or 1:
    the report then uses exact methods. `of_quotes=True` where the metric grades quotes.
 
-3. Report it. For one study: `evaluation.metrics=[first_word]`. For every study of a corpus: add the name to the
-   corpus's entry of PROFILES, and raise VERSION in `raft_exp/reporting/stage.py`, so that stored reports are computed
-   again.
+3. Report it. For one study: `evaluation.metrics=[first_word]`, which grades the stored answers and generates none. For
+   every study of a corpus: add the name to the corpus's entry of PROFILES, and raise VERSION in
+   `raft_exp/reporting/stage.py`, so that stored reports are computed again.
 
 4. Test it in `tests/unit/evaluation/test_metrics.py`.
 
 Intervals, comparisons, tables, plots, CSV files and W&B follow from METRICS; readers see the name with spaces.
 
-A metric that is not a mean (macro F1) observes what it needs of a row, such as a pair of labels, and computes the
-figure from counted observations: `Metric(labels, aggregate=macro_f1)`, see `classes.py`. A metric that needs a model
-gets all replies of an arm at once: `Metric(batch=semantic_similarity)`.
+A metric that is not a mean has two functions: `Metric(labels, aggregate=macro_f1)`, see `classes.py`. The first
+returns an observation for each row, here the pair of true and predicted label. The second gets the distinct
+observations with the number of rows that each was made on, and computes the figure. A metric that needs a model gets
+all replies of an arm at once: `Metric(batch=semantic_similarity)`.
 """
 
 from collections.abc import Iterable

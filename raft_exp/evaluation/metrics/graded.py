@@ -13,7 +13,7 @@ Counts = NDArray[np.int64]
 Figures = NDArray[np.float64]
 Vectors = Callable[[Sequence[str]], NDArray[np.float32]]  # texts -> (texts, dimensions), each of length 1
 
-# What a metric sees of one row: a number, or for metrics that are no means a tuple of hashable, sortable values.
+# The observation of one row: a number, or a tuple of hashable, sortable values for a metric that is not a mean.
 Observation: TypeAlias = "float | str | tuple[Observation, ...]"
 # (M distinct observations, how often each occurs in B samples (B, M)) -> the figures of the samples (B,)
 Aggregate = Callable[[Sequence[Any], Counts], Figures]  # Any: each metric aggregates its own kind of observation
