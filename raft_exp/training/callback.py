@@ -10,7 +10,7 @@ import pytorch_lightning as lightning
 import torch
 
 from raft_exp.core import tracking
-from raft_exp.core.errors import StoppedError
+from raft_exp.core.errors import ModelError, StoppedError
 from raft_exp.training import checkpoint, speed
 from raft_exp.training.best_checkpoint import BestCheckpoint
 from raft_exp.training.config import TrainerConfig
@@ -21,6 +21,7 @@ from raft_exp.training.monitor import TrainingMonitor
 from raft_exp.training.pruning import PrunedError, SearchTrial
 from raft_exp.training.rows import Rows
 from raft_exp.training.signals import NOTED
+from raft_exp.training.step_figures import StepFigures
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class TrainingCallback(lightning.Callback):
             _truncate(self._out / METRICS, COLUMNS, module.start)
             _truncate(self._out / TIMINGS, TIMED, module.start)
         self._monitor, self._speed = TrainingMonitor(len(module.plan.steps)), speed.SpeedMeter(module)
+        self._timed: dict[int, dict[str, float]] = {}  # step -> its speed, until its figures are there
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: RaftModule, outputs: object, batch: TrainingBatch, batch_idx: int
@@ -65,27 +67,46 @@ class TrainingCallback(lightning.Callback):
         if (batch_idx + 1) % module.accumulate:
             return
         last = module.step == len(module.plan.steps)
-        timed = self._speed.step(module.step - 1)
-        metrics: Metrics = {
-            "step": module.step,
-            "loss": module.step_metrics["loss"],
-            "learning_rate": module.step_metrics["learning_rate"],
-            "grad_norm": module.step_metrics["grad_norm"],
-            "tokens": module.plan.supervised(module.step - 1),
-        }
-        if len(self._validation) and (last or module.step % self._config.validate_every == 0):
-            metrics["validation_loss"] = validation_loss(module, self._validation, self._config)
-            self.best.validated(module, metrics["validation_loss"])
-        if trainer.is_global_zero:
-            _append(self._out / METRICS, COLUMNS, metrics)
-            _append(self._out / TIMINGS, TIMED, {"step": module.step, **speed.line(timed)})
-            self._monitor.step(module.step, metrics["loss"], metrics["grad_norm"])
+        self._timed[module.step] = self._speed.step(module.step - 1)
+        validates = len(self._validation) and (last or module.step % self._config.validate_every == 0)
+        newest = bool(last or validates or module.step % self._config.checkpoint_every == 0)
+        steps = module.finished_steps(newest)
+        if any(module.stopped_by):
+            steps += module.finished_steps(newest=True)
+        loss = validation_loss(module, self._validation, self._config) if validates else None
+        if loss is not None:
+            self.best.validated(module, loss)
+        written = self._write(trainer, module, steps, loss)
         module.updating = False
         self._checkpoint_or_stop(trainer, module, last)
-        self._log(trainer, metrics, timed)
-        if self._trial and "validation_loss" in metrics and not last:
-            self._prune(trainer, self._trial, module.step, metrics["validation_loss"])
+        for metrics, timed in written:
+            self._log(trainer, metrics, timed)
+        if self._trial and loss is not None and not last:
+            self._prune(trainer, self._trial, module.step, loss)
         self._speed.restart()
+
+    def _write(
+        self, trainer: lightning.Trainer, module: RaftModule, steps: Iterable[StepFigures], validated: float | None
+    ) -> list[tuple[Metrics, dict[str, float]]]:
+        """Writes the lines of finished steps; `validated` is the validation loss after the module's current step."""
+        lines: list[tuple[Metrics, dict[str, float]]] = []
+        for step in steps:
+            metrics: Metrics = {
+                "step": step.step,
+                "loss": step.loss,
+                "learning_rate": step.learning_rate,
+                "grad_norm": step.grad_norm,
+                "tokens": module.plan.supervised(step.step - 1),
+            }
+            if validated is not None and step.step == module.step:
+                metrics["validation_loss"] = validated
+            timed = self._timed.pop(step.step)
+            lines.append((metrics, timed))
+            if trainer.is_global_zero:
+                _append(self._out / METRICS, COLUMNS, metrics)
+                _append(self._out / TIMINGS, TIMED, {"step": step.step, **speed.line(timed)})
+                self._monitor.step(step.step, step.loss, step.grad_norm)
+        return lines
 
     def _prune(self, trainer: lightning.Trainer, trial: SearchTrial, step: int, loss: float) -> None:
         """Raises PrunedError in all processes where the search's pruner ends the trial."""
@@ -116,6 +137,10 @@ class TrainingCallback(lightning.Callback):
         """Saves the state after the last whole step, where one process holds all of it."""
         alone = trainer.is_global_zero and not module.sharded and not module.updating
         if alone and checkpoint.step(self._out) < module.step < len(module.plan.steps):
+            try:
+                self._write(trainer, module, module.finished_steps(newest=True), None)
+            except (ModelError, RuntimeError):  # a step that left out its update, or a device that is lost
+                return
             self._save(trainer, module)
 
     def _log(self, trainer: lightning.Trainer, metrics: Metrics, timed: Mapping[str, float]) -> None:

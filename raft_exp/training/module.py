@@ -16,9 +16,13 @@ from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import MicroBatchDataset, MicroBatches, TrainingBatch, TrainingPlan
 from raft_exp.training.loss import token_losses
 from raft_exp.training.signals import SignalCounter
+from raft_exp.training.step_figures import FigureQueue, StepFigures
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+LATE_ON = ("cuda",)  # devices on which the figures of a step are read after the next step has been queued
 
 
 class StepMetrics(TypedDict):
@@ -60,6 +64,8 @@ class RaftModule(lightning.LightningModule):
         self.step_metrics = StepMetrics(loss=math.nan, learning_rate=math.nan, grad_norm=math.nan)  # of the last step
         self.signals = SignalCounter()
         self.stopped_by: list[float] = []  # counts of the signals over all processes
+        self._figures = FigureQueue()
+        self._read: list[StepFigures] = []  # of finished steps, not yet taken
         self.updating = False  # true between the optimiser's update and its record in metrics.csv: the state is partial
 
     @property
@@ -76,6 +82,11 @@ class RaftModule(lightning.LightningModule):
     def scaler(self) -> torch.amp.GradScaler | None:
         """The loss scaler of 16-mixed precision; None in other precisions."""
         return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    @property
+    def late(self) -> bool:
+        """Whether the figures of a step are read one step late, which spares a wait for the device in each step."""
+        return self.device.type in LATE_ON and not self.sharded and self.scaler is None
 
     def setup(self, stage: str) -> None:
         """Raises ConfigError where the devices of this machine cannot share a step's examples evenly."""
@@ -135,25 +146,47 @@ class RaftModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips by the norm over all trainable weights. Raises ModelError for a loss or norm that is not finite."""
+        """Clips by the norm over all trainable weights.
+
+        A loss or norm that is not finite raises ModelError before the update. Where figures are read late the update
+        is left out on the device, and `finished_steps` raises the error.
+        """
         shared = torch.tensor([0.0, *self.signals.counts], device=self.device)
         shared[0] = self._share
         shared = self.trainer.strategy.reduce(shared, reduce_op="sum")
         clipped = nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf)
         # One transfer, behind all of the step's work: each makes the CPU wait for the GPU.
         figures = torch.cat([shared, sharding.whole(clipped).reshape(1).to(shared)])
-        loss, *self.stopped_by, norm = figures.tolist()
-        if not math.isfinite(loss):
-            raise self._not_finite("loss", loss)
-        if not self.scaler and not math.isfinite(norm):  # a scaler skips such a step
-            raise self._not_finite("gradient norm", norm)
-        self.step_metrics = {"loss": loss, "learning_rate": optimizer.param_groups[0]["lr"], "grad_norm": norm}
+        self._figures.put(self.step + 1, optimizer.param_groups[0]["lr"], figures)
+        if self.late:
+            optimizer.found_inf = 1.0 - torch.isfinite(figures).all().float()  # AdamW's kernel then changes nothing
+        else:
+            self._read += self._checked(newest=True)
         self.updating = True
 
-    def _not_finite(self, what: str, value: float) -> ModelError:
-        ids = ", ".join(self.plan.rows.ids[number] for number in self.plan.steps[self.step])
+    def finished_steps(self, newest: bool) -> list[StepFigures]:
+        """The figures of finished steps, each once and in order; those of the last step perhaps only with `newest`.
+
+        Raises ModelError for a loss or norm that is not finite.
+        """
+        steps, self._read = self._read, []
+        return steps + self._checked(newest)
+
+    def _checked(self, newest: bool) -> list[StepFigures]:
+        steps = self._figures.take(newest)
+        for step in steps:
+            if not math.isfinite(step.loss):
+                raise self._not_finite("loss", step.loss, step.step)
+            if not self.scaler and not math.isfinite(step.grad_norm):  # a scaler skips such a step
+                raise self._not_finite("gradient norm", step.grad_norm, step.step)
+            self.stopped_by = step.signals
+            self.step_metrics = StepMetrics(loss=step.loss, learning_rate=step.learning_rate, grad_norm=step.grad_norm)
+        return steps
+
+    def _not_finite(self, what: str, value: float, step: int) -> ModelError:
+        ids = ", ".join(self.plan.rows.ids[number] for number in self.plan.steps[step - 1])
         return ModelError(
-            f"{what} is {value} at step {self.step + 1} (rows {ids}); "
+            f"{what} is {value} at step {step} (rows {ids}); "
             "lower trainer.learning_rate, or use trainer.precision=32-true or bf16-mixed"
         )
 
@@ -165,7 +198,10 @@ class RaftModule(lightning.LightningModule):
         """AdamW with a linear warm-up and a cosine, both functions of the step within the whole plan."""
         rate = self._config.learning_rate
         assert rate != "auto", "the settings are resolved"
-        optimizer = torch.optim.AdamW(self.trainable().values(), lr=rate, weight_decay=self._config.weight_decay)
+        fused = True if self.late else None  # one kernel, which can leave out an update without asking the CPU
+        optimizer = torch.optim.AdamW(
+            self.trainable().values(), lr=rate, weight_decay=self._config.weight_decay, fused=fused
+        )
         steps = len(self.plan.steps)
         warmup = round(self._config.warmup_share * steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -1,0 +1,60 @@
+"""Figures of optimiser steps on their way from the device to the CPU.
+
+Reading a figure makes the CPU wait for all of the step's work. On a GPU the figures are therefore copied in the
+background and read after the next step has been queued, so that the GPU never waits for the CPU in between.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """The figures of one step: the loss, the signals' counts over all processes, the gradient norm."""
+
+    step: int  # counted from 1
+    learning_rate: float
+    loss: float
+    signals: list[float]
+    grad_norm: float  # before clipping
+
+
+@dataclass(frozen=True)
+class _Copy:
+    step: int
+    learning_rate: float
+    values: Tensor  # on the CPU, once `done` has happened
+    done: torch.cuda.Event | None
+
+
+class FigureQueue:
+    """Figures in the order of their steps."""
+
+    def __init__(self) -> None:
+        self._copies: list[_Copy] = []
+
+    def put(self, step: int, learning_rate: float, values: Tensor) -> None:
+        """Begins to copy a step's figures, shape (1 + signals + 1,), from their device."""
+        if values.device.type != "cuda":
+            self._copies.append(_Copy(step, learning_rate, values, None))
+            return
+        copy = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        copy.copy_(values, non_blocking=True)
+        done = torch.cuda.Event()
+        done.record()
+        self._copies.append(_Copy(step, learning_rate, copy, done))
+
+    def take(self, newest: bool) -> list[StepFigures]:
+        """The figures that were put, each once; the last step's only with `newest`, which waits for its work."""
+        ready = self._copies if newest else self._copies[:-1]
+        self._copies = [] if newest else self._copies[-1:]
+        return [_read(copy) for copy in ready]
+
+
+def _read(copy: _Copy) -> StepFigures:
+    if copy.done is not None:
+        copy.done.synchronize()
+    loss, *signals, norm = copy.values.tolist()
+    return StepFigures(copy.step, copy.learning_rate, loss, signals, norm)
