@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import yaml
@@ -252,8 +253,9 @@ def test_ones_own_conf_folder_needs_no_fork(tmp_path):
 
 
 def test_the_audit_of_the_datasets_needs_no_report(study):
-    folder = study[0]
-    whole = (run_folder(folder) / "audit.json").read_text()
+    folder, finished = study
+    report = Path(finished.stdout.rstrip().splitlines()[-1].removeprefix("report: "))
+    whole = (report.parent / "audit.json").read_text()  # of the study itself: other tests run others beside it
     done = raft_exp(folder, *SMALL, "until=dataset", "hydra.run.dir=datasets")
     assert done.returncode == 0, done.stderr
     assert (folder / "datasets" / "audit.json").read_text() == whole
