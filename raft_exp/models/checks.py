@@ -41,10 +41,13 @@ class LoraSettings(Protocol):
         """`all-linear`, or names of modules."""
 
 
-def check(model: ModelConfig, lora: LoraSettings | None, packing: bool, download: bool) -> list[str]:
+def check(
+    model: ModelConfig, lora: LoraSettings | None, packing: bool, download: bool, by_transformers: bool = True
+) -> list[str]:
     """Raises ModelError for settings that the model's configuration rules out; returns lines for the user.
 
     `lora`: the settings of its training, None where it is not trained. `packing`: whether rows must be packed.
+    `by_transformers`: whether transformers runs the model; vLLM has classes of its own, so positions alone are checked.
     `download`: whether configuration and tokenizer may be fetched from the hub; otherwise, and without access to the
     hub, a hub model that is not in the local cache is not checked.
     """
@@ -53,7 +56,7 @@ def check(model: ModelConfig, lora: LoraSettings | None, packing: bool, download
     embedded = model.name_or_path.startswith(ASSET)
     if embedded and (lora is None or not lora.r or lora.target_modules == ALL_LINEAR):
         return []
-    source = _source(model, download)
+    source = _source(model, download) if by_transformers else None
     if source is None:
         return []
     config = _config(model, source)

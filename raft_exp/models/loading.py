@@ -142,14 +142,19 @@ def load_to_merge(config: ModelConfig) -> "PreTrainedModel":
 
 
 def base_memory(config: ModelConfig) -> quantization.BaseMemory:
-    """The memory of a quantised base model, from its configuration. Raises ModelError where that cannot be loaded."""
+    """The memory of a quantised base model, from its configuration. Raises ModelError where that cannot be read.
+
+    The network is not used: a model of the hub must be in the local cache.
+    """
     import torch
     from transformers import AutoConfig
 
     with quiet(), explained(config.name_or_path, config.revision):
-        return quantization.base_memory(
-            AutoConfig.from_pretrained(**source(config.name_or_path, config.revision)), getattr(torch, config.dtype)
+        place = resolve(config.name_or_path)
+        settings = AutoConfig.from_pretrained(
+            place, revision=config.revision, local_files_only=True, trust_remote_code=False
         )
+        return quantization.base_memory(settings, getattr(torch, config.dtype))
 
 
 class LoadArguments(TypedDict):

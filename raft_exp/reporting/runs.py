@@ -13,6 +13,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.evaluation.metrics import METRICS, Graded, Observation, profile
 from raft_exp.evaluation.results import Results, read_predictions
 from raft_exp.reporting.facts import section
+from raft_exp.training.config import PRECISIONS
 
 ABSENT = "\N{EN DASH}"  # the value of a setting that a run of another version does not have
 ASKED = ("evaluation.arms", "evaluation.conditions")  # decide which results a run has, and do not change them
@@ -35,13 +36,26 @@ class Run:
         return str(self.results["seed"])
 
     @cached_property
+    def settings(self) -> Mapping[str, object]:
+        """The config with the values that `auto` stands for, as results depend on those alone."""
+        model, trainer = dict(section(self.config, "model")), dict(section(self.config, "trainer"))
+        rate = model.pop("lora_learning_rate", None)
+        resolved = {
+            "packing": True,  # rows are packed where the model can
+            "precision": PRECISIONS.get(str(model.get("dtype"))),
+            "learning_rate": rate,
+        }
+        trainer |= {name: value for name, value in resolved.items() if trainer.get(name) == "auto"}
+        return {**self.config, "model": model, "trainer": trainer}
+
+    @cached_property
     def fields(self) -> list[str]:
         """Dotted names of the settings that change results, without the seed and settings that are equal to it."""
         arms = section(self.config, "evaluation").get("arms")
         names = arms if isinstance(arms, list) else []
         return [
             name
-            for name, value in _flat("", self.config)
+            for name, value in _flat("", self.settings)
             if not _technical(name)
             and not (name.startswith("arms.") and name.split(".")[1] not in names)
             and not (name.endswith("seed") and value == self.config.get("seed"))
@@ -49,7 +63,7 @@ class Run:
 
     def setting(self, name: str) -> object:
         """The value of a setting by dotted name; None inside a null group; ABSENT where the run has no such setting."""
-        value: object = self.config
+        value: object = self.settings
         for part in name.split("."):
             if value is None:
                 return None

@@ -67,12 +67,12 @@ class TrainingCallback(lightning.Callback):
         if (batch_idx + 1) % module.accumulate:
             return
         last = module.step == len(module.plan.steps)
-        self._timed[module.step] = self._speed.step(module.step - 1)
         validates = len(self._validation) and (last or module.step % self._config.validate_every == 0)
         newest = bool(last or validates or module.step % self._config.checkpoint_every == 0)
         steps = module.finished_steps(newest)
         if any(module.stopped_by):
             steps += module.finished_steps(newest=True)
+        self._timed[module.step] = self._speed.step(module.step - 1)  # after the wait for the figures: the GPU's pace
         loss = validation_loss(module, self._validation, self._config) if validates else None
         if loss is not None:
             self.best.validated(module, loss)

@@ -9,7 +9,7 @@ from raft_exp.core.schema import Count, KeyedWhenSet, Positive, PositiveFloat, R
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
-_PRECISIONS: dict[Dtype, Precision] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+PRECISIONS: dict[str, Precision] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
 @config_dataclass
@@ -61,7 +61,7 @@ class TrainerConfig:
         `auto` precision becomes the value that follows from the dtype; `auto` packing becomes true
         (TrainStage.may_pad then allows padding).
         """
-        precision = _PRECISIONS[dtype] if self.precision == "auto" else self.precision
+        precision = PRECISIONS[dtype] if self.precision == "auto" else self.precision
         rate = learning_rate if self.learning_rate == "auto" else self.learning_rate
         if rate is None:
             raise ValueError("trainer.learning_rate: got 'auto', but model.lora_learning_rate is null; give a number")
@@ -70,6 +70,14 @@ class TrainerConfig:
     def packs(self) -> bool:
         """Whether rows are packed; `auto` counts as yes until a model refuses."""
         return bool(self.packing)
+
+    def on_gpu(self) -> bool:
+        """Whether training runs on a GPU of this machine."""
+        if self.accelerator != "auto":
+            return self.accelerator == "gpu"
+        import torch
+
+        return bool(torch.cuda.is_available())
 
     def threads_a_process(self) -> int | None:
         """CPU threads of one process: processes on one CPU share `threads`."""

@@ -58,15 +58,26 @@ def use_packed_attention(model: "PreTrainedModel") -> None:
         raise ModelError(message) from error
 
 
-def pack_where_possible(model: "PreTrainedModel") -> bool:
-    """Sets packed attention where the model can take it; otherwise logs the reason. Returns whether rows are packed."""
+def pack_where_possible(model: "PreTrainedModel", by_kernel: bool) -> bool:
+    """Sets packed attention where the model can take it; otherwise logs the reason. Returns whether rows are packed.
+
+    `by_kernel`: whether a GPU's 16-bit kernel will compute it, which has no attention dropout.
+    """
     try:
+        if by_kernel and (dropout := _attention_dropout(model)):
+            raise ModelError(f"trainer.packing=true: the model has attention_dropout={dropout}; {_REMEDY}")
         use_packed_attention(model)
     except ModelError as error:
         reason = str(error).removeprefix("trainer.packing=true: ").removesuffix(f"; {_REMEDY}")
         log.warning("rows are padded instead of packed: %s", reason)
         return False
     return True
+
+
+def _attention_dropout(model: "PreTrainedModel") -> float:
+    config = model.config.get_text_config(decoder=True)
+    names = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob", "attn_dropout")
+    return max(float(getattr(config, name, None) or 0.0) for name in names)
 
 
 def attention(

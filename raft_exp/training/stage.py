@@ -65,7 +65,9 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     base = loading.load(config.model, _quantizing_device(config))
     trainer = config.trainer
     if trainer.packing and config.may_pad:
-        trainer = replace(trainer, packing=packed.pack_where_possible(base))
+        trainer = replace(
+            trainer, packing=packed.pack_where_possible(base, trainer.on_gpu() and trainer.precision != "32-true")
+        )
     elif trainer.packing:
         packed.use_packed_attention(base)
     model = weights.trainable(base, config.lora, trainer.precision, config.seed)

@@ -20,8 +20,13 @@ def test_a_wheel_works_from_any_folder(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert "raft_exp/conf/config.yaml" in names
     assert "raft_exp/assets/tiny/model.safetensors" in names
-    assert {"raft_exp/serving/page.html", "raft_exp/release/card.md.jinja"} <= set(names)
-    assert not [name for name in names if name.startswith(("tests/", "shared/", "store/"))]
+    assert {"raft_exp/apps/serve/page.html", "raft_exp/apps/export/card.md.jinja"} <= set(names)
+    assert "raft_exp/reporting/templates/report.html.j2" in names
+    assert not [
+        name
+        for name in names
+        if name.startswith(("tests/", "shared/", "store/", "tools/", "benchmarks/", "experiments/"))
+    ]
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site")]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     (tmp_path / "elsewhere").mkdir()

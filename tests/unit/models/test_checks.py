@@ -12,6 +12,7 @@ from transformers import (
     GPT2Config,
     GptOssConfig,
     LlamaConfig,
+    Mistral3Config,
     MixtralConfig,
     Qwen2MoeConfig,
     Qwen3Config,
@@ -333,3 +334,11 @@ def test_the_embedded_models_need_no_import_of_transformers():
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_vllm_runs_models_for_which_transformers_has_no_causal_class(tmp_path):
+    Mistral3Config(architectures=["Mistral3ForConditionalGeneration"]).save_pretrained(tmp_path)
+    model = small.model_config(name_or_path=str(tmp_path))
+    with pytest.raises(ModelError, match="no causal language model"):
+        checks.check(model, None, False, download=False)
+    assert checks.check(model, None, False, download=False, by_transformers=False) == []

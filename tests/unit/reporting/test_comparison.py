@@ -193,3 +193,21 @@ def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path, wrong: s
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "ConfigError: outt: no such setting; did you mean 'out'? (known: out)\n"
+
+
+def test_auto_and_the_value_that_it_stands_for_are_one_setting(tmp_path: Path) -> None:
+    dtype = {"model__dtype": "float32"}
+    explicit: dict[str, Any] = {
+        "trainer__packing": True,
+        "trainer__precision": "32-true",
+        "model__lora_learning_rate": None,
+    } | dtype
+    auto: dict[str, Any] = {
+        "trainer__packing": "auto",
+        "trainer__precision": "auto",
+        "model__lora_learning_rate": 5e-4,
+    } | dtype
+    runs = [run_folder(tmp_path / "1", {"raft": HALF}, seed=1, **explicit)]
+    runs += [run_folder(tmp_path / "2", {"raft": HALF}, seed=2, **auto)]
+    (group,) = compared(tmp_path / "out", *runs)["settings"]
+    assert list(group["runs"]) == ["1", "2"]

@@ -83,12 +83,20 @@ def test_a_model_that_fails_on_packed_rows_is_padded_with_its_own_attention():
         raise TypeError("forward() got an unexpected keyword argument 'cu_seq_lens_q'")
 
     model.forward = forward
-    assert packed.pack_where_possible(model) is False
+    assert packed.pack_where_possible(model, by_kernel=False) is False
     assert model.config._attn_implementation == own
 
 
 def test_packing_stays_where_the_model_can():
-    assert packed.pack_where_possible(network("Llama")) is True
+    assert packed.pack_where_possible(network("Llama"), by_kernel=True) is True
+
+
+@pytest.mark.parametrize(("by_kernel", "packs"), [(True, False), (False, True)])
+def test_attention_dropout_is_padded_where_a_kernel_without_it_would_serve(caplog, by_kernel, packs):
+    model = network("Llama")
+    model.config.attention_dropout = 0.1
+    assert packed.pack_where_possible(model, by_kernel) is packs
+    assert ("the model has attention_dropout=0.1" in caplog.text) is not packs
 
 
 @pytest.mark.parametrize("family", EXPERTS)

@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -110,3 +111,16 @@ def test_a_loss_that_is_not_finite_changes_no_weight_and_leaves_no_checkpoint(tm
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert not all(torch.equal(one, other) for one, other in zip(seen[1], before, strict=True))
     assert checkpoint.step(tmp_path) == 0
+
+
+def test_the_time_of_a_step_holds_the_wait_for_its_device(tmp_path, rows, monkeypatch, late):
+    take = FigureQueue.take
+
+    def slow(queue, newest):
+        time.sleep(0.1)  # as long as the device needs
+        return take(queue, newest)
+
+    monkeypatch.setattr(FigureQueue, "take", slow)
+    run(tmp_path, rows, max_steps=5)
+    with (tmp_path / "timings.csv").open() as file:
+        assert all(float(row["seconds"]) >= 0.1 for row in csv.DictReader(file))
