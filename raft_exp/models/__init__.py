@@ -1,1 +1,6 @@
 """Language models and sentence encoders: loading, token ids of prompts and replies, trained weights, merging."""
+
+import logging
+
+# Where bitsandbytes is installed, PEFT imports it, and each import warns about an optional CPU kernel that is not used.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
