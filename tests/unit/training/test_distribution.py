@@ -81,9 +81,12 @@ def test_every_launcher_starts_the_same_training(tmp_path, by_lightning, launche
 
 def test_what_the_processes_of_a_launcher_refuse_is_told_once(tmp_path):
     words = f"{TORCHRUN} 29513"
-    done = raft_exp(tmp_path, *SMALL, *TWO, "lora.target_modules=[w_q]", f"trainer.rank_launcher={words}")
+    only_training_sees = ("corpus.validation=0", "trainer.keep=best")
+    done = raft_exp(tmp_path, *SMALL, *TWO, *only_training_sees, f"trainer.rank_launcher={words}")
     assert done.returncode == 2
-    assert "RaftError: lora.target_modules=['w_q']" in done.stderr.splitlines()[-1]
+    refusals = [line for line in done.stderr.splitlines() if "there are no validation rows to choose by" in line]
+    assert refusals == [done.stderr.splitlines()[-1]]
+    assert refusals[0].startswith("RaftError: trainer.keep=best: ")
 
 
 def test_a_launcher_that_is_not_there_is_one_line(tmp_path):
