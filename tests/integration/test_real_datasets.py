@@ -1,4 +1,4 @@
-"""RAFT's rules (DESIGN section 6) on the real records of every published corpus."""
+"""The rules of RAFT data sets on the real records of every published corpus."""
 
 import json
 from dataclasses import dataclass
