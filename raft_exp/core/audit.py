@@ -45,8 +45,11 @@ class RowCounts(TypedDict, total=False):
     quotes_grounded_verbatim: int
     quotes_ungrounded: int
     quotes_ungrounded_verbatim: int
+    reasons_dropped: int  # targets without their reasoning, as the prompt shows no text that it could quote
     repeated_texts: int  # passages whose text occurs earlier in the same context
     replaced: int  # characters replaced by U+FFFD
+    rows_cut: int  # rows whose passages were shortened to fit the prompt
+    rows_gold_lost: int  # rows with all gold passages of which the cut removed evidence; they count as without gold
 
 
 RowCount = Literal[
@@ -61,10 +64,21 @@ RowCount = Literal[
     "quotes_grounded_verbatim",
     "quotes_ungrounded",
     "quotes_ungrounded_verbatim",
+    "reasons_dropped",
     "repeated_texts",
     "replaced",
+    "rows_cut",
+    "rows_gold_lost",
 ]
 ROW_COUNTS: tuple[RowCount, ...] = get_args(RowCount)  # the keys of RowCounts, in the order of the file
+
+
+class LengthTell(TypedDict):
+    """Whether the length of a prompt in tokens tells that the gold is missing."""
+
+    auc: float  # probability that a row without gold is longer than one with it, ties counted half; 0.5: no tell
+    with_gold: int  # rows
+    without_gold: int
 
 
 class SplitAudit(RowCounts):
@@ -78,6 +92,8 @@ class SplitAudit(RowCounts):
     gold_places: dict[str, GoldPlace]  # place in the prompt, counted from 1
     prompt_tokens: Spread
     completion_tokens: Spread
+    length_tell: NotRequired[LengthTell]  # of splits with both kinds of rows
+    median_text_left: NotRequired[float]  # of the cut rows: share of the passages' characters that the prompt shows
 
 
 class GoldRanks(TypedDict):
@@ -117,6 +133,7 @@ class DatasetAudit(TypedDict, total=False):
     gold_found: dict[str, float]  # of a test set: all_gold, recall
     retrieval: RetrievalFigures  # of a test set with retrieved contexts
     file: str  # of a ready chat file: its name
+    max_length: int  # model.max_length, to which prompts were cut
 
 
 class ReplyAudit(TypedDict):

@@ -63,7 +63,7 @@ class ContextPassage:
     document_id: str
     title: str
     text: str
-    gold: bool
+    gold: bool  # a gold passage; one whose evidence was cut off is not gold any more
     place: str = ""
 
 
@@ -75,7 +75,7 @@ class Example:
     question: str
     answers: list[str]
     context: list[ContextPassage]
-    has_gold: bool
+    has_gold: bool  # the prompt shows all gold passages of the question with their evidence
     target: str
     target_grounded: bool
     messages: list[dict[str, str]]

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from raft_exp.core.audit import ROW_COUNTS, RowCounts, SplitAudit, Spread
+from raft_exp.core.audit import ROW_COUNTS, LengthTell, RowCounts, SplitAudit, Spread
 from raft_exp.core.collection import hash64
 from raft_exp.core.records import Question
 from raft_exp.core.text import normalise
@@ -43,6 +43,7 @@ class _SplitCounts:
         self.gold_at: Counter[int] = Counter()  # place in the prompt, from 1 -> gold passages there
         self.expected_at: dict[int, float] = defaultdict(float)  # the same under a uniform choice of places
         self.prompt_tokens, self.completion_tokens = array("Q"), array("Q")
+        self.has_gold, self.text_left = array("B"), array("d")  # text_left: of cut rows
 
     def add(self, row: RenderedRow) -> None:
         example = row.example
@@ -56,6 +57,9 @@ class _SplitCounts:
             self.expected_at[place] += sum(flags) / len(flags)
         self.prompt_tokens.append(row.prompt_tokens)
         self.completion_tokens.append(row.completion_tokens)
+        self.has_gold.append(example.has_gold)
+        if row.counts["rows_cut"]:
+            self.text_left.append(row.text_left)
 
     def figures(self) -> SplitAudit:
         with_gold, rows = self.sizes[True].total(), len(self.prompt_tokens)
@@ -64,7 +68,7 @@ class _SplitCounts:
         for name in ROW_COUNTS:
             if name in self.counts:
                 counts[name] = self.counts[name]
-        return {
+        figures: SplitAudit = {
             "rows": rows,
             "with_gold": with_gold,
             "share_with_gold": with_gold / rows,
@@ -78,6 +82,21 @@ class _SplitCounts:
             "prompt_tokens": _spread(self.prompt_tokens),
             "completion_tokens": _spread(self.completion_tokens),
         }
+        if 0 < with_gold < rows:
+            figures["length_tell"] = length_tell(self.prompt_tokens, self.has_gold)
+        if self.text_left:
+            figures["median_text_left"] = median(self.text_left)
+        return figures
+
+
+def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
+    """The exact area under the ROC curve of the prompt's length as a sign that the gold is missing (Mann-Whitney)."""
+    lengths, gold = np.asarray(tokens), np.asarray(has_gold, dtype=bool)
+    ranked, others = np.sort(lengths[gold]), lengths[~gold]
+    # for each row without gold, twice the rows with gold that are shorter, and once those of the same length
+    wins = np.searchsorted(ranked, others, "left") + np.searchsorted(ranked, others, "right")
+    auc = int(wins.sum()) / (2 * len(ranked) * len(others))
+    return {"auc": round(auc, 6), "with_gold": len(ranked), "without_gold": len(others)}
 
 
 def target_figures(row: RenderedRow) -> dict[str, int]:

@@ -13,9 +13,11 @@ from pathlib import Path
 from raft_exp import prompts
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import ContextPassage, Example, Messages, Question, Target
+from raft_exp.core.records import ContextPassage, Example, Messages, Passage, Question, Target
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.core.text import answer_pattern, holds
+from raft_exp.dataset.evidence import Evidence
+from raft_exp.dataset.shown import ShownContext, gold_passages, holds_gold
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import PromptConfig
@@ -64,8 +66,11 @@ class RenderedRow:
     example: Example
     prompt_tokens: int
     completion_tokens: int
-    counts: Counter[str]  # gold_cut, distractors_cut, escaped, replaced, distractors_of_gold_document, ..._with_answer
+    counts: Counter[str]  # the keys of `core.audit.RowCounts` that rendering decides
     quotes: list[str]  # in the target
+    gold_shown: int = 0  # gold passages of the question whose evidence the prompt shows
+    gold_wanted: int = 0  # gold passages that the question has
+    text_left: float = 1.0  # share of the characters of the passages that the prompt shows
 
 
 class RowBuilder:
@@ -82,38 +87,66 @@ class RowBuilder:
         before = (self._clean.escaped, self._clean.replaced)
         question = self._clean(spec.question.question)
         completion = self._completion(spec.target)
-        reply_tokens = len(encode_completion(self._tokenizer, completion)) if spec.target else 0
         whole = [self._passage(ordinal, spec.question) for ordinal in spec.context or []]
-        context = self._fit(spec, question, whole, reply_tokens)
-        messages = self._messages(question, None if spec.context is None else context, self._format.cot)
+        escaped, replaced = self._clean.escaped - before[0], self._clean.replaced - before[1]
+        context = self._fit(spec, question, whole, self._reply_tokens(spec, completion))
+        quotes_nothing = self._quotes_nothing(spec, context)
+        if spec.target and quotes_nothing:
+            completion = self._completion(replace(spec.target, reason=""))
+        messages = self._messages(question, None if spec.context is None else context.shown, self._format.cot)
         prompt_tokens = len(encode_prompt(self._tokenizer, messages))
         if spec.target:
             messages = [*messages, {"role": "assistant", "content": completion}]
-        cut = [old.gold for old, new in zip(whole, context, strict=True) if old.text != new.text]
-        counts = Counter(gold_cut=cut.count(True), distractors_cut=cut.count(False), **self._leaks(spec, context))
-        counts["escaped"], counts["replaced"] = self._clean.escaped - before[0], self._clean.replaced - before[1]
         quotes = prompts.parse(completion, self._format.prompt.reply_format).quotes
+        has_gold = holds_gold(spec.question, context.shown)
+        gold_lost = not has_gold and holds_gold(spec.question, context.whole)
         example = Example(
             id=spec.question.id,
             question=question,
             answers=spec.question.answers,
-            context=context,
-            has_gold=not spec.question.gold_missing and _holds(context, spec.question.gold),
+            context=context.shown,
+            has_gold=has_gold,
             target=completion,
-            # a cut may remove the text that the target quotes
-            target_grounded=spec.grounded and (True not in cut or quotes_stand_in(quotes, context)),
+            target_grounded=spec.grounded and not gold_lost and not context.lost(quotes),
             messages=messages,
             split=spec.question.split,
             slices=spec.question.slices,
         )
-        return RenderedRow(example, prompt_tokens, reply_tokens, counts, quotes)
+        gold_cut = sum(old.gold for old, cut in zip(whole, context.cut, strict=True) if cut)
+        counts = Counter(
+            rows_cut=int(any(context.cut)),
+            rows_gold_lost=int(gold_lost),
+            reasons_dropped=int(quotes_nothing),
+            gold_cut=gold_cut,
+            distractors_cut=sum(context.cut) - gold_cut,
+            **self._leaks(spec, context),
+            escaped=escaped,
+            replaced=replaced,
+        )
+        return RenderedRow(
+            example,
+            prompt_tokens,
+            self._reply_tokens(spec, completion),
+            counts,
+            quotes,
+            gold_passages(spec.question, context.shown),
+            len(set(spec.question.gold)) + spec.question.gold_missing,
+            context.text_left,
+        )
+
+    def _reply_tokens(self, spec: RowSpec, completion: str) -> int:
+        return len(encode_completion(self._tokenizer, completion)) if spec.target else 0
+
+    def _quotes_nothing(self, spec: RowSpec, context: ShownContext) -> bool:
+        """Whether a target quotes passages and the prompt shows no text of any: the row would teach inventing."""
+        if spec.target is None or spec.context is None or not self._format.cot:
+            return False
+        return bool(spec.target.reason) and not any(passage.text for passage in context.shown)
 
     def _messages(self, question: str, context: Sequence[ContextPassage] | None, cot: bool) -> Messages:
         return prompts.messages(self._format.prompt, self._format.prompt_mode, question, context, cot)
 
-    def _fit(
-        self, spec: RowSpec, question: str, whole: list[ContextPassage], reply_tokens: int
-    ) -> list[ContextPassage]:
+    def _fit(self, spec: RowSpec, question: str, whole: list[ContextPassage], reply_tokens: int) -> ShownContext:
         window = self._format.window
         budget = window.max_length - max(window.max_new_tokens, reply_tokens)
         if budget <= 0:
@@ -122,16 +155,38 @@ class RowBuilder:
                 f"{window.max_length}; raise model.max_length, or use shorter targets"
             )
 
-        def render(passages: Sequence[ContextPassage], cot: bool) -> Messages:
-            return self._messages(question, None if spec.context is None else passages, cot)
+        def with_texts(texts: Sequence[str]) -> list[ContextPassage]:
+            return [replace(passage, text=text) for passage, text in zip(whole, texts, strict=True)]
+
+        def render(texts: Sequence[str], cot: bool) -> Messages:
+            return self._messages(question, None if spec.context is None else with_texts(texts), cot)
 
         cot_options = (True, False) if self._format.fits_both else (self._format.cot,)
         renders = [partial(render, cot=cot) for cot in cot_options]
-        return fit(self._tokenizer, renders, whole, budget, f"question {spec.question.id!r}")
+        texts = fit(self._tokenizer, renders, [p.text for p in whole], budget, f"question {spec.question.id!r}")
+        return ShownContext(whole, self._with_gold_as_shown(spec, whole, with_texts(texts)))
 
-    def _leaks(self, spec: RowSpec, context: Sequence[ContextPassage]) -> dict[str, int]:
+    def _with_gold_as_shown(
+        self, spec: RowSpec, whole: list[ContextPassage], shown: list[ContextPassage]
+    ) -> list[ContextPassage]:
+        """The shown passages; a gold passage that lost its evidence to the cut is not gold any more."""
+        if not any(old.gold and old.text != new.text for old, new in zip(whole, shown, strict=True)):
+            return shown
+        sources = [self._passages[ordinal] for ordinal in spec.context or []]
+        gold = {name: self._passages[self._passages.find(name)] for name in spec.question.gold}
+        gold |= {source.id: source for source, passage in zip(sources, whole, strict=True) if passage.gold}
+        evidence = Evidence(spec.question, list(gold.values()), self._clean)
+
+        def stands(source: Passage, old: ContextPassage, new: ContextPassage) -> bool:
+            return old.gold and (old.text == new.text or evidence.stands(source, new.text))
+
+        rows = zip(sources, whole, shown, strict=True)
+        return [replace(new, gold=stands(source, old, new)) for source, old, new in rows]
+
+    def _leaks(self, spec: RowSpec, context: ShownContext) -> dict[str, int]:
         """Counts distractors of a gold document (also in rows without gold) and distractors with an open answer."""
-        distractors = [passage for passage in context if not passage.gold]
+        rows = zip(context.whole, context.shown, strict=True)
+        distractors = [new for old, new in rows if not old.gold]
         if not distractors:
             return {}
         gold = {self._passages[self._passages.find(name)].document_id for name in spec.question.gold}
@@ -154,18 +209,6 @@ class RowBuilder:
         reason = "".join(piece if _QUOTE_MARKERS.fullmatch(piece) else self._clean(piece) for piece in pieces)
         cleaned = replace(target, answer=self._clean(target.answer), reason=reason)
         return prompts.completion(cleaned, self._format.cot, self._format.prompt.reply_format)
-
-
-def _holds(context: Sequence[ContextPassage], gold: Sequence[str]) -> bool:
-    """Whether all gold passages stand in the context, and the cut has left text in one of them at least."""
-    texts = {passage.id: passage.text for passage in context if passage.id in gold}
-    return set(texts) == set(gold) and any(texts.values())
-
-
-def quotes_stand_in(quotes: Sequence[str], context: Sequence[ContextPassage]) -> bool:
-    """Whether every quote stands word for word in a passage of the context; white space is normalised."""
-    texts = [" ".join(passage.text.split()) for passage in context]
-    return all(any(" ".join(quote.split()) in text for text in texts) for quote in quotes)
 
 
 def render_rows(row_format: RowFormat, passages: Path, specs: Iterable[RowSpec], workers: int) -> Iterator[RenderedRow]:

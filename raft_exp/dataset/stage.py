@@ -29,12 +29,12 @@ from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
 from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
-from raft_exp.dataset.rows import RowFormat, RowSpec, Window
+from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec, Window
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import Distractors, Margin, Rankers, RetrieverConfig, Shares
 from raft_exp.retrieval.filters import DistractorFilter
 
-VERSION = 3
+VERSION = 4
 
 
 @config_dataclass
@@ -46,10 +46,10 @@ class DatasetConfig:
 
     - With gold (a share p of the training rows): the context holds the g gold passages and D distractors.
     - Without gold (the other rows): D + g distractors with `constant_size`, else D, so that with `constant_size` the
-      length of a context does not reveal whether it holds the gold. `no_gold_target` is what such a row teaches.
+      number of passages does not reveal whether the gold is there. `no_gold_target` is what such a row teaches.
     """
 
-    p: Share  # share of training rows whose context holds the gold; exactly round(p * rows)
+    p: Share  # share of training rows whose context holds the gold, before any cut; exactly round(p * rows)
     num_distractors: Count  # D
     distractors: Distractors  # the source of the distractors
     mixed: Shares | None  # with distractors=mixed: the share of each source
@@ -74,6 +74,17 @@ class DatasetConfig:
         margin = {"max_score": self.max_score, "relative_margin": self.relative_margin}
         retrieval.check_shares("dataset", self.distractors, self.mixed)
         retrieval.check_margin("dataset", self.distractors, self.mixed, margin)
+        return self
+
+    @model_validator(mode="after")
+    def _quotes_have_passages(self) -> "DatasetConfig":
+        without_passages = self.num_distractors == 0 and not self.constant_size and self.p < 1
+        if without_passages and self.cot and self.no_gold_target == "answer":
+            raise ValueError(
+                f"dataset.num_distractors: got 0 with dataset.constant_size=false and dataset.p={self.p:g}, so that "
+                "rows without gold have no passage to quote; use dataset.constant_size=true, dataset.p=1, or "
+                "dataset.no_gold_target=answer_only"
+            )
         return self
 
 
@@ -218,13 +229,13 @@ def test_set(
         )
     distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
     rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
-    choose, gold_recall = _context_chooser(config, source, sample, rankers), GoldRecall(collection)
+    choose, gold_recall = _context_chooser(config, source, sample, rankers), GoldRecall()
     num_distractors = config.num_distractors if config.context == "gold_and_distractors" else 0
     constant_size = bool(num_distractors) and config.without_gold
     short_contexts = ShortContextCounter(collection, num_distractors, constant_size)
     questions_in_order = _sampled(source, config.split, sample)
     unwatched = (RowSpec(question, choose(question), None) for question in questions_in_order)
-    specs = short_contexts.watch(gold_recall.watch(unwatched))
+    specs = short_contexts.watch(unwatched)
     figures: dict[str, object] = {}
     if config.context == "retrieved":
         quality = RetrievalQuality(collection, config.retriever.name, config.retriever.k)
@@ -237,6 +248,7 @@ def test_set(
         len(sample),
         config.workers,
         out,
+        gold_recall.watch,
         context=config.context,
         gold_found=gold_recall.figures,
         fewer_distractors=short_contexts.rows,
@@ -292,15 +304,22 @@ def _check_overlap(source: QuestionTargets, allowed: bool) -> dict[str, dict[str
 
 
 def _write(
-    row_format: RowFormat, passages: Path, specs: Iterable[RowSpec], total: int, workers: int, out: Path, **more: object
+    row_format: RowFormat,
+    passages: Path,
+    specs: Iterable[RowSpec],
+    total: int,
+    workers: int,
+    out: Path,
+    watch: Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]] = iter,
+    **more: object,
 ) -> None:
-    """Renders the rows and writes them one by one. `more` goes into audit.json; a function among it is called at the
-    end, when all rows are counted.
+    """Renders the rows and writes them one by one. `watch` may count them. `more` goes into audit.json; a function
+    among it is called at the end, when all rows are counted.
     """
     audit = Audit()
-    rendered = audit.watch(rows.render_rows(row_format, passages, specs, workers))
+    rendered = audit.watch(watch(rows.render_rows(row_format, passages, specs, workers)))
     write_jsonl(out / "rows.jsonl", (row.example for row in track(rendered, "writing rows", total)))
     more = {name: value() if callable(value) else value for name, value in more.items()}
-    figures = {"splits": audit.figures(), **more}
-    (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False))
-    (out / "counts.json").write_text(json.dumps({"rows": audit.rows, "with_gold": audit.with_gold}))
+    figures = {"splits": audit.figures(), **more, "max_length": row_format.window.max_length}
+    (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
+    (out / "counts.json").write_text(json.dumps({"rows": audit.rows, "with_gold": audit.with_gold}), encoding="utf-8")

@@ -1,69 +1,58 @@
-"""Shortens the passages of a prompt that is too long: distractors first, then gold passages."""
+"""Shortens the passages of a prompt that is too long: all of them alike, without a look at which of them are gold.
 
-import dataclasses
+In use nobody knows the gold passages. A rule that spared them would raise every figure of an arm with passages, and
+would leave the longest passage as a mark of the gold. So `fit` receives texts alone.
+"""
+
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import ContextPassage, Messages
+from raft_exp.core.records import Messages
 from raft_exp.models.tokens import encode_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Render = Callable[[Sequence[ContextPassage]], Messages]
+Render = Callable[[Sequence[str]], Messages]  # the prompt with these texts of its passages, in their order
+
+_LONGEST_WORD = 40  # characters; longer stretches without white space (Chinese, tables) are cut anywhere
 
 
 def fit(
-    tokenizer: "PreTrainedTokenizerBase",
-    renders: Sequence[Render],
-    context: Sequence[ContextPassage],
-    budget: int,
-    item: str,
-) -> list[ContextPassage]:
-    """The context, shortened so that the prompt has at most `budget` tokens in every one of `renders`.
+    tokenizer: "PreTrainedTokenizerBase", renders: Sequence[Render], texts: Sequence[str], budget: int, item: str
+) -> list[str]:
+    """The texts of the passages, shortened so that the prompt has at most `budget` tokens in every one of `renders`.
 
-    Distractors are cut to one common length in characters; gold passages are cut only once the distractors are empty.
+    Texts that are longer than a common cap in characters are cut to it; the cap is the largest that fits.
     Raises DataError, with the row's name `item`, when even empty passages do not fit.
     """
 
-    def size(passages: Sequence[ContextPassage]) -> int:
-        return max(len(encode_prompt(tokenizer, render(passages))) for render in renders)
+    def size(cap: int) -> int:
+        shortened = _cut(texts, cap)
+        return max(len(encode_prompt(tokenizer, render(shortened))) for render in renders)
 
-    if size(context) <= budget:
-        return list(context)
-    for gold in (False, True):
-        emptied = _cut(context, gold, 0)
-        if size(emptied) <= budget:
-            return _cut(context, gold, _largest_cap(size, context, gold, budget))
-        context = emptied
-    raise DataError(
-        f"{item}: question and instructions alone need {size(context)} tokens and {budget} are left for the prompt; "
-        "raise model.max_length, or lower model.max_new_tokens"
-    )
-
-
-def _largest_cap(
-    size: Callable[[Sequence[ContextPassage]], int], context: Sequence[ContextPassage], gold: bool, budget: int
-) -> int:
-    """The largest length in characters at which the prompt fits; length 0 fits, the full length does not."""
-    longest = max(len(passage.text) for passage in context if passage.gold == gold)
-    too_long = bisect_left(range(longest), True, key=lambda cap: size(_cut(context, gold, cap)) > budget)
-    return too_long - 1
+    longest = max(map(len, texts), default=0)
+    if size(longest) <= budget:
+        return list(texts)
+    if (least := size(0)) > budget:
+        raise DataError(
+            f"{item}: question and instructions alone need {least} tokens and {budget} are left for the prompt; "
+            "raise model.max_length, or lower model.max_new_tokens"
+        )
+    too_long = bisect_left(range(longest), True, key=lambda cap: size(cap) > budget)
+    return _cut(texts, too_long - 1)
 
 
-def _cut(context: Sequence[ContextPassage], gold: bool, cap: int) -> list[ContextPassage]:
-    return [
-        dataclasses.replace(passage, text=_shorten(passage.text, cap)) if passage.gold == gold else passage
-        for passage in context
-    ]
+def _cut(texts: Sequence[str], cap: int) -> list[str]:
+    return [_shorten(text, cap) for text in texts]
 
 
 def _shorten(text: str, cap: int) -> str:
-    """The first `cap` characters, cut at the last white space among them where there is one."""
+    """The first `cap` characters, cut at the last white space among them unless a very long word would be lost."""
     if len(text) <= cap:
         return text
     head = text[: cap + 1]
     at_space = max(head.rfind(" "), head.rfind("\n"))
-    return text[: at_space if at_space > 0 else cap].rstrip()
+    return text[: at_space if at_space > 0 and cap - at_space <= _LONGEST_WORD else cap].rstrip()

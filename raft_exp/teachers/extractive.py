@@ -29,10 +29,10 @@ class ExtractiveConfig:
 def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
     """The first answer, with verbatim quotes from the gold passages as the reason."""
     if unsupported(question):
-        sentences = _closest(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
+        sentences = closest(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
     else:
         most, least = config.max_sentences, config.min_score
-        sentences = _published(question, gold) or _closest(question.explanation, gold, most, least)
+        sentences = _published(question, gold) or closest(question.explanation, gold, most, least)
     return Target(question.id, question.answers[0], " ".join(quote(sentence) for sentence in sentences))
 
 
@@ -46,8 +46,8 @@ def _published(question: Question, gold: Sequence[Passage]) -> list[str]:
     return [texts[passage_id][index] for passage_id, index in question.evidence if passage_id in texts]
 
 
-def _closest(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
-    """At most `most` gold sentences, each with at least the share `least` of the best score."""
+def closest(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
+    """At most `most` gold sentences, in text order, each with at least the share `least` of the best score."""
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
     scores = [_rouge_l().score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
     best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[:most]

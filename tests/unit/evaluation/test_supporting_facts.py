@@ -15,12 +15,14 @@ import pytest
 from raft_exp.core import collection as passages
 from raft_exp.core.records import Answer, ContextPassage, Example, Passage, Question, read_jsonl, write_jsonl
 from raft_exp.dataset.context_stats import GoldRecall
-from raft_exp.dataset.rows import RowSpec
+from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.evaluation import scoring
 from raft_exp.evaluation.metrics import METRICS, PROFILES
 from raft_exp.evaluation.scoring import Grading
 from raft_exp.evaluation.supporting_facts import SupportingFacts
+from raft_exp.pipeline.config import parse
 from raft_exp.reporting.stage import ReportStage, report
+from tests.helpers.composing import compose
 
 TOWN = ["Velmor is a town.", " It lies on the Ost.", " It lies in 1 valley.", ""]
 RIVER = ["The Ost is", " a river. It lies low."]
@@ -37,6 +39,11 @@ def world(folder: Path, *questions: Question) -> SupportingFacts:
 def reasoning(supporting: SupportingFacts) -> Grading:
     """How an arm that quotes is graded."""
     return Grading(PROFILES["hotpotqa"], shown=True, reply_format="paper", reasons=True, supporting=supporting)
+
+
+def row_format() -> RowFormat:
+    """Rows of the tiny model, long enough for every context here."""
+    return RowFormat(parse(compose()).prompt, "plain_text", True, Window("asset:tiny", None, 2048, 32), True)
 
 
 def shown(name: str, text: str) -> ContextPassage:
@@ -221,8 +228,9 @@ def test_a_paragraph_that_another_record_brought_counts(tmp_path: Path) -> None:
     collection = passages.Passages(tmp_path)
     (question, _) = read_jsonl(tmp_path / "questions.jsonl", Question)
     for context, recall in ((examples[0].context, 0.5), (examples[1].context, 1.0)):
-        found = GoldRecall(collection)
-        list(found.watch(iter([RowSpec(question, [collection.find(passage.id) for passage in context], None)])))
+        found = GoldRecall()
+        spec = RowSpec(question, [collection.find(passage.id) for passage in context], None)
+        list(found.watch(render_rows(row_format(), tmp_path, [spec], workers=1)))
         assert found.figures() == {"all_gold": float(recall == 1), "recall": recall}
 
 

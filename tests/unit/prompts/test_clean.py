@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -104,10 +105,14 @@ def test_a_prompt_has_the_control_tokens_of_a_harmless_one(name, mode, question,
     shown = clean(question)
     empty = [ContextPassage(p.id, "d", p.title, "", False, p.place) for p in context]
     budget = len(encode_prompt(made, asked(shown, empty))) + 20 + room  # so that many a text is cut somewhere
-    fitted = fit(made, [lambda passages: asked(shown, passages)], context, budget, "q")
+
+    def with_texts(texts):
+        return asked(shown, [replace(passage, text=text) for passage, text in zip(context, texts, strict=True)])
+
+    fitted = fit(made, [with_texts], [passage.text for passage in context], budget, "q")
     harmless = [ContextPassage(p.id, "d", "T", "x", False, "P") for p in context]
     expected = controls(made, encode_prompt(made, asked("x", harmless)))
-    assert controls(made, encode_prompt(made, asked(shown, fitted))) == expected
+    assert controls(made, encode_prompt(made, with_texts(fitted))) == expected
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
