@@ -3,8 +3,8 @@
 Each config dataclass stands beside the code that uses it; `raft_exp.pipeline.config` combines them.
 """
 
+from dataclasses import MISSING, field, fields, is_dataclass
 from dataclasses import Field as DataclassField
-from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
 from pydantic import ConfigDict, Field
@@ -37,7 +37,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]  # the range that numpy and torch b
 PositiveFloat = Annotated[float, Field(gt=0)]
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+@dataclass_transform(frozen_default=True, field_specifiers=(Field, field))
 def config_dataclass(cls: type[T]) -> type[T]:
     """Makes a frozen pydantic dataclass that rejects unknown keys and converts no values ("3" to 3, 1 to true)."""
     strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -68,4 +68,8 @@ def _is_keyed(field: DataclassField[object], hint: object, value: object) -> boo
     marks = getattr(hint, "__metadata__", ())
     if any(isinstance(mark, _RuntimeMark) for mark in marks):
         return False
-    return not any(isinstance(mark, _KeyedWhenSetMark) for mark in marks) or value != field.default
+    return not any(isinstance(mark, _KeyedWhenSetMark) for mark in marks) or value != _default(field)
+
+
+def _default(field: DataclassField[object]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()

@@ -1,18 +1,26 @@
 """Arms by name: for `evaluation.arms=[base,mine]` conf/arm/mine.yaml is read from any folder of Hydra's search path."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.pipeline.config import ArmConfig
+
+# The settings that every arm has.
+_SETTINGS = {
+    setting.name for setting in fields(ArmConfig) if setting.default is MISSING and setting.default_factory is MISSING
+}
 
 
 def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
     """Returns `values` with the YAML files of the arms that `evaluation.arms` names added under `arms`.
 
-    An arm that already stands under `arms` takes precedence over a file of its name; of several files, the one in the
-    first folder. Raises ConfigError for an arm without either.
+    An arm under `arms` that has all settings of an arm takes precedence over a file of its name. One that has some of
+    them changes the file: `arms.sft.trainer.learning_rate=3e-4`. Of several files, the one in the first folder counts.
+    Raises ConfigError for an arm without either.
     """
     arms, evaluation = values.get("arms") or {}, values.get("evaluation")
     names = evaluation.get("arms") if isinstance(evaluation, dict) else None
@@ -20,13 +28,15 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
         return dict(values)  # `parse` reports the error
     arms = dict(arms)
     files = {file.stem: file for folder in reversed(folders) for file in sorted((folder / "arm").glob("*.yaml"))}
-    for name in map(str, names):
-        if name in arms:
+    for name in dict.fromkeys(map(str, [*names, *arms])):
+        changes = arms.get(name, {})
+        if name in arms and (name not in files or not isinstance(changes, dict) or set(changes) >= _SETTINGS):
             continue
         if name not in files:
             raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, [*files, *arms])}")
         # an arm's file may refer to values of the study: ${dataset.cot}
-        study = OmegaConf.create({**values, "arms": {name: OmegaConf.load(files[name])}})
+        arm = OmegaConf.merge(OmegaConf.load(files[name]), changes)
+        study = OmegaConf.create({**values, "arms": {name: arm}})
         arms[name] = OmegaConf.to_container(study, resolve=True)["arms"][name]  # type: ignore[index,call-overload]
     return {**values, "arms": arms}
 

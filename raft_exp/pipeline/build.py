@@ -26,9 +26,10 @@ from raft_exp.dataset.rows import Window
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
 from raft_exp.models import encoder, loading
-from raft_exp.pipeline import placement, stage_settings
+from raft_exp.pipeline import placement, stage_settings, trainings
 from raft_exp.pipeline.arms import adapter_files
-from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset, condition
+from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset, arm_trainer, condition
+from raft_exp.pipeline.trainings import Training
 from raft_exp.reporting.stage import report
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
 from raft_exp.retrieval.index_stage import IndexStage, index
@@ -37,26 +38,30 @@ from raft_exp.teachers.model import for_questions, for_targets, is_local, is_mod
 from raft_exp.training.stage import TrainStage, train
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
-Owner = tuple[str, ArmConfig]  # the first arm of a recipe, with its name
+Owner = tuple[str, ArmConfig]  # the first arm of a training set, with its name
 
 
 def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     """Returns the stages of a study in order of execution. `fingerprint` returns content hashes of local files."""
     study = _Study(config, fingerprint)
     arms = {name: config.arms[name] for name in config.evaluation.arms}
-    recipes = {_recipe(name, arm): (name, arm) for name, arm in arms.items() if arm.recipe != "none"}
-    datasets = {recipe: study.training_rows(recipe, owner) for recipe, owner in recipes.items()}
-    adapters = {recipe: study.train(recipe, rows) for recipe, rows in datasets.items()}
+    owners: dict[str, Owner] = {}
+    for name, dataset_name in trainings.datasets(config).items():
+        owners.setdefault(dataset_name, (name, arms[name]))
+    datasets = {name: study.training_rows(name, owner) for name, owner in owners.items()}
+    planned = trainings.trainings(config)
+    adapters = {training.label: study.train(training, datasets[training.dataset]) for training in planned}
+    adapter_of = {arm: adapters[training.label] for training in planned for arm in training.arms}
     conditions = {
         name: study.test_rows(f"test@{name}", condition(config, name), name) for name in config.evaluation.conditions
     }
     test = study.test_rows("test", config.evaluation)
     tests = {test.part: test} | {rows.part: rows for rows in conditions.values()}
-    answers = {name: study.evaluate(name, arm, test, adapters.get(_recipe(name, arm))) for name, arm in arms.items()}
+    answers = {name: study.evaluate(name, arm, test, adapter_of.get(name)) for name, arm in arms.items()}
     for name, arm in arms.items():
         for at, rows in conditions.items() if arm.context == "passages" else ():  # the context of others stays empty
-            answers[f"{name}@{at}"] = study.evaluate(f"{name}@{at}", arm, rows, adapters.get(_recipe(name, arm)))
-    exported = study.export(recipes, datasets, tests)
+            answers[f"{name}@{at}"] = study.evaluate(f"{name}@{at}", arm, rows, adapter_of.get(name))
+    exported = study.export(owners, datasets, tests)
     last = study.report(datasets, test=test, conditions=conditions, answers=answers, adapters=adapters)
     stages = [study.passages, study.questions, *study.vectors.values(), study.index, study.targets]
     stages += [*datasets.values(), *tests.values(), *exported, *adapters.values()]
@@ -163,12 +168,13 @@ class _Study:
         inputs: Inputs = {"datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages}
         return [Stage(export, settings, inputs)] if settings else []
 
-    def train(self, recipe: str, rows: Stage) -> Stage:
+    def train(self, training: Training, rows: Stage) -> Stage:
         config = self._config
-        trainer, may_pad = config.resolved_trainer(), config.trainer.packing == "auto"
-        settings = TrainStage(config.model, config.lora, trainer, config.seed, may_pad)
-        process, launcher = placement.of_training(config, recipe), shlex.split(config.trainer.rank_launcher or "")
-        return Stage(train, settings, {"dataset": rows}, self._model_files, recipe, process, launcher)
+        may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
+        settings = TrainStage(config.model, training.lora, training.trainer, config.seed, may_pad)
+        process, launcher = placement.of_training(config, training.label), config.trainer.rank_launcher or ""
+        words = shlex.split(launcher)
+        return Stage(train, settings, {"dataset": rows}, self._model_files, training.label, process, words)
 
     def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:
         config, engine = self._config, arm.engine or self._config.engine
@@ -190,11 +196,3 @@ class _Study:
             return Stage(report, settings, inputs)
         files, process = self._fingerprint(encoder.files(encoding)), placement.of_encoder(encoding, "report")
         return Stage(report, settings, inputs, files, process=process)
-
-
-def _recipe(name: str, arm: ArmConfig) -> str:
-    """Arms of one recipe share an adapter. An arm that changes the dataset has its own adapter, under its own name.
-
-    `config.parse` rejects such an arm if its name is the name of a recipe.
-    """
-    return name if arm.dataset else arm.recipe

@@ -7,15 +7,15 @@ define the valid values.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from raft_exp.core.errors import ConfigError, suggest
-from raft_exp.core.schema import Count, Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import StageName
 from raft_exp.corpora import CorpusConfig
 from raft_exp.dataset.stage import DatasetConfig
@@ -35,6 +35,19 @@ _FILE_NAME = r"[\w.+-]+"
 # Best learning rate of a LoRA adapter over that of full fine-tuning: https://thinkingmachines.ai/blog/lora/
 _ADAPTER_RATE = 10
 _RESERVED = ("raft", "closed_book", "test")  # dataset names that an arm with its own dataset cannot have
+# Settings of the machine, which all trainings of a study share.
+_SHARED = (
+    "accelerator",
+    "devices",
+    "strategy",
+    "num_nodes",
+    "rank_launcher",
+    "checkpoint_every",
+    "workers",
+    "threads",
+)
+
+Settings = TypeVar("Settings", TrainerConfig, LoraConfig)
 
 
 @config_dataclass
@@ -47,6 +60,8 @@ class ArmConfig:
     adapter: str | None  # a ready adapter folder instead of training one
     dataset: dict[str, object]  # changes to `dataset` for this arm's training set, e.g. {cot: false}
     engine: EngineConfig | None = None  # null: the study's engine
+    trainer: KeyedWhenSet[dict[str, object]] = field(default_factory=dict)  # changes to `trainer` for its training
+    lora: KeyedWhenSet[dict[str, object]] = field(default_factory=dict)  # changes to `lora` for its training
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ArmConfig":
@@ -148,21 +163,20 @@ class Config:
     preview: Runtime[Count]
     report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
 
-    def resolved_trainer(self) -> TrainerConfig:
-        """The trainer's settings with the values that follow from the model in place of `auto`."""
+    def resolved_trainer(self, arm: str | None = None) -> TrainerConfig:
+        """The trainer's settings, with the changes of `arm`, and with the model's own values in place of `auto`."""
         rate = self.model.lora_learning_rate
-        if rate is not None and not self.lora.r:
+        if rate is not None and not (arm_lora(self, arm) if arm else self.lora).r:
             rate /= _ADAPTER_RATE
-        return self.trainer.resolved(self.model.dtype, rate)
+        return (arm_trainer(self, arm) if arm else self.trainer).resolved(self.model.dtype, rate)
+
+    def trained_arms(self) -> list[str]:
+        """The arms under test that have a training, in their order."""
+        return [name for name in self.evaluation.arms if self.arms[name].recipe != "none"]
 
     def makes_wandb_page(self) -> bool:
         """Whether the study ends with a W&B Report."""
         return self.report == "wandb" and self.until == "report" and not self.preview and not self.dry_run
-
-    @model_validator(mode="after")
-    def _a_learning_rate_follows_from_the_model(self) -> "Config":
-        self.resolved_trainer()
-        return self
 
     @model_validator(mode="after")
     def _arms_are_known(self) -> "Config":
@@ -176,6 +190,16 @@ class Config:
         return self
 
     @model_validator(mode="after")
+    def _a_learning_rate_follows_from_the_model(self) -> "Config":
+        self.resolved_trainer()
+        for name in self.trained_arms():
+            try:
+                self.resolved_trainer(name)
+            except ValueError as error:
+                raise ValueError(f"arms.{name}.{error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _a_model_has_tasks(self) -> "Config":
         for task, shipped in (("targets", "cot_answer"), ("questions", "questions")):
             if is_model(self.teacher) and getattr(self.teacher, task) is None:
@@ -184,13 +208,13 @@ class Config:
 
     @model_validator(mode="after")
     def _quantized_weights_are_frozen(self) -> "Config":
-        trains = any(self.arms[name].recipe != "none" for name in self.evaluation.arms)
-        if self.model.quantize and trains and not self.lora.r:
+        trained = self.trained_arms()
+        if self.model.quantize and not all(arm_lora(self, name).r for name in trained):
             raise ValueError(
                 f"model.quantize={self.model.quantize}: quantised weights cannot be trained; use an adapter "
                 "(lora=default), or model.quantize=null"
             )
-        if self.model.quantize and trains and self.trainer.strategy == "fsdp":
+        if self.model.quantize and trained and self.trainer.strategy == "fsdp":
             raise ValueError(
                 f"model.quantize={self.model.quantize}: trainer.strategy=fsdp cannot shard quantised weights; use "
                 "trainer=gpu or trainer=ddp, or model.quantize=null"
@@ -199,12 +223,12 @@ class Config:
 
     @model_validator(mode="after")
     def _dora_is_an_adapter_that_engines_take(self) -> "Config":
-        if self.lora.dora and not self.lora.r:
-            raise ValueError("lora.dora: got True beside lora.r=0, which trains all weights; use lora=default")
-        for name in self.evaluation.arms:
-            arm = self.arms[name]
-            engine = arm.engine or self.engine
-            if self.lora.dora and arm.recipe != "none" and engine.name == "vllm" and engine.adapters == "lora":
+        for lora in (self.lora, *(arm_lora(self, name) for name in self.trained_arms())):
+            if lora.dora and not lora.r:
+                raise ValueError("lora.dora: got True beside lora.r=0, which trains all weights; use lora=default")
+        for name in self.trained_arms():
+            engine = self.arms[name].engine or self.engine
+            if arm_lora(self, name).dora and engine.name == "vllm" and engine.adapters == "lora":
                 raise ValueError(
                     "lora.dora: got True, but engine=vllm has no DoRA adapters; use engine.adapters=merged"
                 )
@@ -229,6 +253,8 @@ def parse(values: Mapping[str, object]) -> Config:
         config = TypeAdapter(Config).validate_json(json.dumps(values))
         for name, arm in config.arms.items():
             arm_dataset(config, name, arm)
+            arm_trainer(config, name)
+            arm_lora(config, name)
         for name in config.evaluation.conditions:
             condition(config, name)
     except ValidationError as error:
@@ -298,6 +324,46 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
             f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={dataset.cot}; give both one value"
         )
     return dataset
+
+
+def arm_trainer(config: Config, name: str) -> TrainerConfig:
+    """Returns the study's trainer settings with the changes of an arm. Raises ConfigError for invalid ones."""
+    arm = config.arms[name]
+    for key in arm.trainer:
+        if key in _SHARED:
+            raise ConfigError(f"arms.{name}.trainer.{key}: all trainings of a study have one; set trainer.{key}")
+    _check_owner(name, arm, "trainer", arm.trainer)
+    return _changed(config.trainer, TrainerConfig, arm.trainer, name, "trainer")
+
+
+def arm_lora(config: Config, name: str) -> LoraConfig:
+    """Returns the study's adapter settings with the changes of an arm. Raises ConfigError for invalid ones."""
+    _check_owner(name, config.arms[name], "lora", config.arms[name].lora)
+    return _changed(config.lora, LoraConfig, config.arms[name].lora, name, "lora")
+
+
+def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None:
+    """Raises ConfigError for an arm without a training, and where its training would be named as another recipe's."""
+    if changes and arm.recipe == "none":
+        raise ConfigError(
+            f"arms.{name}.{group}: got {changes}, but an arm with recipe: none is not trained; leave it out"
+        )
+    if changes and name in ("raft", "closed_book") and name != arm.recipe:
+        raise ConfigError(
+            f"arms.{name}.{group}: got {changes}, but the arm has the name of another recipe; give it another name"
+        )
+
+
+def _changed(settings: Settings, kind: type[Settings], changes: dict[str, object], arm: str, group: str) -> Settings:
+    """The settings with an arm's changes."""
+    if not changes:
+        return settings
+    values = {name.name: getattr(settings, name.name) for name in fields(kind)} | changes
+    try:
+        changed: Settings = TypeAdapter(kind).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(f"arms.{arm}.{_explained(error, (group,))[0]}") from None
+    return changed
 
 
 def conf_dir() -> Path:

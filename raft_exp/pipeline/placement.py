@@ -13,9 +13,9 @@ from raft_exp.teachers import TeacherConfig
 from raft_exp.teachers.model import is_local
 
 
-def of_training(config: Config, recipe: str) -> str | None:
+def of_training(config: Config, label: str) -> str | None:
     """A training has a process of its own, as Lightning starts DDP ranks with the arguments of the running process."""
-    return f"train[{recipe}]" if _holds_device(config) or config.trainer.rank_launcher else None
+    return f"train[{label}]" if _holds_device(config) or config.trainer.rank_launcher else None
 
 
 def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:

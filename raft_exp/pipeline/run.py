@@ -12,10 +12,10 @@ from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.stage import Stage
 from raft_exp.evaluation.results import Results
-from raft_exp.evaluation.scoring.figures import reference_arm
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, with_new_names
 from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.trainings import datasets, training_of
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,16 @@ class FinishedRun:
         return TrainedWeights.open(self.path(self.training(name)))
 
     def training(self, name: str) -> str:
-        """Returns the label of the stage that trained an arm: of the arm's own training set, or of its recipe."""
-        labels = [f"train[{part}]" for part in (name, self.config.arms[name].recipe) if self.has(f"train[{part}]")]
-        if not labels:
+        """Returns the label of the stage that trained an arm. Raises DataError for one without a training."""
+        training = training_of(self.config, name)
+        if training is None or not self.has(f"train[{training.label}]"):
             raise DataError(f"{self.folder}: arm {name} was not trained in this run; finish the study first")
-        return labels[0]
+        return f"train[{training.label}]"
+
+    def training_set(self, name: str) -> str:
+        """Returns the label of the stage that made the training set of an arm. Raises as `training` does."""
+        self.training(name)
+        return f"dataset[{datasets(self.config)[name]}]"
 
     @cached_property
     def results(self) -> Results:

@@ -132,8 +132,20 @@ def _shown_settings(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
     settings = {name: identity(getattr(config, name)) for name in groups}
     settings["trainer"] = identity(config.resolved_trainer())
+    if changes := _arm_changes(config):
+        settings = {"arms": changes, **settings}
     if is_model(config.teacher):
         settings["teacher"] = shown_teacher(config.teacher)
     if config.dataset.path:  # p, D and the like do not apply to a ready chat file
         settings["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
     return settings
+
+
+def _arm_changes(config: Config) -> dict[str, dict[str, object]]:
+    """Arm -> its own changes to the study's `trainer` and `lora`; arms without such changes are left out."""
+    changes: dict[str, dict[str, object]] = {}
+    for name in config.trained_arms():
+        arm = config.arms[name]
+        own = {"trainer": arm.trainer, "lora": arm.lora}
+        changes[name] = {group: values for group, values in own.items() if values}
+    return {name: groups for name, groups in changes.items() if groups}

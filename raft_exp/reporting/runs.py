@@ -62,7 +62,17 @@ class Run:
         ]
 
     def setting(self, name: str) -> object:
-        """The value of a setting by dotted name; None inside a null group; ABSENT where the run has no such setting."""
+        """The value of a setting by dotted name; None inside a null group; ABSENT where the run has no such setting.
+
+        A trainer or adapter setting that an arm leaves alone has the study's value.
+        """
+        value = self._value(name)
+        arms, arm, group, *_ = [*name.split("."), "", "", ""]
+        if value is ABSENT and arms == "arms" and group in ("trainer", "lora") and self._value(f"arms.{arm}") != ABSENT:
+            return self._value(name.removeprefix(f"arms.{arm}."))
+        return value
+
+    def _value(self, name: str) -> object:
         value: object = self.settings
         for part in name.split("."):
             if value is None:

@@ -17,7 +17,7 @@ from raft_exp.corpora import origin
 from raft_exp.evaluation.results import Figure
 from raft_exp.models.loading import ASSET, load_tokenizer, resolve
 from raft_exp.models.tokens import chat_text
-from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset
+from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset, arm_lora
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Manifest
 
@@ -134,7 +134,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
     if arm.recipe == "none":
         return [*about, ("training", "none in this study")]
     training = run.training(name)
-    counts = _counts(run.path(training.replace("train[", "dataset[")))
+    counts = _counts(run.path(run.training_set(name)))
     about.append(("teacher", config.teacher.name))
     about.append(
         ("training and validation rows", f"{counts.get('rows', 0):,}, {counts.get('with_gold', 0):,} with gold")
@@ -147,7 +147,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("targets", "reasoning that quotes the passages, then the answer" if dataset.cot else "the answer alone"),
             ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
-    lora, trainer = config.lora, config.resolved_trainer()
+    lora, trainer = arm_lora(config, name), config.resolved_trainer(name)
     method = ("Q" if config.model.quantize else "") + ("DoRA" if lora.dora else "LoRA")
     weights = f"{method} r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")

@@ -16,6 +16,7 @@ from raft_exp.core.records import Answer, write_jsonl
 from raft_exp.evaluation.results import ArmResult, Results, read_predictions
 from raft_exp.pipeline.config import Config, parse, with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
+from raft_exp.pipeline.trainings import trainings
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report
 
@@ -33,8 +34,9 @@ def make_again(run: Run, out: Path) -> list[str]:
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "report").mkdir(parents=True)
     try:
-        inputs = _Inputs(run, partial / "inputs")
-        report(report_settings(_config(run)), **inputs.all(), out=partial / "report")
+        config = _config(run)
+        inputs = _Inputs(run, partial / "inputs", [training.label for training in trainings(config)])
+        report(report_settings(config), **inputs.all(), out=partial / "report")
         _copy_overrides(run, partial / "report" / "results.json")
         _move(partial / "report", out)
     finally:
@@ -84,6 +86,7 @@ class _Inputs:
 
     run: Run
     made: Path
+    trainings: list[str]  # their labels
 
     def __post_init__(self) -> None:
         plan = self.run.folder / "plan.json"
@@ -105,7 +108,7 @@ class _Inputs:
             "conditions": {name: self._rows(f"test@{name}", audits.get(name, {})) for name in conditions},
             "answers": {label: self._answers(label) for label in labels},
             "datasets": {name: self._dataset(name, audit) for name, audit in datasets.items()},
-            "adapters": {name: self._adapter(name) for name in datasets},
+            "adapters": {name: self._adapter(name) for name in self.trainings},
             "passages": self._optional("ingest"),
             "questions": self._optional("questions"),
             "targets": self._targets(),

@@ -211,3 +211,13 @@ def test_auto_and_the_value_that_it_stands_for_are_one_setting(tmp_path: Path) -
     runs += [run_folder(tmp_path / "2", {"raft": HALF}, seed=2, **auto)]
     (group,) = compared(tmp_path / "out", *runs)["settings"]
     assert list(group["runs"]) == ["1", "2"]
+
+
+def test_a_run_whose_arm_has_its_own_rate_differs_from_one_with_the_rate_of_the_study(tmp_path: Path) -> None:
+    first = run_folder(tmp_path / "first", {"raft": HALF}, trainer__learning_rate=1e-3)
+    own = {"raft": {"recipe": "raft", "trainer": {"learning_rate": 3e-4}}}
+    second = run_folder(tmp_path / "second", {"raft": MORE}, trainer__learning_rate=1e-3, arms__raft=own["raft"])
+    told = compared(tmp_path / "out", first, second)
+    assert [one["values"] for one in told["settings"]] == [
+        {"arms.raft.trainer.learning_rate": rate} for rate in (3e-4, 1e-3)
+    ]

@@ -1,0 +1,128 @@
+"""Arms with trainer and adapter settings of their own: validation, shared trainings, labels, keys, settings shown."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from raft_exp.core.errors import ConfigError
+from raft_exp.core.schema import identity
+from raft_exp.core.stage import Stage
+from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.arms import with_arm_files
+from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.pipeline.stage_settings import report_settings
+from tests.helpers.composing import compose
+
+SLOW_SFT = "+arms.sft.trainer.learning_rate=3e-4"
+SLOW_SFT_RAG = "+arms.sft_rag.trainer.learning_rate=3e-4"
+
+
+def stages(*overrides: str) -> dict[str, Stage]:
+    config = parse(compose(*overrides))
+    made = pipeline.build(config, lambda files: {file.name: "" for file in files})
+    return {stage.label: stage for stage in made}
+
+
+def trained(*overrides: str) -> list[str]:
+    return [label for label in stages(*overrides) if label.startswith("train[")]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "labels"),
+    [
+        ((), ["train[closed_book]", "train[raft]"]),
+        ((SLOW_SFT, SLOW_SFT_RAG), ["train[closed_book]", "train[raft]"]),
+        ((SLOW_SFT,), ["train[sft]", "train[sft_rag]", "train[raft]"]),
+        ((SLOW_SFT, "evaluation.arms=[sft,raft]"), ["train[closed_book]", "train[raft]"]),
+        (("+arms.raft.lora.r=4",), ["train[closed_book]", "train[raft]"]),
+        (("+arms.sft.trainer.workers=0",), None),
+        (("evaluation.arms=[raft,raft_no_cot]", "+arms.raft.lora.r=4"), ["train[raft]", "train[raft_no_cot]"]),
+        (("+arms.sft.trainer.learning_rate=1e-4", "trainer.learning_rate=1e-4"), ["train[closed_book]", "train[raft]"]),
+    ],
+)
+def test_a_training_has_the_name_of_its_dataset_or_of_its_first_arm(overrides, labels):
+    if labels is None:
+        with pytest.raises(ConfigError, match=r"arms\.sft\.trainer\.workers: all trainings of a study have one"):
+            trained(*overrides)
+    else:
+        assert trained(*overrides) == labels
+
+
+def test_an_arms_own_rate_reaches_its_training_alone():
+    before, after = stages(), stages(SLOW_SFT, SLOW_SFT_RAG)
+    assert after["train[closed_book]"].config.trainer.learning_rate == 3e-4
+    assert after["train[raft]"].key == before["train[raft]"].key
+    changed = {label for label in before if before[label].key != after[label].key}
+    assert changed == {"train[closed_book]", "evaluate[sft]", "evaluate[sft_rag]", "report"}
+
+
+def test_arms_with_equal_changes_share_one_dataset_and_one_training():
+    values = compose("evaluation.arms=[raft_no_cot,raft]")
+    values["arms"]["again"] = values["arms"]["raft_no_cot"]
+    values["evaluation"]["arms"] = ["raft_no_cot", "raft", "again"]
+    made = pipeline.build(parse(values), lambda files: {})
+    labels = [stage.label for stage in made if stage.name in ("dataset", "train")]
+    assert labels == ["dataset[raft_no_cot]", "dataset[raft]", "dataset[test]", "train[raft_no_cot]", "train[raft]"]
+    assert made[-2].inputs["adapter"].label == "train[raft_no_cot]"
+
+
+def test_the_rate_of_full_fine_tuning_follows_from_the_arms_own_adapter_settings():
+    full = stages("model=qwen2_5_0_5b", "trainer.learning_rate=auto", "+arms.raft.lora.r=0")
+    assert full["train[raft]"].config.trainer.learning_rate == pytest.approx(5.32e-5)
+    assert full["train[closed_book]"].config.trainer.learning_rate == pytest.approx(5.32e-4)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("+arms.sft.trainer.learning_rate=-1",), r"arms\.sft\.trainer\.learning_rate: got -1; must be greater than 0"),
+        (("+arms.sft.trainer.rate=1",), r"arms\.sft\.trainer\.rate: no such setting"),
+        (("+arms.sft.lora.rank=1",), r"arms\.sft\.lora\.rank: no such setting"),
+        (("+arms.sft.trainer.accumulate=5",), r"arms\.sft\.trainer\.accumulate=5 does not divide trainer\.batch_size"),
+        (("+arms.sft.trainer.devices=2",), r"arms\.sft\.trainer\.devices: all trainings of a study have one"),
+        (("+arms.rag.trainer.max_epochs=2",), r"arms\.rag\.trainer: got .*recipe: none is not trained"),
+        (("+arms.rag.lora.r=2",), r"arms\.rag\.lora: got .*recipe: none is not trained"),
+        (("+arms.sft.trainer.learning_rate=auto",), r"arms\.sft\.trainer\.learning_rate: got 'auto', but model"),
+        (("+arms.sft.lora.r=0", "lora.dora=true"), r"lora\.dora: got True beside lora\.r=0"),
+        (("+arms.sft.lora.r=0", "model.quantize=nf4"), r"model\.quantize=nf4: quantised weights cannot be trained"),
+    ],
+)
+def test_changes_that_cannot_be_are_refused_in_one_line(overrides, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        parse(compose(*overrides))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_training_cannot_take_the_name_of_another_recipe():
+    values = compose()
+    values["arms"]["raft"] = {**values["arms"]["sft"], "trainer": {"max_epochs": 2}}
+    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .*; give it another name"):
+        parse(values)
+
+
+def test_some_settings_of_an_arm_change_its_file_and_all_of_them_replace_it():
+    assert compose(SLOW_SFT)["arms"]["sft"] == compose()["arms"]["sft"] | {"trainer": {"learning_rate": 3e-4}}
+    whole = {"recipe": "closed_book", "context": "none", "cot": True, "adapter": None, "dataset": {}}
+    for changes, cot, trainer in (({"trainer": {"max_epochs": 2}}, False, {"max_epochs": 2}), (whole, True, {})):
+        values = {"evaluation": {"arms": ["sft"]}, "arms": {"sft": changes}}
+        arm = with_arm_files(values, [conf_dir()])["arms"]["sft"]
+        assert (arm["cot"], arm.get("trainer", {})) == (cot, trainer)
+
+
+def test_an_arms_file_and_its_changes_are_merged_at_every_depth(tmp_path):
+    (tmp_path / "arm").mkdir()
+    file = {"recipe": "raft", "dataset": {"p": 0.5, "cot": False}, "trainer": {"max_epochs": 3}}
+    OmegaConf.save(OmegaConf.create(file), tmp_path / "arm" / "own.yaml")
+    values = {"evaluation": {"arms": ["own"]}, "arms": {"own": {"dataset": {"p": 1.0}, "trainer": {"batch_size": 4}}}}
+    assert with_arm_files(values, [tmp_path])["arms"]["own"] == {
+        "recipe": "raft",
+        "dataset": {"p": 1.0, "cot": False},
+        "trainer": {"max_epochs": 3, "batch_size": 4},
+    }
+
+
+def test_the_report_shows_the_changes_of_each_arm_and_nothing_for_arms_without_any():
+    plain, changed = report_settings(parse(compose())), report_settings(parse(compose(SLOW_SFT)))
+    assert changed.settings["arms"] == {"sft": {"trainer": {"learning_rate": 3e-4}}}
+    assert changed.arms["sft"]["trainer"] == {"learning_rate": 3e-4}
+    assert "arms" not in plain.settings
+    assert not {"trainer", "lora"} & set(identity(plain.arms["sft"]))
