@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar, Union, g
 import yaml
 from pydantic import ValidationError
 
+from raft_exp.core import screen
 from raft_exp.core.errors import ConfigError, RaftError, suggest
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Command(Generic[T]):
         Prints the help and exits with status 0 where `arguments` hold --help or -h. Raises ConfigError.
         """
         line = list(sys.argv[1:] if arguments is None else arguments)
+        screen.check_arguments(line)
         if {"-h", "--help"} & set(line):
             print(self.help())
             sys.exit(0)
@@ -113,7 +115,11 @@ class Command(Generic[T]):
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Prints a RaftError as one line and exits with the status of the error, as a study does."""
+    """Prints a RaftError as one line and exits with the status of the error, as a study does.
+
+    The terminal may have any encoding.
+    """
+    screen.take_any_text()
     try:
         yield
     except RaftError as error:

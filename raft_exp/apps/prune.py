@@ -63,9 +63,9 @@ def entries(root: Path) -> list[StoreEntry]:
 def _used(root: Path) -> set[str]:
     keys: set[str] = set()
     for file in (root / "runs").glob("*"):
-        plan = Path(file.read_text()) / "plan.json"
+        plan = Path(file.read_text(encoding="utf-8")) / "plan.json"
         if plan.exists():
-            keys |= {row["key"] for row in json.loads(plan.read_text())}
+            keys |= {row["key"] for row in json.loads(plan.read_text(encoding="utf-8"))}
     return keys
 
 
@@ -75,7 +75,7 @@ def _entry(path: Path, used: set[str]) -> StoreEntry:
     if not manifest.exists():
         state = "partial" if path.name.removesuffix(".partial") in used else "left over"
         return StoreEntry(path, path.parent.name, size, 0.0, state)
-    values: Manifest = json.loads(manifest.read_text())
+    values: Manifest = json.loads(manifest.read_text(encoding="utf-8"))
     return StoreEntry(path, values["label"], size, values["seconds"], "used" if path.name in used else "unused")
 
 

@@ -29,5 +29,7 @@ def ingest(config: IngestStage, *, out: Path) -> None:
         count = write_passages(out, corpus.passages())
     finally:
         if report := getattr(corpus, "report", None):
-            (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n")
-    (out / "counts.json").write_text(json.dumps({"passages": count, **dict(sorted(corpus.counts.items()))}))
+            (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+    (out / "counts.json").write_text(
+        json.dumps({"passages": count, **dict(sorted(corpus.counts.items()))}), encoding="utf-8"
+    )

@@ -13,7 +13,7 @@ from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, open_corpus
 from raft_exp.corpora.questions import QuestionsFileConfig, ReadyQuestions, files_of
 
-VERSION = 2
+VERSION = 3
 
 
 @config_dataclass
@@ -40,7 +40,7 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path) -> None:
                 "check corpus.path, corpus.train, corpus.test and the splits beside the data"
             )
     (out / "counts.json").write_text(
-        json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))})
+        json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))}), encoding="utf-8"
     )
 
 

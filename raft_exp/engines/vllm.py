@@ -269,7 +269,7 @@ def _lora(adapter: Path, name: str) -> "LoRARequest":
 def _rank(adapter: Path | None) -> int:
     if adapter is None:
         return 0
-    settings = json.loads((adapter / "adapter_config.json").read_text())
+    settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     if settings.get("use_dora"):
         raise ModelError(f"adapter={adapter}: vLLM has no DoRA adapters; use engine.adapters=merged")
     return int(settings["r"])

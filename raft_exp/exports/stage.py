@@ -62,7 +62,7 @@ def export(
         page = card(config.card, tables, counts, audits)
         (out / "exports" / HF / "README.md").write_text(page, encoding="utf-8", newline="\n")
     rows = {name: sum(splits.values()) for name, splits in counts.items()}
-    (out / "counts.json").write_text(json.dumps(rows))
+    (out / "counts.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
 def _audit(folder: Path) -> DatasetAudit:

@@ -134,7 +134,7 @@ class Store:
 
     def _manifest(self, stage: Stage) -> Manifest | None:
         try:
-            manifest: Manifest = json.loads((self.path(stage) / "manifest.json").read_text())
+            manifest: Manifest = json.loads((self.path(stage) / "manifest.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -185,7 +185,7 @@ class Fingerprints:
     def __init__(self, store: Store, save: bool = True) -> None:
         self._file, self._save = store.root / "fingerprints.json", save
         try:
-            self._known: dict[str, list[int | str]] = json.loads(self._file.read_text())
+            self._known: dict[str, list[int | str]] = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             self._known = {}  # only a cache: the hashes are computed again
 
@@ -230,7 +230,7 @@ def _describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
         "key": stage.key,
         "label": stage.label,
         "seconds": round(seconds, 3),
-        "counts": json.loads(counts_file.read_text()) if counts_file.exists() else {},
+        "counts": json.loads(counts_file.read_text(encoding="utf-8")) if counts_file.exists() else {},
         "packages": {name: metadata.version(name) for name in _PACKAGES if _installed(name)},
         "git_commit": _git_commit(),
     }

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from raft_exp.core import tracking
+from raft_exp.core import screen, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError
 from raft_exp.core.processes import end_with, end_with_parent
 from raft_exp.core.stage import Stage
@@ -169,6 +169,7 @@ def _forwarding(
 
 def main() -> None:
     """The child's side: builds the study from its resolved config, and runs the requested stages."""
+    screen.take_any_text()
     config_file, key, out, parent, read, tell = sys.argv[1:7]
     end_with(int(parent), launched=read == "-")
     stages = _Stages(Path(config_file))
@@ -250,7 +251,7 @@ class _Stages:
         screen.setLevel(logging.WARNING)
         screen.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
         logging.getLogger().addHandler(screen)
-        values: dict[str, object] = yaml.safe_load(self._config_file.read_text())
+        values: dict[str, object] = yaml.safe_load(self._config_file.read_text(encoding="utf-8"))
         config = parse(values)
         self._store = Store(config.store)
         tracking.activate(tracker_of(values, self._config_file.parent))

@@ -76,7 +76,7 @@ def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int,
             file.write(vectors.tobytes())
         file.flush()
         os.fsync(file.fileno())
-    (out / "counts.json").write_text(json.dumps({"vectors": total, "dimensions": width}))
+    (out / "counts.json").write_text(json.dumps({"vectors": total, "dimensions": width}), encoding="utf-8")
 
 
 def _begun(file: BinaryIO, total: int, width: int) -> int:

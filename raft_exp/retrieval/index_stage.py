@@ -27,4 +27,4 @@ def index(config: IndexStage, *, passages: Path, out: Path) -> None:
     collection = Passages(passages)
     texts = (searched_text(passage) for passage in track(collection, "indexing", len(collection)))
     counts = word_index.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART)
-    (out / "counts.json").write_text(json.dumps(counts))
+    (out / "counts.json").write_text(json.dumps(counts), encoding="utf-8")

@@ -136,7 +136,7 @@ class TargetWriting:
         assert self.teacher.targets is not None, "`parse` of the config refuses a teacher without this task"
         self.task: AnswerTask = self.teacher.targets
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
-        counts = json.loads((self.questions / "counts.json").read_text())
+        counts = json.loads((self.questions / "counts.json").read_text(encoding="utf-8"))
         self._total = counts.get("train", 0) + counts.get("validation", 0)
         self._files = PassFiles(self.out, TARGETS, QUARANTINE)
 
@@ -187,7 +187,7 @@ class TargetWriting:
         """Writes the files of the stage. Raises DataError when too few questions have a target."""
         self._files.finish()
         figures = self.tally.figures()
-        (self.out / "audit.json").write_text(json.dumps(figures, indent=1))
+        (self.out / "audit.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE)
         counts = {
             "targets": figures["kept"],
@@ -196,7 +196,7 @@ class TargetWriting:
             "with_reason": self._reasoned,
             **self.tally.tokens,
         }
-        (self.out / "counts.json").write_text(json.dumps(counts))
+        (self.out / "counts.json").write_text(json.dumps(counts), encoding="utf-8")
 
 
 def ask_until_valid(

@@ -40,4 +40,4 @@ def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path)
         TeacherRunner(teacher, model, checking, out).settle()
     splits = finish(out, passages, config.corpus, config.seed, teacher.min_kept, writing, checking)
     figures = {"passages_asked": len(sample), "written": writing.tally.counts["kept"], **splits}
-    (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **figures}))
+    (out / "counts.json").write_text(json.dumps({**dict(sorted(splits.items())), **figures}), encoding="utf-8")

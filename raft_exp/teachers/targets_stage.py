@@ -39,7 +39,7 @@ def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path)
         counts.update(targets=1, with_reason=int(bool(target.reason)))
         if config.teacher.name == "extractive" and extractive.unsupported(question):
             counts["closest_sentence"] += 1
-    (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))))
+    (out / "counts.json").write_text(json.dumps(dict(sorted(counts.items()))), encoding="utf-8")
 
 
 @config_dataclass

@@ -83,7 +83,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
             weights.save(model, learned, config.model, out / LAST)
             learned = load_file(callback.best.path)
         weights.save(model, learned, config.model, out)
-        (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n")
+        (out / "counts.json").write_text(json.dumps(_counts(module), indent=1) + "\n", encoding="utf-8")
         checkpoint.remove(out)
         best_checkpoint.remove(out)
         shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep files that are still mapped

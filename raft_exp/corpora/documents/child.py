@@ -71,7 +71,7 @@ def _limit(memory_mb: int) -> None:
 def _now_mb() -> int:
     """Address space of this process in MB; 0 on systems without /proc."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") // _MB
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE") // _MB
     except OSError:
         return 0
 

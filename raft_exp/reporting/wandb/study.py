@@ -42,7 +42,7 @@ def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
     logger: CsvConfig | WandbConfig = TypeAdapter(LoggerConfig).validate_json(json.dumps(values["logger"]))
     if not isinstance(logger, WandbConfig):
         return None
-    noted = json.loads((run / _NOTE).read_text()) if was_logged(run) else {}
+    noted = json.loads((run / _NOTE).read_text(encoding="utf-8")) if was_logged(run) else {}
     return WandbStudy(logger, str(values["study"]), values, run, **noted)
 
 
@@ -50,7 +50,7 @@ def write_note(study: WandbStudy | None, overrides: Sequence[str], sweep: str) -
     """Writes to the run folder what config.yaml does not have: the sweep, and the settings of the command line."""
     if study:
         note = {"sweep": sweep, "given": dict(_given(overrides, study.settings))}
-        (study.folder / _NOTE).write_text(json.dumps(note))
+        (study.folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")
 
 
 def was_logged(run: Path) -> bool:
