@@ -1,0 +1,98 @@
+"""What a reader must know about the data sets of a study: cut prompts, lost gold, lengths that tell. One line each."""
+
+from collections.abc import Iterator
+
+from raft_exp.core.audit import DatasetAudit, LengthTell, SplitAudit, StudyAudit
+from raft_exp.reporting.facts import main_split
+from raft_exp.reporting.verdict import percent
+
+_CUT = 0.01  # share of the prompts
+_TELL = 0.05  # distance of the AUC from 0.5
+_FEWEST = 30  # rows of each kind
+_FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluation.num_distractors"}
+
+
+def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
+    """The lines about the test sets, then those about the training sets."""
+    yield from _cut_test_prompts(audit)
+    for name, dataset in audit["datasets"].items():
+        split = dataset.get("splits", {}).get("train")
+        if split:
+            yield from _cut_training_prompts(name, dataset, split)
+            yield from _telling_lengths(name, split)
+            yield from _dropped_reasons(name, split)
+
+
+def _cut_test_prompts(audit: StudyAudit) -> Iterator[str]:
+    tests = {"": audit["test"], **{f"under {name}: ": of for name, of in audit.get("conditions", {}).items()}}
+    cut = {name: dataset for name, dataset in tests.items() if _is_cut(main_split(dataset))}
+    if cut:
+        shown = ", ".join(f"{name}{_figures(main_split(dataset))}" for name, dataset in cut.items())
+        contexts = dict.fromkeys(dataset.get("context", "") for dataset in cut.values())
+        settings = [_FEWER_PASSAGES[context] for context in contexts if context in _FEWER_PASSAGES]
+        fewer = f", or show fewer passages ({', '.join(settings)})" if settings else ""
+        yield (
+            f"Test prompts whose passages were cut to fit {_limit(*cut.values())}: {shown}. "
+            f"Raise model.max_length{fewer}."
+        )
+
+
+def _cut_training_prompts(name: str, dataset: DatasetAudit, split: SplitAudit) -> Iterator[str]:
+    lost = split.get("rows_gold_lost", 0)
+    if _is_cut(split):
+        before, after = ((split["with_gold"] + more) / split["rows"] for more in (lost, 0))
+        gold = (
+            f" Their gold is shown by {percent(after)}% of the rows, of {percent(before)}% before the cut (dataset.p)."
+        )
+        yield (
+            f"Training prompts of {name} whose passages were cut to fit {_limit(dataset)}: {_figures(split)}."
+            f"{gold if lost else ''} Raise model.max_length, or lower dataset.num_distractors."
+        )
+
+
+def _telling_lengths(name: str, split: SplitAudit) -> Iterator[str]:
+    tell = split.get("length_tell")
+    if tell and _tells(tell):
+        longer = "longer" if tell["auc"] > 0.5 else "shorter"
+        equal = "Use distractors as long as the gold: another dataset.distractors, or passages of one size"
+        remedy = "Raise model.max_length: a prompt that lost its gold is long" if split.get("rows_gold_lost") else equal
+        yield (
+            f"The length of a training prompt of {name} tells whether it shows the gold: rows without gold are "
+            f"{longer} (AUC {tell['auc']:.2f}, where 0.50 tells nothing; {tell['without_gold']:,} rows without gold, "
+            f"{tell['with_gold']:,} with it). {remedy}."
+        )
+
+
+def _tells(tell: LengthTell) -> bool:
+    """Whether the AUC is away from 0.5, by more than twice its standard deviation under no difference too."""
+    n, m = tell["with_gold"], tell["without_gold"]
+    deviation: float = ((n + m + 1) / (12 * n * m)) ** 0.5
+    return min(n, m) >= _FEWEST and abs(tell["auc"] - 0.5) > max(_TELL, 2 * deviation)
+
+
+def _dropped_reasons(name: str, split: SplitAudit) -> Iterator[str]:
+    if dropped := split.get("reasons_dropped", 0):
+        yield (
+            f"{dropped:,} of {split['rows']:,} training rows of {name} teach the answer without its reasoning, as "
+            "their prompts show no text to quote. Raise model.max_length or dataset.num_distractors, or add documents."
+        )
+
+
+def _is_cut(split: SplitAudit | None) -> bool:
+    """Whether more than 1% of the prompts were cut; False for audits that do not count them."""
+    return split is not None and split.get("rows_cut", 0) > _CUT * split["rows"]
+
+
+def _figures(split: SplitAudit | None) -> str:
+    if split is None:
+        return ""
+    cut, rows, left = split.get("rows_cut", 0), split["rows"], split.get("median_text_left")
+    lost = split.get("rows_gold_lost", 0)
+    more = [f"in the median {percent(left)}% of the passages' text is left"] if left is not None else []
+    more += [f"{lost:,} lost the evidence of their gold"] if lost else []
+    return f"{percent(cut / rows)}% ({'; '.join([f'{cut:,} of {rows:,}', *more])})"
+
+
+def _limit(*datasets: DatasetAudit) -> str:
+    lengths = {dataset["max_length"] for dataset in datasets if "max_length" in dataset}
+    return f"model.max_length={lengths.pop()}" if len(lengths) == 1 else "model.max_length"

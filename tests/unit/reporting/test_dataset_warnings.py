@@ -1,0 +1,91 @@
+"""What is said about cut prompts and telling lengths, and when nothing is."""
+
+import json
+from typing import Any
+
+import pytest
+
+from raft_exp.core.audit import StudyAudit
+from raft_exp.reporting.dataset_warnings import dataset_warnings
+from tests.helpers.command_line import SMALL, raft_exp, run_folder
+
+
+def split(rows: int, cut: int = 0, lost: int = 0, **more: Any) -> dict[str, Any]:
+    gold = rows - lost
+    left = {"median_text_left": 0.61} if cut else {}
+    figures = {"rows": rows, "rows_cut": cut, "rows_gold_lost": lost, "with_gold": gold, "share_with_gold": gold / rows}
+    return {**figures, **left, **more}
+
+
+def audit(test: dict[str, Any], train: dict[str, Any] | None = None, **test_set: Any) -> StudyAudit:
+    of_test = {"splits": {"test": test}, "max_length": 2048, "context": "retrieved", **test_set}
+    datasets = {"raft": {"splits": {"train": train}, "max_length": 2048}} if train else {}
+    return {"datasets": datasets, "test": of_test}  # type: ignore[typeddict-item]  # parts of an audit
+
+
+def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
+    (line,) = dataset_warnings(audit(split(60, cut=57, lost=12)))
+    assert line == (
+        "Test prompts whose passages were cut to fit model.max_length=2048: 95.0% (57 of 60; in the median 61.0% of "
+        "the passages' text is left; 12 lost the evidence of their gold). Raise model.max_length, or show fewer passages "
+        "(evaluation.k)."
+    )
+
+
+@pytest.mark.parametrize(("cut", "said"), [(0, False), (3, False), (4, True)])
+def test_one_cut_prompt_in_a_hundred_is_no_warning(cut, said):
+    assert bool(list(dataset_warnings(audit(split(300, cut=cut))))) == said
+
+
+def test_a_context_as_published_has_no_setting_for_fewer_passages():
+    (line,) = dataset_warnings(audit(split(60, cut=57), context="given"))
+    assert line.endswith("Raise model.max_length.")
+
+
+def test_each_cut_condition_is_named():
+    study = audit(split(60, cut=6))
+    study["conditions"] = {"k8": {"splits": {"test": split(60, cut=60)}, "max_length": 2048}}  # type: ignore[typeddict-item]
+    (line,) = dataset_warnings(study)
+    assert "10.0% (6 of 60" in line
+    assert "under k8: 100.0% (60 of 60" in line
+
+
+def test_training_rows_that_lost_their_gold_are_set_against_p():
+    (line,) = dataset_warnings(audit(split(60), split(200, cut=50, lost=20)))
+    assert line.startswith("Training prompts of raft whose passages were cut to fit model.max_length=2048: 25.0%")
+    assert "90.0% of the rows show their gold, 100.0% before the cut (dataset.p)." in line
+
+
+@pytest.mark.parametrize(
+    ("auc", "rows", "said"),
+    [
+        (0.63, 200, "longer"),
+        (0.37, 200, "shorter"),
+        (0.54, 5000, ""),  # near enough to 0.5
+        (0.6, 31, ""),  # within chance
+        (0.9, 29, ""),  # too few rows
+    ],
+)
+def test_lengths_that_tell(auc, rows, said):
+    tell = {"auc": auc, "with_gold": rows, "without_gold": rows}
+    lines = list(dataset_warnings(audit(split(60), split(2 * rows, length_tell=tell))))
+    assert [f"without gold are {said} (AUC {auc:.2f}" in line for line in lines] == ([True] if said else [])
+
+
+def test_audits_of_older_runs_have_nothing_to_say():
+    old: Any = {
+        "datasets": {"raft": {}, "sft": {"splits": {"train": {"rows": 9}}}},
+        "test": {"splits": {"test": {"rows": 9}}},
+    }
+    assert list(dataset_warnings(old)) == []
+
+
+def test_the_terminal_and_the_audit_say_that_prompts_were_cut(tmp_path):
+    short = ("evaluation.arms=[raft]", "evaluation.conditions=null", "model.max_length=360", "model.max_new_tokens=96")
+    done = raft_exp(tmp_path, *SMALL, *short, "until=dataset")
+    assert done.returncode == 0, done.stderr
+    told = " ".join((done.stdout + done.stderr).split())
+    assert "Test prompts whose passages were cut to fit model.max_length=360" in told
+    assert "Training prompts of raft whose passages were cut" in told
+    figures = json.loads((run_folder(tmp_path) / "audit.json").read_text())["test"]["splits"]["test"]
+    assert f"({figures['rows_cut']} of {figures['rows']};" in told
