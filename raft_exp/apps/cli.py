@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from raft_exp.apps.hydra_errors import explained
-from raft_exp.core import tracking
+from raft_exp.core import screen, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
 from raft_exp.core.stage import STAGES, Stage
 from raft_exp.corpora import ingest_stage
@@ -47,6 +47,9 @@ _FOLDER_ERRORS = {
     errno.ENOTDIR,
 }
 
+# Experiments that are changes to another one, named beside it.
+ON_TOP = {"fair_lr"}
+
 
 class OwnConf(SearchPathPlugin):
     """Adds the folder `conf` of the working directory to Hydra's search path, after the shipped one."""
@@ -60,10 +63,12 @@ class OwnConf(SearchPathPlugin):
 
 def main() -> None:
     """Runs one study, or with `-m` one for each combination of values."""
+    screen.take_any_text()
     Plugins.instance().register(OwnConf)
     sys.argv[1:] = _with_experiment(_with_multirun(sys.argv[1:]))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
     try:
+        screen.check_arguments(sys.argv[1:])
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     except RaftError as error:
         _refuse(error)
@@ -86,17 +91,22 @@ def _about_run_folder(error: OSError) -> bool:
 
 
 def _with_experiment(arguments: list[str]) -> list[str]:
-    """Adds the embedded study if no experiment is named, before all other overrides, which take precedence.
+    """Adds the embedded study if no experiment is named, or only changes to one.
 
-    Its note is about its own corpus, and is left out with another one.
+    It stands before all other overrides, which take precedence. Its note is about its own corpus, and is left out with
+    another one.
     """
-    if any(argument.lstrip("+~").startswith("experiment=") for argument in arguments):
+    named = [argument for argument in arguments if argument.lstrip("+~").startswith("experiment=")]
+    names = [name.strip("[]'\" ") for argument in named for name in argument.partition("=")[2].split(",")]
+    if not set(names) <= ON_TOP:
         return arguments
+    arguments = [argument for argument in arguments if argument not in named]
     first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
     other_corpus = any(argument.startswith("corpus=") and argument != "corpus=almanac" for argument in arguments)
     has_note = any(argument.startswith("note=") for argument in arguments)
     note = ["note="] if other_corpus and not has_note else []
-    return [*arguments[:first], "+experiment=quickstart", *note, *arguments[first:]]
+    experiments = f"[{','.join(['quickstart', *names])}]" if names else "quickstart"
+    return [*arguments[:first], f"+experiment={experiments}", *note, *arguments[first:]]
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:
@@ -110,6 +120,7 @@ def _with_multirun(arguments: list[str]) -> list[str]:
 
 def job(composed: DictConfig) -> None:
     """Runs one study. In a sweep an error ends this job and not the others."""
+    screen.take_any_text()  # in the processes of a launcher `main` has not run
     try:
         try:
             values = _resolved(composed)
@@ -129,7 +140,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     """Parses, builds and runs a study into the folder `run`. `sweep`: the name of its sweep, or ""."""
     config = parse(values)
     config_file = run / "config.yaml"
-    config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     store = Store(config.store)
     stages = build(config, Fingerprints(store, save=not config.dry_run))
     runner = Runner(store, run, config_file)
@@ -164,20 +175,30 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
         show([outcome for outcome in outcomes if outcome.stage.name == "dataset"], config)
     _show_unread(run / ingest_stage.REPORT)
     if outcomes[-1].stage.name != "report":
+        _show_dataset_warnings(run / "audit.json")
         return
-    from raft_exp.reporting.terminal import table
+    from raft_exp.reporting.terminal import table, verdict
 
-    results = json.loads((run / "results.json").read_text())
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     log_study(wandb_study, page=config.report == "wandb")
     console = Console()
-    console.print(table(results, config.evaluation.metrics), results["verdict"])
+    console.print(table(results, config.evaluation.metrics), *verdict(results), sep="\n")
     print(f"report: {run / 'report.html'}")
     if list(run.glob("wandb/offline-run-*")):
         print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
 
 
+def _show_dataset_warnings(file: Path) -> None:
+    """For a run that ends before its report, which has these lines among its warnings."""
+    from raft_exp.reporting.dataset_warnings import dataset_warnings
+
+    if file.exists():
+        for line in dataset_warnings(json.loads(file.read_text(encoding="utf-8"))):
+            print(f"warning: {line}", file=sys.stderr)
+
+
 def _show_unread(file: Path) -> None:
-    report = json.loads(file.read_text()) if file.exists() else {"reasons": {}}
+    report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"reasons": {}}
     if report["reasons"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
         print(

@@ -16,7 +16,17 @@ from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 from raft_exp.core.schema import identity
 
 StageName = Literal[
-    "ingest", "questions", "embed", "index", "targets", "dataset", "export", "train", "evaluate", "report"
+    "ingest",
+    "questions",
+    "embed",
+    "index",
+    "targets",
+    "dataset",
+    "export",
+    "train",
+    "select",
+    "evaluate",
+    "report",
 ]
 STAGES: tuple[StageName, ...] = get_args(StageName)  # in order of execution
 

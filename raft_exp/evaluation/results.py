@@ -6,7 +6,7 @@ where they do not apply.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from raft_exp.core.audit import RetrievalFigures
 from raft_exp.core.records import read_rows
@@ -63,7 +63,16 @@ class PairedDifference(TypedDict):
     high: float
     p_value: float
     detectable: NotRequired[float]  # the smallest true difference that this test finds with 80% power
-    p_value_holm: float  # corrected over the comparisons of the metric
+    # Corrected over the comparisons of the metric. The primary contrast is uncorrected, and no part of the correction.
+    p_value_holm: float
+
+
+class Primary(TypedDict):
+    """The metric and the contrast of the verdict, fixed before the run (`evaluation.primary`)."""
+
+    metric: str
+    arm: str
+    against: str | None  # None: the study has one arm
 
 
 class Comparison(PairedDifference):
@@ -89,6 +98,26 @@ class Classes(TypedDict):
     labels: dict[str, LabelScores]
 
 
+class Candidate(TypedDict):
+    """A value that was tried for a setting."""
+
+    name: str
+    value: Any  # plain JSON
+    mean: float  # of the metric over the arms
+    arms: dict[str, CountedFigure]  # the metric on the validation questions
+
+
+class Choice(TypedDict):
+    """A setting that was chosen on validation questions (`choice.json` of a select stage)."""
+
+    setting: str
+    metric: str  # the metric that decided
+    chosen: str  # name of the candidate
+    value: Any
+    edge: Literal["lowest", "highest"] | None  # of the grid of candidates; None inside it, or without a grid
+    candidates: list[Candidate]
+
+
 class Results(TypedDict):
     """`results.json`."""
 
@@ -103,10 +132,14 @@ class Results(TypedDict):
     slices: dict[str, dict[str, dict[str, Summary]]]  # slice -> value -> arm
     baselines: dict[str, Baseline]  # empty for open answers
     classes: NotRequired[dict[str, Classes]]  # by arm; empty for open answers
-    metrics: list[str]  # the metrics compared, the main one first
+    metrics: list[str]  # the metrics compared, the primary one first
     reference: str  # the arm that the others are compared with
-    verdict: str  # the outcome in one sentence
+    primary: NotRequired[Primary]
+    verdict: str  # the outcome of the primary contrast
+    warnings: NotRequired[list[str]]  # what a reader must know before the verdict, one line each
+    contrasts: NotRequired[dict[str, list[str]]]  # other arm -> what differs between the reference arm and it
     condition_settings: NotRequired[Mapping[str, Mapping[str, object]]]  # condition -> evaluation settings it changes
+    selection: NotRequired[dict[str, Choice]]  # by training; absent where nothing was chosen on validation questions
     retrieval: NotRequired[dict[str, RetrievalFigures]]  # "test" or condition -> figures
 
 

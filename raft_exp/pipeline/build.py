@@ -8,7 +8,7 @@ export reads all datasets and the passages. It also runs with until=dataset, and
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -21,14 +21,24 @@ from raft_exp.corpora.questions import files_of
 from raft_exp.corpora.questions_stage import QuestionsStage, questions
 from raft_exp.dataset import stage as dataset
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
-from raft_exp.dataset.contexts import SettingNames
+from raft_exp.dataset.contexts import EVALUATION_NAMES, SettingNames
+from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
 from raft_exp.dataset.rows import Window
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
 from raft_exp.models import encoder, loading
 from raft_exp.pipeline import placement, stage_settings, trainings
 from raft_exp.pipeline.arms import adapter_files
-from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset, arm_trainer, condition
+from raft_exp.pipeline.config import (
+    ArmConfig,
+    Config,
+    EvaluationConfig,
+    arm_dataset,
+    arm_trainer,
+    condition,
+    validation,
+)
+from raft_exp.pipeline.selection import Selection, choose_rates
 from raft_exp.pipeline.trainings import Training
 from raft_exp.reporting.stage import report
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
@@ -50,25 +60,44 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
         owners.setdefault(dataset_name, (name, arms[name]))
     datasets = {name: study.training_rows(name, owner) for name, owner in owners.items()}
     planned = trainings.trainings(config)
-    adapters = {training.label: study.train(training, datasets[training.dataset]) for training in planned}
+    chosen = study.selection(planned, datasets)
+    adapters = chosen.choices or {
+        training.label: study.train(training, datasets[training.dataset]) for training in planned
+    }
     adapter_of = {arm: adapters[training.label] for training in planned for arm in training.arms}
     conditions = {
-        name: study.test_rows(f"test@{name}", condition(config, name), name) for name in config.evaluation.conditions
+        name: study.test_rows(
+            f"test@{name}",
+            condition(config, name),
+            SettingNames.of("evaluation", changes, f"evaluation.conditions.{name}"),
+        )
+        for name, changes in config.evaluation.conditions.items()
     }
     test = study.test_rows("test", config.evaluation)
     tests = {test.part: test} | {rows.part: rows for rows in conditions.values()}
-    answers = {name: study.evaluate(name, arm, test, adapter_of.get(name)) for name, arm in arms.items()}
+    few_shot = {name: arm for name, arm in arms.items() if arm.examples}
+    shown_from = datasets.get("raft") or (study.raft_rows() if few_shot else None)
+    examples = {name: study.examples(name, arm, test, shown_from) for name, arm in few_shot.items() if shown_from}
+    answers = {
+        name: study.evaluate(name, arm, test, adapter_of.get(name), examples.get(name)) for name, arm in arms.items()
+    }
     for name, arm in arms.items():
         for at, rows in conditions.items() if arm.context == "passages" else ():  # the context of others stays empty
-            answers[f"{name}@{at}"] = study.evaluate(f"{name}@{at}", arm, rows, adapter_of.get(name))
+            label, adapter = f"{name}@{at}", adapter_of.get(name)
+            answers[label] = study.evaluate(label, arm, rows, adapter, examples.get(name))
+    shown = [*([shown_from] if shown_from and "raft" not in datasets else []), *examples.values()]
     exported = study.export(owners, datasets, tests)
-    last = study.report(datasets, test=test, conditions=conditions, answers=answers, adapters=adapters)
-    stages = [study.passages, study.questions, *study.vectors.values(), study.index, study.targets]
-    stages += [*datasets.values(), *tests.values(), *exported, *adapters.values()]
-    stages += [*placement.together(answers.values()), last]
+    last = study.report(datasets, test=test, conditions=conditions, answers=answers, adapters=adapters, **chosen.read())
+    stages = [study.passages, study.questions, *study.vectors.values(), study.index]
+    stages += [*chosen.questions, study.targets]  # the questions come before anything is paid: there may be none
+    stages += [*datasets.values(), *tests.values(), *shown, *exported, *chosen.trained]
+    stages += [*placement.together(chosen.answers), *adapters.values(), *placement.together(answers.values()), last]
     needed = keys_upstream([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
-    selected = [stage for stage in stages if stage.key in needed and STAGES.index(stage.name) <= until]
+    searched = {stage.key for stage in chosen.answers}  # they come before `select`, though other evaluations do not
+    ends = [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in searched]
+    needed &= keys_upstream(ends)
+    selected = [stage for stage in stages if stage.key in needed]
     if study.lacks_questions and study.questions in selected:
         next(iter(open_corpus(config.corpus).questions()), None)  # raises the error before any stage runs
     return selected + exported if config.until == "ingest" else selected
@@ -136,23 +165,25 @@ class _Study:
         return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
-        config, data = self._config, arm_dataset(self._config, *owner)
+        config, data = self._config, stage_settings.with_gold_limit(self._config, arm_dataset(self._config, *owner))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
         if owner[1].recipe == "raft" and data.path:
-            ready_rows = ChatDatasetStage(data.path, data.max_items, data.allow_overlap, self._window, config.seed)
+            chat_limits = (data.path, data.max_items, data.allow_overlap, data.max_gold_overlap)
+            ready_rows = ChatDatasetStage(*chat_limits, self._window, config.seed)
             files = {f"chat/{name}": d for name, d in self._fingerprint([chat_file(data.path, owner[0])]).items()}
-            return Stage(chat_rows, ready_rows, {"questions": self.questions}, files | self._model_files, recipe)
+            studied: Inputs = {"passages": self.passages, "questions": self.questions}
+            return Stage(chat_rows, ready_rows, studied, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
             inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
             names = SettingNames.of("dataset", owner[1].dataset, f"arms.{owner[0]}.dataset")
             raft = dataset.RaftStage(data, config.prompt, self._window, config.seed, names)
             return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
-        limits = (data.prompt_mode, data.max_items, data.allow_overlap)
+        limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
         closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, data.workers)
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
-    def test_rows(self, label: str, evaluation: EvaluationConfig, condition_name: str = "") -> Stage:
-        settings = stage_settings.test_settings(self._config, evaluation, self._window, condition_name)
+    def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
+        settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
         searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
         return Stage(dataset.test_set, settings, inputs, self._model_files, label)
@@ -172,18 +203,44 @@ class _Study:
         config = self._config
         may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
         settings = TrainStage(config.model, training.lora, training.trainer, config.seed, may_pad)
-        process, launcher = placement.of_training(config, training.label), config.trainer.rank_launcher or ""
-        words = shlex.split(launcher)
-        return Stage(train, settings, {"dataset": rows}, self._model_files, training.label, process, words)
+        process, launcher = (
+            placement.of_training(config, training.label),
+            shlex.split(config.trainer.rank_launcher or ""),
+        )
+        return Stage(train, settings, {"dataset": rows}, self._model_files, training.label, process, launcher)
 
-    def evaluate(self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None) -> Stage:
+    def selection(self, planned: Sequence[Training], rows: Mapping[str, Stage]) -> Selection:
+        """The stages that choose learning rates; none in a study that chooses nothing."""
+        config = self._config
+        if not config.selection.on:
+            return Selection()
+        asked = self.test_rows("validation", validation(config), SettingNames.of("selection.changes"))
+        studied: Inputs = {"passages": self.passages, "questions": self.questions}
+        return choose_rates(config, planned, rows, asked, studied, self.train, self.evaluate)
+
+    def raft_rows(self) -> Stage:
+        """The raft training set of a study in which no arm is trained on it."""
+        return self.training_rows("raft", ("raft", ArmConfig("raft", "passages", self._config.dataset.cot, None, {})))
+
+    def examples(self, name: str, arm: ArmConfig, test: Stage, rows: Stage) -> Stage:
+        """The worked examples of an arm, from the raft training set."""
+        config, mode = self._config, self._config.dataset.prompt_mode
+        settings = ExamplesStage(
+            config.prompt, mode, arm.context, arm.cot, arm.examples, self._window, config.seed, name
+        )
+        return Stage(worked_examples, settings, {"rows": rows, "test": test}, self._model_files, f"examples@{name}")
+
+    def evaluate(
+        self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None, examples: Stage | None = None
+    ) -> Stage:
         config, engine = self._config, arm.engine or self._config.engine
         model = None if engine.name == "openai" else config.model  # the server's model answers
         mode = config.dataset.prompt_mode
         settings = EvaluateStage(model, engine, config.prompt, mode, arm.context, arm.cot, arm.adapter)
         ready_files = self._fingerprint(adapter_files(name, arm.adapter))
         files = {f"adapter/{file}": d for file, d in ready_files.items()} | (self._model_files if model else {})
-        inputs = {"test": test} | ({"adapter": adapter} if adapter else {})
+        optional = {"adapter": adapter, "examples": examples}
+        inputs = {"test": test} | {name: made for name, made in optional.items() if made}
         process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
         return Stage(evaluate, settings, inputs, files, name, process)
 

@@ -7,7 +7,7 @@ define the valid values.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import asdict, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -20,11 +20,14 @@ from raft_exp.core.stage import StageName
 from raft_exp.corpora import CorpusConfig
 from raft_exp.dataset.stage import DatasetConfig
 from raft_exp.engines import EngineConfig
-from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.metrics import METRICS, profile
+from raft_exp.evaluation.primary import PrimaryConfig, resolve
+from raft_exp.evaluation.results import Primary
+from raft_exp.evaluation.selection import SelectionConfig
 from raft_exp.exports import ExportConfig
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.models.loading import ModelConfig
-from raft_exp.prompts import PromptConfig
+from raft_exp.prompts import PromptConfig, quotes
 from raft_exp.reporting.wandb.config import LoggerConfig
 from raft_exp.retrieval import Distractors, RetrieverConfig, Shares, check_shares
 from raft_exp.teachers import TeacherConfig
@@ -34,7 +37,8 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 _FILE_NAME = r"[\w.+-]+"
 # Best learning rate of a LoRA adapter over that of full fine-tuning: https://thinkingmachines.ai/blog/lora/
 _ADAPTER_RATE = 10
-_RESERVED = ("raft", "closed_book", "test")  # dataset names that an arm with its own dataset cannot have
+_AROUND = (0.1, 0.3, 1, 3, 10)  # selection.learning_rates=auto: factors of the rate that suits the model
+_RESERVED = ("raft", "closed_book", "test", "validation")  # dataset names that an arm with its own dataset cannot have
 # Settings of the machine, which all trainings of a study share.
 _SHARED = (
     "accelerator",
@@ -62,6 +66,7 @@ class ArmConfig:
     engine: EngineConfig | None = None  # null: the study's engine
     trainer: KeyedWhenSet[dict[str, object]] = field(default_factory=dict)  # changes to `trainer` for its training
     lora: KeyedWhenSet[dict[str, object]] = field(default_factory=dict)  # changes to `lora` for its training
+    examples: KeyedWhenSet[Count] = 0  # worked examples of training before each question, for an arm without a training
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ArmConfig":
@@ -72,6 +77,15 @@ class ArmConfig:
         if self.dataset and self.recipe != "raft":
             raise ValueError(
                 f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_trained_arm_is_asked_as_it_was_trained(self) -> "ArmConfig":
+        if self.examples and self.recipe != "none":
+            raise ValueError(
+                f"arms.*.examples: got {self.examples} beside recipe: {self.recipe}, whose training shows no examples; "
+                "give 0, or recipe: none"
             )
         return self
 
@@ -99,6 +113,8 @@ class EvaluationConfig:
     metrics: list[str]  # in addition to the corpus's own metrics
     # name -> changes to these settings: {num_distractors: 0}. For arms with passages. null: no conditions.
     conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
+    primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
+    min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words is not verbatim
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -162,17 +178,33 @@ class Config:
     dry_run: Runtime[bool]
     preview: Runtime[Count]
     report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
+    selection: SelectionConfig = SelectionConfig()
 
     def resolved_trainer(self, arm: str | None = None) -> TrainerConfig:
         """The trainer's settings, with the changes of `arm`, and with the model's own values in place of `auto`."""
+        return self._resolved(arm_trainer(self, arm) if arm else self.trainer, arm)
+
+    def _resolved(self, trainer: TrainerConfig, arm: str | None) -> TrainerConfig:
         rate = self.model.lora_learning_rate
         if rate is not None and not (arm_lora(self, arm) if arm else self.lora).r:
             rate /= _ADAPTER_RATE
-        return (arm_trainer(self, arm) if arm else self.trainer).resolved(self.model.dtype, rate)
+        return trainer.resolved(self.model.dtype, rate)
 
     def trained_arms(self) -> list[str]:
         """The arms under test that have a training, in their order."""
         return [name for name in self.evaluation.arms if self.arms[name].recipe != "none"]
+
+    def learning_rates(self, arm: str) -> list[float]:
+        """The learning rates that the training of an arm is tried with, in ascending order; [] without a selection."""
+        rates = self.selection.learning_rates
+        if rates is None:
+            return []
+        if rates == "auto":
+            suits = replace(self.trainer, learning_rate="auto") if self.model.lora_learning_rate else self.trainer
+            rate = self._resolved(suits, arm).learning_rate
+            assert isinstance(rate, float), "resolved"
+            return [float(f"{rate * factor:.3g}") for factor in _AROUND]
+        return sorted(rates)
 
     def makes_wandb_page(self) -> bool:
         """Whether the study ends with a W&B Report."""
@@ -197,6 +229,22 @@ class Config:
                 self.resolved_trainer(name)
             except ValueError as error:
                 raise ValueError(f"arms.{name}.{error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _examples_come_from_the_raft_rows(self) -> "Config":
+        for name in self.evaluation.arms:
+            arm = self.arms[name]
+            if arm.examples and self.dataset.path:
+                raise ValueError(
+                    f"arms.{name}.examples: got {arm.examples}, but the rows of dataset.path={self.dataset.path!r} are "
+                    "ready chats; leave the arm out, or give 0"
+                )
+            if arm.examples and arm.cot and not self.dataset.cot:
+                raise ValueError(
+                    f"arms.{name}.examples: got {arm.examples} with cot: true, but dataset.cot=false has no reasoning "
+                    "to show; give cot: false, or dataset.cot=true"
+                )
         return self
 
     @model_validator(mode="after")
@@ -235,6 +283,32 @@ class Config:
         return self
 
     @model_validator(mode="after")
+    def _learning_rates_can_be_chosen(self) -> "Config":
+        rates = self.selection.learning_rates
+        if rates is None:
+            return self
+        if rates != "auto" and len(set(rates)) != max(len(rates), 2):
+            raise ValueError(
+                f"selection.learning_rates: got {rates}; give two or more different rates, auto, or null to choose none"
+            )
+        if not self.trained_arms():
+            raise ValueError(
+                f"selection.learning_rates: got {rates}, but no arm of evaluation.arms={self.evaluation.arms} is "
+                "trained; name one that is, or give null"
+            )
+        if self.evaluation.split == "validation":
+            raise ValueError(
+                "evaluation.split: got 'validation' beside selection.learning_rates, which are chosen on these "
+                "questions; give test, or selection.learning_rates=null"
+            )
+        if not self.corpus.validation and self.corpus.name != "pubmedqa" and not getattr(self.corpus, "questions", ""):
+            raise ValueError(
+                f"corpus.validation: got {self.corpus.validation}, but selection.learning_rates are chosen on "
+                "validation questions; give a share, such as 0.05"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_server_carries_no_adapter(self) -> "Config":
         for name in self.evaluation.arms:
             arm = self.arms[name]
@@ -257,34 +331,55 @@ def parse(values: Mapping[str, object]) -> Config:
             arm_lora(config, name)
         for name in config.evaluation.conditions:
             condition(config, name)
+        validation(config)
+        primary_of(config)
     except ValidationError as error:
         raise ConfigError("; ".join(_explained(error)[:3])) from None
     return config
 
 
+def primary_of(config: Config) -> Primary:
+    """Returns the study's primary metric and contrast. Raises ConfigError for names that the study does not have."""
+    arms = {name: {"recipe": arm.recipe, "cot": arm.cot} for name, arm in _tested(config).items()}
+    return resolve(config.evaluation.primary, arms, profile(config.corpus.name, config.evaluation.metrics).metrics)
+
+
+def _tested(config: Config) -> dict[str, ArmConfig]:
+    return {name: config.arms[name] for name in config.evaluation.arms}
+
+
 def condition(config: Config, name: str) -> EvaluationConfig:
     """Returns the study's evaluation settings with the changes of a condition. Raises ConfigError for invalid ones."""
-    changes = config.evaluation.conditions[name]
-    allowed = ("context", *dict.fromkeys(key for keys in _EFFECTIVE.values() for key in keys))
-    for key in changes:
-        if key not in allowed:
-            raise ConfigError(f"evaluation.conditions.{name}: got {key!r}; {suggest(key, allowed)}")
     if not re.fullmatch(_FILE_NAME, name):
         raise ConfigError(
             f"evaluation.conditions: got {name!r}; a condition names files: letters, digits and . _ + - only"
         )
-    values = {field.name: getattr(config.evaluation, field.name) for field in fields(EvaluationConfig)} | changes
-    try:
-        evaluation: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
-    except ValidationError as error:
-        raise ConfigError(f"evaluation.conditions.{name}: {_explained(error, ('evaluation',))[0]}") from None
+    return _with_changes(config.evaluation, config.evaluation.conditions[name], f"evaluation.conditions.{name}")
+
+
+def validation(config: Config) -> EvaluationConfig:
+    """Returns the settings of the validation questions that a selection is made on. Raises ConfigError."""
+    changed = _with_changes(config.evaluation, config.selection.changes, "selection.changes")
+    return replace(changed, split="validation", max_items=config.selection.max_items)
+
+
+def _with_changes(evaluation: EvaluationConfig, changes: dict[str, object], place: str) -> EvaluationConfig:
+    allowed = ("context", *dict.fromkeys(key for keys in _EFFECTIVE.values() for key in keys))
     for key in changes:
-        if key not in ("context", *_EFFECTIVE[evaluation.context]):
+        if key not in allowed:
+            raise ConfigError(f"{place}: got {key!r}; {suggest(key, allowed)}")
+    values = asdict(evaluation) | changes
+    try:
+        changed: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(f"{place}: {_explained(error, ('evaluation',))[0]}") from None
+    for key in changes:
+        if key not in ("context", *_EFFECTIVE[changed.context]):
             raise ConfigError(
-                f"evaluation.conditions.{name}: got {key!r}, which changes nothing in context={evaluation.context}; "
-                f"what does: {', '.join(_EFFECTIVE[evaluation.context])}"
+                f"{place}: got {key!r}, which changes nothing in context={changed.context}; "
+                f"what does: {', '.join(_EFFECTIVE[changed.context])}"
             )
-    return evaluation
+    return changed
 
 
 # Settings that change the test set, by context.

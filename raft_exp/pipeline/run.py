@@ -12,8 +12,9 @@ from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.stage import Stage
 from raft_exp.evaluation.results import Results
+from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models.trained_weights import TrainedWeights
-from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, with_new_names
+from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, primary_of, with_new_names
 from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import datasets, training_of
 
@@ -99,9 +100,9 @@ class FinishedRun:
         return label in self._rows
 
     def arm(self, name: str | None) -> tuple[str, ArmConfig]:
-        """Returns the arm `name`, or the study's reference arm for None. Raises ConfigError for an unknown arm."""
+        """Returns the arm `name`, or the study's primary arm for None. Raises ConfigError for an unknown arm."""
         arms = {arm: self.config.arms[arm] for arm in self.config.evaluation.arms}
-        name = name or reference_arm({arm: {"recipe": settings.recipe} for arm, settings in arms.items()})
+        name = name or primary_of(self.config)["arm"]
         if name not in arms:
             raise ConfigError(f"arm: got {name!r}; {suggest(name, arms)}")
         return name, arms[name]
@@ -114,11 +115,21 @@ class FinishedRun:
         return TrainedWeights.open(self.path(self.training(name)))
 
     def training(self, name: str) -> str:
-        """Returns the label of the stage that trained an arm. Raises DataError for one without a training."""
+        """Returns the label of the stage whose result holds an arm's weights, a training or the choice of one.
+
+        Raises DataError for an arm without a training.
+        """
         training = training_of(self.config, name)
-        if training is None or not self.has(f"train[{training.label}]"):
+        if training is None or not self.has(training.stage):
             raise DataError(f"{self.folder}: arm {name} was not trained in this run; finish the study first")
-        return f"train[{training.label}]"
+        return training.stage
+
+    def learning_rate(self, name: str) -> float:
+        """Returns the learning rate that an arm was trained with. Raises as `training` does."""
+        choice = self.path(self.training(name)) / CHOICE
+        if choice.exists():
+            return float(json.loads(choice.read_text(encoding="utf-8"))["value"])
+        return float(self.config.resolved_trainer(name).learning_rate)
 
     def training_set(self, name: str) -> str:
         """Returns the label of the stage that made the training set of an arm. Raises as `training` does."""

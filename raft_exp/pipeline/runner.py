@@ -19,6 +19,9 @@ from raft_exp.core.stage import Stage
 from raft_exp.corpora import ingest_stage
 from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
+from raft_exp.evaluation import selection
+from raft_exp.evaluation.results import Choice
+from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models import quantization
 from raft_exp.models.loading import ModelConfig, base_memory
 from raft_exp.models.trained_weights import TrainedWeights
@@ -118,6 +121,14 @@ class Runner:
             seconds = f"{'about ' + duration(expected):>10}"
         label = escape(f"{outcome.stage.label:<22}")
         self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
+        if outcome.stage.name == "select" and outcome.status in ("ran", "reused"):
+            self._show_choice(outcome)
+
+    def _show_choice(self, outcome: Outcome) -> None:
+        choice: Choice = json.loads((outcome.path / CHOICE).read_text(encoding="utf-8"))
+        self._console.print(f"    {escape(selection.describe(outcome.stage.part, choice))}", soft_wrap=True)
+        if warning := selection.edge_warning(outcome.stage.part, choice):
+            self._console.print(f"    [yellow]warning:[/] {escape(warning)}", soft_wrap=True)
 
     def _write_plan(self, outcomes: list[Outcome], expected: Mapping[str, float | None] | None = None) -> None:
         """Writes plan.json. `expected`: seconds of the planned stages of a dry run by label, None where unknown."""
@@ -190,16 +201,18 @@ def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]
         if name == "export":
             for exported in sorted((outcome.path / "exports").iterdir()):
                 _link(exported, run / "exports" / exported.name)
-        if name == "train":
+        if name in ("train", "select") and "@" not in label:  # without the trainings of candidates
             _link(TrainedWeights.open(outcome.path).folder, run / "adapters" / _part(label))
+        if name == "select":
+            _link(outcome.path / CHOICE, run / "selection" / f"{_part(label)}.json")
         if name == "report":
             for predictions in sorted((outcome.path / "predictions").iterdir()):
                 _link(predictions, run / "predictions" / predictions.name)
             for page in ("audit.json", "timings.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
                 shutil.copyfile(outcome.path / page, run / page)
-            results = json.loads((outcome.path / "results.json").read_text())
+            results = json.loads((outcome.path / "results.json").read_text(encoding="utf-8"))
             results["overrides"] = overrides
-            (run / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+            (run / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     folders = {outcome.stage.label: outcome.path for outcome in outcomes}
     if "report" not in folders and "dataset[test]" in folders:  # the study ends before its report
         write_study_audit(run / "audit.json", _audit(folders))
@@ -210,6 +223,9 @@ def _audit(folders: Mapping[str, Path]) -> StudyAudit:
     datasets = {_part(label): folder for label, folder in folders.items() if label.startswith("dataset[")}
     test = datasets.pop("test")
     conditions = {name: datasets.pop(name) for name in list(datasets) if name.startswith("test@")}
+    datasets = {
+        name: folder for name, folder in datasets.items() if name != "validation" and not name.startswith("examples@")
+    }
     return study_audit(
         datasets,
         test,

@@ -1,20 +1,23 @@
 """Settings of the stages that read several groups of the configuration: test rows, export, report."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from raft_exp import retrieval
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import identity
-from raft_exp.corpora import origin
+from raft_exp.corpora import origin, shares_gold
 from raft_exp.dataset.contexts import SettingNames
+from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
 from raft_exp.dataset.rows import Window
-from raft_exp.dataset.stage import TestStage
+from raft_exp.dataset.stage import DatasetConfig, TestStage
 from raft_exp.evaluation import metrics
 from raft_exp.exports import Kind
 from raft_exp.exports.card import Card
 from raft_exp.exports.stage import ExportStage, tables_of
+from raft_exp.models import loading
 from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset
 from raft_exp.reporting.stage import ReportStage
 from raft_exp.teachers.model import is_model
@@ -25,8 +28,8 @@ Recipes = Mapping[str, tuple[str, ArmConfig]]  # recipe -> its first arm, by nam
 _TEST: Kind = "test"
 
 
-def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, condition: str) -> TestStage:
-    """The settings of the test rows of `evaluation`: the study's own, or that of `condition`."""
+def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, named: SettingNames) -> TestStage:
+    """The settings of the rows of `evaluation`; errors give them by the names `named`."""
     names = {field.name for field in fields(TestStage)}
     same = {field.name: getattr(evaluation, field.name) for field in fields(evaluation) if field.name in names}
     return TestStage(
@@ -37,10 +40,15 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, 
         window=window,
         seed=config.seed,
         workers=config.dataset.workers,
-        names=SettingNames.of(
-            "evaluation", config.evaluation.conditions.get(condition), f"evaluation.conditions.{condition}"
-        ),
+        names=named,
     )
+
+
+def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
+    """The settings of a training set with a value for `max_gold_overlap`."""
+    if data.max_gold_overlap is not None:
+        return data
+    return replace(data, max_gold_overlap=1.0 if shares_gold(config.corpus) else MOST_GOLD_OVERLAP)
 
 
 def searched_sources(settings: TestStage) -> set[str]:
@@ -123,15 +131,27 @@ def report_settings(config: Config) -> ReportStage:
         reply_format=config.prompt.reply_format,
         refusal=config.prompt.refusal,
         conditions=config.evaluation.conditions,
-        arms={name: identity(config.arms[name]) for name in config.evaluation.arms},
+        min_quote_words=config.evaluation.min_quote_words,
+        arms={name: _shown_arm(config, name) for name in config.evaluation.arms},
         settings=_shown_settings(config),
+        primary=config.evaluation.primary,
+        random_weights=loading.has_random_weights(config.model.name_or_path) and _uses_the_model(config),
     )
+
+
+def _uses_the_model(config: Config) -> bool:
+    """Whether the study's own model answers for an arm; behind a server another one does."""
+    engines = (config.arms[name].engine or config.engine for name in config.evaluation.arms)
+    return any(engine.name != "openai" for engine in engines)
 
 
 def _shown_settings(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
-    settings = {name: identity(getattr(config, name)) for name in groups}
+    settings: dict[str, Any] = {name: identity(getattr(config, name)) for name in groups}
     settings["trainer"] = identity(config.resolved_trainer())
+    if config.selection.on:
+        settings["trainer"].pop("learning_rate")
+        settings["selection"] = identity(config.selection)
     if changes := _arm_changes(config):
         settings = {"arms": changes, **settings}
     if is_model(config.teacher):
@@ -141,11 +161,19 @@ def _shown_settings(config: Config) -> dict[str, object]:
     return settings
 
 
+def _shown_arm(config: Config, name: str) -> dict[str, object]:
+    """The settings of an arm, without a learning rate that a selection replaces."""
+    arm = config.arms[name]
+    if config.selection.on:
+        arm = replace(arm, trainer={key: value for key, value in arm.trainer.items() if key != "learning_rate"})
+    settings: dict[str, object] = identity(arm)
+    return settings
+
+
 def _arm_changes(config: Config) -> dict[str, dict[str, object]]:
     """Arm -> its own changes to the study's `trainer` and `lora`; arms without such changes are left out."""
-    changes: dict[str, dict[str, object]] = {}
-    for name in config.trained_arms():
-        arm = config.arms[name]
-        own = {"trainer": arm.trainer, "lora": arm.lora}
-        changes[name] = {group: values for group, values in own.items() if values}
-    return {name: groups for name, groups in changes.items() if groups}
+    shown = {name: _shown_arm(config, name) for name in config.trained_arms()}
+    changes = {
+        name: {group: arm[group] for group in ("trainer", "lora") if group in arm} for name, arm in shown.items()
+    }
+    return {name: own for name, own in changes.items() if own}

@@ -5,7 +5,7 @@ equal changes share one then.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from raft_exp.core.schema import identity
 from raft_exp.pipeline.config import Config, arm_lora
@@ -19,8 +19,24 @@ class Training:
     label: str
     dataset: str
     arms: tuple[str, ...]  # those under test with its weights, in their order
-    trainer: TrainerConfig  # resolved
+    trainer: TrainerConfig  # resolved; with `rates`, its learning rate is not used
     lora: LoraConfig
+    rates: tuple[float, ...] = ()  # ascending, for a study that chooses the learning rate on validation questions
+
+    @property
+    def stage(self) -> str:
+        """The label of the stage whose result holds the weights."""
+        return f"select[{self.label}]" if self.rates else f"train[{self.label}]"
+
+    def tried(self) -> "dict[str, Training]":
+        """A training for each of `rates`, by the name of the candidate. All but the rate is the same."""
+        names = {f"lr={rate:g}": rate for rate in self.rates}
+        return {
+            name: replace(
+                self, label=f"{self.label}@{name}", trainer=replace(self.trainer, learning_rate=rate), rates=()
+            )
+            for name, rate in names.items()
+        }
 
 
 def datasets(config: Config) -> dict[str, str]:
@@ -51,6 +67,7 @@ def trainings(config: Config) -> list[Training]:
             tuple(arms),
             config.resolved_trainer(arms[0]),
             arm_lora(config, arms[0]),
+            tuple(config.learning_rates(arms[0])),
         )
         for dataset, arms in zip(on_dataset, groups.values(), strict=True)
     ]
@@ -62,5 +79,8 @@ def training_of(config: Config, arm: str) -> Training | None:
 
 
 def _identity(config: Config, arm: str, dataset: str) -> str:
-    settings = [dataset, identity(config.resolved_trainer(arm)), identity(arm_lora(config, arm))]
+    trainer: dict[str, object] = identity(config.resolved_trainer(arm))
+    if rates := config.learning_rates(arm):
+        trainer["learning_rate"] = rates
+    settings = [dataset, trainer, identity(arm_lora(config, arm))]
     return json.dumps(settings, sort_keys=True)

@@ -157,7 +157,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
         (
             "training",
             f"{weights}, {steps} steps of {trainer.batch_size} rows, learning rate "
-            f"{trainer.learning_rate:g}, seed {config.seed}",
+            f"{run.learning_rate(name):g}, seed {config.seed}",
         ),
     ]
 

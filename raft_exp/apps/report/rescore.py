@@ -13,7 +13,8 @@ from raft_exp.core.audit import DatasetAudit, ReplyAudit, StudyAudit
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.records import Answer, write_jsonl
-from raft_exp.evaluation.results import ArmResult, Results, read_predictions
+from raft_exp.evaluation.results import ArmResult, Choice, Results, read_predictions
+from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline.config import Config, parse, with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
 from raft_exp.pipeline.trainings import trainings
@@ -35,7 +36,7 @@ def make_again(run: Run, out: Path) -> list[str]:
     (partial / "report").mkdir(parents=True)
     try:
         config = _config(run)
-        inputs = _Inputs(run, partial / "inputs", [training.label for training in trainings(config)])
+        inputs = _Inputs(run, partial / "inputs", {training.label: training.stage for training in trainings(config)})
         report(report_settings(config), **inputs.all(), out=partial / "report")
         _copy_overrides(run, partial / "report" / "results.json")
         _move(partial / "report", out)
@@ -78,6 +79,7 @@ class _ReportInputs(TypedDict):
     passages: Path | None
     questions: Path | None
     targets: Path | None
+    choices: dict[str, Path]
 
 
 @dataclass
@@ -86,7 +88,7 @@ class _Inputs:
 
     run: Run
     made: Path
-    trainings: list[str]  # their labels
+    trainings: dict[str, str]  # label of a training -> the stage that holds its weights
 
     def __post_init__(self) -> None:
         plan = self.run.folder / "plan.json"
@@ -102,16 +104,17 @@ class _Inputs:
         arms, conditions = self.run.results["arms"], self.run.results["conditions"]
         labels = [*arms, *(f"{arm}@{name}" for name, row in conditions.items() for arm in row)]
         datasets = self._audit.get("datasets", {})
-        audits = self._audit.get("conditions", {})
+        audits, choices = self._audit.get("conditions", {}), self.run.results.get("selection", {})
         inputs: _ReportInputs = {
             "test": self._rows("test", self._audit.get("test", {})),
             "conditions": {name: self._rows(f"test@{name}", audits.get(name, {})) for name in conditions},
             "answers": {label: self._answers(label) for label in labels},
             "datasets": {name: self._dataset(name, audit) for name, audit in datasets.items()},
-            "adapters": {name: self._adapter(name) for name in self.trainings},
+            "adapters": {name: self._adapter(name, stage) for name, stage in self.trainings.items()},
             "passages": self._optional("ingest"),
             "questions": self._optional("questions"),
             "targets": self._targets(),
+            "choices": {name: self._choice(name, choice) for name, choice in choices.items()},
         }
         needed = {"ingest": inputs["passages"], "questions": inputs["questions"]}
         if gone := [stage for stage, folder in needed.items() if folder is None]:
@@ -150,7 +153,14 @@ class _Inputs:
     def _dataset(self, name: str, audit: DatasetAudit) -> Path:
         return self._folder(f"dataset[{name}]", lambda folder: _write(folder / "audit.json", audit))
 
-    def _adapter(self, name: str) -> Path:
+    def _choice(self, name: str, choice: Choice) -> Path:
+        """A folder with a choice that the run made; the test was asked with it, whatever its figures would be today."""
+        folder = self.made / "choices" / name
+        folder.mkdir(parents=True)
+        _write(folder / CHOICE, choice)
+        return folder
+
+    def _adapter(self, name: str, stage: str) -> Path:
         def make(folder: Path) -> None:
             losses = (self.run.folder / "adapters" / name).resolve().parent / "metrics.csv"
             if losses.exists():
@@ -158,7 +168,7 @@ class _Inputs:
             else:
                 self.missing.append(f"no loss curve of {name}: the store no longer has its training")
 
-        return self._folder(f"train[{name}]", make)
+        return self._folder(stage, make)
 
     def _answers(self, label: str) -> Path:
         def make(folder: Path) -> None:

@@ -1,0 +1,114 @@
+"""Stage `select`: chooses one of several candidates for a setting by the answers to validation questions."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Answer, Example, read_jsonl
+from raft_exp.core.schema import Seed, config_dataclass
+from raft_exp.core.stage import stage
+from raft_exp.evaluation.results import CountedFigure
+from raft_exp.evaluation.selection import choose
+from raft_exp.models.encoder import EncoderConfig
+from raft_exp.prompts import ReplyFormat
+
+if TYPE_CHECKING:
+    from raft_exp.evaluation.scoring import Grading
+
+VERSION = 1  # to be raised with the report's when a change of the metrics changes figures
+CHOICE = "choice.json"
+
+
+@config_dataclass
+class SelectStage:
+    """Settings of a choice."""
+
+    setting: str  # the name of the setting that is chosen: trainer.learning_rate
+    candidates: dict[str, Any]  # name -> value of the setting, as plain JSON; of equal candidates the first is chosen
+    grid: bool  # the values are numbers in ascending order
+    metric: str  # the metric that decides
+    corpus: str
+    reply_format: ReplyFormat
+    refusal: str
+    arms: dict[str, dict[str, object]]  # the arms that answered with each candidate -> {context, cot, ...}
+    seed: Seed
+    encoder: EncoderConfig | None  # for a metric that needs it
+
+
+@stage("select", VERSION)
+def select(
+    config: SelectStage,
+    *,
+    test: Path,
+    answers: Mapping[str, Path],
+    out: Path,
+    payloads: Mapping[str, Path] | None = None,
+    passages: Path | None = None,
+    questions: Path | None = None,
+) -> None:
+    """Writes choice.json, and the files of the chosen candidate's payload.
+
+    `test` are the validation rows, the keys of `answers` are `<arm>@<candidate>`. `payloads` are the results of a stage
+    by candidate, such as trainings: the folder of this stage then stands for the chosen one. `passages` and `questions`
+    are needed for a metric of quotes. Raises DataError where there are no validation rows.
+    """
+    examples = list(read_jsonl(test / "rows.jsonl", Example))
+    if not examples:
+        raise DataError(f"{test / 'rows.jsonl'}: no validation questions to choose {config.setting} by")
+    graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
+    figures = {
+        name: {
+            arm: _figure(config, f"{arm}@{name}", examples, answers[f"{arm}@{name}"], grading)
+            for arm, grading in graders.items()
+        }
+        for name in config.candidates
+    }
+    choice = choose(config.setting, config.metric, config.candidates, figures, config.grid)
+    if payloads is not None:
+        _link_files(payloads[choice["chosen"]], out)
+    (out / CHOICE).write_text(json.dumps(choice, indent=1) + "\n", encoding="utf-8")
+
+
+def _grading(config: SelectStage, arm: str, passages: Path | None, questions: Path | None) -> "Grading":
+    from dataclasses import replace
+
+    from raft_exp.evaluation import scoring
+    from raft_exp.evaluation.metrics import profile
+    from raft_exp.evaluation.supporting_facts import SupportingFacts
+    from raft_exp.models.similarity import TextVectors
+
+    settings = config.arms[arm]
+    return scoring.Grading(
+        replace(profile(config.corpus), metrics=(config.metric,)),
+        shown=settings.get("context") != "none",
+        reply_format=config.reply_format,
+        reasons=bool(settings.get("cot")),
+        refusal=config.refusal,
+        supporting=SupportingFacts(passages, questions) if passages and questions else None,
+        vectors=TextVectors(config.encoder) if config.encoder else None,
+    )
+
+
+def _figure(
+    config: SelectStage, label: str, examples: list[Example], answers: Path, grading: "Grading"
+) -> CountedFigure:
+    from raft_exp.evaluation import scoring
+
+    scored = scoring.score_arm(label, examples, read_jsonl(answers / "answers.jsonl", Answer), grading)
+    summary = scoring.summary(scored.observed, [config.metric], config.seed)
+    return {**summary["metrics"][config.metric], "n": summary["n"]}
+
+
+def _link_files(source: Path, out: Path) -> None:
+    """Puts the files of a result into `out`, as hard links where the file system has them, which take no space."""
+    for file in sorted(path for path in source.rglob("*") if path.is_file() and path.name != "manifest.json"):
+        place = out / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(file, place)
+        except OSError:
+            shutil.copyfile(file, place)

@@ -1,0 +1,90 @@
+"""The stages that choose the learning rates of a study on validation questions.
+
+train[raft@lr=0.001] -> evaluate[raft@lr=0.001] --+
+train[raft@lr=0.003] -> evaluate[raft@lr=0.003] --+-> select[raft], whose folder stands for the chosen training
+                  dataset[validation] ------------+
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from raft_exp.core.stage import Inputs, Stage
+from raft_exp.evaluation import metrics
+from raft_exp.evaluation.select_stage import SelectStage, select
+from raft_exp.pipeline import placement
+from raft_exp.pipeline.config import ArmConfig, Config, primary_of
+from raft_exp.pipeline.trainings import Training
+
+Train = Callable[[Training, Stage], Stage]
+Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]
+
+
+@dataclass
+class Selection:
+    """The stages of the search, in order, and the choice for each training by its label. Empty without a search."""
+
+    questions: list[Stage] = field(default_factory=list)
+    trained: list[Stage] = field(default_factory=list)
+    answers: list[Stage] = field(default_factory=list)
+    choices: dict[str, Stage] = field(default_factory=dict)
+
+    def read(self) -> dict[str, Mapping[str, Stage]]:
+        """The inputs of the report stage for the choices; {} without any, so that its key stays."""
+        return {"choices": self.choices} if self.choices else {}
+
+
+def choose_rates(
+    config: Config, trainings: Sequence[Training], rows: Mapping[str, Stage], validation: Stage, studied: Inputs,
+    train: Train, evaluate: Evaluate,
+) -> Selection:  # fmt: skip
+    """The stages that try each training with each of its rates, and choose one.
+
+    `rows` are the training sets by name, `studied` the stages of passages and questions. `train` and `evaluate` make
+    the stages of one candidate.
+    """
+    made = Selection([validation])
+    for training in trainings:
+        tried = training.tried()
+        weights = {name: train(candidate, rows[training.dataset]) for name, candidate in tried.items()}
+        answers = {
+            f"{arm}@{name}": evaluate(f"{arm}@{name}", config.arms[arm], validation, weights[name])
+            for name in tried
+            for arm in training.arms
+        }
+        made.trained += weights.values()
+        made.answers += answers.values()
+        values = {name: candidate.trainer.learning_rate for name, candidate in tried.items()}
+        settings = choice_settings(config, "trainer.learning_rate", values, training.arms, grid=True)
+        inputs: Inputs = {"test": validation, "answers": answers, "payloads": weights}
+        made.choices[training.label] = choice(config, training.label, settings, inputs, studied)
+    return made
+
+
+def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, studied: Inputs) -> Stage:
+    """The stage of one choice. `inputs` are those of `select`, without those that only some metrics need."""
+    needed = studied if metrics.METRICS[settings.metric].of_quotes else {}
+    process = placement.of_encoder(settings.encoder, "select") if settings.encoder else None
+    return Stage(select, settings, {**inputs, **needed}, part=label, process=process)
+
+
+def choice_settings(
+    config: Config, setting: str, values: Mapping[str, object], arms: Sequence[str], grid: bool
+) -> SelectStage:
+    """The settings of a choice between `values` by the study's primary metric, or the first metric that `arms` have."""
+    own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
+    reasons = all(config.arms[name].cot for name in arms)
+    metric = next(
+        name for name in (primary_of(config)["metric"], *own) if reasons or not metrics.METRICS[name].of_quotes
+    )
+    return SelectStage(
+        setting=setting,
+        candidates=dict(values),
+        grid=grid,
+        metric=metric,
+        corpus=config.corpus.name,
+        reply_format=config.prompt.reply_format,
+        refusal=config.prompt.refusal,
+        arms={name: {"context": config.arms[name].context, "cot": config.arms[name].cot} for name in arms},
+        seed=config.seed,
+        encoder=config.encoder if metrics.METRICS[metric].batch else None,
+    )

@@ -1,0 +1,51 @@
+"""What was chosen on validation questions, as tables: every value that was tried, with its figures."""
+
+from collections.abc import Iterator
+from typing import TypedDict
+
+from raft_exp.evaluation.results import Choice, CountedFigure, Results
+from raft_exp.evaluation.selection import describe, edge_warning
+from raft_exp.reporting.verdict import percent
+
+
+class ChoiceTable(TypedDict):
+    """One choice: a row for each value that was tried."""
+
+    name: str  # the training, or what else the choice is for
+    line: str
+    columns: list[str]  # the value, the mean over the arms, each arm
+    rows: list[tuple[bool, list[str]]]  # whether it was chosen, and its cells
+
+
+def tables(results: Results) -> list[ChoiceTable]:
+    """The choices of a study; [] where nothing was chosen."""
+    return [_table(name, choice) for name, choice in results.get("selection", {}).items()]
+
+
+def edges(results: Results) -> Iterator[str]:
+    """A line for each choice at an edge of its grid."""
+    for name, choice in results.get("selection", {}).items():
+        if warning := edge_warning(name, choice):
+            yield warning
+
+
+def _table(name: str, choice: Choice) -> ChoiceTable:
+    arms = list(choice["candidates"][0]["arms"])
+    mean = ["mean"] if len(arms) > 1 else []
+    rows = [
+        (
+            candidate["name"] == choice["chosen"],
+            [
+                candidate["name"].removeprefix("lr="),
+                *([percent(candidate["mean"])] if mean else []),
+                *(_cell(candidate["arms"][arm]) for arm in arms),
+            ],
+        )
+        for candidate in choice["candidates"]
+    ]
+    setting = choice["setting"].rpartition(".")[2].replace("_", " ")
+    return {"name": name, "line": describe(name, choice), "columns": [setting, *mean, *arms], "rows": rows}
+
+
+def _cell(figure: CountedFigure) -> str:
+    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})"
