@@ -27,8 +27,8 @@ def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
     (line,) = dataset_warnings(audit(split(60, cut=57, lost=12)))
     assert line == (
         "Test prompts whose passages were cut to fit model.max_length=2048: 95.0% (57 of 60; in the median 61.0% of "
-        "the passages' text is left; 12 lost the evidence of their gold). Raise model.max_length, or show fewer passages "
-        "(evaluation.k)."
+        "the passages' text is left; 12 lost the evidence of their gold). "
+        "Raise model.max_length, or show fewer passages (evaluation.k)."
     )
 
 
