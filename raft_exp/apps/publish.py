@@ -139,7 +139,7 @@ def _one(run: Path, out: Path) -> list[str]:
     """One study: arms as rows, metrics as columns."""
     from raft_exp.reporting.plots.arms import intervals
     from raft_exp.reporting.terminal import shown_metrics
-    from raft_exp.reporting.verdict import title
+    from raft_exp.reporting.verdict import invented_quotes, title
 
     results: Results = _json(run / "results.json")
     shutil.copyfile(run / "results.json", out / "results.json")
@@ -151,9 +151,18 @@ def _one(run: Path, out: Path) -> list[str]:
         for name, arm in _with_conditions(results["arms"], results["conditions"]).items()
     ]
     n = next(iter(results["arms"].values()))["n"]
-    result = f"**Result.** {results['verdict']} In percent over {n} questions, with 95% intervals."
+    told = " ".join(filter(None, [results["verdict"], invented_quotes(results)]))
+    result = f"**Result.** {told} In percent over {n} questions, with 95% intervals."
     result += f" {len(others)} more in `results.json`: {', '.join(map(title, others))}." if others else ""
-    return [result, "", *_table(["arm", *map(title, metrics)], rows), "", "![figures by arm](figure.svg)"]
+    warnings = [f"- Warning: {line}" for line in results.get("warnings", [])]
+    return [
+        result,
+        "",
+        *([*warnings, ""] if warnings else []),
+        *_table(["arm", *map(title, metrics)], rows),
+        "",
+        "![figures by arm](figure.svg)",
+    ]
 
 
 def _with_conditions(

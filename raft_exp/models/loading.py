@@ -67,6 +67,16 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     return name_or_path
 
 
+def has_random_weights(name_or_path: str) -> bool:
+    """Whether a model is untrained by its name: `asset:tiny`, its folder, or a hub id like OWNER/tiny-random-NAME."""
+    folder = Path(__file__).parents[1] / "assets" / "tiny"
+    return (
+        name_or_path == f"{ASSET}tiny"
+        or "tiny-random" in name_or_path
+        or Path(name_or_path).expanduser().resolve() == folder
+    )
+
+
 class Named(Protocol):
     """A config that names a model: ModelConfig or EncoderConfig."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
-from raft_exp.reporting import conditions, published
+from raft_exp.reporting import conditions, contrasts, published, selection
 from raft_exp.reporting.csv_export import write_csv_files
 from raft_exp.reporting.examples import LIMIT, examples
 from raft_exp.reporting.facts import audit_sections, facts, quarantine
@@ -16,6 +16,7 @@ from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
 from raft_exp.reporting.tables import tables
 from raft_exp.reporting.timings import Timings
+from raft_exp.reporting.verdict import invented_quotes
 
 
 def write_pages(
@@ -42,9 +43,13 @@ def write_pages(
         "study": study,
         "note": note,
         "quarantine": list(quarantine(audit)),
+        "invented": invented_quotes(results),
+        "warnings": results.get("warnings", []),
+        "contrasts": contrasts.lines(results),
         "results": results,
         **tables(results, settings, _timings(out)),
         "published": published.table(results),
+        "selection": selection.tables(results),
         "arms": {name: facts(arm) for name, arm in arms.items()},
         "settings": facts(settings),
         "audit": [

@@ -3,17 +3,22 @@
 import csv
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raft_exp.core.audit import StudyAudit
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
-from raft_exp.core.schema import Seed, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
 from raft_exp.core.stage import stage
+from raft_exp.evaluation.primary import PrimaryConfig, resolve
 from raft_exp.evaluation.results import ArmResult, Results
+from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
+from raft_exp.prompts.quotes import MIN_WORDS
 from raft_exp.reporting.audit import study_audit, write_study_audit
 from raft_exp.reporting.timings import AnswerTimings, Timings
 
@@ -22,7 +27,9 @@ if TYPE_CHECKING:
     from raft_exp.evaluation.scoring import ScoredArm, TrainingFacts
     from raft_exp.evaluation.supporting_facts import SupportingFacts
 
-VERSION = 4
+VERSION = 5
+
+Losses = dict[str, list[tuple[int, float]]]  # column -> (step, loss)
 
 
 @config_dataclass
@@ -41,6 +48,9 @@ class ReportStage:
     conditions: dict[str, dict[str, object]]  # condition -> the evaluation settings that it changes
     arms: dict[str, dict[str, object]]  # arm -> {recipe, context, ...}
     settings: dict[str, object]  # shown under "How it was made"
+    primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
+    min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words is not verbatim
+    random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
 
 
 @stage("report", VERSION)
@@ -56,12 +66,13 @@ def report(
     passages: Path | None = None,
     questions: Path | None = None,
     targets: Path | None = None,
+    choices: Mapping[str, Path] | None = None,
 ) -> None:
     """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages, CSV files.
 
     `conditions` are the test sets of the conditions; the keys of `answers` are `<arm>` and `<arm>@<condition>`.
     `passages` and `questions` are needed for metrics of supporting sentences and for slices by training data. `targets`
-    has the audit of a teacher that is a model.
+    has the audit of a teacher that is a model, `choices` what was chosen on validation questions.
     """
     from raft_exp.reporting.page import write_pages
 
@@ -76,6 +87,10 @@ def report(
     audit = study_audit(datasets, test, conditions, passages, questions, targets)
     tests = {"test": audit["test"], **audit.get("conditions", {})}
     results["retrieval"] = {name: dataset["retrieval"] for name, dataset in tests.items() if "retrieval" in dataset}
+    if choices:
+        results["selection"] = {name: _read_json(folder / CHOICE) for name, folder in choices.items()}
+    losses = {name: _losses(folder / "metrics.csv") for name, folder in adapters.items()}
+    _judge(config, results, audit, losses)
     _write_json(out / "results.json", results)
     _write_json(out / "timings.json", _timings(answers))
     write_study_audit(out / "audit.json", audit)
@@ -83,7 +98,7 @@ def report(
         out,
         results=results,
         audit=audit,
-        losses={name: _losses(folder / "metrics.csv") for name, folder in adapters.items()},
+        losses=losses,
         study=config.study,
         note=config.note,
         arms=config.arms,
@@ -107,9 +122,12 @@ def _examples(path: Path) -> list[Example]:
 
 
 def _profile(config: ReportStage) -> "Profile":
+    """The scoring of the corpus, with the primary metric first."""
     from raft_exp.evaluation.metrics import profile
 
-    return profile(config.corpus, config.metrics)
+    own = profile(config.corpus, config.metrics)
+    first = [config.primary.metric] if config.primary.metric else []
+    return replace(own, metrics=tuple(dict.fromkeys([*first, *own.metrics])))
 
 
 def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "SupportingFacts | None":
@@ -158,6 +176,7 @@ class _Grader:
             refusal=self.config.refusal,
             supporting=self.supporting,
             vectors=self.vectors,
+            min_quote_words=self.config.min_quote_words,
         )
         scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), grading)
         (self.out / "predictions").mkdir(parents=True, exist_ok=True)
@@ -167,13 +186,12 @@ class _Grader:
 
 def _score(config: ReportStage, examples: list[Example], facts: "dict[str, TrainingFacts]", grader: _Grader) -> Results:
     from raft_exp.evaluation import scoring
-    from raft_exp.reporting.verdict import verdict
 
     profile = _profile(config)
     arms = {name: grader(name, name, examples) for name in config.arms}
-    reference = scoring.reference_arm(config.arms)
-    comparisons = scoring.comparisons(reference, arms, profile, config.seed)
-    results: Results = {
+    primary = resolve(config.primary, config.arms, profile.metrics)
+    comparisons = scoring.comparisons(primary["arm"], arms, profile, config.seed, primary)
+    return {
         "corpus": config.corpus,
         "model": config.model,
         "seed": config.seed,
@@ -186,11 +204,22 @@ def _score(config: ReportStage, examples: list[Example], facts: "dict[str, Train
         "baselines": scoring.baselines(examples, profile, config.seed),
         "classes": {name: classes for name, arm in arms.items() if (classes := scoring.classes(arm, profile))},
         "metrics": [name for name in profile.metrics if any(name in arm.observed for arm in arms.values())],
-        "reference": reference,
+        "reference": primary["arm"],
+        "primary": primary,
         "verdict": "",
     }
-    results["verdict"] = verdict(results)
-    return results
+
+
+def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Mapping[str, Losses]) -> None:
+    """Adds the verdict, the warnings, and what differs between the arms."""
+    from raft_exp.reporting.contrasts import contrasts
+    from raft_exp.reporting.verdict import verdict
+    from raft_exp.reporting.warnings import Study, warnings
+
+    steps = {name: curves["loss"][-1][0] for name, curves in losses.items() if curves.get("loss")}
+    results["verdict"] = verdict(results, config.arms, config.random_weights)
+    results["warnings"] = warnings(Study(results, audit, config.arms, config.settings, steps, config.random_weights))
+    results["contrasts"] = contrasts(results["reference"], config.arms)
 
 
 def _condition(
@@ -224,9 +253,9 @@ def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _losses(path: Path) -> dict[str, list[tuple[int, float]]]:
+def _losses(path: Path) -> Losses:
     """{column: [(step, loss)]} of the loss columns; {} for a ready adapter, which has no metrics.csv."""
-    curves: dict[str, list[tuple[int, float]]] = {}
+    curves: Losses = {}
     if not path.exists():
         return curves
     with path.open(encoding="utf-8", newline="") as file:

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence, Set
 from typing import TypedDict
 
 from raft_exp.evaluation.metrics import METRICS
-from raft_exp.evaluation.results import ArmResult, Baseline, Classes, Figure, PairedDifference, Results, Summary
+from raft_exp.evaluation.results import (
+    ArmResult,
+    Baseline,
+    Classes,
+    Comparison,
+    Figure,
+    PairedDifference,
+    Results,
+    Summary,
+)
 from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.reporting import conditions, retrieval
 from raft_exp.reporting.facts import text
@@ -65,6 +74,8 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
         "baselines": [_row(_baseline(name, arm), arm, names) for name, arm in results.get("baselines", {}).items()],
         "without_model": without_model(results.get("baselines", {}), main),
         "detectable": bool(results.get("detectable")),
+        "primary": results["primary"]["against"] if "primary" in results else None,
+        "differs": [{"name": name, "what": "; ".join(what)} for name, what in results.get("contrasts", {}).items()],
         "differences": [_differences(metric, results) for metric in results["metrics"] if _compared(metric, results)],
         "replies": _replies(arms, timings),
         "behaviour": _behaviour(arms),
@@ -131,11 +142,21 @@ def _compared(metric: str, results: Results) -> bool:
 def _differences(metric: str, results: Results) -> dict[str, object]:
     detectable = results.get("detectable", {}).get(metric, {})
     rows = [
-        {**difference(row), "name": row["b"], "detectable": _points(detectable.get(row["b"]))}
+        {
+            **difference(row),
+            "name": row["b"],
+            "primary": _is_primary(row, results),
+            "detectable": _points(detectable.get(row["b"])),
+        }
         for row in results["comparisons"]
         if row["metric"] == metric
     ]
     return {"metric": title(metric), "rows": rows}
+
+
+def _is_primary(row: Comparison, results: Results) -> bool:
+    primary = results.get("primary")
+    return primary is not None and (primary["metric"], primary["against"]) == (row["metric"], row["b"])
 
 
 def difference(row: PairedDifference) -> DifferenceTexts:

@@ -1,10 +1,10 @@
-"""The table that ends a run in the terminal."""
+"""The table that ends a run in the terminal, with its verdict and warnings."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
-from raft_exp.reporting.verdict import percent, significant, title
+from raft_exp.reporting.verdict import invented_quotes, percent, significant, title
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +22,15 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
     primary, others = results["metrics"][:1], results["metrics"][1:]
     ordered = [*primary, *sorted(others, key=lambda metric: metric not in requested)]
     return ordered[:_COLUMNS], ordered[_COLUMNS:]
+
+
+def verdict(results: Results) -> list["Text"]:
+    """The verdict and what stands beside it, a line each."""
+    from rich.text import Text
+
+    told = [results["verdict"], invented_quotes(results)]
+    warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
+    return [*(Text(line) for line in told if line), *warnings]
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Table":
@@ -42,8 +51,8 @@ def table(results: Results, requested: Collection[str] = ()) -> "Table":
         padding=(0, 1, 0, 0),
         title=Text(f"{results['corpus']}, {results['model']}, seed {results['seed']}"),
         caption=Text(
-            f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05, Holm). n: answered/asked."
-            f"{more}"
+            f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05, {_corrected(results)}). "
+            f"n: answered/asked.{more}"
         ),
     )
     table.add_column("arm")
@@ -58,6 +67,11 @@ def table(results: Results, requested: Collection[str] = ()) -> "Table":
         label = f" ({baseline['label']})" if "label" in baseline else ""
         table.add_row(Text(f"{name}{label}"), *cells, "", style="dim")
     return table
+
+
+def _corrected(results: Results) -> str:
+    against = results["primary"]["against"] if "primary" in results else None
+    return f"Holm; {against} was fixed before" if against else "Holm"
 
 
 def _cell(figure: Figure | None, *, marked: bool = False) -> "Text":

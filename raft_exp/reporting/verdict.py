@@ -1,14 +1,18 @@
-"""The verdict of a study in one sentence, and the format of figures in texts."""
+"""The verdict of a study: its primary contrast in its primary metric; and the format of figures in texts."""
 
 from collections.abc import Mapping, Sequence
 
 from raft_exp.evaluation.results import Comparison, PairedDifference, Results, Summary
+from raft_exp.reporting import form
+from raft_exp.reporting.form import LEVEL
 
-LEVEL = 0.05
+FEWEST = 30  # test questions; with fewer the verdict claims nothing
+
+ArmSettings = Mapping[str, Mapping[str, object]]  # arm -> {recipe, adapter, ...}
 
 
 def distinguishable(comparison: PairedDifference) -> bool:
-    """Whether a difference is significant at the 5% level after Holm's correction."""
+    """Whether a difference is significant at the 5% level; after Holm's correction, but for the primary contrast."""
     return comparison["p_value_holm"] < LEVEL
 
 
@@ -17,45 +21,106 @@ def significant(comparisons: Sequence[Comparison]) -> set[tuple[str, str]]:
     return {(row["b"], row["metric"]) for row in comparisons if distinguishable(row)}
 
 
-def verdict(results: Results) -> str:
-    """The reference arm against the best other arm, in the main metric."""
-    metric, reference = results["metrics"][0], results["reference"]
-    comparisons = [row for row in results["comparisons"] if row["metric"] == metric]
-    value = _value(results["arms"], reference, metric)
-    if not comparisons:
-        return f"{reference} alone was run: {title(metric)} {percent(value)}%, nothing to compare it with."
-    others = {row["b"]: _value(results["arms"], row["b"], metric) for row in comparisons}
-    best = max(comparisons, key=lambda row: others[row["b"]])
-    ties = sum(other == others[best["b"]] for other in others.values())
-    return f"{_claim(best, ranked(ties))} {_figures(results, best, len(comparisons))}{_unanswered(results)}"
+def verdict(results: Results, arms: ArmSettings, random_weights: bool = False) -> str:
+    """The outcome of `results["primary"]`, then what else it takes to read it, one sentence each.
+
+    `random_weights`: the model of the arms is untrained, so that no arm can be called better.
+    """
+    primary = results["primary"]
+    row = form.contrast(results, primary["metric"])
+    if row is None:
+        value = percent(_value(results["arms"], primary["arm"], primary["metric"]))
+        return f"{primary['arm']} alone was run: {title(primary['metric'])} {value}%, nothing to compare it with."
+    training = _training(arms, row, results["seed"])
+    claim = _claim(results, row, random_weights) + (f" for {training}" if training else "")
+    first = f"{claim}: {difference_text(results, row)}, on {_questions(results['arms'][row['a']]['n'])}."
+    return " ".join([first, *_in_any_form(results), *_higher(results, row), *_other_seeds(arms, row)])
+
+
+def _claim(results: Results, row: Comparison, random_weights: bool) -> str:
+    a, b, metric = row["a"], row["b"], title(row["metric"])
+    n, read = results["arms"][a]["n"], form.readings(results)
+    if random_weights:
+        return f"{a} and {b} cannot be compared with a model of random weights, here in {metric}"
+    if n < FEWEST:
+        return f"{_questions(n)} cannot tell {a} from {b} in {metric}"
+    if read and read.one_of_form:
+        return f"The difference between {a} and {b} in {metric} is one of form"
+    return f"{a} is {comparative(row)} {b} in {metric}"
+
+
+def comparative(row: Comparison) -> str:
+    """`better than`, `worse than` or `not distinguishable from`, of the primary contrast."""
+    return {1: "better than", -1: "worse than", 0: "not distinguishable from"}[form.sign(row)]
+
+
+def _questions(n: int) -> str:
+    return f"{n:,} test question{'' if n == 1 else 's'}"
+
+
+def difference_text(results: Results, row: Comparison) -> str:
+    """Both figures of a contrast, the difference with its interval, and the p-value, uncorrected."""
+    left, right = (_value(results["arms"], arm, row["metric"]) for arm in (row["a"], row["b"]))
+    return (
+        f"{percent(left)}% against {percent(right)}%, a difference of {points(row['difference'])} points "
+        f"(95% interval {points(row['low'])} to {points(row['high'])}), {p_text(row['p_value'])}"
+    )
+
+
+def _in_any_form(results: Results) -> list[str]:
+    """The lenient reading, where it claims something else than the strict one."""
+    read = form.readings(results)
+    if read is None or not (read.one_of_form or (read.differ and read.primary == read.strict)):
+        return []
+    row = read.lenient
+    return [
+        f"By {title(row['metric'])}, which reads the answer in any form of reply, {row['a']} is {comparative(row)} "
+        f"{row['b']}: {difference_text(results, row)}."
+    ]
+
+
+def _higher(results: Results, primary: Comparison) -> list[str]:
+    """The arms that are above the primary arm, apart from the one that it is compared with."""
+    rows = [row for row in results["comparisons"] if row["metric"] == primary["metric"] and row["b"] != primary["b"]]
+    above = [
+        f"{row['b']} {percent(_value(results['arms'], row['b'], row['metric']))}% ({p_text(row['p_value_holm'])})"
+        for row in sorted(rows, key=lambda row: row["difference"])
+        if row["difference"] < 0
+    ]
+    corrected = f" after Holm's correction for {len(rows)} comparisons" if len(rows) > 1 else ""
+    return [f"Higher than {primary['a']}: {', '.join(above)}{corrected}."] if above else []
+
+
+def _training(arms: ArmSettings, row: Comparison, seed: int) -> str:
+    """The training that the contrast depends on; "" where neither arm is trained."""
+    if _trained_here(arms, row):
+        return f"this training run (seed {seed})"
+    return "this trained adapter" if any(arms.get(name, {}).get("adapter") for name in (row["a"], row["b"])) else ""
+
+
+def _trained_here(arms: ArmSettings, row: Comparison) -> bool:
+    return any(arms.get(name, {}).get("recipe", "none") != "none" for name in (row["a"], row["b"]))
+
+
+def _other_seeds(arms: ArmSettings, row: Comparison) -> list[str]:
+    again = "Another seed can come out differently: run -m seed=1,2,3, then raft_exp.report on the sweep's folder."
+    return [again] if _trained_here(arms, row) else []
+
+
+def invented_quotes(results: Results) -> str:
+    """The share of the primary arm's quotes that stand in no passage of its prompt; "" where it quotes nothing."""
+    arm = results["reference"]
+    figure = results["arms"][arm].get("behaviour", {}).get("quotes_verbatim")
+    if figure is None:
+        return ""
+    return (
+        f"Of {arm}'s {figure['n']:,} quotes {percent(1 - figure['value'])}% are invented: in no passage of the prompt."
+    )
 
 
 def ranked(ties: int) -> str:
     """A phrase for the best other arm; `ties` arms have the same best figure."""
     return "the best other arm" if ties == 1 else f"one of {ties} best other arms"
-
-
-def _claim(best: Comparison, rank: str) -> str:
-    a, b, metric = best["a"], best["b"], title(best["metric"])
-    if not distinguishable(best):
-        return f"{a} is not distinguishable from {b}, {rank}, in {metric}:"
-    return f"{a} is {'better' if best['difference'] > 0 else 'worse'} than {b}, {rank}, in {metric}:"
-
-
-def _figures(results: Results, best: Comparison, number: int) -> str:
-    left, right = (_value(results["arms"], arm, best["metric"]) for arm in (best["a"], best["b"]))
-    n = results["arms"][best["a"]]["n"]
-    corrected = f" after Holm's correction for {number} comparisons" if number > 1 else ""
-    return (
-        f"{percent(left)}% against {percent(right)}%, a difference of {points(best['difference'])} points "
-        f"(95% interval {points(best['low'])} to {points(best['high'])}), "
-        f"{p_text(best['p_value_holm'])}{corrected}, on {n:,} test question{'' if n == 1 else 's'}."
-    )
-
-
-def _unanswered(results: Results) -> str:
-    short = [f"{name} {arm['answered']:,}" for name, arm in results["arms"].items() if arm["answered"] < arm["n"]]
-    return f" Not all questions were answered (the others count as wrong): {', '.join(short)}." if short else ""
 
 
 def _value(arms: Mapping[str, Summary], arm: str, metric: str) -> float:

@@ -14,10 +14,10 @@ from raft_exp.core.errors import ConfigError
 from raft_exp.core.stage import Stage
 from raft_exp.evaluation.metrics import profile
 from raft_exp.evaluation.results import Results
-from raft_exp.evaluation.scoring import REPLY_SHARES, reference_arm
+from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import Config, parse
+from raft_exp.pipeline.config import Config, parse, primary_of
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext
@@ -65,8 +65,8 @@ class Goal:
     def of(search: SearchConfig, config: Config) -> "Goal":
         """Returns the goal of a search over studies like `config`. Raises ConfigError for an invalid objective."""
         objectives = [search.objective] if isinstance(search.objective, str) else search.objective
-        arms = {name: {"recipe": config.arms[name].recipe} for name in config.evaluation.arms}
-        names = objectives or [f"arms.{reference_arm(arms)}.{_metrics(config)[0]}"]
+        primary = primary_of(config)
+        names = objectives or [f"arms.{primary['arm']}.{primary['metric']}"]
         directions = search.direction if isinstance(search.direction, list) else [search.direction] * len(names)
         if len(directions) != len(names):
             raise ConfigError(

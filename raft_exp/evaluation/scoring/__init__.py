@@ -1,6 +1,6 @@
 """From replies to figures: parses and grades replies, summarises arms, compares arms on the same items."""
 
-from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, reference_arm, summaries, summary
+from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, summaries, summary
 from raft_exp.evaluation.scoring.labels import baselines, classes
 from raft_exp.evaluation.scoring.replies import Grading, ScoredArm, check_quotes, score_arm
 from raft_exp.evaluation.scoring.slices import TrainingFacts, slices, training_facts
@@ -15,7 +15,6 @@ __all__ = [
     "classes",
     "comparisons",
     "detectable",
-    "reference_arm",
     "score_arm",
     "slices",
     "summaries",

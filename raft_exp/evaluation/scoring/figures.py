@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from raft_exp.core.records import Example
 from raft_exp.evaluation import statistics
 from raft_exp.evaluation.metrics import METRICS, Metric, Observation, Profile
-from raft_exp.evaluation.results import ArmResult, Comparison, Summary
+from raft_exp.evaluation.results import ArmResult, Comparison, Primary, Summary
 from raft_exp.evaluation.scoring.behaviour import behaviour, tokens
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
@@ -47,42 +47,40 @@ def summaries(
     }
 
 
-def reference_arm(arms: Mapping[str, Mapping[str, object]]) -> str:
-    """The arm that the others are compared with: `raft`, else the last one with that recipe, else the last one."""
-    trained = [name for name, arm in arms.items() if arm.get("recipe") == "raft"]
-    return "raft" if "raft" in arms else (trained or list(arms))[-1]
+def comparisons(
+    reference: str, arms: Mapping[str, ScoredArm], profile: Profile, seed: int, primary: Primary | None = None
+) -> list[Comparison]:
+    """The reference arm minus each other arm, for each metric; Holm's correction is over the arms of one metric.
 
-
-def comparisons(reference: str, arms: Mapping[str, ScoredArm], profile: Profile, seed: int) -> list[Comparison]:
-    """The reference arm minus each other arm, for each metric; Holm's correction is over the arms of one metric."""
+    The `primary` contrast is fixed before the run: it needs no correction, and the others are corrected without it.
+    """
     rows: list[Comparison] = []
     for metric in (name for name in profile.metrics if name in arms[reference].observed):
         others = [name for name, arm in arms.items() if name != reference and metric in arm.observed]
-        pairs = [
-            statistics.compare(
-                METRICS[metric],
-                arms[reference].observed[metric],
-                arms[other].observed[metric],
-                statistics.generator(seed, metric, reference, other),
-            )
-            for other in others
-        ]
-        corrected = statistics.holm([pair.p_value for pair in pairs])
-        for other, pair, p_value_holm in zip(others, pairs, corrected, strict=True):
-            rows.append(
-                {
-                    "a": reference,
-                    "b": other,
-                    "metric": metric,
-                    "difference": pair.difference,
-                    "low": pair.low,
-                    "high": pair.high,
-                    "p_value": pair.p_value,
-                    "detectable": pair.detectable,
-                    "p_value_holm": p_value_holm,
-                }
-            )
+        of_metric = [_compared(metric, reference, other, arms, seed) for other in others]
+        fixed = primary["against"] if primary and primary["metric"] == metric else None
+        corrected = [row for row in of_metric if row["b"] != fixed]
+        for row, p_value in zip(corrected, statistics.holm([row["p_value"] for row in corrected]), strict=True):
+            row["p_value_holm"] = p_value
+        rows += of_metric
     return rows
+
+
+def _compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: int) -> Comparison:
+    """Arm `a` minus arm `b`, without a correction."""
+    random = statistics.generator(seed, metric, a, b)
+    pair = statistics.compare(METRICS[metric], arms[a].observed[metric], arms[b].observed[metric], random)
+    return {
+        "a": a,
+        "b": b,
+        "metric": metric,
+        "difference": pair.difference,
+        "low": pair.low,
+        "high": pair.high,
+        "p_value": pair.p_value,
+        "detectable": pair.detectable,
+        "p_value_holm": pair.p_value,
+    }
 
 
 def detectable(rows: Iterable[Comparison]) -> dict[str, dict[str, float]]:

@@ -12,7 +12,7 @@ from wandb_workspaces import expr
 
 from raft_exp.evaluation.results import Figure, Results
 from raft_exp.reporting.comparison_results import ComparisonResults
-from raft_exp.reporting.verdict import percent, title
+from raft_exp.reporting.verdict import invented_quotes, percent, title
 from raft_exp.reporting.wandb.curves import axis, curve
 from raft_exp.reporting.wandb.runs import OnlineRun, WandbRun, online_runs
 
@@ -32,7 +32,7 @@ def of_study(run: WandbRun, folder: Path, note: str, results: Results, logged: S
     ]
     tables = [name for name in logged if not name.startswith(_PLOTS) and name != "examples"]
     return [
-        *_head(note, results["verdict"]),
+        *_head(note, results["verdict"], invented_quotes(results), *results.get("warnings", [])),
         wr.H2("Results"),
         wr.MarkdownBlock(_markdown(results)),
         wr.PanelGrid(runsets=[runset], panels=[*bars, *_media(logged)]),
@@ -95,8 +95,8 @@ def _of_jobs(run: WandbRun, reports: Sequence[str]) -> Blocks:
     return [wr.H2("Examples"), wr.PanelGrid(runsets=[_runset(run, "jobs", reports)], panels=panels)]
 
 
-def _head(note: str, verdict: str) -> Blocks:
-    return [wr.P(text) for text in (note, verdict) if text]
+def _head(*texts: str) -> Blocks:
+    return [wr.P(text) for text in texts if text]
 
 
 def _markdown(results: Results) -> str:

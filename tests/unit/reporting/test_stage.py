@@ -287,7 +287,7 @@ def test_a_missing_reply_is_wrong_even_where_the_answer_normalises_to_nothing(tm
 
 def test_a_clear_result_is_called_better_or_worse(study: Study) -> None:
     better = results(study.run())["verdict"]
-    assert better.startswith("raft is better than rag, the best other arm, in accuracy: 100.0% against 75.0%")
+    assert better.startswith("raft is better than rag in accuracy for this training run (seed 0): 100.0% against 75.0%")
     assert "+25.0 points" in better
     study.replies["raft"], study.replies["rag"] = study.replies["rag"], study.replies["raft"]
     assert results(study.run())["verdict"].startswith("raft is worse than rag")
@@ -298,19 +298,6 @@ def test_a_difference_within_chance_is_called_not_distinguishable(study: Study) 
     found = results(study.run())
     assert found["arms"]["raft"]["metrics"]["accuracy"]["value"] > found["arms"]["rag"]["metrics"]["accuracy"]["value"]
     assert found["verdict"].startswith("raft is not distinguishable from rag")
-
-
-def test_the_verdict_heeds_the_correction(study: Study) -> None:
-    """Six discordant pairs of six: p = 0.031 alone, and not after correction for two comparisons."""
-    truths = [row.answers[0] for row in study.examples]
-    study.say("raft", *truths)
-    for arm in ("base", "rag"):
-        study.say(arm, *[*["unclear"] * 6, *truths[6:]])
-    found = results(study.run())
-    accuracy = [row for row in found["comparisons"] if row["metric"] == "accuracy"]
-    assert [row["p_value"] for row in accuracy] == [0.03125, 0.03125]
-    assert [row["p_value_holm"] for row in accuracy] == [0.0625, 0.0625]
-    assert found["verdict"].startswith("raft is not distinguishable from base, one of 2 best other arms")
 
 
 @pytest.mark.parametrize(("names", "reference"), [(["base"], "base"), (["base", "rag"], "rag")])

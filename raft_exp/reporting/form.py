@@ -1,0 +1,71 @@
+"""Whether a difference between two arms is one of form: of how they write an answer, not of what they answer.
+
+A strict metric counts an answer without the requested form as wrong. A lenient metric reads the answer in any form.
+"""
+
+from dataclasses import dataclass
+
+from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.results import Comparison, Results
+
+LEVEL = 0.05
+_LENIENT = "_lenient"
+_STRICT = ("accuracy", "exact_match")  # with a lenient form; other metrics are judged by the first that is measured
+_ANY_FORM = ("answer_in_reply",)  # reads the whole reply
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The primary contrast by the primary metric, and by a strict metric and its lenient form."""
+
+    primary: Comparison
+    strict: Comparison
+    lenient: Comparison
+
+    @property
+    def effect(self) -> float:
+        """The part of the strict difference that the form of the replies makes."""
+        return self.strict["difference"] - self.lenient["difference"]
+
+    @property
+    def differ(self) -> bool:
+        """Whether one of them is significant in a direction in which the other is not."""
+        return sign(self.strict) != sign(self.lenient)
+
+    @property
+    def one_of_form(self) -> bool:
+        """Whether the primary metric calls an arm better, the lenient one does not, and the form makes most of it."""
+        claimed = sign(self.primary)
+        strict_metric = self.primary["metric"] != self.lenient["metric"]
+        by_form = abs(self.effect) > abs(self.lenient["difference"])
+        return bool(claimed) and strict_metric and claimed != sign(self.lenient) and by_form
+
+
+def contrast(results: Results, metric: str) -> Comparison | None:
+    """The primary contrast in one metric; None where it was not measured on both arms."""
+    primary = results["primary"]
+    rows = (row for row in results["comparisons"] if row["metric"] == metric and row["b"] == primary["against"])
+    return next(rows, None)
+
+
+def readings(results: Results) -> Readings | None:
+    """The primary contrast in both readings; None for a metric that reads any form, and without a contrast."""
+    metric = results["primary"]["metric"]
+    if metric in _ANY_FORM:
+        return None
+    bare = metric.removesuffix(_LENIENT)
+    pairs = [(name, f"{name}{_LENIENT}") for name in (bare, *_STRICT) if f"{name}{_LENIENT}" in METRICS]
+    primary = contrast(results, metric)
+    for strict, lenient in pairs:
+        rows = contrast(results, strict), contrast(results, lenient)
+        if primary and rows[0] and rows[1]:
+            return Readings(primary, rows[0], rows[1])
+    return None
+
+
+def sign(row: Comparison) -> int:
+    """1 or -1 for a significant difference, which favours the first or the other arm; 0 for none.
+
+    Uncorrected: the contrast was fixed before the run.
+    """
+    return (row["difference"] > 0) - (row["difference"] < 0) if row["p_value"] < LEVEL else 0

@@ -1,0 +1,201 @@
+"""What a reader must know before the verdict: one line each, with figures and a remedy.
+
+A new warning is one function of a `Study`, which yields its lines, and one entry of WARNINGS.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from raft_exp.core.audit import StudyAudit
+from raft_exp.evaluation.results import Results
+from raft_exp.reporting import form, selection
+from raft_exp.reporting.dataset_warnings import dataset_warnings
+from raft_exp.reporting.facts import section
+from raft_exp.reporting.verdict import FEWEST, ArmSettings, p_text, percent, points, title
+
+_FORM = 0.05  # difference between the strict and the lenient reading of a contrast
+_PARSED = 0.9
+_TRUNCATED = 0.05
+_EMPTY = 0.01
+_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the warnings look at."""
+
+    results: Results
+    audit: StudyAudit
+    arms: ArmSettings
+    settings: Mapping[str, object]  # the study's groups: model, evaluation ...
+    steps: Mapping[str, int]  # training -> optimiser steps
+    random_weights: bool = False  # the model of the arms is untrained
+
+    def shares(self, name: str) -> dict[str, float]:
+        """The share of each arm's replies with this property (parsed, truncated, empty); of the answered questions."""
+        return {
+            arm: min(1.0, figure["value"] * of_arm["n"] / of_arm["answered"])
+            for arm, of_arm in self.results["arms"].items()
+            if of_arm["answered"] and (figure := of_arm["metrics"].get(name))
+        }
+
+
+def warnings(study: Study) -> list[str]:
+    """The lines of all warnings, in the order of WARNINGS."""
+    return [line for warning in WARNINGS for line in warning(study)]
+
+
+def random_weights(study: Study) -> Iterator[str]:
+    """An untrained model: its figures are noise."""
+    if study.random_weights:
+        yield (
+            f"The model {study.results['model']} has random weights: the figures show that the study runs, and nothing "
+            "about the arms. Use a trained model, such as model=pocket or model=qwen2_5_0_5b."
+        )
+
+
+def few_questions(study: Study) -> Iterator[str]:
+    """Too few test questions for a conclusion."""
+    n = min(arm["n"] for arm in study.results["arms"].values())
+    if n < FEWEST:
+        yield (
+            f"{n} test questions are too few to conclude from (fewer than {FEWEST}): raise evaluation.max_items, and "
+            "leave +debug=short out."
+        )
+
+
+def few_steps(study: Study) -> Iterator[str]:
+    """Trainings that ended after a few steps."""
+    short = {name: steps for name, steps in study.steps.items() if 0 < steps < _STEPS}
+    if short:
+        yield (
+            f"Trained for few steps: {_listed(short)} (fewer than {_STEPS}): raise trainer.max_steps or "
+            "trainer.max_epochs, or train on more rows (dataset.max_items)."
+        )
+
+
+def form_of_replies(study: Study) -> Iterator[str]:
+    """The strict and the lenient metric disagree on the primary contrast."""
+    read = form.readings(study.results)
+    if read is None or not (read.differ or abs(read.effect) > _FORM):
+        return
+    a, b = read.strict["a"], read.strict["b"]
+    strict, lenient = (
+        f"{title(row['metric'])} {points(row['difference'])} points ({p_text(row['p_value'])})"
+        for row in (read.strict, read.lenient)
+    )
+    yield (
+        f"{a} minus {b} depends on how a reply is read: {strict}, but {lenient}. The second reads the answer in any "
+        f"form; evaluation.primary.metric={read.lenient['metric']} makes the verdict about it without a new reply."
+    )
+
+
+def replies_in_another_form(study: Study) -> Iterator[str]:
+    """Arms that often reply in another form, which strict metrics count as wrong."""
+    low = {arm: share for arm, share in study.shares("parsed").items() if share < _PARSED}
+    if low:
+        yield (
+            f"Replies in the requested form (parsed), below {percent(_PARSED)}%: {_shares(low)}. Strict metrics count "
+            "the others as wrong: compare these arms by a lenient metric, and read predictions/ARM.jsonl."
+        )
+
+
+def truncated_replies(study: Study) -> Iterator[str]:
+    """Arms whose replies often end at the limit."""
+    cut = {arm: share for arm, share in study.shares("truncated").items() if share > _TRUNCATED}
+    if cut:
+        limit = section(study.settings, "model").get("max_new_tokens")
+        value = f"={limit}" if limit else ""
+        yield f"Replies that were cut off at model.max_new_tokens{value}: {_shares(cut)}. Raise model.max_new_tokens."
+
+
+def empty_replies(study: Study) -> Iterator[str]:
+    """Arms that often reply nothing."""
+    empty = {arm: share for arm, share in study.shares("empty").items() if share > _EMPTY}
+    if empty:
+        yield (
+            f"Empty replies: {_shares(empty)}. They count as wrong: read their rows in predictions/ARM.jsonl, and try "
+            "another prompt.task, or a model that is tuned to follow instructions."
+        )
+
+
+def unanswered_questions(study: Study) -> Iterator[str]:
+    """Arms with questions that have no reply."""
+    short = {
+        name: f"{arm['answered']:,} of {arm['n']:,}"
+        for name, arm in study.results["arms"].items()
+        if arm["answered"] < arm["n"]
+    }
+    if short:
+        yield (
+            f"Not all questions were answered (the others count as wrong): {_listed(short)}. Remove the arm's "
+            "folder of the stage evaluate (plan.json has its path) and run the study again."
+        )
+
+
+def data_sets(study: Study) -> Iterator[str]:
+    """Cut prompts, lost gold, and lengths that tell (`raft_exp.reporting.dataset_warnings`)."""
+    yield from dataset_warnings(study.audit)
+
+
+def chosen_at_an_edge(study: Study) -> Iterator[str]:
+    """A setting that was chosen at an edge of the values that were tried."""
+    yield from selection.edges(study.results)
+
+
+def no_better_than_chance(study: Study) -> Iterator[str]:
+    """No arm is above the best answer without a model; for open answers, above the arm that only knows the question."""
+    metric = study.results["metrics"][0]
+    figures = {name: arm["metrics"][metric] for name, arm in study.results["arms"].items() if metric in arm["metrics"]}
+    floor = _floor(study, metric)
+    above = [name for name, figure in figures.items() if figure["low"] > floor[1]]
+    if not above and (floor[0] not in figures or len(figures) > 1):
+        best = max(figures, key=lambda name: figures[name]["value"])
+        yield (
+            f"No arm is clearly above {floor[0]} in {title(metric)} ({percent(floor[1])}%): the highest is {best} with "
+            f"{percent(figures[best]['value'])}%. Try a stronger model, more training rows, or more test questions."
+        )
+
+
+def _floor(study: Study, metric: str) -> tuple[str, float]:
+    """The name and the value that an arm with any skill exceeds.
+
+    Closed answers: the better one of the baselines. Open answers: the untrained arm without passages, else zero.
+    """
+    baselines = study.results.get("baselines", {})
+    values = {
+        f"the baseline {name}": arm["metrics"][metric]["value"]
+        for name, arm in baselines.items()
+        if metric in arm["metrics"]
+    }
+    if not values:
+        values = {
+            name: study.results["arms"][name]["metrics"][metric]["value"]
+            for name, arm in study.arms.items()
+            if arm.get("recipe") == "none" and arm.get("context") == "none" and not arm.get("adapter")
+            if metric in study.results["arms"][name]["metrics"]
+        }
+    return max(values.items(), key=lambda named: named[1], default=("zero", 0.0))
+
+
+def _shares(values: Mapping[str, float]) -> str:
+    return _listed({name: f"{percent(value)}%" for name, value in values.items()})
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+WARNINGS: tuple[Callable[[Study], Iterator[str]], ...] = (
+    random_weights,
+    few_questions,
+    few_steps,
+    form_of_replies,
+    no_better_than_chance,
+    data_sets,
+    chosen_at_an_edge,
+    truncated_replies,
+    replies_in_another_form,
+    empty_replies,
+    unanswered_questions,
+)
