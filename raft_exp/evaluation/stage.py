@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
@@ -17,6 +17,7 @@ from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.prompts import PromptConfig
+from raft_exp.prompts.few_shot import FewShot, WorkedExample, as_example
 
 VERSION = 1
 ANSWERS = "answers.jsonl"
@@ -47,13 +48,17 @@ class EvaluateStage:
 
 
 @stage("evaluate", VERSION, resumable=True)
-def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, out: Path) -> None:
+def evaluate(
+    config: EvaluateStage, *, test: Path, adapter: Path | None = None, examples: Path | None = None, out: Path
+) -> None:
     """Writes answers.jsonl, counts.json and timings.json. Answers of an interrupted run in `out` are reused.
 
     `adapter` is the folder of a train stage; without it the model answers with `config.adapter`, or without an adapter.
+    `examples` is the folder of `dataset.few_shot.worked_examples`, for an arm that is shown worked examples.
     """
     began = time.perf_counter()
-    requests = list(_requests(config, test))
+    asked = list(_requests(config, test, examples))
+    requests = [request for request, _ in asked]
     append_complete_lines(out / ANSWERS)
     before = _read(out)
     if len(before) < len(requests):
@@ -65,8 +70,12 @@ def evaluate(config: EvaluateStage, *, test: Path, adapter: Path | None = None, 
                 file.flush()
     finished = _read(out)
     _write_in_order(out, [finished[request.id] for request in requests])
+    shown = _examples_shown([count for _, count in asked]) if examples else {}
+    _write_counts(out, [finished[request.id] for request in requests], shown)
     seconds = time.perf_counter() - began
-    (out / "timings.json").write_text(json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n")
+    (out / "timings.json").write_text(
+        json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n", encoding="utf-8"
+    )
 
 
 def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
@@ -79,12 +88,26 @@ def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig |
     return weights.model_config(config.model), weights.adapter
 
 
-def _requests(config: EvaluateStage, test: Path) -> Iterator[Request]:
-    ids = _encoder(config.model) if config.model else None
+def _requests(config: EvaluateStage, test: Path, examples: Path | None) -> Iterator[tuple[Request, int]]:
+    """The requests, each with the number of worked examples in its prompt."""
+    model, worked = config.model, [] if examples is None else _worked_examples(config, examples)
+    encode, few_shot = _encoder(model) if model else None, _few_shot(model)
     for row in read_jsonl(test / "rows.jsonl", Example):
         context = row.context if config.context == "passages" else None
-        messages = prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
-        yield Request(row.id, ids(row.id, messages) if ids else [], messages)
+        alone = prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
+        messages, shown = few_shot.fitted(alone, worked)
+        yield Request(row.id, encode(row.id, messages) if encode else [], messages), shown
+
+
+def _few_shot(model: ModelConfig | None) -> FewShot:
+    if model is None:  # behind a server
+        return FewShot(None, 0)
+    return FewShot(load_tokenizer(model.name_or_path, model.revision), model.max_length - model.max_new_tokens)
+
+
+def _worked_examples(config: EvaluateStage, folder: Path) -> list[WorkedExample]:
+    rows = read_jsonl(folder / "rows.jsonl", Example)
+    return [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in rows]
 
 
 def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
@@ -125,6 +148,9 @@ def _read(out: Path) -> dict[str, Answer]:
 def _write_in_order(out: Path, answers: list[Answer]) -> None:
     write_jsonl(out / f"{ANSWERS}.new", map(_row, answers))
     (out / f"{ANSWERS}.new").replace(out / ANSWERS)
+
+
+def _write_counts(out: Path, answers: list[Answer], more: Mapping[str, int]) -> None:
     counts = {
         "answers": len(answers),
         "truncated": sum(answer.truncated for answer in answers),
@@ -133,4 +159,9 @@ def _write_in_order(out: Path, answers: list[Answer]) -> None:
     }
     if filtered := sum(answer.filtered for answer in answers):
         counts["filtered"] = filtered
-    (out / "counts.json").write_text(json.dumps(counts) + "\n")
+    (out / "counts.json").write_text(json.dumps(counts | more) + "\n", encoding="utf-8")
+
+
+def _examples_shown(counts: Sequence[int]) -> dict[str, int]:
+    """Worked examples in all prompts together, and the most and the fewest in one."""
+    return {"examples": sum(counts), "most_examples": max(counts), "fewest_examples": min(counts)}

@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from raft_exp.core.records import ContextPassage, Messages
-from raft_exp.core.schema import config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, config_dataclass
 from raft_exp.prompts import json, markdown, plain_text, xml, yaml
 from raft_exp.prompts.document import Document, Mode
 from raft_exp.prompts.replies import (
@@ -63,11 +63,15 @@ class PromptConfig:
     """The words around question and passages. A custom prompt is one YAML file under conf/prompt/."""
 
     system: str  # the system message; "" for none
-    task: str  # what kind of answer the corpus asks for, placed before the instruction; "" for none
+    # Which kind of answer the corpus asks for, placed before the instruction; "" for none. It is a request ("Reply with
+    # yes or no."): models repeat a sentence about the answer ("The answer is yes or no.") as their reply.
+    task: str
     answer_instruction: str  # requests the answer alone
     reason_instruction: str  # requests reasoning with quotes, then the answer
     refusal: str  # the answer of a row without gold under dataset.no_gold_target=refuse
     reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
+    # Where task and instruction stand. system: at the end of the system message, so that the question comes last.
+    instruction_in: KeyedWhenSet[Literal["user", "system"]] = "user"
 
     @model_validator(mode="after")
     def _instructions_match_the_reply_format(self) -> "PromptConfig":
@@ -87,6 +91,8 @@ def messages(
 ) -> Messages:
     """The system message (where there is one) and the user message. `context=None`: closed book, no passages."""
     instruction = prompt.reason_instruction if cot else prompt.answer_instruction
-    instruction = " ".join(filter(None, (prompt.task, instruction)))
+    instruction, system = " ".join(filter(None, (prompt.task, instruction))), prompt.system
+    if prompt.instruction_in == "system":
+        instruction, system = "", " ".join(filter(None, (system, instruction)))
     user = {"role": "user", "content": MODES[mode].render(question, context or (), instruction)}
-    return [{"role": "system", "content": prompt.system}, user] if prompt.system else [user]
+    return [{"role": "system", "content": system}, user] if system else [user]

@@ -1,0 +1,119 @@
+"""Worked examples for an arm that is not trained: rows of the raft training set, shown before each test question.
+
+The rows are drawn by the seed among those that hold the gold and are short enough: for most test prompts, all of the
+examples fit into the model's window beside the whole prompt. Passages of a test prompt are never cut for an example;
+a prompt with less room gets fewer examples.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from heapq import nsmallest
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from raft_exp import prompts
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Example, Messages, Target, read_jsonl, write_jsonl
+from raft_exp.core.sampling import seeded_bits
+from raft_exp.core.schema import Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.stage import stage
+from raft_exp.core.text import normalise
+from raft_exp.dataset.rows import Window
+from raft_exp.models.loading import load_tokenizer
+from raft_exp.prompts import PromptConfig
+from raft_exp.prompts.few_shot import FewShot, as_example
+
+VERSION = 1
+_TEST_PROMPTS = 1000  # at most so many are measured
+_CANDIDATES = 500  # at most so many training rows are measured
+_WITH_ROOM = 0.9  # share of the test prompts beside which all examples fit
+
+
+@config_dataclass
+class ExamplesStage:
+    """Settings that decide the examples of an arm."""
+
+    prompt: PromptConfig
+    prompt_mode: str
+    context: Literal["none", "passages"]  # whether the arm sees passages, so that its examples show theirs
+    cot: bool  # whether the replies of the examples reason before they answer
+    examples: Positive  # at most so many
+    window: Window
+    seed: Seed
+    arm: Runtime[str]  # for messages
+
+
+@stage("dataset", VERSION)
+def worked_examples(config: ExamplesStage, *, rows: Path, test: Path, out: Path) -> None:
+    """Writes rows.jsonl and counts.json: the examples of an arm, in the order of a prompt.
+
+    `rows` is the folder of a raft training set, `test` that of the test rows. Raises DataError where no row can be an
+    example, or none is short enough.
+    """
+    window = config.window
+    budget = window.max_length - window.max_new_tokens
+    few_shot = FewShot(load_tokenizer(window.name_or_path, window.revision), budget)
+    asked = [_messages(config, row) for row in islice(read_jsonl(test / "rows.jsonl", Example), _TEST_PROMPTS)]
+    longest = int(np.quantile([few_shot.size(messages) for messages in asked], _WITH_ROOM, method="higher"))
+    candidates = [_with_reply(config, row) for row in _candidates(config, rows, test)]
+    if not candidates:
+        raise DataError(
+            f"arms.{config.arm}.examples: got {config.examples}, but no training row shows its gold"
+            f"{' and reasons' if config.cot else ''}; raise dataset.p, or give 0"
+        )
+    examples = [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in candidates]
+    lengths = [few_shot.length(asked[0], example) for example in examples]
+    places = _short_enough(lengths, config.examples, budget - longest)
+    if not places:
+        room = f"{max(budget - longest, 0)} or fewer of model.max_length={window.max_length}"
+        raise DataError(
+            f"arms.{config.arm}.examples: got {config.examples}, but the shortest has {min(lengths)} tokens, a tenth "
+            f"of the test prompts leave {room}; raise model.max_length, or give 0"
+        )
+    write_jsonl(out / "rows.jsonl", (candidates[place] for place in places))
+    (out / "counts.json").write_text(json.dumps({"examples": len(places)}), encoding="utf-8")
+
+
+def _messages(config: ExamplesStage, row: Example) -> Messages:
+    context = row.context if config.context == "passages" else None
+    return prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
+
+
+def _candidates(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
+    """The training rows that can be an example, in the order of the draw. None of them is a test question."""
+    tested = {normalise(row.question) for row in read_jsonl(test / "rows.jsonl", Example)}
+    reply_format = config.prompt.reply_format
+    possible = (
+        (seeded_bits(config.seed, "worked examples", row.id), number)
+        for number, row in enumerate(read_jsonl(rows / "rows.jsonl", Example))
+        if row.split == "train" and row.has_gold and row.target_grounded and normalise(row.question) not in tested
+        if not config.cot or prompts.parse(row.target, reply_format).reason
+    )
+    drawn = {number: bits for bits, number in nsmallest(_CANDIDATES, possible)}
+    numbered = enumerate(read_jsonl(rows / "rows.jsonl", Example))
+    chosen = [(drawn[number], row) for number, row in numbered if number in drawn]
+    return [row for _, row in sorted(chosen, key=lambda pair: pair[0])]
+
+
+def _with_reply(config: ExamplesStage, row: Example) -> Example:
+    """The row as its arm is asked and should reply: without passages or reasoning where the arm has none."""
+    reply = row.target
+    if not config.cot:
+        answer = prompts.parse(row.target, config.prompt.reply_format).prediction
+        reply = prompts.completion(Target(row.id, answer), False, config.prompt.reply_format)
+    context = row.context if config.context == "passages" else []
+    said = [*_messages(config, row), {"role": "assistant", "content": reply}]
+    return replace(row, context=context, target=reply, messages=said)
+
+
+def _short_enough(lengths: Sequence[int], most: int, room: int) -> list[int]:
+    """The places of the first rows that are short enough to fit into `room` tokens together: `most`, or fewer."""
+    for count in range(most, 0, -1):
+        places = [place for place, length in enumerate(lengths) if length * count <= room]
+        if len(places) >= count:
+            return places[:count]
+    return []
