@@ -9,6 +9,7 @@ from raft_exp.evaluation.metrics import METRICS
 from raft_exp.evaluation.results import Comparison, Results
 
 LEVEL = 0.05
+_POINTS = 0.05
 _LENIENT = "_lenient"
 _STRICT = ("accuracy", "exact_match")  # with a lenient form; other metrics are judged by the first that is measured
 _ANY_FORM = ("answer_in_reply",)  # reads the whole reply
@@ -31,6 +32,11 @@ class Readings:
     def differ(self) -> bool:
         """Whether one of them is significant in a direction in which the other is not."""
         return sign(self.strict) != sign(self.lenient)
+
+    @property
+    def disagree(self) -> bool:
+        """Whether they claim different things, or the form makes more than five points of the difference."""
+        return self.differ or abs(self.effect) > _POINTS
 
     @property
     def one_of_form(self) -> bool:

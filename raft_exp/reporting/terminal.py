@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
+from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.verdict import invented_quotes, percent, significant, title
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def table(results: Results, requested: Collection[str] = ()) -> "Table":
         title=Text(f"{results['corpus']}, {results['model']}, seed {results['seed']}"),
         caption=Text(
             f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05, {_corrected(results)}). "
-            f"n: answered/asked.{more}"
+            f"n: answered/asked.{more} {supervised_tokens(results)}".rstrip()
         ),
     )
     table.add_column("arm")
@@ -71,7 +72,7 @@ def table(results: Results, requested: Collection[str] = ()) -> "Table":
 
 def _corrected(results: Results) -> str:
     against = results["primary"]["against"] if "primary" in results else None
-    return f"Holm; {against} was fixed before" if against else "Holm"
+    return f"Holm, but for {against}" if against else "Holm"
 
 
 def _cell(figure: Figure | None, *, marked: bool = False) -> "Text":

@@ -34,6 +34,8 @@ def verdict(results: Results, arms: ArmSettings, random_weights: bool = False) -
     training = _training(arms, row, results["seed"])
     claim = _claim(results, row, random_weights) + (f" for {training}" if training else "")
     first = f"{claim}: {difference_text(results, row)}, on {_questions(results['arms'][row['a']]['n'])}."
+    if random_weights or results["arms"][row["a"]]["n"] < FEWEST:
+        return first
     return " ".join([first, *_in_any_form(results), *_higher(results, row), *_other_seeds(arms, row)])
 
 
@@ -41,7 +43,7 @@ def _claim(results: Results, row: Comparison, random_weights: bool) -> str:
     a, b, metric = row["a"], row["b"], title(row["metric"])
     n, read = results["arms"][a]["n"], form.readings(results)
     if random_weights:
-        return f"{a} and {b} cannot be compared with a model of random weights, here in {metric}"
+        return f"A model with random weights cannot tell {a} from {b} in {metric}"
     if n < FEWEST:
         return f"{_questions(n)} cannot tell {a} from {b} in {metric}"
     if read and read.one_of_form:
@@ -68,9 +70,9 @@ def difference_text(results: Results, row: Comparison) -> str:
 
 
 def _in_any_form(results: Results) -> list[str]:
-    """The lenient reading, where it claims something else than the strict one."""
+    """The lenient reading, where it is another one than the strict one."""
     read = form.readings(results)
-    if read is None or not (read.one_of_form or (read.differ and read.primary == read.strict)):
+    if read is None or not (read.one_of_form or (read.disagree and read.primary == read.strict)):
         return []
     row = read.lenient
     return [

@@ -13,7 +13,6 @@ from raft_exp.reporting.dataset_warnings import dataset_warnings
 from raft_exp.reporting.facts import section
 from raft_exp.reporting.verdict import FEWEST, ArmSettings, p_text, percent, points, title
 
-_FORM = 0.05  # difference between the strict and the lenient reading of a contrast
 _PARSED = 0.9
 _TRUNCATED = 0.05
 _EMPTY = 0.01
@@ -59,7 +58,7 @@ def few_questions(study: Study) -> Iterator[str]:
     n = min(arm["n"] for arm in study.results["arms"].values())
     if n < FEWEST:
         yield (
-            f"{n} test questions are too few to conclude from (fewer than {FEWEST}): raise evaluation.max_items, and "
+            f"{n} test questions are too few to conclude from (fewer than {FEWEST}): raise evaluation.max_items, or "
             "leave +debug=short out."
         )
 
@@ -77,7 +76,7 @@ def few_steps(study: Study) -> Iterator[str]:
 def form_of_replies(study: Study) -> Iterator[str]:
     """The strict and the lenient metric disagree on the primary contrast."""
     read = form.readings(study.results)
-    if read is None or not (read.differ or abs(read.effect) > _FORM):
+    if read is None or not read.disagree:
         return
     a, b = read.strict["a"], read.strict["b"]
     strict, lenient = (
@@ -94,9 +93,11 @@ def replies_in_another_form(study: Study) -> Iterator[str]:
     """Arms that often reply in another form, which strict metrics count as wrong."""
     low = {arm: share for arm, share in study.shares("parsed").items() if share < _PARSED}
     if low:
+        lenient = [name for name in study.results["metrics"] if name.endswith("_lenient")]
+        setting = f" (evaluation.primary.metric={lenient[0]})" if lenient else ""
         yield (
             f"Replies in the requested form (parsed), below {percent(_PARSED)}%: {_shares(low)}. Strict metrics count "
-            "the others as wrong: compare these arms by a lenient metric, and read predictions/ARM.jsonl."
+            f"the others as wrong: compare these arms by a lenient metric{setting}, and read predictions/ARM.jsonl."
         )
 
 
