@@ -14,6 +14,7 @@ from raft_exp.reporting.facts import audit_sections, facts, quarantine
 from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
+from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.tables import tables
 from raft_exp.reporting.timings import Timings
 from raft_exp.reporting.verdict import invented_quotes
@@ -50,6 +51,7 @@ def write_pages(
         **tables(results, settings, _timings(out)),
         "published": published.table(results),
         "selection": selection.tables(results),
+        "supervised": supervised_tokens(results),
         "arms": {name: facts(arm) for name, arm in arms.items()},
         "settings": facts(settings),
         "audit": [

@@ -16,7 +16,8 @@ from raft_exp.reporting.facts import section
 from raft_exp.training.config import PRECISIONS
 
 ABSENT = "\N{EN DASH}"  # the value of a setting that a run of another version does not have
-ASKED = ("evaluation.arms", "evaluation.conditions")  # decide which results a run has, and do not change them
+# Decide which results a run has and what its verdict is about, and do not change them.
+ASKED = ("evaluation.arms", "evaluation.conditions", "evaluation.primary")
 # Settings that do not change results: names, places, and how a run is carried out.
 _TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "report", "export", *ASKED)
 _TECHNICAL_ENDS = ("workers", "threads")

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ class ReportStage:
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words is not verbatim
     random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
+    trainings: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # trained arm -> its key in `adapters`
 
 
 @stage("report", VERSION)
@@ -80,6 +81,9 @@ def report(
     facts = _training_facts(examples, questions, passages, datasets)
     grader = _Grader(config, answers, _supporting(config, passages, questions), _vectors(config), out)
     results = _score(config, examples, facts, grader)
+    for name, training in config.trainings.items():
+        if (counts := adapters[training] / "counts.json").exists():
+            results["arms"][name]["supervised_tokens"] = _read_json(counts)["supervised_tokens"]
     results["conditions"] = {
         name: _condition(config, name, folder, facts, grader) for name, folder in conditions.items()
     }

@@ -221,3 +221,11 @@ def test_a_run_whose_arm_has_its_own_rate_differs_from_one_with_the_rate_of_the_
     assert [one["values"] for one in told["settings"]] == [
         {"arms.raft.trainer.learning_rate": rate} for rate in (3e-4, 1e-3)
     ]
+
+
+def test_seeds_of_one_study_are_pooled_whatever_their_verdicts_are_about(tmp_path: Path) -> None:
+    named = {"evaluation__primary": {"metric": "f1", "arm": None, "against": None}}
+    older = run_folder(tmp_path / "1", {"raft": HALF}, seed=1)
+    newer = run_folder(tmp_path / "2", {"raft": HALF}, seed=2, **named)
+    (group,) = compared(tmp_path / "out", older, newer)["settings"]
+    assert list(group["runs"]) == ["1", "2"]

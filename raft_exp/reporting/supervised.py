@@ -1,0 +1,11 @@
+"""How much each arm learned from: the supervised tokens of its training."""
+
+from raft_exp.evaluation.results import Results
+
+
+def supervised_tokens(results: Results) -> str:
+    """The supervised tokens of the trained arms in one sentence; "" for results without any."""
+    trained = {name: arm["supervised_tokens"] for name, arm in results["arms"].items() if "supervised_tokens" in arm}
+    if not trained:
+        return ""
+    return f"Supervised tokens in training: {', '.join(f'{name} {tokens:,}' for name, tokens in trained.items())}."
