@@ -61,9 +61,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     datasets = {name: study.training_rows(name, owner) for name, owner in owners.items()}
     planned = trainings.trainings(config)
     chosen = study.selection(planned, datasets)
-    adapters = chosen.choices or {
-        training.label: study.train(training, datasets[training.dataset]) for training in planned
-    }
+    adapters = chosen.choices or {training.label: study.train(training, datasets) for training in planned}
     adapter_of = {arm: adapters[training.label] for training in planned for arm in training.arms}
     conditions = {
         name: study.test_rows(
@@ -199,15 +197,19 @@ class _Study:
         inputs: Inputs = {"datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages}
         return [Stage(export, settings, inputs)] if settings else []
 
-    def train(self, training: Training, rows: Stage) -> Stage:
-        config = self._config
+    def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
+        """A training, from the training sets of the study by name."""
+        config, other = self._config, training.matched
         may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
-        settings = TrainStage(config.model, training.lora, training.trainer, config.seed, may_pad)
-        process, launcher = (
-            placement.of_training(config, training.label),
-            shlex.split(config.trainer.rank_launcher or ""),
+        settings = TrainStage(
+            config.model, training.lora, training.trainer, config.seed, may_pad, other.plan if other else None
         )
-        return Stage(train, settings, {"dataset": rows}, self._model_files, training.label, process, launcher)
+        inputs: Inputs = {"dataset": rows[training.dataset]}
+        if other:
+            inputs = {**inputs, "matched_dataset": rows[other.dataset]}
+        launcher = shlex.split(config.trainer.rank_launcher or "")
+        process = placement.of_training(config, training.label)
+        return Stage(train, settings, inputs, self._model_files, training.label, process, launcher)
 
     def selection(self, planned: Sequence[Training], rows: Mapping[str, Stage]) -> Selection:
         """The stages that choose learning rates; none in a study that chooses nothing."""

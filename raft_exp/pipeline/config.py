@@ -248,6 +248,28 @@ class Config:
         return self
 
     @model_validator(mode="after")
+    def _supervised_tokens_are_those_of_another_arm(self) -> "Config":
+        if other := self.trainer.supervised_tokens:
+            raise ValueError(
+                f"trainer.supervised_tokens: got {other!r}, but it is a setting of one arm; set "
+                "+arms.NAME.trainer.supervised_tokens for it"
+            )
+        for name in self.trained_arms():
+            place, other = f"arms.{name}.trainer", arm_trainer(self, name).supervised_tokens
+            if other is None:
+                continue
+            known = [arm for arm in self.trained_arms() if not arm_trainer(self, arm).supervised_tokens]
+            if other not in known:
+                remedy = f"known: {', '.join(known)}" if known else "add one to it"
+                raise ValueError(
+                    f"{place}.supervised_tokens: got {other!r}, which is no arm of evaluation.arms with a training of "
+                    f"its own length; {remedy}"
+                )
+            if lengths := [key for key in ("max_steps", "max_epochs") if key in self.arms[name].trainer]:
+                raise ValueError(f"{place}.{lengths[0]}: decides nothing beside supervised_tokens; leave one out")
+        return self
+
+    @model_validator(mode="after")
     def _a_model_has_tasks(self) -> "Config":
         for task, shipped in (("targets", "cot_answer"), ("questions", "questions")):
             if is_model(self.teacher) and getattr(self.teacher, task) is None:
@@ -407,7 +429,7 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
     if config.dataset.path and arm.dataset and "path" not in arm.dataset:
         raise ConfigError(
             f"arms.{name}.dataset: got {arm.dataset}, but the rows of dataset.path={config.dataset.path!r} are ready; "
-            f"leave the arm out, or give it a file of its own: arms.{name}.dataset.path"
+            f"leave the arm out of evaluation.arms, or give it a file of its own: arms.{name}.dataset.path"
         )
     values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
     try:

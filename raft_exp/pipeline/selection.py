@@ -15,7 +15,7 @@ from raft_exp.pipeline import placement
 from raft_exp.pipeline.config import ArmConfig, Config, primary_of
 from raft_exp.pipeline.trainings import Training
 
-Train = Callable[[Training, Stage], Stage]
+Train = Callable[[Training, Mapping[str, Stage]], Stage]
 Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]
 
 
@@ -45,7 +45,7 @@ def choose_rates(
     made = Selection([validation])
     for training in trainings:
         tried = training.tried()
-        weights = {name: train(candidate, rows[training.dataset]) for name, candidate in tried.items()}
+        weights = {name: train(candidate, rows) for name, candidate in tried.items()}
         answers = {
             f"{arm}@{name}": evaluate(f"{arm}@{name}", config.arms[arm], validation, weights[name])
             for name in tried

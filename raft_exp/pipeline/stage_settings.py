@@ -19,6 +19,7 @@ from raft_exp.exports.card import Card
 from raft_exp.exports.stage import ExportStage, tables_of
 from raft_exp.models import loading
 from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset
+from raft_exp.pipeline.trainings import trainings
 from raft_exp.reporting.stage import ReportStage
 from raft_exp.teachers.model import is_model
 from raft_exp.teachers.model import shown as shown_teacher
@@ -134,6 +135,7 @@ def report_settings(config: Config) -> ReportStage:
         min_quote_words=config.evaluation.min_quote_words,
         arms={name: _shown_arm(config, name) for name in config.evaluation.arms},
         settings=_shown_settings(config),
+        trainings={arm: training.label for training in trainings(config) for arm in training.arms},
         primary=config.evaluation.primary,
         random_weights=loading.has_random_weights(config.model.name_or_path) and _uses_the_model(config),
     )

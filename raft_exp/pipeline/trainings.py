@@ -5,11 +5,20 @@ equal changes share one then.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from raft_exp.core.schema import identity
 from raft_exp.pipeline.config import Config, arm_lora
-from raft_exp.training.config import LoraConfig, TrainerConfig
+from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What decides on how many supervised tokens another training learns."""
+
+    dataset: str  # its rows are those of `dataset[dataset]`
+    plan: MatchedPlan
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class Training:
     arms: tuple[str, ...]  # those under test with its weights, in their order
     trainer: TrainerConfig  # resolved; with `rates`, its learning rate is not used
     lora: LoraConfig
+    matched: "Matched | None" = None  # another training, on as many of whose supervised tokens this one trains
     rates: tuple[float, ...] = ()  # ascending, for a study that chooses the learning rate on validation questions
 
     @property
@@ -53,7 +63,8 @@ def datasets(config: Config) -> dict[str, str]:
 def trainings(config: Config) -> list[Training]:
     """The trainings of the arms under test, in the order of their first arms.
 
-    A training has the name of its dataset where it is the only one on it, else that of its first arm.
+    A training has the name of its dataset where it is the only one on it or has the settings of the study, else the
+    name of its first arm.
     """
     of_arm = datasets(config)
     groups: dict[str, list[str]] = {}
@@ -62,15 +73,24 @@ def trainings(config: Config) -> list[Training]:
     on_dataset = [of_arm[arms[0]] for arms in groups.values()]
     return [
         Training(
-            dataset if on_dataset.count(dataset) == 1 else arms[0],
+            dataset if on_dataset.count(dataset) == 1 or _unchanged(config, arms[0], dataset) else arms[0],
             dataset,
             tuple(arms),
-            config.resolved_trainer(arms[0]),
+            replace(config.resolved_trainer(arms[0]), supervised_tokens=None),
             arm_lora(config, arms[0]),
+            _matched(config, arms[0], of_arm),
             tuple(config.learning_rates(arms[0])),
         )
         for dataset, arms in zip(on_dataset, groups.values(), strict=True)
     ]
+
+
+def _matched(config: Config, arm: str, datasets: Mapping[str, str]) -> Matched | None:
+    other = config.resolved_trainer(arm).supervised_tokens
+    if other is None:
+        return None
+    trainer = config.resolved_trainer(other)
+    return Matched(datasets[other], MatchedPlan(trainer.batch_size, trainer.max_epochs, trainer.max_steps))
 
 
 def training_of(config: Config, arm: str) -> Training | None:
@@ -78,9 +98,13 @@ def training_of(config: Config, arm: str) -> Training | None:
     return next((training for training in trainings(config) if arm in training.arms), None)
 
 
-def _identity(config: Config, arm: str, dataset: str) -> str:
+def _identity(config: Config, arm: str | None, dataset: str) -> str:
+    """Equal for arms of one training. `arm` None: a training with the settings of the study."""
     trainer: dict[str, object] = identity(config.resolved_trainer(arm))
-    if rates := config.learning_rates(arm):
-        trainer["learning_rate"] = rates
-    settings = [dataset, trainer, identity(arm_lora(config, arm))]
-    return json.dumps(settings, sort_keys=True)
+    if config.selection.learning_rates:
+        trainer.pop("learning_rate")
+    return json.dumps([dataset, trainer, identity(arm_lora(config, arm) if arm else config.lora)], sort_keys=True)
+
+
+def _unchanged(config: Config, arm: str, dataset: str) -> bool:
+    return _identity(config, arm, dataset) == _identity(config, None, dataset)

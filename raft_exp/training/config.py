@@ -25,6 +25,15 @@ class LoraConfig:
 
 
 @config_dataclass
+class MatchedPlan:
+    """The settings that decide on how many supervised tokens another training learns."""
+
+    batch_size: Positive
+    max_epochs: Positive
+    max_steps: Literal[-1] | Positive
+
+
+@config_dataclass
 class TrainerConfig:
     """Where and how long to train. `batch_size` counts the examples of one optimiser step over all devices."""
 
@@ -52,6 +61,7 @@ class TrainerConfig:
     checkpoint_every: Runtime[Positive]
     workers: Runtime[Count]
     threads: Positive | None  # over all processes of this machine
+    supervised_tokens: KeyedWhenSet[str | None] = None  # as many as the training of this arm, instead of max_epochs
 
     def resolved(self, dtype: Dtype, learning_rate: float | None = None) -> "TrainerConfig":
         """These settings for a model of this dtype, as they stand in a store key.

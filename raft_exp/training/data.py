@@ -66,6 +66,26 @@ class TrainingPlan:
             steps += [shuffled[start : start + batch_size] for start in range(0, len(shuffled), batch_size)]
         return cls(rows, steps if max_steps < 0 else steps[:max_steps])
 
+    @classmethod
+    def of_tokens(cls, rows: Rows, seed: int, batch_size: int, supervised_tokens: int) -> "TrainingPlan":
+        """A plan of `supervised_tokens` supervised tokens, over as many epochs as they need.
+
+        The last step holds only the first of its rows with which the plan reaches the number, so that it is exceeded by
+        less than the completion of one row.
+        """
+        steps: list[list[int]] = []
+        left = supervised_tokens
+        for shuffled in (order(rows.ids, seed, epoch) for epoch in count()):
+            for start in range(0, len(shuffled), batch_size):
+                step = shuffled[start : start + batch_size]
+                totals = np.cumsum(rows.completions[step])
+                step = step[: int(np.searchsorted(totals, left)) + 1]
+                steps.append(step)
+                left -= int(totals[len(step) - 1])
+                if left <= 0:
+                    return cls(rows, steps)
+        raise AssertionError("epochs do not end")
+
     def supervised(self, step: int) -> int:
         """Supervised tokens of the step, over all devices and micro-batches."""
         return int(self.rows.completions[self.steps[step]].sum())

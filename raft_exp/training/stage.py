@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from raft_exp.core import tracking
 from raft_exp.core.errors import DataError
-from raft_exp.core.schema import Runtime, Seed, config_dataclass, identity
+from raft_exp.core.schema import KeyedWhenSet, Runtime, Seed, config_dataclass, identity
 from raft_exp.core.stage import stage
 from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
-from raft_exp.training.config import LoraConfig, TrainerConfig
+from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from raft_exp.training.data import TrainingPlan
     from raft_exp.training.module import RaftModule
     from raft_exp.training.rows import Rows
 
@@ -39,15 +40,19 @@ class TrainStage:
     trainer: TrainerConfig
     seed: Seed
     may_pad: Runtime[bool] = False  # trainer.packing=auto: a model that cannot take packed rows trains with padded ones
+    matched: KeyedWhenSet[MatchedPlan | None] = None  # of a training on as many supervised tokens as another one
 
 
 @stage("train", VERSION, resumable=True)
-def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
-    """Writes adapter/ (or model/), metrics.csv and counts.json. Resumes from a checkpoint in `out`."""
+def train(config: TrainStage, *, dataset: Path, out: Path, matched_dataset: Path | None = None) -> None:
+    """Writes adapter/ (or model/), metrics.csv and counts.json. Resumes from a checkpoint in `out`.
+
+    With `config.matched`, `matched_dataset` holds the rows of the other training.
+    """
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
     from safetensors.torch import load_file
 
-    from raft_exp.training import best_checkpoint, checkpoint, data, loop, packed, rows, sharding, weights
+    from raft_exp.training import best_checkpoint, checkpoint, loop, packed, rows, sharding, weights
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
     log.info("%s rank %s: %s", tracking.current_stage(), rank_zero_only.rank or 0, json.dumps(settings))
@@ -59,9 +64,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
     most = config.trainer.validation_items
     validation = rows.read(dataset, "validation", tokenizer, length, out / ROWS / "validation", most, config.seed)
     _check_validation(config.trainer, len(validation))
-    plan = data.TrainingPlan.make(
-        training, config.seed, config.trainer.batch_size, config.trainer.max_epochs, config.trainer.max_steps
-    )
+    plan = _plan(config, training, matched_dataset, tokenizer, out / ROWS / "matched")
     base = loading.load(config.model, _quantizing_device(config))
     trainer = config.trainer
     if trainer.packing and config.may_pad:
@@ -88,6 +91,23 @@ def train(config: TrainStage, *, dataset: Path, out: Path) -> None:
         best_checkpoint.remove(out)
         shutil.rmtree(out / ROWS, ignore_errors=True)  # a network file system may keep files that are still mapped
     module.trainer.strategy.barrier()  # the other processes wait for the files
+
+
+def _plan(
+    config: TrainStage, training: "Rows", matched: Path | None, tokenizer: "PreTrainedTokenizerBase", folder: Path
+) -> "TrainingPlan":
+    """The steps of the training. `folder` is for the encoded rows of a matched training."""
+    from raft_exp.training import rows
+    from raft_exp.training.data import TrainingPlan
+
+    if config.matched is None or matched is None:
+        trainer = config.trainer
+        return TrainingPlan.make(training, config.seed, trainer.batch_size, trainer.max_epochs, trainer.max_steps)
+    other = rows.read(matched, "train", tokenizer, config.model.max_length, folder)
+    settings = config.matched
+    plan = TrainingPlan.make(other, config.seed, settings.batch_size, settings.max_epochs, settings.max_steps)
+    tokens = sum(map(plan.supervised, range(len(plan.steps))))
+    return TrainingPlan.of_tokens(training, config.seed, config.trainer.batch_size, tokens)
 
 
 def _counts(module: "RaftModule") -> dict[str, int | float]:

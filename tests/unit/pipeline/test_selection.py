@@ -88,7 +88,7 @@ def test_arms_with_other_changes_have_a_grid_of_their_own():
     made = stages(GRID, "+arms.sft.trainer.max_epochs=2")
     assert [label for label in made if label.startswith("select[")] == [
         "select[sft]",
-        "select[sft_rag]",
+        "select[closed_book]",
         "select[raft]",
     ]
     assert made["train[sft@lr=0.003]"].config.trainer.max_epochs == 2

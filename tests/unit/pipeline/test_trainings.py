@@ -31,7 +31,8 @@ def trained(*overrides: str) -> list[str]:
     [
         ((), ["train[closed_book]", "train[raft]"]),
         ((SLOW_SFT, SLOW_SFT_RAG), ["train[closed_book]", "train[raft]"]),
-        ((SLOW_SFT,), ["train[sft]", "train[sft_rag]", "train[raft]"]),
+        ((SLOW_SFT,), ["train[sft]", "train[closed_book]", "train[raft]"]),
+        ((SLOW_SFT, "+arms.sft_rag.lora.r=4"), ["train[sft]", "train[sft_rag]", "train[raft]"]),
         ((SLOW_SFT, "evaluation.arms=[sft,raft]"), ["train[closed_book]", "train[raft]"]),
         (("+arms.raft.lora.r=4",), ["train[closed_book]", "train[raft]"]),
         (("+arms.sft.trainer.workers=0",), None),
@@ -126,3 +127,52 @@ def test_the_report_shows_the_changes_of_each_arm_and_nothing_for_arms_without_a
     assert changed.arms["sft"]["trainer"] == {"learning_rate": 3e-4}
     assert "arms" not in plain.settings
     assert not {"trainer", "lora"} & set(identity(plain.arms["sft"]))
+
+
+def test_arms_of_the_real_studies_and_their_trainings():
+    made = stages("evaluation.arms=[base,rag,rag_cot,sft,sft_rag,sft_matched,oracle_sft,raft]")
+    assert [label for label in made if label.startswith(("dataset", "train"))] == [
+        "dataset[closed_book]",
+        "dataset[oracle_sft]",
+        "dataset[raft]",
+        "dataset[test]",
+        "train[closed_book]",
+        "train[sft_matched]",
+        "train[oracle_sft]",
+        "train[raft]",
+    ]
+    oracle = made["dataset[oracle_sft]"].config.dataset
+    assert (oracle.p, oracle.num_distractors, oracle.cot) == (1.0, 0, False)
+    assert made["evaluate[rag_cot]"].config.cot
+    assert "adapter" not in made["evaluate[rag_cot]"].inputs
+    before = stages("evaluation.arms=[base,rag,sft,sft_rag,raft]")
+    assert all(stage.key == made[label].key for label, stage in before.items() if label != "report")
+
+
+def test_a_matched_training_reads_the_rows_and_the_length_of_the_other_one():
+    arms = "evaluation.arms=[sft_matched,raft]"
+    made = stages(arms, "+arms.raft.trainer.max_epochs=3", "+arms.raft.trainer.batch_size=4")
+    matched = made["train[closed_book]"]
+    assert matched.inputs == {"dataset": made["dataset[closed_book]"], "matched_dataset": made["dataset[raft]"]}
+    plan = matched.config.matched
+    assert (plan.batch_size, plan.max_epochs, plan.max_steps) == (4, 3, -1)
+    assert matched.key != stages(arms)["train[closed_book]"].key
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("trainer.supervised_tokens=raft",), r"^trainer\.supervised_tokens: got 'raft', but it is a setting"),
+        (("evaluation.arms=[sft_matched]",), r"sft_matched\.trainer\.supervised_tokens: got 'raft'.*; add one to it"),
+        (("evaluation.arms=[sft,sft_matched]",), r"supervised_tokens: got 'raft'.*known: sft"),
+        (("evaluation.arms=[raft]", "+arms.raft.trainer.supervised_tokens=raft"), r"got 'raft'.*; add one to it"),
+        (
+            ("evaluation.arms=[sft_matched,raft]", "+arms.sft_matched.trainer.max_epochs=2"),
+            r"arms\.sft_matched\.trainer\.max_epochs: decides nothing beside supervised_tokens; leave one out",
+        ),
+        (("evaluation.arms=[rag,sft]", "+arms.sft.trainer.supervised_tokens=rag"), r"got 'rag', which is no arm"),
+    ],
+)
+def test_supervised_tokens_of_no_other_training_are_refused(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(compose(*overrides))

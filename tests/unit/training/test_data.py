@@ -3,6 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from raft_exp.core.errors import DataError
 from raft_exp.models import loading as models
@@ -180,3 +182,23 @@ def test_a_micro_batch_without_rows_supervises_nothing(packing):
     assert batch["rows"] == 0
     assert bool((batch["targets"] == IGNORED).all())
     assert batch["keep"].dtype == torch.int64
+
+
+@given(
+    completions=st.lists(st.integers(1, 40), min_size=1, max_size=30),
+    batch_size=st.integers(1, 9),
+    wanted=st.integers(1, 2000),
+    seed=st.integers(0, 5),
+)
+def test_a_plan_of_tokens_is_longer_than_they_by_less_than_one_row_and_has_the_steps_of_an_ordinary_plan(
+    completions, batch_size, wanted, seed
+):
+    lengths = np.array(completions) + 3
+    ids = [f"q{place}" for place in range(len(completions))]
+    rows = Rows(ids, np.zeros(lengths.sum(), dtype=np.int32), lengths.cumsum(), np.array(completions))
+    plan = TrainingPlan.of_tokens(rows, seed, batch_size, wanted)
+    learned = sum(map(plan.supervised, range(len(plan.steps))))
+    assert wanted <= learned < wanted + completions[plan.steps[-1][-1]]
+    ordinary = TrainingPlan.make(rows, seed, batch_size, max_epochs=1, max_steps=len(plan.steps))
+    assert plan.steps[:-1] == ordinary.steps[:-1]
+    assert plan.steps[-1] == ordinary.steps[-1][: len(plan.steps[-1])]

@@ -15,6 +15,7 @@ from raft_exp.core.errors import DataError, ModelError
 from raft_exp.evaluation.stage import evaluate
 from raft_exp.models import loading as models
 from raft_exp.training import callback, checkpoint
+from raft_exp.training.config import MatchedPlan
 from raft_exp.training.stage import train
 from tests.helpers import small_training as small
 from tests.helpers.stages import study_stages
@@ -308,3 +309,20 @@ def test_precision_on_a_gpu_follows_the_dtype_of_the_model(tmp_path, model, prec
     assert trainer.precision == shown["trainer"]["precision"] == precision
     trainer, shown = settings("trainer.precision=bf16-true")
     assert trainer.precision == shown["trainer"]["precision"] == "bf16-true"
+
+
+def test_a_matched_training_learns_on_as_many_supervised_tokens_as_the_other_one(tmp_path):
+    long, short = small.dataset(tmp_path / "long", 12), small.dataset(tmp_path / "short", 3)
+    other_out, matched_out = tmp_path / "other", tmp_path / "matched"
+    other_out.mkdir()
+    matched_out.mkdir()
+    other = small.train_stage(batch_size=5, max_steps=-1, max_epochs=2)
+    train(other, dataset=long, out=other_out)
+    plan = MatchedPlan(batch_size=5, max_epochs=2, max_steps=-1)
+    config = replace(small.train_stage(batch_size=2, max_steps=1), matched=plan)
+    train(config, dataset=short, matched_dataset=long, out=matched_out)
+    tokens = [
+        json.loads((tmp_path / name / "counts.json").read_text())["supervised_tokens"] for name in ("other", "matched")
+    ]
+    assert 0 <= tokens[1] - tokens[0] < 10
+    assert not (tmp_path / "matched" / "rows").exists()
