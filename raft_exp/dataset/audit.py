@@ -3,16 +3,14 @@
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from statistics import median
 
 import numpy as np
 
 from raft_exp.core.audit import ROW_COUNTS, LengthTell, RowCounts, SplitAudit, Spread
-from raft_exp.core.collection import hash64
-from raft_exp.core.records import Question
 from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import RenderedRow
+from raft_exp.prompts.quotes import stands_exactly
 
 
 class Audit:
@@ -101,8 +99,8 @@ def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
 
 def target_figures(row: RenderedRow) -> dict[str, int]:
     """Counts of one row: grounded target (0 or 1), quotes of the target, quotes that stand verbatim in the context."""
-    texts = [" ".join(passage.text.split()) for passage in row.example.context]
-    verbatim = sum(any(" ".join(text.split()) in passage for passage in texts) for text in row.quotes)
+    texts = [passage.text for passage in row.example.context]
+    verbatim = sum(any(stands_exactly(quote, text) for text in texts) for quote in row.quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"
     return {
         "grounded": int(row.example.target_grounded),
@@ -129,25 +127,3 @@ def _spread(values: Sequence[int]) -> Spread:
 
 def _histogram(values: Counter[int]) -> dict[str, int]:
     return {str(value): count for value, count in sorted(values.items())}
-
-
-def overlap(questions: Iterable[Question]) -> dict[str, dict[str, int]]:
-    """How much of the training data also stands in test and in validation: distinct questions (by words), answers and
-    gold passages. Compares 64-bit hashes, 8 bytes each, so that large sets fit in memory.
-    """
-    hashes: dict[str, dict[str, array[int]]] = defaultdict(lambda: defaultdict(partial(array, "Q")))
-    for question in questions:
-        of_split = hashes[question.split]
-        of_split["questions"].append(hash64(normalise(question.question)))
-        of_split["answers"].extend(hash64(normalise(answer)) for answer in question.answers)
-        of_split["passages"].extend(map(hash64, question.gold))
-    return {
-        split: {
-            name: _shared(hashes["train"][name], hashes[split][name]) for name in ("questions", "answers", "passages")
-        }
-        for split in ("test", "validation")
-    }
-
-
-def _shared(first: "array[int]", second: "array[int]") -> int:
-    return len(np.intersect1d(np.frombuffer(first, dtype=np.uint64), np.frombuffer(second, dtype=np.uint64)))

@@ -16,6 +16,7 @@ from functools import cached_property
 
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.prompts.quotes import stands_exactly
 from raft_exp.teachers import extractive
 
 _CLOSEST, _LEAST_SCORE = 3, 0.6  # sentences close to a long answer: as in conf/teacher/extractive.yaml
@@ -67,4 +68,4 @@ class Evidence:
 
 def holds_words(text: str, part: str) -> bool:
     """Whether a text holds another word for word; white space is normalised."""
-    return " ".join(part.split()) in " ".join(text.split())
+    return stands_exactly(part, text)

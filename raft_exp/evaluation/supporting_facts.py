@@ -6,11 +6,13 @@ it was published with.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import ContextPassage, Passage, Question, read_jsonl
 from raft_exp.evaluation.metrics import Facts
+from raft_exp.prompts import quotes
 
 
 class SupportingFacts:
@@ -25,16 +27,20 @@ class SupportingFacts:
         """The facts that the data set names for a question. Raises KeyError for a training question."""
         return self._named[question_id]
 
-    def quoted(self, quotes: Iterable[str], context: Sequence[ContextPassage]) -> Facts:
-        """The sentences of the context that share text with a verbatim quote (white space aside)."""
-        texts = [text for text in map(_one_spaced, quotes) if text]
+    def quoted(
+        self, texts: Iterable[str], context: Sequence[ContextPassage], min_words: int = quotes.MIN_WORDS
+    ) -> Facts:
+        """The sentences of the context that share text with a verbatim quote."""
+        said = list(texts)
         return frozenset(
             (whole.title, number)
             for passage in context
             for whole in [self._passage(passage.id)]
-            for text in texts
-            if text in _one_spaced(passage.text)
-            for number in _touched(text, whole.sentences)
+            for text in said
+            if quotes.find(text, passage.text, passage.title, min_words)
+            for spans in quotes.occurrences(text, "".join(whole.sentences), passage.title, min_words)
+            for span in spans
+            for number in _touched(span, whole.sentences)
         )
 
     def _titled(self, question: Question) -> Facts:
@@ -46,16 +52,8 @@ class SupportingFacts:
         return self._collection[self._collection.find(name)]
 
 
-def _touched(text: str, sentences: Sequence[str]) -> Iterator[int]:
-    """Numbers of the sentences that share a character with an occurrence of the text in the passage."""
-    passage = _one_spaced("".join(sentences))
-    ends = [len(_one_spaced("".join(sentences[: number + 1]))) for number in range(len(sentences))]
-    start = passage.find(text)
-    while start >= 0:
-        first, last = bisect_right(ends, start), bisect_right(ends, start + len(text) - 1)
-        yield from (number for number in range(first, last + 1) if sentences[number].strip())
-        start = passage.find(text, start + 1)
-
-
-def _one_spaced(text: str) -> str:
-    return " ".join(text.split())
+def _touched(span: quotes.Span, sentences: Sequence[str]) -> Iterator[int]:
+    """Numbers of the sentences that share a character, other than white space, with a span of the passage's text."""
+    ends = list(accumulate(map(len, sentences)))
+    first, last = bisect_right(ends, span[0]), bisect_right(ends, span[1] - 1)
+    yield from (number for number in range(first, last + 1) if sentences[number].strip())

@@ -115,6 +115,9 @@ class EvaluationConfig:
     conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
     min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words is not verbatim
+    # auto: each untrained arm is asked in several wordings on validation questions, and in the best one at test
+    prompts: KeyedWhenSet[Literal["as_written", "auto"]] = "as_written"
+    wordings: KeyedWhenSet[list[str] | None] = None  # files of conf/prompt/wordings/ by name; null: all of them
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -179,6 +182,8 @@ class Config:
     preview: Runtime[Count]
     report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
     selection: SelectionConfig = SelectionConfig()
+    # The prompts that `evaluation.wordings` names, whole: `pipeline.wordings` reads their files.
+    wordings: dict[str, PromptConfig] = field(default_factory=dict)
 
     def resolved_trainer(self, arm: str | None = None) -> TrainerConfig:
         """The trainer's settings, with the changes of `arm`, and with the model's own values in place of `auto`."""
@@ -193,6 +198,11 @@ class Config:
     def trained_arms(self) -> list[str]:
         """The arms under test that have a training, in their order."""
         return [name for name in self.evaluation.arms if self.arms[name].recipe != "none"]
+
+    def untrained_arms(self) -> list[str]:
+        """The arms under test that are the study's model as it is, without any training."""
+        arms = {name: self.arms[name] for name in self.evaluation.arms}
+        return [name for name, arm in arms.items() if not arm.needs_weights() and arm.engine is None]
 
     def learning_rates(self, arm: str) -> list[float]:
         """The learning rates that the training of an arm is tried with, in ascending order; [] without a selection."""
@@ -304,6 +314,30 @@ class Config:
                 )
         return self
 
+    def _check_validation_questions(self, setting: str, off: str) -> None:
+        """Raises ValueError where a setting, which `off` turns off, cannot be chosen on validation questions."""
+        if self.evaluation.split == "validation":
+            raise ValueError(
+                f"evaluation.split: got 'validation' beside {setting}, which is chosen on these questions; give test, "
+                f"or {setting}={off}"
+            )
+        if not self.corpus.validation and self.corpus.name != "pubmedqa" and not getattr(self.corpus, "questions", ""):
+            raise ValueError(
+                f"corpus.validation: got {self.corpus.validation}, but {setting} is chosen on validation questions; "
+                f"give a share, such as 0.05, or {setting}={off}"
+            )
+
+    @model_validator(mode="after")
+    def _prompts_can_be_chosen(self) -> "Config":
+        if self.evaluation.prompts == "auto" and self.untrained_arms():
+            self._check_validation_questions("evaluation.prompts", "as_written")
+            if not self.wordings:
+                raise ValueError(
+                    f"evaluation.wordings: got {self.evaluation.wordings}, but evaluation.prompts=auto chooses one; "
+                    "name files of conf/prompt/wordings/, null for all, or evaluation.prompts=as_written"
+                )
+        return self
+
     @model_validator(mode="after")
     def _learning_rates_can_be_chosen(self) -> "Config":
         rates = self.selection.learning_rates
@@ -318,16 +352,7 @@ class Config:
                 f"selection.learning_rates: got {rates}, but no arm of evaluation.arms={self.evaluation.arms} is "
                 "trained; name one that is, or give null"
             )
-        if self.evaluation.split == "validation":
-            raise ValueError(
-                "evaluation.split: got 'validation' beside selection.learning_rates, which are chosen on these "
-                "questions; give test, or selection.learning_rates=null"
-            )
-        if not self.corpus.validation and self.corpus.name != "pubmedqa" and not getattr(self.corpus, "questions", ""):
-            raise ValueError(
-                f"corpus.validation: got {self.corpus.validation}, but selection.learning_rates are chosen on "
-                "validation questions; give a share, such as 0.05"
-            )
+        self._check_validation_questions("selection.learning_rates", "null")
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from raft_exp.exports.stage import ExportStage, tables_of
 from raft_exp.models import loading
 from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset
 from raft_exp.pipeline.trainings import trainings
+from raft_exp.pipeline.wordings import AS_WRITTEN, wordings
 from raft_exp.reporting.stage import ReportStage
 from raft_exp.teachers.model import is_model
 from raft_exp.teachers.model import shown as shown_teacher
@@ -42,6 +43,7 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, 
         seed=config.seed,
         workers=config.dataset.workers,
         names=named,
+        other_prompts=[prompt for name, prompt in wordings(config).items() if name != AS_WRITTEN],
     )
 
 

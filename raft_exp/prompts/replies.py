@@ -16,7 +16,6 @@ ReplyFormat = Literal["paper", "json"]
 
 REASON, ANSWER = "##Reason:", "##Answer:"
 BEGIN_QUOTE, END_QUOTE = "##begin_quote##", "##end_quote##"
-_QUOTE = re.compile(f"{BEGIN_QUOTE}(.*?){END_QUOTE}", re.DOTALL)
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 
 
@@ -48,7 +47,7 @@ def parse(raw: str, reply_format: ReplyFormat) -> ParsedReply:
     """The parts of a reply. A reply in another form is not parsed; `lenient.extract` reads such replies."""
     parts = _from_json(raw) if reply_format == "json" else _from_paper(raw)
     reason, answer = parts or (raw, "")
-    quotes = [text.strip() for text in _QUOTE.findall(reason)]
+    quotes = [text.partition(END_QUOTE)[0].strip() for text in reason.split(BEGIN_QUOTE)[1:] if END_QUOTE in text]
     return ParsedReply(answer.strip(), parts is not None, reason.split(REASON, 1)[-1].strip(), quotes)
 
 

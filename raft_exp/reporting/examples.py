@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from raft_exp.core.records import ContextPassage, Example, read_jsonl
 from raft_exp.evaluation.results import Prediction, Quote, read_predictions
-from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE
+from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE, quotes
 from raft_exp.reporting.verdict import title
 
 LIMIT = 200
@@ -162,20 +162,20 @@ def _agreement(patterns: Counter[Pattern], arms: list[str], reference: str) -> l
 
 def _item(row: Example, replies: Sequence[Prediction | None], right: Pattern) -> ExampleItem:
     shown = any(reply["context"] for reply in replies if reply)
-    quotes = [quote["text"] for reply in replies if reply for quote in reply["quotes"] if quote["verbatim"]]
+    verbatim = [quote["text"] for reply in replies if reply for quote in reply["quotes"] if quote["verbatim"]]
     limit = min(_PASSAGE, _CONTEXT // max(1, len(row.context)))
     return {
         "id": row.id,
         "question": _cut(row.question, _REPLY),
         "answers": [_cut(answer, _PASSAGE) for answer in row.answers[:20]],
         "slices": row.slices,
-        "context": [_passage(passage, quotes, limit) for passage in row.context] if shown else [],
+        "context": [_passage(passage, verbatim, limit) for passage in row.context] if shown else [],
         "replies": [_reply(reply, ok) for reply, ok in zip(replies, right, strict=True)],
     }
 
 
-def _passage(passage: ContextPassage, quotes: Sequence[str], limit: int) -> ExamplePassage:
-    spans = _spans(passage.text, quotes)
+def _passage(passage: ContextPassage, verbatim: Sequence[str], limit: int) -> ExamplePassage:
+    spans = _spans(passage.text, passage.title, verbatim)
     # the shown part contains the first quote
     start = max(0, min(spans[0][0] - limit // 4 if spans else 0, len(passage.text) - limit))
     end = min(len(passage.text), start + limit)
@@ -197,12 +197,14 @@ def _passage(passage: ContextPassage, quotes: Sequence[str], limit: int) -> Exam
     }
 
 
-def _spans(text: str, quotes: Sequence[str]) -> list[tuple[int, int]]:
-    """(start, end) of the quotes in a passage, white space aside; overlapping ones are joined."""
-    spans: list[tuple[int, int]] = []
-    for quote in dict.fromkeys(quotes):
-        pattern = r"\s+".join(map(re.escape, quote.split()))
-        spans += [match.span() for match in re.finditer(pattern, text)] if pattern else []
+def _spans(text: str, title: str, verbatim: Sequence[str]) -> list[tuple[int, int]]:
+    """(start, end) of the verbatim quotes in a passage (`prompts.quotes`); overlapping ones are joined."""
+    spans = [
+        span
+        for quote in dict.fromkeys(verbatim)
+        for place in quotes.occurrences(quote, text, title, min_words=1)  # verbatim by the study's own number
+        for span in place
+    ]
     joined: list[tuple[int, int]] = []
     for left, right in sorted(spans):
         if joined and left <= joined[-1][1]:
@@ -250,9 +252,9 @@ def _reply(prediction: Prediction | None, right: bool) -> ExampleReply:
     }
 
 
-def _marked(raw: str, quotes: Sequence[Quote]) -> Iterator[Part]:
+def _marked(raw: str, checked: Sequence[Quote]) -> Iterator[Part]:
     """The parts of a reply: text, markers, and quotes from gold, from a distractor or from no passage."""
-    kinds = {_one_spaced(quote["text"]): _kind(quote) for quote in quotes}
+    kinds = {_one_spaced(quote["text"]): _kind(quote) for quote in checked}
     for piece in _MARKED.split(raw):
         if piece.startswith(BEGIN_QUOTE) and piece.endswith(END_QUOTE):
             inner = piece[len(BEGIN_QUOTE) : -len(END_QUOTE)]

@@ -58,9 +58,11 @@ def shown(name: str, text: str) -> ContextPassage:
         ("is a town", {("Velmor", 0)}),
         ("a town. It lies on", {("Velmor", 0), ("Velmor", 1)}),  # every sentence that it runs over
         ("Velmor is a town. It lies on the Ost. It", {("Velmor", 0), ("Velmor", 1), ("Velmor", 2)}),
-        ("It lies", {("Velmor", 1), ("Velmor", 2), ("Ost", 1)}),  # wherever it stands
+        ("on the Ost. It", {("Velmor", 1), ("Velmor", 2)}),
+        ("It lies", set()),  # too few words
         ("The Ost is a river", {("Ost", 0), ("Ost", 1)}),
-        ("velmor is a town.", set()),
+        ("velmor is a town.", {("Velmor", 0)}),  # the case of the first letter aside
+        ("Velmor Is a town.", set()),
         ("Velmor is a city.", set()),
         ("  ", set()),
     ],
@@ -150,11 +152,21 @@ def made_quotes(row: dict[str, Any], draw: random.Random) -> tuple[list[str], se
     named = [tuple(fact) for fact in row["supporting_facts"]]
     choices = [one for one in everything if one[2].strip() and draw.random() < (0.8 if one[:2] in named else 0.03)]
     whole = draw.random() < 0.5
-    quotes = [text.strip() if whole else text.strip()[: max(20, len(text) // 2)].strip() for _, _, text in choices]
+    quotes = [text.strip() if whole else _half(text.strip()) for _, _, text in choices]
     inner = " ".join("".join("".join(every) + "\n" for _, every in row["context"]).split())
-    kept = [index for index, quote in enumerate(quotes) if inner.count(" ".join(quote.split())) == 1]
+    long = [index for index, quote in enumerate(quotes) if len(re.findall(r"\w+", quote)) > 3]
+    kept = [index for index in long if _letters(inner).count(_letters(quotes[index])) == 1]
     facts = {choices[index][:2] for index in kept}
     return [quotes[index] for index in kept] + draw.choice([[], ["Nobody ever said this."], [" "]]), facts
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text)
+
+
+def _half(text: str) -> str:
+    """The first half of a sentence, up to the end of a word."""
+    return " ".join(text.split()[: max(4, len(text.split()) // 2)])
 
 
 def made_reply(row: dict[str, Any], draw: random.Random) -> tuple[str, str, set[tuple[str, int]]]:
