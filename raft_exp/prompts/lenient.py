@@ -1,75 +1,112 @@
 """Extracts the answer of a reply in any common form; `replies.parse` accepts only the form of the prompt.
 
-The rules in their order. The first rule that matches decides, with its last match:
+Thinking, quotes of passages and text after the end token are left out first (`visible`). The rules in their order; the
+first one that matches decides, with its last match:
 
-1. a JSON object with an "answer" (also in a fence, inside other text, or cut off)
-2. an answer marker in any case and spelling: `##Answer:`, `## answer :`, `### Final Answer`
-3. `\\boxed{...}`
-4. a label at any place: `Answer: ...`, `**Final answer:** ...`, or `A: ...` at the start of a line
-5. a sentence: `the answer is ...`, `the correct answer would be ...`
-6. none of these: the last line; for closed labels the first line too, where it begins with a label
+1. `<answer>...</answer>`
+2. a JSON object with an "answer" (also in a fence, inside other text, or cut off)
+3. an answer marker in any case and spelling: `##Answer:`, `## answer :`, `### Final Answer`
+4. `\\boxed{...}`
+5. a label at any place, in several languages: `Answer: ...`, `**Final answer:** ...`, `A: ...` at the start of a line
+6. a sentence: `the answer is ...`, `the correct answer would be ...`
+7. none of these: the lines and sentences that do not decline (`free_text`)
 
-The match ends at the end of its line, at the next marker, or at the end of its sentence where another sentence
-follows. Emphasis, quotation marks, brackets and a full stop around it are removed. With closed labels the label at its
-start is the answer. Quotes of passages are removed first, as they are no answer. The gold answer is never used.
+A reply that declines has no answer. With closed labels the answer is the label that the reply names (`named_labels`).
+Without them a sentence is shortened by the words of the question (`short_answers`), and an answer that cannot be found
+is "". The gold answer and the passages are never used.
 """
 
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-_QUOTED = re.compile(r"##begin_quote##.*?##end_quote##", re.DOTALL | re.IGNORECASE)
-_UNENDED = re.compile(r"##begin_quote##.*?(?=(?<!#)#+\s*(?:final\s+)?answer\b|\Z)", re.DOTALL | re.IGNORECASE)
-_BLOCK_QUOTE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
+from raft_exp.prompts import free_text, named_labels
+from raft_exp.prompts.refusals import abstained, without_refusals
+from raft_exp.prompts.visible import visible
 
-_KEYS = ("answer", "final_answer", "final answer")
-_HALF_JSON = re.compile(r"""["'](?:final[_ ])?answer["']\s*:\s*(["'])(.*?)(?:\1\s*[,}\n]|\1?\s*\Z)""", re.I | re.S)
+_KEYS = ("answer", "final_answer", "final answer", "finalanswer", "short_answer", "short answer")
+_OTHER_KEYS = ("decision", "final_decision", "label", "prediction", "result", "response", "output")
+_HALF_JSON = re.compile(
+    r"""["'](?:final[_ ]?|short[_ ]?)?answer["']\s{0,9}:\s{0,9}(["'])(.*?)(?:\1\s{0,9}[,}\n]|\1?\s{0,9}\Z)""",
+    re.I | re.S,
+)
 _OBJECTS = 20  # only the last 20 braces are tried, to bound the time for a reply of many braces
 
-_MARKER = re.compile(r"(?<!#)#+\s*(?:final\s+)?answer\s*(?:#+\s*:?|[:：]|\n)(.*)", re.I | re.S)
-_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
-_LABELLED = re.compile(r"(?:(?<!\w)answer(?:\s+is)?[\s*_`]{0,4}[:：=]|^[ \t*_]*A[*_]*:)[\s*_`]*(.*)", re.I | re.M)
-_LETTER_A = re.compile(r"[ \t*_]*a[*_]*:")  # "A:" introduces an answer, "a:" does not
+_TAG = re.compile(r"<\s?(?:final[_ -]?|short[_ -]?)?(?:answer|ans)\s?>", re.I)
+_WORD = (
+    r"(?:(?<![^\W_])(?:answer|antwort|réponse|reponse|respuesta|risposta|resposta|antwoord|ответ)|答案|回答|答え|答|정답|답변|답)"
+    r"(?:\s(?:finale?|definitiva))?"
+)
+_BEFORE = r"(?:(?:final|short|correct|my|the|endgültige|最终|最終)\s{0,3}){0,3}"
+_MARKER = re.compile(rf"(?<!#)#+\s{{0,9}}\**\s?{_BEFORE}{_WORD}\s{{0,9}}\**(?:#+\s{{0,9}}:?|[:：]|\n)", re.I)
+_BOXED = re.compile(r"\\f?boxed\s?\{?")
+_LABELLED = re.compile(
+    rf"(?:{_WORD}(?:\s(?:is|ist))?[\s*_`]{{0,4}}(?:[:：=]|\s[-–—]\s)"
+    r"|^[ \t*_#]{0,9}(?:(?:final\s)?(?:decision|conclusion|verdict|label)|A)[*_]{0,3}[:：])[ \t*_`]{0,9}"
+    rf"|^[ \t]{{0,9}}\*\*{_BEFORE}answer:?\*\*:?[ \t]*$\n|(?:答案|答え)(?:是|为|為|は)",
+    re.I | re.M,
+)
+_LETTER_A = re.compile(r"[ \t*_#]*a[*_]*[:：]")  # "A:" introduces an answer, "a:" does not
 _SENTENCE = re.compile(
-    r"(?<!\w)answer(?:\s+to\s+[^.\n]{1,100}?)?\s+(?:is|was|would\s+be|should\s+be|must\s+be)\s+(?:that\s+)?"
-    r"(?!not\b|based\b|found\b|given\b|in\s+(?:the\s+)?(?:passage|context|document|text)|clear\b|as\s+follows)(.*)",
+    r"(?<![^\W_])(?<!\bno\s)(?:(?:answer|option|choice)(?:\s+to\s+[^.\n]{1,150}?)?\s+(?:is|was|would\s+be|"
+    r"should\s+be|must\s+be|will\s+be)"
+    r"|antwort\s+(?:ist|lautet|wäre)|réponse\s+est|respuesta\s+es|risposta\s+è|"
+    r"resposta\s+é)[\s*_]{1,5}(?:that\s+|clearly\s+|simply\s+)?",
+    re.I,
+)
+_FINAL = re.compile(r"(?:final|short|最终|最終)\W{0,5}\Z", re.I)
+_NO_ANSWER_BEHIND = re.compile(
+    r"(?:based|found|given\s+(?:in|by)|in\s+(?:the\s+)?(?:passage|context|document|text)|clear|as\s+follows|"
+    r"correct|right|wrong)\b",
     re.I,
 )
 
-_NEXT_MARKER = re.compile(r"(?<!#)##+\s*\w|<\||</?[a-z]\w*>")
-_LEADING_MARKER = re.compile(r"\A\s*#+\s*\w+\s*(?:#+\s*:?|[:：])\s*")
-# "Paris. It is ..." ends at the full stop; "St. Louis", "J. R. R. Tolkien", "U.S. Army", "Portugal. The Man" do not
-_SENTENCE_END = re.compile(r"(?:(?<=[a-z]{3})|(?<=[\d%)]))[.!?]\s+(?=[\"“(]?[A-Z]\S*(?:\s+\S+){2})")
-_REASON = re.compile(r",\s+(?:because|since|as\s+(?:stated|mentioned|described|shown|the)|according\s+to)\s.*", re.S)
-_AROUND = " \t\r\n*_`\"'“”‘’{}[]<>"
+
+@dataclass(frozen=True)
+class Said:
+    """The text of a reply that gives the answer. `marked`: by an explicit sign (rules 1 to 6)."""
+
+    text: str
+    marked: bool
 
 
-def extract(raw: str, labels: Sequence[str] = ()) -> str:
-    """The answer in a reply; "" without one. With `labels`, the label that the answer begins with, where it does."""
-    reply = _BLOCK_QUOTE.sub("", _UNENDED.sub(" ", _QUOTED.sub(" ", raw)))
-    marked = _by_rules(reply)
-    candidates = [marked] if marked is not None else _lines(reply)
-    answers = [_bare(candidate) for candidate in candidates]
-    named = (label for label in (_label(answer, labels) for answer in answers) if label)
-    return next(named, answers[0] if answers else "")
+def extract(raw: str, labels: Sequence[str] = (), question: str = "") -> str:
+    """The answer in a reply; "" without one. With `labels`: one of them, or ""."""
+    reply = said(raw, question)
+    if abstained(reply.text, "", question):
+        return ""
+    if labels:
+        return named_labels.named(reply.text, labels, reply.marked)
+    if reply.marked:
+        return free_text.bare(reply.text, question)
+    return free_text.answer(without_refusals(reply.text, question), question)
 
 
-def _by_rules(reply: str) -> str | None:
-    """The text behind the most explicit sign of an answer (rules 1 to 5); None without any."""
-    for rule in (_from_json, _marked, _boxed, _labelled, _from_sentence):
+def said(raw: str, question: str = "") -> Said:
+    """The text behind the most explicit sign of an answer; the visible reply where it has none."""
+    reply = free_text.before_next_question(visible(raw), question)
+    for rule in (_tagged, _from_json, _marked, _boxed, _labelled, _from_sentence):
         if (answer := rule(reply)) is not None:
-            return answer
-    return None
+            return Said(answer, True)
+    return Said(reply, False)
+
+
+def _tagged(reply: str) -> str | None:
+    tags = list(_TAG.finditer(reply))
+    return reply[tags[-1].end() :].partition("</")[0] if tags else None
 
 
 def _from_json(reply: str) -> str | None:
-    if "answer" not in reply.lower() or not ("{" in reply or '"' in reply):
+    if not ("{" in reply or '"' in reply or "'" in reply):
         return None
-    for value in _objects(reply):
-        for key, answer in value.items():
-            if key.strip().lower() in _KEYS and (text := _text(answer)) is not None:
-                return text
-    cut = _HALF_JSON.search(reply)
+    objects = list(_objects(reply))
+    for keys in (_KEYS, _OTHER_KEYS):
+        for value in objects:
+            for key, answer in value.items():
+                if key.strip().lower() in keys and (text := _text(answer)) is not None:
+                    return text
+    cut = _HALF_JSON.search(reply) if "answer" in reply.lower() else None
     return cut[2] if cut else None
 
 
@@ -86,51 +123,57 @@ def _objects(reply: str) -> Iterator[dict[str, object]]:
 
 
 def _text(answer: object) -> str | None:
+    if answer is None:
+        return "null"
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     if isinstance(answer, list) and answer:
-        return _text(answer[0])
+        return ", ".join(map(str, answer)) if set(map(type, answer)) == {str} and _closed(answer) else _text(answer[0])
+    if isinstance(answer, dict):
+        return next((_text(answer[key]) for key in ("text", "value", *_KEYS) if key in answer), None)
     return str(answer) if isinstance(answer, str | int | float) else None
 
 
+def _closed(answers: Sequence[object]) -> bool:
+    """Whether a list names several labels, which is no decision."""
+    return len(answers) > 1 and all(str(answer).strip().lower() in ("yes", "no", "maybe") for answer in answers)
+
+
 def _marked(reply: str) -> str | None:
-    answer = None
-    while match := _MARKER.search(reply):
-        answer = reply = match[1]
-    return answer
+    return _last(_MARKER, reply)
 
 
 def _boxed(reply: str) -> str | None:
-    answers = _BOXED.findall(reply)
-    return answers[-1] if answers else None
+    boxes = list(_BOXED.finditer(reply))
+    if not boxes:
+        return None
+    depth, start = 1, boxes[-1].end()
+    for place in range(start, len(reply)):
+        depth += {"{": 1, "}": -1}.get(reply[place], 0)
+        if not depth:
+            return free_text.unlatexed(reply[start:place])
+    return free_text.unlatexed(reply[start:].partition("\n")[0].rstrip("$] \\"))
 
 
 def _labelled(reply: str) -> str | None:
-    matches = [match for match in _LABELLED.finditer(reply) if not _LETTER_A.match(match[0])]
-    return matches[-1][1] if matches else None
+    matches = [match for match in _LABELLED.finditer(reply) if not _LETTER_A.fullmatch(match[0].rstrip(" \t*_`"))]
+    preferred = [match for match in matches if _FINAL.search(reply, max(0, match.start() - 12), match.start())]
+    return _behind(reply, preferred or matches)
 
 
 def _from_sentence(reply: str) -> str | None:
-    answers = _SENTENCE.findall(reply)
-    return answers[-1] if answers else None
+    matches = [match for match in _SENTENCE.finditer(reply) if not _NO_ANSWER_BEHIND.match(reply, match.end())]
+    return _behind(reply, matches)
 
 
-def _lines(reply: str) -> list[str]:
-    """The last and the first line that hold text, without a marker at their start."""
-    lines = [_LEADING_MARKER.sub("", line, count=1) for line in reply.splitlines()]
-    full = [line for line in lines if line.strip(_AROUND)]
-    return [full[-1], full[0]] if full else []
+def _last(pattern: re.Pattern[str], reply: str) -> str | None:
+    return _behind(reply, list(pattern.finditer(reply)))
 
 
-def _bare(candidate: str) -> str:
-    """The first line that holds text, up to the next marker, reason or sentence, without signs around it."""
-    line = next((line for line in candidate.splitlines() if line.strip(_AROUND)), "")
-    line = _NEXT_MARKER.split(line.strip(), maxsplit=1)[0]
-    line = _REASON.sub("", _SENTENCE_END.split(line, maxsplit=1)[0])
-    return line.strip(_AROUND).rstrip(".;,:!" + _AROUND)
-
-
-def _label(answer: str, labels: Sequence[str]) -> str:
-    """The label that an answer begins with; "" without one."""
-    first = re.match(r"\W*(\w+)(?!-?\w)", answer.lower())
-    return first[1] if first and first[1] in labels else ""
+def _behind(reply: str, signs: Sequence[re.Match[str]]) -> str | None:
+    """The text behind the last sign. A question that the reply goes on to ask itself ends the reply before it."""
+    if not signs:
+        return None
+    following = free_text.next_question(reply, signs[0].end())
+    before = [sign for sign in signs if following is None or sign.start() < following]
+    return reply[before[-1].end() : following]

@@ -21,7 +21,8 @@ class WrittenQuestionsStage:
     seed: Seed
 
 
-@stage("questions", VERSION, resumable=True)
+# one more than for given questions: the gate recognises more refusals
+@stage("questions", VERSION + 1, resumable=True)
 def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
     from raft_exp.teachers.model import cleaner, identity

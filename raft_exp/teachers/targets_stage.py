@@ -16,6 +16,7 @@ from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
 from raft_exp.teachers.model import ModelTeacher
 
 VERSION = 2
+MODEL_VERSION = 3  # of a teacher that is a model: its gate recognises more refusals since 3
 
 
 @config_dataclass
@@ -50,7 +51,7 @@ class ModelTargetsStage:
     weights: dict[str, str]  # content hashes of a local model
 
 
-@stage("targets", VERSION, resumable=True)
+@stage("targets", MODEL_VERSION, resumable=True)
 def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Writes targets.jsonl and quarantine.jsonl, both in the order of the questions, audit.json and counts.json.
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from raft_exp.core.records import Answer, ContextPassage
 from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
-from raft_exp.prompts import PromptConfig, parse
+from raft_exp.prompts import PromptConfig, lenient, parse, quotes
 from raft_exp.prompts.refusals import abstained
 
 Verdict = Literal["quoted", "answered", "unsupported", "not_verbatim", "unparsed", "refused", "nothing_found"]
@@ -51,25 +51,35 @@ class CitedAnswer:
 
 
 def judge(
-    reply: Answer, context: Sequence[ContextPassage], sources: Sequence[str], prompt: PromptConfig, cot: bool
+    reply: Answer,
+    context: Sequence[ContextPassage],
+    sources: Sequence[str],
+    prompt: PromptConfig,
+    cot: bool,
+    min_words: int = quotes.MIN_WORDS,
+    question: str = "",
 ) -> CitedAnswer:
-    """Parses a reply and checks its quotes. `sources`: the file of each passage; `cot`: the prompt asks for quotes."""
+    """Parses a reply and checks its quotes. `sources`: the file of each passage; `cot`: the prompt asks for quotes.
+
+    `min_words`: a quote of fewer words supports nothing.
+    """
     parsed = parse(reply.raw, prompt.reply_format)
-    citations = [cite(quote, context, sources) for quote in parsed.quotes]
+    citations = [cite(quote, context, sources, min_words) for quote in parsed.quotes]
     if not cot and parsed.parsed:
         citations = _sentences(parsed.prediction, context, sources)
-    verdict = _verdict(parsed.prediction, parsed.parsed, citations, prompt, cot and bool(context))
+    said = parsed.prediction if parsed.parsed else lenient.said(reply.raw, question).text
+    declines = abstained(said, prompt.refusal, question)
+    verdict = _verdict(parsed.prediction, parsed.parsed, declines, citations, cot and bool(context))
     note = NOTES[verdict] + (" It was cut off: model.max_new_tokens." if reply.truncated else "")
     return CitedAnswer(parsed.prediction, parsed.reason, citations, verdict, note.strip())
 
 
-def cite(quote: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> Citation:
-    """Finds a quote verbatim, apart from white space, in the first passage that contains it."""
-    words = quote.split()
-    pattern = re.compile(r"\s+".join(map(re.escape, words))) if words else None
+def cite(
+    quote: str, context: Sequence[ContextPassage], sources: Sequence[str], min_words: int = quotes.MIN_WORDS
+) -> Citation:
+    """Finds a quote (`prompts.quotes`) in the first passage that contains it; a quote with an ellipsis as a whole."""
     for number, (passage, source) in enumerate(zip(context, sources, strict=True), start=1):
-        match = pattern.search(passage.text) if pattern else None
-        if match:
+        if spans := quotes.find(quote, passage.text, passage.title, min_words):
             return Citation(
                 quote,
                 True,
@@ -79,7 +89,8 @@ def cite(quote: str, context: Sequence[ContextPassage], sources: Sequence[str]) 
                 passage.title,
                 passage.place,
                 source,
-                *match.span(),
+                spans[0][0],
+                spans[-1][1],
             )
     return Citation(quote, False)
 
@@ -93,12 +104,12 @@ def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence
     for passage in context:
         sentences = re.split(r"(?<=[.!?])\s+", passage.text)
         text = next((sentence for sentence in sentences if pattern.search(normalise(sentence))), "")
-        cited += [cite(text, context, sources)] if text and holds(pattern, passage) else []
+        cited += [cite(text, context, sources, 1)] if text and holds(pattern, passage) else []
     return cited
 
 
-def _verdict(answer: str, parsed: bool, citations: list[Citation], prompt: PromptConfig, quotes: bool) -> Verdict:
-    if parsed and (not normalise(answer) or abstained(answer, prompt.refusal)):
+def _verdict(answer: str, parsed: bool, declines: bool, citations: list[Citation], must_quote: bool) -> Verdict:
+    if declines or (parsed and not normalise(answer)):
         return "refused"
     if any(citation.verbatim for citation in citations):
         return "quoted"
@@ -107,4 +118,4 @@ def _verdict(answer: str, parsed: bool, citations: list[Citation], prompt: Promp
     if citations:
         return "not_verbatim"
     closed = normalise(answer) in CLOSED_CLASS
-    return "unsupported" if quotes or not closed else "answered"
+    return "unsupported" if must_quote or not closed else "answered"

@@ -63,6 +63,7 @@ class RagSession:
         self.name = f"{run.config.study}/{self._arm.name}"
         self.k = options.k or run.config.retriever.k
         self.model = self._arm.model
+        self._min_quote_words = run.config.evaluation.min_quote_words
         folder = run.path("ingest")
         self._passages = Passages(folder)
         window = Window(self.model.name_or_path, self.model.revision, self.model.max_length, self.model.max_new_tokens)
@@ -90,7 +91,15 @@ class RagSession:
         """Parses a reply and checks its citations. `reply`: None for a prompt without a request."""
         if reply is None:
             return CitedAnswer("", "", [], "nothing_found", NOTES["nothing_found"])
-        return judge(reply, prompt.context, prompt.sources, self._arm.prompt, self._arm.cot)
+        return judge(
+            reply,
+            prompt.context,
+            prompt.sources,
+            self._arm.prompt,
+            self._arm.cot,
+            self._min_quote_words,
+            prompt.question,
+        )
 
     @property
     def reply_format(self) -> ReplyFormat:

@@ -20,7 +20,7 @@ from raft_exp.evaluation.metrics import (
 )
 from raft_exp.evaluation.results import Prediction, Quote, SupportingSentences
 from raft_exp.evaluation.supporting_facts import SupportingFacts
-from raft_exp.prompts import ParsedReply, ReplyFormat, lenient, parse
+from raft_exp.prompts import ParsedReply, ReplyFormat, lenient, parse, quotes
 from raft_exp.prompts.refusals import abstained
 
 
@@ -52,6 +52,7 @@ class Grading:
     refusal: str = ""  # the text of a refusal in this study
     supporting: SupportingFacts | None = None  # for data sets that name the sentences that support an answer
     vectors: Vectors | None = None  # for metrics that need the encoder
+    min_quote_words: int = quotes.MIN_WORDS  # shorter quotes are not verbatim
 
     @property
     def metrics(self) -> dict[str, Metric]:
@@ -102,18 +103,19 @@ def _score_row(
     raw, truncated = (answer.raw, answer.truncated) if answer else ("", False)
     reply = parse(raw, grading.reply_format)
     context = example.context if grading.shown else []
-    lenient_answer = lenient.extract(raw, LABELS if grading.profile.closed else ())
+    lenient_answer = lenient.extract(raw, LABELS if grading.profile.closed else (), example.question)
     graded = Graded(example.answers, reply.prediction, raw, grading.profile.normalize, lenient_answer)
     supporting: SupportingSentences = {}
     if grading.supporting and grading.reasons:
-        quoted = grading.supporting.quoted(reply.quotes, context)
+        quoted = grading.supporting.quoted(reply.quotes, context, grading.min_quote_words)
         graded = replace(graded, facts=grading.supporting.named(example.id), quoted=quoted)
         supporting = {"supporting_facts": sorted(quoted)}
     observations = {
         name: _observe(metric, graded, answer) for name, metric in grading.metrics.items() if metric.observe
     }
-    quotes = check_quotes(reply.quotes, context)
-    declines = abstained(reply.prediction or lenient_answer, grading.refusal)
+    checked = check_quotes(reply.quotes, context, grading.min_quote_words)
+    answered = reply.prediction or lenient.said(raw, example.question).text
+    declines = abstained(answered, grading.refusal, example.question)
     row: Prediction = {
         "id": example.id,
         "question": example.question,
@@ -125,9 +127,9 @@ def _score_row(
         "parsed": reply.parsed,
         "truncated": truncated,
         "abstained": declines,
-        "quotes": quotes,
+        "quotes": checked,
         **supporting,
-        "supported": None if declines or not grading.reasons else _supported(example, reply, quotes),
+        "supported": None if declines or not grading.reasons else _supported(example, reply, checked),
         "metrics": {name: number(value) for name, value in observations.items() if METRICS[name].per_row},
     }
     empty = answer is not None and not raw.strip()
@@ -153,27 +155,21 @@ def _batches(rows: Sequence[Graded], answers: Sequence[Answer | None], grading: 
     return columns
 
 
-def check_quotes(quotes: Sequence[str], context: Sequence[ContextPassage]) -> list[Quote]:
-    """Whether each quote occurs word for word in a passage of the context (white space aside), and in a gold one."""
-    if not quotes:
-        return []
-    passages = [(_one_spaced(passage.text), passage.gold) for passage in context]
+def check_quotes(
+    texts: Sequence[str], context: Sequence[ContextPassage], min_words: int = quotes.MIN_WORDS
+) -> list[Quote]:
+    """Whether each quote stands word for word in a passage of the context (`prompts.quotes`), and in a gold one."""
     checked: list[Quote] = []
-    for quote in quotes:
-        text = _one_spaced(quote)
-        gold_flags = [gold for passage, gold in passages if text and text in passage]
-        checked.append({"text": quote, "verbatim": bool(gold_flags), "gold": any(gold_flags)})
+    for text in texts:
+        gold_flags = [passage.gold for passage in context if quotes.find(text, passage.text, passage.title, min_words)]
+        checked.append({"text": text, "verbatim": bool(gold_flags), "gold": any(gold_flags)})
     return checked
 
 
-def _supported(example: Example, reply: ParsedReply, quotes: Sequence[Quote]) -> bool | None:
+def _supported(example: Example, reply: ParsedReply, checked: Sequence[Quote]) -> bool | None:
     """Whether the answer occurs, word-bounded and normalised, in a verbatim quote of its reply; None for replies in
     another form and for questions whose answers are labels."""
     if not reply.parsed or all(decision(answer) in LABELS for answer in example.answers):
         return None
     answer = answer_pattern([reply.prediction])
-    return answer is not None and any(answer.search(normalise(quote["text"])) for quote in quotes if quote["verbatim"])
-
-
-def _one_spaced(text: str) -> str:
-    return " ".join(text.split())
+    return answer is not None and any(answer.search(normalise(quote["text"])) for quote in checked if quote["verbatim"])

@@ -1,0 +1,14 @@
+"""Words without content of their own, by which no answer and no question is told from another."""
+
+import re
+
+FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an the of in on at to for from by with as and or but that this these those it its he she they i we you my "
+        "our your his her their him them there here is are was were be been being do does did has have had can could "
+        "will would may might must shall should not no who whom whose what which when where why how many much if "
+        "than then so also very into about after before during between both all any some one only just same per "
+        "up out whether",
+    )
+)
