@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
 LABELS = ("yes", "no", "maybe")
+REPLY_WORDS = 40  # a passage has more words; an answer with its sentence seldom has
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
 _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
@@ -35,18 +36,22 @@ def normalize(text: str, *, nfd: bool) -> str:
 
 
 def decision(prediction: str) -> str:
-    """The label in a prediction: lower case, without final punctuation. Other text is a wrong label of its own."""
-    return prediction.strip().lower().rstrip(string.punctuation + string.whitespace)
+    """The label in a prediction, by the normalisation of exact match: `**Yes.**` is yes. Other text is a wrong label.
+
+    All strict metrics read the prediction of `prompts.parse` and normalise it in this one way, so that accuracy and
+    exact match of a label are equal.
+    """
+    return normalize(prediction, nfd=False)
 
 
 def accuracy(row: Graded) -> float:
     """PubMedQA's accuracy: the whole prediction is the label; a label inside a longer text does not count."""
-    return float(decision(row.prediction) == row.answers[0])
+    return float(decision(row.prediction) == decision(row.answers[0]))
 
 
 def accuracy_lenient(row: Graded) -> float:
     """Accuracy of the answer found in any form of reply."""
-    return float(decision(row.lenient) == row.answers[0])
+    return float(decision(row.lenient) == decision(row.answers[0]))
 
 
 def exact_match(row: Graded) -> float:
@@ -85,18 +90,23 @@ def harmonic(precision: float, recall: float) -> float:
 
 
 def best_subspan_em(row: Graded) -> float:
-    """Lost in the Middle's (arXiv 2307.03172): an answer occurs in the prediction, also inside a word."""
-    predicted = normalize(row.prediction, nfd=False)
+    """Lost in the Middle's (arXiv 2307.03172): an answer occurs in the prediction, also inside a word.
+
+    As published, only the prediction up to its first line break counts: a model that copies its passages would win.
+    """
+    predicted = normalize(row.prediction.split("\n")[0].strip(), nfd=False)
     return float(any(normalize(answer, nfd=False) in predicted for answer in row.answers))
 
 
 def answer_in_reply(row: Graded) -> float:
     """The reply contains an answer, word-bounded; for labels, the first label in it is right.
 
-    Searches the text after the answer marker, or the whole reply where it has none. Quotes are left out: an arm that
-    quotes would be credited with the text of its passages.
+    Searches the text after the answer marker, or the whole reply where it has none. Quotes are left out, and a text of
+    more than REPLY_WORDS words counts by its lenient answer alone: a model that copies its passages would win.
     """
     text = row.prediction or _QUOTED.sub(" ", row.raw)
+    if len(text.split()) > REPLY_WORDS:
+        text = row.lenient
     if all(decision(answer) in LABELS for answer in row.answers):
         label = _LABEL.search(text.lower())
         return float(label is not None and label[1] in {decision(answer) for answer in row.answers})

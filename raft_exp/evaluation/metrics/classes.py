@@ -11,7 +11,7 @@ from raft_exp.evaluation.metrics.graded import Counts, Figures, Graded
 
 def labels(row: Graded) -> tuple[str, str]:
     """The observation of macro F1: the true label and the predicted label of a row."""
-    return row.answers[0], decision(row.prediction)
+    return decision(row.answers[0]), decision(row.prediction)
 
 
 def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:

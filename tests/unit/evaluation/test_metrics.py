@@ -122,7 +122,18 @@ def test_an_exact_match_with_words_has_full_f1(prediction: str, answer: str) -> 
 
 @pytest.mark.parametrize(
     ("prediction", "right"),
-    [("yes", 1), (" Yes. ", 1), ("YES!?", 1), ("yes, it does", 0), ("eyes", 0), ("no", 0), ("", 0), ("yes or no", 0)],
+    [
+        ("yes", 1),
+        (" Yes. ", 1),
+        ("YES!?", 1),
+        ("**yes**", 1),
+        ("(yes)", 1),
+        ("yes, it does", 0),
+        ("eyes", 0),
+        ("no", 0),
+        ("", 0),
+        ("yes or no", 0),
+    ],
 )
 def test_accuracy_takes_the_whole_label_only(prediction: str, right: int) -> None:
     assert value("accuracy", graded(prediction, "yes", corpus="pubmedqa")) == right
@@ -166,6 +177,38 @@ def test_lenient_labels(raw: str, answer: str, found: int) -> None:
 def test_answer_in_reply_is_bounded_by_words(raw: str, answers: list[str], found: int) -> None:
     row = graded(parse(raw, "paper").prediction, *answers, raw=raw, corpus="natural_questions")
     assert value("answer_in_reply", row) == found
+
+
+def test_copied_passages_are_no_answer() -> None:
+    passages = [
+        f"The town {name} lies on the river Ost and has a mill, a market and a church of oak." for name in "ABCDE"
+    ]
+    copied = " ".join([*passages, "Paris is the capital of France."])
+    for raw in (copied, f"##Answer: {copied}", "\n".join(passages) + "\nParis is the capital of France."):
+        row = graded(parse(raw, "paper").prediction, "Paris", raw=raw, corpus="natural_questions")
+        assert value("answer_in_reply", row) == 0, raw
+    honest = "##Reason: " + " ".join(passages) + " ##Answer: It is Paris."
+    row = graded(parse(honest, "paper").prediction, "Paris", raw=honest, corpus="natural_questions")
+    assert value("answer_in_reply", row) == 1, "a long reason does not count against a short answer"
+    long = replace(graded("", "Paris", raw=copied), lenient="Paris")
+    assert value("answer_in_reply", long) == 1, "a long reply counts by its lenient answer"
+
+
+@pytest.mark.parametrize(
+    ("prediction", "right"),
+    [("Paris\nLyon", 1), ("Lyon\nParis", 0), ("It is Paris, of course.", 1), ("Parisian", 1), ("", 0)],
+)
+def test_best_subspan_em_reads_the_first_line_as_published(prediction: str, right: int) -> None:
+    assert value("best_subspan_em", graded(prediction, "Paris", corpus="natural_questions")) == right
+
+
+@given(st.sampled_from(["yes", "no", "maybe", "a yes", "yes it is", ""]), st.text("*\"'`.!?()[]{}<> \n", max_size=6))
+def test_all_strict_metrics_of_a_label_agree(label: str, marks: str) -> None:
+    for said in (f"{marks}{label}{marks}", f"**{label}**", f"{label.upper()}{marks}"):
+        for truth in ("yes", "no", "maybe"):
+            row = graded(parse(f"##Answer: {said}", "paper").prediction, truth, corpus="pubmedqa")
+            true, predicted = labels(row)
+            assert value("accuracy", row) == value("exact_match", row) == (true == predicted), said
 
 
 def longest(one: list[str], other: list[str]) -> int:
@@ -290,7 +333,7 @@ def test_real_pubmedqa_records_equal_a_plain_computation(test_data: Path) -> Non
         raw = _made_reply(truth, draw)
         # The plain way: cut after the marker, look the text up in a table of spellings.
         after = raw.split("##Answer:")[1].strip() if "##Answer:" in raw else ""
-        plain = {"YES.": "yes", "NO.": "no", "MAYBE.": "maybe"}.get(after, after)
+        plain = {"YES.": "yes", "NO.": "no", "MAYBE.": "maybe"}.get(after, after).replace(",", "")
         row = graded(parse(raw, "paper").prediction, truth, raw=raw, corpus="pubmedqa")
         assert value("accuracy", row) == (plain == truth), raw
         assert decision(row.prediction) == plain
