@@ -1,8 +1,9 @@
 """Do the report's tests and intervals keep what they say? Studies drawn by chance from a known truth.
 
-`python benchmarks/simulations.py` takes some minutes on one core; `--share 0.1` draws a tenth of the studies.
+`python benchmarks/simulations.py` takes half an hour on one core; `--share 0.1` draws a tenth of the studies, `--only`
+some kinds of study. The figures stand in docs/explanation/statistics.md.
 Rows: found (a true difference), alarm (no difference: called one), covers (the interval holds the truth), detectable
-(a difference of the size that the study itself calls detectable: found).
+(a difference of the size that the study itself calls detectable: found), pooled (covers, by a method that is not used).
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from seed_studies import pooled_questions, seeds
 
 from raft_exp.evaluation import statistics
 from raft_exp.evaluation.metrics import METRICS
@@ -203,18 +205,29 @@ def differences(studies: int) -> Iterator[Row]:
         yield {"row": "detectable", "what": f"{size:.3f} at {a}", "studies": studies, "rate": rate}
 
 
+KINDS = {  # name -> simulation, studies of each row
+    "power": (power, 500),
+    "alarms": (alarms, 2_000),
+    "coverage": (coverage, 4_000),
+    "differences": (differences, 2_000),
+    "seeds": (seeds, 2_000),
+    "pooled": (pooled_questions, 2_000),
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--share", type=float, default=1.0, help="of the studies that are drawn")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), help="kinds of study (default: all)")
     parser.add_argument("--json", type=Path, help="file to write the rows to")
     options = parser.parse_args(arguments)
     rows, began = [], time.monotonic()
-    print(f"{'row':<11}{'what':<40}{'studies':>8}{'rate':>8}{'after s':>9}")
-    for simulate, studies in ((power, 500), (alarms, 2_000), (coverage, 4_000), (differences, 2_000)):
+    print(f"{'row':<11}{'what':<68}{'studies':>8}{'rate':>8}{'after s':>9}")
+    for simulate, studies in (KINDS[name] for name in options.only):
         for row in simulate(max(1, round(studies * options.share))):
             seconds = time.monotonic() - began
             print(
-                f"{row['row']:<11}{row['what']:<40}{row['studies']:>8,}{row['rate']:>8.1%}{seconds:>9.0f}", flush=True
+                f"{row['row']:<11}{row['what']:<68}{row['studies']:>8,}{row['rate']:>8.1%}{seconds:>9.0f}", flush=True
             )
             rows.append(row)
     if options.json:

@@ -10,6 +10,7 @@ from raft_exp.evaluation.metrics import Metric, Observation
 from raft_exp.evaluation.results import Figure
 from raft_exp.evaluation.statistics.resampling import CONFIDENCE, RESAMPLES, bootstrap, counted, middle, rounded
 
+_NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 _PRIOR_ITEMS = 2  # weight, in items, of the widest possible spread: rare values may be missing from the sample
 
 
@@ -26,30 +27,30 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def wilson(successes: float, n: float) -> tuple[float, float]:
-    """The Wilson score interval of a share; (0, 1) for n=0."""
+def wilson(successes: float, n: float, z: float = _NORMAL) -> tuple[float, float]:
+    """The Wilson score interval of a share, of `z` standard errors; (0, 1) for n=0."""
     if n == 0:
         return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     share, width = successes / n, z * z / n
     centre = (share + width / 2) / (1 + width)
     half = (max(0.0, share * (1 - share)) * width + width * width / 4) ** 0.5 / (1 + width)
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def bounded(value: float, variance: float, n: int) -> tuple[float, float]:
+def bounded(value: float, variance: float, n: int, z: float = _NORMAL) -> tuple[float, float]:
     """The interval of a figure in 0..1 over n items with this variance: Wilson's interval for the number of items that
     would give a share the same variance. Near 0 and 1 it is as skew as a share's; the bootstrap is too short there.
+    `z` is the half-width in standard errors.
 
     Among all figures with this mean a share has the widest spread. It is mixed in with the weight of two items, which
     matters for small n: equal items do not exclude rare other values outside the sample.
     """
     widest = value * (1 - value)
     if variance < 1e-15 or widest < 1e-15:
-        return wilson(value * n, n)
+        return wilson(value * n, n, z)
     items = widest**2 / variance  # for a share n * share * (1 - share): the items that determine the variance
     cautious = (items * variance + _PRIOR_ITEMS * widest / n) / (items + _PRIOR_ITEMS)
-    return wilson(value * widest / cautious, widest / cautious)
+    return wilson(value * widest / cautious, widest / cautious, z)
 
 
 def estimate(metric: Metric, observations: Sequence[Observation], random: np.random.Generator) -> Estimate:

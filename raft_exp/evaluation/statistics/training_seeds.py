@@ -1,0 +1,180 @@
+"""Figures and differences over several training seeds: both the questions and the trainings are random.
+
+The figure of one seed is the true figure, plus the effect of its training, plus the error of its questions. Seeds may
+have the same questions (crossed), other questions (nested), or some in common. The variance of the mean over k seeds is
+that between the seeds' figures divided by k, plus the covariance that the seeds have through shared questions. The
+interval is a t interval. `docs/explanation/statistics.md` has the reasons, `benchmarks/simulations.py` the coverage.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raft_exp.evaluation.metrics import Counts, Metric, Observation
+from raft_exp.evaluation.statistics.intervals import Estimate, bounded, wilson
+from raft_exp.evaluation.statistics.paired import POWER, Difference
+from raft_exp.evaluation.statistics.resampling import CONFIDENCE, blocks, counted, rounded
+
+_LUCK = 0.05  # seeds that agree better than in this share of studies without any training variance agree by chance
+
+Seeds = Sequence[Mapping[str, Observation]]  # of each seed the observations by question
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SeedEstimate(Estimate):
+    """The mean of the seeds' figures with its 95% interval for a new training on new questions."""
+
+    df: float  # degrees of freedom of the t interval
+
+
+@dataclass(frozen=True)
+class SeedDifference(Difference):
+    """The mean over the seeds of arm a minus arm b, with its t interval and the p-value of the t test."""
+
+    df: float
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Figures (k,) of k seeds, and the part of each question in the error of each figure, (questions, k)."""
+
+    figures: Array
+    errors: Array
+    asked: NDArray[np.bool_]  # (questions, k): whether the seed has the question
+
+    @property
+    def mean(self) -> float:
+        return float(self.figures.mean())
+
+    @property
+    def overlap(self) -> Array:
+        """(k, k): the shared questions of two seeds as a share of their geometric mean number; 1 on the diagonal."""
+        shared = self.asked.T.astype(np.float64) @ self.asked
+        return np.asarray(shared / np.sqrt(np.outer(shared.diagonal(), shared.diagonal())), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """The variance of the mean over the seeds, with its degrees of freedom."""
+
+    variance: float
+    df: float
+
+    def quantile(self, share: float) -> float:
+        """A quantile of Student's t."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.df, share))
+
+
+def estimate_over_seeds(metric: Metric, seeds: Seeds) -> SeedEstimate:
+    """The mean of the seeds' figures. Raises ValueError for one seed, and for a seed without observations."""
+    sample = _sample(metric, seeds)
+    spread = _spread(sample, sample.errors.T @ sample.errors)
+    value, n = sample.mean, len(sample.asked)
+    low, high = bounded(value, spread.variance, n, spread.quantile((1 + CONFIDENCE) / 2))
+    return SeedEstimate(rounded(value), rounded(min(low, value)), rounded(max(high, value)), rounded(spread.df))
+
+
+def compare_over_seeds(metric: Metric, a: Seeds, b: Seeds) -> SeedDifference:
+    """Arm a minus arm b; in each seed both have the same questions.
+
+    Raises ValueError for fewer than two seeds, and for arms that differ in their seeds or questions.
+    """
+    if any(left.keys() != right.keys() for left, right in zip(a, b, strict=True)):
+        raise ValueError("the arms have other questions")
+    b = [{name: right[name] for name in left} for left, right in zip(a, b, strict=True)]  # in the order of a
+    left, right = _sample(metric, a), _sample(metric, b)
+    sample = _Sample(left.figures - right.figures, left.errors - right.errors, left.asked)
+    covariance = sample.errors.T @ sample.errors + sample.overlap * _unseen(metric, a, b)
+    spread, value = _spread(sample, covariance), sample.mean
+    error, upper = spread.variance**0.5, spread.quantile((1 + CONFIDENCE) / 2)
+    return SeedDifference(
+        difference=rounded(value),
+        low=rounded(max(-1.0, value - upper * error)),
+        high=rounded(min(1.0, value + upper * error)),
+        p_value=rounded(_two_sided(value / error, spread.df)),
+        detectable=rounded(min(1.0, (upper + spread.quantile(POWER)) * error)),
+        df=rounded(spread.df),
+    )
+
+
+def _spread(sample: _Sample, covariance: Array) -> _Spread:
+    """`covariance` (k, k) is that of the errors that the questions cause in the seeds' figures."""
+    from scipy.special import chdtri
+
+    k, questions = len(sample.figures), len(sample.asked)
+    own = float(covariance.diagonal().mean())
+    shared = max(0.0, float(covariance.sum() - covariance.trace()) / (k * (k - 1)))
+    least = max(0.0, own - shared) * float(chdtri(k - 1, 1 - _LUCK)) / (k - 1)
+    between = max(float(sample.figures.var(ddof=1)), least) / k
+    variance = between + shared
+    part = between / variance if variance else 1.0
+    if k == 2:  # one degree of freedom: its long tails count for more than their part of the variance
+        part = 1 - (1 - part) ** 2
+    return _Spread(variance, 1 / (part / (k - 1) + (1 - part) / max(1, questions - 1)))
+
+
+def _two_sided(statistic: float, df: float) -> float:
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(df, -abs(statistic)))
+
+
+def _unseen(metric: Metric, a: Seeds, b: Seeds) -> Array:
+    """(k, k): the variance of two more questions in each seed, one won by each arm, as in `paired.compare`: rare
+    differences may be missing from the sample. For metrics that are not means, of arms without any difference."""
+    sizes = np.array([len(seed) for seed in a], dtype=np.float64)
+    pairs = [(list(left.values()), list(right.values())) for left, right in zip(a, b, strict=True)]
+    if metric.per_row:
+        largest = max(float(np.abs(_numbers(left) - _numbers(right)).max()) for left, right in pairs) or 1.0
+        return np.asarray(2 * largest**2 / np.outer(sizes, sizes), dtype=np.float64)
+    if any(left != right for left, right in pairs):
+        return np.zeros((len(sizes), len(sizes)))
+    slack = np.array([wilson(0, size)[1] for size in sizes]) / NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    return np.asarray(np.outer(slack, slack), dtype=np.float64)
+
+
+def _sample(metric: Metric, seeds: Seeds) -> _Sample:
+    if len(seeds) < 2:
+        raise ValueError("figures over seeds need two seeds")
+    places = {name: place for place, name in enumerate(dict.fromkeys(name for seed in seeds for name in seed))}
+    figures = np.zeros(len(seeds))
+    errors, asked = np.zeros((len(places), len(seeds))), np.zeros((len(places), len(seeds)), dtype=np.bool_)
+    for column, seed in enumerate(seeds):
+        rows = [places[name] for name in seed]
+        figures[column], errors[rows, column] = _parts(metric, list(seed.values()))
+        asked[rows, column] = True
+    return _Sample(figures, errors, asked)
+
+
+def _parts(metric: Metric, observations: Sequence[Observation]) -> tuple[float, Array]:
+    """The figure of n questions, and the part of each in its error (n,): the squares of the parts sum to the variance
+    of the figure. For means this variance is the usual one, for other figures that of the jackknife."""
+    cells, counts = counted(observations)
+    n = len(observations)
+    figure = float(metric.aggregate(cells, counts[None, :])[0])
+    if n == 1:
+        return figure, np.zeros(1)
+    if metric.per_row:
+        return figure, (_numbers(observations) - figure) / (n * (n - 1)) ** 0.5
+    without = np.concatenate([metric.aggregate(cells, counts - one) for one in _one_of_each(len(cells))])
+    parts = ((n - 1) / n) ** 0.5 * (np.average(without, weights=counts) - without)
+    by_cell = dict(zip(cells, parts.tolist(), strict=True))
+    return figure, np.array([by_cell[observation] for observation in observations])
+
+
+def _numbers(observations: Sequence[Observation]) -> Array:
+    return np.asarray(observations, dtype=np.float64)
+
+
+def _one_of_each(cells: int) -> Iterator[Counts]:
+    """The rows of the unit matrix of this size, in blocks that fit in memory."""
+    start = 0
+    for size in blocks(cells, cells):
+        yield np.eye(size, cells, start, dtype=np.int64)
+        start += size
