@@ -8,6 +8,7 @@ passages that hold an answer word for word are gold, or all where none does.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -15,7 +16,10 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.shingles import text_hash, units
 from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.core.wording import WordingUses, answer_forms
+from raft_exp.corpora.groups import DocumentGroups, copied_documents
 from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.shares import draw_share
@@ -144,39 +148,16 @@ def answering_sentence(gold: Iterable[Passage], answers: list[str]) -> list[tupl
     return []
 
 
-class _Groups:
-    """Groups of documents that share questions (union-find); a group is named by its smallest document hash."""
-
-    def __init__(self) -> None:
-        self._parents: dict[int, int] = {}
-
-    def of(self, document: int) -> int:
-        """The group of a document."""
-        path = []
-        while (parent := self._parents.setdefault(document, document)) != document:
-            path.append(document)
-            document = parent
-        self._parents.update(dict.fromkeys(path, document))
-        return document
-
-    def join(self, documents: Iterable[int]) -> int:
-        """Merges the groups of the documents; returns the merged group."""
-        groups = {self.of(document) for document in documents}
-        group = min(groups)
-        self._parents.update(dict.fromkeys(groups, group))
-        return group
-
-
 @dataclass(frozen=True)
 class _Splits:
     """Splits of questions. A question has the split of the file, else that of another question of its documents, else a
     split drawn for its documents.
 
-    Documents that share a question form a group with one split, so that no training question has the gold of a test
-    question.
+    Documents form a group with one split where they share a question, or an equally worded question with one answer, or
+    where one has a near copy of a passage of the other. So no training question has the gold of a test question.
     """
 
-    groups: _Groups
+    groups: DocumentGroups
     owners: dict[int, str]  # group -> the split in the file of one of its questions, "" without one
     test: HashSample
     validation: HashSample
@@ -187,10 +168,16 @@ class _Splits:
         cls, questions: Iterable[Question], collection: Passages, config: QuestionsFileConfig, seed: int
     ) -> "_Splits":
         """Test and validation documents are drawn only where the file has no question of that split."""
-        groups, document_splits = _Groups(), dict[int, str]()
+        groups, document_splits, uses, drawn = DocumentGroups(), dict[int, str](), WordingUses(), False
         for question in questions:
-            document = groups.join(_documents(question, collection))
+            documents = _documents(question, collection)
+            uses.add(text_hash(units(question.question)), documents, answer_forms(question.answers))
+            document = groups.join(documents)
             document_splits[document] = _last(question.split, document_splits.get(document, ""))
+            drawn = drawn or not question.split
+        if drawn:
+            for copies in chain(copied_documents(collection, groups), uses.repeated()):
+                groups.join(copies)
         owners: dict[int, str] = {}
         for document, split in document_splits.items():
             group = groups.of(document)

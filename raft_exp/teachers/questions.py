@@ -1,8 +1,8 @@
 """Questions by a model, for a corpus without questions: written from passages, then checked against them.
 
-Documents are split first, in the same way as given questions. The passage of a question is its gold passage. Questions
-of the same words count once. In the check the teacher answers each question from its passage; questions that it cannot
-answer, or answers differently, are dropped.
+Documents are split first, in the same way as given questions: those that share passages have one split. The passage of
+a question is its gold passage. Questions of the same words count once. In the check the teacher answers each question
+from its passage; questions that it cannot answer, or answers differently, are dropped.
 """
 
 import json
@@ -21,6 +21,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import normalise
+from raft_exp.corpora.groups import DocumentGroups, copied_documents
 from raft_exp.corpora.questions import answering_sentence
 from raft_exp.corpora.shares import draw_share
 from raft_exp.prompts import parse
@@ -49,8 +50,8 @@ class PassageSample:
     """The passages to write questions for, with their splits: documents are sampled by their ids, then passages."""
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
-        self._collection, self._least = collection, task.min_passage_words
-        names = [str(number) for number in np.unique(collection.documents)]
+        self._collection, self._least, self._groups = collection, task.min_passage_words, _groups(collection)
+        names = list(dict.fromkeys(str(self._groups.of(int(number))) for number in np.unique(collection.documents)))
         self._test = draw_share(names, corpus.test, seed, "test documents")
         rest = [name for name in names if name not in self._test]
         self._validation = draw_share(rest, corpus.validation, seed, "validation documents", of=len(names))
@@ -73,10 +74,20 @@ class PassageSample:
     def _long_enough(self) -> Iterator[Item]:
         for number, passage in enumerate(self._collection):
             if len(passage.text.split()) >= self._least:
-                yield passage, self._split(str(self._collection.documents[number]))
+                yield passage, self._split(str(self._groups.of(int(self._collection.documents[number]))))
 
     def _split(self, document: str) -> str:
         return "test" if document in self._test else "validation" if document in self._validation else "train"
+
+
+def _groups(collection: Passages) -> DocumentGroups:
+    """The documents of a collection, grouped where they share passages."""
+    groups = DocumentGroups()
+    for document in np.unique(collection.documents):
+        groups.of(int(document))
+    for copies in copied_documents(collection, groups):
+        groups.join(copies)
+    return groups
 
 
 @dataclass
@@ -236,7 +247,7 @@ def finish(
     audit: QuestionsAudit = {"written": {**written, "dropped": dropped}, "questions": dict(splits)}
     if checked:
         audit["checked"] = checked
-    (out / "audit.json").write_text(json.dumps(audit, indent=1))
+    (out / "audit.json").write_text(json.dumps(audit, indent=1), encoding="utf-8")
     (out / WRITTEN).unlink()
     check_kept(written, 0.0, "passages gave a usable question", out / QUARANTINE)
     if checked:
