@@ -122,11 +122,26 @@ class RetrievalFigures(TypedDict):
     answers: NotRequired[AnswerRanks]
 
 
+class OverlapCounts(TypedDict):
+    """Parts of a held-out split that stand in the training data too, by text. Of a ready chat file, and in audits of
+    earlier versions, some keys are missing.
+    """
+
+    questions: int  # leaked: with equal words
+    near_questions: NotRequired[int]  # leaked: nearly word for word, with the same answer
+    questions_of_other_documents: NotRequired[int]  # equal words about other documents; no leaks
+    answers: NotRequired[int]  # distinct answers
+    passages: NotRequired[int]  # gold passages with equal words
+    near_passages: NotRequired[int]  # gold passages of which training has a near copy
+    gold_overlap: NotRequired[int]  # questions with a gold passage counted in one of the two lines above
+    boilerplate_passages: NotRequired[int]  # gold passages that are too short or too frequent to be leaks
+
+
 class DatasetAudit(TypedDict, total=False):
     """The audit of one training set or test set; empty where a dataset has none."""
 
     splits: dict[str, SplitAudit]
-    overlap: dict[str, dict[str, int]]  # test or validation -> questions, answers, passages shared with training
+    overlap: dict[str, OverlapCounts]  # test or validation -> what training shares with it
     passed_over: dict[str, int]  # distractors rejected, by reason
     fewer_distractors: dict[str, int]  # split -> rows with fewer distractors than configured
     context: str  # of a test set: gold_and_distractors, retrieved or given

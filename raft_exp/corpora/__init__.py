@@ -53,7 +53,8 @@ class Corpus(Protocol):
 
     Optional members: `origin: ClassVar[Origin]`, source and licence for the card of an exported data set; `report`,
     with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, values for the key of
-    ingest beside `passage_settings` and the content of `files`.
+    ingest beside `passage_settings` and the content of `files`; `shares_gold: ClassVar[bool]`, whether its published
+    splits share gold passages.
     """
 
     passage_settings: ClassVar[tuple[str, ...]]  # the fields of the config that change the passages
@@ -96,6 +97,11 @@ def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
     """The corpus's values for the key of ingest: the settings that change passages, and its own `passage_identity`."""
     more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
     return {name: getattr(config, name) for name in corpus.passage_settings} | more()
+
+
+def shares_gold(config: CorpusConfig) -> bool:
+    """Whether the published splits of a corpus share gold passages, as questions about one Wikipedia page do."""
+    return bool(getattr(CORPORA[config.name], "shares_gold", False))
 
 
 def origin(config: CorpusConfig) -> Origin:

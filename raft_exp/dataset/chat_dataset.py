@@ -8,23 +8,25 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.progress import track
-from raft_exp.core.records import Example, Question, read_jsonl, write_jsonl
+from raft_exp.core.records import Example, write_jsonl
 from raft_exp.core.sampling import subsample
-from raft_exp.core.schema import Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.schema import Positive, Runtime, Seed, Share, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.corpora.readers.chat import ChatRow
 from raft_exp.corpora.readers.chat import read as read_chats
+from raft_exp.dataset import overlap
 from raft_exp.dataset.audit import Audit
-from raft_exp.dataset.leakage import QuestionFinder
+from raft_exp.dataset.chat_overlap import chat_overlaps
 from raft_exp.dataset.rows import RenderedRow, Window
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import MODES
 from raft_exp.prompts.clean import Cleaner
 
-VERSION = 1
+VERSION = 2
 
 _MARKER = re.compile(r"(##(?=\s*(?:Reason|Answer|begin_quote|end_quote)))", re.IGNORECASE)
 
@@ -36,24 +38,33 @@ class ChatDatasetStage:
     path: Runtime[str]  # its content is part of the key
     max_items: Positive | None
     allow_overlap: bool
+    max_gold_overlap: Share | None
     window: Window
     seed: Seed
 
 
 @stage("dataset", VERSION)
-def chat_rows(config: ChatDatasetStage, *, questions: Path, out: Path) -> None:
-    """Writes rows.jsonl, audit.json and counts.json. Raises DataError for rows that cannot be trained on."""
-    file, audit, leaks = Path(config.path), Audit(), _LeakCounter(questions)
+def chat_rows(config: ChatDatasetStage, *, passages: Path, questions: Path, out: Path) -> None:
+    """Writes rows.jsonl, audit.json and counts.json. Raises DataError for rows that cannot be trained on, or that hold
+    held-out questions.
+    """
+    file, audit = Path(config.path), Audit()
     sample = subsample((chat.id for chat in _unique(file) if chat.split == "train"), config.max_items, config.seed)
     if not len(sample):
         raise DataError(f"dataset.path={config.path!r} has no training rows; a row without a split is a training row")
+
+    def training() -> Iterator[ChatRow]:
+        return (chat for chat in read_chats(file) if chat.split == "train" and chat.id in sample)
+
+    found = overlap.check(
+        chat_overlaps(training, questions, Passages(passages)), config.allow_overlap, config.max_gold_overlap
+    )
     chats = (chat for chat in read_chats(file) if chat.split != "train" or chat.id in sample)
-    rows = audit.watch(_rows(config, leaks.watch(chats)))
+    rows = audit.watch(_rows(config, chats))
     write_jsonl(out / "rows.jsonl", (row.example for row in track(rows, "reading rows", len(sample))))
-    leaks.check(config)
-    figures = {"splits": audit.figures(), "file": file.name, "overlap": leaks.figures()}
-    (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False))
-    (out / "counts.json").write_text(json.dumps({"rows": audit.rows}))
+    figures = {"splits": audit.figures(), "file": file.name, "overlap": found}
+    (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
+    (out / "counts.json").write_text(json.dumps({"rows": audit.rows}), encoding="utf-8")
 
 
 def chat_file(path: str, arm: str) -> Path:
@@ -70,43 +81,6 @@ def _unique(file: Path) -> Iterator[ChatRow]:
             raise DataError(f"{chat.where}: id {chat.id!r} comes twice; ids must be unique, or be left out")
         seen.add(chat.id)
         yield chat
-
-
-class _LeakCounter:
-    """Counts the test and validation questions that occur in a user message of a training chat."""
-
-    def __init__(self, questions: Path) -> None:
-        self._splits = {question.id: question.split for question in _held_out(questions)}
-        self._finder = QuestionFinder(_held_out(questions))
-        self._leaks: dict[str, str] = {}  # question id -> place of the first chat with it
-
-    def watch(self, chats: Iterator[ChatRow]) -> Iterator[ChatRow]:
-        """Yields the chats unchanged and looks for questions in them."""
-        for chat in chats:
-            for message in chat.messages:
-                if chat.split == "train" and message["role"] == "user":
-                    for question_id in self._finder.within(message["content"]):
-                        self._leaks.setdefault(question_id, chat.where)
-            yield chat
-
-    def figures(self) -> dict[str, dict[str, int]]:
-        """The entry `overlap` of audit.json: split -> {"questions": leaks}."""
-        counts = Counter(self._splits[question_id] for question_id in self._leaks)
-        return {split: {"questions": counts[split]} for split in ("test", "validation")}
-
-    def check(self, config: ChatDatasetStage) -> None:
-        """Raises DataError where there is a leak and `allow_overlap` is false."""
-        if self._leaks and not config.allow_overlap:
-            question_id, where = next(iter(self._leaks.items()))
-            raise DataError(
-                f"{len(self._leaks)} test or validation questions stand in dataset.path (first: {question_id!r} in "
-                f"{where}); remove those rows, or set dataset.allow_overlap=true to train in spite of the leak"
-            )
-
-
-def _held_out(questions: Path) -> Iterator[Question]:
-    every = read_jsonl(questions / "questions.jsonl", Question)
-    return (question for question in every if question.split != "train")
 
 
 def _rows(config: ChatDatasetStage, chats: Iterator[ChatRow]) -> Iterator[RenderedRow]:

@@ -1,31 +1,76 @@
-"""Finds questions word for word inside texts, in time that does not grow with the number of questions."""
+"""Finds texts inside other texts, in time that does not grow with their number: whole ones and, of questions, those
+with few words changed. Case, punctuation, white space, Unicode form and HTML entities make no difference.
+"""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Generic, TypeVar
 
-from raft_exp.core.records import Question
-from raft_exp.core.text import normalise
+from raft_exp.core.wording import Wording, changeable, wording
 
-_HEAD = 4  # first words of a question, the key of the look-up
-_SHORTEST = 3  # words; shorter questions occur in many texts by chance and are not looked for
+Name = TypeVar("Name", bound=Hashable)
+
+_HEAD = 4  # first units of a text, the key of the look-up
+_SHORTEST = 3  # units; shorter texts occur in many texts by chance and are not looked for
+_FREQUENT = 100  # questions; a pair of neighbouring units of more of them ("what is") is no sign of one of them
 
 
-class QuestionFinder:
-    """An index of questions by their first words. Case, punctuation and white space are ignored."""
+class TextFinder(Generic[Name]):
+    """An index of texts, given by their units, by their first units."""
 
-    def __init__(self, questions: Iterable[Question]) -> None:
-        self._heads: dict[tuple[str, ...], list[tuple[list[str], str]]] = defaultdict(list)
-        for question in questions:
-            words = normalise(question.question).split()
-            if len(words) >= _SHORTEST:
-                self._heads[tuple(words[:_HEAD])].append((words, question.id))
+    def __init__(self, texts: Iterable[tuple[Name, Sequence[str]]]) -> None:
+        self._heads: dict[tuple[str, ...], list[tuple[list[str], Name]]] = defaultdict(list)
+        for name, text in texts:
+            if len(text) >= _SHORTEST:
+                self._heads[tuple(text[:_HEAD])].append((list(text), name))
         self._sizes = sorted({len(head) for head in self._heads})
 
-    def within(self, text: str) -> Iterator[str]:
-        """Ids of the questions that occur in the text, once for each occurrence."""
-        words = normalise(text).split()
-        for start in range(len(words)):
+    def within(self, units: list[str]) -> Iterator[Name]:
+        """The names of the texts that occur in a text, once for each occurrence."""
+        for start in range(len(units)):
             for size in self._sizes:
-                for question, question_id in self._heads.get(tuple(words[start : start + size]), ()):
-                    if words[start : start + len(question)] == question:
-                        yield question_id
+                for text, name in self._heads.get(tuple(units[start : start + size]), ()):
+                    if units[start : start + len(text)] == text:
+                        yield name
+
+
+class NearFinder(Generic[Name]):
+    """An index of questions by the pairs of neighbouring units in them."""
+
+    def __init__(self, questions: Mapping[Name, Sequence[str]]) -> None:
+        self._questions = {name: list(text) for name, text in questions.items()}
+        self._pairs: dict[tuple[str, str], list[Name]] = defaultdict(list)
+        for name, text in self._questions.items():
+            for pair in set(pairwise(text)):
+                self._pairs[pair].append(name)
+        self._sizes = Counter(
+            name for names in self._pairs.values() if len(names) <= _FREQUENT for name in names
+        )  # question -> its pairs that are a sign of it
+
+    def within(self, units: list[str]) -> dict[Name, Wording]:
+        """The questions that a text is, or holds, longer or with few units changed; whole ones as "same"."""
+        places: dict[Name, list[int]] = defaultdict(list)
+        for place, pair in enumerate(pairwise(units)):
+            names = self._pairs.get(pair, ())
+            if len(names) <= _FREQUENT:
+                for name in names:
+                    places[name].append(place)
+        found = {name: self._wording(name, units, starts) for name, starts in places.items()}
+        return {name: how for name, how in found.items() if how != "other"}
+
+    def _wording(self, name: Name, units: list[str], places: list[int]) -> Wording:
+        """The closest wording of the text, and of its stretches that hold a pair of the question."""
+        question = self._questions[name]
+        changes = changeable(len(question))
+        if len(places) < self._sizes[name] - 2 * changes:  # a changed unit breaks two pairs
+            return "other"
+        size = len(question)
+        starts = {max(0, place - offset) for place in places for offset in range(size)}
+        # No shorter stretches: they could leave out the very word in which two questions differ.
+        lengths = range(size, size + changes + 1)
+        stretches = (units[start : start + length] for start in sorted(starts) for length in lengths)
+        order: tuple[Wording, ...] = ("same", "longer", "near")
+        kinds = {wording(question, stretch) for stretch in stretches if len(stretch) >= size}
+        kinds.add(wording(question, units))
+        return next((kind for kind in order if kind in kinds), "other")

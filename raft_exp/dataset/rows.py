@@ -4,7 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from multiprocessing import get_context
@@ -47,6 +47,7 @@ class RowFormat:
     cot: bool
     window: Window
     fits_both: bool  # cut the context to fit with and without CoT, so that all arms can share it
+    other_prompts: list[PromptConfig] = field(default_factory=list)  # the context must fit with these too
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,13 @@ class RowBuilder:
         def with_texts(texts: Sequence[str]) -> list[ContextPassage]:
             return [replace(passage, text=text) for passage, text in zip(whole, texts, strict=True)]
 
-        def render(texts: Sequence[str], cot: bool) -> Messages:
-            return self._messages(question, None if spec.context is None else with_texts(texts), cot)
+        def render(texts: Sequence[str], prompt: PromptConfig, cot: bool) -> Messages:
+            context = None if spec.context is None else with_texts(texts)
+            return prompts.messages(prompt, self._format.prompt_mode, question, context, cot)
 
         cot_options = (True, False) if self._format.fits_both else (self._format.cot,)
-        renders = [partial(render, cot=cot) for cot in cot_options]
+        wordings = [self._format.prompt, *self._format.other_prompts]
+        renders = [partial(render, prompt=prompt, cot=cot) for prompt in wordings for cot in cot_options]
         texts = fit(self._tokenizer, renders, [p.text for p in whole], budget, f"question {spec.question.id!r}")
         return ShownContext(whole, self._with_gold_as_shown(spec, whole, with_texts(texts)))
 

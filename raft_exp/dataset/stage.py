@@ -7,6 +7,7 @@ The settings are those of the paper (arXiv 2403.10131, section 3); `RaftRecipe` 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,15 +17,16 @@ import numpy as np
 from pydantic import model_validator
 
 from raft_exp import retrieval
+from raft_exp.core.audit import OverlapCounts
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.sampling import HashSample
-from raft_exp.core.schema import Count, Positive, Runtime, Seed, Share, config_dataclass
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, Seed, Share, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.dataset import contexts, recipes, rows
-from raft_exp.dataset.audit import Audit, overlap
+from raft_exp.dataset import contexts, overlap, recipes, rows
+from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
 from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
@@ -68,6 +70,9 @@ class DatasetConfig:
     max_items: Positive | None  # most training rows; a smaller set is a subset of a larger one
     path: Runtime[str | None]  # a chat file to train on instead; its content is part of the key
     workers: Runtime[Count]  # processes that render rows
+    # Largest share of the held-out questions that may rest on gold passages of training. None: any share where the
+    # published splits share gold passages (hotpotqa, natural_questions), else `overlap.MOST_GOLD_OVERLAP`.
+    max_gold_overlap: KeyedWhenSet[Share | None] = None
 
     @model_validator(mode="after")
     def _sources_are_whole(self) -> "DatasetConfig":
@@ -107,6 +112,7 @@ class ClosedBookStage:
     prompt_mode: str
     max_items: Positive | None
     allow_overlap: bool
+    max_gold_overlap: Share | None
     window: Window
     seed: Seed
     workers: Runtime[Count]
@@ -133,6 +139,8 @@ class TestStage:
     seed: Seed
     workers: Runtime[Count]
     names: Runtime[SettingNames] = contexts.EVALUATION_NAMES
+    # Other wordings that arms may be asked in: the contexts, which all arms share, are cut to fit with each.
+    other_prompts: KeyedWhenSet[list[PromptConfig]] = field(default_factory=list)
 
 
 @stage("dataset", VERSION)
@@ -151,7 +159,7 @@ def raft(
     `embedded` and `indexed` are folders of the embed and index stages, for dense and bm25 distractors.
     """
     settings, source, collection = config.dataset, QuestionTargets(questions, targets), Passages(passages)
-    shared = _check_overlap(source, settings.allow_overlap)
+    shared = _check_overlap(source, collection, settings.allow_overlap, settings.max_gold_overlap)
     if settings.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
         raise DataError(
             "dataset.cot=true, but the teacher wrote no reasoning; use teacher=extractive or dataset.cot=false"
@@ -200,7 +208,7 @@ def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, tar
     the answer without reasoning.
     """
     source = QuestionTargets(questions, targets)
-    shared = _check_overlap(source, config.allow_overlap)
+    shared = _check_overlap(source, Passages(passages), config.allow_overlap, config.max_gold_overlap)
     row_format = RowFormat(config.prompt, config.prompt_mode, False, config.window, False)
     specs = partial(recipes.closed_book, source)
     total, learned = _training_specs(source, config.max_items, config.seed, specs)
@@ -225,7 +233,8 @@ def test_set(
     sample = source.sample(config.split, config.max_items, config.seed)
     if not sample:
         raise DataError(
-            f"evaluation.split={config.split!r} has no questions; set corpus.validation, or use the test split"
+            f"the corpus has no {config.split} questions; give them in its files, or set corpus.{config.split} to a "
+            "share of its questions"
         )
     distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
     rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
@@ -240,7 +249,7 @@ def test_set(
     if config.context == "retrieved":
         quality = RetrievalQuality(collection, config.retriever.name, config.retriever.k)
         specs, figures = quality.watch(specs), {"retrieval": quality.figures}
-    row_format = RowFormat(config.prompt, config.prompt_mode, True, config.window, True)
+    row_format = RowFormat(config.prompt, config.prompt_mode, True, config.window, True, config.other_prompts)
     _write(
         row_format,
         passages,
@@ -291,16 +300,11 @@ def _training_specs(
     return sum(map(len, samples.values())), rows_in_order
 
 
-def _check_overlap(source: QuestionTargets, allowed: bool) -> dict[str, dict[str, int]]:
-    """The figures of `audit.overlap`. Raises DataError where a held-out question is in the training data."""
-    figures = overlap(source.all_questions())
-    for split, shared in figures.items():
-        if shared["questions"] and not allowed:
-            raise DataError(
-                f"{shared['questions']} {split} questions are in the training data too; remove them there, "
-                "or set dataset.allow_overlap=true to train in spite of the leak"
-            )
-    return figures
+def _check_overlap(
+    source: QuestionTargets, passages: Passages, allowed: bool, most_gold: float | None
+) -> dict[str, OverlapCounts]:
+    """The entry `overlap` of audit.json. Raises DataError where held-out questions or gold are in the training data."""
+    return overlap.check(overlap.overlaps(source.all_questions, passages), allowed, most_gold)
 
 
 def _write(

@@ -41,6 +41,7 @@ class Hotpotqa:
     """Passages depend on neither the seed nor `max_items`; questions depend on both."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "setting", "repo", "revision")
+    shares_gold: ClassVar[bool] = True
     origin: ClassVar[Origin] = Origin(
         "HotpotQA (Yang et al. 2018, arXiv 1809.09600); paragraphs from Wikipedia", "cc-by-sa-4.0"
     )

@@ -56,6 +56,7 @@ class NaturalQuestions:
         "repo",
         "revision",
     )
+    shares_gold: ClassVar[bool] = True
     origin: ClassVar[Origin] = Origin(
         "Natural Questions (Kwiatkowski et al. 2019) with text of Wikipedia", "cc-by-sa-3.0"
     )

@@ -3,31 +3,36 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft_exp.core.records import Question
-from raft_exp.core.text import normalise
-from raft_exp.dataset.leakage import QuestionFinder
+from raft_exp.core.shingles import units
+from raft_exp.dataset.leakage import TextFinder
 
 WORDS = st.lists(st.sampled_from(["when", "was", "it", "the", "mill", "built", "old"]), min_size=1, max_size=9)
 
 
-def asked(*texts: str) -> QuestionFinder:
-    return QuestionFinder(Question(str(number), text, ["x"], ["p"], "test") for number, text in enumerate(texts))
+class Questions:
+    """Questions named by their number."""
+
+    def __init__(self, *texts: str) -> None:
+        self._finder = TextFinder((str(number), units(text)) for number, text in enumerate(texts))
+
+    def within(self, text: str) -> list[str]:
+        return list(self._finder.within(units(text)))
 
 
 def test_case_punctuation_and_white_space_make_no_difference():
-    found = asked("When was the mill built?", "Who built it, then?")
+    found = Questions("When was the mill built?", "Who built it, then?")
     text = "Passage 1: the mill\n\nQuestion:  WHEN was\nthe (mill) built\nAnswer in the form"
-    assert list(found.within(text)) == ["0"]
+    assert found.within(text) == ["0"]
 
 
 def test_signs_of_any_script_make_no_difference():
-    found = asked("What\u2019s \u201cnew\u201d in \u00c9vora\u2014today?", "¿Qué hay de nuevo?")
-    assert list(found.within("Say: what's new in \u00e9vora - today\u2026 please")) == ["0"]
-    assert list(found.within("Dime: Qué hay de nuevo")) == ["1"]
+    found = Questions("What\u2019s \u201cnew\u201d in \u00c9vora\u2014today?", "¿Qué hay de nuevo?")
+    assert found.within("Say: what's new in \u00e9vora - today\u2026 please") == ["0"]
+    assert found.within("Dime: Qué hay de nuevo") == ["1"]
 
 
 def test_questions_of_a_word_or_two_are_not_looked_for():
-    assert list(asked("Who?", "When then?").within("Who knows when then?")) == []
+    assert Questions("Who?", "When then?").within("Who knows when then?") == []
 
 
 @given(st.lists(WORDS, min_size=1, max_size=5), WORDS, WORDS)
@@ -37,6 +42,6 @@ def test_finds_what_a_search_for_each_question_finds(questions, before, after):
     plain = {
         str(number)
         for number, question in enumerate(texts)
-        if len(question.split()) >= 3 and f" {normalise(question)} " in f" {normalise(text)} "
+        if len(question.split()) >= 3 and f" {question} " in f" {text} "
     }
-    assert set(asked(*texts).within(text)) == plain
+    assert set(Questions(*texts).within(text)) == plain

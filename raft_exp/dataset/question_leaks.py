@@ -1,0 +1,97 @@
+"""Held-out questions that are training questions too, by their words, answers and gold passages.
+
+A held-out question leaks where training has
+
+- its wording with its gold passage, or with another passage of its document;
+- its wording with its answer; where the wording is a template ("What is the product's name?"), so that the document
+  decides the answer, only with a near copy of its gold passage;
+- nearly its wording, with its answer and with its gold passage, a near copy of it, or another passage of its document;
+- its wording with a few words more or less, or in another order, with its open answer.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from raft_exp.core.collection import hash64
+from raft_exp.core.wording import WordingUses, answers_agree, open_forms, wording
+from raft_exp.dataset.gold_overlap import GoldLinks
+from raft_exp.dataset.training_index import ComparedQuestion, TrainingIndex
+
+FREQUENT = 50  # training questions; on an open answer of more of them questions agree by chance, as on yes or no
+
+Leaks = dict[str, str]  # held-out question id -> id of the first training question that leaks it
+
+
+@dataclass(frozen=True)
+class QuestionLeaks:
+    """The leaks of a held-out split by kind; a question has one kind."""
+
+    same: Leaks = field(default_factory=dict)
+    near: Leaks = field(default_factory=dict)
+    other_document: Leaks = field(default_factory=dict)  # equal wording about other documents: no leaks
+
+
+def question_leaks(
+    held_out: Sequence[ComparedQuestion],
+    others: Sequence[ComparedQuestion],
+    training: TrainingIndex,
+    links: GoldLinks,
+) -> QuestionLeaks:
+    """Compares a held-out split with training. `others` are the questions of the other held-out splits."""
+    candidates, uses, leaks = _candidates(held_out, training, links), WordingUses(), QuestionLeaks()
+    same: list[tuple[ComparedQuestion, ComparedQuestion]] = []
+    for row, learned in training.read(candidates):
+        pairs = [held_out[place] for place in sorted(candidates[row])]
+        if any(tested.words == learned.words for tested in pairs):
+            uses.add(learned.words, learned.documents, learned.answers)
+        for tested in pairs:
+            if tested.words == learned.words:
+                same.append((tested, learned))
+            elif _is_near_leak(tested, learned, links):
+                leaks.near.setdefault(tested.id, learned.id)
+    for question in (*held_out, *others):
+        uses.add(question.words, question.documents, question.answers)
+    for tested, learned in same:
+        leaking = _is_same_leak(tested, learned, links, uses)
+        (leaks.same if leaking else leaks.other_document).setdefault(tested.id, learned.id)
+    return _one_kind_each(leaks)
+
+
+def _candidates(
+    held_out: Sequence[ComparedQuestion], training: TrainingIndex, links: GoldLinks
+) -> Mapping[int, set[int]]:
+    """Training question -> places of the held-out questions with its wording, its gold or its open answer."""
+    candidates: dict[int, set[int]] = defaultdict(set)
+    for place, tested in enumerate(held_out):
+        rows = set(training.words.rows(tested.words))
+        for form in open_forms(tested.answers):
+            rows.update(training.answers.rows(hash64(form), FREQUENT))
+        for ordinal in tested.gold:
+            for linked in links.training.get(ordinal, ()):
+                rows.update(training.gold.rows(linked))
+        for row in rows:
+            candidates[row].add(place)
+    return candidates
+
+
+def _is_same_leak(tested: ComparedQuestion, learned: ComparedQuestion, links: GoldLinks, uses: WordingUses) -> bool:
+    linked = links.between(tested.gold, learned.gold)
+    if not tested.documents.isdisjoint(learned.documents) or not links.identical.isdisjoint(linked):
+        return True
+    return answers_agree(tested.answers, learned.answers) and (bool(linked) or not uses.is_template(tested.words))
+
+
+def _is_near_leak(tested: ComparedQuestion, learned: ComparedQuestion, links: GoldLinks) -> bool:
+    how = wording(tested.units, learned.units)
+    if how == "other":
+        return False
+    if links.between(tested.gold, learned.gold) or not tested.documents.isdisjoint(learned.documents):
+        return answers_agree(tested.answers, learned.answers)
+    return how == "longer" and not open_forms(tested.answers).isdisjoint(open_forms(learned.answers))
+
+
+def _one_kind_each(leaks: QuestionLeaks) -> QuestionLeaks:
+    near = {name: other for name, other in leaks.near.items() if name not in leaks.same}
+    rest = {name: other for name, other in leaks.other_document.items() if name not in leaks.same and name not in near}
+    return QuestionLeaks(leaks.same, near, rest)

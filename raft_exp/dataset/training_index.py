@@ -1,0 +1,92 @@
+"""The training questions by their words, answers and gold passages, in little memory; and the held-out questions."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from raft_exp.core.collection import Passages, hash64
+from raft_exp.core.records import Question
+from raft_exp.core.shingles import text_hash, units
+from raft_exp.core.wording import answer_forms
+
+Questions = Callable[[], Iterator[Question]]  # streams the questions of all splits anew
+
+
+@dataclass(frozen=True)
+class ComparedQuestion:
+    """A question with the values that are compared. Passages are named by ordinals, documents and words by hashes."""
+
+    id: str
+    split: str
+    units: list[str]
+    words: int
+    answers: frozenset[str]
+    gold: tuple[int, ...]
+    documents: frozenset[int]
+
+    @classmethod
+    def of(cls, question: Question, passages: Passages) -> "ComparedQuestion":
+        """Computes the values."""
+        question_units = units(question.question)
+        gold = tuple(map(passages.find, question.gold))
+        return cls(
+            question.id,
+            question.split,
+            question_units,
+            text_hash(question_units),
+            answer_forms(question.answers),
+            gold,
+            frozenset(int(passages.documents[ordinal]) for ordinal in gold),
+        )
+
+
+class Column:
+    """Integers of the training questions, several a question; 12 bytes each."""
+
+    def __init__(self) -> None:
+        self._added, self._owners = array("Q"), array("I")
+        self.values, self._rows = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint32)  # by ascending value
+
+    def add(self, row: int, values: Iterable[int]) -> None:
+        """Adds the values of a question."""
+        for value in values:
+            self._added.append(value)
+            self._owners.append(row)
+
+    def sort(self) -> None:
+        """Makes the column ready for `rows`."""
+        values = np.frombuffer(self._added, dtype=np.uint64)
+        order = np.argsort(values, kind="stable")
+        self.values, self._rows = values[order], np.frombuffer(self._owners, dtype=np.uint32)[order]
+
+    def rows(self, value: int, most: int | None = None) -> list[int]:
+        """The questions with a value; [] where there are more than `most`."""
+        start, end = (int(self.values.searchsorted(np.uint64(value), side)) for side in ("left", "right"))
+        return [] if most is not None and end - start > most else [int(row) for row in self._rows[start:end]]
+
+
+class TrainingIndex:
+    """The training questions as columns; the questions are read again where a comparison needs them."""
+
+    def __init__(self, questions: Questions, passages: Passages) -> None:
+        self._questions, self._passages = questions, passages
+        self.words, self.answers, self.gold = Column(), Column(), Column()
+        for row, question in enumerate(self._stream()):
+            compared = ComparedQuestion.of(question, passages)
+            self.words.add(row, [compared.words])
+            self.answers.add(row, map(hash64, compared.answers))
+            self.gold.add(row, compared.gold)
+        for column in (self.words, self.answers, self.gold):
+            column.sort()
+
+    def read(self, rows: Iterable[int]) -> Iterator[tuple[int, ComparedQuestion]]:
+        """These questions, in their order, with their numbers."""
+        chosen = set(rows)
+        for row, question in enumerate(self._stream()):
+            if row in chosen:
+                yield row, ComparedQuestion.of(question, self._passages)
+
+    def _stream(self) -> Iterator[Question]:
+        return (question for question in self._questions() if question.split == "train")
