@@ -33,6 +33,8 @@ from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir, parse
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
+from raft_exp.pipeline.wordings import with_wording_files
+from raft_exp.prompts.task import answer_like
 from raft_exp.reporting.wandb.study import WandbStudy, study_of, write_note
 from raft_exp.reporting.wandb.tracker import check, log_study, tracker_of
 
@@ -141,6 +143,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     config = parse(values)
     config_file = run / "config.yaml"
     config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    _warn_of_prompt(config)
     store = Store(config.store)
     stages = build(config, Fingerprints(store, save=not config.dry_run))
     runner = Runner(store, run, config_file)
@@ -160,6 +163,15 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
         _write_passages(config, run)
         _push(config, run)
     return outcomes
+
+
+def _warn_of_prompt(config: Config) -> None:
+    """Prints a line where models will repeat the prompt's task as their reply."""
+    if sentence := answer_like(config.prompt.task):
+        print(
+            f"prompt.task: {sentence!r} reads like an answer, and models repeat it; ask for one: 'Reply with ...'",
+            file=sys.stderr,
+        )
 
 
 def _shortened(config: Config, stages: list[Stage]) -> list[Stage]:
@@ -241,7 +253,7 @@ def _resolved(composed: DictConfig) -> dict[str, object]:
     if lora in ("full", "none") and r:
         raise ConfigError(f"lora: got {lora}, but the experiment sets lora.r={r}; add lora.r=0")
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
-    return with_arm_files({str(name): value for name, value in values.items()}, folders)
+    return with_wording_files(with_arm_files({str(name): value for name, value in values.items()}, folders), folders)
 
 
 def _line(error: Exception) -> str:

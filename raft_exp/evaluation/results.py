@@ -13,11 +13,14 @@ from raft_exp.core.records import read_rows
 
 
 class Figure(TypedDict):
-    """A value with its 95% interval."""
+    """A value with its 95% interval. A figure over runs has the method and the number of training seeds as well."""
 
     value: float
     low: float
     high: float
+    method: NotRequired[str]
+    seeds: NotRequired[int]
+    df: NotRequired[float | None]  # degrees of freedom; None for one seed, whose interval is over its questions alone
 
 
 class CountedFigure(Figure):
@@ -46,6 +49,7 @@ class ArmResult(Summary):
     answered: int
     behaviour: NotRequired[dict[str, CountedFigure]]  # quoting, abstaining ... (`scoring.behaviour`)
     tokens: NotRequired[MeanTokens]
+    supervised_tokens: NotRequired[int]  # of the arm's training; absent for an arm without one
 
 
 class Baseline(Summary):
@@ -104,6 +108,7 @@ class Candidate(TypedDict):
     name: str
     value: Any  # plain JSON
     mean: float  # of the metric over the arms
+    tie_break: NotRequired[float]  # the mean of the metric that decides between equal candidates
     arms: dict[str, CountedFigure]  # the metric on the validation questions
 
 

@@ -5,13 +5,14 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl
-from raft_exp.core.schema import Seed, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Seed, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.evaluation.results import CountedFigure
+from raft_exp.evaluation.results import CountedFigure, Summary
 from raft_exp.evaluation.selection import choose
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
@@ -37,6 +38,7 @@ class SelectStage:
     arms: dict[str, dict[str, object]]  # the arms that answered with each candidate -> {context, cot, ...}
     seed: Seed
     encoder: EncoderConfig | None  # for a metric that needs it
+    tie_break: KeyedWhenSet[str | None] = None  # the metric that decides between candidates with equal figures
 
 
 @stage("select", VERSION)
@@ -60,14 +62,20 @@ def select(
     if not examples:
         raise DataError(f"{test / 'rows.jsonl'}: no validation questions to choose {config.setting} by")
     graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
-    figures = {
+    scored = {
         name: {
-            arm: _figure(config, f"{arm}@{name}", examples, answers[f"{arm}@{name}"], grading)
+            arm: _summary(config, f"{arm}@{name}", examples, answers[f"{arm}@{name}"], grading)
             for arm, grading in graders.items()
         }
         for name in config.candidates
     }
-    choice = choose(config.setting, config.metric, config.candidates, figures, config.grid)
+    figures = {name: _figures(arms, config.metric) for name, arms in scored.items()}
+    ties = {
+        name: fmean(arm["metrics"][config.tie_break]["value"] for arm in arms.values())
+        for name, arms in scored.items()
+        if config.tie_break
+    }
+    choice = choose(config.setting, config.metric, config.candidates, figures, config.grid, ties)
     if payloads is not None:
         _link_files(payloads[choice["chosen"]], out)
     (out / CHOICE).write_text(json.dumps(choice, indent=1) + "\n", encoding="utf-8")
@@ -83,7 +91,7 @@ def _grading(config: SelectStage, arm: str, passages: Path | None, questions: Pa
 
     settings = config.arms[arm]
     return scoring.Grading(
-        replace(profile(config.corpus), metrics=(config.metric,)),
+        replace(profile(config.corpus), metrics=tuple(_metrics(config))),
         shown=settings.get("context") != "none",
         reply_format=config.reply_format,
         reasons=bool(settings.get("cot")),
@@ -93,14 +101,19 @@ def _grading(config: SelectStage, arm: str, passages: Path | None, questions: Pa
     )
 
 
-def _figure(
-    config: SelectStage, label: str, examples: list[Example], answers: Path, grading: "Grading"
-) -> CountedFigure:
+def _metrics(config: SelectStage) -> list[str]:
+    return [config.metric, *([config.tie_break] if config.tie_break else [])]
+
+
+def _summary(config: SelectStage, label: str, examples: list[Example], answers: Path, grading: "Grading") -> Summary:
     from raft_exp.evaluation import scoring
 
     scored = scoring.score_arm(label, examples, read_jsonl(answers / "answers.jsonl", Answer), grading)
-    summary = scoring.summary(scored.observed, [config.metric], config.seed)
-    return {**summary["metrics"][config.metric], "n": summary["n"]}
+    return scoring.summary(scored.observed, _metrics(config), config.seed)
+
+
+def _figures(arms: Mapping[str, Summary], metric: str) -> dict[str, CountedFigure]:
+    return {name: {**summary["metrics"][metric], "n": summary["n"]} for name, summary in arms.items()}
 
 
 def _link_files(source: Path, out: Path) -> None:

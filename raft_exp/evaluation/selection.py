@@ -31,14 +31,18 @@ def choose(
     values: Mapping[str, object],
     figures: Mapping[str, Mapping[str, CountedFigure]],
     grid: bool,
+    ties: Mapping[str, float] | None = None,
 ) -> Choice:
-    """The candidate with the highest mean of `metric` over the arms; of equal ones the first.
+    """The candidate with the highest mean of `metric` over the arms; of equal ones the best by `ties`, else the first.
 
     `values` are the candidates' values of the setting, by name, and `figures` their figures, by name and arm. `grid`:
-    the values ascend, and a better one may lie beyond an edge.
+    the values ascend, and a better one may lie beyond an edge. `ties`: the mean of another metric by name.
     """
     tried = [_candidate(name, value, figures[name]) for name, value in values.items()]
-    best = max(tried, key=lambda candidate: round(candidate["mean"], 9))  # the first of equal ones
+    for candidate in tried if ties else ():
+        candidate["tie_break"] = ties[candidate["name"]]
+    # the first of equal ones
+    best = max(tried, key=lambda candidate: (round(candidate["mean"], 9), round(candidate.get("tie_break", 0.0), 9)))
     edges: dict[str, Literal["lowest", "highest"]] = {tried[-1]["name"]: "highest", tried[0]["name"]: "lowest"}
     return {
         "setting": setting,
@@ -60,7 +64,7 @@ def describe(label: str, choice: Choice) -> str:
     best = next(candidate for candidate in choice["candidates"] if candidate["name"] == choice["chosen"])
     asked = next(iter(best["arms"].values()))["n"]
     return (
-        f"{label}: {choice['setting']}={_text(choice['value'])}, chosen of {len(choice['candidates'])} on {asked} "
+        f"{label}: {choice['setting']}={_text(choice)}, chosen of {len(choice['candidates'])} on {asked} "
         f"validation questions ({choice['metric'].replace('_', ' ')} {100 * best['mean']:.1f})"
     )
 
@@ -70,10 +74,13 @@ def edge_warning(label: str, choice: Choice) -> str | None:
     if choice["edge"] is None:
         return None
     return (
-        f"For {label} the chosen {choice['setting']}={_text(choice['value'])} is the {choice['edge']} of the grid: a "
+        f"For {label} the chosen {choice['setting']}={_text(choice)} is the {choice['edge']} of the grid: a "
         "better one may lie beyond it; widen selection.learning_rates."
     )
 
 
-def _text(value: object) -> str:
+def _text(choice: Choice) -> str:
+    value = choice["value"]
+    if isinstance(value, dict):  # a prompt: its name says more than its settings
+        return choice["chosen"]
     return f"{value:g}" if isinstance(value, float) else str(value)

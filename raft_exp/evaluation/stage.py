@@ -3,21 +3,23 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
-from raft_exp import engines, prompts
+from raft_exp import engines
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Answer, Example, Messages, append_complete_lines, dumps, read_jsonl, write_jsonl
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.engines import EngineConfig, Request
+from raft_exp.evaluation.asking import ArmPrompts
+from raft_exp.evaluation.chosen_prompt import chosen_prompt
 from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.prompts import PromptConfig
-from raft_exp.prompts.few_shot import FewShot, WorkedExample, as_example
 
 VERSION = 1
 ANSWERS = "answers.jsonl"
@@ -49,14 +51,23 @@ class EvaluateStage:
 
 @stage("evaluate", VERSION, resumable=True)
 def evaluate(
-    config: EvaluateStage, *, test: Path, adapter: Path | None = None, examples: Path | None = None, out: Path
+    config: EvaluateStage,
+    *,
+    test: Path,
+    out: Path,
+    adapter: Path | None = None,
+    examples: Path | None = None,
+    chosen: Path | None = None,
 ) -> None:
     """Writes answers.jsonl, counts.json and timings.json. Answers of an interrupted run in `out` are reused.
 
     `adapter` is the folder of a train stage; without it the model answers with `config.adapter`, or without an adapter.
     `examples` is the folder of `dataset.few_shot.worked_examples`, for an arm that is shown worked examples.
+    `chosen` is the folder of a select stage; its prompt is used instead of `config.prompt`.
     """
     began = time.perf_counter()
+    if chosen is not None:
+        config = replace(config, prompt=chosen_prompt(chosen))
     asked = list(_requests(config, test, examples))
     requests = [request for request, _ in asked]
     append_complete_lines(out / ANSWERS)
@@ -90,24 +101,12 @@ def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig |
 
 def _requests(config: EvaluateStage, test: Path, examples: Path | None) -> Iterator[tuple[Request, int]]:
     """The requests, each with the number of worked examples in its prompt."""
-    model, worked = config.model, [] if examples is None else _worked_examples(config, examples)
-    encode, few_shot = _encoder(model) if model else None, _few_shot(model)
+    worked = read_jsonl(examples / "rows.jsonl", Example) if examples else ()
+    asked = ArmPrompts(config.prompt, config.prompt_mode, config.cot, config.model, list(worked))
+    encode = _encoder(config.model) if config.model else None
     for row in read_jsonl(test / "rows.jsonl", Example):
-        context = row.context if config.context == "passages" else None
-        alone = prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
-        messages, shown = few_shot.fitted(alone, worked)
+        messages, shown = asked(row.question, row.context if config.context == "passages" else None)
         yield Request(row.id, encode(row.id, messages) if encode else [], messages), shown
-
-
-def _few_shot(model: ModelConfig | None) -> FewShot:
-    if model is None:  # behind a server
-        return FewShot(None, 0)
-    return FewShot(load_tokenizer(model.name_or_path, model.revision), model.max_length - model.max_new_tokens)
-
-
-def _worked_examples(config: EvaluateStage, folder: Path) -> list[WorkedExample]:
-    rows = read_jsonl(folder / "rows.jsonl", Example)
-    return [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in rows]
 
 
 def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:

@@ -40,6 +40,8 @@ from raft_exp.pipeline.config import (
 )
 from raft_exp.pipeline.selection import Selection, choose_rates
 from raft_exp.pipeline.trainings import Training
+from raft_exp.pipeline.wordings import choose_prompts, wordings
+from raft_exp.prompts import PromptConfig
 from raft_exp.reporting.stage import report
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
 from raft_exp.retrieval.index_stage import IndexStage, index
@@ -76,24 +78,31 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     few_shot = {name: arm for name, arm in arms.items() if arm.examples}
     shown_from = datasets.get("raft") or (study.raft_rows() if few_shot else None)
     examples = {name: study.examples(name, arm, test, shown_from) for name, arm in few_shot.items() if shown_from}
-    answers = {
-        name: study.evaluate(name, arm, test, adapter_of.get(name), examples.get(name)) for name, arm in arms.items()
-    }
+    worded = study.prompts(examples)
+    searched = chosen.beside(worded)
+
+    def evaluated(label: str, name: str, rows: Stage) -> Stage:
+        made = {"adapter": adapter_of.get(name), "examples": examples.get(name), "chosen": worded.choices.get(name)}
+        return study.evaluate(label, arms[name], rows, **made)
+
+    answers = {name: evaluated(name, name, test) for name in arms}
     for name, arm in arms.items():
         for at, rows in conditions.items() if arm.context == "passages" else ():  # the context of others stays empty
-            label, adapter = f"{name}@{at}", adapter_of.get(name)
-            answers[label] = study.evaluate(label, arm, rows, adapter, examples.get(name))
+            answers[f"{name}@{at}"] = evaluated(f"{name}@{at}", name, rows)
     shown = [*([shown_from] if shown_from and "raft" not in datasets else []), *examples.values()]
     exported = study.export(owners, datasets, tests)
-    last = study.report(datasets, test=test, conditions=conditions, answers=answers, adapters=adapters, **chosen.read())
+    last = study.report(
+        datasets, test=test, conditions=conditions, answers=answers, adapters=adapters, **searched.read()
+    )
     stages = [study.passages, study.questions, *study.vectors.values(), study.index]
-    stages += [*chosen.questions, study.targets]  # the questions come before anything is paid: there may be none
-    stages += [*datasets.values(), *tests.values(), *shown, *exported, *chosen.trained]
-    stages += [*placement.together(chosen.answers), *adapters.values(), *placement.together(answers.values()), last]
+    stages += [*searched.questions, study.targets]  # the questions come before anything is paid: there may be none
+    stages += [*datasets.values(), *tests.values(), *shown, *exported, *searched.trained]
+    stages += [*placement.together(searched.answers), *adapters.values(), *worded.choices.values()]
+    stages += [*placement.together(answers.values()), last]
     needed = keys_upstream([*exported, last])
     until = STAGES.index("export" if config.until == "dataset" else config.until)
-    searched = {stage.key for stage in chosen.answers}  # they come before `select`, though other evaluations do not
-    ends = [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in searched]
+    tried = {stage.key for stage in searched.answers}  # they come before `select`, though other evaluations do not
+    ends = [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in tried]
     needed &= keys_upstream(ends)
     selected = [stage for stage in stages if stage.key in needed]
     if study.lacks_questions and study.questions in selected:
@@ -123,6 +132,15 @@ class _Study:
         corpus, splitter = self._config.corpus, f"sentencex {metadata.version('sentencex')}"
         settings = IngestStage(corpus, passage_identity(corpus, self._corpus), splitter)
         return Stage(ingest, settings, files=self._corpus_files)
+
+    @cached_property
+    def validation(self) -> Stage:
+        """The questions that settings are chosen on."""
+        return self.test_rows("validation", validation(self._config), SettingNames.of("selection.changes"))
+
+    @property
+    def studied(self) -> Inputs:
+        return {"passages": self.passages, "questions": self.questions}
 
     @cached_property
     def questions(self) -> Stage:
@@ -216,9 +234,19 @@ class _Study:
         config = self._config
         if not config.selection.on:
             return Selection()
-        asked = self.test_rows("validation", validation(config), SettingNames.of("selection.changes"))
-        studied: Inputs = {"passages": self.passages, "questions": self.questions}
-        return choose_rates(config, planned, rows, asked, studied, self.train, self.evaluate)
+        return choose_rates(config, planned, rows, self.validation, self.studied, self.train, self.evaluate)
+
+    def prompts(self, examples: Mapping[str, Stage]) -> Selection:
+        """The stages that choose a prompt for each untrained arm; none in a study that asks as it is written."""
+        config = self._config
+        if not wordings(config):
+            return Selection()
+
+        def ask(name: str, label: str, prompt: PromptConfig) -> Stage:
+            arm, shown = config.arms[name], examples.get(name)
+            return self.evaluate(label, arm, self.validation, examples=shown, prompt=prompt)
+
+        return choose_prompts(config, self.validation, self.studied, ask)
 
     def raft_rows(self) -> Stage:
         """The raft training set of a study in which no arm is trained on it."""
@@ -233,15 +261,23 @@ class _Study:
         return Stage(worked_examples, settings, {"rows": rows, "test": test}, self._model_files, f"examples@{name}")
 
     def evaluate(
-        self, name: str, arm: ArmConfig, test: Stage, adapter: Stage | None, examples: Stage | None = None
+        self,
+        name: str,
+        arm: ArmConfig,
+        test: Stage,
+        adapter: Stage | None = None,
+        examples: Stage | None = None,
+        chosen: Stage | None = None,
+        prompt: PromptConfig | None = None,
     ) -> Stage:
+        """The answers of an arm. `prompt`: instead of the study's; `chosen`: the stage that chooses it."""
         config, engine = self._config, arm.engine or self._config.engine
         model = None if engine.name == "openai" else config.model  # the server's model answers
         mode = config.dataset.prompt_mode
-        settings = EvaluateStage(model, engine, config.prompt, mode, arm.context, arm.cot, arm.adapter)
+        settings = EvaluateStage(model, engine, prompt or config.prompt, mode, arm.context, arm.cot, arm.adapter)
         ready_files = self._fingerprint(adapter_files(name, arm.adapter))
         files = {f"adapter/{file}": d for file, d in ready_files.items()} | (self._model_files if model else {})
-        optional = {"adapter": adapter, "examples": examples}
+        optional = {"adapter": adapter, "examples": examples, "chosen": chosen}
         inputs = {"test": test} | {name: made for name, made in optional.items() if made}
         process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
         return Stage(evaluate, settings, inputs, files, name, process)

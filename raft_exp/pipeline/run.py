@@ -10,13 +10,16 @@ import yaml
 
 from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
 from raft_exp.core.plan import PlanRow
+from raft_exp.core.records import Example, read_jsonl
 from raft_exp.core.stage import Stage
+from raft_exp.evaluation.chosen_prompt import chosen_prompt
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, primary_of, with_new_names
 from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import datasets, training_of
+from raft_exp.prompts import PromptConfig
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,16 @@ class FinishedRun:
         if choice.exists():
             return float(json.loads(choice.read_text(encoding="utf-8"))["value"])
         return float(self.config.resolved_trainer(name).learning_rate)
+
+    def prompt(self, name: str) -> PromptConfig:
+        """Returns the prompt that an arm was asked with at test: the study's, or the one that was chosen for it."""
+        label = f"select[{name}@prompt]"
+        return chosen_prompt(self.path(label)) if self.has(label) else self.config.prompt
+
+    def examples(self, name: str) -> list[Example]:
+        """Returns the worked examples that an arm was shown; [] for an arm without."""
+        label = f"dataset[examples@{name}]"
+        return list(read_jsonl(self.path(label) / "rows.jsonl", Example)) if self.has(label) else []
 
     def training_set(self, name: str) -> str:
         """Returns the label of the stage that made the training set of an arm. Raises as `training` does."""

@@ -28,6 +28,12 @@ class Selection:
     answers: list[Stage] = field(default_factory=list)
     choices: dict[str, Stage] = field(default_factory=dict)
 
+    def beside(self, other: "Selection") -> "Selection":
+        """The stages of two searches together, with each choice under the name of its stage."""
+        questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
+        choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
+        return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
+
     def read(self) -> dict[str, Mapping[str, Stage]]:
         """The inputs of the report stage for the choices; {} without any, so that its key stays."""
         return {"choices": self.choices} if self.choices else {}
@@ -68,9 +74,12 @@ def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, st
 
 
 def choice_settings(
-    config: Config, setting: str, values: Mapping[str, object], arms: Sequence[str], grid: bool
+    config: Config, setting: str, values: Mapping[str, object], arms: Sequence[str], grid: bool, ties: bool = False
 ) -> SelectStage:
-    """The settings of a choice between `values` by the study's primary metric, or the first metric that `arms` have."""
+    """The settings of a choice between `values` by the study's primary metric, or the first metric that `arms` have.
+
+    `ties`: between equal candidates the lenient form of the metric decides, where it has one.
+    """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
     reasons = all(config.arms[name].cot for name in arms)
     metric = next(
@@ -87,4 +96,5 @@ def choice_settings(
         arms={name: {"context": config.arms[name].context, "cot": config.arms[name].cot} for name in arms},
         seed=config.seed,
         encoder=config.encoder if metrics.METRICS[metric].batch else None,
+        tie_break=f"{metric}_lenient" if ties and f"{metric}_lenient" in metrics.METRICS else None,
     )

@@ -17,10 +17,11 @@ from raft_exp.apps.ask.search import Accelerator, Method, Searcher
 from raft_exp.apps.export import renderer
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError
-from raft_exp.core.records import Answer, ContextPassage, Question
+from raft_exp.core.records import Answer, ContextPassage, Example, Question
 from raft_exp.core.schema import identity
 from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, Window
 from raft_exp.engines import Engine, EngineConfig, Request
+from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline.config import Config, conf_dir
@@ -70,6 +71,7 @@ class RagSession:
         # as for test rows: the context must fit with either instruction
         rendering = RowFormat(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, window, True)
         self._rows = RowBuilder(rendering, folder)
+        self._asked = ArmPrompts(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, self.model, self._arm.examples)
         self._tokenizer = load_tokenizer(self.model.name_or_path, self.model.revision)
         method = options.retriever or run.config.retriever.name
         self.engine = _engine(run, options, self.model, self._arm.adapter)
@@ -83,9 +85,10 @@ class RagSession:
         if passages == []:
             return AskPrompt(question, [], [], None)
         example = self._rows(RowSpec(Question(name, question, [], [], "test"), passages, None)).example
-        ids = encode_prompt(self._tokenizer, example.messages)
+        messages, _ = self._asked(example.question, example.context if self._arm.passages else None)
+        ids = encode_prompt(self._tokenizer, messages)
         sources = [self._passages[ordinal].source for ordinal in passages or []]
-        return AskPrompt(question, example.context, sources, Request(name, ids, example.messages))
+        return AskPrompt(question, example.context, sources, Request(name, ids, messages))
 
     def judge(self, prompt: AskPrompt, reply: Answer | None) -> CitedAnswer:
         """Parses a reply and checks its citations. `reply`: None for a prompt without a request."""
@@ -118,6 +121,7 @@ class _Arm:
     passages: bool
     model: ModelConfig
     adapter: Path | None
+    examples: list[Example]  # worked examples in each prompt
 
 
 def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
@@ -127,12 +131,13 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
         weights = run.weights(name)
         return _Arm(
             name,
-            config.prompt,
+            run.prompt(name),
             config.dataset.prompt_mode,
             arm.cot,
             arm.context == "passages",
             weights.model_config(config.model) if weights else config.model,
             weights.adapter if weights else None,
+            run.examples(name),
         )
     if options.arm is not None:
         raise ConfigError(
@@ -156,6 +161,7 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
         exported.passages,
         model,
         None,
+        exported.examples,
     )
 
 

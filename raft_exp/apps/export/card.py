@@ -8,12 +8,12 @@ from typing import TypedDict
 
 import yaml
 
-from raft_exp import prompts
 from raft_exp.apps.export import renderer
 from raft_exp.apps.export.drift import Drift
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
+from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
 from raft_exp.models.loading import ASSET, load_tokenizer, resolve
 from raft_exp.models.tokens import chat_text
@@ -59,7 +59,7 @@ def card(run: FinishedRun, name: str, about: About) -> str:
     text = template.render(
         **_of_study(config, name, arm),
         **_of_results(run, name),
-        **_of_prompt(config, arm, about),
+        **_of_prompt(run, name, about),
         kind="A fine-tuned version" if about.form == "merged" else "A LoRA adapter",
         data=_data(run, name, arm),
         usage=_usage(config, about, arm),
@@ -187,9 +187,11 @@ def _of_results(run: FinishedRun, name: str) -> _ResultsPart:
     }
 
 
-def _of_prompt(config: Config, arm: ArmConfig, about: About) -> dict[str, str]:
+def _of_prompt(run: FinishedRun, name: str, about: About) -> dict[str, str]:
+    config, arm = run.config, run.config.arms[name]
     context = _PLACEHOLDERS if arm.context == "passages" else None
-    chat = prompts.messages(config.prompt, config.dataset.prompt_mode, "QUESTION", context, arm.cot)
+    asked = ArmPrompts(run.prompt(name), config.dataset.prompt_mode, arm.cot, config.model, run.examples(name))
+    chat, _ = asked("QUESTION", context)
     tokenizer = load_tokenizer(config.model.name_or_path, config.model.revision)
     by_template = "The tokenizer's chat template makes this text from the messages `system` and `user`."
     by_hand = "The tokenizer's chat template alone does not make this text: make prompts with raft_exp."

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from raft_exp import prompts
 from raft_exp.core.records import Answer, Example, Messages, read_jsonl
+from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.pipeline.run import FinishedRun
 
@@ -50,9 +50,11 @@ def samples_of(run: FinishedRun, name: str, tokenizer: "PreTrainedTokenizerBase"
     config, arm = run.config, run.config.arms[name]
     replies = {answer.id: answer.raw for answer in read_jsonl(run.path(f"evaluate[{name}]") / "answers.jsonl", Answer)}
 
+    asked = ArmPrompts(run.prompt(name), config.dataset.prompt_mode, arm.cot, config.model, run.examples(name))
+
     def prompt(row: Example) -> DriftSample:
         context = row.context if arm.context == "passages" else None
-        chat = prompts.messages(config.prompt, config.dataset.prompt_mode, row.question, context, arm.cot)
+        chat, _ = asked(row.question, context)
         reply = encode_completion(tokenizer, replies[row.id])[:_POSITIONS]
         return DriftSample(chat, encode_prompt(tokenizer, chat), reply)
 

@@ -109,7 +109,7 @@ def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
     from raft_exp.apps.export import card, drift, renderer, tokenizer
     from raft_exp.models.loading import load_tokenizer
 
-    name, arm = run.arm(chosen.arm)
+    name, _ = run.arm(chosen.arm)
     weights, config = run.weights(name), run.config.model
     adapter = weights.adapter if weights else None
     if chosen.form == "adapter" and adapter is None:
@@ -130,7 +130,7 @@ def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
         )
     drifted = None if chosen.form == "adapter" else _measure(config, dtype, folder, samples, before, chosen.tolerance)
     about = card.About(chosen.form, dtype, drifted, templated, chosen.licence)
-    renderer.write(folder, renderer.of(run.config, name, arm, dtype, templated))
+    renderer.write(folder, renderer.of(run, name, dtype, templated))
     (folder / "README.md").write_text(card.card(run, name, about), encoding="utf-8", newline="\n")
     return drifted
 

@@ -1,6 +1,7 @@
 """raft_exp.json in an exported folder: all settings that determine a prompt."""
 
 import json
+from dataclasses import field
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -8,9 +9,11 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.core.errors import DataError
-from raft_exp.core.schema import Positive, config_dataclass, identity
+from raft_exp.core.records import Example
+from raft_exp.core.schema import KeyedWhenSet, Positive, config_dataclass, identity
 from raft_exp.models.loading import ASSET, resolve
-from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.run import FinishedRun
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import RetrieverConfig
 from raft_exp.training.config import Dtype
@@ -36,15 +39,17 @@ class Renderer:
     base_model: str
     base_revision: str | None
     chat_template: bool  # whether the tokenizer's chat template alone makes the prompts, token for token
+    examples: KeyedWhenSet[list[Example]] = field(default_factory=list)  # worked examples in each prompt
 
 
-def of(config: Config, name: str, arm: ArmConfig, dtype: Dtype, chat_template: bool) -> Renderer:
-    """Returns the settings of an arm of a study."""
+def of(run: FinishedRun, name: str, dtype: Dtype, chat_template: bool) -> Renderer:
+    """Returns the settings of an arm of a finished run."""
+    config, arm = run.config, run.config.arms[name]
     return Renderer(
         metadata.version("raft_exp"),
         config.study,
         name,
-        config.prompt,
+        run.prompt(name),
         config.dataset.prompt_mode,
         arm.cot,
         arm.context == "passages",
@@ -55,6 +60,7 @@ def of(config: Config, name: str, arm: ArmConfig, dtype: Dtype, chat_template: b
         base_name(config),
         config.model.revision,
         chat_template,
+        run.examples(name),
     )
 
 

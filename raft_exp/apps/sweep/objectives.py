@@ -18,6 +18,7 @@ from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, parse, primary_of
+from raft_exp.pipeline.wordings import with_wording_files
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext
@@ -50,7 +51,8 @@ def study(context: "HydraContext", config: "DictConfig", overrides: Sequence[str
     values = OmegaConf.to_container(OmegaConf.masked_copy(composed, [name for name in composed if name != "hydra"]))
     values = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     assert isinstance(values, dict)
-    return parse(with_arm_files({str(name): value for name, value in values.items()}, sources))
+    named = with_arm_files({str(name): value for name, value in values.items()}, sources)
+    return parse(with_wording_files(named, sources))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+"""Wordings of a prompt by name, and the stages that choose one for each untrained arm on validation questions.
+
+A wording is a file of conf/prompt/wordings/ in any folder of Hydra's search path. It has a system message and
+instructions; the task, the refusal and the form of the replies are those of the study.
+
+evaluate[rag@prompt=terse] ------+
+evaluate[rag@prompt=chat] -------+-> select[rag@prompt] -> evaluate[rag]
+           dataset[validation] --+
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.core.schema import identity
+from raft_exp.core.stage import Inputs, Stage
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.selection import Selection, choice, choice_settings
+from raft_exp.prompts import PromptConfig
+
+AS_WRITTEN = "as_written"  # the name of the study's own prompt among the wordings
+_OWN = ("system", "answer_instruction", "reason_instruction")  # what every wording says
+_MORE = ("instruction_in",)
+
+Ask = Callable[[str, str, PromptConfig], Stage]  # arm, label of the stage, prompt
+
+
+def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
+    """Returns `values` with the wordings that the study tries added under `wordings`, as whole prompts.
+
+    Wordings that already stand there take precedence over files of their names; of several files, the one in the first
+    folder. Raises ConfigError for a wording without either, and for a file with settings that the study decides.
+    """
+    evaluation, prompt, given = values.get("evaluation"), values.get("prompt"), values.get("wordings") or {}
+    if not isinstance(evaluation, dict) or not isinstance(prompt, dict) or not isinstance(given, dict):
+        return dict(values)  # `parse` reports the error
+    if evaluation.get("prompts") != "auto":
+        return dict(values)
+    found = (sorted((folder / "prompt" / "wordings").glob("*.yaml")) for folder in reversed(folders))
+    files = {file.stem: file for of_folder in found for file in of_folder}
+    names = evaluation.get("wordings")
+    names = [*files, *given] if names is None else names
+    if not isinstance(names, list):
+        return dict(values)
+    wordings = {}
+    for name in dict.fromkeys(map(str, names)):
+        if name not in given and name not in files:
+            raise ConfigError(f"evaluation.wordings: got {name!r}; {suggest(name, [*files, *given])}")
+        wordings[name] = given[name] if name in given else _of_file(name, files[name], prompt)
+    return {**values, "wordings": wordings}
+
+
+def _of_file(name: str, file: Path, prompt: Mapping[str, object]) -> dict[str, object]:
+    """The study's prompt in the words of a file."""
+    words = OmegaConf.to_container(OmegaConf.load(file))
+    if not isinstance(words, dict) or not set(_OWN) <= set(words):
+        raise ConfigError(f"evaluation.wordings: {file} must have {', '.join(_OWN)}")
+    if decided := set(words) - {*_OWN, *_MORE, "defaults"}:
+        raise ConfigError(
+            f"evaluation.wordings: {file} has {', '.join(sorted(map(str, decided)))}, which the study decides for all "
+            "wordings; leave it out"
+        )
+    if (
+        prompt.get("reply_format") == "json"
+        and "##Answer" in f"{words['answer_instruction']}{words['reason_instruction']}"
+    ):
+        raise ConfigError(
+            f"evaluation.wordings: {name} asks for ##Answer:, but prompt.reply_format is json; name wordings that ask "
+            "for a JSON object (evaluation.wordings=[...]), or give evaluation.prompts=as_written"
+        )
+    kept = {key: value for key, value in prompt.items() if key not in _MORE}
+    return {**kept, **{str(key): value for key, value in words.items() if key != "defaults"}}
+
+
+def wordings(config: Config) -> dict[str, PromptConfig]:
+    """The prompts that each untrained arm is tried with, by name: the study's own first. {} where none is chosen."""
+    if config.evaluation.prompts == "as_written" or not config.untrained_arms():
+        return {}
+    others = {name: prompt for name, prompt in config.wordings.items() if prompt != config.prompt}
+    return {AS_WRITTEN: config.prompt, **others}
+
+
+def choose_prompts(config: Config, validation: Stage, studied: Inputs, ask: Ask) -> Selection:
+    """The stages that ask each untrained arm in every wording, and choose one for each by the name of the arm.
+
+    `studied` are the stages of passages and questions. `ask` makes the stage of an arm's answers in one wording.
+    """
+    made, tried = Selection([validation]), wordings(config)
+    for arm in config.untrained_arms():
+        answers = {f"{arm}@{name}": ask(arm, f"{arm}@prompt={name}", prompt) for name, prompt in tried.items()}
+        made.answers += answers.values()
+        values = {name: identity(prompt) for name, prompt in tried.items()}
+        settings = choice_settings(config, "prompt", values, [arm], grid=False, ties=True)
+        made.choices[arm] = choice(config, f"{arm}@prompt", settings, {"test": validation, "answers": answers}, studied)
+    return made
