@@ -16,6 +16,7 @@ from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, Window
 from raft_exp.pipeline.config import parse
 from tests.helpers.composing import compose
 from tests.helpers.stages import run
+from tests.helpers.worlds import MANY
 
 LENGTHS = (40, 900, 160, 2400, 700)  # characters of the passages of the made collection
 WINDOW = 640
@@ -43,7 +44,7 @@ GOLD = st.lists(st.sampled_from([f"{number}:0" for number in range(len(LENGTHS))
 
 
 @given(order=ORDERS, one=GOLD, other=GOLD)
-@settings(max_examples=60, deadline=None)
+@settings(MANY, max_examples=60)
 def test_the_cut_does_not_depend_on_which_passages_are_gold(builder, order, one, other):
     asked = Question("q", "What is here?", ["yes"], one, "test")
     rows = [builder(RowSpec(replace(asked, gold=gold), order, None)).example for gold in (one, other)]
@@ -52,7 +53,7 @@ def test_the_cut_does_not_depend_on_which_passages_are_gold(builder, order, one,
 
 
 @given(order=ORDERS, gold=GOLD, named=st.lists(st.tuples(st.sampled_from(range(len(LENGTHS))), st.integers(0, 60))))
-@settings(max_examples=60, deadline=None)
+@settings(MANY, max_examples=60)
 def test_gold_is_shown_where_all_its_named_sentences_are(builder, order, gold, named):
     passages = list(made_passages())
     evidence = [(passages[d].id, n) for d, n in named if passages[d].id in gold and n < len(passages[d].sentences)]

@@ -53,7 +53,7 @@ def test_each_cut_condition_is_named():
 def test_training_rows_that_lost_their_gold_are_set_against_p():
     (line,) = dataset_warnings(audit(split(60), split(200, cut=50, lost=20)))
     assert line.startswith("Training prompts of raft whose passages were cut to fit model.max_length=2048: 25.0%")
-    assert "90.0% of the rows show their gold, 100.0% before the cut (dataset.p)." in line
+    assert "Their gold is shown by 90.0% of the rows, of 100.0% before the cut (dataset.p)." in line
 
 
 @pytest.mark.parametrize(
