@@ -137,6 +137,19 @@ class OverlapCounts(TypedDict):
     boilerplate_passages: NotRequired[int]  # gold passages that are too short or too frequent to be leaks
 
 
+OverlapCount = Literal[
+    "questions",
+    "near_questions",
+    "questions_of_other_documents",
+    "answers",
+    "passages",
+    "near_passages",
+    "gold_overlap",
+    "boilerplate_passages",
+]
+OVERLAP_COUNTS: tuple[OverlapCount, ...] = get_args(OverlapCount)  # the keys of OverlapCounts
+
+
 class DatasetAudit(TypedDict, total=False):
     """The audit of one training set or test set; empty where a dataset has none."""
 

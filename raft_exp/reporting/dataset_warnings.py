@@ -1,9 +1,10 @@
-"""What a reader must know about the data sets of a study: cut prompts, lost gold, lengths that tell. One line each."""
+"""What a reader must know about a study's data sets: cut prompts, leaks, lost gold, telling lengths. One line each."""
 
 from collections.abc import Iterator
 
 from raft_exp.core.audit import DatasetAudit, LengthTell, SplitAudit, StudyAudit
 from raft_exp.reporting.facts import main_split
+from raft_exp.reporting.leak_warnings import leak_warnings
 from raft_exp.reporting.verdict import percent
 
 _CUT = 0.01  # share of the prompts
@@ -13,8 +14,9 @@ _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluat
 
 
 def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
-    """The lines about the test sets, then those about the training sets."""
+    """The lines about the test sets, about leaks, then those about the training sets."""
     yield from _cut_test_prompts(audit)
+    yield from leak_warnings(audit)
     for name, dataset in audit["datasets"].items():
         split = dataset.get("splits", {}).get("train")
         if split:

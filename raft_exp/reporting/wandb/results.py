@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raft_exp.core.audit import RetrievalFigures, StudyAudit
+from raft_exp.core.audit import OVERLAP_COUNTS, RetrievalFigures, StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.reporting import conditions, csv_export
 from raft_exp.reporting.examples import examples
@@ -158,7 +158,9 @@ def _audited(audit: StudyAudit) -> Iterator[tuple[str, float]]:
         split = main_split(dataset)
         yield f"audit/{name}/share_with_gold", split.get("share_with_gold", 0.0) if split else 0.0
         for split_name, counts in dataset.get("overlap", {}).items():
-            yield from ((f"audit/{name}/overlap_{split_name}_{what}", count) for what, count in counts.items())
+            for what in OVERLAP_COUNTS:
+                if what in counts:
+                    yield f"audit/{name}/overlap_{split_name}_{what}", counts[what]
     for figure, value in audit.get("targets", {}).items():
         if isinstance(value, int | float):
             yield f"audit/targets/{figure}", value
