@@ -16,7 +16,7 @@ class DocumentGroups:
     def __init__(self) -> None:
         self._parents: dict[int, int] = {}
 
-    def __contains__(self, document: int) -> bool:
+    def __contains__(self, document: object) -> bool:
         return document in self._parents
 
     def of(self, document: int) -> int:

@@ -156,3 +156,47 @@ def test_what_cannot_be_is_refused_with_file_line_and_remedy(tmp_path, row, told
         read(tmp_path, [{"question": "a?", "answers": ["1802"], "gold": ["t:1"]}, row])
     assert str(error.value).startswith(f"{tmp_path / 'own.jsonl'}, line 2: ")
     assert told in str(error.value)
+
+
+def words(number: int, size: int = 40) -> str:
+    return " ".join(f"w{number}x{place}" for place in range(size))
+
+
+def test_near_copies_under_other_names_stay_on_one_side(tmp_path):
+    texts = [words(number) for number in range(20)]
+    copies = [text.replace("x7 ", "y ").upper() for text in texts]
+    found = [passage(f"d{number}:0", text) for number, text in enumerate(texts + copies)]
+    rows = [
+        {"id": str(number), "question": f"What of {number}?", "answers": [f"a{number}"], "gold": [f"d{number}:0"]}
+        for number in range(40)
+    ]
+    for seed in range(3):
+        splits = [row.split for row in read(tmp_path, rows, found, test=0.4, validation=0.2, seed=seed)]
+        assert splits[:20] == splits[20:]
+        assert Counter(splits) == {"test": 16, "validation": 8, "train": 16}
+
+
+def test_an_equally_worded_question_with_one_answer_stays_on_one_side_and_a_template_does_not(tmp_path):
+    rows = [
+        {"id": f"{number}{kind}", "question": question, "answers": [answer], "gold": [f"d{number}:0"]}
+        for number in range(40)
+        for kind, question, answer in (
+            ("name", "What is the product's name?", f"Lamp {number}"),
+            ("twin", f"Who owns the mill number {number // 2}?", f"owner {number // 2}"),
+        )
+    ]
+    found = [passage(f"d{number}:0", words(number)) for number in range(40)]
+    splits = {row.id: row.split for row in read(tmp_path, rows, found, test=0.4)}
+    assert all(splits[f"{number}twin"] == splits[f"{number + 1}twin"] for number in range(0, 40, 2))
+    assert len({splits[f"{number}name"] for number in range(40)}) == 2
+
+
+def test_boilerplate_joins_no_documents(tmp_path):
+    licence = "Published under the licence of the town of Velmor, all rights reserved."
+    found = [
+        passage(f"d{number}:{place}", text)
+        for number in range(12)
+        for place, text in enumerate([words(number), "None.", licence])
+    ]
+    rows = [{"question": f"{number}?", "answers": ["x"], "gold": [f"d{number}:0"]} for number in range(12)]
+    assert Counter(row.split for row in read(tmp_path, rows, found, test=0.25)) == {"test": 3, "train": 9}

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import ConfigError, DataError
-from raft_exp.core.records import Example, Question, read_jsonl
+from raft_exp.core.records import Example, Passage, Question, read_jsonl
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_rows
 from raft_exp.dataset.rows import Window
 from raft_exp.models.loading import load_tokenizer
@@ -31,13 +32,14 @@ def ready_rows(file: Path, folder: Path, model: str, template: str | None = None
     """The stage alone, for a tokenizer of some kind."""
     (folder / "out").mkdir()
     (folder / "questions.jsonl").write_text("")
+    write_passages(folder, [Passage("p", "d", "", "A text.", "", ["A text."], "")])
     name = saved(model, folder / "model")
     if template:
         tokenizer = load_tokenizer(name)
         tokenizer.chat_template = template
         tokenizer.save_pretrained(name)
-    config = ChatDatasetStage(str(file), None, False, Window(name, None, 2048, 8), 0)
-    chat_rows(config, questions=folder, out=folder / "out")
+    config = ChatDatasetStage(str(file), None, False, None, Window(name, None, 2048, 8), 0)
+    chat_rows(config, passages=folder, questions=folder, out=folder / "out")
 
 
 def rows(folder: Path) -> list[Example]:
@@ -196,3 +198,37 @@ def test_what_a_chat_file_cannot_say_is_not_exported(tmp_path):
     ]
     with pytest.raises(ConfigError, match=r"got 'raft_base', and no arm"):
         run(tmp_path, *SMALL[:2], "evaluation.arms=[raft]", f"dataset.path={file}", "export.dataset=raft_base")
+
+
+LEAKS = {  # how a test question may stand in a chat file: a prompt and a reply, from the question and its gold
+    "questions": {
+        "whole": lambda q, gold: (f"Please answer: {q.question.lower()} Thank you.", "It is so."),
+        "with its gold": lambda q, gold: (f"{gold}\n\nQ: {q.question}", f"##Answer: {q.answers[0]}"),
+        "in other signs": lambda q, gold: (q.question.replace(" ", "\u00a0\u200b"), "It is so."),
+    },
+    "near_questions": {
+        "a word changed": lambda q, gold: (f"{gold}\nTruly {q.question.partition(' ')[2]}", f"It is {q.answers[0]}."),
+        "with its answer": lambda q, gold: (q.question.replace(" ", " really ", 1), f"That is {q.answers[0]}."),
+    },
+    "gold_overlap": {"another question": lambda q, gold: (f"{gold}\n\nHow are you?", "Well.")},
+}
+
+
+@pytest.mark.parametrize(
+    ("figure", "plant"), [(figure, plant) for figure, plants in LEAKS.items() for plant in plants.values()]
+)
+def test_leaks_in_the_file_are_counted_whatever_their_form(tmp_path, figure, plant):
+    made = run(tmp_path, *SMALL, until="questions")
+    questions = read_jsonl(made["questions"] / "questions.jsonl", Question)
+    asked = next(q for q in questions if q.split == "test" and q.slices["kind"] == "single")
+    collection = Passages(made["ingest"])
+    prompt, reply = plant(asked, collection[collection.find(asked.gold[0])].text)
+    row = {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}]}
+    file = lines(tmp_path / "own.jsonl", chat("fine"), row)
+    with pytest.raises(DataError, match=r"\d+ .*test questions .*dataset\.allow_overlap=true"):
+        run(tmp_path, *SMALL, f"dataset.path={file}", "dataset.max_gold_overlap=0")
+    allowed = run(tmp_path, *SMALL, f"dataset.path={file}", "dataset.allow_overlap=true")["dataset[raft]"]
+    found = json.loads((allowed / "audit.json").read_text())["overlap"]["test"]
+    assert found[figure] >= 1
+    if figure != "gold_overlap":
+        assert found["questions"] + found["near_questions"] == 1

@@ -36,7 +36,8 @@ def question(number: int, split: str) -> Question:
 
 def figures(folder: Path, passages: list[Passage], questions: list[Question], split: str = "test") -> dict[str, int]:
     write_passages(folder, passages)
-    return dict(overlaps(lambda: iter(questions), Passages(folder))[split].figures)
+    counts: dict[str, int] = json.loads(json.dumps(overlaps(lambda: iter(questions), Passages(folder))[split].figures))
+    return counts
 
 
 def study(size: int = 12) -> tuple[list[Passage], list[Question]]:

@@ -199,8 +199,8 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     questions = list(read_jsonl(made["questions"] / "questions.jsonl", Question))
     tested = next(question for question in questions if question.split == "test")
     leak = next(question.id for question in questions if question.split == "train")
-    copied = {"question": f" {tested.question.upper()}?", "answers": tested.answers}
-    leaked = [replace(q, **copied) if q.id == leak else q for q in questions]
+    copy = replace(tested, id=leak, question=f" {tested.question.upper()}?", split="train")
+    leaked = [copy if question.id == leak else question for question in questions]
     (tmp_path / "leaky").mkdir()
     write_jsonl(tmp_path / "leaky" / "questions.jsonl", leaked)
     config = parse(compose(*SMALL))
