@@ -176,5 +176,5 @@ def _clean(line: str) -> str:
         cut = pattern.sub("", shorter, count=1)
         shorter = cut if cut.strip(_ENDS) else shorter
     shorter = short_answers.without_lead(shorter)
-    text = shorter.strip(_AROUND).rstrip(_ENDS).strip(_AROUND)
+    text = shorter.strip(_AROUND).rstrip(_ENDS).strip(_AROUND).strip()
     return text if len(text.split()) <= _LONGEST else ""

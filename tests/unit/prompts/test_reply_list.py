@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from benchmarks import replies as benchmark
 from raft_exp.prompts.lenient import extract
 from raft_exp.prompts.refusals import abstained
+from tests.helpers import reply_list
 
-ROWS = benchmark.read()
+ROWS = reply_list.read()
 
 
 def test_the_list_has_replies_of_all_kinds() -> None:
@@ -23,11 +23,11 @@ def test_the_list_has_replies_of_all_kinds() -> None:
 def test_the_goals_are_met(part: str) -> None:
     rows = [row for row in ROWS if row["part"] == part]
     replies, quotes = [row for row in rows if "raw" in row], [row for row in rows if "quote" in row]
-    pairs = Counter((benchmark.declines(row), row["refusal"]) for row in replies)
+    pairs = Counter((reply_list.declines(row), row["refusal"]) for row in replies)
     assert pairs[True, True] / (pairs[True, True] + pairs[True, False]) >= 0.95, "precision of refusals"
     assert pairs[True, True] / (pairs[True, True] + pairs[False, True]) >= 0.95, "recall of refusals"
-    assert sum(map(benchmark.answer_is_right, replies)) / len(replies) >= 0.9
-    assert sum(benchmark.verbatim(row) == (row["verbatim"], row["gold"]) for row in quotes) / len(quotes) >= 0.97
+    assert sum(map(reply_list.answer_is_right, replies)) / len(replies) >= 0.9
+    assert sum(reply_list.verbatim(row) == (row["verbatim"], row["gold"]) for row in quotes) / len(quotes) >= 0.97
 
 
 def test_an_answer_needs_no_look_at_the_gold_or_the_passages() -> None:

@@ -45,6 +45,10 @@ def test_what_stands_word_for_word_is_what_the_scores_say(quote, texts):
         ("##Answer: 1800", False, "unsupported"),
         ("##Answer: yes", False, "answered"),
         ("##Answer: yes", True, "unsupported"),
+        ("##begin_quote## the ##end_quote## ##Answer: Calton", True, "not_verbatim"),  # too few words
+        ("##begin_quote## “Calton (a **town**)” ##end_quote## ##Answer: Calton", True, "quoted"),
+        ("I'm sorry, but there isn't enough information to answer that.", True, "refused"),
+        ("<think>Calton?</think>The passages don't say.", True, "refused"),
     ],
 )
 def test_what_a_reader_is_told(raw, cot, verdict):
