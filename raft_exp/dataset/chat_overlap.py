@@ -12,12 +12,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from raft_exp.core.collection import Passages
-from raft_exp.core.near_copies import is_boilerplate, near_copies
+from raft_exp.core.near_copies import LEAST_SHINGLES, is_boilerplate, near_copies
 from raft_exp.core.records import Question, read_jsonl
-from raft_exp.core.shingles import shingles, text_hash, units
+from raft_exp.core.shingles import WIDTH, Shingles, shingles, text_hash, units
 from raft_exp.core.text import CLOSED_CLASS, normalise
 from raft_exp.core.wording import Wording, WordingUses
 from raft_exp.corpora.readers.chat import ChatRow
@@ -64,17 +65,18 @@ def _gold_in_chats(chats: Chats, held_out: Iterable[ComparedQuestion], passages:
         for ordinal, text in texts.items()
         if not is_boilerplate(len(text), len(documents[text_hash(text)]))
     }
-    finder, found = TextFinder(texts.items()), defaultdict[int, set[int]](set)
+    found = defaultdict[int, set[int]](set)
+    short = TextFinder((ordinal, text) for ordinal, text in texts.items() if len(text) < LEAST_SHINGLES + WIDTH)
 
-    def all_units(chat: ChatRow) -> list[str]:
-        return units("\n".join(message["content"] for message in chat.messages))
+    def shingles_of_chats() -> Iterator[Shingles]:
+        for place, chat in enumerate(chats()):
+            all_units = units("\n".join(message["content"] for message in chat.messages))
+            for ordinal in short.within(all_units):
+                found[ordinal].add(place)
+            yield shingles(all_units)
 
-    for place, chat in enumerate(chats()):
-        for ordinal in finder.within(all_units(chat)):
-            found[ordinal].add(place)
     ordinals = list(texts)
-    streamed = (shingles(all_units(chat)) for chat in chats())
-    for pair in near_copies(streamed, (shingles(text) for text in texts.values()), repeating=True):
+    for pair in near_copies(shingles_of_chats(), (shingles(text) for text in texts.values()), repeating=True):
         found[ordinals[pair.second]].add(pair.first)
     return found
 
@@ -94,10 +96,11 @@ class _Leaks:
         """Looks for the questions in a training row."""
         reply, closest = f" {normalise(_reply(chat))} ", dict[str, Wording]()
         for text in _prompt(chat):
-            for piece in _PIECES.split(text):
-                for name, how in self._near.within(units(piece)).items():
+            pieces = [units(piece) for piece in _PIECES.split(text)]
+            for piece in pieces:
+                for name, how in self._near.within(piece).items():
                     closest[name] = how if closest.get(name) != "longer" else "longer"
-            closest.update(dict.fromkeys(self._whole.within(units(text)), "same"))
+            closest.update(dict.fromkeys(self._whole.within(list(chain.from_iterable(pieces))), "same"))
         for name, how in closest.items():
             figure = self._judge(self.held_out[name], how, place, reply)
             if figure:
