@@ -1,11 +1,17 @@
 """Questions that a teacher writes, where the corpus brings none."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage
+from raft_exp.teachers.questions import PassageSample
 from tests.helpers.scripted_server import Say, ScriptedServer
 from tests.helpers.scripted_teacher import asked_about, corpus, good, teacher, town
 from tests.helpers.stages import run
@@ -119,3 +125,14 @@ def test_a_teacher_that_writes_none_is_an_error_that_says_why(tmp_path):
 def test_without_a_teacher_that_is_a_model_questions_are_asked_for(tmp_path):
     with pytest.raises(DataError, match="teacher=openai"):
         run(tmp_path / "store", *corpus(tmp_path, questions=False), until="questions")
+
+
+def test_near_copies_under_other_names_have_one_split(tmp_path):
+    texts = [" ".join(f"w{number}x{place}" for place in range(40)) for number in range(20)]
+    texts += [f"A new heading. {text.upper()}" for text in texts]
+    write_passages(tmp_path, [Passage(f"d{n}#0", f"d{n}", "", text, "", [text], "") for n, text in enumerate(texts)])
+    corpus: Any = SimpleNamespace(test=0.4, validation=0.2, max_items=None)
+    task: Any = SimpleNamespace(min_passage_words=5, n=1, held_out_passages=100)
+    splits = [split for _, split in PassageSample(Passages(tmp_path), corpus, task, seed=1)]
+    assert splits[:20] == splits[20:]
+    assert Counter(splits) == {"test": 16, "validation": 8, "train": 16}
