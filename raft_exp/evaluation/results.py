@@ -43,6 +43,14 @@ class MeanTokens(TypedDict, total=False):
     reply: float
 
 
+class ShownExamples(TypedDict):
+    """Worked examples in the prompts of an arm, over all its test questions."""
+
+    mean: float
+    fewest: int
+    most: int
+
+
 class ArmResult(Summary):
     """An arm over all test questions. An unanswered question counts as wrong."""
 
@@ -50,6 +58,7 @@ class ArmResult(Summary):
     behaviour: NotRequired[dict[str, CountedFigure]]  # quoting, abstaining ... (`scoring.behaviour`)
     tokens: NotRequired[MeanTokens]
     supervised_tokens: NotRequired[int]  # of the arm's training; absent for an arm without one
+    examples: NotRequired[ShownExamples]  # absent for an arm that is shown none
 
 
 class Baseline(Summary):

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from raft_exp.evaluation.results import Comparison, Results
+from raft_exp.evaluation.results import Choice, Comparison, Results
 from raft_exp.reporting.verdict import ArmSettings, p_text, points
 
 _TRAINING = "training"
-_NAMED = ("recipe", "context", "cot", "dataset", "adapter", "engine", "trainer", "lora")
+_NAMED = ("recipe", "context", "cot", "dataset", "adapter", "engine", "trainer", "lora", "examples", "wording")
 
 # Shipped arms that isolate a part of RAFT's difference to rag, for studies without them.
 ISOLATING = {
@@ -16,9 +16,11 @@ ISOLATING = {
 }
 
 
-def contrasts(reference: str, arms: ArmSettings) -> dict[str, list[str]]:
-    """Other arm -> what differs between the reference arm and it."""
-    return {name: list(_differences(arms[reference], arm)) for name, arm in arms.items() if name != reference}
+def contrasts(reference: str, arms: ArmSettings, selection: Mapping[str, Choice] | None = None) -> dict[str, list[str]]:
+    """Other arm -> what differs between the reference arm and it. `selection` names the wordings that were chosen."""
+    chosen = {name: choice["chosen"] for name, choice in (selection or {}).items() if choice["setting"] == "prompt"}
+    asked = {name: {**arm, "wording": chosen.get(f"{name}@prompt", "as_written")} for name, arm in arms.items()}
+    return {name: list(_differences(asked[reference], arm)) for name, arm in asked.items() if name != reference}
 
 
 def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterator[str]:
@@ -37,6 +39,10 @@ def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterator[s
         yield "passages in the prompt"
     if bool(a.get("cot")) != bool(b.get("cot")):
         yield "a prompt that asks to quote"
+    if a.get("wording") != b.get("wording"):
+        yield "the wording of the prompt"
+    if a.get("examples", 0) != b.get("examples", 0):
+        yield "worked examples in the prompt"
     if a.get("engine") != b.get("engine"):
         yield "the engine and its model"
     if others := sorted(name for name in {*a, *b} - {*_NAMED} if a.get(name) != b.get(name)):

@@ -14,7 +14,7 @@ from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.evaluation.primary import PrimaryConfig, resolve
-from raft_exp.evaluation.results import ArmResult, Results
+from raft_exp.evaluation.results import ArmResult, Results, ShownExamples
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
@@ -84,6 +84,9 @@ def report(
     for name, training in config.trainings.items():
         if (counts := adapters[training] / "counts.json").exists():
             results["arms"][name]["supervised_tokens"] = _read_json(counts)["supervised_tokens"]
+    for name in config.arms:
+        if shown := _examples_shown(answers[name] / "counts.json"):
+            results["arms"][name]["examples"] = shown
     results["conditions"] = {
         name: _condition(config, name, folder, facts, grader) for name, folder in conditions.items()
     }
@@ -109,6 +112,15 @@ def report(
         settings=config.settings,
         test=test / "rows.jsonl",
     )
+
+
+def _examples_shown(counts: Path) -> ShownExamples | None:
+    """The worked examples in an arm's prompts, from the counts of its answers."""
+    figures = _read_json(counts) if counts.exists() else {}
+    if "examples" not in figures:
+        return None
+    mean = figures["examples"] / figures["answers"]
+    return {"mean": mean, "fewest": figures["fewest_examples"], "most": figures["most_examples"]}
 
 
 def _examples(path: Path) -> list[Example]:
@@ -223,7 +235,7 @@ def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Map
     steps = {name: curves["loss"][-1][0] for name, curves in losses.items() if curves.get("loss")}
     results["verdict"] = verdict(results, config.arms, config.random_weights)
     results["warnings"] = warnings(Study(results, audit, config.arms, config.settings, steps, config.random_weights))
-    results["contrasts"] = contrasts(results["reference"], config.arms)
+    results["contrasts"] = contrasts(results["reference"], config.arms, results.get("selection"))
 
 
 def _condition(

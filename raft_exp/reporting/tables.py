@@ -180,6 +180,8 @@ def _replies(arms: Mapping[str, ArmResult], timings: Timings) -> dict[str, objec
     tokens = any("tokens" in arm for arm in arms.values())
     seconds = timings.get("arms", {})
     columns += ["prompt tokens", "reply tokens"] * tokens
+    examples = any("examples" in arm for arm in arms.values())
+    columns += ["worked examples"] * examples
     rows = []
     for name, arm in arms.items():
         shares = [arm["metrics"].get(share) for share in REPLY_SHARES]
@@ -188,6 +190,8 @@ def _replies(arms: Mapping[str, ArmResult], timings: Timings) -> dict[str, objec
             means = arm.get("tokens", {})
             known = bool(means.get("prompt"))  # 0 in results that were scored again from predictions
             cells += [f"{means[kind]:,.0f}" if known else NONE for kind in ("prompt", "reply")]
+        if examples:
+            cells.append(f"{arm['examples']['mean']:.1f}" if "examples" in arm else NONE)
         answered = f"{arm['answered']:,} of {arm['n']:,}"
         row = {"name": name, "answered": answered, "short": arm["answered"] < arm["n"], "cells": cells}
         rows.append({**row, "seconds": _seconds(seconds.get(name), arm["answered"])})

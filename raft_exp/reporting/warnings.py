@@ -144,6 +144,17 @@ def chosen_at_an_edge(study: Study) -> Iterator[str]:
     yield from selection.edges(study.results)
 
 
+def fewer_examples(study: Study) -> Iterator[str]:
+    """Prompts without room for all the worked examples that an arm should be shown."""
+    for name, arm in study.results["arms"].items():
+        wanted, shown = study.arms[name].get("examples"), arm.get("examples")
+        if shown and isinstance(wanted, int) and shown["fewest"] < wanted:
+            yield (
+                f"{name} was to be shown {wanted} worked examples; its prompts had room for {shown['fewest']} to "
+                f"{shown['most']}, {shown['mean']:.1f} on average. Raise model.max_length to show them all."
+            )
+
+
 def no_better_than_chance(study: Study) -> Iterator[str]:
     """No arm is above the best answer without a model; for open answers, above the arm that only knows the question."""
     metric = study.results["metrics"][0]
@@ -195,6 +206,7 @@ WARNINGS: tuple[Callable[[Study], Iterator[str]], ...] = (
     no_better_than_chance,
     data_sets,
     chosen_at_an_edge,
+    fewer_examples,
     truncated_replies,
     replies_in_another_form,
     empty_replies,

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.wordings import with_wording_files
 
 
 def compose(*overrides: str) -> dict[str, Any]:
@@ -15,4 +16,5 @@ def compose(*overrides: str) -> dict[str, Any]:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         values = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(values, dict)
-    return with_arm_files({str(name): value for name, value in values.items()}, [conf_dir()])
+    named = with_arm_files({str(name): value for name, value in values.items()}, [conf_dir()])
+    return with_wording_files(named, [conf_dir()])
