@@ -3,19 +3,21 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
-from raft_exp.evaluation.results import Baseline, Figure
+from raft_exp.evaluation.results import Baseline, Summary
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
 from raft_exp.reporting import csv_export, sweeps
-from raft_exp.reporting.compare import ALL_PAIRS, compared
-from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
+from raft_exp.reporting.compare import compared
+from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison
+from raft_exp.reporting.comparison_tables import tables
 from raft_exp.reporting.facts import facts, text
+from raft_exp.reporting.pairing import ALL_PAIRS
+from raft_exp.reporting.plots.drawing import standalone
 from raft_exp.reporting.render import write
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.settings import RunGroup, settings
-from raft_exp.reporting.tables import NONE, cell, difference, without_model
-from raft_exp.reporting.verdict import percent, title
+from raft_exp.reporting.tables import without_model
+from raft_exp.reporting.verdict import title
 
 COMPARISONS = (
     "a",
@@ -29,6 +31,12 @@ COMPARISONS = (
     "p_value",
     "p_value_holm",
     "n",
+    "seeds",
+    "method",
+    "df",
+    "condition",
+    "slice",
+    "group",
 )
 
 
@@ -42,16 +50,17 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
     groups, equal = settings(runs)
     results = compared(groups)
     of_all_runs = baselines(runs)
+    plots = sweeps.plots(groups, results, of_all_runs)
     view = {
         "study": f"{len(runs)} runs compared" if len(runs) > 1 else "One run",
         "results": results,
-        "lines": [*left_out, *results["apart"]],
+        "lines": [*left_out, *results["apart"], *_warned(runs)],
         "corpus": text(equal.get("corpus.name", "several")),
         "model": text(equal.get("model.name_or_path", "several")),
         "metric": title(results["metrics"][0]),
-        **_tables(groups, results),
+        **tables(groups, results),
         "without_model": without_model(of_all_runs, results["metrics"][0]),
-        "plots": [{**plot, "svg": Markup(plot["svg"])} for plot in sweeps.plots(groups, results, of_all_runs)],
+        "plots": [{**plot, "svg": Markup(plot["svg"])} for plot in plots],
         "equal": facts(equal),
         "method": {"resamples": f"{RESAMPLES:,}", "permutations": f"{PERMUTATIONS:,}"},
         "with_first_alone": len(groups) > ALL_PAIRS,
@@ -62,7 +71,22 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
     (out / "comparison.json").write_text(json.dumps({**results, "equal": equal}, indent=2) + "\n", encoding="utf-8")
     csv_export.write_csv(out / "results.csv", columns(groups), rows(results))
     csv_export.write_csv(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
+    write_figures(out, plots)
     return results
+
+
+def write_figures(out: Path, plots: Sequence[sweeps.NotedPlot]) -> list[str]:
+    """Writes figure.svg, figure_2.svg ...; returns the names."""
+    names = [f"figure_{number}.svg" if number > 1 else "figure.svg" for number in range(1, len(plots) + 1)]
+    for name, plot in zip(names, plots, strict=True):
+        (out / name).write_text(standalone(plot["svg"]) + "\n", encoding="utf-8")
+    return names
+
+
+def _warned(runs: Sequence[Run]) -> list[str]:
+    """A line that names the runs whose own reports have warnings."""
+    named = [run.name for run in runs if run.results.get("warnings")]
+    return [f"Warnings stand in the reports of {len(named)} of these runs: {', '.join(named)}."] if named else []
 
 
 def baselines(runs: Sequence[Run]) -> Mapping[str, Baseline]:
@@ -71,97 +95,48 @@ def baselines(runs: Sequence[Run]) -> Mapping[str, Baseline]:
     return first if all(run.results.get("baselines", {}) == first for run in runs) else {}
 
 
-def _tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, object]:
-    metric = results["metrics"][0]
-    arms = list(dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"]))
-    seeds = list(dict.fromkeys(seed for group in groups for seed in group.runs))
-    return {
-        "fields": list(groups[0].values),
-        "arms": arms,
-        "seeds": seeds,
-        "tables": [
-            {"metric": title(name), "rows": [_setting(entry, arms, name) for entry in results["settings"]]}
-            for name in results["metrics"]
-        ],
-        "by_seed": _by_seed(results, metric, seeds) if any(len(group.runs) > 1 for group in groups) else [],
-        "differences": [
-            {
-                **difference(row),
-                "n": f"{row['n']:,}",
-                "a": _side(row, "a", len(groups)),
-                "b": _side(row, "b", len(groups)),
-            }
-            for row in results["comparisons"]
-            if row["metric"] == metric
-        ],
-        "runs": [(group.name, seed, str(run.folder)) for group in groups for seed, run in group.runs.items()],
-    }
-
-
-def _setting(entry: SettingResult, arms: Sequence[str], metric: str) -> dict[str, object]:
-    numbers = {f"{arm['n']:,}" for arm in entry["arms"].values()}
-    return {
-        "name": entry["name"],
-        "values": [text(value) for value in entry["values"].values()],
-        "seeds": ", ".join(entry["runs"]),
-        "n": " / ".join(sorted(numbers)),
-        "cells": [cell(_figure(entry, arm, metric)) for arm in arms],
-    }
-
-
-def _figure(entry: SettingResult, arm: str, metric: str) -> Figure | None:
-    return entry["arms"][arm]["metrics"].get(metric) if arm in entry["arms"] else None
-
-
-def _by_seed(results: ComparisonResults, metric: str, seeds: Sequence[str]) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for entry in results["settings"]:
-        for arm, metrics in entry["seeds"].items():
-            if figure := metrics.get(metric):
-                values = [figure["values"].get(seed) for seed in seeds]
-                spread = figure["deviation"]
-                rows.append(
-                    {
-                        "name": entry["name"],
-                        "arm": arm,
-                        "mean": percent(figure["mean"]),
-                        "deviation": NONE if spread is None else percent(spread),
-                        "values": [NONE if value is None else percent(value) for value in values],
-                    }
-                )
-    return rows
-
-
-def _side(row: SettingComparison, side: Literal["a", "b"], settings_compared: int) -> str:
-    arm = row["arm_a"] if side == "a" else row["arm_b"]
-    return f"{arm}, {row[side]}" if settings_compared > 1 else arm
-
-
 def columns(groups: Sequence[RunGroup]) -> tuple[str, ...]:
     """The columns of `rows`: the settings that differ are between a setting's name and its figures."""
-    return ("setting", *groups[0].values, "condition", "arm", "metric", "seed", "value", "low", "high", "n")
+    own = ("condition", "slice", "group", "arm", "metric", "seed", "value", "low", "high", "n", "seeds", "method", "df")
+    return ("setting", *groups[0].values, *own)
 
 
 def rows(results: ComparisonResults) -> Iterator[csv_export.Row]:
-    """The pooled figures, those under conditions, and the figures of each seed."""
+    """The figures over the seeds, those under conditions and of slices, and the figures of each seed."""
     for entry in results["settings"]:
         place = {"setting": entry["name"], **{name: _plain(value) for name, value in entry["values"].items()}}
-        for arm, figures in entry["arms"].items():
-            yield from csv_export.metric_rows({**place, "arm": arm, "seed": "pooled"}, figures)
+        over = {**place, "seed": "pooled"}
+        yield from _arm_rows(over, entry["arms"])
         for condition, arms in entry["conditions"].items():
-            for arm, figures in arms.items():
-                yield from csv_export.metric_rows(
-                    {**place, "arm": arm, "seed": "pooled", "condition": condition}, figures
-                )
-        for arm, metrics in entry["seeds"].items():
+            yield from _arm_rows({**over, "condition": condition}, arms)
+        for name, values in entry["slices"].items():
+            for value, arms in values.items():
+                yield from _arm_rows({**over, "slice": name, "group": value}, arms)
+        for label, metrics in entry["seeds"].items():
+            arm, _, condition = label.partition("@")
             for metric, figure in metrics.items():
-                for seed, value in figure["values"].items():
-                    yield {**place, "arm": arm, "metric": metric, "seed": seed, "value": value}
+                own = {**place, "condition": condition, "arm": arm, "metric": metric}
+                yield from ({**own, "seed": seed, "value": number} for seed, number in figure["values"].items())
+
+
+def _arm_rows(place: csv_export.Row, arms: Mapping[str, Summary]) -> Iterator[csv_export.Row]:
+    for arm, figures in arms.items():
+        yield from csv_export.metric_rows({**place, "arm": arm}, figures)
 
 
 def comparison_rows(results: ComparisonResults) -> Iterator[csv_export.Row]:
-    """The paired comparisons, with the columns COMPARISONS."""
-    return ({key: value for key, value in row.items() if key in COMPARISONS} for row in results["comparisons"])
+    """The paired comparisons of the study, under conditions and of slices, with the columns COMPARISONS."""
+    yield from map(_comparison_row, results["comparisons"])
+    for condition, found in results["condition_comparisons"].items():
+        yield from ({**_comparison_row(row), "condition": condition} for row in found)
+    for name, values in results["slice_comparisons"].items():
+        for value, found in values.items():
+            yield from ({**_comparison_row(row), "slice": name, "group": value} for row in found)
+
+
+def _comparison_row(row: SettingComparison) -> csv_export.Row:
+    shown = {key: value for key, value in row.items() if key in COMPARISONS}
+    return {**shown, "seeds": len(row["seeds"])}
 
 
 def _plain(value: object) -> str | int | float:

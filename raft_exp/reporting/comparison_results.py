@@ -1,19 +1,20 @@
 """The structure of `comparison.json`: several runs, grouped by setting (runs that differ only in their seed)."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
-from raft_exp.evaluation.results import PairedDifference, SeedFigures, Summary
+from raft_exp.evaluation.results import PairedDifference, Primary, SeedFigures, Summary
 
 
 class SettingResult(TypedDict):
-    """One setting: its figures over the questions of all its seeds."""
+    """One setting: its figures over all its seeds."""
 
     name: str
     values: dict[str, object]  # of the settings that differ, by dotted name
-    runs: dict[str, str]  # seed -> run folder
+    runs: dict[str, str]  # seed -> name of the run folder
     arms: dict[str, Summary]
-    conditions: dict[str, dict[str, Summary]]  # condition -> arm; the main metric only
-    seeds: dict[str, dict[str, SeedFigures]]  # arm -> metric
+    conditions: dict[str, dict[str, Summary]]  # condition -> arm
+    slices: dict[str, dict[str, dict[str, Summary]]]  # slice -> value -> arm; the main metric only
+    seeds: dict[str, dict[str, SeedFigures]]  # arm or arm@condition -> metric
 
 
 class SettingComparison(PairedDifference):
@@ -25,6 +26,8 @@ class SettingComparison(PairedDifference):
     arm_b: str
     n: int
     seeds: list[str]
+    method: str  # of the interval and the test
+    df: float | None  # degrees of freedom; None for one seed, where the comparison is about that training alone
 
 
 class EqualReplies(TypedDict):
@@ -40,8 +43,12 @@ class ComparisonResults(TypedDict):
 
     metrics: list[str]  # of all runs, the main one first
     reference: str  # the arm that the comparison is about
+    primary: NotRequired[Primary]  # of a single setting: the contrast that was fixed before the runs
+    trained: list[str]  # the arms that the runs train
     settings: list[SettingResult]
     comparisons: list[SettingComparison]
+    condition_comparisons: dict[str, list[SettingComparison]]  # by condition; the main metric only
+    slice_comparisons: dict[str, dict[str, list[SettingComparison]]]  # slice -> value; the main metric only
     same: list[EqualReplies]
     apart: list[str]  # a line for each pair of settings that cannot be compared
     verdict: str

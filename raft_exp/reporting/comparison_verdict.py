@@ -1,7 +1,8 @@
-"""The verdict of a comparison in one sentence: the best setting, and the settings not distinguishable from it."""
+"""The verdict of a comparison in one or two sentences: of one setting its contrast, of several the best of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from raft_exp.evaluation.results import Figure
 from raft_exp.reporting.comparison_results import ComparisonResults, EqualReplies, SettingComparison
 from raft_exp.reporting.verdict import distinguishable, p_text, percent, points, ranked, title
 
@@ -25,10 +26,25 @@ def verdict(results: ComparisonResults) -> str:
     ties = _others(best, (row for row in rows if not distinguishable(row)))
     rest = f"not distinguishable from it: {ties}" if ties else "all that were compared with it are lower"
     same = _others(best, (row for row in results["same"] if row["arm"] == arm and best in (row["a"], row["b"])))
-    value, low, high = (percent(best_figure[key]) for key in ("value", "low", "high"))
+    value, low, high = (percent(share) for share in (best_figure["value"], best_figure["low"], best_figure["high"]))
     sentence = f"{arm} has its best {title(metric)} with {best}: {value}% ({low}\N{EN DASH}{high})"
-    sentence += f"; the same replies with {same}" if same else ""
-    return f"{sentence}; {rest} (p < 0.05 after Holm's correction)." if rows else f"{sentence}."
+    sentence += _over(best_figure) + (f"; the same replies with {same}" if same else "")
+    sentence += f"; {rest} (p < 0.05 after Holm's correction)." if rows else "."
+    return f"{sentence}{_one_training(results, arm)}"
+
+
+def _over(figure: Figure) -> str:
+    seeds = figure.get("seeds", 1)
+    return f" over {seeds} seeds" if seeds > 1 else ""
+
+
+def _one_training(results: ComparisonResults, arm: str) -> str:
+    """What is missing where a setting has one seed; "" where no training is compared."""
+    once = sum(len(setting["runs"]) == 1 for setting in results["settings"])
+    if not once or arm not in results["trained"]:
+        return ""
+    which = "Each setting is" if once == len(results["settings"]) else f"{once} of the settings are"
+    return f" {which} one training run (one seed): other trainings can come out in another order; run -m seed=1,2,3."
 
 
 def _others(best: str, pairs: Iterable[SettingComparison | EqualReplies]) -> str:
@@ -37,21 +53,43 @@ def _others(best: str, pairs: Iterable[SettingComparison | EqualReplies]) -> str
 
 
 def _between_arms(results: ComparisonResults) -> str:
-    """Of a single setting: the reference arm against the best other, over the seeds."""
+    """Of a single setting: its primary contrast; in runs without one the reference arm against the best other."""
     metric, arm = results["metrics"][0], results["reference"]
-    values = {name: one["metrics"][metric]["value"] for name, one in results["settings"][0]["arms"].items()}
-    rows = [row for row in results["comparisons"] if row["metric"] == metric]
+    entry = next(setting for setting in results["settings"] if arm in setting["arms"])
+    values = {name: one["metrics"][metric]["value"] for name, one in entry["arms"].items() if metric in one["metrics"]}
+    rows = [
+        row
+        for row in results["comparisons"]
+        if (row["metric"], row["arm_a"], row["a"], row["b"]) == (metric, arm, entry["name"], entry["name"])
+    ]
     if not rows:
         return f"{arm} alone was run: {title(metric)} {percent(values[arm])}%, nothing to compare it with."
-    best = max(rows, key=lambda row: values[row["arm_b"]])
-    ties = sum(values[row["arm_b"]] == values[best["arm_b"]] for row in rows)
-    claim = ("better" if best["difference"] > 0 else "worse") + " than"
-    if not distinguishable(best):
-        claim = "not distinguishable from"
+    against = results["primary"]["against"] if "primary" in results else None
+    primary = next((row for row in rows if row["arm_b"] == against), None)
+    if primary is None:
+        best = max(rows, key=lambda row: values[row["arm_b"]])
+        rank = ranked(sum(values[row["arm_b"]] == values[best["arm_b"]] for row in rows))
+        p_value = f"{p_text(best['p_value_holm'])} after Holm's correction"
+        return f"{_claim(results, values, best, f', {rank},')}, {p_value}{_on(best)}."
+    above = [row for row in rows if row is not primary and row["difference"] < 0]
+    named = ((row["arm_b"], percent(values[row["arm_b"]]), p_text(row["p_value_holm"])) for row in above)
+    listed = ", ".join(f"{name} {value}% ({p_value})" for name, value, p_value in named)
+    higher = f" Higher than {arm}: {listed} after Holm's correction." if above else ""
+    return f"{_claim(results, values, primary, '')}, {p_text(primary['p_value'])}{_on(primary)}.{higher}"
+
+
+def _claim(results: ComparisonResults, values: Mapping[str, float], row: SettingComparison, rank: str) -> str:
+    a, b = row["arm_a"], row["arm_b"]
+    word = ("better" if row["difference"] > 0 else "worse") + " than"
+    once = len(row["seeds"]) == 1 and {a, b} & {*results["trained"]}
+    training = f" for this training run (seed {row['seeds'][0]})" if once else ""
     return (
-        f"{arm} is {claim} {best['arm_b']}, {ranked(ties)}, "
-        f"in {title(metric)}: {percent(values[arm])}% against {percent(values[best['arm_b']])}%, a difference of "
-        f"{points(best['difference'])} points (95% interval {points(best['low'])} to {points(best['high'])}), "
-        f"{p_text(best['p_value_holm'])} after Holm's correction, on {best['n']:,} questions"
-        f"{' of ' + str(len(best['seeds'])) + ' seeds' if len(best['seeds']) > 1 else ''}."
+        f"{a} is {word if distinguishable(row) else 'not distinguishable from'} {b}{rank} in {title(row['metric'])}"
+        f"{training}: {percent(values[a])}% against {percent(values[b])}%, a difference of "
+        f"{points(row['difference'])} points (95% interval {points(row['low'])} to {points(row['high'])})"
     )
+
+
+def _on(row: SettingComparison) -> str:
+    seeds = f" of {len(row['seeds'])} seeds" if len(row["seeds"]) > 1 else ""
+    return f", on {row['n']:,} questions{seeds}"

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import yaml
 
 from raft_exp.core.errors import DataError
+from raft_exp.core.records import read_jsonl
 from raft_exp.evaluation.metrics import METRICS, Graded, Observation, profile
 from raft_exp.evaluation.results import Results, read_predictions
 from raft_exp.reporting.facts import section
@@ -35,6 +36,24 @@ class Run:
     def seed(self) -> str:
         """The seed as text, as it is a key of JSON objects."""
         return str(self.results["seed"])
+
+    @property
+    def name(self) -> str:
+        """The name of the folder; of a sweep's job the sweep's folder before it. Nothing else of the path."""
+        folder = self.folder.resolve()
+        return f"{folder.parent.name}/{folder.name}" if folder.name.isdecimal() else folder.name
+
+    @cached_property
+    def slices(self) -> Mapping[str, Mapping[str, frozenset[str]]]:
+        """slice -> value -> questions (digests), of the slices that the test questions name; {} without dataset/."""
+        path, groups = self.folder / "dataset" / "test.jsonl", dict[str, dict[str, set[str]]]()
+        if not path.exists():
+            return {}
+        for row in read_jsonl(path, _TestQuestion):
+            labels = {"class": row.answers[0]} if "class" in self.results.get("slices", {}) else {}
+            for name, value in {**labels, **row.slices}.items():
+                groups.setdefault(name, {}).setdefault(value, set()).add(_digest([row.id, row.question, row.answers]))
+        return {name: {value: frozenset(found) for value, found in of.items()} for name, of in groups.items()}
 
     @cached_property
     def settings(self) -> Mapping[str, object]:
@@ -96,6 +115,16 @@ class Run:
                 f"{path}: missing; make the report of the run again: python -m raft_exp.report {self.folder}"
             )
         return _replies(path, self.results["metrics"], self.results["corpus"])
+
+
+@dataclass(frozen=True)
+class _TestQuestion:
+    """What slices need of a row of dataset/test.jsonl."""
+
+    id: str
+    question: str
+    answers: list[str]
+    slices: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,15 @@ class RunGroup:
 
     @property
     def conditions(self) -> list[str]:
-        """The conditions for which all runs have results."""
+        """The conditions for which all runs have results, with equal settings."""
         runs = list(self.runs.values())
         return [
-            name for name in runs[0].results["conditions"] if all(name in run.results["conditions"] for run in runs)
+            name
+            for name in runs[0].results["conditions"]
+            if all(
+                name in run.results["conditions"] and run.conditions.get(name) == runs[0].conditions.get(name)
+                for run in runs
+            )
         ]
 
     @cached_property

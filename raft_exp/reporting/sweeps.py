@@ -6,7 +6,7 @@ from raft_exp.evaluation.results import Baseline, Figure, Summary
 from raft_exp.reporting import conditions
 from raft_exp.reporting.comparison_results import ComparisonResults
 from raft_exp.reporting.facts import section, text
-from raft_exp.reporting.plots import curves
+from raft_exp.reporting.plots import arms, curves
 from raft_exp.reporting.settings import RunGroup, number, numeric
 
 MOST_LINES = 6  # there are six colours and markers
@@ -19,8 +19,8 @@ class NotedPlot(conditions.TitledPlot):
 
 
 def plots(groups: Sequence[RunGroup], results: ComparisonResults, baselines: Mapping[str, Baseline]) -> list[NotedPlot]:
-    """A plot for each curve; none where no swept setting is a number."""
-    drawn = []
+    """A plot for each curve; of a single setting one of its arms. None where no swept setting is a number."""
+    drawn = [_arms(results, baselines)] if len(groups) == 1 and len(results["settings"][0]["arms"]) > 1 else []
     for field in numeric(groups):
         drawn.append(_plot(f"By {field}", field, _over(field, groups, results), results, baselines))
     for (field, rest), lines in _over_conditions(groups, results).items():
@@ -28,6 +28,16 @@ def plots(groups: Sequence[RunGroup], results: ComparisonResults, baselines: Map
         heading = "By the place of gold at test" if field == "gold_at" else f"By {axis} at test"
         drawn.append(_plot(heading, axis, lines, results, baselines))
     return [plot for plot in drawn if plot["svg"]]
+
+
+def _arms(results: ComparisonResults, baselines: Mapping[str, Baseline]) -> NotedPlot:
+    entry, metric = results["settings"][0], results["metrics"][0]
+    shown = {name: arm for name, arm in entry["arms"].items() if metric in arm["metrics"]}
+    several = len(entry["runs"]) > 1
+    own = {name: entry["seeds"][name][metric]["values"].values() for name in shown} if several else {}
+    picture = arms.of_arms(shown, metric, results["reference"], baselines, own)
+    note = "Small dots: the figures of the seeds." if several else ""
+    return {"title": "By arm", "svg": picture, "note": note}
 
 
 def lines(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, dict[str, list[curves.Point]]]:
@@ -58,14 +68,14 @@ def _over_conditions(groups: Sequence[RunGroup], results: ComparisonResults) -> 
         rows = {conditions.STUDY: entry["arms"], **entry["conditions"]}
         for sweep in conditions.sweeps(changed, section(run.config, "evaluation")):
             lines = found.setdefault((sweep.field, sweep.rest), {})
-            for arm in {arm: None for arms in entry["conditions"].values() for arm in arms}:
+            for arm in {arm: None for under in entry["conditions"].values() for arm in under}:
                 points = [(x, _figure(rows[name], arm, metric)) for x, name in sweep.points]
                 lines.setdefault(arm, {})[group.name] = [(x, figure) for x, figure in points if figure]
     return found
 
 
-def _figure(arms: Mapping[str, Summary], arm: str, metric: str) -> Figure | None:
-    return arms[arm]["metrics"].get(metric) if arm in arms else None
+def _figure(of_arms: Mapping[str, Summary], arm: str, metric: str) -> Figure | None:
+    return of_arms[arm]["metrics"].get(metric) if arm in of_arms else None
 
 
 def _plot(

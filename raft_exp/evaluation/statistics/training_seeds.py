@@ -90,7 +90,7 @@ def compare_over_seeds(metric: Metric, a: Seeds, b: Seeds) -> SeedDifference:
     b = [{name: right[name] for name in left} for left, right in zip(a, b, strict=True)]  # in the order of a
     left, right = _sample(metric, a), _sample(metric, b)
     sample = _Sample(left.figures - right.figures, left.errors - right.errors, left.asked)
-    covariance = sample.errors.T @ sample.errors + sample.overlap * _unseen(metric, a, b)
+    covariance = sample.errors.T @ sample.errors + sample.overlap * _unseen(metric, sample, a, b)
     spread, value = _spread(sample, covariance), sample.mean
     error, upper = spread.variance**0.5, spread.quantile((1 + CONFIDENCE) / 2)
     return SeedDifference(
@@ -125,15 +125,15 @@ def _two_sided(statistic: float, df: float) -> float:
     return 2 * float(stdtr(df, -abs(statistic)))
 
 
-def _unseen(metric: Metric, a: Seeds, b: Seeds) -> Array:
+def _unseen(metric: Metric, sample: _Sample, a: Seeds, b: Seeds) -> Array:
     """(k, k): the variance of two more questions in each seed, one won by each arm, as in `paired.compare`: rare
-    differences may be missing from the sample. For metrics that are not means, of arms without any difference."""
+    differences may be missing from the sample. For metrics that are not means, where no question made a difference."""
     sizes = np.array([len(seed) for seed in a], dtype=np.float64)
-    pairs = [(list(left.values()), list(right.values())) for left, right in zip(a, b, strict=True)]
     if metric.per_row:
+        pairs = [(list(left.values()), list(right.values())) for left, right in zip(a, b, strict=True)]
         largest = max(float(np.abs(_numbers(left) - _numbers(right)).max()) for left, right in pairs) or 1.0
         return np.asarray(2 * largest**2 / np.outer(sizes, sizes), dtype=np.float64)
-    if any(left != right for left, right in pairs):
+    if sample.errors.any():
         return np.zeros((len(sizes), len(sizes)))
     slack = np.array([wilson(0, size)[1] for size in sizes]) / NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     return np.asarray(np.outer(slack, slack), dtype=np.float64)

@@ -1,22 +1,36 @@
 """Dots and intervals: the figure of each arm, and the difference of each arm from the reference arm."""
 
-from raft_exp.evaluation.results import Results
+from collections.abc import Iterable, Mapping
+
+from raft_exp.evaluation.results import Baseline, Results, Summary
 from raft_exp.reporting.plots.drawing import ACCENT, FAINT, INK, PAPER, baseline_values, new_axes, rows, style, svg
 from raft_exp.reporting.verdict import distinguishable, title
 
 
 def intervals(results: Results) -> str:
     """A dot and a 95% interval for each arm, in the main metric; a dashed line for each baseline."""
-    metric, arms = results["metrics"][0], results["arms"]
+    return of_arms(results["arms"], results["metrics"][0], results["reference"], results.get("baselines", {}), {})
+
+
+def of_arms(
+    arms: Mapping[str, Summary],
+    metric: str,
+    reference: str,
+    baselines: Mapping[str, Baseline],
+    by_seed: Mapping[str, Iterable[float]],
+) -> str:
+    """`intervals` of any arms; `by_seed` has the figures of an arm's seeds, which are small dots."""
     with style():
         plot, axes = new_axes(0.9 + 0.34 * len(arms))
         for place, (name, arm) in enumerate(arms.items()):
             figure = arm["metrics"][metric]
             value, low, high = 100 * figure["value"], 100 * figure["low"], 100 * figure["high"]
-            colour = ACCENT if name == results["reference"] else INK
+            colour = ACCENT if name == reference else INK
             axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
             axes.plot([value], [place], "o", color=colour, markersize=7)
-        for level, (name, value) in enumerate(baseline_values(results.get("baselines", {}), metric)):
+            own = [100 * value for value in by_seed.get(name, ())]
+            axes.plot(own, [place + 0.25] * len(own), "o", color=FAINT, markersize=3)
+        for level, (name, value) in enumerate(baseline_values(baselines, metric)):
             axes.axvline(value, color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
             axes.annotate(
                 name,

@@ -12,13 +12,18 @@ import pytest
 
 from raft_exp.core.errors import DataError
 from raft_exp.evaluation.metrics import METRICS
-from raft_exp.evaluation.statistics import compare, estimate, generator
+from raft_exp.evaluation.statistics import compare_over_seeds, estimate_over_seeds
 from raft_exp.reporting.comparison import write_comparison
 from raft_exp.reporting.runs import open_runs
 from tests.helpers.runs import run_folder
 from tests.unit.reporting.test_stage import Page
 
 HALF, MORE, ALL = [1, 0] * 30, [1, 0, 1, 1] * 15, [1] * 60
+
+
+def worlds(*seeds: list[int]) -> list[dict[str, float]]:
+    """The observations of seeds with questions of their own."""
+    return [{f"{seed} {place}": float(ok) for place, ok in enumerate(row)} for seed, row in enumerate(seeds)]
 
 
 def compared(out: Path, *runs: Path) -> dict[str, Any]:
@@ -47,8 +52,9 @@ def test_what_differs_is_found_and_seeds_are_pooled(sweep: Path, tmp_path: Path)
     assert told["equal"]["corpus.name"] == "almanac"
     assert not {"seed", "corpus.world_seed", "dataset.p", "store"} & set(told["equal"])
     raft = told["settings"][2]["arms"]["raft"]
-    pooled = estimate(METRICS["exact_match"], [1.0] * 90 + [0.0] * 30, generator(0))
-    assert raft == {"n": 120, "metrics": {"exact_match": vars(pooled)}}
+    pooled = estimate_over_seeds(METRICS["exact_match"], worlds(MORE, MORE[::-1]))
+    figure = {"value": 0.75, "low": pooled.low, "high": pooled.high, "method": "t over seeds", "seeds": 2, "df": 1.0}
+    assert raft == {"n": 120, "metrics": {"exact_match": figure}}
 
 
 def test_several_seeds_have_mean_deviation_and_their_own_figures(tmp_path: Path) -> None:
@@ -66,9 +72,9 @@ def test_pairs_are_compared_on_the_same_questions_and_corrected_together(sweep: 
     # rag says the same in all settings: no comparison of it
     assert sorted(pairs) == sorted(within + between)
     row = next(row for row in told["comparisons"] if (row["a"], row["b"]) == ("p=1", "p=0.4"))
-    more, half = list(map(float, MORE + MORE[::-1])), list(map(float, HALF + HALF[::-1]))
-    alone = compare(METRICS["exact_match"], more, half, generator(0))
-    assert (row["difference"], row["p_value"], row["n"]) == (alone.difference, alone.p_value, 120)
+    over = compare_over_seeds(METRICS["exact_match"], worlds(MORE, MORE[::-1]), worlds(HALF, HALF[::-1]))
+    assert (row["difference"], row["p_value"], row["n"]) == (over.difference, over.p_value, 120)
+    assert (row["seeds"], row["df"], row["method"]) == (["1", "2"], 1, "t over seeds")
     assert row["p_value_holm"] > row["p_value"]
     # p=0.4 against its own rag: no difference at all, and six tests in the family
     assert max(row["p_value_holm"] for row in told["comparisons"]) == 1
@@ -142,7 +148,9 @@ def test_curves_over_the_sweep_and_over_the_conditions(tmp_path: Path) -> None:
     with (tmp_path / "out/results.csv").open() as file:
         rows = list(csv.DictReader(file))
     at = [row for row in rows if row["condition"] == "k0" and row["arm"] == "raft"]
-    assert [(row["dataset.num_distractors"], float(row["value"])) for row in at] == [("0", 1.0), ("4", 1.0)]
+    pooled = [row for row in at if row["seed"] == "pooled"]
+    assert [(row["dataset.num_distractors"], float(row["value"])) for row in pooled] == [("0", 1.0), ("4", 1.0)]
+    assert [row["seed"] for row in at if row not in pooled] == ["1", "1"], "the figures of each seed"
 
 
 def test_the_page_loads_and_runs_nothing(sweep: Path, tmp_path: Path) -> None:
@@ -224,7 +232,7 @@ def test_a_run_whose_arm_has_its_own_rate_differs_from_one_with_the_rate_of_the_
 
 
 def test_seeds_of_one_study_are_pooled_whatever_their_verdicts_are_about(tmp_path: Path) -> None:
-    named = {"evaluation__primary": {"metric": "f1", "arm": None, "against": None}}
+    named: dict[str, Any] = {"evaluation__primary": {"metric": "f1", "arm": None, "against": None}}
     older = run_folder(tmp_path / "1", {"raft": HALF}, seed=1)
     newer = run_folder(tmp_path / "2", {"raft": HALF}, seed=2, **named)
     (group,) = compared(tmp_path / "out", older, newer)["settings"]

@@ -1,0 +1,115 @@
+"""The tables of a comparison: figures and differences as texts for the pages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from raft_exp.evaluation.results import Figure, Summary
+from raft_exp.reporting import conditions
+from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
+from raft_exp.reporting.facts import text
+from raft_exp.reporting.settings import RunGroup
+from raft_exp.reporting.tables import NONE, cell, difference
+from raft_exp.reporting.verdict import percent, title
+
+
+def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, object]:
+    """What the templates show, by name."""
+    metric = results["metrics"][0]
+    arms = list(dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"]))
+    seeds = list(dict.fromkeys(seed for group in groups for seed in group.runs))
+    return {
+        "fields": list(groups[0].values),
+        "arms": arms,
+        "seeds": seeds,
+        "tables": [
+            {"metric": title(name), "rows": [_setting(entry, arms, name) for entry in results["settings"]]}
+            for name in results["metrics"]
+        ],
+        "by_seed": _by_seed(results, metric, seeds) if any(len(group.runs) > 1 for group in groups) else [],
+        "differences": _differences((row for row in results["comparisons"] if row["metric"] == metric), len(groups)),
+        "conditions": [
+            {"name": name, "rows": _differences(found, len(groups))}
+            for name, found in results["condition_comparisons"].items()
+        ],
+        "under": _under(results, metric),
+        "slices": _slices(results, metric),
+        "runs": [(group.name, seed, run.name) for group in groups for seed, run in group.runs.items()],
+    }
+
+
+def _setting(entry: SettingResult, arms: Sequence[str], metric: str) -> dict[str, object]:
+    numbers = {f"{arm['n']:,}" for arm in entry["arms"].values()}
+    return {
+        "name": entry["name"],
+        "values": [text(value) for value in entry["values"].values()],
+        "seeds": ", ".join(entry["runs"]),
+        "n": " / ".join(sorted(numbers)),
+        "cells": [cell(_of(entry["arms"], arm, metric)) for arm in arms],
+    }
+
+
+def _of(arms: Mapping[str, Summary], arm: str, metric: str) -> Figure | None:
+    return arms[arm]["metrics"].get(metric) if arm in arms else None
+
+
+def _differences(compared_arms: Iterable[SettingComparison], settings_compared: int) -> list[dict[str, object]]:
+    return [
+        {
+            **difference(row),
+            "n": f"{row['n']:,}",
+            "seeds": str(len(row["seeds"])),
+            "a": _side(row, "a", settings_compared),
+            "b": _side(row, "b", settings_compared),
+        }
+        for row in compared_arms
+    ]
+
+
+def _under(results: ComparisonResults, metric: str) -> dict[str, object]:
+    """Rows: setting and arm; columns: the study's own context, then the conditions."""
+    names = list(dict.fromkeys(name for entry in results["settings"] for name in entry["conditions"]))
+    rows = [
+        {"name": entry["name"], "arm": arm, "cells": [cell(_of(arms, arm, metric)) for arms in (entry["arms"], *under)]}
+        for entry in results["settings"]
+        for under in [[entry["conditions"].get(name, {}) for name in names]]
+        for arm in entry["arms"]
+        if any(arm in arms for arms in under)
+    ]
+    return {"columns": [conditions.STUDY, *names], "rows": rows}
+
+
+def _slices(results: ComparisonResults, metric: str) -> list[dict[str, object]]:
+    """A table for each slice. Rows: setting and value; columns: the arms."""
+    arms = list(dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"]))
+    tables: dict[str, list[dict[str, object]]] = {}
+    for entry in results["settings"]:
+        for name, values in entry["slices"].items():
+            for value, figures in values.items():
+                n = f"{next(iter(figures.values()))['n']:,}"
+                cells = [cell(_of(figures, arm, metric)) for arm in arms]
+                tables.setdefault(name, []).append({"name": entry["name"], "value": value, "n": n, "cells": cells})
+    return [{"name": name.replace("_", " "), "arms": arms, "rows": found} for name, found in tables.items()]
+
+
+def _by_seed(results: ComparisonResults, metric: str, seeds: Sequence[str]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for entry in results["settings"]:
+        for arm, metrics in entry["seeds"].items():
+            if (figure := metrics.get(metric)) and arm in entry["arms"]:
+                values = [figure["values"].get(seed) for seed in seeds]
+                spread = figure["deviation"]
+                rows.append(
+                    {
+                        "name": entry["name"],
+                        "arm": arm,
+                        "mean": percent(figure["mean"]),
+                        "deviation": NONE if spread is None else percent(spread),
+                        "values": [NONE if value is None else percent(value) for value in values],
+                    }
+                )
+    return rows
+
+
+def _side(row: SettingComparison, side: Literal["a", "b"], settings_compared: int) -> str:
+    arm = row["arm_a"] if side == "a" else row["arm_b"]
+    return f"{arm}, {row[side]}" if settings_compared > 1 else arm

@@ -1,0 +1,191 @@
+"""Paired comparisons of settings and arms on the same questions, seed by seed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+
+from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.results import Primary
+from raft_exp.evaluation.statistics import compare, compare_over_seeds, generator, holm
+from raft_exp.evaluation.statistics.paired import Difference
+from raft_exp.reporting.comparison_results import EqualReplies, SettingComparison
+from raft_exp.reporting.pooling import STUDY, T_OVER_SEEDS, Observed, Part, arms_under, observed, seeds_of, slice_values
+from raft_exp.reporting.settings import RunGroup
+
+ALL_PAIRS = 8  # settings: with more of them each is compared only with the first
+_MCNEMAR, _PERMUTATION = "paired bootstrap, exact McNemar test", "paired bootstrap, permutation test"
+
+Rows = list[SettingComparison]
+
+
+def comparisons(
+    groups: Sequence[RunGroup], metrics: Sequence[str], primary: Primary | None
+) -> tuple[Rows, list[EqualReplies], list[str]]:
+    """All comparisons of the study, corrected together for each metric; the arms with equal replies in two settings,
+    which are not compared; and a line for each pair of settings that cannot be compared.
+
+    `primary` is the contrast that was fixed before the runs: it is not corrected, and the others are without it.
+    """
+    within, apart = _within(groups, metrics, STUDY), list[str]()
+    between, same = Rows(), list[EqualReplies]()
+    for a, b in _pairs(groups):
+        if why := _not_comparable(a, b):
+            apart.append(why)
+            continue
+        between += _between(a, b, metrics, STUDY)
+        same += [
+            {"a": a.name, "b": b.name, "arm": arm}
+            for arm in _arms_of_both(a, b, STUDY)
+            if _equal(a, b, arm, arm, STUDY)
+        ]
+    rows = [*within, *between]
+    for metric in metrics:
+        correct(row for row in rows if row["metric"] == metric and not _is_primary(row, primary))
+    return rows, same, apart
+
+
+def under_conditions(groups: Sequence[RunGroup], metric: str) -> dict[str, Rows]:
+    """condition -> the same comparisons of the main metric under it, corrected together for each condition."""
+    found = {}
+    for name in dict.fromkeys(name for group in groups for name in group.conditions):
+        part, have = Part(condition=name), [group for group in groups if name in group.conditions]
+        rows = _within(have, [metric], part)
+        for a, b in _pairs(have):
+            if _condition(a, name) == _condition(b, name):
+                rows += _between(a, b, [metric], part)
+        found[name] = correct(rows)
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def by_slice(groups: Sequence[RunGroup], metric: str) -> dict[str, dict[str, Rows]]:
+    """slice -> value -> the arms of each setting compared in the main metric, corrected together for each slice."""
+    found: dict[str, dict[str, Rows]] = {}
+    for group in groups:
+        for name, values in slice_values(group).items():
+            for value in values:
+                rows = _within([group], [metric], Part(slice=(name, value)))
+                found.setdefault(name, {}).setdefault(value, []).extend(rows)
+    for values_of in found.values():
+        correct(row for rows in values_of.values() for row in rows)
+    return found
+
+
+def correct(rows: Iterable[SettingComparison]) -> Rows:
+    """Holm's correction over the rows, in place."""
+    family = list(rows)
+    for row, p_value in zip(family, holm([row["p_value"] for row in family]), strict=True):
+        row["p_value_holm"] = p_value
+    return family
+
+
+def _is_primary(row: SettingComparison, primary: Primary | None) -> bool:
+    return primary is not None and (row["metric"], row["arm_a"], row["arm_b"]) == (
+        primary["metric"],
+        primary["arm"],
+        primary["against"],
+    )
+
+
+def _within(groups: Sequence[RunGroup], metrics: Sequence[str], part: Part) -> Rows:
+    """The reference arm of each setting minus each other arm."""
+    return [
+        row
+        for group in groups
+        for other in _arms(group, part)
+        if other != group.reference and group.reference in _arms(group, part)
+        for row in _paired(group, group, (group.reference, other), metrics, part)
+    ]
+
+
+def _between(a: RunGroup, b: RunGroup, metrics: Sequence[str], part: Part) -> Rows:
+    """The arms that both settings have, and the two reference arms where their names differ, unless all replies are
+    the same."""
+    arms = [(arm, arm) for arm in _arms_of_both(a, b, part)]
+    if a.reference != b.reference and a.reference in _arms(a, part) and b.reference in _arms(b, part):
+        arms.append((a.reference, b.reference))
+    return [row for pair in arms if not _equal(a, b, *pair, part) for row in _paired(a, b, pair, metrics, part)]
+
+
+def _arms(group: RunGroup, part: Part) -> list[str]:
+    return arms_under(group, part.condition) if part.condition else group.arms
+
+
+def _arms_of_both(a: RunGroup, b: RunGroup, part: Part) -> list[str]:
+    return [arm for arm in _arms(a, part) if arm in _arms(b, part)]
+
+
+def _equal(a: RunGroup, b: RunGroup, left: str, right: str, part: Part) -> bool:
+    return all(
+        a.replies(part.label(left), seed).digest == b.replies(part.label(right), seed).digest for seed in _shared(a, b)
+    )
+
+
+def _pairs(groups: Sequence[RunGroup]) -> Iterator[tuple[RunGroup, RunGroup]]:
+    """(later, earlier) settings: a difference is the later minus the earlier."""
+    pairs = combinations(groups, 2) if len(groups) <= ALL_PAIRS else ((groups[0], other) for other in groups[1:])
+    return ((later, earlier) for earlier, later in pairs)
+
+
+def _shared(a: RunGroup, b: RunGroup) -> list[str]:
+    return [seed for seed in a.runs if seed in b.runs]
+
+
+def _condition(group: RunGroup, name: str) -> object:
+    return next(iter(group.runs.values())).conditions.get(name)
+
+
+def _not_comparable(a: RunGroup, b: RunGroup) -> str:
+    """Why two settings cannot be compared, in one line; "" where their questions are equal in each shared seed."""
+    if not _shared(a, b):
+        return f"{a.name} and {b.name}: no seed in common, so that they are not compared"
+    for seed in _shared(a, b):
+        first, second = (group.replies(group.arms[0], seed).questions for group in (a, b))
+        if first != second:
+            return f"{a.name} and {b.name}: their test questions differ (seed {seed}), so that they are not compared"
+    return ""
+
+
+def _paired(a: RunGroup, b: RunGroup, arms: tuple[str, str], metrics: Sequence[str], part: Part) -> Rows:
+    """The comparisons of two arms; `p_value_holm` is still uncorrected."""
+    rows = Rows()
+    for metric in metrics:
+        seeds = {
+            seed: (observed(a, arms[0], metric, seed, part), observed(b, arms[1], metric, seed, part))
+            for seed in seeds_of(a, part)
+            if seed in b.runs
+        }
+        seeds = {seed: pair for seed, pair in seeds.items() if any(pair)}
+        if seeds and all(left.keys() == right.keys() for left, right in seeds.values()):
+            pair, method, df = _difference(metric, list(seeds.values()), (a.name, b.name, *arms))
+            rows.append(
+                {
+                    "a": a.name,
+                    "arm_a": arms[0],
+                    "b": b.name,
+                    "arm_b": arms[1],
+                    "metric": metric,
+                    "n": len({name for left, _ in seeds.values() for name in left}),
+                    "seeds": list(seeds),
+                    "method": method,
+                    "df": df,
+                    "difference": pair.difference,
+                    "low": pair.low,
+                    "high": pair.high,
+                    "p_value": pair.p_value,
+                    "detectable": pair.detectable,
+                    "p_value_holm": pair.p_value,
+                }
+            )
+    return rows
+
+
+def _difference(
+    metric: str, seeds: Sequence[tuple[Observed, Observed]], names: Sequence[str]
+) -> tuple[Difference, str, float | None]:
+    """The difference, its method, and its degrees of freedom (None for one seed)."""
+    if len(seeds) > 1:
+        over = compare_over_seeds(METRICS[metric], [left for left, _ in seeds], [right for _, right in seeds])
+        return over, T_OVER_SEEDS, over.df
+    left, right = seeds[0]
+    random = generator(0, metric, *names)
+    alone = compare(METRICS[metric], list(left.values()), [right[name] for name in left], random)
+    return alone, _MCNEMAR if METRICS[metric].share else _PERMUTATION, None

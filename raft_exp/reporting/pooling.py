@@ -1,0 +1,102 @@
+"""Figures of a setting over its seeds: of the study, of a condition, of a slice.
+
+One seed: the interval is over its questions, for this training alone. Several: `evaluation.statistics.training_seeds`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from raft_exp.evaluation.metrics import METRICS, Observation
+from raft_exp.evaluation.results import Figure, Summary
+from raft_exp.evaluation.statistics import estimate, estimate_over_seeds, generator
+from raft_exp.reporting.settings import RunGroup
+
+T_OVER_SEEDS = "t over seeds"
+_WILSON, _EFFECTIVE = "Wilson", "Wilson of the effective number of questions"
+
+Observed = Mapping[str, Observation]  # by question
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the results: under a condition, or over the questions of a slice's value; else the study itself."""
+
+    condition: str = ""
+    slice: tuple[str, str] | None = None  # name and value
+
+    def label(self, arm: str) -> str:
+        """The name of an arm's predictions."""
+        return f"{arm}@{self.condition}" if self.condition else arm
+
+
+STUDY = Part()
+
+
+def observed(group: RunGroup, arm: str, metric: str, seed: str, part: Part = STUDY) -> Observed:
+    """The observations of one seed, sorted by question; {} where it has none."""
+    observations = group.replies(part.label(arm), seed).observed.get(metric, {})
+    questions = observations.keys() if part.slice is None else group.runs[seed].slices[part.slice[0]][part.slice[1]]
+    return {name: observations[name] for name in sorted(questions) if name in observations}
+
+
+def figure(group: RunGroup, arm: str, metric: str, part: Part = STUDY) -> Figure | None:
+    """A metric's figure over the seeds that have it; None where none has."""
+    seeds = [found for seed in seeds_of(group, part) if (found := observed(group, arm, metric, seed, part))]
+    if not seeds:
+        return None
+    if len(seeds) == 1:
+        alone = estimate(METRICS[metric], list(seeds[0].values()), generator(0, "pooled", metric)).as_figure()
+        method = _WILSON if METRICS[metric].share else _EFFECTIVE
+        return {**alone, "method": method, "seeds": 1, "df": None}
+    over = estimate_over_seeds(METRICS[metric], seeds)
+    return {**over.as_figure(), "method": T_OVER_SEEDS, "seeds": len(seeds), "df": over.df}
+
+
+def summary(group: RunGroup, arm: str, metrics: Sequence[str], part: Part = STUDY) -> Summary:
+    """The figures of an arm. n counts a question of several seeds once."""
+    seeds = seeds_of(group, part)
+    questions = {name for seed in seeds for metric in metrics[:1] for name in observed(group, arm, metric, seed, part)}
+    figures = {metric: figure(group, arm, metric, part) for metric in metrics}
+    return {"n": len(questions), "metrics": {metric: found for metric, found in figures.items() if found}}
+
+
+def seeds_of(group: RunGroup, part: Part) -> list[str]:
+    """The seeds of the setting that have this part."""
+    if part.slice is None:
+        return list(group.runs)
+    name, value = part.slice
+    return [seed for seed, run in group.runs.items() if value in run.slices.get(name, {})]
+
+
+def under_conditions(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, Summary]]:
+    """condition -> arm -> figures."""
+    return {
+        name: {arm: summary(group, arm, metrics, Part(condition=name)) for arm in arms_under(group, name)}
+        for name in group.conditions
+    }
+
+
+def arms_under(group: RunGroup, condition: str) -> list[str]:
+    """The arms that all runs have under a condition."""
+    of_runs = [run.results["conditions"][condition] for run in group.runs.values()]
+    return [arm for arm in group.arms if all(arm in of_run for of_run in of_runs)]
+
+
+def by_slice(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, dict[str, Summary]]]:
+    """slice -> value -> arm -> figures, of the slices that the test questions name."""
+    return {
+        name: {
+            value: {arm: summary(group, arm, metrics, Part(slice=(name, value))) for arm in group.arms}
+            for value in values
+        }
+        for name, values in slice_values(group).items()
+    }
+
+
+def slice_values(group: RunGroup) -> dict[str, list[str]]:
+    """The slices with their values, of any seed."""
+    values: dict[str, set[str]] = {}
+    for run in group.runs.values():
+        for name, groups in run.slices.items():
+            values.setdefault(name, set()).update(groups)
+    return {name: sorted(found) for name, found in values.items()}
