@@ -39,8 +39,8 @@ def choose(
     the values ascend, and a better one may lie beyond an edge. `ties`: the mean of another metric by name.
     """
     tried = [_candidate(name, value, figures[name]) for name, value in values.items()]
-    for candidate in tried if ties else ():
-        candidate["tie_break"] = ties[candidate["name"]]
+    for name, tie_break in (ties or {}).items():
+        tried[list(values).index(name)]["tie_break"] = tie_break
     # the first of equal ones
     best = max(tried, key=lambda candidate: (round(candidate["mean"], 9), round(candidate.get("tie_break", 0.0), 9)))
     edges: dict[str, Literal["lowest", "highest"]] = {tried[-1]["name"]: "highest", tried[0]["name"]: "lowest"}

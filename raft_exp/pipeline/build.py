@@ -82,8 +82,8 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     searched = chosen.beside(worded)
 
     def evaluated(label: str, name: str, rows: Stage) -> Stage:
-        made = {"adapter": adapter_of.get(name), "examples": examples.get(name), "chosen": worded.choices.get(name)}
-        return study.evaluate(label, arms[name], rows, **made)
+        adapter, shown, chosen = adapter_of.get(name), examples.get(name), worded.choices.get(name)
+        return study.evaluate(label, arms[name], rows, adapter, shown, chosen)
 
     answers = {name: evaluated(name, name, test) for name in arms}
     for name, arm in arms.items():

@@ -177,7 +177,7 @@ def _shown_arm(config: Config, name: str) -> dict[str, object]:
 def _arm_changes(config: Config) -> dict[str, dict[str, object]]:
     """Arm -> its own changes to the study's `trainer` and `lora`; arms without such changes are left out."""
     shown = {name: _shown_arm(config, name) for name in config.trained_arms()}
-    changes = {
-        name: {group: arm[group] for group in ("trainer", "lora") if group in arm} for name, arm in shown.items()
+    changes: dict[str, dict[str, object]] = {
+        name: {group: own for group, own in arm.items() if group in ("trainer", "lora")} for name, arm in shown.items()
     }
     return {name: own for name, own in changes.items() if own}

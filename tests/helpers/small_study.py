@@ -16,8 +16,7 @@ SMALL = (
     "evaluation.max_items=6",
     "evaluation.arms=[rag,raft]",
     "model.max_new_tokens=24",
-    "~evaluation.conditions.k0",
-    "~evaluation.conditions.k2",
+    "evaluation.conditions=null",
 )
 
 

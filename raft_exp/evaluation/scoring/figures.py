@@ -36,9 +36,11 @@ def summaries(
 ) -> dict[str, ArmResult]:
     """Every arm over all items: metrics, shares of replies by form, behaviour, tokens."""
     names = (*profile.metrics, *REPLY_SHARES)
+    counted = {name: summary(arm.observed, names, seed) for name, arm in arms.items()}
     return {
         name: {
-            **summary(arm.observed, names, seed),
+            "n": counted[name]["n"],
+            "metrics": counted[name]["metrics"],
             "answered": arm.answered,
             "behaviour": behaviour(arm, examples, gold_unknown),
             "tokens": tokens(arm),
