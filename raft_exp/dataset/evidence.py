@@ -16,8 +16,8 @@ from functools import cached_property
 
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.corpora.closest_sentences import closest_sentences
 from raft_exp.prompts.quotes import stands_exactly
-from raft_exp.teachers import extractive
 
 _CLOSEST, _LEAST_SCORE = 3, 0.6  # sentences close to a long answer: as in conf/teacher/extractive.yaml
 _LEAST_SHARE = 0.5  # of the characters of a passage without other evidence
@@ -63,7 +63,7 @@ class Evidence:
     @cached_property
     def _closest(self) -> list[str]:
         explanation = self.question.explanation
-        return extractive.closest(explanation, self.gold, _CLOSEST, _LEAST_SCORE) if explanation else []
+        return closest_sentences(explanation, self.gold, _CLOSEST, _LEAST_SCORE) if explanation else []
 
 
 def holds_words(text: str, part: str) -> bool:

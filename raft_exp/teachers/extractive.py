@@ -6,15 +6,12 @@ quote is the gold sentence with the highest ROUGE-L against question and answer.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from raft_exp.core.records import Passage, Question, Target
 from raft_exp.core.schema import Positive, Share, config_dataclass
+from raft_exp.corpora.closest_sentences import closest_sentences
 from raft_exp.prompts import quote
-
-if TYPE_CHECKING:
-    from rouge_score.rouge_scorer import RougeScorer
 
 
 @config_dataclass
@@ -29,10 +26,10 @@ class ExtractiveConfig:
 def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
     """The first answer, with verbatim quotes from the gold passages as the reason."""
     if unsupported(question):
-        sentences = closest(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
+        sentences = closest_sentences(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
     else:
         most, least = config.max_sentences, config.min_score
-        sentences = _published(question, gold) or closest(question.explanation, gold, most, least)
+        sentences = _published(question, gold) or closest_sentences(question.explanation, gold, most, least)
     return Target(question.id, question.answers[0], " ".join(quote(sentence) for sentence in sentences))
 
 
@@ -44,19 +41,3 @@ def unsupported(question: Question) -> bool:
 def _published(question: Question, gold: Sequence[Passage]) -> list[str]:
     texts = {passage.id: passage.sentences for passage in gold}
     return [texts[passage_id][index] for passage_id, index in question.evidence if passage_id in texts]
-
-
-def closest(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
-    """At most `most` gold sentences, in text order, each with at least the share `least` of the best score."""
-    sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
-    scores = [_rouge_l().score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
-    best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[:most]
-    chosen = [place for place in best if scores[place] >= least * scores[best[0]]]
-    return [sentences[place] for place in sorted(chosen)]
-
-
-@lru_cache(maxsize=1)
-def _rouge_l() -> "RougeScorer":
-    from rouge_score.rouge_scorer import RougeScorer
-
-    return RougeScorer(["rougeL"], use_stemmer=True)
