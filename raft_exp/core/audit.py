@@ -81,7 +81,14 @@ class LengthTell(TypedDict):
     without_gold: int
 
 
-class SplitAudit(RowCounts):
+class LengthFigures(TypedDict, total=False):
+    """Figures of the prompts' lengths; a key is absent where no row of the split could count towards it."""
+
+    length_tell: LengthTell  # of splits with both kinds of rows
+    median_text_left: float  # of the cut rows: share of the passages' characters that the prompt shows
+
+
+class SplitAudit(RowCounts, LengthFigures):
     """The rows of one split. Histograms over passages map a number of passages (as text) to a number of rows."""
 
     rows: int
@@ -92,8 +99,6 @@ class SplitAudit(RowCounts):
     gold_places: dict[str, GoldPlace]  # place in the prompt, counted from 1
     prompt_tokens: Spread
     completion_tokens: Spread
-    length_tell: NotRequired[LengthTell]  # of splits with both kinds of rows
-    median_text_left: NotRequired[float]  # of the cut rows: share of the passages' characters that the prompt shows
 
 
 class GoldRanks(TypedDict):

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from raft_exp.core.audit import ROW_COUNTS, LengthTell, RowCounts, SplitAudit, Spread
+from raft_exp.core.audit import ROW_COUNTS, LengthFigures, LengthTell, RowCounts, SplitAudit, Spread
 from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import RenderedRow
 from raft_exp.prompts.quotes import stands_exactly
@@ -66,7 +66,7 @@ class _SplitCounts:
         for name in ROW_COUNTS:
             if name in self.counts:
                 counts[name] = self.counts[name]
-        figures: SplitAudit = {
+        return {
             "rows": rows,
             "with_gold": with_gold,
             "share_with_gold": with_gold / rows,
@@ -79,8 +79,12 @@ class _SplitCounts:
             **counts,
             "prompt_tokens": _spread(self.prompt_tokens),
             "completion_tokens": _spread(self.completion_tokens),
+            **self._lengths(),
         }
-        if 0 < with_gold < rows:
+
+    def _lengths(self) -> LengthFigures:
+        figures: LengthFigures = {}
+        if 0 < sum(self.has_gold) < len(self.has_gold):
             figures["length_tell"] = length_tell(self.prompt_tokens, self.has_gold)
         if self.text_left:
             figures["median_text_left"] = median(self.text_left)
