@@ -174,6 +174,8 @@ def test_a_study_has_a_page_also_when_all_was_reused(tracked, server):
     text = json.dumps(page["spec"])
     results = json.loads((run / "results.json").read_text())
     assert json.dumps(results["verdict"]) in text
+    assert results["warnings"], "a random model, few questions"
+    assert all(json.dumps(line) in text for line in results["warnings"])
     assert {"results", "comparisons", "examples", "retrieval", "audit"} <= shown_tables(page)
     assert "plots/arms" in text
     assert f"/runs/{told['name']}" in text, "a link to the run"
