@@ -19,7 +19,8 @@ Row = dict[str, Any]
 Seeds = list[Mapping[str, float]]
 
 N = 300  # questions of a seed
-SKILL, BETTER = 0.65, 0.1  # of the trained arms, and by how much they are better than the untrained arm
+SKILL = 0.65  # the share of questions that the trained arms answer right
+BETTER = 0.1  # by how much their figure is above that of the untrained arm
 SHARED = 0.8  # the part of a question in the luck of a reply; the correlation of two replies to it is its square
 F1 = (0.2, 0.4, 2 / 3, 1.0)  # what a right reply scores, where the metric is like F1
 DEVIATIONS = (0, 1, 2, 3)  # points
@@ -92,7 +93,7 @@ def _study(setting: Setting, random: np.random.Generator) -> Sequence[bool]:
     some = statistics.compare_over_seeds(setting.scored, trained, untrained)
     return (
         figure.low <= SKILL * setting.worth <= figure.high,
-        some.low <= BETTER * setting.worth <= some.high,
+        some.low <= BETTER <= some.high,
         none.p_value < 0.05,
         some.p_value < 0.05,
     )
@@ -112,7 +113,7 @@ def _arms(setting: Setting, random: np.random.Generator) -> tuple[Seeds, Seeds, 
         effects = random.normal(0, setting.deviation / 100 / setting.worth, setting.seeds)
         return replies(SKILL + effects, setting.seeds)
 
-    untrained = replies(np.full(len(hard), SKILL - BETTER), len(hard))
+    untrained = replies(np.full(len(hard), SKILL - BETTER / setting.worth), len(hard))
     if setting.same:
         untrained = np.repeat(untrained, setting.seeds, axis=0)
     return _named(setting, trained()), _named(setting, trained()), _named(setting, untrained)

@@ -210,7 +210,7 @@ KINDS = {  # name -> simulation, studies of each row
     "alarms": (alarms, 2_000),
     "coverage": (coverage, 4_000),
     "differences": (differences, 2_000),
-    "seeds": (seeds, 2_000),
+    "seeds": (seeds, 3_000),
     "pooled": (pooled_questions, 2_000),
 }
 

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.schema import config_dataclass
-from raft_exp.evaluation.results import Figure, Results, Summary
+from raft_exp.evaluation.results import Results
 from raft_exp.pipeline.estimate import duration
 
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+")
@@ -30,13 +30,16 @@ class PublishSettings:
         default=None, title="TEXT", description="the question of the study (default: the words of NNN_name)"
     )
     into: str = Field(default="experiments", title="DIR", description="the folder in which NNN_name is made")
+    renew: bool = Field(
+        default=False, description="makes results.json, config.yaml and the figures of an existing NNN_name again"
+    )
 
 
 _COMMAND = Command(
-    form='python -m raft_exp.publish RUN [RUN ...] NNN_name [question="..."] [into=DIR]',
+    form='python -m raft_exp.publish RUN [RUN ...] NNN_name [question="..."] [into=DIR] [renew=true]',
     about="""Makes experiments/NNN_name/ of finished runs, or of the folder of a sweep: README.md with question and
-figures, config.yaml with every setting, and results.json. It refuses an unfinished run and an existing folder. The
-interpretation of the result is left to write, in README.md.""",
+figures, config.yaml with every setting, and results.json. It refuses an unfinished run, and an existing folder unless
+renew=true, which keeps its README.md. The interpretation of the result is left to write, in README.md.""",
     words={
         "RUN": "the folder of a finished run, or of a sweep",
         "NNN_name": "the new folder: three digits, then small letters, digits and _, such as 004_gold_share",
@@ -58,14 +61,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise _COMMAND.missing("NNN_name (such as 004_gold_share)")
         if len(names) > 1:
             raise ConfigError(f"NNN_name: got {' and '.join(names)}; name one new folder")
-        folder = publish(runs, Path(chosen.into) / names[0], chosen.question or "")
-        print(f"published: {folder / 'README.md'} (what it shows, and what it does not, is left to write)")
+        folder = publish(runs, Path(chosen.into) / names[0], chosen.question or "", chosen.renew)
+        left = (
+            "its figures are to be read again"
+            if chosen.renew
+            else "what it shows, and what it does not, is left to write"
+        )
+        print(f"published: {folder / 'README.md'} ({left})")
 
 
-def publish(runs: Sequence[Path], out: Path, question: str) -> Path:
-    """Writes the folder `out`, and returns it. Raises DataError for an unfinished run and for an existing folder."""
-    if out.exists():
-        raise DataError(f"{out}: exists already; published studies are not changed, give another NNN_name")
+def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False) -> Path:
+    """Writes the folder `out`, and returns it. With `renew` an existing folder keeps its README.md.
+
+    Raises DataError for an unfinished run, for an existing folder without `renew`, and for a missing one with it.
+    """
+    if out.exists() and not renew:
+        raise DataError(f"{out}: exists already; give another NNN_name, or renew=true to make its figures again")
+    if renew and not (out / "README.md").exists():
+        raise DataError(f"{out}: no README.md to keep; leave renew=true out")
     jobs = [job for run in runs for job in _jobs(run)]
     for job in jobs:
         _check(job)
@@ -78,8 +91,21 @@ def publish(runs: Sequence[Path], out: Path, question: str) -> Path:
     head += ["**Question.** " + (question or "_To be written._"), "", "**Command**", "```", *_commands(runs), "```"]
     left = ["**What it shows.** _To be written._", "", "**What it does not show.** _To be written._"]
     (beside / "README.md").write_text("\n".join([*head, *_made(jobs), "", *parts, "", *left]) + "\n", encoding="utf-8")
-    beside.rename(out)
+    if renew:
+        _replace(beside, out)
+    else:
+        beside.rename(out)
     return out
+
+
+def _replace(made: Path, out: Path) -> None:
+    """Moves the made files into `out`, where README.md stays and figures of before go."""
+    for old in out.glob("figure*.svg"):
+        old.unlink()
+    for file in sorted(made.iterdir()):
+        if file.name != "README.md":
+            file.replace(out / file.name)
+    shutil.rmtree(made)
 
 
 def _jobs(run: Path) -> list[Path]:
@@ -116,9 +142,14 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
         if (run / "multirun.yaml").exists():
             overrides = yaml.safe_load((run / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
             of_hydra = [override for override in overrides["hydra"] if not override.startswith("hydra.mode=")]
-            yield f"python -m raft_exp -m {shlex.join([*of_hydra, *overrides['task']])}"
+            yield f"python -m raft_exp -m {shlex.join([*of_hydra, *_elsewhere(overrides['task'])])}"
         else:
-            yield f"python -m raft_exp {shlex.join(_json(run / 'results.json')['overrides'])}"
+            yield f"python -m raft_exp {shlex.join(_elsewhere(_json(run / 'results.json')['overrides']))}"
+
+
+def _elsewhere(overrides: Sequence[str]) -> list[str]:
+    """The overrides without the place of the store, which is another on each machine."""
+    return [override for override in overrides if not override.startswith("store=")]
 
 
 def _made(jobs: Sequence[Path]) -> Iterator[str]:
@@ -137,18 +168,20 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
 
 def _one(run: Path, out: Path) -> list[str]:
     """One study: arms as rows, metrics as columns."""
+    from raft_exp.reporting.experiment import figure_text, table, with_conditions
     from raft_exp.reporting.plots.arms import intervals
+    from raft_exp.reporting.plots.drawing import standalone
     from raft_exp.reporting.terminal import shown_metrics
     from raft_exp.reporting.verdict import invented_quotes, title
 
     results: Results = _json(run / "results.json")
     shutil.copyfile(run / "results.json", out / "results.json")
-    _figure(intervals(results), out / "figure.svg")
+    (out / "figure.svg").write_text(standalone(intervals(results)) + "\n", encoding="utf-8")
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     metrics, others = shown_metrics(results, config["evaluation"].get("metrics", []))
     rows = [
-        [f"`{name}`", *(_cell(arm["metrics"].get(metric)) for metric in metrics)]
-        for name, arm in _with_conditions(results["arms"], results["conditions"]).items()
+        [f"`{name}`", *(figure_text(arm["metrics"].get(metric)) for metric in metrics)]
+        for name, arm in with_conditions(results["arms"], results["conditions"]).items()
     ]
     n = next(iter(results["arms"].values()))["n"]
     told = " ".join(filter(None, [results["verdict"], invented_quotes(results)]))
@@ -159,70 +192,29 @@ def _one(run: Path, out: Path) -> list[str]:
         result,
         "",
         *([*warnings, ""] if warnings else []),
-        *_table(["arm", *map(title, metrics)], rows),
+        *table(["arm", *map(title, metrics)], rows),
         "",
         "![figures by arm](figure.svg)",
     ]
 
 
-def _with_conditions(
-    arms: Mapping[str, Summary], conditions: Mapping[str, Mapping[str, Summary]]
-) -> dict[str, Summary]:
-    """The arms, then those under conditions as `<arm>@<condition>`."""
-    under = {f"{name}@{condition}": arm for condition, row in conditions.items() for name, arm in row.items()}
-    return {**arms, **under}
-
-
 def _several(jobs: Sequence[Path], out: Path) -> list[str]:
-    """Several studies: settings as rows, arms as columns, the seeds pooled; curves over swept numbers."""
-    from raft_exp.reporting import sweeps
+    """Several studies: their comparison over the seeds."""
+    from raft_exp.reporting import experiment, sweeps
     from raft_exp.reporting.compare import compared
+    from raft_exp.reporting.comparison import write_figures
     from raft_exp.reporting.runs import open_runs
     from raft_exp.reporting.settings import settings
     from raft_exp.reporting.verdict import title
 
     groups, _ = settings(open_runs(jobs)[0])
     results = compared(groups)
-    # the seeds without the folders of the runs, which mean nothing elsewhere
-    published = [{**entry, "runs": list(entry["runs"])} for entry in results["settings"]]
-    (out / "results.json").write_text(json.dumps({**results, "settings": published}, indent=1) + "\n", encoding="utf-8")
-    metric = results["metrics"][0]
-    settings_arms = [
-        (entry["name"], _with_conditions(entry["arms"], entry["conditions"])) for entry in results["settings"]
-    ]
-    labels = list(dict.fromkeys(label for _, arms in settings_arms for label in arms))
-    rows = [
-        [name, *(_cell(arms[label]["metrics"].get(metric) if label in arms else None) for label in labels)]
-        for name, arms in settings_arms
-    ]
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     plots = sweeps.plots(groups, results, {})
-    for number, plot in enumerate(plots):
-        _figure(plot["svg"], out / _file(number))
-    shown = [f"![{plot['title']}]({_file(number)})" for number, plot in enumerate(plots)]
+    names = write_figures(out, plots)
+    shown = [f"![{plot['title']}]({name})" for plot, name in zip(plots, names, strict=True)]
     result = (
-        f"**Result.** {results['verdict']} {title(metric)} in percent, with 95% intervals; "
+        f"**Result.** {results['verdict']} {title(results['metrics'][0])} in percent, with 95% intervals; "
         "all metrics in `results.json`."
     )
-    return [result, "", *_table(["setting", *(f"`{label}`" for label in labels)], rows), "", *shown]
-
-
-def _file(number: int) -> str:
-    return f"figure_{number + 1}.svg" if number else "figure.svg"
-
-
-def _cell(figure: Figure | None) -> str:
-    if not figure:
-        return ""
-    value, low, high = (f"{100 * figure[name]:.1f}" for name in ("value", "low", "high"))
-    return f"{value} ({low}-{high})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-
-
-def _figure(svg: str, file: Path) -> None:
-    from raft_exp.reporting.plots.drawing import standalone
-
-    file.write_text(standalone(svg) + "\n", encoding="utf-8")
+    return [result, "", *experiment.tables(results), *shown]

@@ -40,11 +40,11 @@ def _over(figure: Figure) -> str:
 
 def _one_training(results: ComparisonResults, arm: str) -> str:
     """What is missing where a setting has one seed; "" where no training is compared."""
-    once = sum(len(setting["runs"]) == 1 for setting in results["settings"])
+    once = [setting["name"] for setting in results["settings"] if len(setting["runs"]) == 1]
     if not once or arm not in results["trained"]:
         return ""
-    which = "Each setting is" if once == len(results["settings"]) else f"{once} of the settings are"
-    return f" {which} one training run (one seed): other trainings can come out in another order; run -m seed=1,2,3."
+    which = "each setting" if len(once) == len(results["settings"]) else "; ".join(once)
+    return f" One training run (one seed) of {which}: another can come out differently; run -m seed=1,2,3."
 
 
 def _others(best: str, pairs: Iterable[SettingComparison | EqualReplies]) -> str:

@@ -116,7 +116,7 @@ def number(value: object) -> float | None:
 def _group(fields: Sequence[str], group: Mapping[str, Run]) -> RunGroup:
     run = next(iter(group.values()))
     values = {name: run.setting(name) for name in fields}
-    ends = [name.rpartition(".")[2] for name in [*run.fields, *ASKED]]
+    ends = [name.rpartition(".")[2] for name in dict.fromkeys([*run.fields, *ASKED, *fields])]
     short = {name: end if ends.count(end := name.rpartition(".")[2]) == 1 else name for name in fields}
     name = ", ".join(f"{short[field]}={text(value)}" for field, value in values.items())
     in_order = sorted(group, key=lambda seed: (len(seed), seed))

@@ -82,7 +82,8 @@ def test_a_sweep_is_published_when_every_job_is_done(tmp_path):
     assert "dataset.p=0.2,1 seed=0,1" in page
     assert len(re.findall(r"^\| p=", page, re.MULTILINE)) == 2, "the seeds are pooled"
     assert "<svg" in (made / "figure.svg").read_text()
-    assert [entry["runs"] for entry in json.loads((made / "results.json").read_text())["settings"]] == [["0", "1"]] * 2
+    runs = [list(entry["runs"]) for entry in json.loads((made / "results.json").read_text())["settings"]]
+    assert runs == [["0", "1"]] * 2
     assert str(tmp_path) not in page
     assert raft_exp(tmp_path, *sweep, "dataset.p=0.2,7").returncode == 2
     broken = max(tmp_path.glob("runs/*/sweep_*"))

@@ -1,0 +1,91 @@
+"""The tables of a published study in Markdown. The first column and the head name what stands in results.json."""
+
+from collections.abc import Mapping, Sequence
+
+from raft_exp.evaluation.results import Figure, Summary
+from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
+from raft_exp.reporting.tables import difference
+from raft_exp.reporting.verdict import percent, title
+
+
+def figure_text(figure: Figure | None) -> str:
+    """A figure in percent with its interval, such as `69.1 (66.0-72.0)`."""
+    if not figure:
+        return ""
+    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def with_conditions(arms: Mapping[str, Summary], conditions: Mapping[str, Mapping[str, Summary]]) -> dict[str, Summary]:
+    """The arms, then those under conditions as `<arm>@<condition>`."""
+    under = {f"{name}@{condition}": arm for condition, row in conditions.items() for name, arm in row.items()}
+    return {**arms, **under}
+
+
+def tables(results: ComparisonResults) -> list[str]:
+    """Figures, differences of the reference arm, and figures by kind of question, in the main metric."""
+    one = len(results["settings"]) == 1
+    figures = _arms(results["settings"][0], results["metrics"][0]) if one else _settings(results)
+    return [*figures, "", *_differences(results), "", *_slices(results)]
+
+
+def _arms(entry: SettingResult, metric: str) -> list[str]:
+    """Of a single setting: arms as rows, the figures of the seeds beside the mean."""
+    seeds = list(entry["runs"])
+    rows = []
+    for label, arm in with_conditions(entry["arms"], entry["conditions"]).items():
+        own = entry["seeds"][label].get(metric)
+        of_seeds = [percent(own["values"][seed]) if own and seed in own["values"] else "" for seed in seeds]
+        rows.append([f"`{label}`", figure_text(arm["metrics"].get(metric)), *of_seeds])
+    return table(["arm", title(metric), *(f"seed {seed}" for seed in seeds)], rows)
+
+
+def _settings(results: ComparisonResults) -> list[str]:
+    """Settings as rows, arms as columns."""
+    of_settings = [
+        (entry["name"], with_conditions(entry["arms"], entry["conditions"])) for entry in results["settings"]
+    ]
+    labels = list(dict.fromkeys(label for _, arms in of_settings for label in arms))
+    metric = results["metrics"][0]
+    rows = [
+        [name, *(figure_text(arms[label]["metrics"].get(metric) if label in arms else None) for label in labels)]
+        for name, arms in of_settings
+    ]
+    return table(["setting", *(f"`{label}`" for label in labels)], rows)
+
+
+def _differences(results: ComparisonResults) -> list[str]:
+    """The comparisons of the study; of a single setting also those under conditions."""
+    several, metric = len(results["settings"]) > 1, results["metrics"][0]
+    rows = [_difference(row, "", several) for row in results["comparisons"] if row["metric"] == metric]
+    for name, found in results["condition_comparisons"].items() if not several else ():
+        rows += [_difference(row, f"@{name}", several) for row in found]
+    return table(["the first minus the second", "difference", "95% interval", "p", "p (Holm)"], rows) if rows else []
+
+
+def _difference(row: SettingComparison, under: str, several: bool) -> list[str]:
+    sides = (f"`{row[arm]}{under}`" + (f" with {row[side]}" if several else "") for arm, side in _SIDES)
+    texts = difference(row)
+    return [" minus ".join(sides), texts["points"], texts["interval"], texts["p_value"], texts["p_value_holm"]]
+
+
+_SIDES = (("arm_a", "a"), ("arm_b", "b"))
+
+
+def _slices(results: ComparisonResults) -> list[str]:
+    """Of a single setting: a table for each slice, kinds of question as rows and arms as columns."""
+    if len(results["settings"]) > 1:
+        return []
+    entry, metric, lines = results["settings"][0], results["metrics"][0], list[str]()
+    for name, values in entry["slices"].items():
+        rows = []
+        for value, arms in values.items():
+            cells = (figure_text(arm["metrics"].get(metric)) for arm in arms.values())
+            rows.append([value, f"{next(iter(arms.values()))['n']}", *cells])
+        lines += [*table([name, "n", *(f"`{arm}`" for arm in entry["arms"])], rows), ""]
+    return lines
