@@ -378,7 +378,8 @@ def parse(values: Mapping[str, object]) -> Config:
             arm_lora(config, name)
         for name in config.evaluation.conditions:
             condition(config, name)
-        validation(config)
+        if config.selection.on or config.evaluation.prompts == "auto":
+            validation(config)
         primary_of(config)
     except ValidationError as error:
         raise ConfigError("; ".join(_explained(error)[:3])) from None
@@ -543,12 +544,19 @@ def unknown_key(path: str, option: object = "") -> str:
         if parent not in names:
             return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {suggest(parent, names)}"
         kind = names[parent]
-    if get_origin(_names(kind).get(name)) is dict:
+        if _takes_new_names(kind):
+            return f"{path}: a new name in {'.'.join(parents[: number + 1])} needs a plus: +{path}=..."
+    if _takes_new_names(_names(kind).get(name)):
         return f"{path}: a new name in it needs a plus: +{path}=..."
     known = [*_names(_member(kind, option)), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # a setting of another corpus, teacher, logger ...
         return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
     return f"{path}: no such setting; {suggest(name, known)}"
+
+
+def _takes_new_names(kind: object) -> bool:
+    """Whether a setting of this type is a mapping, whose names are the user's own."""
+    return dict in (get_origin(kind), *(get_origin(inner) for inner in get_args(kind)))
 
 
 def _explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:

@@ -187,6 +187,12 @@ def test_what_cannot_be_is_refused(override, message):
             "trainer.launcher=srun",
             r"^trainer\.launcher: is called trainer\.rank_launcher now; set trainer\.rank_launcher=",
         ),
+        (
+            "arms.sft.trainer.learning_rate=1",
+            r"^arms\.sft\.trainer\.learning_rate: a new name in arms needs a plus: \+arms\.sft\.trainer\.lear",
+        ),
+        ("selection.changes.k=1", r"a new name in selection\.changes needs a plus: \+selection\.changes\.k="),
+        ("evaluation.conditions.a.k=1", r"a new name in evaluation\.conditions needs a plus: \+evaluation\.conditions"),
         ("experiment=pubmedqa", r"experiment: not chosen in the default study; write \+experiment=pubmedqa"),
     ],
 )

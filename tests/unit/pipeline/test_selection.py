@@ -169,3 +169,7 @@ def test_today_s_studies_have_no_stage_and_no_input_of_a_selection():
     made = stages()
     assert not [label for label in made if "select" in label or "validation" in label or "@" in label]
     assert "choices" not in made["report"].inputs
+
+
+def test_changes_for_validation_questions_hinder_no_study_that_chooses_nothing():
+    assert parse(compose("+selection.changes.k=3"))
