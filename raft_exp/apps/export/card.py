@@ -43,6 +43,7 @@ class _ResultsPart(TypedDict):
     conditions: list[tuple[str, str]]
     headline: str
     verdict: str
+    warnings: list[str]
     measured_on: str
 
 
@@ -180,6 +181,7 @@ def _of_results(run: FinishedRun, name: str) -> _ResultsPart:
         "conditions": conditions,
         "headline": headline,
         "verdict": results.get("verdict", "") if results.get("reference") == name else "",
+        "warnings": results.get("warnings", []),
         "measured_on": f"On {results['arms'][name]['n']:,} questions ({evaluation.split}), "
         f"contexts: {evaluation.context}"
         + (f" with {evaluation.num_distractors} distractors" * (evaluation.context == "gold_and_distractors"))

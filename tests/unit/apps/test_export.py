@@ -68,6 +68,9 @@ def test_the_folder_says_how_to_prompt_it_and_what_was_measured(run, merged):
     measured = json.loads((run / "results.json").read_text())["arms"]["raft"]["metrics"]["exact_match"]
     assert f"{100 * measured['value']:.1f} ({100 * measured['low']:.1f} to {100 * measured['high']:.1f})" in card
     assert settings.prompt.reason_instruction in card
+    warnings = json.loads((run / "results.json").read_text())["warnings"]
+    assert warnings
+    assert all(f"- Warning: {line}\n" in card for line in warnings)
     for wanted in ("p (share of rows whose context holds the gold passages): 1", "prompt mode: plain_text", "found: "):
         assert wanted in card
     assert "{{" not in card
