@@ -108,11 +108,14 @@ def run_folder(
     world: str = "",
     metrics: Sequence[str] = ("exact_match",),
     conditions: Mapping[str, Any] | None = None,
+    kinds: Sequence[str] = (),
+    primary: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Path:
     """A finished run: `right` says for each arm (or arm@condition) which questions it answers.
 
-    `world` changes the questions; settings are dotted names with `__` for the dots.
+    `world` changes the questions; question i is of the kind `kinds[i % len(kinds)]`, a slice. Settings are dotted names
+    with `__` for the dots.
     """
     arms = [label for label in right if "@" not in label]
     config: dict[str, Any] = {
@@ -148,9 +151,21 @@ def run_folder(
             for name in conditions or {}
         },
     }
+    if primary:
+        results["primary"] = dict(primary)
+    if kinds:
+        _write_test_questions(folder, next(iter(right)), kinds)
     (folder / "results.json").write_text(json.dumps(results))
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
+
+
+def _write_test_questions(folder: Path, label: str, kinds: Sequence[str]) -> None:
+    rows = [json.loads(line) for line in (folder / "predictions" / f"{label}.jsonl").read_text().splitlines()]
+    named = ({name: row[name] for name in ("id", "question", "answers")} for row in rows)
+    lines = ({**row, "slices": {"kind": kinds[place % len(kinds)]}} for place, row in enumerate(named))
+    (folder / "dataset").mkdir()
+    (folder / "dataset" / "test.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
 def _row(place: int, ok: bool, world: str, label: str, metrics: Sequence[str]) -> Prediction:

@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raft_exp.core.errors import DataError
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.evaluation.statistics import compare_over_seeds, estimate_over_seeds
+from raft_exp.reporting.compare import compared as compare_settings
 from raft_exp.reporting.comparison import write_comparison
 from raft_exp.reporting.runs import open_runs
+from raft_exp.reporting.settings import settings
 from tests.helpers.runs import run_folder
 from tests.unit.reporting.test_stage import Page
 
@@ -237,3 +240,101 @@ def test_seeds_of_one_study_are_pooled_whatever_their_verdicts_are_about(tmp_pat
     newer = run_folder(tmp_path / "2", {"raft": HALF}, seed=2, **named)
     (group,) = compared(tmp_path / "out", older, newer)["settings"]
     assert list(group["runs"]) == ["1", "2"]
+
+
+def test_each_condition_and_each_kind_of_question_has_figures_and_tests_of_its_own(tmp_path: Path) -> None:
+    conditions = {"k0": {"num_distractors": 0}, "k8": {"num_distractors": 8}}
+    runs = []
+    for seed in (1, 2, 3):
+        more = [1] * (40 + seed) + [0] * (20 - seed)
+        right = {"raft": more, "rag": HALF, "raft@k0": ALL, "rag@k0": HALF, "raft@k8": HALF, "rag@k8": HALF}
+        runs.append(
+            run_folder(
+                tmp_path / f"run{seed}",
+                right,
+                seed=seed,
+                world=f"w{seed}",
+                conditions=conditions,
+                kinds=("single", "bridge"),
+                metrics=("exact_match", "f1"),
+            )
+        )
+    told = compared(tmp_path / "out", *runs)
+    (setting,) = told["settings"]
+    assert setting["runs"] == {"1": "run1", "2": "run2", "3": "run3"}, "folders without their paths"
+    under = setting["conditions"]["k8"]["raft"]
+    assert {name: figure["value"] for name, figure in under["metrics"].items()} == {"exact_match": 0.5, "f1": 0.5}
+    assert setting["seeds"]["raft@k0"]["exact_match"]["values"] == {"1": 1.0, "2": 1.0, "3": 1.0}
+    assert {name: [row["difference"] for row in rows] for name, rows in told["condition_comparisons"].items()} == {
+        "k0": [0.5],
+        "k8": [0.0],
+    }
+    single = setting["slices"]["kind"]["single"]
+    assert (single["rag"]["n"], single["rag"]["metrics"]["exact_match"]["value"]) == (90, 1.0)
+    rows = told["slice_comparisons"]["kind"]
+    assert [rows[kind][0]["difference"] > 0 for kind in ("single", "bridge")] == [False, True]
+    assert all(rows[kind][0]["p_value_holm"] >= rows[kind][0]["p_value"] for kind in rows)
+    assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    with (tmp_path / "out/comparisons.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert {(row["condition"], row["slice"], row["group"]) for row in written} == {
+        ("", "", ""),
+        ("k0", "", ""),
+        ("k8", "", ""),
+        ("", "kind", "single"),
+        ("", "kind", "bridge"),
+    }
+    assert {row["seeds"] for row in written} == {"3"}
+    assert "<svg" in (tmp_path / "out/figure.svg").read_text()
+
+
+def test_the_primary_contrast_is_not_corrected_and_the_others_are_without_it(tmp_path: Path) -> None:
+    primary = {"metric": "exact_match", "arm": "raft", "against": "rag"}
+    right = {"raft": MORE, "rag": HALF, "base": [0] * 60, "sft": ALL}
+    runs = [run_folder(tmp_path / f"{seed}", right, seed=seed, world=f"w{seed}", primary=primary) for seed in (1, 2, 3)]
+    told = compared(tmp_path / "out", *runs)
+    by_arm = {row["arm_b"]: row for row in told["comparisons"]}
+    assert by_arm["rag"]["p_value_holm"] == by_arm["rag"]["p_value"]
+    assert max(by_arm[arm]["p_value_holm"] / by_arm[arm]["p_value"] for arm in ("base", "sft")) == pytest.approx(2)
+    assert told["verdict"].startswith("raft is better than rag in exact match: 75.0% against 50.0%")
+    assert "on 180 questions of 3 seeds" in told["verdict"]
+    assert "Higher than raft: sft 100.0%" in told["verdict"]
+
+
+def test_a_verdict_over_one_seed_is_about_this_training_alone(tmp_path: Path) -> None:
+    one = run_folder(tmp_path / "one", {"raft": ALL, "rag": HALF}, dataset__p=0.5)
+    two = run_folder(tmp_path / "two", {"raft": HALF, "rag": HALF}, dataset__p=1.0)
+    told = compared(tmp_path / "out", one, two)
+    assert "One training run (one seed) of each setting: another can come out differently" in told["verdict"]
+    assert {row["df"] for row in told["comparisons"]} == {None}
+    jobs = tmp_path / "sweep" / "0"
+    jobs.parent.mkdir()
+    one.rename(jobs)
+    alone = compared(tmp_path / "alone", jobs.parent)
+    assert alone["verdict"].startswith(
+        "raft is better than rag, the best other arm, in exact match for this training run (seed 1)"
+    )
+    assert alone["settings"][0]["runs"] == {"1": "sweep/0"}
+    untrained = [
+        run_folder(tmp_path / name, {"rag": ok, "rag_cot": HALF}, evaluation__k=k)
+        for name, ok, k in (("a", ALL, 1), ("b", HALF, 2))
+    ]
+    assert "training run" not in compared(tmp_path / "untrained", *untrained)["verdict"]
+
+
+def test_two_trainings_of_one_recipe_are_called_different_at_most_as_often_as_they_may(tmp_path: Path) -> None:
+    """Seeds whose figures lie apart by more than their questions explain, as trainings do."""
+    draw = np.random.default_rng(4)
+    called = 0
+    for study in range(40):
+        runs = []
+        for seed in (1, 2, 3):
+            skills = 0.5 + draw.normal(0, 0.2, 2)
+            right = {
+                arm: (draw.random(60) < skill).astype(int).tolist()
+                for arm, skill in zip(("raft", "sft"), skills, strict=True)
+            }
+            runs.append(run_folder(tmp_path / f"{study}/{seed}", right, seed=seed, world=f"w{seed}"))
+        groups, _ = settings(open_runs(runs)[0])
+        called += compare_settings(groups)["comparisons"][0]["p_value"] < 0.05
+    assert called <= 6, "pooled questions alone would call most of them different"
