@@ -158,7 +158,7 @@ def _write_counts(out: Path, answers: list[Answer], more: Mapping[str, int]) -> 
     }
     if filtered := sum(answer.filtered for answer in answers):
         counts["filtered"] = filtered
-    (out / "counts.json").write_text(json.dumps(counts | more) + "\n", encoding="utf-8")
+    (out / "counts.json").write_text(json.dumps({**counts, **more}) + "\n", encoding="utf-8")
 
 
 def _examples_shown(counts: Sequence[int]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,11 +41,11 @@ def test(tmp_path) -> Path:
     return folder
 
 
-def made(out: Path, rows: Path, test: Path, **changes) -> list[Example]:
+def made(out: Path, rows: Path, test: Path, **changes: Any) -> list[Example]:
     out.mkdir()
     window = Window("asset:tiny", None, changes.pop("max_length", 2048), 32)
-    settings = {"context": "passages", "cot": False, "examples": 3, "seed": 0, "arm": "rag_few_shot"} | changes
-    stage = ExamplesStage(prompt=small.prompt_config(), prompt_mode="plain_text", window=window, **settings)
+    settings: dict[str, Any] = {"context": "passages", "cot": False, "examples": 3, "seed": 0, "arm": "rag_few_shot"}
+    stage = ExamplesStage(prompt=small.prompt_config(), prompt_mode="plain_text", window=window, **settings | changes)
     worked_examples(stage, rows=rows, test=test, out=out)
     found = list(read_jsonl(out / "rows.jsonl", Example))
     assert json.loads((out / "counts.json").read_text()) == {"examples": len(found)}
@@ -96,5 +97,5 @@ def test_a_window_without_room_for_one_is_refused_in_one_line(tmp_path, rows, te
     with pytest.raises(
         DataError, match=r"arms\.rag_few_shot\.examples: got 3, but the shortest has \d+ tokens"
     ) as error:
-        made(tmp_path / "a", rows, test, max_length=210)
+        made(tmp_path / "a", rows, test, max_length=160)
     assert "\n" not in str(error.value)

@@ -215,7 +215,7 @@ def test_what_is_answered_already_is_not_asked_and_a_caller_may_leave(asking, st
         cot=False,
         adapter=None,
     )
-    requests = list(_requests(config, study["dataset[test]"]))
+    requests = [request for request, _ in _requests(config, study["dataset[test]"], None)]
     some = engine.generate(requests)
     left = {next(some).id for _ in range(3)}
     assert isinstance(some, Generator)
