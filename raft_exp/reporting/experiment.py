@@ -69,12 +69,10 @@ def _differences(results: ComparisonResults) -> list[str]:
 
 
 def _difference(row: SettingComparison, under: str, several: bool) -> list[str]:
-    sides = (f"`{row[arm]}{under}`" + (f" with {row[side]}" if several else "") for arm, side in _SIDES)
+    pairs = ((row["arm_a"], row["a"]), (row["arm_b"], row["b"]))
+    sides = (f"`{arm}{under}`" + (f" with {setting}" if several else "") for arm, setting in pairs)
     texts = difference(row)
     return [" minus ".join(sides), texts["points"], texts["interval"], texts["p_value"], texts["p_value_holm"]]
-
-
-_SIDES = (("arm_a", "a"), ("arm_b", "b"))
 
 
 def _slices(results: ComparisonResults) -> list[str]:

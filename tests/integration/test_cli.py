@@ -47,10 +47,10 @@ def test_the_run_folder_holds_what_the_contract_says(study):
         "raft.jsonl",
         "test.jsonl",
         "test@k0.jsonl",
-        "test@k2.jsonl",
+        "test@k4.jsonl",
     ]
     arms = ["base", "raft", "rag", "sft", "sft_rag"]
-    shown = [f"{arm}@{at}" for arm in ("raft", "rag", "sft_rag") for at in ("k0", "k2")]
+    shown = [f"{arm}@{at}" for arm in ("raft", "rag", "sft_rag") for at in ("k0", "k4")]
     assert sorted(path.stem for path in (run / "predictions").iterdir()) == sorted([*arms, *shown])
     plan = json.loads((run / "plan.json").read_text())
     assert set(plan[0]) == {"stage", "key", "path", "status", "seconds"}
@@ -61,7 +61,7 @@ def test_the_run_folder_holds_what_the_contract_says(study):
     assert sorted(results["arms"]) == arms
     with_passages = ["raft", "rag", "sft_rag"]
     assert {at: sorted(found) for at, found in results["conditions"].items()} == dict.fromkeys(
-        ("k0", "k2"), with_passages
+        ("k0", "k4"), with_passages
     )
     assert set(results["arms"]["raft"]["metrics"]["exact_match"]) == {"value", "low", "high"}
     row = json.loads((run / "dataset" / "raft.jsonl").read_text().splitlines()[0])

@@ -19,7 +19,7 @@ STUDY = (
     *SMALL,
     "evaluation.arms=[raft]",
     "~evaluation.conditions.k0",
-    "~evaluation.conditions.k2",
+    "~evaluation.conditions.k4",
     "sweep=optuna",
     "hydra.sweeper.objective=arms.raft.parsed",
 )

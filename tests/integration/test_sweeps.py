@@ -135,7 +135,7 @@ def test_all_ranks_of_a_trial_have_the_settings_of_the_trial(tmp_path):
         "hydra.sweeper.n_trials=2",
         "evaluation.arms=[raft]",
         "~evaluation.conditions.k0",
-        "~evaluation.conditions.k2",
+        "~evaluation.conditions.k4",
         "trainer.learning_rate=tag(log,interval(1e-5,1e-2))",
         "lora.r=int(interval(2,16))",
     )

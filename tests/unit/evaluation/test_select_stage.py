@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import write_jsonl
+from raft_exp.evaluation.results import Choice
 from raft_exp.evaluation.select_stage import SelectStage, select
 from raft_exp.evaluation.selection import describe, edge_warning
 
@@ -49,9 +49,7 @@ def answers(folder: Path, right: int) -> Path:
     return folder
 
 
-def chosen(
-    tmp_path: Path, right: dict[str, dict[str, int]], grid: bool = True, payloads: bool = True
-) -> dict[str, Any]:
+def chosen(tmp_path: Path, right: dict[str, dict[str, int]], grid: bool = True, payloads: bool = True) -> Choice:
     """The choice between candidates of which each arm answers so many questions right."""
     arms = list(next(iter(right.values())))
     config = SelectStage(
@@ -85,7 +83,7 @@ def chosen(
         payloads=folders if payloads else None,
         out=tmp_path / "out",
     )
-    choice: dict[str, Any] = json.loads((tmp_path / "out" / "choice.json").read_text())
+    choice: Choice = json.loads((tmp_path / "out" / "choice.json").read_text())
     return choice
 
 

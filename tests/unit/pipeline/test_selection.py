@@ -33,9 +33,9 @@ def test_each_training_is_tried_with_each_rate_and_the_test_is_asked_once():
         *(f"evaluate[{arm}]" for arm in ("rag", "sft", "sft_rag", "raft")),
     ]
     assert made["evaluate[raft]"].inputs["adapter"] is made["select[raft]"]
-    assert list(made["select[closed_book]"].inputs["answers"]) == [
-        f"{arm}@{rate}" for rate in RATES for arm in ("sft", "sft_rag")
-    ]
+    answers = made["select[closed_book]"].inputs["answers"]
+    assert isinstance(answers, dict)
+    assert list(answers) == [f"{arm}@{rate}" for rate in RATES for arm in ("sft", "sft_rag")]
 
 
 def test_the_grid_is_paired():
@@ -79,9 +79,12 @@ def test_the_rates_of_trainer_and_arms_are_not_used():
         label: stage.key for label, stage in stages(GRID).items()
     }
     settings = report_settings(parse(compose(*own)))
-    assert "learning_rate" not in settings.settings["trainer"]
+    trainer, selection = settings.settings["trainer"], settings.settings["selection"]
+    assert isinstance(trainer, dict)
+    assert "learning_rate" not in trainer
     assert "arms" not in settings.settings
-    assert settings.settings["selection"]["learning_rates"] == [3e-3, 3e-4]
+    assert isinstance(selection, dict)
+    assert selection["learning_rates"] == [3e-3, 3e-4]
 
 
 def test_arms_with_other_changes_have_a_grid_of_their_own():

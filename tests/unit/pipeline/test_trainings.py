@@ -63,7 +63,9 @@ def test_arms_with_equal_changes_share_one_dataset_and_one_training():
     made = pipeline.build(parse(values), lambda files: {})
     labels = [stage.label for stage in made if stage.name in ("dataset", "train")]
     assert labels == ["dataset[raft_no_cot]", "dataset[raft]", "dataset[test]", "train[raft_no_cot]", "train[raft]"]
-    assert made[-2].inputs["adapter"].label == "train[raft_no_cot]"
+    adapter = made[-2].inputs["adapter"]
+    assert isinstance(adapter, Stage)
+    assert adapter.label == "train[raft_no_cot]"
 
 
 def test_the_rate_of_full_fine_tuning_follows_from_the_arms_own_adapter_settings():
@@ -105,7 +107,9 @@ def test_some_settings_of_an_arm_change_its_file_and_all_of_them_replace_it():
     whole = {"recipe": "closed_book", "context": "none", "cot": True, "adapter": None, "dataset": {}}
     for changes, cot, trainer in (({"trainer": {"max_epochs": 2}}, False, {"max_epochs": 2}), (whole, True, {})):
         values = {"evaluation": {"arms": ["sft"]}, "arms": {"sft": changes}}
-        arm = with_arm_files(values, [conf_dir()])["arms"]["sft"]
+        arms = with_arm_files(values, [conf_dir()])["arms"]
+        assert isinstance(arms, dict)
+        arm = arms["sft"]
         assert (arm["cot"], arm.get("trainer", {})) == (cot, trainer)
 
 
@@ -114,7 +118,9 @@ def test_an_arms_file_and_its_changes_are_merged_at_every_depth(tmp_path):
     file = {"recipe": "raft", "dataset": {"p": 0.5, "cot": False}, "trainer": {"max_epochs": 3}}
     OmegaConf.save(OmegaConf.create(file), tmp_path / "arm" / "own.yaml")
     values = {"evaluation": {"arms": ["own"]}, "arms": {"own": {"dataset": {"p": 1.0}, "trainer": {"batch_size": 4}}}}
-    assert with_arm_files(values, [tmp_path])["arms"]["own"] == {
+    arms = with_arm_files(values, [tmp_path])["arms"]
+    assert isinstance(arms, dict)
+    assert arms["own"] == {
         "recipe": "raft",
         "dataset": {"p": 1.0, "cot": False},
         "trainer": {"max_epochs": 3, "batch_size": 4},

@@ -45,7 +45,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.say("raft", *["no" if i % 4 == 3 else "yes" for i in range(48)])
     said = "##Reason: ##begin_quote## The drug helped all patients. ##end_quote## ##Answer: yes"
     made.replies["raft"][1] = answered(rows[1], said)
-    made.replies["raft"][0] = answered(rows[0], f"##Reason: {HOSTILE} ##Answer: {HOSTILE}")
+    made.replies["raft"][0] = answered(rows[0], f"##Reason: {HOSTILE} ##Answer: {HOSTILE} wrong")
     return made.run() / "report.html"
 
 
