@@ -40,9 +40,14 @@ class Selection:
 
 
 def choose_rates(
-    config: Config, trainings: Sequence[Training], rows: Mapping[str, Stage], validation: Stage, studied: Inputs,
-    train: Train, evaluate: Evaluate,
-) -> Selection:  # fmt: skip
+    config: Config,
+    trainings: Sequence[Training],
+    rows: Mapping[str, Stage],
+    validation: Stage,
+    studied: Inputs,
+    train: Train,
+    evaluate: Evaluate,
+) -> Selection:
     """The stages that try each training with each of its rates, and choose one.
 
     `rows` are the training sets by name, `studied` the stages of passages and questions. `train` and `evaluate` make

@@ -83,9 +83,14 @@ COPIES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("change_gold", COPIES.values(), ids=COPIES)
-@pytest.mark.parametrize(("figure", "change"), [
-    *(("questions", change) for change in SAME.values()), *(("near_questions", change) for change in NEAR.values()),
-], ids=[*SAME, *NEAR])  # fmt: skip
+@pytest.mark.parametrize(
+    ("figure", "change"),
+    [
+        *(("questions", change) for change in SAME.values()),
+        *(("near_questions", change) for change in NEAR.values()),
+    ],
+    ids=[*SAME, *NEAR],
+)
 def test_a_copied_question_is_found_under_another_id_with_copied_gold(tmp_path, figure, change, change_gold):
     passages, questions = study()
     passages.append(passage("copy#0", change_gold(passages[3].text)))

@@ -27,7 +27,7 @@ CANARIES = {"WANDB_CANARY": "canary-59ae", "OPENAI_API_KEY": "canary-77cd", "HF_
 ASKED = (
     *SMALL,
     "evaluation.arms=[sft,raft]",
-    "~evaluation.conditions.k2",
+    "~evaluation.conditions.k4",
     "+evaluation.conditions.found={context: retrieved}",
     "logger=wandb",
 )
@@ -198,7 +198,7 @@ def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
         *SMALL,
         "evaluation.arms=[rag]",
         "~evaluation.conditions.k0",
-        "~evaluation.conditions.k2",
+        "~evaluation.conditions.k4",
         "logger=wandb",
         "report=wandb",
         "-m",
