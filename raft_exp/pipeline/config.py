@@ -408,7 +408,8 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 def validation(config: Config) -> EvaluationConfig:
     """Returns the settings of the validation questions that a selection is made on. Raises ConfigError."""
     changed = _with_changes(config.evaluation, config.selection.changes, "selection.changes")
-    return replace(changed, split="validation", max_items=config.selection.max_items)
+    # allow_fewer: as in the validation rows of training, whose pool may be small; the audit counts such contexts
+    return replace(changed, split="validation", max_items=config.selection.max_items, allow_fewer=True)
 
 
 def _with_changes(evaluation: EvaluationConfig, changes: dict[str, object], place: str) -> EvaluationConfig:
