@@ -30,9 +30,7 @@ class PublishSettings:
         default=None, title="TEXT", description="the question of the study (default: the words of NNN_name)"
     )
     into: str = Field(default="experiments", title="DIR", description="the folder in which NNN_name is made")
-    renew: bool = Field(
-        default=False, description="makes results.json, config.yaml and the figures of an existing NNN_name again"
-    )
+    renew: bool = Field(default=False, description="makes the files of an existing NNN_name again, but README.md")
 
 
 _COMMAND = Command(

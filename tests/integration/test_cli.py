@@ -284,7 +284,7 @@ def test_the_note_of_the_embedded_study_is_about_its_own_corpus(arguments, added
 
 
 def test_preview_shows_rows_and_stops(tmp_path):
-    done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60")
+    done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60", "dataset.p=1")
     assert done.returncode == 0, done.stderr
     assert "supervised; grounded: True" in done.stdout
     assert "0 supervised │" in re.sub(" +", " ", done.stdout), "of a test row, which has no target"

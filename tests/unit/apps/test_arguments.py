@@ -250,4 +250,10 @@ def test_the_settings_of_a_command_reach_it(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(publish, "publish", lambda *given: calls.append(given) or given[1])
     publish.main(shlex.split("one two 004_x question='Does it | read: x=1?' into=DIR"))
-    assert [str(one) for one in (*calls[0][0], *calls[0][1:])] == ["one", "two", "DIR/004_x", "Does it | read: x=1?"]
+    assert [str(one) for one in (*calls[0][0], *calls[0][1:])] == [
+        "one",
+        "two",
+        "DIR/004_x",
+        "Does it | read: x=1?",
+        "False",
+    ]

@@ -241,6 +241,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
 def test_hotpotqa_rows_stand_beside_their_own_paragraphs(test_data, tmp_path):
     data = ["+experiment=hotpotqa", f"corpus.path={test_data / 'hotpotqa'}", "model=tiny", "trainer=cpu"]
+    data.append("model.max_length=8192")  # no passage is cut
     made = run(tmp_path, *data, "dataset.num_distractors=4", "evaluation.arms=[raft]", "evaluation.max_items=5")
     given = {each.id: each.given for each in read_jsonl(made["questions"] / "questions.jsonl", Question)}
     train = rows(made["dataset[raft]"])
@@ -252,6 +253,7 @@ def test_hotpotqa_rows_stand_beside_their_own_paragraphs(test_data, tmp_path):
 
 def test_pubmedqa_rows_keep_the_margin(test_data, tmp_path):
     data = ["+experiment=pubmedqa", f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu"]
+    data.append("model.max_length=8192")  # no passage is cut
     margin = ("dataset.distractors=bm25", "dataset.relative_margin=0.5")
     made = run(tmp_path, *data, *margin, "evaluation.arms=[raft]", "evaluation.max_items=5")
     collection, questions = Passages(made["ingest"]), list(read_jsonl(made["questions"] / "questions.jsonl", Question))

@@ -72,10 +72,9 @@ def test_prompts_of_practice_are_those_of_a_study() -> None:
     assert rendered == f"{practice.passages(things)}Question: Who?\n{INSTRUCTION}"
 
 
-def test_system_message_and_instruction_are_the_default_prompts() -> None:
-    text = Path("conf/prompt/default.yaml").read_text(encoding="utf-8")
-    assert SYSTEM in text
-    assert INSTRUCTION in text
+def test_system_message_and_instruction_are_those_of_the_quickstarts_prompt() -> None:
+    assert SYSTEM in Path("conf/prompt/default.yaml").read_text(encoding="utf-8")
+    assert INSTRUCTION in Path("conf/prompt/brief.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
