@@ -73,8 +73,9 @@ def seeds(studies: int) -> Iterator[Row]:
             yield {"row": row, "what": f"{setting}: {what}", "studies": studies, "rate": rate}
 
 
-def pooled_questions(studies: int) -> Iterator[Row]:
-    """For comparison: intervals over the pooled questions of three seeds, which leave out that trainings differ."""
+def questions_alone(studies: int) -> Iterator[Row]:
+    """For comparison, methods that leave out that trainings differ: intervals over the pooled questions of three seeds,
+    and the test of two trained arms of one skill in one run."""
     for deviation in DEVIATIONS:
         setting = Setting(3, False, "exact_match", deviation)
         random = statistics.generator(0, "pooled", str(setting))
@@ -84,6 +85,14 @@ def pooled_questions(studies: int) -> Iterator[Row]:
             found = statistics.estimate(setting.scored, [value for seed in trained for value in seed.values()], random)
             held += found.low <= SKILL <= found.high
         yield {"row": "pooled", "what": f"{setting}: figure", "studies": studies, "rate": held / studies}
+    for deviation in DEVIATIONS:
+        setting = Setting(1, True, "exact_match", deviation)
+        random = statistics.generator(0, "one run", str(setting))
+        called = 0
+        for _ in range(studies):
+            [a], [b], _untrained = _arms(setting, random)
+            called += statistics.compare(setting.scored, [*a.values()], [*b.values()], random).p_value < 0.05
+        yield {"row": "one run", "what": f"{setting}: no difference", "studies": studies, "rate": called / studies}
 
 
 def _study(setting: Setting, random: np.random.Generator) -> Sequence[bool]:

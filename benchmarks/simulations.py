@@ -3,7 +3,8 @@
 `python benchmarks/simulations.py` takes half an hour on one core; `--share 0.1` draws a tenth of the studies, `--only`
 some kinds of study. The figures stand in docs/explanation/statistics.md.
 Rows: found (a true difference), alarm (no difference: called one), covers (the interval holds the truth), detectable
-(a difference of the size that the study itself calls detectable: found), pooled (covers, by a method that is not used).
+(a difference of the size that the study itself calls detectable: found), pooled and one run (covers
+and alarm of methods that leave out that trainings differ).
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from seed_studies import pooled_questions, seeds
+from seed_studies import questions_alone, seeds
 
 from raft_exp.evaluation import statistics
 from raft_exp.evaluation.metrics import METRICS
@@ -211,7 +212,7 @@ KINDS = {  # name -> simulation, studies of each row
     "coverage": (coverage, 4_000),
     "differences": (differences, 2_000),
     "seeds": (seeds, 3_000),
-    "pooled": (pooled_questions, 2_000),
+    "questions": (questions_alone, 2_000),
 }
 
 

@@ -68,19 +68,20 @@ def test_tests_and_intervals_keep_what_they_say(tmp_path):
 @pytest.mark.slow
 def test_intervals_and_tests_over_seeds_keep_what_they_say(tmp_path):
     """A tenth of the simulations of several seeds; the pooled intervals that they replace do not keep it."""
-    kinds = ("--only", "seeds", "pooled", "--share", "0.1")
+    kinds = ("--only", "seeds", "questions", "--share", "0.1")
     command = [sys.executable, str(BENCHMARKS / "simulations.py"), *kinds, "--json", str(tmp_path / "rows")]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = {kind: {} for kind in ("found", "alarm", "covers", "pooled")}
+    found = {kind: {} for kind in ("found", "alarm", "covers", "pooled", "one run")}
     for row in json.loads((tmp_path / "rows").read_text()):
         found[row["row"]][row["what"]] = row["rate"]
-    assert [len(rates) for rates in found.values()] == [40, 40, 80, 4]
+    assert [len(rates) for rates in found.values()] == [40, 40, 80, 4, 4]
     assert all(rate <= 0.1 for rate in found["alarm"].values()), found["alarm"]
     assert 0.035 <= sum(found["alarm"].values()) / 40 <= 0.065
     assert all(0.91 <= rate <= 0.99 for rate in found["covers"].values()), found["covers"]
     assert 0.94 <= sum(found["covers"].values()) / 80 <= 0.97
     assert min(found["pooled"].values()) < 0.87
+    assert max(found["one run"].values()) > 0.15
 
 
 def test_scoring_is_timed_step_by_step(tmp_path):
