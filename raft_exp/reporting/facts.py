@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from raft_exp.core.audit import DatasetAudit, SplitAudit, StudyAudit
 
-_LINES = 60
+_LINES = 100
 
 Facts = list[tuple[str, str]]
 
@@ -57,7 +57,7 @@ def section(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def facts(value: Mapping[str, object]) -> Facts:
-    """A nested mapping as lines of (dotted name, text): at most 60, long lists by their length."""
+    """A nested mapping as lines of (dotted name, text): at most 100, long lists by their length."""
     lines = list(_leaves("", value))
     if len(lines) > _LINES:
         lines[_LINES:] = [("\N{HORIZONTAL ELLIPSIS}", f"{len(lines) - _LINES} more, in the JSON file")]

@@ -110,8 +110,8 @@ def test_the_tables_hold_what_the_reports_files_hold(tracked):
     assert {"low", "high", "p_value", "p_value_holm"} <= set(compared[0])
     recall = [row for row in table(run, "retrieval") if row["figure"] == "recall@1"]
     assert [row["value"] for row in recall] == [results["retrieval"]["found"]["gold"]["recall"]["1"]]
-    leaks = {row["data"]: row["value"] for row in table(run, "audit") if row["figure"] == "overlap.test.questions"}
-    assert leaks["training set raft"] == "0"
+    leaks = {row["data"]: row["value"] for row in table(run, "audit") if row["figure"] == "overlap.test"}
+    assert leaks["training set raft"].startswith("questions: 0")
 
 
 def test_the_examples_hold_questions_answers_and_every_arms_reply(tracked):
