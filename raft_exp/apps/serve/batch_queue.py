@@ -37,7 +37,7 @@ class FailedQuestion:
 Event = str | AnsweredQuestion | FailedQuestion
 
 
-@dataclass
+@dataclass(eq=False)
 class QueuedQuestion:
     """A question that waits or is being answered. `tell` is called from the answering thread."""
 
@@ -63,18 +63,19 @@ class BatchQueue:
     def __init__(self, session: RagSession, batch: int, waiting: int) -> None:
         self._session, self._batch, self._waiting = session, batch, waiting
         self._jobs: queue.SimpleQueue[QueuedQuestion | None] = queue.SimpleQueue()
-        self._inside = 0  # questions that wait or are being answered
+        self._inside: list[QueuedQuestion] = []  # they wait or are being answered
         self._lock = threading.Lock()
         self._seconds = 1.0  # of a batch, as an exponential mean
         self._thread = threading.Thread(target=self._work, name="raft_exp answers", daemon=True)
         self._thread.start()
 
     def put(self, job: QueuedQuestion) -> None:
-        """Queues a question. Raises BusyError if too many wait."""
+        """Queues a question. Raises BusyError if too many wait; those that have gone do not count."""
         with self._lock:
-            if self._inside >= self._waiting + self._batch:
-                raise BusyError(max(1, round(self._seconds * self._inside / self._batch)))
-            self._inside += 1
+            present = sum(not job.gone.is_set() for job in self._inside)
+            if present >= self._waiting + self._batch:
+                raise BusyError(max(1, round(self._seconds * present / self._batch)))
+            self._inside.append(job)
         self._jobs.put(job)
 
     def close(self) -> None:
@@ -95,7 +96,7 @@ class BatchQueue:
                     job.tell(FailedQuestion(message, "server"))
             finally:
                 with self._lock:
-                    self._inside -= len(batch)
+                    self._inside = [job for job in self._inside if job not in batch]
                     self._seconds = 0.5 * self._seconds + 0.5 * (time.monotonic() - start)
             if last:
                 return

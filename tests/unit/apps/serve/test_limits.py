@@ -2,7 +2,7 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import httpx
@@ -190,18 +190,21 @@ def test_a_client_that_goes_away_frees_its_place(stream):
         assert post(opened, "next").json()["choices"][0]["message"]["content"] == "next"
 
 
-def test_a_client_that_leaves_while_it_waits_is_never_answered():
+def test_a_client_that_leaves_while_it_waits_frees_its_place_and_is_never_answered():
     asker = Scripted()
     asker.go.clear()
-    with client(asker, batch=1, waiting=2) as opened, ThreadPoolExecutor(2) as pool:
+    with client(asker, batch=1, waiting=1) as opened, ThreadPoolExecutor(2) as pool:
         first = pool.submit(post, opened, "first")
         until(lambda: asker.batches == [["first"]])
         with pytest.raises(httpx.ReadTimeout):
             opened.post("/v1/chat/completions", json=question("gone"), timeout=0.2)
+        last = pool.submit(post, opened, "last")
+        while wait([last], timeout=2).done:  # the server learns of it a moment later
+            assert code(last.result()) == (503, "overloaded")
+            last = pool.submit(post, opened, "last")
         asker.go.set()
-        assert first.result().status_code == 200
-        assert post(opened, "last").status_code == 200
-    assert ["gone"] not in asker.batches
+        assert [first.result().status_code, last.result().status_code] == [200, 200]
+    assert asker.batches == [["first"], ["last"]]
 
 
 def test_a_model_that_breaks_breaks_one_batch():
