@@ -6,6 +6,7 @@ a prompt with less room gets fewer examples.
 """
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from heapq import nsmallest
@@ -19,13 +20,15 @@ from raft_exp import prompts
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Messages, Target, read_jsonl, write_jsonl
 from raft_exp.core.sampling import seeded_bits
-from raft_exp.core.schema import Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import Window
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.few_shot import FewShot, as_example
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 _TEST_PROMPTS = 1000  # at most so many are measured
@@ -45,6 +48,7 @@ class ExamplesStage:
     window: Window
     seed: Seed
     arm: Runtime[str]  # for messages
+    required: KeyedWhenSet[bool] = True  # false: without a row that can be an example there are none, with a warning
 
 
 @stage("dataset", VERSION)
@@ -52,8 +56,21 @@ def worked_examples(config: ExamplesStage, *, rows: Path, test: Path, out: Path)
     """Writes rows.jsonl and counts.json: the examples of an arm, in the order of a prompt.
 
     `rows` is the folder of a raft training set, `test` that of the test rows. Raises DataError where no row can be an
-    example, or none is short enough.
+    example, or none is short enough, unless examples are not `required`.
     """
+    try:
+        examples = _drawn(config, rows, test)
+    except DataError as error:
+        if config.required:
+            raise
+        log.warning("%s is not tried with worked examples: %s", config.arm, error)
+        examples = []
+    write_jsonl(out / "rows.jsonl", examples)
+    (out / "counts.json").write_text(json.dumps({"examples": len(examples)}), encoding="utf-8")
+
+
+def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
+    """The examples of an arm. Raises DataError where there is none."""
     window = config.window
     budget = window.max_length - window.max_new_tokens
     few_shot = FewShot(load_tokenizer(window.name_or_path, window.revision), budget)
@@ -62,7 +79,7 @@ def worked_examples(config: ExamplesStage, *, rows: Path, test: Path, out: Path)
     candidates = [_with_reply(config, row) for row in _candidates(config, rows, test)]
     if not candidates:
         raise DataError(
-            f"arms.{config.arm}.examples: got {config.examples}, but no training row shows its gold"
+            f"{_setting(config)}: got {config.examples}, but no training row shows its gold"
             f"{' and reasons' if config.cot else ''}; raise dataset.p, or give 0"
         )
     examples = [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in candidates]
@@ -71,11 +88,14 @@ def worked_examples(config: ExamplesStage, *, rows: Path, test: Path, out: Path)
     if not places:
         room = f"{max(budget - longest, 0)} or fewer of model.max_length={window.max_length}"
         raise DataError(
-            f"arms.{config.arm}.examples: got {config.examples}, but the shortest has {min(lengths)} tokens, a tenth "
+            f"{_setting(config)}: got {config.examples}, but the shortest has {min(lengths)} tokens, a tenth "
             f"of the test prompts leave {room}; raise model.max_length, or give 0"
         )
-    write_jsonl(out / "rows.jsonl", (candidates[place] for place in places))
-    (out / "counts.json").write_text(json.dumps({"examples": len(places)}), encoding="utf-8")
+    return [candidates[place] for place in places]
+
+
+def _setting(config: ExamplesStage) -> str:
+    return f"arms.{config.arm}.examples" if config.required else "evaluation.examples"
 
 
 def _messages(config: ExamplesStage, row: Example) -> Messages:

@@ -76,8 +76,8 @@ def select(
         if config.tie_break
     }
     choice = choose(config.setting, config.metric, config.candidates, figures, config.grid, ties)
-    if payloads is not None:
-        _link_files(payloads[choice["chosen"]], out)
+    if payload := (payloads or {}).get(choice["chosen"]):
+        _link_files(payload, out)
     (out / CHOICE).write_text(json.dumps(choice, indent=1) + "\n", encoding="utf-8")
 
 

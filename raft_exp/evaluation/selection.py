@@ -7,6 +7,9 @@ from typing import Literal
 from raft_exp.core.schema import Positive, PositiveFloat, config_dataclass
 from raft_exp.evaluation.results import Candidate, Choice, CountedFigure
 
+AS_WRITTEN = "as_written"  # the study's own prompt among the candidates of a prompt
+FEW_SHOT = "few_shot"  # the same prompt with worked examples
+
 
 @config_dataclass
 class SelectionConfig:

@@ -15,7 +15,7 @@ from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.engines import EngineConfig, Request
 from raft_exp.evaluation.asking import ArmPrompts
-from raft_exp.evaluation.chosen_prompt import chosen_prompt
+from raft_exp.evaluation.chosen_prompt import EXAMPLES, chosen_examples, chosen_prompt
 from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.models.trained_weights import TrainedWeights
@@ -63,11 +63,12 @@ def evaluate(
 
     `adapter` is the folder of a train stage; without it the model answers with `config.adapter`, or without an adapter.
     `examples` is the folder of `dataset.few_shot.worked_examples`, for an arm that is shown worked examples.
-    `chosen` is the folder of a select stage; its prompt is used instead of `config.prompt`.
+    `chosen` is the folder of a select stage; its prompt is used instead of `config.prompt`, with its examples if it has
+    some.
     """
     began = time.perf_counter()
     if chosen is not None:
-        config = replace(config, prompt=chosen_prompt(chosen))
+        config, examples = replace(config, prompt=chosen_prompt(chosen)), examples or chosen_examples(chosen)
     asked = list(_requests(config, test, examples))
     requests = [request for request, _ in asked]
     append_complete_lines(out / ANSWERS)
@@ -101,7 +102,7 @@ def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig |
 
 def _requests(config: EvaluateStage, test: Path, examples: Path | None) -> Iterator[tuple[Request, int]]:
     """The requests, each with the number of worked examples in its prompt."""
-    worked = read_jsonl(examples / "rows.jsonl", Example) if examples else ()
+    worked = read_jsonl(examples / EXAMPLES, Example) if examples else ()
     asked = ArmPrompts(config.prompt, config.prompt_mode, config.cot, config.model, list(worked))
     encode = _encoder(config.model) if config.model else None
     for row in read_jsonl(test / "rows.jsonl", Example):

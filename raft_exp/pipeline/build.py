@@ -24,6 +24,7 @@ from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
 from raft_exp.dataset.contexts import EVALUATION_NAMES, SettingNames
 from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
 from raft_exp.dataset.rows import Window
+from raft_exp.evaluation.selection import FEW_SHOT
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
 from raft_exp.models import encoder, loading
@@ -75,10 +76,11 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     }
     test = study.test_rows("test", config.evaluation)
     tests = {test.part: test} | {rows.part: rows for rows in conditions.values()}
-    few_shot = {name: arm for name, arm in arms.items() if arm.examples}
-    shown_from = datasets.get("raft") or (study.raft_rows() if few_shot else None)
-    examples = {name: study.examples(name, arm, test, shown_from) for name, arm in few_shot.items() if shown_from}
-    worded = study.prompts(examples)
+    few_shot, tried_with = [name for name, arm in arms.items() if arm.examples], config.tried_with_examples()
+    drawn_from = datasets.get("raft") or (study.raft_rows() if few_shot or tried_with else None)
+    examples = {name: study.examples(name, arms[name].examples, test, drawn_from) for name in few_shot if drawn_from}
+    candidates = {name: study.tried_examples(name, test, drawn_from) for name in tried_with if drawn_from}
+    worded = study.prompts(examples, candidates)
     searched = chosen.beside(worded)
 
     def evaluated(label: str, name: str, rows: Stage) -> Stage:
@@ -89,7 +91,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     for name, arm in arms.items():
         for at, rows in conditions.items() if arm.context == "passages" else ():  # the context of others stays empty
             answers[f"{name}@{at}"] = evaluated(f"{name}@{at}", name, rows)
-    shown = [*([shown_from] if shown_from and "raft" not in datasets else []), *examples.values()]
+    shown = [*([drawn_from] if drawn_from and "raft" not in datasets else []), *examples.values(), *candidates.values()]
     exported = study.export(owners, datasets, tests)
     last = study.report(
         datasets, test=test, conditions=conditions, answers=answers, adapters=adapters, **searched.read()
@@ -236,29 +238,38 @@ class _Study:
             return Selection()
         return choose_rates(config, planned, rows, self.validation, self.studied, self.train, self.evaluate)
 
-    def prompts(self, examples: Mapping[str, Stage]) -> Selection:
-        """The stages that choose a prompt for each untrained arm; none in a study that asks as it is written."""
+    def prompts(self, examples: Mapping[str, Stage], tried: Mapping[str, Stage]) -> Selection:
+        """The stages that choose a prompt for each untrained arm; none in a study that asks as it is written.
+
+        `examples`: what an arm is shown in every wording; `tried`: what it is tried with, as one more candidate.
+        """
         config = self._config
         if not wordings(config):
             return Selection()
 
-        def ask(name: str, label: str, prompt: PromptConfig) -> Stage:
-            arm, shown = config.arms[name], examples.get(name)
-            return self.evaluate(label, arm, self.validation, examples=shown, prompt=prompt)
+        def ask(name: str, label: str, prompt: PromptConfig, shown: Stage | None) -> Stage:
+            shown = shown or examples.get(name)
+            return self.evaluate(label, config.arms[name], self.validation, examples=shown, prompt=prompt)
 
-        return choose_prompts(config, self.validation, self.studied, ask)
+        return choose_prompts(config, self.validation, self.studied, tried, ask)
 
     def raft_rows(self) -> Stage:
         """The raft training set of a study in which no arm is trained on it."""
         return self.training_rows("raft", ("raft", ArmConfig("raft", "passages", self._config.dataset.cot, None, {})))
 
-    def examples(self, name: str, arm: ArmConfig, test: Stage, rows: Stage) -> Stage:
-        """The worked examples of an arm, from the raft training set."""
-        config, mode = self._config, self._config.dataset.prompt_mode
+    def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
+        """The `count` worked examples of an arm, from the raft training set."""
+        config, arm, mode = self._config, self._config.arms[name], self._config.dataset.prompt_mode
         settings = ExamplesStage(
-            config.prompt, mode, arm.context, arm.cot, arm.examples, self._window, config.seed, name
+            config.prompt, mode, arm.context, arm.cot, count, self._window, config.seed, name, required
         )
-        return Stage(worked_examples, settings, {"rows": rows, "test": test}, self._model_files, f"examples@{name}")
+        part = part or f"examples@{name}"
+        return Stage(worked_examples, settings, {"rows": rows, "test": test}, self._model_files, part)
+
+    def tried_examples(self, name: str, test: Stage, rows: Stage) -> Stage:
+        """The worked examples that an arm is tried with, beside the wordings of its prompt."""
+        part = f"examples@{name}@{FEW_SHOT}"
+        return self.examples(name, self._config.evaluation.examples, test, rows, part, required=False)
 
     def evaluate(
         self,

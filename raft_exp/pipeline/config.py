@@ -118,6 +118,7 @@ class EvaluationConfig:
     # auto: each untrained arm is asked in several wordings on validation questions, and in the best one at test
     prompts: KeyedWhenSet[Literal["as_written", "auto"]] = "as_written"
     wordings: KeyedWhenSet[list[str] | None] = None  # files of conf/prompt/wordings/ by name; null: all of them
+    examples: KeyedWhenSet[Count] = 3  # with prompts=auto: worked examples, as one more candidate; 0: no such candidate
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -203,6 +204,13 @@ class Config:
         """The arms under test that are the study's model as it is, without any training."""
         arms = {name: self.arms[name] for name in self.evaluation.arms}
         return [name for name, arm in arms.items() if not arm.needs_weights() and arm.engine is None]
+
+    def tried_with_examples(self) -> list[str]:
+        """The arms under test for which worked examples are a candidate beside the wordings of their prompt."""
+        if self.evaluation.prompts == "as_written" or not self.evaluation.examples or self.dataset.path:
+            return []
+        arms = {name: self.arms[name] for name in self.untrained_arms()}
+        return [name for name, arm in arms.items() if not arm.examples and (self.dataset.cot or not arm.cot)]
 
     def learning_rates(self, arm: str) -> list[float]:
         """The learning rates that the training of an arm is tried with, in ascending order; [] without a selection."""

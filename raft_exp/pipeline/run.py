@@ -12,7 +12,7 @@ from raft_exp.core.errors import ConfigError, DataError, StoreError, suggest
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.core.stage import Stage
-from raft_exp.evaluation.chosen_prompt import chosen_prompt
+from raft_exp.evaluation.chosen_prompt import EXAMPLES, chosen_examples, chosen_prompt
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models.trained_weights import TrainedWeights
@@ -141,8 +141,9 @@ class FinishedRun:
 
     def examples(self, name: str) -> list[Example]:
         """Returns the worked examples that an arm was shown; [] for an arm without."""
-        label = f"dataset[examples@{name}]"
-        return list(read_jsonl(self.path(label) / "rows.jsonl", Example)) if self.has(label) else []
+        own, choice = f"dataset[examples@{name}]", f"select[{name}@prompt]"
+        folder = self.path(own) if self.has(own) else chosen_examples(self.path(choice)) if self.has(choice) else None
+        return list(read_jsonl(folder / EXAMPLES, Example)) if folder else []
 
     def training_set(self, name: str) -> str:
         """Returns the label of the stage that made the training set of an arm. Raises as `training` does."""

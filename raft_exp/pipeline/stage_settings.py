@@ -14,13 +14,14 @@ from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
 from raft_exp.dataset.rows import Window
 from raft_exp.dataset.stage import DatasetConfig, TestStage
 from raft_exp.evaluation import metrics
+from raft_exp.evaluation.selection import AS_WRITTEN
 from raft_exp.exports import Kind
 from raft_exp.exports.card import Card
 from raft_exp.exports.stage import ExportStage, tables_of
 from raft_exp.models import loading
 from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset
 from raft_exp.pipeline.trainings import trainings
-from raft_exp.pipeline.wordings import AS_WRITTEN, wordings
+from raft_exp.pipeline.wordings import wordings
 from raft_exp.reporting.stage import ReportStage
 from raft_exp.teachers.model import is_model
 from raft_exp.teachers.model import shown as shown_teacher

@@ -5,7 +5,10 @@ instructions; the task, the refusal and the form of the replies are those of the
 
 evaluate[rag@prompt=terse] ------+
 evaluate[rag@prompt=chat] -------+-> select[rag@prompt] -> evaluate[rag]
+evaluate[rag@prompt=few_shot] ---+
            dataset[validation] --+
+
+few_shot is the study's own prompt with worked examples of training (evaluation.examples).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,15 +19,15 @@ from omegaconf import OmegaConf
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.core.schema import identity
 from raft_exp.core.stage import Inputs, Stage
+from raft_exp.evaluation.selection import AS_WRITTEN, FEW_SHOT
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.selection import Selection, choice, choice_settings
 from raft_exp.prompts import PromptConfig
 
-AS_WRITTEN = "as_written"  # the name of the study's own prompt among the wordings
 _OWN = ("system", "answer_instruction", "reason_instruction")  # what every wording says
 _MORE = ("instruction_in",)
 
-Ask = Callable[[str, str, PromptConfig], Stage]  # arm, label of the stage, prompt
+Ask = Callable[[str, str, PromptConfig, Stage | None], Stage]  # arm, label of the stage, prompt, examples
 
 
 def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
@@ -46,6 +49,8 @@ def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) ->
         return dict(values)
     wordings = {}
     for name in dict.fromkeys(map(str, names)):
+        if name in (AS_WRITTEN, FEW_SHOT):
+            raise ConfigError(f"evaluation.wordings: got {name!r}, which is always tried; give the file another name")
         if name not in given and name not in files:
             raise ConfigError(f"evaluation.wordings: got {name!r}; {suggest(name, [*files, *given])}")
         wordings[name] = given[name] if name in given else _of_file(name, files[name], prompt)
@@ -82,16 +87,26 @@ def wordings(config: Config) -> dict[str, PromptConfig]:
     return {AS_WRITTEN: config.prompt, **others}
 
 
-def choose_prompts(config: Config, validation: Stage, studied: Inputs, ask: Ask) -> Selection:
+def choose_prompts(
+    config: Config, validation: Stage, studied: Inputs, examples: Mapping[str, Stage], ask: Ask
+) -> Selection:
     """The stages that ask each untrained arm in every wording, and choose one for each by the name of the arm.
 
-    `studied` are the stages of passages and questions. `ask` makes the stage of an arm's answers in one wording.
+    `studied` are the stages of passages and questions, `examples` the worked examples that an arm is tried with. `ask`
+    makes the stage of an arm's answers in one wording.
     """
-    made, tried = Selection([validation]), wordings(config)
+    made = Selection([validation])
     for arm in config.untrained_arms():
-        answers = {f"{arm}@{name}": ask(arm, f"{arm}@prompt={name}", prompt) for name, prompt in tried.items()}
+        tried, shown = wordings(config), examples.get(arm)
+        inputs: Inputs = {"test": validation}
+        if shown:
+            tried[FEW_SHOT], inputs = config.prompt, {**inputs, "payloads": {FEW_SHOT: shown}}
+        answers = {
+            f"{arm}@{name}": ask(arm, f"{arm}@prompt={name}", prompt, shown if name == FEW_SHOT else None)
+            for name, prompt in tried.items()
+        }
         made.answers += answers.values()
         values = {name: identity(prompt) for name, prompt in tried.items()}
         settings = choice_settings(config, "prompt", values, [arm], grid=False, ties=True)
-        made.choices[arm] = choice(config, f"{arm}@prompt", settings, {"test": validation, "answers": answers}, studied)
+        made.choices[arm] = choice(config, f"{arm}@prompt", settings, {**inputs, "answers": answers}, studied)
     return made

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from raft_exp.evaluation.results import Choice, Comparison, Results
+from raft_exp.evaluation.selection import AS_WRITTEN, FEW_SHOT
 from raft_exp.reporting.verdict import ArmSettings, p_text, points
 
 _TRAINING = "training"
@@ -19,8 +20,13 @@ ISOLATING = {
 def contrasts(reference: str, arms: ArmSettings, selection: Mapping[str, Choice] | None = None) -> dict[str, list[str]]:
     """Other arm -> what differs between the reference arm and it. `selection` names the wordings that were chosen."""
     chosen = {name: choice["chosen"] for name, choice in (selection or {}).items() if choice["setting"] == "prompt"}
-    asked = {name: {**arm, "wording": chosen.get(f"{name}@prompt", "as_written")} for name, arm in arms.items()}
+    asked = {name: {**arm, **_asked(chosen.get(f"{name}@prompt", AS_WRITTEN))} for name, arm in arms.items()}
     return {name: list(_differences(asked[reference], arm)) for name, arm in asked.items() if name != reference}
+
+
+def _asked(chosen: str) -> dict[str, object]:
+    """What a chosen candidate changes in the prompt of its arm."""
+    return {"wording": AS_WRITTEN, "examples": FEW_SHOT} if chosen == FEW_SHOT else {"wording": chosen}
 
 
 def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterator[str]:

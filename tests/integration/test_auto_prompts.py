@@ -39,7 +39,8 @@ def test_the_choice_stands_in_the_results_and_the_report_with_all_that_was_tried
     for name, choice in selection.items():
         best = max(choice["candidates"], key=lambda candidate: (candidate["mean"], candidate["tie_break"]))
         assert (choice["chosen"], choice["value"]) == (best["name"], best["value"])
-        assert [candidate["name"] for candidate in choice["candidates"]] == ["as_written", "terse", "question_last"]
+        tried = [candidate["name"] for candidate in choice["candidates"]]
+        assert tried == ["as_written", "terse", "question_last", *([] if "rag_few_shot" in name else ["few_shot"])]
         assert all(figure["n"] == 4 for candidate in choice["candidates"] for figure in candidate["arms"].values())
         assert name in (run / "report.md").read_text()
     assert "question_last" in (run / "report.html").read_text()
@@ -49,13 +50,16 @@ def test_the_arm_is_tested_with_the_chosen_words(run, tmp_path):
     finished = FinishedRun(run)
     for arm in ("base", "rag"):
         prompt, settings = finished.prompt(arm), finished.config.arms[arm]
-        chosen = finished.results["selection"][f"{arm}@prompt"]["value"]
+        choice = finished.results["selection"][f"{arm}@prompt"]
+        chosen, shown = choice["value"], choice["chosen"] == "few_shot"
+        assert bool(finished.examples(arm)) == shown
         assert (prompt.system, prompt.answer_instruction) == (chosen["system"], chosen["answer_instruction"])
         stage = EvaluateStage(
             finished.config.model, finished.config.engine, prompt, "plain_text", settings.context, settings.cot, None
         )
         (tmp_path / arm).mkdir()
-        evaluate(stage, test=finished.path("dataset[test]"), out=tmp_path / arm)
+        examples = finished.path(f"dataset[examples@{arm}@few_shot]") if shown else None
+        evaluate(stage, test=finished.path("dataset[test]"), examples=examples, out=tmp_path / arm)
         there = finished.path(f"evaluate[{arm}]") / "answers.jsonl"
         assert (tmp_path / arm / "answers.jsonl").read_bytes() == there.read_bytes()
     assert finished.prompt("raft") == finished.config.prompt
@@ -73,7 +77,7 @@ def test_ask_uses_the_words_and_the_examples_of_the_arm(run):
         prompt = finished.prompt(arm)
         assert (chat[0]["content"] if prompt.system else "").startswith(prompt.system)
         replies = [message["content"] for message in chat if message["role"] == "assistant"]
-        assert replies == ([row.target for row in examples][: len(replies)] if arm == "rag_few_shot" else [])
+        assert replies == [row.target for row in finished.examples(arm)][: len(replies)]
     assert replies
 
 
@@ -81,7 +85,7 @@ def test_the_report_says_how_many_examples_were_shown(run):
     arms = json.loads((run / "results.json").read_text())["arms"]
     shown = arms["rag_few_shot"]["examples"]
     assert 0 <= shown["fewest"] <= shown["mean"] <= shown["most"] <= 3
-    assert "examples" not in arms["rag"]
+    assert "examples" not in arms["raft"]
     assert "worked examples" in (run / "report.md").read_text()
 
 

@@ -93,6 +93,14 @@ def test_no_row_with_gold_and_no_room_are_refused_in_one_line(tmp_path, rows, te
         made(tmp_path / "a", rows, test)
 
 
+def test_an_arm_that_need_not_have_examples_has_none_with_a_warning(tmp_path, rows, test, caplog):
+    without = [replace(row, has_gold=False) for row in read_jsonl(rows / "rows.jsonl", Example)]
+    write_jsonl(rows / "rows.jsonl", without)
+    assert made(tmp_path / "a", rows, test, required=False, arm="rag") == []
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("rag is not tried with worked examples: evaluation.examples: got 3, but no training row")
+
+
 def test_a_window_without_room_for_one_is_refused_in_one_line(tmp_path, rows, test):
     with pytest.raises(
         DataError, match=r"arms\.rag_few_shot\.examples: got 3, but the shortest has \d+ tokens"

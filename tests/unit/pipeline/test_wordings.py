@@ -137,9 +137,43 @@ def test_the_choice_is_in_the_keys_of_untrained_arms_alone(tmp_path):
         assert len({made[f"evaluate[{arm}]"].key for made in (plain, auto, other)}) == 3
         assert list(auto).index(f"select[{arm}@prompt]") < list(auto).index(f"evaluate[{arm}]")
         tried = [name for name in auto if name.startswith(f"evaluate[{arm}@prompt=")]
-        assert len(tried) == len(SHIPPED) + 1
+        assert len(tried) == len(SHIPPED) + 1 + (arm != "rag_few_shot")
     assert "select[raft@prompt]" not in auto
     assert [name for name in plain if name.startswith("select")] == []
+
+
+def test_worked_examples_are_one_more_candidate_of_arms_without(tmp_path):
+    auto = stages(tmp_path, *AUTO)
+    for arm in ("base", "rag"):
+        shown = auto[f"evaluate[{arm}@prompt=few_shot]"].inputs["examples"]
+        assert shown is auto[f"dataset[examples@{arm}@few_shot]"]
+        assert auto[f"select[{arm}@prompt]"].inputs["payloads"] == {"few_shot": shown}
+    assert "dataset[examples@rag_few_shot@few_shot]" not in auto
+    assert "payloads" not in auto["select[rag_few_shot@prompt]"].inputs
+    for name in ("evaluation.examples=0", "dataset.path=rows"):
+        assert (
+            stages(tmp_path, *AUTO[:1], "evaluation.arms=[rag]", "evaluation.conditions=null", name)
+            .keys()
+            .isdisjoint({"dataset[raft]", "evaluate[rag@prompt=few_shot]"})
+        )
+
+
+def test_a_study_that_trains_nothing_draws_its_examples_from_a_training_set_all_the_same(tmp_path):
+    made = stages(tmp_path, *AUTO[:1], "evaluation.arms=[rag,rag_cot]", "evaluation.conditions=null")
+    assert {"dataset[raft]", "dataset[examples@rag@few_shot]", "dataset[examples@rag_cot@few_shot]"} <= set(made)
+    plain = stages(
+        tmp_path, *AUTO[:1], "evaluation.arms=[rag,rag_cot]", "evaluation.conditions=null", "dataset.cot=false"
+    )
+    assert "evaluate[rag@prompt=few_shot]" in plain
+    assert "evaluate[rag_cot@prompt=few_shot]" not in plain, "no training row has reasons"
+
+
+@pytest.mark.parametrize("name", ["as_written", "few_shot"])
+def test_the_names_of_what_is_always_tried_are_taken(tmp_path, name):
+    text = "system: Hi.\nanswer_instruction: 'Say ##Answer: x'\nreason_instruction: 'Say ##Reason: ##Answer: x'\n"
+    folders = [own(tmp_path, name, text), Path(conf_dir())]
+    with pytest.raises(ConfigError, match=rf"evaluation\.wordings: got '{name}', which is always tried"):
+        with_wording_files(values("evaluation.prompts=auto"), folders)
 
 
 def test_a_study_of_an_arm_with_its_own_engine_or_adapter_chooses_nothing_for_it(tmp_path):
