@@ -15,7 +15,7 @@ SET    := $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-all test-vllm check pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel clean
+.PHONY: help install quickstart test test-slow test-all test-vllm check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -34,6 +34,9 @@ quickstart: $(READY) ## the embedded study: no GPU, no download; ends with a tab
 test: $(READY)   ## the tests that need no GPU and no patience
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not gpu and not slow and not vllm" $(ARGS)
 
+test-slow: $(READY) ## the tests that take minutes, without a GPU
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not gpu and not vllm" $(ARGS)
+
 test-all: $(READY) ## all tests but those for a GPU
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not gpu" $(ARGS)
 
@@ -51,6 +54,9 @@ check: $(READY)  ## lint, format, layers (imports point down) and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
+
+docs: $(READY)   ## the site in site/, strict: a broken link is an error (SERVE=1: at http://127.0.0.1:8000 instead)
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs $(if $(SERVE),serve,build --strict --quiet) $(ARGS)
 
 pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B: needs the hub and a GPU; without: DATA=DIR MODEL=tiny TRAINER=cpu
 	$(PY) -m raft_exp +experiment=pubmedqa $(SET) $(ARGS)
@@ -88,5 +94,8 @@ pocket: $(READY) ## makes the embedded reading model again, from nothing but thi
 wheel: $(READY)  ## dist/*.whl, with conf/ inside
 	$(PY) -m build --wheel --no-isolation
 
+image:           ## the container of the quickstart; without Docker: its steps in a new environment, the study in short form
+	sh tools/image.sh
+
 clean:           ## removes what tools left behind; never runs/, never store/ with its paid ledger
-	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
