@@ -8,6 +8,7 @@ SPACE  ?= 'trainer.learning_rate=tag(log,interval(1e-4,1e-2))' dataset.p=0.4,0.6
 RUNS   ?= $(patsubst %/config.yaml,%,$(firstword $(shell ls -t runs/*/*/config.yaml 2>/dev/null)))
 BENCH  ?= dataset
 PY     := $(VENV)/bin/python
+CORE   := $(VENV)/.installed-core
 READY  := $(VENV)/.installed
 VLLM_VENV  ?= $(VENV)-vllm
 VLLM_READY := $(VLLM_VENV)/.installed
@@ -22,13 +23,17 @@ help:            ## this list
 
 install: $(READY) ## a virtual environment with the versions of constraints.txt (the other targets do it themselves)
 
-$(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
-	$(PYTHON) -m venv $(VENV)
+$(READY): $(CORE)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
-quickstart: $(READY) ## the embedded study: no GPU, no download; ends with a table and the path of the report
+$(CORE): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $(CORE)
+
+quickstart: $(CORE) ## the embedded study: no GPU, no download; ends with a table and the path of the report
 	$(PY) -m raft_exp $(ARGS)
 
 test: $(READY)   ## the tests that need no GPU and no patience
