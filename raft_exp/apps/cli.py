@@ -31,6 +31,7 @@ from raft_exp.exports.tables import HF
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir, parse
+from raft_exp.pipeline.converted import conversions
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
 from raft_exp.pipeline.wordings import with_wording_files
@@ -145,7 +146,8 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _warn_of_prompt(config)
     store = Store(config.store)
-    stages = build(config, Fingerprints(store, save=not config.dry_run))
+    fingerprints = Fingerprints(store, save=not config.dry_run)
+    stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
     runner = Runner(store, run, config_file)
     if config.dry_run:
         return runner.plan(stages)

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 from raft_exp.core.schema import identity
 
 StageName = Literal[
+    "model",
     "ingest",
     "questions",
     "embed",

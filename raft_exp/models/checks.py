@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from raft_exp.core.errors import ModelError, suggest
 from raft_exp.core.hub import why_no_hub
+from raft_exp.models import gguf
 from raft_exp.models.loading import ASSET, LoadArguments, ModelConfig, explained, quiet, resolve
 from raft_exp.models.tokens import encode_completion, encode_prompt
 
@@ -78,6 +79,8 @@ def check(
 
 def check_weights(model: ModelConfig) -> None:
     """Raises ModelError for a local folder without weights in safetensors."""
+    if gguf.is_gguf(model.name_or_path):
+        return  # it may not be converted yet
     folder = Path(resolve(model.name_or_path))
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise ModelError(

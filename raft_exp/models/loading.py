@@ -1,4 +1,4 @@
-"""Loads language models and tokenizers from a hub id, a local folder, or the package (`asset:NAME`)."""
+"""Loads language models and tokenizers from a hub id, a local folder, a GGUF file, or the package (`asset:NAME`)."""
 
 import contextlib
 import dataclasses
@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
 from pydantic import model_validator
 
+from raft_exp import assets
+from raft_exp.assets import ASSET
 from raft_exp.core.errors import ModelError
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, config_dataclass
-from raft_exp.models import quantization
+from raft_exp.models import gguf, quantization
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ASSET = "asset:"
 # Its import, which peft's brings along, warns of a CPU kernel that is never used: see quantization.use_one_kernel.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files whose content makes the model
@@ -27,7 +28,7 @@ _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of 
 
 @config_dataclass
 class ModelConfig:
-    """The base model: a hub id with its revision, a local folder, or `asset:tiny`."""
+    """The base model: a hub id with its revision, a local folder, a GGUF file (see `models.gguf`), or `asset:tiny`."""
 
     name_or_path: str
     revision: str | None
@@ -48,13 +49,27 @@ class ModelConfig:
         return self
 
 
+_FOLDERS: dict[str, Path] = {}  # name of a GGUF file -> the folder with its converted model
+
+
+def use_folder(name_or_path: str, folder: Path) -> None:
+    """Loads the model of this name from `folder` from now on, in this process."""
+    _FOLDERS[name_or_path] = folder
+
+
 def resolve(name_or_path: str, group: str = "model") -> str:
-    """The folder or hub id to load: `asset:NAME` becomes a folder inside the package.
+    """The folder or hub id to load: `asset:NAME` becomes a folder inside the package, a GGUF file its converted folder.
 
     Raises ModelError when a name in the form of a path is no folder. `group` is the config group in the message.
     """
+    if gguf.is_gguf(name_or_path):
+        if name_or_path not in _FOLDERS:
+            raise ModelError(
+                f"{group}.name_or_path={name_or_path!r}: its conversion is not in the store; run the study again"
+            )
+        return str(_FOLDERS[name_or_path])
     if name_or_path.startswith(ASSET):
-        folder = Path(__file__).parents[1] / "assets" / name_or_path.removeprefix(ASSET)
+        folder = assets.path(name_or_path)
         if not (folder / "config.json").is_file():
             raise ModelError(f"{group}.name_or_path={name_or_path!r}: no such embedded model; there is asset:tiny")
         return str(folder)
@@ -69,7 +84,7 @@ def resolve(name_or_path: str, group: str = "model") -> str:
 
 def has_random_weights(name_or_path: str) -> bool:
     """Whether a model is untrained by its name: `asset:tiny`, its folder, or a hub id like OWNER/tiny-random-NAME."""
-    folder = Path(__file__).parents[1] / "assets" / "tiny"
+    folder = assets.path(f"{ASSET}tiny")
     return (
         name_or_path == f"{ASSET}tiny"
         or "tiny-random" in name_or_path
@@ -91,6 +106,8 @@ class Named(Protocol):
 
 def files(config: Named, group: str = "model") -> list[Path]:
     """The local files whose content identifies the model; [] for a hub id, which needs a revision (ModelError)."""
+    if gguf.is_gguf(config.name_or_path):
+        return [gguf.find(config.name_or_path, group)]
     folder = Path(resolve(config.name_or_path, group))
     if folder.is_dir():
         # an encoder has modules in subfolders; subfolders of a language model are checkpoints, which are not loaded
@@ -102,6 +119,11 @@ def files(config: Named, group: str = "model") -> list[Path]:
             f"would be unknown; set {group}.revision to one of its commits"
         )
     return []
+
+
+def conversion(config: Named) -> dict[str, str]:
+    """What a key holds beside the content of a model's files: the version of the conversion of a GGUF file."""
+    return {"conversion": str(gguf.VERSION)} if gguf.is_gguf(config.name_or_path) else {}
 
 
 def load_tokenizer(name_or_path: str, revision: str | None = None) -> "PreTrainedTokenizerBase":

@@ -119,7 +119,7 @@ class _Study:
         self._config, self._fingerprint = config, fingerprint
         model, teacher = config.model, config.teacher
         self._window = Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens)
-        self._model_files = fingerprint(loading.files(model))
+        self._model_files = fingerprint(loading.files(model)) | loading.conversion(model)
         self._corpus = open_corpus(config.corpus)
         self._corpus_files = fingerprint(self._corpus.files())
         self._question_files = {f"questions/{name}": d for name, d in fingerprint(files_of(config.corpus)).items()}

@@ -1,5 +1,6 @@
 """A finished run, read from its run folder: its settings and the folders of its results in the store."""
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from raft_exp.core.stage import Stage
 from raft_exp.evaluation.chosen_prompt import EXAMPLES, chosen_examples, chosen_prompt
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.select_stage import CHOICE
+from raft_exp.models import gguf, loading
 from raft_exp.models.trained_weights import TrainedWeights
+from raft_exp.pipeline import converted
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, primary_of, with_new_names
 from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import datasets, training_of
@@ -64,11 +67,19 @@ class FinishedRun:
         except OSError as error:
             raise DataError(f"{file}: {error.strerror}; name the folder of a finished run") from error
         try:
-            return _parsed(values)
+            config = _parsed(values)
         except ConfigError as error:
             raise ConfigError(
                 f"{file} is of another version of raft_exp ({error}); run the study again and name its new folder"
             ) from error
+        self._use_converted(config)
+        return config
+
+    def _use_converted(self, config: Config) -> None:
+        """Loads models that are GGUF files from the conversions of the run, where they still are."""
+        if gguf.is_gguf(config.model.name_or_path) and self.has(converted.STAGE):
+            with contextlib.suppress(DataError, StoreError):  # results can be read without the model
+                loading.use_folder(config.model.name_or_path, self.path(converted.STAGE))
 
     @cached_property
     def store(self) -> Store:

@@ -25,7 +25,7 @@ from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models import quantization
 from raft_exp.models.loading import ModelConfig, base_memory
 from raft_exp.models.trained_weights import TrainedWeights
-from raft_exp.pipeline import gpus
+from raft_exp.pipeline import converted, gpus
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.store import Outcome, Store
@@ -56,9 +56,10 @@ class Runner:
             self._show(outcome, seconds.get(outcome.stage.label))
         if seconds:
             self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
-        for line in _quantized_bases(planned):
-            self._console.print(f"  {escape(line)}", soft_wrap=True)
-        self._check_models(planned, download=False)
+        with converted.described(stages, self._store):
+            for line in _quantized_bases(planned):
+                self._console.print(f"  {escape(line)}", soft_wrap=True)
+            self._check_models(planned, download=False)
         return outcomes
 
     def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
@@ -70,18 +71,21 @@ class Runner:
         _check_engines(missing)
         _check_quantization(missing)
         _check_keys(missing)
-        self._check_models(missing, download=True)
         self._store.remember_run(self._run)
+        models = sum(stage.name == converted.STAGE for stage in stages)  # they come first: the checks read them
         with contextlib.closing(self._child):
-            self._execute(stages, outcomes)
+            self._execute(stages[:models], outcomes)
+            converted.use(stages[:models], self._store)
+            self._check_models(missing, download=True)
+            self._execute(stages, outcomes, models)
         return outcomes
 
     def _check_models(self, stages: Sequence[Stage], download: bool) -> None:
         for line in check_models(stages, download):
             self._console.print(f"  {escape(line)}", soft_wrap=True)
 
-    def _execute(self, stages: Sequence[Stage], outcomes: list[Outcome]) -> None:
-        for place, stage in enumerate(stages):
+    def _execute(self, stages: Sequence[Stage], outcomes: list[Outcome], start: int = 0) -> None:
+        for place, stage in enumerate(stages[start:], start):
             if outcomes[place].status == "planned":
                 self._console.print(f"  [dim]…[/] {escape(stage.label)}")
             try:

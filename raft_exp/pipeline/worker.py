@@ -237,6 +237,7 @@ class _Stages:
 
         import yaml
 
+        from raft_exp.pipeline import converted
         from raft_exp.pipeline.build import build
         from raft_exp.pipeline.config import parse
         from raft_exp.pipeline.store import Fingerprints, Store
@@ -255,7 +256,9 @@ class _Stages:
         config = parse(values)
         self._store = Store(config.store)
         tracking.activate(tracker_of(values, self._config_file.parent))
-        self._built = {stage.key: stage for stage in build(config, Fingerprints(self._store, save=False))}
+        fingerprints = Fingerprints(self._store, save=False)
+        converted.use(converted.conversions(config, fingerprints), self._store)
+        self._built = {stage.key: stage for stage in build(config, fingerprints)}
 
 
 if __name__ == "__main__":

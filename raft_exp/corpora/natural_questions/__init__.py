@@ -11,6 +11,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp import assets
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.schema import Count, Positive, Runtime, Share, config_dataclass
@@ -102,7 +103,7 @@ class NaturalQuestions:
         config = self.config
         if config.path is None:
             return from_published(config.repo, config.revision, config.train, config.test)
-        return from_path(Path(config.path), config.train, config.test, self.counts)
+        return from_path(assets.path(config.path), config.train, config.test, self.counts)
 
     @property
     def _learned_source(self) -> Source:

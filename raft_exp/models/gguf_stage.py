@@ -1,0 +1,35 @@
+"""Stage `model`: a GGUF file as a model folder, dequantised once for all stages that use the model."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.core.stage import stage
+from raft_exp.models import gguf, loading
+
+
+@config_dataclass
+class GgufStage:
+    """Settings of a conversion. The key holds the content of the file, not its name."""
+
+    name_or_path: Runtime[str]
+    group: Runtime[str]  # of the settings that name it, for messages
+    dtype: Literal["float32", "bfloat16", "float16"]  # of the weights
+
+
+@stage("model", gguf.VERSION)
+def unpack(config: GgufStage, *, out: Path) -> None:
+    """Writes config.json, tokenizer, weights (safetensors), README.md with the licence, and counts.json.
+
+    Raises ModelError where the file is missing, damaged, or of an architecture that transformers does not read.
+    """
+    write(config, out, weights=True)
+    size = sum(file.stat().st_size for file in out.glob("*.safetensors"))
+    (out / "counts.json").write_text(json.dumps({"megabytes": round(size / 1e6)}), encoding="utf-8")
+
+
+def write(config: GgufStage, out: Path, weights: bool) -> None:
+    """Writes the folder; without `weights` what checks and prompts need. Raises as `unpack` does."""
+    with loading.quiet(), loading.explained(config.name_or_path, None, config.group):
+        gguf.write(gguf.find(config.name_or_path, config.group), out, config.dtype, weights)

@@ -1,0 +1,61 @@
+"""The models of a study that are GGUF files: the stages that convert them, and the use of the results.
+
+Everything that loads a model finds it by its name; `use` says which folder stands for the name of a GGUF file.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from raft_exp.core.stage import Stage
+from raft_exp.models import gguf, gguf_stage, loading
+from raft_exp.models.loading import ModelConfig
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.store import Store
+from raft_exp.teachers.model import is_local
+
+STAGE = "model"
+
+
+def conversions(config: Config, fingerprint: Callable[[list[Path]], dict[str, str]]) -> list[Stage]:
+    """The stages that convert the GGUF files of a study, one for each file; [] without any."""
+    models: dict[str, ModelConfig] = {"model": config.model}
+    if is_local(config.teacher):
+        models["teacher.model"] = config.teacher.model
+    named: dict[str, list[tuple[str, ModelConfig]]] = {}
+    for group, model in models.items():
+        if gguf.is_gguf(model.name_or_path):
+            named.setdefault(model.name_or_path, []).append((group, model))
+    return [_conversion(name, users, fingerprint) for name, users in named.items()]
+
+
+def _conversion(
+    name: str, users: list[tuple[str, ModelConfig]], fingerprint: Callable[[list[Path]], dict[str, str]]
+) -> Stage:
+    group, model = users[0]
+    dtype = model.dtype if all(other.dtype == model.dtype for _, other in users) else "float32"
+    (digest,) = fingerprint([gguf.find(name, group)]).values()
+    part = "" if group == "model" else "teacher"
+    return Stage(gguf_stage.unpack, gguf_stage.GgufStage(name, group, dtype), files={"gguf": digest}, part=part)
+
+
+def use(stages: Iterable[Stage], store: Store) -> None:
+    """Lets the results of conversions that are in the store stand for the names of their GGUF files."""
+    for stage in stages:
+        if stage.name == STAGE and store.look(stage).status == "reused":
+            loading.use_folder(stage.config.name_or_path, store.path(stage))
+
+
+@contextmanager
+def described(stages: Iterable[Stage], store: Store) -> Iterator[None]:
+    """Inside the block the models can be checked, also those that are not converted yet: they have no weights."""
+    stages = list(stages)
+    use(stages, store)
+    with TemporaryDirectory() as folder:
+        for stage in stages:
+            if stage.name == STAGE and store.look(stage).status != "reused":
+                out = Path(folder, stage.key)
+                gguf_stage.write(stage.config, out, weights=False)
+                loading.use_folder(stage.config.name_or_path, out)
+        yield
