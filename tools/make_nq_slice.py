@@ -2,8 +2,8 @@
 
     python tools/make_nq_slice.py nq-open-oracle.jsonl.gz
 
-Each record keeps question, answers and the gold passage (title, text); the other fields are dropped. The bytes depend on
-the records alone.
+Each record keeps question, answers and the gold passage (title, text); the other fields are dropped. The bytes depend
+on the records alone.
 """
 
 import gzip
@@ -15,6 +15,7 @@ FILE = Path(__file__).parents[1] / "raft_exp" / "assets" / "natural_questions" /
 
 
 def main() -> None:
+    """Writes FILE, and prints its size."""
     with gzip.open(sys.argv[1], "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     lines = [json.dumps(_slim(row), ensure_ascii=False, separators=(",", ":")) for row in rows]
@@ -24,10 +25,9 @@ def main() -> None:
 
 
 def _slim(row: dict) -> dict:
-    contexts = [
-        {"title": each["title"], "text": each["text"], "isgold": True} for each in row["ctxs"] if each["isgold"]
-    ]
-    return {"question": row["question"], "answers": row["answers"], "ctxs": contexts}
+    gold = [context for context in row["ctxs"] if context["isgold"]]
+    passages = [{"title": context["title"], "text": context["text"], "isgold": True} for context in gold]
+    return {"question": row["question"], "answers": row["answers"], "ctxs": passages}
 
 
 if __name__ == "__main__":

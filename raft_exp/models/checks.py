@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from raft_exp.assets import ASSET
 from raft_exp.core.errors import ModelError, suggest
 from raft_exp.core.hub import why_no_hub
 from raft_exp.models import gguf
-from raft_exp.models.loading import ASSET, LoadArguments, ModelConfig, explained, quiet, resolve
+from raft_exp.models.loading import LoadArguments, ModelConfig, explained, quiet, resolve
 from raft_exp.models.tokens import encode_completion, encode_prompt
 
 if TYPE_CHECKING:

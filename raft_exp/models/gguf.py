@@ -1,8 +1,8 @@
 """Language models in GGUF files, the format of llama.cpp, as model folders of transformers.
 
-A file is named by its path, or as `package:MODULE/FILE.gguf` where an installed Python package ships it. Its weights are
-dequantised; configuration, tokenizer and chat template are those of the file. The tokens that end a reply are taken from
-the file's metadata: the converted tokenizer of transformers can name others.
+A file is named by its path, or as `package:MODULE/FILE.gguf` where an installed Python package ships it. The weights
+are dequantised; configuration, tokenizer and chat template are the file's. The tokens that end a reply are those of its
+metadata: the tokenizer as transformers converts it can name others.
 """
 
 import importlib.util
@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from raft_exp.core.errors import ModelError
+from raft_exp.core.errors import ModelError, suggest
+from raft_exp.models.dtype import Dtype
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -28,17 +29,7 @@ VERSION = 1  # of the conversion: raise it when the files that `write` makes of 
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 # How a byte-level tokenizer splits words, by the file's `tokenizer.ggml.pre`, where transformers does not look at it.
 _DIGITS_ALONE = {"smollm"}
-_SPLIT_BY_TRANSFORMERS = {
-    "default",
-    "gpt-2",
-    "gpt2",
-    "qwen2",
-    "llama-bpe",
-    "llama3",
-    "llama-v3",
-    "tekken",
-    "deepseek-llm",
-}
+_AS_TRANSFORMERS = {"default", "gpt-2", "gpt2", "qwen2", "llama-bpe", "llama3", "llama-v3"}
 _NO_CARD = "---\n{front}---\n\nConverted from `{file}` ({quantization}) by raft_exp.\n"
 
 
@@ -60,16 +51,15 @@ def find(name_or_path: str, group: str = "model") -> Path:
     else:
         file = Path(name_or_path).expanduser()
     if not file.is_file():
-        there = sorted(path.name for path in file.parent.glob(f"*{SUFFIX}"))
-        raise ModelError(
-            f"{named}: no such file; {f'there is {there[0]}' if there else 'give the path of a .gguf file'}"
-        )
+        there = [path.name for path in sorted(file.parent.glob(f"*{SUFFIX}"))]
+        remedy = suggest(file.name, there) if there else "give the path of a .gguf file"
+        raise ModelError(f"{named}: no such file; {remedy}")
     if _PART.search(file.stem):
         raise ModelError(f"{named}: one part of several; join them with llama.cpp's `llama-gguf-split --merge`")
     return file
 
 
-def write(file: Path, folder: Path, dtype: Literal["float32", "bfloat16", "float16"], weights: bool = True) -> None:
+def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
     """Writes the model of a GGUF file into `folder`: configuration, tokenizer, card, and weights in `dtype`.
 
     `weights`: whether to write the weights, which take long for a large model. Raises ModelError where the file is
@@ -138,7 +128,7 @@ def _mend(tokenizer: "PreTrainedTokenizerBase", values: Mapping[str, Any], file:
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
         )
-    elif values.get("tokenizer.ggml.model") == "gpt2" and split not in _SPLIT_BY_TRANSFORMERS:
+    elif values.get("tokenizer.ggml.model") == "gpt2" and split not in _AS_TRANSFORMERS:
         log.warning(
             "%s: splits words by the rule %r, which is not known here; token ids may differ from the original's",
             file.name,

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Literal
 
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.models import gguf, loading
+from raft_exp.models.dtype import Dtype
 
 
 @config_dataclass
@@ -15,7 +15,7 @@ class GgufStage:
 
     name_or_path: Runtime[str]
     group: Runtime[str]  # of the settings that name it, for messages
-    dtype: Literal["float32", "bfloat16", "float16"]  # of the weights
+    dtype: Dtype  # of the weights
 
 
 @stage("model", gguf.VERSION)

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from pydantic import model_validator
 
@@ -16,6 +16,7 @@ from raft_exp.core.errors import ModelError
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, config_dataclass
 from raft_exp.models import gguf, quantization
+from raft_exp.models.dtype import Dtype
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -32,7 +33,7 @@ class ModelConfig:
 
     name_or_path: str
     revision: str | None
-    dtype: Literal["float32", "bfloat16", "float16"]
+    dtype: Dtype
     max_length: Positive  # tokens of prompt and completion together
     max_new_tokens: Positive  # tokens of a reply; a prompt has max_length - max_new_tokens
     quantize: KeyedWhenSet[quantization.Method | None] = None  # nf4: 4-bit weights, frozen under a LoRA adapter

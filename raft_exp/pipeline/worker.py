@@ -257,8 +257,9 @@ class _Stages:
         self._store = Store(config.store)
         tracking.activate(tracker_of(values, self._config_file.parent))
         fingerprints = Fingerprints(self._store, save=False)
-        converted.use(converted.conversions(config, fingerprints), self._store)
-        self._built = {stage.key: stage for stage in build(config, fingerprints)}
+        models = converted.conversions(config, fingerprints)
+        converted.use(models, self._store)
+        self._built = {stage.key: stage for stage in (*models, *build(config, fingerprints))}
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ from typing import Annotated, Literal, TypeGuard
 from pydantic import Field, model_validator
 
 from raft_exp import prompts
+from raft_exp.assets import ASSET
 from raft_exp.core import schema
 from raft_exp.core.records import encodable
 from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
 from raft_exp.engines import TransformersEngine, VllmEngine
 from raft_exp.engines.client.protocol import ChatConfig
-from raft_exp.models.loading import ASSET, ModelConfig, load_tokenizer
+from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.prompts.clean import Cleaner
 from raft_exp.teachers.tasks import AnswerTask, CheckTask, QuestionTask
 

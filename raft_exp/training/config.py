@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from raft_exp.core.schema import Count, KeyedWhenSet, Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.models.dtype import Dtype
 
-Dtype = Literal["float32", "bfloat16", "float16"]
 Precision = Literal["32-true", "bf16-mixed", "bf16-true", "16-mixed"]
 PRECISIONS: dict[str, Precision] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 

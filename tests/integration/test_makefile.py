@@ -17,7 +17,7 @@ def make(*arguments, folder=ROOT):
     outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     return subprocess.run(
-        ["make", "-f", ROOT / "Makefile", "READY=", f"PY={sys.executable}", *arguments],
+        ["make", "-f", ROOT / "Makefile", "READY=", "CORE=", "REAL=", f"PY={sys.executable}", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -31,6 +31,7 @@ def test_every_target_of_the_readme_is_there_and_says_what_it_does():
     assert listed >= {
         "help",
         "quickstart",
+        "real",
         "test",
         "check",
         "pubmedqa",

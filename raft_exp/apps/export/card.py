@@ -10,12 +10,13 @@ import yaml
 
 from raft_exp.apps.export import renderer
 from raft_exp.apps.export.drift import Drift
+from raft_exp.assets import ASSET
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
-from raft_exp.models.loading import ASSET, load_tokenizer, resolve
+from raft_exp.models.loading import load_tokenizer, resolve
 from raft_exp.models.tokens import chat_text
 from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset, arm_lora
 from raft_exp.pipeline.run import FinishedRun

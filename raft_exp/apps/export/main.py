@@ -14,10 +14,10 @@ from raft_exp.apps.export.drift import Drift, DriftSample
 from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.exports import hub
+from raft_exp.models.dtype import Dtype
 from raft_exp.models.loading import ModelConfig
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.run import FinishedRun
-from raft_exp.training.config import Dtype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,9 +34,7 @@ class ExportModel:
     form: Literal["merged", "adapter"] = Field(
         default="merged", description="one model with the adapter merged in, or the LoRA weights alone"
     )
-    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
-        default=None, description="of the merged weights (default: model.dtype of the study)"
-    )
+    dtype: Dtype | None = Field(default=None, description="of the merged weights (default: model.dtype of the study)")
     tolerance: Annotated[float, Field(gt=0)] = Field(
         default=0.05, description="the most that merging and casting may move the logits, relative"
     )

@@ -4,19 +4,19 @@ import json
 from dataclasses import field
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from raft_exp.assets import ASSET
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example
 from raft_exp.core.schema import KeyedWhenSet, Positive, config_dataclass, identity
-from raft_exp.models.loading import ASSET, resolve
+from raft_exp.models.dtype import Dtype
+from raft_exp.models.loading import resolve
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import RetrieverConfig
-from raft_exp.training.config import Dtype
 
 FILE = "raft_exp.json"
 
@@ -34,7 +34,7 @@ class Renderer:
     passages: bool  # whether prompts contain passages
     max_length: Positive  # tokens of prompt and reply together
     max_new_tokens: Positive
-    dtype: Literal["float32", "bfloat16", "float16"]  # of the weights
+    dtype: Dtype  # of the weights
     retriever: RetrieverConfig  # of the study; not binding
     base_model: str
     base_revision: str | None
