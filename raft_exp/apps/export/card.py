@@ -17,7 +17,8 @@ from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
 from raft_exp.models.loading import ASSET, load_tokenizer, resolve
 from raft_exp.models.tokens import chat_text
-from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset, arm_lora
+from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, resolved_trainer
+from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Manifest
 
@@ -148,7 +149,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("targets", "reasoning that quotes the passages, then the answer" if dataset.cot else "the answer alone"),
             ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
-    lora, trainer = arm_lora(config, name), config.resolved_trainer(name)
+    lora, trainer = arm_lora(config, name), resolved_trainer(config, name)
     method = ("Q" if config.model.quantize else "") + ("DoRA" if lora.dora else "LoRA")
     weights = f"{method} r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")

@@ -19,7 +19,10 @@ from raft_exp.apps.sweep.space import with_params
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.schema import identity
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import conf_dir, parse, with_new_names
+from raft_exp.pipeline.arm_settings import resolved_trainer
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.reporting.stage import report
 from raft_exp.teachers.model import is_model
 from tests.helpers.composing import compose
@@ -285,7 +288,7 @@ def test_a_learning_rate_that_follows_from_the_model_is_keyed_by_its_value():
     chosen = ("model=llama3_1_8b", "trainer=gpu")
     auto, number = build(*chosen, "trainer.learning_rate=auto"), build(*chosen, "trainer.learning_rate=2.86e-4")
     assert {label: stage.key for label, stage in auto.items()} == {label: stage.key for label, stage in number.items()}
-    full = parse(compose(*chosen, "lora=full", "trainer.learning_rate=auto")).resolved_trainer()
+    full = resolved_trainer(parse(compose(*chosen, "lora=full", "trainer.learning_rate=auto")))
     assert full.learning_rate == pytest.approx(2.86e-5)
     other = build(*chosen, "model.lora_learning_rate=1")
     assert other["train[raft]"].key == build(*chosen)["train[raft]"].key, "only an automatic rate depends on it"

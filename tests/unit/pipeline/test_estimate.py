@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import parse
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
+from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 
 

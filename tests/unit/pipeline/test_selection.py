@@ -6,7 +6,8 @@ from raft_exp.apps.cli import _with_experiment
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.arm_settings import learning_rates
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.stage_settings import report_settings
 from tests.helpers.composing import compose
 
@@ -108,7 +109,7 @@ def test_arms_with_other_changes_have_a_grid_of_their_own():
 )
 def test_auto_is_five_rates_around_the_one_that_suits_the_model(overrides, rates):
     config = parse(compose("selection.learning_rates=auto", *overrides))
-    assert config.learning_rates("raft") == pytest.approx(rates, rel=2e-3)
+    assert learning_rates(config, "raft") == pytest.approx(rates, rel=2e-3)
 
 
 def test_the_metric_of_the_choice_is_the_primary_one_where_the_arms_have_it():

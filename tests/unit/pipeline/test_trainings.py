@@ -8,7 +8,8 @@ from raft_exp.core.schema import identity
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.arms import with_arm_files
-from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.stage_settings import report_settings
 from tests.helpers.composing import compose
 

@@ -9,7 +9,8 @@ from hydra import initialize_config_dir
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.stage import Stage
-from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.wordings import with_wording_files, wordings
 from raft_exp.prompts import messages
 from tests.helpers.composing import compose

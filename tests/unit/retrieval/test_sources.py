@@ -19,7 +19,8 @@ from raft_exp.core.stage import Stage
 from raft_exp.dataset import contexts
 from raft_exp.dataset import stage as dataset
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import condition, parse
+from raft_exp.pipeline.conditions import condition
+from raft_exp.pipeline.parsing import parse
 from raft_exp.retrieval import Margin, Rankers, Shares, random_ranker
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.filters import DistractorFilter
