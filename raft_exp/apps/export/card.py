@@ -15,7 +15,7 @@ from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
-from raft_exp.models.loading import ASSET, load_tokenizer, resolve
+from raft_exp.models.loading import ASSET, resolve, tokenizer_of
 from raft_exp.models.tokens import chat_text
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, resolved_trainer
 from raft_exp.pipeline.config import ArmConfig, Config
@@ -195,7 +195,7 @@ def _of_prompt(run: FinishedRun, name: str, about: About) -> dict[str, str]:
     context = _PLACEHOLDERS if arm.context == "passages" else None
     asked = ArmPrompts(run.prompt(name), config.dataset.prompt_mode, arm.cot, config.model, run.examples(name))
     chat, _ = asked("QUESTION", context)
-    tokenizer = load_tokenizer(config.model.name_or_path, config.model.revision)
+    tokenizer = tokenizer_of(config.model)
     by_template = "The tokenizer's chat template makes this text from the messages `system` and `user`."
     by_hand = "The tokenizer's chat template alone does not make this text: make prompts with raft_exp."
     return {
