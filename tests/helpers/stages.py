@@ -15,6 +15,12 @@ def study_stages(store: Path, *overrides: str) -> list[Stage]:
     return pipeline.build(config, Fingerprints(Store(config.store)))
 
 
+def stages_of(*overrides: str) -> dict[str, Stage]:
+    """Label -> stage of a study, in order. The keys do not depend on the content of local files."""
+    made = pipeline.build(parse(compose(*overrides)), lambda files: {file.name: "" for file in files})
+    return {stage.label: stage for stage in made}
+
+
 def run(store: Path, *overrides: str, until: str = "dataset") -> dict[str, Path]:
     """Runs all stages up to `until`; returns stage label -> folder of its result."""
     kept = Store(store)
