@@ -30,8 +30,9 @@ from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import Config, conf_dir, parse
+from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.converted import conversions
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
 from raft_exp.pipeline.wordings import with_wording_files

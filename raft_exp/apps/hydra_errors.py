@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from raft_exp.core.errors import ConfigError, suggest
-from raft_exp.pipeline.config import conf_dir, unknown_key
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.config_errors import unknown_key
 
 _RENAMED = {("trainer", "slurm"): "srun"}  # (group, old option) -> today's
 _LAUNCHERS = "pip install 'raft_exp[launchers]'"

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.models import tokens
-from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.loading import tokenizer_of
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.store import Outcome
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def show(outcomes: Sequence[Outcome], config: Config) -> None:
     """Prints the first `config.preview` rows of each finished dataset stage."""
-    tokenizer = load_tokenizer(config.model.name_or_path, config.model.revision)
+    tokenizer = tokenizer_of(config.model)
     console = Console()
     for outcome in outcomes:
         for example in islice(read_jsonl(outcome.path / "rows.jsonl", Example), config.preview):

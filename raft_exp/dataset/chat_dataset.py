@@ -21,7 +21,7 @@ from raft_exp.dataset import overlap
 from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.chat_overlap import chat_overlaps
 from raft_exp.dataset.rows import RenderedRow, Window
-from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.loading import tokenizer_of
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import MODES
 from raft_exp.prompts.clean import Cleaner
@@ -85,7 +85,7 @@ def _unique(file: Path) -> Iterator[ChatRow]:
 
 def _rows(config: ChatDatasetStage, chats: Iterator[ChatRow]) -> Iterator[RenderedRow]:
     window = config.window
-    tokenizer = load_tokenizer(window.name_or_path, window.revision)
+    tokenizer = tokenizer_of(window)
     clean = Cleaner(MODES["plain_text"], tokenizer)  # the mode that forbids the fewest characters
     for chat in chats:
         messages = [{**message, "content": _break_tokens(clean, message["content"])} for message in chat.messages]

@@ -24,7 +24,7 @@ from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Seed, config_d
 from raft_exp.core.stage import stage
 from raft_exp.core.text import normalise
 from raft_exp.dataset.rows import Window
-from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.loading import tokenizer_of
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.few_shot import FewShot, as_example
 
@@ -73,7 +73,7 @@ def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
     """The examples of an arm. Raises DataError where there is none."""
     window = config.window
     budget = window.max_length - window.max_new_tokens
-    few_shot = FewShot(load_tokenizer(window.name_or_path, window.revision), budget)
+    few_shot = FewShot(tokenizer_of(window), budget)
     asked = [_messages(config, row) for row in islice(read_jsonl(test / "rows.jsonl", Example), _TEST_PROMPTS)]
     longest = int(np.quantile([few_shot.size(messages) for messages in asked], _WITH_ROOM, method="higher"))
     candidates = [_with_reply(config, row) for row in _candidates(config, rows, test)]

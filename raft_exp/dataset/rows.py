@@ -14,11 +14,12 @@ from raft_exp import prompts
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import ContextPassage, Example, Messages, Passage, Question, Target
-from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.core.schema import Positive, Runtime, config_dataclass
 from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset.evidence import Evidence
 from raft_exp.dataset.shown import ShownContext, gold_passages, holds_gold
-from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.loading import ModelConfig, tokenizer_of
+from raft_exp.models.template_date import DATE
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.clean import Cleaner
@@ -36,6 +37,12 @@ class Window:
     revision: str | None
     max_length: Positive
     max_new_tokens: Positive
+    date: Runtime[str] = DATE  # what the chat template is told as today
+
+
+def window_of(model: ModelConfig) -> Window:
+    """The window of a model's prompts."""
+    return Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens, model.date)
 
 
 @config_dataclass
@@ -80,7 +87,7 @@ class RowBuilder:
     def __init__(self, row_format: RowFormat, passages: Path) -> None:
         self._format = row_format
         self._passages = Passages(passages)
-        self._tokenizer = load_tokenizer(row_format.window.name_or_path, row_format.window.revision)
+        self._tokenizer = tokenizer_of(row_format.window)
         self._clean = Cleaner(prompts.MODES[row_format.prompt_mode], self._tokenizer)
 
     def __call__(self, spec: RowSpec) -> RenderedRow:

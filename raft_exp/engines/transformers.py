@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Transformers":
     """Loads model, tokenizer and adapter; writes no file. Raises ModelError with the remedy."""
-    tokenizer = loading.load_tokenizer(model.name_or_path, model.revision)
+    tokenizer = loading.tokenizer_of(model)
     base = loading.load(model, device(config))
     weights = base if adapter is None else loading.with_adapter(base, adapter)
     return Transformers(weights, tokenizer, config, model)

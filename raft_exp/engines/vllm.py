@@ -97,7 +97,7 @@ class Vllm:
         from transformers import AutoConfig, GenerationConfig
 
         self._engine, self._model, self._lora = llm.llm_engine, model, lora
-        self._tokenizer = loading.load_tokenizer(model.name_or_path, model.revision)
+        self._tokenizer = loading.tokenizer_of(model)
         source = loading.source(model.name_or_path, model.revision)
         try:
             own = GenerationConfig.from_pretrained(**_generation_config_arguments(source))

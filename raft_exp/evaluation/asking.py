@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from raft_exp import prompts
 from raft_exp.core.records import ContextPassage, Example, Messages
-from raft_exp.models.loading import ModelConfig, load_tokenizer
+from raft_exp.models.loading import ModelConfig, tokenizer_of
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.few_shot import FewShot, WorkedExample, as_example
 
@@ -17,7 +17,7 @@ class ArmPrompts:
     ) -> None:
         self._prompt, self._mode, self._cot = prompt, mode, cot
         self.examples: list[WorkedExample] = [as_example(prompt, mode, cot, row) for row in examples]
-        tokenizer = load_tokenizer(model.name_or_path, model.revision) if model else None
+        tokenizer = tokenizer_of(model) if model else None
         self._few_shot = FewShot(tokenizer, model.max_length - model.max_new_tokens if model else 0)
 
     def __call__(self, question: str, context: Sequence[ContextPassage] | None) -> tuple[Messages, int]:

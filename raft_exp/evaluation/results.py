@@ -67,10 +67,9 @@ class Baseline(Summary):
     label: NotRequired[str]  # of the constant baseline
 
 
-class PairedDifference(TypedDict):
-    """A minus B in one metric on the same questions; the interval and `p_value` are uncorrected."""
+class PairedFigures(TypedDict):
+    """A minus B on the same questions; the interval and `p_value` are uncorrected."""
 
-    metric: str
     difference: float
     low: float
     high: float
@@ -78,6 +77,12 @@ class PairedDifference(TypedDict):
     detectable: NotRequired[float]  # the smallest true difference that this test finds with 80% power
     # Corrected over the comparisons of the metric. The primary contrast is uncorrected, and no part of the correction.
     p_value_holm: float
+
+
+class PairedDifference(PairedFigures):
+    """A minus B in one metric."""
+
+    metric: str
 
 
 class Primary(TypedDict):

@@ -16,7 +16,7 @@ from raft_exp.core.stage import stage
 from raft_exp.engines import EngineConfig, Request
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.chosen_prompt import EXAMPLES, chosen_examples, chosen_prompt
-from raft_exp.models.loading import ModelConfig, load_tokenizer
+from raft_exp.models.loading import ModelConfig, tokenizer_of
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.prompts import PromptConfig
@@ -111,7 +111,7 @@ def _requests(config: EvaluateStage, test: Path, examples: Path | None) -> Itera
 
 
 def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
-    tokenizer = load_tokenizer(model.name_or_path, model.revision)
+    tokenizer = tokenizer_of(model)
     budget = model.max_length - model.max_new_tokens
 
     def encode(item: str, messages: Messages) -> list[int]:

@@ -16,6 +16,7 @@ from raft_exp.core.errors import ModelError, suggest
 from raft_exp.core.hub import why_no_hub
 from raft_exp.models import gguf
 from raft_exp.models.loading import LoadArguments, ModelConfig, explained, quiet, resolve
+from raft_exp.models.template_date import asks_for_date
 from raft_exp.models.tokens import encode_completion, encode_prompt
 
 if TYPE_CHECKING:
@@ -232,6 +233,11 @@ def _check_tokenizer(model: ModelConfig, tokenizer: "PreTrainedTokenizerBase", r
             f"the tokenizer and chat template that it was trained with, or save it after "
             f"resize_token_embeddings({max(len(tokenizer), highest + 1)})"
         )
+    if asks_for_date(resolve(model.name_or_path), model.revision):
+        return [
+            f"model.name_or_path={model.name_or_path!r}: its chat template asks for today's date; it is told "
+            f"prompt.date={model.date} on every day"
+        ]
     if tokenizer.chat_template:
         return []
     return [

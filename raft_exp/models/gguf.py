@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from raft_exp.core.errors import ModelError, suggest
 from raft_exp.models.dtype import Dtype
+from raft_exp.models.template_date import CALL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,6 +27,7 @@ SUFFIX = ".gguf"
 PACKAGE = "package:"
 VERSION = 1  # of the conversion: raise it when the files that `write` makes of the same GGUF file change
 
+_HEADER = 2**26  # bytes that hold the header: vocabularies of a quarter of a million tokens need some 10 MB
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 # How a byte-level tokenizer splits words, by the file's `tokenizer.ggml.pre`, where transformers does not look at it.
 _DIGITS_ALONE = {"smollm"}
@@ -86,6 +88,12 @@ def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
         bos_token_id=config.bos_token_id, eos_token_id=ends, pad_token_id=config.pad_token_id
     ).save_pretrained(folder)
     _write_card(file, values, folder)
+
+
+def asks_for_date(file: Path) -> bool:
+    """Whether the chat template in the header of a file asks for today's date."""
+    with file.open("rb") as opened:
+        return CALL.encode() in opened.read(_HEADER)
 
 
 _ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")

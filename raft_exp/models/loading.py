@@ -15,8 +15,9 @@ from raft_exp.assets import ASSET
 from raft_exp.core.errors import ModelError
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, config_dataclass
-from raft_exp.models import gguf, quantization
+from raft_exp.models import gguf, quantization, template_date
 from raft_exp.models.dtype import Dtype
+from raft_exp.models.tokens import set_date
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -39,6 +40,8 @@ class ModelConfig:
     quantize: KeyedWhenSet[quantization.Method | None] = None  # nf4: 4-bit weights, frozen under a LoRA adapter
     # Of a LoRA adapter, for trainer.learning_rate=auto, which alone is part of a key; null: no published rate.
     lora_learning_rate: Runtime[PositiveFloat | None] = None
+    # What its chat template is told as today: prompt.date. `template_date.asks_for_date` decides whether keys have it.
+    date: Runtime[str] = template_date.DATE
 
     @model_validator(mode="after")
     def _a_prompt_has_room(self) -> "ModelConfig":
@@ -105,6 +108,14 @@ class Named(Protocol):
         """The commit of a hub id; None for a folder."""
 
 
+class Dated(Named, Protocol):
+    """A config of a language model: ModelConfig, or the window of the rows."""
+
+    @property
+    def date(self) -> str:
+        """What its chat template is told as today."""
+
+
 def files(config: Named, group: str = "model") -> list[Path]:
     """The local files whose content identifies the model; [] for a hub id, which needs a revision (ModelError)."""
     if gguf.is_gguf(config.name_or_path):
@@ -127,12 +138,30 @@ def conversion(config: Named) -> dict[str, str]:
     return {"conversion": str(gguf.VERSION)} if gguf.is_gguf(config.name_or_path) else {}
 
 
-def load_tokenizer(name_or_path: str, revision: str | None = None) -> "PreTrainedTokenizerBase":
-    """The model's own tokenizer. Raises ModelError with the remedy."""
+def tokenizer_of(model: Dated) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a model, whose chat template is told the model's date. Raises ModelError with the remedy."""
+    return load_tokenizer(model.name_or_path, model.revision, model.date)
+
+
+def load_tokenizer(
+    name_or_path: str, revision: str | None = None, date: str = template_date.DATE
+) -> "PreTrainedTokenizerBase":
+    """The model's own tokenizer; its chat template is told `date` as today. Raises ModelError with the remedy."""
     from transformers import AutoTokenizer
 
     with quiet(), explained(name_or_path, revision):
-        return AutoTokenizer.from_pretrained(**source(name_or_path, revision))
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(**source(name_or_path, revision))
+        set_date(tokenizer, date)
+        return tokenizer
+
+
+def date_files(model: Dated) -> dict[str, str]:
+    """The date as one more input file of a model for keys; {} for a model whose chat template asks for none."""
+    if gguf.is_gguf(model.name_or_path):
+        asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # it may not be converted yet
+    else:
+        asks = template_date.asks_for_date(resolve(model.name_or_path), model.revision)
+    return {"prompt.date": model.date} if asks else {}
 
 
 def load(config: ModelConfig, device: str = "cpu") -> "PreTrainedModel":

@@ -20,7 +20,7 @@ def merge(config: ModelConfig, adapter: Path | None, folder: Path) -> None:
     with loading.quiet():
         model = base if adapter is None else loading.with_adapter(base, adapter)
         merged(model, config.dtype).save_pretrained(folder)
-        loading.load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
+        loading.tokenizer_of(config).save_pretrained(folder)
 
 
 def merged(model: "PreTrainedModel | PeftModel", dtype: str) -> "PreTrainedModel":

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Messages
+from raft_exp.models.template_date import DATE, parsed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+def set_date(tokenizer: "PreTrainedTokenizerBase", date: str) -> None:
+    """Sets the date that the tokenizer's chat template is told as today, for all prompts that are made here."""
+    tokenizer._raft_exp_date = date
 
 
 def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> list[int]:
@@ -77,9 +83,14 @@ def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_gen
 
 
 def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_generation_prompt: bool) -> str:
+    today = parsed(getattr(tokenizer, "_raft_exp_date", DATE))
     text = str(
         tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=add_generation_prompt, enable_thinking=False
+            messages,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            enable_thinking=False,
+            strftime_now=today.strftime,  # stands before transformers' own, which gives the time of the machine
         )
     )
     # Some templates open a <think> block even with enable_thinking=False: close it at once.

@@ -24,21 +24,16 @@ from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
 from raft_exp.dataset.contexts import EVALUATION_NAMES, SettingNames
 from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
 from raft_exp.dataset.rows import Window
+from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.selection import FEW_SHOT
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
 from raft_exp.models import encoder, loading
 from raft_exp.pipeline import placement, stage_settings, trainings
+from raft_exp.pipeline.arm_settings import arm_dataset, arm_trainer
 from raft_exp.pipeline.arms import adapter_files
-from raft_exp.pipeline.config import (
-    ArmConfig,
-    Config,
-    EvaluationConfig,
-    arm_dataset,
-    arm_trainer,
-    condition,
-    validation,
-)
+from raft_exp.pipeline.conditions import condition, validation
+from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.selection import Selection, choose_rates
 from raft_exp.pipeline.trainings import Training
 from raft_exp.pipeline.wordings import choose_prompts, wordings

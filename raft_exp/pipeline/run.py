@@ -19,7 +19,10 @@ from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models import gguf, loading
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline import converted
-from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, parse, primary_of, with_new_names
+from raft_exp.pipeline.arm_settings import resolved_trainer
+from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, primary_of
+from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import datasets, training_of
 from raft_exp.prompts import PromptConfig
@@ -143,7 +146,7 @@ class FinishedRun:
         choice = self.path(self.training(name)) / CHOICE
         if choice.exists():
             return float(json.loads(choice.read_text(encoding="utf-8"))["value"])
-        return float(self.config.resolved_trainer(name).learning_rate)
+        return float(resolved_trainer(self.config, name).learning_rate)
 
     def prompt(self, name: str) -> PromptConfig:
         """Returns the prompt that an arm was asked with at test: the study's, or the one that was chosen for it."""

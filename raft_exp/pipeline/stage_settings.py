@@ -14,12 +14,14 @@ from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
 from raft_exp.dataset.rows import Window
 from raft_exp.dataset.stage import DatasetConfig, TestStage
 from raft_exp.evaluation import metrics
+from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.selection import AS_WRITTEN
 from raft_exp.exports import Kind
 from raft_exp.exports.card import Card
 from raft_exp.exports.stage import ExportStage, tables_of
 from raft_exp.models import loading
-from raft_exp.pipeline.config import ArmConfig, Config, EvaluationConfig, arm_dataset
+from raft_exp.pipeline.arm_settings import arm_dataset, resolved_trainer
+from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.pipeline.wordings import wordings
 from raft_exp.reporting.stage import ReportStage
@@ -153,7 +155,7 @@ def _uses_the_model(config: Config) -> bool:
 def _shown_settings(config: Config) -> dict[str, object]:
     groups = ("corpus", "teacher", "dataset", "model", "lora", "trainer", "evaluation")
     settings: dict[str, Any] = {name: identity(getattr(config, name)) for name in groups}
-    settings["trainer"] = identity(config.resolved_trainer())
+    settings["trainer"] = identity(resolved_trainer(config))
     if config.selection.on:
         settings["trainer"].pop("learning_rate")
         settings["selection"] = identity(config.selection)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from raft_exp.core.schema import identity
-from raft_exp.pipeline.config import Config, arm_lora
+from raft_exp.pipeline.arm_settings import arm_lora, learning_rates, resolved_trainer
+from raft_exp.pipeline.config import Config
 from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
 
 
@@ -76,20 +77,20 @@ def trainings(config: Config) -> list[Training]:
             dataset if on_dataset.count(dataset) == 1 or _unchanged(config, arms[0], dataset) else arms[0],
             dataset,
             tuple(arms),
-            replace(config.resolved_trainer(arms[0]), supervised_tokens=None),
+            replace(resolved_trainer(config, arms[0]), supervised_tokens=None),
             arm_lora(config, arms[0]),
             _matched(config, arms[0], of_arm),
-            tuple(config.learning_rates(arms[0])),
+            tuple(learning_rates(config, arms[0])),
         )
         for dataset, arms in zip(on_dataset, groups.values(), strict=True)
     ]
 
 
 def _matched(config: Config, arm: str, datasets: Mapping[str, str]) -> Matched | None:
-    other = config.resolved_trainer(arm).supervised_tokens
+    other = resolved_trainer(config, arm).supervised_tokens
     if other is None:
         return None
-    trainer = config.resolved_trainer(other)
+    trainer = resolved_trainer(config, other)
     return Matched(datasets[other], MatchedPlan(trainer.batch_size, trainer.max_epochs, trainer.max_steps))
 
 
@@ -100,7 +101,7 @@ def training_of(config: Config, arm: str) -> Training | None:
 
 def _identity(config: Config, arm: str | None, dataset: str) -> str:
     """Equal for arms of one training. `arm` None: a training with the settings of the study."""
-    trainer: dict[str, object] = identity(config.resolved_trainer(arm))
+    trainer: dict[str, object] = identity(resolved_trainer(config, arm))
     if config.selection.learning_rates:
         trainer.pop("learning_rate")
     return json.dumps([dataset, trainer, identity(arm_lora(config, arm) if arm else config.lora)], sort_keys=True)

@@ -239,7 +239,7 @@ class _Stages:
 
         from raft_exp.pipeline import converted
         from raft_exp.pipeline.build import build
-        from raft_exp.pipeline.config import parse
+        from raft_exp.pipeline.parsing import parse
         from raft_exp.pipeline.store import Fingerprints, Store
         from raft_exp.reporting.wandb.tracker import tracker_of
 

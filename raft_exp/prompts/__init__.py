@@ -21,6 +21,7 @@ from pydantic import model_validator
 
 from raft_exp.core.records import ContextPassage, Messages
 from raft_exp.core.schema import KeyedWhenSet, config_dataclass
+from raft_exp.models import template_date
 from raft_exp.prompts import json, markdown, plain_text, xml, yaml
 from raft_exp.prompts.document import Document, Mode
 from raft_exp.prompts.replies import (
@@ -72,15 +73,21 @@ class PromptConfig:
     reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
     # Where task and instruction stand. system: at the end of the system message, so that the question comes last.
     instruction_in: KeyedWhenSet[Literal["user", "system"]] = "user"
+    # The day that a chat template is told as today (`strftime_now`, as in Llama 3.x); most templates ask for none.
+    date: KeyedWhenSet[str] = template_date.DATE
 
     @model_validator(mode="after")
-    def _instructions_match_the_reply_format(self) -> "PromptConfig":
+    def _values_are_usable(self) -> "PromptConfig":
         for name in ("answer_instruction", "reason_instruction"):
             if self.reply_format == "json" and ANSWER in getattr(self, name):
                 raise ValueError(
                     f"prompt.reply_format: got 'json', but prompt.{name} asks for {ANSWER}; use prompt=json_reply, or "
                     "instructions that ask for a JSON object"
                 )
+        try:
+            template_date.parsed(self.date)
+        except ValueError:
+            raise ValueError(f"prompt.date: got {self.date!r}; give a day as {template_date.DATE}") from None
         if not self.refusal.strip():
             raise ValueError("prompt.refusal: got ''; give the words of a refusal: an empty answer is never trained on")
         return self

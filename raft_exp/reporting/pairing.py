@@ -167,12 +167,7 @@ def _paired(a: RunGroup, b: RunGroup, arms: tuple[str, str], metrics: Sequence[s
                     "seeds": list(seeds),
                     "method": method,
                     "df": df,
-                    "difference": pair.difference,
-                    "low": pair.low,
-                    "high": pair.high,
-                    "p_value": pair.p_value,
-                    "detectable": pair.detectable,
-                    "p_value_holm": pair.p_value,
+                    **pair.as_figures(),
                 }
             )
     return rows

@@ -118,11 +118,11 @@ class EngineBackend:
         """As `Backend.replies`; refuses prompts that are too long for the model."""
         from raft_exp import engines
         from raft_exp.engines import Request, Sampling
-        from raft_exp.models.loading import load_tokenizer
+        from raft_exp.models.loading import tokenizer_of
         from raft_exp.models.tokens import encode_prompt
 
         model, task = self._teacher.model, self._task
-        engine, tokenizer = None, load_tokenizer(model.name_or_path, model.revision)
+        engine, tokenizer = None, tokenizer_of(model)
         room = model.max_length - task.max_new_tokens
         while window := list(islice(chats, min(self._teacher.window, self._teacher.window if left is None else left))):
             requests = []

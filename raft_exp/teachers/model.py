@@ -7,7 +7,7 @@ none; and checking that written questions can be answered.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeGuard
+from typing import Annotated, Literal, TypeGuard, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -18,10 +18,11 @@ from raft_exp.core.records import encodable
 from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
 from raft_exp.engines import TransformersEngine, VllmEngine
 from raft_exp.engines.client.protocol import ChatConfig
-from raft_exp.models.loading import ModelConfig, load_tokenizer
+from raft_exp.models.loading import ModelConfig, tokenizer_of
 from raft_exp.prompts.clean import Cleaner
 from raft_exp.teachers.tasks import AnswerTask, CheckTask, QuestionTask
 
+Teacher = TypeVar("Teacher")
 Price = Annotated[float, Field(ge=0)]
 
 
@@ -111,6 +112,13 @@ def is_local(teacher: object) -> TypeGuard[LocalTeacher]:
     return isinstance(teacher, VllmTeacher | TransformersTeacher)
 
 
+def dated(teacher: Teacher, date: str) -> Teacher:
+    """The teacher, whose own chat template is told `date` as today; a server's template is the server's."""
+    if not isinstance(teacher, VllmTeacher | TransformersTeacher):
+        return teacher
+    return replace(teacher, model=replace(teacher.model, date=date))
+
+
 def for_targets(teacher: ModelTeacher) -> ModelTeacher:
     """The teacher with the task of targets only, so that the other tasks are not in the stage's key."""
     return replace(teacher, questions=None, check=None)
@@ -147,7 +155,7 @@ def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, obj
 def cleaner(teacher: ModelTeacher) -> Callable[[str], str]:
     """A function that breaks up control tokens and reply markers in text of documents (`prompts.clean`)."""
     if is_local(teacher):
-        tokenizer = load_tokenizer(teacher.model.name_or_path, teacher.model.revision)
+        tokenizer = tokenizer_of(teacher.model)
         return Cleaner(prompts.MODES["plain_text"], tokenizer)
     clean = Cleaner(prompts.MODES["plain_text"])
     return lambda text: clean(text) if _suspect(text) else text

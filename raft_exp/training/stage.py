@@ -56,7 +56,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path, matched_dataset: Path
 
     settings = {name: identity(getattr(config, name)) for name in ("seed", "lora", "trainer")}
     log.info("%s rank %s: %s", tracking.current_stage(), rank_zero_only.rank or 0, json.dumps(settings))
-    tokenizer = loading.load_tokenizer(config.model.name_or_path, config.model.revision)
+    tokenizer = loading.tokenizer_of(config.model)
     length = config.model.max_length
     training = rows.read(dataset, "train", tokenizer, length, out / ROWS / "train")
     if not len(training):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from raft_exp.core.errors import ModelError
-from raft_exp.models.loading import ModelConfig, load_tokenizer
+from raft_exp.models.loading import ModelConfig, tokenizer_of
 from raft_exp.models.trained_weights import ADAPTER, WHOLE_MODEL
 from raft_exp.training import tensors
 from raft_exp.training.config import LoraConfig
@@ -140,4 +140,4 @@ def _save_whole(model: "PreTrainedModel", learned: Mapping[str, Tensor], config:
         raise OSError(None, str(error), str(folder)) from error
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"dtype": config.dtype}
     (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    load_tokenizer(config.name_or_path, config.revision).save_pretrained(folder)
+    tokenizer_of(config).save_pretrained(folder)

@@ -12,21 +12,27 @@ from tests.helpers.command_line import environment
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+def run(folder: Path, script: str, *arguments: str) -> list[str]:
+    """Runs a benchmark in `folder` and returns the lines that it prints."""
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def simulated(folder: Path, *arguments: str) -> dict[str, dict[str, float]]:
+    """Kind -> simulated case -> rate."""
+    run(folder, "simulations.py", *arguments, "--json", str(folder / "rows"))
+    found: dict[str, dict[str, float]] = {}
+    for row in json.loads((folder / "rows").read_text()):
+        found.setdefault(row["row"], {})[row["what"]] = row["rate"]
+    return found
+
+
 @pytest.mark.slow
 def test_choosing_passages_beside_its_peers(tmp_path):
     pytest.importorskip("sentence_transformers", reason="the peer of mining: pip install 'raft_exp[dense]'")
-    command = [
-        sys.executable,
-        str(BENCHMARKS / "dataset.py"),
-        "--questions",
-        "300",
-        "--peer-questions",
-        "20",
-        "--json",
-        str(tmp_path / "f"),
-    ]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(tmp_path, "dataset.py", "--questions", "300", "--peer-questions", "20", "--json", str(tmp_path / "f"))
     found = {(row["subject"], row["contender"]): row for row in json.loads((tmp_path / "f").read_text())["rows"]}
     assert found["sampling", "notebook"]["rows"] == 20
     for subject in ("sampling", "mining"):
@@ -38,10 +44,7 @@ def test_choosing_passages_beside_its_peers(tmp_path):
 
 @pytest.mark.slow
 def test_a_collection_is_ingested_indexed_and_searched(tmp_path):
-    command = [sys.executable, str(BENCHMARKS / "collection.py"), "300"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    header, *rows = done.stdout.splitlines()
+    header, *rows = run(tmp_path, "collection.py", "300")
     assert header.split() == ["passages", "stage", "seconds", "peak", "MiB"]
     assert [row.split()[:2] for row in rows] == [
         ["300", stage] for stage in ("ingest", "questions", "index", "dataset", "search")
@@ -51,31 +54,30 @@ def test_a_collection_is_ingested_indexed_and_searched(tmp_path):
 @pytest.mark.slow
 def test_tests_and_intervals_keep_what_they_say(tmp_path):
     """The simulations of one run: what is promised of power, of false alarms and of coverage."""
-    kinds = ("--only", "power", "alarms", "coverage", "differences")
-    command = [sys.executable, str(BENCHMARKS / "simulations.py"), *kinds, "--json", str(tmp_path / "rows")]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = {kind: {} for kind in ("found", "alarm", "covers", "detectable")}
-    for row in json.loads((tmp_path / "rows").read_text()):
-        found[row["row"]][row["what"]] = row["rate"]
+    found = simulated(tmp_path, "--only", "power", "alarms", "coverage", "differences")
     assert all(rate >= 0.94 for rate in found["found"].values()), found["found"]
     assert all(rate <= 0.07 for rate in found["alarm"].values()), found["alarm"]
     assert all(0.93 <= rate <= 0.97 for rate in found["covers"].values()), found["covers"]
     assert all(0.75 <= rate <= 0.88 for rate in found["detectable"].values()), found["detectable"]
-    assert [len(rates) for rates in found.values()] == [7, 3, 24, 2]
+    assert {kind: len(rates) for kind, rates in found.items()} == {
+        "found": 7,
+        "alarm": 3,
+        "covers": 24,
+        "detectable": 2,
+    }
 
 
 @pytest.mark.slow
 def test_intervals_and_tests_over_seeds_keep_what_they_say(tmp_path):
     """A tenth of the simulations of several seeds; the pooled intervals that they replace do not keep it."""
-    kinds = ("--only", "seeds", "questions", "--share", "0.1")
-    command = [sys.executable, str(BENCHMARKS / "simulations.py"), *kinds, "--json", str(tmp_path / "rows")]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = {kind: {} for kind in ("found", "alarm", "covers", "pooled", "one run")}
-    for row in json.loads((tmp_path / "rows").read_text()):
-        found[row["row"]][row["what"]] = row["rate"]
-    assert [len(rates) for rates in found.values()] == [40, 40, 80, 4, 4]
+    found = simulated(tmp_path, "--only", "seeds", "questions", "--share", "0.1")
+    assert {kind: len(rates) for kind, rates in found.items()} == {
+        "found": 40,
+        "alarm": 40,
+        "covers": 80,
+        "pooled": 4,
+        "one run": 4,
+    }
     assert all(rate <= 0.1 for rate in found["alarm"].values()), found["alarm"]
     assert 0.035 <= sum(found["alarm"].values()) / 40 <= 0.065
     assert all(0.91 <= rate <= 0.99 for rate in found["covers"].values()), found["covers"]
@@ -85,10 +87,8 @@ def test_intervals_and_tests_over_seeds_keep_what_they_say(tmp_path):
 
 
 def test_scoring_is_timed_step_by_step(tmp_path):
-    command = [sys.executable, str(BENCHMARKS / "scoring.py"), "pubmedqa", "--questions", "30", "--arms", "2"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert [row.split()[0] for row in done.stdout.splitlines()] == [
+    rows = run(tmp_path, "scoring.py", "pubmedqa", "--questions", "30", "--arms", "2")
+    assert [row.split()[0] for row in rows] == [
         "replies",
         "summaries",
         "comparisons",
@@ -102,18 +102,7 @@ def test_training_beside_its_peers(tmp_path):
     pytest.importorskip("trl", reason="the peer of training")
     small = ("--batch", "2", "--count", "2", "--repeats", "1", "--threads", "1", "--json", str(tmp_path / "f"))
     contenders = ("raft_exp", "bare loop", "TRL padded", "TRL one by one")
-    command = [
-        sys.executable,
-        str(BENCHMARKS / "training.py"),
-        *small,
-        "--rows",
-        "pubmedqa",
-        "head",
-        "--contenders",
-        *contenders,
-    ]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(tmp_path, "training.py", *small, "--rows", "pubmedqa", "head", "--contenders", *contenders)
     rows = json.loads((tmp_path / "f").read_text())["found"]
     found = {row["contender"]: row for row in rows if row["rows"] == "pubmedqa"}
     assert set(found) == set(contenders)

@@ -187,7 +187,7 @@ def test_another_p_reuses_what_does_not_see_it(study):
 def test_a_finished_run_is_read_from_its_own_config(study):
     values = yaml.safe_load((run_folder(study[0]) / "config.yaml").read_text())
     from raft_exp.corpora.almanac import AlmanacConfig
-    from raft_exp.pipeline.config import parse
+    from raft_exp.pipeline.parsing import parse
 
     corpus = parse(values).corpus
     assert isinstance(corpus, AlmanacConfig)

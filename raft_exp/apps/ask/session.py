@@ -19,10 +19,10 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Answer, ContextPassage, Example, Question
 from raft_exp.core.schema import identity
-from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, Window
+from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, window_of
 from raft_exp.engines import Engine, EngineConfig, Request
 from raft_exp.evaluation.asking import ArmPrompts
-from raft_exp.models.loading import ModelConfig, load_tokenizer
+from raft_exp.models.loading import ModelConfig, tokenizer_of
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.run import FinishedRun
@@ -67,12 +67,12 @@ class RagSession:
         self._min_quote_words = run.config.evaluation.min_quote_words
         folder = run.path("ingest")
         self._passages = Passages(folder)
-        window = Window(self.model.name_or_path, self.model.revision, self.model.max_length, self.model.max_new_tokens)
+        window = window_of(self.model)
         # as for test rows: the context must fit with either instruction
         rendering = RowFormat(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, window, True)
         self._rows = RowBuilder(rendering, folder)
         self._asked = ArmPrompts(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, self.model, self._arm.examples)
-        self._tokenizer = load_tokenizer(self.model.name_or_path, self.model.revision)
+        self._tokenizer = tokenizer_of(self.model)
         method = options.retriever or run.config.retriever.name
         self.engine = _engine(run, options, self.model, self._arm.adapter)
         self._search = Searcher(run, method, options.accelerator) if self._arm.passages else None

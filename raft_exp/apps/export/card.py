@@ -16,9 +16,10 @@ from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
-from raft_exp.models.loading import load_tokenizer, resolve
+from raft_exp.models.loading import resolve, tokenizer_of
 from raft_exp.models.tokens import chat_text
-from raft_exp.pipeline.config import ArmConfig, Config, arm_dataset, arm_lora
+from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, resolved_trainer
+from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Manifest
 
@@ -149,7 +150,7 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             ("targets", "reasoning that quotes the passages, then the answer" if dataset.cot else "the answer alone"),
             ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
-    lora, trainer = arm_lora(config, name), config.resolved_trainer(name)
+    lora, trainer = arm_lora(config, name), resolved_trainer(config, name)
     method = ("Q" if config.model.quantize else "") + ("DoRA" if lora.dora else "LoRA")
     weights = f"{method} r={lora.r}, alpha={lora.alpha}" if lora.r else "all weights"
     steps = _counts(run.path(training)).get("steps", "?")
@@ -195,7 +196,7 @@ def _of_prompt(run: FinishedRun, name: str, about: About) -> dict[str, str]:
     context = _PLACEHOLDERS if arm.context == "passages" else None
     asked = ArmPrompts(run.prompt(name), config.dataset.prompt_mode, arm.cot, config.model, run.examples(name))
     chat, _ = asked("QUESTION", context)
-    tokenizer = load_tokenizer(config.model.name_or_path, config.model.revision)
+    tokenizer = tokenizer_of(config.model)
     by_template = "The tokenizer's chat template makes this text from the messages `system` and `user`."
     by_hand = "The tokenizer's chat template alone does not make this text: make prompts with raft_exp."
     return {

@@ -105,14 +105,14 @@ def export(run: FinishedRun, chosen: ExportModel) -> Drift | None:
 
 def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
     from raft_exp.apps.export import card, drift, renderer, tokenizer
-    from raft_exp.models.loading import load_tokenizer
+    from raft_exp.models.loading import tokenizer_of
 
     name, _ = run.arm(chosen.arm)
     weights, config = run.weights(name), run.config.model
     adapter = weights.adapter if weights else None
     if chosen.form == "adapter" and adapter is None:
         raise ConfigError(f"form: got 'adapter', but the arm {name} has none; export it with form=merged")
-    samples = drift.samples_of(run, name, load_tokenizer(config.name_or_path, config.revision), chosen.prompts)
+    samples = drift.samples_of(run, name, tokenizer_of(config), chosen.prompts)
     dtype = chosen.dtype or config.dtype
     if chosen.form == "adapter":
         assert adapter is not None, "checked above"
@@ -156,7 +156,7 @@ def _merge(
 
     model = weights.load_to_merge(config) if weights else loading.load_to_merge(config)
     before = drift.logits(model, samples)
-    stops = stop_tokens(model.generation_config, loading.load_tokenizer(config.name_or_path, config.revision))
+    stops = stop_tokens(model.generation_config, loading.tokenizer_of(config))
     exported = merged(model, dtype)
     exported.generation_config = GenerationConfig(
         do_sample=False,

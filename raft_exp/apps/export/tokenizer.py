@@ -1,10 +1,13 @@
 """The tokenizer of an exported model, with a chat template that makes the study's prompts."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from raft_exp.apps.export.drift import DriftSample
-from raft_exp.models.loading import ModelConfig, load_tokenizer, quiet
+from raft_exp.models.loading import ModelConfig, load_tokenizer, quiet, tokenizer_of
+from raft_exp.models.template_date import CALL, parsed
 from raft_exp.models.tokens import encode_prompt
 
 # The prompt of a model without a chat template, as `raft_exp.models.tokens.encode_prompt` joins the messages.
@@ -14,20 +17,22 @@ _JOINED = (
     "{% if loop.last %}{% if message['role'] != 'assistant' %}{{ '\\n' }}{% endif %}{% else %}"
     "{% if loop.nextitem['role'] == 'assistant' %}{{ '\\n' }}{% else %}{{ '\\n\\n' }}{% endif %}{% endif %}{% endfor %}"
 )
+_ASKS = re.compile(rf"""\b{CALL}\(\s*(["'])(.*?)\1\s*\)""")  # a template asks for the date: strftime_now('%d %b %Y')
 
 
 def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> bool:
     """Writes the tokenizer; returns whether its chat template makes the prompts of the samples without options.
 
-    Thinking is disabled in a template that supports it, as in training.
+    Thinking is disabled in a template that supports it, and the date is fixed, as in training.
     """
-    tokenizer = load_tokenizer(config.name_or_path, config.revision)
+    tokenizer = tokenizer_of(config)
     original = tokenizer.chat_template
     if original is None:
         start = "{{ bos_token }}" if samples[0].prompt[0] == tokenizer.bos_token_id else ""
         tokenizer.chat_template = start + _JOINED
-    elif isinstance(original, str) and "enable_thinking" in original:
-        tokenizer.chat_template = "{%- set enable_thinking = false %}" + original
+    elif isinstance(original, str):
+        thinking = "{%- set enable_thinking = false %}" if "enable_thinking" in original else ""
+        tokenizer.chat_template = thinking + _with_date(original, parsed(config.date))
     with quiet():
         tokenizer.save_pretrained(str(folder))
     if _template_makes(folder, samples):
@@ -38,6 +43,11 @@ def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> b
         with quiet():
             tokenizer.save_pretrained(str(folder))
     return False
+
+
+def _with_date(template: str, today: datetime) -> str:
+    """The template with the text of `today` in place of each call that asks for the date in a written format."""
+    return _ASKS.sub(lambda call: repr(today.strftime(call[2])), template)
 
 
 def _template_makes(folder: Path, samples: Sequence[DriftSample]) -> bool:

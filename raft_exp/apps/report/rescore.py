@@ -15,7 +15,9 @@ from raft_exp.core.plan import PlanRow
 from raft_exp.core.records import Answer, write_jsonl
 from raft_exp.evaluation.results import ArmResult, Choice, Results, read_predictions
 from raft_exp.evaluation.select_stage import CHOICE
-from raft_exp.pipeline.config import Config, parse, with_new_names
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.reporting.runs import Run

@@ -17,7 +17,8 @@ from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import Config, parse, primary_of
+from raft_exp.pipeline.config import Config, primary_of
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.wordings import with_wording_files
 
 if TYPE_CHECKING:

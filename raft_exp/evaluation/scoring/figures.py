@@ -72,17 +72,7 @@ def _compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: 
     """Arm `a` minus arm `b`, without a correction."""
     random = statistics.generator(seed, metric, a, b)
     pair = statistics.compare(METRICS[metric], arms[a].observed[metric], arms[b].observed[metric], random)
-    return {
-        "a": a,
-        "b": b,
-        "metric": metric,
-        "difference": pair.difference,
-        "low": pair.low,
-        "high": pair.high,
-        "p_value": pair.p_value,
-        "detectable": pair.detectable,
-        "p_value_holm": pair.p_value,
-    }
+    return {"a": a, "b": b, "metric": metric, **pair.as_figures()}
 
 
 def detectable(rows: Iterable[Comparison]) -> dict[str, dict[str, float]]:

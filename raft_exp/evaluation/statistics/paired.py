@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from raft_exp.evaluation.metrics import Aggregate, Counts, Figures, Metric, Observation, mean, number
+from raft_exp.evaluation.results import PairedFigures
 from raft_exp.evaluation.statistics.intervals import wilson
 from raft_exp.evaluation.statistics.resampling import (
     CONFIDENCE,
@@ -36,6 +37,17 @@ class Difference:
     high: float
     p_value: float
     detectable: float
+
+    def as_figures(self) -> PairedFigures:
+        """The difference as it is written to results.json, before a correction of its p-value."""
+        return {
+            "difference": self.difference,
+            "low": self.low,
+            "high": self.high,
+            "p_value": self.p_value,
+            "detectable": self.detectable,
+            "p_value_holm": self.p_value,
+        }
 
 
 def compare(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.dataset.audit import length_tell
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 from tests.helpers.worlds import MANY
 

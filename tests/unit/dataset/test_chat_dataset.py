@@ -11,7 +11,7 @@ from raft_exp.core.records import Example, Passage, Question, read_jsonl
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_rows
 from raft_exp.dataset.rows import Window
 from raft_exp.models.loading import load_tokenizer
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.training.rows import read
 from tests.helpers.composing import compose
 from tests.helpers.files import lines

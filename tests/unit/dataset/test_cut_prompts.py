@@ -13,7 +13,7 @@ from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import ContextPassage, Example, Passage, Question, Target, read_jsonl
 from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.dataset.rows import RowBuilder, RowFormat, RowSpec, Window
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 from tests.helpers.stages import run
 from tests.helpers.worlds import MANY

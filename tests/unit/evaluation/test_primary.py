@@ -4,7 +4,8 @@ import pytest
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import parse, primary_of
+from raft_exp.pipeline.config import primary_of
+from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 
 QUOTING = "evaluation.primary.metric=supporting_f1"

@@ -20,7 +20,7 @@ from raft_exp.evaluation import scoring
 from raft_exp.evaluation.metrics import METRICS, PROFILES
 from raft_exp.evaluation.scoring import Grading
 from raft_exp.evaluation.supporting_facts import SupportingFacts
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.reporting.stage import ReportStage, report
 from tests.helpers.composing import compose
 

@@ -13,7 +13,7 @@ import yaml
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.records import Example, Question, read_jsonl
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 from tests.helpers.stages import run
 

@@ -66,6 +66,16 @@ def test_the_chat_template_is_the_files_own_and_ends_a_turn(tmp_path):
     assert tokenizer.decode(encode_completion(tokenizer, "1802")).endswith("<pad>"), "the turn ends with the template's"
 
 
+def test_a_template_that_asks_for_the_date_is_known_before_the_conversion(tmp_path):
+    (tmp_path / "asks").mkdir()
+    (tmp_path / "plain").mkdir()
+    template = "{{ strftime_now('%d %b %Y') }}" + gguf_file.CHATML
+    asks = gguf_file.write(tmp_path / "asks" / "made.gguf", chat_template=template)
+    plain = gguf_file.write(tmp_path / "plain" / "made.gguf", chat_template=gguf_file.CHATML)
+    asked = [loading.date_files(small.model_config(name_or_path=str(file))) for file in (asks, plain)]
+    assert [list(files) for files in asked] == [["prompt.date"], []]
+
+
 def test_words_are_split_as_the_file_says(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -19,10 +19,14 @@ from raft_exp.apps.sweep.space import with_params
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.schema import identity
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import conf_dir, parse, with_new_names
+from raft_exp.pipeline.arm_settings import resolved_trainer
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.reporting.stage import report
 from raft_exp.teachers.model import is_model
 from tests.helpers.composing import compose
+from tests.helpers.stages import stages_of
 
 GROUPS = sorted(
     (path.parent.name, path.stem)
@@ -230,7 +234,7 @@ def test_an_arm_cannot_take_another_ones_adapter_or_form(arm, message):
 
 
 def test_the_test_does_not_follow_the_training_set():
-    before, after = build(), build("dataset.num_distractors=1", "dataset.distractors=bm25")
+    before, after = stages_of(), stages_of("dataset.num_distractors=1", "dataset.distractors=bm25")
     for label in ("dataset[test]", "evaluate[base]", "evaluate[rag]", "evaluate[sft]"):
         assert before[label].key == after[label].key, label
     assert before["evaluate[raft]"].key != after["evaluate[raft]"].key
@@ -238,28 +242,28 @@ def test_the_test_does_not_follow_the_training_set():
 
 def test_a_hub_model_needs_a_revision():
     with pytest.raises(ModelError, match=r"model\.revision: has no value for the hub's 'org/x'"):
-        build("model.name_or_path=org/x")
-    assert build("model.name_or_path=org/x", "model.revision=abc")
+        stages_of("model.name_or_path=org/x")
+    assert stages_of("model.name_or_path=org/x", "model.revision=abc")
 
 
 def test_what_limits_questions_leaves_the_passages():
-    before = build()
+    before = stages_of()
     for overrides in (["corpus.max_items=9"], ["seed=7", "corpus.world_seed=0"]):
-        after = build(*overrides)
+        after = stages_of(*overrides)
         assert before["ingest"].key == after["ingest"].key
         assert before["questions"].key != after["questions"].key
-    assert before["ingest"].key != build("corpus.num_entities=9")["ingest"].key
+    assert before["ingest"].key != stages_of("corpus.num_entities=9")["ingest"].key
 
 
 def test_conditions_ask_arms_with_passages_again():
-    stages = build("+evaluation.conditions={k0:{num_distractors:0},found:{context:retrieved}}")
+    stages = stages_of("+evaluation.conditions={k0:{num_distractors:0},found:{context:retrieved}}")
     asked = {label for label in stages if "@" in label and label.startswith("evaluate")}
     assert asked == {f"evaluate[{arm}@{at}]" for arm in ("rag", "sft_rag", "raft") for at in ("k0", "found")}
 
 
 def test_where_the_gold_stands_costs_no_training():
-    before, swept = build(), build("evaluation.gold_at=4")
-    asked = build("+evaluation.conditions={g0:{gold_at:0},g3:{gold_at:3}}")
+    before, swept = stages_of(), stages_of("evaluation.gold_at=4")
+    asked = stages_of("+evaluation.conditions={g0:{gold_at:0},g3:{gold_at:3}}")
     trained = [label for label in before if label.startswith("train")]
     assert trained == [label for label in asked if label.startswith("train")]
     assert all(before[label].key == swept[label].key == asked[label].key for label in trained)
@@ -283,23 +287,23 @@ def test_an_arms_dataset_is_checked():
 
 def test_a_learning_rate_that_follows_from_the_model_is_keyed_by_its_value():
     chosen = ("model=llama3_1_8b", "trainer=gpu")
-    auto, number = build(*chosen, "trainer.learning_rate=auto"), build(*chosen, "trainer.learning_rate=2.86e-4")
+    auto, number = stages_of(*chosen, "trainer.learning_rate=auto"), stages_of(*chosen, "trainer.learning_rate=2.86e-4")
     assert {label: stage.key for label, stage in auto.items()} == {label: stage.key for label, stage in number.items()}
-    full = parse(compose(*chosen, "lora=full", "trainer.learning_rate=auto")).resolved_trainer()
+    full = resolved_trainer(parse(compose(*chosen, "lora=full", "trainer.learning_rate=auto")))
     assert full.learning_rate == pytest.approx(2.86e-5)
-    other = build(*chosen, "model.lora_learning_rate=1")
-    assert other["train[raft]"].key == build(*chosen)["train[raft]"].key, "only an automatic rate depends on it"
+    other = stages_of(*chosen, "model.lora_learning_rate=1")
+    assert other["train[raft]"].key == stages_of(*chosen)["train[raft]"].key, "only an automatic rate depends on it"
 
 
 def test_quantized_weights_change_the_keys_of_the_stages_that_load_the_model():
-    before = build()
+    before = stages_of()
     for override, names in {
         "model.quantize=nf4": {"train", "evaluate", "report"},
         "lora.dora=true": {"train", "evaluate", "report"},
         "model.quantize=null": set(),
         "lora.dora=false": set(),
     }.items():
-        after = build(override)
+        after = stages_of(override)
         assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == names, override
 
 
@@ -311,12 +315,8 @@ def test_a_model_of_the_hub_has_the_commit_of_its_weights(option):
     assert model.name_or_path.startswith("asset:") or re.fullmatch(r"[0-9a-f]{40}", model.revision or "")
 
 
-def build(*overrides):
-    return {stage.label: stage for stage in pipeline.build(parse(compose(*overrides)), lambda files: {})}
-
-
 def test_settings_change_the_keys_of_the_stages_that_see_them():
-    before = build()
+    before = stages_of()
     changed = {
         "lora.r=4": {"train", "evaluate", "report"},
         "trainer.learning_rate=1": {"train", "evaluate", "report"},
@@ -332,28 +332,28 @@ def test_settings_change_the_keys_of_the_stages_that_see_them():
         "store=elsewhere": set(),
     }
     for override, rooms in changed.items():
-        after = build(override)
+        after = stages_of(override)
         moved = {stage.name for label, stage in after.items() if stage.key != before[label].key}
         assert moved == rooms, override
 
 
 def test_another_version_of_the_metrics_reports_anew_and_asks_nothing_again(monkeypatch):
-    before = build()
+    before = stages_of()
     monkeypatch.setattr(report, "stage_spec", dataclasses.replace(before["report"].spec, version=99))
-    after = build()
+    after = stages_of()
     assert {stage.name for label, stage in after.items() if stage.key != before[label].key} == {"report"}
 
 
 def test_only_a_metric_that_asks_the_encoder_depends_on_it():
     asking = "evaluation.metrics=[semantic_similarity]"
-    assert build(asking)["report"].key != build(asking, "encoder.max_length=9")["report"].key
-    assert build(asking)["report"].process is None
-    assert build(asking, "encoder.accelerator=gpu")["report"].process, "what holds a GPU has a process of its own"
-    assert build("encoder.accelerator=gpu")["report"].process is None
+    assert stages_of(asking)["report"].key != stages_of(asking, "encoder.max_length=9")["report"].key
+    assert stages_of(asking)["report"].process is None
+    assert stages_of(asking, "encoder.accelerator=gpu")["report"].process, "what holds a GPU has a process of its own"
+    assert stages_of("encoder.accelerator=gpu")["report"].process is None
 
 
 def test_closed_book_and_base_do_not_depend_on_the_raft_dataset():
-    before, after = build(), build("dataset.p=0.5", "lora.r=4")
+    before, after = stages_of(), stages_of("dataset.p=0.5", "lora.r=4")
     assert before["dataset[closed_book]"].key == after["dataset[closed_book]"].key
     assert before["evaluate[base]"].key == after["evaluate[base]"].key
     assert before["evaluate[rag]"].key == after["evaluate[rag]"].key
@@ -361,13 +361,14 @@ def test_closed_book_and_base_do_not_depend_on_the_raft_dataset():
 
 
 def test_sft_and_sft_rag_share_an_adapter_and_unused_recipes_are_not_built():
-    assert [label for label in build() if label.startswith("train")] == ["train[closed_book]", "train[raft]"]
-    assert not [label for label in build("evaluation.arms=[base,rag]") if label.startswith(("train", "targets"))]
-    assert "train[raft_no_cot]" in build("evaluation.arms=[raft,raft_no_cot]")
+    assert [label for label in stages_of() if label.startswith("train")] == ["train[closed_book]", "train[raft]"]
+    assert not [label for label in stages_of("evaluation.arms=[base,rag]") if label.startswith(("train", "targets"))]
+    assert "train[raft_no_cot]" in stages_of("evaluation.arms=[raft,raft_no_cot]")
 
 
 def test_until_ends_after_its_room():
-    assert {stage.name for stage in build("until=dataset").values()} == {"ingest", "questions", "targets", "dataset"}
+    names = {stage.name for stage in stages_of("until=dataset").values()}
+    assert names == {"ingest", "questions", "targets", "dataset"}
 
 
 def test_identity_leaves_runtime_fields_out_at_any_depth():
@@ -378,7 +379,7 @@ def test_identity_leaves_runtime_fields_out_at_any_depth():
 
 
 def processes(*overrides):
-    return {label: stage.process for label, stage in build(*overrides).items() if stage.process}
+    return {label: stage.process for label, stage in stages_of(*overrides).items() if stage.process}
 
 
 def test_what_one_engine_answers_shares_a_process():
@@ -401,13 +402,13 @@ def test_what_one_engine_answers_shares_a_process():
 
 
 def test_an_arm_with_an_engine_of_its_own():
-    built = build("evaluation.arms=[rag,raft,gpt_rag]")
+    built = stages_of("evaluation.arms=[rag,raft,gpt_rag]")
     served = built["evaluate[gpt_rag]"]
     assert served.config.engine.name == "openai"
     assert served.config.model is None
     assert built["evaluate[raft]"].config.engine.name == "transformers"
     assert served.inputs["test"].key == built["evaluate[rag]"].inputs["test"].key
-    other = build("evaluation.arms=[rag,gpt_rag]", "model.dtype=bfloat16")
+    other = stages_of("evaluation.arms=[rag,gpt_rag]", "model.dtype=bfloat16")
     assert other["evaluate[rag]"].key != built["evaluate[rag]"].key
     assert other["evaluate[gpt_rag]"].key == served.key
 

@@ -5,15 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import parse
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
-from tests.helpers.composing import compose
+from tests.helpers.stages import stages_of
 
 
 def stages(*overrides):
-    built = pipeline.build(parse(compose("trainer.max_steps=10", "trainer.batch_size=4", *overrides)), lambda files: {})
-    return {stage.label: stage for stage in built}
+    return stages_of("trainer.max_steps=10", "trainer.batch_size=4", *overrides)
 
 
 def keep(store: Path, stage, seconds: float, **counts: int) -> None:

@@ -4,23 +4,18 @@ import pytest
 
 from raft_exp.apps.cli import _with_experiment
 from raft_exp.core.errors import ConfigError
-from raft_exp.core.stage import Stage
-from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.arm_settings import learning_rates
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.stage_settings import report_settings
 from tests.helpers.composing import compose
+from tests.helpers.stages import stages_of
 
 GRID = "selection.learning_rates=[3e-3,3e-4]"
 RATES = ["lr=0.0003", "lr=0.003"]
 
 
-def stages(*overrides: str) -> dict[str, Stage]:
-    made = pipeline.build(parse(compose(*overrides)), lambda files: {file.name: "" for file in files})
-    return {stage.label: stage for stage in made}
-
-
 def test_each_training_is_tried_with_each_rate_and_the_test_is_asked_once():
-    made = stages(GRID, "evaluation.arms=[rag,sft,sft_rag,raft]")
+    made = stages_of(GRID, "evaluation.arms=[rag,sft,sft_rag,raft]")
     assert [label for label in made if made[label].name in ("train", "select")] == [
         *(f"train[closed_book@{rate}]" for rate in RATES),
         *(f"train[raft@{rate}]" for rate in RATES),
@@ -40,7 +35,7 @@ def test_each_training_is_tried_with_each_rate_and_the_test_is_asked_once():
 
 def test_the_grid_is_paired():
     """Candidates differ in the rate alone, and answer the same validation questions under the settings of the test."""
-    made = stages(GRID)
+    made = stages_of(GRID)
     low, high = (made[f"train[raft@{rate}]"] for rate in RATES)
     assert (low.config.trainer.learning_rate, high.config.trainer.learning_rate) == (3e-4, 3e-3)
     assert low.inputs == high.inputs
@@ -61,22 +56,22 @@ def test_the_grid_is_paired():
     ],
 )
 def test_until_includes_what_the_stage_reads(until, last, absent):
-    made = stages(GRID, f"until={until}")
+    made = stages_of(GRID, f"until={until}")
     assert list(made)[-1] == last
     assert absent not in made
     assert "dataset[validation]" in made
 
 
 def test_validation_questions_are_drawn_before_a_teacher_is_paid():
-    labels = list(stages(GRID))
+    labels = list(stages_of(GRID))
     assert labels.index("dataset[validation]") < labels.index("targets")
 
 
 def test_the_rates_of_trainer_and_arms_are_not_used():
     """Arms that differ in their own rate alone share the grid, and the report shows no rate that was not used."""
     own = (GRID, "+arms.sft.trainer.learning_rate=1e-4", "trainer.learning_rate=1e-2")
-    assert {label: stage.key for label, stage in stages(*own).items()} == {
-        label: stage.key for label, stage in stages(GRID).items()
+    assert {label: stage.key for label, stage in stages_of(*own).items()} == {
+        label: stage.key for label, stage in stages_of(GRID).items()
     }
     settings = report_settings(parse(compose(*own)))
     trainer, selection = settings.settings["trainer"], settings.settings["selection"]
@@ -88,7 +83,7 @@ def test_the_rates_of_trainer_and_arms_are_not_used():
 
 
 def test_arms_with_other_changes_have_a_grid_of_their_own():
-    made = stages(GRID, "+arms.sft.trainer.max_epochs=2")
+    made = stages_of(GRID, "+arms.sft.trainer.max_epochs=2")
     assert [label for label in made if label.startswith("select[")] == [
         "select[sft]",
         "select[closed_book]",
@@ -108,14 +103,14 @@ def test_arms_with_other_changes_have_a_grid_of_their_own():
 )
 def test_auto_is_five_rates_around_the_one_that_suits_the_model(overrides, rates):
     config = parse(compose("selection.learning_rates=auto", *overrides))
-    assert config.learning_rates("raft") == pytest.approx(rates, rel=2e-3)
+    assert learning_rates(config, "raft") == pytest.approx(rates, rel=2e-3)
 
 
 def test_the_metric_of_the_choice_is_the_primary_one_where_the_arms_have_it():
     hotpotqa = ("+experiment=hotpotqa", GRID, "corpus.validation=0.1", "evaluation.arms=[sft,raft]")
-    made = stages(*hotpotqa, "evaluation.primary.metric=f1")
+    made = stages_of(*hotpotqa, "evaluation.primary.metric=f1")
     assert {made[label].config.metric for label in ("select[closed_book]", "select[raft]")} == {"f1"}
-    made = stages(
+    made = stages_of(
         *hotpotqa[:3],
         "evaluation.arms=[sft,rag_cot,raft]",
         "evaluation.primary={metric:joint_f1,arm:raft,against:rag_cot}",
@@ -150,7 +145,7 @@ def test_studies_that_cannot_choose_are_refused_in_one_line(overrides, message):
 
 
 def test_validation_questions_may_have_another_context():
-    made = stages(GRID, "evaluation.context=given", "+selection.changes.context=gold_and_distractors")
+    made = stages_of(GRID, "evaluation.context=given", "+selection.changes.context=gold_and_distractors")
     assert made["dataset[test]"].config.context == "given"
     assert made["dataset[validation]"].config.context == "gold_and_distractors"
 
@@ -169,7 +164,7 @@ def test_an_experiment_that_changes_others_changes_the_embedded_study_alone(argu
 
 
 def test_today_s_studies_have_no_stage_and_no_input_of_a_selection():
-    made = stages()
+    made = stages_of()
     assert not [label for label in made if "select" in label or "validation" in label or "@" in label]
     assert "choices" not in made["report"].inputs
 

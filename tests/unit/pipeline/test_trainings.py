@@ -8,22 +8,18 @@ from raft_exp.core.schema import identity
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.arms import with_arm_files
-from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.stage_settings import report_settings
 from tests.helpers.composing import compose
+from tests.helpers.stages import stages_of
 
 SLOW_SFT = "+arms.sft.trainer.learning_rate=3e-4"
 SLOW_SFT_RAG = "+arms.sft_rag.trainer.learning_rate=3e-4"
 
 
-def stages(*overrides: str) -> dict[str, Stage]:
-    config = parse(compose(*overrides))
-    made = pipeline.build(config, lambda files: {file.name: "" for file in files})
-    return {stage.label: stage for stage in made}
-
-
 def trained(*overrides: str) -> list[str]:
-    return [label for label in stages(*overrides) if label.startswith("train[")]
+    return [label for label in stages_of(*overrides) if label.startswith("train[")]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +45,7 @@ def test_a_training_has_the_name_of_its_dataset_or_of_its_first_arm(overrides, l
 
 
 def test_an_arms_own_rate_reaches_its_training_alone():
-    before, after = stages(), stages(SLOW_SFT, SLOW_SFT_RAG)
+    before, after = stages_of(), stages_of(SLOW_SFT, SLOW_SFT_RAG)
     assert after["train[closed_book]"].config.trainer.learning_rate == 3e-4
     assert after["train[raft]"].key == before["train[raft]"].key
     changed = {label for label in before if before[label].key != after[label].key}
@@ -69,7 +65,7 @@ def test_arms_with_equal_changes_share_one_dataset_and_one_training():
 
 
 def test_the_rate_of_full_fine_tuning_follows_from_the_arms_own_adapter_settings():
-    full = stages("model=qwen2_5_0_5b", "trainer.learning_rate=auto", "+arms.raft.lora.r=0")
+    full = stages_of("model=qwen2_5_0_5b", "trainer.learning_rate=auto", "+arms.raft.lora.r=0")
     assert full["train[raft]"].config.trainer.learning_rate == pytest.approx(5.32e-5)
     assert full["train[closed_book]"].config.trainer.learning_rate == pytest.approx(5.32e-4)
 
@@ -136,7 +132,7 @@ def test_the_report_shows_the_changes_of_each_arm_and_nothing_for_arms_without_a
 
 
 def test_arms_of_the_real_studies_and_their_trainings():
-    made = stages("evaluation.arms=[base,rag,rag_cot,sft,sft_rag,sft_matched,oracle_sft,raft]")
+    made = stages_of("evaluation.arms=[base,rag,rag_cot,sft,sft_rag,sft_matched,oracle_sft,raft]")
     assert [label for label in made if label.startswith(("dataset", "train"))] == [
         "dataset[closed_book]",
         "dataset[oracle_sft]",
@@ -151,18 +147,18 @@ def test_arms_of_the_real_studies_and_their_trainings():
     assert (oracle.p, oracle.num_distractors, oracle.cot) == (1.0, 0, False)
     assert made["evaluate[rag_cot]"].config.cot
     assert "adapter" not in made["evaluate[rag_cot]"].inputs
-    before = stages("evaluation.arms=[base,rag,sft,sft_rag,raft]")
+    before = stages_of("evaluation.arms=[base,rag,sft,sft_rag,raft]")
     assert all(stage.key == made[label].key for label, stage in before.items() if label != "report")
 
 
 def test_a_matched_training_reads_the_rows_and_the_length_of_the_other_one():
     arms = "evaluation.arms=[sft_matched,raft]"
-    made = stages(arms, "+arms.raft.trainer.max_epochs=3", "+arms.raft.trainer.batch_size=4")
+    made = stages_of(arms, "+arms.raft.trainer.max_epochs=3", "+arms.raft.trainer.batch_size=4")
     matched = made["train[closed_book]"]
     assert matched.inputs == {"dataset": made["dataset[closed_book]"], "matched_dataset": made["dataset[raft]"]}
     plan = matched.config.matched
     assert (plan.batch_size, plan.max_epochs, plan.max_steps) == (4, 3, -1)
-    assert matched.key != stages(arms)["train[closed_book]"].key
+    assert matched.key != stages_of(arms)["train[closed_book]"].key
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,16 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
 from raft_exp.core.errors import ConfigError
-from raft_exp.core.stage import Stage
-from raft_exp.pipeline.config import conf_dir, parse
+from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.wordings import with_wording_files, wordings
 from raft_exp.prompts import messages
 from tests.helpers.composing import compose
-from tests.helpers.stages import study_stages
+from tests.helpers.stages import stages_of
 
 SHIPPED = sorted(file.stem for file in Path(conf_dir(), "prompt", "wordings").glob("*.yaml"))
 AUTO = ("evaluation.prompts=auto", "evaluation.arms=[base,rag,rag_few_shot,sft,raft]", "evaluation.conditions=null")
 QUESTION = "When was it built?"
-
-
-def stages(store: Path, *overrides: str) -> dict[str, Stage]:
-    return {stage.label: stage for stage in study_stages(store, *overrides)}
 
 
 def own(folder: Path, name: str, text: str) -> Path:
@@ -121,16 +117,16 @@ def test_examples_that_no_training_has_are_refused(arm, message):
         parse(compose("+arms.odd=" + arm, "evaluation.arms=[odd]", "dataset.cot=false"))
 
 
-def test_keys_without_a_choice_are_what_they_were(tmp_path):
-    plain = stages(tmp_path, "evaluation.arms=[rag,raft]")
-    told = stages(tmp_path, "evaluation.arms=[rag,raft]", "evaluation.prompts=as_written", "evaluation.wordings=null")
+def test_keys_without_a_choice_are_what_they_were():
+    plain = stages_of("evaluation.arms=[rag,raft]")
+    told = stages_of("evaluation.arms=[rag,raft]", "evaluation.prompts=as_written", "evaluation.wordings=null")
     assert {name: stage.key for name, stage in plain.items()} == {name: stage.key for name, stage in told.items()}
 
 
-def test_the_choice_is_in_the_keys_of_untrained_arms_alone(tmp_path):
-    plain = stages(tmp_path, *AUTO, "evaluation.prompts=as_written")
-    auto = stages(tmp_path, *AUTO)
-    other = stages(tmp_path, *AUTO, "evaluation.wordings=[terse,chat]")
+def test_the_choice_is_in_the_keys_of_untrained_arms_alone():
+    plain = stages_of(*AUTO, "evaluation.prompts=as_written")
+    auto = stages_of(*AUTO)
+    other = stages_of(*AUTO, "evaluation.wordings=[terse,chat]")
     for name in ("train[raft]", "train[closed_book]", "dataset[raft]"):
         assert plain[name].key == auto[name].key == other[name].key
     for arm in ("base", "rag", "rag_few_shot"):
@@ -142,8 +138,8 @@ def test_the_choice_is_in_the_keys_of_untrained_arms_alone(tmp_path):
     assert [name for name in plain if name.startswith("select")] == []
 
 
-def test_worked_examples_are_one_more_candidate_of_arms_without(tmp_path):
-    auto = stages(tmp_path, *AUTO)
+def test_worked_examples_are_one_more_candidate_of_arms_without():
+    auto = stages_of(*AUTO)
     for arm in ("base", "rag"):
         shown = auto[f"evaluate[{arm}@prompt=few_shot]"].inputs["examples"]
         assert shown is auto[f"dataset[examples@{arm}@few_shot]"]
@@ -152,18 +148,16 @@ def test_worked_examples_are_one_more_candidate_of_arms_without(tmp_path):
     assert "payloads" not in auto["select[rag_few_shot@prompt]"].inputs
     for name in ("evaluation.examples=0", "dataset.path=rows"):
         assert (
-            stages(tmp_path, *AUTO[:1], "evaluation.arms=[rag]", "evaluation.conditions=null", name)
+            stages_of(*AUTO[:1], "evaluation.arms=[rag]", "evaluation.conditions=null", name)
             .keys()
             .isdisjoint({"dataset[raft]", "evaluate[rag@prompt=few_shot]"})
         )
 
 
-def test_a_study_that_trains_nothing_draws_its_examples_from_a_training_set_all_the_same(tmp_path):
-    made = stages(tmp_path, *AUTO[:1], "evaluation.arms=[rag,rag_cot]", "evaluation.conditions=null")
+def test_a_study_that_trains_nothing_draws_its_examples_from_a_training_set_all_the_same():
+    made = stages_of(*AUTO[:1], "evaluation.arms=[rag,rag_cot]", "evaluation.conditions=null")
     assert {"dataset[raft]", "dataset[examples@rag@few_shot]", "dataset[examples@rag_cot@few_shot]"} <= set(made)
-    plain = stages(
-        tmp_path, *AUTO[:1], "evaluation.arms=[rag,rag_cot]", "evaluation.conditions=null", "dataset.cot=false"
-    )
+    plain = stages_of(*AUTO[:1], "evaluation.arms=[rag,rag_cot]", "evaluation.conditions=null", "dataset.cot=false")
     assert "evaluate[rag@prompt=few_shot]" in plain
     assert "evaluate[rag_cot@prompt=few_shot]" not in plain, "no training row has reasons"
 
@@ -176,10 +170,10 @@ def test_the_names_of_what_is_always_tried_are_taken(tmp_path, name):
         with_wording_files(values("evaluation.prompts=auto"), folders)
 
 
-def test_a_study_of_an_arm_with_its_own_engine_or_adapter_chooses_nothing_for_it(tmp_path):
+def test_a_study_of_an_arm_with_its_own_engine_or_adapter_chooses_nothing_for_it():
     arm = "+arms.mine={recipe: none, context: passages, cot: false, adapter: null, dataset: {}, engine: {name: openai, "
     arm += "base_url: 'http://x/v1', model: m, served_as: null, api_key_env: K, max_new_tokens: 9, extra_body: {}, "
     arm += "in_flight: 1, attempts: 1, timeout: 1.0, max_requests: null}}"
-    made = stages(tmp_path, "evaluation.prompts=auto", "evaluation.arms=[rag,mine]", arm, "evaluation.conditions=null")
+    made = stages_of("evaluation.prompts=auto", "evaluation.arms=[rag,mine]", arm, "evaluation.conditions=null")
     assert "select[rag@prompt]" in made
     assert "select[mine@prompt]" not in made

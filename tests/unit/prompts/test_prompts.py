@@ -7,7 +7,7 @@ import pytest
 from raft_exp import prompts
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.records import ContextPassage
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.prompts import MODES, PromptConfig
 from tests.helpers.command_line import raft_exp, run_folder
 from tests.helpers.composing import compose

@@ -10,7 +10,7 @@ import pytest
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.records import ContextPassage, Example, write_jsonl
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.reporting.wandb.config import WandbConfig
 from raft_exp.reporting.wandb.results import EXAMPLES, examples_table
 from raft_exp.reporting.wandb.runs import mode_of

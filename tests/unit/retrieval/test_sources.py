@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from raft_exp.core.collection import Passages, fingerprint, write_passages
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.records import Example, Passage, Question, read_jsonl, write_jsonl
-from raft_exp.core.stage import Stage
 from raft_exp.dataset import contexts
 from raft_exp.dataset import stage as dataset
-from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import condition, parse
+from raft_exp.pipeline.conditions import condition
+from raft_exp.pipeline.parsing import parse
 from raft_exp.retrieval import Margin, Rankers, Shares, random_ranker
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.filters import DistractorFilter
@@ -27,6 +26,7 @@ from tests.helpers import embeddings as embedded
 from tests.helpers import index as indexed
 from tests.helpers.composing import compose
 from tests.helpers.embeddings import question
+from tests.helpers.stages import stages_of
 from tests.helpers.worlds import MANY, worlds
 from tests.unit.dataset.test_stage import SMALL, rows, run
 
@@ -89,7 +89,7 @@ def raft(study, tmp_path, questions=None, *overrides) -> tuple[list[Example], di
     """Rows and audit of the raft recipe on the study's passages, with these questions."""
     write_jsonl(tmp_path / "questions.jsonl", questions or asked(study))
     folders = {"passages": study["ingest"], "questions": tmp_path, "targets": study["targets"]}
-    stage = labels(*SMALL, *overrides)["dataset[raft]"]
+    stage = stages_of(*SMALL, *overrides)["dataset[raft]"]
     words = indexed.write(tmp_path, Passages(study["ingest"])) if "indexed" in stage.inputs else None
     dataset.raft(stage.config, **folders, indexed=words, out=tmp_path)
     return rows(tmp_path), json.loads((tmp_path / "audit.json").read_text())
@@ -128,10 +128,6 @@ def test_mixed_distractors_come_from_every_source(study, tmp_path):
     assert audit["fewer_distractors"] == {"train": 0, "validation": 0}
 
 
-def labels(*overrides: str) -> dict[str, Stage]:
-    return {stage.label: stage for stage in pipeline.build(parse(compose(*overrides)), lambda files: {})}
-
-
 DENSE = [
     "dataset.distractors=dense",
     "evaluation.distractors=dense",
@@ -144,10 +140,10 @@ DENSE = [
 
 @pytest.mark.parametrize("overrides", DENSE)
 def test_passages_are_embedded_where_something_is_dense(overrides):
-    built = labels(*overrides.split())
+    built = stages_of(*overrides.split())
     assert list(built)[:4] == ["ingest", "questions", "embed", "embed[questions]"]
     assert (built["embed"].process == "embed") == (built["embed"].config.encoder.accelerator != "cpu")
-    assert list(labels(*overrides.split(), "until=embed"))[2:] == ["embed", "embed[questions]"]
+    assert list(stages_of(*overrides.split(), "until=embed"))[2:] == ["embed", "embed[questions]"]
 
 
 BM25 = [
@@ -161,30 +157,31 @@ BM25 = [
 
 @pytest.mark.parametrize("overrides", BM25)
 def test_words_are_indexed_once_where_something_is_searched_by_them(overrides):
-    built = labels(*overrides.split())
+    built = stages_of(*overrides.split())
     assert list(built)[:4] == ["ingest", "questions", "index", "targets"]
-    assert list(labels(*overrides.split(), "until=index"))[2:] == ["index"]
-    another = labels(*overrides.split(), "seed=7", "corpus.world_seed=0", "dataset.num_distractors=1")
+    assert list(stages_of(*overrides.split(), "until=index"))[2:] == ["index"]
+    another = stages_of(*overrides.split(), "seed=7", "corpus.world_seed=0", "dataset.num_distractors=1")
     assert built["index"].key == another["index"].key
 
 
 def test_nothing_is_indexed_where_nothing_is_searched_by_words():
     for overrides in ([], ["evaluation.context=retrieved", "retriever=dense"], ["dataset.mixed={bm25:1.0}"]):
-        assert "index" not in labels(*overrides)
+        assert "index" not in stages_of(*overrides)
 
 
 def test_nothing_is_embedded_where_nothing_is_dense():
     for overrides in (["retriever=dense"], ["dataset.mixed={dense:1.0}"], ["dataset.distractors=bm25"]):
-        assert not [label for label in labels(*overrides) if label.startswith("embed")]
+        assert not [label for label in stages_of(*overrides) if label.startswith("embed")]
 
 
 def test_keys_follow_the_encoder_only_where_it_is_used():
-    before, after = labels("dataset.distractors=dense"), labels("dataset.distractors=dense", "encoder.max_length=99")
+    before = stages_of("dataset.distractors=dense")
+    after = stages_of("dataset.distractors=dense", "encoder.max_length=99")
     moved = {label for label in before if before[label].key != after[label].key}
     assert {"embed", "embed[questions]", "dataset[raft]", "evaluate[raft]"} <= moved
     assert not moved & {"ingest", "questions", "targets", "dataset[test]", "dataset[closed_book]", "evaluate[rag]"}
     for exact in ("encoder.batch_size=3", "encoder.accelerator=gpu"):  # they decide the last bits of a vector
-        assert before["embed"].key != labels("dataset.distractors=dense", exact)["embed"].key
+        assert before["embed"].key != stages_of("dataset.distractors=dense", exact)["embed"].key
 
 
 MIXED = "dataset.distractors=mixed"
@@ -228,7 +225,7 @@ def test_a_condition_is_checked_too():
 )
 def test_an_encoder_that_cannot_be_is_refused_before_anything_runs(overrides, message):
     with pytest.raises(ModelError, match=message):
-        labels("dataset.distractors=dense", *overrides)
+        stages_of("dataset.distractors=dense", *overrides)
 
 
 def test_a_missing_package_is_named(monkeypatch):
@@ -236,7 +233,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
     monkeypatch.setattr(encoder, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"needs the package sentence_transformers.*pip install 'raft_exp\[dense\]'"):
-        labels("dataset.distractors=dense")
+        stages_of("dataset.distractors=dense")
 
 
 def test_hotpotqa_rows_stand_beside_their_own_paragraphs(test_data, tmp_path):

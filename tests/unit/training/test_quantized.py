@@ -14,7 +14,7 @@ from raft_exp.models import loading, quantization
 from raft_exp.models.merge import merge
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Store
 from raft_exp.training import callback, checkpoint, data, packed, weights

@@ -11,7 +11,7 @@ from raft_exp.apps.prune import entries
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.pipeline import build as pipeline
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Fingerprints, Store
 from tests.helpers import small_study as small_run

@@ -9,7 +9,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.corpora import open_corpus
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from tests.helpers import documents as made
 from tests.helpers.command_line import raft_exp, run_folder, statuses
 from tests.helpers.composing import compose

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from raft_exp.corpora import open_corpus
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from tests.helpers import documents as made
 from tests.helpers.command_line import command, data_files, environment, raft_exp
 from tests.helpers.composing import compose
@@ -53,7 +53,7 @@ HOSTILE = {
 # Reads the folder and says what came of it, and how far the memory of this process grew.
 SCRIPT = """
 import json, resource, sys
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from raft_exp.corpora import open_corpus
 from tests.helpers.composing import compose
 opened = open_corpus(parse(compose(*sys.argv[1:])).corpus)

@@ -6,7 +6,7 @@ import pytest
 
 from raft_exp.corpora import open_corpus
 from raft_exp.corpora.documents import Documents
-from raft_exp.pipeline.config import parse
+from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 
 # What comes of each broken file: why it is not read, or what is said beside its text ("" for nothing).

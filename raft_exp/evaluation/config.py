@@ -1,0 +1,74 @@
+"""The settings of a test: its questions, its contexts, and what is reported of the answers."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, model_validator
+
+from raft_exp.core.errors import suggest
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, config_dataclass
+from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.primary import PrimaryConfig
+from raft_exp.prompts import quotes
+from raft_exp.retrieval import Distractors, Shares, check_shares
+
+
+@config_dataclass
+class EvaluationConfig:
+    """The arms under test, their test questions and their contexts."""
+
+    arms: list[str]
+    split: Literal["test", "validation"]
+    context: Literal["gold_and_distractors", "retrieved", "given"]
+    num_distractors: Count
+    distractors: Distractors
+    mixed: Shares | None  # with distractors=mixed: the share of each source
+    same_document: bool
+    allow_fewer: bool
+    k: Positive | None  # passages in a retrieved context; null: retriever.k
+    gold_at: Count | None  # place of the first gold passage, from 0; null: random, or as published
+    without_gold: bool  # gold passages are removed, so that the context does not contain the answer
+    max_items: Positive | None
+    metrics: list[str]  # in addition to the corpus's own metrics
+    # name -> changes to these settings: {num_distractors: 0}. For arms with passages. null: no conditions.
+    conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
+    primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
+    min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words is not verbatim
+    # auto: each untrained arm is asked in several wordings on validation questions, and in the best one at test
+    prompts: KeyedWhenSet[Literal["as_written", "auto"]] = "as_written"
+    wordings: KeyedWhenSet[list[str] | None] = None  # files of conf/prompt/wordings/ by name; null: all of them
+    examples: KeyedWhenSet[Count] = 3  # with prompts=auto: worked examples, as one more candidate; 0: no such candidate
+
+    @model_validator(mode="after")
+    def _shares_are_whole(self) -> "EvaluationConfig":
+        check_shares("evaluation", self.distractors, self.mixed)
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_are_known(self) -> "EvaluationConfig":
+        for name in self.metrics:
+            if name not in METRICS:
+                raise ValueError(f"evaluation.metrics: got {name!r}; {suggest(name, METRICS)}")
+        return self
+
+    @model_validator(mode="after")
+    def _retrieved_contexts_have_the_retrievers_order(self) -> "EvaluationConfig":
+        if self.gold_at is not None and self.context == "retrieved":
+            raise ValueError(
+                f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the retriever's "
+                "order; give null, or another context"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gold_can_be_removed(self) -> "EvaluationConfig":
+        if self.without_gold and self.context == "retrieved":
+            raise ValueError(
+                "evaluation.without_gold: got true, but evaluation.context=retrieved shows what the retriever finds; "
+                "give false, or another context"
+            )
+        if self.without_gold and self.gold_at is not None:
+            raise ValueError(
+                f"evaluation.gold_at: got {self.gold_at} beside evaluation.without_gold=true, which leaves no gold to "
+                "place; give null"
+            )
+        return self

@@ -1,0 +1,53 @@
+"""The date that a chat template is told as today.
+
+Templates such as Llama 3.x's write the day into each prompt (`strftime_now`). A prompt must be a function of the
+settings, so they get a fixed day instead (prompt.date). It is part of the keys of models whose template asks for one.
+"""
+
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from raft_exp.core.hub import why_no_hub
+
+DATE = "2024-07-26"  # the day that Llama 3.2's template writes where it cannot ask for one
+CALL = "strftime_now"  # the function of transformers that templates ask for the time
+_FILES = ("chat_template.jinja", "tokenizer_config.json", "chat_template.json")  # where a template may stand
+
+
+def parsed(day: str) -> datetime:
+    """Midnight of a day written as 2024-07-26. Raises ValueError for another form."""
+    if len(day) != len(DATE):  # fromisoformat also takes 20240726 and 2024-W30-5
+        raise ValueError(day)
+    return datetime.combine(date.fromisoformat(day), datetime.min.time())
+
+
+@lru_cache(maxsize=64)
+def asks_for_date(place: str, revision: str | None) -> bool:
+    """Whether the chat template of a model asks for the date. `place`: a folder, or a hub id (`loading.resolve`).
+
+    Of a hub model only its template files are read, from the local cache or else from the hub. False where neither has
+    them: such a model cannot be loaded either.
+    """
+    if Path(place).is_dir():
+        files = [file for name in _FILES if (file := Path(place) / name).is_file()]
+        files += sorted(Path(place).glob("additional_chat_templates/*.jinja"))
+    else:
+        files = [file for name in _FILES if (file := _of_hub(place, name, revision))]
+    return any(CALL.encode() in file.read_bytes() for file in files)
+
+
+def _of_hub(name: str, file: str, revision: str | None) -> Path | None:
+    """A file of a hub model; None where neither the cache nor the hub has it."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    cached = try_to_load_from_cache(name, file, revision=revision)
+    if cached is not None:
+        return Path(cached) if isinstance(cached, str) else None  # else the cache knows that there is no such file
+    if why_no_hub():
+        return None
+    try:
+        return Path(hf_hub_download(name, file, revision=revision))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        return None

@@ -1,0 +1,155 @@
+"""What the settings of several groups rule out together."""
+
+from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.pipeline.arm_settings import arm_lora, arm_trainer, resolved_trainer
+from raft_exp.pipeline.config import Config, is_file_name
+from raft_exp.teachers.model import is_model
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError for the first settings that cannot stand together, with a remedy."""
+    _check_arm_names(config)
+    _check_auto_learning_rate(config)
+    _check_worked_examples(config)
+    _check_supervised_tokens(config)
+    _check_teacher_tasks(config)
+    _check_quantization(config)
+    _check_dora(config)
+    _check_choice_of_prompts(config)
+    _check_choice_of_rates(config)
+    _check_server_arms(config)
+
+
+def _check_arm_names(config: Config) -> None:
+    if not config.evaluation.arms:
+        raise ConfigError("evaluation.arms: got []; name at least one arm")
+    for name in config.evaluation.arms:
+        if name not in config.arms:
+            raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, config.arms)}")
+        if not is_file_name(name):
+            raise ConfigError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
+
+
+def _check_auto_learning_rate(config: Config) -> None:
+    for arm in (None, *config.trained_arms()):
+        try:
+            resolved_trainer(config, arm)
+        except ValueError as error:
+            raise ConfigError(f"arms.{arm}.{error}" if arm else str(error)) from None
+
+
+def _check_worked_examples(config: Config) -> None:
+    for name in config.evaluation.arms:
+        arm = config.arms[name]
+        if arm.examples and config.dataset.path:
+            raise ConfigError(
+                f"arms.{name}.examples: got {arm.examples}, but the rows of dataset.path={config.dataset.path!r} are "
+                "ready chats; leave the arm out, or give 0"
+            )
+        if arm.examples and arm.cot and not config.dataset.cot:
+            raise ConfigError(
+                f"arms.{name}.examples: got {arm.examples} with cot: true, but dataset.cot=false has no reasoning "
+                "to show; give cot: false, or dataset.cot=true"
+            )
+
+
+def _check_supervised_tokens(config: Config) -> None:
+    if other := config.trainer.supervised_tokens:
+        raise ConfigError(
+            f"trainer.supervised_tokens: got {other!r}, but it is a setting of one arm; set "
+            "+arms.NAME.trainer.supervised_tokens for it"
+        )
+    for name in config.trained_arms():
+        place, other = f"arms.{name}.trainer", arm_trainer(config, name).supervised_tokens
+        if other is None:
+            continue
+        known = [arm for arm in config.trained_arms() if not arm_trainer(config, arm).supervised_tokens]
+        if other not in known:
+            remedy = f"known: {', '.join(known)}" if known else "add one to it"
+            raise ConfigError(
+                f"{place}.supervised_tokens: got {other!r}, which is no arm of evaluation.arms with a training of "
+                f"its own length; {remedy}"
+            )
+        if lengths := [key for key in ("max_steps", "max_epochs") if key in config.arms[name].trainer]:
+            raise ConfigError(f"{place}.{lengths[0]}: decides nothing beside supervised_tokens; leave one out")
+
+
+def _check_teacher_tasks(config: Config) -> None:
+    for task, shipped in (("targets", "cot_answer"), ("questions", "questions")):
+        if is_model(config.teacher) and getattr(config.teacher, task) is None:
+            raise ConfigError(f"teacher.{task}: got None; name a task: task@teacher.{task}={shipped}")
+
+
+def _check_quantization(config: Config) -> None:
+    trained = config.trained_arms()
+    if config.model.quantize and not all(arm_lora(config, name).r for name in trained):
+        raise ConfigError(
+            f"model.quantize={config.model.quantize}: quantised weights cannot be trained; use an adapter "
+            "(lora=default), or model.quantize=null"
+        )
+    if config.model.quantize and trained and config.trainer.strategy == "fsdp":
+        raise ConfigError(
+            f"model.quantize={config.model.quantize}: trainer.strategy=fsdp cannot shard quantised weights; use "
+            "trainer=gpu or trainer=ddp, or model.quantize=null"
+        )
+
+
+def _check_dora(config: Config) -> None:
+    for lora in (config.lora, *(arm_lora(config, name) for name in config.trained_arms())):
+        if lora.dora and not lora.r:
+            raise ConfigError("lora.dora: got True beside lora.r=0, which trains all weights; use lora=default")
+    for name in config.trained_arms():
+        engine = config.arms[name].engine or config.engine
+        if arm_lora(config, name).dora and engine.name == "vllm" and engine.adapters == "lora":
+            raise ConfigError("lora.dora: got True, but engine=vllm has no DoRA adapters; use engine.adapters=merged")
+
+
+def _check_validation_questions(config: Config, setting: str, off: str) -> None:
+    """Raises ConfigError where a setting, which `off` turns off, cannot be chosen on validation questions."""
+    if config.evaluation.split == "validation":
+        raise ConfigError(
+            f"evaluation.split: got 'validation' beside {setting}, which is chosen on these questions; give test, "
+            f"or {setting}={off}"
+        )
+    corpus = config.corpus
+    if not corpus.validation and corpus.name != "pubmedqa" and not getattr(corpus, "questions", ""):
+        raise ConfigError(
+            f"corpus.validation: got {corpus.validation}, but {setting} is chosen on validation questions; "
+            f"give a share, such as 0.05, or {setting}={off}"
+        )
+
+
+def _check_choice_of_prompts(config: Config) -> None:
+    if config.evaluation.prompts == "auto" and config.untrained_arms():
+        _check_validation_questions(config, "evaluation.prompts", "as_written")
+        if not config.wordings:
+            raise ConfigError(
+                f"evaluation.wordings: got {config.evaluation.wordings}, but evaluation.prompts=auto chooses one; "
+                "name files of conf/prompt/wordings/, null for all, or evaluation.prompts=as_written"
+            )
+
+
+def _check_choice_of_rates(config: Config) -> None:
+    rates = config.selection.learning_rates
+    if rates is None:
+        return
+    if rates != "auto" and len(set(rates)) != max(len(rates), 2):
+        raise ConfigError(
+            f"selection.learning_rates: got {rates}; give two or more different rates, auto, or null to choose none"
+        )
+    if not config.trained_arms():
+        raise ConfigError(
+            f"selection.learning_rates: got {rates}, but no arm of evaluation.arms={config.evaluation.arms} is "
+            "trained; name one that is, or give null"
+        )
+    _check_validation_questions(config, "selection.learning_rates", "null")
+
+
+def _check_server_arms(config: Config) -> None:
+    for name in config.evaluation.arms:
+        arm = config.arms[name]
+        if (arm.engine or config.engine).name == "openai" and arm.needs_weights():
+            raise ConfigError(
+                f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} cannot be answered by engine=openai, "
+                "a server's model; leave the arm out of evaluation.arms, or give it another engine"
+            )

@@ -1,0 +1,112 @@
+"""Messages of one line for settings that do not exist, and for values that pydantic rejects.
+
+A message names the setting as the user writes it (`dataset.p`), its value, and the valid ones.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import get_args, get_origin, get_type_hints
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from raft_exp.core.errors import suggest
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.renamed import RENAMED
+
+
+def explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
+    """Returns one message for each field; the types that a union accepts are joined in one message."""
+    problems: dict[str, str] = {}
+    for problem in error.errors():
+        place = _place((*parents, *problem["loc"]))
+        known = problems.get(place)
+        other = _constraint(problem).removeprefix("must be ")
+        problems[place] = _explain(place, problem) if known is None else f"{known}, or {other}"
+    return list(problems.values())
+
+
+def unknown_key(path: str, option: object = "") -> str:
+    """Returns the error message for a setting that does not exist, with the closest existing name.
+
+    `option` is the `name` of its group's chosen option (corpus.name): the message lists the settings of that option.
+    """
+    if path in RENAMED:
+        return f"{path}: is called {RENAMED[path]} now; set {RENAMED[path]}=..."
+    *parents, name = path.split(".")
+    kind: object = Config
+    for number, parent in enumerate(parents):
+        names = _names(kind)
+        if parent not in names:
+            return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {suggest(parent, names)}"
+        kind = names[parent]
+        if _takes_new_names(kind):
+            return f"{path}: a new name in {'.'.join(parents[: number + 1])} needs a plus: +{path}=..."
+    if _takes_new_names(_names(kind).get(name)):
+        return f"{path}: a new name in it needs a plus: +{path}=..."
+    known = [*_names(_member(kind, option)), *(() if parents else ("experiment", "debug"))]
+    if name in _names(kind):  # a setting of another corpus, teacher, logger ...
+        return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
+    return f"{path}: no such setting; {suggest(name, known)}"
+
+
+def _takes_new_names(kind: object) -> bool:
+    """Whether a setting of this type is a mapping, whose names are the user's own."""
+    return dict in (get_origin(kind), *(get_origin(inner) for inner in get_args(kind)))
+
+
+def _explain(place: str, problem: ErrorDetails) -> str:
+    kind, got = problem["type"], problem.get("input")
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return unknown_key(place, problem["loc"][-2] if len(problem["loc"]) > 1 else "")
+    if kind in ("missing", "missing_argument") or got == "???":
+        return f"{place}: has no value; set {place}=..."
+    if kind == "value_error":
+        message, group = str(problem["ctx"]["error"]), problem["loc"][:1]
+        shared = group and message.partition(":")[0] in ("base_url", "api_key_env")  # settings of several groups
+        return f"{group[0]}.{message}" if shared else message
+    if kind == "union_tag_invalid":
+        return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"
+    return f"{place}: got {got!r}; {_constraint(problem)}"
+
+
+def _constraint(problem: ErrorDetails) -> str:
+    """Rewrites pydantic's message as a constraint: `must be ...`."""
+    message = re.sub(r"^(Input|String|List) should ", "must ", problem["msg"])
+    message = message if message.startswith("must ") else f"must be {message}"
+    return message.replace("instance of ", "").replace("'", '"')
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Returns `dataset.p` for pydantic's location, without the names of union members that the location contains."""
+    kind: object = Config
+    parts: list[str] = []
+    for number, part in enumerate(location):
+        names = _names(kind)
+        if get_origin(kind) in (dict, list):
+            kind = get_args(kind)[-1]
+        elif part in names:
+            kind = names[str(part)]
+        elif not names and parts:
+            break  # a plain value: the rest of the location names a member of a union of types
+        elif number + 1 < len(location):
+            continue  # the name of a member of a union of configs
+        parts.append(str(part))
+    return ".".join(parts)
+
+
+def _member(kind: object, option: object) -> object:
+    """Returns the dataclass of a union whose `name` is `option`; the union itself where there is none."""
+    members = get_args(get_args(kind)[0]) if hasattr(kind, "__metadata__") else get_args(kind)
+    return next((member for member in members if option in get_args(_names(member).get("name"))), kind)
+
+
+def _names(kind: object) -> Mapping[str, object]:
+    """Returns field name -> type, over all members of a union of dataclasses."""
+    if is_dataclass(kind):
+        return dict(get_type_hints(kind))
+    if get_args(kind):
+        members = [get_args(kind)[0]] if hasattr(kind, "__metadata__") else get_args(kind)
+        return {name: hint for member in members for name, hint in _names(member).items()}
+    return {}
