@@ -83,7 +83,7 @@ nq: $(READY)     ## Natural Questions, the same way
 	$(PY) -m raft_exp +experiment=natural_questions $(SET) $(ARGS)
 
 documents: $(READY) ## your own files: DATA=./my_files QUESTIONS=questions.jsonl (or ARGS=teacher=openai); model and GPU as above
-	@test -n "$(DATA)" || { echo 'say where they are: make documents DATA=./my_files QUESTIONS=questions.jsonl (README: your own files)'; exit 2; }
+	@test -n "$(DATA)" || { echo 'say where they are: make documents DATA=./my_files QUESTIONS=questions.jsonl (docs/tutorials/own-documents.md)'; exit 2; }
 	$(PY) -m raft_exp +experiment=documents $(if $(QUESTIONS),corpus.questions=$(QUESTIONS)) $(SET) $(ARGS)
 
 sweep-p: $(READY) ## the paper's figure 5, on the embedded study (six trainings, half an hour) or STUDY=hotpotqa ...

@@ -166,11 +166,12 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
 
 def _one(run: Path, out: Path) -> list[str]:
     """One study: arms as rows, metrics as columns."""
-    from raft_exp.reporting.experiment import figure_text, table, with_conditions
+    from raft_exp.reporting.experiment import table, with_conditions
+    from raft_exp.reporting.formats import figure_text, title
     from raft_exp.reporting.plots.arms import intervals
     from raft_exp.reporting.plots.drawing import standalone
     from raft_exp.reporting.terminal import shown_metrics
-    from raft_exp.reporting.verdict import invented_quotes, title
+    from raft_exp.reporting.verdict import invented_quotes
 
     results: Results = _json(run / "results.json")
     shutil.copyfile(run / "results.json", out / "results.json")
@@ -201,9 +202,9 @@ def _several(jobs: Sequence[Path], out: Path) -> list[str]:
     from raft_exp.reporting import experiment, sweeps
     from raft_exp.reporting.compare import compared
     from raft_exp.reporting.comparison import write_figures
+    from raft_exp.reporting.formats import title
     from raft_exp.reporting.runs import open_runs
     from raft_exp.reporting.settings import settings
-    from raft_exp.reporting.verdict import title
 
     groups, _ = settings(open_runs(jobs)[0])
     results = compared(groups)

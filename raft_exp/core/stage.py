@@ -2,7 +2,7 @@
 
 A stage function is a plain function `function(config, *, <inputs>, out)`; its keyword names are its inputs. The
 decorator `stage` gives it a name and a version. A `Stage` is such a function with its settings and inputs in one study
-(`raft_exp.pipeline.build`).
+(`raft_exp.pipeline.stages`).
 """
 
 import hashlib

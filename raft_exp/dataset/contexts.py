@@ -1,7 +1,8 @@
 """The rules by which a context is chosen: rows with gold, order of the passages, pool of the distractors.
 
 Each choice depends on (seed, question id) alone, not on the number of workers or the order of the rows. So data sets
-of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those of D=3.
+of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those of D=3
+(docs/explanation/raft-data-sets.md).
 """
 
 from collections.abc import Iterable, Mapping

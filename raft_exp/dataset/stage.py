@@ -2,7 +2,7 @@
 
 A row passes through these files: `recipes.py` pairs a question with its passages and its target (a `RowSpec`),
 `contexts.py` has the rules of that choice, `rows.py` renders the prompt and the target, `audit.py` counts.
-The settings are those of the paper (arXiv 2403.10131, section 3); `RaftRecipe` in `recipes.py` applies them.
+docs/explanation/raft-data-sets.md states the rules. The settings are those of the paper (arXiv 2403.10131, section 3).
 """
 
 import json

@@ -32,9 +32,9 @@ _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of 
 class ModelConfig:
     """The base model: a hub id with its revision, a local folder, a GGUF file (see `models.gguf`), or `asset:tiny`."""
 
-    name_or_path: str
-    revision: str | None
-    dtype: Dtype
+    name_or_path: str  # a hub id, a local folder, a GGUF file, or asset:NAME for a model of the package
+    revision: str | None  # commit on the hub; null: the newest
+    dtype: Dtype  # of the base model's weights
     max_length: Positive  # tokens of prompt and completion together
     max_new_tokens: Positive  # tokens of a reply; a prompt has max_length - max_new_tokens
     quantize: KeyedWhenSet[quantization.Method | None] = None  # nf4: 4-bit weights, frozen under a LoRA adapter

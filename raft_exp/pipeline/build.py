@@ -7,293 +7,187 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (ind
 export reads all datasets and the passages. It also runs with until=dataset, and with until=ingest for passages alone.
 """
 
-import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import cached_property
-from importlib import metadata
-from pathlib import Path
 
-from raft_exp import retrieval
-from raft_exp.core.stage import STAGES, Inputs, Stage, keys_upstream
-from raft_exp.corpora import open_corpus, passage_identity
-from raft_exp.corpora.ingest_stage import IngestStage, ingest
-from raft_exp.corpora.questions import files_of
-from raft_exp.corpora.questions_stage import QuestionsStage, questions
-from raft_exp.dataset import stage as dataset
-from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
-from raft_exp.dataset.contexts import EVALUATION_NAMES, SettingNames
-from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
-from raft_exp.dataset.rows import Window
-from raft_exp.evaluation.config import EvaluationConfig
+from raft_exp.core.stage import STAGES, Stage, keys_upstream
+from raft_exp.corpora import open_corpus
+from raft_exp.dataset.contexts import SettingNames
 from raft_exp.evaluation.selection import FEW_SHOT
-from raft_exp.evaluation.stage import EvaluateStage, evaluate
-from raft_exp.exports.stage import export
-from raft_exp.models import encoder, loading
-from raft_exp.pipeline import placement, stage_settings, trainings
-from raft_exp.pipeline.arm_settings import arm_dataset, arm_trainer
-from raft_exp.pipeline.arms import adapter_files
+from raft_exp.pipeline import placement, trainings
 from raft_exp.pipeline.conditions import condition, validation
-from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.selection import Selection, choose_rates
-from raft_exp.pipeline.trainings import Training
+from raft_exp.pipeline.stages import Fingerprint, Owner, StageMaker
 from raft_exp.pipeline.wordings import choose_prompts, wordings
 from raft_exp.prompts import PromptConfig
-from raft_exp.reporting.stage import report
-from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
-from raft_exp.retrieval.index_stage import IndexStage, index
-from raft_exp.teachers import questions_stage, targets_stage
-from raft_exp.teachers.model import for_questions, for_targets, is_local, is_model
-from raft_exp.training.stage import TrainStage, train
-
-Fingerprint = Callable[[list[Path]], dict[str, str]]
-Owner = tuple[str, ArmConfig]  # the first arm of a training set, with its name
 
 
 def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     """Returns the stages of a study in order of execution. `fingerprint` returns content hashes of local files."""
     study = _Study(config, fingerprint)
-    arms = {name: config.arms[name] for name in config.evaluation.arms}
-    owners: dict[str, Owner] = {}
-    for name, dataset_name in trainings.datasets(config).items():
-        owners.setdefault(dataset_name, (name, arms[name]))
-    datasets = {name: study.training_rows(name, owner) for name, owner in owners.items()}
-    planned = trainings.trainings(config)
-    chosen = study.selection(planned, datasets)
-    adapters = chosen.choices or {training.label: study.train(training, datasets) for training in planned}
-    adapter_of = {arm: adapters[training.label] for training in planned for arm in training.arms}
-    conditions = {
-        name: study.test_rows(
-            f"test@{name}",
-            condition(config, name),
-            SettingNames.of("evaluation", changes, f"evaluation.conditions.{name}"),
-        )
-        for name, changes in config.evaluation.conditions.items()
-    }
-    test = study.test_rows("test", config.evaluation)
-    tests = {test.part: test} | {rows.part: rows for rows in conditions.values()}
-    few_shot, tried_with = [name for name, arm in arms.items() if arm.examples], config.tried_with_examples()
-    drawn_from = datasets.get("raft") or (study.raft_rows() if few_shot or tried_with else None)
-    examples = {name: study.examples(name, arms[name].examples, test, drawn_from) for name in few_shot if drawn_from}
-    candidates = {name: study.tried_examples(name, test, drawn_from) for name in tried_with if drawn_from}
-    worded = study.prompts(examples, candidates)
-    searched = chosen.beside(worded)
-
-    def evaluated(label: str, name: str, rows: Stage) -> Stage:
-        adapter, shown, chosen = adapter_of.get(name), examples.get(name), worded.choices.get(name)
-        return study.evaluate(label, arms[name], rows, adapter, shown, chosen)
-
-    answers = {name: evaluated(name, name, test) for name in arms}
-    for name, arm in arms.items():
-        for at, rows in conditions.items() if arm.context == "passages" else ():  # the context of others stays empty
-            answers[f"{name}@{at}"] = evaluated(f"{name}@{at}", name, rows)
-    shown = [*([drawn_from] if drawn_from and "raft" not in datasets else []), *examples.values(), *candidates.values()]
-    exported = study.export(owners, datasets, tests)
-    last = study.report(
-        datasets, test=test, conditions=conditions, answers=answers, adapters=adapters, **searched.read()
-    )
-    stages = [study.passages, study.questions, *study.vectors.values(), study.index]
-    stages += [*searched.questions, study.targets]  # the questions come before anything is paid: there may be none
-    stages += [*datasets.values(), *tests.values(), *shown, *exported, *searched.trained]
-    stages += [*placement.together(searched.answers), *adapters.values(), *worded.choices.values()]
-    stages += [*placement.together(answers.values()), last]
-    needed = keys_upstream([*exported, last])
-    until = STAGES.index("export" if config.until == "dataset" else config.until)
-    tried = {stage.key for stage in searched.answers}  # they come before `select`, though other evaluations do not
-    ends = [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in tried]
-    needed &= keys_upstream(ends)
+    answers, exported, last = study.answers.values(), study.exports, study.report  # all other stages are made for these
+    make, searched = study.make, study.searched
+    stages = [make.passages, make.questions, *make.vectors.values(), make.index]
+    stages += [*searched.questions, make.targets]  # the questions come before anything is paid: there may be none
+    stages += [*study.datasets.values(), *study.tests.values(), *study.worked_examples, *exported, *searched.trained]
+    stages += [*placement.together(searched.answers), *study.adapters.values(), *study.prompts.choices.values()]
+    stages += [*placement.together(answers), last]
+    needed = keys_upstream([*exported, last]) & keys_upstream(_ends(config, stages, searched.answers))
     selected = [stage for stage in stages if stage.key in needed]
-    if study.lacks_questions and study.questions in selected:
+    if make.lacks_questions and make.questions in selected:
         next(iter(open_corpus(config.corpus).questions()), None)  # raises the error before any stage runs
     return selected + exported if config.until == "ingest" else selected
 
 
+def _ends(config: Config, stages: Iterable[Stage], tried: Iterable[Stage]) -> list[Stage]:
+    """The stages at which a study ends with `until`.
+
+    `tried` are the answers that a choice reads. They come before `select`, and are left out here: other evaluations
+    come after it.
+    """
+    until = STAGES.index("export" if config.until == "dataset" else config.until)
+    before_select = {stage.key for stage in tried}
+    return [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in before_select]
+
+
 class _Study:
-    """Builds the stages of one study; a stage that several others read is built once."""
+    """The stages of a study by their part in it. Each is made when it is first read."""
 
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
-        self._config, self._fingerprint = config, fingerprint
-        model, teacher = config.model, config.teacher
-        self._window = Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens)
-        self._model_files = fingerprint(loading.files(model)) | loading.conversion(model)
-        self._corpus = open_corpus(config.corpus)
-        self._corpus_files = fingerprint(self._corpus.files())
-        self._question_files = {f"questions/{name}": d for name, d in fingerprint(files_of(config.corpus)).items()}
-        self._teacher_files = fingerprint(loading.files(teacher.model, "teacher.model")) if is_local(teacher) else {}
-        no_questions = getattr(config.corpus, "questions", "brings its own") is None
-        self._writes_questions = no_questions and is_model(teacher)
-        self.lacks_questions = no_questions and not is_model(teacher)
-        self.vectors: dict[str, Stage] = {}  # empty unless a source is dense
+        self._config, self.make = config, StageMaker(config, fingerprint)
+        self._arms = {name: config.arms[name] for name in config.evaluation.arms}
+        self._trainings = trainings.trainings(config)
 
     @cached_property
-    def passages(self) -> Stage:
-        corpus, splitter = self._config.corpus, f"sentencex {metadata.version('sentencex')}"
-        settings = IngestStage(corpus, passage_identity(corpus, self._corpus), splitter)
-        return Stage(ingest, settings, files=self._corpus_files)
+    def _owners(self) -> dict[str, Owner]:
+        """Training set -> its first arm."""
+        owners: dict[str, Owner] = {}
+        for name, dataset_name in trainings.datasets(self._config).items():
+            owners.setdefault(dataset_name, (name, self._arms[name]))
+        return owners
 
     @cached_property
-    def validation(self) -> Stage:
+    def datasets(self) -> dict[str, Stage]:
+        """The training sets by name."""
+        return {name: self.make.training_rows(name, owner) for name, owner in self._owners.items()}
+
+    @cached_property
+    def _validation(self) -> Stage:
         """The questions that settings are chosen on."""
-        return self.test_rows("validation", validation(self._config), SettingNames.of("selection.changes"))
-
-    @property
-    def studied(self) -> Inputs:
-        return {"passages": self.passages, "questions": self.questions}
+        return self.make.test_rows("validation", validation(self._config), SettingNames.of("selection.changes"))
 
     @cached_property
-    def questions(self) -> Stage:
-        config, inputs = self._config, {"passages": self.passages}
-        if self._writes_questions and is_model(config.teacher):
-            teacher, process = for_questions(config.teacher), placement.of_teacher(config.teacher)
-            written = questions_stage.WrittenQuestionsStage(config.corpus, teacher, self._teacher_files, config.seed)
-            return Stage(questions_stage.write_questions, written, inputs, process=process)
-        settings = QuestionsStage(config.corpus, config.seed)
-        return Stage(questions, settings, inputs, self._corpus_files | self._question_files)
-
-    @cached_property
-    def targets(self) -> Stage:
-        inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
-        if is_model(teacher):
-            settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
-            return Stage(targets_stage.model_targets, settings, inputs, process=placement.of_teacher(teacher))
-        return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs)
-
-    @cached_property
-    def index(self) -> Stage:
-        return Stage(index, IndexStage(f"bm25s {metadata.version('bm25s')}"), {"passages": self.passages})
-
-    def _embed(self) -> dict[str, Stage]:
-        config = self._config.encoder
-        files, process = self._fingerprint(encoder.files(config)), placement.of_encoder(config, "embed")
-        passages, texts = {"passages": self.passages}, {"questions": self.questions}
-        return {
-            "passages": Stage(embed_passages, EmbedStage(config), passages, files, process=process),
-            "questions": Stage(embed_questions, EmbedStage(config), texts, files, "questions", process),
-        }
-
-    def _searched(self, sources: Iterable[str]) -> Inputs:
-        """Returns a dataset's inputs for retrieval: the index for the source bm25, the vectors for dense."""
-        if "dense" in sources:
-            self.vectors = self.vectors or self._embed()
-        inputs: Inputs = {"indexed": self.index} if "bm25" in sources else {}
-        return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
-
-    def training_rows(self, recipe: str, owner: Owner) -> Stage:
-        config, data = self._config, stage_settings.with_gold_limit(self._config, arm_dataset(self._config, *owner))
-        inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
-        if owner[1].recipe == "raft" and data.path:
-            chat_limits = (data.path, data.max_items, data.allow_overlap, data.max_gold_overlap)
-            ready_rows = ChatDatasetStage(*chat_limits, self._window, config.seed)
-            files = {f"chat/{name}": d for name, d in self._fingerprint([chat_file(data.path, owner[0])]).items()}
-            studied: Inputs = {"passages": self.passages, "questions": self.questions}
-            return Stage(chat_rows, ready_rows, studied, files | self._model_files, recipe)
-        if owner[1].recipe == "raft":
-            inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
-            names = SettingNames.of("dataset", owner[1].dataset, f"arms.{owner[0]}.dataset")
-            raft = dataset.RaftStage(data, config.prompt, self._window, config.seed, names)
-            return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
-        limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
-        closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, data.workers)
-        return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
-
-    def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
-        settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
-        searched = self._searched(stage_settings.searched_sources(settings))
-        inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
-        return Stage(dataset.test_set, settings, inputs, self._model_files, label)
-
-    def export(
-        self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
-    ) -> list[Stage]:
-        stage_settings.check_file(self._config)
-        if self._config.until == "ingest":  # only passages exist
-            passages = stage_settings.passages_alone(self._config)
-            return [Stage(export, passages, {"passages": self.passages})] if passages else []
-        settings = stage_settings.export_settings(self._config, recipes, tests)
-        inputs: Inputs = {"datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages}
-        return [Stage(export, settings, inputs)] if settings else []
-
-    def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
-        """A training, from the training sets of the study by name."""
-        config, other = self._config, training.matched
-        may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
-        settings = TrainStage(
-            config.model, training.lora, training.trainer, config.seed, may_pad, other.plan if other else None
-        )
-        inputs: Inputs = {"dataset": rows[training.dataset]}
-        if other:
-            inputs = {**inputs, "matched_dataset": rows[other.dataset]}
-        launcher = shlex.split(config.trainer.rank_launcher or "")
-        process = placement.of_training(config, training.label)
-        return Stage(train, settings, inputs, self._model_files, training.label, process, launcher)
-
-    def selection(self, planned: Sequence[Training], rows: Mapping[str, Stage]) -> Selection:
-        """The stages that choose learning rates; none in a study that chooses nothing."""
-        config = self._config
+    def rates(self) -> Selection:
+        """The search for learning rates; empty in a study that chooses none."""
+        config, make = self._config, self.make
         if not config.selection.on:
             return Selection()
-        return choose_rates(config, planned, rows, self.validation, self.studied, self.train, self.evaluate)
+        return choose_rates(
+            config, self._trainings, self.datasets, self._validation, make.studied, make.train, make.evaluate
+        )
 
-    def prompts(self, examples: Mapping[str, Stage], tried: Mapping[str, Stage]) -> Selection:
-        """The stages that choose a prompt for each untrained arm; none in a study that asks as it is written.
+    @cached_property
+    def adapters(self) -> dict[str, Stage]:
+        """The trainings by label, or the choice of a rate for each."""
+        trained = {training.label: training for training in self._trainings}
+        return self.rates.choices or {label: self.make.train(each, self.datasets) for label, each in trained.items()}
 
-        `examples`: what an arm is shown in every wording; `tried`: what it is tried with, as one more candidate.
-        """
+    @cached_property
+    def _test(self) -> Stage:
+        return self.make.test_rows("test", self._config.evaluation)
+
+    @cached_property
+    def _conditions(self) -> dict[str, Stage]:
+        """The test questions under each condition."""
+        return {
+            name: self.make.test_rows(
+                f"test@{name}",
+                condition(self._config, name),
+                SettingNames.of("evaluation", changes, f"evaluation.conditions.{name}"),
+            )
+            for name, changes in self._config.evaluation.conditions.items()
+        }
+
+    @property
+    def tests(self) -> dict[str, Stage]:
+        """The rows of the test and of its conditions, by part."""
+        return {rows.part: rows for rows in (self._test, *self._conditions.values())}
+
+    @cached_property
+    def _raft_rows(self) -> Stage:
+        """The raft training set, from which worked examples are drawn, also where no arm is trained on it."""
+        return self.datasets.get("raft") or self.make.raft_rows()
+
+    @cached_property
+    def _examples(self) -> dict[str, Stage]:
+        """Arm -> its worked examples, for arms that are always shown some."""
+        shown = {name: arm.examples for name, arm in self._arms.items() if arm.examples}
+        return {name: self.make.examples(name, most, self._test, self._raft_rows) for name, most in shown.items()}
+
+    @cached_property
+    def _tried_examples(self) -> dict[str, Stage]:
+        """Arm -> worked examples that it is tried with, beside the wordings of its prompt."""
+        most = self._config.evaluation.examples
+        return {
+            name: self.make.examples(
+                name, most, self._test, self._raft_rows, f"examples@{name}@{FEW_SHOT}", required=False
+            )
+            for name in self._config.tried_with_examples()
+        }
+
+    @property
+    def worked_examples(self) -> list[Stage]:
+        """All worked examples, after the training set that they are drawn from where no arm is trained on it."""
+        stages = [*self._examples.values(), *self._tried_examples.values()]
+        return [self._raft_rows, *stages] if stages and "raft" not in self.datasets else stages
+
+    @cached_property
+    def prompts(self) -> Selection:
+        """The search for a prompt of each untrained arm; empty in a study that asks as it is written."""
         config = self._config
         if not wordings(config):
             return Selection()
 
         def ask(name: str, label: str, prompt: PromptConfig, shown: Stage | None) -> Stage:
-            shown = shown or examples.get(name)
-            return self.evaluate(label, config.arms[name], self.validation, examples=shown, prompt=prompt)
+            shown = shown or self._examples.get(name)
+            return self.make.evaluate(label, self._arms[name], self._validation, examples=shown, prompt=prompt)
 
-        return choose_prompts(config, self.validation, self.studied, tried, ask)
+        return choose_prompts(config, self._validation, self.make.studied, self._tried_examples, ask)
 
-    def raft_rows(self) -> Stage:
-        """The raft training set of a study in which no arm is trained on it."""
-        return self.training_rows("raft", ("raft", ArmConfig("raft", "passages", self._config.dataset.cot, None, {})))
+    @property
+    def searched(self) -> Selection:
+        """The searches for rates and for prompts together."""
+        return self.rates.beside(self.prompts)
 
-    def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
-        """The `count` worked examples of an arm, from the raft training set."""
-        config, arm, mode = self._config, self._config.arms[name], self._config.dataset.prompt_mode
-        settings = ExamplesStage(
-            config.prompt, mode, arm.context, arm.cot, count, self._window, config.seed, name, required
+    @cached_property
+    def answers(self) -> dict[str, Stage]:
+        """The answers of every arm to the test, and of arms with passages under every condition."""
+        answers = {name: self._answers(name, name, self._test) for name in self._arms}
+        for name, arm in self._arms.items():
+            for at, rows in self._conditions.items() if arm.context == "passages" else ():
+                answers[f"{name}@{at}"] = self._answers(f"{name}@{at}", name, rows)
+        return answers
+
+    def _answers(self, label: str, name: str, rows: Stage) -> Stage:
+        training = next((training for training in self._trainings if name in training.arms), None)
+        adapter = self.adapters[training.label] if training else None
+        examples, prompt = self._examples.get(name), self.prompts.choices.get(name)
+        return self.make.evaluate(label, self._arms[name], rows, adapter, examples, prompt)
+
+    @cached_property
+    def exports(self) -> list[Stage]:
+        """The export stage; [] where nothing is exported."""
+        return self.make.export(self._owners, self.datasets, self.tests)
+
+    @cached_property
+    def report(self) -> Stage:
+        """The last stage."""
+        return self.make.report(
+            self.datasets,
+            test=self._test,
+            conditions=self._conditions,
+            answers=self.answers,
+            adapters=self.adapters,
+            **self.searched.read(),
         )
-        part = part or f"examples@{name}"
-        return Stage(worked_examples, settings, {"rows": rows, "test": test}, self._model_files, part)
-
-    def tried_examples(self, name: str, test: Stage, rows: Stage) -> Stage:
-        """The worked examples that an arm is tried with, beside the wordings of its prompt."""
-        part = f"examples@{name}@{FEW_SHOT}"
-        return self.examples(name, self._config.evaluation.examples, test, rows, part, required=False)
-
-    def evaluate(
-        self,
-        name: str,
-        arm: ArmConfig,
-        test: Stage,
-        adapter: Stage | None = None,
-        examples: Stage | None = None,
-        chosen: Stage | None = None,
-        prompt: PromptConfig | None = None,
-    ) -> Stage:
-        """The answers of an arm. `prompt`: instead of the study's; `chosen`: the stage that chooses it."""
-        config, engine = self._config, arm.engine or self._config.engine
-        model = None if engine.name == "openai" else config.model  # the server's model answers
-        mode = config.dataset.prompt_mode
-        settings = EvaluateStage(model, engine, prompt or config.prompt, mode, arm.context, arm.cot, arm.adapter)
-        ready_files = self._fingerprint(adapter_files(name, arm.adapter))
-        files = {f"adapter/{file}": d for file, d in ready_files.items()} | (self._model_files if model else {})
-        optional = {"adapter": adapter, "examples": examples, "chosen": chosen}
-        inputs = {"test": test} | {name: made for name, made in optional.items() if made}
-        process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
-        return Stage(evaluate, settings, inputs, files, name, process)
-
-    def report(self, datasets: Mapping[str, Stage], **others: Stage | Mapping[str, Stage]) -> Stage:
-        settings, encoding = stage_settings.report_settings(self._config), self._config.encoder
-        inputs: Inputs = {**others, "datasets": datasets, "passages": self.passages, "questions": self.questions}
-        if is_model(self._config.teacher) and any("targets" in rows.inputs for rows in datasets.values()):
-            inputs = {**inputs, "targets": self.targets}  # for the audit of unusable replies
-        if settings.encoder is None:
-            return Stage(report, settings, inputs)
-        files, process = self._fingerprint(encoder.files(encoding)), placement.of_encoder(encoding, "report")
-        return Stage(report, settings, inputs, files, process=process)

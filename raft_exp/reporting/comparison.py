@@ -11,13 +11,13 @@ from raft_exp.reporting.compare import compared
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison
 from raft_exp.reporting.comparison_tables import tables
 from raft_exp.reporting.facts import facts, text
+from raft_exp.reporting.formats import title
 from raft_exp.reporting.pairing import ALL_PAIRS
 from raft_exp.reporting.plots.drawing import standalone
 from raft_exp.reporting.render import write
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.settings import RunGroup, settings
 from raft_exp.reporting.tables import without_model
-from raft_exp.reporting.verdict import title
 
 COMPARISONS = (
     "a",

@@ -7,9 +7,9 @@ from raft_exp.evaluation.results import Figure, Summary
 from raft_exp.reporting import conditions
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
 from raft_exp.reporting.facts import text
+from raft_exp.reporting.formats import percent, title
 from raft_exp.reporting.settings import RunGroup
 from raft_exp.reporting.tables import NONE, cell, difference
-from raft_exp.reporting.verdict import percent, title
 
 
 def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, object]:

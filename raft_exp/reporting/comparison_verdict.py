@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from raft_exp.evaluation.results import Figure
 from raft_exp.reporting.comparison_results import ComparisonResults, EqualReplies, SettingComparison
-from raft_exp.reporting.verdict import distinguishable, p_text, percent, points, ranked, title
+from raft_exp.reporting.formats import p_text, percent, points, title
+from raft_exp.reporting.verdict import distinguishable, ranked
 
 
 def verdict(results: ComparisonResults) -> str:

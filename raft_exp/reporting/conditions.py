@@ -6,8 +6,8 @@ from typing import TypedDict
 
 from raft_exp.evaluation.results import ArmResult, Results
 from raft_exp.reporting.facts import section
+from raft_exp.reporting.formats import title
 from raft_exp.reporting.plots import curves
-from raft_exp.reporting.verdict import title
 
 STUDY = "as in the study"
 _AXES = {

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from raft_exp.evaluation.results import Choice, Comparison, Results
 from raft_exp.evaluation.selection import AS_WRITTEN, FEW_SHOT
-from raft_exp.reporting.verdict import ArmSettings, p_text, points
+from raft_exp.reporting.formats import p_text, points
+from raft_exp.reporting.verdict import ArmSettings
 
 _TRAINING = "training"
 _NAMED = ("recipe", "context", "cot", "dataset", "adapter", "engine", "trainer", "lora", "examples", "wording")

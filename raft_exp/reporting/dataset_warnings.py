@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from raft_exp.core.audit import DatasetAudit, LengthTell, SplitAudit, StudyAudit
 from raft_exp.reporting.facts import main_split
+from raft_exp.reporting.formats import percent
 from raft_exp.reporting.leak_warnings import leak_warnings
-from raft_exp.reporting.verdict import percent
 
 _CUT = 0.01  # share of the prompts
 _TELL = 0.05  # distance of the AUC from 0.5

@@ -16,7 +16,7 @@ from typing import TypedDict
 from raft_exp.core.records import ContextPassage, Example, read_jsonl
 from raft_exp.evaluation.results import Prediction, Quote, read_predictions
 from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE, quotes
-from raft_exp.reporting.verdict import title
+from raft_exp.reporting.formats import title
 
 LIMIT = 200
 _CONTEXT = 8_000  # characters of all passages of a question

@@ -2,17 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from raft_exp.evaluation.results import Figure, Summary
+from raft_exp.evaluation.results import Summary
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
+from raft_exp.reporting.formats import figure_text, percent, title
 from raft_exp.reporting.tables import difference
-from raft_exp.reporting.verdict import percent, title
-
-
-def figure_text(figure: Figure | None) -> str:
-    """A figure in percent with its interval, such as `69.1 (66.0-72.0)`."""
-    if not figure:
-        return ""
-    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

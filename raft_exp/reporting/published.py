@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from raft_exp.evaluation.results import Results
-from raft_exp.reporting.verdict import percent
+from raft_exp.reporting.formats import percent
 
 
 class PublishedCorpus(TypedDict):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
 from raft_exp.core.audit import RetrievalFigures
-from raft_exp.reporting.verdict import percent
+from raft_exp.reporting.formats import percent
 
 _KINDS = {"gold": "questions with gold passages", "answers": "questions without, by their answers"}
 _TITLES = {"recall": "recall", "answer_found": "answer found", "mrr": "MRR", "ndcg": "nDCG", "answer_mrr": "answer MRR"}

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TypedDict
 
-from raft_exp.evaluation.results import Choice, CountedFigure, Results
+from raft_exp.evaluation.results import Choice, Results
 from raft_exp.evaluation.selection import describe, edge_warning
-from raft_exp.reporting.verdict import percent
+from raft_exp.reporting.formats import figure_text, percent
 
 
 class ChoiceTable(TypedDict):
@@ -38,14 +38,10 @@ def _table(name: str, choice: Choice) -> ChoiceTable:
             [
                 candidate["name"].removeprefix("lr="),
                 *([percent(candidate["mean"])] if mean else []),
-                *(_cell(candidate["arms"][arm]) for arm in arms),
+                *(figure_text(candidate["arms"][arm]) for arm in arms),
             ],
         )
         for candidate in choice["candidates"]
     ]
     setting = choice["setting"].rpartition(".")[2].replace("_", " ")
     return {"name": name, "line": describe(name, choice), "columns": [setting, *mean, *arms], "rows": rows}
-
-
-def _cell(figure: CountedFigure) -> str:
-    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})"

@@ -17,8 +17,9 @@ from raft_exp.evaluation.results import (
 from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.reporting import conditions, retrieval
 from raft_exp.reporting.facts import text
+from raft_exp.reporting.formats import p_text, percent, points, title
 from raft_exp.reporting.timings import AnswerTimings, Timings
-from raft_exp.reporting.verdict import distinguishable, p_text, percent, points, significant, title
+from raft_exp.reporting.verdict import distinguishable, significant
 
 NONE = "\N{EN DASH}"
 _BEHAVIOUR = {

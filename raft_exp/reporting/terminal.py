@@ -4,8 +4,9 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
+from raft_exp.reporting.formats import percent, title
 from raft_exp.reporting.supervised import supervised_tokens
-from raft_exp.reporting.verdict import invented_quotes, percent, significant, title
+from raft_exp.reporting.verdict import invented_quotes, significant
 
 if TYPE_CHECKING:
     from rich.table import Table

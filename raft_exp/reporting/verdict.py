@@ -1,10 +1,11 @@
-"""The verdict of a study: its primary contrast in its primary metric; and the format of figures in texts."""
+"""The verdict of a study: its primary contrast in its primary metric."""
 
 from collections.abc import Mapping, Sequence
 
 from raft_exp.evaluation.results import Comparison, PairedDifference, Results, Summary
 from raft_exp.reporting import form
 from raft_exp.reporting.form import LEVEL
+from raft_exp.reporting.formats import p_text, percent, points, title
 
 FEWEST = 30  # test questions; with fewer the verdict claims nothing
 
@@ -127,25 +128,3 @@ def ranked(ties: int) -> str:
 
 def _value(arms: Mapping[str, Summary], arm: str, metric: str) -> float:
     return arms[arm]["metrics"][metric]["value"]
-
-
-def title(metric: str) -> str:
-    """A metric's name for readers."""
-    name = metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM").replace("rouge l", "ROUGE-L")
-    return f"{name.removesuffix(' lenient')} (lenient)" if name.endswith(" lenient") else name
-
-
-def percent(share: float) -> str:
-    """A share in percent to one decimal, without the sign."""
-    return f"{100 * share:.1f}"
-
-
-def points(difference: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    text = f"{100 * difference:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
-
-
-def p_text(p_value: float) -> str:
-    """A p-value to three decimals; smaller ones as a bound."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"

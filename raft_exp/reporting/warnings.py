@@ -11,7 +11,8 @@ from raft_exp.evaluation.results import Results
 from raft_exp.reporting import form, selection
 from raft_exp.reporting.dataset_warnings import dataset_warnings
 from raft_exp.reporting.facts import section
-from raft_exp.reporting.verdict import FEWEST, ArmSettings, p_text, percent, points, title
+from raft_exp.reporting.formats import p_text, percent, points, title
+from raft_exp.reporting.verdict import FEWEST, ArmSettings
 
 _PARSED = 0.9
 _TRUNCATED = 0.05

@@ -30,8 +30,8 @@ Price = Annotated[float, Field(ge=0)]
 class Prices:
     """The cost of a million tokens."""
 
-    prompt: Price
-    reply: Price
+    prompt: Price  # of a million tokens of prompts
+    reply: Price  # of a million tokens of replies
 
 
 @config_dataclass

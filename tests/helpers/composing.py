@@ -1,5 +1,6 @@
 """Composes the shipped configs in tests as the command line does."""
 
+from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -11,10 +12,14 @@ from raft_exp.pipeline.config import conf_dir
 from raft_exp.pipeline.wordings import with_wording_files
 
 
-def compose(*overrides: str) -> dict[str, Any]:
-    """Returns the resolved values, with the arms that `evaluation.arms` names."""
+def compose(*overrides: str, own: Path | None = None) -> dict[str, Any]:
+    """Returns the resolved values, with the arms and wordings that they name.
+
+    `own` is a user's folder `conf`, where `apps.cli.OwnConf` has added it to Hydra's search path.
+    """
+    folders = [conf_dir(), *([own] if own else [])]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         values = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(values, dict)
-    named = with_arm_files({str(name): value for name, value in values.items()}, [conf_dir()])
-    return with_wording_files(named, [conf_dir()])
+    named = with_arm_files({str(name): value for name, value in values.items()}, folders)
+    return with_wording_files(named, folders)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from raft_exp.reporting.verdict import title
+from raft_exp.reporting.formats import title
 from tests.helpers.figure_records import Record, records
 
 NUMBER = r"[+\-−]?\d[\d,]*(?:\.\d+)?"

@@ -6,19 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
 
-from raft_exp.apps import cli
 from raft_exp.apps.report.rescore import make_again
 from raft_exp.evaluation.metrics import METRICS, Metric
 from raft_exp.reporting.runs import open_runs
 from tests.helpers.command_line import SMALL, command, data_files, environment, raft_exp, run_folder, statuses
-
-HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "peft", "wandb", "bm25s", "matplotlib", "optuna")
 
 
 @pytest.fixture(scope="module")
@@ -194,64 +190,6 @@ def test_a_finished_run_is_read_from_its_own_config(study):
     assert corpus.num_entities == 100
 
 
-def test_help_and_dry_run_import_nothing_heavy(tmp_path):
-    script = (
-        "import sys\nfrom raft_exp.apps.cli import main\n"
-        "try:\n    main()\nfinally:\n"
-        f"    print('HEAVY', [name for name in {HEAVY!r} if name in sys.modules])\n"
-    )
-    for arguments in (["--help"], ["dry_run=true"], ["dry_run=true", "+experiment=pubmedqa"]):
-        done = subprocess.run(
-            [sys.executable, "-c", script, *arguments],
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "HEAVY []" in done.stdout, arguments
-    assert not (tmp_path / "store").exists(), "a dry run leaves no store"
-
-
-def test_errors_are_one_line_and_status_two(tmp_path):
-    for arguments in (["dataset.p=1.5"], ["dataset.pp=1"], ["+dataset.pp=1"], ["seed=???"], ["+experiment=pubmed"]):
-        done = raft_exp(tmp_path, *arguments)
-        assert done.returncode == 2, arguments
-        assert done.stderr.count("\n") == 1, done.stderr
-        assert done.stderr.startswith("ConfigError: ")
-
-
-def test_in_a_sweep_an_error_fails_its_job_alone(tmp_path):
-    done = raft_exp(tmp_path, "-m", "dataset.p=0.5,7,0.6", "until=ingest", "corpus.num_entities=50")
-    assert done.returncode == 2
-    assert "ConfigError: dataset.p: got 7; must be less than or equal to 1" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert [statuses(plan.parent) for plan in sorted(tmp_path.glob("runs/*/*/*/plan.json"))] == [
-        {"ingest": "ran"},
-        {"ingest": "reused"},
-    ]
-    done = raft_exp(tmp_path, "-m", "model=tinny,tiny", "until=ingest", "corpus.num_entities=50")
-    assert done.returncode == 2
-    assert "model: got 'tinny'; did you mean 'tiny'?" in done.stderr
-    assert "#0 : " in done.stderr
-    assert "model=tiny until=ingest" in done.stderr
-
-
-def test_ones_own_conf_folder_needs_no_fork(tmp_path):
-    (tmp_path / "conf" / "arm").mkdir(parents=True)
-    (tmp_path / "conf" / "experiment").mkdir()
-    (tmp_path / "conf" / "arm" / "mine.yaml").write_text(
-        "recipe: raft\ncontext: passages\ncot: ${dataset.cot}\nadapter: null\ndataset: {p: 1.0}\n"
-    )
-    (tmp_path / "conf" / "experiment" / "own.yaml").write_text(
-        "# @package _global_\nstudy: own\nevaluation:\n  arms: [rag, mine]\n"
-    )
-    done = raft_exp(tmp_path, "+experiment=own", "dry_run=true")
-    assert done.returncode == 0, done.stderr
-    assert "train[mine]" in done.stderr
-
-
 def test_the_audit_of_the_datasets_needs_no_report(study):
     folder, finished = study
     report = Path(finished.stdout.rstrip().splitlines()[-1].removeprefix("report: "))
@@ -261,35 +199,6 @@ def test_the_audit_of_the_datasets_needs_no_report(study):
     assert (folder / "datasets" / "audit.json").read_text() == whole
     assert {"datasets", "test", "conditions"} <= set(json.loads(whole))
     assert not (folder / "datasets" / "report.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "added"),
-    [
-        ([], ["+experiment=quickstart"]),
-        (["corpus=almanac"], ["+experiment=quickstart"]),
-        (["corpus=passages"], ["+experiment=quickstart", "note="]),
-        (["corpus=passages", "note=mine"], ["+experiment=quickstart"]),
-        (["corpus=passages", "+experiment=passages"], []),
-    ],
-)
-def test_the_note_of_the_embedded_study_is_about_its_own_corpus(arguments, added, tmp_path, monkeypatch):
-    composed = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["raft_exp", *arguments])
-    monkeypatch.setattr("hydra.main", lambda **_: lambda _: lambda: composed.extend(sys.argv[1:]))
-    monkeypatch.setattr("hydra.core.plugins.Plugins.register", lambda *_: None)
-    cli.main()
-    assert composed == [*added, *arguments]
-
-
-def test_preview_shows_rows_and_stops(tmp_path):
-    done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60", "dataset.p=1")
-    assert done.returncode == 0, done.stderr
-    assert "supervised; grounded: True" in done.stdout
-    assert "0 supervised │" in re.sub(" +", " ", done.stdout), "of a test row, which has no target"
-    assert "##Answer:" in done.stdout
-    assert "train" not in str(statuses(run_folder(tmp_path)))
 
 
 def test_an_adapter_made_elsewhere_is_an_arm(study, tmp_path):
@@ -303,44 +212,6 @@ def test_an_adapter_made_elsewhere_is_an_arm(study, tmp_path):
     assert done.returncode == 2
     assert "arms.ready.adapter" in done.stderr
     assert "adapter_config.json is missing" in done.stderr
-
-
-@pytest.mark.parametrize("store", ["/proc/nowhere", "{file}"])
-def test_a_store_that_cannot_be_written_says_so(tmp_path, store):
-    (tmp_path / "file").write_text("")
-    done = raft_exp(tmp_path, f"store={store.format(file=tmp_path / 'file')}", "until=ingest")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("StoreError: store=")
-    assert "store=PATH" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
-    # a limit on the size of one file stands in for a full disk: the same call fails with the same kind of error
-    limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "-"]
-    done = subprocess.run(
-        [*limited, *command("until=ingest", "corpus.num_entities=500", "hydra/job_logging=none")],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert "StoreError: store=" in done.stderr
-    assert "File too large" in done.stderr
-    assert not list((tmp_path / "store").rglob("manifest.json"))
-    assert raft_exp(tmp_path, "until=ingest", "corpus.num_entities=500").returncode == 0
-
-
-@pytest.mark.parametrize("folder", ["/proc/nowhere", "{file}/run"])
-def test_a_run_folder_that_cannot_be_made_says_so(tmp_path, folder):
-    (tmp_path / "file").write_text("")
-    done = raft_exp(tmp_path, f"hydra.run.dir={folder.format(file=tmp_path / 'file')}", "dry_run=true")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("StoreError: ")
-    assert "hydra.run.dir=PATH" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("own_process", ["", "1"])
@@ -361,59 +232,6 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     assert "store=" in last
     assert "choose another folder with store=PATH" in last
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("argument", "told"),
-    [
-        ("+experiment=[quickstart,paper/p_sweeep]", "experiment: got 'paper/p_sweeep'; did you mean 'paper/p_sweep'?"),
-        ("dataset", "'dataset': cannot be read as setting=value"),
-        ("dataset.mixed={random: 0.5", "'dataset.mixed={random: 0.5': cannot be read as setting=value"),
-    ],
-)
-def test_what_hydra_cannot_read_is_one_line_of_ours(tmp_path, argument, told):
-    done = raft_exp(tmp_path, argument)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"ConfigError: {told}")
-    assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
-def test_an_engine_that_is_not_installed_is_missed_before_anything_runs(tmp_path):
-    done = raft_exp(tmp_path, "engine=vllm")
-    assert done.returncode == 2
-    assert done.stderr.startswith("ModelError: engine: got 'vllm', which is not installed; pip install")
-    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
-
-
-def test_questions_that_nobody_brings_are_missed_before_the_passages_are_made(tmp_path):
-    (tmp_path / "passages.jsonl").write_text('{"id": "a", "text": "Water boils."}\n')
-    done = raft_exp(tmp_path, "+experiment=passages", "corpus.path=passages.jsonl", "model=tiny", "trainer=cpu")
-    assert done.returncode == 2
-    assert done.stderr.startswith("DataError: corpus.questions: has no value")
-    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
-
-
-def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
-    done = raft_exp(tmp_path, "evaluation.arms=[rag,gpt_rag]", OPENAI_API_KEY="")
-    assert done.returncode == 2
-    assert "ConfigError: engine.api_key_env: the environment variable of this name is not set" in done.stderr
-    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
-
-
-@pytest.mark.parametrize("name", ["full", "none"])
-def test_no_adapter_is_not_silently_one(tmp_path, name):
-    done = raft_exp(tmp_path, f"lora={name}", "dry_run=true")
-    assert done.returncode == 2
-    assert done.stderr.strip() == f"ConfigError: lora: got {name}, but the experiment sets lora.r=32; add lora.r=0"
-    assert raft_exp(tmp_path, f"lora={name}", "lora.r=0", "dry_run=true").returncode == 0
-
-
-def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):
-    done = raft_exp(tmp_path, "logger=wandb", "logger.mode=online", HOME=str(tmp_path), WANDB_API_KEY="")
-    assert done.returncode == 2
-    assert "ConfigError: logger.mode: got 'online', but there is no key" in done.stderr
-    assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
 def test_the_store_is_listed_and_pruned(study, tmp_path):

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from raft_exp.evaluation.results import Baseline, Results, Summary
+from raft_exp.reporting.formats import title
 from raft_exp.reporting.plots.drawing import ACCENT, FAINT, INK, PAPER, baseline_values, new_axes, rows, style, svg
-from raft_exp.reporting.verdict import distinguishable, title
+from raft_exp.reporting.verdict import distinguishable
 
 
 def intervals(results: Results) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from raft_exp.evaluation.results import Baseline, Figure
+from raft_exp.reporting.formats import title
 from raft_exp.reporting.plots.drawing import (
     FAINT,
     MARKERS,
@@ -14,7 +15,6 @@ from raft_exp.reporting.plots.drawing import (
     style,
     svg,
 )
-from raft_exp.reporting.verdict import title
 
 _POINTS = 200  # most points of a loss curve
 _LEGEND = 48  # letters of a name in the legend

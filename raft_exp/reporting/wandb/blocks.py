@@ -10,9 +10,10 @@ from pathlib import Path
 import wandb_workspaces.reports.v2 as wr
 from wandb_workspaces import expr
 
-from raft_exp.evaluation.results import Figure, Results
+from raft_exp.evaluation.results import Results
 from raft_exp.reporting.comparison_results import ComparisonResults
-from raft_exp.reporting.verdict import invented_quotes, percent, title
+from raft_exp.reporting.formats import figure_text, title
+from raft_exp.reporting.verdict import invented_quotes
 from raft_exp.reporting.wandb.curves import axis, curve
 from raft_exp.reporting.wandb.runs import OnlineRun, WandbRun, online_runs
 
@@ -104,12 +105,8 @@ def _markdown(results: Results) -> str:
     metrics = results["metrics"][:_METRICS]
     lines = [["arm", *map(title, metrics), "n"], ["---"] * (len(metrics) + 2)]
     for name, arm in results["arms"].items():
-        lines.append([f"`{name}`", *(_cell(arm["metrics"].get(metric)) for metric in metrics), f"{arm['n']:,}"])
+        lines.append([f"`{name}`", *(figure_text(arm["metrics"].get(metric)) for metric in metrics), f"{arm['n']:,}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n\nPercent, with 95% intervals."
-
-
-def _cell(figure: Figure | None) -> str:
-    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})" if figure else ""
 
 
 def _training(run: WandbRun, trainings: Sequence[str]) -> Blocks:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.reporting.test_stage import Page, Study, answered, example
+from tests.helpers.html_page import Page
+from tests.helpers.report_study import Study, answered, example
 
 FLAGS = (
     "--headless",

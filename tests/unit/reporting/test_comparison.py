@@ -18,8 +18,8 @@ from raft_exp.reporting.compare import compared as compare_settings
 from raft_exp.reporting.comparison import write_comparison
 from raft_exp.reporting.runs import open_runs
 from raft_exp.reporting.settings import settings
+from tests.helpers.html_page import Page
 from tests.helpers.runs import run_folder
-from tests.unit.reporting.test_stage import Page
 
 HALF, MORE, ALL = [1, 0] * 30, [1, 0, 1, 1] * 15, [1] * 60
 

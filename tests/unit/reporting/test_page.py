@@ -11,8 +11,8 @@ import pytest
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.reporting.page import write_pages
+from tests.helpers.html_page import Page
 from tests.helpers.runs import STUDY, everything, todays
-from tests.unit.reporting.test_stage import Page
 
 
 def pages(out: Path, results: Results, settings: dict[str, Any] = STUDY) -> tuple[str, str]:

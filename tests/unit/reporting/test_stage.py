@@ -1,10 +1,7 @@
-"""The report stage on a temporary folder with made rows: files, contract keys, honesty, escaping."""
+"""The report stage on a temporary folder with made rows: its files, figures and errors."""
 
-import io
 import json
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -12,92 +9,9 @@ import numpy as np
 import pytest
 
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import Answer, ContextPassage, Example, read_rows, write_jsonl
-from raft_exp.evaluation.results import Results
-from raft_exp.reporting.stage import ReportStage, report
+from raft_exp.core.records import read_rows, write_jsonl
 from tests.helpers import small_training as small
-
-HOSTILE = """<script>alert('x')</script> "quoted" | `code` *b* & {{ 7*7 }}"""
-ARMS: dict[str, dict[str, Any]] = {
-    "base": {"recipe": "none", "context": "none"},
-    "rag": {"recipe": "none", "context": "passages"},
-    "raft": {"recipe": "raft", "context": "passages"},
-}
-
-
-def example(index: int, answer: str = "yes", **changes: Any) -> Example:
-    context = [
-        ContextPassage(f"g{index}", f"d{index}", "Title", "The drug\n helped all   patients.", True),
-        ContextPassage(f"x{index}", "other", "Title", "Mice do not talk.", False),
-    ]
-    row = {"id": f"q{index}", "question": "Does it help?", "answers": [answer], "context": context, "has_gold": True}
-    rest = {"target": "", "target_grounded": True, "messages": [], "split": "test", "slices": {}}
-    return Example(**{**row, **rest, **changes})
-
-
-def answered(row: Example, raw: str, *, truncated: bool = False) -> Answer:
-    return Answer(row.id, raw, truncated, prompt_tokens=10, new_tokens=5)
-
-
-class Study:
-    """The folders of a made study; `run` gives back the folder that the stage wrote."""
-
-    def __init__(self, root: Path, examples: list[Example]) -> None:
-        self.root, self.examples = root, examples
-        self.replies: dict[str, list[Answer]] = {}
-        self.config: dict[str, Any] = {"study": "A study", "note": "", "corpus": "pubmedqa", "model": "tiny", "seed": 0}
-        self.config |= {"reply_format": "paper", "refusal": "Not there.", "metrics": [], "encoder": None}
-        self.config |= {"conditions": {}}
-        self.config |= {"arms": ARMS, "settings": {"dataset": {"p": 0.8}}}
-        (root / "raft_data").mkdir(parents=True)
-        (root / "adapter").mkdir()
-        self.audit(HOSTILE)
-
-    def audit(self, text: str) -> None:
-        (self.root / "raft_data" / "audit.json").write_text(json.dumps({"rows": 3, text: {"share": 0.5, "of": text}}))
-
-    def say(self, arm: str, *labels: str) -> None:
-        replies = zip(self.examples, labels, strict=False)
-        self.replies[arm] = [answered(row, f"##Answer: {label}") for row, label in replies]
-
-    passages: Path | None = None
-
-    def run(self, name: str = "out", conditions: dict[str, Path] | None = None) -> Path:
-        test, out = self.root / "test", self.root / name
-        for folder in (test, out):
-            folder.mkdir(exist_ok=True)
-        write_jsonl(test / "rows.jsonl", self.examples)
-        for arm, replies in self.replies.items():
-            (self.root / f"answers_{arm}").mkdir(exist_ok=True)
-            write_jsonl(self.root / f"answers_{arm}" / "answers.jsonl", replies)
-        report(
-            ReportStage(**self.config),
-            conditions=conditions or {},
-            test=test,
-            answers={arm: self.root / f"answers_{arm}" for arm in self.replies},
-            datasets={"raft": self.root / "raft_data"},
-            adapters={"raft": self.root / "adapter"},
-            passages=self.passages,
-            out=out,
-        )
-        return out
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Study:
-    labels = ["yes", "no", "maybe", "yes"] * 15
-    made = Study(tmp_path, [example(i, label, slices={"kind": label}) for i, label in enumerate(labels)])
-    made.say("base", *["yes"] * 60)
-    made.say("rag", *["yes", "no", "maybe", "no"] * 15)
-    made.say("raft", *labels)
-    rows = ["step,loss,validation_loss", "1,2.5,", "2,2.0,2.2", "3,nan,"]
-    (tmp_path / "adapter" / "metrics.csv").write_text("\n".join(rows) + "\n")
-    return made
-
-
-def results(folder: Path) -> Results:
-    found: Results = json.loads((folder / "results.json").read_text())
-    return found
+from tests.helpers.report_study import ARMS, HOSTILE, Study, answered, example, results
 
 
 def test_replies_are_read_in_the_form_that_was_asked_for(study: Study) -> None:
@@ -314,73 +228,6 @@ def test_the_same_inputs_give_the_same_bytes(study: Study) -> None:
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes(), path.name
 
 
-OURS: list[dict[str, str | None]] = [{"type": "application/json", "id": "examples-data"}, {}]  # data, then the script
-
-
-class Page(HTMLParser):
-    """Collects what a browser would load or run, and the text that it would show."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.loads: list[str] = []
-        self.tags: set[str] = set()
-        self.scripts: list[dict[str, str | None]] = []
-        self.handlers: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.scripts += [dict(attrs)] if tag == "script" else []
-        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
-        self.handlers += [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_page_loads_nothing(study: Study) -> None:
-    html = (study.run() / "report.html").read_text()
-    page = Page(html)
-    assert all(link.startswith("#") for link in page.loads)
-    assert not page.tags & {"link", "iframe", "img", "object", "base"}
-    assert page.scripts == OURS
-    assert not re.search(r"@import|url\((?!#)", html)
-    assert "prefers-color-scheme: dark" in html
-    assert 'name="viewport"' in html
-    assert "@media print" in html
-    assert html.count("<svg") == 3
-    assert "raft, validation" in page.text  # the loss plot's legend
-    assert "100.0" in page.text
-
-
-def test_hostile_text_stays_text(tmp_path: Path) -> None:
-    study = Study(tmp_path, [example(i, HOSTILE, slices={HOSTILE: HOSTILE}) for i in range(4)])
-    arm = "<b>$x^2$"  # an arm's name is a file's name as well, so that it cannot hold just anything
-    study.config |= {"study": HOSTILE, "note": HOSTILE, "model": HOSTILE, "settings": {HOSTILE: HOSTILE}}
-    study.config["arms"] = {arm: {"recipe": HOSTILE}, "raft": {"recipe": "raft", HOSTILE: [HOSTILE]}}
-    study.say(arm, "no", "no", HOSTILE)
-    study.say("raft", *[HOSTILE] * 4)
-    (tmp_path / "adapter" / "metrics.csv").write_text("step,loss\n1,2.0\n")
-    out = study.run()
-    page = Page((out / "report.html").read_text())
-    assert page.scripts == OURS
-    assert "b>" not in page.tags
-    assert page.handlers == []
-    assert page.text.count(HOSTILE) >= 10
-    svg = (out / "report.html").read_text().partition("<svg")[2].partition("</svg>")[0]
-    assert "&lt;b&gt;$x^2$</text>" in svg, "matplotlib takes $...$ for mathematics"
-    markdown = (out / "report.md").read_text()
-    assert "<script" not in markdown
-    assert markdown.count("\\| \\`code\\` \\*b\\* &amp; {{ 7\\*7 }}") >= 10
-
-
-def test_lone_surrogates_do_not_stop_the_report(study: Study) -> None:
-    study.replies["rag"][0] = answered(study.examples[0], "##Answer: \ud83d")
-    study.audit("\ud83d")
-    assert (study.run() / "report.html").stat().st_size > 1000
-
-
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
@@ -395,64 +242,6 @@ def test_what_cannot_be_scored_is_named(study: Study, break_it: Any, message: st
     break_it(study)
     with pytest.raises(DataError, match=message):
         study.run()
-
-
-def test_a_missing_loss_file_leaves_the_plot_out(study: Study) -> None:
-    (study.root / "adapter" / "metrics.csv").unlink()
-    html = (study.run() / "report.html").read_text()
-    assert html.count("<svg") == 2
-    assert ">Training<" not in html
-
-
-def test_the_table_for_the_terminal(study: Study) -> None:
-    from rich.console import Console
-
-    from raft_exp.reporting.terminal import table
-
-    found = results(study.run())
-    found["arms"]["rag"] |= {"n": 7405, "answered": 7000}
-    shown = io.StringIO()
-    Console(width=80, file=shown).print(table(found))
-    text = shown.getvalue()
-    assert "…" not in text, "five metrics fit in 80 columns"
-    base = next(line for line in text.splitlines() if line.strip().startswith("base"))
-    raft = next(line for line in text.splitlines() if line.strip().startswith("raft"))
-    assert "*50.0" in base
-    assert "100.0" in raft
-    assert "*" not in raft
-    assert "7000/7405" in text
-
-
-def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_named(study: Study) -> None:
-    from rich.console import Console
-
-    from raft_exp.reporting.terminal import shown_metrics, table
-
-    found = results(study.run())
-    found["metrics"] = ["accuracy", "macro_f1", "exact_match", "f1", "answer_in_reply", "accuracy_lenient", "rouge_l"]
-    columns, others = shown_metrics(found, ["rouge_l", "unmeasured"])
-    assert columns == ["accuracy", "rouge_l", "macro_f1", "exact_match", "f1"]
-    assert others == ["answer_in_reply", "accuracy_lenient"]
-    shown = io.StringIO()
-    Console(width=80, file=shown).print(table(found, ["rouge_l"]))
-    text = " ".join(shown.getvalue().split())
-    assert "ROUGE-L" in text
-    assert "2 more in report.md: " in text
-
-
-def test_how_good_the_retriever_is_stands_in_results_and_pages(study: Study) -> None:
-    without = study.run("without")
-    assert results(without)["retrieval"] == {}
-    assert "Retrieval" not in (without / "report.md").read_text()
-    found = {"retriever": "bm25", "k": 1, "gold": {"questions": 60, "recall": {"1": 0.5}, "mrr": 0.625, "ndcg": 0.5}}
-    (study.root / "test" / "audit.json").write_text(json.dumps({"retrieval": found}))
-    out = study.run()
-    assert results(out)["retrieval"] == {"test": found}
-    markdown = (out / "report.md").read_text()
-    assert "## Retrieval" in markdown
-    assert "| | as in the study (bm25, k=1) |\n|---|---:|\n| questions with gold passages | 60 |\n" in markdown
-    assert "| recall@1 | 50.0 |\n| MRR | 62.5 |\n| nDCG | 50.0 |\n" in markdown
-    assert "recall@150.0MRR62.5nDCG50.0" in re.sub(r"\s", "", Page((out / "report.html").read_text()).text)
 
 
 def test_files_that_were_not_read_stand_in_the_audit(study: Study) -> None:

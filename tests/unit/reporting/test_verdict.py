@@ -11,9 +11,10 @@ import pytest
 from raft_exp.core.records import write_jsonl
 from raft_exp.evaluation.primary import PrimaryConfig
 from raft_exp.evaluation.results import Choice, Results
+from raft_exp.reporting.formats import title
 from raft_exp.reporting.stage import VERSION
-from raft_exp.reporting.verdict import title
-from tests.unit.reporting.test_stage import ARMS, Page, Study, answered, example, results
+from tests.helpers.html_page import Page
+from tests.helpers.report_study import ARMS, Study, answered, example, results
 
 N = 300
 TRAINED: dict[str, Any] = {"recipe": "raft", "context": "passages", "cot": True}

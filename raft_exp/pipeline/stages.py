@@ -1,0 +1,212 @@
+"""Makes each stage of a study from its settings: what it reads, and which process runs it."""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+from raft_exp import retrieval
+from raft_exp.core.stage import Inputs, Stage
+from raft_exp.corpora import open_corpus, passage_identity
+from raft_exp.corpora.ingest_stage import IngestStage, ingest
+from raft_exp.corpora.questions import files_of
+from raft_exp.corpora.questions_stage import QuestionsStage, questions
+from raft_exp.dataset import stage as dataset
+from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
+from raft_exp.dataset.contexts import EVALUATION_NAMES, SettingNames
+from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
+from raft_exp.dataset.rows import window_of
+from raft_exp.evaluation.config import EvaluationConfig
+from raft_exp.evaluation.stage import EvaluateStage, evaluate
+from raft_exp.exports.stage import export
+from raft_exp.models import encoder, loading
+from raft_exp.pipeline import placement, stage_settings
+from raft_exp.pipeline.arm_settings import arm_dataset, arm_trainer
+from raft_exp.pipeline.arms import adapter_files
+from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.trainings import Training
+from raft_exp.prompts import PromptConfig
+from raft_exp.reporting.stage import report
+from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
+from raft_exp.retrieval.index_stage import IndexStage, index
+from raft_exp.teachers import questions_stage, targets_stage
+from raft_exp.teachers.model import for_questions, for_targets, is_local, is_model
+from raft_exp.training.stage import TrainStage, train
+
+Fingerprint = Callable[[list[Path]], dict[str, str]]
+Owner = tuple[str, ArmConfig]  # the first arm of a training set, with its name
+
+
+class StageMaker:
+    """Makes the stages of one study, one by one; a stage that several others read is made once."""
+
+    def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
+        self._config, self._fingerprint = config, fingerprint
+        model, teacher = config.model, config.teacher
+        self._window = window_of(model)
+        self._model_files = fingerprint(loading.files(model)) | loading.date_files(model) | loading.conversion(model)
+        self._corpus = open_corpus(config.corpus)
+        self._corpus_files = fingerprint(self._corpus.files())
+        self._question_files = {f"questions/{name}": d for name, d in fingerprint(files_of(config.corpus)).items()}
+        self._teacher_files: dict[str, str] = {}
+        if is_local(teacher):
+            files = loading.files(teacher.model, "teacher.model")
+            self._teacher_files = (
+                fingerprint(files) | loading.date_files(teacher.model) | loading.conversion(teacher.model)
+            )
+        no_questions = getattr(config.corpus, "questions", "brings its own") is None
+        self._writes_questions = no_questions and is_model(teacher)
+        self.lacks_questions = no_questions and not is_model(teacher)
+        self.vectors: dict[str, Stage] = {}  # empty unless a source is dense
+
+    @cached_property
+    def passages(self) -> Stage:
+        """The passages of the corpus."""
+        corpus, splitter = self._config.corpus, f"sentencex {metadata.version('sentencex')}"
+        settings = IngestStage(corpus, passage_identity(corpus, self._corpus), splitter)
+        return Stage(ingest, settings, files=self._corpus_files)
+
+    @property
+    def studied(self) -> Inputs:
+        """The stages of passages and questions."""
+        return {"passages": self.passages, "questions": self.questions}
+
+    @cached_property
+    def questions(self) -> Stage:
+        """The questions of the corpus, or those that the teacher writes."""
+        config, inputs = self._config, {"passages": self.passages}
+        if self._writes_questions and is_model(config.teacher):
+            teacher, process = for_questions(config.teacher), placement.of_teacher(config.teacher)
+            written = questions_stage.WrittenQuestionsStage(config.corpus, teacher, self._teacher_files, config.seed)
+            return Stage(questions_stage.write_questions, written, inputs, process=process)
+        settings = QuestionsStage(config.corpus, config.seed)
+        return Stage(questions, settings, inputs, self._corpus_files | self._question_files)
+
+    @cached_property
+    def targets(self) -> Stage:
+        """The teacher's targets."""
+        inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
+        if is_model(teacher):
+            settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
+            return Stage(targets_stage.model_targets, settings, inputs, process=placement.of_teacher(teacher))
+        return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs)
+
+    @cached_property
+    def index(self) -> Stage:
+        """The bm25 index of the passages."""
+        return Stage(index, IndexStage(f"bm25s {metadata.version('bm25s')}"), {"passages": self.passages})
+
+    def _embed(self) -> dict[str, Stage]:
+        config = self._config.encoder
+        files, process = self._fingerprint(encoder.files(config)), placement.of_encoder(config, "embed")
+        passages, texts = {"passages": self.passages}, {"questions": self.questions}
+        return {
+            "passages": Stage(embed_passages, EmbedStage(config), passages, files, process=process),
+            "questions": Stage(embed_questions, EmbedStage(config), texts, files, "questions", process),
+        }
+
+    def _searched(self, sources: Iterable[str]) -> Inputs:
+        """Returns a dataset's inputs for retrieval: the index for the source bm25, the vectors for dense."""
+        if "dense" in sources:
+            self.vectors = self.vectors or self._embed()
+        inputs: Inputs = {"indexed": self.index} if "bm25" in sources else {}
+        return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
+
+    def training_rows(self, recipe: str, owner: Owner) -> Stage:
+        """The training set named `recipe`, with the settings of its first arm."""
+        config, data = self._config, stage_settings.with_gold_limit(self._config, arm_dataset(self._config, *owner))
+        inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
+        if owner[1].recipe == "raft" and data.path:
+            chat_limits = (data.path, data.max_items, data.allow_overlap, data.max_gold_overlap)
+            ready_rows = ChatDatasetStage(*chat_limits, self._window, config.seed)
+            files = {f"chat/{name}": d for name, d in self._fingerprint([chat_file(data.path, owner[0])]).items()}
+            studied: Inputs = {"passages": self.passages, "questions": self.questions}
+            return Stage(chat_rows, ready_rows, studied, files | self._model_files, recipe)
+        if owner[1].recipe == "raft":
+            inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
+            names = SettingNames.of("dataset", owner[1].dataset, f"arms.{owner[0]}.dataset")
+            raft = dataset.RaftStage(data, config.prompt, self._window, config.seed, names)
+            return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
+        limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
+        closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, data.workers)
+        return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
+
+    def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
+        """The rows of test questions in the contexts of `evaluation`; errors give its settings by the names `named`."""
+        settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
+        searched = self._searched(stage_settings.searched_sources(settings))
+        inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
+        return Stage(dataset.test_set, settings, inputs, self._model_files, label)
+
+    def export(
+        self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
+    ) -> list[Stage]:
+        """The export stage; [] where nothing is exported. Raises ConfigError for a file or format that cannot be."""
+        stage_settings.check_file(self._config)
+        if self._config.until == "ingest":  # only passages exist
+            passages = stage_settings.passages_alone(self._config)
+            return [Stage(export, passages, {"passages": self.passages})] if passages else []
+        settings = stage_settings.export_settings(self._config, recipes, tests)
+        inputs: Inputs = {"datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages}
+        return [Stage(export, settings, inputs)] if settings else []
+
+    def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
+        """A training, from the training sets of the study by name."""
+        config, other = self._config, training.matched
+        may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
+        settings = TrainStage(
+            config.model, training.lora, training.trainer, config.seed, may_pad, other.plan if other else None
+        )
+        inputs: Inputs = {"dataset": rows[training.dataset]}
+        if other:
+            inputs = {**inputs, "matched_dataset": rows[other.dataset]}
+        launcher = shlex.split(config.trainer.rank_launcher or "")
+        process = placement.of_training(config, training.label)
+        return Stage(train, settings, inputs, self._model_files, training.label, process, launcher)
+
+    def raft_rows(self) -> Stage:
+        """The raft training set of a study in which no arm is trained on it."""
+        return self.training_rows("raft", ("raft", ArmConfig("raft", "passages", self._config.dataset.cot, None, {})))
+
+    def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
+        """The `count` worked examples of an arm, from the raft training set."""
+        config, arm, mode = self._config, self._config.arms[name], self._config.dataset.prompt_mode
+        settings = ExamplesStage(
+            config.prompt, mode, arm.context, arm.cot, count, self._window, config.seed, name, required
+        )
+        part = part or f"examples@{name}"
+        return Stage(worked_examples, settings, {"rows": rows, "test": test}, self._model_files, part)
+
+    def evaluate(
+        self,
+        name: str,
+        arm: ArmConfig,
+        test: Stage,
+        adapter: Stage | None = None,
+        examples: Stage | None = None,
+        chosen: Stage | None = None,
+        prompt: PromptConfig | None = None,
+    ) -> Stage:
+        """The answers of an arm. `prompt`: instead of the study's; `chosen`: the stage that chooses it."""
+        config, engine = self._config, arm.engine or self._config.engine
+        model = None if engine.name == "openai" else config.model  # the server's model answers
+        mode = config.dataset.prompt_mode
+        settings = EvaluateStage(model, engine, prompt or config.prompt, mode, arm.context, arm.cot, arm.adapter)
+        ready_files = self._fingerprint(adapter_files(name, arm.adapter))
+        files = {f"adapter/{file}": d for file, d in ready_files.items()} | (self._model_files if model else {})
+        optional = {"adapter": adapter, "examples": examples, "chosen": chosen}
+        inputs = {"test": test} | {name: made for name, made in optional.items() if made}
+        process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
+        return Stage(evaluate, settings, inputs, files, name, process)
+
+    def report(self, datasets: Mapping[str, Stage], **others: Stage | Mapping[str, Stage]) -> Stage:
+        """The report. `others`: its further inputs by name."""
+        settings, encoding = stage_settings.report_settings(self._config), self._config.encoder
+        inputs: Inputs = {**others, "datasets": datasets, "passages": self.passages, "questions": self.questions}
+        if is_model(self._config.teacher) and any("targets" in rows.inputs for rows in datasets.values()):
+            inputs = {**inputs, "targets": self.targets}  # for the audit of unusable replies
+        if settings.encoder is None:
+            return Stage(report, settings, inputs)
+        files, process = self._fingerprint(encoder.files(encoding)), placement.of_encoder(encoding, "report")
+        return Stage(report, settings, inputs, files, process=process)

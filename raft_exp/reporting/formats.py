@@ -1,0 +1,32 @@
+"""Names of metrics, figures and p-values as readers see them."""
+
+from raft_exp.evaluation.results import Figure
+
+
+def title(metric: str) -> str:
+    """A metric's name for readers."""
+    name = metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM").replace("rouge l", "ROUGE-L")
+    return f"{name.removesuffix(' lenient')} (lenient)" if name.endswith(" lenient") else name
+
+
+def percent(share: float) -> str:
+    """A share in percent to one decimal, without the sign."""
+    return f"{100 * share:.1f}"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def p_text(p_value: float) -> str:
+    """A p-value to three decimals; smaller ones as a bound."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def figure_text(figure: Figure | None) -> str:
+    """A figure in percent with its interval, such as `69.1 (66.0-72.0)`."""
+    if not figure:
+        return ""
+    return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})"

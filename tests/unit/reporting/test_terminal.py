@@ -1,0 +1,41 @@
+"""The table in the terminal."""
+
+import io
+
+from tests.helpers.report_study import Study, results
+
+
+def test_the_table_for_the_terminal(study: Study) -> None:
+    from rich.console import Console
+
+    from raft_exp.reporting.terminal import table
+
+    found = results(study.run())
+    found["arms"]["rag"] |= {"n": 7405, "answered": 7000}
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found))
+    text = shown.getvalue()
+    assert "…" not in text, "five metrics fit in 80 columns"
+    base = next(line for line in text.splitlines() if line.strip().startswith("base"))
+    raft = next(line for line in text.splitlines() if line.strip().startswith("raft"))
+    assert "*50.0" in base
+    assert "100.0" in raft
+    assert "*" not in raft
+    assert "7000/7405" in text
+
+
+def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_named(study: Study) -> None:
+    from rich.console import Console
+
+    from raft_exp.reporting.terminal import shown_metrics, table
+
+    found = results(study.run())
+    found["metrics"] = ["accuracy", "macro_f1", "exact_match", "f1", "answer_in_reply", "accuracy_lenient", "rouge_l"]
+    columns, others = shown_metrics(found, ["rouge_l", "unmeasured"])
+    assert columns == ["accuracy", "rouge_l", "macro_f1", "exact_match", "f1"]
+    assert others == ["answer_in_reply", "accuracy_lenient"]
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found, ["rouge_l"]))
+    text = " ".join(shown.getvalue().split())
+    assert "ROUGE-L" in text
+    assert "2 more in report.md: " in text

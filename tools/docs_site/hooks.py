@@ -1,0 +1,94 @@
+"""Hooks of MkDocs (mkdocs.yml): pages that are made from the code and from files outside docs/."""
+
+import re
+from contextlib import redirect_stdout
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+from posixpath import normpath, relpath
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from tools.docs_site import configuration, tables
+
+ROOT = Path(__file__).parents[2]
+_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]\n]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+_FENCE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
+_MADE = re.compile(r"<!-- (?P<what>help|table): (?P<name>[\w.]+) -->")
+
+
+def copied() -> dict[str, str]:
+    """Page of the site -> the file outside docs/ that it shows."""
+    pages = {
+        "developer/log.md": "experiments/LOG.md",
+        "developer/changelog.md": "CHANGELOG.md",
+        "developer/contributing.md": "CONTRIBUTING.md",
+        "developer/agents.md": "AGENTS.md",
+        "experiments/index.md": "experiments/README.md",
+    }
+    studies = sorted(path.parent.name for path in (ROOT / "experiments").glob("[0-9]*/README.md"))
+    return pages | {f"experiments/{name}/index.md": f"experiments/{name}/README.md" for name in studies}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Adds the published studies to the navigation."""
+    studies = [uri for uri in copied() if uri.startswith("experiments/")]
+    config.nav = [*(config.nav or []), {"Experiments": studies}]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that are made, and the figures of the published studies."""
+    files.append(File.generated(config, "reference/configuration.md", content=configuration.page()))
+    for uri, source in copied().items():
+        files.append(File.generated(config, uri, abs_src_path=str(ROOT / source)))
+    for figure in sorted((ROOT / "experiments").glob("[0-9]*/*.svg")):
+        uri = figure.relative_to(ROOT).as_posix()
+        files.append(File.generated(config, uri, abs_src_path=str(figure)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Puts in the help of commands, and points links to files of the repository to their pages."""
+    source = copied().get(page.file.src_uri, f"docs/{page.file.src_uri}")
+    known = {file.src_uri for file in files}
+    pieces = _FENCE.split(_MADE.sub(_made, markdown))
+    return "".join(
+        piece if piece.startswith("```") else with_links(piece, source, page.file.src_uri, known) for piece in pieces
+    )
+
+
+def with_links(markdown: str, source: str, uri: str, known: set[str]) -> str:
+    """Markdown of the file `source` for the page `uri`: a link to a file without a page becomes its text."""
+    pages = {path: name for name, path in copied().items()}
+
+    def link(match: re.Match[str]) -> str:
+        target = match["target"]
+        if re.match(r"[a-z]+:", target):
+            return match[0]
+        path = normpath(f"{source.rpartition('/')[0]}/{target}").lstrip("/")
+        page = pages.get(path) or pages.get(f"{path}/README.md") or path.removeprefix("docs/")
+        if page not in known and (ROOT / path).exists():
+            return match["text"]
+        return f"{match['image']}[{match['text']}]({relpath(page, Path(uri).parent.as_posix())}{match['anchor'] or ''})"
+
+    return _LINK.sub(link, markdown)
+
+
+def _made(marker: re.Match[str]) -> str:
+    return _help(marker["name"]) if marker["what"] == "help" else tables.table(marker["name"])
+
+
+def _help(command: str) -> str:
+    """The help of `python -m raft_exp.COMMAND`, as a block of code."""
+    main: Any = import_module(f"raft_exp.{command}").main
+    shown = StringIO()
+    try:
+        with redirect_stdout(shown):
+            main(["--help"])
+    except SystemExit:
+        pass
+    return f"```\n{shown.getvalue().strip()}\n```"
