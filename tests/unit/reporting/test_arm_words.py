@@ -52,5 +52,5 @@ def test_a_ready_adapter_and_a_rate_are_named():
 def test_the_report_explains_its_arms(small_study):
     for page in ("report.md", "report.html"):
         text = (small_study / page).read_text(encoding="utf-8")
-        assert "Not trained; shown the question alone." in text
+        assert "Not trained; shown the question and passages." in text
         assert "Fine-tuned on questions among passages, to reason with quotes and then answer" in text
