@@ -13,13 +13,15 @@ import numpy as np
 from raft_exp.core.errors import DataError
 from raft_exp.core.npy import Column, write_header
 from raft_exp.core.records import Passage, dumps, loads, parse, read_jsonl
+from raft_exp.core.text import Form, normalise, plain_words
 
-TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS = (
+TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS, ANY_LANGUAGE = (
     "passages.jsonl",
     "offsets.npy",
     "documents.npy",
     "texts.npy",
     "ids.npy",
+    "any_language",  # an empty file, in collections whose texts are compared by `text.normalise`
 )
 
 
@@ -28,8 +30,13 @@ def fingerprint(text: str) -> int:
     return hash64(" ".join(text.casefold().split()))
 
 
-def write_passages(folder: Path, passages: Iterable[Passage]) -> int:
-    """Writes a collection and returns its size. Raises DataError for a repeated id or an empty collection."""
+def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool = False) -> int:
+    """Writes a collection and returns its size. Raises DataError for a repeated id or an empty collection.
+
+    `any_language`: its texts are compared by `text.normalise` (numbers and signs count), not by `text.plain_words`.
+    """
+    if any_language:
+        (folder / ANY_LANGUAGE).touch()
     ids = array("Q")
     with (
         (folder / TEXTS).open("wb") as file,
@@ -80,6 +87,8 @@ class Passages:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
         self._file = folder / TEXTS
+        self.any_language = (folder / ANY_LANGUAGE).exists()
+        self.form: Form = normalise if self.any_language else plain_words  # in which its texts are compared
 
     def __len__(self) -> int:
         return len(self._offsets)

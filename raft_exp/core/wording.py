@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import Literal
 
-from raft_exp.core.text import CLOSED_CLASS, normalise
+from raft_exp.core.text import CLOSED_CLASS, plain_words
 
 CHANGED = 0.3  # largest share of the units that a near question changes; one unit may always change
 LEAST_UNITS = 3  # shorter questions are compared by equality alone
@@ -43,8 +43,8 @@ def changeable(size: int) -> int:
 
 
 def answer_forms(answers: Sequence[str]) -> frozenset[str]:
-    """The answers as `normalise` writes them."""
-    return frozenset(filter(None, map(normalise, answers)))
+    """The answers as `plain_words` writes them."""
+    return frozenset(filter(None, map(plain_words, answers)))
 
 
 def open_forms(forms: frozenset[str]) -> frozenset[str]:

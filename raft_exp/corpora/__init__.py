@@ -1,6 +1,6 @@
 """Corpora: the sources of passages and questions.
 
-To add a corpus named `notes` (README.md, "A new corpus", has its files):
+To add a corpus named `notes` (docs/extend/corpus.md has its files, and a test runs them):
 
 1. Write raft_exp/corpora/notes.py with two classes. `NotesConfig`, marked with `@config_dataclass`, holds the settings;
    its first field is `name: Literal["notes"]`. `Notes(config, seed)` has the members of the protocol `Corpus` below.
@@ -37,6 +37,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field
 
+from raft_exp.core import words
 from raft_exp.core.records import Passage, Question
 from raft_exp.corpora.almanac import Almanac, AlmanacConfig
 from raft_exp.corpora.documents import Documents, DocumentsConfig
@@ -54,7 +55,7 @@ class Corpus(Protocol):
     Optional members: `origin: ClassVar[Origin]`, source and licence for the card of an exported data set; `report`,
     with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, values for the key of
     ingest beside `passage_settings` and the content of `files`; `shares_gold: ClassVar[bool]`, whether its published
-    splits share gold passages.
+    splits share gold passages; `any_language: ClassVar[bool]`, for the user's own texts (`core.words`).
     """
 
     passage_settings: ClassVar[tuple[str, ...]]  # the fields of the config that change the passages
@@ -96,7 +97,16 @@ def open_corpus(config: CorpusConfig, seed: int = 0) -> Corpus:
 def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
     """The corpus's values for the key of ingest: the settings that change passages, and its own `passage_identity`."""
     more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
-    return {name: getattr(config, name) for name in corpus.passage_settings} | more()
+    by_words: dict[str, object] = {"words": words.version()} if any_language(config) else {}
+    return {name: getattr(config, name) for name in corpus.passage_settings} | more() | by_words
+
+
+def any_language(config: CorpusConfig) -> bool:
+    """Whether the texts of a corpus are compared by `text.normalise`: those of the user's own, in any language.
+
+    Published data sets are compared by `text.plain_words`, so that their results stay as they are.
+    """
+    return bool(getattr(CORPORA[config.name], "any_language", False))
 
 
 def shares_gold(config: CorpusConfig) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from raft_exp.core.collection import write_passages
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.corpora import CorpusConfig, open_corpus
+from raft_exp.corpora import CorpusConfig, any_language, open_corpus
 
 VERSION = 1
 REPORT = "ingest_report.json"  # written for a corpus with a `report`
@@ -26,7 +26,7 @@ def ingest(config: IngestStage, *, out: Path) -> None:
     """Writes the collection (`core.collection`), counts.json and the report; the report also on failure."""
     corpus = open_corpus(config.corpus)
     try:
-        count = write_passages(out, corpus.passages())
+        count = write_passages(out, corpus.passages(), any_language(config.corpus))
     finally:
         if report := getattr(corpus, "report", None):
             (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")

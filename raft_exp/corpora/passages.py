@@ -10,6 +10,7 @@ from raft_exp.core.records import Passage, Question
 from raft_exp.core.schema import Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import passage_rows
+from raft_exp.corpora.sentences import sentences_of
 
 
 @config_dataclass
@@ -29,6 +30,7 @@ class ReadyPassages:
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name",)
     origin: ClassVar[Origin] = Origin("a file of the user's own")
+    any_language: ClassVar[bool] = True
 
     def __init__(self, config: PassagesConfig, seed: int) -> None:
         del seed
@@ -45,7 +47,7 @@ class ReadyPassages:
 
     def passages(self) -> Iterator[Passage]:
         """The passages in the file's order."""
-        return passage_rows.read(self.files()[0])
+        return passage_rows.read(self.files()[0], sentences_of)
 
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""

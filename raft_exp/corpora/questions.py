@@ -17,7 +17,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.shingles import text_hash, units
-from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.core.text import Form, answer_pattern, normalise
 from raft_exp.core.wording import WordingUses, answer_forms
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
 from raft_exp.corpora.readers import json_records
@@ -87,7 +87,7 @@ class ReadyQuestions:
         gold = [self.collection[place] for place in self._gold(fields, answers, counts)]
         evidence = self._evidence(fields)
         if not evidence and not fields.text("explanation"):
-            evidence = answering_sentence(gold, answers)
+            evidence = answering_sentence(gold, answers, self.collection.form)
             counts["evidence_by_answer"] += len(evidence)
         return Question(
             id=fields.text("id") or name,
@@ -113,8 +113,8 @@ class ReadyQuestions:
         passages = self.collection.of_document(document)
         if not passages:
             raise fields.error("document_id", f"is {document!r}, which has no passages", "correct it")
-        pattern = answer_pattern(answers)
-        holding = [place for place in passages if pattern and pattern.search(normalise(self.collection[place].text))]
+        pattern = answer_pattern(answers, self.collection.form)
+        holding = [place for place in passages if pattern and pattern.search(self.collection[place].text)]
         counts["gold_by_answer" if holding else "gold_by_document"] += 1
         return holding or passages
 
@@ -137,13 +137,13 @@ class ReadyQuestions:
         return evidence
 
 
-def answering_sentence(gold: Iterable[Passage], answers: list[str]) -> list[tuple[str, int]]:
+def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form = normalise) -> list[tuple[str, int]]:
     """The first gold sentence that holds an answer word for word: [(passage id, sentence number)], or []."""
-    pattern = answer_pattern(answers)
+    pattern = answer_pattern(answers, form)
     if pattern:
         for passage in gold:
             for number, sentence in enumerate(passage.sentences):
-                if pattern.search(normalise(sentence)):
+                if pattern.search(sentence):
                     return [(passage.id, number)]
     return []
 

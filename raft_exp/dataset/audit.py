@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 
 from raft_exp.core.audit import ROW_COUNTS, LengthFigures, LengthTell, RowCounts, SplitAudit, Spread
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.dataset.rows import RenderedRow
 from raft_exp.prompts.quotes import stands_exactly
 
@@ -114,7 +114,7 @@ def target_figures(row: RenderedRow) -> dict[str, int]:
 
 
 def _repeats(row: RenderedRow) -> int:
-    texts = [normalise(passage.text) for passage in row.example.context if passage.text]
+    texts = [plain_words(passage.text) for passage in row.example.context if passage.text]
     return len(texts) - len(set(texts))
 
 

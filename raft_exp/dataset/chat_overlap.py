@@ -19,7 +19,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.near_copies import LEAST_SHINGLES, is_boilerplate, near_copies
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.shingles import WIDTH, Shingles, shingles, text_hash, units
-from raft_exp.core.text import CLOSED_CLASS, normalise
+from raft_exp.core.text import CLOSED_CLASS, plain_words
 from raft_exp.core.wording import Wording, WordingUses
 from raft_exp.corpora.readers.chat import ChatRow
 from raft_exp.dataset.leakage import NearFinder, TextFinder
@@ -94,7 +94,7 @@ class _Leaks:
 
     def look_in(self, place: int, chat: ChatRow) -> None:
         """Looks for the questions in a training row."""
-        reply, closest = f" {normalise(_reply(chat))} ", dict[str, Wording]()
+        reply, closest = f" {plain_words(_reply(chat))} ", dict[str, Wording]()
         for text in _prompt(chat):
             pieces = [units(piece) for piece in _PIECES.split(text)]
             for piece in pieces:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from raft_exp.core.records import Passage, Question
-from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.core.text import Form, answer_pattern
 from raft_exp.corpora.closest_sentences import closest_sentences
 from raft_exp.prompts.quotes import stands_exactly
 
@@ -30,6 +30,7 @@ class Evidence:
     question: Question
     gold: Sequence[Passage]
     clean: Callable[[str], str]
+    form: Form  # in which texts are compared
 
     def stands(self, passage: Passage, shown: str) -> bool:
         """Whether the text that is shown of a gold passage holds its evidence."""
@@ -53,8 +54,8 @@ class Evidence:
         return [passage.sentences[number] for number in numbers if 0 <= number < len(passage.sentences)]
 
     def _answers(self, text: str) -> bool:
-        pattern = answer_pattern(self.question.answers)
-        return bool(pattern and pattern.search(normalise(text)))
+        pattern = answer_pattern(self.question.answers, self.form)
+        return bool(pattern and pattern.search(text))
 
     @cached_property
     def _names_an_answer(self) -> bool:

@@ -22,7 +22,7 @@ from raft_exp.core.records import Example, Messages, Target, read_jsonl, write_j
 from raft_exp.core.sampling import seeded_bits
 from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.dataset.rows import Window
 from raft_exp.models.loading import tokenizer_of
 from raft_exp.prompts import PromptConfig
@@ -105,12 +105,12 @@ def _messages(config: ExamplesStage, row: Example) -> Messages:
 
 def _candidates(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
     """The training rows that can be an example, in the order of the draw. None of them is a test question."""
-    tested = {normalise(row.question) for row in read_jsonl(test / "rows.jsonl", Example)}
+    tested = {plain_words(row.question) for row in read_jsonl(test / "rows.jsonl", Example)}
     reply_format = config.prompt.reply_format
     possible = (
         (seeded_bits(config.seed, "worked examples", row.id), number)
         for number, row in enumerate(read_jsonl(rows / "rows.jsonl", Example))
-        if row.split == "train" and row.has_gold and row.target_grounded and normalise(row.question) not in tested
+        if row.split == "train" and row.has_gold and row.target_grounded and plain_words(row.question) not in tested
         if not config.cot or prompts.parse(row.target, reply_format).reason
     )
     drawn = {number: bits for bits, number in nsmallest(_CANDIDATES, possible)}

@@ -2,7 +2,7 @@
 
 Training: `RaftRecipe` and `closed_book` give one `RowSpec` a question. Test: the functions that return a
 `ContextChooser` (`gold_and_distractors`, `retrieved`, `published`, ...). Questions and targets are streamed from disk,
-so that memory does not grow with their number.
+so that memory does not grow with their number. docs/explanation/raft-data-sets.md states the rules.
 """
 
 from collections.abc import Callable, Iterator
@@ -238,7 +238,8 @@ def without_gold(collection: Passages, choose: ContextChooser) -> ContextChooser
     """The contexts of `choose` without gold passages, and without passages that hold an open answer."""
 
     def choose_rest(question: Question) -> list[int]:
-        gold, answers = {collection.find(name) for name in question.gold}, answer_pattern(question.answers)
+        gold = {collection.find(name) for name in question.gold}
+        answers = answer_pattern(question.answers, collection.form)
         others = (ordinal for ordinal in choose(question) if ordinal not in gold)
         return [ordinal for ordinal in others if not (answers and holds(answers, collection[ordinal]))]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from raft_exp.core.audit import RetrievalFigures
 from raft_exp.core.collection import Passages
-from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.core.text import answer_pattern
 from raft_exp.dataset.rows import RowSpec
 from raft_exp.retrieval.filters import missing_gold
 
@@ -45,9 +45,9 @@ class RetrievalQuality:
                 is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in ranking]
                 places = [place for place, hit in enumerate(is_gold, start=1) if hit]
                 self._gold.add(places, wanted, self._k)
-            elif pattern := answer_pattern(question.answers):
+            elif pattern := answer_pattern(question.answers, self._collection.form):
                 texts = enumerate((self._collection[ordinal].text for ordinal in ranking), start=1)
-                first = next((place for place, text in texts if pattern.search(normalise(text))), None)
+                first = next((place for place, text in texts if pattern.search(text)), None)
                 self._answers.add([] if first is None else [first], 1, self._k)
             yield spec
 

@@ -185,7 +185,7 @@ class RowBuilder:
         sources = [self._passages[ordinal] for ordinal in spec.context or []]
         gold = {name: self._passages[self._passages.find(name)] for name in spec.question.gold}
         gold |= {source.id: source for source, passage in zip(sources, whole, strict=True) if passage.gold}
-        evidence = Evidence(spec.question, list(gold.values()), self._clean)
+        evidence = Evidence(spec.question, list(gold.values()), self._clean, self._passages.form)
 
         def stands(source: Passage, old: ContextPassage, new: ContextPassage) -> bool:
             return old.gold and (old.text == new.text or evidence.stands(source, new.text))
@@ -200,7 +200,7 @@ class RowBuilder:
         if not distractors:
             return {}
         gold = {self._passages[self._passages.find(name)].document_id for name in spec.question.gold}
-        answers = answer_pattern(spec.question.answers)
+        answers = answer_pattern(spec.question.answers, self._passages.form)
         return {
             "distractors_of_gold_document": sum(passage.document_id in gold for passage in distractors),
             "distractors_with_answer": sum(bool(answers and holds(answers, passage)) for passage in distractors),

@@ -2,7 +2,7 @@
 
 import re
 
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.prompts import short_answers
 
 _AROUND = " \t\r\n*_`\"'“”‘’«»„‚‹›「」『』{}[]<>$~"
@@ -120,7 +120,7 @@ def before_next_question(reply: str, question: str) -> str:
     for match in _NEXT_QUESTION.finditer(reply):
         before, asks = reply[: match.start()].strip(), reply[match.end() :].partition("\n")[0]
         if before and not before.endswith(":") and not _FILLER.match(before):
-            return reply if question and normalise(asks) == normalise(question) else before
+            return reply if question and plain_words(asks) == plain_words(question) else before
     return reply
 
 
@@ -176,5 +176,13 @@ def _clean(line: str) -> str:
         cut = pattern.sub("", shorter, count=1)
         shorter = cut if cut.strip(_ENDS) else shorter
     shorter = short_answers.without_lead(shorter)
-    text = shorter.strip(_AROUND).rstrip(_ENDS).strip(_AROUND).strip()
+    text = _with_sign(shorter.strip(_AROUND).rstrip(_ENDS).strip(_AROUND).strip(), shorter)
     return text if len(text.split()) <= _LONGEST else ""
+
+
+def _with_sign(text: str, line: str) -> str:
+    """The text with the sign before its number: $4.20, <5. A pair of dollar signs is LaTeX, and no sign."""
+    before, _, after = line.partition(text or "\n")
+    sign = before[-1:]
+    signed = text[:1].isdigit() and sign and sign in "$<>" and not (sign == "$" and "$" in after)
+    return sign + text if signed else text

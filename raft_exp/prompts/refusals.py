@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.prompts import not_told
 from raft_exp.prompts import refusal_patterns as patterns
 
@@ -59,7 +59,7 @@ def abstained(answer: str, refusal: str, question: str = "") -> bool:
 
     With the question, also wordings are recognised that have no words but those of the question and of not telling.
     """
-    own, words = normalise(refusal), normalise(answer)
+    own, words = plain_words(refusal), plain_words(answer)
     if own and (words == own or words.startswith(f"{own} ")):
         return not patterns.GUESS.search(words[len(own) : len(own) + _LONGEST])
     return _declines(list(_pieces(answer, question)), question)
@@ -96,7 +96,7 @@ def _declines(pieces: list[_Piece], question: str) -> bool:
 
 def _introduced(text: str) -> bool:
     """Whether a piece after a refusal gives an answer: a short one, or one that is introduced as a guess or a turn."""
-    return bool(patterns.GUESS.search(normalise(text[:_LONGEST]))) or _is_short(text) or bool(_LABEL.match(text))
+    return bool(patterns.GUESS.search(plain_words(text[:_LONGEST]))) or _is_short(text) or bool(_LABEL.match(text))
 
 
 def _is_short(text: str) -> bool:
@@ -177,7 +177,7 @@ def _is_title(text: str, words: str, matched: int) -> bool:
 
 
 def _plain(text: str) -> str:
-    words = normalise(_QUOTATION.sub(" quotation ", text[:_LONGEST]))
+    words = plain_words(_QUOTATION.sub(" quotation ", text[:_LONGEST]))
     for pattern, form in _SHORT_FORMS:
         words = pattern.sub(form, words)
     return words

@@ -8,6 +8,7 @@ from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
 from raft_exp.reporting import conditions, contrasts, published, selection
+from raft_exp.reporting.arm_words import described
 from raft_exp.reporting.csv_export import write_csv_files
 from raft_exp.reporting.examples import LIMIT, examples
 from raft_exp.reporting.facts import audit_sections, facts, quarantine
@@ -53,6 +54,7 @@ def write_pages(
         "selection": selection.tables(results),
         "supervised": supervised_tokens(results),
         "arms": {name: facts(arm) for name, arm in arms.items()},
+        "arm_words": {name: described(arms[name]) for name in results["arms"] if name in arms},
         "settings": facts(settings),
         "audit": [
             {

@@ -1,5 +1,7 @@
 """The rules of distractors: which candidates of a ranking may stand in a context beside the gold passages.
 
+docs/explanation/raft-data-sets.md states them.
+
 All rules are in `DistractorFilter._violated_rule`, one `if` a rule, in the order in which they are checked. To change
 a rule, edit its condition there. To add one, add an `if` that returns a name for it. The audit of a training set counts
 the candidates that a rule rejects under that name (`passed_over`); the audit of a test set has no such counts. The
@@ -18,7 +20,6 @@ Not decided here: the order of the candidates (the sources of this package), the
 (`evaluation.context=given`) and retrieved contexts do not pass this filter.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from itertools import islice
 
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.records import Question
-from raft_exp.core.text import answer_pattern, holds
+from raft_exp.core.text import AnswerSearch, answer_pattern, holds
 
 
 @dataclass
@@ -50,7 +51,7 @@ class DistractorFilter:
             missing_gold=missing_gold(question),
             gold_documents={int(self.passages.documents[ordinal]) for ordinal in gold},
             texts={int(self.passages.texts[ordinal]) for ordinal in gold},
-            answers=None if self.answer_allowed else answer_pattern(question.answers),
+            answers=None if self.answer_allowed else answer_pattern(question.answers, self.passages.form),
         )
         for ordinal in candidates:
             if rule := self._violated_rule(ordinal, context):
@@ -86,7 +87,7 @@ class _Context:
     missing_gold: set[int]  # document hashes, see `missing_gold`
     gold_documents: set[int]  # document hashes
     texts: set[int]  # fingerprints of the gold passages and of the distractors chosen so far
-    answers: re.Pattern[str] | None
+    answers: AnswerSearch | None
 
 
 def missing_gold(question: Question) -> set[int]:

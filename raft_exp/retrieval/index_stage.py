@@ -26,5 +26,5 @@ def index(config: IndexStage, *, passages: Path, out: Path) -> None:
     """Writes the index (`raft_exp.retrieval.word_index`) and counts.json."""
     collection = Passages(passages)
     texts = (searched_text(passage) for passage in track(collection, "indexing", len(collection)))
-    counts = word_index.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART)
+    counts = word_index.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART, collection.any_language)
     (out / "counts.json").write_text(json.dumps(counts), encoding="utf-8")

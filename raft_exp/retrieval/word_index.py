@@ -1,6 +1,7 @@
 """A BM25 index on disk: for each word the passages that hold it and the word's part of their scores.
 
-Words and scores (Lucene's form of BM25) equal those of bm25s to the bit. bm25s builds its index in memory; here only a
+Scores (Lucene's form of BM25) equal those of bm25s to the bit, and so do the words of published data sets; those of the
+user's own corpora are in any language (`core.words`). bm25s builds its index in memory; here only a
 chunk of the texts, then a part of the postings is in memory. Words are stored as 64-bit hashes, as the ids of
 `raft_exp.core.collection` are, so that no vocabulary is held in memory.
 """
@@ -8,13 +9,15 @@ chunk of the texts, then a part of the postings is in memory. Words are stored a
 import math
 from array import array
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from raft_exp.core.collection import hash64, mapped
+from raft_exp.core.collection import ANY_LANGUAGE, hash64, mapped
 from raft_exp.core.npy import Column
+from raft_exp.core.words import indexed
 
 WORDS, STARTS, HOLDERS, SCORES, LENGTHS = (
     "words.npy",  # (words,) hashes, ascending
@@ -36,15 +39,31 @@ def tokens(text: str) -> list[str]:
     return [str(word) for word in words]
 
 
-def write(folder: Path, texts: Iterable[str], parts: int = 1) -> dict[str, int]:
+def words_of(text: str) -> list[str]:
+    """The indexed words of a text in any language (`core.words`), without English stop words."""
+    return [word for word in indexed(text) if word not in _stop_words()]
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    from bm25s.stopwords import STOPWORDS_EN
+
+    return frozenset(STOPWORDS_EN) | {"s", "t"}  # what an apostrophe leaves of "Velmor's" and "don't"
+
+
+def write(folder: Path, texts: Iterable[str], parts: int = 1, any_language: bool = False) -> dict[str, int]:
     """Writes the index of the texts into a folder and returns counts. The bytes do not depend on `parts`.
+
+    `any_language`: the words are those of `words_of`; otherwise of `tokens`, as for published data sets.
 
     The postings are sorted in `parts` parts, one in memory at a time (about 60 bytes a posting). A part is at least as
     large as the postings of the most frequent word.
     """
+    if any_language:
+        (folder / ANY_LANGUAGE).touch()
     lengths, files = array("I"), [folder / f"part{number}" for number in range(parts)]
     for chunk in _chunks(texts):
-        postings, sizes = _counted(chunk, len(lengths))
+        postings, sizes = _counted(chunk, len(lengths), any_language)
         lengths.extend(sizes)
         for file, piece in zip(files, _split(postings, parts), strict=True):
             with file.open("ab") as opened:
@@ -66,19 +85,28 @@ def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _counted(texts: list[str], first: int) -> tuple[np.ndarray, list[int]]:
-    """The postings of a chunk of texts, sorted by word hash and passage, and the number of words of each text."""
+def _numbered(texts: list[str], any_language: bool) -> tuple[list[list[int]], dict[str, int]]:
+    """The words of each text as numbers, and the number of each word."""
+    if any_language:
+        numbers: dict[str, int] = {}
+        return [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts], numbers
     import bm25s
 
     tokenized = bm25s.tokenize(texts, stopwords="en", return_ids=True, show_progress=False)
-    sizes = [len(words) for words in tokenized.ids]
-    hashes = np.zeros(len(tokenized.vocab), dtype=np.uint64)
-    for word, number in tokenized.vocab.items():
+    return tokenized.ids, tokenized.vocab
+
+
+def _counted(texts: list[str], first: int, any_language: bool) -> tuple[np.ndarray, list[int]]:
+    """The postings of a chunk of texts, sorted by word hash and passage, and the number of words of each text."""
+    ids, vocabulary = _numbered(texts, any_language)
+    sizes = [len(words) for words in ids]
+    hashes = np.zeros(len(vocabulary), dtype=np.uint64)
+    for word, number in vocabulary.items():
         hashes[number] = hash64(word)
     order = np.argsort(hashes)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    flat = np.fromiter(chain.from_iterable(tokenized.ids), dtype=np.int64, count=sum(sizes))
+    flat = np.fromiter(chain.from_iterable(ids), dtype=np.int64, count=sum(sizes))
     keys, counts = np.unique(rank[flat] * len(texts) + np.repeat(np.arange(len(texts)), sizes), return_counts=True)
     postings = np.empty(len(keys), dtype=_POSTING)
     postings["word"], postings["holder"] = hashes[order][keys // len(texts)], keys % len(texts) + first
@@ -139,11 +167,12 @@ class Postings:
         self._words, self._starts = mapped(folder / WORDS), mapped(folder / STARTS)
         self._holders, self._scores = mapped(folder / HOLDERS), mapped(folder / SCORES)
         self._size = len(mapped(folder / LENGTHS))
+        self._words_of = words_of if (folder / ANY_LANGUAGE).exists() else tokens
 
     def scores(self, text: str) -> np.ndarray:
         """Shape (passages,), float32: the BM25 score of every passage. Words count as often as they occur in `text`."""
         scores = np.zeros(self._size, dtype=np.float32)
-        for word in tokens(text):
+        for word in self._words_of(text):
             name = np.uint64(hash64(word))
             place = int(self._words.searchsorted(name))
             if place < len(self._words) and self._words[place] == name:

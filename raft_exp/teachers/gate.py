@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from raft_exp import prompts
 from raft_exp.core.records import Question, Target
-from raft_exp.core.text import CLOSED_CLASS, normalise
+from raft_exp.core.text import CLOSED_CLASS, plain_words
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
@@ -112,7 +112,7 @@ def _agreed(written: str, question: Question) -> str | None:
 
 
 def _words(text: str) -> str:
-    bare = normalise(text)
+    bare = plain_words(text)
     return " ".join(_ARTICLES.sub(" ", bare).split()) or bare
 
 

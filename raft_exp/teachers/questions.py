@@ -20,7 +20,7 @@ from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.core.sampling import HashSample, subsample
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
 from raft_exp.corpora.questions import answering_sentence
 from raft_exp.corpora.shares import draw_share
@@ -141,7 +141,7 @@ class QuestionWriting:
         pairs, dropped = outcome.result
         self.dropped += dropped
         for number, question, answer in pairs:
-            words = hash64(normalise(question))
+            words = hash64(plain_words(question))
             self.dropped["duplicate"] += words in self._seen
             if words not in self._seen:
                 self._seen.add(words)

@@ -1,12 +1,12 @@
 """The citations of a reply, checked against the passages of its context."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from raft_exp.core.records import Answer, ContextPassage
 from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
+from raft_exp.corpora.sentences import sentences_of
 from raft_exp.prompts import PromptConfig, lenient, parse, quotes
 from raft_exp.prompts.refusals import abstained
 
@@ -97,13 +97,13 @@ def cite(
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
     """Cites, for a model that does not quote, the first sentence of each passage that contains the (open) answer."""
-    pattern = answer_pattern([answer])
+    pattern = answer_pattern([answer])  # the reader sees the sentence, so any corpus is searched by the words
     if pattern is None:
         return []
     cited = []
     for passage in context:
-        sentences = re.split(r"(?<=[.!?])\s+", passage.text)
-        text = next((sentence for sentence in sentences if pattern.search(normalise(sentence))), "")
+        sentences = (sentence.strip() for sentence in sentences_of(passage.text))
+        text = next((sentence for sentence in sentences if pattern.search(sentence)), "")
         cited += [cite(text, context, sources, 1)] if text and holds(pattern, passage) else []
     return cited
 

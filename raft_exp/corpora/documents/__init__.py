@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core import words
 from raft_exp.core.collection import fingerprint, hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
@@ -134,7 +135,8 @@ class Documents:
     @cached_property
     def _settings(self) -> Settings:
         config = self._config
-        versions = json.dumps({**readers.versions(), "sentencex": metadata.version("sentencex")})
+        splitters = {"sentencex": metadata.version("sentencex"), "words": words.version()}
+        versions = json.dumps({**readers.versions(), **splitters})
         return Settings(
             cache=str(Path(config.cache).absolute()),
             versions=versions,

@@ -19,7 +19,7 @@ from pydantic import model_validator
 
 from raft_exp.core.schema import Count, Positive, config_dataclass
 from raft_exp.corpora.readers.documents.document import Part
-from raft_exp.corpora.sentences import split_sentences
+from raft_exp.corpora.sentences import sentences_of
 
 VERSION = 1  # raised when the same parts give other passages
 
@@ -84,7 +84,7 @@ class Flow:
         """Offsets of the sentences, ascending, and the end of the text. No sentence runs across rows or records."""
         ends = [*self.starts[1:], len(self.text)]
         spans = zip(self.starts, ends, strict=True) if self.parts[0].kind in _WHOLE else [(0, len(self.text))]
-        starts = (accumulate(map(len, split_sentences(self.text[a:b])[:-1]), initial=a) for a, b in spans)
+        starts = (accumulate(map(len, sentences_of(self.text[a:b])[:-1]), initial=a) for a, b in spans)
         return [*chain.from_iterable(starts), len(self.text)]
 
     def place(self, start: int, end: int) -> str:

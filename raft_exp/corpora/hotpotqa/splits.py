@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from raft_exp.core.collection import hash64
 from raft_exp.core.sampling import HashSample, subsample
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.corpora.hotpotqa.records import records
 from raft_exp.corpora.hotpotqa.sources import Source, Sources
 from raft_exp.corpora.shares import draw_share
@@ -87,7 +87,7 @@ def _learnable(train: dict[str, _Features], test: dict[str, _Features], counts: 
 def _features(source: Source) -> dict[str, _Features]:
     """The features of all records with an answer."""
     return {
-        record.id: _Features(str(hash64(normalise(record.question))), record.learnable, record.gold_missing > 0)
+        record.id: _Features(str(hash64(plain_words(record.question))), record.learnable, record.gold_missing > 0)
         for record in records(source.files)
         if record.answer
     }

@@ -15,6 +15,7 @@ from raft_exp import assets
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.schema import Count, Positive, Runtime, Share, config_dataclass
+from raft_exp.core.text import plain_words
 from raft_exp.corpora.counting import counting
 from raft_exp.corpora.natural_questions.records import Piece, Record, content, records
 from raft_exp.corpora.natural_questions.sources import Source, Sources, Test, Train, from_path, from_published
@@ -175,6 +176,6 @@ def _evidence(record: Record) -> list[tuple[str, int]]:
     """The sentence of the annotated short answer; without an annotation, the first sentence that holds an answer."""
     gold = [_passage(piece, "") for piece in record.gold]
     if record.answer_at is None or not gold:
-        return answering_sentence(gold, record.answers)
+        return answering_sentence(gold, record.answers, plain_words)
     ends = accumulate(len(sentence) for sentence in gold[0].sentences)
     return [(gold[0].id, next(number for number, end in enumerate(ends) if record.answer_at < end))]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from raft_exp.core.collection import hash64
 from raft_exp.core.sampling import HashSample, subsample
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.corpora.natural_questions.records import Record
 from raft_exp.corpora.shares import draw_share
 
 
 def question_hash(question: str) -> int:
     """64-bit hash, equal for questions with the same words."""
-    return hash64(normalise(question))
+    return hash64(plain_words(question))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 sentences, source}, as `export.passages=true` writes them. Only `id` and `text` are required.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from raft_exp.core.records import Passage
@@ -10,16 +10,18 @@ from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.sentences import split_sentences
 
+Split = Callable[[str], list[str]]
 
-def read(path: Path) -> Iterator[Passage]:
-    """The passages in the file's order. DataError names file, line, field and remedy."""
+
+def read(path: Path, split: Split = split_sentences) -> Iterator[Passage]:
+    """The passages in the file's order. DataError names file, line, field and remedy. `split`: text -> sentences."""
     for place, row in json_records.placed(path):
-        yield _passage(Fields(f"{path}, {place}", row), path.name)
+        yield _passage(Fields(f"{path}, {place}", row), path.name, split)
 
 
-def _passage(fields: Fields, file: str) -> Passage:
+def _passage(fields: Fields, file: str, split: Split) -> Passage:
     name, text = fields.needed("id"), fields.needed("text")
-    sentences = fields.texts("sentences") or split_sentences(text)
+    sentences = fields.texts("sentences") or split(text)
     if "".join(sentences) != text:
         raise fields.error("sentences", "does not join to the text", "correct it, or leave it out")
     return Passage(

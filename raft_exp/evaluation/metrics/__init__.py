@@ -1,14 +1,9 @@
 """The metrics of replies (METRICS), and the metrics that each corpus reports (PROFILES).
 
-To add a metric:
+To add a metric (docs/extend/metric.md has a worked example, which a test runs):
 
-1. Write a function of one graded reply in `answers.py` (in `quotes.py` where it grades quoted sentences). It returns a
+1. Write a function of one graded reply in a file here (in `quotes.py` where it grades quoted sentences). It returns a
    value in 0..1; the reported figure is the mean over the test questions.
-
-       def first_word(row: Graded) -> float:
-           "The first word of the prediction is that of an answer, after normalisation."
-           words = row.normalize(row.prediction).split()[:1]
-           return float(any(words == row.normalize(answer).split()[:1] for answer in row.answers))
 
    `graded.py` describes the fields of `Graded`. Every question has at least one answer. An unanswered question scores
    0 without a call.
@@ -32,8 +27,8 @@ all replies of an arm at once: `Metric(batch=semantic_similarity)`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 
+from raft_exp.core.text import Form, normalise, plain_words
 from raft_exp.evaluation.metrics.answers import (
     LABELS,
     accuracy,
@@ -44,11 +39,11 @@ from raft_exp.evaluation.metrics.answers import (
     exact_match,
     exact_match_lenient,
     f1,
-    normalize,
     rouge_l,
     semantic_similarity,
 )
 from raft_exp.evaluation.metrics.classes import labels, macro_f1
+from raft_exp.evaluation.metrics.comparison import AnyLanguage, Comparison, Published, normalize
 from raft_exp.evaluation.metrics.graded import (
     Aggregate,
     Counts,
@@ -56,7 +51,6 @@ from raft_exp.evaluation.metrics.graded import (
     Figures,
     Graded,
     Metric,
-    Normalize,
     Observation,
     Vectors,
     mean,
@@ -69,12 +63,12 @@ __all__ = [
     "METRICS",
     "PROFILES",
     "Aggregate",
+    "Comparison",
     "Counts",
     "Facts",
     "Figures",
     "Graded",
     "Metric",
-    "Normalize",
     "Observation",
     "Profile",
     "Vectors",
@@ -109,8 +103,13 @@ class Profile:
     """How a corpus is scored. The verdict is about the first metric."""
 
     metrics: tuple[str, ...]
-    normalize: Normalize
+    normalize: Comparison
     closed: bool = False  # the answers are labels: the report has baselines and a table of classes
+
+    @property
+    def form(self) -> Form:
+        """The form in which quotes are searched for an answer."""
+        return normalise if isinstance(self.normalize, AnyLanguage) else plain_words
 
     @property
     def of_quotes(self) -> bool:
@@ -126,12 +125,14 @@ class Profile:
 _OPEN = ("exact_match", "f1", "answer_in_reply")
 _MORE = ("exact_match_lenient", "rouge_l")
 _SUPPORTING = ("supporting_f1", "joint_f1", "supporting_em", "joint_em")
-_OFFICIAL, _NFD = partial(normalize, nfd=False), partial(normalize, nfd=True)
+_OFFICIAL, _NFD, _ANY_LANGUAGE = Published(nfd=False), Published(nfd=True), AnyLanguage()
 
 PROFILES: dict[str, Profile] = {
     "pubmedqa": Profile(("accuracy", "macro_f1", *_OPEN, "accuracy_lenient"), _OFFICIAL, closed=True),
     "hotpotqa": Profile((*_OPEN, *_SUPPORTING, *_MORE), _OFFICIAL),
     "natural_questions": Profile((*_OPEN, "best_subspan_em", *_MORE), _NFD),
+    "passages": Profile((*_OPEN, *_MORE), _ANY_LANGUAGE),
+    "documents": Profile((*_OPEN, *_MORE), _ANY_LANGUAGE),
 }
 
 

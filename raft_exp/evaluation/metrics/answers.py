@@ -1,15 +1,15 @@
 """Metrics of the answer: each a function of a graded reply with a value in 0..1."""
 
 import re
-import string
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raft_exp.evaluation.metrics.comparison import Comparison, normalize
 from raft_exp.evaluation.metrics.graded import Graded, Vectors
 
 if TYPE_CHECKING:
@@ -20,19 +20,8 @@ REPLY_WORDS = 40  # a passage has more words; an answer with its sentence seldom
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
 _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
-_DELETE_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _NEVER_PARTLY_RIGHT = ("yes", "no", "noanswer")
 _DECIMALS = 3  # of a similarity: the last bits of an encoder's output differ between machines
-
-
-def normalize(text: str, *, nfd: bool) -> str:
-    """HotpotQA's normalisation: lower case, without punctuation and articles, single spaces.
-
-    With `nfd` NQ-open's, which decomposes accented letters first.
-    """
-    text = unicodedata.normalize("NFD", text) if nfd else text
-    text = text.lower().translate(_DELETE_PUNCTUATION)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
 def decision(prediction: str) -> str:
@@ -105,33 +94,43 @@ def answer_in_reply(row: Graded) -> float:
     more than REPLY_WORDS words counts by its lenient answer alone: a model that copies its passages would win.
     """
     text = row.prediction or _QUOTED.sub(" ", row.raw)
-    if len(text.split()) > REPLY_WORDS:
+    if row.normalize.length(text) > REPLY_WORDS:
         text = row.lenient
     if all(decision(answer) in LABELS for answer in row.answers):
         label = _LABEL.search(text.lower())
         return float(label is not None and label[1] in {decision(answer) for answer in row.answers})
     # Deleting the punctuation of "##Reason:Paris" would join the marker and the word.
-    reply = f" {row.normalize(_MARKER.sub(' ', text))} "
-    answers = (row.normalize(answer) for answer in row.answers)
-    return float(any(f" {answer} " in reply for answer in answers if answer))
+    return float(row.normalize.holds(_MARKER.sub(" ", text), row.answers))
 
 
 def rouge_l(row: Graded) -> float:
-    """ROUGE-L F1 (Lin 2004), best over the answers, by the package rouge-score with its default tokenizer (Latin
-    letters and digits) and without stemming."""
-    return max(_rouge_l(answer, row.prediction) for answer in row.answers)
+    """ROUGE-L F1 (Lin 2004), best over the answers, by the package rouge-score without stemming.
+
+    The tokens are those of the corpus's comparison, by default rouge-score's (Latin letters and digits).
+    """
+    return max(_rouge_l(answer, row.prediction, row.normalize) for answer in row.answers)
 
 
 @lru_cache(maxsize=10_000)
-def _rouge_l(answer: str, prediction: str) -> float:
-    return float(_scorer().score(answer, prediction)["rougeL"].fmeasure)
+def _rouge_l(answer: str, prediction: str, comparison: Comparison) -> float:
+    return float(_scorer(comparison).score(answer, prediction)["rougeL"].fmeasure)
 
 
-@lru_cache(maxsize=1)
-def _scorer() -> "RougeScorer":
+@lru_cache(maxsize=4)
+def _scorer(comparison: Comparison) -> "RougeScorer":
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(["rougeL"], use_stemmer=False)
+    own = comparison.tokens("") is not None
+    return RougeScorer(["rougeL"], use_stemmer=False, tokenizer=_Tokenizer(comparison) if own else None)
+
+
+@dataclass(frozen=True)
+class _Tokenizer:
+    comparison: Comparison
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens (the interface of rouge-score)."""
+        return self.comparison.tokens(text) or []
 
 
 def semantic_similarity(rows: Sequence[Graded], vectors: Vectors) -> list[float]:

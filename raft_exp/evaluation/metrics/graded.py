@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Normalize = Callable[[str], str]
+from raft_exp.evaluation.metrics.comparison import Comparison
+
 Facts = frozenset[tuple[str, int]]  # sentences: (title of the passage, sentence number)
 Counts = NDArray[np.int64]
 Figures = NDArray[np.float64]
@@ -32,7 +33,7 @@ class Graded:
     answers: Sequence[str]
     prediction: str  # the text after the answer marker; "" where the reply has no marker
     raw: str  # the whole reply
-    normalize: Normalize
+    normalize: Comparison
     lenient: str = ""  # the answer found in the reply in any form (`raft_exp.prompts.lenient`)
     facts: Facts = frozenset()  # the sentences that support the answer, by the data set
     quoted: Facts = frozenset()  # the sentences that the reply quotes

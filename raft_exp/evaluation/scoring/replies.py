@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, ContextPassage, Example
-from raft_exp.core.text import answer_pattern, normalise
+from raft_exp.core.text import answer_pattern
 from raft_exp.evaluation.metrics import (
     LABELS,
     METRICS,
@@ -129,7 +129,7 @@ def _score_row(
         "abstained": declines,
         "quotes": checked,
         **supporting,
-        "supported": None if declines or not grading.reasons else _supported(example, reply, checked),
+        "supported": None if declines or not grading.reasons else _supported(example, reply, checked, grading.profile),
         "metrics": {name: number(value) for name, value in observations.items() if METRICS[name].per_row},
     }
     empty = answer is not None and not raw.strip()
@@ -166,10 +166,10 @@ def check_quotes(
     return checked
 
 
-def _supported(example: Example, reply: ParsedReply, checked: Sequence[Quote]) -> bool | None:
+def _supported(example: Example, reply: ParsedReply, checked: Sequence[Quote], profile: Profile) -> bool | None:
     """Whether the answer occurs, word-bounded and normalised, in a verbatim quote of its reply; None for replies in
     another form and for questions whose answers are labels."""
     if not reply.parsed or all(decision(answer) in LABELS for answer in example.answers):
         return None
-    answer = answer_pattern([reply.prediction])
-    return answer is not None and any(answer.search(normalise(quote["text"])) for quote in checked if quote["verbatim"])
+    answer = answer_pattern([reply.prediction], profile.form)
+    return answer is not None and any(answer.search(quote["text"]) for quote in checked if quote["verbatim"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.records import Example, Question, read_ids, read_jsonl
-from raft_exp.core.text import normalise
+from raft_exp.core.text import plain_words
 from raft_exp.evaluation.metrics import Profile
 from raft_exp.evaluation.results import Summary
 from raft_exp.evaluation.scoring.figures import summary
@@ -53,7 +53,7 @@ def training_facts(
 
 
 def _answers(question: Question) -> set[int]:
-    return {hash64(normalise(answer)) for answer in question.answers}
+    return {hash64(plain_words(answer)) for answer in question.answers}
 
 
 def slices(

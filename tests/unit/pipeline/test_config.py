@@ -407,7 +407,8 @@ def test_an_arm_with_an_engine_of_its_own():
     assert served.config.engine.name == "openai"
     assert served.config.model is None
     assert built["evaluate[raft]"].config.engine.name == "transformers"
-    assert served.inputs["test"].key == built["evaluate[rag]"].inputs["test"].key
+    asked, plain = served.description["inputs"], built["evaluate[rag]"].description["inputs"]
+    assert asked["test"] == plain["test"]
     other = stages_of("evaluation.arms=[rag,gpt_rag]", "model.dtype=bfloat16")
     assert other["evaluate[rag]"].key != built["evaluate[rag]"].key
     assert other["evaluate[gpt_rag]"].key == served.key
