@@ -128,3 +128,11 @@ def without_dictionary(text: str) -> set[str]:
     if text.isascii():
         return set()
     return {name for name, letters in _UNKNOWN.items() if re.search(f"[{letters}]", text)}
+
+
+def is_mostly_latin(text: str) -> bool:
+    """Whether at least half of the letters and digits of a text are ASCII."""
+    if text.isascii():
+        return True
+    letters = [letter for letter in text if letter.isalnum()]
+    return 2 * sum(map(str.isascii, letters)) >= len(letters)

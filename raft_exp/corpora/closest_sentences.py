@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from raft_exp.core import words
 from raft_exp.core.records import Passage
+from raft_exp.core.scripts import is_mostly_latin
 
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
@@ -13,14 +15,22 @@ if TYPE_CHECKING:
 def closest_sentences(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
     """At most `most` gold sentences, in text order, each with at least the share `least` of the best F-score."""
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
-    scores = [_rouge_l().score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
+    scorer = _rouge_l(is_mostly_latin("".join([text, *sentences])))
+    scores = [scorer.score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
     best = sorted(range(len(sentences)), key=lambda place: (-scores[place], place))[:most]
     chosen = [place for place in best if scores[place] >= least * scores[best[0]]]
     return [sentences[place] for place in sorted(chosen)]
 
 
-@lru_cache(maxsize=1)
-def _rouge_l() -> "RougeScorer":
+@lru_cache(maxsize=2)
+def _rouge_l(latin: bool) -> "RougeScorer":
+    """The scorer with its own tokenizer, which reads Latin letters and digits alone, or with `words.scored`."""
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(["rougeL"], use_stemmer=True)
+    return RougeScorer(["rougeL"], use_stemmer=True, tokenizer=None if latin else _Words())
+
+
+class _Words:
+    def tokenize(self, text: str) -> list[str]:
+        """The words of a text in any language (the interface of rouge-score)."""
+        return words.scored(text).split()

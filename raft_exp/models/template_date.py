@@ -33,7 +33,8 @@ def asks_for_date(place: str, revision: str | None) -> bool:
         files = [file for name in _FILES if (file := Path(place) / name).is_file()]
         files += sorted(Path(place).glob("additional_chat_templates/*.jinja"))
     else:
-        files = [file for name in _FILES if (file := _of_hub(place, name, revision))]
+        found = (_of_hub(place, name, revision) for name in _FILES)
+        files = [file for file in found if file]
     return any(CALL.encode() in file.read_bytes() for file in files)
 
 

@@ -63,6 +63,7 @@ class Documents:
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "chunk", "on_error", "limits")
     origin: ClassVar[Origin] = Origin("files of the user's own")
+    any_language: ClassVar[bool] = True
 
     def __init__(self, config: DocumentsConfig, seed: int) -> None:
         del seed

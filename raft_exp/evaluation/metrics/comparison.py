@@ -21,6 +21,9 @@ class Comparison(Protocol):
     def name(self) -> str:
         """Its name in the report."""
 
+    def __hash__(self) -> int:
+        """Comparisons with the same settings are equal."""
+
     def __call__(self, text: str) -> str:
         """The normalised words of a text, separated by one space: equal texts are an exact match."""
 

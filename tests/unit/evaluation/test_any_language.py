@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft_exp.evaluation.metrics import METRICS, Graded, profile
+from raft_exp.evaluation.metrics import METRICS, Graded, number, profile
 from raft_exp.prompts import lenient
 from tests.unit.core.test_words import DIFFERENT
 
@@ -22,8 +22,12 @@ RIGHT = [
 def observed(gold: str, said: str, corpus: str = "documents") -> dict[str, float]:
     normalize = profile(corpus).normalize
     graded = Graded([gold], said, f"##Answer: {said}", normalize, said)
-    names = ("exact_match", "f1", "rouge_l", "answer_in_reply", "exact_match_lenient")
-    return {name: METRICS[name].observe(graded) for name in names}
+    found: dict[str, float] = {}
+    for name in ("exact_match", "f1", "rouge_l", "answer_in_reply", "exact_match_lenient"):
+        observe = METRICS[name].observe
+        assert observe
+        found[name] = number(observe(graded))
+    return found
 
 
 @pytest.mark.parametrize("corpus", ["documents", "passages"])

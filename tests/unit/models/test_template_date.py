@@ -15,6 +15,7 @@ from raft_exp.models.tokens import chat_text, encode_prompt, end_token_id
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.teachers.model import is_local
 from tests.helpers.composing import compose
 from tests.helpers.tokenizers import CHATML, qwen2
 
@@ -86,6 +87,7 @@ def test_the_teachers_template_is_told_the_date_too(tmp_path):
     name = model(tmp_path, DATED)
     local = ("teacher=transformers", f"teacher.model.name_or_path={name}", "teacher.model.revision=null")
     config = parse(compose("+experiment=quickstart", *local, "prompt.date=2025-01-31"))
+    assert is_local(config.teacher)
     assert config.teacher.model.date == config.model.date == "2025-01-31"
     (targets,) = [stage for stage in stages(*local, "prompt.date=2025-01-31") if stage.name == "targets"]
     assert targets.config.weights["prompt.date"] == "2025-01-31"
