@@ -8,7 +8,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  # before anything that an older P
 
 __version__ = "0.1.0"
 
-# torch's threads (libgomp's) wait for one another by spinning, long enough to take the time that the awaited one needs
-# where other work shares the cores: a step on two threads then took ten times as long. A short spin costs idle cores
-# nothing. It is heard when torch is loaded.
+# The threads of torch (libgomp's) spin while they wait for each other. Where other work shares the cores, the spinning
+# takes the time of the thread that they wait for: a step on two threads took ten times as long. A short spin costs
+# nothing on idle cores. libgomp reads the variable when torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
