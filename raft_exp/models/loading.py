@@ -67,6 +67,8 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     Raises ModelError when a name in the form of a path is no folder. `group` is the config group in the message.
     """
     if gguf.is_gguf(name_or_path):
+        if group == "encoder":
+            raise ModelError(f"encoder.name_or_path={name_or_path!r}: is a GGUF file; give a model folder or a hub id")
         if name_or_path not in _FOLDERS:
             raise ModelError(
                 f"{group}.name_or_path={name_or_path!r}: its conversion is not in the store; run the study again"
@@ -118,7 +120,7 @@ class Dated(Named, Protocol):
 
 def files(config: Named, group: str = "model") -> list[Path]:
     """The local files whose content identifies the model; [] for a hub id, which needs a revision (ModelError)."""
-    if gguf.is_gguf(config.name_or_path):
+    if gguf.is_gguf(config.name_or_path) and group != "encoder":
         return [gguf.find(config.name_or_path, group)]
     folder = Path(resolve(config.name_or_path, group))
     if folder.is_dir():

@@ -133,6 +133,11 @@ def test_a_model_that_was_not_converted_is_refused_where_it_is_loaded():
         loading.load_tokenizer("/nowhere/absent.gguf")
 
 
+def test_an_encoder_is_no_gguf_file():
+    with pytest.raises(ModelError, match=r"encoder\.name_or_path='a\.gguf': is a GGUF file; give a model folder"):
+        loading.files(small.encoder_config(name_or_path="a.gguf"), "encoder")
+
+
 def test_other_names_are_no_gguf_files():
     assert [gguf.is_gguf(name) for name in ("asset:tiny", "Qwen/Qwen3-0.6B-GGUF", "a.gguf", "package:m/a.gguf")] == [
         False,
