@@ -1,4 +1,4 @@
-"""How much memory tensors of a certain width take at most."""
+"""The peak memory of all tensors of one width."""
 
 import weakref
 from typing import Any
@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Live(TorchDispatchMode):
-    """Counts the bytes of living storages that were made for a tensor whose last axis is `width` long."""
+    """Counts the bytes of all present storages of tensors whose last axis is `width` long."""
 
     def __init__(self, width: int, known: set[int]) -> None:
         super().__init__()

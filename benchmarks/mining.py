@@ -63,7 +63,7 @@ def ours(folder: Path, most: int) -> dict[str, Any]:
 
 
 class Given:
-    """What `mine_hard_negatives` asks of a model, answered from the files. Vectors have length 1: a product will do."""
+    """The model interface that `mine_hard_negatives` uses, with stored vectors of length 1 (cosine = product)."""
 
     device = "cpu"
 
@@ -86,7 +86,7 @@ class Given:
 
 
 def mine_hard_negatives(folder: Path, most: int) -> dict[str, Any]:
-    """The same by sentence-transformers, with its defaults."""
+    """Distractors of every question by sentence-transformers, with its defaults."""
     import datasets
     from sentence_transformers import util
 
@@ -110,7 +110,7 @@ def mine_hard_negatives(folder: Path, most: int) -> dict[str, Any]:
 
 
 def _faults(folder: Path, rows: dict[int, list[str]]) -> dict[str, int]:
-    """Distractors that are the gold text, or another of the row's, whatever their case and white space."""
+    """Counts distractors that repeat the gold text or another distractor, case and white space aside."""
     collection = Passages(folder)
     gold = again = missing = 0
     for number, texts in rows.items():

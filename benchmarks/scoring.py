@@ -1,4 +1,4 @@
-"""How long the report's figures take: `python benchmarks/scoring.py [CORPUS] [--questions N] [--arms N]`.
+"""The time of the report's figures: `python benchmarks/scoring.py [CORPUS] [--questions N] [--arms N]`.
 
 Made questions, five passages each, and made replies of every sort: right, nearly right, wrong, free text, refusals.
 """
@@ -41,7 +41,7 @@ def reply(asked: Example, reasons: bool, draw: random.Random) -> str:
 
 
 def vectors(texts: Any) -> Any:
-    """In place of an encoder, whose own time is not ours."""
+    """Replaces the sentence encoder, whose time is not measured."""
     made = np.random.default_rng(0).normal(2, 1, (len(texts), 16))
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 

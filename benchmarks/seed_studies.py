@@ -47,7 +47,7 @@ class Setting:
 
     @property
     def worth(self) -> float:
-        """What a right reply scores on average."""
+        """The mean score of a right reply."""
         return 1.0 if self.scored.share else float(np.mean(F1))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Do the report's tests and intervals keep what they say? Studies drawn by chance from a known truth.
+"""Coverage of the report's intervals and error rates of its tests, on studies drawn from a known truth.
 
 `python benchmarks/simulations.py` takes half an hour on one core; `--share 0.1` draws a tenth of the studies, `--only`
 some kinds of study. The figures stand in docs/explanation/statistics.md.
@@ -44,27 +44,27 @@ Row = dict[str, Any]
 
 
 def pairs(random: np.random.Generator, a: float, b: float, correlation: float) -> tuple[list[float], list[float]]:
-    """Two arms right on shares a and b of N questions, whose rights and wrongs are so correlated."""
+    """Scores (0 or 1) of two arms on N questions: means a and b, with this correlation between the arms."""
     both = a * b + correlation * (a * (1 - a) * b * (1 - b)) ** 0.5
     cells = random.choice(4, N, p=[both, a - both, b - both, 1 - a - b + both])
     return (cells <= 1).astype(float).tolist(), np.isin(cells, (0, 2)).astype(float).tolist()
 
 
 def labels(random: np.random.Generator, skill: float, number: int = N) -> list[tuple[str, str]]:
-    """(true, predicted) of an arm that knows the label so often and guesses else."""
+    """(true, predicted) of an arm that knows the label with probability `skill`, and guesses otherwise."""
     truths = random.choice(LABELS, number, p=PRIOR)
     guessed = np.where(random.random(number) < skill, truths, random.choice(LABELS, number))
     return list(zip(truths.tolist(), guessed.tolist(), strict=True))
 
 
 def share(studies: int, hit: Callable[[np.random.Generator, int], bool], *names: str) -> float:
-    """In how many of the studies it happened."""
+    """The share of the studies in which `hit` is true."""
     random = statistics.generator(0, *names)
     return sum(hit(random, study) for study in range(studies)) / studies
 
 
 def power(studies: int) -> Iterator[Row]:
-    """Ten points at a correlation of 0.5, at most: also where Holm corrects for four comparisons."""
+    """The share of true differences that are found: ten points in a share, with and without Holm's correction, and F1."""
     for a, b in ((0.6, 0.5), (0.3, 0.2), (0.95, 0.85)):
         for corrected in (1, 4):
 
@@ -83,7 +83,7 @@ def power(studies: int) -> Iterator[Row]:
 
 
 def alarms(studies: int) -> Iterator[Row]:
-    """Two noisy arms of one skill."""
+    """The share of studies that call two arms of one skill different."""
 
     def shares(random: np.random.Generator, study: int) -> bool:
         return statistics.compare(SHARE, *pairs(random, 0.5, 0.5, 0.5), random).p_value < 0.05
@@ -110,7 +110,7 @@ def alarms(studies: int) -> Iterator[Row]:
 
 
 def coverage(studies: int) -> Iterator[Row]:
-    """Intervals of one arm, near 0 and 1 too."""
+    """How often the interval of one arm holds the truth, also near 0 and 1."""
 
     def shares(p: float, random: np.random.Generator) -> tuple[Any, Any]:
         return SHARE, (random.random(N) < p).astype(float).tolist()
@@ -148,7 +148,7 @@ def _covers(studies: int, name: str, truth: float, draw: Callable[[np.random.Gen
 
 
 def _quotes(studies: int, bad: float) -> Row:
-    """None to four quotes in a reply; those of a bad reply are mostly false, and there are more of them."""
+    """Coverage for a share of quotes. A reply has 0 to 4 quotes; a bad reply has more of them, and most are false."""
     numbers = {False: (0.1, 0.3, 0.3, 0.2, 0.1), True: (0.0, 0.1, 0.2, 0.3, 0.4)}
     true = {False: 1.0, True: 0.3}
     size = {kind: float(np.dot(range(5), weights)) for kind, weights in numbers.items()}
@@ -167,7 +167,7 @@ def _quotes(studies: int, bad: float) -> Row:
 
 
 def differences(studies: int) -> Iterator[Row]:
-    """Intervals of the difference of two arms, and whether what is called detectable is found in four of five."""
+    """Coverage for the difference of two arms, and how often a difference of the size `detectable` is found."""
     for name, (values, weights) in WINS.items():
         truth, metric = float(np.dot(values, weights)), SHARE if "shares" in name else MEAN
 

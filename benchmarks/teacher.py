@@ -1,4 +1,4 @@
-"""A teacher behind a server that answers in 50 ms: how near the run comes to the time that the server alone would take.
+"""A teacher behind a server that replies in 50 ms: the time of a run compared with the ideal time.
 
     python benchmarks/teacher.py [--requests 10000] [--in-flight 256] [--delay 0.05]
 

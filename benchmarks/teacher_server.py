@@ -1,4 +1,4 @@
-"""A teacher's server that does as little as can be, and waits exactly: what is measured beside it is the client.
+"""A minimal teacher's server with an exact delay, so that a benchmark measures the client alone.
 
     python benchmarks/teacher_server.py DELAY     prints its address; ends, with the mean of its delays, when stdin does
 
