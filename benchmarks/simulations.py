@@ -64,7 +64,7 @@ def share(studies: int, hit: Callable[[np.random.Generator, int], bool], *names:
 
 
 def power(studies: int) -> Iterator[Row]:
-    """The share of true differences that are found: ten points in a share, with and without Holm's correction, and F1."""
+    """How often true differences are found: ten points in a share, with and without Holm's correction; F1."""
     for a, b in ((0.6, 0.5), (0.3, 0.2), (0.95, 0.85)):
         for corrected in (1, 4):
 

@@ -78,7 +78,7 @@ def test_the_targets_exist(line):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     runs = "RUNS=RUN" if "report" in line.text else "X=1"
     data = "DATA=DIR" if "documents" in line.text else "X=1"
-    command = ["make", "-n", "-f", pages.ROOT / "Makefile", "READY=", "CORE=", f"PY={sys.executable}", runs, data]
+    command = ["make", "-n", "-f", str(pages.ROOT / "Makefile"), "READY=", "CORE=", f"PY={sys.executable}", runs, data]
     done = subprocess.run(
         [*command, *line.words()[1:]], cwd=pages.ROOT, env=environment, capture_output=True, text=True, check=False
     )
