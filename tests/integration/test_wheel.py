@@ -18,7 +18,7 @@ def test_a_wheel_works_from_any_folder(tmp_path):
     subprocess.run(build, check=True, capture_output=True)
     wheel = next((tmp_path / "dist").glob("*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
-    assert "raft_exp/conf/config.yaml" in names
+    assert {"raft_exp/conf/config.yaml", "raft_exp/py.typed"} <= set(names)
     assert "raft_exp/assets/tiny/model.safetensors" in names
     assert {"raft_exp/apps/serve/page.html", "raft_exp/apps/export/card.md.jinja"} <= set(names)
     assert "raft_exp/reporting/templates/report.html.j2" in names
