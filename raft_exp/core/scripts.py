@@ -124,7 +124,7 @@ def ends_in_korean(word: str) -> bool:
 
 
 def without_dictionary(text: str) -> set[str]:
-    """The names of the scripts in a text that are written without blanks and whose words nothing here knows."""
+    """The names of the scripts in a text that are written without blanks and for which there is no dictionary."""
     if text.isascii():
         return set()
     return {name for name, letters in _UNKNOWN.items() if re.search(f"[{letters}]", text)}

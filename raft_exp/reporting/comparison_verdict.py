@@ -40,7 +40,7 @@ def _over(figure: Figure) -> str:
 
 
 def _one_training(results: ComparisonResults, arm: str) -> str:
-    """What is missing where a setting has one seed; "" where no training is compared."""
+    """The sentence about settings with one seed; "" without such settings, and where no training is compared."""
     once = [setting["name"] for setting in results["settings"] if len(setting["runs"]) == 1]
     if not once or arm not in results["trained"]:
         return ""

@@ -27,7 +27,7 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """The verdict and what stands beside it, a line each."""
+    """The verdict, the share of invented quotes and the warnings, a line each."""
     from rich.text import Text
 
     told = [results["verdict"], invented_quotes(results)]

@@ -23,7 +23,7 @@ def significant(comparisons: Sequence[Comparison]) -> set[tuple[str, str]]:
 
 
 def verdict(results: Results, arms: ArmSettings, random_weights: bool = False) -> str:
-    """The outcome of `results["primary"]`, then what else it takes to read it, one sentence each.
+    """The outcome of `results["primary"]` in a sentence, then the facts that it must be read with, one sentence each.
 
     `random_weights`: the model of the arms is untrained, so that no arm can be called better.
     """
@@ -71,7 +71,7 @@ def difference_text(results: Results, row: Comparison) -> str:
 
 
 def _in_any_form(results: Results) -> list[str]:
-    """The lenient reading, where it is another one than the strict one."""
+    """The outcome in the lenient metric, where it differs from that in the strict one."""
     read = form.readings(results)
     if read is None or not (read.one_of_form or (read.disagree and read.primary == read.strict)):
         return []

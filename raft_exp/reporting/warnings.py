@@ -22,7 +22,7 @@ _STEPS = 20
 
 @dataclass(frozen=True)
 class Study:
-    """What the warnings look at."""
+    """The inputs of the warnings."""
 
     results: Results
     audit: StudyAudit

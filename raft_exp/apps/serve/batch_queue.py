@@ -136,7 +136,7 @@ class BatchQueue:
 
 
 class _BatchListener:
-    """Passes pieces to their questions; ends replies that nobody waits for or that have reached `max_tokens`."""
+    """Passes pieces to their questions; ends replies whose client has gone or that have reached `max_tokens`."""
 
     def __init__(self, jobs: list[QueuedQuestion]) -> None:
         self.jobs = {job.name: job for job in jobs}
