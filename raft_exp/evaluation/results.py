@@ -140,12 +140,12 @@ class Choice(TypedDict):
 class Results(TypedDict):
     """`results.json`."""
 
-    corpus: str
-    model: str
+    corpus: str  # `corpus.name`
+    model: str  # `model.name_or_path`
     seed: int
     overrides: list[str]  # the command line of the run
-    arms: dict[str, ArmResult]
-    comparisons: list[Comparison]
+    arms: dict[str, ArmResult]  # by name, in the order of `evaluation.arms`
+    comparisons: list[Comparison]  # the reference arm minus each other arm, in each metric
     detectable: NotRequired[dict[str, dict[str, float]]]  # metric -> other arm -> difference
     conditions: dict[str, dict[str, ArmResult]]  # condition -> arm
     slices: dict[str, dict[str, dict[str, Summary]]]  # slice -> value -> arm
@@ -153,7 +153,7 @@ class Results(TypedDict):
     classes: NotRequired[dict[str, Classes]]  # by arm; empty for open answers
     metrics: list[str]  # the metrics compared, the primary one first
     reference: str  # the arm that the others are compared with
-    primary: NotRequired[Primary]
+    primary: NotRequired[Primary]  # the contrast of the verdict
     verdict: str  # the outcome of the primary contrast
     warnings: NotRequired[list[str]]  # what a reader must know before the verdict, one line each
     contrasts: NotRequired[dict[str, list[str]]]  # other arm -> what differs between the reference arm and it
