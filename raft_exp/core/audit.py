@@ -41,7 +41,9 @@ class RowCounts(TypedDict, total=False):
     escaped_messages: int  # of a ready chat file: messages with escaped control tokens
     gold_cut: int  # gold passages shortened to fit the prompt
     grounded: int  # targets whose evidence is in the context
-    quotes_grounded: int
+    quotes_closest: int  # in targets whose gold passages are the closest ones, as no passage holds the answer
+    quotes_closest_verbatim: int
+    quotes_grounded: int  # of other grounded targets
     quotes_grounded_verbatim: int
     quotes_ungrounded: int
     quotes_ungrounded_verbatim: int
@@ -60,6 +62,8 @@ RowCount = Literal[
     "escaped_messages",
     "gold_cut",
     "grounded",
+    "quotes_closest",
+    "quotes_closest_verbatim",
     "quotes_grounded",
     "quotes_grounded_verbatim",
     "quotes_ungrounded",
@@ -193,6 +197,15 @@ class QuestionsAudit(TypedDict):
     checked: NotRequired[ReplyAudit]  # the second pass, which answers the questions from their passages
 
 
+class GoldAudit(TypedDict):
+    """How the gold passages of questions from a file were found, where a question names only its document."""
+
+    questions: int  # of the file
+    by_answer: int  # they hold an answer word for word
+    closest: int  # no passage holds one: the closest to question and answer
+    share_closest: float  # of the questions
+
+
 class IngestAudit(TypedDict):
     """Documents read from files."""
 
@@ -210,5 +223,6 @@ class StudyAudit(TypedDict):
     test: DatasetAudit
     conditions: NotRequired[dict[str, DatasetAudit]]  # the test sets of the conditions
     ingest: NotRequired[IngestAudit]
+    gold: NotRequired[GoldAudit]  # of a file of questions without named gold passages
     questions: NotRequired[QuestionsAudit]
     targets: NotRequired[ReplyAudit]

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
-from raft_exp.core.schema import Positive, Runtime, Share, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Share, config_dataclass
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import passage_rows
 from raft_exp.corpora.sentences import sentences_of
@@ -23,6 +23,7 @@ class PassagesConfig:
     max_items: Positive | None
     validation: Share
     test: Share
+    closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
 
 
 class ReadyPassages:

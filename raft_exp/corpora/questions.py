@@ -2,7 +2,7 @@
 
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. They
 are the fields of `records.Question`. `gold` names the gold passages; `document_id` names their document, of which the
-passages that hold an answer word for word are gold, or all where none does.
+passages that hold an answer word for word are gold, or the few closest ones where none does (`gold.py`).
 """
 
 from collections import Counter
@@ -19,6 +19,7 @@ from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.shingles import text_hash, units
 from raft_exp.core.text import Form, answer_pattern, normalise
 from raft_exp.core.wording import WordingUses, answer_forms
+from raft_exp.corpora.gold import SLICE, GoldFinder
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
 from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
@@ -38,6 +39,10 @@ class QuestionsFileConfig(Protocol):
     @property
     def max_items(self) -> int | None:
         """The most training questions; null for all."""
+
+    @property
+    def closest(self) -> int:
+        """The most gold passages of a question whose answer stands nowhere word for word."""
 
     @property
     def validation(self) -> float:
@@ -67,24 +72,34 @@ class ReadyQuestions:
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
-        splits = _Splits.of(self._questions(Counter()), self.collection, self.config, self.seed)
+        first = Counter[str]()
+        finder = GoldFinder(self.collection, self.config.closest, first)
+        splits = _Splits.of(self._questions(first, finder), self.collection, self.config, self.seed)
+        finder.check(first["records"])
+        several = bool(first["gold_by_closeness"] + first["gold_by_document"])
 
         def with_splits(stream_counts: Counter[str]) -> Iterator[Question]:
-            return (replace(question, split=splits.split(question)) for question in self._questions(stream_counts))
+            found = GoldFinder(self.collection, self.config.closest, stream_counts)
+            for question in self._questions(stream_counts, found, several):
+                yield replace(question, split=splits.split(question))
 
         training = (question.id for question in with_splits(Counter()) if question.split == "train")
         sample = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
-    def _questions(self, counts: Counter[str]) -> Iterator[Question]:
-        """The questions with the split of the file, "" where it has none."""
+    def _questions(self, counts: Counter[str], finder: GoldFinder, with_slice: bool = False) -> Iterator[Question]:
+        """The questions with the split of the file, "" where it has none. `with_slice`: with how gold was found."""
         for place, row in json_records.placed(self.file):
             counts["records"] += 1
-            yield self._question(Fields(f"{self.file}, {place}", row), place.replace(" ", "-"), counts)
+            fields = Fields(f"{self.file}, {place}", row)
+            yield self._question(fields, place.replace(" ", "-"), counts, finder, with_slice)
 
-    def _question(self, fields: Fields, name: str, counts: Counter[str]) -> Question:
+    def _question(
+        self, fields: Fields, name: str, counts: Counter[str], finder: GoldFinder, with_slice: bool
+    ) -> Question:
         answers = fields.texts("answers")
-        gold = [self.collection[place] for place in self._gold(fields, answers, counts)]
+        places, found = self._gold(fields, name, answers, finder)
+        gold = [self.collection[place] for place in places]
         evidence = self._evidence(fields)
         if not evidence and not fields.text("explanation"):
             evidence = answering_sentence(gold, answers, self.collection.form)
@@ -98,13 +113,15 @@ class ReadyQuestions:
             given=[self.collection[self._find(fields, "given", name)].id for name in fields.texts("given")],
             evidence=evidence,
             explanation=fields.text("explanation") or "",
-            slices={str(key): str(value) for key, value in (fields.get("slices", dict) or {}).items()},
+            slices=({SLICE: found} if with_slice and found else {})
+            | {str(key): str(value) for key, value in (fields.get("slices", dict) or {}).items()},
         )
 
-    def _gold(self, fields: Fields, answers: list[str], counts: Counter[str]) -> list[int]:
+    def _gold(self, fields: Fields, place: str, answers: list[str], finder: GoldFinder) -> tuple[list[int], str]:
+        """The ordinals of the gold passages, and how they were found: "" for named ones."""
         named = fields.texts("gold")
         if named:
-            return [self._find(fields, "gold", name) for name in dict.fromkeys(named)]
+            return [self._find(fields, "gold", name) for name in dict.fromkeys(named)], ""
         document = fields.text("document_id")
         if document is None:
             raise fields.error(
@@ -113,10 +130,7 @@ class ReadyQuestions:
         passages = self.collection.of_document(document)
         if not passages:
             raise fields.error("document_id", f"is {document!r}, which has no passages", "correct it")
-        pattern = answer_pattern(answers, self.collection.form)
-        holding = [place for place in passages if pattern and pattern.search(self.collection[place].text)]
-        counts["gold_by_answer" if holding else "gold_by_document"] += 1
-        return holding or passages
+        return finder.find(place.replace("-", " "), fields.needed("question"), answers, passages)
 
     def _find(self, fields: Fields, field: str, name: str) -> int:
         try:

@@ -9,6 +9,7 @@ import numpy as np
 
 from raft_exp.core.audit import ROW_COUNTS, LengthFigures, LengthTell, RowCounts, SplitAudit, Spread
 from raft_exp.core.text import plain_words
+from raft_exp.corpora.gold import CLOSEST, SLICE
 from raft_exp.dataset.rows import RenderedRow
 from raft_exp.prompts.quotes import stands_exactly
 
@@ -106,6 +107,8 @@ def target_figures(row: RenderedRow) -> dict[str, int]:
     texts = [passage.text for passage in row.example.context]
     verbatim = sum(any(stands_exactly(quote, text) for text in texts) for quote in row.quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"
+    if kind == "grounded" and row.example.slices.get(SLICE) == CLOSEST:
+        kind = "closest"
     return {
         "grounded": int(row.example.target_grounded),
         f"quotes_{kind}": len(row.quotes),

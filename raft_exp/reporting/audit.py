@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from raft_exp.core.audit import DatasetAudit, IngestAudit, StudyAudit
+from raft_exp.core.audit import DatasetAudit, GoldAudit, IngestAudit, StudyAudit
 from raft_exp.corpora.ingest_stage import REPORT as INGEST_REPORT
 
 
@@ -27,6 +27,8 @@ def study_audit(
     }
     if passages and (passages / INGEST_REPORT).exists():
         audit["ingest"] = _ingest_audit(passages / INGEST_REPORT)
+    if questions and (gold := _gold_audit(questions / "counts.json")):
+        audit["gold"] = gold
     if questions and (questions / "audit.json").exists():
         audit["questions"] = _read_json(questions / "audit.json")
     if targets and (targets / "audit.json").exists():
@@ -42,6 +44,22 @@ def write_study_audit(path: Path, audit: StudyAudit) -> None:
 def _dataset_audit(folder: Path) -> DatasetAudit:
     audit: DatasetAudit = _read_json(folder / "audit.json") if (folder / "audit.json").exists() else {}
     return audit
+
+
+def _gold_audit(path: Path) -> GoldAudit | None:
+    """How gold passages were found; None where each question names its own."""
+    counts: dict[str, int] = _read_json(path) if path.exists() else {}
+    by_answer = counts.get("gold_by_answer", 0)
+    closest = counts.get("gold_by_closeness", 0) + counts.get("gold_by_document", 0)
+    if not by_answer + closest:
+        return None
+    questions = counts["records"]
+    return {
+        "questions": questions,
+        "by_answer": by_answer,
+        "closest": closest,
+        "share_closest": round(closest / questions, 6),
+    }
 
 
 def _ingest_audit(path: Path) -> IngestAudit:

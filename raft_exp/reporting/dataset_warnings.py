@@ -15,6 +15,7 @@ _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluat
 
 def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
     """The lines about the test sets, about leaks, then those about the training sets."""
+    yield from _closest_gold(audit)
     yield from _cut_test_prompts(audit)
     yield from leak_warnings(audit)
     for name, dataset in audit["datasets"].items():
@@ -23,6 +24,16 @@ def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
             yield from _cut_training_prompts(name, dataset, split)
             yield from _telling_lengths(name, split)
             yield from _dropped_reasons(name, split)
+
+
+def _closest_gold(audit: StudyAudit) -> Iterator[str]:
+    gold = audit.get("gold")
+    if gold and gold["closest"]:
+        yield (
+            f"The answers of {gold['closest']:,} of {gold['questions']:,} questions ({percent(gold['share_closest'])}%)"
+            " stand in no passage of their document word for word: the passages closest to question and answer (at "
+            "most corpus.closest) count as their gold. Check some of them, or name passages in the questions' 'gold'."
+        )
 
 
 def _cut_test_prompts(audit: StudyAudit) -> Iterator[str]:

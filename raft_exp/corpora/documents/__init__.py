@@ -21,7 +21,7 @@ from raft_exp.core.collection import fingerprint, hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Passage, Question
-from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, Share, config_dataclass
 from raft_exp.corpora.documents import folder, pool
 from raft_exp.corpora.documents.chunks import ChunkConfig
 from raft_exp.corpora.documents.extraction import Settings
@@ -56,6 +56,7 @@ class DocumentsConfig:
     limits: LimitsConfig
     workers: Runtime[Positive | None]  # processes that read files; null: one a core
     cache: Runtime[str]  # folder of the extracted texts
+    closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
 
 
 class Documents:

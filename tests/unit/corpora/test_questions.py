@@ -29,9 +29,9 @@ TOWN = [
 def read(folder: Path, rows: Iterable[Any], found: list[Passage] = TOWN, **changes: Any) -> list[Question]:
     """The questions, with `counts` of what was found out."""
     (folder / "collection").mkdir(exist_ok=True)
-    write_passages(folder / "collection", found)
+    write_passages(folder / "collection", found, any_language=True)
     settings = {"max_items": None, "validation": 0.0, "test": 0.0, "seed": 0} | changes
-    seed = settings.pop("seed")
+    seed, _ = settings.pop("seed"), settings.pop("counts", None)
     config = PassagesConfig(name="passages", path=None, questions=None, **settings)
     counts = changes.get("counts", Counter())
     return list(
@@ -53,6 +53,52 @@ def test_gold_may_be_named_or_found_in_the_document(tmp_path):
     assert (found.id, found.answers, whole.answers) == ("line-2", ["1802"], ["nobody knows"])
     assert found.evidence == [("t:0", 1)], "the sentence with the answer is what the extractive teacher quotes"
     assert whole.evidence == []
+
+
+OWN_WORDS = [
+    passage("m:0", "The pump is checked every seven days."),
+    passage("m:1", "The valve is cleaned by crew 4."),
+    passage("m:2", "The gauge stands at post 9."),
+    passage("m:3", "The seal is replaced in autumn."),
+    passage("n:0", "The tank is green."),
+]
+
+
+def test_an_answer_in_own_words_has_the_closest_passages_as_gold(tmp_path):
+    counts: Counter[str] = Counter()
+    rows = [
+        {"question": "How often is the pump looked after?", "answers": ["about once a week"], "document_id": "m"},
+        {"question": "Who cleans the valve?", "answers": ["crew 4"], "document_id": "m"},
+        {"question": "Is the seal replaced?", "answers": ["yes"], "document_id": "m"},
+        {"question": "Is the tank green?", "answers": ["yes"], "gold": ["n:0"]},
+    ]
+    own, verbatim, label, named = read(tmp_path, rows, OWN_WORDS, counts=counts)
+    assert own.gold[0] == "m:0"
+    assert len(own.gold) <= 2
+    assert verbatim.gold == ["m:1"]
+    assert "m:3" in label.gold
+    assert len(label.gold) <= 2
+    assert [row.slices for row in (verbatim, named)] == [{"gold": "holds the answer"}, {}]
+    assert own.slices == label.slices == {"gold": "closest to question and answer"}
+    assert (counts["gold_by_answer"], counts["gold_by_closeness"]) == (1, 2)
+
+
+def test_no_more_passages_are_gold_than_configured(tmp_path):
+    long = [passage(f"m:{number}", f"The pump of unit {number} is checked.") for number in range(80)]
+    rows = [{"question": "How often is the pump checked?", "answers": ["now and then"], "document_id": "m"}]
+    for closest in (1, 3):
+        (row,) = read(tmp_path, rows, long, closest=closest)
+        assert len(row.gold) == closest
+
+
+def test_a_question_without_a_word_of_its_document_is_refused_with_its_place(tmp_path):
+    rows = [
+        {"question": "Who cleans the valve?", "answers": ["crew 4"], "document_id": "m"},
+        {"question": "Wie oft geschieht das?", "answers": ["wöchentlich"], "document_id": "m"},
+    ]
+    message = r"^corpus\.questions: 1 of 2 questions \(line 2\) have an answer that stands nowhere .*\"gold\", or leave"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, rows, OWN_WORDS)
 
 
 def test_our_own_questions_go_back_in_unchanged(tmp_path):
