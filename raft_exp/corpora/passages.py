@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -24,6 +25,7 @@ class PassagesConfig:
     validation: Share
     test: Share
     closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
+    columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
 
 
 class ReadyPassages:

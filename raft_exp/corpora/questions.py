@@ -1,10 +1,12 @@
 """Questions from a file (corpus.questions=FILE), for every corpus whose config is a `QuestionsFileConfig`.
 
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. They
-are the fields of `records.Question`. `gold` names the gold passages; `document_id` names their document, of which the
-passages that hold an answer word for word are gold, or the few closest ones where none does (`gold.py`).
+are the fields of `records.Question`; `readers/question_rows.py` tells other names and the formats of files. `gold`
+names the gold passages; `document_id` names their document, of which the passages that hold an answer word for word are
+gold, or the few closest ones where none does (`gold.py`).
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -21,8 +23,8 @@ from raft_exp.core.text import Form, answer_pattern, normalise
 from raft_exp.core.wording import WordingUses, answer_forms
 from raft_exp.corpora.gold import SLICE, GoldFinder
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
-from raft_exp.corpora.readers import json_records
 from raft_exp.corpora.readers.fields import Fields
+from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.shares import draw_share
 
 SPLITS = ("train", "validation", "test")
@@ -39,6 +41,10 @@ class QuestionsFileConfig(Protocol):
     @property
     def max_items(self) -> int | None:
         """The most training questions; null for all."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Field of a question -> its name in the file, for names that are not guessed."""
 
     @property
     def closest(self) -> int:
@@ -72,24 +78,28 @@ class ReadyQuestions:
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
-        first = Counter[str]()
+        first, rows = Counter[str](), QuestionRows(self.file, self.config.columns)
         finder = GoldFinder(self.collection, self.config.closest, first)
-        splits = _Splits.of(self._questions(first, finder), self.collection, self.config, self.seed)
+        splits = _Splits.of(self._questions(rows, first, finder), self.collection, self.config, self.seed)
         finder.check(first["records"])
+        if line := rows.taken():
+            print(line, file=sys.stderr)
         several = bool(first["gold_by_closeness"] + first["gold_by_document"])
 
         def with_splits(stream_counts: Counter[str]) -> Iterator[Question]:
             found = GoldFinder(self.collection, self.config.closest, stream_counts)
-            for question in self._questions(stream_counts, found, several):
+            for question in self._questions(rows, stream_counts, found, several):
                 yield replace(question, split=splits.split(question))
 
         training = (question.id for question in with_splits(Counter()) if question.split == "train")
         sample = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
-    def _questions(self, counts: Counter[str], finder: GoldFinder, with_slice: bool = False) -> Iterator[Question]:
+    def _questions(
+        self, rows: QuestionRows, counts: Counter[str], finder: GoldFinder, with_slice: bool = False
+    ) -> Iterator[Question]:
         """The questions with the split of the file, "" where it has none. `with_slice`: with how gold was found."""
-        for place, row in json_records.placed(self.file):
+        for place, row in rows.placed():
             counts["records"] += 1
             fields = Fields(f"{self.file}, {place}", row)
             yield self._question(fields, place.replace(" ", "-"), counts, finder, with_slice)

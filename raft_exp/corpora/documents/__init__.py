@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -57,6 +58,7 @@ class DocumentsConfig:
     workers: Runtime[Positive | None]  # processes that read files; null: one a core
     cache: Runtime[str]  # folder of the extracted texts
     closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
+    columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
 
 
 class Documents:

@@ -191,7 +191,7 @@ def test_what_had_to_be_found_out_is_counted(tmp_path):
         ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', which is no passage"),
         ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', which has no passages"),
         ({"question": "x?", "gold": ["t:0"], "split": "dev"}, "field 'split' is 'dev'; give one of train, validation"),
-        ({"question": "x?", "gold": ["t:0"], "answers": [1]}, "field 'answers' is [1]; give a list of texts"),
+        ({"question": "x?", "gold": ["t:0"], "answers": [["a"]]}, "field 'answers' is [['a']]; give a list of texts"),
         ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of 2"),
         ({"question": "x?", "gold": ["t:0"], "evidence": ["t:0"]}, "field 'evidence' holds 't:0'; give pairs"),
         ({"question": "x?", "gold": ["t:0"], "given": ["no"]}, "field 'given' names 'no', which is no passage"),

@@ -1,0 +1,196 @@
+"""Rows of a file of questions as people have it: JSON lines, a JSON array, parquet, CSV, TSV or XLSX.
+
+Fields have the names of `records.Question`, or one of `ALIASES`, or the one that `corpus.columns` gives. A table has
+them in its first row. A cell with a JSON list holds several answers or passages; other cells are one text.
+"""
+
+import csv
+import io
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from raft_exp.core.errors import DataError, suggest
+from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers.documents.decoding import decode
+from raft_exp.corpora.readers.documents.document import UnreadableError
+
+ALIASES: Mapping[str, tuple[str, ...]] = {  # field -> other names of it, in order of preference
+    "question": ("query", "input", "question_text", "prompt"),
+    "answers": (
+        "answer",
+        "output",
+        "golden_answers",
+        "gold_answers",
+        "expected_answer",
+        "reference_answer",
+        "ground_truth",
+        "reference",
+        "response",
+    ),
+    "document_id": ("document", "source", "file", "filename", "file_name", "doc_id"),
+    "id": ("_id", "question_id", "qid"),
+    "gold": (),
+    "given": (),
+    "evidence": (),
+    "explanation": (),
+    "slices": (),
+    "split": (),
+}
+_LISTS = ("answers", "gold", "given", "evidence")  # fields whose cells may be JSON lists
+_DELIMITERS = ",;\t|"
+
+
+class QuestionRows:
+    """The rows of a file, with the names of fields. `columns`: field -> its name in the file, from the settings."""
+
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+        self._path, self._columns = path, columns
+        self._taken: Counter[tuple[str, str]] = Counter()
+        self._notes: list[str] = []
+        for field in columns:
+            if field not in ALIASES:
+                raise DataError(f"corpus.columns: got {field!r}, which is no field; {suggest(field, ALIASES)}")
+
+    def placed(self) -> Iterator[tuple[str, json_records.Row]]:
+        """The rows, each with its place: "line 3", "record 3" or "row 3"."""
+        self._taken.clear()
+        for place, row in self._read():
+            yield place, self._named(row)
+
+    def taken(self) -> str:
+        """A line on the columns that were taken under other names, and on guesses; "" where there is nothing to say."""
+        other = [f"{field} from {name!r}" for field, name in self._taken if field != name]
+        said = ([f"took {', '.join(other)} (corpus.columns)"] if other else []) + self._notes
+        return f"{self._path}: {'; '.join(said)}" if said else ""
+
+    def _read(self) -> Iterator[tuple[str, json_records.Row]]:
+        with json_records.open_bytes(self._path) as file:
+            start = file.read(4096)
+        if start.startswith(b"PK\x03\x04"):
+            return _records(_of_sheet(self._path), self._path, self._columns)
+        if start.startswith(b"\xd0\xcf\x11\xe0"):
+            raise DataError(f"{self._path}: an old Excel file (.xls); save it as .xlsx or CSV")
+        if start.lstrip().startswith((b"{", b"[", b"PAR1")):
+            return json_records.placed(self._path)
+        return _records(self._of_text(), self._path, self._columns)
+
+    def _of_text(self) -> list[list[object]]:
+        """The rows of CSV or TSV, by the delimiter with which its first row has most known columns."""
+        with json_records.open_bytes(self._path) as file:
+            data = file.read()
+        try:
+            text, self._notes = decode(data)
+        except UnreadableError as error:
+            raise DataError(f"{self._path}: {error}; save it as CSV in UTF-8, or as JSON lines") from error
+        first = text.lstrip("\n").partition("\n")[0]
+
+        def known(delimiter: str) -> tuple[int, int]:
+            header = next(csv.reader([first], delimiter=delimiter), [])
+            return sum(_field(name, self._columns) is not None for name in header), len(header)
+
+        delimiter = max(_DELIMITERS, key=known)
+        before = csv.field_size_limit(sys.maxsize)  # a setting of the whole process
+        try:
+            return [[*row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
+        except csv.Error as error:
+            raise DataError(
+                f"{self._path}: quotation marks that do not match ({error}); write a quotation mark inside a cell twice"
+            ) from error
+        finally:
+            csv.field_size_limit(before)
+
+    def _named(self, row: json_records.Row) -> json_records.Row:
+        """The row with the names of fields; a field's own name goes before its other names."""
+        named: json_records.Row = {}
+        by_form = {_form(name): name for name in reversed(row) if row[name] is not None}
+        for field in ALIASES:
+            name = next((by_form[form] for form in _forms(field, self._columns) if form in by_form), None)
+            if name is not None:
+                self._taken[field, name] += 1
+                named[field] = _answers(row[name]) if field == "answers" else row[name]
+        return named
+
+
+def _answers(value: object) -> object:
+    """Answers as texts: numbers as they are written, and the texts of SQuAD's {text, answer_start}."""
+    if isinstance(value, dict) and "text" in value:
+        value = value["text"]
+    if isinstance(value, list):
+        return [str(item) if _is_number(item) else item for item in value]
+    return str(value) if _is_number(value) else value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _form(name: str) -> str:
+    """A column's name without case, blanks and signs: `Document ID` is `document_id`."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _forms(field: str, columns: Mapping[str, str]) -> list[str]:
+    """The names that a field may have, its own first."""
+    return [_form(name) for name in ([columns[field]] if field in columns else [field, *ALIASES[field]])]
+
+
+def _field(name: str, columns: Mapping[str, str]) -> str | None:
+    """The field that a column holds; None for other columns."""
+    return next((field for field in ALIASES if _form(name) in _forms(field, columns)), None)
+
+
+def _records(
+    rows: Sequence[Sequence[object]], path: Path, columns: Mapping[str, str]
+) -> Iterator[tuple[str, json_records.Row]]:
+    """The rows below the names of the columns; an empty cell is missing. DataError without a column of questions."""
+    header: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        cells = [_cell(cell) for cell in row]
+        if not any(cells):
+            continue
+        if header:
+            values = {name: cell for name, cell in zip(header, cells, strict=False) if name and cell}
+            lists = {name for name in values if _field(name, columns) in _LISTS}
+            yield f"row {number}", {name: _listed(cell) if name in lists else cell for name, cell in values.items()}
+            continue
+        header = cells
+        if not any(_field(name, columns) == "question" for name in header):
+            raise DataError(
+                f"{path}: no column of questions among {', '.join(map(repr, filter(None, header)))}; name it: "
+                "corpus.columns.question=NAME"
+            )
+
+
+def _listed(cell: str) -> object:
+    """A cell with a JSON list as a list, another one as it is."""
+    if not cell.startswith("["):
+        return cell
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
+
+
+def _cell(value: object) -> str:
+    """A cell as it is written: a whole number without ".0", a date as 2024-07-26."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value).strip()
+
+
+def _of_sheet(path: Path) -> list[list[object]]:
+    """The rows of the first sheet that has any."""
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(path)
+        sheets = (book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names)
+        return next(([[*row] for row in sheet] for sheet in sheets if sheet), [])
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        raise DataError(f"{path}: an Excel file that cannot be read ({error}); save it as CSV in UTF-8") from error
