@@ -1,6 +1,7 @@
 """Makes small documents in binary formats."""
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 
@@ -78,3 +79,40 @@ def saved(file: object) -> bytes:
     data = io.BytesIO()
     file.save(data)  # type: ignore[attr-defined]
     return data.getvalue()
+
+
+W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+_NAMESPACES = (
+    f'xmlns:w="{W}" xmlns:r="{_R}" xmlns:m="{_M}" xmlns:v="urn:schemas-microsoft-com:vml" '
+    'xmlns:o="urn:schemas-microsoft-com:office:office" '
+    'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
+    'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
+    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+    'xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart" '
+    'xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram"'
+)
+
+
+def word(body: str, **parts: str) -> bytes:
+    """A Word file of XML: the body, and parts by their relationship ("footnotes", "chart", ...), each id its name."""
+    relations = "".join(
+        f'<Relationship Id="{name}" Type="{_R}/{name.rstrip("0123456789")}" Target="{name}.xml"/>' for name in parts
+    )
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    main = f'<Relationship Id="r" Type="{_R}/officeDocument" Target="word/document.xml"/>'
+    rooted = {name: re.sub(r"^<([\w:]+)", rf"<\1 {_NAMESPACES}", text) for name, text in parts.items()}
+    members = {
+        "_rels/.rels": f'<Relationships xmlns="{package}">{main}</Relationships>',
+        "word/_rels/document.xml.rels": f'<Relationships xmlns="{package}">{relations}</Relationships>',
+        "word/document.xml": f"<w:document {_NAMESPACES}><w:body>{body}</w:body></w:document>",
+        **{f"word/{name}.xml": text for name, text in rooted.items()},
+    }
+    return zipped({name: text.encode() for name, text in members.items()})
+
+
+def paragraph(text: str, properties: str = "") -> str:
+    """A paragraph of a Word file; `text` may be XML of runs."""
+    runs = text if text.startswith("<") else f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+    return f"<w:p><w:pPr>{properties}</w:pPr>{runs}</w:p>"

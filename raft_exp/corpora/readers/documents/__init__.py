@@ -11,11 +11,11 @@ from importlib import import_module, metadata, util
 from raft_exp.corpora.readers.documents.document import Document, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import decide
 
-VERSION = 2  # raised when a reader gives other parts for the same bytes
+VERSION = 3  # raised when a reader gives other parts for the same bytes
 
 LIBRARIES = {  # module -> package
     "pypdfium2": "pypdfium2",
-    "docx": "python-docx",
+    "lxml": "lxml",
     "pptx": "python-pptx",
     "bs4": "beautifulsoup4",
     "markdown_it": "markdown-it-py",

@@ -1,90 +1,115 @@
-"""Reads Word files (python-docx): sections by heading styles, tables row by row, without page headers and footers."""
+"""Reads Word files (.docx, .docm, .dotx): sections by heading styles, with lists, tables, notes and equations.
 
-import io
-import re
-from collections.abc import Iterator
-from typing import Protocol
+Deleted text is left out; moved text stands once, where it was moved to. What holds text and is not read is counted.
+"""
 
-from raft_exp.corpora.readers.documents.document import Document, Outline
+from collections import Counter
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"  # a second copy of a text box
-_SIGNS = {f"{_W}tab": "\t", f"{_W}br": "\n", f"{_W}cr": "\n", f"{_W}noBreakHyphen": "-"}
-_STYLE = re.compile(r"(?i)heading (\d)")
+from raft_exp.corpora.readers.documents.document import Document, Outline, Part
+from raft_exp.corpora.readers.documents.docx_lists import Lists
+from raft_exp.corpora.readers.documents.docx_styles import Styles, W, is_on
+from raft_exp.corpora.readers.documents.docx_tables import Table, is_column
+from raft_exp.corpora.readers.documents.docx_text import Texts, blocks
+from raft_exp.corpora.readers.documents.ooxml import Element, Package, not_read
 
-
-class _Element(Protocol):
-    """The members of lxml's elements that are used here."""
-
-    @property
-    def tag(self) -> str: ...
-
-    @property
-    def text(self) -> str | None: ...
-
-    def __reversed__(self) -> "Iterator[_Element]": ...
-
-    def iter(self, tag: str) -> "Iterator[_Element]": ...
-
-    def iterchildren(self, tag: str) -> "Iterator[_Element]": ...
-
-    def find(self, path: str) -> "_Element | None": ...
-
-    def get(self, key: str, default: str) -> str: ...
+_PARAGRAPH, _TABLE, _CHUNK = f"{W}p", f"{W}tbl", f"{W}altChunk"
+_LEAST = 8  # letters of a page header or footer that is more than a page number
 
 
 def read(data: bytes) -> Document:
-    """Reads the body in its order, with content controls, text boxes and insertions."""
-    import docx
+    """Reads the body in its order, then page headers and footers, each text once."""
+    package = Package(data)
+    part = package.main("word/document.xml")
+    body, counts = package.root(part), Counter[str]()
+    reader = _Body(package, part, counts)
+    reader.read(body)
+    for note in reader.texts.unused_notes():
+        reader.outline.block(" ".join(reader.flat(note)))
+    parts = reader.outline.parts()
+    margins = _margins(package, part, " ".join(part.text for part in parts))
+    if margins:
+        parts = [*parts, Part("\n".join(margins), "section", "page headers and footers")]
+    return Document(package.title() or reader.outline.first, parts, not_read(counts))
 
-    file = docx.Document(io.BytesIO(data))
-    styles = {style.style_id: style.name or "" for style in file.styles}
-    outline = Outline()
-    for block in _blocks(file.element.body):
-        if block.tag == f"{_W}tbl":
-            for row in block.iterchildren(f"{_W}tr"):
-                cells = [" ".join(_text(cell).split()) for cell in row.iter(f"{_W}tc")]
-                outline.block(" | ".join(cells) if any(cells) else "", "\n")
-        elif level := _level(block, styles):
-            outline.heading(level, _text(block))
+
+def _margins(package: Package, part: str, text: str) -> list[str]:
+    """The texts of page headers and footers that the document does not hold otherwise, each once."""
+    found = dict[str, None]()
+    for kind in ("header", "footer"):
+        for relation in package.relations(part).values():
+            if relation.kind == kind and relation.target in package.names:
+                reader = _Body(package, relation.target, Counter())
+                lines = reader.flat(package.root(relation.target))
+                found |= dict.fromkeys(" ".join(line.split()) for line in lines)
+    known = " ".join(text.split())
+    return [line for line in found if sum(map(str.isalpha, line)) >= _LEAST and line not in known]
+
+
+class _Body:
+    """Reads the blocks of a part into an outline."""
+
+    def __init__(self, package: Package, part: str, counts: Counter[str]) -> None:
+        self.outline = Outline()
+        self.texts = Texts(package, part, counts)
+        self._counts = counts
+        self._styles = Styles(next(package.related(part, "styles"), None))
+        self._lists = Lists(next(package.related(part, "numbering"), None), self._styles)
+        self._carried = ""  # text of paragraphs whose end was deleted: it belongs to the next paragraph
+
+    def read(self, container: Element) -> None:
+        """Reads paragraphs and tables, also those inside content controls, text boxes and other containers."""
+        for block in blocks(container):
+            if block.tag == _PARAGRAPH:
+                self._paragraph(block)
+            elif block.tag == _CHUNK:
+                self._counts["inserted document"] += 1
+            elif is_column(block):
+                for cell in Table(block).cells():
+                    self.read(cell)
+            else:
+                for line in Table(block).lines(self.flat):
+                    self.outline.block(line, "\n")
+                self._after()
+        self.outline.block(self._carried)
+        self._carried = ""
+
+    def flat(self, container: Element) -> list[str]:
+        """The paragraphs and table rows of a cell or a note, one text each."""
+        lines: list[str] = []
+        for block in blocks(container):
+            if block.tag == _PARAGRAPH:
+                lines.append(_with_label(self._lists.label(block), self.texts.text(block).strip()))
+            elif block.tag == _TABLE:
+                rows = Table(block).rows(self.flat)
+                lines.append("; ".join(", ".join(filter(None, row)) for row in rows if any(row)))
+        return [line for line in lines if line]
+
+    def _paragraph(self, paragraph: Element) -> None:
+        text = self._carried + self.texts.text(paragraph)
+        if any(is_on(paragraph.find(f"{W}pPr/{W}rPr/{W}{mark}")) for mark in ("del", "moveFrom")):
+            self._carried = text
+            return
+        self._carried, text = "", text.strip()
+        label, level = self._lists.label(paragraph), self._styles.level(paragraph)
+        if level:
+            self.outline.heading(level, _with_label(label, text))
         else:
-            outline.block(_text(block))
-    return Document((file.core_properties.title or "").strip() or outline.first, outline.parts())
+            self.outline.block(_with_label(label, text), "\n" if label else "\n\n")
+        self._after()
+
+    def _after(self) -> None:
+        """Adds the text boxes, charts and notes of the blocks before."""
+        waiting, self.texts.after = self.texts.after, []
+        for item in waiting:
+            if isinstance(item, str):
+                self.outline.block(item)
+            elif item.mark:
+                self.outline.block(f"{item.mark} {' '.join(self.flat(item.content))}")
+            else:
+                self.read(item.content)
+        if self.texts.after:
+            self._after()
 
 
-def _blocks(body: _Element) -> Iterator[_Element]:
-    """Paragraphs and tables, also inside content controls and other containers."""
-    waiting = [body]
-    while waiting:
-        element = waiting.pop()
-        if element.tag in (f"{_W}p", f"{_W}tbl"):
-            yield element
-        else:
-            waiting.extend(reversed(element))
-
-
-def _level(paragraph: _Element, styles: dict[str, str]) -> int:
-    """The level of a heading, 1 for a title or the highest heading; 0 for other paragraphs."""
-    style = paragraph.find(f"{_W}pPr/{_W}pStyle")
-    name = "" if style is None else styles.get(style.get(f"{_W}val", ""), "")
-    outlined = paragraph.find(f"{_W}pPr/{_W}outlineLvl")
-    if outlined is not None and (level := outlined.get(f"{_W}val", "9")) in "012345678":
-        return int(level) + 1
-    heading = _STYLE.fullmatch(name)
-    return int(heading[1]) if heading else int(name.lower() == "title")
-
-
-def _text(element: _Element) -> str:
-    """The text inside an element, without deleted text; each paragraph in it (text box, cell) is a line."""
-    pieces: list[str] = []
-    waiting = [element]
-    while waiting:
-        inner = waiting.pop()
-        if inner.tag == f"{_W}t":
-            pieces.append(inner.text or "")
-        elif inner.tag == f"{_W}p" and inner is not element:
-            pieces.append("\n")
-        pieces.append(_SIGNS.get(inner.tag, ""))
-        if inner.tag != _FALLBACK:
-            waiting.extend(reversed(inner))
-    return "".join(pieces).strip()
+def _with_label(label: str, text: str) -> str:
+    return f"{label} {text}" if label and text else text

@@ -9,6 +9,9 @@ from raft_exp.corpora.readers.documents.document import Reason, UnreadableError
 SUFFIXES = {
     ".pdf": "pdf",
     ".docx": "docx",
+    ".docm": "docx",
+    ".dotx": "docx",
+    ".dotm": "docx",
     ".pptx": "pptx",
     ".html": "html",
     ".htm": "html",

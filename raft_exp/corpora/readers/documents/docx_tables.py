@@ -1,0 +1,66 @@
+"""Tables of Word files: rows of texts, with merged cells repeated and deleted rows left out."""
+
+from collections.abc import Callable, Iterator
+
+from raft_exp.corpora.readers.documents import tables
+from raft_exp.corpora.readers.documents.docx_styles import W, is_on, value
+from raft_exp.corpora.readers.documents.docx_text import inside
+from raft_exp.corpora.readers.documents.ooxml import Element
+
+_WIDEST = 200  # columns that a merged cell may span: a file could name any number
+_Flat = Callable[[Element], list[str]]
+
+
+def is_column(table: Element) -> bool:
+    """Whether a table has one cell a row: a frame around text, not a table of values."""
+    return all(len(cells) == 1 for _, cells in Table(table).elements())
+
+
+class Table:
+    """A table. `flat` gives the lines of a cell."""
+
+    def __init__(self, table: Element) -> None:
+        self._table = table
+
+    def lines(self, flat: _Flat) -> list[str]:
+        """The rows as lines of text, under the names of rows that are marked as headers."""
+        header = 0
+        for row, _ in self.elements():
+            if not is_on(row.find(f"{W}trPr/{W}tblHeader")):
+                break
+            header += 1
+        return tables.lines(self.rows(flat), header)
+
+    def cells(self) -> Iterator[Element]:
+        """All cells in order."""
+        for _, cells in self.elements():
+            yield from cells
+
+    def elements(self) -> Iterator[tuple[Element, list[Element]]]:
+        """The rows that were not deleted, with their cells."""
+        for row in inside(self._table, f"{W}tr"):
+            if not any(is_on(row.find(f"{W}trPr/{W}{mark}")) for mark in ("del", "moveFrom")):
+                yield row, [cell for cell in inside(row, f"{W}tc") if not is_on(cell.find(f"{W}tcPr/{W}cellDel"))]
+
+    def rows(self, flat: _Flat) -> list[list[str]]:
+        """The texts of the cells; a merged cell stands in each of its rows and columns."""
+        rows: list[list[str]] = []
+        above = dict[int, str]()
+        for row, cells in self.elements():
+            texts = [""] * _number(value(row, f"{W}trPr/{W}gridBefore"), 0)
+            for cell in cells:
+                text = " ".join(" ".join(flat(cell)).split())
+                merged = cell.find(f"{W}tcPr/{W}vMerge")
+                if merged is not None and merged.get(f"{W}val", "continue") == "continue":
+                    text = text or above.get(len(texts), "")
+                above[len(texts)] = text
+                beside = value(cell, f"{W}tcPr/{W}hMerge")
+                texts += [texts[-1] if beside == "continue" and texts and not text else text] * _number(
+                    value(cell, f"{W}tcPr/{W}gridSpan"), 1
+                )
+            rows.append(texts)
+        return rows
+
+
+def _number(text: str, default: int) -> int:
+    return min(int(text), _WIDEST) if text.isdecimal() else default

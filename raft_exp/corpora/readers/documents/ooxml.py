@@ -1,0 +1,117 @@
+"""Opens the parts of Office Open XML files (.docx, .pptx), also of the Strict form, templates and files with macros.
+
+python-docx checks the content type and follows every relationship, so it refuses templates, Strict files and files
+with a relationship that leads nowhere. This module needs only the parts that it is asked for.
+"""
+
+import io
+import posixpath
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from raft_exp.corpora.readers.documents.document import UnreadableError
+
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")  # namespaces of the Strict form
+_OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+RELATION = f"{_OFFICE}id"  # attribute that names a relationship
+_MARKUP = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+ALTERNATE, _CHOICE = f"{_MARKUP}AlternateContent", f"{_MARKUP}Choice"
+_TITLE = "{http://purl.org/dc/elements/1.1/}title"
+
+
+class _Element(Protocol):
+    """The members of lxml's elements that are used here."""
+
+    @property
+    def tag(self) -> str: ...
+
+    @property
+    def text(self) -> str | None: ...
+
+    def __iter__(self) -> "Iterator[_Element]": ...
+
+    def iter(self, *tags: str) -> "Iterator[_Element]": ...
+
+    def find(self, path: str) -> "_Element | None": ...
+
+    def findall(self, path: str) -> "list[_Element]": ...
+
+    def get(self, key: str, default: str) -> str: ...
+
+
+Element: TypeAlias = _Element
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relationship of a part: its kind ("footnotes", "chart") and the name of the other part."""
+
+    kind: str
+    target: str
+
+
+class Package:
+    """The parts of an Office file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._archive = zipfile.ZipFile(io.BytesIO(data))
+        self.names = set(self._archive.namelist())
+
+    def main(self, usual: str) -> str:
+        """The name of the main part; `usual` where the package does not tell it."""
+        targets = [relation.target for relation in self.relations("").values() if relation.kind == "officeDocument"]
+        return next((target for target in targets if target in self.names), usual)
+
+    def relations(self, part: str) -> dict[str, Relation]:
+        """The relationships of a part inside the package, by id; those of the package itself for ""."""
+        folder, name = posixpath.split(part)
+        file = posixpath.join(folder, "_rels", f"{name}.rels")
+        if file not in self.names:
+            return {}
+        found = {}
+        for item in self.root(file):
+            if item.get("TargetMode", "") != "External":
+                target = posixpath.normpath(posixpath.join("/", folder, item.get("Target", ""))).lstrip("/")
+                found[item.get("Id", "")] = Relation(item.get("Type", "").rpartition("/")[2], target)
+        return found
+
+    def root(self, part: str) -> Element:
+        """The root element of a part. Raises KeyError where it is missing, UnreadableError for a part with a DTD."""
+        return parse_xml(self._archive.read(part))
+
+    def related(self, part: str, kind: str) -> Iterator[Element]:
+        """The roots of the parts with a relationship of this kind; those that are missing are left out."""
+        for relation in self.relations(part).values():
+            if relation.kind == kind and relation.target in self.names:
+                yield self.root(relation.target)
+
+    def title(self) -> str:
+        """The title in the properties of the file; "" without one."""
+        found = (root.find(_TITLE) for root in self.related("", "core-properties"))
+        return next(((title.text or "").strip() for title in found if title is not None), "")
+
+
+def parse_xml(data: bytes) -> Element:
+    """The root element of an XML text, without comments; entities are not expanded and no file is opened."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    root: Element = etree.fromstring(_STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", data), parser)
+    if root.getroottree().docinfo.internalDTD is not None:  # type: ignore[attr-defined]  # not in the protocol
+        raise UnreadableError("damaged", "an XML part with a document type, which no Office file has")
+    return root
+
+
+def chosen(element: Element) -> Element | None:
+    """The one form of an AlternateContent element that is read: its first choice, else its fallback."""
+    choice = element.find(_CHOICE)
+    return choice if choice is not None else next(iter(element), None)
+
+
+def not_read(counts: Counter[str]) -> list[str]:
+    """Warnings for parts of a document that hold text and were not read: "2 comments not read"."""
+    return [f"{count} {what}{'s' * (count > 1)} not read" for what, count in sorted(counts.items()) if count]
