@@ -22,6 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from raft_exp.apps.hydra_errors import explained
+from raft_exp.apps.path_arguments import with_quoted_paths
+from raft_exp.apps.yaml_errors import explained_yaml, with_place
 from raft_exp.core import screen, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
 from raft_exp.core.stage import STAGES, Stage
@@ -69,7 +71,7 @@ def main() -> None:
     """Runs one study, or with `-m` one for each combination of values."""
     screen.take_any_text()
     Plugins.instance().register(OwnConf)
-    sys.argv[1:] = _with_experiment(_with_multirun(sys.argv[1:]))
+    sys.argv[1:] = _with_experiment(_with_multirun(with_quoted_paths(sys.argv[1:])))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
     try:
         screen.check_arguments(sys.argv[1:])
@@ -78,6 +80,11 @@ def main() -> None:
         _refuse(error)
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(explained(error))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        own = explained_yaml(error) if _is_outside_study(error) else None
+        if own is None:
+            raise
+        _refuse(own)
     except OSError as error:
         if error.errno not in _FOLDER_ERRORS and not _about_run_folder(error):
             raise
@@ -89,9 +96,11 @@ def main() -> None:
 
 def _about_run_folder(error: OSError) -> bool:
     """Whether a missing file concerns the run folder, i.e. the error was not raised within a study."""
-    return error.errno == errno.ENOENT and all(
-        frame.f_code is not study.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)
-    )
+    return error.errno == errno.ENOENT and _is_outside_study(error)
+
+
+def _is_outside_study(error: BaseException) -> bool:
+    return all(frame.f_code is not study.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _with_experiment(arguments: list[str]) -> list[str]:
@@ -134,10 +143,11 @@ def job(composed: DictConfig) -> None:
         sweep = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else ""
         study(values, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task), sweep)
     except RaftError as error:
+        placed = with_place(error, HydraConfig.get().runtime.choices) if isinstance(error, ConfigError) else error
         if HydraConfig.get().mode == RunMode.MULTIRUN and not isinstance(error, StoppedError):
-            print(_line(error), file=sys.stderr)
+            print(_line(placed), file=sys.stderr)
             raise
-        _refuse(error)
+        _refuse(placed)
 
 
 def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:

@@ -7,6 +7,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from raft_exp.apps.yaml_errors import missing_default
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir
 from raft_exp.pipeline.config_errors import unknown_key
@@ -24,6 +25,8 @@ _INSTALL = {
 def explained(error: Exception) -> ConfigError:
     """Returns a ConfigError with the setting, its value and the valid values."""
     text = " ".join(str(error).split())
+    if own := missing_default(text):
+        return own
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in _INSTALL:

@@ -1,0 +1,36 @@
+"""A user's YAML file that cannot be read, or that has a typo, is one line with the file and the line."""
+
+import pytest
+
+from tests.helpers.command_line import raft_exp
+
+START = "defaults: [default]\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "says"),
+    [
+        (f"{START}system: präzise.\n".encode("cp1252"), 2, "byte 0xe4 is no UTF-8; save the file as UTF-8"),
+        (f"{START}system: x\n".encode("utf-16"), 1, "byte 0xff is no UTF-8"),
+        (f"{START}system:\tBe brief.\n".encode(), 2, "indent with blanks, and write no tab"),
+        (f"{START}system: [a\n".encode(), 3, "expected ',' or ']'"),
+        (f"{START}system: a\x00b\n".encode(), 2, "cannot stand in YAML"),
+        (f"{START}sytem: x\n".encode(), 2, "no such setting; did you mean 'system'"),
+        (f"{START}reply_format: papr\n".encode(), 2, "got 'papr'"),
+        (b"defaults: [defalt]\n", 1, "got 'defalt'; did you mean 'default'"),
+    ],
+)
+def test_a_fault_in_a_file_of_the_users_is_one_line(content, line, says, tmp_path):
+    (tmp_path / "conf" / "prompt").mkdir(parents=True)
+    (tmp_path / "conf" / "prompt" / "mine.yaml").write_bytes(content)
+    (tmp_path / "a(1)").mkdir()
+    (tmp_path / "a(1)" / "a.txt").write_text("Velmor is a town.")
+    done = raft_exp(
+        tmp_path,
+        *("+experiment=documents", "until=ingest", "model=tiny", "trainer=cpu", "corpus.path=a(1)", "prompt=mine"),
+    )
+    assert done.returncode == 2
+    (message,) = done.stderr.splitlines()
+    assert message.startswith("ConfigError: ")
+    assert f"{tmp_path / 'conf' / 'prompt' / 'mine.yaml'}, line {line}" in message
+    assert says in message
