@@ -21,6 +21,7 @@ from raft_exp.core.schema import identity
 from raft_exp.core.stage import Inputs, Stage
 from raft_exp.evaluation.selection import AS_WRITTEN, FEW_SHOT
 from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.languages import with_language
 from raft_exp.pipeline.selection import Selection, choice, choice_settings
 from raft_exp.prompts import PromptConfig
 
@@ -31,11 +32,12 @@ Ask = Callable[[str, str, PromptConfig, Stage | None], Stage]  # arm, label of t
 
 
 def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """Returns `values` with the wordings that the study tries added under `wordings`, as whole prompts.
+    """Returns `values` in the language of the prompt, and with the wordings that the study tries under `wordings`.
 
     Wordings that already stand there take precedence over files of their names; of several files, the one in the first
     folder. Raises ConfigError for a wording without either, and for a file with settings that the study decides.
     """
+    values = with_language(values, folders)
     evaluation, prompt, given = values.get("evaluation"), values.get("prompt"), values.get("wordings") or {}
     if not isinstance(evaluation, dict) or not isinstance(prompt, dict) or not isinstance(given, dict):
         return dict(values)  # `parse` reports the error

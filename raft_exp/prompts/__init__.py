@@ -73,6 +73,7 @@ class PromptConfig:
     reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
     # Where task and instruction stand. system: at the end of the system message, so that the question comes last.
     instruction_in: KeyedWhenSet[Literal["user", "system"]] = "user"
+    language: KeyedWhenSet[str] = "en"  # of the words above: a file of conf/prompt/languages/; your own words stay
     # The day that a chat template is told as today (`strftime_now`, as in Llama 3.x); most templates ask for none.
     date: KeyedWhenSet[str] = template_date.DATE
 

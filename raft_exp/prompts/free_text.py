@@ -3,6 +3,7 @@
 import re
 
 from raft_exp.core.text import plain_words
+from raft_exp.core.words import count
 from raft_exp.prompts import short_answers
 
 _AROUND = " \t\r\n*_`\"'“”‘’«»„‚‹›「」『』{}[]<>$~"
@@ -177,7 +178,7 @@ def _clean(line: str) -> str:
         shorter = cut if cut.strip(_ENDS) else shorter
     shorter = short_answers.without_lead(shorter)
     text = _with_sign(shorter.strip(_AROUND).rstrip(_ENDS).strip(_AROUND).strip(), shorter)
-    return text if len(text.split()) <= _LONGEST else ""
+    return text if count(text) <= _LONGEST else ""
 
 
 def _with_sign(text: str, line: str) -> str:

@@ -35,7 +35,8 @@ _OBJECTS = 20  # only the last 20 braces are tried, to bound the time for a repl
 
 _TAG = re.compile(r"<\s?(?:final[_ -]?|short[_ -]?)?(?:answer|ans)\s?>", re.I)
 _WORD = (
-    r"(?:(?<![^\W_])(?:answer|antwort|réponse|reponse|respuesta|risposta|resposta|antwoord|ответ)|答案|回答|答え|答|정답|답변|답)"
+    r"(?:(?<![^\W_])(?:answer|antwort|réponse|reponse|respuesta|risposta|resposta|antwoord|ответ)|答案|回答|答え|答|정답|답변|답"
+    r"|(?:ال)?(?:إجابة|اجابة|جواب)|उत्तर|जवाब)"
     r"(?:\s(?:finale?|definitiva))?"
 )
 _BEFORE = r"(?:(?:final|short|correct|my|the|endgültige|最终|最終)\s{0,3}){0,3}"

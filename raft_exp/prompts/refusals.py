@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raft_exp.core.text import plain_words
+from raft_exp.core.words import count
 from raft_exp.prompts import not_told
 from raft_exp.prompts import refusal_patterns as patterns
 
@@ -25,7 +26,7 @@ _DESCRIPTION = re.compile(patterns.DESCRIPTION)
 
 _LONGEST = 400  # characters of a piece that are compared with the patterns
 _PIECES = 60  # of the start and of the end of a reply
-_SENTENCES = re.compile(r"(?<=[.!?])[\"'”’)*]{0,3}\s+|[。！？]|\n+|;\s")
+_SENTENCES = re.compile(r"(?<=[.!?])[\"'”’)*]{0,3}\s+|[。！？।؟۔]|\n+|;\s")
 _TURNS = re.compile(
     r"(?:,?\s+|\s*[—–]\s*|^)(?=(?:but|however|nevertheless|nonetheless|though|yet|so|therefore|thus|hence|"
     r"still)\b(?! far| called))"
@@ -100,7 +101,7 @@ def _introduced(text: str) -> bool:
 
 
 def _is_short(text: str) -> bool:
-    return 0 < len(text.split()) <= 4
+    return 0 < count(text) <= 4
 
 
 def _pieces(reply: str, question: str) -> Iterator[_Piece]:

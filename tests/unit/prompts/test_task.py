@@ -73,6 +73,7 @@ def test_the_embedded_studys_prompt_is_what_it_was():
         "reason_instruction": "Quote what tells it, then answer.",
         "refusal": "The passages do not hold the answer.",
         "reply_format": "paper",
+        "language": "en",
         "date": "2024-07-26",
     }
 
