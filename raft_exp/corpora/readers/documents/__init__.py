@@ -8,8 +8,9 @@ import re
 from dataclasses import replace
 from importlib import import_module, metadata, util
 
-from raft_exp.corpora.readers.documents.document import Document, UnreadableError
+from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import decide
+from raft_exp.corpora.readers.documents.plausible import without_embedded
 
 VERSION = 3  # raised when a reader gives other parts for the same bytes
 
@@ -48,10 +49,21 @@ def read(name: str, data: bytes) -> tuple[str, Document]:
         raise UnreadableError("damaged", "nested too deeply") from error
     except Exception as error:  # libraries raise anything on broken files
         raise _damaged(error) from error
-    parts = [replace(part, text=_WIDE.sub(lambda run: run[0][:64], part.text)) for part in document.parts]
+    parts, embedded = _cleaned(document.parts)
     if not any(part.text.strip() for part in parts):
         raise UnreadableError("no text", "; ".join(document.warnings) or "it opens, and holds no text")
-    return kind, Document(document.title, parts, warnings + document.warnings)
+    left_out = [f"{embedded} embedded file{'s' * (embedded > 1)} (base64) left out"] if embedded else []
+    return kind, Document(document.title, parts, warnings + document.warnings + left_out)
+
+
+def _cleaned(parts: list[Part]) -> tuple[list[Part], int]:
+    """The parts without embedded files and without long runs of white space; and the number of these files."""
+    cleaned, count = [], 0
+    for part in parts:
+        text, embedded = without_embedded(part.text)
+        count += embedded
+        cleaned.append(replace(part, text=_WIDE.sub(lambda run: run[0][:64], text)))
+    return cleaned, count
 
 
 def _damaged(error: Exception) -> UnreadableError:

@@ -1,14 +1,13 @@
 """Reads CSV and TSV: the first row names the columns, each other row becomes "name: value; name: value"."""
 
 import csv
-import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from raft_exp.corpora.readers.documents import csv_dialect
+from raft_exp.corpora.readers.documents.csv_dialect import Row
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Part
-
-_DELIMITERS = ",;\t|"
 
 
 def read(data: bytes) -> Document:
@@ -16,29 +15,43 @@ def read(data: bytes) -> Document:
     text, warnings = decode(data)
     before = csv.field_size_limit(sys.maxsize)  # a setting of the whole process
     try:
-        rows = _rows(text, warnings)
+        numbered = _rows(text, warnings)
     finally:
         csv.field_size_limit(before)
-    return Document("", list(_parts(rows)), warnings)
+    return Document("", parts(numbered, warnings), warnings)
 
 
-def _rows(text: str, warnings: list[str]) -> list[list[str]]:
-    delimiter = max(_DELIMITERS, key=text.lstrip("\n").partition("\n")[0].count)
+def parts(numbered: Sequence[Row], warnings: list[str], sheet: str = "") -> list[Part]:
+    """One part a row under the names of its columns. `sheet` stands before the number of the row."""
+    found: list[Part] = []
+    for names, body in csv_dialect.tables(numbered):
+        if names is None or csv_dialect.has_names(names, body):
+            texts = _texts(names, body)
+        else:
+            warnings.append(f"row {names.number} holds figures: it is read as values, not as names of columns")
+            texts = _texts(None, [names, *body])
+        found += [Part(text, "row", f"{sheet}{row.number}") for row, text in texts]
+    return found
+
+
+def _rows(text: str, warnings: list[str]) -> list[Row]:
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        sign, rest = csv_dialect.delimiter(text, quoting=True)
+        rows = list(csv_dialect.rows(rest, sign, quoting=True))
     except csv.Error as error:
         warnings.append(f"quotation marks that do not match ({error}); all are taken as they stand")
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_NONE))
+        sign, rest = csv_dialect.delimiter(text, quoting=False)
+        rows = list(csv_dialect.rows(rest, sign, quoting=False))
+    first = 1 if rest is text else 2
+    return [Row(number, [cell.strip() for cell in row]) for number, row in enumerate(rows, start=first)]
 
 
-def _parts(rows: list[list[str]]) -> Iterator[Part]:
-    names: list[str] = []
-    for number, row in enumerate(rows, start=1):
-        if not any(cell.strip() for cell in row):
-            continue
-        if not names:
-            names = [name.strip() for name in row]
-            continue
-        names += [f"column {place}" for place in range(len(names) + 1, len(row) + 1)]
-        cells = zip(names, (cell.strip() for cell in row), strict=False)
-        yield Part("; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell), "row", str(number))
+def _texts(names: Row | None, body: Sequence[Row]) -> Iterator[tuple[Row, str]]:
+    if names is None:
+        yield from ((row, "; ".join(filter(None, row.cells))) for row in body)
+        return
+    columns = list(names.cells)
+    for row in body:
+        columns += [f"column {place}" for place in range(len(columns) + 1, len(row.cells) + 1)]
+        cells = zip(columns, row.cells, strict=False)
+        yield row, "; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)

@@ -8,6 +8,7 @@ Reason = Literal[
     "empty",
     "not what its suffix says",
     "damaged",
+    "garbled",
     "no text",
     "not decoded",
     "unsupported",

@@ -1,121 +1,156 @@
 """Reads HTML (beautifulsoup4, html.parser): the visible text, without navigation, in sections by headings."""
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from raft_exp.corpora.readers.documents import html_tables, mathml
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Outline
+from raft_exp.corpora.readers.documents.html_tree import events, is_code
 
 if TYPE_CHECKING:
-    from bs4.element import PageElement, Tag
+    from bs4.element import Tag
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_UNSEEN = {"script", "style", "template", "noscript", "head", "nav", "svg", "iframe", "object", "select", "button"}
+_VERBATIM = {"pre", "textarea", "xmp", "listing"}
 _LINES = {"li", "tr", "dt", "dd", "option"}
-_BLOCKS = _LINES | {
-    "p",
-    "div",
-    "section",
-    "article",
-    "main",
-    "aside",
-    "header",
-    "footer",
-    "ul",
-    "ol",
-    "dl",
-    "table",
-    "thead",
-    "tbody",
-    "caption",
-    "pre",
-    "blockquote",
-    "figure",
-    "figcaption",
-    "address",
-    "form",
-    "fieldset",
-    "hr",
-    "details",
-    "summary",
-}
+_BLOCKS = (
+    _LINES
+    | _VERBATIM
+    | {
+        "p",
+        "div",
+        "section",
+        "article",
+        "main",
+        "aside",
+        "header",
+        "footer",
+        "ul",
+        "ol",
+        "dl",
+        "table",
+        "thead",
+        "tbody",
+    }
+    | {"td", "th", "caption", "blockquote", "figure", "figcaption", "address", "form", "fieldset", "hr", "details"}
+    | {"summary"}
+)
 _CHARSET = re.compile(rb"""<(?:meta[^>]{0,200}charset\s*=|\?xml[^>]{0,200}encoding\s*=)\s*["']?([\w.:-]{1,40})""", re.I)
 
 
 def read(data: bytes) -> Document:
-    """Walks the tree with a stack: deep nesting must not exhaust recursion."""
-    from bs4 import BeautifulSoup
-    from bs4.element import NavigableString, Tag
-
+    """Reads a page."""
     declared = _CHARSET.search(data[:4096])
     text, warnings = decode(data, declared[1].decode() if declared else "")
+    document = read_text(text)
+    return Document(document.title, document.parts, warnings + document.warnings)
+
+
+def read_text(text: str) -> Document:
+    """Reads the text of a page. Walks the tree with a stack: deep nesting must not exhaust recursion."""
+    from bs4 import BeautifulSoup
+    from bs4.element import NavigableString, RubyTextString, Tag
+
     tree = BeautifulSoup(text, "html.parser")
     page = _Page()
-    for tag, ends in _events(tree):
+    for tag, ends in events(tree):
         if isinstance(tag, Tag):
-            page.tag(tag.name, ends)
-        elif type(tag) is NavigableString:  # not a subclass: comments, doctypes
+            page.tag(tag, ends)
+        elif type(tag) in (NavigableString, RubyTextString):  # no other subclass: comments, doctypes
             page.text(str(tag))
     page.flush()
     title = tree.find("title")
     named = " ".join(title.get_text().split()) if title else ""
-    return Document(named or page.outline.first, page.outline.parts(), warnings)
-
-
-def _events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
-    """Yields (node, False) at the start of each visible node, and (tag, True) at the end of each tag."""
-    from bs4.element import Tag
-
-    waiting: list[tuple[PageElement, bool]] = [(node, False) for node in reversed(tree.contents)]
-    while waiting:
-        node, ends = waiting.pop()
-        if not isinstance(node, Tag) or ends:
-            yield node, ends
-        elif node.name not in _UNSEEN and not _hidden(node):
-            yield node, False
-            waiting.append((node, True))
-            waiting.extend((inner, False) for inner in reversed(node.contents))
-
-
-def _hidden(tag: "Tag") -> bool:
-    style = str(tag.get("style", "")).replace(" ", "").lower()
-    return tag.has_attr("hidden") or "display:none" in style
+    unread = f"{page.formulas} formula{'s' * (page.formulas > 1)} not read"
+    return Document(named or page.outline.first, page.outline.parts(), [unread] if page.formulas else [])
 
 
 class _Page:
-    """Collects text until a block begins or ends. The cells of a table row are one line, whatever they hold."""
+    """Collects text until a block begins or ends."""
 
     def __init__(self) -> None:
         self.outline = Outline()
+        self.formulas = 0  # that could not be read
         self._pieces: list[str] = []
-        self._cells = 0  # open table cells
-        self._verbatim = 0  # open <pre>
+        self._grid: html_tables.Grid | None = None  # the table of values that is open
+        self._open: list[Tag] = []  # tags whose text keeps its lines and spaces
+        self._numbers: list[int | None] = []  # by open list: the number of the next item; None: without numbers
         self._separator = "\n\n"
 
-    def tag(self, name: str, ends: bool) -> None:
+    def tag(self, tag: "Tag", ends: bool) -> None:
         """Handles the start or the end of a tag."""
-        if name in _HEADINGS:
+        name = tag.name
+        if name in ("math", "script"):
+            self._formula(tag)
+        elif name == "rt":
+            self.text(")" if ends else "(")
+        elif self._grid is not None:
+            self._in_table(tag, ends, self._grid)
+        elif name in _HEADINGS:
             self._heading(_HEADINGS[name], ends)
-        elif name in ("td", "th"):
-            self._pieces.append("" if ends else " | ")
-            self._cells = max(0, self._cells + (-1 if ends else 1))
         elif name == "br":
-            self._pieces.append(" " if self._cells else "\n")
-        elif name in _BLOCKS and (not self._cells or name == "tr"):
-            self.flush()
-            self._separator = "\n" if name in _LINES and not ends else "\n\n"
-            self._verbatim = max(0, self._verbatim + (-1 if ends else 1)) if name == "pre" else self._verbatim
+            self._pieces.append("\n")
         elif name in _BLOCKS:
-            self._pieces.append(" ")
+            self._block(tag, ends)
 
     def text(self, text: str) -> None:
         """Handles a text node."""
-        self._pieces.append(text if self._verbatim else re.sub(r"\s+", " ", text))
+        if self._grid is not None:
+            self._grid.add(text)
+        else:
+            self._pieces.append(text if self._open else re.sub(r"\s+", " ", text))
 
     def flush(self) -> None:
         """Adds the collected text to the outline as a block."""
         self.outline.block(self._collected(), self._separator)
+
+    def _block(self, tag: "Tag", ends: bool) -> None:
+        if self._open and tag.name in ("td", "th"):
+            return  # the cells of a line of code
+        self.flush()
+        name = tag.name
+        self._separator = "\n" if name in _LINES and not ends else "\n\n"
+        if name == "table" and not ends and html_tables.is_data(tag) and not is_code(tag):
+            self._grid = html_tables.Grid()
+        elif name in _VERBATIM or (name == "table" and is_code(tag)):
+            self._open = [open_ for open_ in self._open if open_ is not tag] + ([] if ends else [tag])
+        elif name in ("ol", "ul"):
+            self._list(tag, ends)
+        elif name == "li" and not ends:
+            self._item(tag)
+
+    def _in_table(self, tag: "Tag", ends: bool, grid: html_tables.Grid) -> None:
+        if tag.name == "table" and ends:
+            self._grid = None
+            for line in grid.lines():
+                self.outline.block(line, "\n")
+        elif tag.name == "tr" and not ends:
+            grid.row()
+        elif tag.name in ("td", "th") and not ends:
+            grid.cell(tag)
+        elif tag.name in _BLOCKS or tag.name in _HEADINGS or tag.name == "br":
+            grid.add(" ")
+
+    def _formula(self, tag: "Tag") -> None:
+        text = mathml.latex(tag) if tag.name == "math" else " ".join(tag.get_text().split())
+        self.formulas += not text
+        self.text(f"${text}$" if text else "")
+
+    def _list(self, tag: "Tag", ends: bool) -> None:
+        if ends:
+            self._numbers = self._numbers[:-1]
+        else:
+            start = str(tag.get("start", "1"))
+            self._numbers.append((int(start[:6]) if start.isdecimal() else 1) if tag.name == "ol" else None)
+
+    def _item(self, tag: "Tag") -> None:
+        number = self._numbers[-1] if self._numbers else None
+        if number is not None:
+            given = str(tag.get("value", ""))
+            number = int(given[:6]) if given.isdecimal() else number
+            self._pieces.append(f"{number}. ")
+            self._numbers[-1] = number + 1
 
     def _heading(self, level: int, ends: bool) -> None:
         if ends:
@@ -125,8 +160,7 @@ class _Page:
 
     def _collected(self) -> str:
         text, self._pieces = "".join(self._pieces), []
-        if self._verbatim:
+        if self._open:
             return text
         lines = (" ".join(line.split()) for line in text.split("\n"))
-        lines = (re.sub(r"^(?:\| ?)+|(?: ?\|)+$", "", line) for line in lines)
         return "\n".join(line for line in lines if line)

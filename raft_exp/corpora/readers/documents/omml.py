@@ -31,17 +31,18 @@ def latex(element: Element) -> str:
     if name.endswith("Pr") or element.tag in (f"{_W}del", f"{_W}moveFrom"):
         return ""
     if name == "t" or element.tag == f"{_W}t":
-        return _text(element.text or "")
+        return text(element.text or "")
     return "".join(map(latex, element))
 
 
-def _text(text: str) -> str:
-    pieces = [_sign(sign) for sign in text]
-    following = [sign.isalnum() for sign in text[1:]] + [False]
+def text(written: str) -> str:
+    """Text with signs and Greek letters as LaTeX commands."""
+    pieces = [_sign(sign) for sign in written]
+    following = [sign.isalnum() for sign in written[1:]] + [False]
     commands = (piece[:1] == "\\" and piece[-1].isalpha() for piece in pieces)
     return "".join(
         f"{piece} " if command and letter else piece
-        for piece, command, letter in zip(pieces, commands, following, strict=True)
+        for piece, command, letter in zip(pieces, commands, following, strict=False)
     )
 
 
@@ -96,13 +97,13 @@ def _root(element: Element) -> str:
 def _nary(element: Element) -> str:
     below, above = _part(element, "sub"), _part(element, "sup")
     scripts = (f"_{{{below}}}" if below else "") + (f"^{{{above}}}" if above else "")
-    return f"{_text(_setting(element, 'chr', '∫'))}{scripts} {_part(element, 'e')}"
+    return f"{text(_setting(element, 'chr', '∫'))}{scripts} {_part(element, 'e')}"
 
 
 def _delimited(element: Element) -> str:
     begin, end = _setting(element, "begChr", "("), _setting(element, "endChr", ")")
     inner = f" {_setting(element, 'sepChr', '|')} ".join(_parts(element))
-    return rf"\left{_text(begin) or '.'}{inner}\right{_text(end) or '.'}"
+    return rf"\left{text(begin) or '.'}{inner}\right{text(end) or '.'}"
 
 
 def _function(element: Element) -> str:

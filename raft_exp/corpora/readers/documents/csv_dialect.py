@@ -1,0 +1,141 @@
+"""Determines how a CSV file is written: its delimiter, and which of its rows name the columns."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+_DELIMITERS = "\t;|,"  # where several fit equally well, the first: commas stand in texts and numbers too
+_NONE = "\x1f"  # a delimiter that stands in no file: one column
+_DIRECTIVE = re.compile(r'\s*"?sep=(.)"?\s*(?:\n|$)')  # Excel's
+_SAMPLE = 200  # rows from which the delimiter is told
+_LEAST = 0.5  # least share of rows that have the usual number of columns
+_NUMBER = re.compile(r"[-+(]?[€$£]?\s?\d[\d.,' \u00a0\u202f]*\s?[%€$£]?\)?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row and its number in the file, counted from 1."""
+
+    number: int
+    cells: list[str]
+
+    @property
+    def filled(self) -> int:
+        """The number of cells that are not empty."""
+        return sum(map(bool, self.cells))
+
+
+def delimiter(text: str, quoting: bool) -> tuple[str, str]:
+    """The delimiter of a text, and the text without a line that names it. Raises csv.Error where none fits."""
+    if named := _DIRECTIVE.match(text):
+        return named[1], text[named.end() :]
+    shares: dict[str, float] = {}
+    error: csv.Error | None = None
+    for sign in _DELIMITERS:
+        try:
+            shares[sign] = _share(text, sign, quoting)
+        except csv.Error as wrong:
+            error = wrong
+    best = max(shares, key=lambda sign: shares[sign], default=None)
+    if best is None or (error and shares[best] < _LEAST):
+        raise error or csv.Error("no delimiter")
+    return (best if shares[best] >= _LEAST else _NONE), text
+
+
+def _share(text: str, sign: str, quoting: bool) -> float:
+    """The share of rows with the most frequent number of columns above one."""
+    widths = Counter(len(row) for row in islice(rows(text, sign, quoting), _SAMPLE) if any(map(str.strip, row)))
+    several = [count for width, count in widths.items() if width > 1]
+    return max(several, default=0) / max(1, widths.total())
+
+
+def rows(text: str, sign: str, quoting: bool) -> Iterator[list[str]]:
+    """The rows of a text."""
+    file = io.StringIO(text, newline="")
+    if quoting:
+        return csv.reader(file, delimiter=sign, strict=True)
+    return csv.reader(file, delimiter=sign, quoting=csv.QUOTE_NONE)
+
+
+def tables(numbered: Sequence[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
+    """The tables of a file: the row of names (None where there is none) and the other rows.
+
+    A table begins at the top, and after an empty row where a row of names is followed by figures. Lines of text above
+    a table are a table without names.
+    """
+    usual = _usual_width(numbered)
+    blocks = [_block(rows, usual, place == 0) for place, rows in enumerate(_blocks(numbered))]
+    pending: tuple[Row | None, list[Row]] | None = None
+    for place, (above, names, body) in enumerate(blocks):
+        if above:
+            yield None, above
+        if pending and names and not _names_figures(names, body):
+            pending[1].extend([names, *body])
+            continue
+        if pending:
+            yield pending
+        following = blocks[place + 1] if place + 1 < len(blocks) else None
+        is_text = (
+            following and following[1] and _names_figures(following[1], following[2]) and not _is_table(names, body)
+        )
+        if is_text and names:
+            yield None, [names, *body]
+            pending = None
+        else:
+            pending = names, body
+    if pending:
+        yield pending
+
+
+def _blocks(numbered: Sequence[Row]) -> Iterator[list[Row]]:
+    """Runs of rows without an empty row between."""
+    block: list[Row] = []
+    for row in numbered:
+        if row.filled:
+            block.append(row)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _block(block: list[Row], usual: int, first: bool) -> tuple[list[Row], Row | None, list[Row]]:
+    """Lines of text above a table, its row of names, and its rows."""
+    start = 0
+    while first and usual > 1 and start < len(block) - 1 and block[start].filled == 1:
+        start += 1
+    return block[:start], block[start], block[start + 1 :]
+
+
+def _usual_width(numbered: Sequence[Row]) -> int:
+    widths = Counter(row.filled for row in numbered[:_SAMPLE] if row.filled)
+    return max(widths, key=lambda width: (widths[width], width), default=0)
+
+
+def _is_table(names: Row | None, body: Sequence[Row]) -> bool:
+    return names is not None and bool(body) and all(len(row.cells) == len(names.cells) for row in body)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a figure: digits with signs, separators, a currency or percent."""
+    return bool(_NUMBER.fullmatch(cell))
+
+
+def _names_figures(names: Row, body: Sequence[Row]) -> bool:
+    """Whether a row of words stands above figures."""
+    if not body or not all(names.cells) or any(map(is_number, names.cells)):
+        return False
+    return any(is_number(cell) for row in body[:_SAMPLE] for cell in row.cells)
+
+
+def has_names(names: Row, body: Sequence[Row]) -> bool:
+    """Whether the first row of a table names its columns: it holds no figure above figures, but for years."""
+    figures = [place for place, cell in enumerate(names.cells) if is_number(cell) and not _YEAR.fullmatch(cell)]
+    below = ([row.cells[place] for row in body[:_SAMPLE] if place < len(row.cells)] for place in figures)
+    return not any(column and all(is_number(cell) or not cell for cell in column) for column in below)

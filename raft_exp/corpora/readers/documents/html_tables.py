@@ -1,0 +1,117 @@
+"""Tables of web pages: rows with merged cells repeated, under the names in their header cells."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from raft_exp.corpora.readers.documents import tables
+
+if TYPE_CHECKING:
+    from bs4.element import Tag
+
+_WIDEST = 200  # columns that a merged cell may span: a page could name any number
+_FRAMED = ["table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"]  # in a table, they make it a frame
+_LONGEST = 1_000  # characters of a cell that is a value and no article
+
+
+def is_data(table: "Tag") -> bool:
+    """Whether a table holds values; others only place text on the page."""
+    if str(table.get("role", "")) in ("presentation", "none") or table.find(_FRAMED) is not None:
+        return False
+    if table.find("th") is not None:
+        return True
+    cells = table.find_all("td")
+    return any(cell.find_previous_sibling("td") or cell.find_parent("td") for cell in cells) and not any(
+        len(cell.find_all("p", limit=2)) > 1 or len(cell.get_text()) > _LONGEST for cell in cells if not cell.find("td")
+    )
+
+
+@dataclass
+class _Cell:
+    named: bool  # <th>
+    down: int  # rows that it spans; 0: all that follow
+    across: int  # columns that it spans
+    pieces: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        return " ".join("".join(self.pieces).split())
+
+
+class Grid:
+    """Collects the cells of a table in the order of the page."""
+
+    def __init__(self) -> None:
+        self._caption: list[str] = []
+        self._rows: list[list[_Cell]] = []
+
+    def row(self) -> None:
+        """Begins a row."""
+        self._rows.append([])
+
+    def cell(self, tag: "Tag") -> None:
+        """Begins a cell."""
+        if not self._rows:
+            self.row()
+        down, across = _number(tag.get("rowspan")), max(1, _number(tag.get("colspan")))
+        self._rows[-1].append(_Cell(tag.name == "th", down, min(across, _WIDEST)))
+
+    def add(self, text: str) -> None:
+        """Adds text to the cell that was begun last, or to the caption."""
+        begun = self._rows and self._rows[-1]
+        (self._rows[-1][-1].pieces if begun else self._caption).append(text)
+
+    def lines(self) -> list[str]:
+        """The caption, and one line a row."""
+        caption = " ".join("".join(self._caption).split())
+        rows = [row for row in self._rows if row]
+        texts = _placed(rows)
+        found = [caption] if caption else []
+        for start, end, header in _sections(rows):
+            found += tables.lines(texts[start:end], header)
+        return found
+
+
+def _number(value: object) -> int:
+    text = str(value or "1").strip()
+    return int(text[:6]) if text.isdecimal() else 1
+
+
+def _sections(rows: list[list[_Cell]]) -> list[tuple[int, int, int]]:
+    """Parts of a table that begin with rows of names: (first row, end, number of these rows)."""
+    names = [len(row) > 1 and all(cell.named for cell in row) for row in rows]
+    starts = [place for place, is_names in enumerate(names) if is_names and (place == 0 or not names[place - 1])]
+    starts = starts if starts[:1] == [0] else [0, *starts]
+    sections = []
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        header = next((place for place in range(start, end) if not names[place]), end) - start
+        sections.append((start, end, header))
+    return sections
+
+
+def _placed(rows: list[list[_Cell]]) -> list[list[str]]:
+    """The texts of the cells by column; a merged cell stands in each of its rows and columns."""
+    reaching = dict[int, tuple[int, str]]()  # by column: rows still to fill, and the text
+    placed = []
+    for place, row in enumerate(rows):
+        texts: list[str] = []
+        _fill(texts, reaching)
+        for cell in row:
+            text, left = cell.text(), (cell.down or len(rows) - place) - 1
+            for _ in range(cell.across):
+                if left > 0:
+                    reaching[len(texts)] = left, text
+                texts.append(text)
+                _fill(texts, reaching)
+        while beyond := [column for column in reaching if column > len(texts)]:
+            texts += [""] * (min(beyond) - len(texts))
+            _fill(texts, reaching)
+        placed.append(texts)
+    return placed
+
+
+def _fill(texts: list[str], reaching: dict[int, tuple[int, str]]) -> None:
+    """Adds the cells that reach into this row from above, where they are next."""
+    while (column := len(texts)) in reaching:
+        left, text = reaching.pop(column)
+        if left > 1:
+            reaching[column] = left - 1, text
+        texts.append(text)

@@ -1,0 +1,79 @@
+"""The visible nodes of a web page: without scripts, navigation, line numbers, and second copies of formulas."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bs4.element import PageElement, Tag
+
+_UNSEEN = {
+    "script",
+    "style",
+    "template",
+    "noscript",
+    "head",
+    "nav",
+    "svg",
+    "iframe",
+    "object",
+    "select",
+    "button",
+    "rp",
+}
+_COPIES = {"katex-html", "mjx-math", "mathjax", "mathjax_display", "mathjax_preview", "mathjax_svg"}  # a formula again
+_LINE_NUMBERS = {
+    "linenos",
+    "lineno",
+    "linenodiv",
+    "linenumber",
+    "line-numbers",
+    "gutter",
+    "hljs-ln-numbers",
+    "blob-num",
+}
+_CODE_TABLES = {"js-file-line-container", "hljs-ln", "highlight", "code"}  # one line of code a row, without <pre>
+
+
+def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
+    """Yields (node, False) at the start of each visible node, and (tag, True) at the end of each tag."""
+    from bs4.element import Tag
+
+    waiting: list[tuple[PageElement, bool]] = [(node, False) for node in reversed(tree.contents)]
+    while waiting:
+        node, ends = waiting.pop()
+        if not isinstance(node, Tag) or ends:
+            yield node, ends
+        elif node.name == "math" or _is_tex(node):
+            yield node, False
+        elif node.name not in _UNSEEN and not _hidden(node):
+            yield node, False
+            waiting.append((node, True))
+            waiting.extend((inner, False) for inner in reversed(node.contents))
+
+
+def _classes(tag: "Tag") -> set[str]:
+    given = tag.get("class", "")
+    return {name.lower() for name in (given.split() if isinstance(given, str) else given or ())}
+
+
+def _is_tex(tag: "Tag") -> bool:
+    """Whether a tag holds the source of a formula: MathJax's scripts."""
+    return tag.name == "script" and str(tag.get("type", "")).startswith("math/tex")
+
+
+def _hidden(tag: "Tag") -> bool:
+    if tag.has_attr("hidden") or tag.name == "mjx-math":
+        return True
+    if (classes := _classes(tag)) & _COPIES or (classes & _LINE_NUMBERS and not _has_letters(tag)):
+        return True
+    style = str(tag.get("style", "")).replace(" ", "").lower()
+    return "display:none" in style and tag.find("math") is None  # beside a picture of the formula
+
+
+def _has_letters(tag: "Tag") -> bool:
+    return any(map(str.isalpha, tag.get_text()[:1000]))
+
+
+def is_code(table: "Tag") -> bool:
+    """Whether a table holds a line of code a row."""
+    return bool(_classes(table) & _CODE_TABLES) and table.find("pre") is None and table.find("th") is None
