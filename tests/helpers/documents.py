@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:
@@ -14,15 +14,18 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def pdf(*pages: str) -> bytes:
-    """One line of text a page."""
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
+def pdf(*pages: str, notes: Sequence[str] = ()) -> bytes:
+    """One line of text a page; `notes` are annotations of all pages, also fields of a form."""
+    fields = " ".join(notes)
+    form = f"/AcroForm<</Fields[{fields}]/DR<<>>>>" if notes else ""
+    objects = [f"<</Type/Catalog/Pages 2 0 R{form}>>", ""]
     for text in pages:
         content = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET" if text else ""
         objects.append(f"<</Length {len(content)}>>stream\n{content}\nendstream")
         font = "<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
         box = "/MediaBox[0 0 300 200]"
-        objects.append(f"<</Type/Page/Parent 2 0 R{box}/Resources{font}/Contents {len(objects)} 0 R>>")
+        annotated = f"/Annots[{fields}]" if notes else ""
+        objects.append(f"<</Type/Page/Parent 2 0 R{box}/Resources{font}/Contents {len(objects)} 0 R{annotated}>>")
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     objects[1] = f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>"
     data, places = b"%PDF-1.4\n", []

@@ -1,16 +1,22 @@
 """Reads PDF page by page (pypdfium2), without OCR: pages of images alone are named in a warning."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
+from raft_exp.corpora.readers.documents import pdf_forms, pdf_pages, plausible
 from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
+from raft_exp.corpora.readers.documents.ooxml import not_read
 
-_HYPHENATED = re.compile("[\x02\ufffe]\n?")  # pdfium's mark of a hyphen at a line end
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
+_CONTROLS = re.compile(r"[\x00-\x01\x03-\x08\x0b-\x1f\x7f\uffff]")  # not pdfium's marks of hyphens
 _LEAST = 25  # letters a page; with fewer, a document with images is taken for a scan
+_UNMAPPED = 0.1  # share of glyphs without a letter from which a page is no text
+_FEW = 50  # characters of a page; with fewer, no share is taken
 
 
 def read(data: bytes) -> Document:
-    """One part for each page with text."""
+    """One part for each page with text, with the values of its form fields."""
     import pypdfium2
 
     try:
@@ -20,46 +26,94 @@ def read(data: bytes) -> Document:
         if "password" in str(error).lower():
             raise UnreadableError("encrypted", "a password is needed to open it") from error
         raise UnreadableError("damaged", f"no PDF that opens ({error})") from error
-    pages = [_page(pdf, number) for number in range(count)]
+    counts: Counter[str] = Counter()
+    _open_forms(pdf, counts)
+    read_pages = [_page(pdf, number, counts) for number in range(count)]
+    garbled = {number: why for number, (_, _, why) in enumerate(read_pages, start=1) if why}
+    texts = ["" if why else text for text, _, why in read_pages]
+    pages, running = pdf_pages.without_running_lines(pdf_pages.joined(texts))
+    pages = ["\n".join(filter(None, [page, *fields])) for page, (_, fields, _) in zip(pages, read_pages, strict=True)]
+    _refuse_garbled(garbled, pages)
+    images = _refuse_scan(pdf, pages)
+    numbered = [(number, text) for number, text in enumerate(pages, start=1)]
+    empty = [number for number, text in numbered if not text.strip() and number not in garbled]
+    parts = [Part(text, "page", str(number)) for number, text in numbered if text.strip()]
+    if running and parts:
+        parts.append(Part("\n".join(running), "section", "page headers and footers"))
+    apart = [number for number, text in numbered if plausible.single_letters(text)]
+    apart = apart if 2 * len(apart) > len(parts) else []  # a few such pages are of formulas
+    return Document(_title(pdf), parts, _warnings(empty, images, sorted(garbled), apart) + not_read(counts))
+
+
+def _open_forms(pdf: Any, counts: Counter[str]) -> None:
+    """Initialises the forms of pypdfium2's document, which must precede the loading of pages."""
+    import pypdfium2
+
+    counts["attachment"] += pdf.count_attachments()
+    kind = pdf.get_formtype()
+    counts["XFA form"] += kind in (pypdfium2.raw.FORMTYPE_XFA_FULL, pypdfium2.raw.FORMTYPE_XFA_FOREGROUND)
+    if kind != pypdfium2.raw.FORMTYPE_NONE:
+        pdf.init_forms()
+
+
+def _page(pdf: Any, number: int, counts: Counter[str]) -> tuple[str, list[str], str]:
+    """The text of a page, its form fields, and why the text is none; "" for a page that cannot be loaded."""
+    import pypdfium2
+
+    try:
+        page = pdf[number]
+        letters = page.get_textpage()
+        text = letters.get_text_range().replace("\r\n", "\n").replace("\r", "\n")
+        fields = pdf_forms.fields(pdf, page, counts)
+    except pypdfium2.PdfiumError:
+        return "", [], ""
+    unmapped = len(_CONTROLS.findall(text))
+    if len(text) >= _FEW and unmapped > _UNMAPPED * len(text):
+        return "", fields, "glyphs without letters"
+    text = _CONTROLS.sub("", text)
+    return text, fields, plausible.no_language(text)
+
+
+def _refuse_garbled(garbled: dict[int, str], pages: Sequence[str]) -> None:
+    if garbled and not any(page.strip() for page in pages):
+        why = ", ".join(dict.fromkeys(garbled.values()))
+        held = f"{len(garbled)} of {len(pages)} pages hold {why}"
+        raise UnreadableError("garbled", f"{held}: its fonts do not tell their letters (no ToUnicode); it needs OCR")
+
+
+def _refuse_scan(pdf: Any, pages: Sequence[str]) -> set[int]:
+    """The numbers of pages of images without text. Raises UnreadableError where most pages are such."""
     bare = {number for number, text in enumerate(pages, start=1) if len("".join(text.split())) < _LEAST}
     images = {number for number in bare if _has_images(pdf, number - 1)}
-    if len("".join("".join(pages).split())) < _LEAST * count and 2 * len(images) > count:
-        raise UnreadableError("no text", f"{len(images)} of {count} pages are images (a scan?): it needs OCR")
-    empty = [number for number, text in enumerate(pages, start=1) if not text.strip()]
-    parts = [Part(text, "page", str(number)) for number, text in enumerate(pages, start=1) if text.strip()]
-    return Document(_title(pdf), parts, _warnings(empty, images))
+    if len("".join("".join(pages).split())) < _LEAST * len(pages) and 2 * len(images) > len(pages):
+        raise UnreadableError("no text", f"{len(images)} of {len(pages)} pages are images (a scan?): it needs OCR")
+    return images
 
 
-def _page(pdf: object, number: int) -> str:
-    """The text of a page; "" for one that cannot be loaded, which is reported as empty."""
+def _has_images(pdf: Any, number: int) -> bool:
     import pypdfium2
 
     try:
-        text: str = pdf[number].get_textpage().get_text_range()  # type: ignore[index]
-    except pypdfium2.PdfiumError:
-        return ""
-    return _CONTROLS.sub("", _HYPHENATED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
-
-
-def _has_images(pdf: object, number: int) -> bool:
-    import pypdfium2
-
-    try:
-        return any(pdf[number].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]))  # type: ignore[index]
+        return any(pdf[number].get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]))
     except pypdfium2.PdfiumError:
         return False
 
 
-def _title(pdf: object) -> str:
-    title: str = pdf.get_metadata_dict().get("Title", "")  # type: ignore[attr-defined]
-    title = _CONTROLS.sub("", title).strip().removeprefix("Microsoft Word - ")
+def _title(pdf: Any) -> str:
+    title: str = pdf.get_metadata_dict().get("Title", "")
+    title = re.sub(r"[\x00-\x1f\x7f\ufffe\uffff]", "", title).strip().removeprefix("Microsoft Word - ")
     return "" if title.lower() == "untitled" else title
 
 
-def _warnings(empty: list[int], images: set[int]) -> list[str]:
+def _warnings(empty: list[int], images: set[int], garbled: list[int], apart: list[int]) -> list[str]:
     scans = [number for number in empty if number in images]
     blank = [number for number in empty if number not in images]
-    kinds = [(scans, "image and no text (a scan?)"), (blank, "no text")]
+    kinds = [
+        (scans, "image and no text (a scan?)"),
+        (blank, "no text"),
+        (garbled, "text of no language, not read (fonts without letters: needs OCR)"),
+        (apart, "letters set apart, not words"),
+    ]
     return [f"{what}: page{'s' * (len(numbers) > 1)} {_listed(numbers)}" for numbers, what in kinds if numbers]
 
 
