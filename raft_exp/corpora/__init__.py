@@ -13,7 +13,7 @@ the new corpus, with the embedded study's model, prompt, dataset settings and co
 (exact match and F1) unless `PROFILES` in raft_exp/evaluation/metrics has an entry for the name.
 
 Questions: the class streams them, as hotpotqa/ does, or the user has them in a JSON-lines file. For a file, give the
-config the fields `questions`, `max_items`, `validation` and `test` (`QuestionsFileConfig` in questions.py). Then
+config the fields of `QuestionsFileConfig` in questions.py, all of them (`questions`, `columns`, `closest`, ...). Then
 questions.py reads the file, finds the gold passages and draws the splits, and `Notes.questions` returns `iter(())`.
 
 Keys: a stage runs again when its key changes. The key of ingest holds the settings in `passage_settings`, that of
