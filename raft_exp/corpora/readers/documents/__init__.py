@@ -17,7 +17,6 @@ VERSION = 3  # raised when a reader gives other parts for the same bytes
 LIBRARIES = {  # module -> package
     "pypdfium2": "pypdfium2",
     "lxml": "lxml",
-    "pptx": "python-pptx",
     "bs4": "beautifulsoup4",
     "markdown_it": "markdown-it-py",
     "charset_normalizer": "charset-normalizer",

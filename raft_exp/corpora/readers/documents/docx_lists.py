@@ -40,15 +40,15 @@ class Lists:
 
     def label(self, paragraph: Element) -> str:
         """The number or sign before a paragraph, which is counted: "2.", "iv)", "-"; "" without one."""
-        number, level, style = self._styles.numbering(paragraph)
-        if number in ("", "0") or number not in self._lists:
+        list_, level, style = self._styles.numbering(paragraph)
+        if list_ in ("", "0") or list_ not in self._lists:
             return ""
-        form, levels = self._of(number)
+        form, levels = self._of(list_)
         level = next((place for place, known in levels.items() if style and known.style == style), level)
         if level not in levels:
             return ""
         counters = self._counters.setdefault(form, {})
-        self._count(counters, levels, number, level)
+        self._count(counters, levels, list_, level)
         return _written(levels, counters, level)
 
     def _count(self, counters: dict[int, int], levels: dict[int, _Level], number: str, level: int) -> None:
@@ -88,11 +88,12 @@ def _written(levels: dict[int, _Level], counters: dict[int, int], level: int) ->
     text = own.text
     for place, count in counters.items():
         form = levels[place].form if place in levels else "decimal"
-        text = text.replace(f"%{place + 1}", _number(count, "decimal" if own.all_decimal else form))
+        text = text.replace(f"%{place + 1}", number(count, "decimal" if own.all_decimal else form))
     return text.strip()
 
 
-def _number(count: int, form: str) -> str:
+def number(count: int, form: str) -> str:
+    """A count in the form of a list: lowerRoman, upperLetter, decimalZero, ...; else in digits."""
     if form in ("lowerRoman", "upperRoman"):
         written = roman(count)
         return written.upper() if form == "upperRoman" else written

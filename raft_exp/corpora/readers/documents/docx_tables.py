@@ -58,7 +58,7 @@ class Table:
                 texts += [texts[-1] if beside == "continue" and texts and not text else text] * _number(
                     value(cell, f"{W}tcPr/{W}gridSpan"), 1
                 )
-            rows.append(texts)
+            rows.append(texts[-1:] if len(cells) == 1 and len(set(texts)) == 1 else texts)
         return rows
 
 

@@ -104,7 +104,7 @@ def _placed(rows: list[list[_Cell]]) -> list[list[str]]:
         while beyond := [column for column in reaching if column > len(texts)]:
             texts += [""] * (min(beyond) - len(texts))
             _fill(texts, reaching)
-        placed.append(texts)
+        placed.append(texts[:1] if len(row) == 1 and row[0].across == len(texts) else texts)
     return placed
 
 

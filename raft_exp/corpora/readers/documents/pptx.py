@@ -1,46 +1,110 @@
-"""Reads PowerPoint files (python-pptx): one part a slide, with its notes."""
+"""Reads PowerPoint files (.pptx, .pptm, .ppsx, .potx): one part a slide, with its tables, charts and notes."""
 
-import io
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
+from raft_exp.corpora.readers.documents import charts, tables
+from raft_exp.corpora.readers.documents.charts import A
 from raft_exp.corpora.readers.documents.document import Document, Part
+from raft_exp.corpora.readers.documents.drawing_text import Paragraphs
+from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, RELATION, Element, Package, chosen, not_read
+
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_RELATIONS = RELATION.removesuffix("id")
+_NUMBERS = ("sldNum", "dt")  # placeholders of slide numbers and dates
 
 
 def read(data: bytes) -> Document:
-    """Reads text frames and tables, also in groups, in the order of the slide; then the notes."""
-    import pptx
-
-    file = pptx.Presentation(io.BytesIO(data))
+    """Reads the shapes of each slide in their order, also in groups; then its notes."""
+    package, counts = Package(data), Counter[str]()
+    main = package.main("ppt/presentation.xml")
+    relations = package.relations(main)
+    slides = (relations.get(item.get(RELATION, "")) for item in package.root(main).iter(f"{_P}sldId"))
     parts = []
-    for number, slide in enumerate(file.slides, start=1):
-        blocks = [text for shape in _shapes(slide.shapes) if (text := _text(shape).strip())]
-        if slide.has_notes_slide and (notes := slide.notes_slide.notes_text_frame) and notes.text.strip():
-            blocks.append(f"Notes: {_plain(notes.text).strip()}")
+    for number, relation in enumerate(slides, start=1):
+        if relation is None or relation.target not in package.names:
+            counts["missing slide"] += 1
+            continue
+        blocks = _Slide(package, relation.target, counts).blocks()
         if blocks:
             parts.append(Part("\n\n".join(blocks), "slide", str(number)))
-    first = parts[0].text.partition("\n")[0] if parts else ""
-    return Document((file.core_properties.title or "").strip().replace("PowerPoint Presentation", "") or first, parts)
+    title = package.title().replace("PowerPoint Presentation", "")
+    return Document(title or (parts[0].text.partition("\n")[0] if parts else ""), parts, not_read(counts))
 
 
-def _shapes(shapes: Any) -> Iterator[Any]:
-    waiting = list(reversed(list(shapes)))
-    while waiting:
-        shape = waiting.pop()
-        if hasattr(shape, "shapes"):
-            waiting.extend(reversed(list(shape.shapes)))
+class _Slide:
+    """A slide and the parts that belong to it."""
+
+    def __init__(self, package: Package, part: str, counts: Counter[str]) -> None:
+        self._package, self._part, self._counts = package, part, counts
+        self._relations = package.relations(part)
+        self._paragraphs = Paragraphs(counts)
+
+    def blocks(self) -> list[str]:
+        """The texts of the shapes, then the notes."""
+        found = list(self._texts(self._package.root(self._part)))
+        for notes in self._package.related(self._part, "notesSlide"):
+            bodies = (shape for shape in notes.iter(f"{_P}sp") if _placeholder(shape) == "body")
+            found += [f"Notes: {text}" for text in map(self._paragraphs.text, bodies) if text]
+        for comments in self._package.related(self._part, "comments"):
+            self._counts["comment"] += sum(item.tag.endswith("}cm") for item in comments)
+        return [text for text in found if text]
+
+    def _texts(self, element: Element) -> Iterator[str]:
+        if element.tag == ALTERNATE:
+            form = chosen(element)
+            yield from () if form is None else self._texts(form)
+        elif element.tag == f"{_P}sp":
+            if _placeholder(element) not in _NUMBERS:
+                yield self._paragraphs.text(element)
+        elif element.tag == f"{_P}cNvPr":
+            if text := element.get("descr", "").strip():
+                yield f"[picture: {text}]"
+        elif element.tag == f"{A}tbl":
+            yield "\n".join(tables.lines(self._rows(element)))
+        elif element.tag == f"{charts.C}chart":
+            yield self._chart(element.get(RELATION, ""))
+        elif element.tag == f"{charts.DIAGRAM}relIds":
+            yield self._diagram(element.get(f"{_RELATIONS}dm", ""))
+        elif element.tag == f"{_P}oleObj":
+            self._counts["embedded object"] += 1
         else:
-            yield shape
+            for inner in element:
+                yield from self._texts(inner)
+
+    def _chart(self, relation: str) -> str:
+        text = charts.chart(root) if (root := self._other(relation)) is not None else ""
+        self._counts["chart"] += not text
+        return text
+
+    def _diagram(self, relation: str) -> str:
+        text = charts.diagram(root) if (root := self._other(relation)) is not None else ""
+        self._counts["diagram"] += not text
+        return text
+
+    def _other(self, relation: str) -> Element | None:
+        target = self._relations[relation].target if relation in self._relations else ""
+        return self._package.root(target) if target in self._package.names else None
+
+    def _rows(self, table: Element) -> list[list[str]]:
+        """The cells of a table; a merged cell stands in each of its rows and columns."""
+        rows: list[list[str]] = []
+        for row in table.findall(f"{A}tr"):
+            texts: list[str] = []
+            for cell in row.findall(f"{A}tc"):
+                place = len(texts)
+                if cell.get("vMerge", "") in ("1", "true") and rows and place < len(rows[-1]):
+                    texts.append(rows[-1][place])
+                elif cell.get("hMerge", "") in ("1", "true") and texts:
+                    texts.append(texts[-1])
+                else:
+                    texts.append(" ".join(self._paragraphs.text(cell).split()))
+            merged = [cell.get("hMerge", "") in ("1", "true") for cell in row.findall(f"{A}tc")]
+            rows.append(texts[:1] if len(texts) > 1 and all(merged[1:]) else texts)
+        return rows
 
 
-def _text(shape: Any) -> str:
-    if shape.has_text_frame:
-        return _plain(shape.text_frame.text)
-    if getattr(shape, "has_table", False):
-        rows = ([" ".join(cell.text.split()) for cell in row.cells] for row in shape.table.rows)
-        return "\n".join(" | ".join(cells) for cells in rows if any(cells))
-    return ""
-
-
-def _plain(text: str) -> str:
-    return text.replace("\v", "\n")
+def _placeholder(shape: Element) -> str:
+    """The kind of a placeholder ("body", "sldNum"); "" for other shapes."""
+    found = next(iter(shape.iter(f"{_P}ph")), None)
+    return "" if found is None else found.get("type", "")

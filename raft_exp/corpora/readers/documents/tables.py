@@ -6,7 +6,8 @@ from collections.abc import Sequence
 def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
     """One line a row. The first `header` rows name the columns: "name: value; name: value"; without them "a | b".
 
-    A cell that is merged over several rows or columns stands in `rows` once for each of them. Empty rows are left out.
+    A cell that is merged over several rows or columns stands in `rows` once for each of them; one that is a whole row
+    stands there once. Empty rows are left out.
     """
     body = [list(row) for row in rows[header:] if any(row)]
     if not header or not body:
@@ -25,15 +26,13 @@ def _name(cells: Sequence[str]) -> str:
 
 
 def _named(names: Sequence[str], row: Sequence[str]) -> str:
-    if len(row) > 1 and len(set(row)) == 1:
+    if len(row) == 1 and len(names) > 1:
         return row[0]
     pairs = zip(names, row, strict=False)
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)
 
 
 def _trimmed(row: Sequence[str]) -> Sequence[str]:
-    """A row without empty cells at its end; one that is a single merged cell has its text once."""
-    if len(row) > 1 and len(set(row)) == 1:
-        return row[:1]
+    """A row without empty cells at its end."""
     width = max(place for place, cell in enumerate(row, start=1) if cell)
     return row[:width]

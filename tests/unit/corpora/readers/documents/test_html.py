@@ -37,8 +37,8 @@ def test_names_in_two_rows_and_a_second_row_of_names():
 
 
 def test_names_beside_the_values_and_a_title_over_all():
-    rows = '<tr><th colspan="2">Duck</th></tr><tr><th>Class</th><td>Aves</td></tr>'
-    assert text(f"<table>{rows}</table>") == "Duck\nClass | Aves"
+    rows = '<tr><th colspan="2">Duck</th></tr><tr><th>Class</th><td>Aves</td></tr><tr><td>5</td><td>5</td></tr>'
+    assert text(f"<table>{rows}</table>") == "Duck\nClass | Aves\n5 | 5"
 
 
 def test_a_table_that_places_text_is_text():
