@@ -81,8 +81,16 @@ def scored(text: str) -> str:
 
 
 def indexed(text: str) -> list[str]:
-    """The words of a text for a search engine."""
-    return [scripts.without_particle(word) for word in _tokens(text, scripts.words, keeps_korean=True)]
+    """The words of a text for a search engine, without English stop words."""
+    words = (scripts.without_particle(word) for word in _tokens(text, scripts.words, keeps_korean=True))
+    return [word for word in words if word not in _stop_words()]
+
+
+@lru_cache(maxsize=1)
+def _stop_words() -> frozenset[str]:
+    from bm25s.stopwords import STOPWORDS_EN
+
+    return frozenset(STOPWORDS_EN) | {"s", "t"}  # what an apostrophe leaves of "Velmor's" and "don't"
 
 
 def count(text: str) -> int:

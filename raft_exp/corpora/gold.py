@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.text import answer_pattern
-from raft_exp.retrieval.text import searched_text
-from raft_exp.retrieval.word_index import words_of
+from raft_exp.core.words import indexed
 
 SLICE = "gold"  # name of the slice by how the gold passages were found, in files with questions of the second kind
 WORD_FOR_WORD, CLOSEST = "holds the answer", "closest to question and answer"
@@ -69,9 +68,9 @@ class _ClosestInDocument:
 
         if self._document != tuple(passages):
             self._document, self._index = tuple(passages), bm25s.BM25()
-            words = [words_of(searched_text(self._collection[at])) or [""] for at in passages]
+            words = [indexed(self._collection[at].text) or [""] for at in passages]
             self._index.index(words, show_progress=False)
-        asked = [word for word in words_of(text) if word in self._index.vocab_dict]
+        asked = [word for word in indexed(text) if word in self._index.vocab_dict]
         if not asked:
             return []
         scores = self._index.get_scores(asked).tolist()

@@ -9,7 +9,6 @@ chunk of the texts, then a part of the postings is in memory. Words are stored a
 import math
 from array import array
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -39,22 +38,10 @@ def tokens(text: str) -> list[str]:
     return [str(word) for word in words]
 
 
-def words_of(text: str) -> list[str]:
-    """The indexed words of a text in any language (`core.words`), without English stop words."""
-    return [word for word in indexed(text) if word not in _stop_words()]
-
-
-@cache
-def _stop_words() -> frozenset[str]:
-    from bm25s.stopwords import STOPWORDS_EN
-
-    return frozenset(STOPWORDS_EN) | {"s", "t"}  # what an apostrophe leaves of "Velmor's" and "don't"
-
-
 def write(folder: Path, texts: Iterable[str], parts: int = 1, any_language: bool = False) -> dict[str, int]:
     """Writes the index of the texts into a folder and returns counts. The bytes do not depend on `parts`.
 
-    `any_language`: the words are those of `words_of`; otherwise of `tokens`, as for published data sets.
+    `any_language`: the words are those of `indexed`; otherwise of `tokens`, as for published data sets.
 
     The postings are sorted in `parts` parts, one in memory at a time (about 60 bytes a posting). A part is at least as
     large as the postings of the most frequent word.
@@ -89,7 +76,7 @@ def _numbered(texts: list[str], any_language: bool) -> tuple[list[list[int]], di
     """The words of each text as numbers, and the number of each word."""
     if any_language:
         numbers: dict[str, int] = {}
-        return [[numbers.setdefault(word, len(numbers)) for word in words_of(text)] for text in texts], numbers
+        return [[numbers.setdefault(word, len(numbers)) for word in indexed(text)] for text in texts], numbers
     import bm25s
 
     tokenized = bm25s.tokenize(texts, stopwords="en", return_ids=True, show_progress=False)
@@ -167,12 +154,12 @@ class Postings:
         self._words, self._starts = mapped(folder / WORDS), mapped(folder / STARTS)
         self._holders, self._scores = mapped(folder / HOLDERS), mapped(folder / SCORES)
         self._size = len(mapped(folder / LENGTHS))
-        self._words_of = words_of if (folder / ANY_LANGUAGE).exists() else tokens
+        self._words_in = indexed if (folder / ANY_LANGUAGE).exists() else tokens
 
     def scores(self, text: str) -> np.ndarray:
         """Shape (passages,), float32: the BM25 score of every passage. Words count as often as they occur in `text`."""
         scores = np.zeros(self._size, dtype=np.float32)
-        for word in self._words_of(text):
+        for word in self._words_in(text):
             name = np.uint64(hash64(word))
             place = int(self._words.searchsorted(name))
             if place < len(self._words) and self._words[place] == name:
