@@ -1,10 +1,15 @@
 """Stage `ingest`: writes the passages of a corpus as a collection on disk, and a report of unreadable files."""
 
 import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from raft_exp.core.collection import write_passages
+from raft_exp.core.records import Passage
 from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.core.scripts import without_dictionary
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, any_language, open_corpus
 
@@ -24,12 +29,28 @@ class IngestStage:
 @stage("ingest", VERSION)
 def ingest(config: IngestStage, *, out: Path) -> None:
     """Writes the collection (`core.collection`), counts.json and the report; the report also on failure."""
-    corpus = open_corpus(config.corpus)
+    corpus, scripts = open_corpus(config.corpus), Counter[str]()
     try:
-        count = write_passages(out, corpus.passages(), any_language(config.corpus))
+        by_words = any_language(config.corpus)
+        passages = _watched(corpus.passages(), scripts) if by_words else corpus.passages()
+        count = write_passages(out, passages, by_words)
     finally:
         if report := getattr(corpus, "report", None):
             (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+    for script, holding in scripts.items():
+        corpus.counts[f"in {script}"] = holding
+        print(
+            f"{holding} of {count} passages have text in {script}, whose words nothing here knows: search and scores "
+            "take its characters as words",
+            file=sys.stderr,
+        )
     (out / "counts.json").write_text(
         json.dumps({"passages": count, **dict(sorted(corpus.counts.items()))}), encoding="utf-8"
     )
+
+
+def _watched(passages: Iterator[Passage], scripts: Counter[str]) -> Iterator[Passage]:
+    """The passages unchanged; counts those in each script without blanks of which no dictionary is known."""
+    for passage in passages:
+        scripts.update(without_dictionary(passage.text))
+        yield passage

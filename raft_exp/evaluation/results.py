@@ -152,6 +152,7 @@ class Results(TypedDict):
     baselines: dict[str, Baseline]  # empty for open answers
     classes: NotRequired[dict[str, Classes]]  # by arm; empty for open answers
     metrics: list[str]  # the metrics compared, the primary one first
+    normalisation: NotRequired[str]  # how replies are compared with answers: as published, or in any language
     reference: str  # the arm that the others are compared with
     primary: NotRequired[Primary]  # the contrast of the verdict
     verdict: str  # the outcome of the primary contrast

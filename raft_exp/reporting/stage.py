@@ -221,6 +221,7 @@ def _score(config: ReportStage, examples: list[Example], facts: "dict[str, Train
         "classes": {name: classes for name, arm in arms.items() if (classes := scoring.classes(arm, profile))},
         "metrics": [name for name in profile.metrics if any(name in arm.observed for arm in arms.values())],
         "reference": primary["arm"],
+        "normalisation": profile.normalize.name,
         "primary": primary,
         "verdict": "",
     }

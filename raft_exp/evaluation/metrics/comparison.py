@@ -65,7 +65,7 @@ class Published:
 class AnyLanguage:
     """The words of `core.words`: any language; numbers and signs count. English articles before a word do not."""
 
-    name: str = "any language, numbers and signs count"
+    name: str = "by their words in any language; numbers and signs count"
 
     def __call__(self, text: str) -> str:
         """The words in the form for scores."""

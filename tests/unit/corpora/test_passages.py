@@ -4,6 +4,8 @@ import pytest
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, read_jsonl
+from raft_exp.corpora.ingest_stage import IngestStage, ingest
+from raft_exp.corpora.passages import PassagesConfig
 from tests.helpers.files import lines
 from tests.helpers.stages import run
 
@@ -49,3 +51,14 @@ def test_what_is_not_given_is_asked_for(own, tmp_path):
 
 def test_passages_alone_can_be_read_and_exported(own, tmp_path):
     assert "ingest" in run(tmp_path, *own[:2], until="ingest")
+
+
+def test_a_script_whose_words_nothing_knows_is_named_once(tmp_path, capsys):
+    texts = ("ꦲꦏ꧀ꦱꦫꦗꦮ", "图书馆由工程师设计。", "ꦲꦏ꧀ꦱꦫ and English")
+    passages = lines(tmp_path / "p.jsonl", *({"id": str(place), "text": text} for place, text in enumerate(texts)))
+    config = PassagesConfig("passages", str(passages), None, None, 0.0, 0.0)
+    (tmp_path / "out").mkdir()
+    ingest(IngestStage(config, {}, ""), out=tmp_path / "out")
+    said = [line for line in capsys.readouterr().err.splitlines() if "whose words nothing here knows" in line]
+    assert len(said) == 1
+    assert said[0].startswith("2 of 3 passages have text in Javanese")
