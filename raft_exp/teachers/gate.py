@@ -13,6 +13,7 @@ from functools import lru_cache
 from raft_exp import prompts
 from raft_exp.core.records import Question, Target
 from raft_exp.core.text import CLOSED_CLASS, plain_words
+from raft_exp.core.words import count
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
@@ -64,7 +65,7 @@ def validate_reply(task: AnswerTask, entry: LedgerEntry, question: Question, gol
         return Rejected("other_answer", f"its answer was {reply.prediction[:80]!r}, and the verified one is another")
     if not question.answers and abstained(answer, ""):
         return Rejected("refusal", "it declined to answer")
-    if len(answer.split()) > task.gate.max_answer_words:
+    if count(answer) > task.gate.max_answer_words:
         return Rejected("long_answer", f"its answer had more than {task.gate.max_answer_words} words")
     reason = _with_quotes(task.gate, reply.reason, gold)
     if isinstance(reason, Rejected):
@@ -95,7 +96,7 @@ def _judge_text(gate: Gate, text: str, question: Question) -> Target | Rejected:
 
 
 def _length(gate: Gate, reason: str) -> Rejected | None:
-    words = len(reason.split()) - reason.count(prompts.BEGIN_QUOTE) - reason.count(prompts.END_QUOTE)
+    words = count(reason) - reason.count(prompts.BEGIN_QUOTE) - reason.count(prompts.END_QUOTE)
     if words < gate.min_words:
         return Rejected("short", f"its reasoning had {words} words; give at least {gate.min_words}")
     if words > gate.max_words:
@@ -192,15 +193,15 @@ def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, 
 
 
 def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
-    if not question.endswith("?"):
+    if not question.endswith(("?", "？", "؟")):
         return "not_a_question"
-    if len(question.split()) > task.max_question_words or len(question.split()) < 3:
+    if not 3 <= count(question) <= task.max_question_words:
         return "question_length"
     if _POINTS_AT_PASSAGE.search(question):
         return "points_at_passage"
     if abstained(answer, ""):
         return "refusal"
-    return "long_answer" if len(answer.split()) > task.max_answer_words else ""
+    return "long_answer" if count(answer) > task.max_answer_words else ""
 
 
 def same_answer(written: str, checked: str, agreement: float) -> bool:

@@ -21,6 +21,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import plain_words
+from raft_exp.core.words import count
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
 from raft_exp.corpora.questions import answering_sentence
 from raft_exp.corpora.shares import draw_share
@@ -73,7 +74,7 @@ class PassageSample:
 
     def _long_enough(self) -> Iterator[Item]:
         for number, passage in enumerate(self._collection):
-            if len(passage.text.split()) >= self._least:
+            if count(passage.text) >= self._least:
                 yield passage, self._split(str(self._groups.of(int(self._collection.documents[number]))))
 
     def _split(self, document: str) -> str:
