@@ -1,4 +1,4 @@
-"""Corpus `documents`: a user's files (PDF, Word, PowerPoint, HTML, Markdown, text, CSV, JSON), cut into passages.
+"""Corpus `documents`: a user's files (`readers/documents/kinds.py` lists their kinds), cut into passages.
 
 A document's id is its path within the folder. The text of each file is cached by content (`extraction.py`), so that
 only new files of a folder are read. Unreadable files are listed in `report` and skipped.

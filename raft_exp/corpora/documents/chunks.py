@@ -104,7 +104,7 @@ def tokens(text: str) -> int:
 
 def flows(parts: Sequence[Part]) -> Iterator[Flow]:
     """The flows of a document in its order: runs of parts of a kind that is joined, other parts one by one."""
-    for kind, group in groupby(parts, key=lambda part: part.kind):
+    for (kind, _), group in groupby(parts, key=lambda part: (part.kind, part.flow)):
         run = list(group)
         for joined in [run] if kind in _BETWEEN else [[part] for part in run]:
             yield Flow.of(joined)

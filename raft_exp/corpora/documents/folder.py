@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raft_exp.core.errors import DataError
 from raft_exp.corpora.readers.documents.document import Reason, UnreadableError
-from raft_exp.corpora.readers.documents.kinds import SUFFIXES, by_suffix
+from raft_exp.corpora.readers.documents.kinds import by_suffix, unsupported
 
 _RUN = ("plan.json", "config.yaml")  # files that mark a run folder, which is skipped
 
@@ -88,6 +88,6 @@ def _check(file: File, root: Path, max_bytes: int) -> None:
     if not stat.S_ISREG(state.st_mode) or not os.access(file.path, os.R_OK):
         raise UnreadableError("not a readable file", "no regular file, or no right to read it")
     if by_suffix(file.name) is None:
-        raise UnreadableError("unsupported", f"what is read: {' '.join(SUFFIXES)}")
+        raise unsupported(file.name)
     if state.st_size > max_bytes:
         raise UnreadableError("too large", f"more than corpus.limits.file_mb={max_bytes >> 20}")

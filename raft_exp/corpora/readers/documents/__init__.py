@@ -17,6 +17,7 @@ VERSION = 3  # raised when a reader gives other parts for the same bytes
 LIBRARIES = {  # module -> package
     "pypdfium2": "pypdfium2",
     "lxml": "lxml",
+    "python_calamine": "python-calamine",
     "bs4": "beautifulsoup4",
     "markdown_it": "markdown-it-py",
     "charset_normalizer": "charset-normalizer",

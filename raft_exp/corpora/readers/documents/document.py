@@ -37,6 +37,7 @@ class Part:
     text: str
     kind: str = ""  # "" for text before the first heading
     label: str = ""
+    flow: str = ""  # a sheet of a workbook: no passage runs from one flow into another
 
 
 @dataclass(frozen=True)

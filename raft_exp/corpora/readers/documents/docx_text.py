@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from raft_exp.corpora.readers.documents import charts, omml, symbols
 from raft_exp.corpora.readers.documents.docx_lists import roman
 from raft_exp.corpora.readers.documents.docx_styles import VAL, W, is_on, value
-from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, RELATION, Element, Package, chosen
+from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, POWER, RELATION, Element, Package, chosen
 
 _DESCRIBED = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}docPr"
 _OBJECT = "{urn:schemas-microsoft-com:office:office}OLEObject"
@@ -107,11 +107,12 @@ class Texts:
             return
         fonts = run.find(f"{W}rPr/{W}rFonts")
         font = "" if fonts is None else fonts.get(f"{W}ascii", "")
+        raised = value(run, f"{W}rPr/{W}vertAlign") == "superscript"
         for inner in run:
             if inner.tag == f"{W}t":
                 text, unknown = symbols.mapped(font, inner.text or "")
                 self._counts["symbol"] += unknown
-                yield text
+                yield f"^{text}" if raised and POWER.fullmatch(text.strip()) else text
             else:
                 yield from self._piece(inner)
 

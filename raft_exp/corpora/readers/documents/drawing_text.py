@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from raft_exp.corpora.readers.documents import omml, symbols
 from raft_exp.corpora.readers.documents.charts import A
 from raft_exp.corpora.readers.documents.docx_lists import number
-from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, Element, chosen
+from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, POWER, Element, chosen
 
 _FORMS = {"arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman",
           "romanUc": "upperRoman"}  # fmt: skip
@@ -52,7 +52,9 @@ class Paragraphs:
         name = "" if font is None else font.get("typeface", "")
         text, unknown = symbols.mapped(name, "" if written is None else written.text or "")
         self._counts["symbol"] += unknown
-        return text.replace("\v", "\n")
+        settings = run.find(f"{A}rPr")
+        raised = settings is not None and settings.get("baseline", "0").rstrip("0%").isdecimal()
+        return f"^{text}" if raised and POWER.fullmatch(text.strip()) else text.replace("\v", "\n")
 
 
 def _label(paragraph: Element, counters: dict[int, int]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from raft_exp.corpora.readers.documents import html_tables, mathml
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Outline
-from raft_exp.corpora.readers.documents.html_tree import events, is_code
+from raft_exp.corpora.readers.documents.html_tree import events, is_code, is_mark, raised
 
 if TYPE_CHECKING:
     from bs4.element import Tag
@@ -83,6 +83,8 @@ class _Page:
         name = tag.name
         if name in ("math", "script"):
             self._formula(tag)
+        elif name == "sup" or (name == "a" and is_mark(tag)):
+            self.text(raised(tag)[ends])
         elif name == "rt":
             self.text(")" if ends else "(")
         elif self._grid is not None:

@@ -1,11 +1,13 @@
 """The visible nodes of a web page: without scripts, navigation, line numbers, and second copies of formulas."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bs4.element import PageElement, Tag
 
+_POWER = re.compile(r"[-−+]?\d{1,4}")
 _UNSEEN = {
     "script",
     "style",
@@ -77,3 +79,20 @@ def _has_letters(tag: "Tag") -> bool:
 def is_code(table: "Tag") -> bool:
     """Whether a table holds a line of code a row."""
     return bool(_classes(table) & _CODE_TABLES) and table.find("pre") is None and table.find("th") is None
+
+
+def raised(tag: "Tag") -> tuple[str, str]:
+    """What stands before and after raised text: "^" before a power, brackets around the number of a note."""
+    text = tag.get_text().strip()
+    if not _POWER.fullmatch(text):
+        return "", ""
+    above = tag.parent
+    in_link = above is not None and above.name == "a"
+    if in_link and above is not None and is_mark(above):
+        return "", ""
+    return ("[", "]") if in_link or tag.find("a") is not None or is_mark(tag) else ("^", "")
+
+
+def is_mark(link: "Tag") -> bool:
+    """Whether a link is the mark of a note (of e-books and of Pandoc)."""
+    return "noteref" in f"{link.get('epub:type', '')} {link.get('role', '')}" or "footnote-ref" in _classes(link)

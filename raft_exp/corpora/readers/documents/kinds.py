@@ -18,6 +18,15 @@ SUFFIXES = {
     ".ppsm": "pptx",
     ".potx": "pptx",
     ".potm": "pptx",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xltx": "xlsx",
+    ".odt": "odt",
+    ".epub": "epub",
+    ".rtf": "rtf",
+    ".eml": "eml",
+    ".ipynb": "ipynb",
+    ".xml": "xml",
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
@@ -32,7 +41,10 @@ SUFFIXES = {
     ".ndjson": "json",
 }
 
-_TEXTS = {"html", "markdown", "text", "csv", "json"}
+CONVERTED = {".doc": ".docx", ".dot": ".docx", ".ppt": ".pptx", ".pps": ".pptx", ".xls": ".xlsx"}  # before 2007
+
+_TEXTS = {"html", "markdown", "text", "csv", "json", "eml", "ipynb", "xml"}
+_OWN = ("csv", "json", "eml", "ipynb", "xml")  # kinds that may begin as a page does
 _READ_ANYWAY = {"pdf": "a PDF file", "docx": "a Word file", "pptx": "a PowerPoint file", "html": "an HTML page"}
 _MAGIC = (
     (b"\x89PNG", "a PNG image"),
@@ -47,6 +59,7 @@ _MAGIC = (
     (b"SQLite format", "a database"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MEMBERS = {"xlsx": "xl/workbook.xml", "epub": "META-INF/container.xml", "odt": "content.xml"}  # in zips of these kinds
 _MOST_UNPACKED = 1 << 30  # bytes
 
 
@@ -55,12 +68,24 @@ def by_suffix(name: str) -> str | None:
     return SUFFIXES.get(PurePosixPath(name).suffix.lower())
 
 
+def unsupported(name: str) -> UnreadableError:
+    """The refusal of a file by its suffix, with a remedy where there is one."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in CONVERTED:
+        today = CONVERTED[suffix]
+        return UnreadableError(
+            "unsupported", f"an Office file of before 2007; convert it: open it and save it as {today}"
+        )
+    return UnreadableError(
+        "unsupported", f"no reader for this kind of file; what is read: {', '.join(sorted(SUFFIXES))}"
+    )
+
+
 def decide(name: str, data: bytes) -> tuple[str, list[str]]:
     """The format of a file, and a warning where its suffix differs. Raises UnreadableError."""
     promised = by_suffix(name)
     if promised is None:
-        known = ", ".join(sorted(SUFFIXES))
-        raise UnreadableError("unsupported", f"no reader for this kind of file; what is read: {known}")
+        raise unsupported(name)
     if not data.strip():
         raise UnreadableError("empty", "nothing but white space" if data else "0 bytes")
     actual = _by_content(data, promised)
@@ -79,9 +104,13 @@ def _by_content(data: bytes, promised: str) -> str:
             raise UnreadableError("encrypted", "a password is needed to open it")
         raise UnreadableError("unsupported", "an Office file of before 2007; save it in today's form")
     for start, what in _MAGIC:
-        if data.startswith(start):
+        if data.startswith(start) and not (promised == "rtf" and start == b"{\\rtf"):
             raise UnreadableError("not what its suffix says", f"it is {what}")
-    if promised in ("csv", "json") or (promised in _TEXTS and not _is_page(data)):
+    if (
+        promised in _OWN
+        or (promised == "rtf" and data.lstrip().startswith(b"{\\rtf"))
+        or (promised in _TEXTS and not _is_page(data))
+    ):
         return promised
     if _is_page(data):
         return "html"
@@ -99,10 +128,13 @@ def _zipped(data: bytes, promised: str) -> str:
         raise UnreadableError("damaged", f"a zip archive that is cut off or broken ({error})") from error
     folders = {member.filename.partition("/")[0] for member in members}
     kind = next((kind for name, kind in (("word", "docx"), ("ppt", "pptx")) if name in folders), None)
+    names = {member.filename for member in members}
+    if kind is None and promised in _MEMBERS and _MEMBERS[promised] in names:
+        kind = promised
     if kind is None:
         what = "an Excel file: save its sheets as CSV" if "xl" in folders else "a zip archive: unpack it"
         reason: Reason = (
-            "damaged" if promised in ("docx", "pptx") and "xl" not in folders else "not what its suffix says"
+            "damaged" if promised in ("docx", "pptx", *_MEMBERS) and "xl" not in folders else "not what its suffix says"
         )
         raise UnreadableError(reason, f"it is {what}")
     if any(member.flag_bits & 1 for member in members):

@@ -11,10 +11,16 @@ _TITLE = re.compile(r"""^title:\s*(['"]?)(.+?)\1\s*$""", re.MULTILINE)
 
 
 def read(data: bytes) -> Document:
-    """Reads a document; headings inside code blocks are text."""
+    """Reads a document."""
+    text, warnings = decode(data)
+    document = read_text(text)
+    return Document(document.title, document.parts, warnings)
+
+
+def read_text(text: str) -> Document:
+    """Reads a text; headings inside code blocks are text."""
     from markdown_it import MarkdownIt
 
-    text, warnings = decode(data)
     front = _FRONT_MATTER.match(text)
     text = text[front.end() :] if front else text
     lines = text.split("\n")
@@ -28,7 +34,7 @@ def read(data: bytes) -> Document:
             written = end
     outline.block("\n".join(lines[written:]))
     title = _TITLE.search(front[1]) if front else None
-    return Document(title[2] if title else outline.first, outline.parts(), warnings)
+    return Document(title[2] if title else outline.first, outline.parts())
 
 
 def _plain(inline: object) -> str:

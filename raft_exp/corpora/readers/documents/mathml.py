@@ -1,5 +1,6 @@
 """Writes the formulas of web pages as LaTeX: their own TeX source where the page has it, else MathML converted."""
 
+import re
 from typing import TYPE_CHECKING
 
 from raft_exp.corpora.readers.documents.omml import text as sign_text
@@ -19,6 +20,16 @@ def latex(math: "Tag") -> str:
     if alternative := _bare(str(math.get("alttext", ""))):
         return alternative
     return _written(math, 0).strip()
+
+
+def from_xml(data: bytes) -> str | None:
+    """The LaTeX of an XML file that is a formula; None for a file of another kind."""
+    from bs4 import BeautifulSoup
+
+    text = re.sub(r"<\?xml[^>]*\?>", "", data.decode("utf-8", errors="replace"))
+    text = re.sub(r"<(/?)\w+:(?=\w)", r"<\1", text)  # prefixes of names
+    math = BeautifulSoup(text, "html.parser").find("math")
+    return None if math is None else latex(math)
 
 
 def _bare(tex: str) -> str:

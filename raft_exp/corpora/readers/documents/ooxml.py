@@ -20,6 +20,7 @@ _OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}
 RELATION = f"{_OFFICE}id"  # attribute that names a relationship
 _MARKUP = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 ALTERNATE, _CHOICE = f"{_MARKUP}AlternateContent", f"{_MARKUP}Choice"
+POWER = re.compile(r"[-−+]?\d{1,4}")  # a number that is a power where it is raised: 10^6
 _TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 
@@ -31,6 +32,13 @@ class _Element(Protocol):
 
     @property
     def text(self) -> str | None: ...
+
+    @property
+    def tail(self) -> str | None: ...
+
+    def __len__(self) -> int: ...
+
+    def itertext(self) -> Iterator[str]: ...
 
     def __iter__(self) -> "Iterator[_Element]": ...
 
@@ -81,7 +89,11 @@ class Package:
 
     def root(self, part: str) -> Element:
         """The root element of a part. Raises KeyError where it is missing, UnreadableError for a part with a DTD."""
-        return parse_xml(self._archive.read(part))
+        return parse_xml(self.data(part))
+
+    def data(self, part: str) -> bytes:
+        """The bytes of a part. Raises KeyError where it is missing."""
+        return self._archive.read(part)
 
     def related(self, part: str, kind: str) -> Iterator[Element]:
         """The roots of the parts with a relationship of this kind; those that are missing are left out."""
@@ -95,13 +107,16 @@ class Package:
         return next(((title.text or "").strip() for title in found if title is not None), "")
 
 
-def parse_xml(data: bytes) -> Element:
-    """The root element of an XML text, without comments; entities are not expanded and no file is opened."""
+def parse_xml(data: bytes, any_type: bool = False) -> Element:
+    """The root element of an XML text, without comments; entities are not expanded and no file is opened.
+
+    Raises UnreadableError for a text with a document type, unless `any_type`.
+    """
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     root: Element = etree.fromstring(_STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", data), parser)
-    if root.getroottree().docinfo.internalDTD is not None:  # type: ignore[attr-defined]  # not in the protocol
+    if not any_type and root.getroottree().docinfo.internalDTD is not None:  # type: ignore[attr-defined]  # not in the protocol
         raise UnreadableError("damaged", "an XML part with a document type, which no Office file has")
     return root
 
