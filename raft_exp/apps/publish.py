@@ -125,7 +125,7 @@ def _check(job: Path) -> None:
     if bad := [f"{row['stage']} {row['status']}" for row in plan if row["status"] not in _DONE]:
         raise DataError(f"{job}: a partial run ({', '.join(bad[:3])}); the same command goes on")
     if not (job / "results.json").exists():
-        raise DataError(f"{job}: no results.json; run it to its end, without until, preview or dry_run")
+        raise DataError(f"{job}: no results.json; run the study to its end, without until, preview or dry_run")
 
 
 def _json(file: Path) -> Any:

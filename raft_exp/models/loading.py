@@ -68,7 +68,10 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     """
     if gguf.is_gguf(name_or_path):
         if group == "encoder":
-            raise ModelError(f"encoder.name_or_path={name_or_path!r}: is a GGUF file; give a model folder or a hub id")
+            raise ModelError(
+                f"encoder.name_or_path={name_or_path!r}: an encoder cannot be a GGUF file; give a model folder or a "
+                "hub id"
+            )
         if name_or_path not in _FOLDERS:
             raise ModelError(
                 f"{group}.name_or_path={name_or_path!r}: its conversion is not in the store; run the study again"

@@ -34,13 +34,19 @@ Settings = TypeVar("Settings", TrainerConfig, LoraConfig)
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
     """Returns the study's dataset settings with the changes of an arm. Raises ConfigError for invalid ones."""
     if arm.dataset and name in _RESERVED:
-        raise ConfigError(f"arms.{name}.dataset: got {arm.dataset}; an arm that changes it needs a name of its own")
+        raise ConfigError(
+            f"arms.{name}.dataset: got {arm.dataset}, but {name!r} is the name of a data set of every study; "
+            "give the arm another name"
+        )
     if "prompt_mode" in arm.dataset:
-        raise ConfigError(f"arms.{name}.dataset.prompt_mode: all arms of a study have one; set dataset.prompt_mode")
+        raise ConfigError(
+            f"arms.{name}.dataset.prompt_mode: all arms of a study have one prompt mode; set dataset.prompt_mode"
+        )
     if config.dataset.path and arm.dataset and "path" not in arm.dataset:
         raise ConfigError(
-            f"arms.{name}.dataset: got {arm.dataset}, but the rows of dataset.path={config.dataset.path!r} are ready; "
-            f"leave the arm out of evaluation.arms, or give it a file of its own: arms.{name}.dataset.path"
+            f"arms.{name}.dataset: got {arm.dataset}, which cannot change the ready rows of "
+            f"dataset.path={config.dataset.path!r}; leave the arm out of evaluation.arms, or give it a file of its "
+            f"own: arms.{name}.dataset.path"
         )
     values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
     try:
@@ -59,7 +65,7 @@ def arm_trainer(config: Config, name: str) -> TrainerConfig:
     arm = config.arms[name]
     for key in arm.trainer:
         if key in _SHARED:
-            raise ConfigError(f"arms.{name}.trainer.{key}: all trainings of a study have one; set trainer.{key}")
+            raise ConfigError(f"arms.{name}.trainer.{key}: all trainings of a study share it; set trainer.{key}")
     _check_owner(name, arm, "trainer", arm.trainer)
     return _changed(config.trainer, TrainerConfig, arm.trainer, name, "trainer")
 

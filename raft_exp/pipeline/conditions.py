@@ -30,7 +30,7 @@ def condition(config: Config, name: str) -> EvaluationConfig:
     """Returns the study's evaluation settings with the changes of a condition. Raises ConfigError for invalid ones."""
     if not is_file_name(name):
         raise ConfigError(
-            f"evaluation.conditions: got {name!r}; a condition names files: letters, digits and . _ + - only"
+            f"evaluation.conditions: got {name!r}; its name is part of file names: letters, digits and . _ + - only"
         )
     return _with_changes(config.evaluation, config.evaluation.conditions[name], f"evaluation.conditions.{name}")
 
@@ -56,6 +56,6 @@ def _with_changes(evaluation: EvaluationConfig, changes: dict[str, object], plac
         if key not in ("context", *_EFFECTIVE[changed.context]):
             raise ConfigError(
                 f"{place}: got {key!r}, which changes nothing in context={changed.context}; "
-                f"what does: {', '.join(_EFFECTIVE[changed.context])}"
+                f"give one of {', '.join(_EFFECTIVE[changed.context])}"
             )
     return changed

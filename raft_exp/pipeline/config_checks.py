@@ -27,7 +27,9 @@ def _check_arm_names(config: Config) -> None:
         if name not in config.arms:
             raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, config.arms)}")
         if not is_file_name(name):
-            raise ConfigError(f"evaluation.arms: got {name!r}; an arm names files: letters, digits and . _ + - only")
+            raise ConfigError(
+                f"evaluation.arms: got {name!r}; its name is part of file names: letters, digits and . _ + - only"
+            )
 
 
 def _check_auto_learning_rate(config: Config) -> None:
@@ -65,13 +67,13 @@ def _check_supervised_tokens(config: Config) -> None:
             continue
         known = [arm for arm in config.trained_arms() if not arm_trainer(config, arm).supervised_tokens]
         if other not in known:
-            remedy = f"known: {', '.join(known)}" if known else "add one to it"
+            remedy = f"known: {', '.join(known)}" if known else "add one to evaluation.arms"
             raise ConfigError(
-                f"{place}.supervised_tokens: got {other!r}, which is no arm of evaluation.arms with a training of "
-                f"its own length; {remedy}"
+                f"{place}.supervised_tokens: got {other!r}; it must be an arm of evaluation.arms that is trained and "
+                f"has no supervised_tokens itself; {remedy}"
             )
         if lengths := [key for key in ("max_steps", "max_epochs") if key in config.arms[name].trainer]:
-            raise ConfigError(f"{place}.{lengths[0]}: decides nothing beside supervised_tokens; leave one out")
+            raise ConfigError(f"{place}.{lengths[0]}: has no effect beside supervised_tokens; leave one out")
 
 
 def _check_teacher_tasks(config: Config) -> None:
@@ -150,6 +152,6 @@ def _check_server_arms(config: Config) -> None:
         arm = config.arms[name]
         if (arm.engine or config.engine).name == "openai" and arm.needs_weights():
             raise ConfigError(
-                f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} cannot be answered by engine=openai, "
-                "a server's model; leave the arm out of evaluation.arms, or give it another engine"
+                f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} needs weights on this machine, but "
+                "engine=openai asks a server; leave the arm out of evaluation.arms, or give it another engine"
             )

@@ -94,7 +94,8 @@ class Ledger:
             return parse(LedgerEntry, os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
         except ValueError as error:
             raise StoreError(
-                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove it to send it again"
+                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove the line, and the "
+                "request is sent again"
             ) from error
 
     def refresh(self) -> None:

@@ -86,13 +86,15 @@ def encode(examples: Iterable[Example], tokenizer: "PreTrainedTokenizerBase", ma
 def _encoded(example: Example, tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
     *prompt, reply = example.messages
     if reply["role"] != "assistant" or not reply["content"].strip():
-        raise DataError(f"row {example.id}: has no assistant message to learn; mend the dataset")
+        raise DataError(f"row {example.id}: has no assistant message to learn; correct the row")
     completion = tokens.encode_completion(tokenizer, reply["content"])
     end = tokens.end_token_id(tokenizer)
     if len(completion) < 2:
-        raise DataError(f"row {example.id}: the tokenizer makes no token of its reply, so nothing would be learned")
+        raise DataError(f"row {example.id}: the tokenizer gives no token for its reply; correct the reply")
     if completion[-1] != end or end in completion[:-1]:
-        raise DataError(f"row {example.id}: its reply has no end token to learn, or one before its end; mend the reply")
+        raise DataError(
+            f"row {example.id}: its reply must have the end token at its end and nowhere else; correct the reply"
+        )
     return tokens.encode_prompt(tokenizer, prompt), completion
 
 

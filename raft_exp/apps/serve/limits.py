@@ -107,7 +107,7 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
                 if not message.get("more_body"):
                     return bytes(data)
     except TimeoutError:
-        raise RefusedError(408, "the request did not come in time", "timeout") from None
+        raise RefusedError(408, "the request was not complete in time", "timeout") from None
 
 
 async def drain(receive: Receive) -> None:

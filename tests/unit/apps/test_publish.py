@@ -54,7 +54,7 @@ def test_a_partial_run_is_refused(tmp_path):
     for name, rows, results, message in (
         ("planned", [*plan[:-1], plan[-1] | {"status": "planned"}], True, r"a partial run \(report planned\)"),
         ("failed", [plan[0] | {"status": "failed"}], True, r"a partial run \(ingest failed\)"),
-        ("until", plan[:2], False, r"no results\.json; run it to its end"),
+        ("until", plan[:2], False, r"no results\.json; run the study to its end"),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "plan.json").write_text(json.dumps(rows))

@@ -134,7 +134,7 @@ def test_a_model_that_was_not_converted_is_refused_where_it_is_loaded():
 
 
 def test_an_encoder_is_no_gguf_file():
-    with pytest.raises(ModelError, match=r"encoder\.name_or_path='a\.gguf': is a GGUF file; give a model folder"):
+    with pytest.raises(ModelError, match=r"encoder\.name_or_path='a\.gguf': an encoder cannot be a GGUF file; give"):
         loading.files(small.encoder_config(name_or_path="a.gguf"), "encoder")
 
 

@@ -134,11 +134,11 @@ REFUSED = [
     ("~dataset.p", r"dataset\.p: has no value; set dataset\.p="),
     (
         "engine=openai",
-        r"arms\.sft: recipe='closed_book', adapter=None cannot be answered by engine=openai, a server's mod",
+        r"arms\.sft: recipe='closed_book', adapter=None needs weights on this machine, but engine=openai asks a s",
     ),
     (
         "evaluation.arms=[mine] +arms.mine={recipe:none,context:none,cot:false,adapter:x,dataset:{}} engine=openai",
-        r"arms\.mine: recipe='none', adapter='x' cannot be answered by engine=openai",
+        r"arms\.mine: recipe='none', adapter='x' needs weights on this machine, but engine=openai",
     ),
     (
         "engine=openai evaluation.arms=[rag] engine.api_key_env=sk-123",
@@ -219,8 +219,8 @@ ARM = "recipe:raft,context:passages,adapter:null"
 @pytest.mark.parametrize(
     ("arm", "message"),
     [
-        ("raft={%s,cot:true,dataset:{p:0.1}}", r"arms\.raft\.dataset: got .*needs a name of its own"),
-        ("closed_book={%s,cot:false,dataset:{cot:false}}", r"arms\.closed_book\.dataset: .*needs a name of its own"),
+        ("raft={%s,cot:true,dataset:{p:0.1}}", r"arms\.raft\.dataset: got .*give the arm another name"),
+        ("closed_book={%s,cot:false,dataset:{cot:false}}", r"arms\.closed_book\.dataset: .*give the arm another name"),
         (
             "mine={%s,cot:true,dataset:{cot:false}}",
             r"arms\.mine\.cot: got True, but it is trained with dataset\.cot=False",

@@ -72,8 +72,8 @@ def test_the_rate_of_full_fine_tuning_follows_from_the_arms_own_adapter_settings
         (("+arms.sft.trainer.rate=1",), r"arms\.sft\.trainer\.rate: no such setting"),
         (("+arms.sft.lora.rank=1",), r"arms\.sft\.lora\.rank: no such setting"),
         (("+arms.sft.trainer.accumulate=5",), r"arms\.sft\.trainer\.accumulate=5 does not divide trainer\.batch_size"),
-        (("+arms.sft.trainer.workers=0",), r"arms\.sft\.trainer\.workers: all trainings of a study have one"),
-        (("+arms.sft.trainer.devices=2",), r"arms\.sft\.trainer\.devices: all trainings of a study have one"),
+        (("+arms.sft.trainer.workers=0",), r"arms\.sft\.trainer\.workers: all trainings of a study share it"),
+        (("+arms.sft.trainer.devices=2",), r"arms\.sft\.trainer\.devices: all trainings of a study share it"),
         (("+arms.rag.trainer.max_epochs=2",), r"arms\.rag\.trainer: got .*recipe: none is not trained"),
         (("+arms.rag.lora.r=2",), r"arms\.rag\.lora: got .*recipe: none is not trained"),
         (("+arms.sft.trainer.learning_rate=auto",), r"arms\.sft\.trainer\.learning_rate: got 'auto', but model"),
@@ -161,14 +161,14 @@ def test_a_matched_training_reads_the_rows_and_the_length_of_the_other_one():
     ("overrides", "message"),
     [
         (("trainer.supervised_tokens=raft",), r"^trainer\.supervised_tokens: got 'raft', but it is a setting"),
-        (("evaluation.arms=[sft_matched]",), r"sft_matched\.trainer\.supervised_tokens: got 'raft'.*; add one to it"),
+        (("evaluation.arms=[sft_matched]",), r"sft_matched\.trainer\.supervised_tokens: got 'raft'.*; add one to ev"),
         (("evaluation.arms=[sft,sft_matched]",), r"supervised_tokens: got 'raft'.*known: sft"),
-        (("evaluation.arms=[raft]", "+arms.raft.trainer.supervised_tokens=raft"), r"got 'raft'.*; add one to it"),
+        (("evaluation.arms=[raft]", "+arms.raft.trainer.supervised_tokens=raft"), r"got 'raft'.*; add one to ev"),
         (
             ("evaluation.arms=[sft_matched,raft]", "+arms.sft_matched.trainer.max_epochs=2"),
-            r"arms\.sft_matched\.trainer\.max_epochs: decides nothing beside supervised_tokens; leave one out",
+            r"arms\.sft_matched\.trainer\.max_epochs: has no effect beside supervised_tokens; leave one out",
         ),
-        (("evaluation.arms=[rag,sft]", "+arms.sft.trainer.supervised_tokens=rag"), r"got 'rag', which is no arm"),
+        (("evaluation.arms=[rag,sft]", "+arms.sft.trainer.supervised_tokens=rag"), r"got 'rag'; it must be an arm"),
     ],
 )
 def test_supervised_tokens_of_no_other_training_are_refused(overrides, message):

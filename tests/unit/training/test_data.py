@@ -108,14 +108,14 @@ def test_rows_without_a_reply_are_refused(tmp_path, tokenizer):
 
 def test_rows_with_nothing_to_learn_are_refused(tmp_path, tokenizer, monkeypatch):
     monkeypatch.setattr(tokens, "encode_completion", lambda tokenizer, text: [tokenizer.eos_token_id])
-    with pytest.raises(DataError, match="row q0: the tokenizer makes no token of its reply"):
+    with pytest.raises(DataError, match="row q0: the tokenizer gives no token for its reply"):
         encoded(tmp_path, [small.example(0, "train")], tokenizer)
 
 
 def test_rows_without_a_supervised_end_are_refused(tmp_path, tokenizer):
     broken = small.example(0, "train")
     broken.messages[-1]["content"] = "##Answer: </s> 1200"  # a control token in the middle of the reply
-    with pytest.raises(DataError, match="row q0: its reply has no end token to learn, or one before its end"):
+    with pytest.raises(DataError, match="row q0: its reply must have the end token at its end and nowhere else"):
         encoded(tmp_path, [broken], tokenizer)
 
 
