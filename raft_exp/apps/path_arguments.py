@@ -1,4 +1,4 @@
-"""Paths on the command line, which may hold any character: they are quoted for Hydra where they need it."""
+"""Quotes paths on the command line for Hydra, so that a path may hold any character."""
 
 import re
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ _SETTING = re.compile(rf"(\+{{0,2}}(?:[\w@/-]+\.)*(?:{_PATHS}))=(.+)", re.S)
 
 
 def with_quoted_paths(arguments: Iterable[str]) -> list[str]:
-    """The arguments, with paths as quoted texts that exist, or that Hydra cannot read as a value.
+    """Returns the arguments, with a path in quotes where it exists, or where Hydra cannot parse it without quotes.
 
-    Hydra reads brackets as lists, commas as sweeps and digits as numbers, and takes few other signs without quotes.
-    Values with quotes of their own and with `${...}` stay as they are.
+    Without quotes Hydra reads brackets as lists, commas as sweeps and digits as numbers, and rejects many other signs.
+    A value that has quotes already, or holds `${...}`, is not changed.
     """
     return [_quoted(argument) for argument in arguments]
 

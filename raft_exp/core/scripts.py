@@ -1,4 +1,4 @@
-"""Scripts: those without blanks between words, marks that belong to letters, and the particles of Korean."""
+"""Scripts without blanks between words, combining marks, and the particles of Korean."""
 
 import re
 import unicodedata
@@ -64,17 +64,17 @@ _WITH_PARTICLE = re.compile(rf"([{_KOREAN}]{{2,}}?){PARTICLE}")
 
 
 def has_unspaced(text: str) -> bool:
-    """Whether a text has letters of a script without blanks, or Korean ones, whose particles follow without a blank."""
+    """Whether a text has letters of a script without blanks, or Korean letters (a particle follows without a blank)."""
     return bool(_UNSPACED_OR_KOREAN.search(text))
 
 
 def is_unspaced(run: str, keeps_korean: bool) -> bool:
-    """Whether a run of `runs` is of a script without blanks. With `keeps_korean` Korean is none of these."""
+    """Whether a part that `runs` yields is written without blanks. Korean is, unless `keeps_korean`."""
     return bool((_UNSPACED if keeps_korean else _UNSPACED_OR_KOREAN).match(run))
 
 
 def runs(word: str) -> Iterator[str]:
-    """The parts of a word: Korean, other scripts without blanks, and what stands between."""
+    """Splits a word where its kind of script changes: Korean, other scripts without blanks, and all others."""
     place = 0
     for match in _RUN.finditer(word):
         if match.start() > place:
@@ -86,18 +86,18 @@ def runs(word: str) -> Iterator[str]:
 
 
 def characters(run: str) -> Iterator[str]:
-    """The characters of a run, each with its marks."""
+    """The characters of a text, each with the combining marks behind it."""
     return (match[0] for match in _CHARACTER.finditer(run))
 
 
 def scored(run: str) -> Iterator[str]:
-    """Words of Thai, Lao, Khmer and Burmese, characters of other scripts."""
+    """The units that F1 and ROUGE-L count: words of Thai, Lao, Khmer and Burmese, characters of other scripts."""
     for match in _BY_WORDS.finditer(run):
         yield from words(match[0]) if len(match[0]) > 1 else (match[0],)
 
 
 def words(run: str) -> Iterator[str]:
-    """The words of a run by ICU's dictionaries; characters where it has none for the script."""
+    """The words of a text by ICU's dictionaries; its characters where ICU has no dictionary for the script."""
     if _HAS_DICTIONARY.search(run):
         return iter(_segmented(run))
     return characters(run)
@@ -119,12 +119,12 @@ def without_particle(word: str) -> str:
 
 
 def ends_in_korean(word: str) -> bool:
-    """Whether a word may be followed by a particle."""
+    """Whether a word ends in a Korean letter, so that a particle may follow it."""
     return bool(_HANGUL_END.search(word))
 
 
 def without_dictionary(text: str) -> set[str]:
-    """The names of the scripts in a text that are written without blanks and for which there is no dictionary."""
+    """The names of the scripts of a text that have neither blanks between words nor a dictionary of ICU."""
     if text.isascii():
         return set()
     return {name for name, letters in _UNKNOWN.items() if re.search(f"[{letters}]", text)}

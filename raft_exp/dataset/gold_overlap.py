@@ -1,4 +1,4 @@
-"""Gold passages of held-out questions that are gold passages of training too, by text: identical or nearly so."""
+"""Finds gold passages of held-out questions whose text, or a near copy of it, is a gold passage of training too."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,18 +11,18 @@ from raft_exp.core.shingles import Shingles, shingles, text_hash, units
 
 @dataclass(frozen=True)
 class GoldLinks:
-    """The training gold passages with the text of a held-out gold passage. Passages are named by their ordinals."""
+    """Maps held-out gold passages to training gold passages with the same text or a near copy; all are ordinals."""
 
     training: Mapping[int, frozenset[int]]  # held-out passage -> training passages; without boilerplate
     identical: frozenset[int]  # held-out passages with an identical one in training
     boilerplate: frozenset[int]  # held-out passages of boilerplate whose text stands in training too
 
     def between(self, held_out: Iterable[int], training: Collection[int]) -> list[int]:
-        """The held-out passages whose text, or a near copy of it, is among the training passages."""
+        """The passages of `held_out` that are linked to a passage of `training`."""
         return [ordinal for ordinal in held_out if not self.training.get(ordinal, frozenset()).isdisjoint(training)]
 
     def linked(self, held_out: Iterable[int]) -> int | None:
-        """A training passage that one of the held-out passages is linked to; None without any."""
+        """A training passage that is linked to one of the held-out passages; None where none is."""
         return next((min(self.training[ordinal]) for ordinal in held_out if ordinal in self.training), None)
 
 

@@ -1,4 +1,4 @@
-"""Renders rows: question, passages and target are freed of control tokens, cut to the model's length and formatted."""
+"""Renders rows: breaks up control tokens, cuts passages to the model's length, and formats the messages."""
 
 import re
 from collections import Counter, deque
@@ -41,13 +41,13 @@ class Window:
 
 
 def window_of(model: ModelConfig) -> Window:
-    """The window of a model's prompts."""
+    """The part of a model's settings on which its prompts depend."""
     return Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens, model.date)
 
 
 @config_dataclass
 class RowFormat:
-    """The form of the rows of a data set."""
+    """The settings of a data set that decide how its rows are rendered."""
 
     prompt: PromptConfig
     prompt_mode: str
@@ -69,7 +69,7 @@ class RowSpec:
 
 @dataclass(frozen=True)
 class RenderedRow:
-    """A row with the figures that the audit sums up."""
+    """A rendered row, and its counts for the audit."""
 
     example: Example
     prompt_tokens: int

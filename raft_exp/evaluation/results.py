@@ -30,7 +30,7 @@ class CountedFigure(Figure):
 
 
 class Summary(TypedDict):
-    """An arm's metrics over n questions."""
+    """The metrics of an arm, as means over n questions."""
 
     n: int
     metrics: dict[str, Figure]
@@ -62,7 +62,7 @@ class ArmResult(Summary):
 
 
 class Baseline(Summary):
-    """What a constant or random label scores, for closed answers."""
+    """The score of a constant or random label, for closed answers."""
 
     label: NotRequired[str]  # of the constant baseline
 
@@ -187,7 +187,7 @@ class Quote(TypedDict):
 
 
 class SupportingSentences(TypedDict, total=False):
-    """Absent for corpora that name no supporting sentences, and for arms that do not reason."""
+    """The supporting facts of a prediction; absent where the corpus names none, or the arm is not asked to quote."""
 
     supporting_facts: list[tuple[str, int]]  # quoted sentences: title of the passage and sentence number
 

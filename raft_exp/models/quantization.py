@@ -1,7 +1,7 @@
 """Base models with 4-bit weights (QLoRA, arXiv 2305.14314): NF4 with double quantisation, by bitsandbytes.
 
-Quantised are the linear layers of the decoder. Embeddings, norms and the output head keep the model's dtype, and so
-does the computation: a layer expands its weights to that dtype at every use.
+The linear layers of the decoder are quantised. Embeddings, norms and the output head keep the model's dtype. The
+computation has that dtype too: a layer expands its weights to it at every use.
 """
 
 from collections.abc import Iterator
@@ -61,14 +61,14 @@ def dequantized(model: "PreTrainedModel") -> "PreTrainedModel":
 
 
 def elements(weight: "nn.Parameter") -> int:
-    """The number of values of a weight: a quantised one stores two in a byte."""
+    """The number of values in a weight. A quantised weight stores two of them in a byte."""
     state = getattr(weight, "quant_state", None)
     return int(weight.numel() if state is None else state.shape.numel())
 
 
 @dataclass(frozen=True)
 class BaseMemory:
-    """Weights of a base model in memory."""
+    """The size of a base model's weights in memory."""
 
     parameters: int
     bytes: int
@@ -82,7 +82,7 @@ class BaseMemory:
 
 
 def base_memory(config: "PretrainedConfig", dtype: "torch.dtype") -> BaseMemory:
-    """The memory of a quantised base model, from its configuration alone: no weights are read."""
+    """Computes the memory of a quantised base model from its configuration; reads no weights."""
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.quantizers.base import HfQuantizer

@@ -1,6 +1,6 @@
-"""The models of a study that are GGUF files: the stages that convert them, and the use of the results.
+"""The stages that convert a study's GGUF files into model folders, and the use of these folders.
 
-Everything that loads a model finds it by its name; `use` says which folder stands for the name of a GGUF file.
+Models are loaded by name. `use` registers the converted folder under the name of its GGUF file.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +41,7 @@ def _conversion(
 
 
 def use(stages: Iterable[Stage], store: Store) -> None:
-    """Lets the results of conversions that are in the store stand for the names of their GGUF files."""
+    """Makes this process load each GGUF file from its converted folder, where the store has one."""
     for stage in stages:
         if stage.name == STAGE and store.look(stage).status == "reused":
             loading.use_folder(stage.config.name_or_path, store.path(stage))
@@ -49,7 +49,7 @@ def use(stages: Iterable[Stage], store: Store) -> None:
 
 @contextmanager
 def described(stages: Iterable[Stage], store: Store) -> Iterator[None]:
-    """Inside the block the models can be checked, also those that are not converted yet: they have no weights."""
+    """Inside the block each GGUF file has a model folder to check: the converted one, or one without weights."""
     stages = list(stages)
     use(stages, store)
     with TemporaryDirectory() as folder:

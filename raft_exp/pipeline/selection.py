@@ -21,7 +21,10 @@ Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]
 
 @dataclass
 class Selection:
-    """The stages of the search, in order, and the choice for each training by its label. Empty without a search."""
+    """The stages of a search for a setting, in order, and the stage that chooses, by training. Empty without a search.
+
+    `choices`: label of a training -> its select stage.
+    """
 
     questions: list[Stage] = field(default_factory=list)
     trained: list[Stage] = field(default_factory=list)
@@ -29,13 +32,13 @@ class Selection:
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
-        """The stages of two searches together, with each choice under the name of its stage."""
+        """Joins the stages of two searches. `choices` is then keyed by the part of each select stage."""
         questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
         choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """The inputs of the report stage for the choices; {} without any, so that its key stays."""
+        """The report stage's input `choices`; {} without a choice, so that the report's key does not change."""
         return {"choices": self.choices} if self.choices else {}
 
 
@@ -48,7 +51,7 @@ def choose_rates(
     train: Train,
     evaluate: Evaluate,
 ) -> Selection:
-    """The stages that try each training with each of its rates, and choose one.
+    """Makes the stages that run each training with each of its learning rates, and choose one rate.
 
     `rows` are the training sets by name, `studied` the stages of passages and questions. `train` and `evaluate` make
     the stages of one candidate.
@@ -72,7 +75,7 @@ def choose_rates(
 
 
 def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, studied: Inputs) -> Stage:
-    """The stage of one choice. `inputs` are those of `select`, without those that only some metrics need."""
+    """Makes one select stage. `inputs` are the inputs of `select` that every metric needs; this adds the others."""
     needed = studied if metrics.METRICS[settings.metric].of_quotes else {}
     process = placement.of_encoder(settings.encoder, "select") if settings.encoder else None
     return Stage(select, settings, {**inputs, **needed}, part=label, process=process)
@@ -81,9 +84,10 @@ def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, st
 def choice_settings(
     config: Config, setting: str, values: Mapping[str, object], arms: Sequence[str], grid: bool, ties: bool = False
 ) -> SelectStage:
-    """The settings of a choice between `values` by the study's primary metric, or the first metric that `arms` have.
+    """Returns the settings of a choice between the `values` of a setting.
 
-    `ties`: between equal candidates the lenient form of the metric decides, where it has one.
+    The study's primary metric decides; where `arms` lack it, the corpus's first metric that they have. `ties`: among
+    candidates with equal figures the lenient form of the metric decides, where it has one.
     """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
     reasons = all(config.arms[name].cot for name in arms)

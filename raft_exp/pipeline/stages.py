@@ -133,7 +133,7 @@ class StageMaker:
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
-        """The rows of test questions in the contexts of `evaluation`; errors give its settings by the names `named`."""
+        """The rows of test questions in the contexts of `evaluation`. `named`: the names of settings in errors."""
         settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
         searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
@@ -142,7 +142,7 @@ class StageMaker:
     def export(
         self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
     ) -> list[Stage]:
-        """The export stage; [] where nothing is exported. Raises ConfigError for a file or format that cannot be."""
+        """The export stage; [] where nothing is exported. Raises ConfigError for an invalid file or format."""
         stage_settings.check_file(self._config)
         if self._config.until == "ingest":  # only passages exist
             passages = stage_settings.passages_alone(self._config)
@@ -152,7 +152,7 @@ class StageMaker:
         return [Stage(export, settings, inputs)] if settings else []
 
     def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
-        """A training, from the training sets of the study by name."""
+        """The stage of one training. `rows`: the study's training sets by name."""
         config, other = self._config, training.matched
         may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
         settings = TrainStage(
@@ -166,7 +166,7 @@ class StageMaker:
         return Stage(train, settings, inputs, self._model_files, training.label, process, launcher)
 
     def raft_rows(self) -> Stage:
-        """The raft training set of a study in which no arm is trained on it."""
+        """The raft training set, also where no arm of the study trains on it."""
         return self.training_rows("raft", ("raft", ArmConfig("raft", "passages", self._config.dataset.cot, None, {})))
 
     def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
@@ -188,7 +188,7 @@ class StageMaker:
         chosen: Stage | None = None,
         prompt: PromptConfig | None = None,
     ) -> Stage:
-        """The answers of an arm. `prompt`: instead of the study's; `chosen`: the stage that chooses it."""
+        """The answers of an arm. `prompt` replaces the study's prompt; `chosen` is the stage that chooses a prompt."""
         config, engine = self._config, arm.engine or self._config.engine
         model = None if engine.name == "openai" else config.model  # the server's model answers
         mode = config.dataset.prompt_mode
@@ -201,7 +201,7 @@ class StageMaker:
         return Stage(evaluate, settings, inputs, files, name, process)
 
     def report(self, datasets: Mapping[str, Stage], **others: Stage | Mapping[str, Stage]) -> Stage:
-        """The report. `others`: its further inputs by name."""
+        """The report stage. `others`: its other inputs by name."""
         settings, encoding = stage_settings.report_settings(self._config), self._config.encoder
         inputs: Inputs = {**others, "datasets": datasets, "passages": self.passages, "questions": self.questions}
         if is_model(self._config.teacher) and any("targets" in rows.inputs for rows in datasets.values()):

@@ -1,4 +1,4 @@
-"""Whether a difference between two arms is one of form: of how they write an answer, not of what they answer.
+"""Tells whether two arms differ in the form of their replies rather than in their answers.
 
 A strict metric counts an answer without the requested form as wrong. A lenient metric reads the answer in any form.
 """
@@ -17,7 +17,7 @@ _ANY_FORM = ("answer_in_reply",)  # reads the whole reply
 
 @dataclass(frozen=True)
 class Readings:
-    """The primary contrast by the primary metric, and by a strict metric and its lenient form."""
+    """The primary contrast in three metrics: the primary metric, a strict metric, and its lenient form."""
 
     primary: Comparison
     strict: Comparison
@@ -25,22 +25,22 @@ class Readings:
 
     @property
     def effect(self) -> float:
-        """The part of the strict difference that the form of the replies makes."""
+        """The part of the strict difference that is due to the form of the replies: strict minus lenient."""
         return self.strict["difference"] - self.lenient["difference"]
 
     @property
     def differ(self) -> bool:
-        """Whether one of them is significant in a direction in which the other is not."""
+        """Whether the strict and the lenient difference are not significant alike: one is not, or the signs differ."""
         return sign(self.strict) != sign(self.lenient)
 
     @property
     def disagree(self) -> bool:
-        """Whether they claim different things, or the form makes more than five points of the difference."""
+        """Whether strict and lenient metric lead to different verdicts, or differ by more than five points."""
         return self.differ or abs(self.effect) > _POINTS
 
     @property
     def one_of_form(self) -> bool:
-        """Whether the primary metric calls an arm better, the lenient one does not, and the form makes most of it."""
+        """Whether the primary metric calls an arm better, the lenient one does not, and form explains most of it."""
         claimed = sign(self.primary)
         strict_metric = self.primary["metric"] != self.lenient["metric"]
         by_form = abs(self.effect) > abs(self.lenient["difference"])
@@ -55,7 +55,7 @@ def contrast(results: Results, metric: str) -> Comparison | None:
 
 
 def readings(results: Results) -> Readings | None:
-    """The primary contrast in both readings; None for a metric that reads any form, and without a contrast."""
+    """The primary contrast, strict and lenient; None where the primary metric reads any form, or both are missing."""
     metric = results["primary"]["metric"]
     if metric in _ANY_FORM:
         return None
@@ -70,7 +70,7 @@ def readings(results: Results) -> Readings | None:
 
 
 def sign(row: Comparison) -> int:
-    """1 or -1 for a significant difference, which favours the first or the other arm; 0 for none.
+    """The sign of a significant difference: 1 in favour of arm a, -1 of arm b; 0 where it is not significant.
 
     Uncorrected: the contrast was fixed before the run.
     """

@@ -35,7 +35,7 @@ _SLICES = {"answer": "answer, in training", "document": "gold document, in train
 
 
 class Cell(TypedDict):
-    """A figure as texts."""
+    """A figure with its interval, formatted in percent."""
 
     value: str
     interval: str
@@ -43,14 +43,14 @@ class Cell(TypedDict):
 
 
 class Row(TypedDict):
-    """A named row of figures."""
+    """A row of a table: an arm, baseline or condition with its figures."""
 
     name: str
     cells: list[Cell]
 
 
 class DifferenceTexts(TypedDict):
-    """A paired comparison as texts."""
+    """A paired comparison, formatted: the difference and its interval in points, and the p-values."""
 
     points: str
     interval: str
@@ -161,7 +161,7 @@ def _is_primary(row: Comparison, results: Results) -> bool:
 
 
 def difference(row: PairedDifference) -> DifferenceTexts:
-    """A paired comparison as texts."""
+    """Formats a paired comparison."""
     return {
         "points": points(row["difference"]),
         "interval": f"{points(row['low'])} to {points(row['high'])}",

@@ -12,7 +12,7 @@ _BYTES = 4  # bytes of a token, where the tokens are not counted
 
 
 def words_of(messages: Messages) -> float:
-    """The approximate number of tokens of a prompt."""
+    """The approximate number of tokens of a prompt: four bytes a token."""
     return sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in messages) / _BYTES
 
 
@@ -31,7 +31,7 @@ class Budget:
 
     @classmethod
     def of(cls, teacher: ModelTeacher) -> "Budget":
-        """The budget of the teacher's ledger, which all stages of this process share."""
+        """Returns the one budget of the teacher's ledger in this process, with the limits of `teacher`."""
         budget = _budgets.setdefault(str(Path(teacher.ledger).absolute()), cls())
         budget.paid, budget.max_requests = isinstance(teacher, OpenaiTeacher), teacher.max_requests
         limits = (teacher.prices, teacher.max_cost) if isinstance(teacher, OpenaiTeacher) else (None, None)
@@ -39,9 +39,10 @@ class Budget:
         return budget
 
     def left(self, in_flight: int, prompt: float, most: int) -> bool:
-        """Whether one more request may be sent, if it and those in flight have the mean cost of the replies so far.
+        """Whether one more request stays within the limits.
 
-        `prompt` and `most` are the tokens of its prompt and at most of its reply, for the cost of the first request.
+        It and those in flight are taken to cost the mean of the replies so far. Before the first reply the cost is
+        that of `prompt` tokens read and `most` tokens written.
         """
         if self.max_requests is not None and self.requests + self.started >= self.max_requests:
             return False
@@ -55,11 +56,14 @@ class Budget:
         return None if self.max_requests is None else self.max_requests - self.requests
 
     def ended(self, sent: int) -> None:
-        """Counts the attempts of a completed pass."""
+        """Ends a pass over the open requests: adds its `sent` attempts to `requests`."""
         self.requests, self.started = self.requests + sent, 0
 
     def pay(self, reply: ServerReply, prompt: float) -> float | None:
-        """Adds a reply and returns its cost; None without prices. `prompt`: its tokens where the server counts none."""
+        """Adds the cost of a reply and returns it; None without prices.
+
+        `prompt`: the tokens of its prompt, used where the server does not count them.
+        """
         if self.prices is None:
             return None
         if reply.prompt_tokens or reply.new_tokens:
@@ -70,7 +74,7 @@ class Budget:
         return round(cost, 9)
 
     def spent(self) -> str:
-        """The limit that was reached, as a phrase for an error message."""
+        """The limit that ended the run, as a phrase for an error message."""
         if self.max_requests is not None and self.requests >= self.max_requests:
             return f"max_requests={self.max_requests}: all are sent"
         return f"max_cost={self.max_cost:g}: {self.cost:.4g} is spent, and one more request may exceed the limit"

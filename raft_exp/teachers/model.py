@@ -113,24 +113,24 @@ def is_local(teacher: object) -> TypeGuard[LocalTeacher]:
 
 
 def dated(teacher: Teacher, date: str) -> Teacher:
-    """The teacher, whose own chat template is told `date` as today; a server's template is the server's."""
+    """The teacher with `date` as today's date in its chat template. A server's teacher is returned unchanged."""
     if not isinstance(teacher, VllmTeacher | TransformersTeacher):
         return teacher
     return replace(teacher, model=replace(teacher.model, date=date))
 
 
 def for_targets(teacher: ModelTeacher) -> ModelTeacher:
-    """The teacher with the task of targets only, so that the other tasks are not in the stage's key."""
+    """The teacher without its tasks for questions and checks, which must not be in the key of the targets stage."""
     return replace(teacher, questions=None, check=None)
 
 
 def for_questions(teacher: ModelTeacher) -> ModelTeacher:
-    """The teacher with the tasks of questions and checks only."""
+    """The teacher without its task for targets, which must not be in the key of the questions stage."""
     return replace(teacher, targets=None)
 
 
 def shown(teacher: ModelTeacher) -> dict[str, object]:
-    """The facts about a teacher for the report: tasks by name, without their prompts."""
+    """The description of a teacher in the report: its model, tasks (name and version, no prompt) and gate."""
     configured = {name: getattr(teacher, name) for name in ("targets", "questions", "check")}
     tasks = {name: f"{task.name}, version {task.version}" for name, task in configured.items() if task}
     temperatures = {name: task.temperature for name, task in configured.items() if task}

@@ -30,13 +30,13 @@ class _Copy:
 
 
 class FigureQueue:
-    """Figures in the order of their steps."""
+    """A queue of figures that are being copied, in the order of their steps."""
 
     def __init__(self) -> None:
         self._copies: list[_Copy] = []
 
     def put(self, step: int, learning_rate: float, values: Tensor) -> None:
-        """Begins to copy a step's figures, shape (1 + signals + 1,), from their device."""
+        """Starts the copy of a step's figures to the CPU. `values`: loss, signals, norm; shape (1 + signals + 1,)."""
         if values.device.type != "cuda":
             self._copies.append(_Copy(step, learning_rate, values, None))
             return
@@ -47,7 +47,10 @@ class FigureQueue:
         self._copies.append(_Copy(step, learning_rate, copy, done))
 
     def take(self, newest: bool) -> list[StepFigures]:
-        """The figures that were put, each once; the last step's only with `newest`, which waits for its work."""
+        """Removes and returns the figures in the queue, without those of the last step unless `newest`.
+
+        `newest` blocks until the device has finished the last step.
+        """
         ready = self._copies if newest else self._copies[:-1]
         self._copies = [] if newest else self._copies[-1:]
         return [_read(copy) for copy in ready]

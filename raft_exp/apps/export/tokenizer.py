@@ -21,9 +21,10 @@ _ASKS = re.compile(rf"""\b{CALL}\(\s*(["'])(.*?)\1\s*\)""")  # a template asks f
 
 
 def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> bool:
-    """Writes the tokenizer; returns whether its chat template makes the prompts of the samples without options.
+    """Writes the tokenizer with the study's chat template: thinking disabled where it is supported, the date fixed.
 
-    Thinking is disabled in a template that supports it, and the date is fixed, as in training.
+    Returns whether the template, called without options, gives the token ids of the samples' prompts. Where it does
+    not, the model's own template is written.
     """
     tokenizer = tokenizer_of(config)
     original = tokenizer.chat_template
@@ -63,6 +64,6 @@ def _template_makes(folder: Path, samples: Sequence[DriftSample]) -> bool:
 
 
 def unchanged(folder: Path, samples: Sequence[DriftSample]) -> bool:
-    """Whether raft_exp's own renderer makes the same prompts with the saved tokenizer."""
+    """Whether `encode_prompt` gives the same token ids of the samples with the saved tokenizer."""
     tokenizer = load_tokenizer(str(folder))
     return all(encode_prompt(tokenizer, sample.messages) == sample.prompt for sample in samples)

@@ -1,7 +1,8 @@
-"""Invented names of two or three syllables, computed from a number so that all differ without a list of used names.
+"""Invented names of two or three syllables. A name is computed from a number, and different numbers give other names.
 
-The study's world and the worlds on which the pocket model was pre-trained ("practice") share syllables but no name: for
-each first syllable, one half of the last syllables belongs to one realm and one half to the other.
+There are two sets of names (`Realm`): that of the study's world, and that of the worlds on which the pocket model was
+pre-trained ("practice"). They share syllables but no name: for each first syllable, one set has one half of the last
+syllables, and the other set has the other half.
 """
 
 from functools import lru_cache
@@ -41,7 +42,7 @@ def draw(*keys: object) -> int:
 
 @lru_cache(maxsize=4096)
 def made_name(seed: int, realm: Realm, number: int) -> str:
-    """The name of entity `number`. Entities 2k and 2k+1 share the first syllable, and so are easily confused."""
+    """The name of entity `number`. Entities 2k and 2k+1 share the first syllable, so that a model confuses them."""
     pair, member = divmod(number, 2)
     middle, pair = divmod(pair, _SHORT)
     slot = (pair * _STRIDE + draw(seed, "names")) % _SHORT
@@ -52,11 +53,11 @@ def made_name(seed: int, realm: Realm, number: int) -> str:
 
 
 def stray_name(seed: int, realm: Realm, *keys: object) -> str:
-    """A three-syllable name of the realm for a thing without a document, such as a river."""
+    """A three-syllable name for a thing without a document, such as a river. `keys` identify the thing."""
     number = draw(seed, "stray", *keys)
     return made_name(seed, realm, 2 * _SHORT + number % (MAX_NAMES - 2 * _SHORT))
 
 
 def given_name(seed: int, *keys: object) -> str:
-    """A given name; many persons share one."""
+    """A person's given name, drawn by `keys`; many persons share one."""
     return GIVEN[draw(seed, "given", *keys) % len(GIVEN)]

@@ -104,7 +104,7 @@ def _sections(path: Path, pmid: str, context: object, case: Callable[[str], str]
 
 
 def decision_of(path: Path, pmid: str, decision: object) -> str | None:
-    """The decision; None where there is none. Raises DataError for a value other than yes, no and maybe."""
+    """Checks a record's `final_decision`; None where it is missing. Raises DataError unless it is yes, no or maybe."""
     if decision is None or (isinstance(decision, str) and decision in DECISIONS):
         return decision
     raise _error(path, pmid, f"has the decision {decision!r}", f"the decisions are {', '.join(DECISIONS)}: correct it")

@@ -1,7 +1,7 @@
-"""Rows of a file of questions as people have it: JSON lines, a JSON array, parquet, CSV, TSV or XLSX.
+"""Reads a user's file of questions: JSON lines, a JSON array, parquet, CSV, TSV or XLSX.
 
-Fields have the names of `records.Question`, or one of `ALIASES`, or the one that `corpus.columns` gives. A table has
-them in its first row. A cell with a JSON list holds several answers or passages; other cells are one text.
+A field has its name in `records.Question`, a name of `ALIASES`, or the name that `corpus.columns` gives. The first row
+of a table has the names. A cell with a JSON list holds several answers or passages; any other cell is one text.
 """
 
 import csv
@@ -45,7 +45,7 @@ _DELIMITERS = ",;\t|"
 
 
 class QuestionRows:
-    """The rows of a file, with the names of fields. `columns`: field -> its name in the file, from the settings."""
+    """The rows of a file under the names of `records.Question`. `columns`: field -> its name in the file."""
 
     def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
         self._path, self._columns = path, columns
@@ -62,7 +62,7 @@ class QuestionRows:
             yield place, self._named(row)
 
     def taken(self) -> str:
-        """A line on the columns that were taken under other names, and on guesses; "" where there is nothing to say."""
+        """One line for the user: which fields were read from columns of other names, and guesses; "" without any."""
         other = [f"{field} from {name!r}" for field, name in self._taken if field != name]
         said = ([f"took {', '.join(other)} (corpus.columns)"] if other else []) + self._notes
         return f"{self._path}: {'; '.join(said)}" if said else ""
@@ -79,7 +79,7 @@ class QuestionRows:
         return _records(self._of_text(), self._path, self._columns)
 
     def _of_text(self) -> list[list[object]]:
-        """The rows of CSV or TSV, by the delimiter with which its first row has most known columns."""
+        """The rows of CSV or TSV, split at the delimiter that gives the first row the most known columns."""
         with json_records.open_bytes(self._path) as file:
             data = file.read()
         try:
@@ -104,7 +104,7 @@ class QuestionRows:
             csv.field_size_limit(before)
 
     def _named(self, row: json_records.Row) -> json_records.Row:
-        """The row with the names of fields; a field's own name goes before its other names."""
+        """The row under the names of its fields. A column with the field's own name wins over columns with aliases."""
         named: json_records.Row = {}
         by_form = {_form(name): name for name in reversed(row) if row[name] is not None}
         for field in ALIASES:
@@ -116,7 +116,7 @@ class QuestionRows:
 
 
 def _answers(value: object) -> object:
-    """Answers as texts: numbers as they are written, and the texts of SQuAD's {text, answer_start}."""
+    """Answers as texts: a number as written in the file, and of SQuAD's {text, answer_start} the texts."""
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
     if isinstance(value, list):
@@ -134,12 +134,12 @@ def _form(name: str) -> str:
 
 
 def _forms(field: str, columns: Mapping[str, str]) -> list[str]:
-    """The names that a field may have, its own first."""
+    """The column names that a field may have, in normal form, its own name first."""
     return [_form(name) for name in ([columns[field]] if field in columns else [field, *ALIASES[field]])]
 
 
 def _field(name: str, columns: Mapping[str, str]) -> str | None:
-    """The field that a column holds; None for other columns."""
+    """The field that a column holds; None where it holds none."""
     return next((field for field in ALIASES if _form(name) in _forms(field, columns)), None)
 
 

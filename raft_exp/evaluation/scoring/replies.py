@@ -1,4 +1,4 @@
-"""Parses and grades replies: one row of `predictions/<arm>.jsonl` and the metrics' observations for each."""
+"""Parses and grades replies. Each gives a row of `predictions/<arm>.jsonl` and one observation for each metric."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -56,7 +56,7 @@ class Grading:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The metrics that the arm has."""
+        """The corpus's metrics by name, without those of quotes where the arm's prompt asks for no quotes."""
         metrics = {name: METRICS[name] for name in self.profile.metrics}
         has_quotes = self.reasons and self.supporting is not None
         return {name: metric for name, metric in metrics.items() if has_quotes or not metric.of_quotes}

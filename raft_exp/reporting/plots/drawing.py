@@ -45,7 +45,7 @@ _LETTERS, _HANDLE = 60, 7  # width of the legend and of the marker of an entry, 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Applies the settings of matplotlib for the time of drawing."""
+    """Applies the report's matplotlib settings inside the block."""
     from matplotlib import rc_context
 
     with rc_context(_STYLE):
@@ -53,7 +53,7 @@ def style() -> Iterator[None]:
 
 
 def new_axes(height: float) -> "tuple[Figure, Axes]":
-    """A figure with one panel of the page's width, `height` in inches."""
+    """Returns a new figure, as wide as the page and `height` inches high, and its only axes."""
     # Not pyplot: it holds figures and a window system until the process ends.
     from matplotlib.figure import Figure
 
@@ -62,7 +62,7 @@ def new_axes(height: float) -> "tuple[Figure, Axes]":
 
 
 def rows(axes: "Axes", names: list[str]) -> None:
-    """Makes the y axis a list of named rows, the first on top."""
+    """Labels the y axis with `names`, one a row, the first on top."""
     axes.set_yticks(range(len(names)), [short(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -70,7 +70,7 @@ def rows(axes: "Axes", names: list[str]) -> None:
 
 
 def legend(figure: "Figure", names: list[str]) -> None:
-    """Adds a legend above the panel, in columns that fit the width, and makes room for it; none for a single line."""
+    """Adds a legend of several names above the axes and makes room for it; a single name gets no legend."""
     if len(names) > 1:
         columns = max(1, min(3, _LETTERS // (max(map(len, names)) + _HANDLE)))
         figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=10)
