@@ -56,7 +56,7 @@ class Outline:
         self.first = ""  # first heading
         self._parts: list[Part] = []
         self._path: list[tuple[int, str]] = []
-        self._text = ""
+        self._pieces: list[str] = []
         self._has_body = False
 
     def heading(self, level: int, name: str, source: str = "") -> None:
@@ -78,16 +78,16 @@ class Outline:
 
     def parts(self) -> list[Part]:
         """The sections collected so far."""
-        if self._text:
+        if self._pieces:
             self._close()
         return self._parts
 
     def _add(self, text: str, separator: str) -> None:
-        self._text += separator + text if self._text else text
+        self._pieces.append(separator + text if self._pieces else text)
 
     def _close(self) -> None:
         names = [name[:_HEADING] for _, name in self._path]
         # the document's own heading would begin every label
         label = " > ".join(names[1:] if len(names) > 1 and self._path[0][1] == self.first else names)
-        self._parts.append(Part(self._text, "section" if label else "", label))
-        self._text, self._has_body = "", False
+        self._parts.append(Part("".join(self._pieces), "section" if label else "", label))
+        self._pieces, self._has_body = [], False

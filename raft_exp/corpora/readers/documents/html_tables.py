@@ -4,25 +4,40 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from raft_exp.corpora.readers.documents import tables
+from raft_exp.corpora.readers.documents.html_tree import nodes
 
 if TYPE_CHECKING:
     from bs4.element import Tag
 
+_COLUMNS = 1_000  # of a table, into which cells of the rows above reach
 _WIDEST = 200  # columns that a merged cell may span: a page could name any number
-_FRAMED = ["table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"]  # in a table, they make it a frame
+_FRAMED = {"table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"}  # in a table, they make it a frame
 _LONGEST = 1_000  # characters of a cell that is a value and no article
 
 
 def is_data(table: "Tag") -> bool:
     """Whether a table holds values; others only place text on the page."""
-    if str(table.get("role", "")) in ("presentation", "none") or table.find(_FRAMED) is not None:
+    from bs4.element import Tag
+
+    if str(table.get("role", "")) in ("presentation", "none"):
         return False
-    if table.find("th") is not None:
-        return True
-    cells = table.find_all("td")
-    return any(cell.find_previous_sibling("td") or cell.find_parent("td") for cell in cells) and not any(
-        len(cell.find_all("p", limit=2)) > 1 or len(cell.get_text()) > _LONGEST for cell in cells if not cell.find("td")
-    )
+    names = beside = framed = False  # names of columns; cells side by side; a cell that is an article
+    cells = paragraphs = length = 0  # of the row, and of the cell
+    for node in nodes(table):
+        if not isinstance(node, Tag):
+            length += len(str(node))
+        elif node.name in _FRAMED:
+            return False
+        elif node.name == "tr":
+            cells = 0
+        elif node.name in ("td", "th"):
+            names = names or node.name == "th"
+            cells, paragraphs, length = cells + 1, 0, 0
+            beside = beside or cells > 1
+        elif node.name == "p":
+            paragraphs += 1
+        framed = framed or paragraphs > 1 or length > _LONGEST
+    return names or (beside and not framed)
 
 
 @dataclass
@@ -97,7 +112,7 @@ def _placed(rows: list[list[_Cell]]) -> list[list[str]]:
         for cell in row:
             text, left = cell.text(), (cell.down or len(rows) - place) - 1
             for _ in range(cell.across):
-                if left > 0:
+                if left > 0 and len(texts) < _COLUMNS:
                     reaching[len(texts)] = left, text
                 texts.append(text)
                 _fill(texts, reaching)

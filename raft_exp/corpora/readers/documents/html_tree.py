@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bs4.element import PageElement, Tag
 
+_FEW = 8  # nodes of raised text that may be a number
 _POWER = re.compile(r"[-−+]?\d{1,4}")
 _UNSEEN = {
     "script",
@@ -53,6 +55,18 @@ def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
             waiting.extend((inner, False) for inner in reversed(node.contents))
 
 
+def nodes(tag: "Tag") -> "Iterator[PageElement]":
+    """The nodes inside of a tag, in order. bs4's own walk first seeks the last one, which takes long in deep pages."""
+    from bs4.element import Tag
+
+    waiting: list[PageElement] = list(reversed(tag.contents))
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, Tag):
+            waiting.extend(reversed(node.contents))
+
+
 def _classes(tag: "Tag") -> set[str]:
     given = tag.get("class", "")
     return {name.lower() for name in (given.split() if isinstance(given, str) else given or ())}
@@ -83,14 +97,17 @@ def is_code(table: "Tag") -> bool:
 
 def raised(tag: "Tag") -> tuple[str, str]:
     """What stands before and after raised text: "^" before a power, brackets around the number of a note."""
-    text = tag.get_text().strip()
+    inner = list(islice(nodes(tag), _FEW))  # no more: tags may be nested without end
+    text = "" if len(inner) == _FEW else tag.get_text().strip()
     if not _POWER.fullmatch(text):
         return "", ""
     above = tag.parent
     in_link = above is not None and above.name == "a"
     if in_link and above is not None and is_mark(above):
         return "", ""
-    return ("[", "]") if in_link or tag.find("a") is not None or is_mark(tag) else ("^", "")
+    return (
+        ("[", "]") if in_link or any(getattr(node, "name", "") == "a" for node in inner) or is_mark(tag) else ("^", "")
+    )
 
 
 def is_mark(link: "Tag") -> bool:

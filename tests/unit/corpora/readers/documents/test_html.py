@@ -1,5 +1,7 @@
 """Web pages: tables under their names, code with its lines, formulas once."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +125,18 @@ def test_every_cell_stands_as_often_as_it_is_wide_and_high(spans, data):
     assert len(found) == len(spans)
     for name, (first, end) in reach.items():
         assert [place for place, line in enumerate(found) if name in line] == list(range(first, end))
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<table>" + "<tr><td>a<td>b" * 5_000, "a | b"),
+        ("<table><tr><td>" * 3_000 + "needle", "needle"),
+        ("<sup>" * 3_000 + "2", "2"),
+        ("<table>" + "<tr><td rowspan=65534 colspan=1000>x</td><td>y</td></tr>" * 200 + "</table>", "x | x"),
+    ],
+)
+def test_pages_without_end_tags_take_time_by_their_length(page, expected):
+    start = time.process_time()
+    assert expected in text(page)
+    assert time.process_time() - start < 20
