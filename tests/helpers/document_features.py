@@ -52,6 +52,27 @@ def _docx() -> bytes:
     return word("".join(body), numbering=numbering, footnotes=notes, chart=chart, header1=header)
 
 
+def _pptx() -> bytes:
+    import pptx as library
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+    from pptx.util import Inches
+
+    file = library.Presentation()
+    slide = file.slides.add_slide(file.slide_layouts[5])
+    slide.shapes.title.text = "Storage"
+    data = CategoryChartData()
+    data.categories = ["May"]
+    data.add_series("Sales", (4,))
+    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, Inches(2), Inches(2), data)
+    table = slide.shapes.add_table(3, 2, 0, 0, Inches(2), Inches(1)).table
+    for place, text in enumerate(["part", "price", "bolt", "40", "", "41"]):
+        table.cell(place // 2, place % 2).text = text
+    table.cell(1, 0).merge(table.cell(2, 0))
+    slide.notes_slide.notes_text_frame.text = "Dry as bone."
+    return made.saved(file)
+
+
 def _odt() -> bytes:
     names = {"text": "text", "table": "table", "office": "office", "draw": "drawing", "style": "style"}
     spaces = " ".join(
@@ -183,6 +204,9 @@ FEATURES: dict[str, tuple[str, bytes, Held]] = {
         "form values": ("☒agreed", None), "charts": ("May; series 1: 4", None), "picture descriptions": ("A mill.", None),
         "page headers and footers": ("Velmor confidential", None), "comments": (None, "1 comment not read"),
         "embedded files": (None, "1 embedded object not read")}),
+    "pptx": ("a.pptx", _pptx(), {
+        "headings": ("Storage", None), "notes": ("Notes: Dry as bone.", None), "tables": ("bolt | 40", None),
+        "merged cells": ("bolt | 41", None), "charts": ("May; Sales: 4", None)}),
     "odt": ("a.odt", _odt(), {
         **_MARKED, **_TABLE, "equations": (r"\frac{a}{b}", None), "list numbers": ("1. Unpack.", None),
         "comments": (None, "1 comment not read"), "embedded files": (None, "1 embedded object not read")}),
