@@ -19,7 +19,7 @@ REPORT = "ingest_report.json"  # written for a corpus with a `report`
 
 @config_dataclass
 class IngestStage:
-    """Settings that change the passages; of those of the corpus only the ones in its `passage_settings`."""
+    """The settings that change the passages. Of the corpus only those in its `passage_settings` are in the key."""
 
     corpus: Runtime[CorpusConfig]
     passages: dict[str, object]  # see `corpora.passage_identity`
@@ -28,7 +28,7 @@ class IngestStage:
 
 @stage("ingest", VERSION)
 def ingest(config: IngestStage, *, out: Path) -> None:
-    """Writes the collection (`core.collection`), counts.json and the report; the report also on failure."""
+    """Writes the collection (`core.collection`), counts.json and the report. A failure still writes the report."""
     corpus, scripts = open_corpus(config.corpus), Counter[str]()
     try:
         by_words = any_language(config.corpus)

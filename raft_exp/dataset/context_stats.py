@@ -1,4 +1,4 @@
-"""Counters of contexts, fed while the rows are built: contexts with too few distractors, and recall of the gold."""
+"""Counters over the rows of a stream: contexts with too few distractors, and recall of the gold passages."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

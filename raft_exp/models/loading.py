@@ -139,19 +139,19 @@ def files(config: Named, group: str = "model") -> list[Path]:
 
 
 def conversion(config: Named) -> dict[str, str]:
-    """What a key holds beside the content of a model's files: the version of the conversion of a GGUF file."""
+    """The version of the GGUF conversion, for the keys of stages that load the model; {} for other models."""
     return {"conversion": str(gguf.VERSION)} if gguf.is_gguf(config.name_or_path) else {}
 
 
 def tokenizer_of(model: Dated) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model, whose chat template is told the model's date. Raises ModelError with the remedy."""
+    """The tokenizer of a model, with the model's date in its chat template. Raises ModelError with the remedy."""
     return load_tokenizer(model.name_or_path, model.revision, model.date)
 
 
 def load_tokenizer(
     name_or_path: str, revision: str | None = None, date: str = template_date.DATE
 ) -> "PreTrainedTokenizerBase":
-    """The model's own tokenizer; its chat template is told `date` as today. Raises ModelError with the remedy."""
+    """The tokenizer of a model, with `date` as today in its chat template. Raises ModelError with the remedy."""
     from transformers import AutoTokenizer
 
     with quiet(), explained(name_or_path, revision):
@@ -161,7 +161,7 @@ def load_tokenizer(
 
 
 def date_files(model: Dated) -> dict[str, str]:
-    """The date as one more input file of a model for keys; {} for a model whose chat template asks for none."""
+    """The date in the form of one more input file of a stage; {} for a model whose chat template uses no date."""
     if gguf.is_gguf(model.name_or_path):
         asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # it may not be converted yet
     else:
@@ -267,7 +267,10 @@ def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
 
 @contextlib.contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Sets the number of torch's CPU threads inside the block (None: unchanged); it changes the last bits of sums."""
+    """Sets the number of torch's CPU threads inside the block; None: unchanged.
+
+    The last bits of sums depend on this number.
+    """
     import torch
 
     before = torch.get_num_threads()

@@ -154,7 +154,7 @@ class QuestionWriting:
         self._files.close()
 
     def finish(self) -> None:
-        """Gives the files their final names."""
+        """Renames the written files to their final names."""
         self._files.finish()
 
 

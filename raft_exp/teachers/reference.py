@@ -15,6 +15,6 @@ class ReferenceConfig:
 
 
 def write(config: ReferenceConfig, question: Question, gold: Sequence[Passage]) -> Target:
-    """The first answer, with the data set's explanation as the reason."""
+    """Returns a target with the question's first answer, and its explanation ("" without one) as the reason."""
     del config, gold
     return Target(question.id, question.answers[0], question.explanation)

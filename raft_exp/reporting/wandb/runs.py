@@ -53,7 +53,7 @@ class OnlineRun(TypedDict):
 
 
 def start(study: WandbStudy, job_type: str, name: str) -> WandbRun:
-    """Starts a run. It is offline where the server does not answer: the logger never ends a study."""
+    """Starts a run; an offline one if the server does not answer, so that a failed connection never ends a study."""
     mode = mode_of(study.logger.mode)
     try:
         run = _init(study, job_type, name, mode)
