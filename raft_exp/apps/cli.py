@@ -23,7 +23,7 @@ from rich.console import Console
 
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.path_arguments import with_quoted_paths
-from raft_exp.apps.yaml_errors import explained_yaml, with_place
+from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
 from raft_exp.core import screen, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
 from raft_exp.core.stage import STAGES, Stage
@@ -62,8 +62,7 @@ class OwnConf(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Adds the folder (a hook of Hydra)."""
-        own = Path.cwd() / "conf"
-        if own.is_dir() and own != conf_dir():
+        if own := own_conf():
             search_path.append("own", f"file://{own}")
 
 
@@ -143,8 +142,11 @@ def job(composed: DictConfig) -> None:
         sweep = Path(hydra_config.sweep.dir).name if hydra_config.mode == RunMode.MULTIRUN else ""
         study(values, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task), sweep)
     except RaftError as error:
-        placed = with_place(error, HydraConfig.get().runtime.choices) if isinstance(error, ConfigError) else error
-        if HydraConfig.get().mode == RunMode.MULTIRUN and not isinstance(error, StoppedError):
+        chosen = HydraConfig.get()
+        placed = error
+        if isinstance(error, ConfigError):
+            placed = with_place(error, chosen.runtime.choices, chosen.overrides.task)
+        if chosen.mode == RunMode.MULTIRUN and not isinstance(error, StoppedError):
             print(_line(placed), file=sys.stderr)
             raise
         _refuse(placed)

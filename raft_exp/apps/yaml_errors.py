@@ -1,7 +1,7 @@
 """Errors in a user's own YAML files as ConfigErrors of one line: the file, the line and the remedy."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -39,20 +39,28 @@ def _undecodable() -> Iterator[ConfigError]:
             yield ConfigError(f"{file}, line {line}: {byte} is no UTF-8; save the file as UTF-8")
 
 
+def own_conf() -> Path | None:
+    """The folder `conf` of the working directory; None without one, and where it is the shipped one."""
+    folder = Path.cwd() / "conf"
+    return folder if folder.is_dir() and not folder.samefile(conf_dir()) else None
+
+
 def _own_files() -> Iterator[Path]:
-    yield from sorted((Path.cwd() / "conf").rglob("*.yaml"))
+    if folder := own_conf():
+        yield from sorted(folder.rglob("*.yaml"))
 
 
-def with_place(error: ConfigError, choices: Mapping[str, object]) -> ConfigError:
+def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Iterable[str]) -> ConfigError:
     """The error of a setting with the place of its line in a file of the user's that was chosen for its group.
 
-    `choices`: group -> the option chosen for it (Hydra's).
+    `choices`: group -> the option chosen for it (Hydra's). `overrides`: those of the command line, which are not in a
+    file.
     """
-    match = re.match(r"([\w.]+)\.(\w+): ", str(error))
-    if not match:
+    match, folder = re.match(r"([\w.]+)\.(\w+): ", str(error)), own_conf()
+    if not match or not folder or any(word.lstrip("+~").startswith(f"{match[1]}.{match[2]}=") for word in overrides):
         return error
     group, name = match.groups()
-    file = Path.cwd() / "conf" / group.replace(".", "/") / f"{choices.get(group.replace('.', '/'))}.yaml"
+    file = folder / group.replace(".", "/") / f"{choices.get(group.replace('.', '/'))}.yaml"
     if file.is_file():
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             if re.match(rf"\s*['\"]?{name}['\"]?\s*:", line):
@@ -63,11 +71,12 @@ def with_place(error: ConfigError, choices: Mapping[str, object]) -> ConfigError
 def missing_default(text: str) -> ConfigError | None:
     """The ConfigError for an entry of `defaults` in a file of the user's that names no file; None for other errors."""
     match = re.match(r"In '([^']+)': Could not (?:load|find) '([^']+)'", text)
-    file = Path.cwd() / "conf" / f"{match[1]}.yaml" if match else None
-    if not match or not file or not file.is_file():
+    own = own_conf()
+    file = own / f"{match[1]}.yaml" if own and match else None
+    if not match or not own or not file or not file.is_file():
         return None
     folder, _, name = match[2].rpartition("/")
     lines = enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
     line = next((number for number, text in lines if name in text), 1)
-    known = {option.stem for conf in (conf_dir(), Path.cwd() / "conf") for option in (conf / folder).glob("*.yaml")}
+    known = {option.stem for conf in (conf_dir(), own) for option in (conf / folder).glob("*.yaml")}
     return ConfigError(f"{file}, line {line}: defaults: got {name!r}; {suggest(name, sorted(known - {file.stem}))}")

@@ -64,12 +64,14 @@ class SettingNames:
 
     num_distractors: str
     allow_fewer: str
+    same_document: str
 
     @classmethod
     def of(cls, group: str, changes: Mapping[str, object] | None = None, place: str = "") -> "SettingNames":
         """The names in a config group; those of the settings in `changes`, made at `place`, are there."""
         names = {
-            name: f"{place if name in (changes or {}) else group}.{name}" for name in ("num_distractors", "allow_fewer")
+            name: f"{place if name in (changes or {}) else group}.{name}"
+            for name in ("num_distractors", "allow_fewer", "same_document")
         }
         return cls(**names)
 
@@ -78,15 +80,25 @@ DATASET_NAMES, EVALUATION_NAMES = SettingNames.of("dataset"), SettingNames.of("e
 
 
 def check_enough(
-    question: Question, chosen: list[int], wanted: int, pool_size: int, allow_fewer: bool, names: SettingNames
+    question: Question,
+    chosen: list[int],
+    wanted: int,
+    pool_size: int,
+    allow_fewer: bool,
+    names: SettingNames,
+    same_document: bool = True,
 ) -> None:
     """Raises DataError when a question has fewer distractors than wanted and `allow_fewer` is false.
 
-    The message gives the settings to change by their `names`.
+    The message gives the settings to change by their `names`, those that can help. `same_document`: whether passages
+    of the gold's own documents may be distractors.
     """
     if len(chosen) < wanted and not allow_fewer:
+        left_out = "" if same_document else ", but those of the gold's own documents"
+        remedies = [f"lower {names.num_distractors} by {wanted - len(chosen)}"] if chosen else []
+        remedies += [] if same_document else [f"set {names.same_document}=true"]
         raise DataError(
             f"question {question.id!r}: {len(chosen)} distractors left of {wanted} wanted; the pool holds the "
-            f"{pool_size} passages of {question.split} documents and of documents in no split; "
-            f"lower {names.num_distractors}, add documents, or set {names.allow_fewer}=true"
+            f"{pool_size} passages of {question.split} documents and of documents in no split{left_out}; "
+            f"{', '.join([*remedies, 'add documents'])}, or set {names.allow_fewer}=true"
         )

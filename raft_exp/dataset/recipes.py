@@ -120,7 +120,9 @@ class RaftRecipe:
         # D=3, and runs of a sweep over D differ in nothing else.
         wanted = self.num_distractors + replaced_gold
         distractors = distractor_filter.distractors(question, rank(question), wanted)
-        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer, self.names)
+        contexts.check_enough(
+            question, distractors, wanted, pool_size, allow_fewer, self.names, distractor_filter.same_document
+        )
         return contexts.shuffled([*shown_gold, *distractors], self.seed, question.id)
 
     def _spec(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
@@ -158,7 +160,9 @@ def gold_and_distractors(
     def choose(question: Question) -> list[int]:
         gold = _gold(question, distractor_filter.passages)
         distractors = distractor_filter.distractors(question, rank(question), wanted)
-        contexts.check_enough(question, distractors, wanted, pool_size, allow_fewer, names)
+        contexts.check_enough(
+            question, distractors, wanted, pool_size, allow_fewer, names, distractor_filter.same_document
+        )
         return contexts.shuffled([*gold, *distractors], seed, question.id)
 
     return choose
@@ -178,7 +182,9 @@ def distractors_alone(
     def choose(question: Question) -> list[int]:
         size = wanted + len(_gold(question, distractor_filter.passages))
         distractors = distractor_filter.distractors(question, rank(question), size)
-        contexts.check_enough(question, distractors, size, pool_size, allow_fewer, names)
+        contexts.check_enough(
+            question, distractors, size, pool_size, allow_fewer, names, distractor_filter.same_document
+        )
         return contexts.shuffled(distractors, seed, question.id)
 
     return choose

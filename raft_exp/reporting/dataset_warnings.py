@@ -16,6 +16,7 @@ _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluat
 def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
     """The lines about the test sets, about leaks, then those about the training sets."""
     yield from _closest_gold(audit)
+    yield from _fewer_distractors(audit)
     yield from _cut_test_prompts(audit)
     yield from leak_warnings(audit)
     for name, dataset in audit["datasets"].items():
@@ -34,6 +35,19 @@ def _closest_gold(audit: StudyAudit) -> Iterator[str]:
             " stand in no passage of their document word for word: the passages closest to question and answer (at "
             "most corpus.closest) count as their gold. Check some of them, or name passages in the questions' 'gold'."
         )
+
+
+def _fewer_distractors(audit: StudyAudit) -> Iterator[str]:
+    """Test sets whose contexts are easier than the settings say (allow_fewer=true)."""
+    tests = {"": audit["test"], **{f" under {name}": of for name, of in audit.get("conditions", {}).items()}}
+    for name, dataset in tests.items():
+        rows, fewer = main_split(dataset), sum(dataset.get("fewer_distractors", {}).values())
+        if rows and fewer:
+            yield (
+                f"{fewer:,} of {rows['rows']:,} test questions{name} have fewer distractors than asked for "
+                "(allow_fewer=true): their contexts are easier than the settings say. Add documents, lower "
+                "evaluation.num_distractors, or set evaluation.same_document=true."
+            )
 
 
 def _cut_test_prompts(audit: StudyAudit) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from raft_exp.apps.yaml_errors import own_conf, with_place
+from raft_exp.core.errors import ConfigError
+from raft_exp.pipeline.config import conf_dir
 from tests.helpers.command_line import raft_exp
 
 START = "defaults: [default]\n"
@@ -34,3 +37,20 @@ def test_a_fault_in_a_file_of_the_users_is_one_line(content, line, says, tmp_pat
     assert message.startswith("ConfigError: ")
     assert f"{tmp_path / 'conf' / 'prompt' / 'mine.yaml'}, line {line}" in message
     assert says in message
+
+
+def test_a_value_of_the_command_line_is_in_no_file(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset" / "mine.yaml").write_text("defaults: [default]\np: 0.8\n")
+    monkeypatch.chdir(tmp_path)
+    error = ConfigError("dataset.p: got 1.4; must be less than or equal to 1")
+    choices = {"dataset": "mine"}
+    assert with_place(error, choices, ["dataset.p=1.4"]) is error
+    assert str(with_place(error, choices, ["seed=1"])).endswith(f"({tmp_path / 'conf/dataset/mine.yaml'}, line 2)")
+
+
+def test_the_shipped_settings_are_no_files_of_the_user(monkeypatch):
+    monkeypatch.chdir(conf_dir().parent)
+    error = ConfigError("dataset.p: got 1.4; must be less than or equal to 1")
+    assert own_conf() is None
+    assert with_place(error, {"dataset": "default"}, []) is error

@@ -175,8 +175,14 @@ def test_too_few_distractors_say_so():
         contexts.check_enough(question, [4], 3, 9, False, names)
     assert str(error.value) == (
         "question 'q7': 1 distractors left of 3 wanted; the pool holds the 9 passages of train documents and of "
-        "documents in no split; lower dataset.num_distractors, add documents, or set dataset.allow_fewer=true"
+        "documents in no split; lower dataset.num_distractors by 2, add documents, or set dataset.allow_fewer=true"
     )
+    with pytest.raises(DataError) as error:
+        contexts.check_enough(question, [], 3, 9, False, names, same_document=False)
+    assert str(error.value).endswith(
+        "in no split, but those of the gold's own documents; set dataset.same_document=true, add documents, or set "
+        "dataset.allow_fewer=true"
+    ), "a lower number of distractors does not help where there is none"
     contexts.check_enough(question, [4], 3, 9, True, names)
 
 

@@ -3,7 +3,6 @@
 import json
 import random
 import re
-import textwrap
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.evaluation import metrics
 from raft_exp.evaluation.metrics import METRICS, PROFILES, Graded, decision, macro_f1, normalize, number, profile
 from raft_exp.evaluation.metrics.classes import labels
 from raft_exp.evaluation.scoring import summary
@@ -275,12 +273,9 @@ def test_macro_f1_equals_scikit_learn(pairs: list[tuple[str, str]]) -> None:
 
 
 def test_the_example_of_a_new_metric_works_as_written() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    example = readme.partition("### A new metric\n")[2].partition("```python\n")[2].partition("```")[0]
-    body = textwrap.indent(example.strip().replace('"""', '"'), " " * 7)
-    assert body in str(metrics.__doc__), "README and the docstring have one example"
-    namespace: dict[str, object] = {"Graded": Graded}
-    exec(example, namespace)
+    page = (Path(__file__).parents[3] / "docs" / "extend" / "metric.md").read_text(encoding="utf-8")
+    namespace: dict[str, object] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], namespace)
     first_word = namespace["first_word"]
     assert callable(first_word)
     assert first_word(graded("Rhine, in the west", "the Rhine valley", "Alps")) == 1

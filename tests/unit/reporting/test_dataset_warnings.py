@@ -37,6 +37,16 @@ def test_one_cut_prompt_in_a_hundred_is_no_warning(cut, said):
     assert bool(list(dataset_warnings(audit(split(300, cut=cut))))) == said
 
 
+def test_contexts_with_fewer_distractors_than_asked_for_are_said():
+    study = audit(split(5), fewer_distractors={"test": 3})
+    conditions: Any = {"k8": {"splits": {"test": split(5)}, "max_length": 2048, "fewer_distractors": {"test": 5}}}
+    study["conditions"] = conditions
+    first, second = dataset_warnings(study)
+    assert first.startswith("3 of 5 test questions have fewer distractors than asked for")
+    assert second.startswith("5 of 5 test questions under k8 have fewer distractors than asked for")
+    assert list(dataset_warnings(audit(split(5), fewer_distractors={"test": 0}))) == []
+
+
 def test_a_context_as_published_has_no_setting_for_fewer_passages():
     (line,) = dataset_warnings(audit(split(60, cut=57), context="given"))
     assert line.endswith("Raise model.max_length.")
