@@ -185,9 +185,7 @@ def test_an_arm_may_have_a_file_of_its_own_but_no_other_change(tmp_path):
     mine = "+arms.mine={recipe:raft,context:passages,cot:true,adapter:null,dataset:{%s}}"
     made = run(tmp_path, *SMALL[:2], mine % f"path:{file}", "evaluation.arms=[raft,mine]")
     assert len(rows(made["dataset[mine]"])) == 1 < len(rows(made["dataset[raft]"]))
-    with pytest.raises(
-        ConfigError, match=r"arms\.mine\.dataset: got \{'p': 1\.0\}, which cannot change the ready"
-    ):
+    with pytest.raises(ConfigError, match=r"arms\.mine\.dataset: got \{'p': 1\.0\}, which cannot change the ready"):
         parse(compose(mine % "p:1.0", f"dataset.path={file}", "evaluation.arms=[mine]"))
 
 
