@@ -48,9 +48,10 @@ def warnings(study: Study) -> list[str]:
 def random_weights(study: Study) -> Iterator[str]:
     """An untrained model: its figures are noise."""
     if study.random_weights:
+        small = "pocket" if study.results["corpus"] == "almanac" else "smollm2_135m"  # pocket reads the almanac alone
         yield (
             f"The model {study.results['model']} has random weights: the figures show that the study runs, and nothing "
-            "about the arms. Use a trained model, such as model=pocket or model=qwen2_5_0_5b."
+            f"about the arms. Use a trained model, such as model={small} or model=qwen2_5_0_5b."
         )
 
 
