@@ -200,7 +200,7 @@ def test_a_random_model_tells_nothing(open_study: Study) -> None:
     open_study.config["random_weights"] = True
     verdict, warnings = judged(open_study)
     assert verdict.startswith("A model with random weights cannot tell raft from rag in exact match")
-    assert about(warnings, "random weights", "model=pocket")
+    assert about(warnings, "random weights", "model=smollm2_135m")
 
 
 @pytest.mark.parametrize(
