@@ -72,7 +72,7 @@ def test_a_line_damaged_inside_is_named_and_not_taken_for_an_answer(tmp_path, ch
     made.path.write_text(f"{head}{tail.replace(old, new, 1)}\n{other}\n")
     again = Ledger(tmp_path, "m")
     assert again.get(key(2)) == LedgerEntry("yes", "stop", 3, 1, 0.5, 0.25)
-    with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove it"):
+    with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove the line"):
         again.get(key(1))
 
 
