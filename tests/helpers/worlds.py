@@ -1,6 +1,6 @@
 """Random corpora for property tests: documents, questions of all kinds, targets, in files as the stages write them.
 
-A property holds for `RAFT_EXP_EXAMPLES` of them (default 200; CI asks for 1000).
+A property holds for `RAFT_EXP_EXAMPLES` of them (default 200; CI asks for 300).
 """
 
 import os
