@@ -11,7 +11,7 @@ from transformers import GenerationConfig, StoppingCriteriaList
 from raft_exp.core.collection import hash64
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
-from raft_exp.engines import Request, Sampling, TransformersEngine, replies
+from raft_exp.engines import Request, Sampling, TransformersEngine, cpu, replies
 from raft_exp.engines.streaming import ReplyListener, StreamingCriteria
 from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
@@ -27,8 +27,12 @@ def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, r
     """Loads model, tokenizer and adapter; writes no file. Raises ModelError with the remedy."""
     tokenizer = loading.tokenizer_of(model)
     base = loading.load(model, device(config))
-    weights = base if adapter is None else loading.with_adapter(base, adapter)
-    return Transformers(weights, tokenizer, config, model)
+    cpu.use_attention(base)
+    if adapter is None:
+        return Transformers(base, tokenizer, config, model)
+    adapted = loading.with_adapter(base, adapter)
+    cpu.use_adapter_dtype(adapted)
+    return Transformers(adapted, tokenizer, config, model)
 
 
 def device(config: TransformersEngine) -> str:
