@@ -26,6 +26,7 @@ from raft_exp.apps.path_arguments import with_quoted_paths
 from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
 from raft_exp.core import screen, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
+from raft_exp.core.schema import identity
 from raft_exp.core.stage import STAGES, Stage
 from raft_exp.corpora import ingest_stage
 from raft_exp.exports import hub
@@ -169,7 +170,12 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     tracking.activate(tracker_of(values, run))
     wandb_study = study_of(values, run)
     try:
-        outcomes = runner.execute(_shortened(config, stages))
+        stages = _shortened(config, stages)
+        try:
+            outcomes = runner.execute(stages)
+        except RaftError:
+            _preview(config, [store.look(stage) for stage in stages])  # the data sets that were made before
+            raise
         fill_run_folder(run, outcomes, overrides)
         _show(config, run, outcomes, wandb_study)
     finally:
@@ -196,13 +202,10 @@ def _shortened(config: Config, stages: list[Stage]) -> list[Stage]:
 
 
 def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: WandbStudy | None) -> None:
-    if config.preview:
-        from raft_exp.apps.preview import show
-
-        show([outcome for outcome in outcomes if outcome.stage.name == "dataset"], config)
+    _preview(config, outcomes)
     _show_unread(run / ingest_stage.REPORT)
     if outcomes[-1].stage.name != "report":
-        _show_dataset_warnings(run / "audit.json")
+        _show_dataset_warnings(run / "audit.json", config)
         return
     from raft_exp.reporting.terminal import table, verdict
 
@@ -215,12 +218,22 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
         print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
 
 
-def _show_dataset_warnings(file: Path) -> None:
+def _preview(config: Config, outcomes: list[Outcome]) -> None:
+    """Shows rows of the finished data sets, if requested."""
+    finished = [outcome for outcome in outcomes if outcome.stage.name == "dataset" and outcome.status != "planned"]
+    if config.preview and finished:
+        from raft_exp.apps.preview import show
+
+        show(finished, config)
+
+
+def _show_dataset_warnings(file: Path, config: Config) -> None:
     """For a run that ends before its report, which has these lines among its warnings."""
     from raft_exp.reporting.dataset_warnings import dataset_warnings
 
     if file.exists():
-        for line in dataset_warnings(json.loads(file.read_text(encoding="utf-8"))):
+        settings = {"evaluation": identity(config.evaluation)}
+        for line in dataset_warnings(json.loads(file.read_text(encoding="utf-8")), settings):
             print(f"warning: {line}", file=sys.stderr)
 
 

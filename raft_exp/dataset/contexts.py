@@ -5,15 +5,13 @@ of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the dist
 (docs/explanation/raft-data-sets.md).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
 from raft_exp.core.collection import Passages
-from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question
 from raft_exp.core.sampling import HashSample, seeded_bits
-from raft_exp.core.schema import config_dataclass
 
 
 def gold_rows(items: Iterable[str], p: float, seed: int) -> HashSample:
@@ -56,49 +54,3 @@ def pool(owners: np.ndarray, split: str) -> np.ndarray:
     split owns.
     """
     return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))
-
-
-@config_dataclass
-class SettingNames:
-    """The dotted names of the settings that decide the number of distractors, for the message of `check_enough`."""
-
-    num_distractors: str
-    allow_fewer: str
-    same_document: str
-
-    @classmethod
-    def of(cls, group: str, changes: Mapping[str, object] | None = None, place: str = "") -> "SettingNames":
-        """The names in a config group; those of the settings in `changes`, made at `place`, are there."""
-        names = {
-            name: f"{place if name in (changes or {}) else group}.{name}"
-            for name in ("num_distractors", "allow_fewer", "same_document")
-        }
-        return cls(**names)
-
-
-DATASET_NAMES, EVALUATION_NAMES = SettingNames.of("dataset"), SettingNames.of("evaluation")
-
-
-def check_enough(
-    question: Question,
-    chosen: list[int],
-    wanted: int,
-    pool_size: int,
-    allow_fewer: bool,
-    names: SettingNames,
-    same_document: bool = True,
-) -> None:
-    """Raises DataError when a question has fewer distractors than wanted and `allow_fewer` is false.
-
-    The message gives the settings to change by their `names`, those that can help. `same_document`: whether passages
-    of the gold's own documents may be distractors.
-    """
-    if len(chosen) < wanted and not allow_fewer:
-        left_out = "" if same_document else ", but those of the gold's own documents"
-        remedies = [f"lower {names.num_distractors} by {wanted - len(chosen)}"] if chosen else []
-        remedies += [] if same_document else [f"set {names.same_document}=true"]
-        raise DataError(
-            f"question {question.id!r}: {len(chosen)} distractors left of {wanted} wanted; the pool holds the "
-            f"{pool_size} passages of {question.split} documents and of documents in no split{left_out}; "
-            f"{', '.join([*remedies, 'add documents'])}, or set {names.allow_fewer}=true"
-        )

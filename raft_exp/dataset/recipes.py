@@ -17,6 +17,7 @@ from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset import contexts
 from raft_exp.dataset.rows import RowSpec
+from raft_exp.dataset.supply import DATASET_NAMES, DistractorSupply, SettingNames
 from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.ranking import Ranker
 
@@ -77,7 +78,7 @@ class RaftRecipe:
     refusal: str
     allow_fewer: bool
     seed: int
-    names: contexts.SettingNames = contexts.DATASET_NAMES
+    names: SettingNames = DATASET_NAMES
 
     def specs(
         self,
@@ -92,38 +93,40 @@ class RaftRecipe:
         # p: exactly round(p * n) rows keep their gold, those with the smallest hashes: the gold rows of a smaller p
         # are among those of a larger one, so that runs of a sweep over p differ in nothing else.
         with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
-        allow_fewer = self.allow_fewer or split == "validation"  # a small validation pool may have too few passages
+        supply = DistractorSupply(
+            distractor_filter,
+            rank,
+            pool_size,
+            self.num_distractors,
+            in_place_of_gold=lambda question: self._gold_replaced(question, question.id in with_gold),
+            questions=lambda: (question for question in source.of(split) if question.id in sample),
+            allow_fewer=self.allow_fewer or split == "validation",  # a small validation pool may have too few passages
+            names=self.names,
+        )
         for question, target in source.with_targets(split):
             if question.id in sample:
                 has_gold = question.id in with_gold
-                context = self._context(question, has_gold, distractor_filter, rank, pool_size, allow_fewer)
+                gold = [distractor_filter.passages.find(passage_id) for passage_id in question.gold]
+                shown_gold = gold if has_gold else self._part_of_gold(question, gold)
+                # D: the first passages of a ranking that depends on (seed, question) alone. So those of D=2 are among
+                # those of D=3, and runs of a sweep over D differ in nothing else.
+                context = contexts.shuffled([*shown_gold, *supply(question)], self.seed, question.id)
                 yield self._spec(question, context, has_gold, target)
 
-    def _context(
-        self,
-        question: Question,
-        has_gold: bool,
-        distractor_filter: DistractorFilter,
-        rank: Ranker,
-        pool_size: int,
-        allow_fewer: bool,
-    ) -> list[int]:
-        gold = [distractor_filter.passages.find(passage_id) for passage_id in question.gold]
-        if has_gold:
-            shown_gold = gold
-        else:
-            shown_gold = contexts.half_of_gold(gold, self.seed, question.id) if self.partial_gold else []
-        # constant_size: a distractor takes the place of each gold passage left out, so that contexts with and without
-        # gold have the same length. Otherwise the model could tell from the length that the gold is missing.
-        replaced_gold = len(gold) - len(shown_gold) if self.constant_size else 0
-        # D: the first passages of a ranking that depends on (seed, question) alone. So those of D=2 are among those of
-        # D=3, and runs of a sweep over D differ in nothing else.
-        wanted = self.num_distractors + replaced_gold
-        distractors = distractor_filter.distractors(question, rank(question), wanted)
-        contexts.check_enough(
-            question, distractors, wanted, pool_size, allow_fewer, self.names, distractor_filter.same_document
-        )
-        return contexts.shuffled([*shown_gold, *distractors], self.seed, question.id)
+    def _part_of_gold(self, question: Question, gold: list[int]) -> list[int]:
+        """The gold passages that a row without gold shows."""
+        return contexts.half_of_gold(gold, self.seed, question.id) if self.partial_gold else []
+
+    def _gold_replaced(self, question: Question, has_gold: bool) -> int:
+        """The number of gold passages whose places distractors take.
+
+        constant_size: a distractor takes the place of each gold passage left out, so that contexts with and without
+        gold have the same length. Otherwise the model could tell from the length that the gold is missing.
+        """
+        if has_gold or not self.constant_size:
+            return 0
+        gold = len(question.gold)
+        return gold - gold // 2 if self.partial_gold else gold
 
     def _spec(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
         if has_gold:
@@ -146,46 +149,22 @@ def closed_book(source: QuestionTargets, split: str, sample: HashSample) -> Iter
 ContextChooser = Callable[[Question], list[int]]  # the ordinals of a question's context, in prompt order
 
 
-def gold_and_distractors(
-    distractor_filter: DistractorFilter,
-    rank: Ranker,
-    pool_size: int,
-    wanted: int,
-    allow_fewer: bool,
-    seed: int,
-    names: contexts.SettingNames = contexts.EVALUATION_NAMES,
-) -> ContextChooser:
-    """The paper's test context: the gold passages and `wanted` distractors, shuffled by seed and question."""
+def gold_and_distractors(supply: DistractorSupply, seed: int) -> ContextChooser:
+    """The paper's test context: the gold passages and their distractors, shuffled by seed and question."""
 
     def choose(question: Question) -> list[int]:
-        gold = _gold(question, distractor_filter.passages)
-        distractors = distractor_filter.distractors(question, rank(question), wanted)
-        contexts.check_enough(
-            question, distractors, wanted, pool_size, allow_fewer, names, distractor_filter.same_document
-        )
-        return contexts.shuffled([*gold, *distractors], seed, question.id)
+        gold = _gold(question, supply.distractor_filter.passages)
+        return contexts.shuffled([*gold, *supply(question)], seed, question.id)
 
     return choose
 
 
-def distractors_alone(
-    distractor_filter: DistractorFilter,
-    rank: Ranker,
-    pool_size: int,
-    wanted: int,
-    allow_fewer: bool,
-    seed: int,
-    names: contexts.SettingNames = contexts.EVALUATION_NAMES,
-) -> ContextChooser:
-    """Contexts of the same length as `gold_and_distractors`, without gold passages."""
+def distractors_alone(supply: DistractorSupply, seed: int) -> ContextChooser:
+    """The distractors without gold passages, shuffled by seed and question."""
 
     def choose(question: Question) -> list[int]:
-        size = wanted + len(_gold(question, distractor_filter.passages))
-        distractors = distractor_filter.distractors(question, rank(question), size)
-        contexts.check_enough(
-            question, distractors, size, pool_size, allow_fewer, names, distractor_filter.same_document
-        )
-        return contexts.shuffled(distractors, seed, question.id)
+        _gold(question, supply.distractor_filter.passages)
+        return contexts.shuffled(supply(question), seed, question.id)
 
     return choose
 

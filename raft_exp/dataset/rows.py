@@ -196,7 +196,8 @@ class RowBuilder:
     def _leaks(self, spec: RowSpec, context: ShownContext) -> dict[str, int]:
         """Counts distractors of a gold document (also in rows without gold) and distractors with an open answer."""
         rows = zip(context.whole, context.shown, strict=True)
-        distractors = [new for old, new in rows if not old.gold]
+        neither = set(spec.question.also_answering)  # a retrieved context may hold them
+        distractors = [new for old, new in rows if not old.gold and old.id not in neither]
         if not distractors:
             return {}
         gold = {self._passages[self._passages.find(name)].document_id for name in spec.question.gold}

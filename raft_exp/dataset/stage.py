@@ -11,7 +11,7 @@ from dataclasses import field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import model_validator
@@ -28,10 +28,10 @@ from raft_exp.core.stage import stage
 from raft_exp.dataset import contexts, overlap, recipes, rows
 from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
-from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec, Window
+from raft_exp.dataset.supply import DATASET_NAMES, EVALUATION_NAMES, DistractorSupply, SettingNames
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import Distractors, Margin, Rankers, RetrieverConfig, Shares
 from raft_exp.retrieval.filters import DistractorFilter
@@ -101,7 +101,7 @@ class RaftStage:
     prompt: PromptConfig
     window: Window
     seed: Seed
-    names: Runtime[SettingNames] = contexts.DATASET_NAMES
+    names: Runtime[SettingNames] = DATASET_NAMES
 
 
 @config_dataclass
@@ -138,7 +138,7 @@ class TestStage:
     window: Window
     seed: Seed
     workers: Runtime[Count]
-    names: Runtime[SettingNames] = contexts.EVALUATION_NAMES
+    names: Runtime[SettingNames] = EVALUATION_NAMES
     # Other wordings that arms may be asked in: the contexts, which all arms share, are cut to fit with each.
     other_prompts: KeyedWhenSet[list[PromptConfig]] = field(default_factory=list)
 
@@ -278,10 +278,18 @@ def _context_chooser(
         return recipes.retrieved(rank, config.retriever.k)
     pool = contexts.pool(contexts.document_splits(collection, source.all_questions()), config.split)
     rank = rankers.ranker(config.distractors, config.mixed, pool, coming)
-    allow_fewer = config.allow_fewer or config.distractors == "given"
+    supply = DistractorSupply(
+        rankers.distractor_filter,
+        rank,
+        len(pool),
+        config.num_distractors,
+        in_place_of_gold=lambda question: len(question.gold) if config.without_gold else 0,
+        questions=coming,
+        allow_fewer=config.allow_fewer or config.distractors == "given",
+        names=config.names,
+    )
     chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
-    wanted = config.num_distractors
-    choose = chooser(rankers.distractor_filter, rank, len(pool), wanted, allow_fewer, config.seed, config.names)
+    choose = chooser(supply, config.seed)
     return recipes.gold_at(config.gold_at, collection, choose)
 
 
@@ -324,6 +332,9 @@ def _write(
     rendered = audit.watch(watch(rows.render_rows(row_format, passages, specs, workers)))
     write_jsonl(out / "rows.jsonl", (row.example for row in track(rendered, "writing rows", total)))
     more = {name: value() if callable(value) else value for name, value in more.items()}
-    figures = {"splits": audit.figures(), **more, "max_length": row_format.window.max_length}
+    figures: dict[str, Any] = {"splits": audit.figures(), **more, "max_length": row_format.window.max_length}
     (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
-    (out / "counts.json").write_text(json.dumps({"rows": audit.rows, "with_gold": audit.with_gold}), encoding="utf-8")
+    counts = {"rows": audit.rows, "with_gold": audit.with_gold}
+    if fewer := sum(figures.get("fewer_distractors", {}).values()):
+        counts["with_fewer_distractors"] = fewer  # the terminal shows it beside the stage
+    (out / "counts.json").write_text(json.dumps(counts), encoding="utf-8")

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from raft_exp.core.stage import STAGES, Stage, keys_upstream
 from raft_exp.corpora import open_corpus
-from raft_exp.dataset.contexts import SettingNames
+from raft_exp.dataset.supply import SettingNames
 from raft_exp.evaluation.selection import FEW_SHOT
 from raft_exp.pipeline import placement, trainings
 from raft_exp.pipeline.conditions import condition, validation
@@ -28,7 +28,8 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     study = _Study(config, fingerprint)
     answers, exported, last = study.answers.values(), study.exports, study.report  # all other stages are made for these
     make, searched = study.make, study.searched
-    stages = [make.passages, make.questions, *make.vectors.values(), make.index]
+    first = [make.passages, *make.before_questions, make.questions]
+    stages = [*first, *(vectors for vectors in make.vectors.values() if vectors not in first), make.index]
     stages += [*searched.questions, make.targets]  # the questions come before anything is paid: there may be none
     stages += [*study.datasets.values(), *study.tests.values(), *study.worked_examples, *exported, *searched.trained]
     stages += [*placement.together(searched.answers), *study.adapters.values(), *study.prompts.choices.values()]
@@ -104,7 +105,7 @@ class _Study:
             name: self.make.test_rows(
                 f"test@{name}",
                 condition(self._config, name),
-                SettingNames.of("evaluation", changes, f"evaluation.conditions.{name}"),
+                SettingNames.of_condition(name, changes),
             )
             for name, changes in self._config.evaluation.conditions.items()
         }

@@ -9,10 +9,10 @@ from raft_exp import retrieval
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import identity
 from raft_exp.corpora import origin, shares_gold
-from raft_exp.dataset.contexts import SettingNames
 from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
 from raft_exp.dataset.rows import Window
 from raft_exp.dataset.stage import DatasetConfig, TestStage
+from raft_exp.dataset.supply import SettingNames
 from raft_exp.evaluation import metrics
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.selection import AS_WRITTEN

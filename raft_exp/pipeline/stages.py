@@ -11,12 +11,12 @@ from raft_exp.core.stage import Inputs, Stage
 from raft_exp.corpora import open_corpus, passage_identity
 from raft_exp.corpora.ingest_stage import IngestStage, ingest
 from raft_exp.corpora.questions import files_of
-from raft_exp.corpora.questions_stage import QuestionsStage, questions
+from raft_exp.corpora.questions_stage import GOLD_RULES, QuestionsStage, questions
 from raft_exp.dataset import stage as dataset
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
-from raft_exp.dataset.contexts import EVALUATION_NAMES, SettingNames
 from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
 from raft_exp.dataset.rows import window_of
+from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
@@ -75,13 +75,20 @@ class StageMaker:
     @cached_property
     def questions(self) -> Stage:
         """The questions of the corpus, or those that the teacher writes."""
-        config, inputs = self._config, {"passages": self.passages}
+        config = self._config
+        inputs: Inputs = {"passages": self.passages}
         if self._writes_questions and is_model(config.teacher):
             teacher, process = for_questions(config.teacher), placement.of_teacher(config.teacher)
             written = questions_stage.WrittenQuestionsStage(config.corpus, teacher, self._teacher_files, config.seed)
             return Stage(questions_stage.write_questions, written, inputs, process=process)
-        settings = QuestionsStage(config.corpus, config.seed)
-        return Stage(questions, settings, inputs, self._corpus_files | self._question_files)
+        rules = GOLD_RULES if self._question_files else 0
+        files = self._corpus_files | self._question_files
+        if not self._gold_by_vectors:
+            return Stage(questions, QuestionsStage(config.corpus, config.seed, rules), inputs, files)
+        settings = QuestionsStage(config.corpus, config.seed, rules, config.encoder)
+        files = files | {f"encoder/{name}": d for name, d in self._encoder_files.items()}
+        process = placement.of_encoder(config.encoder, "embed")
+        return Stage(questions, settings, {**inputs, "embedded": self._passage_vectors}, files, process=process)
 
     @cached_property
     def targets(self) -> Stage:
@@ -97,14 +104,31 @@ class StageMaker:
         """The bm25 index of the passages."""
         return Stage(index, IndexStage(f"bm25s {metadata.version('bm25s')}"), {"passages": self.passages})
 
+    @property
+    def _gold_by_vectors(self) -> bool:
+        """Whether the gold passages of a file of questions are found by the encoder, the study's retriever."""
+        return self._config.retriever.name == "dense" and bool(self._question_files)
+
+    @property
+    def before_questions(self) -> list[Stage]:
+        """The stages that the questions read, beside the passages."""
+        return [self._passage_vectors] if self._gold_by_vectors else []
+
+    @cached_property
+    def _encoder_files(self) -> dict[str, str]:
+        return self._fingerprint(encoder.files(self._config.encoder))
+
+    @cached_property
+    def _passage_vectors(self) -> Stage:
+        config, process = self._config.encoder, placement.of_encoder(self._config.encoder, "embed")
+        inputs: Inputs = {"passages": self.passages}
+        return Stage(embed_passages, EmbedStage(config), inputs, self._encoder_files, process=process)
+
     def _embed(self) -> dict[str, Stage]:
-        config = self._config.encoder
-        files, process = self._fingerprint(encoder.files(config)), placement.of_encoder(config, "embed")
-        passages, texts = {"passages": self.passages}, {"questions": self.questions}
-        return {
-            "passages": Stage(embed_passages, EmbedStage(config), passages, files, process=process),
-            "questions": Stage(embed_questions, EmbedStage(config), texts, files, "questions", process),
-        }
+        config, process = self._config.encoder, placement.of_encoder(self._config.encoder, "embed")
+        texts: Inputs = {"questions": self.questions}
+        asked = Stage(embed_questions, EmbedStage(config), texts, self._encoder_files, "questions", process)
+        return {"passages": self._passage_vectors, "questions": asked}
 
     def _searched(self, sources: Iterable[str]) -> Inputs:
         """Returns a dataset's inputs for retrieval: the index for the source bm25, the vectors for dense."""

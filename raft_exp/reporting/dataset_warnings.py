@@ -1,9 +1,10 @@
 """What a reader must know about a study's data sets: cut prompts, leaks, lost gold, telling lengths. One line each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from raft_exp.core.audit import DatasetAudit, LengthTell, SplitAudit, StudyAudit
-from raft_exp.reporting.facts import main_split
+from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
+from raft_exp.reporting.facts import main_split, section
 from raft_exp.reporting.formats import percent
 from raft_exp.reporting.leak_warnings import leak_warnings
 
@@ -13,13 +14,16 @@ _FEWEST = 30  # rows of each kind
 _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluation.num_distractors"}
 
 
-def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
-    """The lines about the test sets, about leaks, then those about the training sets."""
-    yield from _closest_gold(audit)
-    yield from _fewer_distractors(audit)
+def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Iterator[str]:
+    """The lines about the test sets, about leaks, then those about the training sets. `settings`: the study's groups
+    of settings; `evaluation` is read.
+    """
+    yield from _found_gold(audit)
+    yield from _fewer_test_distractors(audit, section(settings, "evaluation"))
     yield from _cut_test_prompts(audit)
     yield from leak_warnings(audit)
     for name, dataset in audit["datasets"].items():
+        yield from _fewer_training_distractors(name, dataset)
         split = dataset.get("splits", {}).get("train")
         if split:
             yield from _cut_training_prompts(name, dataset, split)
@@ -27,7 +31,8 @@ def dataset_warnings(audit: StudyAudit) -> Iterator[str]:
             yield from _dropped_reasons(name, split)
 
 
-def _closest_gold(audit: StudyAudit) -> Iterator[str]:
+def _found_gold(audit: StudyAudit) -> Iterator[str]:
+    """How gold passages were found where the file of questions names documents, or several passages."""
     gold = audit.get("gold")
     if gold and gold["closest"]:
         yield (
@@ -35,19 +40,66 @@ def _closest_gold(audit: StudyAudit) -> Iterator[str]:
             " stand in no passage of their document word for word: the passages closest to question and answer (at "
             "most corpus.closest) count as their gold. Check some of them, or name passages in the questions' 'gold'."
         )
+    if gold and (several := gold.get("several", 0)):
+        beyond = gold.get("beyond_closest", 0)
+        raised = f" {beyond:,} of the answers need more passages than that: raise corpus.closest." if beyond else ""
+        yield (
+            f"The evidence of {several:,} of {gold['questions']:,} questions ({percent(gold.get('share_several', 0))}%) "
+            "is in several passages: those that the file names, or the closest to each statement of the answer (at most "
+            f"corpus.closest). All of them are gold, and the target quotes each.{raised}"
+        )
+    elif gold and (beyond := gold.get("beyond_closest", 0)):
+        yield (
+            f"The statements of {beyond:,} of {gold['questions']:,} answers are closest to more passages than "
+            "corpus.closest: raise it, so that all their evidence is gold."
+        )
+    if gold and (of_many := gold.get("of_many", 0)):
+        yield (
+            f"The answers of {of_many:,} of {gold['questions']:,} questions stand in several passages of their document: "
+            f"the closest to question and answer is gold, and the {gold.get('also_answering', 0):,} others are neither "
+            "gold nor distractors."
+        )
 
 
-def _fewer_distractors(audit: StudyAudit) -> Iterator[str]:
-    """Test sets whose contexts are easier than the settings say (allow_fewer=true)."""
-    tests = {"": audit["test"], **{f" under {name}": of for name, of in audit.get("conditions", {}).items()}}
+def _fewer_test_distractors(audit: StudyAudit, evaluation: Mapping[str, object]) -> Iterator[str]:
+    """Test sets whose contexts are easier than the settings say. `evaluation`: the study's settings."""
+    changes = {name: section(section(evaluation, "conditions"), name) for name in audit.get("conditions", {})}
+    tests = {"": audit["test"], **audit.get("conditions", {})}
     for name, dataset in tests.items():
         rows, fewer = main_split(dataset), sum(dataset.get("fewer_distractors", {}).values())
         if rows and fewer:
+            names = SettingNames.of_condition(name, changes[name]) if name else EVALUATION_NAMES
+            settings = {**evaluation, **changes.get(name, {})}
+            under = f" under the condition {name}" if name else ""
+            gold = " (and as many more as they have gold passages)" if settings.get("without_gold") else ""
             yield (
-                f"{fewer:,} of {rows['rows']:,} test questions{name} have fewer distractors than asked for "
-                "(allow_fewer=true): their contexts are easier than the settings say. Add documents, lower "
-                "evaluation.num_distractors, or set evaluation.same_document=true."
+                f"{fewer:,} of {rows['rows']:,} test questions{under} have fewer distractors than "
+                f"{names.num_distractors} demands{gold}: their contexts are easier than the settings say. "
+                f"{_more_distractors(names, bool(settings.get('same_document')))}."
             )
+
+
+def _fewer_training_distractors(name: str, dataset: DatasetAudit) -> Iterator[str]:
+    """Training and validation rows with fewer distractors than the settings say."""
+    for split, fewer in dataset.get("fewer_distractors", {}).items():
+        if fewer and split in ("train", "validation"):
+            rows = dataset.get("splits", {})[split]["rows"]
+            what = {
+                "train": "training rows",
+                "validation": "validation rows, which need not have all of them,",
+            }[split]
+            effect = {"train": "the model trains on", "validation": "the validation loss is of"}[split]
+            yield (
+                f"{fewer:,} of {rows:,} {what} of {name} have fewer distractors than dataset.num_distractors demands: "
+                f"{effect} shorter contexts than the settings say. Add documents, or lower dataset.num_distractors."
+            )
+
+
+def _more_distractors(names: SettingNames, same_document: bool) -> str:
+    """The changes with which more questions have all their distractors."""
+    documents = [] if same_document else [f"set {names.same_document}=true, where documents have several passages"]
+    remedies = ["Add documents", f"lower {names.num_distractors}", *documents]
+    return f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
 
 
 def _cut_test_prompts(audit: StudyAudit) -> Iterator[str]:

@@ -138,7 +138,7 @@ def unanswered_questions(study: Study) -> Iterator[str]:
 
 def data_sets(study: Study) -> Iterator[str]:
     """Cut prompts, lost gold, and lengths that tell (`raft_exp.reporting.dataset_warnings`)."""
-    yield from dataset_warnings(study.audit)
+    yield from dataset_warnings(study.audit, study.settings)
 
 
 def chosen_at_an_edge(study: Study) -> Iterator[str]:

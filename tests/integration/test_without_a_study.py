@@ -66,6 +66,13 @@ def test_the_note_of_the_embedded_study_is_about_its_own_corpus(arguments, added
     assert composed == [*added, *arguments]
 
 
+def test_preview_shows_the_data_sets_made_before_an_error(tmp_path):
+    done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60", "dataset.p=1", "evaluation.num_distractors=99")
+    assert done.returncode == 2
+    assert "supervised; grounded: True" in done.stdout, "a row of the training set"
+    assert "evaluation.num_distractors=99" in done.stderr.splitlines()[-1]
+
+
 def test_preview_shows_rows_and_stops(tmp_path):
     done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60", "dataset.p=1")
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from raft_exp import retrieval
 from raft_exp.core.collection import Passages, fingerprint, write_passages
-from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
 from raft_exp.dataset import contexts
@@ -167,26 +166,3 @@ def test_an_answer_in_the_title_is_an_answer_that_is_shown():
     assert over_its_end
     assert holds(title, passage)
     assert not holds(over_its_end, passage)
-
-
-def test_too_few_distractors_say_so():
-    question, names = Question("q7", "?", ["x"], ["g"], "train"), contexts.SettingNames.of("dataset")
-    with pytest.raises(DataError) as error:
-        contexts.check_enough(question, [4], 3, 9, False, names)
-    assert str(error.value) == (
-        "question 'q7': 1 distractors left of 3 wanted; the pool holds the 9 passages of train documents and of "
-        "documents in no split; lower dataset.num_distractors by 2, add documents, or set dataset.allow_fewer=true"
-    )
-    with pytest.raises(DataError) as error:
-        contexts.check_enough(question, [], 3, 9, False, names, same_document=False)
-    assert str(error.value).endswith(
-        "in no split, but those of the gold's own documents; set dataset.same_document=true, add documents, or set "
-        "dataset.allow_fewer=true"
-    ), "a lower number of distractors does not help where there is none"
-    contexts.check_enough(question, [4], 3, 9, True, names)
-
-
-def test_the_message_names_the_setting_that_holds_the_value():
-    names = contexts.SettingNames.of("evaluation", {"num_distractors": 2}, "evaluation.conditions.k2")
-    assert names.num_distractors == "evaluation.conditions.k2.num_distractors"
-    assert names.allow_fewer == "evaluation.allow_fewer"

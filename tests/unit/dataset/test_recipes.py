@@ -4,12 +4,10 @@ from collections import Counter
 from itertools import count, groupby
 from unicodedata import normalize
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp.core.collection import fingerprint
-from raft_exp.core.errors import DataError
 from raft_exp.core.text import CLOSED_CLASS
 from raft_exp.dataset import contexts, recipes
 from raft_exp.retrieval.filters import DistractorFilter
@@ -161,18 +159,6 @@ def test_a_row_depends_on_its_question_and_the_seed_alone(world, p, seed):
     with study(world) as made, study((passages, questions[::-1])) as turned:
         there, here = made.ask(p=p, seed=seed), turned.ask(p=p, seed=seed)
         assert {name: job.context for name, job in here.items()} == {name: job.context for name, job in there.items()}
-
-
-@MANY
-@given(worlds(), st.integers(1, 20), SEEDS)
-def test_too_few_distractors_are_an_error_with_the_counts_unless_allowed(world, wanted, seed):
-    with study(world) as made:
-        allowed = made.ask(p=1, num_distractors=wanted, seed=seed)
-        if all(len(made.distractors(job)) == wanted for job in allowed.values()):
-            assert made.ask(p=1, num_distractors=wanted, seed=seed, allow_fewer=False).keys() == allowed.keys()
-        else:
-            with pytest.raises(DataError, match=rf"\d+ distractors left of {wanted} wanted; the pool holds the \d+ pa"):
-                made.ask(p=1, num_distractors=wanted, seed=seed, allow_fewer=False)
 
 
 def test_gold_stands_equally_often_at_each_place():

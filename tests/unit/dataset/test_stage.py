@@ -1,6 +1,7 @@
 """The dataset stage: on made corpora, and on the real records of PubMedQA."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -235,8 +236,19 @@ def test_a_target_that_cannot_fit_is_refused(tmp_path):
     ],
 )
 def test_missing_distractors_are_reported_with_the_setting_that_asked_for_them(tmp_path, overrides, setting):
-    with pytest.raises(DataError, match=rf"of 999 wanted; the pool holds .*; lower {setting} by \d+, "):
+    with pytest.raises(DataError, match=rf"of 999 distractors are left \({setting}=999\).*; set {setting}=\d+, "):
         run(tmp_path, *SMALL, *overrides)
+
+
+def test_missing_distractors_of_a_condition_are_counted_in_the_place_of_gold_too(tmp_path):
+    few = ("corpus.num_entities=20", "dataset.num_distractors=1", "evaluation.num_distractors=1")
+    condition = "+evaluation.conditions={no_gold: {without_gold: true, num_distractors: 9}}"
+    with pytest.raises(DataError) as error:
+        run(tmp_path, *SMALL, *few, condition)
+    message = str(error.value)
+    assert re.search(r"under the condition no_gold: \d+ of 1[01] distractors are left", message)
+    assert re.search(r"conditions\.no_gold\.num_distractors=9, and [12] in the place of its gold\)", message)
+    assert message.endswith("leave the condition no_gold out, or set evaluation.allow_fewer=true to go on with fewer")
 
 
 def test_long_contexts_are_cut_to_the_window_and_counted(tmp_path):

@@ -1,6 +1,7 @@
 """What is said about cut prompts and telling lengths, and when nothing is."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,8 +24,12 @@ def audit(test: dict[str, Any], train: dict[str, Any] | None = None, **test_set:
     return {"datasets": datasets, "test": of_test}
 
 
+def warned(study: StudyAudit, **evaluation: object) -> Iterator[str]:
+    return dataset_warnings(study, {"evaluation": evaluation})
+
+
 def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
-    (line,) = dataset_warnings(audit(split(60, cut=57, lost=12)))
+    (line,) = warned(audit(split(60, cut=57, lost=12)))
     assert line == (
         "Test prompts whose passages were cut to fit model.max_length=2048: 95.0% (57 of 60; in the median 61.0% of "
         "the passages' text is left; 12 lost the evidence of their gold). "
@@ -34,21 +39,41 @@ def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
 
 @pytest.mark.parametrize(("cut", "said"), [(0, False), (3, False), (4, True)])
 def test_one_cut_prompt_in_a_hundred_is_no_warning(cut, said):
-    assert bool(list(dataset_warnings(audit(split(300, cut=cut))))) == said
+    assert bool(list(warned(audit(split(300, cut=cut))))) == said
 
 
-def test_contexts_with_fewer_distractors_than_asked_for_are_said():
+def test_contexts_with_fewer_distractors_than_demanded_are_named_with_remedies_that_help():
     study = audit(split(5), fewer_distractors={"test": 3})
-    conditions: Any = {"k8": {"splits": {"test": split(5)}, "max_length": 2048, "fewer_distractors": {"test": 5}}}
-    study["conditions"] = conditions
-    first, second = dataset_warnings(study)
-    assert first.startswith("3 of 5 test questions have fewer distractors than asked for")
-    assert second.startswith("5 of 5 test questions under k8 have fewer distractors than asked for")
-    assert list(dataset_warnings(audit(split(5), fewer_distractors={"test": 0}))) == []
+    few: Any = {"splits": {"test": split(5)}, "max_length": 2048, "fewer_distractors": {"test": 5}}
+    study["conditions"] = {"k8": few, "no_gold": few}
+    changes = {"k8": {"num_distractors": 8, "same_document": True}, "no_gold": {"without_gold": True}}
+    of_test, k8, no_gold = warned(study, conditions=changes, same_document=False)
+    assert of_test == (
+        "3 of 5 test questions have fewer distractors than evaluation.num_distractors demands: their contexts are "
+        "easier than the settings say. Add documents, lower evaluation.num_distractors, or set "
+        "evaluation.same_document=true, where documents have several passages."
+    )
+    assert k8.startswith("5 of 5 test questions under the condition k8 have fewer distractors than evaluation.cond")
+    assert k8.endswith("Add documents, or lower evaluation.conditions.k8.num_distractors."), "same_document is set"
+    assert "under the condition no_gold" in no_gold
+    assert "(and as many more as they have gold passages)" in no_gold
+    assert list(warned(audit(split(5), fewer_distractors={"test": 0}))) == []
+
+
+def test_validation_rows_with_fewer_distractors_are_named():
+    study = audit(split(60), split(100))
+    raft = study["datasets"]["raft"]
+    raft["splits"]["validation"] = raft["splits"]["train"]
+    raft["fewer_distractors"] = {"train": 0, "validation": 7}
+    (line,) = warned(study)
+    assert line.startswith("7 of 100 validation rows, which need not have all of them, of raft have fewer distractors")
+    raft["fewer_distractors"] = {"train": 2, "validation": 0}
+    (line,) = warned(study)
+    assert line.startswith("2 of 100 training rows of raft have fewer distractors than dataset.num_distractors demands")
 
 
 def test_a_context_as_published_has_no_setting_for_fewer_passages():
-    (line,) = dataset_warnings(audit(split(60, cut=57), context="given"))
+    (line,) = warned(audit(split(60, cut=57), context="given"))
     assert line.endswith("Raise model.max_length.")
 
 
@@ -56,13 +81,13 @@ def test_each_cut_condition_is_named():
     conditions: Any = {"k8": {"splits": {"test": split(60, cut=60)}, "max_length": 2048}}
     study = audit(split(60, cut=6))
     study["conditions"] = conditions
-    (line,) = dataset_warnings(study)
+    (line,) = warned(study)
     assert "10.0% (6 of 60" in line
     assert "under k8: 100.0% (60 of 60" in line
 
 
 def test_training_rows_that_lost_their_gold_are_set_against_p():
-    (line,) = dataset_warnings(audit(split(60), split(200, cut=50, lost=20)))
+    (line,) = warned(audit(split(60), split(200, cut=50, lost=20)))
     assert line.startswith("Training prompts of raft whose passages were cut to fit model.max_length=2048: 25.0%")
     assert "Their gold is shown by 90.0% of the rows, of 100.0% before the cut (dataset.p)." in line
 
@@ -79,7 +104,7 @@ def test_training_rows_that_lost_their_gold_are_set_against_p():
 )
 def test_lengths_that_tell(auc, rows, said):
     tell = {"auc": auc, "with_gold": rows, "without_gold": rows}
-    lines = list(dataset_warnings(audit(split(60), split(2 * rows, length_tell=tell))))
+    lines = list(warned(audit(split(60), split(2 * rows, length_tell=tell))))
     assert [f"without gold are {said} (AUC {auc:.2f}" in line for line in lines] == ([True] if said else [])
 
 
@@ -88,7 +113,7 @@ def test_audits_of_older_runs_have_nothing_to_say():
         "datasets": {"raft": {}, "sft": {"splits": {"train": {"rows": 9}}}},
         "test": {"splits": {"test": {"rows": 9}}},
     }
-    assert list(dataset_warnings(old)) == []
+    assert list(warned(old)) == []
 
 
 def test_the_terminal_and_the_audit_say_that_prompts_were_cut(tmp_path):
