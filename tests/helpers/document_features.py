@@ -194,6 +194,60 @@ ARTICLE = (
     "<!DOCTYPE article><article><sec><title>Storage</title><p>Keep it <b>dry</b>.</p><code>def f(x):\n    return x</code>"
     "<list><item><name>bolt</name><price>40</price></item></list></sec></article>"
 )
+RST = """Storage
+=======
+
+.. a remark
+
+Keep it dry [#n]_: :math:`a/b`, 10\\ :sup:`6`.
+
+.. [#n] Dry as bone.
+
+1. Unpack.
+
+==== =====
+part price
+==== =====
+bolt 40
+==== =====
+
++------+----+
+| nut  | 41 |
++      +----+
+|      | 42 |
++------+----+
+
+.. code-block:: python
+
+   def f(x):
+       return x
+
+.. image:: mill.png
+   :alt: A mill.
+
+.. versionadded:: 2.1
+   A flux.
+
+.. literalinclude:: f.py
+"""
+TEX = r"""\documentclass{article}
+\begin{document}
+\section{Storage}
+Keep it dry\footnote{Dry as bone.}: $a/b$. % a remark
+\begin{enumerate}\item Unpack.\end{enumerate}
+\begin{tabular}{lr}
+part & price \\ \hline
+\multirow{2}{*}{bolt} & 40 \\
+ & 41
+\end{tabular}
+\begin{lstlisting}
+def f(x):
+    return x
+\end{lstlisting}
+\includegraphics{mill.png}
+\input{more}
+\end{document}
+"""
 _TABLE = {"tables under their names": ("part: bolt; price: 40", None), "merged cells": ("part: bolt; price: 41", None)}
 _MARKED: Held = {"headings": ("section Storage", None), "notes": ("Dry as bone.", None)}
 _PAGE: Held = {**_MARKED, **_TABLE, "equations": (r"\frac{a}{b}", None), "powers": ("10^6", None), "list numbers": ("1. Unpack.", None),
@@ -224,6 +278,15 @@ FEATURES: dict[str, tuple[str, bytes, Held]] = {
         "printed results": ("printed", None), "pictures": (None, "1 picture not read")}),
     "xml": ("a.xml", ARTICLE.encode(), {
         "headings": ("section Storage", None), "code": ("def f(x):\n    return x", None), "records": ("name: bolt\nprice: 40", None)}),
+    "rst": ("a.rst", RST.encode(), {
+        **_MARKED, "tables under their names": ("part: bolt; price: 40", None), "merged cells": ("nut | 42", None), "equations": ("$a/b$", None),
+        "powers": ("10^6", None), "list numbers": ("1. Unpack.", None), "code": ("def f(x):\n    return x", None),
+        "picture descriptions": ("[picture: A mill.]", None), "comments": (None, "1 comment not read"),
+        "included files": (None, "1 text of another file not read")}),
+    "tex": ("a.tex", TEX.encode(), {
+        **_MARKED, **_TABLE, "equations": ("$a/b$", None), "list numbers": ("1. Unpack.", None), "code": ("def f(x):\n    return x", None),
+        "comments": (None, "1 comment not read"), "pictures": (None, "1 picture not read"),
+        "included files": (None, "1 included file not read")}),
     "pdf": ("a.pdf", made.pdf("Keep it dry.", notes=(
         "<</Type/Annot/Subtype/Widget/Rect[0 0 9 9]/FT/Tx/T(litres)/V(4200)>>",
         "<</Type/Annot/Subtype/Text/Rect[0 80 9 89]/Contents(Check this.)>>")),

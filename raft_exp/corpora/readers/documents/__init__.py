@@ -20,6 +20,8 @@ LIBRARIES = {  # module -> package
     "python_calamine": "python-calamine",
     "bs4": "beautifulsoup4",
     "markdown_it": "markdown-it-py",
+    "docutils": "docutils",
+    "pylatexenc": "pylatexenc",
     "charset_normalizer": "charset-normalizer",
 }
 

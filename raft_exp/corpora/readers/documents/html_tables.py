@@ -9,7 +9,6 @@ from raft_exp.corpora.readers.documents.html_tree import nodes
 if TYPE_CHECKING:
     from bs4.element import Tag
 
-_COLUMNS = 1_000  # of a table, into which cells of the rows above reach
 _WIDEST = 200  # columns that a merged cell may span: a page could name any number
 _FRAMED = {"table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"}  # in a table, they make it a frame
 _LONGEST = 1_000  # characters of a cell that is a value and no article
@@ -78,7 +77,7 @@ class Grid:
         """The caption, and one line a row."""
         caption = " ".join("".join(self._caption).split())
         rows = [row for row in self._rows if row]
-        texts = _placed(rows)
+        texts = tables.placed([[tables.Cell(cell.text(), cell.down, cell.across) for cell in row] for row in rows])
         found = [caption] if caption else []
         for start, end, header in _sections(rows):
             found += tables.lines(texts[start:end], header)
@@ -100,33 +99,3 @@ def _sections(rows: list[list[_Cell]]) -> list[tuple[int, int, int]]:
         header = next((place for place in range(start, end) if not names[place]), end) - start
         sections.append((start, end, header))
     return sections
-
-
-def _placed(rows: list[list[_Cell]]) -> list[list[str]]:
-    """The texts of the cells by column; a merged cell stands in each of its rows and columns."""
-    reaching = dict[int, tuple[int, str]]()  # by column: rows still to fill, and the text
-    placed = []
-    for place, row in enumerate(rows):
-        texts: list[str] = []
-        _fill(texts, reaching)
-        for cell in row:
-            text, left = cell.text(), (cell.down or len(rows) - place) - 1
-            for _ in range(cell.across):
-                if left > 0 and len(texts) < _COLUMNS:
-                    reaching[len(texts)] = left, text
-                texts.append(text)
-                _fill(texts, reaching)
-        while beyond := [column for column in reaching if column > len(texts)]:
-            texts += [""] * (min(beyond) - len(texts))
-            _fill(texts, reaching)
-        placed.append(texts[:1] if len(row) == 1 and row[0].across == len(texts) else texts)
-    return placed
-
-
-def _fill(texts: list[str], reaching: dict[int, tuple[int, str]]) -> None:
-    """Adds the cells that reach into this row from above, where they are next."""
-    while (column := len(texts)) in reaching:
-        left, text = reaching.pop(column)
-        if left > 1:
-            reaching[column] = left - 1, text
-        texts.append(text)

@@ -30,6 +30,8 @@ SUFFIXES = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".rst": "rst",
+    ".tex": "tex",
     ".md": "markdown",
     ".markdown": "markdown",
     ".txt": "text",
@@ -43,7 +45,7 @@ SUFFIXES = {
 
 CONVERTED = {".doc": ".docx", ".dot": ".docx", ".ppt": ".pptx", ".pps": ".pptx", ".xls": ".xlsx"}  # before 2007
 
-_TEXTS = {"html", "markdown", "text", "csv", "json", "eml", "ipynb", "xml"}
+_TEXTS = {"html", "markdown", "text", "csv", "json", "eml", "ipynb", "xml", "rst", "tex"}
 _OWN = ("csv", "json", "eml", "ipynb", "xml")  # kinds that may begin as a page does
 _READ_ANYWAY = {"pdf": "a PDF file", "docx": "a Word file", "pptx": "a PowerPoint file", "html": "an HTML page"}
 _MAGIC = (

@@ -1,6 +1,17 @@
 """Writes the rows of a table as lines of text."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+_COLUMNS = 1_000  # of a table, into which cells of the rows above reach
+
+
+class Cell(NamedTuple):
+    """A cell that spans `down` rows (0: all that follow) and `across` columns."""
+
+    text: str
+    down: int = 1
+    across: int = 1
 
 
 def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
@@ -14,6 +25,36 @@ def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
         return [" | ".join(_trimmed(row)) for row in rows if any(row)]
     names = [_name(column) for column in _columns(rows[:header], max(map(len, rows)))]
     return [_named(names, row) for row in body]
+
+
+def placed(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """The texts of the cells by column; a merged cell stands in each of its rows and columns."""
+    reaching = dict[int, tuple[int, str]]()  # by column: rows still to fill, and the text
+    found = []
+    for place, row in enumerate(rows):
+        texts: list[str] = []
+        _fill(texts, reaching)
+        for cell in row:
+            left = (cell.down or len(rows) - place) - 1
+            for _ in range(cell.across):
+                if left > 0 and len(texts) < _COLUMNS:
+                    reaching[len(texts)] = left, cell.text
+                texts.append(cell.text)
+                _fill(texts, reaching)
+        while beyond := [column for column in reaching if column > len(texts)]:
+            texts += [""] * (min(beyond) - len(texts))
+            _fill(texts, reaching)
+        found.append(texts[:1] if len(row) == 1 and row[0].across == len(texts) else texts)
+    return found
+
+
+def _fill(texts: list[str], reaching: dict[int, tuple[int, str]]) -> None:
+    """Adds the cells that reach into this row from above, where they are next."""
+    while (column := len(texts)) in reaching:
+        left, text = reaching.pop(column)
+        if left > 1:
+            reaching[column] = left - 1, text
+        texts.append(text)
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:

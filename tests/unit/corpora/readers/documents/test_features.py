@@ -1,6 +1,8 @@
 """What is read of each kind of file, as the table in docs/explanation/documents.md says."""
 
+import io
 import re
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from raft_exp.corpora.readers import documents
 from raft_exp.corpora.readers.documents.document import UnreadableError
+from tests.helpers import documents as made
 from tests.helpers.document_features import FEATURES
 
 PAGE = Path(__file__).parents[5] / "docs" / "explanation" / "documents.md"
@@ -49,6 +52,22 @@ def test_the_table_in_the_docs_is_this_one():
 def test_files_of_before_2007_are_to_be_converted(name, today):
     with pytest.raises(UnreadableError, match=f"before 2007; convert it: open it and save it as {today}"):
         documents.read(name, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+
+
+@pytest.mark.parametrize("kind", ["docx", "pptx", "xlsx"])
+def test_the_strict_form_of_office_files_reads_alike(kind):
+    """Office writes it as "Strict Open XML": the same parts under other namespaces."""
+    name, data, _ = FEATURES[kind]
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    strict = {
+        member: re.sub(
+            rb"http://schemas.openxmlformats.org/(?!package)(\w+)/2006/", rb"http://purl.oclc.org/ooxml/\1/", xml
+        )
+        for member, xml in members.items()
+    }
+    assert strict != members
+    assert documents.read(name, made.zipped(strict)) == documents.read(name, data)
 
 
 def test_no_passage_runs_from_one_sheet_into_another():
