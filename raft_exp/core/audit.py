@@ -198,12 +198,17 @@ class QuestionsAudit(TypedDict):
 
 
 class GoldAudit(TypedDict):
-    """How the gold passages of questions from a file were found, where a question names only its document."""
+    """How the gold passages of questions from a file were found. Audits of earlier versions lack some keys."""
 
     questions: int  # of the file
-    by_answer: int  # they hold an answer word for word
+    by_answer: int  # in the document a passage holds an answer word for word
     closest: int  # no passage holds one: the closest to question and answer
     share_closest: float  # of the questions
+    several: NotRequired[int]  # the evidence is in several passages
+    share_several: NotRequired[float]
+    beyond_closest: NotRequired[int]  # an answer has more statements with passages of their own than corpus.closest
+    of_many: NotRequired[int]  # several passages hold the answer: the closest one is gold
+    also_answering: NotRequired[int]  # the others of those passages: neither gold nor distractors
 
 
 class IngestAudit(TypedDict):

@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_core import CoreConfig, SchemaValidator, ValidationError, from_json
 
 from raft_exp.core.errors import DataError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Messages = list[dict[str, str]]  # a chat: {role, content} of each message
+
+
+_WHEN_SET = "written when set"  # mark of a field that a file has only where it has a value: it was added later
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Question:
     slices: dict[str, str] = field(default_factory=dict)  # e.g. {"type": "bridge"}: groups to report by
     published: list[str] | None = None  # ids of the context published with the question, in its order
     gold_missing: int = 0  # gold passages named by the data set without their text; they are not in `gold`
+    # ids of passages that hold the answer too, in a document with several: neither gold nor distractors
+    also_answering: list[str] = field(default_factory=list, metadata={_WHEN_SET: True})
 
 
 @dataclass(frozen=True)
@@ -151,10 +159,23 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 def dumps(row: object) -> str:
     """One line of JSON in a fixed form: the same record or value gives the same bytes on every machine."""
-    value = dataclasses.asdict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
+    value = _as_dict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
     # UTF-8 cannot encode lone surrogates: a line with any is written in ASCII escapes.
     text = _encode(value)
     return text if text.isprintable() or encodable(text) else json.dumps(value, separators=(", ", ": "))
+
+
+def _as_dict(record: "DataclassInstance") -> dict[str, object]:
+    values = dataclasses.asdict(record)
+    for name in _written_when_set(type(record)):
+        if not values[name]:
+            del values[name]
+    return values
+
+
+@cache
+def _written_when_set(record: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(record) if _WHEN_SET in field.metadata]
 
 
 def encodable(text: str) -> bool:

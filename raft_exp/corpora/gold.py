@@ -1,78 +1,177 @@
 """Gold passages of a question that names only its document.
 
-They are the passages that hold an answer word for word. Where none does, as with answers in people's own words, they
-are the few that are closest to question and answer by bm25 within the document (`corpus.closest`).
+A passage that holds an answer word for word is gold. Of several the one closest to question and answer is gold; the
+others hold the answer by chance or again, and are neither gold nor distractors.
+
+Where no passage holds an answer, as with answers in people's own words, the passages closest to question and answer
+are gold, at most `corpus.closest`. An answer of several statements may rest on several passages: then the closest
+passage of each statement is gold. A question that names several documents has gold in each of them. The retriever of
+the study says what is close (`retrieval/likeness.py`).
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
-from raft_exp.core.text import answer_pattern
+from raft_exp.core.text import AnswerSearch, answer_pattern
 from raft_exp.core.words import indexed
+from raft_exp.corpora.sentences import sentences_of
+from raft_exp.retrieval.likeness import ByWords, Likeness
 
 SLICE = "gold"  # name of the slice by how the gold passages were found, in files with questions of the second kind
 WORD_FOR_WORD, CLOSEST = "holds the answer", "closest to question and answer"
+PLACES = "evidence"  # name of the slice by the number of passages that the evidence needs, in files with both kinds
+ONE, SEVERAL = "in one passage", "in several passages"
 _LEAST = 0.5  # of the best score of the document: passages with less are not gold
+_LEAST_WORDS = 2  # of a statement
 _SHOWN = 3  # places of questions in an error
+_PARTS = re.compile(r"[;；\n]+")
+
+
+@dataclass(frozen=True)
+class FoundGold:
+    """The gold of a question. Passages are ordinals."""
+
+    passages: list[int]
+    kind: Literal["named", "answer", "document", "closeness"] = "named"
+    also_answering: list[int] = field(default_factory=list)  # hold an answer too: neither gold nor distractors
+    several: bool = False  # the evidence needs several of the passages
+    more: bool = False  # a statement has its closest passage beyond `corpus.closest`
+    known: bool = True  # False: no passage has anything in common with question and answer
+    quotes: list[tuple[int, str]] = field(default_factory=list)  # passages to quote, each with the text to be close to
+
+    def count(self, counts: Counter[str]) -> None:
+        """Adds the question to the counts of the questions stage."""
+        if self.kind != "named":
+            counts[f"gold_by_{self.kind}"] += 1
+        for name, holds in (("gold_several", self.several), ("gold_beyond_closest", self.more)):
+            if holds:
+                counts[name] += 1
+        if self.also_answering:
+            counts["gold_of_many"] += 1
+            counts["also_answering"] += len(self.also_answering)
+
+    def slices(self, both_kinds: bool, both_places: bool) -> dict[str, str]:
+        """The slices of the question, for a file with questions of both kinds."""
+        found = WORD_FOR_WORD if self.kind == "answer" else CLOSEST
+        kind = {SLICE: found} if both_kinds and self.kind != "named" else {}
+        return kind | ({PLACES: SEVERAL if self.several else ONE} if both_places else {})
 
 
 class GoldFinder:
-    """Finds gold passages, and counts how: `gold_by_answer`, `gold_by_document` (all of a short one),
-    `gold_by_closeness`. The places of questions without any hint of their gold are in `unknown`.
-    """
+    """Finds the gold passages of questions. The places of questions without any hint of their gold are in `unknown`."""
 
-    def __init__(self, collection: Passages, most: int, counts: Counter[str]) -> None:
-        self._collection, self._most, self._counts = collection, most, counts
-        self._closest = _ClosestInDocument(collection)
+    def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
+        self._collection, self._most, self._likeness = collection, most, likeness
         self.unknown: list[str] = []
 
-    def find(self, place: str, question: str, answers: Sequence[str], passages: Sequence[int]) -> tuple[list[int], str]:
-        """The ordinals of the gold passages among those of a document, and the value of the slice."""
-        pattern = answer_pattern(answers, self._collection.form)
-        holding = [at for at in passages if pattern and pattern.search(self._collection[at].text)]
-        if holding:
-            self._counts["gold_by_answer"] += 1
-            return holding, WORD_FOR_WORD
-        if len(passages) <= self._most:
-            self._counts["gold_by_document"] += 1
-            return [*passages], CLOSEST
-        self._counts["gold_by_closeness"] += 1
-        closest = self._closest(passages, f"{question} {' '.join(answers)}", self._most)
-        if not closest:
+    def named(self, question: str, answers: Sequence[str], passages: list[int]) -> FoundGold:
+        """The gold of a question whose file names it.
+
+        Of several named passages, those without an answer word for word are evidence beside the one that holds it.
+        Where each holds an answer, one passage is enough as evidence.
+        """
+        wanted = _wanted(question, answers)
+        holding = self._holding(answers, passages)
+        best = self._ranked(wanted, passages, holding)[:1]
+        quoted = sorted({*best, *passages} - ({*holding} - {*best}), key=passages.index)
+        return FoundGold(passages, several=len(quoted) > 1, quotes=[(at, wanted) for at in quoted])
+
+    def find(self, place: str, question: str, answers: Sequence[str], documents: Sequence[list[int]]) -> FoundGold:
+        """The gold of a question that names its documents. `documents`: the passages of each."""
+        most = self._most if len(documents) == 1 else 1
+        parts = [self._of_document(question, answers, passages, most) for passages in documents]
+        if not all(part.known for part in parts):
             self.unknown.append(place)
-        return closest or [*passages[: self._most]], CLOSEST
+        return parts[0] if len(parts) == 1 else _joined(parts)
 
     def check(self, asked: int) -> None:
-        """Raises DataError where a question shares no word with any passage of its document."""
+        """Raises DataError where a question has nothing in common with any passage of its document."""
         if self.unknown:
+            shared, remedy = "nothing", "or leave them out"
+            if isinstance(self._likeness, ByWords):
+                shared = "no word"
+                remedy = "leave them out, or set retriever=dense with an encoder that knows the languages of both"
             shown = ", ".join(self.unknown[:_SHOWN]) + (", ..." if len(self.unknown) > _SHOWN else "")
             raise DataError(
                 f"corpus.questions: {len(self.unknown)} of {asked} questions ({shown}) have an answer that stands "
-                "nowhere in their document, and share no word with any of its passages, so that their gold is unknown; "
-                'name their passages in "gold", or leave them out'
+                f"nowhere in their document, and share {shared} with any of its passages, so that their gold is "
+                f'unknown; name their passages in "gold", {remedy}'
             )
 
+    def _of_document(self, question: str, answers: Sequence[str], passages: list[int], most: int) -> FoundGold:
+        wanted, holding = _wanted(question, answers), self._holding(answers, passages)
+        if holding:
+            best, *others = self._ranked(wanted, passages, holding) if len(holding) > 1 else holding
+            return FoundGold([best], "answer", sorted(others), quotes=[(best, wanted)])
+        return self._closest(question, answers, passages, most)
 
-class _ClosestInDocument:
-    """Ranks the passages of one document by bm25; keeps the index of the last document."""
+    def _closest(self, question: str, answers: Sequence[str], passages: list[int], most: int) -> FoundGold:
+        wanted = _wanted(question, answers)
+        scores = dict(zip(passages, self._likeness.passages(wanted, passages), strict=True))
+        ranked = sorted(passages, key=lambda at: -scores[at])
+        known = scores[ranked[0]] > 0
+        needed = self._of_statements(question, answers, passages) if known else {}
+        several = len(needed) > 1
+        chosen = [at for at in ranked if scores[at] >= _LEAST * scores[ranked[0]]]
+        chosen = [*needed] if several else chosen if known else ranked
+        kind: Literal["document", "closeness"] = "closeness"
+        if len(passages) <= most:
+            chosen, kind, known = passages, "document", True
+        gold = chosen[:most]
+        quotes = [(at, f"{question} {text}") for at, text in needed.items()] if several else [(ranked[0], wanted)]
+        return FoundGold(
+            sorted(gold),
+            kind,
+            several=several and len(gold) > 1,
+            more=several and len(chosen) > most,
+            known=known,
+            quotes=[quote for quote in quotes if quote[0] in gold],
+        )
 
-    def __init__(self, collection: Passages) -> None:
-        self._collection = collection
-        self._document: tuple[int, ...] = ()
+    def _of_statements(self, question: str, answers: Sequence[str], passages: list[int]) -> dict[int, str]:
+        """The closest passage of each statement of the answer, with its statements; first the passage with most."""
+        needed: dict[int, list[str]] = {}
+        for statement in statements(answers[0]) if answers else ():
+            best, *_ = self._ranked(f"{question} {statement}", passages, passages)
+            needed.setdefault(best, []).append(statement)
+        return {at: " ".join(needed[at]) for at in sorted(needed, key=lambda at: -len(needed[at]))}
 
-    def __call__(self, passages: Sequence[int], text: str, most: int) -> list[int]:
-        """At most `most` ordinals in text order; [] where no passage shares a word with the text."""
-        import bm25s
+    def _holding(self, answers: Sequence[str], passages: Sequence[int]) -> list[int]:
+        pattern: AnswerSearch | None = answer_pattern(answers, self._collection.form)
+        return [at for at in passages if pattern and pattern.search(self._collection[at].text)]
 
-        if self._document != tuple(passages):
-            self._document, self._index = tuple(passages), bm25s.BM25()
-            words = [indexed(self._collection[at].text) or [""] for at in passages]
-            self._index.index(words, show_progress=False)
-        asked = [word for word in indexed(text) if word in self._index.vocab_dict]
-        if not asked:
-            return []
-        scores = self._index.get_scores(asked).tolist()
-        best = sorted(range(len(scores)), key=lambda place: (-scores[place], place))[:most]
-        return [passages[place] for place in sorted(best) if scores[place] >= _LEAST * scores[best[0]]]
+    def _ranked(self, text: str, passages: Sequence[int], among: Sequence[int]) -> list[int]:
+        """Some of the passages, the closest to a text first; equal ones in the order of the document."""
+        if len(among) < 2:
+            return [*among]
+        scores = dict(zip(passages, self._likeness.passages(text, passages), strict=True))
+        return sorted(among, key=lambda at: -scores[at])
+
+
+def statements(answer: str) -> Iterator[str]:
+    """The statements of an answer: its sentences, lines and parts between semicolons of at least two words."""
+    for part in _PARTS.split(answer):
+        for sentence in sentences_of(part):
+            if len(indexed(sentence)) >= _LEAST_WORDS:
+                yield sentence.strip()
+
+
+def _wanted(question: str, answers: Sequence[str]) -> str:
+    return f"{question} {' '.join(answers)}"
+
+
+def _joined(parts: Sequence[FoundGold]) -> FoundGold:
+    """The gold of a question about several documents."""
+    kinds = {part.kind for part in parts}
+    return FoundGold(
+        [at for part in parts for at in part.passages],
+        "answer" if "answer" in kinds else "closeness",
+        [at for part in parts for at in part.also_answering],
+        several=True,
+        quotes=[quote for part in parts for quote in part.quotes],
+    )

@@ -2,14 +2,13 @@
 
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. They
 are the fields of `records.Question`; `readers/question_rows.py` tells other names and the formats of files. `gold`
-names the gold passages; `document_id` names their document, of which the passages that hold an answer word for word are
-gold, or the few closest ones where none does (`gold.py`).
+names the gold passages; `document_id` names their document or documents, in which they are found (`gold.py`).
 """
 
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -19,13 +18,15 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.shingles import text_hash, units
-from raft_exp.core.text import Form, answer_pattern, normalise
+from raft_exp.core.text import Form, answer_pattern
 from raft_exp.core.wording import WordingUses, answer_forms
-from raft_exp.corpora.gold import SLICE, GoldFinder
+from raft_exp.corpora.gold import FoundGold, GoldFinder
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
+from raft_exp.corpora.quoted import Place, closest_quotes
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.shares import draw_share
+from raft_exp.retrieval.likeness import ByWords, Likeness
 
 SPLITS = ("train", "validation", "test")
 
@@ -75,20 +76,23 @@ class ReadyQuestions:
     collection: Passages
     config: QuestionsFileConfig
     seed: int
+    likeness: Likeness | None = None  # finds the gold of questions that name their document; None: by words
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
         first, rows = Counter[str](), QuestionRows(self.file, self.config.columns)
-        finder = GoldFinder(self.collection, self.config.closest, first)
-        splits = _Splits.of(self._questions(rows, first, finder), self.collection, self.config, self.seed)
-        finder.check(first["records"])
+        search = _GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
+        splits = _Splits.of(self._questions(rows, first, search), self.collection, self.config, self.seed)
+        search.finder.check(first["records"])
         if line := rows.taken():
             print(line, file=sys.stderr)
-        several = bool(first["gold_by_closeness"] + first["gold_by_document"])
+        kinds = (
+            bool(first["gold_by_closeness"] + first["gold_by_document"]),
+            0 < first["gold_several"] < first["records"],
+        )
 
         def with_splits(stream_counts: Counter[str]) -> Iterator[Question]:
-            found = GoldFinder(self.collection, self.config.closest, stream_counts)
-            for question in self._questions(rows, stream_counts, found, several):
+            for question in self._questions(rows, stream_counts, search, kinds):
                 yield replace(question, split=splits.split(question))
 
         training = (question.id for question in with_splits(Counter()) if question.split == "train")
@@ -96,51 +100,57 @@ class ReadyQuestions:
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
     def _questions(
-        self, rows: QuestionRows, counts: Counter[str], finder: GoldFinder, with_slice: bool = False
+        self, rows: QuestionRows, counts: Counter[str], search: "_GoldSearch", kinds: tuple[bool, bool] = (False, False)
     ) -> Iterator[Question]:
-        """The questions with the split of the file, "" where it has none. `with_slice`: with how gold was found."""
+        """The questions with the split of the file, "" where it has none. `kinds`: those of `FoundGold.slices`."""
         for place, row in rows.placed():
             counts["records"] += 1
             fields = Fields(f"{self.file}, {place}", row)
-            yield self._question(fields, place.replace(" ", "-"), counts, finder, with_slice)
+            yield self._question(fields, place, counts, search, kinds)
 
     def _question(
-        self, fields: Fields, name: str, counts: Counter[str], finder: GoldFinder, with_slice: bool
+        self, fields: Fields, place: str, counts: Counter[str], search: "_GoldSearch", kinds: tuple[bool, bool]
     ) -> Question:
-        answers = fields.texts("answers")
-        places, found = self._gold(fields, name, answers, finder)
-        gold = [self.collection[place] for place in places]
-        evidence = self._evidence(fields)
+        answers, evidence = fields.texts("answers"), self._evidence(fields)
+        gold = search.gold(place, fields.needed("question"), answers, self._hints(fields))
+        gold.count(counts)
         if not evidence and not fields.text("explanation"):
-            evidence = answering_sentence(gold, answers, self.collection.form)
-            counts["evidence_by_answer"] += len(evidence)
+            evidence, holds = search.quotes(place, answers, gold)
+            if evidence:
+                counts["evidence_by_answer" if holds else "evidence_by_closeness"] += len(evidence)
+        name = place.replace(" ", "-")
         return Question(
             id=fields.text("id") or name,
             question=fields.needed("question"),
             answers=answers,
-            gold=[passage.id for passage in gold],
+            gold=self._ids(gold.passages),
             split=fields.chosen("split", SPLITS) or "",
             given=[self.collection[self._find(fields, "given", name)].id for name in fields.texts("given")],
             evidence=evidence,
             explanation=fields.text("explanation") or "",
-            slices=({SLICE: found} if with_slice and found else {})
+            slices=gold.slices(*kinds)
             | {str(key): str(value) for key, value in (fields.get("slices", dict) or {}).items()},
+            also_answering=self._ids(gold.also_answering),
         )
 
-    def _gold(self, fields: Fields, place: str, answers: list[str], finder: GoldFinder) -> tuple[list[int], str]:
-        """The ordinals of the gold passages, and how they were found: "" for named ones."""
+    def _ids(self, ordinals: Iterable[int]) -> list[str]:
+        return [self.collection[ordinal].id for ordinal in ordinals]
+
+    def _hints(self, fields: Fields) -> "_Hints":
+        """The passages that the file names as gold, or those of each document that it names."""
         named = fields.texts("gold")
         if named:
-            return [self._find(fields, "gold", name) for name in dict.fromkeys(named)], ""
-        document = fields.text("document_id")
-        if document is None:
+            return _Hints([self._find(fields, "gold", name) for name in dict.fromkeys(named)])
+        documents = fields.names("document_id")
+        if not documents:
             raise fields.error(
                 "gold", "is missing, and so is 'document_id'", "name the passages or the document with the answer"
             )
-        passages = self.collection.of_document(document)
-        if not passages:
-            raise fields.error("document_id", f"is {document!r}, which has no passages", "correct it")
-        return finder.find(place.replace("-", " "), fields.needed("question"), answers, passages)
+        found = {name: self.collection.of_document(name) for name in documents}
+        for name, passages in found.items():
+            if not passages:
+                raise fields.error("document_id", f"is {name!r}, which has no passages", "correct it")
+        return _Hints([], [*found.values()])
 
     def _find(self, fields: Fields, field: str, name: str) -> int:
         try:
@@ -161,8 +171,11 @@ class ReadyQuestions:
         return evidence
 
 
-def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form = normalise) -> list[tuple[str, int]]:
-    """The first gold sentence that holds an answer word for word: [(passage id, sentence number)], or []."""
+def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form) -> list[tuple[str, int]]:
+    """The first gold sentence that holds an answer word for word: [(passage id, sentence number)], or [].
+
+    For published data sets, whose evidence it is. The user's own corpora have `quoted.closest_quotes`.
+    """
     pattern = answer_pattern(answers, form)
     if pattern:
         for passage in gold:
@@ -170,6 +183,38 @@ def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form =
                 if pattern.search(sentence):
                     return [(passage.id, number)]
     return []
+
+
+@dataclass(frozen=True)
+class _Hints:
+    """What a row says about its gold: the passages, or the passages of each of its documents."""
+
+    named: list[int]
+    documents: list[list[int]] = field(default_factory=list)
+
+
+class _GoldSearch:
+    """Finds the gold and the quotes of each row once; the file is read several times."""
+
+    def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
+        self.finder = GoldFinder(collection, most, likeness)
+        self._collection, self._likeness = collection, likeness
+        self._gold: dict[str, FoundGold] = {}  # by the place of the row
+        self._quotes: dict[str, tuple[list[Place], bool]] = {}
+
+    def gold(self, place: str, question: str, answers: list[str], hints: _Hints) -> FoundGold:
+        if place not in self._gold:
+            if hints.named:
+                self._gold[place] = self.finder.named(question, answers, hints.named)
+            else:
+                self._gold[place] = self.finder.find(place, question, answers, hints.documents)
+        return self._gold[place]
+
+    def quotes(self, place: str, answers: list[str], gold: FoundGold) -> tuple[list[Place], bool]:
+        if place not in self._quotes:
+            passages = ((self._collection[at], text) for at, text in gold.quotes)
+            self._quotes[place] = closest_quotes(passages, answers, self._collection.form, self._likeness.sentences)
+        return self._quotes[place]
 
 
 @dataclass(frozen=True)

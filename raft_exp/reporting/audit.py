@@ -47,11 +47,11 @@ def _dataset_audit(folder: Path) -> DatasetAudit:
 
 
 def _gold_audit(path: Path) -> GoldAudit | None:
-    """How gold passages were found; None where each question names its own."""
+    """How gold passages were found; None where each question names one passage."""
     counts: dict[str, int] = _read_json(path) if path.exists() else {}
-    by_answer = counts.get("gold_by_answer", 0)
+    by_answer, several = counts.get("gold_by_answer", 0), counts.get("gold_several", 0)
     closest = counts.get("gold_by_closeness", 0) + counts.get("gold_by_document", 0)
-    if not by_answer + closest:
+    if not by_answer + closest + several:
         return None
     questions = counts["records"]
     return {
@@ -59,6 +59,11 @@ def _gold_audit(path: Path) -> GoldAudit | None:
         "by_answer": by_answer,
         "closest": closest,
         "share_closest": round(closest / questions, 6),
+        "several": several,
+        "share_several": round(several / questions, 6),
+        "beyond_closest": counts.get("gold_beyond_closest", 0),
+        "of_many": counts.get("gold_of_many", 0),
+        "also_answering": counts.get("also_answering", 0),
     }
 
 

@@ -44,9 +44,10 @@ def _found_gold(audit: StudyAudit) -> Iterator[str]:
         beyond = gold.get("beyond_closest", 0)
         raised = f" {beyond:,} of the answers need more passages than that: raise corpus.closest." if beyond else ""
         yield (
-            f"The evidence of {several:,} of {gold['questions']:,} questions ({percent(gold.get('share_several', 0))}%) "
-            "is in several passages: those that the file names, or the closest to each statement of the answer (at most "
-            f"corpus.closest). All of them are gold, and the target quotes each.{raised}"
+            f"The evidence of {several:,} of {gold['questions']:,} questions "
+            f"({percent(gold.get('share_several', 0))}%) is in several passages: those that the file names, or the "
+            "closest to each statement of the answer (at most corpus.closest). All of them are gold, and the target "
+            f"quotes each.{raised}"
         )
     elif gold and (beyond := gold.get("beyond_closest", 0)):
         yield (
@@ -55,9 +56,9 @@ def _found_gold(audit: StudyAudit) -> Iterator[str]:
         )
     if gold and (of_many := gold.get("of_many", 0)):
         yield (
-            f"The answers of {of_many:,} of {gold['questions']:,} questions stand in several passages of their document: "
-            f"the closest to question and answer is gold, and the {gold.get('also_answering', 0):,} others are neither "
-            "gold nor distractors."
+            f"The answers of {of_many:,} of {gold['questions']:,} questions stand in several passages of their "
+            f"document: the closest to question and answer is gold, and the {gold.get('also_answering', 0):,} others "
+            "are neither gold nor distractors."
         )
 
 

@@ -48,6 +48,7 @@ class DistractorFilter:
         gold = {self.passages.find(passage_id) for passage_id in question.gold}
         context = _Context(
             gold=gold,
+            also_answering={self.passages.find(name) for name in question.also_answering},
             missing_gold=missing_gold(question),
             gold_documents={int(self.passages.documents[ordinal]) for ordinal in gold},
             texts={int(self.passages.texts[ordinal]) for ordinal in gold},
@@ -66,6 +67,9 @@ class DistractorFilter:
         # A gold passage of the question is no distractor.
         if ordinal in context.gold or document in context.missing_gold:
             return "gold_passage"
+        # A passage of the gold document that holds the answer too is neither gold nor distractor.
+        if ordinal in context.also_answering:
+            return "answers_too"
         # No text stands in a context twice: neither that of a gold passage nor that of an earlier distractor.
         if int(self.passages.texts[ordinal]) in context.texts:
             return "same_text"
@@ -84,6 +88,7 @@ class _Context:
     """The properties of a question and of the distractors chosen so far that the rules compare with."""
 
     gold: set[int]  # ordinals
+    also_answering: set[int]  # ordinals
     missing_gold: set[int]  # document hashes, see `missing_gold`
     gold_documents: set[int]  # document hashes
     texts: set[int]  # fingerprints of the gold passages and of the distractors chosen so far

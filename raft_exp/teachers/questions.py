@@ -23,7 +23,7 @@ from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import plain_words
 from raft_exp.core.words import count
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
-from raft_exp.corpora.questions import answering_sentence
+from raft_exp.corpora.quoted import closest_quotes
 from raft_exp.corpora.shares import draw_share
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
@@ -263,7 +263,9 @@ def finish(
 
 def _question(row: dict[str, str], collection: Passages) -> Question:
     passage = collection[collection.find(row["passage"])]
-    evidence = answering_sentence([passage], [row["answer"]])
+    wanted = f"{row['question']} {row['answer']}"
+    evidence, holds_answer = closest_quotes([(passage, wanted)], [row["answer"]])
+    evidence = evidence if holds_answer else []
     return Question(row["id"], row["question"], [row["answer"]], [passage.id], row["split"], evidence=evidence)
 
 

@@ -21,8 +21,9 @@ class WrittenQuestionsStage:
     seed: Seed
 
 
-# one more than for given questions: the gate recognises more refusals
-@stage("questions", VERSION + 1, resumable=True)
+# two more than for given questions: the gate recognises more refusals, and of several answering sentences the one
+# closest to the question is quoted
+@stage("questions", VERSION + 2, resumable=True)
 def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
     from raft_exp.teachers.model import cleaner, identity

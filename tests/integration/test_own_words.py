@@ -50,7 +50,10 @@ def test_a_few_passages_of_a_long_document_are_gold(tmp_path):
     assert "The answers of 24 of 24 questions (100.0%) stand in no passage of their document" in done.stderr
     run = run_folder(tmp_path)
     audit = json.loads((run / "audit.json").read_text())
-    assert audit["gold"] == {"questions": 24, "by_answer": 0, "closest": 24, "share_closest": 1.0}
+    assert audit["gold"] == {
+        **{"questions": 24, "by_answer": 0, "closest": 24, "share_closest": 1.0, "several": 0, "share_several": 0.0},
+        **{"beyond_closest": 0, "of_many": 0, "also_answering": 0},
+    }
     train = audit["datasets"]["raft"]["splits"]["train"]
     assert train["quotes_closest"] == train["quotes_closest_verbatim"] > 0
     assert "quotes_grounded" not in train or train["quotes_grounded"] == 0
@@ -58,3 +61,30 @@ def test_a_few_passages_of_a_long_document_are_gold(tmp_path):
     assert all(1 <= sum(passage["gold"] for passage in row["context"]) <= 2 for row in rows)
     assert all(any(not passage["gold"] and passage["text"] for passage in row["context"]) for row in rows)
     assert {row["slices"]["gold"] for row in rows} == {"closest to question and answer"}
+
+
+def test_evidence_in_several_passages_is_counted_on_screen_and_in_the_audit(tmp_path):
+    rows = documents(tmp_path / "docs", 40)
+    for number in range(8):
+        rows[3 * number]["answers"] = [
+            f"The crew looks at pump {number}-0 every 2nd day. The boiler {number}-19 gets checked each 21 days."
+        ]
+        rows[3 * number + 1]["answers"] = [f"post {number + 1}"]
+    questions = lines(tmp_path / "questions.jsonl", *rows)
+    done = raft_exp(
+        tmp_path,
+        *("+experiment=documents", "corpus.path=docs", f"corpus.questions={questions}", "model=tiny", "trainer=cpu"),
+        *("model.max_length=4096", "evaluation.arms=[rag,raft]", "evaluation.conditions=null", "until=dataset"),
+        "dataset.allow_overlap=true",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The evidence of 8 of 24 questions (33.3%) is in several passages" in done.stderr
+    gold = json.loads((run_folder(tmp_path) / "audit.json").read_text())["gold"]
+    assert (gold["several"], gold["share_several"]) == (8, 0.333333)
+    assert (
+        f"The answers of {gold['of_many']} of 24 questions stand in several passages of their document" in done.stderr
+    )
+    rows = [json.loads(line) for line in (run_folder(tmp_path) / "dataset" / "raft.jsonl").read_text().splitlines()]
+    several = [row for row in rows if row["slices"]["evidence"] == "in several passages" and row["has_gold"]]
+    assert several
+    assert all(row["target"].count("##begin_quote##") == 2 for row in several)

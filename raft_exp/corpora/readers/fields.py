@@ -7,6 +7,7 @@ from raft_exp.core.errors import DataError
 
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V")
 
 _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
@@ -23,6 +24,9 @@ class Fields:
 
     @overload
     def get(self, name: str, kind: type[T], other: type[U], /) -> T | U | None: ...
+
+    @overload
+    def get(self, name: str, kind: type[T], other: type[U], third: type[V], /) -> T | U | V | None: ...
 
     def get(self, name: str, *kinds: type) -> object:
         """The value of a field, None where it is missing. Raises DataError for a value of none of `kinds`."""
@@ -51,6 +55,14 @@ class Fields:
         if not all(isinstance(item, str) for item in values):
             raise self.error(name, f"is {values!r:.60}", "give a list of texts")
         return list(values)
+
+    def names(self, name: str) -> list[str]:
+        """A text or a whole number, or a list of these, as different texts; [] where it is missing."""
+        value = self.get(name, list, str, int)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(isinstance(item, str | int) and not isinstance(item, bool) for item in values):
+            raise self.error(name, f"is {values!r:.60}", "give a text or a list of texts")
+        return list(dict.fromkeys(map(str, values)))
 
     def chosen(self, name: str, allowed: tuple[str, ...]) -> str | None:
         """A text of `allowed`, None where it is missing. Raises DataError for any other."""

@@ -40,7 +40,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # field -> other names of it, in ord
     "slices": (),
     "split": (),
 }
-_LISTS = ("answers", "gold", "given", "evidence")  # fields whose cells may be JSON lists
+_LISTS = ("answers", "gold", "given", "evidence", "document_id")  # fields whose cells may be JSON lists
 _DELIMITERS = ",;\t|"
 
 

@@ -1,7 +1,7 @@
 """Ready questions: their gold, their splits, and what is refused."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,98 @@ def test_a_question_without_a_word_of_its_document_is_refused_with_its_place(tmp
         {"question": "Who cleans the valve?", "answers": ["crew 4"], "document_id": "m"},
         {"question": "Wie oft geschieht das?", "answers": ["wöchentlich"], "document_id": "m"},
     ]
-    message = r"^corpus\.questions: 1 of 2 questions \(line 2\) have an answer that stands nowhere .*\"gold\", or leave"
+    message = (
+        r"^corpus\.questions: 1 of 2 questions \(line 2\) have an answer that stands nowhere .*\"gold\", leave them"
+    )
     with pytest.raises(DataError, match=message):
         read(tmp_path, rows, OWN_WORDS)
+
+
+def test_of_many_passages_that_hold_a_short_answer_the_closest_is_gold(tmp_path):
+    town = [
+        passage("t:0", "In 1802 a mill burned.", " Nobody was hurt in 1802."),
+        passage("t:1", "Velmor is a town.", " It has trade.", " The town of Velmor was founded in 1802."),
+        passage("t:2", "The bridge of 1802 still stands."),
+        passage("t:3", "Nothing else is known."),
+        passage("u:0", "Garford lies by the sea."),
+    ]
+    counts: Counter[str] = Counter()
+    rows = [{"question": "When was the town of Velmor founded?", "answers": ["1802"], "document_id": "t"}]
+    (found,) = read(tmp_path, rows, town, counts=counts)
+    assert (found.gold, found.also_answering, found.evidence) == (["t:1"], ["t:0", "t:2"], [("t:1", 2)])
+    assert (counts["gold_of_many"], counts["also_answering"]) == (1, 2)
+
+
+def test_the_quote_is_the_answering_sentence_closest_to_the_question(tmp_path):
+    town = [passage("t:0", "In 1802 it rained in Velmor.", " The mill was built in 1802.", " The mill is old.")]
+    rows = [{"question": "When was the mill of Velmor built?", "answers": ["1802"], "document_id": "t"}]
+    assert read(tmp_path, rows, town)[0].evidence == [("t:0", 1)]
+    named = [{"question": "When was the mill built?", "answers": ["1802"], "gold": ["t:0"]}]
+    assert read(tmp_path, named, town)[0].evidence == [("t:0", 1)]
+
+
+def test_each_statement_of_an_answer_has_its_closest_passage_as_gold(tmp_path):
+    rows = [
+        {
+            "question": "How is the plant looked after?",
+            "answers": ["They check the pump once a week. The seal gets replaced each autumn."],
+            "document_id": "m",
+        },
+        {"question": "How often is the pump looked after?", "answers": ["about once a week"], "document_id": "m"},
+    ]
+    counts: Counter[str] = Counter()
+    both, one = read(tmp_path, rows, OWN_WORDS, counts=counts)
+    assert both.gold == ["m:0", "m:3"]
+    assert both.evidence == [("m:0", 0), ("m:3", 0)]
+    assert both.slices == {"gold": "closest to question and answer", "evidence": "in several passages"}
+    assert one.slices["evidence"] == "in one passage"
+    assert (counts["gold_several"], counts["gold_beyond_closest"]) == (1, 0)
+    short, _ = read(tmp_path, rows, OWN_WORDS, counts=(fewer := Counter()), closest=1)
+    assert len(short.gold) == 1
+    assert (fewer["gold_several"], fewer["gold_beyond_closest"]) == (0, 1)
+
+
+def test_several_named_passages_are_quoted_each(tmp_path):
+    rows = [
+        {"question": "Who cleans the valve beside the pump?", "answers": ["crew 4"], "gold": ["m:0", "m:1"]},
+        {"question": "Is the tank green?", "answers": ["yes"], "gold": ["n:0"]},
+    ]
+    counts: Counter[str] = Counter()
+    both, one = read(tmp_path, rows, OWN_WORDS, counts=counts)
+    assert both.evidence == [("m:0", 0), ("m:1", 0)]
+    assert (both.slices, one.slices) == ({"evidence": "in several passages"}, {"evidence": "in one passage"})
+    assert counts["gold_several"] == 1
+
+
+def test_a_question_about_two_documents_has_gold_in_both(tmp_path):
+    rows = [
+        {"question": "Is Velmor built by the sea as Garford is?", "answers": ["no"], "document_id": ["t", "u"]},
+        {"question": "When?", "answers": ["1802"], "document_id": "t"},
+    ]
+    found, _ = read(tmp_path, rows)
+    assert (len(found.gold), found.gold[-1]) == (2, "u:0")
+    assert {name for name, _ in found.evidence} == set(found.gold)
+    with pytest.raises(DataError, match="field 'document_id' is 'z', which has no passages"):
+        read(tmp_path, [{"question": "a?", "answers": ["b"], "document_id": ["t", "z"]}])
+
+
+class ByLength:
+    """Says that longer texts are closer."""
+
+    def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
+        return [float(len(OWN_WORDS[at].text)) for at in ordinals]
+
+    def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
+        return [float(len(sentence)) for sentence in sentences]
+
+
+def test_the_retriever_of_the_study_says_what_is_close(tmp_path):
+    write_passages(tmp_path, OWN_WORDS, any_language=True)
+    row = {"question": "Wie oft geschieht das?", "answers": ["wöchentlich"], "document_id": "m"}
+    config = PassagesConfig("passages", None, None, None, 0.0, 0.0, closest=1)
+    ready = ReadyQuestions(lines(tmp_path / "own.jsonl", row), Passages(tmp_path), config, 0, ByLength())
+    (found,) = ready.stream(Counter())
+    assert (found.gold, found.evidence) == (["m:0"], [("m:0", 0)])
 
 
 def test_our_own_questions_go_back_in_unchanged(tmp_path):

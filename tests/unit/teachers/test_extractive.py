@@ -64,5 +64,6 @@ def test_ordinary_question_files_are_reasoned_about(tmp_path):
     assert targets
     assert all("##begin_quote##" in target.reason for target in targets)
     counts = json.loads((made["targets"] / "counts.json").read_text())
-    assert counts == {"closest_sentence": len(targets), "targets": len(targets), "with_reason": len(targets)}
+    assert counts == {"targets": len(targets), "with_reason": len(targets)}
+    assert json.loads((made["questions"] / "counts.json").read_text())["evidence_by_closeness"] == 60
     assert list(read_jsonl(made["dataset[raft]"] / "rows.jsonl", Example))

@@ -1,0 +1,94 @@
+"""How close passages and sentences are to a text that is no question of the study: question and answer together.
+
+The retriever of the study decides (`retriever.name`): `ByWords` for bm25, `ByVectors` for dense. Both compare a text
+with a few candidates, such as the passages of a document, and not with the whole collection.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from raft_exp.core.collection import Passages, mapped
+from raft_exp.core.words import indexed
+from raft_exp.models import encoder
+from raft_exp.models.encoder import Encode, EncoderConfig
+from raft_exp.retrieval.dense import VECTORS
+from raft_exp.retrieval.nearest import products
+
+
+class Likeness(Protocol):
+    """A score for each candidate: the higher, the closer; 0 or less where it has nothing in common with the text."""
+
+    def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
+        """The scores of passages of the collection."""
+
+    def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
+        """The scores of sentences."""
+
+
+class ByWords:
+    """BM25 among the candidates: a word that few of them have counts more. Keeps the index of the last candidates."""
+
+    def __init__(self, collection: Passages) -> None:
+        self._collection = collection
+        self._ordinals: tuple[int, ...] = ()
+
+    def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
+        """As `Likeness.passages`."""
+        if self._ordinals != tuple(ordinals):
+            self._ordinals = tuple(ordinals)
+            self._index = _WordIndex([self._collection[at].text for at in ordinals])
+        return self._index.scores(text)
+
+    def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
+        """As `Likeness.sentences`."""
+        return by_words(text, sentences)
+
+
+def by_words(text: str, sentences: Sequence[str]) -> list[float]:
+    """BM25 scores of sentences among themselves; 0 without a common word."""
+    return _WordIndex(sentences).scores(text)
+
+
+class _WordIndex:
+    def __init__(self, texts: Sequence[str]) -> None:
+        import bm25s
+
+        self._index = bm25s.BM25()
+        self._index.index([indexed(text) or [""] for text in texts], show_progress=False)
+        self._size = len(texts)
+
+    def scores(self, text: str) -> list[float]:
+        known = [word for word in indexed(text) if word in self._index.vocab_dict]
+        scores: list[float] = self._index.get_scores(known).tolist() if known else [0.0] * self._size
+        return scores
+
+
+class ByVectors:
+    """The dot product of the encoder's vectors. `embedded`: the folder of the embed stage with those of the passages.
+
+    The encoder is loaded at the first comparison.
+    """
+
+    def __init__(self, config: EncoderConfig, embedded: Path) -> None:
+        self._config, self._vectors = config, mapped(embedded / VECTORS)
+        self._encode: Encode | None = None
+
+    def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
+        """As `Likeness.passages`."""
+        return self._products(text, self._vectors, ordinals)
+
+    def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
+        """As `Likeness.sentences`."""
+        return self._products(text, self._vectors_of(sentences, self._config.passage_prefix), range(len(sentences)))
+
+    def _products(self, text: str, vectors: np.ndarray, rows: Sequence[int]) -> list[float]:
+        (query,) = self._vectors_of([text], self._config.query_prefix)
+        scores: list[float] = products(query, vectors, np.array(rows, dtype=np.int64)).tolist()
+        return scores
+
+    def _vectors_of(self, texts: Sequence[str], prefix: str) -> np.ndarray:
+        self._encode = self._encode or encoder.load(self._config)
+        return self._encode([*texts], prefix)
