@@ -14,16 +14,21 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return file.getvalue()
 
 
-def pdf(*pages: str, notes: Sequence[str] = ()) -> bytes:
-    """One line of text a page; `notes` are annotations of all pages, also fields of a form."""
+Line = tuple[float, float, str]  # x and y in points from the lower left corner, and a text
+
+
+def pdf(*pages: str | Sequence[Line], notes: Sequence[str] = ()) -> bytes:
+    """One line of text a page, or several; `notes` are annotations of all pages, also fields of a form."""
     fields = " ".join(notes)
     form = f"/AcroForm<</Fields[{fields}]/DR<<>>>>" if notes else ""
     objects = [f"<</Type/Catalog/Pages 2 0 R{form}>>", ""]
     for text in pages:
-        content = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET" if text else ""
+        lines = [(20, 100, text)] if isinstance(text, str) and text else text
+        size = 12 if isinstance(text, str) else 9
+        content = " ".join(f"BT /F1 {size} Tf {x} {y} Td ({line}) Tj ET" for x, y, line in lines)
         objects.append(f"<</Length {len(content)}>>stream\n{content}\nendstream")
         font = "<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
-        box = "/MediaBox[0 0 300 200]"
+        box = "/MediaBox[0 0 300 200]" if isinstance(text, str) else "/MediaBox[0 0 600 800]"
         annotated = f"/Annots[{fields}]" if notes else ""
         objects.append(f"<</Type/Page/Parent 2 0 R{box}/Resources{font}/Contents {len(objects)} 0 R{annotated}>>")
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from raft_exp.corpora.readers.documents import pdf_forms, pdf_pages, plausible
+from raft_exp.corpora.readers.documents import pdf_columns, pdf_forms, pdf_pages, plausible
 from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
 from raft_exp.corpora.readers.documents.ooxml import not_read
 
@@ -63,7 +63,7 @@ def _page(pdf: Any, number: int, counts: Counter[str]) -> tuple[str, list[str], 
     try:
         page = pdf[number]
         letters = page.get_textpage()
-        text = letters.get_text_range().replace("\r\n", "\n").replace("\r", "\n")
+        text = pdf_columns.by_columns(letters) or letters.get_text_range().replace("\r\n", "\n").replace("\r", "\n")
         fields = pdf_forms.fields(pdf, page, counts)
     except pypdfium2.PdfiumError:
         return "", [], ""

@@ -1,17 +1,17 @@
 """Mends the text of PDF pages: hyphens at line ends, ligatures, and headers and footers that repeat."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 _HYPHENATED = re.compile("([^\\W\\d_]+)[\x02\ufffe]\n?([^\\W\\d_]+)")  # pdfium's mark of a hyphen at a line end
 _MARK = re.compile("[\x02\ufffe]\n?")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "ft", "ﬆ": "st"})
-_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?<!\d)[0-9]{1,5}(?!\d)")
 _SHORTEST = 5  # lines of a page that has more than its header and footer
 _PAGES = 3  # fewest pages on which a line must stand
-_SHARE = 0.6  # least share of pages on which a line must stand
+_SHARE = 0.6  # least share of pages between the first and the last on which a line must stand
 
 
 def joined(pages: Sequence[str]) -> list[str]:
@@ -32,26 +32,49 @@ def joined(pages: Sequence[str]) -> list[str]:
 def without_running_lines(pages: Sequence[str]) -> tuple[list[str], list[str]]:
     """The pages without headers and footers that repeat, and each of these once.
 
-    The first and the last line of a page may differ in numbers (of pages), the second lines may not.
+    Such a line stands on most of the pages, or of every second page, from its first page to its last. The first and
+    the last line of a page may hold the number of the page, the second lines may not.
     """
     lines = [page.split("\n") for page in pages]
-    edges = [_edges(page) for page in lines]
-    counts = Counter(form for edge in edges for form in set(edge.values()))
-    filled = sum(bool(edge) for edge in edges)
-    repeated = {form for form, count in counts.items() if count >= _PAGES and count >= _SHARE * filled}
+    edges = [_edges(page, number) for number, page in enumerate(lines)]
+    filled = [number for number, edge in enumerate(edges) if edge]
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for number, edge in enumerate(edges):
+        for form in {form for forms in edge.values() for form in forms}:
+            places[form].append(number)
+    repeated = {form for form, numbers in places.items() if _runs(numbers, filled)}
     removed = dict[str, str]()
     kept = []
     for page, edge in zip(lines, edges, strict=True):
-        gone = [place for place, form in edge.items() if form in repeated]
-        removed = {edge[place]: page[place].strip() for place in gone} | removed
+        gone = {place: form for place, forms in edge.items() for form in reversed(forms) if form in repeated}
+        for place, form in gone.items():
+            removed.setdefault(form, page[place].strip())
         kept.append("\n".join(line for place, line in enumerate(page) if place not in gone))
     return kept, [line for form, line in removed.items() if any(map(str.isalpha, form))]
 
 
-def _edges(lines: Sequence[str]) -> dict[int, str]:
-    """The lines at the top and the bottom of a page by their place, in the form in which they are compared."""
+def _runs(numbers: Sequence[int], filled: Sequence[int]) -> bool:
+    """Whether a line on these pages is a header or footer; `filled` are the pages that may have one."""
+    first, last = numbers[0], numbers[-1]
+    for step in (1, 2):
+        counted = [number for number in numbers if (number - first) % step == 0]
+        between = [number for number in filled if first <= number <= last and (number - first) % step == 0]
+        if len(counted) >= _PAGES and len(counted) >= _SHARE * len(between):
+            return True
+    return False
+
+
+def _edges(lines: Sequence[str], page: int) -> dict[int, list[str]]:
+    """The lines at the top and the bottom of a page by their place, in the forms in which they are compared."""
     filled = [place for place, line in enumerate(lines) if line.strip()]
     if len(filled) < _SHORTEST:
         return {}
-    outer = {place: _DIGITS.sub("#", " ".join(lines[place].split())) for place in (filled[0], filled[-1])}
-    return outer | {place: " ".join(lines[place].split()) for place in (filled[1], filled[-2])}
+    inner = {place: [" ".join(lines[place].split())] for place in (filled[1], filled[-2])}
+    return inner | {place: _forms(" ".join(lines[place].split()), page) for place in (filled[0], filled[-1])}
+
+
+def _forms(line: str, page: int) -> list[str]:
+    """A line, and its forms in which one number is counted from the page, so that page numbers are equal."""
+    numbers = list(_NUMBER.finditer(line))
+    ends = dict.fromkeys((numbers[0], numbers[-1])) if numbers else ()
+    return [line, *(f"{line[: found.start()]}\0{int(found[0]) - page}\0{line[found.end() :]}" for found in ends)]

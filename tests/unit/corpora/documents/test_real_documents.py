@@ -124,7 +124,8 @@ def test_places_can_be_cited(test_data, tmp_path):
     places = {}
     for passage in open_corpus(parse(compose(*how)).corpus).passages():
         places.setdefault(passage.document_id, []).append(passage.place)
-    assert places["pdf/GeoTopo-117-pages-german.pdf"][-1].startswith("page")
+    assert places["pdf/GeoTopo-117-pages-german.pdf"][-2].startswith("page 1")
+    assert places["pdf/GeoTopo-117-pages-german.pdf"][-1] == "section page headers and footers"
     assert places["pptx/powerpoint_sample.pptx"] == ["slide 1", "slide 2", "slide 3"]
     assert "section Etymology" in places["html/wiki_duck.html"]
     assert "section 1910s–1950s" in places["markdown/wiki_ibm.md"]

@@ -78,6 +78,92 @@ def test_headers_and_footers_that_repeat_stand_once():
     assert document.parts, "a line that is all of its page stays"
 
 
+BODY = "Text {n} of its own\nmore {n}\nand more {n}{n}\nlast words {n}{n}{n}x"
+
+
+@pytest.mark.parametrize(
+    ("heads", "removed"),
+    [
+        (lambda n: "The history of mills" if n % 2 else "Chapter 1", ["Chapter 1", "The history of mills"]),
+        (lambda n: "Water" if n < 5 else "Fire", ["Water", "Fire"]),
+        (lambda n: f"{n + 17} Mills", ["17 Mills"]),
+        (lambda n: f"Mills {n * n}", []),
+        (lambda n: "Two pages" if n in (2, 9) else f"Line {n * n}", []),
+    ],
+)
+def test_headers_of_every_second_page_and_of_chapters(heads, removed):
+    pages = [f"{heads(n)}\n{BODY.format(n=n)}" for n in range(10)]
+    kept, lines = without_running_lines(pages)
+    assert lines == removed
+    assert all((heads(n) in page) == (not removed) for n, page in enumerate(kept))
+
+
+def lines_of(word, count, width=46):
+    """Lines of running text of a column that begin with a word of their own."""
+    text = "water from the river runs under the old bridge near the mill as it should on each day of the year"
+    filler = text.split()
+    return [
+        f"{word}{number} {' '.join(filler[number % 7 :] + filler)}"[:width].rpartition(" ")[0]
+        for number in range(count)
+    ]
+
+
+def placed(lines, x, top=740):
+    return [(x, top - 12 * number, line) for number, line in enumerate(lines)]
+
+
+def rows(*columns):
+    """The lines of columns, line by line across them."""
+    return [line for row in zip(*columns, strict=True) for line in row]
+
+
+LEFT, RIGHT = lines_of("left", 20), lines_of("right", 20)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        rows(placed(LEFT, 50), placed(RIGHT, 320)),
+        placed(RIGHT, 320) + placed(LEFT, 50),
+        placed(LEFT, 50) + placed(RIGHT, 320),
+    ],
+    ids=["line by line", "right first", "left first"],
+)
+def test_two_columns_are_read_one_after_the_other(content):
+    assert read(made.pdf(content)).parts[0].text == "\n".join([*LEFT, *RIGHT])
+
+
+def test_three_columns_below_a_heading_and_above_a_line():
+    columns = [lines_of(word, 12, 34) for word in ("a", "b", "c")]
+    across = "A heading that runs across all of the columns of this page and a bit more"
+    content = [(40, 760, across), *rows(*(placed(lines, x) for lines, x in zip(columns, (40, 220, 400), strict=True)))]
+    content.append((40, 500, "A note below that runs across all of the columns of this page, as the heading does"))
+    text = read(made.pdf(content)).parts[0].text.split("\n")
+    assert text == [across, *columns[0], *columns[1], *columns[2], content[-1][2]]
+
+
+def test_words_cut_at_the_line_ends_of_a_column_are_joined():
+    left = [*LEFT[:5], LEFT[5][:36].rpartition(" ")[0] + " infor-", "mation " + LEFT[6][:30], *LEFT[7:]]
+    right = [*RIGHT[:-1], "All of the information is here, of each pump"]
+    text = read(made.pdf(rows(placed(left, 50), placed(right, 320)))).parts[0].text
+    assert "information right" not in text
+    assert text.count("information") == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([f"part {number}" for number in range(20)], RIGHT),
+        ([f"{line[: 10 + 7 * (number % 5)]}" for number, line in enumerate(LEFT)], [f"{n}.50" for n in range(20)]),
+        (LEFT[:4], RIGHT[:4]),
+    ],
+    ids=["names and texts", "texts and prices", "few lines"],
+)
+def test_rows_of_a_table_stay_rows(first, second):
+    text = read(made.pdf(rows(placed(first, 50), placed(second, 320)))).parts[0].text
+    assert text.split("\n")[0] == f"{first[0]} {second[0]}"
+
+
 def test_letters_that_are_set_apart_are_reported():
     spaced = " ".join("the pump was checked on monday and it runs as it should today")
     assert read(made.pdf(spaced)).warnings == ["letters set apart, not words: page 1"]

@@ -1,0 +1,190 @@
+"""Reads a PDF page of columns column by column where its content lists line by line across them.
+
+pdfium gives text in the order of the content. Most programs write columns one after the other; some write the first
+line of both, then the second. Tables are written so too, and are left as they are: the lines of columns of running
+text are many, and most are as long as the column is wide.
+"""
+
+import ctypes
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any, NamedTuple
+
+_LINES = 6  # fewest lines of a column
+_FULL = 0.75  # width of a line that fills its column, as a share of the column's width
+_MOST = 0.6  # least share of lines that fill their column
+_LONG = 8.0  # least width of a line of running text, in heights of letters
+_ALTERNATE = 0.5  # least share of neighbours in different columns
+_GAP = 0.6  # least width of a gap between columns, in heights of letters; a blank is narrower
+_SIGNED = 3  # characters after which a hyphen may divide a word
+
+
+class _Piece(NamedTuple):
+    """A run of letters on one line: its box in points, from the lower left corner of the page; and its text."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    text: str = ""
+
+    @property
+    def middle(self) -> float:
+        """Half of the height above the lower edge."""
+        return (self.bottom + self.top) / 2
+
+    def on_line_of(self, other: "_Piece") -> bool:
+        """Whether both stand on one line."""
+        return other.bottom < self.middle < other.top or self.bottom < other.middle < self.top
+
+
+def by_columns(letters: Any) -> str | None:
+    """The text of a page column by column, with pdfium's mark for a hyphen at a line end; None for a page that is read
+    in its own order. `letters` is pypdfium2's PdfTextPage.
+    """
+    pieces = list(_joined(_boxes(letters)))
+    gutters = _gutters(pieces)
+    if not gutters or not _alternates(pieces, gutters):
+        return None
+    return "\n".join(_text(_lines(column)) for column in _ordered(list(_runs(letters, gutters)), gutters))
+
+
+def _boxes(letters: Any) -> Iterator[_Piece]:
+    for place in range(letters.count_rects()):
+        left, bottom, right, top = letters.get_rect(place)
+        if right > left and top > bottom:
+            yield _Piece(left, bottom, right, top)
+
+
+def _joined(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """The pieces, joined where one follows the other on its line, a blank apart."""
+    last: _Piece | None = None
+    for piece in pieces:
+        if last and piece.on_line_of(last) and -1 < piece.left - last.right < _GAP * (last.top - last.bottom):
+            bottom, top = min(last.bottom, piece.bottom), max(last.top, piece.top)
+            last = _Piece(last.left, bottom, max(last.right, piece.right), top)
+            continue
+        if last:
+            yield last
+        last = piece
+    if last:
+        yield last
+
+
+def _gutters(pieces: Sequence[_Piece]) -> list[float]:
+    """The middles of the gaps between columns of running text, from left to right; [] for a page without columns."""
+    if len(pieces) < 2 * _LINES:
+        return []
+    height = median(piece.top - piece.bottom for piece in pieces)
+    edge = _best_edge(pieces)
+    left = [piece for piece in pieces if piece.right <= edge + 1]
+    right = [piece for piece in pieces if piece.left >= edge + 1]
+    if min(len(left), len(right)) < _LINES:
+        return []
+    inner = [_gutters(side) for side in (left, right)]
+    if not all(gutters or _is_column(side, height) for gutters, side in zip(inner, (left, right), strict=True)):
+        return []
+    return [*inner[0], (edge + min(piece.left for piece in right)) / 2, *inner[1]]
+
+
+def _best_edge(pieces: Sequence[_Piece]) -> float:
+    """The right edge that has most pieces on the side with fewer, less those that run across it."""
+    lefts, rights = sorted(piece.left for piece in pieces), sorted(piece.right for piece in pieces)
+
+    def score(edge: float) -> int:
+        before, after = bisect_right(rights, edge + 1), len(lefts) - bisect_left(lefts, edge + 1)
+        return min(before, after) - (len(pieces) - before - after)
+
+    return max(sorted({round(edge) for edge in rights}), key=score)
+
+
+def _is_column(pieces: Sequence[_Piece], height: float) -> bool:
+    """Whether pieces are lines of running text of one width."""
+    if len(pieces) < _LINES:
+        return False
+    width = max(piece.right for piece in pieces) - min(piece.left for piece in pieces)
+    widths = [piece.right - piece.left for piece in pieces]
+    return median(widths) >= _LONG * height and sum(w >= _FULL * width for w in widths) >= _MOST * len(widths)
+
+
+def _side(piece: _Piece, gutters: Sequence[float]) -> int | None:
+    """The column of a piece; None for one that crosses a gutter."""
+    if any(piece.left < gutter < piece.right for gutter in gutters):
+        return None
+    return sum(piece.left >= gutter for gutter in gutters)
+
+
+def _alternates(pieces: Sequence[_Piece], gutters: Sequence[float]) -> bool:
+    """Whether the content changes the column line by line, or begins with a later column."""
+    sides = [side for piece in pieces if (side := _side(piece, gutters)) is not None]
+    changes = sum(first != second for first, second in pairwise(sides))
+    backwards = changes == len(gutters) and sides[0] > sides[-1]
+    return backwards or changes >= _ALTERNATE * (len(sides) - 1)
+
+
+def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[_Piece]:
+    """The runs of letters of a page that end at line ends and at gutters."""
+    import pypdfium2.raw as raw
+
+    box = raw.FS_RECTF()
+    text, edges = "", (0.0, 0.0, 0.0, 0.0)
+    for place in range(letters.count_chars()):
+        sign = chr(raw.FPDFText_GetUnicode(letters.raw, place))
+        if not sign.isspace() and raw.FPDFText_GetLooseCharBox(letters.raw, place, ctypes.byref(box)):
+            apart = box.left - edges[2] > _GAP * (box.top - box.bottom)
+            across = apart and any(edges[2] <= gutter + 1 and box.left >= gutter - 1 for gutter in gutters)
+            if text and (across or not edges[1] < (box.bottom + box.top) / 2 < edges[3]):
+                yield _Piece(*edges, text)
+                text = ""
+            new = (box.left, box.bottom, box.right, box.top)
+            edges = (min(edges[0], new[0]), edges[1], max(edges[2], new[2]), edges[3]) if text else new
+        elif not text:
+            continue
+        text += " " if sign in "\r\n" else sign
+    if text:
+        yield _Piece(*edges, text)
+
+
+def _ordered(runs: Sequence[_Piece], gutters: Sequence[float]) -> Iterator[list[_Piece]]:
+    """The columns from left to right, between the lines that run across all of them."""
+    columns: list[list[_Piece]] = [[] for _ in range(len(gutters) + 1)]
+    for piece in sorted(runs, key=lambda piece: -piece.middle):
+        side = _side(piece, gutters)
+        if side is None:
+            yield from filter(None, columns)
+            yield [piece]
+            columns = [[] for _ in columns]
+        else:
+            columns[side].append(piece)
+    yield from filter(None, columns)
+
+
+def _lines(column: Sequence[_Piece]) -> list[str]:
+    """The lines of a column from top to bottom; pieces on one line are joined by a blank."""
+    lines: list[list[_Piece]] = []
+    for piece in column:
+        if lines and piece.on_line_of(lines[-1][0]):
+            lines[-1].append(piece)
+        else:
+            lines.append([piece])
+    return [
+        " ".join(" ".join(piece.text for piece in sorted(line, key=lambda piece: piece.left)).split()) for line in lines
+    ]
+
+
+def _text(lines: Sequence[str]) -> str:
+    """The lines, with pdfium's mark in place of a hyphen between letters at a line end."""
+    text = ""
+    for line in lines:
+        if (
+            len(text) > _SIGNED
+            and text[-1] in "-\u00ad\u2010\u0002\ufffe"
+            and text[-2].isalpha()
+            and line[:1].islower()
+        ):
+            text = f"{text[:-1]}\ufffe{line}"
+        else:
+            text = f"{text}\n{line}" if text else line
+    return text
