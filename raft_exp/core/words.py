@@ -4,7 +4,11 @@ Texts are equal that differ in case, Unicode form (NFKC: ligatures, full width, 
 characters (soft hyphens, joiners, direction marks), optional vowel points (Arabic, Hebrew) and the script of digits.
 Marks that belong to a letter stay with it (Hindi, Tamil, Thai). Numbers keep what makes their value: "1.5", "-3",
 "1/2", "20:15", "v1.10" and "10^2" are one word each, and so are "c++", "c#" and "o+"; percent, degree and currency
-signs are words. Commas and apostrophes between groups of three digits are removed ("1,000" is "1000"), as in English.
+signs are words. A number is one in English and in the languages that write a decimal comma: its form decides.
+
+- Marks between groups of digits are removed: "1,000", "1'000", "1.000.000" and "1,00,000" (India).
+- A comma that cannot stand between groups is a decimal point: "1,5", "12,75", "0,125", "1.234,5".
+- "1,234" and "1.234" may be either. They are read as in English: 1234 and 1.234.
 
 Scripts without blanks between words have three forms:
 
@@ -22,7 +26,7 @@ from importlib import metadata
 from raft_exp.core import scripts
 from raft_exp.core.scripts import MARKS
 
-VERSION = 1  # part of the keys of corpora whose texts are read by these rules
+VERSION = 2  # part of the keys of corpora whose texts are read by these rules
 
 _IGNORED = re.compile(  # Default_Ignorable_Code_Point of Unicode
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -34,7 +38,9 @@ _OPTIONAL = re.compile(
 _GROUPED = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3}(?!\\d))")  # 1 000 with a space that does not break
 _FRACTION = re.compile("(?<=\\d)(?=[\u00bc-\u00be\u2150-\u215f\u2189])")  # 1½: NFKC alone would make it 11/2
 _POWER = re.compile("(?<=\\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u207b])")  # 10²: NFKC alone would make it 102
-_ONE_FORM = str.maketrans({"\u2044": "/", "\u2212": "-", "\u2010": "-", "_": " ", "\u2019": "'"})
+_ONE_FORM = str.maketrans(
+    {"\u066b": ".", "\u066c": ",", "\u2044": "/", "\u2212": "-", "\u2010": "-", "_": " ", "\u2019": "'"}
+)
 _CHARGE = "\ufdd0"  # stands for the minus after a letter; no character of Unicode
 _CHARGED = re.compile(r"(?<!\w)([A-Z][A-Za-z]?)[-–](?![\w–-])")  # O-, Cl-
 _ACRONYM = re.compile(r"(?<![\w.])(?:[^\W\d_]\.){2,}[^\W\d_]?(?!\w)")  # U.S.
@@ -55,6 +61,11 @@ _CHUNK = rf"[^\s{_SIGNS}]*[{_SIGNS}]\S*"  # with a number or a sign
 _SIGNED = re.compile(rf"(?<!\S){_CHUNK}(?:\s+{_CHUNK})*")
 _PLAIN, _ASCII = re.compile(f"{_WORD}+"), re.compile(r"\w+")
 _THOUSANDS = re.compile(r"(?<![\d.,'])\d{1,3}(?:([,'])\d{3})(?:\1\d{3})*(?![\d,'])")
+_LONE = r"(?<![\w.,'])", r"(?![\d.,'])"  # around a number: no further group
+_INDIAN = re.compile(rf"{_LONE[0]}\d{{1,2}}(?:,\d\d)+,\d{{3}}(?![\d,'])")
+_POINTS = re.compile(rf"{_LONE[0]}\d{{1,3}}(?:(?:\.\d{{3}}){{2,}}|(?:\.\d{{3}})+(?=,\d))(?:,\d+)?{_LONE[1]}")
+_DECIMAL = re.compile(rf"{_LONE[0]}(?:(\d+),(\d{{1,2}}|\d{{4,}})|(0),(\d{{3}})){_LONE[1]}")
+_GROUP_MARKS = frozenset(".,'")
 _UNIT = re.compile(
     r"(-?[\d.,/^]+)([kmµμcd]?(?:g|l|m|w|v)|[mµμn]s|[kmgtp]i?b|[kmg]?hz|[kmh]?pa|[kmg]w?h|min|mol|kcal|mph|bar|db|ppm|rpm|[cf])"
 )
@@ -151,13 +162,21 @@ def _signed(text: str, split: Split, keeps_korean: bool) -> list[str]:
 
 def _of_word(match: re.Match[str], split: Split, keeps_korean: bool) -> Iterator[str]:
     word = ("-" if match["minus"] else "") + ("0." if match["point"] else "") + match["word"]
-    if "," in word or "'" in word:
-        word = _THOUSANDS.sub(lambda number: number[0].replace(number[1], ""), word)
+    if not _GROUP_MARKS.isdisjoint(word):
+        word = _number(word)
     if not word.isascii() and scripts.has_unspaced(word):
         yield from _runs(word, split, keeps_korean)
     else:
         unit = _UNIT.fullmatch(word) if word[0] in "-0123456789" else None
         yield from unit.groups() if unit else (word,)
+
+
+def _number(word: str) -> str:
+    """A word with its numbers in one form: no marks between groups of digits, a point before decimals."""
+    word = _POINTS.sub(lambda number: number[0].replace(".", "").replace(",", "."), word)
+    word = _INDIAN.sub(lambda number: number[0].replace(",", ""), word)
+    word = _DECIMAL.sub(lambda number: f"{number[1] or number[3]}.{number[2] or number[4]}", word)
+    return _THOUSANDS.sub(lambda number: number[0].replace(number[1], ""), word)
 
 
 def _runs(word: str, split: Split, keeps_korean: bool = False) -> Iterator[str]:

@@ -36,6 +36,17 @@ DIFFERENT = [
     ("5 mg", "5 g"),
     ("Cl-", "Cl"),
     ("18+", "18"),
+    ("1,5", "15"),
+    ("1,500", "1.5"),
+    ("1,500", "1.500"),
+    ("1,5", "1.50"),
+    ("1,2,3", "1.2.3"),
+    ("1,2,3", "123"),
+    ("0,125", "0125"),
+    ("1.234,5", "1.2345"),
+    ("3,14", "314"),
+    ("-1,5", "1,5"),
+    ("1.234.567", "1.234567"),
 ]
 EQUAL = [
     ("1,000", "1000"),
@@ -61,6 +72,23 @@ EQUAL = [
     ("ทํา", "ทำ"),
     ("**Paris**.", "paris"),
     ("COVID-19", "covid 19"),
+    ("1,5 mg", "1.5 mg"),
+    ("1,5mg", "1.5 mg"),
+    ("−0,75 %", "-0.75%"),
+    ("0,125", "0.125"),
+    ("3,14159", "3.14159"),
+    ("1.234,50 €", "€1234.50"),
+    ("1.234.567", "1,234,567"),
+    ("1.234.567,8", "1234567.8"),
+    ("1\u202f234,5", "1234.5"),
+    ("1'234.5", "1234.5"),
+    ("12,34,567", "1234567"),
+    ("١٫٥", "1.5"),
+    ("١٬٠٠٠", "1000"),
+    ("१,००,०००", "100000"),
+    ("1，5", "1.5"),
+    ("1,5/2,5", "1.5/2.5"),
+    ("5,25-7,5", "5.25-7.5"),
 ]
 
 
@@ -151,6 +179,33 @@ def test_unicode_forms_and_case_do_not_count(text):
 def test_other_numbers_are_other_words(one, other, unit):
     assert (scored(f"{one} {unit}") == scored(f"{other} {unit}")) == (str(one) == str(other))
     assert scored(f"-{one} {unit}") != scored(f"{one} {unit}")
+
+
+def german(number: str) -> str:
+    return number.translate(str.maketrans(",.", ".,"))
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**6), st.integers(0, 6))
+def test_a_number_is_one_in_english_and_in_german_unless_both_read_it(whole, part, places):
+    english = f"{whole:,}" + (f".{part:0{places}d}"[: places + 1] if places else "")
+    plain = english.replace(",", "")
+    assert scored(f"{english} kg") == scored(f"{plain} kg")
+    both_read = (english.count(",") == 1 and not places) or (places == 3 and "," not in english and whole)
+    if not both_read:
+        assert scored(f"{german(english)} kg") == scored(f"{plain} kg")
+    elif places:
+        assert scored(german(english)) == scored(english.replace(".", "")), "1,234 is 1234"
+    else:
+        assert scored(german(english)) != scored(plain), "1.234 is not 1234"
+
+
+numbers = st.from_regex(r"[1-9][0-9]{0,5}([.,][0-9]{1,5})?", fullmatch=True)
+
+
+@given(numbers, numbers)
+def test_numbers_of_other_digits_are_other_words(one, other):
+    if one.replace(",", "").replace(".", "") != other.replace(",", "").replace(".", ""):
+        assert scored(f"{one} g") != scored(f"{other} g")
 
 
 SCRIPTS = {"han": (0x4E00, 0x9FA5), "kana": (0x30A1, 0x30FA), "hangul": (0xAC00, 0xD7A3), "thai": (0xE01, 0xE2E)}
