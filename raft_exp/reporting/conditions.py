@@ -6,7 +6,6 @@ from typing import TypedDict
 
 from raft_exp.evaluation.results import ArmResult, Results
 from raft_exp.reporting.facts import section
-from raft_exp.reporting.formats import title
 from raft_exp.reporting.plots import curves
 
 STUDY = "as in the study"
@@ -113,7 +112,7 @@ def plots(results: Results, settings: Mapping[str, object]) -> list[TitledPlot]:
         rows = figures(results, names.values())
         lines = _lines(results, metric, [(place, rows[name]) for place, name in names.items()])
         svg = curves.curves(lines, metric, "condition", baselines, ticks=names)
-        drawn.append({"title": f"{title(metric)} under other conditions", "svg": svg})
+        drawn.append({"title": "By condition", "svg": svg})
     return drawn
 
 

@@ -1,7 +1,8 @@
 """The examples of a report: a choice of test questions with passages and replies, shortened to keep the page small.
 
 At most `LIMIT` questions. Where there are more, they are taken in turn from the patterns of right and wrong arms (all
-arms, raft alone, ...), so that rare disagreements are included; within a pattern the order is a hash of the id.
+arms, raft alone, ...), so that rare disagreements are included; within a pattern the order is a hash of the id. The
+questions on which the arms disagree stand first.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from typing import TypedDict
 from raft_exp.core.records import ContextPassage, Example, read_jsonl
 from raft_exp.evaluation.results import Prediction, Quote, read_predictions
 from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE, quotes
-from raft_exp.reporting.formats import title
+from raft_exp.reporting.formats import slice_name, title
 
 LIMIT = 200
 _CONTEXT = 8_000  # characters of all passages of a question
@@ -45,7 +46,7 @@ class ExampleReply(TypedDict):
 
     right: bool
     prediction: str
-    lenient: str
+    lenient: str  # the answer that lenient metrics read, where it is neither the prediction nor the whole reply
     values: dict[str, float]  # metric, as readers see it -> value
     notes: list[str]
     raw: list[Part]  # kind: marker, gold, distractor, invented or ""
@@ -131,13 +132,16 @@ def _judged(files: Mapping[str, Path], metrics: Sequence[str]) -> tuple[str, dic
 
 
 def choose(right: Mapping[str, Pattern], limit: int) -> list[str]:
-    """At most `limit` questions, in test order, taken in turn from each pattern."""
+    """At most `limit` questions, taken in turn from each pattern.
+
+    Those on which the arms disagree stand before the others, both in test order.
+    """
     groups: dict[Pattern, list[str]] = {}
     for name in sorted(right, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()):
         groups.setdefault(right[name], []).append(name)
     turns = zip_longest(*(groups[pattern] for pattern in sorted(groups)))
     taken = set([name for turn in turns for name in turn if name is not None][:limit])
-    return [name for name in right if name in taken]
+    return sorted((name for name in right if name in taken), key=lambda name: len(set(right[name])) == 1)
 
 
 def _agreement(patterns: Counter[Pattern], arms: list[str], reference: str) -> list[Agreement]:
@@ -168,7 +172,7 @@ def _item(row: Example, replies: Sequence[Prediction | None], right: Pattern) ->
         "id": row.id,
         "question": _cut(row.question, _REPLY),
         "answers": [_cut(answer, _PASSAGE) for answer in row.answers[:20]],
-        "slices": row.slices,
+        "slices": {slice_name(name): value for name, value in row.slices.items()},
         "context": [_passage(passage, verbatim, limit) for passage in row.context] if shown else [],
         "replies": [_reply(reply, ok) for reply, ok in zip(replies, right, strict=True)],
     }
@@ -231,19 +235,18 @@ _NO_REPLY: Prediction = {  # of a question that an arm's file does not have
 def _reply(prediction: Prediction | None, right: bool) -> ExampleReply:
     reply = prediction or _NO_REPLY
     raw = reply["raw"]
-    shortened = _cut(raw, _REPLY)
+    shortened, lenient = _cut(raw, _REPLY), _one_spaced(reply.get("lenient", ""))
     notes = [
-        *(["not in the form asked for"] if raw.strip() and not reply["parsed"] else []),
-        *(["no reply"] if not raw.strip() else []),
+        *(["not in the requested form"] if reply["prediction"] and not reply["parsed"] else []),
         *(["cut off"] if reply["truncated"] else []),
         *(["abstained"] if reply.get("abstained") else []),
-        *(["answer stands in a quote"] if reply.get("supported") else []),
-        *(["answer in no quote"] if reply.get("supported") is False else []),
+        *(["a quote holds the answer"] if reply.get("supported") else []),
+        *(["no quote holds the answer"] if reply.get("supported") is False else []),
     ]
     return {
         "right": right,
         "prediction": _cut(reply["prediction"], 300),
-        "lenient": _cut(reply.get("lenient", ""), 100),
+        "lenient": _cut(lenient, 100) if lenient not in (reply["prediction"], _one_spaced(raw)) else "",
         "values": {title(name): round(value, 3) for name, value in reply["metrics"].items()},
         "notes": notes,
         "raw": list(_marked(shortened, reply["quotes"])),

@@ -9,6 +9,19 @@ def title(metric: str) -> str:
     return f"{name.removesuffix(' lenient')} (lenient)" if name.endswith(" lenient") else name
 
 
+def model_name(name: str) -> str:
+    """A model's name for readers: of a folder its last part, of an embedded model its name with a remark."""
+    if name.startswith("asset:"):
+        return f"{name.removeprefix('asset:')} (embedded)"
+    is_folder = name.startswith(("/", "./", "../", "~")) or name.count("/") > 1
+    return name.rstrip("/").rpartition("/")[2] if is_folder else name
+
+
+def slice_name(name: str) -> str:
+    """The name of a slice for readers: of what kind a question is."""
+    return "gold passage" if name == "gold" else name.replace("_", " ")
+
+
 def percent(share: float) -> str:
     """A share in percent to one decimal, without the sign."""
     return f"{100 * share:.1f}"

@@ -9,9 +9,11 @@ from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
 from raft_exp.reporting import conditions, contrasts, published, selection
 from raft_exp.reporting.arm_words import described
+from raft_exp.reporting.audit_tables import audit_views
 from raft_exp.reporting.csv_export import write_csv_files
 from raft_exp.reporting.examples import LIMIT, examples
-from raft_exp.reporting.facts import audit_sections, facts, quarantine
+from raft_exp.reporting.facts import facts, quarantine
+from raft_exp.reporting.formats import model_name
 from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
@@ -49,21 +51,15 @@ def write_pages(
         "warnings": results.get("warnings", []),
         "contrasts": contrasts.lines(results),
         "results": results,
+        "model": model_name(results["model"]),
         **tables(results, settings, _timings(out)),
         "published": published.table(results),
         "selection": selection.tables(results),
         "supervised": supervised_tokens(results),
-        "arms": {name: facts(arm) for name, arm in arms.items()},
+        "arms": {name: facts({key: value for key, value in arm.items() if value}) for name, arm in arms.items()},
         "arm_words": {name: described(arms[name]) for name in results["arms"] if name in arms},
         "settings": facts(settings),
-        "audit": [
-            {
-                "name": section.heading,
-                "facts": facts(section.figures),
-                "plot": Markup(histograms.audit(section.split)),
-            }
-            for section in audit_sections(audit)
-        ],
+        "audit": [{"view": view, "plot": Markup(histograms.audit(view.split))} for view in audit_views(audit)],
         "method": {"resamples": f"{RESAMPLES:,}", "permutations": f"{PERMUTATIONS:,}"},
         "examples": shown,
         "examples_limit": LIMIT,

@@ -17,7 +17,7 @@ from raft_exp.evaluation.results import (
 from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.reporting import conditions, retrieval
 from raft_exp.reporting.facts import text
-from raft_exp.reporting.formats import p_text, percent, points, title
+from raft_exp.reporting.formats import p_text, percent, points, slice_name, title
 from raft_exp.reporting.timings import AnswerTimings, Timings
 from raft_exp.reporting.verdict import distinguishable, significant
 
@@ -31,7 +31,11 @@ _BEHAVIOUR = {
     "abstained_without_gold": "abstained, no gold shown",
     "abstained_with_gold": "abstained, gold shown",
 }
-_SLICES = {"answer": "answer, in training", "document": "gold document, in training"}
+_SLICES = {  # slice -> heading, and the heading of its column
+    "answer": ("Is the answer also an answer in training?", "answer in training"),
+    "document": ("Is the gold document also a gold document in training?", "gold document in training"),
+    "gold": ("How was the gold passage found?", "gold passage"),
+}
 
 
 class Cell(TypedDict):
@@ -83,7 +87,8 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
         "behaviour_under": _behaviour(under_conditions),
         "conditions": _conditions(results, settings, main),
         "retrieval": retrieval.table(results.get("retrieval", {})),
-        "slices": [_slice(name, groups, main, list(arms)) for name, groups in results["slices"].items()],
+        "slices": [_slice(name, groups, main, reference_first(results)) for name, groups in results["slices"].items()],
+        "slice_arms": reference_first(results),
         "classes": [_classes(name, classes) for name, classes in results.get("classes", {}).items()],
     }
 
@@ -230,12 +235,19 @@ def _slice(
         }
         for value, arms in groups.items()
     ]
-    return {"name": _SLICES.get(name, name.replace("_", " ")), "rows": rows}
+    words = slice_name(name)
+    heading, column = _SLICES.get(name, (f"By {words}", words))
+    return {"heading": heading, "name": column, "rows": rows}
+
+
+def reference_first(results: Results) -> list[str]:
+    """The arms, the reference arm first: as columns, of which a narrow page shows the first."""
+    return sorted(results["arms"], key=lambda name: name != results["reference"])
 
 
 def _conditions(results: Results, settings: Mapping[str, object], metric: str) -> dict[str, object]:
     """One row for each condition, the study's own first; arms without passages are left out."""
-    names = conditions.arms_of(results)
+    names = [name for name in reference_first(results) if name in conditions.arms_of(results)]
     order = conditions.ordered(results, settings)
     rows = conditions.figures(results, [conditions.STUDY, *order]) if order else {}
     changed = conditions.settings_of(results, settings)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
-from raft_exp.reporting.formats import percent, title
+from raft_exp.reporting.formats import model_name, percent, title
 from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.verdict import invented_quotes, significant
 
@@ -30,9 +30,9 @@ def verdict(results: Results) -> list["Text"]:
     """The verdict, the share of invented quotes and the warnings, a line each."""
     from rich.text import Text
 
-    told = [results["verdict"], invented_quotes(results)]
+    lines = [results["verdict"], invented_quotes(results)]
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
-    return [*(Text(line) for line in told if line), *warnings]
+    return [*(Text(line) for line in lines if line), *warnings]
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Table":
@@ -51,10 +51,10 @@ def table(results: Results, requested: Collection[str] = ()) -> "Table":
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        title=Text(f"{results['corpus']}, {results['model']}, seed {results['seed']}"),
+        title=Text(f"{results['corpus']}, {model_name(results['model'])}, seed {results['seed']}"),
         caption=Text(
-            f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05, {_corrected(results)}). "
-            f"n: answered/asked.{more} {supervised_tokens(results)}".rstrip()
+            f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05{_correction(results)}). "
+            f"{_n(results)}{more} {supervised_tokens(results)}".rstrip()
         ),
     )
     table.add_column("arm")
@@ -71,9 +71,19 @@ def table(results: Results, requested: Collection[str] = ()) -> "Table":
     return table
 
 
-def _corrected(results: Results) -> str:
+def _correction(results: Results) -> str:
+    """How p-values are corrected for several comparisons; "" for a single one."""
+    compared = {row["b"] for row in results["comparisons"]}
+    if len(compared) < 2:
+        return ""
     against = results["primary"]["against"] if "primary" in results else None
-    return f"Holm, but for {against}" if against else "Holm"
+    exception = f"; not that with {against}, which was chosen before the run" if against else ""
+    return f" after Holm's correction for several comparisons{exception}"
+
+
+def _n(results: Results) -> str:
+    short = any(arm["answered"] < arm["n"] for arm in results["arms"].values())
+    return "n: test questions" + (", where some have no reply as replies/questions." if short else ".")
 
 
 def _cell(figure: Figure | None, *, marked: bool = False) -> "Text":

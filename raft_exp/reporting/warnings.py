@@ -11,7 +11,7 @@ from raft_exp.evaluation.results import Results
 from raft_exp.reporting import form, selection
 from raft_exp.reporting.dataset_warnings import dataset_warnings
 from raft_exp.reporting.facts import section
-from raft_exp.reporting.formats import p_text, percent, points, title
+from raft_exp.reporting.formats import model_name, p_text, percent, points, title
 from raft_exp.reporting.verdict import FEWEST, ArmSettings
 
 _PARSED = 0.9
@@ -50,8 +50,8 @@ def random_weights(study: Study) -> Iterator[str]:
     if study.random_weights:
         small = "pocket" if study.results["corpus"] == "almanac" else "smollm2_135m"  # pocket reads the almanac alone
         yield (
-            f"The model {study.results['model']} has random weights: the figures show that the study runs, and nothing "
-            f"about the arms. Use a trained model, such as model={small} or model=qwen2_5_0_5b."
+            f"The model {model_name(study.results['model'])} has random weights: the figures show that the study "
+            f"runs, and nothing about the arms. Use a trained model, such as model={small} or model=qwen2_5_0_5b."
         )
 
 
@@ -59,10 +59,19 @@ def few_questions(study: Study) -> Iterator[str]:
     """Too few test questions for a conclusion."""
     n = min(arm["n"] for arm in study.results["arms"].values())
     if n < FEWEST:
-        yield (
-            f"{n} test questions are too few to conclude from (fewer than {FEWEST}): raise evaluation.max_items, or "
-            "leave +debug=short out."
-        )
+        yield f"{_questions(n)} too few to conclude from (fewer than {FEWEST}): {_more_questions(study, n)}."
+
+
+def _more_questions(study: Study, n: int) -> str:
+    most = section(study.settings, "evaluation").get("max_items")
+    if isinstance(most, int) and n >= most:
+        return f"raise evaluation.max_items={most} (+debug=short sets it) if the corpus has more"
+    drawn = section(study.settings, "corpus").get("name") in ("documents", "passages")
+    return "add questions" + (", or give a larger share of them to the test (corpus.test)" if drawn else "")
+
+
+def _questions(n: int) -> str:
+    return "1 test question is" if n == 1 else f"{n} test questions are"
 
 
 def few_steps(study: Study) -> Iterator[str]:

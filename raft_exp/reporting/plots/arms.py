@@ -42,6 +42,8 @@ def of_arms(
                 textcoords="offset points",
             )
         rows(axes, list(arms))
+        if all(arm["metrics"][metric]["low"] >= 0 for arm in arms.values()):
+            axes.set_xlim(left=-1)  # shares are shown from 0 on
         axes.set_xlabel(f"{title(metric)}, %")
         return svg(plot, f"{title(metric)} of each arm with its 95% interval; the table below holds the figures")
 

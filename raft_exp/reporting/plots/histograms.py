@@ -31,7 +31,7 @@ def audit(split: SplitAudit | None) -> str:
             draw(axes, split)
             axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
             axes.tick_params(labelsize=9)
-        return svg(figure, "Histograms of the data set; the figures stand in the list below")
+        return svg(figure, "Histograms of the data set; the figures stand in the table below")
 
 
 def _places(axes: "Axes", split: SplitAudit) -> None:

@@ -54,6 +54,7 @@
       words.every((word) => texts[place].includes(word)));
   }
 
+  const worded = (slice) => slice.replace(":", ": ");
   const slicesOf = (item) => Object.entries(item.slices).map(([name, value]) => name + ":" + value);
 
   function pieces(parts) {
@@ -61,11 +62,14 @@
   }
 
   function replyOf(arm, reply) {
+    const text = joined(reply.raw).trim();
+    const shownOnce = text && reply.prediction.trim() === text;  // the whole reply is the answer
     const values = Object.entries(reply.values).map(([name, value]) => name + " " + value).join(", ");
     return make("section", { class: "reply " + (reply.right ? "right" : "wrong") },
       make("h4", {}, arm, " ", make("span", { class: "judged" }, reply.right ? "✓ right" : "✗ wrong")),
-      make("p", { class: "prediction" }, reply.prediction || "no answer",
-        reply.lenient && reply.lenient !== reply.prediction ? make("small", {}, " read leniently: " + reply.lenient) : ""),
+      shownOnce ? null : make("p", { class: "prediction" },
+        reply.prediction || (text ? "no answer in the requested form" : "no reply")),
+      reply.lenient ? make("p", { class: "lenient" }, "read in any form: " + reply.lenient) : null,
       make("p", { class: "raw" }, ...pieces(reply.raw), reply.cut ? make("small", {}, " (shortened)") : ""),
       make("p", { class: "soft" }, [values, ...reply.notes, reply.shown ? "" : "saw no passages"].filter(Boolean).join(" · ")));
   }
@@ -86,7 +90,7 @@
   function exampleOf(item, open) {
     return make("article", { class: "example" },
       make("h3", {}, item.question),
-      make("p", { class: "soft" }, make("b", {}, item.answers.join(" | ")), " · ", [item.id, ...slicesOf(item)].join(" · ")),
+      make("p", { class: "soft" }, make("b", {}, item.answers.join(" | ")), " · ", [item.id, ...slicesOf(item).map(worded)].join(" · ")),
       make("div", { class: "replies" }, ...item.replies.map((reply, place) => replyOf(data.arms[place], reply))),
       passagesOf(item, open));
   }
@@ -111,7 +115,7 @@
     const select = make("select", {}, make("option", { value: "" }, "all"), ...known.map(
       (name) => make("option", { value: name, selected: name === choice.slice }, name.replace(":", ": "))));
     select.addEventListener("change", () => { choice.slice = select.value; changed(choice); });
-    return make("label", {}, "slice ", select);
+    return make("label", {}, "kind ", select);
   }
 
   function controls(choice) {

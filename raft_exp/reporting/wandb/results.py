@@ -106,7 +106,7 @@ def examples_table(folder: Path, results: Results) -> "Table":
     shown = examples(test, predictions, arms, results["metrics"], results["reference"], EXAMPLES)
     items = shown["items"] if shown else []
     rows = []
-    for item in sorted(items, key=lambda item: len({reply["right"] for reply in item["replies"]}) == 1):
+    for item in items:
         row: dict[str, object] = {"id": item["id"], "question": item["question"], "answer": " | ".join(item["answers"])}
         for arm, reply in zip(arms, item["replies"], strict=True):
             row |= {arm: "".join(text for text, _ in reply["raw"]), f"{arm} right": reply["right"]}

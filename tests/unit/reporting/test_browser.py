@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.html_page import Page
-from tests.helpers.report_study import Study, answered, example
+from tests.helpers.report_study import ARMS, Study, answered, example
 
 FLAGS = (
     "--headless",
@@ -96,3 +96,16 @@ def test_hostile_text_stays_text_in_the_browser(chromium: str, page: Path, tmp_p
     assert "img" not in seen.tags
     assert seen.handlers == []
     assert seen.text.count("</script><img src=x") >= 4, "question, answer, passage, reply"
+
+
+def test_a_reply_is_shown_once(chromium: str, tmp_path: Path) -> None:
+    """An unparsed reply is its own lenient reading, and in some forms its own answer."""
+    made = Study(tmp_path, [example(0, "no"), example(1, "yes")])
+    made.replies["rag"] = [answered(row, "perhaps it does") for row in made.examples]
+    made.replies["raft"] = [answered(row, "##Answer: yes") for row in made.examples]
+    made.config["arms"] = {name: arm for name, arm in ARMS.items() if name != "base"}
+    dom = opened(chromium, made.run() / "report.html", "", tmp_path / "profile")
+    shown = dom.partition('id="browser"')[2].partition("<script")[0]
+    assert shown.count("perhaps it does") == 2, "once a question"
+    assert shown.count("no answer in the requested form") == 2
+    assert shown.index("q1") < shown.index("q0"), "the arms disagree on the second question"

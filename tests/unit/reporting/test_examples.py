@@ -46,9 +46,10 @@ def test_rare_disagreements_are_among_the_chosen() -> None:
     chosen = choose(right, 50)
     assert len(chosen) == 50
     assert {"q77", "q5", "q600", "q7000", "q9999"} <= set(chosen)
-    assert chosen == sorted(chosen, key=lambda name: int(name[1:])), "in test order"
-    assert choose(dict(reversed(right.items())), 50) == chosen[::-1], "whatever the order of the file"
-    assert choose(right, 20_000) == list(right)
+    assert chosen[:5] == ["q5", "q77", "q600", "q7000", "q9999"], "disagreements stand first"
+    assert chosen[5:] == sorted(chosen[5:], key=lambda name: int(name[1:])), "in test order"
+    assert set(choose(dict(reversed(right.items())), 50)) == set(chosen), "whatever the order of the file"
+    assert set(choose(right, 20_000)) == set(right)
 
 
 def test_patterns_are_taken_in_turn() -> None:

@@ -39,3 +39,24 @@ def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_name
     text = " ".join(shown.getvalue().split())
     assert "ROUGE-L" in text
     assert "2 more in report.md: " in text
+
+
+def test_the_caption_says_what_is_corrected_and_what_n_counts(study: Study) -> None:
+    from rich.console import Console
+
+    from raft_exp.reporting.terminal import table
+
+    found = results(study.run())
+    found["model"] = "/home/somebody/models/small"
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found))
+    text = " ".join(shown.getvalue().split())
+    assert "pubmedqa, small, seed 0" in text, "a model is shown by the name of its folder"
+    assert (
+        "* differs from raft (p < 0.05 after Holm's correction for several comparisons; not that with rag, which was "
+        "chosen before the run). n: test questions."
+    ) in text
+    found["arms"]["rag"] |= {"n": 60, "answered": 58}
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found))
+    assert "n: test questions, where some have no reply as replies/questions." in " ".join(shown.getvalue().split())

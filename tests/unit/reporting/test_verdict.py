@@ -192,7 +192,13 @@ def test_few_questions_tell_nothing(tmp_path: Path) -> None:
     verdict, warnings = judged(study)
     assert verdict.startswith("8 test questions cannot tell raft from rag in accuracy")
     assert "better" not in verdict
-    assert about(warnings, "fewer than 30", "evaluation.max_items", "+debug=short")
+    assert about(warnings, "8 test questions are too few to conclude from (fewer than 30): add questions.")
+    study.config["settings"] = {"evaluation": {"max_items": 8}, "corpus": {"name": "documents"}}
+    assert about(judged(study)[1], "raise evaluation.max_items=8 (+debug=short sets it) if the corpus has more")
+    study.config["settings"]["evaluation"]["max_items"] = 9
+    (line,) = about(judged(study)[1], "too few")
+    assert line.endswith("add questions, or give a larger share of them to the test (corpus.test).")
+    assert "debug" not in line, "the file itself has few questions"
 
 
 def test_a_random_model_tells_nothing(open_study: Study) -> None:
