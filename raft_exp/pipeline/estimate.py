@@ -5,13 +5,14 @@ by examples; an evaluation likewise, scaled by questions; any other stage with a
 rows where their number is known. Without a comparable result the seconds are unknown.
 """
 
-import json
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from raft_exp.core.errors import StoreError
 from raft_exp.core.stage import Stage
-from raft_exp.pipeline.store import Manifest
+from raft_exp.pipeline.store import Manifest, read_manifest
 
 _MODEL = ("model.name_or_path", "model.dtype", "model.quantize")
 # The settings that must be equal for speeds to be comparable.
@@ -75,7 +76,11 @@ class ExpectedSeconds:
     def _read(self, name: str) -> Sequence[Manifest]:
         """Reads the manifests of a stage, newest first."""
         files = sorted((self._store / name).glob("*/manifest.json"), key=lambda file: -file.stat().st_mtime_ns)
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        manifests = []
+        for file in files:
+            with contextlib.suppress(StoreError):  # a damaged result is no measure; whoever uses it is told
+                manifests += [read_manifest(file.parent, name, self._store)]
+        return [manifest for manifest in manifests if manifest]
 
 
 def _input(stage: Stage, name: str) -> Stage:

@@ -23,7 +23,7 @@ from raft_exp.pipeline.arm_settings import resolved_trainer
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, primary_of
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.renamed import with_new_names
-from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.store import Store, check
 from raft_exp.pipeline.trainings import datasets, training_of
 from raft_exp.prompts import PromptConfig
 
@@ -90,7 +90,10 @@ class FinishedRun:
         return Store(self._store or Path(next(iter(self._rows.values()))["path"]).parents[1])
 
     def path(self, label: str) -> Path:
-        """Returns the result folder of a stage. Raises DataError if it did not run, StoreError if it is gone."""
+        """Returns the result folder of a stage.
+
+        Raises DataError if it did not run, StoreError if it is gone or damaged.
+        """
         row = self._row(label)
         if row["status"] not in ("ran", "reused"):
             raise DataError(
@@ -101,6 +104,7 @@ class FinishedRun:
             raise StoreError(
                 f"{folder} is not there; if the store was moved, name it with store=PATH, else run the study again"
             )
+        check(folder, label, self.store.root)
         return folder
 
     def completed(self, label: str) -> CompletedStage:

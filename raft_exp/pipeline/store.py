@@ -4,7 +4,9 @@
     store/<stage>/<key>.partial/    an unfinished result, of a running stage or a killed run
     store/runs/                     the run folders that use the store (prune keeps the results that they name)
 
-`python -m raft_exp.store ls|prune [store=PATH]` lists results, and removes those that no run folder names.
+A result is checked against its manifest before another stage or a command uses it (`Store.check`).
+`python -m raft_exp.store ls|prune|verify|repair [store=PATH]` lists results, removes those that no run folder names,
+and checks all of them.
 """
 
 import contextlib
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import NotRequired
 
 from filelock import FileLock, Timeout
 
@@ -25,6 +28,7 @@ from raft_exp.core.errors import StoreError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.plan import PlanRow, Status
 from raft_exp.core.stage import Stage, StageDescription
+from raft_exp.pipeline.integrity import MANIFEST, FileRecord, damages, digest_of, seal, sync_folder
 
 _PACKAGES = (
     "torch",
@@ -53,6 +57,8 @@ class Manifest(StageDescription):
     counts: dict[str, float]  # `counts.json` of the stage; {} without one
     packages: dict[str, str]  # name -> version
     git_commit: str | None
+    contents: NotRequired[dict[str, FileRecord]]  # by path; older results have none
+    digest: NotRequired[str]  # of this manifest itself
 
 
 @dataclass(frozen=True)
@@ -88,14 +94,22 @@ class Store:
         return self.root / stage.name / stage.key
 
     def call(self, stage: Stage, out: Path) -> None:
-        """Runs the stage's function in this process, on input folders of this store; it writes its result to `out`."""
+        """Runs the stage's function in this process, on input folders of this store; it writes its result to `out`.
+
+        Raises StoreError where a file of an input is damaged.
+        """
         inputs: dict[str, Path | dict[str, Path]] = {
-            name: self.path(value)
+            name: self.checked(value)
             if isinstance(value, Stage)
-            else {key: self.path(part) for key, part in value.items()}
+            else {key: self.checked(part) for key, part in value.items()}
             for name, value in stage.inputs.items()
         }
         stage.function(stage.config, **inputs, out=out)
+
+    def checked(self, stage: Stage) -> Path:
+        """Returns the folder of a result whose files are as its manifest says. Raises StoreError for a damaged one."""
+        check(self.path(stage), stage.label, self.root)
+        return self.path(stage)
 
     def look(self, stage: Stage) -> Outcome:
         """Returns the outcome "reused" where the result exists, else "planned"."""
@@ -125,23 +139,19 @@ class Store:
         start = time.monotonic()
         execute(stage, partial)
         seconds = time.monotonic() - start
-        for leftover in partial.glob("manifest.json.*.new"):  # of a run that was killed while it wrote its manifest
+        for leftover in partial.glob(f"{MANIFEST}.*.new"):  # of a run that was killed while it wrote its manifest
             leftover.unlink()
         manifest = _describe(stage, partial, seconds)
-        write_atomically(partial / "manifest.json", json.dumps(manifest, indent=1))
+        manifest["contents"] = seal(partial)
+        manifest["digest"] = digest_of(manifest)
+        write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1))
+        sync_folder(partial)
         partial.rename(self.path(stage))
+        sync_folder(self.path(stage).parent)
         return Outcome(stage, self.path(stage), "ran", seconds, manifest["counts"])
 
     def _manifest(self, stage: Stage) -> Manifest | None:
-        try:
-            manifest: Manifest = json.loads((self.path(stage) / "manifest.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"store={self.root}: cannot read {self.path(stage)} ({error}); remove that folder"
-            ) from error
-        return manifest
+        return read_manifest(self.path(stage), stage.label, self.root)
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -177,6 +187,40 @@ class Store:
         with self.guarded():
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
             write_atomically(self.root / "runs" / name, str(run.absolute()))
+
+
+def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
+    """The manifest of the result in `folder`, or None without one.
+
+    Raises StoreError, with `label` as the name of the result, where it is damaged or belongs to another result.
+    """
+    try:
+        manifest: Manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _damaged(root, label, folder, f"{MANIFEST}: {error}") from error
+    if not isinstance(manifest, dict) or not {"key", "label", "seconds", "counts"} <= set(manifest):
+        raise _damaged(root, label, folder, f"{MANIFEST}: fields are missing")
+    if "digest" in manifest and manifest["digest"] != digest_of(manifest):
+        raise _damaged(root, label, folder, f"{MANIFEST}: other content")
+    if manifest["key"] != folder.name:
+        raise _damaged(root, label, folder, f"{MANIFEST}: of another result, {manifest['label']}")
+    return manifest
+
+
+def check(folder: Path, label: str, root: Path) -> None:
+    """Raises StoreError where a file of the result in `folder` differs from its manifest."""
+    manifest = read_manifest(folder, label, root)
+    if manifest and (found := damages(folder, manifest.get("contents", {}))):
+        raise _damaged(root, label, folder, "; ".join(found[:3]) + (f"; {len(found) - 3} more" * (len(found) > 3)))
+
+
+def _damaged(root: Path, label: str, folder: Path, what: str) -> StoreError:
+    return StoreError(
+        f"store={root}: the result of {label} is damaged ({folder.parent.name}/{folder.name[:12]}: {what}); "
+        f"`python -m raft_exp.store repair store={root}` removes it, then the same command makes it again"
+    )
 
 
 class Fingerprints:

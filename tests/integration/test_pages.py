@@ -23,7 +23,7 @@ LINES = [line for page in pages.pages() for line in pages.commands(page)]
 STUDIES = [line for line in LINES if re.match(r"python -m raft_exp( |$)", line.text) and line.page not in CODE]
 OTHERS = [line for line in LINES if re.match(r"python -m raft_exp\.", line.text)]
 MAKE = [line for line in LINES if line.text.startswith("make")]
-MODULES = {"publish": "raft_exp.apps.publish", "store": "raft_exp.apps.prune"}
+MODULES = {"publish": "raft_exp.apps.publish", "store": "raft_exp.apps.store"}
 SOURCES = ["CONTRIBUTING.md", "AGENTS.md", *(page.relative_to(pages.ROOT).as_posix() for page in pages.pages())]
 LINK = re.compile(r"\[[^\]\n]*\]\((?!\w+:)([^)\s#]+)(#[\w-]+)?\)")
 

@@ -16,9 +16,11 @@ from raft_exp.core.records import Answer, write_jsonl
 from raft_exp.evaluation.results import ArmResult, Choice, Results, read_predictions
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.integrity import MANIFEST
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
+from raft_exp.pipeline.store import check
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report
@@ -189,7 +191,10 @@ class _Inputs:
     def _optional(self, stage: str) -> Path | None:
         """The stage's result in the store; None where the store does not have it."""
         folder = self._stages.get(stage)
-        return folder if folder is not None and (folder / "manifest.json").exists() else None
+        if folder is None or not (folder / MANIFEST).exists():
+            return None
+        check(folder, stage, folder.parents[1])
+        return folder
 
 
 def _answers(path: Path, result: ArmResult) -> Iterator[Answer]:

@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from raft_exp.apps import prune, publish
+from raft_exp.apps import publish
+from raft_exp.apps import store as store_app
 from raft_exp.apps.arguments import Command, one_line_errors, settings
 from raft_exp.apps.ask import main as ask
 from raft_exp.apps.export import main as export
@@ -16,7 +17,7 @@ from raft_exp.apps.serve import main as serve
 from raft_exp.core.errors import ConfigError, StoppedError
 from raft_exp.core.schema import Positive, config_dataclass
 
-COMMANDS = {"ask": ask, "serve": serve, "report": report, "store": prune, "publish": publish, "export": export}
+COMMANDS = {"ask": ask, "serve": serve, "report": report, "store": store_app, "publish": publish, "export": export}
 WORDS = {name: "prune" if name == "store" else "RUN" for name in COMMANDS}
 
 RUN_FLAGS = {
@@ -225,7 +226,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("serve RUN port=70000", "port: got 70000; must be less than or equal to 65535"),
         ("serve RUN queue=0", "queue: got 0; must be greater than or equal to 1"),
         ("serve RUN host=0.0.0.0", "name an environment variable that holds a token for them: token_env=NAME"),
-        ("store lss", "ls|prune: got 'lss'; did you mean 'ls'? (known: ls, prune)"),
+        ("store lss", "ls|prune|verify|repair: got 'lss'; did you mean 'ls'? (known: ls, prune, repair, verify)"),
         ("store ls store=nowhere", "store: got 'nowhere', and there is no such folder; name the store with store=PATH"),
         ("publish RUN", "NNN_name (such as 004_gold_share) is missing; write python -m raft_exp.publish RUN"),
         ("publish 004_x", "RUN is missing; write python -m raft_exp.publish RUN"),

@@ -120,7 +120,7 @@ def test_a_full_disk_is_one_line(tmp_path):
 def test_a_damaged_manifest_is_one_line(tmp_path):
     store = Store(tmp_path)
     (store.ensure(STAGE, execute).path / "manifest.json").write_text("{cut")
-    with pytest.raises(StoreError, match=r"cannot read .*; remove that folder"):
+    with pytest.raises(StoreError, match=r"result of ingest is damaged \(ingest/.*manifest.json: .*store repair"):
         store.look(STAGE)
 
 

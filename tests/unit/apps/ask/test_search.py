@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from raft_exp.apps.ask.search import Searcher, fused
-from raft_exp.apps.prune import entries
+from raft_exp.apps.store import entries
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.pipeline import build as pipeline

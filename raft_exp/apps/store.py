@@ -1,4 +1,4 @@
-"""`python -m raft_exp.store ls|prune`: lists the results in a store, and removes unused ones."""
+"""`python -m raft_exp.store ls|prune|verify|repair`: lists, removes and checks the results in a store."""
 
 import json
 import shutil
@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from raft_exp.apps.arguments import Command, one_line_errors
-from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.core.errors import ConfigError, StoreError, suggest
+from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
-from raft_exp.pipeline.store import Manifest
+from raft_exp.pipeline.store import check, read_manifest
 
 # Folders without results: the paid ledger, which is never pruned, the list of runs, and the texts of read documents.
 _NO_RESULTS = {"ledger", "runs", "extracted"}
@@ -27,17 +28,19 @@ class StoreSettings:
     """The settings of `store`."""
 
     store: str = Field(default="store", title="PATH", description="the store")
-    yes: bool = Field(default=False, description="prune without asking")
+    yes: bool = Field(default=False, description="prune and repair without asking")
 
 
 _ACTIONS = {
     "ls": "lists the results in the store",
     "prune": "removes the results that no run folder names; the paid ledger is never touched",
+    "verify": "reads every file of every result and compares it with its manifest",
+    "repair": "removes the damaged results, which the commands of their studies then make again",
 }
 _COMMAND = Command(
-    form="python -m raft_exp.store ls|prune [store=PATH] [yes=true]",
-    about="Lists the results in the store, or removes the unused ones.",
-    words={"ls|prune": "the action, one of these:", **{f"  {name}": text for name, text in _ACTIONS.items()}},
+    form="python -m raft_exp.store ls|prune|verify|repair [store=PATH] [yes=true]",
+    about="Lists the results in the store, removes the unused ones, or finds the damaged ones.",
+    words={"|".join(_ACTIONS): "the action, one of these:", **{f"  {name}": text for name, text in _ACTIONS.items()}},
     settings=StoreSettings,
 )
 
@@ -50,7 +53,7 @@ class StoreEntry:
     label: str
     size: int  # bytes
     seconds: float
-    state: str  # used (named by a run) | unused | partial (a run can resume it) | left over
+    state: str  # used (named by a run) | unused | partial (a run can resume it) | left over | damaged (its manifest is)
 
 
 def entries(root: Path) -> list[StoreEntry]:
@@ -71,12 +74,14 @@ def _used(root: Path) -> set[str]:
 
 def _entry(path: Path, used: set[str]) -> StoreEntry:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    manifest = path / "manifest.json"
-    if not manifest.exists():
+    try:
+        manifest = read_manifest(path, path.parent.name, path.parents[1])
+    except StoreError:
+        return StoreEntry(path, path.parent.name, size, 0.0, "damaged")
+    if manifest is None:
         state = "partial" if path.name.removesuffix(".partial") in used else "left over"
         return StoreEntry(path, path.parent.name, size, 0.0, state)
-    values: Manifest = json.loads(manifest.read_text(encoding="utf-8"))
-    return StoreEntry(path, values["label"], size, values["seconds"], "used" if path.name in used else "unused")
+    return StoreEntry(path, manifest["label"], size, manifest["seconds"], "used" if path.name in used else "unused")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -84,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line_errors():
         (action,), chosen = _COMMAND.read(arguments)
         if action not in _ACTIONS:
-            raise ConfigError(f"ls|prune: got {action!r}; {suggest(action, _ACTIONS)}")
+            raise ConfigError(f"{'|'.join(_ACTIONS)}: got {action!r}; {suggest(action, _ACTIONS)}")
         if not Path(chosen.store).is_dir():
             raise ConfigError(
                 f"store: got {chosen.store!r}, and there is no such folder; name the store with store=PATH"
@@ -92,8 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results = entries(Path(chosen.store))
         if action == "prune":
             _prune([entry for entry in results if entry.state in ("unused", "left over")], chosen.yes)
-        else:
+        elif action == "ls":
             _list(results)
+        else:
+            damaged = _damaged(results)
+            _repair(damaged, chosen.yes) if action == "repair" else _refuse(damaged, chosen.store)
 
 
 def _list(results: list[StoreEntry]) -> None:
@@ -106,16 +114,51 @@ def _list(results: list[StoreEntry]) -> None:
 
 
 def _prune(unused: list[StoreEntry], yes: bool) -> None:
-    console = Console()
-    total = decimal(sum(entry.size for entry in unused))
     if not unused:
-        console.print("nothing to prune: every result is named by a run folder")
+        print("nothing to prune: every result is named by a run folder")
         return
-    if not yes and console.input(f"remove {len(unused)} results ({total})? [y/N] ").strip().lower() != "y":
-        console.print("kept everything")
+    _remove_all(unused, yes, "the paid ledger is never touched")
+
+
+def _damaged(results: list[StoreEntry]) -> list[StoreEntry]:
+    """Reads all complete results and prints a line for each damaged one."""
+    damaged = []
+    complete = [entry for entry in results if entry.state not in ("partial", "left over")]
+    for entry in track(complete, "results checked"):
+        try:
+            check(entry.path, entry.label, entry.path.parents[1])
+        except StoreError as error:
+            print(error)
+            damaged.append(entry)
+    print(f"{len(complete)} results checked, {len(damaged)} damaged")
+    return damaged
+
+
+def _refuse(damaged: list[StoreEntry], store: str) -> None:
+    if damaged:
+        raise StoreError(f"store={store}: {len(damaged)} results are damaged; remove them with store repair")
+
+
+def _repair(damaged: list[StoreEntry], yes: bool) -> None:
+    if damaged:
+        _remove_all(damaged, yes, "the commands of their studies make them again")
+
+
+def _remove_all(results: list[StoreEntry], yes: bool, note: str) -> None:
+    total = decimal(sum(entry.size for entry in results))
+    if not yes and not _agreed(f"remove {len(results)} results ({total})? [y/N] "):
+        print("kept everything")
         return
-    removed = sum(_remove(entry) for entry in unused)
-    console.print(f"removed {removed} results of {len(unused)} ({total}); the paid ledger is never touched")
+    removed = sum(_remove(entry) for entry in results)
+    print(f"removed {removed} results of {len(results)} ({total}); {note}")
+
+
+def _agreed(question: str) -> bool:
+    """Asks at the terminal. Raises ConfigError where nobody can answer."""
+    try:
+        return input(question).strip().lower() == "y"
+    except EOFError:
+        raise ConfigError("yes: got False, and there is no terminal to ask at; give yes=true") from None
 
 
 def _remove(entry: StoreEntry) -> bool:
