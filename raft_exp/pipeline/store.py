@@ -142,8 +142,6 @@ class Store:
         for leftover in partial.glob(f"{MANIFEST}.*.new"):  # of a run that was killed while it wrote its manifest
             leftover.unlink()
         manifest = _describe(stage, partial, seconds)
-        manifest["contents"] = seal(partial)
-        manifest["digest"] = digest_of(manifest)
         write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1))
         sync_folder(partial)
         partial.rename(self.path(stage))
@@ -269,7 +267,7 @@ def _names(files: list[Path]) -> list[str]:
 
 def _describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
     counts_file = folder / "counts.json"
-    return {
+    manifest: Manifest = {
         **stage.description,
         "key": stage.key,
         "label": stage.label,
@@ -277,7 +275,11 @@ def _describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
         "counts": json.loads(counts_file.read_text(encoding="utf-8")) if counts_file.exists() else {},
         "packages": {name: metadata.version(name) for name in _PACKAGES if _installed(name)},
         "git_commit": _git_commit(),
+        "contents": seal(folder),
+        "digest": "",
     }
+    manifest["digest"] = digest_of(manifest)
+    return manifest
 
 
 def _installed(name: str) -> bool:
