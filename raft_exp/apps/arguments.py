@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar, Union, g
 import yaml
 from pydantic import ValidationError
 
+from raft_exp import __version__
 from raft_exp.core import screen
 from raft_exp.core.errors import ConfigError, RaftError, suggest
 
@@ -43,12 +44,16 @@ class Command(Generic[T]):
     def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
         """Returns the positional words and the settings of `arguments` (default: of the process).
 
-        Prints the help and exits with status 0 where `arguments` hold --help or -h. Raises ConfigError.
+        Prints the help or the version and exits with status 0 where `arguments` hold --help, -h or --version. Raises
+        ConfigError.
         """
         line = list(sys.argv[1:] if arguments is None else arguments)
         screen.check_arguments(line)
+        if "--version" in line:
+            print(f"raft_exp {__version__}")
+            sys.exit(0)
         if {"-h", "--help"} & set(line):
-            print(self.help())
+            screen.show(self.help())
             sys.exit(0)
         self._refuse_flags(line)
         chosen = [word for word in line if self._is_setting(word)]

@@ -21,8 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from raft_exp import __version__
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.path_arguments import with_quoted_paths
+from raft_exp.apps.settings_help import help_text
 from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
 from raft_exp.core import screen, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
@@ -70,6 +72,8 @@ class OwnConf(SearchPathPlugin):
 def main() -> None:
     """Runs one study, or with `-m` one for each combination of values."""
     screen.take_any_text()
+    if _answers_alone(sys.argv[1:]):
+        return
     Plugins.instance().register(OwnConf)
     sys.argv[1:] = _with_experiment(_with_multirun(with_quoted_paths(sys.argv[1:])))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
@@ -92,6 +96,21 @@ def main() -> None:
         _refuse(StoreError(f"{error.filename or 'run folder'}: {error.strerror}; {remedy}"))
     except KeyboardInterrupt:
         sys.exit("\nstopped; the same command resumes from here")
+
+
+def _answers_alone(arguments: list[str]) -> bool:
+    """Prints the version or the help, if requested. Help beside overrides is Hydra's, which shows their values."""
+    if "--version" in arguments:
+        print(f"raft_exp {__version__}")
+        return True
+    groups = [word for word in arguments if word not in ("--help", "-h")]
+    if len(groups) == len(arguments) or any("=" in word or word.startswith("-") for word in groups):
+        return False
+    try:
+        screen.show(help_text(groups))
+    except ConfigError as error:
+        _refuse(error)
+    return True
 
 
 def _about_run_folder(error: OSError) -> bool:

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import sys
 from collections.abc import Iterable
 
@@ -42,6 +43,14 @@ def take_any_text() -> None:
             stream.reconfigure(errors=_ERRORS)
     if isinstance(sys.stdin, io.TextIOWrapper) and codecs.lookup(sys.stdin.encoding).name == "ascii":
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+def show(text: str) -> None:
+    """Prints a text; a reader that ends before it (`| head`) is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python writes at its end goes nowhere
 
 
 def check_arguments(words: Iterable[str]) -> None:

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from raft_exp.core import errors
+from raft_exp.core.comments import comments_of
 from raft_exp.evaluation.metrics import METRICS, PROFILES
-from tools.docs_site.comments import comments_of
 
 
 def table(name: str) -> str:

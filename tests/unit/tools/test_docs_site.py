@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from raft_exp.core import errors
+from raft_exp.core import comments, errors
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.pipeline.config import conf_dir
-from tools.docs_site import comments, configuration, hooks, tables
+from tools.docs_site import configuration, hooks, tables
 
 
 @pytest.fixture(scope="module")

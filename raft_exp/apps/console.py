@@ -1,0 +1,21 @@
+"""The console script `raft-exp`: a study, or with the name of another command first, that command."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "ask": "raft_exp.apps.ask.main",
+    "export": "raft_exp.apps.export.main",
+    "publish": "raft_exp.apps.publish",
+    "report": "raft_exp.apps.report.main",
+    "serve": "raft_exp.apps.serve.main",
+    "store": "raft_exp.apps.store",
+}
+
+
+def main() -> None:
+    """`raft-exp ask RUN ...` is `python -m raft_exp.ask RUN ...`; any other line is `python -m raft_exp ...`."""
+    command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if command:
+        del sys.argv[1]
+    import_module(command or "raft_exp.apps.cli").main()
