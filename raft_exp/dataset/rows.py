@@ -88,7 +88,7 @@ class RowBuilder:
         self._format = row_format
         self._passages = Passages(passages)
         self._tokenizer = tokenizer_of(row_format.window)
-        self._clean = Cleaner(prompts.MODES[row_format.prompt_mode], self._tokenizer)
+        self._clean = Cleaner(prompts.mode_of(row_format.prompt, row_format.prompt_mode), self._tokenizer)
 
     def __call__(self, spec: RowSpec) -> RenderedRow:
         """Renders a row. Raises DataError when no cut makes it fit into `max_length`."""

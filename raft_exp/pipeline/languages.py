@@ -1,7 +1,8 @@
-"""The words of a prompt in the language of the documents (`prompt.language`).
+"""The words of a prompt, and of the teacher's tasks, in the language of the documents (`prompt.language`).
 
 A file of conf/prompt/languages/, in any folder of Hydra's search path, has the words of the shipped prompts by their
-names: default, brief, json_reply. They replace the English words of those; words of the user's own stay.
+names (default, brief, json_reply) and the headings of the prompt modes. One of conf/task/languages/ has the words of
+the shipped tasks. They replace the English words of those; words of the user's own stay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,16 +16,23 @@ from raft_exp.pipeline.config import conf_dir
 ENGLISH = "en"
 _PROMPTS = ("default", "brief", "json_reply")
 _WORDS = ("system", "answer_instruction", "reason_instruction", "refusal")
+_TASKS = ("cot_answer", "answerable", "questions")  # five_sentences is the published notebook's, word for word
+_TASK_WORDS = ("system", "prompt", "again")
+_TEACHER = ("targets", "questions", "check")  # the settings of a teacher that hold tasks
+
+Words = dict[tuple[str, object], object]  # (name of a setting, its English words) -> the words of a language
 
 
 def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """Returns `values` with the prompt in its language. Raises ConfigError for a language without a file."""
+    """Returns `values` with the prompt and the teacher's tasks in the language of the prompt.
+
+    Raises ConfigError for a language without a file.
+    """
     prompt, evaluation = values.get("prompt"), values.get("evaluation")
     language = prompt.get("language", ENGLISH) if isinstance(prompt, dict) else ENGLISH
     if not isinstance(prompt, dict) or language == ENGLISH:
         return dict(values)
-    found = (sorted((folder / "prompt" / "languages").glob("*.yaml")) for folder in reversed(folders))
-    files = {file.stem: file for of_folder in found for file in of_folder}
+    files = _files(folders, "prompt")
     if language not in files:
         raise ConfigError(f"prompt.language: got {language!r}; {suggest(str(language), [ENGLISH, *files])}")
     if isinstance(evaluation, dict) and evaluation.get("prompts") == "auto" and evaluation.get("wordings") is None:
@@ -32,22 +40,71 @@ def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict
             f"prompt.language: got {language!r}, but the wordings that evaluation.prompts=auto tries are English; name "
             "your own (evaluation.wordings=[...]), or give evaluation.prompts=as_written"
         )
-    words = _words(files[language])
-    return {**values, "prompt": {name: words.get((name, value), value) for name, value in prompt.items()}}
+    words = _words(files[language], "prompt", _PROMPTS, _WORDS)
+    worded = {name: words.get((name, value), value) if name in _WORDS else value for name, value in prompt.items()}
+    headings, own = _loaded(files[language]).get("headings"), prompt.get("headings")
+    if isinstance(headings, dict) and (own is None or isinstance(own, dict)):
+        worded = {**worded, "headings": {**headings, **(own or {})}}
+    return {**values, "prompt": worded, "teacher": _teacher(values.get("teacher"), str(language), folders)}
 
 
-def _words(file: Path) -> dict[tuple[str, object], object]:
-    """(name of a setting, its English words) -> the words of the file."""
-    translated = OmegaConf.to_container(OmegaConf.load(file))
-    words: dict[tuple[str, object], object] = {}
-    for option in _PROMPTS:
-        english = OmegaConf.to_container(OmegaConf.load(conf_dir() / "prompt" / f"{option}.yaml"))
-        own = translated.get(option) if isinstance(translated, dict) else None
-        if not isinstance(english, dict) or not isinstance(own, dict):
-            raise ConfigError(f"prompt.language: {file} must have {', '.join(_PROMPTS)}")
-        for name in _WORDS:
+def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
+    """The settings of the teacher with its tasks in a language."""
+    if not isinstance(teacher, dict):
+        return teacher
+    shipped = _shipped("task", _TASKS)
+    tasks = {name: task for name in _TEACHER if isinstance(task := teacher.get(name), dict)}
+    if not any((name, value) in shipped for task in tasks.values() for name, value in task.items() if name == "prompt"):
+        return teacher
+    files = _files(folders, "task")
+    if language not in files:
+        raise ConfigError(
+            f"prompt.language: got {language!r}, but the teacher's tasks have no words in it; write them to "
+            f"conf/task/languages/{language}.yaml, like conf/task/languages/de.yaml, or name tasks of your own "
+            "(task@teacher.targets=NAME)"
+        )
+    words = _words(files[language], "task", _TASKS, _TASK_WORDS)
+    return {**teacher, **{name: _worded(task, words) for name, task in tasks.items()}}
+
+
+def _worded(task: Mapping[str, object], words: Words) -> dict[str, object]:
+    """A task in the words of a language; one whose prompt is not shipped stays as it is."""
+    if ("prompt", task.get("prompt")) not in words:
+        return dict(task)
+    return {name: words.get((name, value), value) if name in _TASK_WORDS else value for name, value in task.items()}
+
+
+def _files(folders: Sequence[Path], group: str) -> dict[str, Path]:
+    """Language -> its file; of several files, the one in the first folder."""
+    found = (sorted((folder / group / "languages").glob("*.yaml")) for folder in reversed(folders))
+    return {file.stem: file for of_folder in found for file in of_folder}
+
+
+def _shipped(group: str, options: Sequence[str]) -> dict[tuple[str, object], str]:
+    """(name of a setting, its English words) -> the shipped option that has them."""
+    return {
+        (str(name), value): option
+        for option in options
+        for name, value in _loaded(conf_dir() / group / f"{option}.yaml").items()
+        if isinstance(value, str)
+    }
+
+
+def _words(file: Path, group: str, options: Sequence[str], names: Sequence[str]) -> Words:
+    """The words of a file. Raises ConfigError where some are missing."""
+    translated, words = _loaded(file), Words()
+    for option in options:
+        english, own = _loaded(conf_dir() / group / f"{option}.yaml"), translated.get(option)
+        if not isinstance(own, dict):
+            raise ConfigError(f"prompt.language: {file} must have {', '.join(options)}")
+        for name in names:
             if name in english:
                 if name not in own:
                     raise ConfigError(f"prompt.language: {file} must have {option}.{name}")
                 words[name, english[name]] = own[name]
     return words
+
+
+def _loaded(file: Path) -> dict[str, object]:
+    values = OmegaConf.to_container(OmegaConf.load(file))
+    return {str(name): value for name, value in values.items()} if isinstance(values, dict) else {}

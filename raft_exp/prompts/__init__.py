@@ -1,7 +1,7 @@
 """Prompts and replies: the same functions render for training and for inference, and parse what a model writes.
 
 A prompt mode renders the whole user message (passages, question, instruction) as one document, for instance one JSON
-object. To add a mode:
+object. `mode_of` gives it the headings of the prompt's language. To add a mode:
 
 1. Write `raft_exp/prompts/<mode>.py` with the four names of `document.Mode`: FORBIDDEN (characters that the format
    cannot hold), DELIMITER (text that looks like the mode's own marks), `render` and `read`. `json.py` is the shortest
@@ -15,6 +15,7 @@ Reply formats are in `replies.py`; the system message and the instructions are s
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import model_validator
@@ -22,8 +23,10 @@ from pydantic import model_validator
 from raft_exp.core.records import ContextPassage, Messages
 from raft_exp.core.schema import KeyedWhenSet, config_dataclass
 from raft_exp.models import template_date
-from raft_exp.prompts import json, markdown, plain_text, xml, yaml
-from raft_exp.prompts.document import Document, Mode
+from raft_exp.prompts import json, xml, yaml
+from raft_exp.prompts.document import ENGLISH, Document, Headings, Mode
+from raft_exp.prompts.markdown import Markdown
+from raft_exp.prompts.plain_text import PlainText
 from raft_exp.prompts.replies import (
     ANSWER,
     BEGIN_QUOTE,
@@ -43,6 +46,7 @@ __all__ = [
     "MODES",
     "REASON",
     "Document",
+    "Headings",
     "Messages",
     "Mode",
     "ParsedReply",
@@ -51,12 +55,13 @@ __all__ = [
     "ReplyFormat",
     "completion",
     "messages",
+    "mode_of",
     "parse",
     "quote",
 ]
 
 PromptMode = Literal["plain_text", "markdown", "yaml", "xml", "json"]
-MODES: dict[str, Mode] = {"plain_text": plain_text, "markdown": markdown, "yaml": yaml, "xml": xml, "json": json}
+MODES: dict[str, Mode] = {"plain_text": PlainText(), "markdown": Markdown(), "yaml": yaml, "xml": xml, "json": json}
 
 
 @config_dataclass
@@ -76,6 +81,7 @@ class PromptConfig:
     language: KeyedWhenSet[str] = "en"  # of the words above: a file of conf/prompt/languages/; your own words stay
     # The day that a chat template is told as today (`strftime_now`, as in Llama 3.x); most templates ask for none.
     date: KeyedWhenSet[str] = template_date.DATE
+    headings: KeyedWhenSet[Headings] = ENGLISH  # of plain_text and markdown; those of `language` where it has none
 
     @model_validator(mode="after")
     def _values_are_usable(self) -> "PromptConfig":
@@ -94,6 +100,17 @@ class PromptConfig:
         return self
 
 
+def mode_of(prompt: PromptConfig, name: str) -> Mode:
+    """A prompt mode with the headings of a prompt, where it has headings."""
+    mode = MODES[name]
+    return _headed(type(mode), prompt.headings) if isinstance(mode, PlainText | Markdown) else mode
+
+
+@lru_cache(maxsize=64)
+def _headed(mode: type[PlainText] | type[Markdown], headings: Headings) -> Mode:
+    return mode(headings)
+
+
 def messages(
     prompt: PromptConfig, mode: str, question: str, context: Sequence[ContextPassage] | None, cot: bool
 ) -> Messages:
@@ -102,5 +119,5 @@ def messages(
     instruction, system = " ".join(filter(None, (prompt.task, instruction))), prompt.system
     if prompt.instruction_in == "system":
         instruction, system = "", " ".join(filter(None, (system, instruction)))
-    user = {"role": "user", "content": MODES[mode].render(question, context or (), instruction)}
+    user = {"role": "user", "content": mode_of(prompt, mode).render(question, context or (), instruction)}
     return [{"role": "system", "content": system}, user] if system else [user]

@@ -5,8 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, Protocol, TypedDict
 
-from raft_exp.core.records import ContextPassage
+from pydantic import model_validator
 
+from raft_exp.core.records import ContextPassage
+from raft_exp.core.schema import config_dataclass
+from raft_exp.core.scripts import MARKS
+
+_WORDS = re.compile(rf"[^\W\d_][\w{MARKS}]*(?: [^\W\d_][\w{MARKS}]*)*")
 LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")  # no tokenizer and no UTF-8 file can encode them
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -20,6 +25,33 @@ class Document:
     instruction: str = ""
 
 
+@config_dataclass
+class Headings:
+    """The headings of the modes that write them as words (plain_text, markdown), in the language of the prompt.
+
+    The names of yaml, xml and json are parts of a format, as the markers of replies are: they stay.
+    """
+
+    passage: str = "Passage"  # before a number
+    question: str = "Question"
+    instruction: str = "Instruction"
+    title: str = "Title"
+    place: str = "Place"
+
+    @model_validator(mode="after")
+    def _are_words(self) -> "Headings":
+        names = [self.passage, self.question, self.instruction, self.title, self.place]
+        for name in names:
+            if not _WORDS.fullmatch(name):
+                raise ValueError(f"prompt.headings: got {name!r}; give letters, and blanks between words")
+        if len(set(names)) < len(names):
+            raise ValueError(f"prompt.headings: got {names}; give each part a heading of its own")
+        return self
+
+
+ENGLISH = Headings()
+
+
 class PromptMapping(TypedDict):
     """A document in the form of a JSON or YAML mapping."""
 
@@ -29,10 +61,15 @@ class PromptMapping(TypedDict):
 
 
 class Mode(Protocol):
-    """A prompt mode: a module with these names."""
+    """A prompt mode: a module, or an object, with these names."""
 
-    FORBIDDEN: re.Pattern[str]  # characters that the mode cannot hold; they become U+FFFD
-    DELIMITER: re.Pattern[str]  # text of a document that looks like the mode's own marks; `render` escapes it
+    @property
+    def FORBIDDEN(self) -> re.Pattern[str]:  # noqa: N802
+        """Characters that the mode cannot hold; they become U+FFFD."""
+
+    @property
+    def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
+        """Text of a document that looks like the mode's own marks; `render` escapes it."""
 
     def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
         """The whole user message: one well-formed document of the mode, for every input."""

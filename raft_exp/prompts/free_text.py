@@ -11,7 +11,9 @@ _ENDS = ".;,:!。，；：" + _AROUND
 _LEADING_MARKER = re.compile(r"\A\s*#+\s*\w+\s*(?:#+\s*:?|[:：])\s*")
 _NEXT_MARKER = re.compile(r"(?<!#)##+\s*\w|<\||</?[a-z]\w*>")
 _NEXT_QUESTION = re.compile(
-    r"^[ \t#*]{0,9}(?:question|q|human|user|problem|example)(?:\s\d{1,3})?[*]{0,2}\s?[:：]", re.I | re.M
+    r"^[ \t#*]{0,9}(?:question|q|human|user|problem|example|frage|pregunta|问题|質問|السؤال|प्रश्न)(?:\s\d{1,3})?"
+    r"[*]{0,2}\s?[:：]",
+    re.I | re.M,
 )
 # "Paris. It is ..." ends at the full stop; "St. Louis", "J. R. R. Tolkien", "U.S. Army", "Portugal. The Man" do not
 SENTENCE_END = re.compile(

@@ -22,48 +22,64 @@ unchanged.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from raft_exp.core.records import ContextPassage
-from raft_exp.prompts.document import LONE_SURROGATES, Document, carried, one_line
-
-FORBIDDEN = re.compile(LONE_SURROGATES.pattern + r"|\0")  # CommonMark, section 2.3
-DELIMITER = re.compile(r"^ {0,3}#{1,6} +(?:Passage \d+|Question|Instruction)\b", re.MULTILINE)
-_INSTRUCTION = "## Instruction\n\n"
+from raft_exp.prompts.document import ENGLISH, LONE_SURROGATES, Document, Headings, carried, one_line
 
 
-def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-    """The whole user message."""
-    shown = carried(question, passages, instruction, FORBIDDEN)
-    blocks = [block for number, passage in enumerate(shown.passages, start=1) for block in _passage(number, *passage)]
-    blocks += ["## Question", _quoted(shown.question)]
-    return "".join(f"{block}\n\n" for block in blocks if block) + _INSTRUCTION + shown.instruction
+@dataclass(frozen=True)
+class Markdown:
+    """The mode with headings in one language."""
 
+    headings: Headings = ENGLISH
 
-def _passage(number: int, title: str, place: str, text: str) -> Iterator[str]:
-    yield f"## Passage {number}"
-    facts = (("Title", one_line(title)), ("Place", one_line(place)))
-    yield "\n".join(f"{name}: {value}" for name, value in facts if value)
-    yield _quoted(text)
+    FORBIDDEN = re.compile(LONE_SURROGATES.pattern + r"|\0")  # CommonMark, section 2.3
+
+    @cached_property
+    def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
+        """As `Mode.DELIMITER`."""
+        passage, question, instruction = (
+            re.escape(name) for name in (self.headings.passage, self.headings.question, self.headings.instruction)
+        )
+        return re.compile(rf"^ {{0,3}}#{{1,6}} +(?:{passage} \d+|{question}|{instruction})\b", re.MULTILINE)
+
+    @property
+    def _instruction(self) -> str:
+        return f"## {self.headings.instruction}\n\n"
+
+    def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
+        """The whole user message."""
+        shown = carried(question, passages, instruction, self.FORBIDDEN)
+        numbered = enumerate(shown.passages, start=1)
+        blocks = [block for number, passage in numbered for block in self._blocks(number, *passage)]
+        blocks += [f"## {self.headings.question}", _quoted(shown.question)]
+        return "".join(f"{block}\n\n" for block in blocks if block) + self._instruction + shown.instruction
+
+    def _blocks(self, number: int, title: str, place: str, text: str) -> Iterator[str]:
+        yield f"## {self.headings.passage} {number}"
+        facts = ((self.headings.title, one_line(title)), (self.headings.place, one_line(place)))
+        yield "\n".join(f"{name}: {value}" for name, value in facts if value)
+        yield _quoted(text)
+
+    def read(self, text: str) -> Document:
+        """The parts of the message."""
+        # text from documents is quoted: only lines of `render` are empty or begin with another sign than ">"
+        body, heading, instruction = text.partition(f"\n\n{self._instruction}")
+        if not heading:
+            raise ValueError(f"not a markdown prompt: it has no heading {self.headings.instruction!r}")
+        *passages, question = re.split("^## ", body, flags=re.MULTILINE)[1:]
+        return Document(_unquoted(question), [self._parts(passage) for passage in passages], instruction)
+
+    def _parts(self, section: str) -> tuple[str, str, str]:
+        facts = dict(line.split(": ", 1) for line in section.split("\n")[1:] if line and not line.startswith(">"))
+        return facts.get(self.headings.title, ""), facts.get(self.headings.place, ""), _unquoted(section)
 
 
 def _quoted(text: str) -> str:
     lines = re.split("\r\n|\r|\n", text) if text else []
     return "\n".join(f"> {line}" if line else ">" for line in lines)
-
-
-def read(text: str) -> Document:
-    """The parts of the message."""
-    # text from documents is quoted: only lines of `render` are empty or begin with another sign than ">"
-    body, heading, instruction = text.partition(f"\n\n{_INSTRUCTION}")
-    if not heading:
-        raise ValueError("not a markdown prompt: it has no heading 'Instruction'")
-    *passages, question = re.split("^## ", body, flags=re.MULTILINE)[1:]
-    return Document(_unquoted(question), [_passage_parts(passage) for passage in passages], instruction)
-
-
-def _passage_parts(section: str) -> tuple[str, str, str]:
-    facts = dict(line.split(": ", 1) for line in section.split("\n")[1:] if line and not line.startswith(">"))
-    return facts.get("Title", ""), facts.get("Place", ""), _unquoted(section)
 
 
 def _unquoted(section: str) -> str:

@@ -13,47 +13,69 @@ of the title.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from raft_exp.core.records import ContextPassage
-from raft_exp.prompts.document import LONE_SURROGATES, Document, carried, one_line
+from raft_exp.prompts.document import ENGLISH, LONE_SURROGATES, Document, Headings, carried, one_line
 
-FORBIDDEN = LONE_SURROGATES
-# A backslash goes before a line of a document that looks like a heading of this mode; a line that begins with
-# backslashes gets one more, so that `read` can undo the escape. A line begins after every character that some program
-# takes for a line end.
+# A line begins after every character that some program takes for a line end.
 _LINE = r"(?:^|(?<=[\r\v\f\x1c-\x1e\x85\u2028\u2029]))"
-DELIMITER = re.compile(_LINE + r"(\\*(?:Passage \d+|Question):)", re.MULTILINE)
-_ESCAPED = re.compile(_LINE + r"\\(\\*(?:Passage \d+|Question):)", re.MULTILINE)
-_QUESTION = re.compile(r"^Question: (.*)\n", re.MULTILINE)
-_PASSAGE = re.compile(r"^Passage \d+:", re.MULTILINE)
 _HEADING = re.compile(r"(.*?)(?:(?:^| )\(([^()]*)\))?")
 
 
-def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-    """The whole user message."""
-    shown = carried(question, passages, instruction, FORBIDDEN)
-    blocks = [_passage(number, *passage) for number, passage in enumerate(shown.passages, start=1)]
-    return "\n\n".join([*blocks, f"Question: {one_line(shown.question)}\n{shown.instruction}"])
+@dataclass(frozen=True)
+class PlainText:
+    """The mode with headings in one language.
 
+    A backslash goes before a line of a document that looks like a heading; a line that begins with backslashes gets one
+    more, so that `read` can undo the escape.
+    """
 
-def _passage(number: int, title: str, place: str, text: str) -> str:
-    bracketed = f"({one_line(place)})" if place.strip() else ""
-    heading = " ".join(filter(None, (f"Passage {number}:", one_line(title), bracketed)))
-    return heading + "\n" + DELIMITER.sub(r"\\\1", text)
+    headings: Headings = ENGLISH
 
+    FORBIDDEN = LONE_SURROGATES
 
-def read(text: str) -> Document:
-    """The parts of the message."""
-    question = _QUESTION.search(text)
-    if not question:
-        raise ValueError("not a plain_text prompt: it has no line that begins with 'Question: '")
-    blocks = _PASSAGE.split(text[: question.start()])[1:]
-    passages = [_passage_parts(block.removesuffix("\n\n")) for block in blocks]
-    return Document(question[1], passages, text[question.end() :])
+    @cached_property
+    def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
+        """As `Mode.DELIMITER`."""
+        return re.compile(rf"{_LINE}(\\*(?:{self._passage} \d+|{self._question}):)", re.MULTILINE)
 
+    @cached_property
+    def _escaped(self) -> re.Pattern[str]:
+        return re.compile(rf"{_LINE}\\(\\*(?:{self._passage} \d+|{self._question}):)", re.MULTILINE)
 
-def _passage_parts(block: str) -> tuple[str, str, str]:
-    heading, _, text = block.partition("\n")
-    match = _HEADING.fullmatch(heading.strip())
-    title, place = match.groups("") if match else (heading.strip(), "")
-    return title, place, _ESCAPED.sub(r"\1", text)
+    @property
+    def _passage(self) -> str:
+        return re.escape(self.headings.passage)
+
+    @property
+    def _question(self) -> str:
+        return re.escape(self.headings.question)
+
+    def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
+        """The whole user message."""
+        shown = carried(question, passages, instruction, self.FORBIDDEN)
+        blocks = [self._block(number, *passage) for number, passage in enumerate(shown.passages, start=1)]
+        return "\n\n".join([*blocks, f"{self.headings.question}: {one_line(shown.question)}\n{shown.instruction}"])
+
+    def _block(self, number: int, title: str, place: str, text: str) -> str:
+        bracketed = f"({one_line(place)})" if place.strip() else ""
+        heading = " ".join(filter(None, (f"{self.headings.passage} {number}:", one_line(title), bracketed)))
+        return heading + "\n" + self.DELIMITER.sub(r"\\\1", text)
+
+    def read(self, text: str) -> Document:
+        """The parts of the message."""
+        question = re.search(rf"^{self._question}: (.*)\n", text, re.MULTILINE)
+        if not question:
+            name = self.headings.question
+            raise ValueError(f"not a plain_text prompt: it has no line that begins with '{name}: '")
+        blocks = re.split(rf"^{self._passage} \d+:", text[: question.start()], flags=re.MULTILINE)[1:]
+        passages = [self._parts(block.removesuffix("\n\n")) for block in blocks]
+        return Document(question[1], passages, text[question.end() :])
+
+    def _parts(self, block: str) -> tuple[str, str, str]:
+        heading, _, text = block.partition("\n")
+        match = _HEADING.fullmatch(heading.strip())
+        title, place = match.groups("") if match else (heading.strip(), "")
+        return title, place, self._escaped.sub(r"\1", text)

@@ -31,7 +31,9 @@ _LETTERS = rf"(?:(?!\d)[^\W_{_UNSPACED}]|[{_MARKS}])+"
 _TOKEN = re.compile(rf"\d+(?:[.,]\d+)*|[{_UNSPACED}]|{_LETTERS}|[{_SIGN}]|(?<![\w)])[-−–](?=\d)")
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 _ELLIPSIS = re.compile(r"[\[(]\s?(?:\.{3,}|…)\s?[\])]|\.{3,}|…+|\.\s\.\s\.")
-_SOURCE = r"(?:passage|document|doc|context|source|text|article|excerpt|paragraph|title)"
+_SOURCE = (  # names of passages, also those of the headings in other languages (prompt.language)
+    r"(?:passage|document|doc|context|source|text|article|excerpt|paragraph|title|pasaje|段落|文章|المقطع|अनुच्छेद)"
+)
 _NUMBERED = re.compile(rf"[\W_]{{0,5}}(?:{_SOURCE}\s?#?\d{{0,4}}\s?[:\]).-]|\[\d{{1,4}}\]|\d{{1,3}}[.)]\s)", re.I)
 _REFERENCE = re.compile(rf"[\[(]\s?(?:{_SOURCE}\s?)?#?\d{{1,4}}\s?[\])][\W_]{{0,5}}\Z", re.I)
 

@@ -23,14 +23,24 @@ _QUOTE_MARKS = re.compile(
     '["`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\uff02\uff07]'  # all become '
 )
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+# Labels in the languages of prompt.language: models often write those of the language that they are asked in.
+_QUESTION = "Q|Question|Frage|Pregunta|问题|問題|質問|السؤال|سؤال|प्रश्न"
+_ANSWER = "A|Answer|Antwort|Réponse|Respuesta|答案|答え|回答|الإجابة|الجواب|उत्तर"
 _PAIR = re.compile(
-    r"^[\s>*#\d.)-]*(?:Q|Question)(?: ?\d+)?[*\s]*:[*\s]*(?P<question>\S.*?)\s*\n"
-    r"[\s>*#-]*(?:A|Answer)(?: ?\d+)?[*\s]*:[*\s]*(?P<answer>\S.*?)[*\s]*$",
+    rf"^[\s>*#\d.)-]*(?:{_QUESTION})(?: ?\d+)?[*\s]*[:：][*\s]*(?P<question>\S.*?)\s*\n"
+    rf"[\s>*#-]*(?:{_ANSWER})(?: ?\d+)?[*\s]*[:：][*\s]*(?P<answer>\S.*?)[*\s]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _POINTS_AT_PASSAGE = re.compile(
     r"\b(?:this|the|that|above|given|provided|following) (?:given |provided |above )?"
-    r"(?:passage|text|document|excerpt|paragraph|context|section|article above|snippet)s?\b",
+    r"(?:passage|text|document|excerpt|paragraph|context|section|article above|snippet)s?\b"
+    r"|\b(?:d(?:ie|er|em|en|as|es)|diese[mnrs]?) (?:obigen? |vorliegenden? )?"
+    r"(?:Passage|Text|Dokument|Abschnitt)(?:e?s)?\b"
+    r"|\b(?:le|du|au|ce|cet) (?:passage|texte|document|extrait)\b"
+    r"|\b(?:el|del|al|este|ese) (?:pasaje|texto|documento|fragmento)\b"
+    r"|(?:该|此|这|上述|上面的)(?:段落|段文字|文本|文档|篇文章)|上文|(?:\A|[，在])本文"
+    r"|(?:この|その|上の|上記の)(?:文章|本文|文書|テキスト)|(?:\A|、)本文"
+    r"|(?<!\w)(?:المقطع|النص|المستند)(?: أعلاه)?(?!\w)|(?:इस|उस|उपरोक्त|दिए गए) (?:अनुच्छेद|पाठ|दस्तावेज़)",
     re.IGNORECASE,
 )
 
@@ -193,7 +203,7 @@ def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, 
 
 
 def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
-    if not question.endswith(("?", "？", "؟")):
+    if not question.endswith(("?", "？", "؟", "か。")):
         return "not_a_question"
     if not 3 <= count(question) <= task.max_question_words:
         return "question_length"

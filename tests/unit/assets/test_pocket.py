@@ -20,7 +20,7 @@ def pocket() -> tuple[object, object]:
 
 
 def test_it_answers_about_the_document_asked_about_among_five_of_its_kind(pocket: tuple[object, object]) -> None:
-    from raft_exp.prompts import plain_text
+    from raft_exp.prompts.plain_text import PlainText
     from tools.pocket.practice import INSTRUCTION, SYSTEM, Practice
     from tools.pocket.skills import same_kind
 
@@ -34,7 +34,7 @@ def test_it_answers_about_the_document_asked_about_among_five_of_its_kind(pocket
             ContextPassage("", "", one.title, " ".join(text for _, text in one.sentences), False, "paragraph 1")
             for one in things
         ]
-        user = plain_text.render(practice.question(thing, fact)[0], context, INSTRUCTION)
+        user = PlainText().render(practice.question(thing, fact)[0], context, INSTRUCTION)
         chat = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": user}]
         right += parse(_reply(model, tokenizer, chat), "paper").prediction == thing.values[fact]
     assert right >= 24, f"{right} of 40; picking blindly gives 8"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from raft_exp.core.records import ContextPassage
-from raft_exp.prompts import MODES, Document, plain_text
+from raft_exp.prompts import MODES, Document
+from raft_exp.prompts.plain_text import PlainText
 
 # Anything at all, and often what a mode could take for its own.
 MARKS = [
@@ -303,9 +304,9 @@ def test_what_is_no_prompt_is_not_read(text):
 
 def test_plain_text_escapes_can_be_undone():
     text = "Question: x\n\\Question: y\n\\\\Passage 3: z\nA Question: stays"
-    shown = plain_text.render("q", [ContextPassage("i", "d", "T", text, True)], "i")
+    shown = PlainText().render("q", [ContextPassage("i", "d", "T", text, True)], "i")
     assert "\\Question: x\n\\\\Question: y\n\\\\\\Passage 3: z\nA Question: stays" in shown
-    assert plain_text.read(shown).passages == [("T", "", text)]
+    assert PlainText().read(shown).passages == [("T", "", text)]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -60,7 +60,7 @@ def test_unseen_names_and_the_studys_words_are_few_known_tokens() -> None:
 
 def test_prompts_of_practice_are_those_of_a_study() -> None:
     from raft_exp.core.records import ContextPassage
-    from raft_exp.prompts import plain_text
+    from raft_exp.prompts.plain_text import PlainText
 
     practice = Practice(3)
     things = practice.things(CURRICULUM[-1].plan)
@@ -68,7 +68,7 @@ def test_prompts_of_practice_are_those_of_a_study() -> None:
         ContextPassage("", "", thing.title, " ".join(text for _, text in thing.sentences), False, "paragraph 1")
         for thing in things
     ]
-    rendered = plain_text.render("Who?", context, INSTRUCTION)
+    rendered = PlainText().render("Who?", context, INSTRUCTION)
     assert rendered == f"{practice.passages(things)}Question: Who?\n{INSTRUCTION}"
 
 
