@@ -55,9 +55,11 @@ class Break:
 
 @dataclass
 class Body:
-    """A response with these bytes as its body."""
+    """A response with these bytes as its body; `endless`: they are sent again and again, in chunks."""
 
     data: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    endless: bool = False
 
 
 Step = Say | Refuse | Break | Body
@@ -127,7 +129,7 @@ class ScriptedServer:
             await self._break(step.how, writer)
             return
         if isinstance(step, Body):
-            _send(writer, 200, step.data)
+            await self._send_body(step, writer)
         elif isinstance(step, Say):
             await asyncio.sleep(step.delay)
             _send(writer, 200, json.dumps(step.body()).encode())
@@ -135,6 +137,15 @@ class ScriptedServer:
             error = {"error": {"message": step.message, "type": "error", "param": None, "code": step.code}}
             _send(writer, step.status, json.dumps(error).encode(), step.headers)
         await writer.drain()
+
+    async def _send_body(self, step: Body, writer: asyncio.StreamWriter) -> None:
+        if not step.endless:
+            _send(writer, 200, step.data, step.headers)
+            return
+        writer.write(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:  # until the client leaves
+            writer.write(f"{len(step.data):x}\r\n".encode() + step.data + b"\r\n")
+            await writer.drain()
 
     async def _break(self, how: str, writer: asyncio.StreamWriter) -> None:
         whole = json.dumps(Say().body()).encode()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from raft_exp.core.errors import ServerError
-from raft_exp.engines.client import urls
+from raft_exp.engines.client import body, urls
 from raft_exp.engines.client.protocol import AttemptError, ChatConfig, Ends, ResponseReader, ServerReply, key_of
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class ChatClient:
     async def replies(
         self,
         chats: Iterable[ChatPrompt],
-        body: Mapping[str, object],
+        fields: Mapping[str, object],
         refuse: Refuse | None = None,
         keep: Keep | None = None,
     ) -> AsyncGenerator[tuple[str, ServerReply], None]:
-        """Yields (id, reply) as replies arrive; `body` has the fields of a request beside model and messages.
+        """Yields (id, reply) as replies arrive; `fields` are those of a request beside model and messages.
 
         `refuse` gets each request that the server will never accept; without it such a request counts as one without
         a usable reply. `keep` gets each reply before the next request is sent in its place.
@@ -66,7 +66,7 @@ class ChatClient:
         more replies can be expected, ServerError gives the number of such requests and the first reason in one line.
         """
         async with _session(self._config.base_url, self._key) as session:
-            run = _Run(session, self._config, ResponseReader(self._config, self._key), body, refuse, keep)
+            run = _Run(session, self._config, ResponseReader(self._config, self._key), fields, refuse, keep)
             try:
                 async for item in run.replies(chats):
                     yield item
@@ -88,15 +88,16 @@ class _Run:
         session: "aiohttp.ClientSession",
         config: ChatConfig,
         reader: ResponseReader,
-        body: Mapping[str, object],
+        fields: Mapping[str, object],
         refuse: Refuse | None,
         keep: Keep | None,
     ) -> None:
         self._session, self._config, self._reader = session, config, reader
         self._url = config.base_url.rstrip("/") + "/chat/completions"
         self._refuse, self._keep = refuse, keep
-        fields = {"model": config.model, **body, **config.extra_body}
-        self._body = {name: value for name, value in fields.items() if value is not None}
+        own = {"model": config.model, **fields, **config.extra_body}
+        self._fields = {name: value for name, value in own.items() if value is not None}
+        self._most = int(config.max_reply_megabytes * 1e6)
         self._tasks: list[asyncio.Task[None]] = []
         self.sent = self._good = self._in_a_row = 0
         self._failed: list[tuple[str, str]] = []
@@ -166,7 +167,7 @@ class _Run:
                 # A rate limit is no failure of this request while others get replies.
                 tries += not (trouble.limited and self._good > good)
                 good = self._good
-                if trouble.ends == "run":
+                if trouble.ends == "run" or (trouble.ends == "start" and not self._good):
                     self._ended = self._ended or trouble.reason
                 elif trouble.ends == "request" or tries >= self._config.attempts:
                     self._give_up(chat, trouble.reason, self._refuse if trouble.ends == "request" else None)
@@ -210,10 +211,10 @@ class _Run:
             async with (
                 asyncio.timeout(self._config.timeout),
                 self._session.post(
-                    self._url, json={**self._body, "messages": chat.messages}, allow_redirects=False
+                    self._url, json={**self._fields, "messages": chat.messages}, allow_redirects=False
                 ) as response,
             ):
-                text = await response.text("utf-8-sig")  # some servers begin with a byte order mark
+                text = (await body.read(response, self._most)).decode("utf-8-sig")  # some begin with a byte order mark
         except TimeoutError:
             raise AttemptError(f"no whole reply within timeout={self._config.timeout:g} s", "nothing") from None
         except aiohttp.ClientHttpProxyError as error:  # its own message has the proxy's password
@@ -222,7 +223,10 @@ class _Run:
         except (aiohttp.ClientError, OSError) as error:
             reason = self._reader.cleaned(str(error) or type(error).__name__)
             raise AttemptError(f"no connection ({reason})", "nothing") from None
-        except UnicodeDecodeError:
+        except body.TooLargeError:
+            limit = f"max_reply_megabytes={self._config.max_reply_megabytes:g}"
+            raise AttemptError(f"the body of the reply is larger than {limit}", "nothing") from None
+        except (UnicodeDecodeError, body.UnreadableError):
             raise AttemptError("the body of the reply is not JSON", "nothing") from None
         return self._reader(response.status, response.headers, text, time.monotonic() - began)
 
@@ -233,8 +237,9 @@ def _session(url: str, key: str | None) -> "aiohttp.ClientSession":
 
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
+        auto_decompress=False,  # `body.read` does, within its limit
         timeout=aiohttp.ClientTimeout(),  # no deadline here: `_attempt` sets one for each attempt
-        headers={"Authorization": f"Bearer {key}"} if key else {},
+        headers={"Accept-Encoding": "gzip, deflate"} | ({"Authorization": f"Bearer {key}"} if key else {}),
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=urls.proxy(url),
     )

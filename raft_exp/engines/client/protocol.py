@@ -16,12 +16,13 @@ from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import Positive, PositiveFloat, Runtime, config_dataclass
 from raft_exp.engines.client import urls
 
+_MOST_TOKENS = 100_000_000  # a larger count is an error of the server
 _PATIENCE = 600.0  # seconds: a longer Retry-After ends the run
 
 Finish = Literal["stop", "length", "filtered"]
 _FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # any other finish_reason: stop
 
-Ends = Literal["nothing", "request", "run"]
+Ends = Literal["nothing", "request", "start", "run"]
 
 
 @config_dataclass
@@ -37,6 +38,7 @@ class ChatConfig:
     attempts: Runtime[Positive]  # of one request
     timeout: Runtime[PositiveFloat]  # seconds of one attempt, up to the last byte of the reply
     max_requests: Runtime[Positive | None]  # attempts of all requests of one run
+    max_reply_megabytes: Runtime[PositiveFloat] = Field(default=16.0, kw_only=True)  # of a response's body, unpacked
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> "ChatConfig":
@@ -89,8 +91,9 @@ class ServerReply:
 class AttemptError(Exception):
     """An attempt without a usable reply.
 
-    `ends`: "nothing" allows another attempt, "request" gives up this request, "run" all requests. `wait`: seconds that
-    the server asks for. `limited`: the server's rate limit was the reason.
+    `ends`: "nothing" allows another attempt, "request" gives up this request, "run" all requests, and "start" does so
+    where no request of the run has got a reply yet, else it is as "nothing". `wait`: seconds that the server asks for.
+    `limited`: the server's rate limit was the reason.
     """
 
     def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:
@@ -117,15 +120,15 @@ class ResponseReader:
     def cleaned(self, text: str) -> str:
         """A message of the server on one line of at most 200 characters, without key and passwords."""
         masked = urls.without_password(text.replace(self._key, "***") if self._key else text)
-        return " ".join(masked.split())[:200]
+        printable = "".join(char if char.isprintable() else " " for char in masked)  # no commands to a terminal
+        return " ".join(printable.split())[:200]
 
     def _read(self, data: Any, seconds: float) -> ServerReply:
         try:
             choice, model = data["choices"][0], data.get("model") or self._config.model
-            message, usage = choice["message"], data.get("usage") or {}
-            text = message.get("content") or message.get("refusal") or ""
-            counts = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+            finish = _FINISH.get(str(choice.get("finish_reason")), "stop")
+            text = _text(choice["message"], finish)
+        except (AttributeError, LookupError, TypeError):
             error = data.get("error") if isinstance(data, dict) else None
             note = f" ({self.cleaned(str(error))})" if error else ""
             raise AttemptError(f"the reply has no choice with a message{note}", "nothing") from None
@@ -135,8 +138,10 @@ class ResponseReader:
                 "name, or served_as to a pattern of it",
                 "run",
             )
-        finish = _FINISH.get(str(choice.get("finish_reason")), "stop")
-        return ServerReply(str(text), finish, str(model), *counts, seconds)
+        usage = data.get("usage")
+        return ServerReply(
+            text, finish, str(model), _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"), seconds
+        )
 
     def _refused(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
         error = _error(text)
@@ -151,13 +156,13 @@ class ResponseReader:
             raise AttemptError(
                 f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'nowhere'))}; name "
                 "the right address in base_url",
-                "run",
+                "start",  # later it is a network that asks for a login, or the like
             )
         if status in (402, 405, 407):  # no credit, no such service, a proxy: no other request fares better
             raise AttemptError(f"status {status}: {message}", "run")
         if status == 404:
             model = f"model={self._config.model!r}"
-            raise AttemptError(f"status 404: no {model} there, or no /chat/completions ({message})", "run")
+            raise AttemptError(f"status 404: no {model} there, or no /chat/completions ({message})", "start")
         if code == "insufficient_quota":
             raise AttemptError("the account has no credit left (insufficient_quota)", "run")
         if status in (408, 409, 429) or status >= 500:
@@ -168,11 +173,48 @@ class ResponseReader:
         raise AttemptError(f"status {status}: {message}", "request")
 
 
+def _text(message: Mapping[str, object], finish: Finish) -> str:
+    """The text of a message: a string, or the texts of a list of parts. A refusal is a text too.
+
+    Raises AttemptError for a message without text, which is no empty answer: a call of a tool, or reasoning alone.
+    """
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(_part(part) for part in content)
+    if content is not None and not isinstance(content, str):
+        raise TypeError("content is no text")
+    if text := content or message.get("refusal"):
+        return str(text)
+    if message.get("tool_calls") or message.get("function_call"):
+        raise AttemptError("the reply calls a tool and has no text; leave tools out of extra_body", "request")
+    if message.get("reasoning_content") or message.get("reasoning"):
+        why = "it used all of max_new_tokens; raise it" if finish == "length" else "content is empty"
+        raise AttemptError(f"the reply has reasoning and no answer ({why})", "request")
+    if content is None and finish != "filtered":
+        raise AttemptError("the reply has no text (content is null)", "nothing")
+    return ""
+
+
+def _part(part: object) -> str:
+    """The text of one part of a content; parts of other types, such as reasoning, are no part of the answer."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping) and part.get("type") in ("text", "output_text"):
+        return str(part.get("text") or "")
+    return ""
+
+
+def _count(usage: object, name: str) -> int:
+    """A count of tokens; 0 where the server gives none, or one that cannot be."""
+    count = usage.get(name) if isinstance(usage, Mapping) else None
+    return count if isinstance(count, int) and 0 <= count < _MOST_TOKENS else 0
+
+
 def _error(text: str) -> Mapping[str, object]:
     """The fields code and message of an error response; {} where it has another form."""
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     error = data.get("error", data) if isinstance(data, dict) else {}
     return error if isinstance(error, dict) else {"message": error}

@@ -3,8 +3,11 @@
 import asyncio
 import base64
 import email.utils
+import gzip
 import json
 import time
+import tracemalloc
+import zlib
 
 import pytest
 from pydantic import ValidationError
@@ -154,14 +157,10 @@ def test_a_limit_that_lets_others_through_is_no_failure():
 
 ENDS = {
     "the server refuses the key in SCRIPTED_KEY (status 401)": Refuse(401, message=f"Incorrect API key: {KEY}"),
-    "status 404: no model='scripted-1' there": Refuse(404),
     "the account has no credit left": Refuse(429, code="insufficient_quota"),
     "asked for model='scripted-1', and 'other' answers": Say(model="other"),
     "the server allows the next request only in 86400 s": Refuse(429, {"Retry-After": "86400"}),
     "20 requests in a row got no usable reply (last: q": Refuse(400, message=f"bad {KEY}"),
-    "status 307: the server redirects to https://elsewhere/v1; name the right": Refuse(
-        307, {"Location": "https://elsewhere/v1"}
-    ),
     "status 402: no credit": Refuse(402, message="no credit"),
 }
 
@@ -174,6 +173,33 @@ def test_what_cannot_get_better_ends_the_run(reason):
     assert reason in told
     assert "after 5 good replies" in told
     assert len(server.asked) < 40
+
+
+STARTS = {
+    "status 404: no model='scripted-1' there": Refuse(404),
+    "status 307: the server redirects to https://elsewhere/v1; name the right": Refuse(
+        307, {"Location": "https://elsewhere/v1"}
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", STARTS)
+def test_a_wrong_address_ends_the_run_at_its_first_request(reason):
+    found, told, server = ask(lambda *_: STARTS[reason], count=500, in_flight=4)
+    assert (found, reason in told) == ({}, True)
+    assert len(server.asked) <= 4
+
+
+@pytest.mark.parametrize("reason", STARTS)
+def test_a_network_that_asks_for_a_login_meanwhile_does_not_end_the_run(reason):
+    portal = Body(b"<html>log in</html>")
+
+    def script(question, times):
+        number = int(question[1:])
+        return Say() if times or number < 50 or number % 10 > 1 else (STARTS[reason], portal)[number % 10]
+
+    found, told, _ = ask(script, count=200)
+    assert (len(found), told) == (200, "")
 
 
 def test_a_server_that_hangs_after_a_healthy_start():
@@ -280,10 +306,6 @@ def test_a_secret_in_the_settings_is_refused_and_not_repeated(changes):
 BODIES = {
     "a byte order mark": (b"\xef\xbb\xbf" + json.dumps(Say().body()).encode(), ""),
     "nested without an end": (b'{"a":' * 100_000, "the body of the reply is not JSON"),
-    "a count without an end": (
-        json.dumps(Say().body()).encode().replace(b": 11", b": 1e999"),
-        "the reply has no choice",
-    ),
 }
 
 
@@ -293,6 +315,119 @@ def test_bodies_that_are_out_of_the_ordinary(body):
     _, told, _ = ask(lambda *_: Body(sent), count=2, attempts=1)
     assert problem in told
     assert bool(problem) == bool(told)
+
+
+def with_message(message: dict, finish: str = "stop", usage: object = None) -> Body:
+    """A reply with this message, and perhaps other counts."""
+    body = Say(finish=finish).body()
+    body["choices"][0]["message"] = {"role": "assistant", **message}
+    if usage is not None:
+        body["usage"] = usage
+    return Body(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": [{"type": "text", "text": "##Answer: "}, {"type": "text", "text": "yes"}]}, "##Answer: yes"),
+        ({"content": [{"type": "reasoning", "text": "hm"}, {"type": "text", "text": "yes"}]}, "yes"),
+        ({"content": "yes", "reasoning_content": "hm"}, "yes"),
+        ({"content": "yes", "tool_calls": [{"id": "1"}]}, "yes"),
+        ({"content": None, "refusal": "I cannot"}, "I cannot"),
+        ({"content": ""}, ""),
+    ],
+)
+def test_the_text_of_a_message(message, text):
+    found, told, _ = ask(lambda *_: with_message(message), count=1)
+    assert (told, found["q0"].text) == ("", text)
+
+
+NO_TEXT = {
+    "calls a tool and has no text": with_message({"content": None, "tool_calls": [{"id": "1"}]}),
+    "has reasoning and no answer (it used all of max_new_tokens": with_message(
+        {"content": "", "reasoning_content": "hm"}, "length"
+    ),
+    "has reasoning and no answer (content is empty)": with_message({"content": None, "reasoning": "hm"}),
+    "has no text (content is null)": with_message({"content": None}),
+    "has no choice with a message": with_message({"content": 5}),
+}
+
+
+@pytest.mark.parametrize("reason", NO_TEXT)
+def test_a_message_without_text_is_no_empty_answer(reason):
+    found, told, _ = ask(lambda question, _: NO_TEXT[reason] if question == "q1" else Say(), count=3, attempts=2)
+    assert set(found) == {"q0", "q2"}
+    assert reason in told
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -5, "completion_tokens": -1},
+        {"prompt_tokens": "many", "completion_tokens": 1.5},
+        {"prompt_tokens": 10**30, "completion_tokens": None},
+        ["odd"],
+        "odd",
+        7,
+    ],
+)
+def test_odd_counts_cost_no_reply_and_count_as_none(usage):
+    found, told, _ = ask(lambda *_: with_message({"content": "yes"}, usage=usage), count=1)
+    assert told == ""
+    assert (found["q0"].text, found["q0"].prompt_tokens, found["q0"].new_tokens) == ("yes", 0, 0)
+
+
+def test_a_count_without_an_end_costs_no_reply():
+    sent = json.dumps(Say().body()).encode().replace(b": 11", b": 1e999")
+    found, told, _ = ask(lambda *_: Body(sent), count=1)
+    assert (told, found["q0"].prompt_tokens) == ("", 0)
+
+
+PACKED = {"Content-Encoding": "gzip"}
+LARGE = {
+    "a reply that unpacks to a gigabyte": Body(gzip.compress(b"0" * 2**24) * 64, PACKED),
+    "an endless body": Body(b" " * 65536, endless=True),
+    "a large body": Body(b" " * 20_000_000),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_body_ends_at_the_limit(kind):
+    tracemalloc.start()
+    began = time.monotonic()
+    found, told, _ = ask(
+        lambda question, _: LARGE[kind] if question == "q1" else Say(),
+        count=3,
+        attempts=2,
+        timeout=60.0,
+        max_reply_megabytes=4.0,
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert set(found) == {"q0", "q2"}
+    assert "the body of the reply is larger than max_reply_megabytes=4" in told
+    assert time.monotonic() - began < 30
+    assert peak < 80e6, "the server's own 20 MB twice, and the client's limit"
+
+
+@pytest.mark.parametrize("packing", ["gzip", "deflate"])
+def test_packed_replies_are_read(packing):
+    data = json.dumps(Say().body()).encode()
+    packed = gzip.compress(data) if packing == "gzip" else zlib.compress(data)
+    found, told, _ = ask(lambda *_: Body(packed, {"Content-Encoding": packing}), count=2)
+    assert (len(found), told) == (2, "")
+
+
+@pytest.mark.parametrize("headers", [PACKED, {"Content-Encoding": "zstd"}])
+def test_what_cannot_be_unpacked_is_no_reply(headers):
+    _, told, _ = ask(lambda *_: Body(json.dumps(Say().body()).encode(), headers), count=1, attempts=1)
+    assert "the body of the reply is not JSON" in told
+
+
+def test_commands_to_a_terminal_are_taken_out_of_messages():
+    _, told, _ = ask(lambda *_: Refuse(400, message="\x1b[2J\x07bad\u202e key"), count=1, attempts=1)
+    assert "bad" in told
+    assert told.isprintable()
 
 
 PASSWORD = "planted-proxy-password"

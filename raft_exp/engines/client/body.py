@@ -1,0 +1,51 @@
+"""Reads the body of a response within a limit, which ends an endless body and one that unpacks to gigabytes."""
+
+import zlib
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+class TooLargeError(Exception):
+    """The unpacked body is larger than the limit."""
+
+
+class UnreadableError(Exception):
+    """The body is packed in a way that cannot be unpacked."""
+
+
+class _Unpacker(Protocol):
+    def __call__(self, data: bytes, room: int) -> bytes:
+        """Unpacks data that follows earlier data, up to `room` bytes."""
+
+
+async def read(response: "aiohttp.ClientResponse", most: int) -> bytes:
+    """Returns the unpacked body. Raises TooLargeError above `most` bytes, UnreadableError for another packing.
+
+    The session must have `auto_decompress=False`. At most `most` bytes and one chunk are in memory.
+    """
+    unpack = _unpacker(response.headers.get("Content-Encoding", "").strip().lower())
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += unpack(chunk, most + 1 - len(body))
+        if len(body) > most:
+            response.close()
+            raise TooLargeError
+    return bytes(body)
+
+
+def _unpacker(packing: str) -> _Unpacker:
+    if packing in ("", "identity"):
+        return lambda data, room: data[:room]
+    if packing not in ("gzip", "x-gzip", "deflate"):
+        raise UnreadableError(packing)
+    state = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
+
+    def unpack(data: bytes, room: int) -> bytes:
+        try:
+            return state.decompress(data, room)
+        except zlib.error as error:
+            raise UnreadableError(packing) from error
+
+    return unpack
