@@ -26,7 +26,7 @@ from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.path_arguments import with_quoted_paths
 from raft_exp.apps.settings_help import help_text
 from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
-from raft_exp.core import screen, tracking
+from raft_exp.core import screen, secrets, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
 from raft_exp.core.schema import identity
 from raft_exp.core.stage import STAGES, Stage
@@ -79,6 +79,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
     try:
         screen.check_arguments(sys.argv[1:])
+        secrets.check_arguments(sys.argv[1:])
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     except RaftError as error:
         _refuse(error)
@@ -175,6 +176,7 @@ def job(composed: DictConfig) -> None:
 def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:
     """Parses, builds and runs a study into the folder `run`. `sweep`: the name of its sweep, or ""."""
     config = parse(values)
+    secrets.check_settings(values)
     config_file = run / "config.yaml"
     config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _warn_of_prompt(config)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field
 
 from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.core import secrets
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.schema import config_dataclass
@@ -89,6 +90,7 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
     head += ["**Question.** " + (question or "_To be written._"), "", "**Command**", "```", *_commands(runs), "```"]
     left = ["**What it shows.** _To be written._", "", "**What it does not show.** _To be written._"]
     (beside / "README.md").write_text("\n".join([*head, *_made(jobs), "", *parts, "", *left]) + "\n", encoding="utf-8")
+    secrets.check_files(beside, "published")
     if renew:
         _replace(beside, out)
     else:

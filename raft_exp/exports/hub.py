@@ -6,6 +6,7 @@ This is not part of a stage: an export is stored whether or not the push succeed
 from pathlib import Path
 from typing import Literal
 
+from raft_exp.core import secrets
 from raft_exp.core.errors import DataError
 from raft_exp.core.hub import why_no_hub
 
@@ -13,7 +14,8 @@ from raft_exp.core.hub import why_no_hub
 def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:
     """Uploads a folder, and creates the repository where it is missing; returns the commit.
 
-    The token is HF_TOKEN or that of `hf auth login`. Raises DataError with the remedy where the push fails.
+    The token is HF_TOKEN or that of `hf auth login`. Raises DataError with the remedy where the push fails, and
+    where a file holds what looks like a key.
     """
     from huggingface_hub import HfApi, get_token
 
@@ -21,6 +23,7 @@ def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", 
         raise _refused(folder, repository, kind, f"{reason}; push from a machine with network")
     if not get_token():
         raise _refused(folder, repository, kind, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
+    secrets.check_files(folder, "pushed")
     try:
         hub = HfApi()
         hub.create_repo(repository, repo_type=kind, private=private, exist_ok=True)

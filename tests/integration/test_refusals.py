@@ -82,3 +82,18 @@ def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path
     assert done.returncode == 2
     assert "ConfigError: logger.mode: got 'online', but there is no key" in done.stderr
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["note={}", "note='made with ${{oc.env:PLANTED}}'", "+evaluation.conditions.k0={{num_distractors: 0, note: {}}}"],
+)
+def test_a_key_reaches_no_file(tmp_path, monkeypatch, argument):
+    key = "sk-proj-4fQ9xT2vLmB7cR1nW8yZ"
+    monkeypatch.setenv("PLANTED", key)
+    done = raft_exp(tmp_path, argument.format(key), "until=ingest", "corpus.num_entities=50")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert key not in done.stderr
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(key.encode() in content for content in written)
