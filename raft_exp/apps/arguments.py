@@ -39,7 +39,7 @@ class Command(Generic[T]):
     words: Mapping[str, str]  # each positional word, and what it means; the first one is required
     settings: type[T]  # a config dataclass; the help shows the title and description of each field
     most: int | None = 1  # positional words; None: any number
-    free_text: bool = False  # True: a word name=value whose name is far from every setting is a positional word
+    free_text: bool = False  # True: the words after the first are one text, and so is name=value far from every setting
 
     def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
         """Returns the positional words and the settings of `arguments` (default: of the process).
@@ -60,6 +60,8 @@ class Command(Generic[T]):
         words = [word for word in line if word not in chosen]
         if not words:
             raise self.missing(next(iter(self.words)))
+        if self.free_text and len(words) > 2 and not any(map(_SETTING.fullmatch, words)):
+            words = [words[0], " ".join(words[1:])]  # a question without quotation marks
         if self.most is not None and len(words) > self.most:
             if names := [match["name"] for word in words if (match := _SETTING.fullmatch(word))]:
                 raise ConfigError(f"{names[0]}: no such setting; {suggest(names[0], _fields(self.settings))}")

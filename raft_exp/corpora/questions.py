@@ -5,6 +5,7 @@ are the fields of `records.Question`; `readers/question_rows.py` tells other nam
 names the gold passages; `document_id` names their document or documents, in which they are found (`gold.py`).
 """
 
+import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -80,9 +81,16 @@ class ReadyQuestions:
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
-        first, rows = Counter[str](), QuestionRows(self.file, self.config.columns)
+        first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
         search = _GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
-        splits = _Splits.of(self._questions(rows, first, search), self.collection, self.config, self.seed)
+        questions = _counted(self._questions(rows, first, search), answered)
+        splits = _Splits.of(questions, self.collection, self.config, self.seed)
+        if answered and not answered[True]:
+            there = ", ".join(map(repr, rows.names))
+            raise DataError(
+                f"{self.file}: no question has an answer; give answers, or say which of {there} holds them: "
+                "corpus.columns.answers=NAME"
+            )
         search.finder.check(first["records"])
         if line := rows.taken():
             print(line, file=sys.stderr)
@@ -105,7 +113,7 @@ class ReadyQuestions:
         """The questions with the split of the file, "" where it has none. `kinds`: those of `FoundGold.slices`."""
         for place, row in rows.placed():
             counts["records"] += 1
-            fields = Fields(f"{self.file}, {place}", row)
+            fields = Fields(f"{self.file}, {place}", row, rows.names)
             yield self._question(fields, place, counts, search, kinds)
 
     def _question(
@@ -144,13 +152,26 @@ class ReadyQuestions:
         documents = fields.names("document_id")
         if not documents:
             raise fields.error(
-                "gold", "is missing, and so is 'document_id'", "name the passages or the document with the answer"
+                "gold",
+                "is missing, and so is 'document_id'",
+                f"name the passages or the document with the answer{fields.other_name('document_id')}",
             )
         found = {name: self.collection.of_document(name) for name in documents}
         for name, passages in found.items():
             if not passages:
-                raise fields.error("document_id", f"is {name!r}, which has no passages", "correct it")
+                raise fields.error(
+                    "document_id", f"is {name!r}, which is no document with passages", self._nearest(name)
+                )
         return _Hints([], [*found.values()])
+
+    def _nearest(self, name: str) -> str:
+        """The remedy for an unknown document: the nearest id, or a few of those that there are."""
+        known = list(dict.fromkeys(passage.document_id for passage in self.collection))
+        by_name = {Path(each).name: each for each in known}
+        close = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(Path(name).name, by_name, 1)
+        if close:
+            return f"did you mean {by_name.get(close[0], close[0])!r}?"
+        return f"the ids of the {len(known):,} documents are such as {', '.join(map(repr, known[:3]))}"
 
     def _find(self, fields: Fields, field: str, name: str) -> int:
         try:
@@ -169,6 +190,13 @@ class ReadyQuestions:
                 raise fields.error("evidence", f"names sentence {sentence} of {len(sentences)}", "count from 0")
             evidence.append((name, sentence))
         return evidence
+
+
+def _counted(questions: Iterable[Question], answered: Counter[bool]) -> Iterator[Question]:
+    """Yields the questions, and counts those with and without answers."""
+    for question in questions:
+        answered[bool(question.answers)] += 1
+        yield question
 
 
 def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form) -> list[tuple[str, int]]:

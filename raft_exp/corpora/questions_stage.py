@@ -63,7 +63,8 @@ def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Quest
         seen.add(question.id)
         if question.split == "test" and not question.answers:
             raise DataError(
-                f"test question {question.id!r} has no answer to compare with; test on a subset with answers"
+                f"test question {question.id!r} has no answer to compare with; give it one, or remove it (of PubMedQA: "
+                "test on a subset with answers, corpus.test)"
             )
         splits[question.split] += 1
         yield question

@@ -77,12 +77,13 @@ def _write(config: TargetsStage, passages: Path, questions: Iterable[Question]) 
     for question in questions:
         if not question.answers:
             raise DataError(
-                f"question {question.id!r} has no answer, and teacher={config.teacher.name} writes none; "
-                "train on a subset with answers (corpus.train)"
+                f"question {question.id!r} has no answer, and teacher={config.teacher.name} writes none; give it one, "
+                "remove it, or let a model write it (teacher=openai; of PubMedQA: train on a subset with answers, "
+                "corpus.train)"
             )
         target = write(config.teacher, question, [collection[collection.find(name)] for name in question.gold])
         if not target.answer.strip():
             raise DataError(
-                f"question {question.id!r}: the teacher's answer is empty; an empty answer is never trained on"
+                f"question {question.id!r}: its answer is empty, which nothing can be trained on; give one or remove it"
             )
         yield target

@@ -63,7 +63,7 @@ _COMMAND = Command(
 The answer is printed with its citations, their places, and whether each is verbatim.""",
     words={
         "RUN": "the folder of a finished run",
-        '"question"': "what to ask; without it, the lines of the input are asked, and blank ones skipped",
+        '"question"': "what to ask; without it, each line of the input is a question",
     },
     settings=AskSettings,
     most=2,

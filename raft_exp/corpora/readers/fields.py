@@ -1,6 +1,6 @@
 """Access to the fields of a record in a user's file, with type checks and errors that name the place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, overload
 
 from raft_exp.core.errors import DataError
@@ -13,11 +13,14 @@ _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a numbe
 
 
 class Fields:
-    """A record; `where` is its file and its place there, for errors. A field that is null counts as missing."""
+    """A record; `where` is its file and its place there, for errors. A field that is null counts as missing.
 
-    def __init__(self, where: str, row: Mapping[str, object]) -> None:
+    `columns`: the names in the file, where corpus.columns may give a field another name.
+    """
+
+    def __init__(self, where: str, row: Mapping[str, object], columns: Sequence[str] = ()) -> None:
         self.where = where
-        self._row = row
+        self._row, self._columns = row, columns
 
     @overload
     def get(self, name: str, kind: type[T], /) -> T | None: ...
@@ -45,8 +48,15 @@ class Fields:
         """A text. Raises DataError where it is missing or empty."""
         value = self.text(name)
         if value is None or not value.strip():
-            raise self.error(name, "is missing or empty", "give it or remove the record")
+            raise self.error(name, "is missing or empty", f"give it or remove the record{self.other_name(name)}")
         return value
+
+    def other_name(self, name: str) -> str:
+        """The end of a message on a missing field: the names that the file has, and how to give one of them."""
+        if not self._columns or name in self._row:
+            return ""
+        there = ", ".join(map(repr, self._columns))
+        return f", or say which of {there} it is: corpus.columns.{name}=NAME"
 
     def texts(self, name: str) -> list[str]:
         """A list of texts, [] where it is missing; a single text is a list of one."""

@@ -51,6 +51,7 @@ class QuestionRows:
         self._path, self._columns = path, columns
         self._taken: Counter[tuple[str, str]] = Counter()
         self._notes: list[str] = []
+        self.names: list[str] = []  # of the row that `placed` gave last, as the file has them
         for field in columns:
             if field not in ALIASES:
                 raise DataError(f"corpus.columns: got {field!r}, which is no field; {suggest(field, ALIASES)}")
@@ -59,6 +60,7 @@ class QuestionRows:
         """The rows, each with its place: "line 3", "record 3" or "row 3"."""
         self._taken.clear()
         for place, row in self._read():
+            self.names = list(row)
             yield place, self._named(row)
 
     def taken(self) -> str:
@@ -116,11 +118,16 @@ class QuestionRows:
 
 
 def _answers(value: object) -> object:
-    """Answers as texts: a number as written in the file, and of SQuAD's {text, answer_start} the texts."""
+    """Answers as texts: a number as written in the file, and of SQuAD's {text, answer_start} the texts. Blank ones are
+    left out.
+    """
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
+    if isinstance(value, str):
+        return value if value.strip() else []
     if isinstance(value, list):
-        return [str(item) if _is_number(item) else item for item in value]
+        given = [item for item in value if not isinstance(item, str) or item.strip()]
+        return [str(item) if _is_number(item) else item for item in given]
     return str(value) if _is_number(value) else value
 
 

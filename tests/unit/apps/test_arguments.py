@@ -158,9 +158,11 @@ def test_an_error_is_one_line_and_ends_with_its_own_status(error, status, capsys
     assert capsys.readouterr().err == f"{error.__name__}: two lines\n"
 
 
-def test_a_second_question_is_refused():
-    with pytest.raises(ConfigError, match="got too many words: RUN what is it; write made RUN"):
-        FREE.read(["RUN", "out=x", "what", "is", "it"])
+def test_a_question_needs_no_quotation_marks():
+    assert FREE.read(["RUN", "what", "does", "out=x", "it", "cover?", "k=4"])[0] == ["RUN", "what does it cover?"]
+
+
+def test_an_unknown_setting_beside_a_question_is_refused():
     with pytest.raises(ConfigError, match="batch: no such setting; known: how"):
         FREE.read(["RUN", "out=x", "what is it?", "batch=3"])
 

@@ -167,7 +167,7 @@ def test_a_question_about_two_documents_has_gold_in_both(tmp_path):
     found, _ = read(tmp_path, rows)
     assert (len(found.gold), found.gold[-1]) == (2, "u:0")
     assert {name for name, _ in found.evidence} == set(found.gold)
-    with pytest.raises(DataError, match="field 'document_id' is 'z', which has no passages"):
+    with pytest.raises(DataError, match="field 'document_id' is 'z', which is no document with passages"):
         read(tmp_path, [{"question": "a?", "answers": ["b"], "document_id": ["t", "z"]}])
 
 
@@ -278,7 +278,7 @@ def test_what_had_to_be_found_out_is_counted(tmp_path):
         ({"question": "x?", "answers": ["y"]}, "field 'gold' is missing, and so is 'document_id'; name the passages"),
         ({"answers": ["y"], "gold": ["t:0"]}, "field 'question' is missing or empty"),
         ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', which is no passage"),
-        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', which has no passages"),
+        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', which is no document with passages"),
         ({"question": "x?", "gold": ["t:0"], "split": "dev"}, "field 'split' is 'dev'; give one of train, validation"),
         ({"question": "x?", "gold": ["t:0"], "answers": [["a"]]}, "field 'answers' is [['a']]; give a list of texts"),
         ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of 2"),
@@ -291,6 +291,36 @@ def test_what_cannot_be_is_refused_with_file_line_and_remedy(tmp_path, row, told
         read(tmp_path, [{"question": "a?", "answers": ["1802"], "gold": ["t:1"]}, row])
     assert str(error.value).startswith(f"{tmp_path / 'own.jsonl'}, line 2: ")
     assert told in str(error.value)
+
+
+def test_an_unknown_document_names_the_nearest_or_a_few(tmp_path):
+    found = [passage("manuals/pump.md:0", "A pump."), passage("manuals/valve.md:0", "A valve.")]
+
+    def refused(name: str) -> str:
+        with pytest.raises(DataError) as error:
+            read(tmp_path, [{"question": "x?", "answers": ["y"], "document_id": name}], found)
+        return str(error.value)
+
+    assert refused("manuals/pmup.md").endswith("did you mean 'manuals/pump.md'?")
+    assert refused("valve.md").endswith("did you mean 'manuals/valve.md'?")
+    few = "the ids of the 2 documents are such as 'manuals/pump.md', 'manuals/valve.md'"
+    assert refused("something quite different, of another kind").endswith(few)
+
+
+def test_a_missing_field_names_the_fields_that_are_there(tmp_path):
+    gold = {"gold": ["t:0"]}
+    with pytest.raises(DataError, match=r"which of 'Frage', 'gold' it is: corpus\.columns\.question=NAME"):
+        read(tmp_path, [{"Frage": "x?", **gold}])
+    with pytest.raises(DataError, match=r"which of 'question', 'datei' it is: corpus\.columns\.document_id=NAME"):
+        read(tmp_path, [{"question": "x?", "datei": "t"}])
+    with pytest.raises(DataError, match=r"'question', 'Antwort', 'gold' holds them: corpus\.columns\.answers"):
+        read(tmp_path, [{"question": "x?", "Antwort": "y", **gold}])
+
+
+def test_a_blank_answer_is_none(tmp_path):
+    blanks = [["", "1802", " "], "", [" "]]
+    rows = [{"question": f"x{at}?", "answers": answers, "gold": ["t:0"]} for at, answers in enumerate(blanks)]
+    assert [row.answers for row in read(tmp_path, rows)] == [["1802"], [], []]
 
 
 def words(number: int, size: int = 40) -> str:
