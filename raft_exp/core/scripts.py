@@ -63,6 +63,20 @@ PARTICLE = "(?:" + "|".join(sorted(_PARTICLES.split(), key=lambda particle: (-le
 _WITH_PARTICLE = re.compile(rf"([{_KOREAN}]{{2,}}?){PARTICLE}")
 
 
+_ARABIC, _HEBREW = re.compile("[\u0621-\u064a]{3,}"), re.compile("[\u05d0-\u05ea]{3,}")
+
+
+def before_word(word: str) -> str:
+    """A pattern for the words that Arabic and Hebrew write together with the word behind them, such as "and" and "in".
+
+    Of an Arabic word with its article ("al-") the article is a part, as it has another form behind "to" ("lil-"). Only
+    words of three letters or more have a pattern; that of others is "".
+    """
+    if _HEBREW.match(word):
+        return "[והבלמשכ]{0,2}"
+    return "[وف]?[بكل]?" if _ARABIC.match(word) else ""
+
+
 def has_unspaced(text: str) -> bool:
     """Whether a text has letters of a script without blanks, or Korean letters (a particle follows without a blank)."""
     return bool(_UNSPACED_OR_KOREAN.search(text))

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from raft_exp.core.records import ContextPassage, Passage
-from raft_exp.core.scripts import PARTICLE, ends_in_korean
+from raft_exp.core.scripts import PARTICLE, before_word, ends_in_korean
 from raft_exp.core.words import searched
 
 CLOSED_CLASS = frozenset({"yes", "no", "maybe"})
+_ARTICLE = re.compile("ال(?=[\u0621-\u064a]{3})")  # the Arabic article, which stands together with its word
 _NON_WORDS = re.compile(r"[\W_]+")
 
 Form = Callable[[str], str]  # text -> its words, separated by one space
@@ -32,7 +33,10 @@ def plain_words(text: str) -> str:
 
 @dataclass(frozen=True)
 class AnswerSearch:
-    """Finds the open answers of a question in texts, as whole words; behind a Korean answer a particle may stand."""
+    """Finds the open answers of a question in texts, as whole words.
+
+    Behind a Korean answer a particle may stand, and before an Arabic or Hebrew one what is written together with it.
+    """
 
     pattern: re.Pattern[str]
     form: Form
@@ -52,8 +56,16 @@ def answer_pattern(
     forms = {form(answer) for answer in answers} - {"", *closed}
     if not forms:
         return None
-    alternatives = (re.escape(words) + (PARTICLE if ends_in_korean(words) else "") for words in sorted(forms))
+    alternatives = map(_alternative if form is normalise else re.escape, sorted(forms))
     return AnswerSearch(re.compile(rf"(?<!\S)(?:{'|'.join(alternatives)})(?!\S)"), form)
+
+
+def _alternative(words: str) -> str:
+    """A pattern for the words of an answer, with the short words that some languages write together with them."""
+    article = _ARTICLE.match(words)
+    before = rf"(?:{before_word(words)}{article[0]}|[وف]?لل)" if article else before_word(words)
+    rest = words[article.end() :] if article else words
+    return before + re.escape(rest) + (PARTICLE if ends_in_korean(words) else "")
 
 
 def holds(answers: AnswerSearch, passage: Passage | ContextPassage) -> bool:

@@ -35,28 +35,35 @@ _IGNORED = re.compile(  # Default_Ignorable_Code_Point of Unicode
 _OPTIONAL = re.compile(
     "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
 )
+_SPACED = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})* 000(?!\d)")  # 10 000 with an ordinary space
 _GROUPED = re.compile("(?<=\\d)[\u00a0\u2007\u2009\u202f](?=\\d{3}(?!\\d))")  # 1 000 with a space that does not break
 _FRACTION = re.compile("(?<=\\d)(?=[\u00bc-\u00be\u2150-\u215f\u2189])")  # 1½: NFKC alone would make it 11/2
 _POWER = re.compile("(?<=\\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u207b])")  # 10²: NFKC alone would make it 102
 _ONE_FORM = str.maketrans(
-    {"\u066b": ".", "\u066c": ",", "\u2044": "/", "\u2212": "-", "\u2010": "-", "_": " ", "\u2019": "'"}
+    {"\u066b": ".", "\u066c": ",", "\u2044": "/", "\u2212": "-", "\u2010": "-", "_": " ", "\u2019": "'", "♯": "#"}
+    | {"أ": "ا", "إ": "ا", "ی": "ي", "ک": "ك", "ё": "е", "Ё": "Е", "ı": "i"}  # that many writers do not tell apart
+    | dict(zip("άέήίόύώΆΈΉΊΌΎΏΐΰ", "αεηιουωΑΕΗΙΟΥΩϊϋ", strict=True))  # capitals have no accent in Greek
 )
 _CHARGE = "\ufdd0"  # stands for the minus after a letter; no character of Unicode
-_CHARGED = re.compile(r"(?<!\w)([A-Z][A-Za-z]?)[-–](?![\w–-])")  # O-, Cl-
-_ACRONYM = re.compile(r"(?<![\w.])(?:[^\W\d_]\.){2,}[^\W\d_]?(?!\w)")  # U.S.
+# O-, Cl-, NO3-; "A4- und A5-Papier" has hyphens
+_CHARGED = re.compile(
+    r"(?<!\w)([A-Z][A-Za-z]?|(?:[A-Z][a-z]?\d*)*[A-Z][a-z]?\d+)[-–](?![\w–-]|\s+(?:und|oder|bis|and|or|to|et|ou|y|o)\b)"
+)
+_ACRONYM = re.compile(r"(?<![\w.])(?:[^\W\d_]{1,2}\.){2,}[^\W\d_]?(?!\w)")  # U.S., Ph.D.
 
 _WORD = rf"[\w{MARKS}]"
 _MONEY = "$€£¥₹₩₽₺₫¢"
+_NAMED = "|".join(rf"(?<=(?<![\w</])\w{{{size}}})" for size in range(1, 9))  # behind a name: p>0.05, and not <b>5
 _TOKEN = re.compile(
-    rf"""(?<![\w/"'])(?P<compare>[<>≤≥±])(?P<equal>=?)(?=\s?[-–{_MONEY}]?\.?\d)
-    |(?P<sign>[%‰]|(?<!\S)\+(?!\S)|°(?:[cfk](?!{_WORD}))?)
+    rf"""(?:(?<![\w/"'])|{_NAMED}|(?=[<≤≥±≠]))(?P<compare>[<>≤≥±≠])(?P<equal>=?)(?=\s?[-–{_MONEY}]?\.?\d)
+    |(?P<sign>[%‰≠]|(?<!\S)[+<>](?!\S)|(?<=\d)(?:\+(?=\d)|′+)|√(?=\d)|°(?:[cfk](?!{_WORD}))?)
     |(?P<before>[{_MONEY}])(?=\s?[-–]?\.?\d)
-    |(?<=\d)\s?(?P<after>[{_MONEY[1:]}])
+    |(?<=\d)\s?(?P<after>[{_MONEY[1:]}]|\$(?!\s?\d))
     |(?P<minus>(?<![\w{MARKS}.)\]%°])[-–](?=\.?\d))?(?P<point>(?<![\w.])\.(?=\d))?
-     (?P<word>{_WORD}+(?:(?<=\d)(?:[.,:/']|\^-?)(?=\d){_WORD}+)*(?:(?<=[a-z0-9\u00df-\u04ff])(?:\+\+|[+#]+(?!{_WORD})|{_CHARGE}))?)""",
+     (?P<word>{_WORD}+(?:(?<=\d)(?:[.,:/']|\^-?)(?=\d){_WORD}+)*(?:(?<=[a-z0-9\u00df-\u04ff])(?:\+\+|[+#♭]+(?!{_WORD})|{_CHARGE}))?)""",
     re.VERBOSE,
 )
-_SIGNS = rf"\d%‰°{_MONEY}<>≤≥±+#{_CHARGE}"
+_SIGNS = rf"\d%‰°{_MONEY}<>≤≥±≠√′+#♭{_CHARGE}"
 _CHUNK = rf"[^\s{_SIGNS}]*[{_SIGNS}]\S*"  # with a number or a sign
 _SIGNED = re.compile(rf"(?<!\S){_CHUNK}(?:\s+{_CHUNK})*")
 _PLAIN, _ASCII = re.compile(f"{_WORD}+"), re.compile(r"\w+")
@@ -118,12 +125,15 @@ def folded(text: str) -> str:
         text = _POWER.sub("^", _FRACTION.sub(" ", _GROUPED.sub("", _IGNORED.sub("", text))))
         text = _OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
         text = "".join(_digit(letter) for letter in text) if _has_other_digits(text) else text
+    if " 000" in text:
+        text = _SPACED.sub(lambda number: number[0].replace(" ", ""), text)
     text = _CHARGED.sub(rf"\1{_CHARGE}", text.translate(_ONE_FORM))
     text = _ACRONYM.sub(lambda match: match[0].replace(".", ""), text)
     text = text.casefold()
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", text.replace(f"i{_DOT}", "i"))
+    text = text.replace("\u0e40\u0e40", "\u0e41")  # two sara e, as many write sara ae
     return text.replace("\u0e4d\u0e32", "\u0e33").replace("\u0ecd\u0eb2", "\u0eb3")  # the am of Thai and Lao
 
 
@@ -151,8 +161,9 @@ def _signed(text: str, split: Split, keeps_korean: bool) -> list[str]:
     for match in _TOKEN.finditer(text):
         if match["word"]:
             tokens += _of_word(match, split, keeps_korean)
-        elif match["after"]:  # 5 € as €5
-            tokens.insert(max(0, len(tokens) - 1), match["after"])
+        elif match["after"]:  # 5 € as €5; in $5$ the second sign ends a formula
+            if tokens[-2:-1] != [match["after"]]:
+                tokens.insert(max(0, len(tokens) - 1), match["after"])
         elif match["compare"]:
             tokens.append({"<=": "≤", ">=": "≥"}.get(match["compare"] + match["equal"], match["compare"]))
         else:

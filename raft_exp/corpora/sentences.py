@@ -10,7 +10,8 @@ from itertools import pairwise
 import sentencex
 
 _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
-_WIDE_STOP = re.compile(r"""[。！？｡]+[」』”’）》〉】)"']*""")
+# Full stops that need no blank behind them: of Chinese, Japanese, Khmer and Burmese; that of Tibetan needs one.
+_WIDE_STOP = re.compile(r"""[。！？｡។៕။]+[」』”’）》〉】)"']*|[།༎](?= )""")
 _WITHOUT_STOPS = re.compile("[\u0e00-\u0eff]{4}")
 _BEFORE_BLANK = re.compile("(?<=[\u0e00-\u0eff])(?= )")
 _CLAUSE = 40  # characters
@@ -34,8 +35,8 @@ def split_sentences(text: str) -> list[str]:
 def sentences_of(text: str) -> list[str]:
     """The sentences of a text in any language, without loss; of an English text those of `split_sentences`.
 
-    A full stop of Chinese and Japanese ends a sentence whatever follows. Thai and Lao have no full stops: a long text
-    of theirs is cut at blanks.
+    A full stop of Chinese, Japanese, Khmer and Burmese ends a sentence whatever follows. Thai and Lao have no full
+    stops: a long text of theirs is cut at blanks.
     """
     sentences = split_sentences(text)
     if text.isascii():

@@ -9,6 +9,7 @@ from raft_exp.prompts import short_answers
 _AROUND = " \t\r\n*_`\"'“”‘’«»„‚‹›「」『』{}[]<>$~"
 _ENDS = ".;,:!。，；：" + _AROUND
 _LEADING_MARKER = re.compile(r"\A\s*#+\s*\w+\s*(?:#+\s*:?|[:：])\s*")
+_DOLLARS = re.compile(r"\s?\$(?!\S)")
 _NEXT_MARKER = re.compile(r"(?<!#)##+\s*\w|<\||</?[a-z]\w*>")
 _NEXT_QUESTION = re.compile(
     r"^[ \t#*]{0,9}(?:question|q|human|user|problem|example|frage|pregunta|问题|質問|السؤال|प्रश्न)(?:\s\d{1,3})?"
@@ -184,8 +185,10 @@ def _clean(line: str) -> str:
 
 
 def _with_sign(text: str, line: str) -> str:
-    """The text with the sign before its number: $4.20, <5. A pair of dollar signs is LaTeX, and no sign."""
+    """The text with the sign at its number: $4.20, <5, 4,20 $. A pair of dollar signs is LaTeX, and no sign."""
     before, _, after = line.partition(text or "\n")
     sign = before[-1:]
+    if text[-1:].isdigit() and _DOLLARS.match(after) and "$" not in before:
+        return f"{text} $"
     signed = text[:1].isdigit() and sign and sign in "$<>" and not (sign == "$" and "$" in after)
     return sign + text if signed else text
