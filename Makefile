@@ -1,5 +1,6 @@
 # Every target is one visible command. Variables: PYTHON=python3.12 VENV=.venv MODEL=pocket TRAINER=ddp GPUS=8 DATA=DIR
-# (files instead of the hub) STUDY=pubmedqa (of sweeps and the search), and ARGS="any=setting ..."
+# (files instead of the hub) STUDY=pubmedqa (of sweeps and the search), ARGS="any=setting ...", and for an installation
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu: an index with torch's CPU build, which is ten times smaller
 PYTHON ?= python3
 VENV   ?= .venv
 STUDY  ?= quickstart
@@ -31,6 +32,7 @@ $(READY): $(CORE)
 $(CORE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
 	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --index-url $(TORCH_INDEX) torch)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $(CORE)
 
