@@ -95,7 +95,7 @@ def field_comments(kind: type) -> dict[str, str]:
 
 
 def comments_of(kind: type) -> dict[str, str]:
-    """As `field_comments`, without the fields of bases; also for a TypedDict."""
+    """The comment of each field that a dataclass or a TypedDict itself defines, without those of its bases."""
     source = textwrap.dedent(inspect.getsource(kind))
     comments = {
         token.start[0]: token.string.removeprefix("#").strip()

@@ -1,8 +1,8 @@
 """Questions from a file (corpus.questions=FILE), for every corpus whose config is a `QuestionsFileConfig`.
 
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. They
-are the fields of `records.Question`; `readers/question_rows.py` tells other names and the formats of files. `gold`
-names the gold passages; `document_id` names their document or documents, in which they are found (`gold.py`).
+are the fields of `records.Question`; `readers/question_rows.py` lists their other names and the formats of files.
+`gold` names the gold passages; `document_id` names their document or documents, in which they are found (`gold.py`).
 """
 
 import difflib
@@ -54,11 +54,11 @@ class QuestionsFileConfig(Protocol):
 
     @property
     def validation(self) -> float:
-        """Share of the documents whose questions validate."""
+        """Share of the documents whose questions are validation questions."""
 
     @property
     def test(self) -> float:
-        """Share of the documents whose questions test."""
+        """Share of the documents whose questions are test questions."""
 
 
 def files_of(config: object) -> list[Path]:

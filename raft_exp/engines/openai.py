@@ -22,7 +22,7 @@ def load(config: OpenaiEngine, model: ModelConfig | None, adapter: Path | None, 
 
 
 class Openai:
-    """A server's model. Temperature 0 stands for greedy decoding, which the protocol does not have."""
+    """The model of a server. Greedy decoding is requested as temperature 0: the protocol has no other word for it."""
 
     def __init__(self, config: OpenaiEngine) -> None:
         self._config, self._client = config, ChatClient(config)
@@ -30,7 +30,7 @@ class Openai:
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """As `Engine.generate`.
+        """Yields the answers as the server gives them (`Engine.generate`).
 
         Raises ServerError after all good answers when some request got no usable reply. A reply that the server's
         content filter withheld is an empty answer with `filtered=True`, as another attempt would be withheld too.

@@ -64,7 +64,7 @@ class Transformers:
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """As `Engine.generate`; yields the answers of one batch after another."""
+        """Yields the answers of one batch after another (`Engine.generate`)."""
         done = set(answered)
         self._sampling = sampling or Sampling(0.0, 1.0, self._settings.max_new_tokens)
         for batch in plan(requests, self._config.batch_tokens, self._sampling.max_new_tokens):
@@ -73,7 +73,7 @@ class Transformers:
             yield from (answer for answer in self._fitting(batch) if answer.id not in done)
 
     def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
-        """As `generate`, greedy; `listener` gets the pieces of replies during generation and may end replies."""
+        """Decodes greedily; `listener` gets the pieces of replies during generation, and may end a reply early."""
         for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
             yield from self._answers(batch, StreamingCriteria(batch, self._stops, self._tokenizer, listener))
 

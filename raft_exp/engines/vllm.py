@@ -108,7 +108,7 @@ class Vllm:
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """As `Engine.generate`; yields each answer as soon as it is complete.
+        """Yields each answer as soon as it is complete (`Engine.generate`).
 
         All requests are queued in the engine, the longest first, and fill its batches. `LLM.generate` would do the
         same, but return only at the end, so that a kill would lose all answers.
@@ -141,7 +141,7 @@ class Vllm:
                 self._engine.abort_request(list(waiting))
 
     def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
-        """As `generate`, greedy; `listener` gets the pieces of replies during generation and may end replies."""
+        """Decodes greedily; `listener` gets the pieces of replies during generation, and may end a reply early."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 

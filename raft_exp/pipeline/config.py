@@ -106,7 +106,7 @@ class Config:
         return [name for name in self.evaluation.arms if self.arms[name].recipe != "none"]
 
     def untrained_arms(self) -> list[str]:
-        """The arms under test that are the study's model as it is, without any training."""
+        """The arms under test that use the study's model without any training."""
         arms = {name: self.arms[name] for name in self.evaluation.arms}
         return [name for name, arm in arms.items() if not arm.needs_weights() and arm.engine is None]
 

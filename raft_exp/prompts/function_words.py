@@ -1,4 +1,4 @@
-"""Words without content of their own, by which no answer and no question is told from another."""
+"""Words without content of their own, such as "the" and "of": they distinguish no answer and no question from another."""
 
 import re
 

@@ -39,7 +39,7 @@ class Markdown:
 
     @cached_property
     def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
-        """As `Mode.DELIMITER`."""
+        """Text of a document that looks like a mark of this mode (`Mode.DELIMITER`)."""
         passage, question, instruction = (
             re.escape(name) for name in (self.headings.passage, self.headings.question, self.headings.instruction)
         )

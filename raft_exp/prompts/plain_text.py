@@ -38,7 +38,7 @@ class PlainText:
 
     @cached_property
     def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
-        """As `Mode.DELIMITER`."""
+        """Text of a document that looks like a mark of this mode (`Mode.DELIMITER`)."""
         return re.compile(rf"{_LINE}(\\*(?:{self._passage} \d+|{self._question}):)", re.MULTILINE)
 
     @cached_property

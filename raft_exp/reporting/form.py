@@ -30,7 +30,7 @@ class Readings:
 
     @property
     def differ(self) -> bool:
-        """Whether the strict and the lenient difference are not significant alike: one is not, or the signs differ."""
+        """Whether the strict and the lenient difference differ in sign, or only one of them is significant."""
         return sign(self.strict) != sign(self.lenient)
 
     @property

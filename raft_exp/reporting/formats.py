@@ -34,7 +34,7 @@ def points(difference: float) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """A p-value to three decimals; smaller ones as a bound."""
+    """A p-value to three decimals; below 0.001 the bound alone, "p < 0.001"."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 

@@ -37,7 +37,7 @@ def _paper() -> Published:
 
 
 def table(results: Results) -> dict[str, object]:
-    """The view of the pages; {} for a corpus that is not in the paper."""
+    """The paper's table for the pages; {} for a corpus that is not in the paper."""
     paper = _paper()
     corpus = paper["corpora"].get(results["corpus"])
     if corpus is None:

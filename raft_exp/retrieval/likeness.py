@@ -36,14 +36,14 @@ class ByWords:
         self._ordinals: tuple[int, ...] = ()
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
-        """As `Likeness.passages`."""
+        """The BM25 scores of passages against a text."""
         if self._ordinals != tuple(ordinals):
             self._ordinals = tuple(ordinals)
             self._index = _WordIndex([self._collection[at].text for at in ordinals])
         return self._index.scores(text)
 
     def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
-        """As `Likeness.sentences`."""
+        """The BM25 scores of sentences against a text."""
         return by_words(text, sentences)
 
 
@@ -77,11 +77,11 @@ class ByVectors:
         self._encode: Encode | None = None
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
-        """As `Likeness.passages`."""
+        """The dot products of passages with a text."""
         return self._products(text, self._vectors, ordinals)
 
     def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
-        """As `Likeness.sentences`."""
+        """The dot products of sentences with a text."""
         return self._products(text, self._vectors_of(sentences, self._config.passage_prefix), range(len(sentences)))
 
     def _products(self, text: str, vectors: np.ndarray, rows: Sequence[int]) -> list[float]:

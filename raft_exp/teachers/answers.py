@@ -144,16 +144,16 @@ class TargetWriting:
         return int(self._total)
 
     def items(self) -> Iterator[Question]:
-        """As `TeacherJob.items`."""
+        """The training and validation questions."""
         everything = read_jsonl(self.questions / "questions.jsonl", Question)
         return (question for question in everything if question.split != "test")
 
     def name(self, item: Question) -> str:
-        """As `TeacherJob.name`."""
+        """The id of the question."""
         return item.id
 
     def resolve(self, item: Question, ask: Ask) -> ReplyHistory[Target] | None:
-        """As `TeacherJob.resolve`."""
+        """The target that the teacher wrote for a question; None while a request has no reply."""
         gold = [self._collection[self._collection.find(name)] for name in item.gold]
         texts = [self._prompts.text(passage) for passage in gold]
         answer = next(iter(item.answers), "")
@@ -166,12 +166,12 @@ class TargetWriting:
         )
 
     def start(self) -> None:
-        """As `TeacherJob.start`."""
+        """Sets the counts to 0 and empties the files of an earlier pass."""
         self.tally, self._reasoned = ReplyCounts(), 0
         self._files.restart()
 
     def keep(self, item: Question, outcome: ReplyHistory[Target]) -> None:
-        """As `TeacherJob.keep`."""
+        """Writes the target of a question, or why there is none."""
         self.tally.add(outcome, item.split)
         if outcome.result is not None:
             self._reasoned += bool(outcome.result.reason)

@@ -47,7 +47,7 @@ class ApiBackend:
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """As `Backend.replies`. Raises ConfigError when the environment has no key."""
+        """Sends the chats to the server (`Backend.replies`). Raises ConfigError when the environment has no key."""
         client = ChatClient(replace(self._config, max_requests=left), "teacher")
         arrived: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
         sending = _Sending(client.replies(chats, self._body, refuse, keep), arrived)
@@ -115,7 +115,7 @@ class EngineBackend:
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """As `Backend.replies`; refuses prompts that are too long for the model."""
+        """Answers the chats with the model (`Backend.replies`), but refuses prompts that are too long for it."""
         from raft_exp import engines
         from raft_exp.engines import Request, Sampling
         from raft_exp.models.loading import tokenizer_of

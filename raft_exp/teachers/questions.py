@@ -111,15 +111,15 @@ class QuestionWriting:
         return len(self.chosen)
 
     def items(self) -> Iterator[Item]:
-        """As `TeacherJob.items`."""
+        """The passages of the sample, each with its split."""
         return iter(self.chosen)
 
     def name(self, item: Item) -> str:
-        """As `TeacherJob.name`."""
+        """The id of the passage."""
         return item[0].id
 
     def resolve(self, item: Item, ask: Ask) -> ReplyHistory[Pairs] | None:
-        """As `TeacherJob.resolve`."""
+        """The questions that the teacher wrote from a passage; None while a request has no reply."""
         return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages([item[0]], reasons, n=self.task.n),
@@ -128,12 +128,12 @@ class QuestionWriting:
         )
 
     def start(self) -> None:
-        """As `TeacherJob.start`."""
+        """Sets the counts to 0 and empties the files of an earlier pass."""
         self.tally, self.dropped, self._seen = ReplyCounts(), Counter(), set[int]()
         self._files.restart()
 
     def keep(self, item: Item, outcome: ReplyHistory[Pairs]) -> None:
-        """As `TeacherJob.keep`."""
+        """Writes the questions of a passage, or why there are none."""
         passage, split = item
         self.tally.add(outcome, split)
         if outcome.result is None:
@@ -179,15 +179,15 @@ class AnswerCheck:
         return self._total
 
     def items(self) -> Iterator[dict[str, str]]:
-        """As `TeacherJob.items`."""
+        """The rows of the written questions."""
         return read_rows(self.out / WRITTEN)
 
     def name(self, item: dict[str, str]) -> str:
-        """As `TeacherJob.name`."""
+        """The id of the question."""
         return item["id"]
 
     def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory[bool] | None:
-        """As `TeacherJob.resolve`."""
+        """Whether the teacher gives the same answer again; None while its request has no reply."""
         passage = self._collection[self._collection.find(item["passage"])]
         return ask_until_valid(
             0,
@@ -208,11 +208,11 @@ class AnswerCheck:
         return True
 
     def start(self) -> None:
-        """As `TeacherJob.start`."""
+        """Forgets the questions accepted and rejected in an earlier pass."""
         self.tally, self.rejected, self.kept = ReplyCounts(), [], set()
 
     def keep(self, item: dict[str, str], outcome: ReplyHistory[bool]) -> None:
-        """As `TeacherJob.keep`."""
+        """Accepts or rejects a question."""
         self.tally.add(outcome, item["split"])
         if outcome.result:
             self.kept.add(item["id"])

@@ -69,7 +69,7 @@ class AnswerTask(Task):
 
     @property
     def retries(self) -> int:
-        """As `Task.retries`."""
+        """The number of further attempts after an unusable reply."""
         return self.gate.retries
 
 
@@ -86,7 +86,7 @@ class QuestionTask(Task):
 
     @property
     def retries(self) -> int:
-        """As `Task.retries`."""
+        """The number of further attempts after an unusable reply."""
         return self.asked_again
 
 

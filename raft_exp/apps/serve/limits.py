@@ -33,7 +33,10 @@ def is_loopback(host: str) -> bool:
 
 
 class RequestLimiter:
-    """ASGI middleware: checks the token, or without one that the Host header names this machine; limits the rate."""
+    """ASGI middleware: limits the requests of a client in a minute, and checks who may send any.
+
+    With a token a request needs it. Without one its Host header must name this machine.
+    """
 
     def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:
         self._app, self._limits, self._token = app, limits, token
@@ -56,8 +59,8 @@ class RequestLimiter:
         if self._token is None and _name(headers.get("host", "")) not in _LOOPBACK:
             # DNS rebinding: a web page may have made its own name point to this machine
             return RefusedError(403, "this server answers this machine alone", "forbidden")
-        if not scope["path"].startswith("/v1/"):
-            return None  # the page contains no data
+        if not scope["path"].startswith("/v1/") and scope["path"] != "/metrics":
+            return None  # the page and /health contain no data
         if self._token is not None:
             sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
             if not hmac.compare_digest(sent, self._token.encode()):

@@ -134,7 +134,7 @@ def _results(folder: Path) -> Results | None:
 
 
 def write_summary(folder: Path, jobs: Sequence[Job]) -> None:
-    """Writes sweep.json, the list of the jobs with their outcomes, which marks a sweep as finished."""
+    """Writes sweep.json: the jobs with their outcomes. A sweep without this file is not finished."""
     rows = []
     for job in jobs:
         place = os.path.relpath(job.folder, folder)

@@ -15,7 +15,7 @@ _TEST = ("hotpot_dev_{0}_v1.json", "{0}/validation*.parquet", "{0}/validation*.j
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a part; `cited` is the `source` of its passages, "" for the name of the file."""
+    """The files of a part. `cited`: the `source` of its passages; "": the name of the file."""
 
     files: tuple[Path, ...]
     cited: str = ""

@@ -16,7 +16,7 @@ PUBLISHED = {"pqa_artificial": "ori_pqaa.json", "pqa_labeled": "ori_pqal.json", 
 
 @dataclass(frozen=True)
 class Source:
-    """A subset: name and files; `cited` is the `source` of its passages, "" for the name of the file."""
+    """A subset of PubMedQA: its name and its files. `cited`: the `source` of its passages; "": the name of the file."""
 
     name: str
     files: tuple[Path, ...]

@@ -204,7 +204,7 @@ class _Run:
         import aiohttp
 
         if self._config.max_requests is not None and self.sent >= self._config.max_requests:
-            raise AttemptError(f"max_requests={self._config.max_requests} attempts are sent", "run")
+            raise AttemptError(f"all of max_requests={self._config.max_requests} requests have been sent", "run")
         self.sent += 1
         began = time.monotonic()
         try:

@@ -91,9 +91,13 @@ class ServerReply:
 class AttemptError(Exception):
     """An attempt without a usable reply.
 
-    `ends`: "nothing" allows another attempt, "request" gives up this request, "run" all requests, and "start" does so
-    where no request of the run has got a reply yet, else it is as "nothing". `wait`: seconds that the server asks for.
-    `limited`: the server's rate limit was the reason.
+    `ends` says what is given up:
+    - "nothing": the request may be sent again;
+    - "request": this request;
+    - "run": all requests;
+    - "start": all requests as long as none has had a reply, afterwards nothing.
+
+    `wait`: seconds that the server asks for. `limited`: the server's rate limit was the reason.
     """
 
     def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:

@@ -15,7 +15,7 @@ _ARTICLE = re.compile(r"(?:\A\W*(?:A|An)|\b(?:[Tt]he|THE|a|an))\b(?=\W+\w)")
 
 
 class Comparison(Protocol):
-    """A normalisation, and what follows from it."""
+    """A way to compare replies with answers: a normalisation, and the tests that rest on it."""
 
     @property
     def name(self) -> str:

@@ -17,7 +17,8 @@ _SHARE = Metric(share=True)  # without `observe`: `score_arm` observes these sha
 def summary(
     observed: Mapping[str, Sequence[Observation]], names: Iterable[str], seed: int, items: Sequence[int] | None = None
 ) -> Summary:
-    """Those of the metrics `names` that are observed, over all test items or over some of them (`items`: places)."""
+    """The figures of an arm over all test items, or over those at the places `items`. Of the metrics `names`, those
+    without an observation are left out."""
     metrics = {}
     for name in (name for name in names if name in observed):
         observations = observed[name]

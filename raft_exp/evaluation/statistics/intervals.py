@@ -38,12 +38,13 @@ def wilson(successes: float, n: float, z: float = _NORMAL) -> tuple[float, float
 
 
 def bounded(value: float, variance: float, n: int, z: float = _NORMAL) -> tuple[float, float]:
-    """The interval of a figure in 0..1 over n items with this variance: Wilson's interval for the number of items that
-    would give a share the same variance. Near 0 and 1 it is as skew as a share's; the bootstrap is too short there.
-    `z` is the half-width in standard errors.
+    """The interval of a figure in 0..1 over n items, whose mean has this variance; `z` standard errors to each side.
 
-    Among all figures with this mean a share has the widest spread. It is mixed in with the weight of two items, which
-    matters for small n: equal items do not exclude rare other values outside the sample.
+    It is Wilson's interval for a share with the same variance. Near 0 and 1 that interval is skewed, where a bootstrap
+    interval would be too short.
+
+    The variance is first mixed with that of a share of the same mean, the largest possible one, at the weight of two
+    items. This matters for small n: equal values in a sample do not mean that there are no others.
     """
     widest = value * (1 - value)
     if variance < 1e-15 or widest < 1e-15:

@@ -70,7 +70,7 @@ class Package:
         self.names = set(self._archive.namelist())
 
     def main(self, usual: str) -> str:
-        """The name of the main part; `usual` where the package does not tell it."""
+        """The name of the main part; `usual` where the package does not give it."""
         targets = [relation.target for relation in self.relations("").values() if relation.kind == "officeDocument"]
         return next((target for target in targets if target in self.names), usual)
 

@@ -251,7 +251,7 @@ def test_what_fails_while_the_workers_start_ends_the_start():
 
 def test_max_requests_counts_every_attempt():
     found, told, server = ask(lambda question, times: Refuse(500) if times == 0 else Say(), count=30, max_requests=20)
-    assert "max_requests=20 attempts are sent" in told
+    assert "all of max_requests=20 requests have been sent" in told
     assert len(server.asked) == 20
     assert len(found) < 20
 
