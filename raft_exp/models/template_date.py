@@ -4,7 +4,8 @@ Templates such as Llama 3.x's write the day into each prompt (`strftime_now`). A
 settings, so they get a fixed day instead (prompt.date). It is part of the keys of models whose template asks for one.
 """
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +21,33 @@ def parsed(day: str) -> datetime:
     if len(day) != len(DATE):  # fromisoformat also takes 20240726 and 2024-W30-5
         raise ValueError(day)
     return datetime.combine(date.fromisoformat(day), datetime.min.time())
+
+
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_LOCAL = re.compile("%([aAbBhpcxXs%])")  # what strftime takes from the locale or the time zone of the machine
+
+
+def written(today: datetime, format: str) -> str:  # noqa: A002  # the name that templates know
+    """A day in a format of strftime, the same on every machine: English names, and seconds since 1970 in UTC."""
+    month, day = _MONTHS[today.month - 1], _DAYS[today.weekday()]
+    names = {"a": day[:3], "A": day, "b": month[:3], "h": month[:3], "B": month, "p": f"{'AP'[today.hour > 11]}M"}
+    names |= {"c": f"{day[:3]} {month[:3]} {today:%e %H:%M:%S %Y}", "x": f"{today:%m/%d/%y}", "X": f"{today:%H:%M:%S}"}
+    names |= {"s": str(int(today.replace(tzinfo=UTC).timestamp()))}
+    return today.strftime(_LOCAL.sub(lambda part: names.get(part[1], part[0]), format))
 
 
 @lru_cache(maxsize=64)

@@ -3,11 +3,13 @@
 Prompt and completion are encoded separately and then joined, so that a prompt has the same ids in both.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Messages
-from raft_exp.models.template_date import DATE, parsed
+from raft_exp.models.template_chance import uses_chance
+from raft_exp.models.template_date import DATE, parsed, written
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -70,6 +72,11 @@ def _eos(tokenizer: "PreTrainedTokenizerBase") -> int:
 
 
 def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_generation_prompt: bool) -> str:
+    if chance := uses_chance(str(tokenizer.chat_template)):
+        raise ModelError(
+            f"model.name_or_path={tokenizer.name_or_path!r}: its chat template has {chance}, so that each prompt is "
+            "another one; remove it in a local copy of the model (chat_template.jinja)"
+        )
     try:
         return _apply_template(tokenizer, messages, add_generation_prompt)
     except Exception as error:  # a jinja2 error, for instance when the template has no system role
@@ -90,7 +97,9 @@ def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, ad
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             enable_thinking=False,
-            strftime_now=today.strftime,  # stands before transformers' own, which gives the time of the machine
+            strftime_now=partial(
+                written, today
+            ),  # stands before transformers' own, which gives the time of the machine
         )
     )
     # Some templates open a <think> block even with enable_thinking=False: close it at once.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from raft_exp.apps.export.drift import DriftSample
 from raft_exp.models.loading import ModelConfig, load_tokenizer, quiet, tokenizer_of
-from raft_exp.models.template_date import CALL, parsed
+from raft_exp.models.template_date import CALL, parsed, written
 from raft_exp.models.tokens import encode_prompt
 
 # The prompt of a model without a chat template, as `raft_exp.models.tokens.encode_prompt` joins the messages.
@@ -17,7 +17,8 @@ _JOINED = (
     "{% if loop.last %}{% if message['role'] != 'assistant' %}{{ '\\n' }}{% endif %}{% else %}"
     "{% if loop.nextitem['role'] == 'assistant' %}{{ '\\n' }}{% else %}{{ '\\n\\n' }}{% endif %}{% endif %}{% endfor %}"
 )
-_ASKS = re.compile(rf"""\b{CALL}\(\s*(["'])(.*?)\1\s*\)""")  # a template asks for the date: strftime_now('%d %b %Y')
+# a template asks for the date: strftime_now('%d %b %Y')
+_ASKS = re.compile(rf"""\b{CALL}\s*\(\s*(?:format\s*=\s*)?(["'])(.*?)\1\s*\)""")
 
 
 def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> bool:
@@ -48,7 +49,7 @@ def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> b
 
 def _with_date(template: str, today: datetime) -> str:
     """The template with the text of `today` in place of each call that asks for the date in a written format."""
-    return _ASKS.sub(lambda call: repr(today.strftime(call[2])), template)
+    return _ASKS.sub(lambda call: repr(written(today, call[2])), template)
 
 
 def _template_makes(folder: Path, samples: Sequence[DriftSample]) -> bool:

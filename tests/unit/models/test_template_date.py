@@ -1,5 +1,6 @@
 """A prompt is a function of the settings: a chat template that asks for today's date is told prompt.date."""
 
+import time
 from datetime import date
 
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 
 from raft_exp.apps.export import tokenizer as exported
 from raft_exp.apps.export.drift import DriftSample
-from raft_exp.core.errors import ConfigError
+from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.stage import Stage
 from raft_exp.models.loading import ModelConfig, load_tokenizer
+from raft_exp.models.template_date import parsed, written
 from raft_exp.models.tokens import chat_text, encode_prompt, end_token_id
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.parsing import parse
@@ -111,3 +113,87 @@ def test_an_exported_template_makes_the_prompts_on_any_day(tmp_path):
 def test_the_end_of_a_reply_is_found_in_a_template_with_a_date(tmp_path):
     dated = qwen2(DATED)
     assert end_token_id(dated) == dated.convert_tokens_to_ids("<|im_end|>")
+
+
+FORMS = [
+    "%d %b %Y",
+    "%B %-d, %Y",
+    "%A",
+    "%a %p",
+    "%c",
+    "%x",
+    "%X",
+    "%Y-%m-%dT%H:%M:%S",
+    "%s",
+    "%j",
+    "%%s",
+    "%s%%",
+    "%Z",
+]
+
+
+@given(st.dates(date(1971, 1, 1), date(2199, 12, 31)), st.lists(st.sampled_from(FORMS), min_size=1).map(" ".join))
+def test_a_day_is_written_as_python_writes_it_in_english_and_utc(day, form):
+    today = parsed(day.isoformat())
+    assert written(today, form) == today.strftime(form)  # the tests run in the locale C
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_the_seconds_of_a_day_are_those_of_utc(monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert written(parsed("2024-07-26"), "%s %%s") == "1721952000 %s"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+CALLS = [
+    "strftime_now('%d %b %Y')",
+    'strftime_now( "%d %b %Y" )',
+    "strftime_now ('%d %b %Y')",
+    "strftime_now(format='%d %b %Y')",
+    "strftime_now(form)",
+    "now('%d %b %Y')",
+    "(strftime_now('%d') ~ strftime_now(' %b') + strftime_now(' %Y'))",
+    "strftime_now('%d %b %Y') | upper | title",
+    "'26 Jul 2024' if strftime_now is not defined else strftime_now('%d %b %Y')",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_however_a_template_asks_it_gets_the_date_and_an_export_makes_the_same_prompts(call, tmp_path):
+    before = "{%- set form = '%d %b %Y' %}{%- set now = strftime_now %}"
+    name = model(tmp_path / "model", f"{before}{{{{- '<|im_start|>' ~ ({call}) ~ '<|im_end|>' }}}}" + CHATML)
+    settings = ModelConfig(name, None, "float32", 512, 16, date="2025-01-31")
+    prompt = encode_prompt(tokenizer := load_tokenizer(name, None, "2025-01-31"), CHAT)
+    assert "31 Jan 2025<" in tokenizer.decode(prompt)
+    samples = [DriftSample(CHAT, prompt, [])]
+    alone = exported.save(settings, samples, tmp_path / "out")
+    saved = load_tokenizer(str(tmp_path / "out"), None, "2025-01-31")
+    assert encode_prompt(saved, CHAT) == prompt
+    if alone:
+        assert list(saved.apply_chat_template(CHAT, add_generation_prompt=True, return_dict=False)) == prompt
+    else:
+        assert call in ("strftime_now(form)", "now('%d %b %Y')"), "a form that the template computes"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "{{ ['Hi', 'Hello', 'Hey'] | random }}",
+        "{% set x = range(9) | random %}",
+        "{{ lipsum(n=1) }}",
+        "{{lipsum()[:5]}}",
+    ],
+)
+def test_a_template_that_draws_by_chance_is_refused_before_anything_runs(part, tmp_path):
+    name = model(tmp_path, part + CHATML)
+    with pytest.raises(ModelError, match=r"^model\.name_or_path='.*': its chat template has (\|random|lipsum\(\)), so"):
+        encode_prompt(load_tokenizer(name), CHAT)
+
+
+def test_a_variable_of_that_name_is_no_chance(tmp_path):
+    name = model(tmp_path, "{% set lipsum = 'x' %}{% set random = 1 %}{{ lipsum ~ random }}" + CHATML)
+    assert encode_prompt(load_tokenizer(name), CHAT)

@@ -1,0 +1,33 @@
+"""Chat templates that make another prompt each time: with the filter `random`, or with `lipsum`, which writes nonsense.
+
+A prompt is a function of the settings (`template_date.py` fixes the day), so such a template is refused.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+_GENERATION = ("generation", "endgeneration")  # marks of transformers around replies
+
+
+@lru_cache(maxsize=64)
+def uses_chance(template: str) -> str:
+    """The first part of a template that gives a random text: "|random" or "lipsum()"; "" where there is none."""
+    return next(_random_parts(template), "")
+
+
+def _random_parts(template: str) -> Iterator[str]:
+    from jinja2 import TemplateError, nodes
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
+    for mark in _GENERATION:
+        template = template.replace(f"{{% {mark} %}}", "").replace(f"{{%- {mark} -%}}", "")
+    try:
+        tree = environment.parse(template)
+    except TemplateError:  # transformers has more extensions; a template that it cannot read is refused with its reason
+        return
+    yield from ("|random" for found in tree.find_all(nodes.Filter) if found.name == "random")
+    written = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    read = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+    if "lipsum" in read - written:
+        yield "lipsum()"
