@@ -1,4 +1,4 @@
-"""Words without content of their own, such as "the" and "of": they distinguish no answer and no question from another."""
+"""Words without content of their own ("the", "of"), which distinguish no answer and no question from another."""
 
 import re
 
