@@ -1,4 +1,4 @@
-"""The web application: /v1/chat/completions, /v1/models, and the page."""
+"""The web application: /v1/chat/completions, /v1/models, /health, /metrics, and the page."""
 
 import asyncio
 import base64
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from raft_exp.apps.ask.session import RagSession
@@ -54,6 +54,8 @@ def create(session: RagSession, batches: BatchQueue, limits: Limits, token: str 
     page, policy = _page()
     routes = _Routes(session, batches, limits)
     app.add_api_route("/", lambda: HTMLResponse(page, headers=policy), methods=["GET"])
+    app.add_api_route("/health", routes.health, methods=["GET"])
+    app.add_api_route("/metrics", routes.metrics, methods=["GET"])
     app.add_api_route("/v1/models", routes.models, methods=["GET"])
     app.add_api_route("/v1/models/{name:path}", routes.model, methods=["GET"])
     app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"], response_model=None)
@@ -94,6 +96,22 @@ async def _broken(_: Request, error: Exception) -> Response:
 class _Routes:
     def __init__(self, session: RagSession, batches: BatchQueue, limits: Limits) -> None:
         self._session, self._batches, self._limits = session, batches, limits
+
+    async def health(self) -> Response:
+        """Returns status 200 while the server takes questions."""
+        return JSONResponse({"status": "ok", "model": self._session.name})
+
+    async def metrics(self) -> Response:
+        """Returns the counts in Prometheus' text format."""
+        counts = self._batches.counts()
+        lines = [
+            *_metric("raft_exp_questions_answered_total", "counter", "Questions with a reply", counts.answered),
+            *_metric("raft_exp_questions_failed_total", "counter", "Questions that ended in an error", counts.failed),
+            *_metric("raft_exp_questions_refused_total", "counter", "Questions for which no place was", counts.refused),
+            *_metric("raft_exp_questions_waiting", "gauge", "Questions that wait or are answered", counts.waiting),
+            *_metric("raft_exp_batch_seconds_total", "counter", "Seconds of all batches", counts.batch_seconds),
+        ]
+        return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
     async def models(self) -> Response:
         """Lists the only model."""
@@ -138,6 +156,10 @@ class _Routes:
         except BusyError as busy:
             raise RefusedError(503, str(busy), "overloaded", busy.seconds) from None
         return job, events
+
+
+def _metric(name: str, kind: str, what: str, value: float) -> list[str]:
+    return [f"# HELP {name} {what}.", f"# TYPE {name} {kind}", f"{name} {value}"]
 
 
 async def _unless_gone(coming: Awaitable[T], request: Request, job: QueuedQuestion) -> T:

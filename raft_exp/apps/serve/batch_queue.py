@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from raft_exp.apps.ask.citations import CitedAnswer
@@ -57,6 +57,17 @@ class BusyError(Exception):
         self.seconds = seconds
 
 
+@dataclass
+class QueueCounts:
+    """What a queue has done since its start. `waiting`: questions that wait or are being answered now."""
+
+    answered: int = 0
+    failed: int = 0
+    refused: int = 0  # too many waited
+    waiting: int = 0
+    batch_seconds: float = 0.0  # of all batches
+
+
 class BatchQueue:
     """Answers up to `batch` questions at once; up to `waiting` more may wait."""
 
@@ -66,6 +77,7 @@ class BatchQueue:
         self._inside: list[QueuedQuestion] = []  # they wait or are being answered
         self._lock = threading.Lock()
         self._seconds = 1.0  # of a batch, as an exponential mean
+        self._counts = QueueCounts()
         self._thread = threading.Thread(target=self._work, name="raft_exp answers", daemon=True)
         self._thread.start()
 
@@ -74,9 +86,15 @@ class BatchQueue:
         with self._lock:
             present = sum(not job.gone.is_set() for job in self._inside)
             if present >= self._waiting + self._batch:
+                self._counts.refused += 1
                 raise BusyError(max(1, round(self._seconds * present / self._batch)))
             self._inside.append(job)
         self._jobs.put(job)
+
+    def counts(self) -> QueueCounts:
+        """A copy of the counts."""
+        with self._lock:
+            return replace(self._counts, waiting=sum(not job.gone.is_set() for job in self._inside))
 
     def close(self) -> None:
         """Finishes the running batch, and starts no other."""
@@ -93,11 +111,13 @@ class BatchQueue:
                 log.exception("a batch failed")
                 message = str(error) if isinstance(error, RaftError) else "the model failed; see the server's log"
                 for job in batch:
-                    job.tell(FailedQuestion(message, "server"))
+                    self._fail(job, message, "server")
             finally:
                 with self._lock:
                     self._inside = [job for job in self._inside if job not in batch]
-                    self._seconds = 0.5 * self._seconds + 0.5 * (time.monotonic() - start)
+                    seconds = time.monotonic() - start
+                    self._seconds = 0.5 * self._seconds + 0.5 * seconds
+                    self._counts.batch_seconds += seconds
             if last:
                 return
 
@@ -121,18 +141,26 @@ class BatchQueue:
         for reply in answer(self._session.engine, requests, listener) if requests else ():
             job = listener.jobs[reply.id]
             assert job.prompt is not None, "rendered above"
-            job.tell(AnsweredQuestion(job.prompt, reply, self._session.judge(job.prompt, reply)))
+            self._tell_answer(job, job.prompt, reply)
 
     def _render(self, job: QueuedQuestion) -> bool:
         """Renders the prompt. Returns False, after a reply, for an invalid question and for one without passages."""
         try:
             job.prompt = self._session.prompt(job.name, job.question)
         except DataError as error:
-            job.tell(FailedQuestion(str(error).removeprefix(f"question {job.name!r}: "), "client"))
+            self._fail(job, str(error).removeprefix(f"question {job.name!r}: "), "client")
             return False
         if job.prompt.request is None:
-            job.tell(AnsweredQuestion(job.prompt, None, self._session.judge(job.prompt, None)))
+            self._tell_answer(job, job.prompt, None)
         return job.prompt.request is not None
+
+    def _tell_answer(self, job: QueuedQuestion, prompt: AskPrompt, reply: Answer | None) -> None:
+        job.tell(AnsweredQuestion(prompt, reply, self._session.judge(prompt, reply)))
+        self._counts.answered += 1
+
+    def _fail(self, job: QueuedQuestion, message: str, fault: Literal["client", "server"]) -> None:
+        job.tell(FailedQuestion(message, fault))
+        self._counts.failed += 1
 
 
 class _BatchListener:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
+from raft_exp.apps.serve.connections import BACKLOG, LimitedProtocol, most_connections
 from raft_exp.core.errors import ConfigError
 
 
@@ -28,21 +29,23 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                log_level="warning",
+                log_level="error",  # a warning for every odd request would fill the log
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=15,
                 timeout_graceful_shutdown=10,
                 h11_max_incomplete_event_size=16_384,
                 lifespan="on",
-                http="h11",
+                http=LimitedProtocol,
                 ws="none",
+                backlog=BACKLOG,
             )
         )
         self._name = name
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """Starts, and prints the address (a hook of uvicorn)."""
+        LimitedProtocol.most = most_connections()
         await super().startup(list(sockets) if sockets else None)
         host, port = sockets[0].getsockname()[:2] if sockets else ("?", 0)
         address = f"[{host}]" if ":" in host else host

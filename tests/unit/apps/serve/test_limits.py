@@ -234,3 +234,19 @@ def test_only_this_machine_is_answered_without_a_token(monkeypatch, capsys):
             serve.main(["nowhere", *arguments])
         assert ended.value.code == 2
         assert told in capsys.readouterr().err
+
+
+def test_health_and_metrics():
+    with client(token=TOKEN) as opened:
+        assert opened.get("/health").json() == {"status": "ok", "model": "made/scripted"}
+        assert code(opened.get("/metrics"))[0] == 401
+        opened.headers["authorization"] = f"Bearer {TOKEN}"
+        post(opened, "one")
+        post(opened, "too long to fit")
+        post(opened, "break")
+        shown = opened.get("/metrics")
+        values = dict(line.split(" ") for line in shown.text.splitlines() if not line.startswith("#"))
+        assert shown.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert (values["raft_exp_questions_answered_total"], values["raft_exp_questions_failed_total"]) == ("1", "2")
+        assert values["raft_exp_questions_waiting"] == "0"
+        assert float(values["raft_exp_batch_seconds_total"]) > 0

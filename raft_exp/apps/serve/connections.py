@@ -1,0 +1,79 @@
+"""Limits on connections: their number, and the time in which the head of a request must arrive.
+
+A connection whose request is not complete (slow clients, port scanners) is closed after `HEAD_SECONDS`, or at once
+where its place is needed for another connection. So slow clients take no place from the others, and the process never
+runs out of file descriptors.
+"""
+
+import asyncio
+import os
+from typing import Any, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEAD_SECONDS = 10.0
+BACKLOG = 64  # connections that asyncio accepts at once, before any of them can be refused
+_MOST = 512
+_RESERVE = 64  # file descriptors for the rest of the process
+
+
+def most_connections() -> int:
+    """The number of open connections that the limit on file descriptors allows, at most 512."""
+    try:
+        import resource
+    except ImportError:  # no POSIX system
+        return _MOST
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        used = len(os.listdir("/dev/fd"))
+    except OSError:
+        used = 32
+    return max(8, min(_MOST, limit - used - BACKLOG - _RESERVE))
+
+
+class LimitedProtocol(H11Protocol):
+    """uvicorn's HTTP protocol with these limits; `most` is set before the server starts."""
+
+    most = _MOST
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes a connection, in the place of the oldest one without a request where there are too many."""
+        super().connection_made(transport)
+        self._await_head()
+        if len(self.connections) > self.most:
+            waiting = [other for other in self.connections if isinstance(other, LimitedProtocol) and other._late]
+            oldest = min(waiting, key=lambda other: cast(asyncio.TimerHandle, other._late).when())
+            oldest.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Reads a part of a request."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:  # the head of the next request has begun
+            self._await_head()
+        else:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def close(self) -> None:
+        """Closes the connection without a response."""
+        self._stop_waiting()
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _await_head(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self.close)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
