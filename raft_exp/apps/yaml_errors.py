@@ -36,7 +36,7 @@ def _undecodable() -> Iterator[ConfigError]:
         except UnicodeDecodeError as error:
             line = data[: error.start].count(b"\n") + 1
             byte = f"byte 0x{data[error.start]:02x}"
-            yield ConfigError(f"{file}, line {line}: {byte} is no UTF-8; save the file as UTF-8")
+            yield ConfigError(f"{file}, line {line}: {byte} is not UTF-8; save the file as UTF-8")
 
 
 def own_conf() -> Path | None:

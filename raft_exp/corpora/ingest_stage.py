@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from raft_exp.core.collection import write_passages
+from raft_exp.core.collection import REPEATED, write_passages
 from raft_exp.core.records import Passage
-from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Runtime, config_dataclass
 from raft_exp.core.scripts import without_dictionary
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, any_language, open_corpus
+from raft_exp.corpora.documents import Documents
+from raft_exp.models.encoder import EncoderConfig
 
 VERSION = 1
 REPORT = "ingest_report.json"  # written for a corpus with a `report`
@@ -24,12 +26,15 @@ class IngestStage:
     corpus: Runtime[CorpusConfig]
     passages: dict[str, object]  # see `corpora.passage_identity`
     splitter: str  # name and version of the sentence splitter: evidence is stored as sentence numbers
+    encoder: KeyedWhenSet[EncoderConfig | None] = None  # where it decides the passages
 
 
 @stage("ingest", VERSION)
 def ingest(config: IngestStage, *, out: Path) -> None:
     """Writes the collection (`core.collection`), counts.json and the report. A failure still writes the report."""
     corpus, scripts = open_corpus(config.corpus), Counter[str]()
+    if config.encoder is not None and isinstance(corpus, Documents):
+        corpus.encoder = config.encoder
     try:
         by_words = any_language(config.corpus)
         passages = _watched(corpus.passages(), scripts) if by_words else corpus.passages()
@@ -37,10 +42,14 @@ def ingest(config: IngestStage, *, out: Path) -> None:
     finally:
         if report := getattr(corpus, "report", None):
             (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+            for line in report.remarks():
+                print(line, file=sys.stderr)
+    if repeated := getattr(corpus, "repeated", None):
+        (out / REPEATED).write_text(json.dumps(repeated) + "\n", encoding="utf-8")
     for script, holding in scripts.items():
         corpus.counts[f"in {script}"] = holding
         print(
-            f"{holding} of {count} passages have text in {script}, whose words nothing here knows: search and scores "
+            f"{holding} of {count} passages have text in {script}, for whose words there is no dictionary: search and scores "
             "take its characters as words",
             file=sys.stderr,
         )

@@ -13,8 +13,8 @@ START = "defaults: [default]\n"
 @pytest.mark.parametrize(
     ("content", "line", "says"),
     [
-        (f"{START}system: präzise.\n".encode("cp1252"), 2, "byte 0xe4 is no UTF-8; save the file as UTF-8"),
-        (f"{START}system: x\n".encode("utf-16"), 1, "byte 0xff is no UTF-8"),
+        (f"{START}system: präzise.\n".encode("cp1252"), 2, "byte 0xe4 is not UTF-8; save the file as UTF-8"),
+        (f"{START}system: x\n".encode("utf-16"), 1, "byte 0xff is not UTF-8"),
         (f"{START}system:\tBe brief.\n".encode(), 2, "indent with blanks, and write no tab"),
         (f"{START}system: [a\n".encode(), 3, "expected ',' or ']'"),
         (f"{START}system: a\x00b\n".encode(), 2, "cannot stand in YAML"),

@@ -89,7 +89,7 @@ def _guessed(data: bytes, declared: str) -> tuple[str, list[str]]:
     encoding = _likeliest(data[:_GUESSED_FROM])
     text = _strictly(data, encoding)
     if text is None:
-        raise UnreadableError("not decoded", "neither UTF-8 nor an encoding that could be told; save it as UTF-8")
+        raise UnreadableError("not decoded", "neither UTF-8 nor another known encoding; save it as UTF-8")
     not_as = f"not {declared}, as it declares, but " if declared else ""
     return text, [f"decoded as {not_as}{encoding}, which is a guess"]
 

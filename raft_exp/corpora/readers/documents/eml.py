@@ -17,7 +17,7 @@ def read(data: bytes) -> Document:
     """The plain text of a mail, else its page."""
     mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
     if not any(mail[name] for name in _HEADERS):
-        raise UnreadableError("not what its suffix says", "no mail: it has neither sender nor subject")
+        raise UnreadableError("not what its suffix says", "not a mail: it has neither sender nor subject")
     body = mail.get_body(("plain", "html"))
     counts = Counter(attachment=sum(1 for _ in mail.iter_attachments()))
     heads = [f"{name}: {' '.join(str(mail[name]).split())}" for name in _HEADERS if mail[name]]

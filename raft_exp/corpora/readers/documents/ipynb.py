@@ -19,7 +19,7 @@ def read(data: bytes) -> Document:
     except json.JSONDecodeError as error:
         raise UnreadableError("damaged", f"no JSON: {error}") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise UnreadableError("not what its suffix says", "no notebook: it has no cells")
+        raise UnreadableError("not what its suffix says", "not a notebook: it has no cells")
     counts: Counter[str] = Counter()
     blocks = [block for cell in notebook["cells"] for block in _cell(cell, counts)]
     document = markdown.read_text("\n\n".join(blocks))

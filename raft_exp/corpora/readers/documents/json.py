@@ -38,7 +38,7 @@ def _lines(text: str) -> Iterator[object]:
             if line.strip():
                 yield json.loads(line)
         except json.JSONDecodeError as error:
-            raise UnreadableError("damaged", f"line {number} is no JSON ({error.msg})") from error
+            raise UnreadableError("damaged", f"line {number} is not JSON ({error.msg})") from error
 
 
 def _text(record: object) -> str:

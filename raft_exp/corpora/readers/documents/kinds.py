@@ -116,7 +116,7 @@ def _by_content(data: bytes, promised: str) -> str:
         return promised
     if _is_page(data):
         return "html"
-    raise UnreadableError("not what its suffix says", f"no {promised} file: it begins with {data[:12]!r}")
+    raise UnreadableError("not what its suffix says", f"not in the form of {promised}: it begins with {data[:12]!r}")
 
 
 def _is_page(data: bytes) -> bool:

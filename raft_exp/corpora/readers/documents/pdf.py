@@ -25,7 +25,7 @@ def read(data: bytes) -> Document:
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
             raise UnreadableError("encrypted", "a password is needed to open it") from error
-        raise UnreadableError("damaged", f"no PDF that opens ({error})") from error
+        raise UnreadableError("damaged", f"a PDF that cannot be opened ({error})") from error
     counts: Counter[str] = Counter()
     _open_forms(pdf, counts)
     read_pages = [_page(pdf, number, counts) for number in range(count)]

@@ -100,7 +100,7 @@ class _Page:
 def read(data: bytes) -> Document:
     """Reads the text in its order; deleted and hidden text is left out."""
     if not data.lstrip().startswith(b"{\\rtf"):
-        raise UnreadableError("not what its suffix says", f"no RTF file: it begins with {data[:12]!r}")
+        raise UnreadableError("not what its suffix says", f"not an RTF file: it begins with {data[:12]!r}")
     page, counts = _Page(), Counter[str]()
     state, stack, skip = _State(), [], 0
     pending = b""  # bytes of one text in the encoding of the file, of which two may be one character
