@@ -49,8 +49,8 @@ def ingest(config: IngestStage, *, out: Path) -> None:
     for script, holding in scripts.items():
         corpus.counts[f"in {script}"] = holding
         print(
-            f"{holding} of {count} passages have text in {script}, for whose words there is no dictionary: search and scores "
-            "take its characters as words",
+            f"{holding} of {count} passages have text in {script}, for whose words there is no dictionary: search and "
+            "scores take its characters as words",
             file=sys.stderr,
         )
     (out / "counts.json").write_text(

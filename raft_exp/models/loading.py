@@ -80,7 +80,9 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     if name_or_path.startswith(ASSET):
         folder = assets.path(name_or_path)
         if not (folder / "config.json").is_file():
-            raise ModelError(f"{group}.name_or_path={name_or_path!r}: no such embedded model; there are asset:pocket and asset:tiny")
+            raise ModelError(
+                f"{group}.name_or_path={name_or_path!r}: no such embedded model; there are asset:pocket and asset:tiny"
+            )
         return str(folder)
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
