@@ -212,12 +212,14 @@ class GoldAudit(TypedDict):
 
 
 class IngestAudit(TypedDict):
-    """Documents read from files."""
+    """Documents read from files. Audits of earlier versions lack some keys."""
 
     files: int
     read: int
     passages: int
-    duplicates: int
+    duplicates: int  # passages left out that have the words of an earlier one
+    near_duplicates: NotRequired[int]  # passages left out that nearly repeat an earlier one
+    similar: NotRequired[int]  # passages that nearly repeat one of another document, kept for their own words
     reasons: dict[str, int]  # of files that were not read
 
 

@@ -1,6 +1,7 @@
 """A passage collection on disk: JSON lines and a memory-mapped index, so that memory does not grow with it."""
 
 import hashlib
+import json
 import mmap
 from array import array
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from raft_exp.core.npy import Column, write_header
 from raft_exp.core.records import Passage, dumps, loads, parse, read_jsonl
 from raft_exp.core.text import Form, normalise, plain_words
 
+REPEATED = "repeated.json"  # document -> ids of passages with the text left out of it; only where some was left out
 TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS, ANY_LANGUAGE = (
     "passages.jsonl",
     "offsets.npy",
@@ -115,11 +117,21 @@ class Passages:
         return int(self._ordinals[place])
 
     def of_document(self, document_id: str) -> list[int]:
-        """The ordinals of a document's passages, in order; [] for an unknown document."""
+        """The ordinals of a document's passages, in order, then those of other documents' passages that hold what was
+        left out of it as a copy; [] for an unknown document.
+        """
         order, ranked = self._by_document
         wanted = np.uint64(hash64(document_id))
         first, last = np.searchsorted(ranked, wanted, "left"), np.searchsorted(ranked, wanted, "right")
-        return [int(ordinal) for ordinal in order[first:last]]
+        own = [int(ordinal) for ordinal in order[first:last]]
+        return own + sorted({self.find(name) for name in self._repeated.get(document_id, ())} - set(own))
+
+    @cached_property
+    def _repeated(self) -> dict[str, list[str]]:
+        """Ids of the passages that hold what was left out of a document, by document."""
+        file = self._file.parent / REPEATED
+        repeated: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        return repeated
 
     @cached_property
     def _by_document(self) -> tuple[np.ndarray, np.ndarray]:

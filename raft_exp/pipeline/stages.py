@@ -64,8 +64,12 @@ class StageMaker:
     def passages(self) -> Stage:
         """The passages of the corpus."""
         corpus, splitter = self._config.corpus, f"sentencex {metadata.version('sentencex')}"
-        settings = IngestStage(corpus, passage_identity(corpus, self._corpus), splitter)
-        return Stage(ingest, settings, files=self._corpus_files)
+        identity = passage_identity(corpus, self._corpus)
+        if not getattr(self._corpus, "needs_encoder", False):
+            return Stage(ingest, IngestStage(corpus, identity, splitter), files=self._corpus_files)
+        settings = IngestStage(corpus, identity, splitter, self._config.encoder)
+        files = self._corpus_files | {f"encoder/{name}": d for name, d in self._encoder_files.items()}
+        return Stage(ingest, settings, files=files, process=placement.of_encoder(self._config.encoder, "ingest"))
 
     @property
     def studied(self) -> Inputs:

@@ -69,13 +69,16 @@ def _gold_audit(path: Path) -> GoldAudit | None:
 
 def _ingest_audit(path: Path) -> IngestAudit:
     report: IngestAudit = _read_json(path)
-    return {
+    audit: IngestAudit = {
         "files": report["files"],
         "read": report["read"],
         "passages": report["passages"],
         "duplicates": report["duplicates"],
         "reasons": report["reasons"],
     }
+    if "near_duplicates" in report and "similar" in report:
+        audit |= {"near_duplicates": report["near_duplicates"], "similar": report["similar"]}
+    return audit
 
 
 def _read_json(path: Path) -> Any:

@@ -23,7 +23,7 @@ def pdf(*pages: str | Sequence[Line], notes: Sequence[str] = ()) -> bytes:
     form = f"/AcroForm<</Fields[{fields}]/DR<<>>>>" if notes else ""
     objects = [f"<</Type/Catalog/Pages 2 0 R{form}>>", ""]
     for text in pages:
-        lines = [(20, 100, text)] if isinstance(text, str) and text else text
+        lines = ([(20, 100, text)] if text else []) if isinstance(text, str) else text
         size = 12 if isinstance(text, str) else 9
         content = " ".join(f"BT /F1 {size} Tf {x} {y} Td ({line}) Tj ET" for x, y, line in lines)
         objects.append(f"<</Length {len(content)}>>stream\n{content}\nendstream")

@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from raft_exp.core import words
-from raft_exp.core.collection import fingerprint, hash64
+from raft_exp.core.collection import hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, Share, config_dataclass
-from raft_exp.corpora.documents import folder, pool
+from raft_exp.corpora.documents import chunks, folder, pool, semantic
 from raft_exp.corpora.documents.chunks import ChunkConfig
 from raft_exp.corpora.documents.extraction import Settings
-from raft_exp.corpora.documents.report import DocumentFigures, IngestReport, summary
+from raft_exp.corpora.documents.passages import CutDocument, PassageStream
+from raft_exp.corpora.documents.report import IngestReport, summary
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import documents as readers
+from raft_exp.models.encoder import EncoderConfig
 
 _STALE = 24 * 3600  # age in seconds at which temporary folders of killed runs are deleted
 
@@ -72,7 +74,14 @@ class Documents:
         del seed
         self.counts: Counter[str] = Counter()
         self.report: IngestReport | None = None  # set when the passages are streamed
+        self.repeated: dict[str, list[str]] = {}  # document -> ids of the passages that hold what it repeats
+        self.encoder: EncoderConfig | None = None  # with corpus.chunk.by=semantic: set it before they are streamed
         self._config = config
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether an encoder decides where documents are cut."""
+        return self._config.chunk.by == "semantic"
 
     @cached_property
     def _files(self) -> list[folder.File]:
@@ -91,7 +100,8 @@ class Documents:
     def passage_identity(self) -> dict[str, object]:
         """Values that decide the passages beside settings and contents: file names, refusals, reader versions."""
         names = json.dumps([(file.name, file.reason) for file in self._files])
-        return {"names": f"{hash64(names):016x}", "readers": readers.versions()}
+        versions = {**readers.versions(), "chunks": str(chunks.VERSION)}
+        return {"names": f"{hash64(names):016x}", "readers": versions}
 
     def passages(self) -> Iterator[Passage]:
         """The passages by document; a passage with the same words as an earlier one is left out and counted."""
@@ -105,11 +115,16 @@ class Documents:
                 f"corpus.path={self._config.path!r}: {summary(report.bad)} (corpus.on_error=fail); repair or "
                 "remove them, or set corpus.on_error=skip"
             )
-        seen: set[int] = set()
-        for file, reading in zip(self._readable, readings, strict=True):
-            if file.name in report.documents:
-                yield from self._passages_of(file.name, reading, report.documents[file.name], seen)
-        if not seen:
+        documents = [
+            CutDocument(file.name, reading.header, self._settings.passages(reading.key), report.documents[file.name])
+            for file, reading in zip(self._readable, readings, strict=True)
+            if file.name in report.documents
+        ]
+        stream = PassageStream(documents, self._config.chunk)
+        yield from stream
+        self.repeated = {name: list(ids) for name, ids in stream.repeated.items()}
+        self.counts.update(report.repetitions())
+        if not stream.count:
             raise DataError(f"corpus.path={self._config.path!r}: gave no passage: {summary(report.bad)}")
 
     def questions(self) -> Iterator[Question]:
@@ -119,22 +134,6 @@ class Documents:
             "{question, answers, document_id} (the path within the folder), or let a model write them (teacher=openai)"
         )
         yield  # never reached: makes this a generator, which raises only when it is read
-
-    def _passages_of(
-        self, name: str, reading: pool.ReadDocument, figures: DocumentFigures, seen: set[int]
-    ) -> Iterator[Passage]:
-        """The passages of a document whose words are not in `seen`; counts them in `figures`."""
-        title = reading.header["title"] or Path(name).stem
-        with self._settings.passages(reading.key).open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines):
-                words = fingerprint((row := json.loads(line))["text"])
-                if words in seen:
-                    figures["duplicates"] += 1
-                    self.counts["duplicates"] += 1
-                    continue
-                figures["passages"] += 1
-                seen.add(words)
-                yield Passage(id=f"{name}#{number}", document_id=name, title=title, source=name, **row)
 
     @cached_property
     def _settings(self) -> Settings:
@@ -149,7 +148,17 @@ class Documents:
             seconds=config.limits.seconds,
             memory_mb=config.limits.memory_mb,
             file_mb=config.limits.file_mb,
+            by=config.chunk.by,
+            encoder=semantic.identity_of(self._encoder_config) if self.needs_encoder else "",
         )
+
+    @property
+    def _encoder_config(self) -> EncoderConfig:
+        if self.encoder is None:
+            raise DataError(
+                "corpus.chunk.by=semantic: needs an encoder, which the study has; set sentences or sections"
+            )
+        return self.encoder
 
     def _read(self) -> list[pool.ReadDocument]:
         """The readings of all readable files, in their order; from the cache where it has them."""
@@ -160,6 +169,9 @@ class Documents:
         try:
             done = pool.read_all(files, self._settings, scratch, workers)
             readings.update(track(done, "reading documents", total=len(files)))
+            if self.needs_encoder:
+                keys = {reading.key for reading in readings.values() if "reason" not in reading.header}
+                semantic.cut_documents(sorted(keys), self._settings, scratch, self._encoder_config)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return [readings[place] for place in range(len(files))]

@@ -2,7 +2,7 @@
 
     <cache>/<key>.parts.jsonl       the header ({kind, title, warnings} or {reason, detail}), then the parts
     <cache>/<key>.<limits>.jsonl    the header of a document that exceeded these limits
-    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place}
+    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place}; those by meaning are cut by `semantic.py`
 
 Runs in the processes of `pool.py`. A file is written to a temporary name and renamed.
 """
@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -57,6 +57,8 @@ class Settings:
     seconds: float
     memory_mb: int
     file_mb: int
+    by: chunks.By = "sentences"
+    encoder: str = ""  # digest of the encoder that cuts the passages
 
     def key(self, name: str, data: bytes) -> str:
         """The cache key of a document: content and suffix, as the same bytes may be read as text or as Markdown."""
@@ -69,13 +71,18 @@ class Settings:
 
     def over_limits(self, key: str) -> Path:
         """The file that says that a document exceeded these limits."""
-        limits = (self.seconds, self.memory_mb, self.size, self.overlap)
+        limits = (self.seconds, self.memory_mb, self.size, self.overlap, *self._by)
         return Path(self.cache) / f"{key}.{_digest(*map(str, limits))}.jsonl"
 
     def passages(self, key: str) -> Path:
         """The file of a document's passages."""
-        chunking = _digest(str(chunks.VERSION), self.versions, str(self.size), str(self.overlap))
+        chunking = _digest(str(chunks.VERSION), self.versions, str(self.size), str(self.overlap), *self._by)
         return Path(self.cache) / f"{key}.{chunking}.jsonl"
+
+    @property
+    def _by(self) -> tuple[str, ...]:
+        """What decides passages that are not cut by sentences."""
+        return () if self.by == "sentences" else (self.by, self.encoder)
 
 
 def _digest(*parts: str, length: int = 12) -> str:
@@ -100,28 +107,37 @@ def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path)
     """Reads a document and caches its passages; returns (header, whether it was read anew). Raises MemoryError."""
     cached = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
     header = _cached_header(cached) if cached else _read(name, data, key, settings, scratch)
-    if "reason" not in header and not settings.passages(key).exists():
-        parts = [Part(**row) for row in islice(_rows(settings.parts(key)), 1, None)]
-        passages = chunks.chunks(parts, settings.size, settings.overlap)
-        rows = ({"text": chunk.text, "sentences": chunk.sentences, "place": chunk.place} for chunk in passages)
-        _write(settings.passages(key), rows, scratch)
+    if "reason" not in header and settings.by != "semantic" and not settings.passages(key).exists():
+        passages = chunks.chunks(parts(key, settings), settings.size, settings.overlap, settings.by)
+        write_passages(key, passages, settings, scratch)
     return header, cached is None
 
 
+def parts(key: str, settings: Settings) -> list[Part]:
+    """The parts of a document that was read."""
+    return [Part(**row) for row in islice(_rows(settings.parts(key)), 1, None)]
+
+
+def write_passages(key: str, passages: Iterable[chunks.Chunk], settings: Settings, scratch: Path) -> None:
+    """Writes the passages of a document into the cache."""
+    rows = ({"text": chunk.text, "sentences": chunk.sentences, "place": chunk.place} for chunk in passages)
+    _write(settings.passages(key), rows, scratch)
+
+
 def _read(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> Header:
-    parts: list[Part] = []
+    found: list[Part] = []
     before = peak_mb()
     try:
         kind, document = documents.read(name, data)
         header: Header = {"kind": kind, "title": document.title[:300], "warnings": document.warnings[:20]}
-        parts = document.parts
+        found = document.parts
     except UnreadableError as error:
         # a parser that runs out of memory often reports a broken file
         out_of_memory = error.reason == "damaged" and peak_mb() - before > settings.memory_mb / 2
         if out_of_memory or error.reason == "too much memory":
             raise MemoryError from error
         header = {"reason": error.reason, "detail": error.detail}
-    _write(settings.parts(key), iter([header, *(asdict(part) for part in parts)]), scratch)
+    _write(settings.parts(key), iter([header, *(asdict(part) for part in found)]), scratch)
     return header
 
 

@@ -19,7 +19,9 @@ class DocumentFigures(TypedDict):
     warnings: list[str]
     copy_of: str | None  # path of an earlier document with the same content
     passages: int
-    duplicates: int  # passages left out because their words stand in an earlier one
+    duplicates: int  # passages left out because they have the words of an earlier one
+    near_duplicates: int  # passages left out because they nearly repeat an earlier one (`near_copies.py`)
+    similar: int  # passages that nearly repeat one of another document, and are kept for their own words
 
 
 class ReportJson(TypedDict):
@@ -29,6 +31,8 @@ class ReportJson(TypedDict):
     read: int
     passages: int
     duplicates: int
+    near_duplicates: int
+    similar: int
     reasons: dict[str, int]
     not_read: list[dict[str, str]]
     documents: list[dict[str, object]]
@@ -64,6 +68,8 @@ class IngestReport:
                 "copy_of": first.get(reading.key),
                 "passages": 0,
                 "duplicates": 0,
+                "near_duplicates": 0,
+                "similar": 0,
             }
             first.setdefault(reading.key, file.name)
         return cls(bad, documents, sum(reading.anew for reading in readings))
@@ -74,23 +80,56 @@ class IngestReport:
         with_warnings = sum(bool(document["warnings"]) for document in self.documents.values())
         return {
             "documents": len(self.documents),
-            "duplicates": 0,
+            **self.repetitions(),
             "files_not_read": len(self.bad),
             "with_warnings": with_warnings,
             **reasons,
         }
 
+    def repetitions(self) -> dict[str, int]:
+        """The passages of all documents that repeat others, by the names in `DocumentFigures`."""
+        documents = self.documents.values()
+        return {
+            "duplicates": sum(document["duplicates"] for document in documents),
+            "near_duplicates": sum(document["near_duplicates"] for document in documents),
+            "similar": sum(document["similar"] for document in documents),
+        }
+
+    def remarks(self) -> list[str]:
+        """Lines for the terminal about passages that repeat others."""
+        counts = self.repetitions()
+        lines = []
+        if counts["duplicates"] or counts["near_duplicates"]:
+            lines.append(
+                f"{_passages(counts['duplicates'] + counts['near_duplicates'])} left out: "
+                f"{counts['duplicates']} with the words of an earlier passage, "
+                f"{counts['near_duplicates']} that nearly repeat one and hold nothing new"
+            )
+        if counts["similar"]:
+            lines.append(
+                f"{_passages(counts['similar'])} kept that nearly repeat one of another document, with words of their "
+                "own (corpus.chunk.near_copies=similar leaves them out)"
+            )
+        return lines
+
     def as_dict(self) -> ReportJson:
         """The content of ingest_report.json."""
+        repeated = self.repetitions()
         return {
             "files": len(self.bad) + len(self.documents),
             "read": len(self.documents),
             "passages": sum(document["passages"] for document in self.documents.values()),
-            "duplicates": sum(document["duplicates"] for document in self.documents.values()),
+            "duplicates": repeated["duplicates"],
+            "near_duplicates": repeated["near_duplicates"],
+            "similar": repeated["similar"],
             "reasons": dict(sorted(_reasons(self.bad).items())),
             "not_read": [{"file": name, **failure} for name, failure in self.bad.items()],
             "documents": [{"file": name, **figures} for name, figures in self.documents.items()],
         }
+
+
+def _passages(count: int) -> str:
+    return "1 passage" if count == 1 else f"{count} passages"
 
 
 def _reasons(bad: Mapping[str, Mapping[str, str]]) -> Counter[str]:

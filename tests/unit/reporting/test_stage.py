@@ -250,3 +250,6 @@ def test_files_that_were_not_read_stand_in_the_audit(study: Study) -> None:
     told = {"files": 3, "read": 2, "passages": 9, "duplicates": 1, "reasons": {"damaged": 1}}
     (study.passages / "ingest_report.json").write_text(json.dumps({**told, "not_read": [{}], "documents": [{}, {}]}))
     assert json.loads((study.run() / "audit.json").read_text())["ingest"] == told
+    told |= {"near_duplicates": 2, "similar": 3}
+    (study.passages / "ingest_report.json").write_text(json.dumps({**told, "not_read": [{}], "documents": [{}, {}]}))
+    assert json.loads((study.run() / "audit.json").read_text())["ingest"] == told

@@ -161,7 +161,7 @@ class _Text:
         if name in ("math", "math_block"):
             return f"${' '.join(node.astext().split())}$"
         if not node.children or name == "problematic":
-            return node.astext()
+            return str(node.astext())
         before = node.get("delimiter", "") if name == "option_argument" else ""
         text = before + ("" if name in rst_markup.INLINE else " ").join(map(self._written, node.children))
         return f"^{text}" if name == "superscript" and POWER.fullmatch(text) else text

@@ -72,7 +72,7 @@ class Macros:
         text = re.sub(r"^\\begin\{equation\*?\}(.*)\\end\{equation\*?\}$", r"\1", text.strip(), flags=re.DOTALL)
         for name, (arguments, body) in list(self.defined.items()) if len(text) < 10_000 else ():
             if not arguments and len(body) < 200:
-                text = re.sub(rf"\\{name}(?![a-zA-Z])", lambda _, body=body: body, text)
+                text = re.sub(rf"\\{name}(?![a-zA-Z])", body.replace("\\", r"\\"), text)
         return " ".join(text.split())
 
     def _set_aside(self, name: str, content: str) -> str:
@@ -166,7 +166,7 @@ _known: frozenset[str] | None = None
 
 def special(node: "LatexNode") -> str:
     """The characters of a sign such as "~" and "--"."""
-    text = node.specials_chars
+    text: str = node.specials_chars
     return {"~": "\u00a0", "``": "“", "''": "”", "--": "–", "---": "—", "!`": "¡", "?`": "¿", "\n\n": "\n\n"}.get(
         text, text
     )

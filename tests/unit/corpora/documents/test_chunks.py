@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raft_exp.corpora.documents.chunks import chunks, cut, flows, tokens
+from raft_exp.corpora.documents.chunks import chunks, cut, flows
+from raft_exp.corpora.documents.units import tokens
 from raft_exp.corpora.readers.documents.document import Part
 
 
@@ -139,3 +140,58 @@ def test_what_has_no_border_is_cut_to_size_but_never_inside_a_sign():
         assert all(tokens(piece) <= 20 for piece in found)
         assert len(found) < len(text) / 6
     assert all(piece.startswith("👨") for piece in (c.text for c in chunks([Part(family * 500, "page", "1")], 20, 0)))
+
+
+TABLE = "\n".join(f"part: bolt {n}; price: {n * 3} euros; stock: {n} pieces in the hall" for n in range(60))
+CODE = "\n".join(f"    x{n} = f(x{n - 1}).g  # step. Next one" for n in range(80))
+
+
+@pytest.mark.parametrize("by", ["sentences", "sections"])
+@pytest.mark.parametrize("block", [TABLE, TABLE.replace("; ", " | "), CODE], ids=["named", "plain", "code"])
+def test_no_row_and_no_line_of_code_is_cut(by, block):
+    found = list(chunks([Part(f"Heading\n\nA sentence before it.\n\n{block}", "section", "Heading")], 120, 20, by))
+    lines = {line.strip() for line in ["Heading", "A sentence before it.", *block.split("\n")]}
+    assert len(found) > 5
+    assert {line.strip() for chunk in found for line in chunk.text.split("\n") if line.strip()} == lines
+
+
+def test_rows_of_a_table_are_sentences():
+    (chunk,) = chunks([Part("Prices are:\n\na: 1; b: 2\na: 3; b: 4\n\nx | y\nz | u\nThe end", "section", "P")], 100, 0)
+    assert [sentence.strip() for sentence in chunk.sentences] == [
+        "Prices are:", "a: 1; b: 2", "a: 3; b: 4", "x | y", "z | u", "The end"
+    ]  # fmt: skip
+
+
+def test_by_sections_paragraphs_stay_whole():
+    paragraphs = [f"Paragraph {n} has one sentence. It has another one, too." for n in range(6)]
+    part = Part("Heading\n\n" + "\n\n".join(paragraphs), "section", "Heading")
+    size = tokens(f"Heading\n\n{paragraphs[0]}\n\n{paragraphs[1]}") + 4
+    found = [chunk.text for chunk in chunks([part, Part("Short.", "section", "Other")], size, 0, "sections")]
+    assert found == [
+        "Heading\n\n" + "\n\n".join(paragraphs[:2]),
+        "\n\n".join(paragraphs[2:4]),
+        "\n\n".join(paragraphs[4:]),
+        "Short.",
+    ]
+    whole = [chunk.text for chunk in chunks([part], 1000, 50, "sections")]
+    assert whole == [part.text]
+
+
+def test_by_sections_a_heading_never_stands_alone():
+    long = " ".join(f"Sentence {n} of it." for n in range(10))
+    found = [chunk.text for chunk in chunks([Part(f"Heading\n\n{long}", "section", "H")], tokens(long), 0, "sections")]
+    assert found[0].startswith("Heading\n\nSentence 0 of it. Sentence 1")
+
+
+@settings(deadline=None, max_examples=200)
+@given(PARTS, st.integers(1, 40), st.integers(0, 39))
+def test_by_sections_all_text_is_there_in_order(parts, size, overlap):
+    overlap = min(overlap, size - 1)
+    for flow in flows(parts):
+        done = 0
+        for chunk in cut(flow, size, overlap, "sections"):
+            assert not flow.text[done : chunk.fresh].strip()
+            assert "".join(chunk.sentences) == chunk.text
+            assert tokens(chunk.text) <= size
+            done = chunk.end
+        assert not flow.text[done:].strip()

@@ -8,6 +8,7 @@ import pytest
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Example, read_jsonl
+from raft_exp.core.schema import identity
 from raft_exp.corpora import open_corpus
 from raft_exp.pipeline.parsing import parse
 from tests.helpers import documents as made
@@ -59,6 +60,8 @@ def test_passages_say_document_title_and_place(own, tmp_path):
     assert opened.counts == {
         "documents": 3,
         "duplicates": 0,
+        "near_duplicates": 0,
+        "similar": 0,
         "files_not_read": 2,
         "with_warnings": 0,
         "not_read_damaged": 1,
@@ -159,6 +162,32 @@ def test_copies_are_left_out_and_counted(tmp_path):
     assert opened.counts["duplicates"] == 2
     told = {row["file"]: (row["copy_of"], row["passages"]) for row in opened.report.as_dict()["documents"]}
     assert told == {"a.txt": (None, 1), "b.txt": ("a.txt", 0), "c.md": (None, 0)}
+
+
+def test_a_line_of_title_and_section_stands_first_by_choice(tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "guide.md").write_text("# Guide\n\nBefore.\n\n## Pumps\n\n### Seals\n\nReplace them. Each year.\n")
+    (folder / "plain.txt").write_text("Only text.")
+    plain = ingested(folder, tmp_path)[1]
+    lines = ingested(folder, tmp_path, "corpus.chunk.context=true")[1]
+    assert [passage.text for passage in lines] == [
+        f"{line}\n{passage.text}"
+        for line, passage in zip(["Guide", "Guide > Pumps > Seals", "plain"], plain, strict=True)
+    ]
+    assert [passage.id for passage in lines] == [passage.id for passage in plain]
+    for passage in lines:
+        assert "".join(passage.sentences) == passage.text
+        assert passage.sentences[0] == passage.text.partition("\n")[0]
+
+
+def test_settings_with_their_defaults_are_in_no_key():
+    def chunk(*overrides):
+        return identity(parse(compose("corpus=documents", *overrides)).corpus)["chunk"]
+
+    assert chunk() == {"size": 256, "overlap": 32}
+    changed = {"by": "sections", "context": True, "near_copies": "keep"}
+    assert chunk(*(f"corpus.chunk.{name}={value}".lower() for name, value in changed.items())) == {**chunk(), **changed}
 
 
 def test_a_file_alone_and_a_folder_by_a_roundabout_way(own, tmp_path):
