@@ -33,10 +33,10 @@ class Headings:
     """
 
     passage: str = "Passage"  # before a number
-    question: str = "Question"
-    instruction: str = "Instruction"
-    title: str = "Title"
-    place: str = "Place"
+    question: str = "Question"  # before the question
+    instruction: str = "Instruction"  # before the request, in markdown
+    title: str = "Title"  # before the title of a passage, in markdown
+    place: str = "Place"  # before the place of a passage, in markdown
 
     @model_validator(mode="after")
     def _are_words(self) -> "Headings":

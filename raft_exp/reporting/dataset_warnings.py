@@ -85,14 +85,14 @@ def _fewer_training_distractors(name: str, dataset: DatasetAudit) -> Iterator[st
     for split, fewer in dataset.get("fewer_distractors", {}).items():
         if fewer and split in ("train", "validation"):
             rows = dataset.get("splits", {})[split]["rows"]
-            what = {
-                "train": "training rows",
-                "validation": "validation rows, which need not have all of them,",
+            what, effect = {
+                "train": ("training", "and the model trains on"),
+                "validation": ("validation", "which validation rows may: the validation loss is of"),
             }[split]
-            effect = {"train": "the model trains on", "validation": "the validation loss is of"}[split]
             yield (
-                f"{fewer:,} of {rows:,} {what} of {name} have fewer distractors than dataset.num_distractors demands: "
-                f"{effect} shorter contexts than the settings say. Add documents, or lower dataset.num_distractors."
+                f"{fewer:,} of {rows:,} {what} rows of {name} have fewer distractors than dataset.num_distractors "
+                f"demands, {effect} shorter contexts than the settings say. Add documents, or lower "
+                "dataset.num_distractors."
             )
 
 

@@ -66,7 +66,9 @@ def test_validation_rows_with_fewer_distractors_are_named():
     raft["splits"]["validation"] = raft["splits"]["train"]
     raft["fewer_distractors"] = {"train": 0, "validation": 7}
     (line,) = warned(study)
-    assert line.startswith("7 of 100 validation rows, which need not have all of them, of raft have fewer distractors")
+    assert line.startswith(
+        "7 of 100 validation rows of raft have fewer distractors than dataset.num_distractors demands, which"
+    )
     raft["fewer_distractors"] = {"train": 2, "validation": 0}
     (line,) = warned(study)
     assert line.startswith("2 of 100 training rows of raft have fewer distractors than dataset.num_distractors demands")
