@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from pydantic import model_validator
+
 from raft_exp.core import words
 from raft_exp.core.collection import hash64
 from raft_exp.core.errors import DataError
@@ -30,6 +32,7 @@ from raft_exp.corpora.documents.passages import CutDocument, PassageStream
 from raft_exp.corpora.documents.report import IngestReport, summary
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import documents as readers
+from raft_exp.corpora.readers.documents import ocr
 from raft_exp.models.encoder import EncoderConfig
 
 _STALE = 24 * 3600  # age in seconds at which temporary folders of killed runs are deleted
@@ -61,6 +64,16 @@ class DocumentsConfig:
     cache: Runtime[str]  # folder of the extracted texts
     closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
     columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
+    ocr: KeyedWhenSet[bool] = False  # whether the text of scanned pages is recognised
+
+    @model_validator(mode="after")
+    def _ocr_has_memory(self) -> "DocumentsConfig":
+        if self.ocr and self.limits.memory_mb < ocr.MEMORY_MB:
+            raise ValueError(
+                f"corpus.ocr=true: got corpus.limits.memory_mb={self.limits.memory_mb}, which OCR exceeds; "
+                f"set corpus.limits.memory_mb={ocr.MEMORY_MB}"
+            )
+        return self
 
 
 class Documents:
@@ -100,13 +113,17 @@ class Documents:
     def passage_identity(self) -> dict[str, object]:
         """Values that decide the passages beside settings and contents: file names, refusals, reader versions."""
         names = json.dumps([(file.name, file.reason) for file in self._files])
-        versions = {**readers.versions(), "chunks": str(chunks.VERSION)}
+        versions = {**readers.versions(self._config.ocr), "chunks": str(chunks.VERSION)}
         return {"names": f"{hash64(names):016x}", "readers": versions}
 
     def passages(self) -> Iterator[Passage]:
         """The passages by document; a passage with the same words as an earlier one is left out and counted."""
         if missing := readers.missing():
             raise DataError(f"corpus=documents needs {', '.join(missing)}: pip install 'raft_exp[documents]'")
+        if self._config.ocr and (missing := readers.missing(ocr.LIBRARIES)):
+            raise DataError(
+                f"corpus.ocr=true: needs {', '.join(missing)}; pip install 'raft_exp[ocr]', or set it to false"
+            )
         readings = self._read()
         self.report = report = IngestReport.of(self._files, readings)
         self.counts.update(report.counts())
@@ -139,7 +156,7 @@ class Documents:
     def _settings(self) -> Settings:
         config = self._config
         splitters = {"sentencex": metadata.version("sentencex"), "words": words.version()}
-        versions = json.dumps({**readers.versions(), **splitters})
+        versions = json.dumps({**readers.versions(config.ocr), **splitters})
         return Settings(
             cache=str(Path(config.cache).absolute()),
             versions=versions,
@@ -149,6 +166,7 @@ class Documents:
             memory_mb=config.limits.memory_mb,
             file_mb=config.limits.file_mb,
             by=config.chunk.by,
+            ocr=config.ocr,
             encoder=semantic.identity_of(self._encoder_config) if self.needs_encoder else "",
         )
 

@@ -58,6 +58,7 @@ class Settings:
     memory_mb: int
     file_mb: int
     by: chunks.By = "sentences"
+    ocr: bool = False
     encoder: str = ""  # digest of the encoder that cuts the passages
 
     def key(self, name: str, data: bytes) -> str:
@@ -128,7 +129,7 @@ def _read(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -
     found: list[Part] = []
     before = peak_mb()
     try:
-        kind, document = documents.read(name, data)
+        kind, document = documents.read(name, data, settings.ocr)
         header: Header = {"kind": kind, "title": document.title[:300], "warnings": document.warnings[:20]}
         found = document.parts
     except UnreadableError as error:

@@ -5,9 +5,11 @@ library to LIBRARIES. Readers run in child processes (`corpora/documents`), beca
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module, metadata, util
 
+from raft_exp.corpora.readers.documents import ocr
 from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import decide
 from raft_exp.corpora.readers.documents.plausible import without_embedded
@@ -29,22 +31,25 @@ _WIDE = re.compile(r"\s{65,}")  # a layout of spaces, or an attack on regular ex
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 
 
-def missing() -> list[str]:
+def missing(libraries: Mapping[str, str] = LIBRARIES) -> list[str]:
     """The packages of readers that are not installed."""
-    return [package for module, package in LIBRARIES.items() if util.find_spec(module) is None]
+    return [package for module, package in libraries.items() if util.find_spec(module) is None]
 
 
-def versions() -> dict[str, str]:
+def versions(with_ocr: bool = False) -> dict[str, str]:
     """The versions that decide how a file is read: of these readers and of their libraries."""
-    libraries = {package: metadata.version(package) for package in LIBRARIES.values() if package not in missing()}
-    return {"readers": str(VERSION), **libraries}
+    packages = [*LIBRARIES.values(), *(ocr.LIBRARIES.values() if with_ocr else ())]
+    lacking = missing(LIBRARIES | ocr.LIBRARIES)
+    libraries = {package: metadata.version(package) for package in packages if package not in lacking}
+    return {"readers": str(VERSION), **({"ocr": str(ocr.VERSION)} if with_ocr else {}), **libraries}
 
 
-def read(name: str, data: bytes) -> tuple[str, Document]:
+def read(name: str, data: bytes, with_ocr: bool = False) -> tuple[str, Document]:
     """Reads a document; returns its format too. `name` gives the suffix. Raises UnreadableError and MemoryError."""
     kind, warnings = decide(name, data)
+    settings = {"recognise": ocr.page_text} if with_ocr and kind == "pdf" else {}
     try:
-        document: Document = import_module(f"{__name__}.{kind}").read(data)
+        document: Document = import_module(f"{__name__}.{kind}").read(data, **settings)
     except (UnreadableError, MemoryError, ImportError):
         raise
     except RecursionError as error:

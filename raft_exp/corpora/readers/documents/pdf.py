@@ -1,8 +1,8 @@
-"""Reads PDF page by page (pypdfium2), without OCR: pages of images alone are named in a warning."""
+"""Reads PDF page by page (pypdfium2). Without OCR pages of images alone are named in a warning."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from raft_exp.corpora.readers.documents import pdf_columns, pdf_forms, pdf_pages, plausible
@@ -12,11 +12,12 @@ from raft_exp.corpora.readers.documents.ooxml import not_read
 _CONTROLS = re.compile(r"[\x00-\x01\x03-\x08\x0b-\x1f\x7f\uffff]")  # not pdfium's marks of hyphens
 _LEAST = 25  # letters a page; with fewer, a document with images is taken for a scan
 _UNMAPPED = 0.1  # share of glyphs without a letter from which a page is no text
+_Page = tuple[str, list[str], str]  # text, form fields, and why the text is none
 _FEW = 50  # characters of a page; with fewer, no share is taken
 
 
-def read(data: bytes) -> Document:
-    """One part for each page with text, with the values of its form fields."""
+def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document:
+    """One part for each page with text, with the values of its form fields. `recognise` reads scanned pages (OCR)."""
     import pypdfium2
 
     try:
@@ -29,6 +30,7 @@ def read(data: bytes) -> Document:
     counts: Counter[str] = Counter()
     _open_forms(pdf, counts)
     read_pages = [_page(pdf, number, counts) for number in range(count)]
+    recognised = _recognise(pdf, read_pages, recognise) if recognise else []
     garbled = {number: why for number, (_, _, why) in enumerate(read_pages, start=1) if why}
     texts = ["" if why else text for text, _, why in read_pages]
     pages, running = pdf_pages.without_running_lines(pdf_pages.joined(texts))
@@ -42,7 +44,25 @@ def read(data: bytes) -> Document:
         parts.append(Part("\n".join(running), "section", "page headers and footers"))
     apart = [number for number, text in numbered if plausible.single_letters(text)]
     apart = apart if 2 * len(apart) > len(parts) else []  # a few such pages are of formulas
-    return Document(_title(pdf), parts, _warnings(empty, images, sorted(garbled), apart) + not_read(counts))
+    warnings = _warnings(empty, images, sorted(garbled), apart, recognised)
+    return Document(_title(pdf), parts, warnings + not_read(counts))
+
+
+def _recognise(pdf: Any, pages: list[_Page], recognise: Callable[[Any], str]) -> list[int]:
+    """Replaces the texts of pages that are scans or garbled by those recognised; returns the numbers of the pages."""
+    numbers = []
+    for place, (text, fields, why) in enumerate(pages):
+        if why or (_is_bare(text) and _has_images(pdf, place)):
+            found = recognise(pdf[place])
+            if not _is_bare(found):
+                pages[place] = found, fields, ""
+                numbers.append(place + 1)
+    return numbers
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a page has hardly a letter."""
+    return len("".join(text.split())) < _LEAST
 
 
 def _open_forms(pdf: Any, counts: Counter[str]) -> None:
@@ -56,7 +76,7 @@ def _open_forms(pdf: Any, counts: Counter[str]) -> None:
         pdf.init_forms()
 
 
-def _page(pdf: Any, number: int, counts: Counter[str]) -> tuple[str, list[str], str]:
+def _page(pdf: Any, number: int, counts: Counter[str]) -> _Page:
     """The text of a page, its form fields, and why the text is none; "" for a page that cannot be loaded."""
     import pypdfium2
 
@@ -78,15 +98,19 @@ def _refuse_garbled(garbled: dict[int, str], pages: Sequence[str]) -> None:
     if garbled and not any(page.strip() for page in pages):
         why = ", ".join(dict.fromkeys(garbled.values()))
         held = f"{len(garbled)} of {len(pages)} pages hold {why}"
-        raise UnreadableError("garbled", f"{held}: its fonts do not tell their letters (no ToUnicode); it needs OCR")
+        raise UnreadableError(
+            "garbled", f"{held}: its fonts do not tell their letters (no ToUnicode); it needs OCR (corpus.ocr=true)"
+        )
 
 
 def _refuse_scan(pdf: Any, pages: Sequence[str]) -> set[int]:
     """The numbers of pages of images without text. Raises UnreadableError where most pages are such."""
-    bare = {number for number, text in enumerate(pages, start=1) if len("".join(text.split())) < _LEAST}
+    bare = {number for number, text in enumerate(pages, start=1) if _is_bare(text)}
     images = {number for number in bare if _has_images(pdf, number - 1)}
     if len("".join("".join(pages).split())) < _LEAST * len(pages) and 2 * len(images) > len(pages):
-        raise UnreadableError("no text", f"{len(images)} of {len(pages)} pages are images (a scan?): it needs OCR")
+        raise UnreadableError(
+            "no text", f"{len(images)} of {len(pages)} pages are images (a scan?): it needs OCR (corpus.ocr=true)"
+        )
     return images
 
 
@@ -105,7 +129,9 @@ def _title(pdf: Any) -> str:
     return "" if title.lower() == "untitled" else title
 
 
-def _warnings(empty: list[int], images: set[int], garbled: list[int], apart: list[int]) -> list[str]:
+def _warnings(
+    empty: list[int], images: set[int], garbled: list[int], apart: list[int], recognised: list[int]
+) -> list[str]:
     scans = [number for number in empty if number in images]
     blank = [number for number in empty if number not in images]
     kinds = [
@@ -113,6 +139,7 @@ def _warnings(empty: list[int], images: set[int], garbled: list[int], apart: lis
         (blank, "no text"),
         (garbled, "text of no language, not read (fonts without letters: needs OCR)"),
         (apart, "letters set apart, not words"),
+        (recognised, "text recognised by OCR, which may be wrong"),
     ]
     return [f"{what}: page{'s' * (len(numbers) > 1)} {_listed(numbers)}" for numbers, what in kinds if numbers]
 

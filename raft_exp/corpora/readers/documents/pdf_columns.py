@@ -21,7 +21,7 @@ _GAP = 0.6  # least width of a gap between columns, in heights of letters; a bla
 _SIGNED = 3  # characters after which a hyphen may divide a word
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A run of letters on one line: its box in points, from the lower left corner of the page; and its text."""
 
     left: float
@@ -35,7 +35,7 @@ class _Piece(NamedTuple):
         """Half of the height above the lower edge."""
         return (self.bottom + self.top) / 2
 
-    def on_line_of(self, other: "_Piece") -> bool:
+    def on_line_of(self, other: "Piece") -> bool:
         """Whether both stand on one line."""
         return other.bottom < self.middle < other.top or self.bottom < other.middle < self.top
 
@@ -48,23 +48,32 @@ def by_columns(letters: Any) -> str | None:
     gutters = _gutters(pieces)
     if not gutters or not _alternates(pieces, gutters):
         return None
-    return "\n".join(_text(_lines(column)) for column in _ordered(list(_runs(letters, gutters)), gutters))
+    return _joined_columns(list(_runs(letters, gutters)), gutters)
 
 
-def _boxes(letters: Any) -> Iterator[_Piece]:
+def in_order(pieces: Sequence[Piece]) -> str:
+    """The text of pieces of a page in any order: line by line, columns one after the other."""
+    return _joined_columns(pieces, _gutters(pieces))
+
+
+def _joined_columns(pieces: Sequence[Piece], gutters: Sequence[float]) -> str:
+    return "\n".join(_text(_lines(column)) for column in _ordered(pieces, gutters))
+
+
+def _boxes(letters: Any) -> Iterator[Piece]:
     for place in range(letters.count_rects()):
         left, bottom, right, top = letters.get_rect(place)
         if right > left and top > bottom:
-            yield _Piece(left, bottom, right, top)
+            yield Piece(left, bottom, right, top)
 
 
-def _joined(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """The pieces, joined where one follows the other on its line, a blank apart."""
-    last: _Piece | None = None
+    last: Piece | None = None
     for piece in pieces:
         if last and piece.on_line_of(last) and -1 < piece.left - last.right < _GAP * (last.top - last.bottom):
             bottom, top = min(last.bottom, piece.bottom), max(last.top, piece.top)
-            last = _Piece(last.left, bottom, max(last.right, piece.right), top)
+            last = Piece(last.left, bottom, max(last.right, piece.right), top)
             continue
         if last:
             yield last
@@ -73,7 +82,7 @@ def _joined(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
         yield last
 
 
-def _gutters(pieces: Sequence[_Piece]) -> list[float]:
+def _gutters(pieces: Sequence[Piece]) -> list[float]:
     """The middles of the gaps between columns of running text, from left to right; [] for a page without columns."""
     if len(pieces) < 2 * _LINES:
         return []
@@ -89,7 +98,7 @@ def _gutters(pieces: Sequence[_Piece]) -> list[float]:
     return [*inner[0], (edge + min(piece.left for piece in right)) / 2, *inner[1]]
 
 
-def _best_edge(pieces: Sequence[_Piece]) -> float:
+def _best_edge(pieces: Sequence[Piece]) -> float:
     """The right edge that has most pieces on the side with fewer, less those that run across it."""
     lefts, rights = sorted(piece.left for piece in pieces), sorted(piece.right for piece in pieces)
 
@@ -100,7 +109,7 @@ def _best_edge(pieces: Sequence[_Piece]) -> float:
     return max(sorted({round(edge) for edge in rights}), key=score)
 
 
-def _is_column(pieces: Sequence[_Piece], height: float) -> bool:
+def _is_column(pieces: Sequence[Piece], height: float) -> bool:
     """Whether pieces are lines of running text of one width."""
     if len(pieces) < _LINES:
         return False
@@ -109,14 +118,14 @@ def _is_column(pieces: Sequence[_Piece], height: float) -> bool:
     return median(widths) >= _LONG * height and sum(w >= _FULL * width for w in widths) >= _MOST * len(widths)
 
 
-def _side(piece: _Piece, gutters: Sequence[float]) -> int | None:
+def _side(piece: Piece, gutters: Sequence[float]) -> int | None:
     """The column of a piece; None for one that crosses a gutter."""
     if any(piece.left < gutter < piece.right for gutter in gutters):
         return None
     return sum(piece.left >= gutter for gutter in gutters)
 
 
-def _alternates(pieces: Sequence[_Piece], gutters: Sequence[float]) -> bool:
+def _alternates(pieces: Sequence[Piece], gutters: Sequence[float]) -> bool:
     """Whether the content changes the column line by line, or begins with a later column."""
     sides = [side for piece in pieces if (side := _side(piece, gutters)) is not None]
     changes = sum(first != second for first, second in pairwise(sides))
@@ -124,7 +133,7 @@ def _alternates(pieces: Sequence[_Piece], gutters: Sequence[float]) -> bool:
     return backwards or changes >= _ALTERNATE * (len(sides) - 1)
 
 
-def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[_Piece]:
+def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[Piece]:
     """The runs of letters of a page that end at line ends and at gutters."""
     import pypdfium2.raw as raw
 
@@ -136,7 +145,7 @@ def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[_Piece]:
             apart = box.left - edges[2] > _GAP * (box.top - box.bottom)
             across = apart and any(edges[2] <= gutter + 1 and box.left >= gutter - 1 for gutter in gutters)
             if text and (across or not edges[1] < (box.bottom + box.top) / 2 < edges[3]):
-                yield _Piece(*edges, text)
+                yield Piece(*edges, text)
                 text = ""
             new = (box.left, box.bottom, box.right, box.top)
             edges = (min(edges[0], new[0]), edges[1], max(edges[2], new[2]), edges[3]) if text else new
@@ -144,12 +153,12 @@ def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[_Piece]:
             continue
         text += " " if sign in "\r\n" else sign
     if text:
-        yield _Piece(*edges, text)
+        yield Piece(*edges, text)
 
 
-def _ordered(runs: Sequence[_Piece], gutters: Sequence[float]) -> Iterator[list[_Piece]]:
+def _ordered(runs: Sequence[Piece], gutters: Sequence[float]) -> Iterator[list[Piece]]:
     """The columns from left to right, between the lines that run across all of them."""
-    columns: list[list[_Piece]] = [[] for _ in range(len(gutters) + 1)]
+    columns: list[list[Piece]] = [[] for _ in range(len(gutters) + 1)]
     for piece in sorted(runs, key=lambda piece: -piece.middle):
         side = _side(piece, gutters)
         if side is None:
@@ -161,9 +170,9 @@ def _ordered(runs: Sequence[_Piece], gutters: Sequence[float]) -> Iterator[list[
     yield from filter(None, columns)
 
 
-def _lines(column: Sequence[_Piece]) -> list[str]:
+def _lines(column: Sequence[Piece]) -> list[str]:
     """The lines of a column from top to bottom; pieces on one line are joined by a blank."""
-    lines: list[list[_Piece]] = []
+    lines: list[list[Piece]] = []
     for piece in column:
         if lines and piece.on_line_of(lines[-1][0]):
             lines[-1].append(piece)
