@@ -85,7 +85,7 @@ def main() -> None:
         _refuse(error)
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(explained(error))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # Hydra raises ValueError for defaults that are no list
         own = explained_yaml(error) if _is_outside_study(error) else None
         if own is None:
             raise

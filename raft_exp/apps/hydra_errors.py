@@ -5,9 +5,9 @@ from pathlib import Path
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, InterpolationResolutionError, OmegaConfBaseException
 
-from raft_exp.apps.yaml_errors import missing_default
+from raft_exp.apps.yaml_errors import line_with, missing_default
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir
 from raft_exp.pipeline.config_errors import unknown_key
@@ -24,6 +24,8 @@ _INSTALL = {
 
 def explained(error: Exception) -> ConfigError:
     """Returns a ConfigError with the setting, its value and the valid values."""
+    if not str(error) and isinstance(error.__cause__, OmegaConfBaseException):  # Hydra wraps it without a word
+        return explained(error.__cause__)
     text = " ".join(str(error).split())
     if own := missing_default(text):
         return own
@@ -54,6 +56,15 @@ def explained(error: Exception) -> ConfigError:
                 "launcher"
             )
         return ConfigError(unknown_key(match[1], _option(error.__cause__, match[1])))
+    if isinstance(error, InterpolationResolutionError | GrammarParseError):
+        reason = (str(error).splitlines() or ["no viable alternative at input '${'"])[0].rstrip(".")
+        place = f"{error.full_key}: " if error.full_key else ""
+        if isinstance(error, GrammarParseError) and (line := line_with(str(error.full_key), "${")):
+            place = f"{line}: {place}"
+        return ConfigError(
+            f"{place}{reason}; ${{NAME}} stands for another setting, and ${{oc.env:NAME}} for a variable of the "
+            "environment; correct it"
+        )
     if match := re.search(r"Missing mandatory value: (\S+)", text):
         return ConfigError(f"{match[1]}: has no value; set {match[1]}=...")
     return ConfigError(text)

@@ -10,8 +10,12 @@ from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir
 
 
-def explained_yaml(error: yaml.YAMLError | UnicodeDecodeError) -> ConfigError | None:
+def explained_yaml(error: yaml.YAMLError | ValueError) -> ConfigError | None:
     """The ConfigError for a file that cannot be read; None where no file of the user's has this fault."""
+    if match := re.search(r"defaults list in '([^']+)'", str(error)):
+        return _not_a_list(match[1])
+    if re.match("Unsupported type in defaults", str(error)):
+        return next(filter(None, (_with_nested_list(file) for file in _own_files())), None)
     if isinstance(error, UnicodeDecodeError):
         return next(_undecodable(), None)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
@@ -25,6 +29,24 @@ def explained_yaml(error: yaml.YAMLError | UnicodeDecodeError) -> ConfigError | 
         line = before.count("\n") + 1
         return ConfigError(f"{error.name}, line {line}: {sign} cannot stand in YAML; save the file as UTF-8 text")
     return None
+
+
+def _not_a_list(name: str) -> ConfigError | None:
+    own = own_conf()
+    file = own / f"{name}.yaml" if own else None
+    if file is None or not file.is_file():
+        return None
+    lines = file.read_text(encoding="utf-8").splitlines()
+    line = next((number for number, text in enumerate(lines, start=1) if text.startswith("defaults")), 1)
+    return ConfigError(f"{file}, line {line}: defaults is no list; write it as defaults: [default]")
+
+
+def _with_nested_list(file: Path) -> ConfigError | None:
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    entries = values.get("defaults") if isinstance(values, dict) else None
+    if not isinstance(entries, list) or all(isinstance(entry, str | dict) for entry in entries):
+        return None
+    return ConfigError(f"{file}: defaults has a list in it; write names alone, as in defaults: [default]")
 
 
 def _undecodable() -> Iterator[ConfigError]:
@@ -56,7 +78,11 @@ def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Ite
     `choices`: group -> the option chosen for it (Hydra's). `overrides`: those of the command line, which are not in a
     file.
     """
-    match, folder = re.match(r"([\w.]+)\.(\w+): ", str(error)), own_conf()
+    folder = own_conf()
+    if folder and (whole := re.match(r"([\w.]+): got .*; must be an object$", str(error))):
+        file = folder / whole[1].replace(".", "/") / f"{choices.get(whole[1].replace('.', '/'))}.yaml"
+        return _without_defaults(error, whole[1], file) if file.is_file() else error
+    match = re.match(r"([\w.]+)\.(\w+): ", str(error))
     if not match or not folder or any(word.lstrip("+~").startswith(f"{match[1]}.{match[2]}=") for word in overrides):
         return error
     group, name = match.groups()
@@ -65,7 +91,30 @@ def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Ite
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             if re.match(rf"\s*['\"]?{name}['\"]?\s*:", line):
                 return ConfigError(f"{error} ({file}, line {number})")
+        if "has no value" in str(error):
+            return _without_defaults(error, group, file)
     return error
+
+
+def _without_defaults(error: ConfigError, group: str, file: Path) -> ConfigError:
+    """The error of settings without a value, where a file of the user's was to give them."""
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        return ConfigError(f"{file}: has no settings; write one a line as 'name: value', under 'defaults: [default]'")
+    if "defaults" not in values:
+        names = ", ".join(re.findall(rf"{re.escape(group)}\.(\w+): has no value", str(error)))
+        return ConfigError(f"{file}: has no {names}; begin it with 'defaults: [default]', which has them, or add them")
+    return error
+
+
+def line_with(name: str, sign: str) -> str:
+    """File and line of the first setting of this name in the user's files whose value has a sign; "" without one."""
+    setting = re.compile(rf"\s*['\"]?{re.escape(name.rpartition('.')[2])}['\"]?\s*:.*{re.escape(sign)}")
+    for file in _own_files():
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if setting.match(line):
+                return f"{file}, line {number}"
+    return ""
 
 
 def missing_default(text: str) -> ConfigError | None:

@@ -21,6 +21,9 @@ START = "defaults: [default]\n"
         (f"{START}sytem: x\n".encode(), 2, "no such setting; did you mean 'system'"),
         (f"{START}reply_format: papr\n".encode(), 2, "got 'papr'"),
         (b"defaults: [defalt]\n", 1, "got 'defalt'; did you mean 'default'"),
+        (b"defaults: default\nsystem: x\n", 1, "defaults is no list; write it as defaults: [default]"),
+        (f"{START}system: ${{\n".encode(), 2, "${NAME} stands for another setting"),
+        (f"{START}system: ${{nope}}\n".encode(), 2, "'nope' not found"),
     ],
 )
 def test_a_fault_in_a_file_of_the_users_is_one_line(content, line, says, tmp_path):
@@ -36,6 +39,26 @@ def test_a_fault_in_a_file_of_the_users_is_one_line(content, line, says, tmp_pat
     (message,) = done.stderr.splitlines()
     assert message.startswith("ConfigError: ")
     assert f"{tmp_path / 'conf' / 'prompt' / 'mine.yaml'}, line {line}" in message
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "has no settings; write one a line as 'name: value'"),
+        ("hello\n", "has no settings"),
+        ("- a\n- b\n", "has no settings"),
+        ("system: x\n", "has no task, answer_instruction, reason_instruction; begin it with 'defaults: [default]'"),
+        ("defaults: [[default]]\n", "defaults has a list in it"),
+    ],
+)
+def test_a_file_without_settings_or_defaults_is_named(content, says, tmp_path):
+    (tmp_path / "conf" / "prompt").mkdir(parents=True)
+    (tmp_path / "conf" / "prompt" / "mine.yaml").write_text(content)
+    done = raft_exp(tmp_path, "model=tiny", "trainer=cpu", "until=ingest", "prompt=mine")
+    assert done.returncode == 2
+    (message,) = done.stderr.splitlines()
+    assert message.startswith(f"ConfigError: {tmp_path / 'conf' / 'prompt' / 'mine.yaml'}: ")
     assert says in message
 
 
