@@ -7,7 +7,7 @@ from raft_exp.evaluation.results import Figure, Summary
 from raft_exp.reporting import conditions
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
 from raft_exp.reporting.facts import text
-from raft_exp.reporting.formats import percent, title
+from raft_exp.reporting.formats import percent, slice_heading, slice_name, title
 from raft_exp.reporting.settings import RunGroup
 from raft_exp.reporting.tables import NONE, cell, difference
 
@@ -88,7 +88,10 @@ def _slices(results: ComparisonResults, metric: str) -> list[dict[str, object]]:
                 n = f"{next(iter(figures.values()))['n']:,}"
                 cells = [cell(_of(figures, arm, metric)) for arm in arms]
                 tables.setdefault(name, []).append({"name": entry["name"], "value": value, "n": n, "cells": cells})
-    return [{"name": name.replace("_", " "), "arms": arms, "rows": found} for name, found in tables.items()]
+    return [
+        {"heading": slice_heading(name), "name": slice_name(name), "arms": arms, "rows": found}
+        for name, found in tables.items()
+    ]
 
 
 def _by_seed(results: ComparisonResults, metric: str, seeds: Sequence[str]) -> list[dict[str, object]]:

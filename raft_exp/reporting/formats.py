@@ -17,9 +17,21 @@ def model_name(name: str) -> str:
     return name.rstrip("/").rpartition("/")[2] if is_folder else name
 
 
+_SLICES = {  # slice -> heading, and the heading of its column
+    "answer": ("Is the answer also an answer in training?", "answer in training"),
+    "document": ("Is the gold document also a gold document in training?", "gold document in training"),
+    "gold": ("How was the gold passage found?", "gold passage"),
+}
+
+
 def slice_name(name: str) -> str:
     """The name of a slice for readers: of what kind a question is."""
-    return "gold passage" if name == "gold" else name.replace("_", " ")
+    return _SLICES[name][1] if name in _SLICES else name.replace("_", " ")
+
+
+def slice_heading(name: str) -> str:
+    """The heading of a table of a slice."""
+    return _SLICES[name][0] if name in _SLICES else f"By {slice_name(name)}"
 
 
 def percent(share: float) -> str:

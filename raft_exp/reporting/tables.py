@@ -17,7 +17,7 @@ from raft_exp.evaluation.results import (
 from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.reporting import conditions, retrieval
 from raft_exp.reporting.facts import text
-from raft_exp.reporting.formats import p_text, percent, points, slice_name, title
+from raft_exp.reporting.formats import p_text, percent, points, slice_heading, slice_name, title
 from raft_exp.reporting.timings import AnswerTimings, Timings
 from raft_exp.reporting.verdict import distinguishable, significant
 
@@ -30,11 +30,6 @@ _BEHAVIOUR = {
     "supported": "answer stands in a quote",
     "abstained_without_gold": "abstained, no gold shown",
     "abstained_with_gold": "abstained, gold shown",
-}
-_SLICES = {  # slice -> heading, and the heading of its column
-    "answer": ("Is the answer also an answer in training?", "answer in training"),
-    "document": ("Is the gold document also a gold document in training?", "gold document in training"),
-    "gold": ("How was the gold passage found?", "gold passage"),
 }
 
 
@@ -235,9 +230,7 @@ def _slice(
         }
         for value, arms in groups.items()
     ]
-    words = slice_name(name)
-    heading, column = _SLICES.get(name, (f"By {words}", words))
-    return {"heading": heading, "name": column, "rows": rows}
+    return {"heading": slice_heading(name), "name": slice_name(name), "rows": rows}
 
 
 def reference_first(results: Results) -> list[str]:

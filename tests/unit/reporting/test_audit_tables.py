@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from raft_exp.core.audit import OVERLAP_COUNTS, ROW_COUNTS, StudyAudit
+from raft_exp.core.audit import OVERLAP_COUNTS, ROW_COUNTS
 from raft_exp.reporting import audit_words
 from raft_exp.reporting.audit_tables import audit_views
 from tests.helpers.html_page import Page
@@ -58,7 +58,7 @@ def test_every_count_has_words() -> None:
 
 def test_the_figures_are_there_in_words() -> None:
     audit: Any = {"datasets": {"raft": DATASET}, "test": {"splits": {"test": split(5)}, "context": "retrieved"}}
-    study: StudyAudit = {**audit, "targets": TEACHER, "questions": {"written": TEACHER, "questions": {"train": 7}}}
+    study: Any = {**audit, "targets": TEACHER, "questions": {"written": TEACHER, "questions": {"train": 7}}}
     raft, test, questions, targets = audit_views(study)
     cells = dict(raft.tables[0].rows)
     assert raft.tables[0].columns == ["training rows", "validation rows"]

@@ -148,3 +148,22 @@ def test_a_text_that_a_spreadsheet_would_run_stays_text(tmp_path: Path) -> None:
     found["slices"] = {"kind": {"=HYPERLINK(1)": found["slices"]["class"]["yes"]}}
     pages(tmp_path, found)
     assert "\nbase,,kind,'=HYPERLINK(1)," in (tmp_path / "results.csv").read_text()
+
+
+def test_the_other_metrics_and_figures_of_differences_are_folded(full: tuple[Path, str, str]) -> None:
+    html = (full[0] / "report.html").read_text()
+    shown, _, folded = html.partition('<section id="differences">')[2].partition(
+        "<details><summary>in the other metrics"
+    )
+    assert shown.count('scope="rowgroup"') == 1, "the primary metric alone"
+    assert folded.partition("</details>")[0].count('scope="rowgroup"') >= 1
+
+
+def test_tables_can_be_scrolled_with_a_sign_and_by_keyboard(full: tuple[Path, str, str]) -> None:
+    html = (full[0] / "report.html").read_text()
+    assert html.count('<div class="scroll" tabindex="0">') == html.count('class="scroll"') > 5
+    assert "--edge" in html.partition("</style>")[0]
+
+
+def test_the_reference_arm_is_the_first_column(full: tuple[Path, str, str]) -> None:
+    assert re.search(r"^\| condition \| raft \|", full[2], re.MULTILINE)
