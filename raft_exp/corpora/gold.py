@@ -28,7 +28,7 @@ PLACES = "evidence"  # name of the slice by the number of passages that the evid
 ONE, SEVERAL = "in one passage", "in several passages"
 _LEAST = 0.5  # of the best score of the document: passages with less are not gold
 _LEAST_WORDS = 2  # of a statement
-_SHOWN = 3  # places of questions in an error
+_SHOWN = 20  # places of questions in an error
 _PARTS = re.compile(r"[;；\n]+")
 
 

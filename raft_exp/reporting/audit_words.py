@@ -39,6 +39,7 @@ PASSED_OVER = {
     "same_text": "with a text that is there already",
     "gold_document": "from a gold passage's own document",
     "holds_answer": "with an answer",
+    "answers_too": "with an answer, beside the gold passage in its document",
 }
 REPLIES = {
     "asked": "requests",

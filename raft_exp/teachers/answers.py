@@ -161,7 +161,7 @@ class TargetWriting:
         return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages(gold, reasons, **shown),
-            lambda entry: gate.validate_reply(self.task, entry, item, texts),
+            lambda entry: gate.validate_reply(self.task, entry, item, texts, self._collection.form),
             ask,
         )
 

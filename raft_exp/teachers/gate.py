@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from raft_exp import prompts
 from raft_exp.core.records import Question, Target
-from raft_exp.core.text import CLOSED_CLASS, plain_words
+from raft_exp.core.text import CLOSED_CLASS, Form, plain_words
 from raft_exp.core.words import count
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers.ledger import LedgerEntry
@@ -53,22 +53,26 @@ class Rejected:
     message: str  # one sentence, which the prompt of the next attempt shows to the teacher
 
 
-def validate_reply(task: AnswerTask, entry: LedgerEntry, question: Question, gold: Sequence[str]) -> Target | Rejected:
-    """The target of a reply, or why the reply is rejected. `gold`: the passages' texts in the prompt."""
+def validate_reply(
+    task: AnswerTask, entry: LedgerEntry, question: Question, gold: Sequence[str], form: Form = plain_words
+) -> Target | Rejected:
+    """The target of a reply, or why the reply is rejected. `gold`: the passages' texts in the prompt. `form`: that in
+    which the corpus compares texts.
+    """
     if rejected := unusable(entry):
         return rejected
     if task.reply == "text":
         return _judge_text(task.gate, entry.answer.strip(), question)
     reply = prompts.parse(entry.answer, task.reply)
-    form = f"{prompts.REASON} ... {prompts.ANSWER} ..." if task.reply == "paper" else 'one JSON object with "answer"'
+    layout = f"{prompts.REASON} ... {prompts.ANSWER} ..." if task.reply == "paper" else 'one JSON object with "answer"'
     if not reply.parsed or not reply.prediction:
-        return Rejected("no_answer_marker", f"it was not in the form {form}")
+        return Rejected("no_answer_marker", f"it was not in the form {layout}")
     both = reply.reason + reply.prediction
     if prompts.ANSWER in both or prompts.REASON in both:
-        return Rejected("several_answers", f"it must be one time {form}")
+        return Rejected("several_answers", f"it must be one time {layout}")
     if mark := _MARKS.search(reply.prediction):
         return Rejected("quote_in_answer", f"its answer held {mark[0]}")
-    answer = _agreed(reply.prediction, question) if task.gate.agrees and question.answers else reply.prediction
+    answer = _agreed(reply.prediction, question, form) if task.gate.agrees and question.answers else reply.prediction
     if answer is None and abstained(reply.prediction, ""):
         return Rejected("refusal", "it declined to answer")
     if answer is None:
@@ -114,16 +118,16 @@ def _length(gate: Gate, reason: str) -> Rejected | None:
     return None
 
 
-def _agreed(written: str, question: Question) -> str | None:
+def _agreed(written: str, question: Question, form: Form) -> str | None:
     """The question's own answer that has the same words as the written one; None without one."""
     if written in question.answers:
         return written
-    words = _words(written)
-    return next((answer for answer in question.answers if _words(answer) == words), None)
+    words = _words(written, form)
+    return next((answer for answer in question.answers if _words(answer, form) == words), None)
 
 
-def _words(text: str) -> str:
-    bare = plain_words(text)
+def _words(text: str, form: Form) -> str:
+    bare = form(text)
     return " ".join(_ARTICLES.sub(" ", bare).split()) or bare
 
 
@@ -214,12 +218,12 @@ def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
     return "long_answer" if count(answer) > task.max_answer_words else ""
 
 
-def same_answer(written: str, checked: str, agreement: float) -> bool:
+def same_answer(written: str, checked: str, agreement: float, form: Form = plain_words) -> bool:
     """Whether two answers agree: one contains the other, or the F1 of their words is at least `agreement`.
 
     Where one is of the closed class (yes, no, ...), the first words must be equal.
     """
-    one, other = _words(written), _words(checked)
+    one, other = _words(written, form), _words(checked, form)
     if not one or not other:
         return False
     if one in CLOSED_CLASS or other in CLOSED_CLASS:

@@ -203,7 +203,7 @@ class AnswerCheck:
         answer = reply.prediction if reply.parsed else entry.answer.strip()
         if abstained(answer, ""):
             return Rejected("unanswerable", "the teacher could not answer its own question")
-        if not gate.same_answer(written, answer, self.task.agreement):
+        if not gate.same_answer(written, answer, self.task.agreement, self._collection.form):
             return Rejected("other_answer", f"asked again the teacher answered {answer[:80]!r}, not {written[:80]!r}")
         return True
 

@@ -78,7 +78,7 @@ def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str,
     names = sorted({name for example in examples for name in example.slices})
     of_corpus = {name: _grouped(example.slices.get(name) for example in examples) for name in names}
     in_training = [facts.get(example.id, TrainingFacts(names_gold=True)) for example in examples]
-    of_study = {"question_length": _lengths([len(example.question.split()) for example in examples])}
+    of_study = {"question_length": _lengths([profile.normalize.length(example.question) for example in examples])}
     if not profile.closed:  # of closed answers every label occurs in training
         of_study["answer"] = _grouped(_seen(fact.answer_seen) for fact in in_training)
     of_study["document"] = _grouped(_seen(fact.document_seen) for fact in in_training)

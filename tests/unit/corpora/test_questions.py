@@ -2,16 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
+from raft_exp.core.text import answer_pattern
 from raft_exp.corpora.passages import PassagesConfig
 from raft_exp.corpora.questions import ReadyQuestions
+from raft_exp.retrieval.filters import DistractorFilter
 from tests.helpers.files import lines
 
 
@@ -188,6 +194,60 @@ def test_the_retriever_of_the_study_says_what_is_close(tmp_path):
     ready = ReadyQuestions(lines(tmp_path / "own.jsonl", row), Passages(tmp_path), config, 0, ByLength())
     (found,) = ready.stream(Counter())
     assert (found.gold, found.evidence) == (["m:0"], [("m:0", 0)])
+
+
+VOCABULARY = [
+    "pump",
+    "valve",
+    "weekly",
+    "crew",
+    "1802",
+    "1,5",
+    "Pumpe",
+    "泵",
+    "每周",
+    "检查",
+    "펌프를",
+    "पंप",
+    "ปั๊ม",
+    "مضخة",
+    "C++",
+    "-3",
+]
+TEXTS = st.lists(st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=5).map(" ".join), min_size=1, max_size=3)
+
+
+@given(
+    documents=st.lists(st.lists(TEXTS, min_size=1, max_size=8), min_size=1, max_size=3),
+    asked=st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 2)), min_size=1, max_size=4),
+    closest=st.integers(1, 3),
+)
+@settings(max_examples=100, deadline=None)
+def test_gold_is_few_passages_of_the_document_and_what_else_answers_is_no_distractor(documents, asked, closest):
+    passages = [
+        passage(f"{d}:{p}", *(f"{text}. " for text in texts))
+        for d, document in enumerate(documents)
+        for p, texts in enumerate(document)
+    ]
+    rows = [
+        {"question": f"pump {' '.join(q)}?", "answers": [". ".join(a)], "document_id": str(at % len(documents))}
+        for q, a, at in asked
+    ]
+    passages = [replace(each, text=each.text + " pump", sentences=[*each.sentences, " pump"]) for each in passages]
+    with TemporaryDirectory() as folder:
+        found = read(Path(folder), rows, passages, closest=closest)
+        collection = Passages(Path(folder) / "collection")
+        for question, row in zip(found, rows, strict=True):
+            of_document = {each.id: each for each in passages if each.document_id == row["document_id"]}
+            pattern = answer_pattern(question.answers)
+            holding = {name for name, each in of_document.items() if pattern and pattern.search(each.text)}
+            assert set(question.gold) <= set(of_document)
+            assert 1 <= len(question.gold) <= (1 if holding else closest)
+            assert holding == ({*question.gold, *question.also_answering} if holding else set())
+            assert {name for name, _ in question.evidence} <= set(question.gold)
+            chosen = DistractorFilter(collection, same_document=True, answer_allowed=True)
+            distractors = chosen.distractors(question, iter(range(len(collection))), 99)
+            assert not {collection[at].id for at in distractors} & {*question.gold, *question.also_answering}
 
 
 def test_our_own_questions_go_back_in_unchanged(tmp_path):

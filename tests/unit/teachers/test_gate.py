@@ -7,6 +7,7 @@ import pytest
 
 from raft_exp.core.records import Question, Target
 from raft_exp.core.schema import identity
+from raft_exp.core.text import normalise
 from raft_exp.teachers import gate
 from raft_exp.teachers.gate import Rejected
 from raft_exp.teachers.ledger import LedgerEntry
@@ -191,3 +192,27 @@ def test_two_answers_that_say_the_same(written, checked, same):
 
 def test_all_of_a_task_stands_in_its_key():
     assert set(identity(task())) == set(small.values("task", "cot_answer"))
+
+
+@pytest.mark.parametrize(
+    ("written", "checked", "same"),
+    [
+        ("张伟", "工程师张伟", True),
+        ("张伟", "王芳", False),
+        ("オルラン", "技師オルランである", True),
+        ("서울", "서울특별시", False),
+        ("القاهرة", "في القاهرة", True),
+        ("-3 °C", "3 °C", False),
+        ("C++", "C#", False),
+        ("1,5 mg", "1.5 mg", True),
+        ("15 mg", "1.5 mg", False),
+    ],
+)
+def test_answers_of_the_users_own_corpora_agree_by_their_words_in_any_language(written, checked, same):
+    assert gate.same_answer(written, checked, 0.6, normalise) == same
+    question = replace(QUESTION, answers=[written])
+    reply = GOOD.replace("##Answer: 1802.", f"##Answer: {checked}")
+    found = gate.validate_reply(task(min_quotes=0), entry(reply), question, GOLD, normalise)
+    equal = normalise(written) == normalise(checked)
+    assert isinstance(found, Target) == equal
+    assert not isinstance(found, Target) or found.answer == written

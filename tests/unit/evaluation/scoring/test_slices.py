@@ -25,6 +25,11 @@ def test_ties_stay_together_and_one_length_is_no_slice() -> None:
     assert groups_of(rows[:5], OPEN, {}) == {}
 
 
+def test_questions_without_blanks_are_counted_by_their_words() -> None:
+    rows = [asked(0, "x", question="谁设计了图书馆？"), asked(1, "x", question="图书馆是由哪位工程师在1842年设计的？")]
+    assert len(groups_of(rows, profile("passages"), {})["question_length"]) == 2
+
+
 def test_the_corpus_names_its_own_and_comes_first() -> None:
     rows = [asked(0, "yes", slices={"class": "own word", "year": "2001"}), asked(1, "no", slices={"year": "2000"})]
     found = groups_of(rows, CLOSED, {"q0": TrainingFacts(True, True, False), "q1": TrainingFacts(True, True, None)})
