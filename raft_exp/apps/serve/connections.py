@@ -13,8 +13,9 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
-BACKLOG = 64  # connections that asyncio accepts at once, before any of them can be refused
+ACCEPTED = 16  # connections that asyncio accepts in one turn of its loop
 _MOST = 512
+_TURNS = 6  # of the loop, at most, before an accepted connection that is refused has given its descriptor back
 _RESERVE = 64  # file descriptors for the rest of the process
 
 
@@ -29,7 +30,7 @@ def most_connections() -> int:
         used = len(os.listdir("/dev/fd"))
     except OSError:
         used = 32
-    return max(8, min(_MOST, limit - used - BACKLOG - _RESERVE))
+    return max(8, min(_MOST, limit - used - _TURNS * ACCEPTED - _RESERVE))
 
 
 class LimitedProtocol(H11Protocol):

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.types import ASGIApp
 
-from raft_exp.apps.serve.connections import BACKLOG, LimitedProtocol, most_connections
+from raft_exp.apps.serve.connections import ACCEPTED, LimitedProtocol, most_connections
 from raft_exp.core.errors import ConfigError
+
+_WAITING = 512  # connections that the system holds until they are accepted
 
 
 def listening(host: str, port: int) -> socket.socket:
     """Opens a listening socket. Raises ConfigError for an address or port that cannot be used."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=512)
+        return socket.create_server((host, port), family=family, backlog=_WAITING)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
@@ -38,7 +40,7 @@ class Server(uvicorn.Server):
                 lifespan="on",
                 http=LimitedProtocol,
                 ws="none",
-                backlog=BACKLOG,
+                backlog=ACCEPTED,
             )
         )
         self._name = name
@@ -47,6 +49,8 @@ class Server(uvicorn.Server):
         """Starts, and prints the address (a hook of uvicorn)."""
         LimitedProtocol.most = most_connections()
         await super().startup(list(sockets) if sockets else None)
+        for place in sockets or ():
+            place.listen(_WAITING)  # asyncio has set it to the number that it accepts in one turn
         host, port = sockets[0].getsockname()[:2] if sockets else ("?", 0)
         address = f"[{host}]" if ":" in host else host
         print(f"serving {self._name} on http://{address}:{port} (the API: /v1; Ctrl-C ends it)", flush=True)
