@@ -53,6 +53,7 @@ class OptunaSweeper(Sweeper):
         first = objectives.study(self._context, self._config, self._job(fixed, _any_point(searched)))
         check(first.logger, first.makes_wandb_page(), sweep="")
         goal = objectives.Goal.of(self._search, first)
+        objectives.check_validation(first)
         folder = Path(str(self._config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self._config, folder / "multirun.yaml")
@@ -159,6 +160,12 @@ def _close(search: Search, goal: objectives.Goal, fixed: Sequence[str], wanted: 
         print(f"{running} trials run in other processes")
     elif finished < wanted:
         print(f"{finished} trials: no points are left to try")
+    failed = [trial for trial in tried if trial.state == "failed"]
+    if failed and not finished and not running:
+        raise SweepError(
+            f"all {len(failed)} trials failed, the first with {failed[0].note}; fix it, and the same command tries them "
+            "again"
+        )
     for trial in best:
         command = [override for override in fixed if not override.startswith(f"{_SPLIT}=")] + trial.overrides
         figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(goal.names, trial.values, strict=True))

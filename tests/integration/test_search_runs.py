@@ -136,3 +136,19 @@ def test_a_search_that_cannot_be_is_refused_before_it_begins(tmp_path, given, me
     assert done.stderr.splitlines()[-1].startswith("ConfigError: ")
     assert message in done.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_a_search_whose_trials_all_fail_ends_in_an_error(tmp_path):
+    done = raft_exp(tmp_path, *STUDY, "hydra.sweeper.sampler=grid", "dataset.num_distractors=3000,4000")
+    assert done.returncode == 2, done.stdout
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("SweepError: all 2 trials failed, the first with DataError: ")
+    assert last.endswith("fix it, and the same command tries them again")
+    assert not list((tmp_path / "store").glob("train/*"))
+
+
+def test_a_search_without_validation_questions_is_refused_before_a_trial(tmp_path):
+    done = raft_exp(tmp_path, *STUDY, "corpus.validation=0", "dataset.p=0.5,1")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("ConfigError: sweep: got 'optuna', which chooses by validation")
+    assert not list((tmp_path / "store").glob("train/*"))

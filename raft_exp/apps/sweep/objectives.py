@@ -19,6 +19,7 @@ from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, primary_of
 from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.store import Fingerprints, Store
 from raft_exp.pipeline.wordings import with_wording_files
 
 if TYPE_CHECKING:
@@ -54,6 +55,24 @@ def study(context: "HydraContext", config: "DictConfig", overrides: Sequence[str
     assert isinstance(values, dict)
     named = with_arm_files({str(name): value for name, value in values.items()}, sources)
     return parse(with_wording_files(named, sources))
+
+
+def check_validation(config: Config) -> None:
+    """Raises ConfigError where a study has no validation questions, so that none of its trials could work.
+
+    Makes the passages and questions, which the trials reuse. Questions that a teacher writes are not made here.
+    """
+    store = Store(config.store)
+    stages = {stage.name: stage for stage in build(config, Fingerprints(store, save=False))}
+    ingest, questions = stages["ingest"], stages["questions"]
+    if questions.process:
+        return
+    store.ensure(ingest, store.call)
+    if not store.ensure(questions, store.call).counts.get("validation"):
+        raise ConfigError(
+            "sweep: got 'optuna', which chooses by validation questions, but the corpus has none; hold some out with "
+            "corpus.validation=0.1, or mark them in the file of questions"
+        )
 
 
 @dataclass(frozen=True)
