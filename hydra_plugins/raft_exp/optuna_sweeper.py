@@ -163,8 +163,8 @@ def _close(search: Search, goal: objectives.Goal, fixed: Sequence[str], wanted: 
     failed = [trial for trial in tried if trial.state == "failed"]
     if failed and not finished and not running:
         raise SweepError(
-            f"all {len(failed)} trials failed, the first with {failed[0].note}; fix it, and the same command tries them "
-            "again"
+            f"all {len(failed)} trials failed, the first with {failed[0].note}; fix it, and the same command tries "
+            "them again"
         )
     for trial in best:
         command = [override for override in fixed if not override.startswith(f"{_SPLIT}=")] + trial.overrides
