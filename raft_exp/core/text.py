@@ -56,7 +56,7 @@ def answer_pattern(
     forms = {form(answer) for answer in answers} - {"", *closed}
     if not forms:
         return None
-    alternatives = map(_alternative if form is normalise else re.escape, sorted(forms))
+    alternatives = (_alternative(words) if form is normalise else re.escape(words) for words in sorted(forms))
     return AnswerSearch(re.compile(rf"(?<!\S)(?:{'|'.join(alternatives)})(?!\S)"), form)
 
 

@@ -102,13 +102,13 @@ class PromptConfig:
 
 def mode_of(prompt: PromptConfig, name: str) -> Mode:
     """A prompt mode with the headings of a prompt, where it has headings."""
-    mode = MODES[name]
-    return _headed(type(mode), prompt.headings) if isinstance(mode, PlainText | Markdown) else mode
+    return _headed(name, prompt.headings)
 
 
 @lru_cache(maxsize=64)
-def _headed(mode: type[PlainText] | type[Markdown], headings: Headings) -> Mode:
-    return mode(headings)
+def _headed(name: str, headings: Headings) -> Mode:
+    mode = MODES[name]
+    return type(mode)(headings) if isinstance(mode, PlainText | Markdown) else mode
 
 
 def messages(

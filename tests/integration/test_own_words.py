@@ -51,8 +51,15 @@ def test_a_few_passages_of_a_long_document_are_gold(tmp_path):
     run = run_folder(tmp_path)
     audit = json.loads((run / "audit.json").read_text())
     assert audit["gold"] == {
-        **{"questions": 24, "by_answer": 0, "closest": 24, "share_closest": 1.0, "several": 0, "share_several": 0.0},
-        **{"beyond_closest": 0, "of_many": 0, "also_answering": 0},
+        "questions": 24,
+        "by_answer": 0,
+        "closest": 24,
+        "share_closest": 1.0,
+        "several": 0,
+        "share_several": 0.0,
+        "beyond_closest": 0,
+        "of_many": 0,
+        "also_answering": 0,
     }
     train = audit["datasets"]["raft"]["splits"]["train"]
     assert train["quotes_closest"] == train["quotes_closest_verbatim"] > 0
@@ -84,7 +91,7 @@ def test_evidence_in_several_passages_is_counted_on_screen_and_in_the_audit(tmp_
     assert (
         f"The answers of {gold['of_many']} of 24 questions stand in several passages of their document" in done.stderr
     )
-    rows = [json.loads(line) for line in (run_folder(tmp_path) / "dataset" / "raft.jsonl").read_text().splitlines()]
-    several = [row for row in rows if row["slices"]["evidence"] == "in several passages" and row["has_gold"]]
+    built = [json.loads(line) for line in (run_folder(tmp_path) / "dataset" / "raft.jsonl").read_text().splitlines()]
+    several = [row for row in built if row["slices"]["evidence"] == "in several passages" and row["has_gold"]]
     assert several
     assert all(row["target"].count("##begin_quote##") == 2 for row in several)

@@ -12,7 +12,8 @@ from raft_exp.prompts import lenient
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers import gate
 from raft_exp.teachers.ledger import LedgerEntry
-from raft_exp.teachers.tasks import Prompts
+from raft_exp.teachers.model import OpenaiTeacher
+from raft_exp.teachers.tasks import Prompts, QuestionTask
 from tests.helpers.composing import compose
 
 CODES = sorted(file.stem for file in (conf_dir() / "prompt" / "languages").glob("*.yaml"))
@@ -72,12 +73,24 @@ def test_other_languages_are_refused():
         compose("prompt.language=de", "evaluation.prompts=auto")
 
 
+def teacher(*overrides: str) -> OpenaiTeacher:
+    found = parse(compose(*TEACHER, *overrides)).teacher
+    assert isinstance(found, OpenaiTeacher)
+    return found
+
+
+def questions_task(code: str) -> QuestionTask:
+    task = teacher(f"prompt.language={code}").questions
+    assert task
+    return task
+
+
 TEACHER = ("teacher=openai", "teacher.base_url=http://127.0.0.1:9/v1", "teacher.model=m-2024-01-01")
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_task_of_the_teacher_is_in_the_language(code):
-    english, own = (parse(compose(*TEACHER, *more)).teacher for more in ((), (f"prompt.language={code}",)))
+    english, own = teacher(), teacher(f"prompt.language={code}")
     passage = Passage("p", "d", "T", "Velmor.", "", ["Velmor."], "")
     more = {"question": "Q?", "answer": "A", "answers": ["A"], "explanation": "E", "n": 3}
     for task in ("targets", "questions", "check"):
@@ -97,7 +110,7 @@ def test_every_task_of_the_teacher_is_in_the_language(code):
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_plural_and_a_single_question_are_asked_for(code):
-    task = parse(compose(*TEACHER, f"prompt.language={code}")).teacher.questions
+    task = questions_task(code)
     passage = Passage("p", "d", "T", "Velmor.", "", ["Velmor."], "")
     one, three = (Prompts(task, str).messages([passage], [], n=n)[-1]["content"] for n in (1, 3))
     assert one != three
@@ -105,13 +118,14 @@ def test_a_plural_and_a_single_question_are_asked_for(code):
 
 
 def test_own_tasks_and_the_notebooks_stay():
-    changed = parse(compose(*TEACHER, "prompt.language=de", "teacher.targets.prompt=Mine.")).teacher.targets
+    changed = teacher("prompt.language=de", "teacher.targets.prompt=Mine.").targets
+    assert changed
     assert (changed.prompt, changed.system) == (
         "Mine.",
         "You write model answers that teach how to reason from passages.",
     )
-    notebook = (*TEACHER, "task@teacher.targets=five_sentences")
-    assert parse(compose(*notebook, "prompt.language=de")).teacher.targets == parse(compose(*notebook)).teacher.targets
+    notebook = "task@teacher.targets=five_sentences"
+    assert teacher(notebook, "prompt.language=de").targets == teacher(notebook).targets
 
 
 def test_a_language_without_tasks_is_refused_where_a_model_teaches(tmp_path):
@@ -145,7 +159,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("code", CODES)
 def test_written_questions_are_read_and_checked_in_the_language(code):
-    task = parse(compose(*TEACHER, f"prompt.language={code}")).teacher.questions
+    task = questions_task(code)
     good, vague = (gate.pairs(task, LedgerEntry(reply, "stop", 1, 1, 0.1, None)) for reply in PAIRS[code])
     assert isinstance(good, tuple)
     assert len(good[0]) == 1
