@@ -22,6 +22,8 @@ def test_a_wheel_works_from_any_folder(tmp_path):
     assert "raft_exp/assets/tiny/model.safetensors" in names
     assert {"raft_exp/apps/serve/page.html", "raft_exp/apps/export/card.md.jinja"} <= set(names)
     assert "raft_exp/reporting/templates/report.html.j2" in names
+    (entry,) = (name for name in names if name.endswith("entry_points.txt"))
+    assert "raft-exp = raft_exp.apps.console:main" in zipfile.ZipFile(wheel).read(entry).decode()
     assert not [
         name
         for name in names
@@ -42,4 +44,14 @@ def test_a_wheel_works_from_any_folder(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         assert str(tmp_path / "site") in done.stdout
+    help_line = [str(tmp_path / "site" / "bin" / "raft-exp"), "--help", "corpus"]
+    shown = subprocess.run(
+        [sys.executable, *help_line],
+        cwd=tmp_path / "elsewhere",
+        env=environment(PYTHONPATH=str(tmp_path / "site")),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "corpus.path=null" in shown.stdout, "conf/ of the wheel"
     assert list((tmp_path / "elsewhere" / "store").glob("dataset/*/manifest.json"))
