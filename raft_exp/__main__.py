@@ -1,3 +1,6 @@
-from raft_exp.apps.cli import main
+from raft_exp.core.processes import stoppable
 
-main()
+with stoppable():
+    from raft_exp.apps.cli import main
+
+    main()

@@ -28,6 +28,7 @@ from raft_exp.apps.settings_help import help_text
 from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
 from raft_exp.core import screen, secrets, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
+from raft_exp.core.processes import begin_command, end_with_command
 from raft_exp.core.schema import identity
 from raft_exp.core.stage import STAGES, Stage
 from raft_exp.corpora import ingest_stage
@@ -72,6 +73,7 @@ class OwnConf(SearchPathPlugin):
 def main() -> None:
     """Runs one study, or with `-m` one for each combination of values."""
     screen.take_any_text()
+    begin_command()
     if _answers_alone(sys.argv[1:]):
         return
     Plugins.instance().register(OwnConf)
@@ -95,8 +97,6 @@ def main() -> None:
             raise
         remedy = "choose another run folder with hydra.run.dir=PATH (hydra.sweep.dir=PATH with -m)"
         _refuse(StoreError(f"{error.filename or 'run folder'}: {error.strerror}; {remedy}"))
-    except KeyboardInterrupt:
-        sys.exit("\nstopped; the same command resumes from here")
 
 
 def _answers_alone(arguments: list[str]) -> bool:
@@ -154,6 +154,7 @@ def _with_multirun(arguments: list[str]) -> list[str]:
 def job(composed: DictConfig) -> None:
     """Runs one study. In a sweep an error ends this job and not the others."""
     screen.take_any_text()  # in the processes of a launcher `main` has not run
+    end_with_command()
     try:
         try:
             values = _resolved(composed)

@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from raft_exp.core.processes import stoppable
+
 COMMANDS = {
     "ask": "raft_exp.apps.ask.main",
     "export": "raft_exp.apps.export.main",
@@ -18,4 +20,5 @@ def main() -> None:
     command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
     if command:
         del sys.argv[1]
-    import_module(command or "raft_exp.apps.cli").main()
+    with stoppable():
+        import_module(command or "raft_exp.apps.cli").main()

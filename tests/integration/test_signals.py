@@ -1,0 +1,115 @@
+"""A signal ends a study in one line, wherever it comes; nothing that a command started outlives it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command_line import SMALL, command, environment, raft_exp
+
+STUDY = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
+SIGNS = {
+    "ingest": ("store/ingest/*.partial", "corpus.num_entities=60000"),
+    "dataset": ("store/dataset/*.partial/rows.jsonl", "corpus.num_entities=3000"),
+    "train": ("store/train/*.partial/checkpoint.safetensors", "trainer.max_steps=400"),
+    "evaluate": ("store/evaluate/*.partial/answers.jsonl", "evaluation.max_items=400"),
+}
+
+
+def stopped(folder: Path, number: int, sign: str, *more: str) -> tuple[int, str]:
+    """Starts the study, sends the signal when the file is there; returns exit status and stderr."""
+    started = subprocess.Popen(
+        command(*STUDY, *more),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    limit = time.monotonic() + 120
+    while not list(folder.glob(sign)):
+        assert started.poll() is None, started.stderr.read()
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    started.send_signal(number)
+    _, told = started.communicate(timeout=120)
+    return started.returncode, told
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("stage", SIGNS)
+def test_a_signal_in_any_stage_is_one_line_and_status_75(tmp_path, stage, number):
+    sign, longer = SIGNS[stage]
+    status, told = stopped(tmp_path, number, sign, longer)
+    assert status == 75, told
+    assert "Traceback" not in told
+    assert told.splitlines()[-1].startswith("StoppedError: ")
+    assert number.name in told.splitlines()[-1]
+
+
+def test_the_same_command_goes_on(tmp_path):
+    assert stopped(tmp_path, signal.SIGTERM, SIGNS["train"][0], "trainer.max_steps=12")[0] == 75
+    assert raft_exp(tmp_path, *STUDY, "trainer.max_steps=12").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "line"),
+    [
+        (signal.SIGINT, 1, "stopped; the same command resumes from here"),
+        (signal.SIGTERM, 75, "StoppedError: stopped by SIGTERM; the same command resumes from here"),
+    ],
+)
+def test_a_signal_among_the_first_imports_is_one_line(tmp_path, number, status, line):
+    """The signal comes when the first heavy package is imported."""
+    (tmp_path / "hydra.py").write_text(f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(30)\n")
+    environ = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    done = subprocess.run(
+        [sys.executable, "-m", "raft_exp"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (status, line)
+
+
+def processes(mark: str) -> list[int]:
+    """Ids of the running processes whose environment has the mark."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the processes are found in /proc")
+@pytest.mark.skipif(find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs the extra [launchers]")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_jobs_of_a_launcher_end_with_their_command(tmp_path, number):
+    mark = f"RAFT_EXP_TEST_MARK={tmp_path.name}-{os.getpid()}-{int(number)}"
+    name, _, value = mark.partition("=")
+    sweep = ("-m", *STUDY, "launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,2", "trainer.max_steps=4000")
+    started = subprocess.Popen(
+        command(*sweep),
+        cwd=tmp_path,
+        env=environment(**{name: value}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    limit = time.monotonic() + 180
+    while len(list(tmp_path.glob("store/train/*.partial/checkpoint.safetensors"))) < 2:
+        assert started.poll() is None
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    assert len(processes(mark)) > 2
+    started.send_signal(number)
+    started.wait(60)
+    limit = time.monotonic() + 20
+    while left := processes(mark):
+        assert time.monotonic() < limit, f"{len(left)} processes go on"
+        time.sleep(0.2)
