@@ -22,6 +22,7 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 )
 _UNIT = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_ASCII_UNIT = re.compile(r"[a-z0-9]+")  # the same units for ASCII
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")  # soft hyphens, joiners, direction marks
 # Odd multipliers of the places of a shingle, from the golden ratio and the constants of SplitMix64.
 _FACTORS = np.array(
@@ -32,7 +33,10 @@ _FACTORS = np.array(
 
 def units(text: str) -> list[str]:
     """The units of a text in their order."""
-    visible = _INVISIBLE.sub("", html.unescape(text))
+    visible = html.unescape(text)
+    if visible.isascii():
+        return _ASCII_UNIT.findall(visible.lower())
+    visible = _INVISIBLE.sub("", visible)
     return _UNIT.findall(unicodedata.normalize("NFKC", visible).casefold())
 
 

@@ -2,7 +2,7 @@
 
     <cache>/<key>.parts.jsonl       the header ({kind, title, warnings} or {reason, detail}), then the parts
     <cache>/<key>.<limits>.jsonl    the header of a document that exceeded these limits
-    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place}; those by meaning are cut by `semantic.py`
+    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place, sketch}; `semantic.py` cuts those by topic
 
 Runs in the processes of `pool.py`. A file is written to a temporary name and renamed.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from raft_exp.core.records import write_jsonl
-from raft_exp.corpora.documents import chunks
+from raft_exp.corpora.documents import chunks, near_copies
 from raft_exp.corpora.readers import documents
 from raft_exp.corpora.readers.documents.document import Part, UnreadableError
 from raft_exp.corpora.readers.documents.kinds import by_suffix
@@ -121,7 +121,15 @@ def parts(key: str, settings: Settings) -> list[Part]:
 
 def write_passages(key: str, passages: Iterable[chunks.Chunk], settings: Settings, scratch: Path) -> None:
     """Writes the passages of a document into the cache."""
-    rows = ({"text": chunk.text, "sentences": chunk.sentences, "place": chunk.place} for chunk in passages)
+    rows = (
+        {
+            "text": chunk.text,
+            "sentences": chunk.sentences,
+            "place": chunk.place,
+            "sketch": near_copies.sketch(chunk.text),
+        }
+        for chunk in passages
+    )
     _write(settings.passages(key), rows, scratch)
 
 

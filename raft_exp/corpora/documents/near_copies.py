@@ -11,7 +11,7 @@ of documents", 1997), and checked on their texts, which are read again: memory g
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -44,31 +44,38 @@ class NearCopies:
         self._read = read
         self._by_hash: dict[int, int] = {}  # one of the smallest hashes -> number of the first passage with it
 
-    def find(self, text: str, document: int) -> NearCopy | None:
-        """The earlier passage that a text nearly repeats; None for a new text, and for one of fewer than 20 words."""
-        runs = shingles(units(text))
-        if len(runs) < LEAST_SHINGLES:
-            return None
+    def find(self, text: str, sketch: Sequence[int], document: int) -> NearCopy | None:
+        """The earlier passage that a text nearly repeats; None for a new text. `sketch` is that of the text."""
+        numbers = self._candidates(sketch)
+        runs = _runs(text) if numbers else _runs("")
         found: NearCopy | None = None
-        for number in self._candidates(runs):
+        for number in numbers:
             owner, earlier = self._read(number)
-            common = len(np.intersect1d(runs, shingles(units(earlier)), assume_unique=True))
+            common = len(np.intersect1d(runs, _runs(earlier), assume_unique=True))
             if common == len(runs) and not _signs(text) - _signs(earlier):
                 return NearCopy(number, "contained")
             if owner != document and common >= _SIMILAR * len(runs):
                 found = found or NearCopy(number, "similar")
         return found
 
-    def add(self, text: str, number: int) -> None:
-        """Adds a passage."""
-        runs = shingles(units(text))
-        if len(runs) >= LEAST_SHINGLES:
-            for smallest in runs[:_SKETCH].tolist():
-                self._by_hash.setdefault(smallest, number)
+    def add(self, sketch: Sequence[int], number: int) -> None:
+        """Adds a passage by its sketch."""
+        for smallest in sketch:
+            self._by_hash.setdefault(smallest, number)
 
-    def _candidates(self, runs: Shingles) -> Iterator[int]:
-        numbers = Counter(self._by_hash[one] for one in runs[:_SKETCH].tolist() if one in self._by_hash)
-        return (number for number, _ in numbers.most_common(_MOST))
+    def _candidates(self, sketch: Sequence[int]) -> list[int]:
+        numbers = Counter(self._by_hash[one] for one in sketch if one in self._by_hash)
+        return [number for number, _ in numbers.most_common(_MOST)]
+
+
+def sketch(text: str) -> list[int]:
+    """The smallest hashes of the runs of five words of a text; [] for a text of fewer than 20 words."""
+    runs = _runs(text)
+    return [int(one) for one in runs[:_SKETCH]] if len(runs) >= LEAST_SHINGLES else []
+
+
+def _runs(text: str) -> Shingles:
+    return shingles(units(text))
 
 
 def _signs(text: str) -> Counter[str]:

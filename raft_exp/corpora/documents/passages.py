@@ -21,6 +21,7 @@ class _Row(TypedDict):
     text: str
     sentences: list[str]
     place: str
+    sketch: list[int]  # see `near_copies.py`
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,20 @@ class PassageStream:
                 offset = 0
                 for number, line in enumerate(lines):
                     row: _Row = json.loads(line)
-                    if self._is_new(row["text"], place):
-                        self._add(row["text"], place, number, offset)
+                    words = fingerprint(row["text"])
+                    if self._is_new(row, words, place):
+                        self._add(row, words, (place, number, offset))
                         document.figures["passages"] += 1
                         yield self._passage(document, number, row)
                     offset += len(line)
 
-    def _is_new(self, text: str, place: int) -> bool:
+    def _is_new(self, row: _Row, words: int, place: int) -> bool:
         document = self._documents[place]
-        if (same := self._seen.get(fingerprint(text))) is not None:
+        if (same := self._seen.get(words)) is not None:
             document.figures["duplicates"] += 1
             self._repeats(document, same)
             return False
-        found = self._near.find(text, place) if self._config.near_copies != "keep" else None
+        found = self._near.find(row["text"], row["sketch"], place) if self._config.near_copies != "keep" else None
         if found and (found.kind == "contained" or self._config.near_copies == "similar"):
             document.figures["near_duplicates"] += 1
             self._repeats(document, found.earlier)
@@ -75,11 +77,11 @@ class PassageStream:
         document.figures["similar"] += found is not None
         return True
 
-    def _add(self, text: str, place: int, number: int, offset: int) -> None:
-        self._seen[fingerprint(text)] = self.count
+    def _add(self, row: _Row, words: int, at: tuple[int, int, int]) -> None:
+        self._seen[words] = self.count
         if self._config.near_copies != "keep":
-            self._near.add(text, self.count)
-        self._places.extend((place, number, offset))
+            self._near.add(row["sketch"], self.count)
+        self._places.extend(at)
         self.count += 1
 
     def _repeats(self, document: CutDocument, earlier: int) -> None:

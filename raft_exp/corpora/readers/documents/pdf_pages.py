@@ -19,7 +19,9 @@ def joined(pages: Sequence[str]) -> list[str]:
 
     The hyphen goes where the joined word stands elsewhere in the document; else it stays ("cross-border").
     """
-    pages = [page.translate(_LIGATURES) for page in pages]
+    pages = [page if page.isascii() else page.translate(_LIGATURES) for page in pages]
+    if not any(map(_MARK.search, pages)):
+        return pages
     words = {word.casefold() for page in pages for word in _WORD.findall(_HYPHENATED.sub(" ", page))}
 
     def mended(found: re.Match[str]) -> str:

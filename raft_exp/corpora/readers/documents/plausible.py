@@ -8,6 +8,7 @@ _BLOB = re.compile(r"[A-Za-z0-9+/]{60,}={0,2}(?:\n[A-Za-z0-9+/]{4,}={0,2})*")
 _SHORTEST = 200  # characters of base64 that are no text
 _SWITCHES = 0.25  # share of neighbours of different kind (upper, lower, digit) in base64, at least; 0.65 in the mean
 _INSIDE = re.compile(r"[^\W\d_][^\w\s'’.,()/&-]+[^\W\d_]")  # a sign between letters
+_SINGLE = re.compile(r"(?<!\S)[A-Za-z](?!\S)")
 _LEAST = 20  # words from which a share is taken
 _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff]")
 
@@ -42,6 +43,8 @@ def no_language(text: str) -> str:
     unknown = len(_UNKNOWN.findall(signs))
     if len(signs) >= _LEAST and unknown > 0.3 * len(signs):
         return "characters without a meaning"
+    if len(_INSIDE.findall(text)) < 0.25 * _LEAST:
+        return ""
     words = [word for word in text.split() if sum(map(str.isalpha, word)) >= 2]
     if len(words) >= _LEAST and sum(bool(_INSIDE.search(word)) for word in words) > 0.25 * len(words):
         return "signs inside words"
@@ -50,5 +53,7 @@ def no_language(text: str) -> str:
 
 def single_letters(text: str) -> bool:
     """Whether most words are one letter: a text whose letters are set apart."""
+    if len(_SINGLE.findall(text)) < _LEAST:
+        return False
     words = [word for word in text.split() if word.isalpha() and word.isascii()]
     return len(words) >= 2 * _LEAST and sum(len(word) == 1 for word in words) > 0.6 * len(words)

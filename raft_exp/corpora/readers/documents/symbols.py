@@ -28,7 +28,8 @@ def symbol(font: str, code: int) -> str:
 
 def mapped(font: str, text: str) -> tuple[str, int]:
     """A text with its characters of a symbol font replaced, and how many of them are not known and left out."""
-    if not (_has_pictures(font) or any("\ue000" <= sign <= "\uf8ff" for sign in text)):
+    private = not text.isascii() and any("\ue000" <= sign <= "\uf8ff" for sign in text)
+    if not (private or _has_pictures(font)):
         return text, 0
     pieces = [sign if sign.isspace() else symbol(font, ord(sign)) for sign in text]
     return "".join(pieces), sum(not piece for piece in pieces)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from raft_exp.core.shingles import shingles, units
 from raft_exp.corpora import open_corpus
 from raft_exp.corpora.documents import Documents
-from raft_exp.corpora.documents.near_copies import NearCopies
+from raft_exp.corpora.documents.near_copies import NearCopies, sketch
 from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 from tests.helpers.worlds import EXAMPLES
@@ -91,7 +91,7 @@ def test_what_is_left_out_stands_in_an_earlier_passage(earlier, data):
     texts = [" ".join(f"w{word}" for word in words) for words in earlier]
     near = NearCopies(lambda number: (number, texts[number]))
     for number, text in enumerate(texts):
-        near.add(text, number)
+        near.add(sketch(text), number)
     source = data.draw(st.sampled_from(earlier))
     cut = data.draw(st.integers(0, 2))
     later = " ".join(f"w{word}" for word in source[cut:])
@@ -99,7 +99,7 @@ def test_what_is_left_out_stands_in_an_earlier_passage(earlier, data):
     if changed:
         place = data.draw(st.integers(0, len(source[cut:]) - 1))
         later = " ".join("new" if at == place else f"w{word}" for at, word in enumerate(source[cut:]))
-    found = near.find(later, len(texts))
+    found = near.find(later, sketch(later), len(texts))
     assert found
     assert found.kind == ("similar" if changed else "contained")
     if found.kind == "contained":
