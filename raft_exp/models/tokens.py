@@ -102,5 +102,7 @@ def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, ad
             ),  # stands before transformers' own, which gives the time of the machine
         )
     )
+    if left_out := [message["role"] for message in messages if message["content"].strip() not in text]:
+        raise ValueError(f"the rendered prompt does not hold the text of the {left_out[0]} message as it is")
     # Some templates open a <think> block even with enable_thinking=False: close it at once.
     return f"{text.rstrip()}\n\n</think>\n\n" if text.rstrip().endswith("<think>") else text

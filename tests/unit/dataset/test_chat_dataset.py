@@ -164,7 +164,8 @@ def test_odd_chats_are_one_line_whatever_the_template(tmp_path, odd, model):
 
 
 def test_what_a_template_refuses_is_one_line(tmp_path):
-    template = "{{ raise_exception('Too long\\nfor me') if messages | length > 2 }}x"
+    template = "{{ raise_exception('Too long\\nfor me') if messages | length > 2 }}"
+    template += "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     more = [{"role": "user", "content": "again?"}, {"role": "assistant", "content": "yes"}]
     file = lines(tmp_path / "own.jsonl", chat("x?"), {"messages": chat("x?")["messages"] + more})
     with pytest.raises(DataError) as error:

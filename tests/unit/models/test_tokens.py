@@ -6,11 +6,13 @@ import pytest
 
 from raft_exp import engines, prompts
 from raft_exp.core.collection import write_passages
+from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer, Passage, Question, Target, write_jsonl
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.engines import Request
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.models.tokens import encode_completion, encode_prompt, end_token_id
+from raft_exp.models.loading import load_tokenizer
+from raft_exp.models.tokens import chat_text, encode_completion, encode_prompt, end_token_id
 from raft_exp.prompts import MODES, PromptConfig
 from raft_exp.training.rows import encode
 from tests.helpers.small_training import evaluate_stage, prompt_config, values
@@ -135,3 +137,27 @@ def test_the_default_system_message_of_a_template_gives_way_to_ours():
     asked = prompts.messages(PROMPT, "plain_text", "It?", None, False)
     assert "You are a helpful assistant" not in tokenizer.decode(encode_prompt(tokenizer, asked))
     assert "You are a helpful assistant" in tokenizer.decode(encode_prompt(tokenizer, asked[1:]))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Hello.",
+        "{% for m in messages if m['role'] == 'system' %}{{ m['content'] }}{% endfor %}",
+        "{% for m in messages %}{{ m['content'][:40] }}{% endfor %}",
+        "{% for m in messages %}{{ m['content'] | upper }}{% endfor %}",
+    ],
+)
+def test_a_template_that_leaves_text_out_is_refused(template):
+    tokenizer = load_tokenizer("asset:tiny")
+    tokenizer.chat_template = template
+    question = "Passage 1: " + "word " * 20 + "Question: who?"
+    with pytest.raises(ModelError, match=r"the rendered prompt does not hold the text of the user message"):
+        encode_prompt(tokenizer, [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}])
+
+
+def test_a_template_that_leaves_the_system_message_out_gets_it_in_the_users():
+    tokenizer = load_tokenizer("asset:tiny")
+    tokenizer.chat_template = "{% for m in messages if m['role'] != 'system' %}<{{ m['content'] | trim }}>{% endfor %}"
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": " who? "}]
+    assert chat_text(tokenizer, messages) == "<Be brief.\n\n who?>"
