@@ -9,27 +9,20 @@ import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
-from raft_exp.core.sampling import HashSample, subsample
-from raft_exp.core.shingles import text_hash, units
+from raft_exp.core.sampling import subsample
 from raft_exp.core.text import Form, answer_pattern
-from raft_exp.core.wording import WordingUses, answer_forms
-from raft_exp.corpora.gold import FoundGold, GoldFinder
-from raft_exp.corpora.groups import DocumentGroups, copied_documents
-from raft_exp.corpora.quoted import Place, closest_quotes
+from raft_exp.corpora.gold_search import GoldSearch, Hints
+from raft_exp.corpora.question_splits import SPLITS, Splits
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
-from raft_exp.corpora.shares import draw_share
 from raft_exp.retrieval.likeness import ByWords, Likeness
-
-SPLITS = ("train", "validation", "test")
 
 
 @runtime_checkable
@@ -82,9 +75,9 @@ class ReadyQuestions:
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
-        search = _GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
+        search = GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
         questions = _counted(self._questions(rows, first, search), answered)
-        splits = _Splits.of(questions, self.collection, self.config, self.seed)
+        splits = Splits.of(questions, self.collection, self.config, self.seed)
         if answered and not answered[True]:
             there = ", ".join(map(repr, rows.names))
             raise DataError(
@@ -108,7 +101,7 @@ class ReadyQuestions:
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
     def _questions(
-        self, rows: QuestionRows, counts: Counter[str], search: "_GoldSearch", kinds: tuple[bool, bool] = (False, False)
+        self, rows: QuestionRows, counts: Counter[str], search: GoldSearch, kinds: tuple[bool, bool] = (False, False)
     ) -> Iterator[Question]:
         """The questions with the split of the file, "" where it has none. `kinds`: those of `FoundGold.slices`."""
         for place, row in rows.placed():
@@ -117,15 +110,14 @@ class ReadyQuestions:
             yield self._question(fields, place, counts, search, kinds)
 
     def _question(
-        self, fields: Fields, place: str, counts: Counter[str], search: "_GoldSearch", kinds: tuple[bool, bool]
+        self, fields: Fields, place: str, counts: Counter[str], search: GoldSearch, kinds: tuple[bool, bool]
     ) -> Question:
         answers, evidence = fields.texts("answers"), self._evidence(fields)
-        gold = search.gold(place, fields.needed("question"), answers, self._hints(fields))
+        unexplained = not evidence and not fields.text("explanation")
+        gold, quotes, holds = search(place, fields.needed("question"), answers, self._hints(fields), unexplained)
         gold.count(counts)
-        if not evidence and not fields.text("explanation"):
-            evidence, holds = search.quotes(place, answers, gold)
-            if evidence:
-                counts["evidence_by_answer" if holds else "evidence_by_closeness"] += len(evidence)
+        if quotes:
+            counts["evidence_by_answer" if holds else "evidence_by_closeness"] += len(quotes)
         name = place.replace(" ", "-")
         return Question(
             id=fields.text("id") or name,
@@ -134,7 +126,7 @@ class ReadyQuestions:
             gold=self._ids(gold.passages),
             split=fields.chosen("split", SPLITS) or "",
             given=[self.collection[self._find(fields, "given", name)].id for name in fields.texts("given")],
-            evidence=evidence,
+            evidence=evidence or quotes,
             explanation=fields.text("explanation") or "",
             slices=gold.slices(*kinds)
             | {str(key): str(value) for key, value in (fields.get("slices", dict) or {}).items()},
@@ -144,11 +136,11 @@ class ReadyQuestions:
     def _ids(self, ordinals: Iterable[int]) -> list[str]:
         return [self.collection[ordinal].id for ordinal in ordinals]
 
-    def _hints(self, fields: Fields) -> "_Hints":
+    def _hints(self, fields: Fields) -> Hints:
         """The passages that the file names as gold, or those of each document that it names."""
         named = fields.texts("gold")
         if named:
-            return _Hints([self._find(fields, "gold", name) for name in dict.fromkeys(named)])
+            return Hints([self._find(fields, "gold", name) for name in dict.fromkeys(named)])
         documents = fields.names("document_id")
         if not documents:
             raise fields.error(
@@ -162,7 +154,7 @@ class ReadyQuestions:
                 raise fields.error(
                     "document_id", f"is {name!r}, which is no document with passages", self._nearest(name)
                 )
-        return _Hints([], [*found.values()])
+        return Hints([], [*found.values()])
 
     def _nearest(self, name: str) -> str:
         """The remedy for an unknown document: the nearest id, or a few of those that there are."""
@@ -211,97 +203,3 @@ def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form) 
                 if pattern.search(sentence):
                     return [(passage.id, number)]
     return []
-
-
-@dataclass(frozen=True)
-class _Hints:
-    """What a row says about its gold: the passages, or the passages of each of its documents."""
-
-    named: list[int]
-    documents: list[list[int]] = field(default_factory=list)
-
-
-class _GoldSearch:
-    """Finds the gold and the quotes of each row once; the file is read several times."""
-
-    def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
-        self.finder = GoldFinder(collection, most, likeness)
-        self._collection, self._likeness = collection, likeness
-        self._gold: dict[str, FoundGold] = {}  # by the place of the row
-        self._quotes: dict[str, tuple[list[Place], bool]] = {}
-
-    def gold(self, place: str, question: str, answers: list[str], hints: _Hints) -> FoundGold:
-        if place not in self._gold:
-            if hints.named:
-                self._gold[place] = self.finder.named(question, answers, hints.named)
-            else:
-                self._gold[place] = self.finder.find(place, question, answers, hints.documents)
-        return self._gold[place]
-
-    def quotes(self, place: str, answers: list[str], gold: FoundGold) -> tuple[list[Place], bool]:
-        if place not in self._quotes:
-            passages = ((self._collection[at], text) for at, text in gold.quotes)
-            self._quotes[place] = closest_quotes(passages, answers, self._collection.form, self._likeness.sentences)
-        return self._quotes[place]
-
-
-@dataclass(frozen=True)
-class _Splits:
-    """Splits of questions. A question has the split of the file, else that of another question of its documents, else a
-    split drawn for its documents.
-
-    Documents form a group with one split where they share a question, or an equally worded question with one answer, or
-    where one has a near copy of a passage of the other. So no training question has the gold of a test question.
-    """
-
-    groups: DocumentGroups
-    owners: dict[int, str]  # group -> the split in the file of one of its questions, "" without one
-    test: HashSample
-    validation: HashSample
-    collection: Passages
-
-    @classmethod
-    def of(
-        cls, questions: Iterable[Question], collection: Passages, config: QuestionsFileConfig, seed: int
-    ) -> "_Splits":
-        """Test and validation documents are drawn only where the file has no question of that split."""
-        groups, document_splits, uses, drawn = DocumentGroups(), dict[int, str](), WordingUses(), False
-        for question in questions:
-            documents = _documents(question, collection)
-            uses.add(text_hash(units(question.question)), documents, answer_forms(question.answers))
-            document = groups.join(documents)
-            document_splits[document] = _last(question.split, document_splits.get(document, ""))
-            drawn = drawn or not question.split
-        if drawn:
-            for copies in chain(copied_documents(collection, groups), uses.repeated()):
-                groups.join(copies)
-        owners: dict[int, str] = {}
-        for document, split in document_splits.items():
-            group = groups.of(document)
-            owners[group] = _last(split, owners.get(group, ""))
-        file_splits = set(owners.values())
-        free = [str(group) for group, split in owners.items() if not split]
-        test = draw_share(free, 0.0 if "test" in file_splits else config.test, seed, "test documents")
-        rest = [document for document in free if document not in test]
-        share = 0.0 if "validation" in file_splits else config.validation
-        validation = draw_share(rest, share, seed, "validation documents", of=len(free))
-        return cls(groups, owners, test, validation, collection)
-
-    def split(self, question: Question) -> str:
-        if question.split:
-            return question.split
-        group = self.groups.of(_documents(question, self.collection)[0])
-        if self.owners[group]:
-            return self.owners[group]
-        if str(group) in self.test:
-            return "test"
-        return "validation" if str(group) in self.validation else "train"
-
-
-def _last(*splits: str) -> str:
-    return max(splits, key=("", *SPLITS).index)
-
-
-def _documents(question: Question, collection: Passages) -> list[int]:
-    """The documents of a question's gold passages."""
-    return [int(collection.documents[collection.find(name)]) for name in question.gold]

@@ -1,0 +1,39 @@
+"""The gold and the quotes of each row of a file of questions."""
+
+from dataclasses import dataclass, field, replace
+
+from raft_exp.core.collection import Passages
+from raft_exp.corpora.gold import FoundGold, GoldFinder
+from raft_exp.corpora.quoted import Place, closest_quotes
+from raft_exp.retrieval.likeness import Likeness
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a row says about its gold: the passages, or the passages of each of its documents."""
+
+    named: list[int]
+    documents: list[list[int]] = field(default_factory=list)
+
+
+class GoldSearch:
+    """Finds the gold and the quotes of each row once; the file is read several times."""
+
+    def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
+        self.finder = GoldFinder(collection, most, likeness)
+        self._collection, self._likeness = collection, likeness
+        self._found: dict[str, tuple[FoundGold, list[Place], bool]] = {}  # by the place of the row
+
+    def __call__(
+        self, place: str, question: str, answers: list[str], hints: Hints, with_quotes: bool
+    ) -> tuple[FoundGold, list[Place], bool]:
+        """The gold, the sentences to quote ([] unless `with_quotes`), and whether one of these holds an answer."""
+        if place not in self._found:
+            if hints.named:
+                gold = self.finder.named(question, answers, hints.named)
+            else:
+                gold = self.finder.find(place, question, answers, hints.documents)
+            passages = ((self._collection[at], text) for at, text in (gold.quotes if with_quotes else ()))
+            quotes, holds = closest_quotes(passages, answers, self._collection.form, self._likeness.sentences)
+            self._found[place] = replace(gold, quotes=[]), quotes, holds  # without texts, as all rows are held
+        return self._found[place]
