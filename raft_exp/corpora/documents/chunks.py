@@ -17,7 +17,7 @@ from raft_exp.core.schema import Count, KeyedWhenSet, Positive, config_dataclass
 from raft_exp.corpora.documents.units import Span, fitting, paragraphs, sentences, tokens
 from raft_exp.corpora.readers.documents.document import Part
 
-VERSION = 3  # raised when the same parts give other passages
+VERSION = 4  # raised when the same parts give other passages
 
 By = Literal["sentences", "sections", "semantic"]
 

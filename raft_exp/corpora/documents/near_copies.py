@@ -12,12 +12,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from raft_exp.core.near_copies import LEAST_SHINGLES
-from raft_exp.core.shingles import Shingles, shingles, units
+from raft_exp.core.shingles import WIDTH, Shingles, shingles, units
 
 Kind = Literal["contained", "similar"]
 
@@ -26,6 +27,8 @@ _SKETCH = (
     4  # smallest hashes by which a passage is found: of passages with 80% of all runs in common, 1 in 600 is missed
 )
 _MOST = 4  # earlier passages compared
+_BLANKS = {code: " " for code in range(128) if not chr(code).isalnum()}
+_BASE, _MIXER = 0x9E3779B97F4A7C15, np.uint64(0xD6E8FEB86659FD93)  # odd numbers, of the golden ratio and SplitMix64
 _SIGNS = re.compile(r"[-+<>=/%$€£¥^~≤≥≠±×÷°&@\\−–]")
 _ALIKE = str.maketrans("−–", "--")
 
@@ -69,9 +72,37 @@ class NearCopies:
 
 
 def sketch(text: str) -> list[int]:
-    """The smallest hashes of the runs of five words of a text; [] for a text of fewer than 20 words."""
-    runs = _runs(text)
-    return [int(one) for one in runs[:_SKETCH]] if len(runs) >= LEAST_SHINGLES else []
+    """The smallest hashes of the runs of five words of a text; [] for a text of fewer than 20 words.
+
+    A run is a piece of the text of words with single blanks; its hash is a polynomial of its bytes, modulo 2**64.
+    """
+    data = np.frombuffer(_plain(text).encode(), dtype=np.uint8).astype(np.uint64)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(data == ord(" ")) + 1])
+    count = len(starts) - WIDTH + 1
+    if count < LEAST_SHINGLES:
+        return []
+    powers, inverses = _powers(1 << len(data).bit_length())
+    sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(data * powers[: len(data)])])
+    ends = np.append(starts[WIDTH:] - 1, len(data))
+    hashes = (sums[ends] - sums[starts[:count]]) * inverses[starts[:count]]
+    hashes = (hashes ^ (hashes >> np.uint64(29))) * _MIXER
+    return [int(one) for one in np.unique(np.partition(hashes, 2 * _SKETCH)[: 2 * _SKETCH])[:_SKETCH]]
+
+
+@lru_cache(maxsize=32)
+def _powers(count: int) -> tuple[Shingles, Shingles]:
+    """The powers of the base of the polynomial modulo 2**64, and their inverses."""
+    base = np.full(count, _BASE, dtype=np.uint64)
+    inverse = np.full(count, pow(_BASE, -1, 1 << 64), dtype=np.uint64)
+    base[0] = inverse[0] = 1
+    return np.cumprod(base), np.cumprod(inverse)
+
+
+def _plain(text: str) -> str:
+    """The words of a text as in `shingles.units`, with single blanks."""
+    if text.isascii() and "&" not in text:
+        return " ".join(text.lower().translate(_BLANKS).split())
+    return " ".join(units(text))
 
 
 def _runs(text: str) -> Shingles:

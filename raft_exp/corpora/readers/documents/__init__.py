@@ -67,7 +67,7 @@ def _cleaned(parts: list[Part]) -> tuple[list[Part], int]:
     """The parts without embedded files and without long runs of white space; and the number of these files."""
     cleaned, count = [], 0
     for part in parts:
-        text, embedded = without_embedded(part.text)
+        text, embedded = without_embedded(part.text.replace("\u00ad", ""))  # soft hyphens
         count += embedded
         cleaned.append(replace(part, text=_WIDE.sub(lambda run: run[0][:64], text)))
     return cleaned, count

@@ -22,7 +22,7 @@ _GUESSED_FROM = 200_000  # first bytes of a file, from which its encoding is gue
 def decode(data: bytes, declared: str = "") -> tuple[str, list[str]]:
     """The text with "\\n" for every line end, and warnings. Raises UnreadableError where no encoding fits."""
     text, warnings = _decoded(data, declared)
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     controls = len(_CONTROLS.findall(text))
     _refuse_binary(controls, text)
     if controls:

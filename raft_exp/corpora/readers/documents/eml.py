@@ -1,6 +1,7 @@
-"""Reads mails (.eml): sender, receivers, date and subject, then the text; attachments are counted."""
+"""Reads mails (.eml): sender, receivers, date and subject, then the text, attached texts and forwarded mails."""
 
 from collections import Counter
+from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -11,24 +12,63 @@ from raft_exp.corpora.readers.documents.document import Document, Part, Unreadab
 from raft_exp.corpora.readers.documents.ooxml import not_read
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_DEEPEST = 5  # mails forwarded inside of each other
 
 
 def read(data: bytes) -> Document:
-    """The plain text of a mail, else its page."""
+    """The plain text of a mail, else its page; then its attachments, of which those without text are counted."""
     mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
     if not any(mail[name] for name in _HEADERS):
         raise UnreadableError("not what its suffix says", "not a mail: it has neither sender nor subject")
+    counts: Counter[str] = Counter()
+    warnings: list[str] = []
+    parts = list(_mail(mail, counts, warnings, 0))
+    return Document(_line(mail, "Subject"), parts, warnings + not_read(counts))
+
+
+def _mail(mail: EmailMessage, counts: Counter[str], warnings: list[str], depth: int) -> Iterator[Part]:
     body = mail.get_body(("plain", "html"))
-    counts = Counter(attachment=sum(1 for _ in mail.iter_attachments()))
-    heads = [f"{name}: {' '.join(str(mail[name]).split())}" for name in _HEADERS if mail[name]]
-    document = Document("", [])
-    if body is not None:
-        raw = body.get_payload(decode=True)
-        text, warnings = decode(
-            raw if isinstance(raw, bytes) and raw.strip() else b"-", body.get_content_charset() or ""
-        )
-        is_page = body.get_content_type() == "text/html"
-        document = html.read_text(text) if is_page else Document("", [Part(text)], warnings)
-    subject = " ".join(str(mail["Subject"] or "").split())
-    parts = [Part("\n".join(heads) + ("\n\n" + document.parts[0].text if document.parts else "")), *document.parts[1:]]
-    return Document(subject, parts, document.warnings + not_read(counts))
+    if body is None and not mail.is_multipart():
+        body = mail  # a text of another kind (a calendar), or a file
+    heads = "\n".join(f"{name}: {_line(mail, name)}" for name in _HEADERS if mail[name])
+    first, *others = _text(body, counts, warnings) or [Part("")]
+    yield Part(f"{heads}\n\n{first.text}".strip(), "", first.label)
+    yield from others
+    for attached in mail.iter_attachments() if mail.is_multipart() else ():
+        yield from _attachment(attached, counts, warnings, depth)
+
+
+def _attachment(part: EmailMessage, counts: Counter[str], warnings: list[str], depth: int) -> Iterator[Part]:
+    name = part.get_filename() or ""
+    if part.get_content_type() == "message/rfc822" and depth < _DEEPEST:
+        inner = [one for one in part.iter_parts() if isinstance(one, EmailMessage)]
+        for mail in inner:
+            found = list(_mail(mail, counts, warnings, depth + 1))
+            yield Part("\n\n".join(one.text for one in found), "section", f"mail {_line(mail, 'Subject')}".strip())
+        return
+    found = _text(part, counts, warnings)
+    if found:
+        yield Part("\n\n".join(one.text for one in found), "section", f"attachment {name}".strip())
+
+
+def _text(part: EmailMessage | None, counts: Counter[str], warnings: list[str]) -> list[Part]:
+    """The text of a part; [] for one that is empty, and for one that is not text, which is counted."""
+    if part is None:
+        return []
+    if part.get_content_maintype() != "text":
+        counts["attachment"] += 1
+        return []
+    raw = part.get_payload(decode=True)
+    if not isinstance(raw, bytes) or not raw.strip():
+        return []
+    text, guesses = decode(raw, part.get_content_charset() or "")
+    warnings += guesses
+    if part.get_content_type() != "text/html":
+        return [Part(text)]
+    page = html.read_text(text)
+    warnings += page.warnings
+    return page.parts
+
+
+def _line(mail: EmailMessage, name: str) -> str:
+    return " ".join(str(mail[name] or "").split())

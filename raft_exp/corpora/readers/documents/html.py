@@ -1,12 +1,15 @@
 """Reads HTML (beautifulsoup4, html.parser): the visible text, without navigation, in sections by headings."""
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from raft_exp.corpora.readers.documents import html_tables, mathml
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Outline
+from raft_exp.corpora.readers.documents.html_forms import FORM_PARTS, value_of
 from raft_exp.corpora.readers.documents.html_tree import events, is_code, is_mark, raised
+from raft_exp.corpora.readers.documents.ooxml import not_read
 
 if TYPE_CHECKING:
     from bs4.element import Tag
@@ -62,8 +65,8 @@ def read_text(text: str) -> Document:
     page.flush()
     title = tree.find("title")
     named = " ".join(title.get_text().split()) if title else ""
-    unread = f"{page.formulas} formula{'s' * (page.formulas > 1)} not read"
-    return Document(named or page.outline.first, page.outline.parts(), [unread] if page.formulas else [])
+    page.counts["formula"] += page.formulas
+    return Document(named or page.outline.first, page.outline.parts(), not_read(page.counts))
 
 
 class _Page:
@@ -72,6 +75,7 @@ class _Page:
     def __init__(self) -> None:
         self.outline = Outline()
         self.formulas = 0  # that could not be read
+        self.counts = Counter[str]()  # of other elements that hold text and are not read
         self._pieces: list[str] = []
         self._grid: html_tables.Grid | None = None  # the table of values that is open
         self._open: list[Tag] = []  # tags whose text keeps its lines and spaces
@@ -81,8 +85,12 @@ class _Page:
     def tag(self, tag: "Tag", ends: bool) -> None:
         """Handles the start or the end of a tag."""
         name = tag.name
-        if name in ("math", "script"):
+        if name in ("svg", "iframe", "object"):
+            self._count(tag)
+        elif name in ("math", "script"):
             self._formula(tag)
+        elif name in FORM_PARTS:
+            self.text(f" {text} " if not ends and (text := value_of(tag)) else "")
         elif name == "sup" or (name == "a" and is_mark(tag)):
             self.text(raised(tag)[ends])
         elif name == "rt":
@@ -138,6 +146,13 @@ class _Page:
         text = mathml.latex(tag) if tag.name == "math" else " ".join(tag.get_text().split())
         self.formulas += not text
         self.text(f"${text}$" if text else "")
+
+    def _count(self, tag: "Tag") -> None:
+        """Counts a drawing with text, or a page inside of the page."""
+        if tag.name == "svg":
+            self.counts["drawing with text"] += tag.find("text") is not None
+        else:
+            self.counts["embedded page"] += bool(tag.get("srcdoc") or tag.get("src") or tag.get("data"))
 
     def _list(self, tag: "Tag", ends: bool) -> None:
         if ends:

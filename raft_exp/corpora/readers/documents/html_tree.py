@@ -17,13 +17,10 @@ _UNSEEN = {
     "noscript",
     "head",
     "nav",
-    "svg",
-    "iframe",
-    "object",
-    "select",
     "button",
     "rp",
 }
+_WHOLE = {"math", "svg", "iframe", "object", "select"}  # elements that are read or counted as one
 _COPIES = {"katex-html", "mjx-math", "mathjax", "mathjax_display", "mathjax_preview", "mathjax_svg"}  # a formula again
 _LINE_NUMBERS = {
     "linenos",
@@ -47,8 +44,9 @@ def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
         node, ends = waiting.pop()
         if not isinstance(node, Tag) or ends:
             yield node, ends
-        elif node.name == "math" or _is_tex(node):
-            yield node, False
+        elif node.name in _WHOLE or _is_tex(node):
+            if node.name == "math" or not _hidden(node):
+                yield node, False
         elif node.name not in _UNSEEN and not _hidden(node):
             yield node, False
             waiting.append((node, True))

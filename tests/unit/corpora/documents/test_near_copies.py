@@ -136,3 +136,21 @@ def test_the_gold_of_a_copy_is_the_passage_that_was_kept(tmp_path):
     collection = Passages(run(tmp_path / "store", *how, until="ingest")["ingest"])
     assert len(collection) == 2
     assert [collection.of_document(f"{name}.txt") for name in "abcde"] == [[0], [0], [0], [1], []]
+
+
+TEXTS = st.lists(st.text(st.sampled_from("abz09 .,;-\n"), min_size=1, max_size=8), min_size=20, max_size=60).map(
+    " ".join
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(TEXTS, st.data())
+def test_a_sketch_tells_only_the_words_and_their_order(text, data):
+    """Case, punctuation and blanks make no difference, in ASCII and in other texts."""
+    other = "".join(data.draw(st.sampled_from([sign, sign.upper()])) for sign in text).replace(" ", "  \n")
+    assert sketch(text) == sketch(other)
+    assert sketch(text + " é") == sketch(other + " É.")
+    words = units(text)
+    assert bool(sketch(text)) == (len(words) >= 20)
+    if sketch(text) and len(sketch(text)) == 4:
+        assert min(sketch(" ".join(words))) == sketch(text)[0]

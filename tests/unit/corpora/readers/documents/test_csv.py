@@ -79,3 +79,10 @@ def test_no_cell_is_lost_or_moved(data, delimiter, width):
     csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([names, *table])
     expected = ["; ".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=True)) for row in table]
     assert rows(file.getvalue()) == expected
+
+
+def test_single_quotation_marks_hold_delimiters():
+    rows = documents.read("a.csv", b"'name','price'\n'bolt, large','3'\n'nut','4'\n")[1].parts
+    assert [row.text for row in rows] == ["name: bolt, large; price: 3", "name: nut; price: 4"]
+    rows = documents.read("a.csv", b"name,note\nbolt,it's large\nnut,'so' it is\n")[1].parts
+    assert [row.text for row in rows] == ["name: bolt; note: it's large", "name: nut; note: 'so' it is"]

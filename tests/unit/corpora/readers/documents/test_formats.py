@@ -217,3 +217,57 @@ def test_deep_nesting_is_no_recursion():
 def test_a_layout_of_spaces_is_drawn_together():
     (part,) = parts("a.txt", "a" + " " * 100_000 + "b")
     assert part.text == "a" + " " * 64 + "b"
+
+
+def test_mails_give_attached_texts_and_forwarded_mails():
+    from email.message import EmailMessage
+
+    inner = EmailMessage()
+    inner["From"], inner["Subject"] = "in@x.org", "Inner"
+    inner.set_content("Forwarded.")
+    mail = EmailMessage()
+    mail["From"], mail["Subject"] = "a@x.org", "Outer"
+    mail.set_content("Body.")
+    mail.add_attachment("Attached.", filename="n.txt")
+    mail.add_attachment(inner)
+    mail.add_attachment(b"x", maintype="image", subtype="png", filename="a.png")
+    _, document = read("a.eml", mail.as_bytes())
+    assert [(part.label, part.text.split("\n\n")[-1].strip()) for part in document.parts] == [
+        ("", "Body."),
+        ("attachment n.txt", "Attached."),
+        ("mail Inner", "Forwarded."),
+    ]
+    assert document.warnings == ["1 attachment not read"]
+    calendar = b"From: a@x.org\nSubject: cal\nContent-Type: text/calendar\n\nSUMMARY:Meet\n"
+    assert "SUMMARY:Meet" in parts("a.eml", calendar)[0].text
+
+
+def test_notebooks_give_outputs_of_each_form():
+    outputs = [
+        {"data": {"text/html": "<table><tr><th>p</th></tr><tr><td>1</td></tr></table>", "text/plain": "   p"}},
+        {"data": {"text/html": "<b>only a page</b>"}},
+        {"data": {"text/markdown": "**only markdown**"}},
+        {"data": {"application/json": {"k": 1}}},
+        {"ename": "ValueError", "evalue": "bad \x1b[31mred"},
+        {"text": "``` fence\n# no heading"},
+    ]
+    cells = [
+        {"cell_type": "code", "source": "x", "outputs": outputs},
+        {"cell_type": "code", "source": "y", "outputs": None},
+    ]
+    _, document = read("a.ipynb", json.dumps({"cells": cells}))
+    (part,) = document.parts
+    wanted = ["x", "p\n1", "only a page", "**only markdown**", "ValueError: bad red", "``` fence\n# no heading", "y"]
+    assert all(text in part.text for text in wanted), part.text
+    assert document.warnings == ["1 output not read"]
+    old = {
+        "worksheets": [
+            {
+                "cells": [
+                    {"cell_type": "heading", "level": 1, "source": "Old"},
+                    {"cell_type": "code", "input": ["z = 1"]},
+                ]
+            }
+        ]
+    }
+    assert parts("a.ipynb", json.dumps(old)) == [Part("# Old\n\n```\nz = 1\n```", "section", "Old")]

@@ -140,3 +140,23 @@ def test_pages_without_end_tags_take_time_by_their_length(page, expected):
     start = time.process_time()
     assert expected in text(page)
     assert time.process_time() - start < 20
+
+
+def test_values_of_forms_and_descriptions_of_pictures_are_read():
+    page = (
+        '<p>Name: <input value="Orlan"> <input type=hidden value=no> <input type=checkbox checked>agreed '
+        '<select><option>red<option selected>blue</select></p><p><img alt="A pump."><img alt=""></p>'
+    )
+    assert text(page) == "Name: Orlan ☒ agreed blue\n\n[picture: A pump.]"
+
+
+def test_drawings_with_text_and_pages_inside_are_counted():
+    page = "<p>Text.</p><svg><text>x</text></svg><svg><path/></svg><iframe src=a.html></iframe><object></object>"
+    assert documents.read("a.html", page.encode())[1].warnings == [
+        "1 drawing with text not read",
+        "1 embedded page not read",
+    ]
+
+
+def test_soft_hyphens_are_left_out():
+    assert text("<p>infor&shy;mation</p>") == "information"

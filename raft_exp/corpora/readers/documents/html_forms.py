@@ -1,0 +1,33 @@
+"""What elements of a page without text of their own show: values of forms, and descriptions of pictures."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bs4.element import Tag
+
+FORM_PARTS = {"input", "select", "img"}
+_UNSEEN = {"hidden", "password", "submit", "button", "reset", "image", "file", "color", "range"}
+
+
+def value_of(tag: "Tag") -> str:
+    """The value of an input, the choice of a list, the description of a picture; "" where there is none."""
+    if tag.name == "img":
+        text = "" if _is_formula(tag) else _line(tag, "alt")
+        return f"[picture: {text}]" if text else ""
+    if tag.name == "select":
+        chosen = [option for option in tag.find_all("option") if option.has_attr("selected")]
+        return ", ".join(" ".join(option.get_text().split()) for option in chosen)
+    kind = str(tag.get("type", "text")).lower()
+    if kind in ("checkbox", "radio"):
+        return "☒ " if tag.has_attr("checked") else "☐ "
+    return "" if kind in _UNSEEN else _line(tag, "value")
+
+
+def _is_formula(image: "Tag") -> bool:
+    """Whether a picture shows a formula again that stands before it."""
+    before = image.previous_sibling
+    return "math" in str(image.get("class", "")) or getattr(before, "math", None) is not None
+
+
+def _line(tag: "Tag", name: str) -> str:
+    return " ".join(str(tag.get(name, "")).split())
