@@ -53,7 +53,7 @@ class Command(Generic[T]):
             print(f"raft_exp {__version__}")
             sys.exit(0)
         if {"-h", "--help"} & set(line):
-            screen.show(self.help())
+            print(self.help())
             sys.exit(0)
         self._refuse_flags(line)
         chosen = [word for word in line if self._is_setting(word)]

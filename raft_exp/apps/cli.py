@@ -108,7 +108,7 @@ def _answers_alone(arguments: list[str]) -> bool:
     if len(groups) == len(arguments) or any("=" in word or word.startswith("-") for word in groups):
         return False
     try:
-        screen.show(help_text(groups))
+        print(help_text(groups))
     except ConfigError as error:
         _refuse(error)
     return True

@@ -3,8 +3,10 @@
 import codecs
 import io
 import os
+import stat
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 from raft_exp.core.errors import ConfigError
 
@@ -35,9 +37,11 @@ _PLAIN = str.maketrans(
 def take_any_text() -> None:
     """Makes stdout and stderr write what their encoding lacks as ASCII: a minus sign as `-`, others as `\\u4e2d`.
 
-    A stdin that is read as ASCII is read as UTF-8, which is the same for ASCII. Rich draws ASCII boxes by itself.
+    A stdin that is read as ASCII is read as UTF-8, which is the same for ASCII. Rich draws ASCII boxes by itself. A pipe
+    whose reader has left (`| head`) takes the rest without an error.
     """
     codecs.register_error(_ERRORS, _plain)
+    sys.stdout, sys.stderr = _unbroken(sys.stdout), _unbroken(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ERRORS)
@@ -45,12 +49,36 @@ def take_any_text() -> None:
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
 
 
-def show(text: str) -> None:
-    """Prints a text; a reader that ends before it (`| head`) is no error."""
+class _Pipe(io.FileIO):
+    """A pipe that swallows what nobody reads any more."""
+
+    def write(self, data: object) -> int:
+        """Writes to the pipe; after its reader has left, to nowhere, as do the child processes that inherit it."""
+        try:
+            return super().write(data)  # type: ignore[arg-type]  # any buffer
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return super().write(data)  # type: ignore[arg-type]
+
+
+def _unbroken(stream: TextIO) -> TextIO:
+    """The same stream, as a `_Pipe` where it is one of the process's own pipes."""
+    if type(stream) is not io.TextIOWrapper or isinstance(getattr(stream.buffer, "raw", None), _Pipe):
+        return stream
     try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python writes at its end goes nowhere
+        number = stream.fileno()
+        mode = os.fstat(number).st_mode
+    except (OSError, ValueError):  # no file of the system, or a closed one
+        return stream
+    if number not in (1, 2) or not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return stream
+    stream.flush()
+    pipe = io.BufferedWriter(_Pipe(number, "wb", closefd=False))
+    return io.TextIOWrapper(
+        pipe, stream.encoding, stream.errors, line_buffering=stream.line_buffering, write_through=stream.write_through
+    )
 
 
 def check_arguments(words: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """A signal ends a study in one line, wherever it comes; nothing that a command started outlives it."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import SMALL, command, environment, raft_exp
+from tests.helpers.command_line import SMALL, command, environment, raft_exp, run_folder, statuses
 
 STUDY = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
 SIGNS = {
@@ -72,6 +73,17 @@ def test_a_signal_among_the_first_imports_is_one_line(tmp_path, number, status, 
         [sys.executable, "-m", "raft_exp"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr.strip()) == (status, line)
+
+
+@pytest.mark.parametrize(
+    "streams", ["2>&1 | head -1", "2>/dev/null | head -1", "2>&1 >/dev/null | head -1", ">&- 2>&-"]
+)
+def test_a_reader_that_leaves_ends_nothing(tmp_path, streams):
+    line = shlex.join(command(*SMALL, "until=dataset"))
+    script = f"set -o pipefail; {line} {streams}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, check=False)
+    assert done.returncode == 0
+    assert set(statuses(run_folder(tmp_path)).values()) == {"ran"}
 
 
 def processes(mark: str) -> list[int]:
