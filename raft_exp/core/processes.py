@@ -27,6 +27,7 @@ def stoppable() -> Iterator[None]:
     SIGTERM and SIGUSR1 (SLURM's warning) end it with status 75. A training installs its own handlers meanwhile, to end
     after a step.
     """
+    _open_streams()
     stop_on_signals()
     try:
         yield
@@ -35,6 +36,15 @@ def stoppable() -> Iterator[None]:
         sys.exit(StoppedError.status)
     except KeyboardInterrupt:
         sys.exit("\nstopped; the same command resumes from here")
+
+
+def _open_streams() -> None:
+    """Opens closed standard streams (`>&-`) to nowhere, before a file gets their number and with it what is printed."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def stop_on_signals() -> None:

@@ -37,8 +37,8 @@ _PLAIN = str.maketrans(
 def take_any_text() -> None:
     """Makes stdout and stderr write what their encoding lacks as ASCII: a minus sign as `-`, others as `\\u4e2d`.
 
-    A stdin that is read as ASCII is read as UTF-8, which is the same for ASCII. Rich draws ASCII boxes by itself. A pipe
-    whose reader has left (`| head`) takes the rest without an error.
+    A stdin that is read as ASCII is read as UTF-8, which is the same for ASCII. Rich draws ASCII boxes by itself.
+    A pipe whose reader has left (`| head`) takes the rest without an error.
     """
     codecs.register_error(_ERRORS, _plain)
     sys.stdout, sys.stderr = _unbroken(sys.stdout), _unbroken(sys.stderr)
