@@ -79,7 +79,8 @@ def _odt() -> bytes:
         f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for short, name in names.items()
     )
     spaces += ' xmlns:xlink="http://www.w3.org/1999/xlink"'
-    styles = '<text:list-style style:name="L"><text:list-level-style-number text:level="1" style:num-format="1" '
+    styles = '<style:style style:name="S"><style:text-properties style:text-position="super 58%"/></style:style>'
+    styles += '<text:list-style style:name="L"><text:list-level-style-number text:level="1" style:num-format="1" '
     styles += 'style:num-suffix="."/></text:list-style>'
     note = "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Dry as bone.</text:p></text:note-body>"
     row = "<table:table-row>{}</table:table-row>"
@@ -92,7 +93,7 @@ def _odt() -> bytes:
         '<text:p><draw:frame><draw:object xlink:href="./F"/></draw:frame></text:p>'
         '<text:list text:style-name="L"><text:list-item><text:p>Unpack.</text:p></text:list-item></text:list>'
         f"<table:table><table:table-header-rows>{head}</table:table-header-rows>{rows}</table:table>"
-        "<text:p>End.<office:annotation><text:p>Check.</text:p></office:annotation></text:p>"
+        "<text:p>10<text:span text:style-name='S'>6</text:span></text:p><text:p>End.<office:annotation><text:p>Check.</text:p></office:annotation></text:p>"
         '<text:p><draw:frame><draw:object xlink:href="./Chart"/></draw:frame></text:p>'
     )
     content = f"<office:document-content {spaces}>{styles}<office:body><office:text>{body}</office:text></office:body>"
@@ -126,7 +127,7 @@ def _rtf() -> bytes:
     row = r"\trowd\intbl {}\cell {}\cell\row\pard "
     text = (
         r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\info{\title x}}\pard\outlinelevel0 Storage\par\pard "
-        r"Keep it dry{\footnote Dry as bone.}\par caf\'e9 \u8364? {\pntext 1.\tab}Unpack.\par "
+        r"Keep it dry{\footnote Dry as bone.}\par 10{\super 6} caf\'e9 \u8364? {\pntext 1.\tab}Unpack.\par "
         + row.format("part", "price")
         + row.format("bolt", "40")
         + r"End{\*\annotation Check.}.\par{\object{\*\objdata 00}}{\header Velmor}}"
@@ -192,8 +193,30 @@ NOTEBOOK = {
 }
 ARTICLE = (
     "<!DOCTYPE article><article><sec><title>Storage</title><p>Keep it <b>dry</b>.</p><code>def f(x):\n    return x</code>"
-    "<list><item><name>bolt</name><price>40</price></item></list></sec></article>"
+    "<list><item><name>bolt</name><price>40</price></item><item unit='kg' mass='3'/></list>"
+    "<table><thead><tr><th>part</th><th>price</th></tr></thead><tr><td rowspan='2'>bolt</td><td>40</td></tr><tr><td>41</td></tr></table>"
+    "<p>It is <m:math xmlns:m='http://www.w3.org/1998/Math/MathML'><m:mfrac><m:mi>a</m:mi><m:mi>b</m:mi></m:mfrac></m:math>.</p>"
+    "</sec></article>"
 )
+MARKDOWN = """# Storage
+
+Keep it dry[^1]: $a/b$.
+
+| part | price |
+|---|---|
+| bolt | 40 |
+
+1. Unpack.
+
+```
+def f(x):
+    return x
+```
+
+![mill](data:image/png;base64,iVBORw0KGgo=)
+
+[^1]: Dry as bone.
+"""
 RST = """Storage
 =======
 
@@ -262,10 +285,10 @@ FEATURES: dict[str, tuple[str, bytes, Held]] = {
         "headings": ("Storage", None), "notes": ("Notes: Dry as bone.", None), "tables": ("bolt | 40", None),
         "merged cells": ("bolt | 41", None), "charts": ("May; Sales: 4", None)}),
     "odt": ("a.odt", _odt(), {
-        **_MARKED, **_TABLE, "equations": (r"\frac{a}{b}", None), "list numbers": ("1. Unpack.", None),
+        **_MARKED, **_TABLE, "powers": ("10^6", None), "equations": (r"\frac{a}{b}", None), "list numbers": ("1. Unpack.", None),
         "comments": (None, "1 comment not read"), "embedded files": (None, "1 embedded object not read")}),
     "rtf": ("a.rtf", _rtf(), {
-        **_MARKED, "list numbers": ("café € 1.\tUnpack.", None), "tables": ("bolt | 40", None), "comments": (None, "1 comment not read"),
+        **_MARKED, "powers": ("10^6", None), "list numbers": ("café € 1.\tUnpack.", None), "tables": ("bolt | 40", None), "comments": (None, "1 comment not read"),
         "embedded files": (None, "1 embedded object not read"), "page headers and footers": (None, "1 page header not read")}),
     "html": ("a.html", PAGE.encode(), _PAGE),
     "epub": ("a.epub", _epub(), _PAGE),
@@ -276,8 +299,12 @@ FEATURES: dict[str, tuple[str, bytes, Held]] = {
     "ipynb": ("a.ipynb", json.dumps(NOTEBOOK).encode(), {
         "headings": ("section Storage", None), "equations": ("$a/b$", None), "code": ("def f(x):\n    return x", None),
         "printed results": ("printed", None), "pictures": (None, "1 picture not read")}),
+    "markdown": ("a.md", MARKDOWN.encode(), {
+        "headings": ("section Storage", None), "tables under their names": ("part: bolt; price: 40", None), "notes": ("[^1]: Dry as bone.", None),
+        "equations": ("$a/b$", None), "list numbers": ("1. Unpack.", None), "code": ("def f(x):\n    return x", None),
+        "embedded files": (None, "1 embedded file (base64) left out")}),
     "xml": ("a.xml", ARTICLE.encode(), {
-        "headings": ("section Storage", None), "code": ("def f(x):\n    return x", None), "records": ("name: bolt\nprice: 40", None)}),
+        **_TABLE, "equations": (r"$\frac{a}{b}$", None), "attributes": ("item (unit: kg; mass: 3)", None), "headings": ("section Storage", None), "code": ("def f(x):\n    return x", None), "records": ("name: bolt\nprice: 40", None)}),
     "rst": ("a.rst", RST.encode(), {
         **_MARKED, "tables under their names": ("part: bolt; price: 40", None), "merged cells": ("nut | 42", None), "equations": ("$a/b$", None),
         "powers": ("10^6", None), "list numbers": ("1. Unpack.", None), "code": ("def f(x):\n    return x", None),

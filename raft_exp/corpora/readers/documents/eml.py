@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 
 from raft_exp.corpora.readers.documents import html
@@ -27,7 +27,7 @@ def read(data: bytes) -> Document:
 
 
 def _mail(mail: EmailMessage, counts: Counter[str], warnings: list[str], depth: int) -> Iterator[Part]:
-    body = mail.get_body(("plain", "html"))
+    body: MIMEPart | None = mail.get_body(("plain", "html"))
     if body is None and not mail.is_multipart():
         body = mail  # a text of another kind (a calendar), or a file
     heads = "\n".join(f"{name}: {_line(mail, name)}" for name in _HEADERS if mail[name])
@@ -38,7 +38,7 @@ def _mail(mail: EmailMessage, counts: Counter[str], warnings: list[str], depth: 
         yield from _attachment(attached, counts, warnings, depth)
 
 
-def _attachment(part: EmailMessage, counts: Counter[str], warnings: list[str], depth: int) -> Iterator[Part]:
+def _attachment(part: MIMEPart, counts: Counter[str], warnings: list[str], depth: int) -> Iterator[Part]:
     name = part.get_filename() or ""
     if part.get_content_type() == "message/rfc822" and depth < _DEEPEST:
         inner = [one for one in part.iter_parts() if isinstance(one, EmailMessage)]
@@ -51,7 +51,7 @@ def _attachment(part: EmailMessage, counts: Counter[str], warnings: list[str], d
         yield Part("\n\n".join(one.text for one in found), "section", f"attachment {name}".strip())
 
 
-def _text(part: EmailMessage | None, counts: Counter[str], warnings: list[str]) -> list[Part]:
+def _text(part: MIMEPart | None, counts: Counter[str], warnings: list[str]) -> list[Part]:
     """The text of a part; [] for one that is empty, and for one that is not text, which is counted."""
     if part is None:
         return []

@@ -42,6 +42,9 @@ _BLOCKS = (
 _CHARSET = re.compile(rb"""<(?:meta[^>]{0,200}charset\s*=|\?xml[^>]{0,200}encoding\s*=)\s*["']?([\w.:-]{1,40})""", re.I)
 
 
+_MATHML = re.compile(r"<(/?)(?:m|mml|math):(?=[a-z])")  # prefixes of MathML in XHTML
+
+
 def read(data: bytes) -> Document:
     """Reads a page."""
     declared = _CHARSET.search(data[:4096])
@@ -55,7 +58,7 @@ def read_text(text: str) -> Document:
     from bs4 import BeautifulSoup
     from bs4.element import NavigableString, RubyTextString, Tag
 
-    tree = BeautifulSoup(text, "html.parser")
+    tree = BeautifulSoup(_MATHML.sub(r"<\1", text), "html.parser")
     page = _Page()
     for tag, ends in events(tree):
         if isinstance(tag, Tag):

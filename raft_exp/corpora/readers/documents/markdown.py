@@ -1,10 +1,16 @@
-"""Reads Markdown: sections by headings (markdown-it-py); the text keeps its markup."""
+"""Reads Markdown: sections by headings (markdown-it-py); tables by their rows, other text keeps its markup."""
 
 import re
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+from raft_exp.corpora.readers.documents import tables
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import Document, Outline
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n(?:---|\.\.\.)(?:\n|$)", re.DOTALL)
 _TITLE = re.compile(r"""^title:\s*(['"]?)(.+?)\1\s*$""", re.MULTILINE)
@@ -23,18 +29,41 @@ def read_text(text: str) -> Document:
 
     front = _FRONT_MATTER.match(text)
     text = text[front.end() :] if front else text
-    lines = text.split("\n")
+    lines: list[str | None] = [*text.split("\n")]
     outline, written = Outline(), 0
-    tokens = MarkdownIt("commonmark").parse(text)
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    for start, end, rows in _tables(tokens):
+        lines[start:end] = [*rows, *[None] * (end - start - len(rows))]
     for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map:
             start, end = token.map
-            outline.block("\n".join(lines[written:start]))
-            outline.heading(int(token.tag[1:]), _plain(inline), "\n".join(lines[start:end]).strip("\n"))
+            outline.block(_joined(lines[written:start]))
+            outline.heading(int(token.tag[1:]), _plain(inline), _joined(lines[start:end]).strip("\n"))
             written = end
-    outline.block("\n".join(lines[written:]))
+    outline.block(_joined(lines[written:]))
     title = _TITLE.search(front[1]) if front else None
     return Document(title[2] if title else outline.first, outline.parts())
+
+
+def _joined(lines: Sequence[str | None]) -> str:
+    """The lines of a text; None stands for lines of a table that are none of its rows."""
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _tables(tokens: "Sequence[Token]") -> "Iterator[tuple[int, int, list[str]]]":
+    """The tables outside of lists and quotations: their first line, the line after, and their rows as text."""
+    start, rows = -1, list[list[str]]()
+    for token in tokens:
+        if token.type == "table_open" and token.level == 0 and token.map:
+            start, rows = token.map[0], []
+        elif start >= 0 and token.type == "tr_open":
+            rows.append([])
+        elif start >= 0 and token.type == "inline" and rows:
+            rows[-1].append(" ".join(token.content.split()))
+        elif start >= 0 and token.type == "table_close":
+            end = start + len(rows) + 1  # and the line below the names
+            yield start, end, tables.lines(rows, header=1)
+            start = -1
 
 
 def _plain(inline: object) -> str:

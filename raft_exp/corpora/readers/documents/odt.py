@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from raft_exp.corpora.readers.documents import mathml, tables
 from raft_exp.corpora.readers.documents.document import Document, Outline
 from raft_exp.corpora.readers.documents.docx_lists import number
-from raft_exp.corpora.readers.documents.ooxml import Element, Package, not_read, parse_xml
+from raft_exp.corpora.readers.documents.ooxml import POWER, Element, Package, not_read, parse_xml
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:"
 _T, _TABLE, _DRAW, _OFFICE = f"{_NS}text:1.0}}", f"{_NS}table:1.0}}", f"{_NS}drawing:1.0}}", f"{_NS}office:1.0}}"
@@ -36,6 +36,7 @@ class _Text:
         self.outline, self.counts = Outline(), Counter[str]()
         self._package = package
         self._levels = _list_levels(package)
+        self._raised = _raised_styles(package)
         self._open: list[str] = []  # the styles of the lists that are open
         self._after: list[str] = []  # notes and text boxes of the paragraph
 
@@ -106,6 +107,8 @@ class _Text:
             yield self._object(inner.get(_HREF, ""))
         elif inner.tag == f"{_DRAW}text-box":
             self._after.append("\n".join(self._flat(inner)))
+        elif inner.get(f"{_T}style-name", "") in self._raised and POWER.fullmatch(text := self._words(inner)):
+            yield f"^{text}"
         elif inner.tag not in _SKIPPED:
             yield from self._pieces(inner)
 
@@ -167,6 +170,17 @@ def _list_levels(package: Package) -> dict[tuple[str, int], Element]:
             for level in style.findall(f"{_T}list-level-style-number"):
                 levels[style.get(f"{_STYLE}name", ""), _number(level.get(f"{_T}level", "1"))] = level
     return levels
+
+
+def _raised_styles(package: Package) -> set[str]:
+    """The styles of raised text, such as powers."""
+    position = f"{_STYLE}text-position"
+    return {
+        style.get(f"{_STYLE}name", "")
+        for part in ("styles.xml", "content.xml")
+        for style in (parse_xml(package.data(part)).iter(f"{_STYLE}style") if part in package.names else ())
+        if any(inner.get(position, "").startswith("super") for inner in style)
+    }
 
 
 def _elements(container: Element, *tags: str) -> Iterator[Element]:

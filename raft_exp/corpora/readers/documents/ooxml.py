@@ -50,6 +50,8 @@ class _Element(Protocol):
 
     def get(self, key: str, default: str) -> str: ...
 
+    def items(self) -> "list[tuple[str, str]]": ...
+
 
 Element: TypeAlias = _Element
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from raft_exp.corpora.readers.documents import tables
 from raft_exp.corpora.readers.documents.document import Document, Outline, UnreadableError
-from raft_exp.corpora.readers.documents.ooxml import not_read
+from raft_exp.corpora.readers.documents.ooxml import POWER, not_read
 
 _TOKEN = re.compile(
     r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)"
@@ -45,6 +45,7 @@ class _State:
     skipped: bool = False
     hidden: bool = False
     note: bool = False
+    raised: bool = False
     encoding: str = "cp1252"
     replaced: int = 1  # characters after a Unicode one that stand for it
 
@@ -122,7 +123,7 @@ def read(data: bytes) -> Document:
         elif code:
             pending += bytes([int(code, 16)])
         elif text:
-            _add(page, state, text)
+            _add(page, state, f"^{text}" if state.raised and POWER.fullmatch(text.strip()) else text)
         elif sign == "*":
             state = replace(state, skipped=True)
         elif sign:
@@ -163,6 +164,8 @@ def _command(page: _Page, state: _State, word: str, number: str | None) -> _Stat
         return replace(state, encoding=_encoding(f"cp{number}"))
     if word == "uc" and number:
         return replace(state, replaced=int(number))
+    if word in ("super", "nosupersub", "sub"):
+        return replace(state, raised=word == "super" and number != "0")
     if word in ("v", "deleted"):
         return replace(state, hidden=number != "0")
     if word in _SIGNS:

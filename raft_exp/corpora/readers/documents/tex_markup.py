@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from raft_exp.corpora.readers.documents import tex_names
@@ -9,6 +10,7 @@ from raft_exp.corpora.readers.documents.document import UnreadableError
 
 if TYPE_CHECKING:
     from pylatexenc.latexwalker import LatexNode
+    from pylatexenc.macrospec import LatexContextDb
 
 _CODE = re.compile(
     r"\\begin\{((?:[vV]erbatim|lstlisting|minted|alltt|BVerbatim|LVerbatim|comment|filecontents)\*?)\}(.*?)\\end\{\1\}",
@@ -21,7 +23,7 @@ _DEFINITION = re.compile(
     r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand)\*?\s*\{?\s*\\([a-zA-Z]+)\s*\}?\s*"
     r"(?:\[(\d)\])?\s*(\[[^\]]*\])?\s*(?=\{)|\\[gex]?def\s*\\([a-zA-Z]+)\s*((?:#\d)*)\s*(?=\{)"
 )
-_MOST = 2_000_000  # characters that the macros of a text may give
+_MOST = 500_000  # characters that the macros of a text may give
 _ASIDE = "raftsetaside"  # the macro that stands for code
 
 
@@ -93,7 +95,16 @@ class Macros:
         return "".join([*pieces, text[done:]])
 
     def _parsed(self, text: str) -> "list[LatexNode]":
-        from pylatexenc.latexwalker import LatexWalker, get_default_latex_context_db
+        from pylatexenc.latexwalker import LatexWalker
+
+        walker = LatexWalker(text, latex_context=self._context, tolerant_parsing=True)
+        nodes: list[LatexNode] = walker.get_latex_nodes()[0]
+        return nodes
+
+    @cached_property
+    def _context(self) -> "LatexContextDb":
+        """The macros and environments that pylatexenc knows, those of `tex_names`, and those of the text."""
+        from pylatexenc.latexwalker import get_default_latex_context_db
         from pylatexenc.macrospec import std_environment, std_macro
 
         known = get_default_latex_context_db()
@@ -104,8 +115,7 @@ class Macros:
             environments=[std_environment(name, spec) for name, spec in tex_names.ENVIRONMENTS.items()],
             prepend=True,
         )
-        nodes: list[LatexNode] = LatexWalker(text, latex_context=known, tolerant_parsing=True).get_latex_nodes()[0]
-        return nodes
+        return known
 
 
 def kind(node: "LatexNode") -> str:

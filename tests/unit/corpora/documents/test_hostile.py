@@ -41,12 +41,23 @@ def laughs():
     )
 
 
+def macros():
+    """Each macro gives ten of the one before."""
+    names = "abcdefghijkl"
+    bodies = ["ha", *("\\" + name + " " for name in names)]
+    text = "".join(f"\\newcommand{{\\{name}}}{{{body * 10}}}" for name, body in zip(names, bodies, strict=False))
+    return (text + "\\l").encode()
+
+
 HOSTILE = {
     "bomb.docx": (bomb, {"too much memory"}),
     "laughs.docx": (laughs, {"damaged", "too much memory"}),
     "deep.json": (lambda: b"[" * 200_000 + b"]" * 200_000, {"damaged"}),
     "deep_object.json": (lambda: b'{"a":' * 50_000 + b"1" + b"}" * 50_000, {"damaged"}),
     "field.csv": (lambda: b'id,text\n1,"' + b"word " * 5_000_000 + b'"\n', {"took too long", "too much memory"}),
+    "macros.tex": (macros, {"damaged", "took too long", "too much memory"}),
+    "deep.tex": (lambda: b"{" * 100_000 + b"x" + b"}" * 100_000, {"damaged", "took too long", "too much memory"}),
+    "deep.rst": (lambda: b"\n\n".join(b"  " * n + b"* x" for n in range(3_000)), {"damaged", "took too long"}),
     "zero.txt": (lambda: bytes(3_000_000), {"not what its suffix says"}),
     "large.txt": (lambda: b"x" * (31 << 20), {"too large"}),
 }

@@ -271,3 +271,27 @@ def test_notebooks_give_outputs_of_each_form():
         ]
     }
     assert parts("a.ipynb", json.dumps(old)) == [Part("# Old\n\n```\nz = 1\n```", "section", "Old")]
+
+
+def test_paragraphs_of_xml_keep_their_text_around_notes_and_code():
+    code = "<programlisting>a\n  b</programlisting>"
+    text = f"<para>One <fn><p>note</p></fn> two.</para><para>Do {code} so.</para>"
+    assert (
+        parts("a.xml", f"<section><title>S</title>{text}</section>")[0].text
+        == "S\n\nOne note two.\n\nDo\n\na\n  b\n\nso."
+    )
+
+
+def test_records_with_the_name_of_a_paragraph_are_records():
+    text = "<note><to>Tove</to><from>Jani</from></note>"
+    assert parts("a.xml", text)[0].text == "to: Tove\nfrom: Jani"
+    assert parts("a.xml", "<r><p><b>a</b><i>b</i></p></r>")[0].text == "ab"
+
+
+def test_attributes_of_xml_are_values_and_entities_are_counted():
+    _, document = read(
+        "a.xml",
+        '<!DOCTYPE l [<!ENTITY e "x">]><r><i name="bolt" id="7"/><price currency="EUR">3</price><p>a &e; b</p></r>',
+    )
+    assert document.parts[0].text == "i (name: bolt)\nprice (currency: EUR): 3\n\na b"
+    assert document.warnings == ["1 entity not read"]
