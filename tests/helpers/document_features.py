@@ -98,7 +98,9 @@ def _odt() -> bytes:
     )
     content = f"<office:document-content {spaces}>{styles}<office:body><office:text>{body}</office:text></office:body>"
     formula = "<math xmlns='http://www.w3.org/1998/Math/MathML'><mfrac><mi>a</mi><mi>b</mi></mfrac></math>"
-    members = {"content.xml": f"{content}</office:document-content>", "F/content.xml": formula}
+    header = "<style:master-page><style:header><text:p>Velmor</text:p></style:header></style:master-page>"
+    pages = f"<office:document-styles {spaces}>{header}</office:document-styles>"
+    members = {"content.xml": f"{content}</office:document-content>", "F/content.xml": formula, "styles.xml": pages}
     return made.zipped({name: text.encode() for name, text in members.items()})
 
 
@@ -152,7 +154,8 @@ def _xlsx() -> bytes:
     rows = f"<row r='1'>{cell('A1', 'part')}{cell('B1', 'price')}{cell('C1', 'sum')}</row>"
     rows += f"<row r='2'>{cell('A2', 'bolt')}{cell('B2', '40')}<c r='C2'><f>B2*2</f></c></row><row r='3'>{cell('B3', '41')}</row>"
     sheet = (
-        f"<worksheet {main}><sheetData>{rows}</sheetData><mergeCells><mergeCell ref='A2:A3'/></mergeCells></worksheet>"
+        f"<worksheet {main}><sheetData>{rows}</sheetData><mergeCells><mergeCell ref='A2:A3'/></mergeCells>"
+        "<headerFooter><oddHeader>&amp;CVelmor</oddHeader><oddFooter>&amp;P of &amp;N</oddFooter></headerFooter></worksheet>"
     )
     book = f'<workbook {main} xmlns:r="{relations}"><sheets><sheet name="Parts" sheetId="1" r:id="r1"/></sheets></workbook>'
     members = {
@@ -161,6 +164,7 @@ def _xlsx() -> bytes:
         "xl/workbook.xml": book,
         "xl/_rels/workbook.xml.rels": package.format(one.format("worksheet", "worksheets/sheet1.xml")),
         "xl/worksheets/sheet1.xml": sheet,
+        "xl/charts/chart1.xml": "<c xmlns:a='http://schemas.openxmlformats.org/drawingml/2006/main'><a:t>Sales</a:t></c>",
         "xl/comments1.xml": f"<comments {main}><commentList><comment ref='A1'/></commentList></comments>",
     }
     return made.zipped({name: text.encode() for name, text in members.items()})
@@ -285,7 +289,7 @@ FEATURES: dict[str, tuple[str, bytes, Held]] = {
         "headings": ("Storage", None), "notes": ("Notes: Dry as bone.", None), "tables": ("bolt | 40", None),
         "merged cells": ("bolt | 41", None), "charts": ("May; Sales: 4", None)}),
     "odt": ("a.odt", _odt(), {
-        **_MARKED, **_TABLE, "powers": ("10^6", None), "equations": (r"\frac{a}{b}", None), "list numbers": ("1. Unpack.", None),
+        **_MARKED, **_TABLE, "powers": ("10^6", None), "page headers and footers": (None, "1 page header not read"), "equations": (r"\frac{a}{b}", None), "list numbers": ("1. Unpack.", None),
         "comments": (None, "1 comment not read"), "embedded files": (None, "1 embedded object not read")}),
     "rtf": ("a.rtf", _rtf(), {
         **_MARKED, "powers": ("10^6", None), "list numbers": ("café € 1.\tUnpack.", None), "tables": ("bolt | 40", None), "comments": (None, "1 comment not read"),
@@ -293,7 +297,8 @@ FEATURES: dict[str, tuple[str, bytes, Held]] = {
     "html": ("a.html", PAGE.encode(), _PAGE),
     "epub": ("a.epub", _epub(), _PAGE),
     "xlsx": ("a.xlsx", _xlsx(), {
-        **_TABLE, "comments": (None, "1 comment not read"), "formulas without a value": (None, "1 formula without a value not read")}),
+        **_TABLE, "comments": (None, "1 comment not read"), "page headers and footers": (None, "1 page header not read"),
+        "chart titles": (None, "1 chart title not read"), "formulas without a value": (None, "1 formula without a value not read")}),
     "eml": ("a.eml", _eml(), {"subject and sender": ("From: Ann <ann@example.org>\nTo: bo@example.org\nSubject: Prüfung", None),
                               "embedded files": (None, "1 attachment not read")}),
     "ipynb": ("a.ipynb", json.dumps(NOTEBOOK).encode(), {

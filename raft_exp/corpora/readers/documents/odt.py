@@ -25,6 +25,7 @@ def read(data: bytes) -> Document:
     root = parse_xml(package.data("content.xml"))
     for body in root.iter(f"{_OFFICE}text"):
         text.read(body)
+    text.count_margins()
     meta = parse_xml(package.data("meta.xml")) if "meta.xml" in package.names else None
     titles = () if meta is None else meta.iter("{http://purl.org/dc/elements/1.1/}title")
     title = next(((item.text or "").strip() for item in titles), "")
@@ -39,6 +40,16 @@ class _Text:
         self._raised = _raised_styles(package)
         self._open: list[str] = []  # the styles of the lists that are open
         self._after: list[str] = []  # notes and text boxes of the paragraph
+
+    def count_margins(self) -> None:
+        """Counts page headers and footers with text."""
+        if "styles.xml" in self._package.names:
+            root = parse_xml(self._package.data("styles.xml"))
+            for margin in root.iter(
+                *(f"{_STYLE}{kind}" for kind in ("header", "footer", "header-first", "footer-first"))
+            ):
+                kind = margin.tag.removeprefix(_STYLE).partition("-")[0]
+                self.counts[f"page {kind}"] += any(map(str.isalpha, "".join(margin.itertext())))
 
     def read(self, container: Element, label: str = "") -> None:
         """Reads blocks; `label` stands before the first paragraph of a list item."""

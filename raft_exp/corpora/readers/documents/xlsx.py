@@ -14,6 +14,8 @@ from raft_exp.corpora.readers.documents.ooxml import Package, not_read
 
 _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml")
 _COMMENTS = re.compile(r"xl/(?:comments\d*|threadedComments/[^/]+)\.xml")
+_CHARTS = re.compile(r"xl/charts/chart[^/]*\.xml")
+_MARGINS = re.compile(rb"<(?:\w+:)?(?:odd|even|first)(Header|Footer)>[^<]*?[A-Za-z]{4}")  # codes are one letter: &P
 _DRAWINGS = re.compile(r"xl/drawings/[^/]+\.xml")
 _NOT_CALCULATED = re.compile(rb"</?f(?:\s[^>]*)?/?>(?:<v\s*/>|<v></v>)?</c>")  # a formula, and no value after it
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -68,6 +70,9 @@ def _unread(package: Package) -> Counter[str]:
     for name in package.names:
         if _SHEETS.fullmatch(name):
             counts["formula without a value"] += len(_NOT_CALCULATED.findall(package.data(name)))
+            counts.update(f"page {kind.decode().lower()}" for kind in _MARGINS.findall(package.data(name)))
+        elif _CHARTS.fullmatch(name):
+            counts["chart title"] += any((item.text or "").strip() for item in package.root(name).iter(f"{_A}t"))
         elif _COMMENTS.fullmatch(name):
             counts["comment"] += sum(
                 item.tag.rpartition("}")[2].lower().endswith("comment") for item in package.root(name).iter()
