@@ -110,3 +110,11 @@ def test_training_beside_its_peers(tmp_path):
     one, two = (row for row in rows if row["rows"] == "head")
     assert two["tokens"] > 1.6 * one["tokens"]
     assert two["peak_mib"] < 1.05 * one["peak_mib"]
+
+
+def test_reading_mixed_files_is_timed(tmp_path):
+    run(tmp_path, "documents.py", "--files", "8", "--json", str(tmp_path / "f"))
+    (row,) = json.loads((tmp_path / "f").read_text())
+    assert row["not_read"] == 0
+    assert row["passages"] > 100
+    assert row["again_cpu_seconds"] < row["cpu_seconds"]
