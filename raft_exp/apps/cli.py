@@ -58,7 +58,7 @@ _FOLDER_ERRORS = {
 }
 
 # Experiments that are changes to another one, named beside it.
-ON_TOP = {"fair_lr"}
+ON_TOP = {"fair_lr", "fair_rank"}
 
 
 class OwnConf(SearchPathPlugin):

@@ -14,6 +14,7 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 
 # Best learning rate of a LoRA adapter over that of full fine-tuning: https://thinkingmachines.ai/blog/lora/
 _ADAPTER_RATE = 10
+_UNUSED = 1e-4  # learning rate of trainings for which the selection chooses one
 _AROUND = (0.1, 0.3, 1, 3, 10)  # selection.learning_rates=auto: factors of the rate that suits the model
 _RESERVED = ("raft", "closed_book", "test", "validation")  # dataset names that an arm with its own dataset cannot have
 # Settings of the machine, which all trainings of a study share.
@@ -112,6 +113,8 @@ def _resolved(config: Config, trainer: TrainerConfig, arm: str | None) -> Traine
     rate = config.model.lora_learning_rate
     if rate is not None and not (arm_lora(config, arm) if arm else config.lora).r:
         rate /= _ADAPTER_RATE
+    if rate is None and config.selection.learning_rates is not None:
+        rate = _UNUSED
     return trainer.resolved(config.model.dtype, rate)
 
 

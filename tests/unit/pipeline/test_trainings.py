@@ -47,6 +47,31 @@ def test_an_arms_own_rate_reaches_its_training_alone():
     assert changed == {"train[closed_book]", "evaluate[sft]", "evaluate[sft_rag]", "report"}
 
 
+def test_arms_of_other_ranks_train_on_the_same_rows():
+    stages = stages_of("evaluation.arms=[raft_r4,raft,raft_r64,raft_full]", "model.lora_learning_rate=1e-3")
+    assert [label for label in stages if label.startswith("dataset[")] == ["dataset[raft]", "dataset[test]"]
+    trainings = {label: stage for label, stage in stages.items() if label.startswith("train[")}
+    assert {label: stage.config.lora.r for label, stage in trainings.items()} == {
+        "train[raft_r4]": 4,
+        "train[raft]": 16,
+        "train[raft_r64]": 64,
+        "train[raft_full]": 0,
+    }
+    assert {stage.config.lora.alpha / stage.config.lora.r for stage in trainings.values() if stage.config.lora.r} == {2}
+    assert {stage.inputs["dataset"].key for stage in trainings.values()} == {stages["dataset[raft]"].key}
+    assert trainings["train[raft_full]"].config.trainer.learning_rate == pytest.approx(1e-4)
+    plain = stages_of("evaluation.arms=[raft]")
+    assert trainings["train[raft]"].key == plain["train[raft]"].key
+
+
+def test_all_weights_need_a_rate_of_their_own():
+    with pytest.raises(ConfigError, match=r"^arms\.raft_full\.trainer\.learning_rate: got 'auto', but .* give a number"):
+        stages_of("evaluation.arms=[raft,raft_full]")
+    assert "train[raft_full@lr=0.001]" in stages_of(
+        "evaluation.arms=[raft,raft_full]", "selection.learning_rates=[1e-3,1e-4]"
+    )
+
+
 def test_arms_with_equal_changes_share_one_dataset_and_one_training():
     values = compose("evaluation.arms=[raft_no_cot,raft]")
     values["arms"]["again"] = values["arms"]["raft_no_cot"]
