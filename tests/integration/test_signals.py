@@ -34,7 +34,7 @@ def stopped(folder: Path, number: int, sign: str, *more: str) -> tuple[int, str]
     )
     limit = time.monotonic() + 120
     while not list(folder.glob(sign)):
-        assert started.poll() is None, started.stderr.read()
+        assert started.poll() is None, started.communicate()[1]
         assert time.monotonic() < limit
         time.sleep(0.01)
     started.send_signal(number)

@@ -2,6 +2,7 @@
 
 import re
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ KEYS = {
     "header": "Bearer 0123456789abcdef0123",
     "private": "-----BEGIN RSA PRIVATE KEY-----",
 }
-PLACES = {
+PLACES: dict[str, Callable[[str], dict[str, object]]] = {
     "note": lambda key: {"note": f"made with {key}, see there"},
     "extra_body": lambda key: {"teacher": {"extra_body": {"metadata": [{"who": key}]}}},
     "base_url": lambda key: {"engine": {"base_url": f"https://gate.example/{key}/v1"}},

@@ -62,6 +62,7 @@ def test_a_thousand_half_requests_take_no_place_from_the_others(few_descriptors,
         command = [sys.executable, "-c", SENDERS, str(opened.base_url.port)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as senders:
             assert post(opened, "meanwhile").status_code == 200
+            assert senders.stdout is not None
             assert senders.stdout.readline() == "open\n"
             for _ in range(3):
                 assert httpx.get(opened.base_url.join("/health"), timeout=20).status_code == 200
