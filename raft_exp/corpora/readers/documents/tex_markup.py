@@ -18,7 +18,9 @@ _CODE = re.compile(
 )
 _INLINE = re.compile(r"\\(?:lstinline|mintinline\{\w{1,30}\})(?:\[[^\]]{0,200}\])?([|!+@/\"])(.*?)\1")
 _OPTIONS = re.compile(r"\s*(?:\[[^\]]*\]|\{[^}]*\})*[^\S\n]*\n?")
-_UNSEEN = re.compile(r"\\iffalse\b.*?\\fi\b", re.DOTALL)
+_UNSEEN = re.compile(  # text that is not shown, and lines of tables over some columns
+    r"\\iffalse\b.*?\\fi\b|\\cmidrule(?:\([lr]{1,2}\))?(?:\[[^\]]{0,20}\])?\{[^}]{0,20}\}", re.DOTALL
+)
 _DEFINITION = re.compile(
     r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand)\*?\s*\{?\s*\\([a-zA-Z]+)\s*\}?\s*"
     r"(?:\[(\d)\])?\s*(\[[^\]]*\])?\s*(?=\{)|\\[gex]?def\s*\\([a-zA-Z]+)\s*((?:#\d)*)\s*(?=\{)"
@@ -71,6 +73,7 @@ class Macros:
             if text.startswith(left) and text.endswith(right):
                 text = text[len(left) : -len(right)]
                 break
+        text = text.removeprefix("$")  # without an end
         text = re.sub(r"^\\begin\{equation\*?\}(.*)\\end\{equation\*?\}$", r"\1", text.strip(), flags=re.DOTALL)
         for name, (arguments, body) in list(self.defined.items()) if len(text) < 10_000 else ():
             if not arguments and len(body) < 200:

@@ -66,6 +66,7 @@ def test_signs_and_macros_inside_of_lines(written, expected):
         ("a & b \\\\ \\midrule 1 & 2 \\\\ 3 & 4", "a: 1; b: 2\na: 3; b: 4"),
         ("\\hline a & b \\\\ \\hline 1 & \\\\ \\hline", "a: 1"),
         ("a & b \\\\ 1 & 2", "a | b\n1 | 2"),
+        ("a & b \\\\ \\midrule 1 & 2 \\\\ \\cmidrule(lr){1-2} 3 & 4", "a: 1; b: 2\na: 3; b: 4"),
         ("1 & 2 \\\\ \\hline 3 & 4", "1 | 2\n3 | 4"),
         ("\\multicolumn{2}{c}{wide} & c \\\\ \\hline 1 & 2 & 3", "wide: 1; wide: 2; c: 3"),
         ("x & \\begin{tabular}{l}u\\\\v\\end{tabular} \\\\ y & \\footnote{Low.} 5", "x | u; v\ny | [1] 5\n\n[1] Low."),
