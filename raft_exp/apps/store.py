@@ -17,7 +17,7 @@ from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import ConfigError, StoreError, suggest
 from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
-from raft_exp.pipeline.store import check, read_manifest
+from raft_exp.pipeline.manifest import check, read_manifest
 
 # Folders without results: the paid ledger, which is never pruned, the list of runs, and the texts of read documents.
 _NO_RESULTS = {"ledger", "runs", "extracted"}

