@@ -88,7 +88,7 @@ def test_every_debug_option_parses_on_top_of_every_experiment(option, experiment
 
 def test_every_arm_parses():
     names = sorted(path.stem for path in (conf_dir() / "arm").glob("*.yaml"))
-    config = parse(compose(f"evaluation.arms=[{','.join(names)}]"))
+    config = parse(compose(f"evaluation.arms=[{','.join(names)}]", "model.lora_learning_rate=1e-3"))
     assert set(config.arms) >= {"base", "rag", "sft", "sft_rag", "raft", "raft_no_cot"}
     assert config.arms["raft_no_cot"].dataset == {"cot": False}
 
