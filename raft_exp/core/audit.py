@@ -41,17 +41,17 @@ class RowCounts(TypedDict, total=False):
     escaped_messages: int  # of a ready chat file: messages with escaped control tokens
     gold_cut: int  # gold passages shortened to fit the prompt
     grounded: int  # targets whose evidence is in the context
-    quotes_closest: int  # in targets whose gold passages are the closest ones, as no passage holds the answer
+    quotes_closest: int  # quotes in grounded targets whose answer no passage holds: the closest passages are gold
     quotes_closest_verbatim: int
-    quotes_grounded: int  # of other grounded targets
+    quotes_grounded: int  # quotes in other grounded targets
     quotes_grounded_verbatim: int
-    quotes_ungrounded: int
+    quotes_ungrounded: int  # quotes in targets whose evidence is not in the context
     quotes_ungrounded_verbatim: int
-    reasons_dropped: int  # targets without their reasoning, as the prompt shows no text that it could quote
+    reasons_dropped: int  # targets that lost their reasoning, as the prompt shows no text of any passage
     repeated_texts: int  # passages whose text occurs earlier in the same context
     replaced: int  # characters replaced by U+FFFD
     rows_cut: int  # rows whose passages were shortened to fit the prompt
-    rows_gold_lost: int  # rows with all gold passages of which the cut removed evidence; they count as without gold
+    rows_gold_lost: int  # rows with all gold passages from which cutting removed evidence; they count as without gold
 
 
 RowCount = Literal[
@@ -80,7 +80,7 @@ ROW_COUNTS: tuple[RowCount, ...] = get_args(RowCount)  # the keys of RowCounts, 
 class LengthTell(TypedDict):
     """Whether the length of a prompt in tokens tells that the gold is missing."""
 
-    auc: float  # probability that a row without gold is longer than one with it, ties counted half; 0.5: no tell
+    auc: float  # probability that a row without gold is longer than one with it; ties count half; 0.5: no difference
     with_gold: int  # rows
     without_gold: int
 

@@ -117,8 +117,10 @@ class Passages:
         return int(self._ordinals[place])
 
     def of_document(self, document_id: str) -> list[int]:
-        """The ordinals of a document's passages, in order, then those of other documents' passages that hold what was
-        left out of it as a copy; [] for an unknown document.
+        """The ordinals of the passages with the text of a document; [] for an unknown document.
+
+        First the document's own passages, in their order. A passage that repeated one of another document is not in
+        the collection: the ordinal of that other passage follows instead.
         """
         order, ranked = self._by_document
         wanted = np.uint64(hash64(document_id))
@@ -140,7 +142,7 @@ class Passages:
         return order, self.documents[order]
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("open Passages anew in each process")
+        raise TypeError("Passages cannot be pickled; open the folder in each process")
 
 
 def mapped(file: Path) -> np.ndarray:

@@ -62,7 +62,7 @@ class Corpus(Protocol):
     counts: Counter[str]  # written to counts.json: "records", "without_context", ...; filled while streaming
 
     def files(self) -> list[Path]:
-        """The local input files of passages and questions, without `corpus.questions`; [] for a hub.
+        """The local input files of passages and questions, without `corpus.questions`; [] for data from the hub.
 
         Their names and content are part of the keys of ingest and questions. Raises DataError when one is missing.
         """

@@ -43,7 +43,7 @@ class ComparedQuestion:
 
 
 class Column:
-    """Integers of the training questions, several a question; 12 bytes each."""
+    """An inverted index: 64-bit value -> training questions. A question may have several values; 12 bytes for each."""
 
     def __init__(self) -> None:
         self._added, self._owners = array("Q"), array("I")
@@ -62,7 +62,7 @@ class Column:
         self.values, self._rows = values[order], np.frombuffer(self._owners, dtype=np.uint32)[order]
 
     def rows(self, value: int, most: int | None = None) -> list[int]:
-        """The questions with a value; [] where there are more than `most`."""
+        """The numbers of the questions with a value; [] where there are more than `most`."""
         start, end = (int(self.values.searchsorted(np.uint64(value), side)) for side in ("left", "right"))
         return [] if most is not None and end - start > most else [int(row) for row in self._rows[start:end]]
 

@@ -54,7 +54,7 @@ class ShownExamples(TypedDict):
 class ArmResult(Summary):
     """An arm over all test questions. An unanswered question counts as wrong."""
 
-    answered: int
+    answered: int  # questions with a reply
     behaviour: NotRequired[dict[str, CountedFigure]]  # quoting, abstaining ... (`scoring.behaviour`)
     tokens: NotRequired[MeanTokens]
     supervised_tokens: NotRequired[int]  # of the arm's training; absent for an arm without one
@@ -133,7 +133,7 @@ class Choice(TypedDict):
     metric: str  # the metric that decided
     chosen: str  # name of the candidate
     value: Any
-    edge: Literal["lowest", "highest"] | None  # of the grid of candidates; None inside it, or without a grid
+    edge: Literal["lowest", "highest"] | None  # of the grid, if the choice is at one; None without a grid
     candidates: list[Candidate]
 
 
@@ -146,7 +146,7 @@ class Results(TypedDict):
     overrides: list[str]  # the command line of the run
     arms: dict[str, ArmResult]  # by name, in the order of `evaluation.arms`
     comparisons: list[Comparison]  # the reference arm minus each other arm, in each metric
-    detectable: NotRequired[dict[str, dict[str, float]]]  # metric -> other arm -> difference
+    detectable: NotRequired[dict[str, dict[str, float]]]  # metric -> other arm -> smallest detectable difference
     conditions: dict[str, dict[str, ArmResult]]  # condition -> arm
     slices: dict[str, dict[str, dict[str, Summary]]]  # slice -> value -> arm
     baselines: dict[str, Baseline]  # empty for open answers

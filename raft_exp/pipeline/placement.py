@@ -19,7 +19,10 @@ def of_training(config: Config, label: str) -> str | None:
 
 
 def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:
-    """Arms that one loaded engine can answer share a process. vLLM frees its memory only when its process ends."""
+    """The process that generates the replies of an arm; `adapter` names its weights (a stage's key, or a folder).
+
+    Arms that one loaded engine can answer share a process. vLLM frees its memory only when its process ends.
+    """
     if engine.name == "openai":
         return None
     if engine.name == "vllm":

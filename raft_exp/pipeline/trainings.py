@@ -1,7 +1,7 @@
 """The trainings of a study: which arms share the weights of one, and the names of its stages.
 
-Arms of one recipe share a training, unless they change settings of its dataset, its trainer or its adapter: arms with
-equal changes share one then.
+Arms share a training where their recipe, their changes to the dataset, and their settings of trainer and adapter are
+equal.
 """
 
 import json

@@ -42,7 +42,7 @@ class ExamplePassage(TypedDict):
 
 
 class ExampleReply(TypedDict):
-    """The reply of one arm."""
+    """The reply of one arm to a test question, with long texts shortened."""
 
     right: bool
     prediction: str
@@ -50,7 +50,7 @@ class ExampleReply(TypedDict):
     values: dict[str, float]  # metric, as readers see it -> value
     notes: list[str]
     raw: list[Part]  # kind: marker, gold, distractor, invented or ""
-    cut: bool
+    cut: bool  # `raw` was shortened
     shown: bool  # the arm's prompt had the passages
 
 

@@ -20,10 +20,14 @@ Rows = list[SettingComparison]
 def comparisons(
     groups: Sequence[RunGroup], metrics: Sequence[str], primary: Primary | None
 ) -> tuple[Rows, list[EqualReplies], list[str]]:
-    """All comparisons of the study, corrected together for each metric; the arms with equal replies in two settings,
-    which are not compared; and a line for each pair of settings that cannot be compared.
+    """Compares the arms within each setting and between settings. Returns three lists:
 
-    `primary` is the contrast that was fixed before the runs: it is not corrected, and the others are without it.
+    - the comparisons, with p-values corrected (Holm) over all comparisons of one metric;
+    - the arms whose replies are equal in two settings, which are not compared;
+    - a line for each pair of settings that cannot be compared, with the reason.
+
+    `primary` is the contrast that was fixed before the runs. It is not corrected, and does not count in the correction
+    of the others.
     """
     within, apart = _within(groups, metrics, STUDY), list[str]()
     between, same = Rows(), list[EqualReplies]()

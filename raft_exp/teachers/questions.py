@@ -48,7 +48,11 @@ Pairs = tuple[list[tuple[int, str, str]], Counter[str]]  # the result of `gate.p
 
 
 class PassageSample:
-    """The passages to write questions for, with their splits: documents are sampled by their ids, then passages."""
+    """The passages to write questions for, each with its split.
+
+    Documents are drawn for the splits by `seed`; documents that share passages are in one split. Of each split's
+    passages with `task.min_passage_words` words or more, a sample of limited size is taken.
+    """
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
         self._collection, self._least, self._groups = collection, task.min_passage_words, _groups(collection)

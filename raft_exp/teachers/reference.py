@@ -9,7 +9,7 @@ from raft_exp.core.schema import config_dataclass
 
 @config_dataclass
 class ReferenceConfig:
-    """There are no settings."""
+    """The data set's own answers as targets. There are no settings."""
 
     name: Literal["reference"]
 

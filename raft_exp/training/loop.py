@@ -36,7 +36,11 @@ def fit(
     out: Path,
     loggers: list[Logger],
 ) -> tuple[RaftModule, TrainingCallback]:
-    """Trains `model` in place, from the checkpoint in `out` where there is one. Raises ModelError with the remedy."""
+    """Trains `model` in place, from the checkpoint in `out` where there is one.
+
+    Returns the module, and the callback with the best checkpoint. Raises ModelError for settings that Lightning
+    refuses, for lack of memory, and for a loss or gradient that is not finite; StoppedError after a signal.
+    """
     if config.compile:
         layers.compile_layers(model)
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))

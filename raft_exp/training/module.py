@@ -195,7 +195,7 @@ class RaftModule(lightning.LightningModule):
         return weights.weights(self.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with a linear warm-up and a cosine, both functions of the step within the whole plan."""
+        """AdamW; linear warm-up, then cosine decay. The step counts from the start of the plan, also after a resume."""
         rate = self._config.learning_rate
         assert rate != "auto", "the settings are resolved"
         fused = True if self.late else None  # one kernel, which can leave out an update without asking the CPU

@@ -1,4 +1,4 @@
-"""The objectives of a search, which are metrics of results.json, and the table of its trials."""
+"""The objectives of a search (metrics in results.json), and the table of the search's trials."""
 
 import difflib
 import json

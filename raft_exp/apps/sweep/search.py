@@ -184,7 +184,10 @@ class Search:
         return bool(self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
 
     def watch(self, trial: Trial, stage: str) -> Path:
-        """Writes the file by which the training `stage` of a trial reports losses, and learns whether it is pruned."""
+        """Writes the file that connects the training `stage` to its trial, and returns the path.
+
+        Through it the training reports validation losses to the search's pruner, which can end the trial.
+        """
         watch = SearchTrial(self._url, self._study.study_name, self._running[trial.number]._trial_id, stage)
         write_atomically(self._watch_file(trial), watch.as_json())
         return self._watch_file(trial)

@@ -1,4 +1,4 @@
-"""The passages of a corpus of files from its cache, without those that repeat an earlier one."""
+"""Reads the passages of documents from the cache of extracted files; leaves out those that repeat an earlier one."""
 
 import json
 from array import array

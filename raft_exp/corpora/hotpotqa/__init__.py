@@ -38,7 +38,7 @@ class HotpotqaConfig:
 
 
 class Hotpotqa:
-    """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+    """The corpus `hotpotqa`. Its passages depend on neither the seed nor `max_items`; its questions depend on both."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "setting", "repo", "revision")
     shares_gold: ClassVar[bool] = True
@@ -52,7 +52,7 @@ class Hotpotqa:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The data files; [] for the hub."""
+        """The data files; [] for data from the hub."""
         return [] if self.config.path is None else [path for source in self._sources for path in source.files]
 
     def passages(self) -> Iterator[Passage]:

@@ -50,7 +50,7 @@ class Pubmedqa:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The data files and the ground truth beside them, where there is one; [] for the hub."""
+        """The data files and the ground truth beside them, where there is one; [] for data from the hub."""
         if self.config.path is None:
             return []
         data = [path for source in self._sources for path in source.files]

@@ -67,7 +67,10 @@ class Fields:
         return list(values)
 
     def names(self, name: str) -> list[str]:
-        """A text or a whole number, or a list of these, as different texts; [] where it is missing."""
+        """The different texts of a field that holds a text, a whole number or a list of these; [] where it is missing.
+
+        Raises DataError for any other value.
+        """
         value = self.get(name, list, str, int)
         values = value if isinstance(value, list) else [] if value is None else [value]
         if not all(isinstance(item, str | int) and not isinstance(item, bool) for item in values):

@@ -81,7 +81,8 @@ def harmonic(precision: float, recall: float) -> float:
 def best_subspan_em(row: Graded) -> float:
     """Lost in the Middle's (arXiv 2307.03172): an answer occurs in the prediction, also inside a word.
 
-    As published, only the prediction up to its first line break counts: a model that copies its passages would win.
+    As published, only the prediction up to its first line break counts. Otherwise a model that copies its
+    passages would score highest.
     """
     predicted = normalize(row.prediction.split("\n")[0].strip(), nfd=False)
     return float(any(normalize(answer, nfd=False) in predicted for answer in row.answers))
@@ -90,8 +91,9 @@ def best_subspan_em(row: Graded) -> float:
 def answer_in_reply(row: Graded) -> float:
     """The reply contains an answer, word-bounded; for labels, the first label in it is right.
 
-    Searches the text after the answer marker, or the whole reply where it has none. Quotes are left out, and a text of
-    more than REPLY_WORDS words counts by its lenient answer alone: a model that copies its passages would win.
+    Searches the text after the answer marker, or the whole reply without its quotes where it has no marker. Of a text
+    with more than 40 words (REPLY_WORDS) only the lenient answer counts. Otherwise a model that copies its passages
+    would score highest.
     """
     text = row.prediction or _QUOTED.sub(" ", row.raw)
     if row.normalize.length(text) > REPLY_WORDS:

@@ -15,9 +15,9 @@ def labels(row: Graded) -> tuple[str, str]:
 
 
 def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
-    """The macro F1 of B samples, (B,); `counts` (B, M) counts the M (true, predicted) `pairs` in each sample.
+    """Mean F1 over the labels that occur, true or predicted: a prediction that is no label adds a class with F1 0.
 
-    The average is over the labels that occur in a sample, true or predicted: an unknown prediction adds a class.
+    `counts`, shape (B, M), has the number of each of the M (true, predicted) `pairs` in B samples. Returns shape (B,).
     """
     index = {label: place for place, label in enumerate(sorted({label for pair in pairs for label in pair}))}
     truth = np.array([index[true] for true, _ in pairs])

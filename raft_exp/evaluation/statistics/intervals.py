@@ -73,7 +73,7 @@ def estimate(metric: Metric, observations: Sequence[Observation], random: np.ran
 
 
 def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
-    """A share of cases that come in clusters, such as quotes in replies; a part is (hits, cases) of one cluster.
+    """A share with its interval, over cases in clusters (quotes in replies). A part: (hits, cases) of one cluster.
 
     The clusters are the sampling units: the variance is that of a ratio of two sums over them (Cochran 1977, 6.4).
     Raises ValueError without cases.

@@ -11,7 +11,7 @@ DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 
 
 def chart(root: Element) -> str:
-    """A chart as a table: one line a category with the value of each series by its name."""
+    """A chart as a table: a row for each category, a column for each series. "" if it has no titles and no values."""
     series = list(root.iter(f"{C}ser"))
     categories = dict[int, str]()
     for item in series:

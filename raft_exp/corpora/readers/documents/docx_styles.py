@@ -23,7 +23,7 @@ def value(element: Element | None, path: str) -> str:
 
 
 class Styles:
-    """Paragraph styles, each with those that it is based on."""
+    """The paragraph styles of a Word file. A style inherits what it does not set from the style that it is based on."""
 
     def __init__(self, root: Element | None) -> None:
         styles = [] if root is None else root.findall(f"{W}style")

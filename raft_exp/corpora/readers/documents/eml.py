@@ -16,7 +16,10 @@ _DEEPEST = 5  # mails forwarded inside of each other
 
 
 def read(data: bytes) -> Document:
-    """The plain text of a mail, else its page; then its attachments, of which those without text are counted."""
+    """The headers and the body of a mail (plain text, else HTML), then its text attachments and forwarded mails.
+
+    The warnings count the other attachments. Raises UnreadableError for data with no sender, receiver, date or subject.
+    """
     mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
     if not any(mail[name] for name in _HEADERS):
         raise UnreadableError("not what its suffix says", "not a mail: it has neither sender nor subject")
