@@ -98,9 +98,10 @@ def test_vllm_answers_as_transformers_does(folder, tmp_path):
     tokenizer = loading.load_tokenizer(str(folder))
     asked = prompts(tokenizer, 40)
     replies = []
+    vllm = {"gpu_memory_utilization": 0.2, "enforce_eager": True, "max_lora_rank": 16}
     for name, engine in (
         ("transformers", small.engine_config()),
-        ("vllm", engines.VllmEngine(**small.values("engine", "vllm", gpu_memory_utilization=0.2, enforce_eager=True))),
+        ("vllm", engines.VllmEngine(**small.values("engine", "vllm", **vllm))),
     ):
         (tmp_path / name).mkdir()
         loaded = engines.load(engine, dataclasses.replace(config(folder)), None, tmp_path / name)
