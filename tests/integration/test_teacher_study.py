@@ -65,7 +65,8 @@ def test_from_passages_to_the_report_and_the_key_is_nowhere(tmp_path):
     assert server.keys == {f"Bearer {KEY}"}
     run = run_folder(tmp_path)
     results = json.loads((run / "results.json").read_text())
-    assert set(results["arms"]) == {"base", "rag", "sft", "sft_rag", "raft"}
+    arms = {"base", "rag", "rag_cot", "sft", "sft_rag", "sft_matched", "oracle_sft", "raft"}
+    assert set(results["arms"]) == arms
     audit = json.loads((run / "audit.json").read_text())
     assert audit["questions"]["written"]["reasons"]["refused_by_server"] == 1
     assert audit["targets"]["kept"] == audit["targets"]["asked"] > 30
