@@ -34,6 +34,7 @@ from raft_exp.reporting.audit import study_audit, write_study_audit
 from raft_exp.teachers import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
+_LARGE = ("model", "train", "embed")  # results of weights and vectors: a stage that reads them checks them
 _FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its own, as GPU stages do
 
 
@@ -90,6 +91,8 @@ class Runner:
                 self._console.print(f"  [dim]…[/] {escape(stage.label)}")
             try:
                 outcomes[place] = self._store.ensure(stage, self._make)
+                if outcomes[place].status == "reused" and stage.name not in _LARGE:
+                    self._store.checked(stage)  # its files are shown or linked at the end
             except BaseException:
                 outcomes[place] = Outcome(stage, self._store.path(stage), "failed", 0.0, {})
                 self._write_plan(outcomes)

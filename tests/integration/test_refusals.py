@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.helpers.command_line import raft_exp, statuses
+from tests.helpers.command_line import SMALL, raft_exp, statuses
 
 
 def test_errors_are_one_line_and_status_two(tmp_path):
@@ -97,3 +97,14 @@ def test_a_key_reaches_no_file(tmp_path, monkeypatch, argument):
     assert key not in done.stderr
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(key.encode() in content for content in written)
+
+
+def test_a_damaged_result_is_not_shown_again(tmp_path):
+    study = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
+    assert raft_exp(tmp_path, *study).returncode == 0
+    (results,) = tmp_path.glob("store/report/*/results.json")
+    results.write_text(results.read_text().replace("0.0", "1.0"))
+    done = raft_exp(tmp_path, *study)
+    assert done.returncode == 2
+    assert "the result of report is damaged" in done.stderr.splitlines()[-1]
+    assert "store repair" in done.stderr.splitlines()[-1]
