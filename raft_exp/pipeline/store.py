@@ -104,11 +104,10 @@ class Store:
         if not stage.resumable:
             shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, exist_ok=True)
+        _remove_half_written(partial)
         start = time.monotonic()
         execute(stage, partial)
         seconds = time.monotonic() - start
-        for leftover in partial.glob(f"{MANIFEST}.*.new"):  # of a run that was killed while it wrote its manifest
-            leftover.unlink()
         manifest = describe(stage, partial, seconds)
         write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1))
         sync_folder(partial)
@@ -150,6 +149,14 @@ class Store:
         with self.guarded():
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
             write_atomically(self.root / "runs" / name, str(run.absolute()))
+
+
+def _remove_half_written(partial: Path) -> None:
+    """Removes files that a killed run was writing under a temporary name: ours end in .new, safetensors' are .tmp*."""
+    for pattern in ("*.new", ".tmp*"):
+        for leftover in partial.rglob(pattern):
+            if leftover.is_file():
+                leftover.unlink()
 
 
 class Fingerprints:

@@ -109,6 +109,22 @@ def test_what_a_failed_stage_leaves(tmp_path, resumable, kept):
     assert seen == [False, kept]
 
 
+def test_what_a_killed_run_was_writing_is_no_part_of_the_result(tmp_path):
+    store, unfinished = Store(tmp_path), Stage(marked(resumable=True), Settings(3, 1))
+    partial = store.path(unfinished).with_suffix(".partial")
+    (partial / "adapter").mkdir(parents=True)
+    for name in ("manifest.json.17.new", "checkpoint.safetensors.new", ".tmpeAZtc6", "adapter/.tmpoVOQo7"):
+        (partial / name).write_text("half")
+    (partial / "checkpoint.safetensors").write_text("whole")
+    made = store.ensure(unfinished, execute).path
+    assert sorted(path.name for path in made.rglob("*") if path.is_file()) == [
+        "checkpoint.safetensors",
+        "counts.json",
+        "manifest.json",
+        "result.txt",
+    ]
+
+
 def test_a_full_disk_is_one_line(tmp_path):
     def full(stage, out):
         raise OSError(28, "No space left on device", str(out / "x"))
