@@ -10,7 +10,7 @@ from raft_exp.corpora.readers.documents.docx_lists import Lists
 from raft_exp.corpora.readers.documents.docx_styles import Styles, W, is_on
 from raft_exp.corpora.readers.documents.docx_tables import Table, is_column
 from raft_exp.corpora.readers.documents.docx_text import Texts, blocks
-from raft_exp.corpora.readers.documents.ooxml import Element, Package, not_read
+from raft_exp.corpora.readers.documents.ooxml import Element, Package
 
 _PARAGRAPH, _TABLE, _CHUNK = f"{W}p", f"{W}tbl", f"{W}altChunk"
 _LEAST = 8  # letters of a page header or footer that is more than a page number
@@ -29,7 +29,7 @@ def read(data: bytes) -> Document:
     margins = _margins(package, part, " ".join(part.text for part in parts))
     if margins:
         parts = [*parts, Part("\n".join(margins), "section", "page headers and footers")]
-    return Document(package.title() or reader.outline.first, parts, not_read(counts))
+    return Document(package.title() or reader.outline.first, parts, package.warnings(counts))
 
 
 def _margins(package: Package, part: str, text: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from raft_exp.corpora.readers.documents import mathml, tables
 from raft_exp.corpora.readers.documents.document import Document, Outline
 from raft_exp.corpora.readers.documents.docx_lists import number
-from raft_exp.corpora.readers.documents.ooxml import POWER, Element, Package, not_read, parse_xml
+from raft_exp.corpora.readers.documents.ooxml import POWER, Element, Package
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:"
 _T, _TABLE, _DRAW, _OFFICE = f"{_NS}text:1.0}}", f"{_NS}table:1.0}}", f"{_NS}drawing:1.0}}", f"{_NS}office:1.0}}"
@@ -22,14 +22,14 @@ def read(data: bytes) -> Document:
     """Reads the body in its order."""
     package = Package(data)
     text = _Text(package)
-    root = parse_xml(package.data("content.xml"))
+    root = package.root("content.xml")
     for body in root.iter(f"{_OFFICE}text"):
         text.read(body)
     text.count_margins()
-    meta = parse_xml(package.data("meta.xml")) if "meta.xml" in package.names else None
+    meta = package.root("meta.xml") if "meta.xml" in package.names else None
     titles = () if meta is None else meta.iter("{http://purl.org/dc/elements/1.1/}title")
     title = next(((item.text or "").strip() for item in titles), "")
-    return Document(title or text.outline.first, text.outline.parts(), not_read(text.counts))
+    return Document(title or text.outline.first, text.outline.parts(), package.warnings(text.counts))
 
 
 class _Text:
@@ -44,7 +44,7 @@ class _Text:
     def count_margins(self) -> None:
         """Counts page headers and footers with text."""
         if "styles.xml" in self._package.names:
-            root = parse_xml(self._package.data("styles.xml"))
+            root = self._package.root("styles.xml")
             for margin in root.iter(
                 *(f"{_STYLE}{kind}" for kind in ("header", "footer", "header-first", "footer-first"))
             ):
@@ -177,7 +177,7 @@ def _list_levels(package: Package) -> dict[tuple[str, int], Element]:
     """The numbered levels of the styles of lists, by style and level from 1."""
     levels = {}
     for part in ("styles.xml", "content.xml"):
-        for style in parse_xml(package.data(part)).iter(f"{_T}list-style") if part in package.names else ():
+        for style in package.root(part).iter(f"{_T}list-style") if part in package.names else ():
             for level in style.findall(f"{_T}list-level-style-number"):
                 levels[style.get(f"{_STYLE}name", ""), _number(level.get(f"{_T}level", "1"))] = level
     return levels
@@ -189,7 +189,7 @@ def _raised_styles(package: Package) -> set[str]:
     return {
         style.get(f"{_STYLE}name", "")
         for part in ("styles.xml", "content.xml")
-        for style in (parse_xml(package.data(part)).iter(f"{_STYLE}style") if part in package.names else ())
+        for style in (package.root(part).iter(f"{_STYLE}style") if part in package.names else ())
         if any(inner.get(position, "").startswith("super") for inner in style)
     }
 

@@ -4,6 +4,7 @@ python-docx checks the content type and follows every relationship, so it refuse
 with a relationship that leads nowhere. This module needs only the parts that it is asked for.
 """
 
+import html
 import io
 import posixpath
 import re
@@ -11,7 +12,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from raft_exp.corpora.readers.documents.document import UnreadableError
 
@@ -70,6 +71,7 @@ class Package:
     def __init__(self, data: bytes) -> None:
         self._archive = zipfile.ZipFile(io.BytesIO(data))
         self.names = set(self._archive.namelist())
+        self._entities: dict[str, int] = {}  # references to unknown entities, by part
 
     def main(self, usual: str) -> str:
         """The name of the main part; `usual` where the package does not give it."""
@@ -90,8 +92,17 @@ class Package:
         return found
 
     def root(self, part: str) -> Element:
-        """The root element of a part. Raises KeyError where it is missing, UnreadableError for a part with a DTD."""
-        return parse_xml(self.data(part))
+        """The root element of a part. Its references to unknown entities are taken out, and `warnings` counts them.
+
+        Raises KeyError where the part is missing, and as `parse_xml` does.
+        """
+        root = parse_xml(self.data(part))
+        self._entities[part] = _take_out_entities(root)
+        return root
+
+    def warnings(self, counts: Counter[str]) -> list[str]:
+        """Warnings for what was not read: `counts` of a reader, and references to unknown entities."""
+        return not_read(counts + Counter(entity=sum(self._entities.values())))
 
     def data(self, part: str) -> bytes:
         """The bytes of a part. Raises KeyError where it is missing."""
@@ -112,15 +123,56 @@ class Package:
 def parse_xml(data: bytes, any_type: bool = False) -> Element:
     """The root element of an XML text, without comments; entities are not expanded and no file is opened.
 
-    Raises UnreadableError for a text with a document type, unless `any_type`.
+    Raises UnreadableError for a document type that gives entities a text, unless `any_type`.
     """
     from lxml import etree
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
-    root: Element = etree.fromstring(_STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", data), parser)
-    if not any_type and root.getroottree().docinfo.internalDTD is not None:  # type: ignore[attr-defined]  # not in the protocol
-        raise UnreadableError("damaged", "an XML part with a document type, which no Office file has")
+    text = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", data)
+    try:
+        root: Element = etree.fromstring(text, _parser())
+    except etree.XMLSyntaxError:
+        recovering = _parser(recover=True)
+        root = etree.fromstring(text, recovering)
+        if root is None or any(
+            problem.level_name == "FATAL" and problem.type_name != "ERR_UNDECLARED_ENTITY"
+            for problem in recovering.error_log
+        ):
+            raise
+    declared = root.getroottree().docinfo.internalDTD  # type: ignore[attr-defined]  # not in the protocol
+    if not any_type and declared is not None and any(entity.content is not None for entity in declared.iterentities()):
+        raise UnreadableError(
+            "damaged", "an XML part with a document type that gives entities a text, which no Office file has"
+        )
     return root
+
+
+def _parser(recover: bool = False) -> Any:
+    from lxml import etree
+
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True, recover=recover
+    )
+
+
+def _take_out_entities(root: Element) -> int:
+    """Puts the sign in place of each entity with a name of HTML (`&eacute;`), and takes out the others.
+
+    Returns the number of the others.
+    """
+    from lxml import etree
+
+    unknown = 0
+    for reference in list(root.iter(etree.Entity)):
+        sign = html.unescape(reference.text)
+        unknown += sign == reference.text
+        text = ("" if sign == reference.text else sign) + (reference.tail or "")
+        parent, before = reference.getparent(), reference.getprevious()
+        if before is None:
+            parent.text = (parent.text or "") + text
+        else:
+            before.tail = (before.tail or "") + text
+        parent.remove(reference)
+    return unknown
 
 
 def chosen(element: Element) -> Element | None:
@@ -131,4 +183,10 @@ def chosen(element: Element) -> Element | None:
 
 def not_read(counts: Counter[str]) -> list[str]:
     """Warnings for parts of a document that hold text and were not read: "2 comments not read"."""
-    return [f"{count} {what}{'s' * (count > 1)} not read" for what, count in sorted(counts.items()) if count]
+    return [f"{count} {_plural(what, count)} not read" for what, count in sorted(counts.items()) if count]
+
+
+def _plural(what: str, count: int) -> str:
+    if count == 1:
+        return what
+    return "entities" if what == "entity" else f"{what}s"

@@ -7,7 +7,7 @@ from raft_exp.corpora.readers.documents import charts, tables
 from raft_exp.corpora.readers.documents.charts import A
 from raft_exp.corpora.readers.documents.document import Document, Part
 from raft_exp.corpora.readers.documents.drawing_text import Paragraphs
-from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, RELATION, Element, Package, chosen, not_read
+from raft_exp.corpora.readers.documents.ooxml import ALTERNATE, RELATION, Element, Package, chosen
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _RELATIONS = RELATION.removesuffix("id")
@@ -29,7 +29,7 @@ def read(data: bytes) -> Document:
         if blocks:
             parts.append(Part("\n\n".join(blocks), "slide", str(number)))
     title = package.title().replace("PowerPoint Presentation", "")
-    return Document(title or (parts[0].text.partition("\n")[0] if parts else ""), parts, not_read(counts))
+    return Document(title or (parts[0].text.partition("\n")[0] if parts else ""), parts, package.warnings(counts))
 
 
 class _Slide:

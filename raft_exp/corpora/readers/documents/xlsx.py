@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from raft_exp.corpora.readers.documents import csv
 from raft_exp.corpora.readers.documents.csv_dialect import Row
 from raft_exp.corpora.readers.documents.document import Document, Part
-from raft_exp.corpora.readers.documents.ooxml import Package, not_read
+from raft_exp.corpora.readers.documents.ooxml import Package
 
 _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml")
 _COMMENTS = re.compile(r"xl/(?:comments\d*|threadedComments/[^/]+)\.xml")
@@ -38,7 +38,7 @@ def read(data: bytes) -> Document:
         parts += [replace(part, flow=name) for part in csv.parts(numbered, found, f"{name}!")]
         warnings += [f"sheet {name}: {warning}" for warning in found]
     package = Package(data)
-    return Document(package.title(), parts, warnings + not_read(_unread(package)))
+    return Document(package.title(), parts, warnings + package.warnings(_unread(package)))
 
 
 def _text(value: object) -> str:

@@ -277,6 +277,34 @@ def test_a_document_type_is_refused():
         documents.read("a.docx", data)
 
 
+def with_type(document_type, text):
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    body = f'<w:document xmlns:w="{space}"><w:body><w:p><w:r>{t(text)}</w:r></w:p></w:body></w:document>'
+    return made.zipped({"word/document.xml": f"{document_type}{body}".encode()})
+
+
+@pytest.mark.parametrize(
+    ("document_type", "inner", "read", "warnings"),
+    [
+        ("", "&acme;", "", ["1 entity not read"]),
+        ("", "&acme;&other;", "", ["2 entities not read"]),
+        ("", "caf&eacute;&nbsp;", "café\xa0", []),
+        ('<!DOCTYPE d SYSTEM "nowhere.dtd">', "&acme;", "", ["1 entity not read"]),
+        ('<!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/passwd">]>', "&e;", "", ["1 entity not read"]),
+    ],
+)
+def test_an_entity_that_does_not_resolve_is_a_warning(document_type, inner, read, warnings):
+    opened = documents.read("a.docx", with_type(document_type, f"before {inner} after"))[1]
+    assert [part.text for part in opened.parts] == [f"before {read} after"]
+    assert opened.warnings == warnings
+
+
+@pytest.mark.parametrize("damage", ["&acme;<w:b>", "&acme; & ", "&acme;\x01"])
+def test_an_entity_hides_no_other_damage(damage):
+    with pytest.raises(UnreadableError):
+        documents.read("a.docx", with_type("", damage))
+
+
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 
 
