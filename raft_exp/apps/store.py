@@ -158,7 +158,9 @@ def _agreed(question: str) -> bool:
     try:
         return input(question).strip().lower() == "y"
     except EOFError:
-        raise ConfigError("yes: got False, and there is no terminal to ask at; give yes=true") from None
+        raise ConfigError(
+            "yes: got False, but nobody can answer the question here (no terminal); add yes=true to the command"
+        ) from None
 
 
 def _remove(entry: StoreEntry) -> bool:

@@ -145,14 +145,17 @@ class ReadyQuestions:
         if not documents:
             raise fields.error(
                 "gold",
-                "is missing, and so is 'document_id'",
-                f"name the passages or the document with the answer{fields.other_name('document_id')}",
+                "and field 'document_id' are missing",
+                f"add one: the id of the document (or the ids of the passages) with the answer"
+                f"{fields.other_name('document_id')}",
             )
         found = {name: self.collection.of_document(name) for name in documents}
         for name, passages in found.items():
             if not passages:
                 raise fields.error(
-                    "document_id", f"is {name!r}, which is no document with passages", self._nearest(name)
+                    "document_id",
+                    f"is {name!r}, but the corpus has no document with this id and with text",
+                    self._nearest(name),
                 )
         return Hints([], [*found.values()])
 
@@ -163,13 +166,14 @@ class ReadyQuestions:
         close = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(Path(name).name, by_name, 1)
         if close:
             return f"did you mean {by_name.get(close[0], close[0])!r}?"
-        return f"the ids of the {len(known):,} documents are such as {', '.join(map(repr, known[:3]))}"
+        return f"the corpus has {len(known):,} documents, for example {', '.join(map(repr, known[:3]))}"
 
     def _find(self, fields: Fields, field: str, name: str) -> int:
         try:
             return self.collection.find(name)
         except DataError:
-            raise fields.error(field, f"names {name!r}, which is no passage", "give ids of passages") from None
+            fault = f"names {name!r}, but no passage has this id"
+            raise fields.error(field, fault, "give ids of passages.jsonl") from None
 
     def _evidence(self, fields: Fields) -> list[tuple[str, int]]:
         evidence = []
@@ -179,7 +183,8 @@ class ReadyQuestions:
             name, sentence = pair
             sentences = self.collection[self._find(fields, "evidence", name)].sentences
             if not 0 <= sentence < len(sentences):
-                raise fields.error("evidence", f"names sentence {sentence} of {len(sentences)}", "count from 0")
+                remedy = f"it has {len(sentences)} sentences; the first is number 0, the last {len(sentences) - 1}"
+                raise fields.error("evidence", f"names sentence {sentence} of passage {name!r}", remedy)
             evidence.append((name, sentence))
         return evidence
 

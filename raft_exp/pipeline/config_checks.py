@@ -110,14 +110,14 @@ def _check_validation_questions(config: Config, setting: str, off: str) -> None:
     """Raises ConfigError where a setting, which `off` turns off, cannot be chosen on validation questions."""
     if config.evaluation.split == "validation":
         raise ConfigError(
-            f"evaluation.split: got 'validation' beside {setting}, which is chosen on these questions; give test, "
-            f"or {setting}={off}"
+            f"evaluation.split: got 'validation', but {setting} is chosen on the validation questions, so that they "
+            f"cannot be the test too; use evaluation.split=test, or {setting}={off}"
         )
     corpus = config.corpus
     if not corpus.validation and corpus.name != "pubmedqa" and not getattr(corpus, "questions", ""):
         raise ConfigError(
-            f"corpus.validation: got {corpus.validation}, but {setting} is chosen on validation questions; "
-            f"give a share, such as 0.05, or {setting}={off}"
+            f"corpus.validation: got {corpus.validation}, which leaves no validation questions, and {setting} is "
+            f"chosen on them; use a share such as corpus.validation=0.05, or {setting}={off}"
         )
 
 
@@ -126,8 +126,9 @@ def _check_choice_of_prompts(config: Config) -> None:
         _check_validation_questions(config, "evaluation.prompts", "as_written")
         if not config.wordings:
             raise ConfigError(
-                f"evaluation.wordings: got {config.evaluation.wordings}, but evaluation.prompts=auto chooses one; "
-                "name files of conf/prompt/wordings/, null for all, or evaluation.prompts=as_written"
+                f"evaluation.wordings: got {config.evaluation.wordings}, but evaluation.prompts=auto chooses among "
+                "wordings; use evaluation.wordings=null (all files of conf/prompt/wordings/), name some of them, or "
+                "use evaluation.prompts=as_written"
             )
 
 
@@ -137,12 +138,13 @@ def _check_choice_of_rates(config: Config) -> None:
         return
     if rates != "auto" and len(set(rates)) != max(len(rates), 2):
         raise ConfigError(
-            f"selection.learning_rates: got {rates}; give two or more different rates, auto, or null to choose none"
+            f"selection.learning_rates: got {rates}; give two or more rates, all different, or use auto (rates around "
+            "the usual one), or null (no selection: every arm keeps trainer.learning_rate)"
         )
     if not config.trained_arms():
         raise ConfigError(
             f"selection.learning_rates: got {rates}, but no arm of evaluation.arms={config.evaluation.arms} is "
-            "trained; name one that is, or give null"
+            "trained; add one that is trained, such as raft, or use selection.learning_rates=null"
         )
     _check_validation_questions(config, "selection.learning_rates", "null")
 

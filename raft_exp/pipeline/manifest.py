@@ -92,7 +92,7 @@ def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
     if "digest" in manifest and manifest["digest"] != digest_of(manifest):
         raise _damaged(root, label, folder, f"{MANIFEST}: other content")
     if manifest["key"] != folder.name:
-        raise _damaged(root, label, folder, f"{MANIFEST}: of another result, {manifest['label']}")
+        raise _damaged(root, label, folder, f"{MANIFEST}: is that of another result, {manifest['label']}")
     return manifest
 
 

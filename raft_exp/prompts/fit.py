@@ -38,8 +38,9 @@ def fit(
         return list(texts)
     if (least := size(0)) > budget:
         raise DataError(
-            f"{item}: question and instructions alone need {least} tokens and {budget} are left for the prompt; "
-            "raise model.max_length, or lower model.max_new_tokens"
+            f"{item}: the prompt has {least} tokens without any text of passages, and {budget} are left for it "
+            f"(model.max_length without the reply); raise model.max_length by {least - budget} or more, or lower "
+            "model.max_new_tokens where replies are shorter"
         )
     too_long = bisect_left(range(longest), True, key=lambda cap: size(cap) > budget)
     return _cut(texts, too_long - 1)

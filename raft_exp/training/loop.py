@@ -45,7 +45,7 @@ def fit(
         layers.compile_layers(model)
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
     callback = TrainingCallback(out, config, validation)
-    with _quiet(), cpu_threads(config.threads_a_process()), _explained(config):
+    with _quiet(), cpu_threads(config.threads_a_process()), _explained(config, module.accumulate):
         trainer = lightning.Trainer(
             accelerator=config.accelerator,
             devices=config.devices,
@@ -76,7 +76,7 @@ def _strategy(config: TrainerConfig) -> str | Strategy:
 
 
 @contextlib.contextmanager
-def _explained(config: TrainerConfig) -> Iterator[None]:
+def _explained(config: TrainerConfig, accumulate: int) -> Iterator[None]:
     try:
         yield
     except MisconfigurationException as error:
@@ -86,10 +86,16 @@ def _explained(config: TrainerConfig) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise ModelError(
-            f"out of memory while training with trainer.accumulate={config.accumulate}; raise it (same result), or "
-            "lower model.max_length or trainer.batch_size"
-        ) from error
+        raise ModelError(_out_of_memory(config, accumulate)) from error
+
+
+def _out_of_memory(config: TrainerConfig, accumulate: int) -> str:
+    """The message of a training without enough memory: the next number of micro-batches that helps, where one does."""
+    used = f"auto ({accumulate} here)" if config.accumulate == "auto" else str(accumulate)
+    most = config.batch_size // config.processes()  # one example in each micro-batch
+    more = next((number for number in range(accumulate + 1, most + 1) if most % number == 0), None)
+    remedy = f"set trainer.accumulate={more} (smaller micro-batches, the same result), or " if more else ""
+    return f"trainer.accumulate={used}: out of memory while training; {remedy}lower model.max_length"
 
 
 @contextlib.contextmanager

@@ -174,7 +174,8 @@ class Documents:
     def _encoder_config(self) -> EncoderConfig:
         if self.encoder is None:
             raise DataError(
-                "corpus.chunk.by=semantic: needs an encoder, which the study has; set sentences or sections"
+                "corpus.chunk.by=semantic: this corpus has no encoder; set its attribute `encoder` before you read it "
+                "(a study sets it), or use corpus.chunk.by=sentences or sections"
             )
         return self.encoder
 

@@ -66,7 +66,8 @@ class ChatClient:
         more replies can be expected, ServerError gives the number of such requests and the first reason in one line.
         """
         async with _session(self._config.base_url, self._key) as session:
-            run = _Run(session, self._config, ResponseReader(self._config, self._key), fields, refuse, keep)
+            reader = ResponseReader(self._config, self._key)
+            run = _Run(session, self._config, self._group, reader, fields, refuse, keep)
             try:
                 async for item in run.replies(chats):
                     yield item
@@ -87,12 +88,13 @@ class _Run:
         self,
         session: "aiohttp.ClientSession",
         config: ChatConfig,
+        group: str,
         reader: ResponseReader,
         fields: Mapping[str, object],
         refuse: Refuse | None,
         keep: Keep | None,
     ) -> None:
-        self._session, self._config, self._reader = session, config, reader
+        self._session, self._config, self._group, self._reader = session, config, group, reader
         self._url = config.base_url.rstrip("/") + "/chat/completions"
         self._refuse, self._keep = refuse, keep
         own = {"model": config.model, **fields, **config.extra_body}
@@ -204,7 +206,11 @@ class _Run:
         import aiohttp
 
         if self._config.max_requests is not None and self.sent >= self._config.max_requests:
-            raise AttemptError(f"all of max_requests={self._config.max_requests} requests have been sent", "run")
+            raise AttemptError(
+                f"{self._group}.max_requests allows no more requests ({self.sent} are sent); raise it, or set it to "
+                "null for no limit",
+                "run",
+            )
         self.sent += 1
         began = time.monotonic()
         try:

@@ -173,7 +173,7 @@ def test_a_question_about_two_documents_has_gold_in_both(tmp_path):
     found, _ = read(tmp_path, rows)
     assert (len(found.gold), found.gold[-1]) == (2, "u:0")
     assert {name for name, _ in found.evidence} == set(found.gold)
-    with pytest.raises(DataError, match="field 'document_id' is 'z', which is no document with passages"):
+    with pytest.raises(DataError, match="field 'document_id' is 'z', but the corpus has no document with this id"):
         read(tmp_path, [{"question": "a?", "answers": ["b"], "document_id": ["t", "z"]}])
 
 
@@ -335,15 +335,15 @@ def test_what_had_to_be_found_out_is_counted(tmp_path):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"question": "x?", "answers": ["y"]}, "field 'gold' is missing, and so is 'document_id'; name the passages"),
+        ({"question": "x?", "answers": ["y"]}, "field 'gold' and field 'document_id' are missing; add one"),
         ({"answers": ["y"], "gold": ["t:0"]}, "field 'question' is missing or empty"),
-        ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', which is no passage"),
-        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', which is no document with passages"),
+        ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', but no passage has this id"),
+        ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', but the corpus has no document with"),
         ({"question": "x?", "gold": ["t:0"], "split": "dev"}, "field 'split' is 'dev'; give one of train, validation"),
         ({"question": "x?", "gold": ["t:0"], "answers": [["a"]]}, "field 'answers' is [['a']]; give a list of texts"),
-        ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of 2"),
+        ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of passage 't:0'"),
         ({"question": "x?", "gold": ["t:0"], "evidence": ["t:0"]}, "field 'evidence' holds 't:0'; give pairs"),
-        ({"question": "x?", "gold": ["t:0"], "given": ["no"]}, "field 'given' names 'no', which is no passage"),
+        ({"question": "x?", "gold": ["t:0"], "given": ["no"]}, "field 'given' names 'no', but no passage has this id"),
     ],
 )
 def test_what_cannot_be_is_refused_with_file_line_and_remedy(tmp_path, row, told):
@@ -363,7 +363,7 @@ def test_an_unknown_document_names_the_nearest_or_a_few(tmp_path):
 
     assert refused("manuals/pmup.md").endswith("did you mean 'manuals/pump.md'?")
     assert refused("valve.md").endswith("did you mean 'manuals/valve.md'?")
-    few = "the ids of the 2 documents are such as 'manuals/pump.md', 'manuals/valve.md'"
+    few = "the corpus has 2 documents, for example 'manuals/pump.md', 'manuals/valve.md'"
     assert refused("something quite different, of another kind").endswith(few)
 
 

@@ -95,7 +95,7 @@ def test_the_manifest_of_another_result_is_noticed(tmp_path):
     store, other = fresh(tmp_path), replace(MADE, config=Settings(2))
     store.ensure(other, store.call)
     (store.path(MADE) / "manifest.json").write_bytes((store.path(other) / "manifest.json").read_bytes())
-    with pytest.raises(StoreError, match=r"manifest.json: of another result"):
+    with pytest.raises(StoreError, match=r"manifest.json: is that of another result"):
         store.look(MADE)
 
 
@@ -176,7 +176,7 @@ def test_verify_names_what_is_damaged_and_repair_removes_it(tmp_path, capsys, mo
 
     monkeypatch.setattr("builtins.input", lambda _: (_ for _ in ()).throw(EOFError))
     status, out = run(capsys, "repair", where)
-    assert (status, "there is no terminal to ask at; give yes=true" in out) == (2, True)
+    assert (status, "no terminal); add yes=true to the command" in out) == (2, True)
     status, out = run(capsys, "repair", where, "yes=true")
     assert (status, "removed 1 results of 1" in out) == (0, True)
     assert (store.look(MADE).status, store.look(READER).status) == ("planned", "reused")
@@ -194,5 +194,5 @@ def test_a_list_shows_a_damaged_manifest(tmp_path, capsys):
 def test_prune_without_a_terminal_is_one_line(tmp_path, monkeypatch):
     fresh(tmp_path)
     monkeypatch.setattr("builtins.input", lambda _: (_ for _ in ()).throw(EOFError))
-    with pytest.raises(ConfigError, match=r"give yes=true"):
+    with pytest.raises(ConfigError, match=r"add yes=true"):
         command._remove_all(command.entries(tmp_path), yes=False, note="")

@@ -84,7 +84,7 @@ def test_an_error_in_the_process_is_told_in_its_own_words_and_ends_it(tmp_path):
     with contextlib.closing(study.child):
         for label in ("ingest", "questions"):
             study.run(label, "one")
-        with pytest.raises(RaftError, match=r"question and instructions alone need .* raise model.max_length"):
+        with pytest.raises(RaftError, match=r"without any text of passages.* raise model.max_length"):
             study.run("dataset[test]", "one")
         assert not workers(study.config_file)
 

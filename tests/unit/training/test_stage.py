@@ -258,7 +258,15 @@ def test_no_gpu(tmp_path, rows):
         train(small.train_stage(accelerator="gpu"), dataset=rows, out=tmp_path)
 
 
-def test_out_of_memory_says_what_to_change(tmp_path, rows, monkeypatch):
+@pytest.mark.parametrize(
+    ("accumulate", "line"),
+    [
+        (1, r"^trainer.accumulate=1: out of memory .*; set trainer.accumulate=2 \(smaller"),
+        ("auto", r"^trainer.accumulate=auto \(1 here\): out of memory .*; set trainer.accumulate=2 \(smaller"),
+        (4, r"^trainer.accumulate=4: out of memory while training; lower model.max_length$"),  # one example in each
+    ],
+)
+def test_out_of_memory_says_what_to_change(tmp_path, rows, monkeypatch, accumulate, line):
     import torch
 
     from raft_exp.training import module
@@ -267,8 +275,8 @@ def test_out_of_memory_says_what_to_change(tmp_path, rows, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(module, "token_losses", exhausted)
-    with pytest.raises(ModelError, match=r"out of memory while training with trainer.accumulate=1; raise it"):
-        train(small.train_stage(), dataset=rows, out=tmp_path)
+    with pytest.raises(ModelError, match=line):
+        train(small.train_stage(accumulate=accumulate), dataset=rows, out=tmp_path)
 
 
 def _made(folder: Path) -> Path:

@@ -91,7 +91,7 @@ def test_control_tokens_and_markers_in_a_question_stay_text(run, asker):
 def test_a_question_that_cannot_be_asked(asker):
     with pytest.raises(DataError, match="the question is empty"):
         asker.prompt("q", " \n")
-    with pytest.raises(DataError, match="question and instructions alone need"):
+    with pytest.raises(DataError, match="tokens without any text of passages"):
         asker.prompt("q", "town " * 2000)
     assert asker.prompt("q", "zzz qqq").request is None
     assert asker.judge(asker.prompt("q", "zzz qqq"), None).verdict == "nothing_found"

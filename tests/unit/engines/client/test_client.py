@@ -251,7 +251,7 @@ def test_what_fails_while_the_workers_start_ends_the_start():
 
 def test_max_requests_counts_every_attempt():
     found, told, server = ask(lambda question, times: Refuse(500) if times == 0 else Say(), count=30, max_requests=20)
-    assert "all of max_requests=20 requests have been sent" in told
+    assert "engine.max_requests allows no more requests (20 are sent); raise it, or set it to null" in told
     assert len(server.asked) == 20
     assert len(found) < 20
 
