@@ -341,7 +341,7 @@ def test_what_had_to_be_found_out_is_counted(tmp_path):
         ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', but the corpus has no document with"),
         ({"question": "x?", "gold": ["t:0"], "split": "dev"}, "field 'split' is 'dev'; give one of train, validation"),
         ({"question": "x?", "gold": ["t:0"], "answers": [["a"]]}, "field 'answers' is [['a']]; give a list of texts"),
-        ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of passage 't:0'"),
+        ({"question": "x?", "gold": ["t:0"], "evidence": [["t:0", 2]]}, "field 'evidence' names sentence 2 of passage"),
         ({"question": "x?", "gold": ["t:0"], "evidence": ["t:0"]}, "field 'evidence' holds 't:0'; give pairs"),
         ({"question": "x?", "gold": ["t:0"], "given": ["no"]}, "field 'given' names 'no', but no passage has this id"),
     ],

@@ -126,13 +126,13 @@ def test_the_metric_of_the_choice_is_the_primary_one_where_the_arms_have_it():
     [
         (
             (GRID, "evaluation.split=validation"),
-            r"evaluation\.split: got 'validation' beside selection\.learning_rates",
+            r"evaluation\.split: got 'validation', but selection\.learning_rates",
         ),
-        ((GRID, "corpus.validation=0"), r"corpus\.validation: got 0.*give a share"),
+        ((GRID, "corpus.validation=0"), r"corpus\.validation: got 0.*use a share"),
         ((GRID, "evaluation.arms=[base,rag]"), r"selection\.learning_rates: got .* no arm of evaluation\.arms"),
         (("selection.learning_rates=[1e-3]",), r"selection\.learning_rates: got \[0\.001\]; give two or more"),
-        (("selection.learning_rates=[1e-3,1e-3]",), r"give two or more different rates"),
-        (("selection.learning_rates=[]",), r"give two or more different rates"),
+        (("selection.learning_rates=[1e-3,1e-3]",), r"give two or more rates, all different"),
+        (("selection.learning_rates=[]",), r"give two or more rates, all different"),
         (("selection.learning_rates=[1e-3,-1]",), r"selection\.learning_rates.* greater than 0"),
         ((GRID, "+selection.changes.p=1"), r"selection\.changes: got 'p'"),
         ((GRID, "+selection.changes.k=3"), r"selection\.changes: got 'k', which changes nothing in context"),
