@@ -1,8 +1,9 @@
 """GPU locks: stages that run at the same time do not share a GPU, unless RAFT_EXP_SHARE_GPUS=1 allows it.
 
 A stage that needs n GPUs waits until n are free on this machine; CUDA_VISIBLE_DEVICES limits its process to them. Each
-GPU has a lock file in the temporary folder, which the operating system releases when the holder ends, even by a kill.
-Under SLURM the scheduler assigns GPUs, and nothing is locked.
+GPU has a lock file in /tmp, the same one for all users of the machine; RAFT_EXP_GPU_LOCKS names another folder. The
+operating system releases a lock when its holder ends, even by a kill. Under SLURM the scheduler assigns GPUs, and
+nothing is locked.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from raft_exp.core.stage import Stage
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "RAFT_EXP_SHARE_GPUS"
+LOCKS = "RAFT_EXP_GPU_LOCKS"
 _PAUSE = 0.5  # seconds between two attempts to lock
 
 
@@ -68,8 +70,9 @@ def claimed(wanted: int | None) -> Iterator[dict[str, str]]:
         yield {}
         return
     locks = _wait_for(devices, count)
+    order = {} if VISIBLE in os.environ else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the order of nvidia-smi's numbers
     try:
-        yield {VISIBLE: ",".join(locks)}
+        yield {VISIBLE: ",".join(locks), **order}
     finally:
         for lock in locks.values():
             lock.release()
@@ -79,12 +82,18 @@ def visible() -> list[str]:
     """Returns the GPUs that this process may use, by number or id."""
     if VISIBLE in os.environ:
         return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip() not in ("", "-1")]
+    return list(_uuids())
+
+
+@cache
+def _uuids() -> dict[str, str]:
+    """The UUID of each NVIDIA GPU of this machine by its number; {} without nvidia-smi."""
     if not shutil.which("nvidia-smi"):
-        return []
+        return {}
     listed = subprocess.run(
-        ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=False
+        ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"], capture_output=True, text=True, check=False
     )
-    return listed.stdout.split() if listed.returncode == 0 else []
+    return dict(re.findall(r"^(\d+), (\S+)$", listed.stdout, re.MULTILINE)) if listed.returncode == 0 else {}
 
 
 def _wait_for(devices: Sequence[str], count: int) -> dict[str, FileLock]:
@@ -103,20 +112,43 @@ def _wait_for(devices: Sequence[str], count: int) -> dict[str, FileLock]:
 def _take(devices: Sequence[str], count: int) -> dict[str, FileLock]:
     """Locks `count` GPUs or none ({}), so that two processes that need several never hold half each."""
     locks: dict[str, FileLock] = {}
-    with FileLock(_lock_file("all")):
-        for name in devices:
-            lock = FileLock(_lock_file(name))
+    all_gpus = _acquire("all", timeout=-1)
+    try:
+        for device in devices:
             with contextlib.suppress(Timeout):
-                lock.acquire(timeout=0)
-                locks[name] = lock
+                locks[device] = _acquire(_uuid(device), timeout=0)
             if len(locks) == count:
                 return locks
         for lock in locks.values():
             lock.release()
-    return {}
+        return {}
+    finally:
+        all_gpus.release()
 
 
-def _lock_file(name: str) -> Path:
-    folder = Path(tempfile.gettempdir()) / f"raft_exp_gpus_{os.getuid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock"
+def _acquire(name: str, timeout: float) -> FileLock:
+    """Locks a file that any user of this machine may lock; a link in its place is not followed.
+
+    Waits `timeout` seconds, without end for -1. Raises Timeout where another process holds it, ModelError where this
+    user cannot open it.
+    """
+    folder = os.environ.get(LOCKS) or ("/tmp" if os.name == "posix" else tempfile.gettempdir())
+    file = Path(folder) / f"raft_exp_gpu_{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock"
+    lock = FileLock(file, mode=0o666)
+    try:
+        lock.acquire(timeout=timeout)
+        os.utime(file)  # services that clean /tmp remove old files
+    except Timeout:
+        raise
+    except OSError as error:
+        raise ModelError(
+            f"GPU lock {file}: {error.strerror}; remove that file, or name a folder that all users of this machine "
+            f"can write with {LOCKS}=DIR, or set {SHARED}=1 to use GPUs without locks"
+        ) from error
+    return lock
+
+
+def _uuid(device: str) -> str:
+    """The UUID of a GPU that is named by its number or by the beginning of its UUID; else the name itself."""
+    known = _uuids()
+    return known.get(device) or next((uuid for uuid in known.values() if uuid.startswith(device)), device)

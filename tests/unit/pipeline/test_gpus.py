@@ -6,10 +6,12 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from raft_exp.core.errors import ModelError
 from raft_exp.core.stage import Stage
 from raft_exp.corpora.ingest_stage import ingest
 from raft_exp.pipeline import gpus
@@ -17,14 +19,17 @@ from raft_exp.pipeline.worker import WorkerProcess
 from raft_exp.training.stage import train
 from tests.helpers.small_training import train_stage
 
+UUIDS = gpus._uuids
+
 
 @pytest.fixture(autouse=True)
 def four(monkeypatch, tmp_path):
     monkeypatch.setenv(gpus.VISIBLE, "0,1,GPU-8a,3")
     monkeypatch.delenv(gpus.SHARED, raising=False)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv(gpus.LOCKS, str(tmp_path))
     monkeypatch.setattr(gpus, "_PAUSE", 0.001)
+    monkeypatch.setattr(gpus, "_uuids", dict)
 
 
 def test_none_is_held_twice_whoever_wants_how_many(monkeypatch):
@@ -54,8 +59,7 @@ def test_a_holder_that_is_killed_holds_nothing(capfd):
         "from raft_exp.pipeline import gpus\nimport sys, time\n"
         "with gpus.claimed(None):\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
-    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
-    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         assert not gpus._take(gpus.visible(), 1)
@@ -84,6 +88,74 @@ def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp
         assert not gpus._take(gpus.visible(), 2), "held as long as the process stays"
         child.close()
         assert gpus._take(gpus.visible(), 3)
+
+
+def test_users_with_other_temporary_folders_share_the_locks(monkeypatch, tmp_path):
+    monkeypatch.delenv(gpus.LOCKS)
+    opened = []
+    monkeypatch.setattr(gpus, "FileLock", lambda file, mode: opened.append(file) or gpus.contextlib.nullcontext())
+    for folder in ("one", "other"):
+        monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        with pytest.raises(AttributeError):  # the stand-in has no `acquire`
+            gpus._acquire("GPU-8a", 0)
+    assert opened == [Path("/tmp/raft_exp_gpu_GPU-8a.lock")] * 2
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can be another user")
+def test_another_user_waits_for_a_gpu_and_then_takes_it():
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, pytest.MonkeyPatch.context() as patched:
+        Path(folder).chmod(0o1777)
+        patched.setenv(gpus.LOCKS, folder)
+        before = os.umask(0o077)
+        try:
+            with gpus.claimed(4):
+                os.seteuid(65534)
+                assert not gpus._take(gpus.visible(), 1)
+                os.seteuid(0)
+            os.seteuid(65534)
+            assert len(gpus._take(gpus.visible(), 4)) == 4
+        finally:
+            os.seteuid(0)
+            os.umask(before)
+
+
+@pytest.mark.parametrize("hostile", ["link", "dangling link", "folder", "file without rights"])
+def test_a_hostile_lock_file_is_refused_and_not_followed(tmp_path, hostile):
+    file, target = tmp_path / "raft_exp_gpu_1.lock", tmp_path / "target"
+    if hostile == "file without rights":
+        if os.getuid() == 0:
+            pytest.skip("root has all rights")
+        file.touch(0o000)
+    elif hostile == "folder":
+        file.mkdir()
+    else:
+        if hostile == "link":
+            target.write_text("precious")
+        file.symlink_to(target)
+    with pytest.raises(ModelError, match=r"GPU lock .*raft_exp_gpu_1\.lock: .*RAFT_EXP_GPU_LOCKS=DIR"), gpus.claimed(4):
+        pass
+    assert not target.exists() or target.read_text() == "precious"
+    (file.rmdir if hostile == "folder" else file.unlink)()
+    assert len(gpus._take(gpus.visible(), 4)) == 4, "nothing is held after the refusal"
+
+
+def test_a_number_and_a_uuid_of_one_gpu_have_one_lock(monkeypatch, tmp_path):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf '0, GPU-8a-1\\n1, GPU-8a-2\\n2, GPU-9b-1\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(gpus, "_uuids", UUIDS)
+    monkeypatch.delenv(gpus.VISIBLE)
+    UUIDS.cache_clear()
+    try:
+        with gpus.claimed(2) as environment:
+            assert environment == {gpus.VISIBLE: "0,1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+            assert not gpus._take(["GPU-8a-2"], 1)
+            assert not gpus._take(["1", "0"], 1)
+            assert list(gpus._take(["1", "GPU-9b"], 1)) == ["GPU-9b"]
+    finally:
+        UUIDS.cache_clear()
 
 
 def test_how_many_a_stage_needs():
