@@ -1,86 +1,118 @@
 """The expected seconds of a planned study (`dry_run=true`), from the seconds of finished stages in the store.
 
-A stage is compared with the newest comparable result: a training with one of the same model on the same device, scaled
-by examples; an evaluation likewise, scaled by questions; any other stage with a result of the same label, scaled by
-rows where their number is known. Without a comparable result the seconds are unknown.
+A stage is compared with the newest comparable result. A training is comparable with one of the same model on the same
+device, scaled by examples; an evaluation likewise, scaled by questions; a data set with one for the same tokenizer,
+scaled by rows; other stages with results of the same input. A result of less than a tenth of the planned items is no
+measure: most of its time is spent on loading. Without a comparable result the seconds are unknown.
 """
 
-import contextlib
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from raft_exp.core.errors import StoreError
 from raft_exp.core.stage import Stage
-from raft_exp.pipeline.manifest import Manifest, read_manifest
+from raft_exp.pipeline.manifest import Manifest
+from raft_exp.pipeline.sizes import Sizes, StoredResults, same_corpus, value
 
 _MODEL = ("model.name_or_path", "model.dtype", "model.quantize")
 # The settings that must be equal for speeds to be comparable.
 _EQUAL = {
-    "train": (*_MODEL, "trainer.accelerator", "trainer.devices", "trainer.precision"),
-    "evaluate": (*_MODEL, "engine.name", "engine.accelerator", "context"),
+    "train": (*_MODEL, "trainer.accelerator", "trainer.devices", "trainer.precision", "trainer.threads"),
+    "evaluate": (
+        *_MODEL,
+        "model.max_new_tokens",
+        "engine.name",
+        "engine.accelerator",
+        "engine.threads",
+        "engine.model",
+        "context",
+    ),
+    "dataset": ("window.name_or_path",),
+    "embed": ("encoder.name_or_path",),
+    "targets": ("teacher.name", "teacher.model"),
 }
-_UNITS = {"train": "examples", "evaluate": "answers", "dataset": "rows", "questions": "questions"}
+_SAME_INPUT = {"index": "passages", "embed": "passages", "targets": "questions", "export": "passages"}
+_UNITS = {"train": "examples", "evaluate": "answers", "dataset": "rows"}  # seconds are in proportion to these counts
+_LEAST = 0.1  # of the planned items: the smallest result that measures a speed
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Seconds that a stage is expected to take, and the result that they are from."""
+
+    seconds: float
+    label: str
+    key: str
+    items: int | None  # of the result, in proportion to which the seconds were taken; None: not in proportion
 
 
 class ExpectedSeconds:
     """Estimates the seconds of stages from the results in a store."""
 
     def __init__(self, store: Path) -> None:
-        self._store = store
-        self._manifests = cache(self._read)
+        self._results = StoredResults(store)
+        self.sizes = Sizes(self._results)
 
     def __call__(self, stage: Stage) -> float | None:
         """Returns the expected seconds of a stage; None where the store has no comparable result."""
-        manifest = self._comparable(stage)
-        if manifest is None:
-            return None
-        measured, planned = manifest["counts"].get(_UNITS.get(stage.name, "")), self._size(stage)
-        return float(manifest["seconds"] * (planned / measured if measured and planned else 1))
+        measure = self.measure(stage)
+        return measure and measure.seconds
 
-    def _comparable(self, stage: Stage) -> Manifest | None:
-        config = stage.description["config"]
-        equal = _EQUAL.get(stage.name)
-        for result in self._manifests(stage.name):
-            same = _kind(result["label"]) == _kind(stage.label)
-            if equal:
-                same = all(_value(result["config"], name) == _value(config, name) for name in equal)
-            if same:
-                return result
+    def measure(self, stage: Stage) -> Measure | None:
+        """Returns the expected seconds of a stage with their source; None where there is no comparable result.
+
+        Results of the same label are preferred. A training of another recipe is comparable too.
+        """
+        same, others = [], []
+        for result in self._results.of(stage.name):
+            (same if _kind(result["label"]) == _kind(stage.label) else others).append(result)
+        for result in [*same, *(others if stage.name in ("train", "evaluate") else [])]:
+            if _is_comparable(result, stage) and (measure := self._scaled(result, stage)):
+                return measure
         return None
 
-    def _size(self, stage: Stage) -> int | None:
-        """The examples, questions or rows that the stage processes; None where their number is unknown."""
+    def items(self, stage: Stage) -> int | None:
+        """The examples, questions or rows that a stage processes; None where their number is unknown."""
         config = stage.config
         if stage.name == "train":
             if config.trainer.max_steps > 0:
                 return int(config.trainer.max_steps * config.trainer.batch_size)
-            rows = self._rows(_input(stage, "dataset"))
-            return rows and rows * int(config.trainer.max_epochs)
-        if stage.name == "evaluate":
-            return self._rows(_input(stage, "test"))
-        return self._rows(stage) if stage.name == "dataset" else None
+            examples = self.sizes.examples(_input(stage, "dataset"))
+            return examples and examples.number * int(config.trainer.max_epochs)
+        tested = _input(stage, "test") if stage.name in ("evaluate", "select", "report") else stage
+        rows = self.sizes.rows(tested) if tested.name == "dataset" else None
+        return rows and rows.number
 
-    def _rows(self, dataset: Stage) -> int | None:
-        """The rows of a dataset: of its own result, or of the newest result of its label, at most `max_items`."""
-        manifests, config = self._manifests("dataset"), dataset.description["config"]
-        own = next((manifest for manifest in manifests if manifest["key"] == dataset.key), None)
-        like = own or next(
-            (manifest for manifest in manifests if _kind(manifest["label"]) == _kind(dataset.label)), None
-        )
-        limit = _value(config, "max_items") or _value(config, "dataset.max_items")
-        rows = like["counts"].get("rows") if like else None
-        known = [int(number) for number in (rows, None if own else limit) if isinstance(number, int | float) and number]
-        return min(known, default=None)
+    def _scaled(self, result: Manifest, stage: Stage) -> Measure | None:
+        """The seconds of a comparable result for the items of the stage; None where the result is too small."""
+        measured, planned = self._measured(result), self.items(stage)
+        if measured and planned and measured < _LEAST * planned:
+            return None
+        if stage.name not in _UNITS:
+            return Measure(result["seconds"], result["label"], result["key"], None)
+        if not measured or not planned:
+            return None
+        return Measure(result["seconds"] * planned / measured, result["label"], result["key"], measured)
 
-    def _read(self, name: str) -> Sequence[Manifest]:
-        """Reads the manifests of a stage, newest first."""
-        files = sorted((self._store / name).glob("*/manifest.json"), key=lambda file: -file.stat().st_mtime_ns)
-        manifests = []
-        for file in files:
-            with contextlib.suppress(StoreError):  # a damaged result is no measure; whoever uses it is told
-                manifests += [read_manifest(file.parent, name, self._store)]
-        return [manifest for manifest in manifests if manifest]
+    def _measured(self, result: Manifest) -> int | None:
+        """The items of a result: its own count, or the rows of its test for a report and a choice."""
+        counted = result["counts"].get(_UNITS.get(result["stage"], ""))
+        test = result.get("inputs", {}).get("test")
+        if counted is None and isinstance(test, str):
+            rows = next((dataset for dataset in self._results.of("dataset") if dataset["key"] == test), None)
+            counted = rows["counts"].get("rows") if rows else None
+        return None if counted is None else int(counted)
+
+
+def _is_comparable(result: Manifest, stage: Stage) -> bool:
+    """Whether the speed of a result tells that of the stage, apart from their sizes."""
+    if stage.name in ("ingest", "questions"):
+        return same_corpus(result, stage)
+    planned = stage.description
+    if any(value(result["config"], name) != value(planned["config"], name) for name in _EQUAL.get(stage.name, ())):
+        return False
+    read = _SAME_INPUT.get(stage.name)
+    return read is None or result["inputs"].get(read) == planned["inputs"].get(read)
 
 
 def _input(stage: Stage, name: str) -> Stage:
@@ -92,12 +124,6 @@ def _input(stage: Stage, name: str) -> Stage:
 def _kind(label: str) -> str:
     """The label without a condition: the dataset of a condition takes as long as the study's own."""
     return label.partition("@")[0].removesuffix("]")
-
-
-def _value(config: object, name: str) -> object:
-    for part in name.split("."):
-        config = config.get(part) if isinstance(config, Mapping) else None
-    return config
 
 
 def describe_expected(expected: Sequence[tuple[str, float | None]]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
+from raft_exp.pipeline.sizes import Size
 from tests.helpers.stages import stages_of
 
 
@@ -50,6 +51,57 @@ def test_epochs_over_rows_that_are_there_or_limited(tmp_path):
 def test_another_model_or_device_says_nothing(tmp_path, other):
     keep(tmp_path, stages()["train[raft]"], 20.0, examples=40)
     assert ExpectedSeconds(tmp_path)(stages(other)["train[raft]"]) is None
+
+
+def test_a_short_run_is_no_measure_of_a_full_one(tmp_path):
+    """Neither its seconds, which are those of loading, nor the size of its data sets."""
+    short = stages_of("+experiment=quickstart", "+debug=short", "trainer.threads=2")
+    assert short["train[raft]"].config.trainer.max_steps == 4
+    for label, stage in short.items():
+        keep(tmp_path, stage, 7.0, examples=16, answers=8, rows=8 if "[test" in label else 40)
+    planned = stages_of("+experiment=quickstart")
+    expected = ExpectedSeconds(tmp_path)
+    assert expected.items(planned["train[raft]"]) == 2400, "not the 40 rows of the short one"
+    costly = [label for label in planned if label.startswith(("train", "evaluate", "dataset", "report"))]
+    assert {label: expected(planned[label]) for label in costly} == dict.fromkeys(costly)
+    keep(tmp_path, planned["train[raft]"], 189.0, examples=2400)
+    again = stages_of("+experiment=quickstart", "trainer.learning_rate=1e-3")
+    assert ExpectedSeconds(tmp_path)(again["train[raft]"]) == pytest.approx(189.0)
+    assert ExpectedSeconds(tmp_path)(short["train[raft]"]) == pytest.approx(189.0 * 16 / 2400)
+
+
+def test_random_weights_measure_nothing_for_another_model(tmp_path):
+    tiny = stages_of("+experiment=quickstart", "model=tiny")
+    for stage in tiny.values():
+        keep(tmp_path, stage, 1.0, examples=2400, answers=300, rows=2400)
+    expected = ExpectedSeconds(tmp_path)
+    planned = stages_of("+experiment=quickstart")
+    costly = [label for label in planned if label.startswith(("train", "evaluate", "dataset"))]
+    assert {label: expected(planned[label]) for label in costly} == dict.fromkeys(costly)
+
+
+def test_another_corpus_measures_nothing_of_its_own_stages(tmp_path):
+    small = stages("corpus.num_entities=60", "dataset.distractors=bm25")
+    for name in ("ingest", "questions", "index", "targets"):
+        keep(tmp_path, small[name], 1.0, train=100, validation=10, test=20)
+    planned, expected = stages("dataset.distractors=bm25"), ExpectedSeconds(tmp_path)
+    assert [expected(planned[name]) for name in ("ingest", "questions", "index", "targets")] == [None] * 4
+    teacher = stages("corpus.num_entities=60", "dataset.distractors=bm25", "teacher=reference")
+    assert [expected(teacher[name]) for name in ("ingest", "index", "targets")] == [1.0, 1.0, None]
+
+
+def test_sizes_are_those_of_the_questions_within_the_limits(tmp_path):
+    done = stages("trainer.max_steps=-1")
+    keep(tmp_path, done["questions"], 1.0, train=1000, validation=100, test=200)
+    sizes = ExpectedSeconds(tmp_path).sizes
+    limited = stages("trainer.max_steps=-1", "dataset.max_items=300", "evaluation.max_items=500", "seed=4")
+    assert sizes.rows(limited["dataset[raft]"]) == Size(400, True)
+    assert sizes.examples(limited["dataset[raft]"]) == Size(300, True)
+    assert sizes.rows(limited["dataset[test]"]) == Size(200, True), "no more than there are"
+    assert ExpectedSeconds(tmp_path).items(limited["train[raft]"]) == 300
+    other = stages("corpus.num_entities=60", "evaluation.max_items=500")
+    assert sizes.rows(other["dataset[test]"]) == Size(500, False), "the setting's limit, where nothing is counted"
+    assert sizes.rows(other["dataset[raft]"]) is None
 
 
 def test_in_words():

@@ -1,0 +1,133 @@
+"""Numbers of questions, rows and training examples of planned stages, from results in a store or from the settings."""
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from raft_exp.core.audit import SplitAudit
+from raft_exp.core.errors import StoreError
+from raft_exp.core.stage import Stage
+from raft_exp.pipeline.manifest import Manifest, read_manifest
+
+_OF_CORPUS = ("passages", "corpus")  # the settings of a corpus in the stages ingest and questions
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number of items. `counted`: a result of the store has it; otherwise it is a limit of the settings."""
+
+    number: int
+    counted: bool
+
+
+class StoredResults:
+    """The manifests of the complete results in a store, read once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.of = cache(self._read)
+
+    def _read(self, name: str) -> Sequence[Manifest]:
+        """The manifests of a stage, newest first."""
+        files = sorted((self.root / name).glob("*/manifest.json"), key=lambda file: -file.stat().st_mtime_ns)
+        manifests = []
+        for file in files:
+            with contextlib.suppress(StoreError):  # a damaged result is no measure; whoever uses it is told
+                manifests += [read_manifest(file.parent, name, self.root)]
+        return [manifest for manifest in manifests if manifest]
+
+    def own(self, stage: Stage) -> Manifest | None:
+        """The manifest of the stage's own result; None where it is not made."""
+        return next((manifest for manifest in self.of(stage.name) if manifest["key"] == stage.key), None)
+
+    def folder(self, manifest: Manifest) -> Path:
+        """The folder of a result."""
+        return self.root / manifest["stage"] / manifest["key"]
+
+
+class Sizes:
+    """Sizes of planned stages. Where a result of the store does not count them, the limits of the settings do."""
+
+    def __init__(self, results: StoredResults) -> None:
+        self._results = results
+
+    def questions(self, stage: Stage) -> Mapping[str, float] | None:
+        """The counts of a `questions` stage, with the numbers of train, validation and test questions.
+
+        They are those of its own result, or of one with the same corpus and files: another seed draws as many.
+        """
+        for result in self._results.of(stage.name):
+            if result["key"] == stage.key or same_corpus(result, stage):
+                return result["counts"]
+        return None
+
+    def rows(self, dataset: Stage) -> Size | None:
+        """The rows of a data set, validation rows too; None where neither a result nor a setting limits them."""
+        own = self._results.own(dataset)
+        if own and "rows" in own["counts"]:
+            return Size(int(own["counts"]["rows"]), True)
+        split = value(dataset.description["config"], "split")
+        if split is not None:
+            return self._limited(dataset, str(split))
+        training, validation = self._limited(dataset, "train"), self._split(dataset, "validation")
+        return training and Size(training.number + (validation or 0), training.counted)
+
+    def examples(self, dataset: Stage) -> Size | None:
+        """The training rows of a data set, without the validation rows."""
+        if audit := self.audit(dataset, "train"):
+            return Size(audit["rows"], True)
+        return self._limited(dataset, "train") or self.rows(dataset)
+
+    def validation(self, dataset: Stage) -> int | None:
+        """The validation rows of a data set; None where they are not counted."""
+        audit = self.audit(dataset, "validation")
+        return audit["rows"] if audit else self._split(dataset, "validation")
+
+    def audit(self, dataset: Stage, split: str) -> SplitAudit | None:
+        """The figures of a split in the audit of the data set's own result; None where there is none."""
+        if self._results.own(dataset) is None:
+            return None
+        file = self._results.root / dataset.name / dataset.key / "audit.json"
+        with contextlib.suppress(OSError, ValueError):
+            splits: Mapping[str, SplitAudit] = json.loads(file.read_text(encoding="utf-8"))["splits"]
+            return splits.get(split)
+        return None
+
+    def _limited(self, dataset: Stage, split: str) -> Size | None:
+        config = dataset.description["config"]
+        limit = value(config, "max_items") or value(config, "dataset.max_items")
+        counted = self._split(dataset, split)
+        if isinstance(limit, int):
+            return Size(min(limit, limit if counted is None else counted), counted is not None)
+        return None if counted is None else Size(counted, True)
+
+    def _split(self, dataset: Stage, split: str) -> int | None:
+        questions = dataset.inputs.get("questions")
+        counts = self.questions(questions) if isinstance(questions, Stage) else None
+        return int(counts.get(split, 0)) if counts and "train" in counts else None
+
+
+def same_corpus(result: Manifest, stage: Stage) -> bool:
+    """Whether a result of `ingest` or `questions` was made of the same settings and files of a corpus as the stage.
+
+    The seed may differ: it does not change sizes.
+    """
+    config = stage.description["config"]
+    same = all(_unseeded(value(result["config"], name)) == _unseeded(value(config, name)) for name in _OF_CORPUS)
+    return same and result.get("files", {}) == stage.description["files"]
+
+
+def _unseeded(settings: object) -> object:
+    if not isinstance(settings, Mapping):
+        return settings
+    return {name: part for name, part in settings.items() if not str(name).endswith("seed")}
+
+
+def value(config: object, name: str) -> object:
+    """The value of a dotted name in the settings of a stage; None where there is none."""
+    for part in name.split("."):
+        config = config.get(part) if isinstance(config, Mapping) else None
+    return config
