@@ -1,6 +1,7 @@
 """Names of metrics, figures and p-values as readers see them."""
 
 from raft_exp.evaluation.results import Figure
+from raft_exp.reporting.paths import is_machine_path, last_name
 
 
 def title(metric: str) -> str:
@@ -13,8 +14,8 @@ def model_name(name: str) -> str:
     """A model's name for readers: of a folder its last part, of an embedded model its name with a remark."""
     if name.startswith("asset:"):
         return f"{name.removeprefix('asset:')} (embedded)"
-    is_folder = name.startswith(("/", "./", "../", "~")) or name.count("/") > 1
-    return name.rstrip("/").rpartition("/")[2] if is_folder else name
+    is_folder = is_machine_path(name) or "\\" in name or name.count("/") > 1
+    return last_name(name) if is_folder else name
 
 
 _SLICES = {  # slice -> heading, and the heading of its column

@@ -14,6 +14,7 @@ from raft_exp.reporting.csv_export import write_csv_files
 from raft_exp.reporting.examples import LIMIT, examples
 from raft_exp.reporting.facts import facts, quarantine
 from raft_exp.reporting.formats import model_name
+from raft_exp.reporting.paths import without_folders
 from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
@@ -42,6 +43,8 @@ def write_pages(
     """
     from markupsafe import Markup
 
+    arms = {name: without_folders(arm) for name, arm in arms.items()}
+    settings = without_folders(settings)
     shown = examples(test, out / "predictions", list(results["arms"]), results["metrics"], results["reference"])
     view = {
         "study": study,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypedDict
 from urllib.parse import urlsplit
 
+from raft_exp.reporting.paths import without_folders
 from raft_exp.reporting.wandb.study import WandbStudy
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def _init(study: WandbStudy, job_type: str, name: str, mode: Mode) -> WandbRun:
         job_type=job_type,
         name=f"{study.study} {job}{name}",
         tags=[*settings.tags, job_type],
-        config={**study.settings, **study.given, **({"sweep": study.sweep} if study.sweep else {})},
+        config=without_folders({**study.settings, **study.given, **({"sweep": study.sweep} if study.sweep else {})}),
         dir=str(study.folder),
         mode=mode,
         settings=wandb.Settings(

@@ -1,0 +1,42 @@
+"""Paths for readers: a page that is passed on shows the name of a file or folder, and not where a machine keeps it."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+
+_UNNAMED = "a local folder"  # for paths such as / or ..
+_WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\|(?:~|\.{1,2})\\")
+_POSIX = re.compile(r"file:|~[^/\s]*/|\.{1,2}/|~$|\.{1,2}$")
+
+
+def is_machine_path(text: str) -> bool:
+    """Whether a text is a path from the root, the home folder, a drive or a parent folder.
+
+    A path below the working folder, such as data/questions.csv, is the same on each machine.
+    """
+    text = text.strip()
+    if text.startswith("/"):  # but "/no_think" before a prompt
+        return "/" in text[1:] or not re.search(r"\s", text)
+    return bool(_WINDOWS.match(text) or _POSIX.match(text)) or ".." in re.split(r"[/\\]", text)
+
+
+def last_name(path: str) -> str:
+    """The name of the file or folder that a path leads to."""
+    text = path.strip()
+    windows = _WINDOWS.match(text) or ("\\" in text and "/" not in text)
+    place: PurePath = PureWindowsPath(text) if windows else PurePosixPath(text.removeprefix("file:"))
+    return _UNNAMED if place.name in ("", "..", "~") else place.name
+
+
+def without_folders(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings, nested in mappings and lists, with the last name in place of each machine path."""
+    return {name: shown_value(value) for name, value in settings.items()}
+
+
+def shown_value(value: object) -> object:
+    """A setting of `without_folders`."""
+    if isinstance(value, Mapping):
+        return without_folders(value)
+    if isinstance(value, list | tuple):
+        return [shown_value(inner) for inner in value]
+    return last_name(value) if isinstance(value, str) and is_machine_path(value) else value
