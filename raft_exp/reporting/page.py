@@ -19,7 +19,7 @@ from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
 from raft_exp.reporting.render import embedded, write
 from raft_exp.reporting.supervised import supervised_tokens
-from raft_exp.reporting.tables import tables
+from raft_exp.reporting.tables import reference_first, tables
 from raft_exp.reporting.timings import Timings
 from raft_exp.reporting.verdict import invented_quotes
 
@@ -45,7 +45,7 @@ def write_pages(
 
     arms = {name: without_folders(arm) for name, arm in arms.items()}
     settings = without_folders(settings)
-    shown = examples(test, out / "predictions", list(results["arms"]), results["metrics"], results["reference"])
+    shown = examples(test, out / "predictions", reference_first(results), results["metrics"], results["reference"])
     view = {
         "study": study,
         "note": note,

@@ -60,7 +60,7 @@ class DifferenceTexts(TypedDict):
 
 def tables(results: Results, settings: Mapping[str, object], timings: Timings) -> dict[str, object]:
     """All tables of the report, by the names of the templates' variables."""
-    main, arms = results["metrics"][0], results["arms"]
+    main, arms, classes = results["metrics"][0], results["arms"], results.get("classes", {})
     names = metrics(results)
     marked = significant(results["comparisons"])
     under_conditions = {
@@ -84,7 +84,7 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
         "retrieval": retrieval.table(results.get("retrieval", {})),
         "slices": [_slice(name, groups, main, reference_first(results)) for name, groups in results["slices"].items()],
         "slice_arms": reference_first(results),
-        "classes": [_classes(name, classes) for name, classes in results.get("classes", {}).items()],
+        "classes": [_classes(name, classes[name]) for name in reference_first(results) if name in classes],
     }
 
 

@@ -1,11 +1,25 @@
 """Dots and intervals: the figure of each arm, and the difference of each arm from the reference arm."""
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import Baseline, Results, Summary
 from raft_exp.reporting.formats import title
-from raft_exp.reporting.plots.drawing import ACCENT, FAINT, INK, PAPER, baseline_values, new_axes, rows, style, svg
+from raft_exp.reporting.plots.drawing import (
+    ACCENT,
+    FAINT,
+    INK,
+    PAPER,
+    axis_start,
+    baseline_values,
+    new_axes,
+    picture,
+    rows,
+)
 from raft_exp.reporting.verdict import distinguishable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def intervals(results: Results) -> str:
@@ -21,16 +35,17 @@ def of_arms(
     by_seed: Mapping[str, Iterable[float]],
 ) -> str:
     """`intervals` of any arms; `by_seed` has the figures of an arm's seeds, which are small dots."""
-    with style():
-        plot, axes = new_axes(0.9 + 0.34 * len(arms))
+
+    def draw(width: float) -> "Figure":
+        plot, axes = new_axes(width, 0.9 + 0.34 * len(arms))
         for place, (name, arm) in enumerate(arms.items()):
             figure = arm["metrics"][metric]
             value, low, high = 100 * figure["value"], 100 * figure["low"], 100 * figure["high"]
             colour = ACCENT if name == reference else INK
-            axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
-            axes.plot([value], [place], "o", color=colour, markersize=7)
-            own = [100 * value for value in by_seed.get(name, ())]
-            axes.plot(own, [place + 0.25] * len(own), "o", color=FAINT, markersize=3)
+            axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="round", clip_on=False)
+            axes.plot([value], [place], "o", color=colour, markersize=7, clip_on=False, zorder=3)
+            if own := [100 * value for value in by_seed.get(name, ())]:
+                axes.plot(own, [place + 0.25] * len(own), "o", color=FAINT, markersize=3, clip_on=False)
         for level, (name, value) in enumerate(baseline_values(baselines, metric)):
             axes.axvline(value, color=FAINT, linestyle=(0, (4, 3)), linewidth=1.2)
             axes.annotate(
@@ -42,10 +57,11 @@ def of_arms(
                 textcoords="offset points",
             )
         rows(axes, list(arms))
-        if all(arm["metrics"][metric]["low"] >= 0 for arm in arms.values()):
-            axes.set_xlim(left=-1)  # shares are shown from 0 on
+        axes.set_xlim(left=axis_start(arm["metrics"][metric] for arm in arms.values()))
         axes.set_xlabel(f"{title(metric)}, %")
-        return svg(plot, f"{title(metric)} of each arm with its 95% interval; the table below holds the figures")
+        return plot
+
+    return picture(draw, f"{title(metric)} of each arm with its 95% interval; the table below holds the figures")
 
 
 def differences(results: Results) -> str:
@@ -59,13 +75,14 @@ def differences(results: Results) -> str:
     if not comparisons:
         return ""
     detectable = results.get("detectable", {}).get(metric, {})
-    with style():
-        figure, axes = new_axes(0.9 + 0.34 * len(comparisons))
+
+    def draw(width: float) -> "Figure":
+        figure, axes = new_axes(width, 0.9 + 0.34 * len(comparisons))
         axes.axvline(0, color=INK, linewidth=1)
         for place, row in enumerate(comparisons):
             if row["b"] in detectable:
-                width = 100 * detectable[row["b"]]
-                axes.barh([place], [2 * width], left=[-width], height=0.5, color=FAINT, alpha=0.35, linewidth=0)
+                half = 100 * detectable[row["b"]]
+                axes.barh([place], [2 * half], left=[-half], height=0.5, color=FAINT, alpha=0.35, linewidth=0)
             value, low, high = 100 * row["difference"], 100 * row["low"], 100 * row["high"]
             fill = ACCENT if distinguishable(row) else "none"
             axes.plot([low, high], [place, place], color=ACCENT, linewidth=2, solid_capstyle="round", zorder=3)
@@ -74,4 +91,6 @@ def differences(results: Results) -> str:
             axes.plot([value], [place], "o", markerfacecolor=fill, markeredgecolor=ACCENT, markersize=7, zorder=5)
         rows(axes, [row["b"] for row in comparisons])
         axes.set_xlabel(f"{title(metric)}: {results['reference']} minus the other arm, points")
-        return svg(figure, f"Differences in {title(metric)} with 95% intervals; the table below holds the figures")
+        return figure
+
+    return picture(draw, f"Differences in {title(metric)} with 95% intervals; the table below holds the figures")

@@ -1,6 +1,7 @@
 """Line plots: a metric against a swept number, and losses against training steps."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import Baseline, Figure
 from raft_exp.reporting.formats import title
@@ -8,13 +9,16 @@ from raft_exp.reporting.plots.drawing import (
     FAINT,
     MARKERS,
     SERIES,
+    axis_start,
     baseline_values,
     legend,
     new_axes,
+    picture,
     short,
-    style,
-    svg,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 _POINTS = 200  # most points of a loss curve
 _LEGEND = 48  # letters of a name in the legend
@@ -42,8 +46,9 @@ def curves(
         return ""
     wide = not ticks and places[0] > 0 and places[-1] / places[0] > _LOGARITHMIC  # learning rates
     step = 0 if wide else (places[-1] - places[0]) / max(1, len(places) - 1) or 1.0
-    with style():
-        figure, axes = new_axes(3.1)
+
+    def draw(width: float) -> "MatplotlibFigure":
+        figure, axes = new_axes(width, 3.1)
         axes.set_xscale("log" if wide else "linear")
         for index, (name, points) in enumerate(lines.items()):
             shift = 0.05 * step * (index - (len(lines) - 1) / 2)  # intervals at one x are side by side
@@ -60,6 +65,7 @@ def curves(
                 marker=MARKERS[index % len(MARKERS)],
                 markersize=5,
                 linestyle="" if ticks else "solid",
+                clip_on=False,
             )
         # the names of two close baselines are at opposite ends
         for place, (name, value) in enumerate(baseline_values(baselines, metric)):
@@ -77,11 +83,14 @@ def curves(
         axes.minorticks_off()
         if ticks:
             axes.set_xlim(-0.5, len(ticks) - 0.5)
+        axes.set_ylim(bottom=axis_start(y for points in lines.values() for _, y in points))
         axes.set_xlabel(xlabel)
         axes.set_ylabel(f"{title(metric)}, %")
         axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
         legend(figure, [short(name, _LEGEND) for name in lines])
-        return svg(figure, f"{title(metric)} against {xlabel}; the table below holds the figures")
+        return figure
+
+    return picture(draw, f"{title(metric)} against {xlabel}; the table below holds the figures")
 
 
 def losses(adapters: Mapping[str, Mapping[str, Curve]]) -> str:
@@ -91,8 +100,9 @@ def losses(adapters: Mapping[str, Mapping[str, Curve]]) -> str:
     drawn = {name: columns for name, columns in adapters.items() if columns}
     if not drawn:
         return ""
-    with style():
-        figure, axes = new_axes(3.0)
+
+    def draw(width: float) -> "MatplotlibFigure":
+        figure, axes = new_axes(width, 3.0)
         for index, (name, columns) in enumerate(drawn.items()):
             colour = SERIES[index % len(SERIES)]
             for column, line in (("loss", "solid"), ("validation_loss", "dashed")):
@@ -106,7 +116,9 @@ def losses(adapters: Mapping[str, Mapping[str, Curve]]) -> str:
         axes.set_ylabel("loss")
         axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
         figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10)
-        return svg(figure, "Training and validation loss over the steps")
+        return figure
+
+    return picture(draw, "Training and validation loss over the steps")
 
 
 def _thinned(curve: Curve) -> list[tuple[float, float]]:

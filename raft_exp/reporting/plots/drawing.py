@@ -2,12 +2,13 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import Baseline
+from raft_exp.evaluation.results import Figure as MetricFigure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +40,9 @@ _STYLE: dict[str, object] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-WIDTH = 5.0  # inches: narrow, so that text is readable on a phone
-_LETTERS, _HANDLE = 60, 7  # width of the legend and of the marker of an entry, in letters
+# Inches, by class of report.css: one picture fills a wide page, the other has readable text on a phone.
+WIDTHS = {"screen": 9.0, "phone": 5.0}
+_LETTERS, _HANDLE = 12, 7  # of the legend an inch, and the marker of an entry, in letters
 
 
 @contextmanager
@@ -52,12 +54,12 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_axes(height: float) -> "tuple[Figure, Axes]":
-    """Returns a new figure, as wide as the page and `height` inches high, and its only axes."""
+def new_axes(width: float, height: float) -> "tuple[Figure, Axes]":
+    """Returns a new figure of this size in inches, and its only axes."""
     # Not pyplot: it holds figures and a window system until the process ends.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
@@ -65,16 +67,22 @@ def rows(axes: "Axes", names: list[str]) -> None:
     """Labels the y axis with `names`, one a row, the first on top."""
     axes.set_yticks(range(len(names)), [short(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=9)  # a dot at 0 is wider than the line
     axes.grid(axis="x", color=FAINT, linewidth=0.5, alpha=0.5)
 
 
 def legend(figure: "Figure", names: list[str]) -> None:
     """Adds a legend of several names above the axes and makes room for it; a single name gets no legend."""
     if len(names) > 1:
-        columns = max(1, min(3, _LETTERS // (max(map(len, names)) + _HANDLE)))
+        letters = round(_LETTERS * figure.get_figwidth())
+        columns = max(1, min(len(names), letters // (max(map(len, names)) + _HANDLE)))
         figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=10)
         figure.set_figheight(figure.get_figheight() + 0.2 * (-(-len(names) // columns) - 1))
+
+
+def axis_start(figures: Iterable[MetricFigure]) -> float:
+    """Where an axis of figures begins, in percent: at 0, or lower where an interval of the metric is negative."""
+    return min([0.0, *(100 * figure["low"] for figure in figures)])
 
 
 def baseline_values(baselines: Mapping[str, Baseline], metric: str) -> list[tuple[str, float]]:
@@ -88,8 +96,16 @@ def short(name: str, most: int = 24) -> str:
     return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def svg(figure: "Figure", description: str) -> str:
-    """The plot as an SVG element for the page; `description` is its text for screen readers."""
+def picture(draw: "Callable[[float], Figure]", description: str) -> str:
+    """A plot as SVG elements for the page, one for each of `WIDTHS`, of which the style sheet shows one.
+
+    `draw` makes the figure of a width in inches; `description` is its text for screen readers.
+    """
+    with style():
+        return "".join(_svg(draw(width), description, name) for name, width in WIDTHS.items())
+
+
+def _svg(figure: "Figure", description: str, name: str) -> str:
     from markupsafe import escape
 
     file = io.StringIO()
@@ -103,15 +119,16 @@ def svg(figure: "Figure", description: str) -> str:
     body = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", body)
     for placeholder, colour in _COLOURS.items():
         body = body.replace(placeholder, colour)
-    return f'<svg {box.group() if box else ""} role="img" aria-label="{escape(description)}">{body}'
+    return f'<svg class="{name}" {box.group() if box else ""} role="img" aria-label="{escape(description)}">{body}'
 
 
-def standalone(picture: str) -> str:
-    """A plot as an SVG file of its own, with the colours of the light theme in place of variables."""
+def standalone(pictures: str) -> str:
+    """The wide picture of a plot as an SVG file of its own, with the colours of the light theme."""
+    wide = pictures.partition("</svg>")[0] + "</svg>"
     style_sheet = Path(__file__).parents[1] / "templates" / "report.css"
     light = style_sheet.read_text(encoding="utf-8").partition("}")[0]
     colours = dict(re.findall(r"(--[\w-]+):\s*(#\w+)", light))
-    plain = re.sub(r"var\((--[\w-]+)\)", lambda match: colours[match[1]], picture)
+    plain = re.sub(r"var\((--[\w-]+)\)", lambda match: colours[match[1]], wide)
     plain = plain.replace("currentColor", colours["--ink"])
     namespaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     return plain.replace("<svg ", f'<svg {namespaces} style="background: #fff" ', 1)

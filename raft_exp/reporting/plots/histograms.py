@@ -6,12 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from raft_exp.core.audit import SplitAudit
-from raft_exp.reporting.plots.drawing import FAINT, INK, SERIES, WIDTH, style, svg
+from raft_exp.reporting.plots.drawing import FAINT, INK, SERIES, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Tokens = Literal["prompt_tokens", "completion_tokens"]
+_PANEL = 2.4  # inches, the width of a histogram
 _TOKENS: tuple[Tokens, ...] = ("prompt_tokens", "completion_tokens")  # a test set has no completions
 
 
@@ -23,15 +24,19 @@ def audit(split: SplitAudit | None) -> str:
         return ""
     panels: list[Callable[[Axes, SplitAudit], None]] = [_places, _sizes] if split["gold_places"] else []
     panels += [partial(_lengths, name=name) for name in _TOKENS if split[name].get("max", 1)]
-    lines = -(-len(panels) // 2)
-    with style():
-        figure = Figure(figsize=(WIDTH, 1.9 * lines), layout="constrained")
-        for place, draw in enumerate(panels, start=1):
-            axes = figure.add_subplot(lines, 2, place)
-            draw(axes, split)
+
+    def draw(width: float) -> Figure:
+        columns = round(width / _PANEL)
+        lines = -(-len(panels) // columns)
+        figure = Figure(figsize=(width, 1.9 * lines), layout="constrained")
+        for place, panel in enumerate(panels, start=1):
+            axes = figure.add_subplot(lines, columns, place)
+            panel(axes, split)
             axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
             axes.tick_params(labelsize=9)
-        return svg(figure, "Histograms of the data set; the figures stand in the table below")
+        return figure
+
+    return picture(draw, "Histograms of the data set; the figures stand in the table below")
 
 
 def _places(axes: "Axes", split: SplitAudit) -> None:

@@ -167,3 +167,50 @@ def test_tables_can_be_scrolled_with_a_sign_and_by_keyboard(full: tuple[Path, st
 
 def test_the_reference_arm_is_the_first_column(full: tuple[Path, str, str]) -> None:
     assert re.search(r"^\| condition \| raft \|", full[2], re.MULTILINE)
+
+
+def figures(html: str) -> list[dict[str, str]]:
+    """The plots of a page: for each the SVG elements by class."""
+    plots = re.findall(r"<figure>(.*?)</figure>", html, re.DOTALL)
+    return [dict(re.findall(r'<svg class="(\w+)"(.*?)</svg>', plot, re.DOTALL)) for plot in plots]
+
+
+def texts(svg: str) -> list[str]:
+    return re.findall(r">([^<>]+)</text>", svg)
+
+
+def test_each_plot_fills_the_page_and_has_readable_text_on_a_phone(full: tuple[Path, str, str]) -> None:
+    html = (full[0] / "report.html").read_text()
+    plots = figures(html)
+    assert len(plots) >= 4
+    for plot in plots:
+        widths = {name: float(svg.split('viewBox="0 0 ')[1].split()[0]) for name, svg in plot.items()}
+        assert widths == {"screen": 648, "phone": 360}, "as wide as the page, and as a phone"
+    css = re.sub(r"\s+", " ", html.partition("</style>")[0])
+    assert "svg { display: block; width: 100%; height: auto; }" in css, "no limit below the width of the page"
+    assert "svg.phone { display: none; }" in css
+    assert re.search(r"max-width: 34rem\) \{ svg.screen { display: none; } svg.phone { display: block; }", css)
+
+
+@pytest.mark.parametrize("value", [0.02, 0.5, 0.93])
+def test_axes_of_shares_begin_at_zero(tmp_path: Path, value: float) -> None:
+    found = everything()
+    rows = [found["arms"], *found["conditions"].values()]
+    for row in rows:
+        for one in row.values():
+            one["metrics"]["accuracy"] = {"value": value, "low": value - 0.02, "high": value + 0.03}
+    pages(tmp_path, found)
+    plots = [plot for plot in figures((tmp_path / "report.html").read_text()) if "points" not in str(plot)]
+    assert len(plots) >= 3, "the arms, and conditions on curves and by name"
+    for svg in (svg for plot in plots for svg in plot.values()):
+        marks = [float(text) for text in texts(svg) if re.fullmatch(r"[\d.]+", text)]
+        assert 0 in marks
+        assert min(marks) == 0
+
+
+def test_the_reference_arm_is_the_first_of_the_replies_and_of_the_classes(study: Study) -> None:
+    html = (study.run() / "report.html").read_text()
+    data = json.loads(html.partition('id="examples-data">')[2].partition("</script>")[0])
+    assert data["arms"] == ["raft", "base", "rag"]
+    classes = html.partition('<section id="classes">')[2].partition("</section>")[0]
+    assert re.findall(r"<h3>(\w+)</h3>", classes) == ["raft", "base", "rag"]
