@@ -184,28 +184,28 @@ def _text(message: Mapping[str, object], finish: Finish) -> str:
     """
     content = message.get("content")
     if isinstance(content, list):
-        content = "".join(_part(part) for part in content)
-    if content is not None and not isinstance(content, str):
+        texts = [text for part in content if (text := _part(part)) is not None]
+        content = "".join(texts) if texts else None
+    refusal = message.get("refusal")
+    if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise TypeError("content is no text")
-    if text := content or message.get("refusal"):
-        return str(text)
+    if text := content or refusal:
+        return text
     if message.get("tool_calls") or message.get("function_call"):
         raise AttemptError("the reply calls a tool and has no text; leave tools out of extra_body", "request")
     if message.get("reasoning_content") or message.get("reasoning"):
         why = "it used all of max_new_tokens; raise it" if finish == "length" else "content is empty"
         raise AttemptError(f"the reply has reasoning and no answer ({why})", "request")
     if content is None and finish != "filtered":
-        raise AttemptError("the reply has no text (content is null)", "nothing")
+        raise AttemptError("the reply has no text (content is null or has no part with a text)", "nothing")
     return ""
 
 
-def _part(part: object) -> str:
-    """The text of one part of a content; parts of other types, such as reasoning, are no part of the answer."""
-    if isinstance(part, str):
-        return part
+def _part(part: object) -> str | None:
+    """The text of one part of a content; None for a part of another type, such as reasoning or a picture."""
     if isinstance(part, Mapping) and part.get("type") in ("text", "output_text"):
-        return str(part.get("text") or "")
-    return ""
+        part = part.get("text")
+    return part if isinstance(part, str) else None
 
 
 def _count(usage: object, name: str) -> int:

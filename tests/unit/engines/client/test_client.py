@@ -348,7 +348,8 @@ NO_TEXT = {
         {"content": "", "reasoning_content": "hm"}, "length"
     ),
     "has reasoning and no answer (content is empty)": with_message({"content": None, "reasoning": "hm"}),
-    "has no text (content is null)": with_message({"content": None}),
+    "has no text (content is null": with_message({"content": None}),
+    "has no part with a text)": with_message({"content": [{"type": "image", "url": "a"}, {"type": "text"}]}),
     "has no choice with a message": with_message({"content": 5}),
 }
 
