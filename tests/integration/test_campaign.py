@@ -1,0 +1,39 @@
+"""The page of what was tried to break raft_exp has a table of each campaign, and a quick campaign runs."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaign import __main__ as command
+from tests.campaign.table import Row, markdown, replaced
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "reliability.md"
+
+
+@pytest.mark.parametrize("name", command.CAMPAIGNS)
+def test_the_page_has_the_table_of_each_campaign(name):
+    table = PAGE.read_text(encoding="utf-8").partition(f"<!-- campaign: {name} -->")[2].partition("<!-- end -->")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    assert rows
+    assert all(int(tried) > 0 for *_, tried, _ in rows)
+
+
+def test_a_table_replaces_the_one_before():
+    row = Row("a bit turned", "refused")
+    row.add("one")
+    row.add("two", "not noticed")
+    page = "a\n<!-- campaign: x -->\nold\n<!-- end -->\nb\n"
+    new = replaced(page, "x", markdown([row]))
+    assert "| a bit turned | refused | 2 | 1 |" in new
+    assert "old" not in new
+    assert (new[:2], new[-3:]) == ("a\n", "\nb\n")
+    assert row.wrong == ["two: not noticed"]
+
+
+def test_an_unknown_name_is_one_line(capsys):
+    assert command.main(["kill"]) == 2
+    assert "kill: campaigns are kills, damages" in capsys.readouterr().out
+
+
+def test_odd_replies_become_no_answers(capsys):
+    assert command.main(["replies", "seed=1"]) == 0, capsys.readouterr().out
