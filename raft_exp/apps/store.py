@@ -64,11 +64,19 @@ def entries(root: Path) -> list[StoreEntry]:
 
 
 def _used(root: Path) -> set[str]:
+    """The keys of the results that runs name. Raises StoreError for a run whose plan.json cannot be read."""
     keys: set[str] = set()
     for file in (root / "runs").glob("*"):
         plan = Path(file.read_text(encoding="utf-8")) / "plan.json"
-        if plan.exists():
+        try:
             keys |= {row["key"] for row in json.loads(plan.read_text(encoding="utf-8"))}
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # the run folder was removed
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{plan}: cannot be read ({error}), so the results of this run are unknown; make it readable, or "
+                f"remove {file} if the run is not needed"
+            ) from error
     return keys
 
 
@@ -171,4 +179,6 @@ def _remove(entry: StoreEntry) -> bool:
             shutil.rmtree(entry.path)
     except Timeout:
         return False
+    except OSError as error:
+        raise StoreError(f"{error.filename or entry.path}: {error.strerror}; nothing can be removed there") from error
     return True

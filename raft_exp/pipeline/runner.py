@@ -72,7 +72,7 @@ class Runner:
         _check_engines(missing)
         _check_quantization(missing)
         _check_keys(missing)
-        self._store.remember_run(self._run)
+        self._remember_run(bool(missing))
         models = sum(stage.name == converted.STAGE for stage in stages)  # they come first: the checks read them
         with contextlib.closing(self._child):
             self._execute(stages[:models], outcomes)
@@ -80,6 +80,13 @@ class Runner:
             self._check_models(missing, download=True)
             self._execute(stages, outcomes, models)
         return outcomes
+
+    def _remember_run(self, makes_results: bool) -> None:
+        if makes_results or self._store.writable:
+            self._store.remember_run(self._run)
+        else:
+            line = f"store={self._store.root} is read-only: a prune there does not know that this run uses its results"
+            self._console.print(f"  {escape(line)}", soft_wrap=True)
 
     def _check_models(self, stages: Sequence[Stage], download: bool) -> None:
         for line in check_models(stages, download):

@@ -12,6 +12,7 @@ and checks all of them.
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -56,6 +57,11 @@ class Store:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).absolute()
+
+    @property
+    def writable(self) -> bool:
+        """Whether this user may add results. A finished study can be shown from a store that is read-only."""
+        return os.access(self.root, os.W_OK)
 
     def path(self, stage: Stage) -> Path:
         """Returns the folder of the stage's result, whether it exists or not."""

@@ -1,10 +1,24 @@
 """Full disks, and folders that cannot be written."""
 
+import contextlib
+import json
+import shutil
 import subprocess
+import sys
 
 import pytest
 
-from tests.helpers.command_line import command, environment, raft_exp
+from tests.helpers.command_line import command, environment, obey_file_modes, raft_exp, run_folder, statuses
+from tests.helpers.small_study import SMALL
+
+# Runs several commands in one process, each with the words of a line.
+COMMANDS = """
+import json, sys
+from importlib import import_module
+for name, *words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    import_module(name).main()
+"""
 
 
 @pytest.mark.parametrize("store", ["/proc/nowhere", "{file}"])
@@ -42,4 +56,80 @@ def test_a_run_folder_that_cannot_be_made_says_so(tmp_path, folder):
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("StoreError: ")
     assert "hydra.run.dir=PATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """Makes all files and folders under `folder` read-only, and writable again afterwards."""
+    modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    try:
+        yield
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+def without_rights(folder, *commands):
+    return subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        cwd=folder,
+        env=environment(HYDRA_FULL_ERROR="1"),
+        preexec_fn=obey_file_modes,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_finished_study_is_shown_from_a_read_only_store(small_study, tmp_path):
+    store, run = small_study.parent / "store", str(small_study)
+    files = sorted(store.rglob("*"))
+    no_index = tmp_path / "no_index"
+    shutil.copytree(store, no_index, ignore=shutil.ignore_patterns("index"))
+    with read_only(store), read_only(no_index):
+        done = without_rights(
+            tmp_path,
+            ("raft_exp.apps.cli", *SMALL, "+evaluation.conditions.found={context: retrieved}", f"store={store}"),
+            ("raft_exp.apps.report.main", run, f"out={tmp_path / 'page'}"),
+            ("raft_exp.apps.ask.main", run, "Where does it lie?", "arm=rag"),
+            ("raft_exp.apps.ask.main", run, "Where does it lie?", "arm=rag", f"store={no_index}"),
+            ("raft_exp.apps.export.main", run, f"out={tmp_path / 'model'}"),
+            ("raft_exp.apps.store", "ls", f"store={store}"),
+            ("raft_exp.apps.store", "verify", f"store={store}"),
+        )
+    assert done.returncode == 0, done.stderr
+    assert "Error" not in done.stderr
+    assert f"store={store} is read-only: a prune there does not know" in done.stderr
+    assert f"store={no_index} is read-only: index is made again for this command" in done.stderr
+    assert set(statuses(run_folder(tmp_path)).values()) == {"reused"}
+    assert " 0 damaged" in done.stdout
+    assert (run_folder(tmp_path) / "results.json").exists()
+    assert (tmp_path / "page" / "report.html").exists()
+    assert (tmp_path / "model" / "model.safetensors").exists()
+    assert sorted(store.rglob("*")) == files
+
+
+@pytest.mark.parametrize("words", [("prune", "yes=true"), ("repair", "yes=true")])
+def test_a_result_that_cannot_be_removed_is_told_in_one_line(tmp_path, words):
+    result = tmp_path / "store" / "dataset" / "0123"
+    result.mkdir(parents=True)
+    (result / "manifest.json").write_text("damaged")
+    (tmp_path / "store" / "dataset" / "4567.partial").mkdir()
+    with read_only(tmp_path / "store"):
+        done = without_rights(tmp_path, ("raft_exp.apps.store", *words))
+    assert done.returncode == 2
+    assert done.stderr.startswith("StoreError: ")
+    assert done.stderr.count("\n") == 1
+    assert result.exists()
+
+
+def test_a_new_result_in_a_read_only_store_is_refused_in_one_line(tmp_path):
+    (tmp_path / "store").mkdir()
+    with read_only(tmp_path / "store"):
+        done = without_rights(tmp_path, ("raft_exp.apps.cli", *SMALL, "until=ingest"))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("StoreError: store=")
     assert "Traceback" not in done.stderr

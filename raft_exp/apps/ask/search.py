@@ -1,11 +1,15 @@
 """Retrieval for new questions over the whole collection: BM25, dense, or both."""
 
+import atexit
 import dataclasses
+import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Literal
 
 import numpy as np
@@ -120,13 +124,23 @@ def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
 
 
 def _ensure(run: FinishedRun, stage: Stage) -> Path:
-    """Makes the stage's result if it is missing, with a plan.json in the run folder so that prune keeps the result."""
-    if run.store.look(stage).status != "reused":
-        folder = run.folder / "ask" / stage.name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:  # a run folder without write permission
-            run.store.ensure(stage, run.store.call)
-        else:
-            Runner(run.store, folder, run.folder / "config.yaml").execute([stage])
+    """Makes the stage's result if it is missing, with a plan.json in the run folder so that prune keeps the result.
+
+    A read-only store gets no result: it is then made in a temporary folder, for this process.
+    """
+    if run.store.look(stage).status == "reused":
+        return run.store.path(stage)
+    if not run.store.writable:
+        print(f"store={run.store.root} is read-only: {stage.label} is made again for this command", file=sys.stderr)
+        folder = Path(mkdtemp(prefix="raft_exp_"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        run.store.call(stage, folder)
+        return folder
+    folder = run.folder / "ask" / stage.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a run folder without write permission
+        run.store.ensure(stage, run.store.call)
+    else:
+        Runner(run.store, folder, run.folder / "config.yaml").execute([stage])
     return run.store.path(stage)
