@@ -1,4 +1,4 @@
-"""A passage collection on disk: JSON lines and a memory-mapped index, so that memory does not grow with it."""
+"""A passage collection on disk: JSON lines with a memory-mapped index. Memory does not grow with its size."""
 
 import hashlib
 import json
@@ -33,9 +33,10 @@ def fingerprint(text: str) -> int:
 
 
 def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool = False) -> int:
-    """Writes a collection and returns its size. Raises DataError for a repeated id or an empty collection.
+    """Writes a collection into `folder` and returns the number of passages.
 
-    `any_language`: its texts are compared by `text.normalise` (numbers and signs count), not by `text.plain_words`.
+    `any_language`: texts of this collection are compared by `text.normalise` (which keeps numbers and signs), not by
+    `text.plain_words`. Raises DataError for a repeated id or an empty collection.
     """
     if any_language:
         (folder / ANY_LANGUAGE).touch()
@@ -53,13 +54,16 @@ def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool
             ids.append(hash64(passage.id))
             file.write((dumps(passage) + "\n").encode())
     if not ids:
-        raise DataError("the corpus has no passages; check corpus.path")
+        raise DataError("the corpus has no passages; check that corpus.path names files with text")
     _write_ids(folder, np.frombuffer(ids, dtype=np.uint64))
     return len(ids)
 
 
 def _write_ids(folder: Path, ids: np.ndarray) -> None:
-    """Writes an array of shape (2, n): the id hashes in ascending order, and the ordinal of each."""
+    """Writes an array of shape (2, n): the id hashes in ascending order, and the ordinal of each.
+
+    Raises DataError for a repeated id.
+    """
     order = np.argsort(ids, kind="stable").view(np.uint64)
     ranked = ids[order]
     repeated = np.flatnonzero(ranked[1:] == ranked[:-1])
@@ -67,7 +71,7 @@ def _write_ids(folder: Path, ids: np.ndarray) -> None:
         with (folder / TEXTS).open("rb") as file:
             for number, line in enumerate(file):
                 if number == order[repeated[0]]:
-                    raise DataError(f"passage id {loads(line)['id']!r} comes twice; ids must be unique")
+                    raise DataError(f"passage id {loads(line)['id']!r} occurs twice; give each passage its own id")
     with (folder / IDS).open("wb") as file:
         write_header(file, "<u8", (2, len(ids)))
         file.write(ranked.data)
@@ -75,22 +79,32 @@ def _write_ids(folder: Path, ids: np.ndarray) -> None:
 
 
 class Passages:
-    """Read access by ordinal and by id. Columns are memory-mapped; a passage is read from disk on access.
+    """Read access to a collection, by ordinal (the index of a passage) and by passage id.
 
-    An ordinal is the index of a passage in the collection. Cannot be pickled: each process opens its own.
+    Columns are memory-mapped. A passage is read from disk on access. The object cannot be pickled: each process opens
+    the folder itself.
+
+    `units`: shape (n,), the hash of each passage's unit; None: its document. All questions of a unit are in one split
+    (`corpora.split_units`). `shared`: a passage may be a distractor in every split.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, units: np.ndarray | None = None, shared: bool = False) -> None:
         self._offsets = mapped(folder / OFFSETS)
         self._ids, self._ordinals = mapped(folder / IDS)
         self.documents = mapped(folder / DOCUMENTS)  # (n,) hash of the document id
         self.texts = mapped(folder / TEXT_HASHES)  # (n,) fingerprint of the text
+        self.units = self.documents if units is None else units  # (n,) hash of the unit, by default the document
+        self.shared = shared
         with (folder / TEXTS).open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
         self._file = folder / TEXTS
         self.any_language = (folder / ANY_LANGUAGE).exists()
         self.form: Form = normalise if self.any_language else plain_words  # in which its texts are compared
+
+    def with_units(self, units: np.ndarray, shared: bool) -> "Passages":
+        """Returns the same collection with other `units` and `shared` (see the class)."""
+        return Passages(self._file.parent, units, shared)
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -109,18 +123,21 @@ class Passages:
         )  # not through the memory map: its pages would count as memory of this process
 
     def find(self, passage_id: str) -> int:
-        """The ordinal of a passage id. Raises DataError when it is not in the collection."""
+        """Returns the ordinal of a passage id. Raises DataError for an id that is not in the collection."""
         wanted = hash64(passage_id)
         place = int(self._ids.searchsorted(np.uint64(wanted)))
         if place == len(self._ids) or int(self._ids[place]) != wanted:
-            raise DataError(f"passage id {passage_id!r} is named by a question but is not in the collection")
+            raise DataError(
+                f"passage id {passage_id!r}: a question names it, but the corpus has no such passage; correct the "
+                "question or add the passage"
+            )
         return int(self._ordinals[place])
 
     def of_document(self, document_id: str) -> list[int]:
-        """The ordinals of the passages with the text of a document; [] for an unknown document.
+        """Returns the ordinals of the passages that hold the text of a document; [] for an unknown document.
 
-        First the document's own passages, in their order. A passage that repeated one of another document is not in
-        the collection: the ordinal of that other passage follows instead.
+        The document's own passages come first, in their order. A repeated passage is stored once, under its first
+        document: for a passage that this document shares with an earlier one, the earlier one's ordinal follows.
         """
         order, ranked = self._by_document
         wanted = np.uint64(hash64(document_id))
@@ -130,14 +147,14 @@ class Passages:
 
     @cached_property
     def _repeated(self) -> dict[str, list[str]]:
-        """Ids of the passages that hold what was left out of a document, by document."""
+        """Document id -> ids of the passages of other documents that hold the repeated texts left out of it."""
         file = self._file.parent / REPEATED
         repeated: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         return repeated
 
     @cached_property
     def _by_document(self) -> tuple[np.ndarray, np.ndarray]:
-        """Ordinals sorted by the hash of their document, and those hashes."""
+        """Ordinals sorted by the hash of their document, and the sorted hashes; both of shape (n,)."""
         order = np.argsort(self.documents, kind="stable")
         return order, self.documents[order]
 
@@ -146,7 +163,7 @@ class Passages:
 
 
 def mapped(file: Path) -> np.ndarray:
-    """A memory-mapped array as a plain ndarray: numpy's memmap class is slow to index."""
+    """Opens a .npy file as a memory-mapped array, as a plain ndarray: numpy's memmap class is slow to index."""
     array: np.ndarray = np.load(file, mmap_mode="r").view(np.ndarray)
     return array
 

@@ -46,6 +46,7 @@ from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestion
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.passages import PassagesConfig, ReadyPassages
 from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
+from raft_exp.corpora.split_units import FEW_DOCUMENTS, setting_of
 
 
 class Corpus(Protocol):
@@ -55,7 +56,8 @@ class Corpus(Protocol):
     Optional members: `origin: ClassVar[Origin]`, source and licence for the card of an exported data set; `report`,
     with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, values for the key of
     ingest beside `passage_settings` and the content of `files`; `shares_gold: ClassVar[bool]`, whether its published
-    splits share gold passages; `any_language: ClassVar[bool]`, for the user's own texts (`core.words`).
+    splits share gold passages; `any_language: ClassVar[bool]`, for the user's own texts (`core.words`);
+    `document_count(most) -> int`, its documents up to a number, for corpora with a setting `split`.
     """
 
     passage_settings: ClassVar[tuple[str, ...]]  # the fields of the config that change the passages
@@ -107,6 +109,12 @@ def any_language(config: CorpusConfig) -> bool:
     Published data sets are compared by `text.plain_words`, so that their results stay as they are.
     """
     return bool(getattr(CORPORA[config.name], "any_language", False))
+
+
+def may_have_few_documents(config: CorpusConfig, corpus: Corpus) -> bool:
+    """Whether `corpus.split=auto` must look whether the documents are too few for a split by document."""
+    counted: Callable[[int], int] | None = getattr(corpus, "document_count", None)
+    return setting_of(config) == "auto" and counted is not None and counted(FEW_DOCUMENTS) < FEW_DOCUMENTS
 
 
 def shares_gold(config: CorpusConfig) -> bool:

@@ -1,4 +1,7 @@
-"""Groups of documents that must share a split, so that training shows no text of a test question."""
+"""Groups of documents that must share a split, so that training shows no text of a test question.
+
+Where questions are split by smaller units (`split_units.py`), the same holds for these units.
+"""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
@@ -37,12 +40,12 @@ class DocumentGroups:
 
 
 def copied_documents(collection: Passages, documents: Container[int]) -> Iterator[set[int]]:
-    """Sets of documents, of these, that share a passage: equal words or a near copy, boilerplate aside."""
+    """Sets of documents (units), of these, that share a passage: equal words or a near copy, boilerplate aside."""
     sizes: dict[int, int] = {}  # hash of a text -> units
     owners: dict[int, set[int]] = defaultdict(set)  # hash of a text -> documents
     first: dict[int, int] = {}  # hash of a text -> its first passage
     for ordinal, passage in enumerate(collection):
-        document = int(collection.documents[ordinal])
+        document = int(collection.units[ordinal])
         if document in documents:
             text_units = units(passage.text)
             words = text_hash(text_units)
@@ -56,6 +59,6 @@ def copied_documents(collection: Passages, documents: Container[int]) -> Iterato
     def texts() -> Iterator[Shingles]:
         return (shingles(units(passage.text)) for ordinal, passage in enumerate(collection) if ordinal in chosen)
 
-    documents_of = np.array([collection.documents[first[words]] for words in distinct], dtype=np.uint64)
+    documents_of = np.array([collection.units[first[words]] for words in distinct], dtype=np.uint64)
     for pair in near_copies_within(texts, documents_of):
         yield {int(documents_of[pair.first]), int(documents_of[pair.second])}

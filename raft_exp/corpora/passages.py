@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import field
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,6 +13,9 @@ from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Share, config_
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import passage_rows
 from raft_exp.corpora.sentences import sentences_of
+from raft_exp.corpora.split_units import Setting
+
+_COUNTED = 10_000  # passages in which documents are counted
 
 
 @config_dataclass
@@ -26,6 +30,7 @@ class PassagesConfig:
     test: Share
     closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
     columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
+    split: KeyedWhenSet[Setting] = "auto"  # what questions are split by (`corpora/split_units.py`)
 
 
 class ReadyPassages:
@@ -47,6 +52,21 @@ class ReadyPassages:
         if not Path(self._path).is_file():
             raise DataError(f"corpus.path={self._path!r}: no such file; name a file with one passage a line")
         return [Path(self._path)]
+
+    def document_count(self, most: int) -> int:
+        """The number of documents, counted up to `most`, and in the first passages alone.
+
+        A file that cannot be read has `most`: the ingest stage raises the error.
+        """
+        documents: set[str] = set()
+        try:
+            for passage in islice(passage_rows.read(self.files()[0], lambda text: [text]), _COUNTED):
+                documents.add(passage.document_id)
+                if len(documents) == most:
+                    break
+        except DataError:
+            return most
+        return len(documents)
 
     def passages(self) -> Iterator[Passage]:
         """The passages in the file's order."""

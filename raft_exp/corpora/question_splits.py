@@ -1,4 +1,4 @@
-"""The splits of the questions of a file."""
+"""The splits of the questions of a file, by document. `question_levels.py` has those by smaller units."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,10 +48,10 @@ class Splits:
         """Test and validation documents are drawn only where the file has no question of that split."""
         groups, document_splits, uses, drawn = DocumentGroups(), dict[int, str](), WordingUses(), False
         for question in questions:
-            documents = _documents(question, collection)
+            documents = units_of(question, collection)
             uses.add(text_hash(units(question.question)), documents, answer_forms(question.answers))
             document = groups.join(documents)
-            document_splits[document] = _last(question.split, document_splits.get(document, ""))
+            document_splits[document] = last(question.split, document_splits.get(document, ""))
             drawn = drawn or not question.split
         if drawn:
             for copies in chain(copied_documents(collection, groups), uses.repeated()):
@@ -59,7 +59,7 @@ class Splits:
         owners: dict[int, str] = {}
         for document, split in document_splits.items():
             group = groups.of(document)
-            owners[group] = _last(split, owners.get(group, ""))
+            owners[group] = last(split, owners.get(group, ""))
         file_splits = set(owners.values())
         free = [str(group) for group, split in owners.items() if not split]
         test = draw_share(free, 0.0 if "test" in file_splits else config.test, seed, "test documents")
@@ -72,7 +72,7 @@ class Splits:
         """The split of a question."""
         if question.split:
             return question.split
-        group = self.groups.of(_documents(question, self.collection)[0])
+        group = self.groups.of(units_of(question, self.collection)[0])
         if self.owners[group]:
             return self.owners[group]
         if str(group) in self.test:
@@ -80,10 +80,11 @@ class Splits:
         return "validation" if str(group) in self.validation else "train"
 
 
-def _last(*splits: str) -> str:
+def last(*splits: str) -> str:
+    """The split that a document with questions of several splits has: test before validation before train."""
     return max(splits, key=("", *SPLITS).index)
 
 
-def _documents(question: Question, collection: Passages) -> list[int]:
-    """The documents of a question's gold passages."""
-    return [int(collection.documents[collection.find(name)]) for name in question.gold]
+def units_of(question: Question, collection: Passages) -> list[int]:
+    """The documents of a question's gold passages, or their smaller units (`split_units.py`)."""
+    return [int(collection.units[collection.find(name)]) for name in question.gold]

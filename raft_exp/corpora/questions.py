@@ -9,7 +9,7 @@ import difflib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -19,9 +19,11 @@ from raft_exp.core.records import Passage, Question
 from raft_exp.core.sampling import subsample
 from raft_exp.core.text import Form, answer_pattern
 from raft_exp.corpora.gold_search import GoldSearch, Hints
-from raft_exp.corpora.question_splits import SPLITS, Splits
+from raft_exp.corpora.question_levels import QuestionLevel, Questions
+from raft_exp.corpora.question_splits import SPLITS
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
+from raft_exp.corpora.split_units import SplitBy, choose, setting_of
 from raft_exp.retrieval.likeness import ByWords, Likeness
 
 
@@ -62,7 +64,7 @@ def files_of(config: object) -> list[Path]:
     return [] if path is None else [Path(path)]
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReadyQuestions:
     """The questions of a file, with their gold passages and splits; may be streamed several times."""
 
@@ -71,13 +73,17 @@ class ReadyQuestions:
     config: QuestionsFileConfig
     seed: int
     likeness: Likeness | None = None  # finds the gold of questions that name their document; None: by words
+    enough: bool = True  # whether the corpus has enough documents to split by document (`split_units.FEW_DOCUMENTS`)
+    by: SplitBy = field(default="document", init=False)  # what the questions are split by; set while streaming
+    drawn: bool = field(default=False, init=False)  # whether a split was drawn; set while streaming
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
         search = GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
-        questions = _counted(self._questions(rows, first, search), answered)
-        splits = Splits.of(questions, self.collection, self.config, self.seed)
+        for question in self._questions(rows, first, search):
+            answered[bool(question.answers)] += 1
+            self.drawn = self.drawn or not question.split
         if answered and not answered[True]:
             there = ", ".join(map(repr, rows.names))
             raise DataError(
@@ -87,6 +93,7 @@ class ReadyQuestions:
         search.finder.check(first["records"])
         if line := rows.taken():
             print(line, file=sys.stderr)
+        level = self._level(lambda: self._questions(rows, Counter(), search))
         kinds = (
             bool(first["gold_by_closeness"] + first["gold_by_document"]),
             0 < first["gold_several"] < first["records"],
@@ -94,11 +101,20 @@ class ReadyQuestions:
 
         def with_splits(stream_counts: Counter[str]) -> Iterator[Question]:
             for question in self._questions(rows, stream_counts, search, kinds):
-                yield replace(question, split=splits.split(question))
+                yield replace(question, split=level.split(question))
 
         training = (question.id for question in with_splits(Counter()) if question.split == "train")
         sample = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
+
+    def _level(self, questions: Questions) -> QuestionLevel:
+        """The splits by the unit of corpus.split."""
+
+        def level(by: SplitBy) -> QuestionLevel:
+            return QuestionLevel(by, questions, self.collection, self.config, self.seed)
+
+        self.by, chosen = choose(setting_of(self.config), self.enough, level)
+        return chosen
 
     def _questions(
         self, rows: QuestionRows, counts: Counter[str], search: GoldSearch, kinds: tuple[bool, bool] = (False, False)
@@ -187,13 +203,6 @@ class ReadyQuestions:
                 raise fields.error("evidence", f"names sentence {sentence} of passage {name!r}", remedy)
             evidence.append((name, sentence))
         return evidence
-
-
-def _counted(questions: Iterable[Question], answered: Counter[bool]) -> Iterator[Question]:
-    """Yields the questions, and counts those with and without answers."""
-    for question in questions:
-        answered[bool(question.answers)] += 1
-        yield question
 
 
 def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form) -> list[tuple[str, int]]:

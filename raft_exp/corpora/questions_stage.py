@@ -1,17 +1,20 @@
 """Stage `questions`: each question with its answers, its gold passages and its split."""
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import Question, write_jsonl
+from raft_exp.core.records import Question, read_jsonl, write_jsonl
 from raft_exp.core.schema import Count, KeyedWhenSet, Seed, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.corpora import CorpusConfig, open_corpus
+from raft_exp.corpora import CorpusConfig, open_corpus, split_units
 from raft_exp.corpora.questions import QuestionsFileConfig, ReadyQuestions, files_of
+from raft_exp.corpora.split_figures import split_choice
+from raft_exp.corpora.split_units import SplitBy, divided, setting_of
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.retrieval.likeness import ByVectors
 
@@ -27,6 +30,7 @@ class QuestionsStage:
     seed: Seed
     gold_rules: KeyedWhenSet[Count] = 0  # GOLD_RULES where questions come from a file
     encoder: KeyedWhenSet[EncoderConfig | None] = None  # finds gold passages and quotes in a file; None: bm25 does
+    split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES where documents may be too few for a split by document
 
 
 @stage("questions", VERSION)
@@ -36,22 +40,54 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path, embedded: Pa
     `embedded`: the vectors of the passages, where the settings have an encoder.
     """
     corpus = open_corpus(config.corpus, config.seed)
-    stream, splits = corpus.questions(), Counter[str]()
+    stream, splits, ready = corpus.questions(), Counter[str](), None
     if isinstance(config.corpus, QuestionsFileConfig):
         for file in files_of(config.corpus):
             likeness = ByVectors(config.encoder, embedded) if config.encoder and embedded else None
-            ready = ReadyQuestions(file, Passages(passages), config.corpus, config.seed, likeness)
+            enough = not config.split_rules
+            ready = ReadyQuestions(file, Passages(passages), config.corpus, config.seed, likeness, enough)
             stream = ready.stream(corpus.counts)
     write_jsonl(out / "questions.jsonl", _checked(stream, splits))
-    for split in ("train", "test"):
-        if not splits[split]:
-            raise DataError(
-                f"corpus.name={config.corpus.name!r} has no {split} questions (found {dict(splits)}); "
-                "check corpus.path, corpus.train, corpus.test and the splits beside the data"
-            )
+    check_filled(config.corpus, splits, ready.by if ready else None)
+    if ready:
+        tell_split(out, config.corpus, ready.by, ready.drawn, ready.collection)
     (out / "counts.json").write_text(
         json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))}), encoding="utf-8"
     )
+
+
+def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | None) -> None:
+    """Raises DataError where a split that a study needs has no questions. `by`: what a file's questions are split by;
+    None for a corpus with published splits.
+    """
+    for split in ("train", "test"):
+        if splits.get(split):
+            continue
+        found = f"corpus.name={corpus.name!r} has no {split} questions (found {dict(splits)})"
+        if by is None:
+            settings = [f"corpus.{name}" for name in ("path", "train", "test") if hasattr(corpus, name)]
+            raise DataError(f"{found}; check {', '.join(settings)} and the splits beside the data")
+        remedies = []
+        if setting_of(corpus) not in ("auto", "question"):
+            remedies.append("set corpus.split=auto")
+        if split == "test" and not getattr(corpus, "test", 0.0):
+            remedies.append("set corpus.test=0.2")
+        remedies += ["add questions", "or give each one its split (train, validation, test) in the file"]
+        raise DataError(f"{found}, which are split by {by}; {', '.join(remedies)}")
+
+
+def tell_split(out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collection: Passages) -> None:
+    """Writes split.json beside questions.jsonl, and prints a choice of smaller units than documents."""
+    choice = split_choice(
+        by,
+        setting_of(corpus),
+        drawn,
+        divided(collection, by),
+        lambda: read_jsonl(out / "questions.jsonl", Question),
+    )
+    split_units.write(out, choice)
+    if line := split_units.words(choice):
+        print(line, file=sys.stderr)
 
 
 def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:

@@ -1,8 +1,8 @@
 """Seeded choices by share, for corpora that are published without splits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from raft_exp.core.sampling import HashSample
+from raft_exp.core.sampling import HashSample, seeded_bits
 
 
 def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: int | None = None) -> HashSample:
@@ -16,3 +16,24 @@ def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: 
         return min(max(wanted, 1), total - 1) if 0 < share < 1 and total > 1 else wanted
 
     return HashSample(items, count, seed, purpose)
+
+
+def draw_groups(sizes: Mapping[str, int], share: float, seed: int, purpose: str, of: int) -> set[str]:
+    """Draws groups of about round(share * of) members together, in a random order, and never more than that.
+
+    Where each group is larger, the smallest is drawn. With 0 < share < 1 and two or more groups, at least one group is
+    drawn and at least one is left.
+    """
+    wanted = round(share * of)
+    if 0 < share < 1:
+        wanted = max(wanted, 1)
+    order = sorted(sizes, key=lambda name: seeded_bits(seed, purpose, name))
+    drawn: set[str] = set()
+    if not wanted or (share < 1 and len(order) < 2):
+        return drawn
+    left = wanted
+    for name in order:
+        if sizes[name] <= left and (share == 1 or len(drawn) + 1 < len(order)):
+            drawn.add(name)
+            left -= sizes[name]
+    return drawn or {min(order, key=lambda name: sizes[name])}

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from raft_exp.core.collection import Passages
 from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Example, write_jsonl
@@ -17,6 +16,7 @@ from raft_exp.core.schema import Positive, Runtime, Seed, Share, config_dataclas
 from raft_exp.core.stage import stage
 from raft_exp.corpora.readers.chat import ChatRow
 from raft_exp.corpora.readers.chat import read as read_chats
+from raft_exp.corpora.split_units import split_passages
 from raft_exp.dataset import overlap
 from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.chat_overlap import chat_overlaps
@@ -57,7 +57,9 @@ def chat_rows(config: ChatDatasetStage, *, passages: Path, questions: Path, out:
         return (chat for chat in read_chats(file) if chat.split == "train" and chat.id in sample)
 
     found = overlap.check(
-        chat_overlaps(training, questions, Passages(passages)), config.allow_overlap, config.max_gold_overlap
+        chat_overlaps(training, questions, split_passages(passages, questions)),
+        config.allow_overlap,
+        config.max_gold_overlap,
     )
     chats = (chat for chat in read_chats(file) if chat.split != "train" or chat.id in sample)
     rows = audit.watch(_rows(config, chats))

@@ -1,4 +1,4 @@
-"""The rules by which a context is chosen: rows with gold, order of the passages, pool of the distractors.
+"""The rules by which a context is chosen: rows with gold, order of the passages. Pools are in `corpora/pools.py`.
 
 Each choice depends on (seed, question id) alone, not on the number of workers or the order of the rows. So data sets
 of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those of D=3
@@ -9,8 +9,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from raft_exp.core.collection import Passages
-from raft_exp.core.records import Question
 from raft_exp.core.sampling import HashSample, seeded_bits
 
 
@@ -29,28 +27,3 @@ def half_of_gold(gold: list[int], seed: int, item_id: str) -> list[int]:
     """Half of the gold passages, rounded down, drawn for (seed, question): never all of them, none of a single one."""
     generator = np.random.default_rng(seeded_bits(seed, "part", item_id))
     return [gold[place] for place in generator.permutation(len(gold))[: len(gold) // 2]]
-
-
-def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
-    """Shape (passages,): the split that owns each passage's document: 0 none, 1 train, 2 validation, 3 test.
-
-    A question gives its split to the documents of its gold passages and of its published distractors. A document with
-    questions of several splits belongs to test before validation, and to validation before train. So no training
-    distractor comes from a test document.
-    """
-    owner: dict[int, int] = {}
-    for question in questions:
-        rank = {"train": 1, "validation": 2, "test": 3}[question.split]
-        for passage_id in (*question.gold, *question.given):
-            document = int(passages.documents[passages.find(passage_id)])
-            owner[document] = max(owner.get(document, 0), rank)
-    documents, inverse = np.unique(passages.documents, return_inverse=True)
-    ranks = np.array([owner.get(int(document), 0) for document in documents], dtype=np.int8)
-    return ranks[inverse]
-
-
-def pool(owners: np.ndarray, split: str) -> np.ndarray:
-    """Ordinals, ascending, of the passages that may be distractors for a split: those that it owns, and those that no
-    split owns.
-    """
-    return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))

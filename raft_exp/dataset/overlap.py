@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from raft_exp.core.audit import OverlapCounts
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import DataError
+from raft_exp.corpora import split_units
 from raft_exp.dataset.gold_overlap import gold_links
 from raft_exp.dataset.question_leaks import question_leaks
 from raft_exp.dataset.training_index import ComparedQuestion, Questions, TrainingIndex
@@ -68,6 +70,15 @@ def _overlap(
 def _first(pairs: Mapping[str, str]) -> tuple[str, str]:
     name, learned = next(iter(pairs.items()))
     return name, f"training question {learned!r}"
+
+
+def most_gold_overlap(questions: Path, most: float | None) -> float | None:
+    """The value of dataset.max_gold_overlap for the questions in a folder: any share for splits that were drawn by
+    question, which share passages (`corpora/split_units.py`), unless the setting is another than its default.
+    """
+    choice = split_units.read(questions)
+    by_question = choice is not None and choice["by"] == "question" and choice["drawn"]
+    return 1.0 if by_question and most in (None, MOST_GOLD_OVERLAP) else most
 
 
 def check(found: Mapping[str, Overlap], allowed: bool, max_gold_overlap: float | None) -> dict[str, OverlapCounts]:

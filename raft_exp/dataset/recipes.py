@@ -90,19 +90,8 @@ class RaftRecipe:
         pool_size: int,
     ) -> Iterator[RowSpec]:
         """One row for each question of the sample. Raises DataError where distractors are missing."""
-        # p: exactly round(p * n) rows keep their gold, those with the smallest hashes: the gold rows of a smaller p
-        # are among those of a larger one, so that runs of a sweep over p differ in nothing else.
-        with_gold = contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
-        supply = DistractorSupply(
-            distractor_filter,
-            rank,
-            pool_size,
-            self.num_distractors,
-            in_place_of_gold=lambda question: self._gold_replaced(question, question.id in with_gold),
-            questions=lambda: (question for question in source.of(split) if question.id in sample),
-            allow_fewer=self.allow_fewer or split == "validation",  # a small validation pool may have too few passages
-            names=self.names,
-        )
+        with_gold = self._with_gold(source, split, sample)
+        supply = self.supply(source, split, sample, distractor_filter, rank, pool_size)
         for question, target in source.with_targets(split):
             if question.id in sample:
                 has_gold = question.id in with_gold
@@ -112,6 +101,33 @@ class RaftRecipe:
                 # those of D=3, and runs of a sweep over D differ in nothing else.
                 context = contexts.shuffled([*shown_gold, *supply(question)], self.seed, question.id)
                 yield self._spec(question, context, has_gold, target)
+
+    def supply(
+        self,
+        source: QuestionTargets,
+        split: str,
+        sample: HashSample,
+        distractor_filter: DistractorFilter,
+        rank: Ranker,
+        pool_size: int,
+    ) -> DistractorSupply:
+        """The distractors of the questions of the sample."""
+        with_gold = self._with_gold(source, split, sample)
+        return DistractorSupply(
+            distractor_filter,
+            rank,
+            pool_size,
+            self.num_distractors,
+            in_place_of_gold=lambda question: self._gold_replaced(question, question.id in with_gold),
+            questions=lambda: (question for question in source.of(split) if question.id in sample),
+            allow_fewer=self.allow_fewer or split == "validation",  # a small validation pool may have too few passages
+            names=self.names,
+        )
+
+    def _with_gold(self, source: QuestionTargets, split: str, sample: HashSample) -> HashSample:
+        # p: exactly round(p * n) rows keep their gold, those with the smallest hashes: the gold rows of a smaller p
+        # are among those of a larger one, so that runs of a sweep over p differ in nothing else.
+        return contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
 
     def _part_of_gold(self, question: Question, gold: list[int]) -> list[int]:
         """The gold passages that a row without gold shows."""

@@ -25,7 +25,9 @@ from raft_exp.core.records import Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.sampling import HashSample
 from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, Seed, Share, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.dataset import contexts, overlap, recipes, rows
+from raft_exp.corpora import pools
+from raft_exp.corpora.split_units import split_passages
+from raft_exp.dataset import overlap, recipes, rows
 from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
@@ -158,32 +160,24 @@ def raft(
 
     `embedded` and `indexed` are folders of the embed and index stages, for dense and bm25 distractors.
     """
-    settings, source, collection = config.dataset, QuestionTargets(questions, targets), Passages(passages)
-    shared = _check_overlap(source, collection, settings.allow_overlap, settings.max_gold_overlap)
+    settings, source, collection = (
+        config.dataset,
+        QuestionTargets(questions, targets),
+        split_passages(passages, questions),
+    )
+    shared = check_overlap(source, collection, settings.allow_overlap, settings.max_gold_overlap)
     if settings.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
         raise DataError(
             "dataset.cot=true, but the teacher wrote no reasoning; use teacher=extractive or dataset.cot=false"
         )
-    distractor_filter = DistractorFilter(collection, settings.same_document, settings.allow_answer_in_distractor)
-    recipe = RaftRecipe(
-        p=settings.p,
-        num_distractors=settings.num_distractors,
-        constant_size=settings.constant_size,
-        partial_gold=settings.partial_gold,
-        no_gold_target=settings.no_gold_target,
-        refusal=config.prompt.refusal,
-        allow_fewer=settings.allow_fewer or settings.distractors == "given",
-        seed=config.seed,
-        names=config.names,
-    )
-    margin = Margin(settings.max_score, settings.relative_margin)
-    rankers = Rankers(distractor_filter, config.seed, embedded, margin, indexed)
-    owners = contexts.document_splits(collection, source.all_questions())
+    recipe, rankers = raft_recipe(config), training_rankers(config, collection, embedded, indexed)
+    distractor_filter = rankers.distractor_filter
+    owners = pools.document_splits(collection, source.all_questions())
     short_contexts = ShortContextCounter(collection, settings.num_distractors, settings.constant_size)
 
     def specs(split: str, sample: HashSample) -> Iterator[RowSpec]:
-        pool = contexts.pool(owners, split)
-        coming = partial(_sampled, source, split, sample)
+        pool = pools.pool(owners, split)
+        coming = partial(sampled, source, split, sample)
         rank = rankers.ranker(settings.distractors, settings.mixed, pool, coming)
         return short_contexts.watch(recipe.specs(source, split, sample, distractor_filter, rank, len(pool)))
 
@@ -208,7 +202,8 @@ def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, tar
     the answer without reasoning.
     """
     source = QuestionTargets(questions, targets)
-    shared = _check_overlap(source, Passages(passages), config.allow_overlap, config.max_gold_overlap)
+    collection = split_passages(passages, questions)
+    shared = check_overlap(source, collection, config.allow_overlap, config.max_gold_overlap)
     row_format = RowFormat(config.prompt, config.prompt_mode, False, config.window, False)
     specs = partial(recipes.closed_book, source)
     total, learned = _training_specs(source, config.max_items, config.seed, specs)
@@ -229,20 +224,13 @@ def test_set(
 
     With `context=retrieved`, audit.json also holds the figures of `raft_exp.dataset.retrieval_quality`.
     """
-    source, collection = QuestionTargets(questions, None), Passages(passages)
-    sample = source.sample(config.split, config.max_items, config.seed)
-    if not sample:
-        raise DataError(
-            f"the corpus has no {config.split} questions; give them in its files, or set corpus.{config.split} to a "
-            "share of its questions"
-        )
-    distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
-    rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
-    choose, gold_recall = _context_chooser(config, source, sample, rankers), GoldRecall()
+    source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
+    sample = test_sample(config, source)
+    choose, gold_recall = context_chooser(config, source, sample, collection, embedded, indexed), GoldRecall()
     num_distractors = config.num_distractors if config.context == "gold_and_distractors" else 0
     constant_size = bool(num_distractors) and config.without_gold
     short_contexts = ShortContextCounter(collection, num_distractors, constant_size)
-    questions_in_order = _sampled(source, config.split, sample)
+    questions_in_order = sampled(source, config.split, sample)
     unwatched = (RowSpec(question, choose(question), None) for question in questions_in_order)
     specs = short_contexts.watch(unwatched)
     figures: dict[str, object] = {}
@@ -265,10 +253,55 @@ def test_set(
     )
 
 
-def _context_chooser(
-    config: TestStage, source: QuestionTargets, sample: HashSample, rankers: Rankers
+def raft_recipe(config: RaftStage) -> RaftRecipe:
+    """The recipe of a training set."""
+    settings = config.dataset
+    return RaftRecipe(
+        p=settings.p,
+        num_distractors=settings.num_distractors,
+        constant_size=settings.constant_size,
+        partial_gold=settings.partial_gold,
+        no_gold_target=settings.no_gold_target,
+        refusal=config.prompt.refusal,
+        allow_fewer=settings.allow_fewer or settings.distractors == "given",
+        seed=config.seed,
+        names=config.names,
+    )
+
+
+def training_rankers(
+    config: RaftStage, collection: Passages, embedded: Mapping[str, Path] | None, indexed: Path | None
+) -> Rankers:
+    """The sources of the distractors of a training set."""
+    settings = config.dataset
+    distractor_filter = DistractorFilter(collection, settings.same_document, settings.allow_answer_in_distractor)
+    margin = Margin(settings.max_score, settings.relative_margin)
+    return Rankers(distractor_filter, config.seed, embedded, margin, indexed)
+
+
+def test_sample(config: TestStage, source: QuestionTargets) -> HashSample:
+    """The ids of the test questions. Raises DataError where there is none."""
+    sample = source.sample(config.split, config.max_items, config.seed)
+    if not sample:
+        raise DataError(
+            f"the corpus has no {config.split} questions; give them in its files, or set corpus.{config.split} to a "
+            "share of its questions"
+        )
+    return sample
+
+
+def context_chooser(
+    config: TestStage,
+    source: QuestionTargets,
+    sample: HashSample,
+    collection: Passages,
+    embedded: Mapping[str, Path] | None,
+    indexed: Path | None,
 ) -> recipes.ContextChooser:
-    collection, coming = rankers.distractor_filter.passages, partial(_sampled, source, config.split, sample)
+    """The context of each test question of the sample."""
+    distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
+    rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
+    coming = partial(sampled, source, config.split, sample)
     if config.context == "given":
         choose = recipes.published(collection)
         choose = recipes.without_gold(collection, choose) if config.without_gold else choose
@@ -276,7 +309,7 @@ def _context_chooser(
     if config.context == "retrieved":
         rank = rankers.ranker(config.retriever.name, None, np.arange(len(collection)), coming)
         return recipes.retrieved(rank, config.retriever.k)
-    pool = contexts.pool(contexts.document_splits(collection, source.all_questions()), config.split)
+    pool = pools.pool(pools.document_splits(collection, source.all_questions()), config.split)
     rank = rankers.ranker(config.distractors, config.mixed, pool, coming)
     supply = DistractorSupply(
         rankers.distractor_filter,
@@ -293,7 +326,7 @@ def _context_chooser(
     return recipes.gold_at(config.gold_at, collection, choose)
 
 
-def _sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
+def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
     """The questions of the sample, in the order of the rows."""
     return (question for question in source.of(split) if question.id in sample)
 
@@ -308,10 +341,11 @@ def _training_specs(
     return sum(map(len, samples.values())), rows_in_order
 
 
-def _check_overlap(
+def check_overlap(
     source: QuestionTargets, passages: Passages, allowed: bool, most_gold: float | None
 ) -> dict[str, OverlapCounts]:
     """The entry `overlap` of audit.json. Raises DataError where held-out questions or gold are in the training data."""
+    most_gold = overlap.most_gold_overlap(source.questions, most_gold)
     return overlap.check(overlap.overlaps(source.all_questions, passages), allowed, most_gold)
 
 

@@ -24,7 +24,7 @@ class ComparedQuestion:
     words: int
     answers: frozenset[str]
     gold: tuple[int, ...]
-    documents: frozenset[int]
+    documents: frozenset[int]  # with corpus.split: the units of the gold passages
 
     @classmethod
     def of(cls, question: Question, passages: Passages) -> "ComparedQuestion":
@@ -38,7 +38,7 @@ class ComparedQuestion:
             text_hash(question_units),
             answer_forms(question.answers),
             gold,
-            frozenset(int(passages.documents[ordinal]) for ordinal in gold),
+            frozenset(int(passages.units[ordinal]) for ordinal in gold),
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raft_exp import retrieval
 from raft_exp.core.stage import Inputs, Stage
-from raft_exp.corpora import open_corpus, passage_identity
+from raft_exp.corpora import may_have_few_documents, open_corpus, passage_identity, split_units
 from raft_exp.corpora.ingest_stage import IngestStage, ingest
 from raft_exp.corpora.questions import files_of
 from raft_exp.corpora.questions_stage import GOLD_RULES, QuestionsStage, questions
@@ -83,13 +83,17 @@ class StageMaker:
         inputs: Inputs = {"passages": self.passages}
         if self._writes_questions and is_model(config.teacher):
             teacher, process = for_questions(config.teacher), placement.of_teacher(config.teacher)
-            written = questions_stage.WrittenQuestionsStage(config.corpus, teacher, self._teacher_files, config.seed)
+            written = questions_stage.WrittenQuestionsStage(
+                config.corpus, teacher, self._teacher_files, config.seed, self._split_rules
+            )
             return Stage(questions_stage.write_questions, written, inputs, process=process)
         rules = GOLD_RULES if self._question_files else 0
+        split_rules = self._split_rules if self._question_files else 0
         files = self._corpus_files | self._question_files
         if not self._gold_by_vectors:
-            return Stage(questions, QuestionsStage(config.corpus, config.seed, rules), inputs, files)
-        settings = QuestionsStage(config.corpus, config.seed, rules, config.encoder)
+            settings = QuestionsStage(config.corpus, config.seed, rules, split_rules=split_rules)
+            return Stage(questions, settings, inputs, files)
+        settings = QuestionsStage(config.corpus, config.seed, rules, config.encoder, split_rules)
         files = files | {f"encoder/{name}": d for name, d in self._encoder_files.items()}
         process = placement.of_encoder(config.encoder, "embed")
         return Stage(questions, settings, {**inputs, "embedded": self._passage_vectors}, files, process=process)
@@ -107,6 +111,11 @@ class StageMaker:
     def index(self) -> Stage:
         """The bm25 index of the passages."""
         return Stage(index, IndexStage(f"bm25s {metadata.version('bm25s')}"), {"passages": self.passages})
+
+    @property
+    def _split_rules(self) -> int:
+        """In the key of the questions where the documents may be too few for a split by document."""
+        return split_units.RULES if may_have_few_documents(self._config.corpus, self._corpus) else 0
 
     @property
     def _gold_by_vectors(self) -> bool:

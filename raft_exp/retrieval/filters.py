@@ -1,23 +1,24 @@
-"""The rules of distractors: which candidates of a ranking may stand in a context beside the gold passages.
+"""The rules for distractors: they decide which passages of a ranking may stand in a context beside the gold passages.
 
-docs/explanation/raft-data-sets.md states them.
+docs/explanation/raft-data-sets.md states the rules.
 
-All rules are in `DistractorFilter._violated_rule`, one `if` a rule, in the order in which they are checked. To change
-a rule, edit its condition there. To add one, add an `if` that returns a name for it. The audit of a training set counts
-the candidates that a rule rejects under that name (`passed_over`); the audit of a test set has no such counts. The
-properties of the gold passages that rules compare with are collected once a question, in `_Context`. Document and text
-fingerprint of a candidate are in memory; reading its title or text is a disk read for each candidate.
+All rules are in `DistractorFilter._violated_rule`: one `if` for each rule, in the order in which they are checked. To
+change a rule, edit its condition. To add a rule, add an `if` that returns the rule's name. The audit of a training set
+counts the rejected passages under this name (`passed_over`). The audit of a test set has no such counts.
 
-To give a rule a switch, add a field here, a setting to `DatasetConfig` (raft_exp/dataset/stage.py) and
-conf/dataset/default.yaml, and pass it on where `raft` and `test_set` build the filter.
+`_Context` holds what the rules compare a passage with; it is built once for each question. The document and the text
+fingerprint of a passage are in memory. A rule that reads title or text needs a disk read for each passage.
 
-When the same settings give other distractors, raise VERSION in raft_exp/dataset/stage.py, so that stored data sets are
-built again, and renew the golden files: `RAFT_EXP_TEST_DATA=DIR python -m tests.golden.keys` and
+To make a rule optional, add a field to `DistractorFilter`, and a setting to `DatasetConfig` (raft_exp/dataset/stage.py)
+and conf/dataset/default.yaml. Pass the setting to the filter in `raft` and in `test_set`.
+
+When a change gives other distractors for the same settings, raise VERSION in raft_exp/dataset/stage.py, so that stored
+data sets are built again. Then renew the golden files with `RAFT_EXP_TEST_DATA=DIR python -m tests.golden.keys` and
 `python -m tests.golden.rows` (tests/golden/README.md). Tests: tests/unit/dataset/test_contexts.py and test_recipes.py.
 
-Not decided here: the order of the candidates (the sources of this package), the pool they come from
-(`raft_exp.dataset.contexts.pool`), and the similarity to the question (`margin.py`). Test contexts as published
-(`evaluation.context=given`) and retrieved contexts do not pass this filter.
+Other modules decide the order of the passages (the sources of this package), the pool (`raft_exp.corpora.pools`) and
+the limits of similarity (`margin.py`). The filter does not apply to published test contexts
+(`evaluation.context=given`) and retrieved contexts.
 """
 
 from collections import Counter
@@ -32,25 +33,25 @@ from raft_exp.core.text import AnswerSearch, answer_pattern, holds
 
 @dataclass
 class DistractorFilter:
-    """Applies the rules of distractors and counts the rejected candidates by rule."""
+    """Applies the rules for distractors and counts the rejected passages by rule."""
 
     passages: Passages
-    same_document: bool  # distractors may come from a document of a gold passage
+    same_document: bool  # distractors may come from the document (with corpus.split: the unit) of a gold passage
     answer_allowed: bool  # distractors may hold an open answer
-    rejected_candidates: Counter[str] = field(default_factory=Counter)  # rule -> their number
+    rejected_candidates: Counter[str] = field(default_factory=Counter)  # rule -> number of passages
 
     def distractors(self, question: Question, candidates: Iterator[int], wanted: int) -> list[int]:
-        """The ordinals of the first `wanted` candidates that break no rule; fewer where the candidates run out."""
+        """Returns the first `wanted` candidates that break no rule, or all of them if there are fewer."""
         return list(islice(self.allowed(question, candidates), wanted))
 
     def allowed(self, question: Question, candidates: Iterator[int]) -> Iterator[int]:
-        """The ordinals of the candidates that break no rule, in their order."""
+        """Yields the candidates (passage ordinals) that break no rule, in the same order."""
         gold = {self.passages.find(passage_id) for passage_id in question.gold}
         context = _Context(
             gold=gold,
             also_answering={self.passages.find(name) for name in question.also_answering},
             missing_gold=missing_gold(question),
-            gold_documents={int(self.passages.documents[ordinal]) for ordinal in gold},
+            gold_units={int(self.passages.units[ordinal]) for ordinal in gold},
             texts={int(self.passages.texts[ordinal]) for ordinal in gold},
             answers=None if self.answer_allowed else answer_pattern(question.answers, self.passages.form),
         )
@@ -62,7 +63,7 @@ class DistractorFilter:
                 yield ordinal
 
     def _violated_rule(self, ordinal: int, context: "_Context") -> str:
-        """The name of the first rule that a candidate breaks; "" where it may be a distractor."""
+        """Returns the name of the first rule that the passage breaks, or "" if it may be a distractor."""
         document = int(self.passages.documents[ordinal])
         # A gold passage of the question is no distractor.
         if ordinal in context.gold or document in context.missing_gold:
@@ -73,8 +74,9 @@ class DistractorFilter:
         # No text stands in a context twice: neither that of a gold passage nor that of an earlier distractor.
         if int(self.passages.texts[ordinal]) in context.texts:
             return "same_text"
-        # Other passages of a gold document may hold the answer too (dataset.same_document).
-        if not self.same_document and document in context.gold_documents:
+        # Other passages of a gold document may hold the answer too (dataset.same_document). Where questions are split
+        # by smaller units (corpus.split), it is the gold's own unit.
+        if not self.same_document and int(self.passages.units[ordinal]) in context.gold_units:
             return "gold_document"
         # A passage that holds the answer word for word is no distractor (dataset.allow_answer_in_distractor). There is
         # no pattern for yes, no and maybe: without passages that hold these words the distractors would tell the label.
@@ -85,20 +87,20 @@ class DistractorFilter:
 
 @dataclass(frozen=True)
 class _Context:
-    """The properties of a question and of the distractors chosen so far that the rules compare with."""
+    """The values that the rules compare a candidate with: a question's gold passages, and the distractors so far."""
 
     gold: set[int]  # ordinals
     also_answering: set[int]  # ordinals
     missing_gold: set[int]  # document hashes, see `missing_gold`
-    gold_documents: set[int]  # document hashes
+    gold_units: set[int]  # hashes of documents, or of the smaller units of corpus.split
     texts: set[int]  # fingerprints of the gold passages and of the distractors chosen so far
     answers: AnswerSearch | None
 
 
 def missing_gold(question: Question) -> set[int]:
-    """Hashes of the gold documents that were published with the question by title only, without their text.
+    """Hashes of the ids of gold documents whose text was not published with the question, only their title.
 
-    The collection may hold such a document because another question was published with it.
+    The collection may still hold the text of such a document, published with another question.
     """
     if not question.gold_missing:
         return set()

@@ -1,8 +1,9 @@
 """Questions by a model, for a corpus without questions: written from passages, then checked against them.
 
-Documents are split first, in the same way as given questions: those that share passages have one split. The passage of
-a question is its gold passage. Questions of the same words count once. In the check the teacher answers each question
-from its passage; questions that it cannot answer, or answers differently, are dropped.
+Documents are split first, in the same way as given questions: those that share passages have one split. Few documents
+are split by section, or passage by passage (`corpora/split_units.py`). The passage of a question is its gold passage.
+Questions of the same words count once. In the check the teacher answers each question from its passage; questions that
+it cannot answer, or answers differently, are dropped.
 """
 
 import json
@@ -13,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from raft_exp.core.audit import QuestionsAudit
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import DataError
@@ -22,9 +21,9 @@ from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jso
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import plain_words
 from raft_exp.core.words import count
-from raft_exp.corpora.groups import DocumentGroups, copied_documents
+from raft_exp.corpora.passage_levels import PassageLevel
 from raft_exp.corpora.quoted import closest_quotes
-from raft_exp.corpora.shares import draw_share
+from raft_exp.corpora.split_units import SplitBy, choose, setting_of
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
 from raft_exp.teachers import gate
@@ -50,16 +49,17 @@ Pairs = tuple[list[tuple[int, str, str]], Counter[str]]  # the result of `gate.p
 class PassageSample:
     """The passages to write questions for, each with its split.
 
-    Documents are drawn for the splits by `seed`; documents that share passages are in one split. Of each split's
-    passages with `task.min_passage_words` words or more, a sample of limited size is taken.
+    What the splits are drawn by is chosen by corpus.split (`corpora/split_units.py`). `enough`: there are enough
+    documents for a split by document. Of each split's passages with `task.min_passage_words` words or more, a sample of
+    limited size is taken.
     """
 
-    def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int) -> None:
-        self._collection, self._least, self._groups = collection, task.min_passage_words, _groups(collection)
-        names = list(dict.fromkeys(str(self._groups.of(int(number))) for number in np.unique(collection.documents)))
-        self._test = draw_share(names, corpus.test, seed, "test documents")
-        rest = [name for name in names if name not in self._test]
-        self._validation = draw_share(rest, corpus.validation, seed, "validation documents", of=len(names))
+    def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int, enough: bool = True) -> None:
+        def level(by: SplitBy) -> PassageLevel:
+            return PassageLevel(by, collection, lambda passage: count(passage.text) >= least, corpus, seed)
+
+        least = task.min_passage_words
+        self.by, self._level = choose(setting_of(corpus), enough, level)
         trained = None if corpus.max_items is None else math.ceil(corpus.max_items / task.n)
         self._most = {"train": trained, "validation": task.held_out_passages, "test": task.held_out_passages}
         self._samples = {split: self._limited(split, seed) for split in self._most}
@@ -68,31 +68,13 @@ class PassageSample:
         return sum(map(len, self._samples.values()))
 
     def __iter__(self) -> Iterator[Item]:
-        for passage, split in self._long_enough():
+        for passage, split in self._level.passages():
             if passage.id in self._samples[split]:
                 yield passage, split
 
     def _limited(self, split: str, seed: int) -> HashSample:
-        ids = (passage.id for passage, own in self._long_enough() if own == split)
+        ids = (passage.id for passage, own in self._level.passages() if own == split)
         return subsample(ids, self._most[split], seed)
-
-    def _long_enough(self) -> Iterator[Item]:
-        for number, passage in enumerate(self._collection):
-            if count(passage.text) >= self._least:
-                yield passage, self._split(str(self._groups.of(int(self._collection.documents[number]))))
-
-    def _split(self, document: str) -> str:
-        return "test" if document in self._test else "validation" if document in self._validation else "train"
-
-
-def _groups(collection: Passages) -> DocumentGroups:
-    """The documents of a collection, grouped where they share passages."""
-    groups = DocumentGroups()
-    for document in np.unique(collection.documents):
-        groups.of(int(document))
-    for copies in copied_documents(collection, groups):
-        groups.join(copies)
-    return groups
 
 
 @dataclass

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
 from raft_exp.core.sampling import seeded_bits
-from raft_exp.dataset import contexts
+from raft_exp.corpora import pools
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.dataset.rows import RowSpec
 from raft_exp.retrieval.filters import DistractorFilter
@@ -93,7 +93,7 @@ class Study:
             "allow_fewer": True,
             "seed": 0,
         } | changes
-        pool = contexts.pool(self.owners, split)
+        pool = pools.pool(self.owners, split)
         guards = DistractorFilter(self.passages, same_document=same_document, answer_allowed=False)
         kept = self.source.sample(split, max_items, how["seed"])
         jobs = RaftRecipe(**how).specs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
@@ -134,4 +134,4 @@ def study(world: tuple[list[Passage], list[Question]]) -> Iterator[Study]:
         targets = [Target(question.id, question.answers[0], "a reason") for question in learned]
         write_jsonl(folder / "targets.jsonl", targets)
         found = Passages(folder)
-        yield Study(QuestionTargets(folder, folder), found, contexts.document_splits(found, questions))
+        yield Study(QuestionTargets(folder, folder), found, pools.document_splits(found, questions))

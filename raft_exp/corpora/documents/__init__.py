@@ -33,6 +33,7 @@ from raft_exp.corpora.documents.report import IngestReport, summary
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import documents as readers
 from raft_exp.corpora.readers.documents import ocr
+from raft_exp.corpora.split_units import Setting
 from raft_exp.models.encoder import EncoderConfig
 
 _STALE = 24 * 3600  # age in seconds at which temporary folders of killed runs are deleted
@@ -65,6 +66,7 @@ class DocumentsConfig:
     closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
     columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
     ocr: KeyedWhenSet[bool] = False  # whether the text of scanned pages is recognised
+    split: KeyedWhenSet[Setting] = "auto"  # what questions are split by (`corpora/split_units.py`)
 
     @model_validator(mode="after")
     def _ocr_has_memory(self) -> "DocumentsConfig":
@@ -109,6 +111,10 @@ class Documents:
     def files(self) -> list[Path]:
         """The files to read, without those refused by name, type or size."""
         return [file.path for file in self._readable]
+
+    def document_count(self, most: int) -> int:
+        """The number of files to read, counted up to `most`."""
+        return min(len(self._readable), most)
 
     def passage_identity(self) -> dict[str, object]:
         """Values that decide the passages beside settings and contents: file names, refusals, reader versions."""

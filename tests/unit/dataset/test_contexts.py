@@ -14,6 +14,7 @@ from raft_exp import retrieval
 from raft_exp.core.collection import Passages, fingerprint, write_passages
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.text import CLOSED_CLASS, answer_pattern, holds, normalise
+from raft_exp.corpora import pools
 from raft_exp.dataset import contexts
 from raft_exp.retrieval.filters import DistractorFilter
 from tests.helpers import index as indexed
@@ -52,9 +53,9 @@ def test_distractors_are_what_they_must_be(world, wanted, seed, same_document, s
     made, questions = world
     with TemporaryDirectory() as folder:
         found = collection(made, folder)
-        owners, index = contexts.document_splits(found, questions), indexed.write(Path(folder), found)
+        owners, index = pools.document_splits(found, questions), indexed.write(Path(folder), found)
         for question in questions:
-            pool = contexts.pool(owners, question.split)
+            pool = pools.pool(owners, question.split)
             rank = retrieval.random_ranker(pool, seed) if source == "random" else retrieval.bm25_ranker(index, pool)
             guards = DistractorFilter(found, same_document, answer_allowed=False)
             chosen = [found[place] for place in guards.distractors(question, rank(question), wanted)]

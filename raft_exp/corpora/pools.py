@@ -1,0 +1,38 @@
+"""The passages that may be distractors of the questions of a split."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question
+
+
+def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
+    """Shape (passages,): the split that owns each passage's document: 0 none, 1 train, 2 validation, 3 test.
+
+    A question gives its split to the documents of its gold passages and of its published distractors. A document with
+    questions of several splits belongs to test before validation, and to validation before train. So no training
+    distractor comes from a test document.
+
+    Where questions are split by smaller units (`split_units.py`), the same holds for these units; with a split by
+    question no split owns any passage.
+    """
+    if passages.shared:
+        return np.zeros(len(passages), dtype=np.int8)
+    owner: dict[int, int] = {}
+    for question in questions:
+        rank = {"train": 1, "validation": 2, "test": 3}[question.split]
+        for passage_id in (*question.gold, *question.given):
+            document = int(passages.units[passages.find(passage_id)])
+            owner[document] = max(owner.get(document, 0), rank)
+    documents, inverse = np.unique(passages.units, return_inverse=True)
+    ranks = np.array([owner.get(int(document), 0) for document in documents], dtype=np.int8)
+    return ranks[inverse]
+
+
+def pool(owners: np.ndarray, split: str) -> np.ndarray:
+    """Ordinals, ascending, of the passages that may be distractors for a split: those that it owns, and those that no
+    split owns.
+    """
+    return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))

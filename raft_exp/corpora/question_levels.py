@@ -1,0 +1,112 @@
+"""The splits of the questions of a file by one kind of unit (`split_units.py`), and whether they are of use."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question
+from raft_exp.core.shingles import text_hash, units
+from raft_exp.core.wording import WordingUses, answer_forms
+from raft_exp.corpora.groups import DocumentGroups, copied_documents
+from raft_exp.corpora.question_splits import Shares, Splits, last, units_of
+from raft_exp.corpora.room import has_room
+from raft_exp.corpora.same_questions import number_of, same_questions
+from raft_exp.corpora.shares import draw_groups
+from raft_exp.corpora.split_units import SplitBy, divided
+
+Questions = Callable[[], Iterator[Question]]  # streams the questions anew, with the split of the file or ""
+
+
+class QuestionLevel:
+    """The splits of questions by documents, sections or single questions."""
+
+    def __init__(self, by: SplitBy, questions: Questions, collection: Passages, config: Shares, seed: int) -> None:
+        self.by, self.collection = by, divided(collection, by)
+        self._questions, self._config = questions, config
+        if by == "document":
+            self.split = Splits.of(questions(), self.collection, config, seed).split
+            return
+        self.split = DrawnSplits(by, questions, self.collection, config, seed).split
+        if by == "question" and not self.is_filled():  # too few passages to keep the questions of each together
+            self.split = DrawnSplits(by, questions, self.collection, config, seed, together=False).split
+
+    def questions(self) -> Iterator[Question]:
+        """The questions with their splits."""
+        return (replace(question, split=self.split(question)) for question in self._questions())
+
+    def is_filled(self) -> bool:
+        """Whether there are training and test questions, and validation questions where some are wanted.
+
+        By smaller units than documents, there must be at least half as many drawn test questions as wanted.
+        """
+        counts = Counter(question.split for question in self.questions())
+        wanted = ("train", "test", *(["validation"] if self._config.validation and counts.total() > 2 else []))
+        if not all(counts[split] for split in wanted):
+            return False
+        given = any(question.split == "test" for question in self._questions())
+        return self.by == "document" or given or counts["test"] >= self._config.test * counts.total() / 2
+
+    def has_room(self) -> bool:
+        """Whether each question has enough passages for its distractors."""
+        return has_room(self.collection, self.questions)
+
+
+class DrawnSplits:
+    """Splits of questions by sections, or one by one.
+
+    Sections form a group with one split as documents do (`Splits`). Questions that are one form a group with one split
+    (`same_questions.py`), and so do, `together`, those that share a gold passage. Groups are drawn up to a share of the
+    questions.
+    """
+
+    def __init__(
+        self,
+        by: SplitBy,
+        questions: Questions,
+        collection: Passages,
+        config: Shares,
+        seed: int,
+        together: bool = True,
+    ) -> None:
+        self._by, self._collection, self._together = by, collection, together
+        self._groups = self._grouped(questions)
+        self._splits, sizes = dict[int, str](), Counter[str]()
+        for question in questions():
+            group = self._group(question)
+            self._splits[group] = last(question.split, self._splits.get(group, ""))
+        file_splits = set(self._splits.values())
+        for question in questions():
+            if not self._splits[self._group(question)]:
+                sizes[str(self._group(question))] += 1
+        total = sizes.total()
+        for split in ("test", "validation"):
+            share = 0.0 if split in file_splits else float(getattr(config, split))
+            for name in draw_groups(sizes, share, seed, f"{split} documents", total):
+                self._splits[int(name)] = split
+                del sizes[name]
+
+    def split(self, question: Question) -> str:
+        """The split of a question."""
+        return question.split or self._splits[self._group(question)] or "train"
+
+    def _group(self, question: Question) -> int:
+        if self._by == "question":
+            return self._groups.of(number_of(question))
+        return self._groups.of(units_of(question, self._collection)[0])
+
+    def _grouped(self, questions: Questions) -> DocumentGroups:
+        groups = DocumentGroups()
+        if self._by == "question":
+            joined: Iterable[set[int]] = same_questions(questions(), same_gold=self._together)
+        else:
+            uses = WordingUses()
+            for question in questions():
+                sections = units_of(question, self._collection)
+                uses.add(text_hash(units(question.question)), sections, answer_forms(question.answers))
+                groups.join(sections)
+            joined = chain(copied_documents(self._collection, groups), uses.repeated())
+        for members in joined:
+            groups.join(members)
+        return groups

@@ -1,0 +1,147 @@
+"""What questions are split by: whole documents, sections of documents, or single questions (corpus.split).
+
+- `document`: all questions about a document have one split. Distractors of a question come from other documents.
+- `section`: all questions about a section have one split. A section is a run of passages of one document with one
+  place: a heading, a page, a slide, or some paragraphs or rows of a text without headings. Distractors of a question
+  come from other sections, also from those of its own document.
+- `question`: questions are split one by one, and passages may be distractors in every split. Questions with one gold
+  passage stay together where that leaves enough of each split.
+
+The smaller the unit, the more a test question has in common with training. So `auto` takes the largest one that leaves
+each question enough passages (`choose`).
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol, TypedDict, TypeVar
+
+import numpy as np
+
+from raft_exp.core.collection import Passages, hash64
+from raft_exp.core.files import write_atomically
+
+SplitBy = Literal["document", "section", "question"]
+Setting = Literal["auto", "document", "section", "question"]
+LEVELS: tuple[SplitBy, ...] = ("document", "section", "question")  # the largest unit first
+
+RULES = 1  # version of the rules of `auto` for few documents
+FEW_DOCUMENTS = 30  # fewer documents may be too few for a split by document
+NUM_DISTRACTORS = 4  # `auto` leaves each question so many distractors (the paper's), and one for each gold passage
+SPLIT = "split.json"  # in the folder of the questions stage; missing in results of earlier versions
+
+
+class SplitChoice(TypedDict):
+    """The content of split.json."""
+
+    by: SplitBy
+    setting: Setting  # corpus.split
+    drawn: bool  # whether a question's split was drawn; else the file gives all of them
+    documents: int  # that questions are about
+    units: int  # that questions are about
+    test_questions: int
+    of_trained_documents: int  # test questions with gold in a document of a training question's gold
+    with_trained_gold: int  # test questions with a gold passage that is gold of a training question
+    beside_training: int  # test questions whose gold shares a sentence with a passage that training may show
+
+
+def write(folder: Path, choice: SplitChoice) -> None:
+    """Writes split.json into the folder of a questions stage."""
+    write_atomically(folder / SPLIT, json.dumps(choice, indent=1))
+
+
+def read(questions: Path) -> SplitChoice | None:
+    """The choice of a questions stage; None for a corpus with published splits, and for earlier results."""
+    file = questions / SPLIT
+    choice: SplitChoice | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return choice
+
+
+def split_passages(passages: Path, questions: Path) -> Passages:
+    """The collection in `passages`, with the units by which the questions in `questions` are split."""
+    choice = read(questions)
+    return divided(Passages(passages), choice["by"] if choice else "document")
+
+
+def divided(collection: Passages, by: SplitBy) -> Passages:
+    """The collection with the units of a split."""
+    if by == "document":
+        return collection
+    units = _sections(collection) if by == "section" else np.arange(len(collection), dtype=np.uint64)
+    return collection.with_units(units, shared=by == "question")
+
+
+def _sections(collection: Passages) -> np.ndarray:
+    """Shape (passages,): a hash of the section of each passage."""
+    last: dict[str, tuple[str, int]] = {}  # document -> place of its latest passage, and number of that section
+    sections = np.empty(len(collection), dtype=np.uint64)
+    for ordinal, passage in enumerate(collection):
+        place, number = last.get(passage.document_id, (passage.place, 0))
+        number += passage.place != place
+        last[passage.document_id] = passage.place, number
+        sections[ordinal] = hash64(f"{number}|{passage.document_id}")
+    return sections
+
+
+class Level(Protocol):
+    """The splits of a corpus by one kind of unit."""
+
+    def is_filled(self) -> bool:
+        """Whether each split that is wanted has questions, about as many as wanted."""
+
+    def has_room(self) -> bool:
+        """Whether each question has enough passages for its distractors."""
+
+
+L = TypeVar("L", bound=Level)
+
+
+def setting_of(config: object) -> Setting:
+    """The setting corpus.split; `document` for a corpus without it."""
+    setting: Setting = getattr(config, "split", "document")
+    return setting
+
+
+def choose(setting: Setting, enough: bool, level: Callable[[SplitBy], L]) -> tuple[SplitBy, L]:
+    """The splits by the unit of `setting`; for auto by the largest unit with filled splits and room.
+
+    `enough`: the corpus has enough documents that room needs no look. Where no unit has room, it is the smallest one.
+    """
+    if setting != "auto":
+        return setting, level(setting)
+    for by in LEVELS[:-1]:
+        made = level(by)
+        if made.is_filled() and ((enough and by == "document") or made.has_room()):
+            return by, made
+    return LEVELS[-1], level(LEVELS[-1])
+
+
+def words(choice: SplitChoice) -> str:
+    """The choice in some sentences, for the terminal and the report; "" for a split by document."""
+    if choice["by"] == "document":
+        return ""
+    what = (
+        "Questions are split" if choice["drawn"] else "The splits are those of the file, and pools of distractors are"
+    )
+    why = ""
+    if choice["setting"] == "auto":
+        about = choice["documents"]
+        why = f", as {about:,} documents are too few" if about > 1 else ", as they are about one document"
+    return (
+        f"{what} by {choice['by']}{why} (corpus.split): {_shared(choice)}. "
+        "The figures are about these documents, and say less about new ones."
+    )
+
+
+def _shared(choice: SplitChoice) -> str:
+    """What test questions have in common with training."""
+    of = choice["test_questions"]
+    if choice["by"] == "question":
+        return (
+            "training contexts may show passages of test questions, and "
+            f"{choice['with_trained_gold']:,} of {of:,} test questions have a gold passage that is gold in training too"
+        )
+    return (
+        f"{choice['of_trained_documents']:,} of {of:,} test questions are about a document of training questions, and "
+        f"{choice['beside_training']:,} have gold that shares a sentence with a passage that training may show"
+    )
