@@ -22,6 +22,7 @@ STUDY = (
     "trainer.checkpoint_every=1",
     "evaluation.max_items=24",
     "evaluation.arms=[sft_rag,raft]",
+    "evaluation.conditions=null",
     "model.max_new_tokens=48",
     "engine.batch_tokens=1500",
 )
@@ -65,8 +66,7 @@ def killed(folder: Path, sign: str, delay: float, study_of: Sequence[str] = STUD
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", MIDDLE)
-@pytest.mark.parametrize("delay", [0.0, 0.08])
+@pytest.mark.parametrize(("stage", "delay"), [*((stage, 0.0) for stage in MIDDLE), ("train", 0.08), ("evaluate", 0.08)])
 def test_killed_and_started_again_it_ends_in_the_same_bytes(tmp_path, unbroken, stage, delay):
     killed(tmp_path, MIDDLE[stage], delay)
     left = [path.name for path in (tmp_path / "store" / stage).iterdir() if path.is_dir()]
