@@ -1,4 +1,4 @@
-"""What ships with the package: embedded models and a slice of real questions. `asset:NAME` names a part of it."""
+"""Files that ship with the package: embedded models and a sample of real questions. `asset:NAME` names one of them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ ASSET = "asset:"
 
 
 def path(name: str) -> Path:
-    """The file or folder that `asset:NAME` names; it may not exist. Other names are paths, also of the home (~)."""
+    """Returns the path of `asset:NAME`; any other name as a path, with ~ expanded. The path need not exist."""
     if name.startswith(ASSET):
         return Path(__file__).parent / name.removeprefix(ASSET)
     return Path(name).expanduser()

@@ -1,1 +1,1 @@
-"""What every room uses: errors, typed records, text and sampling, the passage collection on disk, files, processes."""
+"""Shared code of all packages: errors, records, texts, sampling, the passage collection, files and processes."""

@@ -1,14 +1,14 @@
-"""The structure of the `audit.json` files: of one dataset, of a teacher's replies, and of a study as a whole.
+"""Types of the `audit.json` files: of a dataset, of a teacher's replies, and of a whole study.
 
-A stage that builds rows or asks a teacher writes its own file; the report stage collects them into the study's.
-Shares are fractions in 0..1. Keys marked as not required depend on the kind of dataset or on optional features.
+Stages write one `audit.json` each; the report stage combines them into the `audit.json` of the study. Shares are
+fractions in 0..1. Keys marked `NotRequired` depend on the kind of dataset or on optional features.
 """
 
 from typing import Literal, NotRequired, TypedDict, get_args
 
 
 class Histogram(TypedDict):
-    """Counts of the values between `edges`; there is one edge more than there are counts."""
+    """A histogram: `counts[i]` values lie between `edges[i]` and `edges[i + 1]`."""
 
     edges: list[float]
     counts: list[int]
@@ -25,14 +25,14 @@ class Spread(TypedDict):
 
 
 class GoldPlace(TypedDict):
-    """Gold passages at one place of the prompt: their number, and the number that a uniform shuffle would give."""
+    """The number of gold passages at one position of the prompt, and the number expected from a uniform shuffle."""
 
     found: int
     expected: float
 
 
 class RowCounts(TypedDict, total=False):
-    """Sums over the rows of a split; a key is absent where no row of the split could count towards it."""
+    """Counts over the rows of a split. A key is absent where it applies to no row of the split."""
 
     distractors_cut: int  # distractors shortened to fit the prompt
     distractors_of_gold_document: int
@@ -78,7 +78,7 @@ ROW_COUNTS: tuple[RowCount, ...] = get_args(RowCount)  # the keys of RowCounts, 
 
 
 class LengthTell(TypedDict):
-    """Whether the length of a prompt in tokens tells that the gold is missing."""
+    """Whether the length of a prompt, in tokens, reveals that its gold passages are missing."""
 
     auc: float  # probability that a row without gold is longer than one with it; ties count half; 0.5: no difference
     with_gold: int  # rows
@@ -86,14 +86,16 @@ class LengthTell(TypedDict):
 
 
 class LengthFigures(TypedDict, total=False):
-    """Figures of the prompts' lengths; a key is absent where no row of the split could count towards it."""
+    """Statistics of the prompts' lengths in a split. A key is absent where it applies to no row of the split."""
 
     length_tell: LengthTell  # of splits with both kinds of rows
     median_text_left: float  # of the cut rows: share of the passages' characters that the prompt shows
 
 
 class SplitAudit(RowCounts, LengthFigures):
-    """The rows of one split. Histograms over passages map a number of passages (as text) to a number of rows."""
+    """Figures of one split. `passages_with_gold` and `passages_without_gold` map a number of passages (as a string) to
+    the number of rows with so many passages.
+    """
 
     rows: int
     with_gold: int
@@ -106,19 +108,19 @@ class SplitAudit(RowCounts, LengthFigures):
 
 
 class GoldRanks(TypedDict):
-    """Retrieval measured by gold passages, as means over the questions."""
+    """Retrieval quality measured by gold passages: means over the questions."""
 
     questions: int
-    recall: dict[str, float]  # at each place
+    recall: dict[str, float]  # "1", "2", ... -> recall at 1, 2, ...
     mrr: float
     ndcg: float
 
 
 class AnswerRanks(TypedDict):
-    """Retrieval measured by the passages that contain an answer, for questions without named gold passages."""
+    """Retrieval quality of questions without gold passages, measured by the passages that contain an answer."""
 
     questions: int
-    answer_found: dict[str, float]  # at each place
+    answer_found: dict[str, float]  # "1", "2", ... -> share of questions with an answer in the first 1, 2, ... passages
     answer_mrr: float
 
 
@@ -132,8 +134,9 @@ class RetrievalFigures(TypedDict):
 
 
 class OverlapCounts(TypedDict):
-    """Parts of a held-out split that stand in the training data too, by text. Of a ready chat file, and in audits of
-    earlier versions, some keys are missing.
+    """How many questions, answers and passages of a held-out split also occur in the training data, compared by text.
+
+    Some keys are missing for a ready chat file and in audits of earlier versions.
     """
 
     questions: int  # leaked: with equal words
@@ -160,7 +163,7 @@ OVERLAP_COUNTS: tuple[OverlapCount, ...] = get_args(OverlapCount)  # the keys of
 
 
 class DatasetAudit(TypedDict, total=False):
-    """The audit of one training set or test set; empty where a dataset has none."""
+    """The audit of one training set or test set; {} for a dataset without an audit."""
 
     splits: dict[str, SplitAudit]
     overlap: dict[str, OverlapCounts]  # test or validation -> what training shares with it
@@ -174,12 +177,12 @@ class DatasetAudit(TypedDict, total=False):
 
 
 class ReplyAudit(TypedDict):
-    """Requests to a teacher that is a model: how many there were, and how many gave a usable reply."""
+    """Numbers of requests to a teacher model and of its usable replies."""
 
-    asked: int
-    kept: int
-    quarantined: int
-    asked_again: int
+    asked: int  # items that were sent to the teacher
+    kept: int  # items with a usable reply
+    quarantined: int  # items without a usable reply
+    asked_again: int  # items that needed more than one request
     reasons: dict[str, int]  # of quarantined items
     splits: dict[str, dict[str, int]]
     replies: NotRequired[int]
@@ -190,7 +193,7 @@ class ReplyAudit(TypedDict):
 
 
 class QuestionsAudit(TypedDict):
-    """Questions that a teacher wrote from passages."""
+    """Counts of the questions that a teacher wrote from passages."""
 
     written: ReplyAudit
     questions: dict[str, int]  # by split
@@ -198,21 +201,21 @@ class QuestionsAudit(TypedDict):
 
 
 class GoldAudit(TypedDict):
-    """How the gold passages of questions from a file were found. Audits of earlier versions lack some keys."""
+    """How gold passages were found for questions that name none. Audits of earlier versions lack some keys."""
 
     questions: int  # of the file
-    by_answer: int  # in the document a passage holds an answer word for word
-    closest: int  # no passage holds one: the closest to question and answer
+    by_answer: int  # questions with a passage of their document that contains an answer word for word
+    closest: int  # questions without such a passage: the gold is the passage closest to question and answer
     share_closest: float  # of the questions
     several: NotRequired[int]  # the evidence is in several passages
     share_several: NotRequired[float]
     beyond_closest: NotRequired[int]  # an answer has more statements with passages of their own than corpus.closest
-    of_many: NotRequired[int]  # several passages hold the answer: the closest one is gold
-    also_answering: NotRequired[int]  # the others of those passages: neither gold nor distractors
+    of_many: NotRequired[int]  # several passages contain the answer: the closest one is gold
+    also_answering: NotRequired[int]  # the other passages that contain the answer: neither gold nor distractors
 
 
 class IngestAudit(TypedDict):
-    """Documents read from files. Audits of earlier versions lack some keys."""
+    """Counts of a corpus that was read from document files. Audits of earlier versions lack some keys."""
 
     files: int
     read: int

@@ -1,4 +1,4 @@
-"""Comments beside settings: those of the YAML files under conf/, and those of the fields of dataclasses."""
+"""Reads the comments beside settings: in the YAML files under conf/ and beside the fields of dataclasses."""
 
 import inspect
 import io
@@ -17,7 +17,7 @@ _LITERAL = re.compile(r"[|>][+-]?\s*(#.*)?$")
 
 @dataclass(frozen=True)
 class Setting:
-    """A key of a YAML file: its value as written there, and the comment beside it ("" for none)."""
+    """A key of a YAML file: its value as written in the file, and its comment ("" for none)."""
 
     value: object
     comment: str
@@ -25,14 +25,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A file of conf/: the comment at its head, and its settings by dotted key."""
+    """A file of conf/: the comment at its top, and its settings by dotted key."""
 
     about: str
     settings: dict[str, Setting]
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """Reads values and comments. A comment line under a key, indented further than it, continues the key's comment."""
+    """Reads the values and comments of a YAML file.
+
+    A comment line that is indented further than the key above it continues the comment of that key.
+    """
     values = _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     head: list[str] = []
     comments: dict[str, list[str]] = {}
@@ -86,7 +89,10 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def field_comments(kind: type) -> dict[str, str]:
-    """The comment of each field of a dataclass and of its bases: beside the field, else on the lines above it."""
+    """Returns the comment of each field of a dataclass, inherited fields included; "" for a field without one.
+
+    A comment stands beside its field or on the lines above it.
+    """
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__[:-1]):
         if base.__module__.startswith("raft_exp"):
@@ -95,7 +101,7 @@ def field_comments(kind: type) -> dict[str, str]:
 
 
 def comments_of(kind: type) -> dict[str, str]:
-    """The comment of each field that a dataclass or a TypedDict itself defines, without those of its bases."""
+    """Returns the comment of each field of a dataclass or TypedDict, inherited fields excluded."""
     source = textwrap.dedent(inspect.getsource(kind))
     comments = {
         token.start[0]: token.string.removeprefix("#").strip()

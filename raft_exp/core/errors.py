@@ -27,21 +27,21 @@ class ModelError(RaftError):
 
 
 class ServerError(RaftError):
-    """A server that gives no usable reply. Its earlier replies stay in the ledger or the answers file."""
+    """A server gave no usable reply. Earlier replies stay in the teacher's ledger or the evaluation's answers file."""
 
 
 class SweepError(RaftError):
-    """A sweep or search that cannot continue, or in which jobs failed."""
+    """A sweep or search cannot continue, or some of its jobs failed."""
 
 
 class StoppedError(RaftError):
-    """A stage ended by a signal after it saved its state: the same command resumes it. Ends a whole sweep."""
+    """A signal ended a stage after the stage saved its state. It also ends a sweep. The same command resumes it."""
 
     status = 75  # EX_TEMPFAIL: a scheduler's script may start the command again
 
 
 class BudgetError(RaftError):
-    """The teacher's budget is used up. Its replies stay in the ledger."""
+    """The teacher's budget is used up. The replies so far stay in the ledger."""
 
 
 def suggest(name: object, known: Iterable[object]) -> str:

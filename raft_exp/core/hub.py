@@ -1,4 +1,4 @@
-"""Checks once whether the Hugging Face hub can be reached: its client retries for 23 seconds a file without network."""
+"""Checks whether the Hugging Face hub can be reached. Without network, the hub's client retries 23 seconds per file."""
 
 import ssl
 import urllib.error
@@ -10,7 +10,7 @@ _TIMEOUT = 5.0  # seconds
 
 @cache
 def why_no_hub() -> str:
-    """The reason why the hub cannot be reached, "" if it answers with any status; checked once a process."""
+    """Returns the reason why the hub cannot be reached; "" where it replies, with any HTTP status. Checks only once."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

@@ -1,8 +1,8 @@
-"""Pairs of texts of which one holds most of the other, by exact counts of the shingles that they share.
+"""Finds near copies: pairs of texts where one contains most of the shingles of the other.
 
-The measure is the containment of A. Broder, "On the resemblance and containment of documents" (1997), of the smaller
-text in the larger one: it finds a copy with changed words or sentences, and a copy that stands inside a longer text.
-Shared shingles are counted by a product of sparse matrices (SciPy), without sampling: no pair is missed.
+The measure is the containment of the smaller text in the larger one (A. Broder, "On the resemblance and containment of
+documents", 1997). It finds copies with changed words or sentences, and copies inside a longer text. A product of sparse
+matrices (SciPy) counts the shared shingles exactly, so that no pair is missed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +23,14 @@ _COUNTERS = 1 << 26  # bytes of the table that counts shingles, by their hashes
 
 
 class NearCopy(NamedTuple):
-    """The places of two texts in their lists."""
+    """The indices of two texts in their lists."""
 
     first: int
     second: int
 
 
 class _Matrix(NamedTuple):
-    """Texts x shingles of the vocabulary, as coordinates; `sizes` are the numbers of shingles of the texts."""
+    """A sparse matrix of texts x vocabulary, as coordinates. `sizes`: the number of shingles of each text."""
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
@@ -38,10 +38,10 @@ class _Matrix(NamedTuple):
 
 
 def near_copies(first: Iterable[Shingles], second: Iterable[Shingles], repeating: bool = False) -> Iterator[NearCopy]:
-    """The pairs (text of `first`, text of `second`) that are near copies.
+    """Yields the pairs (text of `first`, text of `second`) that are near copies.
 
-    Memory grows with the shingles of `second` and with those that both lists have; `first` is streamed. `repeating`:
-    texts of `first` may hold the same passages many times, and do not decide which shingles are boilerplate.
+    `first` is streamed: of its shingles, memory holds only those that `second` has too. `repeating`: texts of `first`
+    may contain the same passages many times, so that `second` alone decides which shingles are boilerplate.
     """
     vocabulary, indexed = _index(list(second))
     streamed = _look_up(first, vocabulary)
@@ -52,10 +52,11 @@ def near_copies(first: Iterable[Shingles], second: Iterable[Shingles], repeating
 
 
 def near_copies_within(texts: Callable[[], Iterable[Shingles]], owners: NDArray[np.uint64]) -> Iterator[NearCopy]:
-    """The pairs of near copies in one list, each once, of texts with different owners (the documents of passages).
+    """Yields the near copies within one list, each pair once. The two texts of a pair have different owners.
 
-    A shingle is boilerplate by the number of its owners. `texts` streams the list anew, and is called twice: the first
-    time to find the shingles that occur again. So memory grows with those alone.
+    `owners`: shape (n,), for each text the hash of its owner; the owner of a passage is its document. Shingles of many
+    owners are boilerplate. `texts` returns a new iterator over the list and is called twice: the first pass finds the
+    shingles that occur more than once, and the second pass stores only these.
     """
     counts = np.zeros(_COUNTERS, dtype=np.uint8)
     for one in texts():
@@ -77,7 +78,7 @@ def near_copies_within(texts: Callable[[], Iterable[Shingles]], owners: NDArray[
 
 
 def is_boilerplate(size: int, documents: int) -> bool:
-    """Whether a text of `size` units that stands in so many documents is boilerplate ("None.", a licence line)."""
+    """Whether a text of `size` units is boilerplate ("None.", a licence line). `documents`: how many contain it."""
     short = size < _LEAST_UNITS or (size < _LEAST_UNITS_REPEATED and documents > _FEW_DOCUMENTS)
     return short or documents > MOST_TEXTS
 
@@ -107,7 +108,10 @@ def _texts(matrix: _Matrix, vocabulary: Shingles) -> NDArray[np.int64]:
 def _distinctive(
     first: _Matrix, second: _Matrix, counts: NDArray[np.int64], texts: int
 ) -> tuple[_Matrix, _Matrix, int]:
-    """Both matrices without boilerplate, and the size of the vocabulary."""
+    """Returns both matrices without boilerplate shingles, and the size of the vocabulary.
+
+    `counts`: number of texts that have each shingle of the vocabulary; `texts`: number of all texts.
+    """
     distinctive = counts <= min(MOST_TEXTS, max(2, texts // 2))
 
     def without_boilerplate(matrix: _Matrix) -> _Matrix:

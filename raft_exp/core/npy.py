@@ -8,13 +8,13 @@ import numpy as np
 
 
 def write_header(file: BinaryIO, dtype: str, shape: tuple[int, ...]) -> None:
-    """Writes the header of a .npy file, which stands before the numbers."""
+    """Writes the header of a .npy file: `dtype` in numpy's notation ("<u8") and the shape of the array."""
     header = {"descr": dtype, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
 
 
 class Column:
-    """A one-dimensional array of unknown length: leaving the `with` block writes the length into the header."""
+    """Writes a one-dimensional .npy array of unknown length. Leaving the `with` block writes the length."""
 
     def __init__(self, path: Path, dtype: str) -> None:
         self._dtype, self._bytes = np.dtype(dtype), 0

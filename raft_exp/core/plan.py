@@ -1,4 +1,4 @@
-"""The rows of `plan.json`: the stages of a run, in order, with what became of each."""
+"""The rows of `plan.json`: the stages of a run in order, each with its status."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -12,5 +12,5 @@ class PlanRow(TypedDict):
     key: str
     path: str  # the folder of the result in the store
     status: Status
-    seconds: float  # what making the result took, also when it is reused; 0 for a planned or failed stage
+    seconds: float  # duration of the stage when it ran, also where its result is reused; 0 for planned or failed stages
     expected: NotRequired[float | None]  # in a dry run, for planned stages: expected seconds, null where unknown

@@ -1,4 +1,4 @@
-"""Processes that end in one line at a signal, and child processes that end when their parent ends."""
+"""Ends a command on a signal with a one-line message, and child processes when their parent process ends."""
 
 import contextlib
 import ctypes
@@ -17,15 +17,15 @@ _LOOK = 0.5  # seconds between two looks at the parent
 
 
 class StopSignal(BaseException):
-    """SIGTERM or SIGUSR1. Like KeyboardInterrupt it is no Exception, which handlers of failures would take."""
+    """Raised on SIGTERM and SIGUSR1. A BaseException, like KeyboardInterrupt: `except Exception` does not catch it."""
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Around a command: Ctrl-C, SIGTERM and SIGUSR1 end it in one line, from its first import on.
+    """Context manager for a command: Ctrl-C, SIGTERM and SIGUSR1 end the command with a one-line message.
 
-    SIGTERM and SIGUSR1 (SLURM's warning) end it with status 75. A training installs its own handlers meanwhile, to end
-    after a step.
+    The exit status for SIGTERM and SIGUSR1 (SLURM's warning before the time limit) is 75. During training, other
+    handlers replace these, so that training ends after a complete step.
     """
     _open_streams()
     stop_on_signals()
@@ -39,7 +39,10 @@ def stoppable() -> Iterator[None]:
 
 
 def _open_streams() -> None:
-    """Opens closed standard streams (`>&-`) to nowhere, before a file gets their number and with it what is printed."""
+    """Opens closed standard streams (`>&-`) on the null device.
+
+    Otherwise the next file to be opened would get the file descriptor of stdout, and printed text would go into it.
+    """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
@@ -58,16 +61,42 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise StopSignal(signal.Signals(number).name)
 
 
+class TimeLimitError(Exception):
+    """A block of `time_limit` took too long."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raises TimeLimitError in the block after `seconds`, between two operations of Python.
+
+    Only in the main thread, where signals arrive; in other threads there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread() or os.name != "posix":
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeLimitError(f"more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def begin_command() -> None:
-    """Records this process as the command, so that jobs that a launcher starts on this machine end with it."""
+    """Stores the id of this process in the environment, as that of the command; `end_with_command` reads it."""
     os.environ[_COMMAND] = str(os.getpid())
 
 
 def end_with_command() -> None:
     """In a job that a launcher started as a child of the command: kills this process when the command has ended.
 
-    A thread looks at the parent's id. The kernel's own notice (`end_with_parent`) is about the thread that started the
-    process, and launchers start processes from threads that end earlier.
+    A thread checks the parent's process id every 0.5 s. `end_with_parent` cannot be used here: Linux sends its signal
+    when the thread that started the process ends, and launchers start processes from short-lived threads.
     """
     parent = os.getppid()
     if os.environ.get(_COMMAND) == str(parent) and parent != os.getpid():
@@ -81,18 +110,18 @@ def _watch(parent: int) -> None:
 
 
 def end_with(parent: int, launched: bool = False) -> None:
-    """Ends this process when the study that started it ends, so that two processes never write into one folder.
+    """Ends this process when its study ends, so that two processes never write into one folder.
 
-    `parent` is the process id of the study; where the study has already ended, this process exits at once. `launched`:
-    the parent is a launcher (srun, torchrun), which ends with the study; its id is not compared.
+    `parent`: the process id of the study. If the study has already ended, this process exits at once. `launched`: this
+    process was started by a launcher (srun, torchrun), which ends with the study; then `parent` is not compared.
     """
     end_with_parent()
     # DDP ranks are children of rank 0's process, not of the study's
     if not launched and os.getppid() != parent and "LOCAL_RANK" not in os.environ:
-        sys.exit(f"the study that started this stage (process {parent}) has ended")
+        sys.exit(f"the study that started this stage (process {parent}) has ended; start the study again")
 
 
 def end_with_parent() -> None:
-    """Asks the kernel to kill this process when its parent ends (Linux only; does nothing elsewhere)."""
+    """Makes the kernel kill this process when its parent ends (Linux only; does nothing elsewhere)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

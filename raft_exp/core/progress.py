@@ -1,4 +1,4 @@
-"""Progress bars for work that takes longer than a few seconds; none where stderr is not a terminal."""
+"""Progress bars on stderr for work of more than a few seconds; none where stderr is not a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The records passed between stages, and reading and writing of their JSON-lines files."""
+"""The records that stages exchange, and functions that read and write them as JSON lines."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Messages = list[dict[str, str]]  # a chat: {role, content} of each message
 
 
-_WHEN_SET = "written when set"  # mark of a field that a file has only where it has a value: it was added later
+_WHEN_SET = "written when set"  # marks a field that was added later: it is written only where it is not empty
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ContextPassage:
     document_id: str
     title: str
     text: str
-    gold: bool  # a gold passage; one whose evidence was cut off is not gold any more
+    gold: bool  # False also for a gold passage whose evidence was cut off
     place: str = ""
 
 
@@ -108,9 +108,9 @@ T = TypeVar("T")
 
 
 def parse(record: type[R], line: str | bytes) -> R:
-    """Parses a line of JSON as a record; fields that the record does not have are ignored.
+    """Parses a line of JSON as a record; unknown fields are ignored.
 
-    Raises ValueError for invalid JSON or a value of a wrong type.
+    Raises ValueError for invalid JSON, a missing field or a value of a wrong type.
     """
     try:
         parsed: R = _parser(record)(line, strict=True)  # type: ignore[arg-type]  # mypy: a class may have no hash
@@ -122,7 +122,7 @@ def parse(record: type[R], line: str | bytes) -> R:
 
 
 def _parse_surrogates(record: type[R], line: str) -> R:
-    """Parses a line with lone surrogates, which pydantic refuses as text: it validates a copy without them."""
+    """Parses a line with lone surrogates. pydantic rejects these, so a copy with `?` in their place is validated."""
     row = json.loads(line)
     try:
         _parser(record)(json.dumps(row, ensure_ascii=False).encode(errors="replace"), strict=True)  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ def _first_error(error: ValidationError) -> str:
 
 @cache
 def _parser(record: type[Any]) -> Callable[..., Any]:
-    """A parser that builds records from JSON without a dict between: twice as fast as json and the constructor."""
+    """Returns a function that parses JSON directly into records: twice as fast as `json` and the constructor."""
     from pydantic import TypeAdapter
 
     schema = TypeAdapter(record).core_schema
@@ -158,7 +158,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
 def dumps(row: object) -> str:
-    """One line of JSON in a fixed form: the same record or value gives the same bytes on every machine."""
+    """Returns one line of JSON, without the newline. The same record or value gives the same bytes on every machine."""
     value = _as_dict(row) if dataclasses.is_dataclass(row) and not isinstance(row, type) else row
     # UTF-8 cannot encode lone surrogates: a line with any is written in ASCII escapes.
     text = _encode(value)
@@ -179,7 +179,7 @@ def _written_when_set(record: type[Any]) -> list[str]:
 
 
 def encodable(text: str) -> bool:
-    """Whether UTF-8 can encode a text, which fails for lone surrogates."""
+    """Whether UTF-8 can encode a text; False for a text with lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -188,7 +188,7 @@ def encodable(text: str) -> bool:
 
 
 def loads(line: str | bytes) -> Any:
-    """Parses JSON, also with lone surrogates. Raises ValueError for invalid JSON."""
+    """Parses JSON; strings may contain lone surrogates. Raises ValueError for invalid JSON."""
     try:
         return from_json(line, cache_strings="keys")  # twice as fast as json's own
     except ValueError:  # from_json refuses lone surrogates, which `dumps` writes as escapes
@@ -208,12 +208,12 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> int:
 
 
 def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
-    """Reads the records of a file of `write_jsonl`. Raises DataError with file and line."""
+    """Yields the records of a JSON-lines file. Raises DataError, with file and line, for an invalid line."""
     return _read(path, lambda line: parse(record, line))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Reads a JSON-lines file as dicts. Raises DataError with file and line."""
+    """Yields the rows of a JSON-lines file as dicts. Raises DataError, with file and line, for an invalid line."""
     return _read(path, loads)
 
 
@@ -231,7 +231,7 @@ def _read(path: Path, parsed: Callable[[str], T]) -> Iterator[T]:
 
 
 def read_ids(path: Path) -> Iterator[str]:
-    """The ids of the rows of a file of `write_jsonl`; a row that begins with its id is not parsed further."""
+    """Yields the ids of the rows of a JSON-lines file. A row with `id` as its first key is not parsed further."""
     first, decoder = '{"id": ', json.JSONDecoder()
     with path.open(encoding="utf-8") as file:
         for line in file:
@@ -239,7 +239,7 @@ def read_ids(path: Path) -> Iterator[str]:
 
 
 def append_complete_lines(path: Path) -> int:
-    """Removes an incomplete last line, as a killed run leaves it, and returns the number of lines."""
+    """Removes the incomplete last line that a killed run may leave, and returns the number of complete lines."""
     if not path.exists():
         return 0
     data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Random choices that depend on (seed, item) alone, not on the order; a smaller sample is a subset of a larger one."""
+"""Random choices that depend on seed and item, not on the order of items. A smaller sample is a subset of a larger."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from raft_exp.core.errors import DataError
 
 
 def seeded_bits(seed: int, purpose: str, item: str) -> int:
-    """64 random bits for (seed, purpose, item): the first of a SHA-256."""
+    """Returns 64 random bits for (seed, purpose, item): the first 64 bits of a SHA-256 hash."""
     key = f"{seed}|{purpose}|{item}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "little")
 
@@ -17,8 +17,8 @@ def seeded_bits(seed: int, purpose: str, item: str) -> int:
 class HashSample:
     """A sample of exactly `count(n)` of n items: those with the smallest `seeded_bits`.
 
-    A smaller sample of the same items, seed and purpose is a subset of a larger one. Building it takes 8 bytes an item;
-    the sample itself holds only the largest number in it. Raises DataError for two items with the same bits.
+    With the same items, seed and purpose, a smaller sample is a subset of a larger one. The constructor needs 8 bytes
+    per item; the sample then stores only its largest `seeded_bits`. Raises DataError where two items have equal bits.
     """
 
     def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:
@@ -27,7 +27,7 @@ class HashSample:
         self._count = min(count(len(numbers)), len(numbers))
         self._limit = int(np.partition(numbers, self._count - 1)[self._count - 1]) if self._count else -1
         if self._count and np.count_nonzero(numbers <= np.uint64(self._limit)) != self._count:
-            raise DataError(f"two items have one number for {purpose!r} and seed {seed}; use another seed")
+            raise DataError(f"seed: {seed} gives two items the same random number ({purpose}); use another seed")
 
     def __contains__(self, item: str) -> bool:
         return seeded_bits(self._seed, self._purpose, item) <= self._limit
@@ -37,5 +37,5 @@ class HashSample:
 
 
 def subsample(items: Iterable[str], most: int | None, seed: int) -> HashSample:
-    """A sample of at most `most` items (None: all); a smaller one is a subset of a larger one."""
+    """Draws at most `most` items (None: all). Smaller samples are subsets of larger ones."""
     return HashSample(items, lambda n: n if most is None else most, seed, "items")

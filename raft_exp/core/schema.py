@@ -1,6 +1,7 @@
-"""The base of all config dataclasses: strict types, no unknown keys, marks for fields that a stage's key leaves out.
+"""The base of all config dataclasses: strict types, no unknown fields, and marks for fields outside a stage's key.
 
-Each config dataclass stands beside the code that uses it; `raft_exp.pipeline.config` combines them.
+The key of a stage is the hash that names its result in the store. Each config dataclass is defined beside the code that
+uses it; `raft_exp.pipeline.config` combines them.
 """
 
 from dataclasses import MISSING, field, fields, is_dataclass
@@ -18,7 +19,7 @@ class _RuntimeMark:
 
 
 class _KeyedWhenSetMark:
-    """Marks a field that was added later. Its default is the value that earlier results were made with."""
+    """Marks a field that was added later. Its default gives the same results as the code before the field."""
 
 
 _RUNTIME, _KEYED_WHEN_SET = _RuntimeMark(), _KeyedWhenSetMark()
@@ -27,7 +28,7 @@ _RUNTIME, _KEYED_WHEN_SET = _RuntimeMark(), _KeyedWhenSetMark()
 # local file, and the key holds the content of that file instead.
 Runtime = Annotated[T, _RUNTIME]
 
-# A field that is part of a stage's key unless it has its default. So a new setting does not change existing keys.
+# A field that is part of a stage's key only where it differs from its default: a new setting changes no existing keys.
 KeyedWhenSet = Annotated[T, _KEYED_WHEN_SET]
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -39,16 +40,16 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field, field))
 def config_dataclass(cls: type[T]) -> type[T]:
-    """Makes a frozen pydantic dataclass that rejects unknown keys and converts no values ("3" to 3, 1 to true)."""
+    """Class decorator: a frozen pydantic dataclass that rejects unknown fields and wrong types ("3" for an integer)."""
     strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     config_class: type[T] = dataclass(frozen=True, config=strict)(cls)  # type: ignore[assignment]
     return config_class
 
 
 def identity(config: object) -> Any:
-    """Returns a config as plain JSON values: the fields that change a result.
+    """Returns the fields of a config that are part of a stage's key, as JSON values.
 
-    Left out at any depth are runtime fields, and `KeyedWhenSet` fields that have their default.
+    `Runtime` fields, and `KeyedWhenSet` fields with their default value, are left out at every depth.
     """
     if is_dataclass(config) and not isinstance(config, type):
         hints = get_type_hints(type(config), include_extras=True)

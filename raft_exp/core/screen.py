@@ -1,4 +1,4 @@
-"""Text on terminals and pipes of any encoding: no character ends a finished study in an error."""
+"""Output on terminals and pipes of any encoding: characters that cannot be encoded are replaced, without an error."""
 
 import codecs
 import io
@@ -11,7 +11,7 @@ from typing import TextIO
 from raft_exp.core.errors import ConfigError
 
 _ERRORS = "raft_exp.plain"
-# What stands for a character that the encoding of the output does not have. A lost sign would change a figure.
+# Replacements for characters that the encoding of the output lacks. A lost minus sign would change a figure.
 _PLAIN = str.maketrans(
     {
         "\N{MINUS SIGN}": "-",
@@ -35,10 +35,10 @@ _PLAIN = str.maketrans(
 
 
 def take_any_text() -> None:
-    """Makes stdout and stderr write what their encoding lacks as ASCII: a minus sign as `-`, others as `\\u4e2d`.
+    """Makes stdout and stderr replace characters that their encoding lacks: a minus sign by `-`, others by `\\u4e2d`.
 
-    A stdin that is read as ASCII is read as UTF-8, which is the same for ASCII. Rich draws ASCII boxes by itself.
-    A pipe whose reader has left (`| head`) takes the rest without an error.
+    Where stdin is decoded as ASCII, it is decoded as UTF-8 instead. Output to a pipe whose reader has ended (`| head`)
+    is discarded without an error.
     """
     codecs.register_error(_ERRORS, _plain)
     sys.stdout, sys.stderr = _unbroken(sys.stdout), _unbroken(sys.stderr)
@@ -50,10 +50,10 @@ def take_any_text() -> None:
 
 
 class _Pipe(io.FileIO):
-    """A pipe that swallows what nobody reads any more."""
+    """A pipe that discards output after its reader has closed it."""
 
     def write(self, data: object) -> int:
-        """Writes to the pipe; after its reader has left, to nowhere, as do the child processes that inherit it."""
+        """Writes to the pipe. If its reader has closed it, connects this file descriptor to the null device first."""
         try:
             return super().write(data)  # type: ignore[arg-type]  # any buffer
         except BrokenPipeError:
@@ -64,7 +64,7 @@ class _Pipe(io.FileIO):
 
 
 def _unbroken(stream: TextIO) -> TextIO:
-    """The same stream, as a `_Pipe` where it is one of the process's own pipes."""
+    """Returns the stream; where it is the stdout or stderr of this process and a pipe, wrapped in a `_Pipe`."""
     if type(stream) is not io.TextIOWrapper or isinstance(getattr(stream.buffer, "raw", None), _Pipe):
         return stream
     try:
@@ -82,17 +82,17 @@ def _unbroken(stream: TextIO) -> TextIO:
 
 
 def check_arguments(words: Iterable[str]) -> None:
-    """Raises ConfigError for a word of the command line that the locale's encoding could not decode."""
+    """Raises ConfigError for a command-line argument that the locale's encoding could not decode."""
     for word in words:
         if any("\ud800" <= char <= "\udfff" for char in word):
             raise ConfigError(
-                f"{word!a}: the locale's encoding ({sys.getfilesystemencoding()}) does not have its characters; "
-                "set PYTHONUTF8=1 in the environment, and write it again"
+                f"{word!a}: the locale's encoding ({sys.getfilesystemencoding()}) cannot decode this argument; "
+                "set PYTHONUTF8=1 in the environment and run the command again"
             )
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Handles the error of an encoder (`codecs.register_error`)."""
+    """Error handler for `codecs.register_error`: returns the ASCII replacement, and the position after it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(_PLAIN)

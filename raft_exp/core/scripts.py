@@ -1,4 +1,4 @@
-"""Scripts without blanks between words, combining marks, and the particles of Korean."""
+"""Scripts that write no spaces between words, combining marks, and the particles of Korean."""
 
 import re
 import unicodedata
@@ -7,7 +7,10 @@ from functools import lru_cache
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """Code points as the inside of a character class, in ranges: `re` is four times as fast with these."""
+    """Returns ascending code points as ranges for a regular expression's character class (`[...]`).
+
+    `re` matches ranges four times as fast as single characters.
+    """
     spans: list[tuple[int, int]] = []
     for number in numbers:
         if spans and number == spans[-1][1] + 1:
@@ -26,7 +29,7 @@ _EAST_ASIAN = (  # kana, bopomofo, Chinese characters with their extensions, mar
 )
 _KOREAN = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 _DICTIONARY = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f\ua9e0-\ua9ff"  # Thai, Lao, Burmese, Khmer
-# Written without blanks, and ICU has no dictionary of their words.
+# Scripts without spaces for which ICU has no dictionary of words.
 _UNKNOWN = {
     "Tai Le": "\u1950-\u197f",
     "New Tai Lue": "\u1980-\u19df",
@@ -67,10 +70,10 @@ _ARABIC, _HEBREW = re.compile("[\u0621-\u064a]{3,}"), re.compile("[\u05d0-\u05ea
 
 
 def before_word(word: str) -> str:
-    """A pattern for the words that Arabic and Hebrew write together with the word behind them, such as "and" and "in".
+    """Returns a regular expression for the prefixes of an Arabic or Hebrew word, such as "and" and "in".
 
-    Of an Arabic word with its article ("al-") the article is a part, as it has another form behind "to" ("lil-"). Only
-    words of three letters or more have a pattern; that of others is "".
+    Returns "" for words of other scripts and of fewer than three letters. The Arabic article ("al-") is not a prefix
+    here but part of the word.
     """
     if _HEBREW.match(word):
         return "[והבלמשכ]{0,2}"
@@ -78,17 +81,17 @@ def before_word(word: str) -> str:
 
 
 def has_unspaced(text: str) -> bool:
-    """Whether a text has letters of a script without blanks, or Korean letters (a particle follows without a blank)."""
+    """Whether a text has letters of a script without spaces, or Korean letters (particles follow without a space)."""
     return bool(_UNSPACED_OR_KOREAN.search(text))
 
 
 def is_unspaced(run: str, keeps_korean: bool) -> bool:
-    """Whether a part that `runs` yields is written without blanks. Korean is, unless `keeps_korean`."""
+    """Whether a run (from `runs`) is of a script without spaces. With `keeps_korean`, Korean is not one of these."""
     return bool((_UNSPACED if keeps_korean else _UNSPACED_OR_KOREAN).match(run))
 
 
 def runs(word: str) -> Iterator[str]:
-    """Splits a word where its kind of script changes: Korean, other scripts without blanks, and all others."""
+    """Splits a word into runs of one kind of script: Korean, other scripts without spaces, and all other scripts."""
     place = 0
     for match in _RUN.finditer(word):
         if match.start() > place:
@@ -100,18 +103,18 @@ def runs(word: str) -> Iterator[str]:
 
 
 def characters(run: str) -> Iterator[str]:
-    """The characters of a text, each with the combining marks behind it."""
+    """Yields the characters of a text, each with the combining marks after it."""
     return (match[0] for match in _CHARACTER.finditer(run))
 
 
 def scored(run: str) -> Iterator[str]:
-    """The units that F1 and ROUGE-L count: words of Thai, Lao, Khmer and Burmese, characters of other scripts."""
+    """Yields the units that F1 and ROUGE-L count: words in Thai, Lao, Khmer and Burmese, else characters."""
     for match in _BY_WORDS.finditer(run):
         yield from words(match[0]) if len(match[0]) > 1 else (match[0],)
 
 
 def words(run: str) -> Iterator[str]:
-    """The words of a text by ICU's dictionaries; its characters where ICU has no dictionary for the script."""
+    """Yields the words of a text by ICU's dictionaries; its characters where ICU has no dictionary of its script."""
     if _HAS_DICTIONARY.search(run):
         return iter(_segmented(run))
     return characters(run)
@@ -125,7 +128,7 @@ def _segmented(run: str) -> tuple[str, ...]:
 
 
 def without_particle(word: str) -> str:
-    """A Korean word without the particle at its end; other words as they are."""
+    """Returns a Korean word without the particle at its end; other words unchanged."""
     if word.isascii() or not _HANGUL_END.search(word):
         return word
     match = _WITH_PARTICLE.fullmatch(word)
@@ -138,7 +141,7 @@ def ends_in_korean(word: str) -> bool:
 
 
 def without_dictionary(text: str) -> set[str]:
-    """The names of the scripts of a text that have neither blanks between words nor a dictionary of ICU."""
+    """Returns the names of those scripts in a text that write no spaces and have no ICU dictionary."""
     if text.isascii():
         return set()
     return {name for name, letters in _UNKNOWN.items() if re.search(f"[{letters}]", text)}

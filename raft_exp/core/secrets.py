@@ -1,13 +1,13 @@
-"""Keys and passwords come from environment variables, by name. What looks like one is refused in settings and files.
+"""Refuses secrets (API keys, passwords) in settings, commands and files. They belong in environment variables.
 
-A text is taken for a secret where it holds
+A text counts as a secret if it contains
 
-- the form of a known kind of key (OpenAI, Anthropic, Hugging Face, GitHub, GitLab, AWS, Google, Slack, W&B, JSON web
-  tokens, private keys), or a header `Bearer ...`,
-- the value of an environment variable whose name says that it holds one (..._KEY, ..._TOKEN, ..._PASSWORD, ...), or
-- as a setting: a value under such a name, or in a URL a password, a query or a part of the path that looks random.
+- a key of a known form (OpenAI, Anthropic, Hugging Face, GitHub, GitLab, AWS, Google, Slack, W&B, JSON web tokens,
+  private keys) or a header `Bearer ...`, or
+- the value of an environment variable with the name of a secret (..._KEY, ..._TOKEN, ..._PASSWORD, ...).
 
-No message repeats the text itself.
+A setting also counts as a secret if its own name is the name of a secret, if it is a URL with a password, or if it is a
+`base_url` with a query, a fragment or a random part in its path. No message contains the secret.
 """
 
 import os
@@ -43,36 +43,39 @@ _LARGEST = 20_000_000  # bytes of a file that is searched: a larger one holds we
 
 
 def check_settings(values: Mapping[str, object]) -> None:
-    """Raises ConfigError for the first setting, at any depth, whose value looks like a secret."""
+    """Raises ConfigError for the first setting, at any depth, that counts as a secret."""
     for place, why in _in_settings(values, ""):
         raise ConfigError(
-            f"{place}: {why} (not shown here); leave it out of the settings, which are written to config.yaml and "
-            "reports, and export it as an environment variable that a setting names (api_key_env)"
+            f"{place}: {why} (not shown here); settings are written to config.yaml and reports, so put the secret into "
+            "an environment variable, and the name of that variable into api_key_env"
         )
 
 
 def check_arguments(words: Iterable[str]) -> None:
-    """Raises ConfigError for a word of the command line that holds a secret, before any file holds the command."""
+    """Raises ConfigError for a command-line argument with a secret, before the command is written to any file."""
     for word in words:
         name, _, value = word.lstrip("+~").partition("=")
         if why := _in_text(value or name):
-            shown = name if value and not _in_text(name) else "a word of the command"
+            shown = name if value and not _in_text(name) else "a command-line argument"
             raise ConfigError(
-                f"{shown}: {why} (not shown here); export it as an environment variable, and give the variable's name "
-                "(api_key_env)"
+                f"{shown}: {why} (not shown here); put the secret into an environment variable, and the name of that "
+                "variable into api_key_env"
             )
 
 
 def check_files(folder: Path, purpose: str) -> None:
-    """Raises DataError where a text file under `folder` holds a secret. `purpose` completes "... is not ..."."""
+    """Raises DataError if a text file of at most 20 MB under `folder` contains a secret.
+
+    `purpose` completes the message "the folder is not ..." ("published").
+    """
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size <= _LARGEST):
         content = path.read_bytes()
         text = "" if b"\0" in content[:4096] else content.decode("utf-8", "replace")
         if why := _in_text(text):
             line = next((number for number, part in enumerate(text.splitlines(), 1) if _in_text(part)), 1)
             raise DataError(
-                f"{path.name}, line {line}: {why} (not shown here), so the folder is not {purpose}; take it out of the "
-                "settings of the run, and run the study again"
+                f"{path.name}, line {line}: {why} (not shown here), so the folder is not {purpose}; remove it from the "
+                "settings of the study and run the study again"
             )
 
 
@@ -81,7 +84,7 @@ def _in_settings(value: object, place: str) -> Iterator[tuple[str, str]]:
         for name, part in value.items():
             inner = f"{place}.{name}" if place else str(name)
             if _is_secret_name(str(name)) and isinstance(part, str) and part and not part.isspace():
-                yield inner, "holds a key or a password by its name"
+                yield inner, "has the name of a key or password"
             yield from _in_settings(part, inner)
     elif isinstance(value, list | tuple):
         for number, part in enumerate(value):
@@ -95,23 +98,27 @@ def _is_secret_name(name: str) -> bool:
 
 
 def _in_text(text: str) -> str:
-    """Why a text holds a secret; "" where it holds none."""
+    """Returns why a text counts as a secret; "" where it does not."""
     if _FORMS.search(text):
-        return "holds what looks like a key"
+        return "contains text that looks like a key"
     for variable, value in _variables():
         if value in text:
-            return f"holds the value of the environment variable {variable}"
+            return f"contains the value of the environment variable {variable}"
     return ""
 
 
 def _variables() -> list[tuple[str, str]]:
-    """Environment variables that hold a secret by their names, with their values; no short values and no paths."""
+    """Returns (name, value) of the environment variables with the name of a secret; no short values and no paths."""
     named = ((name, value.strip()) for name, value in os.environ.items() if _VARIABLES.search(name.upper()))
     return [(name, value) for name, value in named if len(value) >= _SHORTEST and value[0] not in "/~."]
 
 
 def _in_url(text: str, place: str) -> str:
-    """Why a URL holds a secret; "" for another text. Only a server's address (base_url) may have no random part."""
+    """Returns why a URL counts as a secret; "" for other texts.
+
+    Query, fragment and path are checked only in a server's address: `place` (the dotted name of the setting) ends in
+    `base_url`.
+    """
     if not re.match(r"https?://", text):
         return ""
     try:

@@ -1,5 +1,5 @@
-"""Texts as sets of shingles: the hashes of all runs of five units. A unit is a word, or one character of a script that
-writes no spaces. Case, punctuation, white space, Unicode form and HTML entities make no difference.
+"""Texts as sets of shingles: hashes of five consecutive units. A unit is a word; in scripts that write no spaces, a
+character. Case, punctuation, white space, Unicode form and HTML entities make no difference.
 """
 
 import html
@@ -32,7 +32,7 @@ _FACTORS = np.array(
 
 
 def units(text: str) -> list[str]:
-    """The units of a text in their order."""
+    """Returns the units of a text in their order."""
     visible = html.unescape(text)
     if visible.isascii():
         return _ASCII_UNIT.findall(visible.lower())
@@ -41,12 +41,12 @@ def units(text: str) -> list[str]:
 
 
 def text_hash(text_units: Sequence[str]) -> int:
-    """64-bit hash, equal for texts of the same units."""
+    """Returns a 64-bit hash of a text's units: equal for texts with the same units in the same order."""
     return hash64(" ".join(text_units))
 
 
 def shingles(text_units: Sequence[str]) -> Shingles:
-    """The shingles of a text, 8 bytes each; none for a text of fewer than `WIDTH` units."""
+    """Returns the distinct shingles of a text in ascending order; empty for a text of fewer than `WIDTH` units."""
     hashes = np.fromiter(map(_unit_hash, text_units), dtype=np.uint64, count=len(text_units))
     count = len(hashes) - WIDTH + 1
     if count < 1:

@@ -1,8 +1,8 @@
-"""Stages and the keys of their results. Pure: nothing here reads or writes a file.
+"""The stages of a study, and the keys of their results. This module reads and writes no files.
 
-A stage function is a plain function `function(config, *, <inputs>, out)`; its keyword names are its inputs. The
-decorator `stage` gives it a name and a version. A `Stage` is such a function with its settings and inputs in one study
-(`raft_exp.pipeline.stages`).
+A stage function has the signature `function(config, *, <inputs>, out)`: its keyword names are the names of its inputs.
+The decorator `stage` gives the function a name and a version. A `Stage` combines a stage function with its settings and
+inputs in one study; `raft_exp.pipeline.stages` creates them.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ Inputs: TypeAlias = "Mapping[str, Stage | Mapping[str, Stage]]"
 
 @dataclass(frozen=True)
 class StageSpec:
-    """The properties of a stage function that the store and the runner use."""
+    """The properties of a stage function that the store and the runner read."""
 
     name: StageName
     version: int  # to be raised when a change of the code changes the bytes of the result
@@ -45,7 +45,7 @@ class StageSpec:
 
 
 def stage(name: StageName, version: int, resumable: bool = False) -> Callable[[Function], Function]:
-    """Decorator: marks a function as a stage, without changing the function."""
+    """Returns a decorator that stores a StageSpec on a stage function and returns the same function."""
 
     def mark(function: Function) -> Function:
         function.stage_spec = StageSpec(name, version, resumable)  # type: ignore[attr-defined]
@@ -55,7 +55,7 @@ def stage(name: StageName, version: int, resumable: bool = False) -> Callable[[F
 
 
 class StageDescription(TypedDict):
-    """The values that a key hashes, as plain JSON."""
+    """The values from which a stage's key is computed, as JSON values."""
 
     stage: str
     version: int
@@ -89,18 +89,18 @@ class Stage:
 
     @property
     def spec(self) -> StageSpec:
-        """The name, version and resumability of the function."""
+        """The StageSpec of the function."""
         spec: StageSpec = self.function.stage_spec  # type: ignore[attr-defined]
         return spec
 
     @property
     def name(self) -> str:
-        """The name of the function's stage: one of STAGES."""
+        """The name of the stage function: one of STAGES."""
         return self.spec.name
 
     @property
     def label(self) -> str:
-        """The name in this study: `train[raft]`."""
+        """The name of the stage in its study, with its part: `train[raft]`."""
         return f"{self.name}[{self.part}]" if self.part else self.name
 
     @property
@@ -115,7 +115,7 @@ class Stage:
 
     @property
     def description(self) -> StageDescription:
-        """The values that the key hashes, as plain JSON."""
+        """The values from which the key is computed, as JSON values."""
         return {
             "stage": self.name,
             "version": self.spec.version,
@@ -125,7 +125,7 @@ class Stage:
         }
 
     def upstream(self) -> Iterator["Stage"]:
-        """Yields the stages whose results this one reads."""
+        """Yields the stages whose results this stage reads."""
         for value in self.inputs.values():
             yield from [value] if isinstance(value, Stage) else value.values()
 
@@ -135,7 +135,7 @@ def _keys(value: Stage | Mapping[str, Stage]) -> str | dict[str, str]:
 
 
 def keys_upstream(last: Iterable[Stage]) -> set[str]:
-    """Returns the keys of these stages and of all stages that they read, directly or through others."""
+    """Returns the keys of the stages `last` and of all stages upstream of them."""
     keys, pending = set(), list(last)
     while pending:
         current = pending.pop()

@@ -1,8 +1,8 @@
-"""Comparison of texts by their words: equality, and whether a text holds an answer.
+"""Compares texts by their words: whether they are equal, and whether a text contains an answer.
 
-Two forms of a text's words are in use. `normalise` is for the user's own corpora: any language, and numbers and signs
-count (`core.words`). `plain_words` is for the published data sets, whose results it leaves as they are. A collection
-knows its own (`Passages.form`).
+There are two ways to reduce a text to its words. `normalise` serves the user's own corpora: it reads any language, and
+keeps numbers and signs (`core.words`). `plain_words` serves the published data sets: earlier results on them stay
+valid. `Passages.form` is the function of a collection.
 """
 
 import re
@@ -22,36 +22,37 @@ Form = Callable[[str], str]  # text -> its words, separated by one space
 
 
 def normalise(text: str) -> str:
-    """The words of a text in any language, with numbers and their signs, separated by one space (`core.words`)."""
+    """Returns the words of a text in any language, with numbers and signs, separated by one space (`core.words`)."""
     return searched(text)
 
 
 def plain_words(text: str) -> str:
-    """The letters and digits of a text, case-folded, in NFKC; all else becomes one space."""
+    """Returns a text in NFKC and case-folded. Every run of other characters than letters and digits is one space."""
     return _NON_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 @dataclass(frozen=True)
 class AnswerSearch:
-    """Finds the open answers of a question in texts, as whole words.
+    """Searches texts for the open answers of a question, as whole words.
 
-    Behind a Korean answer a particle may stand, and before an Arabic or Hebrew one what is written together with it.
+    A Korean answer may end in a particle. An Arabic or Hebrew answer may begin with a prefix such as "and" or "in".
     """
 
     pattern: re.Pattern[str]
     form: Form
 
     def search(self, text: str) -> bool:
-        """Whether a text holds an answer."""
+        """Whether a text contains an answer."""
         return self.pattern.search(self.form(text)) is not None
 
 
 def answer_pattern(
     answers: Iterable[str], form: Form = normalise, closed: Iterable[str] = CLOSED_CLASS
 ) -> AnswerSearch | None:
-    """The search for any of the open answers; None without open answers.
+    """Returns a search for any of the open answers; None where there is no open answer.
 
-    Closed-class answers (yes, no, maybe) are not searched: distractors without these words would reveal the label.
+    `form` must be the form of the searched texts. `closed`: closed-class answers (labels), which are not searched:
+    distractors without these words would reveal the label.
     """
     forms = {form(answer) for answer in answers} - {"", *closed}
     if not forms:
@@ -61,7 +62,7 @@ def answer_pattern(
 
 
 def _alternative(words: str) -> str:
-    """A pattern for the words of an answer, with the short words that some languages write together with them."""
+    """Returns a regular expression for an answer, with the prefixes and particles that its language may attach."""
     article = _ARTICLE.match(words)
     before = rf"(?:{before_word(words)}{article[0]}|[وف]?لل)" if article else before_word(words)
     rest = words[article.end() :] if article else words
@@ -69,5 +70,5 @@ def _alternative(words: str) -> str:
 
 
 def holds(answers: AnswerSearch, passage: Passage | ContextPassage) -> bool:
-    """Whether the title or the text of a passage holds an answer."""
+    """Whether the title or the text of a passage contains an answer."""
     return any(answers.search(text) for text in (passage.title, passage.text))

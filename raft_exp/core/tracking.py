@@ -1,6 +1,6 @@
-"""The tracker of a study's figures (W&B), and the stage that this process runs.
+"""The tracker to which a study sends its figures (W&B), and the stage that this process runs.
 
-The process that runs a study activates a tracker (W&B: `raft_exp.reporting.wandb.tracker`). Stages log figures through
+The process that runs a study activates its tracker (`raft_exp.reporting.wandb.tracker`). Stages log figures through
 `active()`, so that they do not import the tracker. The default tracker sends nothing.
 """
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Tracker(Protocol):
-    """Sends figures of a study. No method raises: a failure is logged as a warning."""
+    """Sends the figures of a study. No method raises: a failure is logged as a warning."""
 
     def training_loggers(self, stage: str) -> "list[Logger]":
-        """Returns the Lightning loggers of a training stage; they belong to one run of the tracker."""
+        """Returns the Lightning loggers of a training stage. They belong to one run of the tracker."""
 
     def log_figures(self, loggers: "Sequence[Logger]", figures: Mapping[str, object], step: int) -> bool:
         """Sends figures of a training step to the loggers; returns False when the loggers have failed."""
@@ -28,14 +28,14 @@ class Tracker(Protocol):
 
 
 class NoTracker:
-    """Sends nothing; the figures are in the files of the store."""
+    """The default tracker: sends nothing. All figures are also in the files of the store."""
 
     def training_loggers(self, stage: str) -> "list[Logger]":
         """Returns no loggers."""
         return []
 
     def log_figures(self, loggers: "Sequence[Logger]", figures: Mapping[str, object], step: int) -> bool:
-        """Sends nothing."""
+        """Sends nothing and returns True."""
         return True
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

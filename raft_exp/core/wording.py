@@ -1,8 +1,9 @@
-"""Whether two questions are one: by their words, their answers and their gold passages.
+"""Decides whether two questions are the same, by their words, their answers and their gold passages.
 
 Questions that differ in one word may be copies ("Does honey help against cough?", "Does honey help against coughs?")
-or questions about two things ("When was Velmor founded?", "When was Garford founded?"). And one wording may ask about
-many documents ("What is the product's name?"). So words alone make no leak: the answers or the gold must agree too.
+or questions about two things ("When was Velmor founded?", "When was Garford founded?"). Questions with equal words may
+be about different documents ("What is the product's name?"). So equal words alone are not a leak: the answers or the
+gold passages must agree too.
 """
 
 from collections import Counter, defaultdict
@@ -14,17 +15,18 @@ from raft_exp.core.text import CLOSED_CLASS, plain_words
 
 CHANGED = 0.3  # largest share of the units that a near question changes; one unit may always change
 LEAST_UNITS = 3  # shorter questions are compared by equality alone
-FEW_DOCUMENTS = 3  # a wording that asks about more is a template
+FEW_DOCUMENTS = 3  # a wording that asks about more documents is a template
 
 Wording = Literal["same", "longer", "near", "other"]
 
 
 def wording(first: Sequence[str], second: Sequence[str]) -> Wording:
-    """Compares two questions by their units.
+    """Compares two questions by their units (`core.shingles.units`).
 
-    - same: equal.
-    - longer: one has all units of the other, in any order, and few more.
-    - near: few units differ.
+    - same: equal units in equal order.
+    - longer: one question has all units of the other, in any order, and a few more.
+    - near: a few units differ (`changeable`).
+    - other: all other pairs.
     """
     if first == second:
         return "same"
@@ -38,28 +40,29 @@ def wording(first: Sequence[str], second: Sequence[str]) -> Wording:
 
 
 def changeable(size: int) -> int:
-    """The most units of a question of this size that a near one changes."""
+    """Returns how many units two near questions may differ in; `size`: the number of units of the longer question."""
     return max(1, int(CHANGED * size))
 
 
 def answer_forms(answers: Sequence[str]) -> frozenset[str]:
-    """The answers as `plain_words` writes them."""
+    """Returns the answers in the form of `plain_words`, without empty ones."""
     return frozenset(filter(None, map(plain_words, answers)))
 
 
 def open_forms(forms: frozenset[str]) -> frozenset[str]:
-    """The answers without yes, no and maybe, on which many questions agree by chance."""
+    """Returns the answers without yes, no and maybe: these are equal for many unrelated questions."""
     return forms - CLOSED_CLASS
 
 
 def answers_agree(first: frozenset[str], second: frozenset[str]) -> bool:
-    """Whether an answer of one is an answer of the other, or stands in it as whole words."""
+    """Whether an answer of one question equals an answer of the other, or is contained in it as whole words."""
     return any(f" {one} " in f" {other} " or f" {other} " in f" {one} " for one in first for other in second)
 
 
 class WordingUses:
-    """The uses of each wording in a data set: on which documents, with which answers. Wordings and documents are named
-    by hashes.
+    """Collects, for each wording in a data set, the documents that it asks about and its answers.
+
+    Wordings and documents are represented by 64-bit hashes.
     """
 
     def __init__(self) -> None:
@@ -67,18 +70,18 @@ class WordingUses:
         self._answers: dict[int, list[frozenset[str]]] = defaultdict(list)
 
     def add(self, words: int, documents: Iterable[int], answers: frozenset[str]) -> None:
-        """Counts a question."""
+        """Adds a question: the hash of its words, the hashes of its documents, and its answers (`answer_forms`)."""
         self._documents[words].update(documents)
         if len(self._answers[words]) <= FEW_DOCUMENTS:
             self._answers[words].append(answers)
 
     def is_template(self, words: int) -> bool:
-        """Whether the document decides the answer: the wording asks about many documents, or has several answers."""
+        """Whether a wording is a template: it asks about many documents, or its questions have different answers."""
         pairs = combinations(self._answers[words], 2)
         return len(self._documents[words]) > FEW_DOCUMENTS or not all(answers_agree(*pair) for pair in pairs)
 
     def repeated(self) -> Iterator[set[int]]:
-        """The documents of each wording that asks about two or more of them and is no template."""
+        """Yields the documents of each wording that asks about two or more documents and is not a template."""
         for words, documents in self._documents.items():
             if len(documents) > 1 and not self.is_template(words):
                 yield documents

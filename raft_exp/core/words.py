@@ -1,20 +1,22 @@
-"""The words of a text in any language.
+"""Splits a text of any language into words.
 
-Texts are equal that differ in case, Unicode form (NFKC: ligatures, full width, decomposed accents), invisible
-characters (soft hyphens, joiners, direction marks), optional vowel points (Arabic, Hebrew) and the script of digits.
-Marks that belong to a letter stay with it (Hindi, Tamil, Thai). Numbers keep what makes their value: "1.5", "-3",
-"1/2", "20:15", "v1.10" and "10^2" are one word each, and so are "c++", "c#" and "o+"; percent, degree and currency
-signs are words. A number is one in English and in the languages that write a decimal comma: its form decides.
+Two texts have equal words if they differ only in case, Unicode form (NFKC: ligatures, full width, decomposed accents),
+invisible characters (soft hyphens, joiners, direction marks), optional vowel points (Arabic, Hebrew) or the script of
+digits. Combining marks stay with their letter (Hindi, Tamil, Thai).
+
+"1.5", "-3", "1/2", "20:15", "v1.10", "10^2", "c++", "c#" and "o+" are one word each. Percent, degree and currency signs
+are words. A number has the same form whether it is written with a decimal point or a decimal comma:
 
 - Marks between groups of digits are removed: "1,000", "1'000", "1.000.000" and "1,00,000" (India).
-- A comma that cannot stand between groups is a decimal point: "1,5", "12,75", "0,125", "1.234,5".
-- "1,234" and "1.234" may be either. They are read as in English: 1234 and 1.234.
+- Any other comma between digits is a decimal point: "1,5", "12,75", "0,125", "1.234,5".
+- "1,234" and "1.234" are ambiguous and read as in English: 1234 and 1.234.
 
-Scripts without blanks between words have three forms:
+Scripts that write no spaces between words are split in three ways:
 
-- `searched`: characters, so that an answer is found wherever it stands.
-- `scored`: characters of Chinese, Japanese and Korean; words of Thai, Lao, Khmer and Burmese (by ICU's dictionaries).
-- `indexed`: words of all of them, by ICU's dictionaries; Korean words without their particles.
+- `searched`: into characters, so that an answer is found at any position.
+- `scored`: into characters for Chinese, Japanese and Korean; into words for Thai, Lao, Khmer and Burmese (by ICU's
+  dictionaries).
+- `indexed`: into words, by ICU's dictionaries; Korean words lose their particles.
 """
 
 import re
@@ -80,7 +82,7 @@ _DOT = "\u0307"  # the dot that casefold adds to the i of "İstanbul"
 
 
 def version() -> str:
-    """These rules and their dictionaries, for keys."""
+    """Returns the version of these rules and of ICU's dictionaries, for the keys of stages."""
     return f"{VERSION}, icu4py {metadata.version('icu4py')}"
 
 
@@ -89,17 +91,17 @@ Split = Callable[[str], Iterator[str]]  # the units of a run of one script witho
 
 @lru_cache(maxsize=4096)
 def searched(text: str) -> str:
-    """The words of a text in the form in which answers are looked for, separated by one space."""
+    """Returns the words of a text for a search for answers (see the module), separated by one space."""
     return " ".join(_tokens(text, scripts.characters, keeps_korean=True))
 
 
 def scored(text: str) -> str:
-    """The words of a text in the form in which replies are compared with answers, separated by one space."""
+    """Returns the words of a text for F1 and ROUGE-L (see the module), separated by one space."""
     return " ".join(_tokens(text, scripts.scored))
 
 
 def indexed(text: str) -> list[str]:
-    """The words of a text for a search engine, without English stop words."""
+    """Returns the words of a text for a retrieval index (see the module), without English stop words."""
     words = (scripts.without_particle(word) for word in _tokens(text, scripts.words, keeps_korean=True))
     return [word for word in words if word not in _stop_words()]
 
@@ -112,7 +114,7 @@ def _stop_words() -> frozenset[str]:
 
 
 def count(text: str) -> int:
-    """The number of words: those between blanks, and in scripts without blanks those of ICU's dictionaries."""
+    """Returns the number of words, split at white space; in scripts without spaces, by ICU's dictionaries."""
     words = text.split()
     if text.isascii() or not scripts.has_unspaced(text):
         return len(words)
@@ -120,7 +122,7 @@ def count(text: str) -> int:
 
 
 def folded(text: str) -> str:
-    """The text in the one form in which equal words are equal: see the module."""
+    """Returns a text with one form of case, Unicode, digits and marks, as the module describes."""
     if not text.isascii():
         text = _POWER.sub("^", _FRACTION.sub(" ", _GROUPED.sub("", _IGNORED.sub("", text))))
         text = _OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
@@ -149,7 +151,7 @@ def _tokens(text: str, split: Split, keeps_korean: bool = False) -> list[str]:
 
 
 def _plain(text: str, split: Split, keeps_korean: bool) -> list[str]:
-    """The words of a text without numbers and signs."""
+    """Returns the words of a text that has no numbers and signs."""
     words: list[str] = (_ASCII if text.isascii() else _PLAIN).findall(text)
     if text.isascii() or not scripts.has_unspaced(text):
         return words
@@ -183,7 +185,7 @@ def _of_word(match: re.Match[str], split: Split, keeps_korean: bool) -> Iterator
 
 
 def _number(word: str) -> str:
-    """A word with its numbers in one form: no marks between groups of digits, a point before decimals."""
+    """Returns a word with its numbers in one form: no marks between groups of digits, a point before decimals."""
     word = _POINTS.sub(lambda number: number[0].replace(".", "").replace(",", "."), word)
     word = _INDIAN.sub(lambda number: number[0].replace(",", ""), word)
     word = _DECIMAL.sub(lambda number: f"{number[1] or number[3]}.{number[2] or number[4]}", word)
@@ -196,7 +198,7 @@ def _runs(word: str, split: Split, keeps_korean: bool = False) -> Iterator[str]:
 
 
 def _signs(text: str) -> list[str]:
-    """The signs of a text without words: "+" and "-" are answers, "..." is none."""
+    """Returns the signs of a text that has no words: ["+"] for "+"; [] for mere punctuation such as "..."."""
     bare = "".join(text.split())
     return list(bare) if bare == "-" or any(unicodedata.category(sign) in ("Sm", "Sc", "So") for sign in bare) else []
 

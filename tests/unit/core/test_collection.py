@@ -30,10 +30,10 @@ def test_copies_have_one_fingerprint():
 
 
 def test_errors_name_the_id(tmp_path):
-    with pytest.raises(DataError, match="'b' comes twice"):
+    with pytest.raises(DataError, match="'b' occurs twice"):
         write_passages(tmp_path, [passage("a"), passage("b"), passage("b")])
     with pytest.raises(DataError, match="no passages"):
         write_passages(tmp_path, [])
     write_passages(tmp_path, [passage("a")])
-    with pytest.raises(DataError, match="'zz' is named by a question"):
+    with pytest.raises(DataError, match="'zz': a question names it"):
         Passages(tmp_path).find("zz")
