@@ -1,4 +1,4 @@
-"""BM25 search over the index of the whole collection that stage `index` writes."""
+"""BM25 search. It reads the index of the whole collection, which stage `index` writes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,17 +11,17 @@ from raft_exp.retrieval.word_index import Postings
 
 
 class Bm25:
-    """Ranks a pool by BM25 score against the question; passages with equal scores keep the order of the pool.
+    """Ranks the passages of a pool by BM25 score. Passages with equal scores keep the order of the pool.
 
-    Word frequencies and passage lengths are those of the whole collection, so that a passage has the same score in
-    every pool.
+    Document frequencies and the mean passage length are those of the whole collection, so that a passage has the same
+    score in every pool. `indexed`: the folder of stage `index`. `pool`: passage ordinals.
     """
 
     def __init__(self, indexed: Path, pool: np.ndarray) -> None:
         self._postings, self._pool = Postings(indexed), pool
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """All ordinals of the pool with their scores, best first."""
+        """Yields all ordinals of the pool with their scores, best first."""
         scores = self._postings.scores(question.question)[self._pool]
         done, size = 0, 32
         while done < len(self._pool):
@@ -30,7 +30,7 @@ class Bm25:
             done, size = len(best), size * 8
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Scores of passages of the collection, in or outside the pool."""
+        """Returns the scores of passages by ordinal; they need not be in the pool."""
         scores: list[float] = self._postings.scores(question.question)[np.array([*ordinals], dtype=np.int64)].tolist()
         return scores
 
@@ -41,7 +41,10 @@ def bm25_ranker(indexed: Path, pool: np.ndarray) -> Ranker:
 
 
 def _top(scores: np.ndarray, size: int) -> np.ndarray:
-    """Indices of the `size` best scores and of all that equal the last of them: best first, ties in rising order."""
+    """Indices of the `size` best scores, and of all scores equal to the last of them.
+
+    Best first; indices of equal scores are ascending.
+    """
     if size >= len(scores):
         places = np.arange(len(scores))
     else:

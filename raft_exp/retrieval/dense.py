@@ -1,4 +1,4 @@
-"""Dense search: vectors of a sentence encoder, which stage `embed` writes."""
+"""Dense search: compares vectors of a sentence encoder, which stage `embed` writes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -11,16 +11,17 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question
 from raft_exp.retrieval.nearest import Exact, Hits, Indexed, products
 
-VECTORS, IDS, INDEX = "vectors.npy", "ids.npy", "index.faiss"  # what the embed stages write
+VECTORS, IDS, INDEX = "vectors.npy", "ids.npy", "index.faiss"  # files that stage `embed` writes
 _FIRST = 32  # hits of the first search; most questions need no more
 _BLOCK = 512  # questions of one search
 
 
 class Dense:
-    """Ranks a pool by the dot product of passage and question vectors; equal scores keep the order of the pool.
+    """Ranks a pool by the dot product of passage and question vectors. Equal scores keep the order of the pool.
 
-    `coming` streams the questions that will be ranked, in order, so that many are searched at once. Questions outside
-    of it are searched one by one.
+    `embedded`: the folders of stage `embed` under "passages" and "questions". `pool`: passage ordinals. `coming`
+    returns the questions in the order in which they will be ranked; they are searched in blocks. A question that is
+    not among them is searched alone.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Dense:
         self._ready: dict[str, tuple[np.ndarray, Hits]] = {}  # question id -> vector and first hits, of one block
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """All ordinals of the pool with their scores, best first (approximately so with a FAISS index)."""
+        """Yields all ordinals of the pool with their scores, best first (approximately, where a FAISS index exists)."""
         seen: set[int] = set()
         query, hits = self._searched(question)
         size = _FIRST
@@ -50,7 +51,7 @@ class Dense:
             (hits,) = self._exact.best(query[None], size)
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Scores of passages of the collection, in or outside the pool."""
+        """Returns the scores of passages by ordinal; they need not be in the pool."""
         query, _ = self._searched(question)
         scores: list[float] = products(query, self._vectors, np.array([*ordinals], dtype=np.int64)).tolist()
         return scores
@@ -66,7 +67,7 @@ class Dense:
 
 
 class QuestionVectors:
-    """Looks up the vector of a question by its id."""
+    """Looks up the vector of a question by its id. Raises DataError for an id that stage `embed` did not read."""
 
     def __init__(self, folder: Path) -> None:
         self._vectors = mapped(folder / VECTORS)
@@ -76,5 +77,8 @@ class QuestionVectors:
         wanted = hash64(question_id)
         place = int(self._ids.searchsorted(np.uint64(wanted)))
         if place == len(self._ids) or int(self._ids[place]) != wanted:
-            raise DataError(f"question {question_id!r} has no vector; it is not a question of this study")
+            raise DataError(
+                f"question {question_id!r} has no vector, as it is not a question of this study; use a question of "
+                "questions.jsonl"
+            )
         return np.array(self._vectors[int(self._rows[place])])

@@ -1,7 +1,8 @@
 """Stage `embed`: the vectors of all passages, or of all questions, for dense search.
 
-They are two runs of the stage, so that new questions do not compute the passages' vectors again. Each writes one .npy
-array of float32 slice by slice; after a kill it continues with the first slice that is not on disk whole.
+A study runs the stage twice, once for the passages and once for the questions. So new questions do not need new vectors
+of the passages. Each run writes one .npy array of float32 in slices of 1024 texts. After a kill, the stage continues at
+the first incomplete slice.
 """
 
 import json
@@ -26,7 +27,9 @@ from raft_exp.retrieval.nearest import build_index
 from raft_exp.retrieval.text import searched_text
 
 VERSION = 1
-_SLICE = 1024  # texts; fixed, so that a batch has the same texts after a kill (its other texts change last bits)
+# Texts of a slice. It is constant, so that batches have the same texts after a kill: the other texts of a batch change
+# the last bits of a vector.
+_SLICE = 1024
 
 
 @config_dataclass
@@ -38,8 +41,11 @@ class EmbedStage:
 
 @stage("embed", VERSION, resumable=True)
 def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
-    """Writes vectors.npy (passages, dimensions) in the collection's order and, for more passages than
-    `encoder.exact_up_to`, index.faiss."""
+    """Writes vectors.npy, shape (passages, dimensions), in the order of the collection.
+
+    Writes index.faiss too where there are more passages than `encoder.exact_up_to`. Raises ModelError where the encoder
+    fails, or faiss is missing.
+    """
     collection = Passages(passages)
     if len(collection) > config.encoder.exact_up_to:
         needs("faiss")
@@ -51,7 +57,11 @@ def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
 
 @stage("embed", VERSION, resumable=True)
 def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
-    """Writes vectors.npy (questions, dimensions) in the file's order, and ids.npy (hashed id -> row)."""
+    """Writes vectors.npy, shape (questions, dimensions), in the order of questions.jsonl, and ids.npy.
+
+    ids.npy has shape (2, questions): the hashes of the question ids, ascending, and for each the row of its vector.
+    Raises ModelError where the encoder fails.
+    """
     file = questions / "questions.jsonl"
     ids = np.fromiter((hash64(question.id) for question in read_jsonl(file, Question)), dtype=np.uint64)
     order = np.argsort(ids, kind="stable").astype(np.uint64)
@@ -70,8 +80,8 @@ def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int,
             vectors = encode(part, prefix)
             if not np.isfinite(vectors).all():
                 raise ModelError(
-                    f"encoder.name_or_path={config.name_or_path!r}: it gave a vector that is not finite; "
-                    "use another encoder"
+                    f"encoder.name_or_path={config.name_or_path!r}: the encoder returned a vector with NaN or "
+                    "infinity; use another encoder"
                 )
             file.write(vectors.tobytes())
         file.flush()
@@ -80,7 +90,7 @@ def _embed(config: EncoderConfig, prefix: str, texts: Iterator[str], total: int,
 
 
 def _begun(file: BinaryIO, total: int, width: int) -> int:
-    """Writes the array's header, cuts off a slice that is not whole, and returns how many whole slices are on disk."""
+    """Writes the header of the array, removes an incomplete last slice, and returns the number of complete slices."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
     write_header(file, "<f4", (total, width))

@@ -1,4 +1,4 @@
-"""Distractors published with the question: those of HotpotQA's records, those retrieved for NQ."""
+"""The source `given`: distractors that were published with the question, as in HotpotQA and Natural Questions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,8 +11,10 @@ from raft_exp.retrieval.ranking import Ranker
 
 
 def given_ranker(passages: Passages, pool: np.ndarray, rejected_candidates: Counter[str]) -> Ranker:
-    """The question's `given` passages in their order. Those outside the pool, whose document another split owns, are
-    left out and counted in `rejected_candidates`. `pool` is ascending.
+    """Ranks the passages of the question's `given` field in their published order.
+
+    Passages outside `pool` (ascending ordinals) belong to documents of another split. They are left out, and counted in
+    `rejected_candidates` under "of_another_split".
     """
 
     def rank(question: Question) -> Iterator[int]:

@@ -11,7 +11,7 @@ from raft_exp.retrieval import word_index
 from raft_exp.retrieval.text import searched_text
 
 VERSION = 1
-_PART = 32 * 2**20  # bytes of passages whose postings (about twice as large) are sorted in memory at a time
+_PART = 32 * 2**20  # bytes of passage text for each part of the index; a part's postings (about 64 MiB) fit in memory
 
 
 @config_dataclass
@@ -23,7 +23,7 @@ class IndexStage:
 
 @stage("index", VERSION)
 def index(config: IndexStage, *, passages: Path, out: Path) -> None:
-    """Writes the index (`raft_exp.retrieval.word_index`) and counts.json."""
+    """Writes the files of the index (see `raft_exp.retrieval.word_index`), and counts.json."""
     collection = Passages(passages)
     texts = (searched_text(passage) for passage in track(collection, "indexing", len(collection)))
     counts = word_index.write(out, texts, 1 + (passages / TEXTS).stat().st_size // _PART, collection.any_language)

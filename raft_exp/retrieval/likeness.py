@@ -1,7 +1,7 @@
-"""How close passages and sentences are to a text that is no question of the study: question and answer together.
+"""Similarity of passages and sentences to any text, e.g. to a question followed by its answer.
 
-The retriever of the study decides (`retriever.name`): `ByWords` for bm25, `ByVectors` for dense. Both compare a text
-with a few candidates, such as the passages of a document, and not with the whole collection.
+`ByWords` implements it for `retriever.name=bm25`, `ByVectors` for dense. Both compare a text with a few candidates,
+e.g. the passages of one document, and not with the whole collection.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ from raft_exp.retrieval.nearest import products
 
 
 class Likeness(Protocol):
-    """A score for each candidate: the higher, the closer; 0 or less where it has nothing in common with the text."""
+    """Scores candidates by their similarity to a text: higher is more similar; 0 or less is unrelated."""
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
-        """The scores of passages of the collection."""
+        """Returns a score for each passage; `ordinals` are positions in the collection."""
 
     def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
-        """The scores of sentences."""
+        """Returns a score for each sentence."""
 
 
 class ByWords:
-    """BM25 among the candidates: a word that few of them have counts more. Keeps the index of the last candidates."""
+    """BM25 scores, with document frequencies counted over the candidates. Caches the index of the last passages."""
 
     def __init__(self, collection: Passages) -> None:
         self._collection = collection
@@ -48,7 +48,10 @@ class ByWords:
 
 
 def by_words(text: str, sentences: Sequence[str]) -> list[float]:
-    """BM25 scores of sentences among themselves; 0 without a common word."""
+    """BM25 scores of sentences against a text, with document frequencies counted over these sentences.
+
+    0 for a sentence without a word of the text.
+    """
     return _WordIndex(sentences).scores(text)
 
 
@@ -67,9 +70,9 @@ class _WordIndex:
 
 
 class ByVectors:
-    """The dot product of the encoder's vectors. `embedded`: the folder of the embed stage with those of the passages.
+    """Dot products of the encoder's vectors. The encoder is loaded at the first comparison.
 
-    The encoder is loaded at the first comparison.
+    `embedded`: the folder of stage `embed` with the vectors of the passages.
     """
 
     def __init__(self, config: EncoderConfig, embedded: Path) -> None:

@@ -1,7 +1,7 @@
-"""Upper limits of a distractor's similarity to the question: very similar passages may hold the answer unmarked.
+"""Upper limits for the similarity of a distractor to the question.
 
-The limits are those of sentence-transformers' `mine_hard_negatives` (NV-Retriever, arXiv 2407.15831), relative to the
-best gold passage.
+A passage that is very similar to the question may hold the answer without being marked as gold. The limits follow
+`mine_hard_negatives` of sentence-transformers (NV-Retriever, arXiv 2407.15831).
 """
 
 import math
@@ -16,13 +16,17 @@ from raft_exp.retrieval.ranking import Ranker, Similarity, without_scores
 
 @dataclass(frozen=True)
 class Margin:
-    """Limits of a score: `max_score`, and the score of the best gold passage reduced by the share `relative`."""
+    """Limits of a distractor's similarity score; None is no limit.
+
+    `max_score` is a limit itself. `relative` is a share (0 to 1): the limit is the score of the best gold passage,
+    reduced by this share.
+    """
 
     max_score: float | None = None
     relative: float | None = None
 
     def limit(self, gold: list[float]) -> float:
-        """The highest score allowed, given the scores of the gold passages."""
+        """Returns the highest score that a distractor may have. `gold`: the scores of the gold passages."""
         limit = math.inf if self.max_score is None else self.max_score
         if self.relative is not None and gold:
             # not (1 - relative) * best: for a negative best score that would be a higher limit
@@ -34,8 +38,10 @@ NO_MARGIN = Margin()
 
 
 def within(margin: Margin, source: Similarity, passages: Passages, rejected_candidates: Counter[str]) -> Ranker:
-    """The source's ranking without passages above the limit, which `rejected_candidates` counts. Gold passages stay in
-    the ranking: the distractor filter rejects them, and counts them by its own rule.
+    """Returns a ranker that leaves out passages with a score above the limit of `margin`.
+
+    They are counted in `rejected_candidates` under "too_similar". Gold passages stay in the ranking, as
+    `DistractorFilter` rejects and counts them by another rule.
     """
 
     def rank(question: Question) -> Iterator[int]:

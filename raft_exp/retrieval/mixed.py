@@ -1,4 +1,4 @@
-"""Distractors of several sources, each with a set share."""
+"""The source `mixed`: distractors of several sources, with a share for each source."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -18,13 +18,14 @@ _GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: any number of steps of it aro
 def mixed_ranker(
     rankers: Mapping[str, Ranker], shares: Mapping[str, float], distractor_filter: DistractorFilter, seed: int
 ) -> Ranker:
-    """Mixes rankings by `shares`. Each source owns an arc of a circle in proportion to its share; the i-th passage
-    comes from the source whose arc holds the question's i-th point.
+    """Returns a ranker that takes passages from each source in proportion to its share.
 
-    The first point is drawn for (seed, question) and the others follow in golden-ratio steps: a ranking holds the
-    shares on average at any length, and almost exactly when it is long. Shares count passages that pass the filter:
-    searches rank the gold passage itself first, and it would use up a source's places. When a source is exhausted, the
-    others take its places.
+    Each source has an arc of a circle, in proportion to its share. The i-th passage comes from the source whose arc
+    holds the i-th point. The first point is drawn for (seed, question); each next point is a golden-ratio step further.
+    So the shares hold on average at any length of the ranking, and almost exactly in long rankings.
+
+    Only passages that pass `distractor_filter` count. Otherwise a gold passage, which a search ranks first, would take
+    the place of a distractor. When a source is exhausted, the other sources take its places.
     """
 
     def rank(question: Question) -> Iterator[int]:
@@ -46,7 +47,10 @@ def mixed_ranker(
 
 
 def _next(streams: dict[str, Iterator[int]], shares: Mapping[str, float], point: float, seen: set[int]) -> int | None:
-    """The next passage of the source at `point`, or of another where it is exhausted; None where all are."""
+    """Returns the next passage of the source at `point`, or of another source if that one is exhausted.
+
+    None where all sources are exhausted. Removes exhausted sources from `streams`.
+    """
     while streams:
         name = _source(streams, shares, point)
         ordinal = next((ordinal for ordinal in streams[name] if ordinal not in seen), None)
@@ -57,7 +61,7 @@ def _next(streams: dict[str, Iterator[int]], shares: Mapping[str, float], point:
 
 
 def _source(streams: Mapping[str, object], shares: Mapping[str, float], point: float) -> str:
-    """The source whose arc holds `point`; the sources that are left share the whole circle."""
+    """Returns the source whose arc holds `point` (0 to 1). The sources in `streams` divide the whole circle."""
     *others, last = streams
     rest = point * sum(shares[name] for name in streams)
     for name in others:

@@ -1,7 +1,8 @@
-"""Nearest vectors by dot product in little memory: `Exact`, and `Indexed` for millions of vectors.
+"""Search for the vectors with the highest dot products, in little memory.
 
-Neighbours of a query do not depend on the other queries of a batch: a fast float32 search, whose last bits depend on
-threads and shapes, proposes candidates; their scores and order are float64 products of one query with one vector.
+`Exact` compares all vectors; `Indexed` is approximate, for millions of vectors. The result for a query does not depend
+on the other queries of its batch: a fast float32 search, whose last bits depend on threads and shapes, only proposes
+candidates. Their scores and order are computed in float64, one query and one vector at a time.
 """
 
 from collections.abc import Iterator
@@ -15,20 +16,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CHUNK = 8_192  # vectors compared at once; the scores of a block of queries fit in the CPU cache
-_GROUP = 32  # scores searched together: the best scores stand in the groups with the highest maxima
+_GROUP = 32  # columns of a group in `_top`: the best scores are in the groups with the highest maxima
 
-Hits = tuple[np.ndarray, np.ndarray]  # places in the pool, best first (equal scores in rising place); their scores
+# Two arrays: positions in the pool, best first (equal scores by ascending position), and their scores.
+Hits = tuple[np.ndarray, np.ndarray]
 
 
 class Exact:
-    """Compares queries with every vector of the pool, a chunk at a time."""
+    """Exact search: compares each query with every vector of the pool, in chunks. `pool`: rows of `vectors`."""
 
     def __init__(self, vectors: np.ndarray, pool: np.ndarray) -> None:
         self._vectors, self._pool = vectors, pool
 
     def best(self, queries: np.ndarray, size: int) -> list[Hits]:
-        """For each query the first passages of its exact ranking: about `size`, fewer where many scores are nearly
-        equal, and the whole pool where `size` is not smaller.
+        """Returns the first hits of the exact ranking of each query; `queries` has shape (queries, dimensions).
+
+        About `size` hits for a query: fewer where many scores are nearly equal, and the whole pool where `size` is at
+        least the size of the pool.
         """
         size = min(size, len(self._pool))
         lowest, places = self._propose(queries, size)
@@ -38,7 +42,9 @@ class Exact:
         return [self._exact_hits(*row) for row in zip(queries, places, limits, strict=True)]
 
     def _propose(self, queries: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """In float32: shape (queries,), the `size`-th best score; shape (queries, size), the places of the best."""
+        """Searches in float32. Returns the `size`-th best score of each query, shape (queries,), and the positions of
+        its `size` best vectors in the pool, shape (queries, size).
+        """
         import torch
 
         query_rows = torch.from_numpy(queries)
@@ -67,7 +73,10 @@ class Exact:
 
 
 class Indexed:
-    """Searches the nearest lists of an index of `build_index`. It may miss passages; `Dense` continues with `Exact`."""
+    """Approximate search: reads only the nearest lists of a FAISS index, and may miss passages of the pool.
+
+    `Dense` therefore continues a ranking with `Exact`. `file`: an index that `build_index` wrote.
+    """
 
     def __init__(self, vectors: np.ndarray, pool: np.ndarray, file: Path) -> None:
         import faiss
@@ -83,7 +92,7 @@ class Indexed:
         self._settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(16, lists // 16))  # type: ignore[call-arg]
 
     def best(self, queries: np.ndarray, size: int) -> list[Hits]:
-        """For each query about `size` of the nearest passages of the pool."""
+        """Returns the nearest passages of the pool for each query, at most `size`."""
         return [self._search(query, size) for query in queries]
 
     def _search(self, query: np.ndarray, size: int) -> Hits:
@@ -96,7 +105,7 @@ class Indexed:
 
 
 def build_index(vectors: np.ndarray, file: Path) -> None:
-    """Writes a FAISS inverted-file index with 8 bits a number."""
+    """Writes a FAISS inverted-file index for dot products, with 8 bits for each component of a vector."""
     import faiss
 
     count, width = vectors.shape
@@ -111,16 +120,20 @@ def build_index(vectors: np.ndarray, file: Path) -> None:
 
 
 def products(query: np.ndarray, vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Shape (rows,): dot products of the query with these vectors in float64; each is independent of the other rows."""
+    """Returns the float64 dot products of the query with the given rows of `vectors`, shape (rows,).
+
+    The value for a row does not depend on the other rows.
+    """
     wide = query.astype(np.float64)
     parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
     return np.concatenate([np.empty(0), *(np.vecdot(vectors[part].astype(np.float64), wide) for part in parts)])
 
 
 def _top(scores: "Tensor", size: int, lowest: "Tensor | None" = None) -> "tuple[Tensor, Tensor]":
-    """`scores.topk(size)` of a wide matrix (queries, vectors), faster: only groups with high maxima are searched.
+    """A faster `scores.topk(size)` for a matrix (queries, vectors) with many columns.
 
-    With `lowest` (queries, 1) the result may leave out scores that are not above it: most groups hold none above.
+    It searches only the groups of columns with the highest maxima. With `lowest`, shape (queries, 1), the result may
+    omit scores that are not above it; most groups have no score above it and are skipped.
     """
     import torch
 

@@ -10,7 +10,10 @@ from raft_exp.retrieval.ranking import Ranker
 
 
 def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
-    """Ranks the pool in a random order drawn for (seed, question); large pools are drawn from lazily."""
+    """Ranks the pool in a random order that depends on (seed, question id) only.
+
+    A pool of more than 1024 passages is not shuffled as a whole; its passages are drawn one after another.
+    """
 
     def rank(question: Question) -> Iterator[int]:
         start = seeded_bits(seed, "distractors", question.id)
@@ -32,7 +35,7 @@ def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
-    """splitmix64 (Steele et al., 2014): 64 well-mixed bits for each counter value."""
+    """The hash function of splitmix64 (Steele et al., 2014): 64 pseudo-random bits for each value."""
     values = values * np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

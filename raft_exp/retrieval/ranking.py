@@ -1,11 +1,12 @@
-"""The interface of a source of passages: a ranking for each question, with or without scores."""
+"""The interfaces of a source of passages. A source ranks the passages of its pool for a question."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from raft_exp.core.records import Question
 
-# Yields passage ordinals for a question, best first, each once, to the end of the pool.
+# Takes a question and yields the ordinals of all passages of the pool, best first. An ordinal is a position in the
+# collection.
 Ranker = Callable[[Question], Iterator[int]]
 
 
@@ -13,12 +14,12 @@ class Similarity(Protocol):
     """A source that ranks by similarity scores."""
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """Passage ordinals with their scores, best first, each once, to the end of the pool."""
+        """Yields the ordinals of all passages of the pool with their scores, best first."""
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Scores of passages of the collection, in or outside the pool."""
+        """Returns the scores of passages by ordinal; they need not be in the pool."""
 
 
 def without_scores(source: Similarity) -> Ranker:
-    """The source's ranking."""
+    """Returns a ranker that ranks as `source` does and leaves out the scores."""
     return lambda question: (ordinal for ordinal, _ in source.ranked(question))

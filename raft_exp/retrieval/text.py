@@ -1,8 +1,8 @@
-"""The text of a passage that a search compares with the question."""
+"""The text of a passage that bm25 and dense search compare with the question."""
 
 from raft_exp.core.records import Passage
 
 
 def searched_text(passage: Passage) -> str:
-    """Title and text, for bm25 and dense alike."""
+    """Returns the passage's title and text, with a space between them."""
     return f"{passage.title} {passage.text}"

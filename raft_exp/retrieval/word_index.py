@@ -1,9 +1,10 @@
-"""A BM25 index on disk: for each word the passages that hold it and the word's part of their scores.
+"""A BM25 index on disk: for each word, the passages that contain it and the word's BM25 score in each of them.
 
-Scores (Lucene's form of BM25) equal those of bm25s to the bit, and so do the words of published data sets; those of the
-user's own corpora are in any language (`core.words`). bm25s builds its index in memory; here only a
-chunk of the texts, then a part of the postings is in memory. Words are stored as 64-bit hashes, as the ids of
-`raft_exp.core.collection` are, so that no vocabulary is held in memory.
+The scores (Lucene's variant of BM25) equal those of bm25s to the bit. Texts of published data sets are split into words
+as in bm25s (`tokens`); texts of the user's own corpora may be in any language (`raft_exp.core.words.indexed`).
+
+bm25s builds its index in memory. This module has only a chunk of the texts, or a part of the postings, in memory at a
+time. It stores words as 64-bit hashes, so that it needs no vocabulary in memory.
 """
 
 import math
@@ -31,7 +32,7 @@ _POSTING = np.dtype([("word", "<u8"), ("holder", "<u4"), ("count", "<u4")])
 
 
 def tokens(text: str) -> list[str]:
-    """The indexed words of a text: lower case, at least two letters, no English stop words."""
+    """Splits a text into words as bm25s does: lower case, at least two characters, no English stop words."""
     import bm25s
 
     (words,) = bm25s.tokenize([text], stopwords="en", return_ids=False, show_progress=False)
@@ -39,12 +40,11 @@ def tokens(text: str) -> list[str]:
 
 
 def write(folder: Path, texts: Iterable[str], parts: int = 1, any_language: bool = False) -> dict[str, int]:
-    """Writes the index of the texts into a folder and returns counts. The bytes do not depend on `parts`.
+    """Writes the index of the texts into a folder. Returns the numbers of passages, words and postings.
 
-    `any_language`: the words are those of `indexed`; otherwise of `tokens`, as for published data sets.
-
-    The postings are sorted in `parts` parts, one in memory at a time (about 60 bytes a posting). A part is at least as
-    large as the postings of the most frequent word.
+    `any_language`: texts are split into words by `indexed` instead of `tokens`. `parts`: the postings are sorted in so
+    many parts, with one part in memory at a time (about 60 bytes for each posting). All postings of a word are in one
+    part. The files are the same for every value of `parts`.
     """
     if any_language:
         (folder / ANY_LANGUAGE).touch()
@@ -73,7 +73,7 @@ def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _numbered(texts: list[str], any_language: bool) -> tuple[list[list[int]], dict[str, int]]:
-    """The words of each text as numbers, and the number of each word."""
+    """Splits texts into words. Returns the word numbers of each text, and the number of each word."""
     if any_language:
         numbers: dict[str, int] = {}
         return [[numbers.setdefault(word, len(numbers)) for word in indexed(text)] for text in texts], numbers
@@ -84,7 +84,10 @@ def _numbered(texts: list[str], any_language: bool) -> tuple[list[list[int]], di
 
 
 def _counted(texts: list[str], first: int, any_language: bool) -> tuple[np.ndarray, list[int]]:
-    """The postings of a chunk of texts, sorted by word hash and passage, and the number of words of each text."""
+    """Returns the postings of a chunk of texts, sorted by word hash and passage, and the number of words of each text.
+
+    `first`: the ordinal of the first text.
+    """
     ids, vocabulary = _numbered(texts, any_language)
     sizes = [len(words) for words in ids]
     hashes = np.zeros(len(vocabulary), dtype=np.uint64)
@@ -102,13 +105,16 @@ def _counted(texts: list[str], first: int, any_language: bool) -> tuple[np.ndarr
 
 
 def _split(postings: np.ndarray, parts: int) -> list[np.ndarray]:
-    """Splits postings by equal ranges of the hash; hashes are uniform, so each part has about as many words."""
+    """Splits postings by equal ranges of the word hash. Hashes are uniform, so parts have about equally many words."""
     borders = np.array([2**64 * number // parts for number in range(1, parts)], dtype=np.uint64)
     return np.split(postings, np.searchsorted(postings["word"], borders))
 
 
 def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, int]:
-    """Writes the columns part by part, deletes the part files and returns the numbers of words and postings."""
+    """Writes the columns of the index part by part and deletes the files of the parts.
+
+    `lengths`: number of words of each passage. Returns the numbers of words and postings.
+    """
     words = postings = 0
     with (
         Column(folder / WORDS, "<u8") as names,
@@ -148,7 +154,7 @@ def _inverse_frequency(holders: np.ndarray, passages: int) -> np.ndarray:
 
 
 class Postings:
-    """The index in a folder, memory-mapped: a query reads the postings of its own words only."""
+    """Reads the index in a folder, memory-mapped. A query reads only the postings of its words from the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._words, self._starts = mapped(folder / WORDS), mapped(folder / STARTS)
@@ -157,7 +163,7 @@ class Postings:
         self._words_in = indexed if (folder / ANY_LANGUAGE).exists() else tokens
 
     def scores(self, text: str) -> np.ndarray:
-        """Shape (passages,), float32: the BM25 score of every passage. Words count as often as they occur in `text`."""
+        """Returns the BM25 score of every passage, shape (passages,), float32. A repeated word counts each time."""
         scores = np.zeros(self._size, dtype=np.float32)
         for word in self._words_in(text):
             name = np.uint64(hash64(word))
