@@ -1,8 +1,11 @@
-"""Search: sources that rank the passages of a pool for a question, for distractors and for retrieved contexts.
+"""Search: sources that rank passages for a question.
 
-One source a file: `random.py`, `bm25.py`, `dense.py`, `given.py`, and `mixed.py` of several. Each gives a `Ranker`
-(`ranking.py`), a deterministic stream of passages, so that fewer passages are always the first of more. The rules that
-a distractor must obey are in `filters.py`.
+Distractors and retrieved contexts are the first passages of such a ranking. A source ranks a pool, i.e. an ascending
+array of passage ordinals. An ordinal is a passage's position in the collection.
+
+Each source has a file: `random.py`, `bm25.py`, `dense.py` and `given.py`. `mixed.py` combines several of them. Each
+builds a `Ranker` (`ranking.py`). Rankings are deterministic, so the distractors of D=2 are the first two of D=3. The
+rules for distractors are in `filters.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -40,8 +43,8 @@ class RetrieverConfig:
 class Rankers:
     """Builds the rankers of one data set.
 
-    `embedded` holds the folders of the embed stages ("passages", "questions"), needed for dense; `indexed` is the
-    folder of the index stage, needed for bm25.
+    `embedded`: the folders of the embed stages under "passages" and "questions"; dense search needs them. `indexed`:
+    the folder of the index stage; bm25 needs it.
     """
 
     distractor_filter: DistractorFilter
@@ -53,8 +56,10 @@ class Rankers:
     def ranker(
         self, name: str, shares: Shares | None, pool: np.ndarray, coming: Callable[[], Iterable[Question]]
     ) -> Ranker:
-        """The ranker of a source over a pool of ordinals. `coming` streams the questions that will be ranked, in order:
-        dense search takes many of them at once.
+        """Returns the ranker of the source `name` over a pool of passage ordinals.
+
+        `shares`: the shares of `mixed`. `coming` returns the questions in the order in which they will be ranked; dense
+        search reads ahead in it and searches for many questions at once.
         """
         passages, rejected = self.distractor_filter.passages, self.distractor_filter.rejected_candidates
         if name == "random":
@@ -78,18 +83,22 @@ class Rankers:
 
 
 def source_names(name: str, shares: Shares | None) -> set[str]:
-    """The sources that a setting uses: itself, or with `mixed` those with a share above 0."""
+    """The sources that the setting `name` uses: `name` itself, or for `mixed` the sources with a share above 0."""
     return {part for part, share in (shares or {}).items() if share} if name == "mixed" else {name}
 
 
 def check_shares(group: str, name: str, shares: Shares | None) -> None:
-    """Raises ValueError where `mixed` has no shares, or they do not sum to 1."""
+    """Raises ValueError where `mixed` has no shares, or its shares do not sum to 1. `group`: the config group."""
     if name == "mixed" and shares is None:
-        raise ValueError(f"{group}.mixed: has no value; {group}.distractors=mixed needs {_EXAMPLE.format(group)}")
+        raise ValueError(
+            f"{group}.mixed: has no value; {group}.distractors=mixed needs a share for each source, as in "
+            f"{_EXAMPLE.format(group)}"
+        )
     if name == "mixed" and shares is not None and abs(sum(shares.values()) - 1) > 1e-9:
         total = round(sum(shares.values()), 9)
         raise ValueError(
-            f"{group}.mixed: got {dict(shares)}, together {total}; shares must sum to 1, as in {_EXAMPLE.format(group)}"
+            f"{group}.mixed: got {dict(shares)}, with the sum {total}; shares must sum to 1, as in "
+            f"{_EXAMPLE.format(group)}"
         )
 
 
@@ -97,10 +106,13 @@ _EXAMPLE = "{}.mixed={{random:0.5,bm25:0.5}}"
 
 
 def check_margin(group: str, name: str, shares: Shares | None, margin: Mapping[str, float | None]) -> None:
-    """Raises ValueError where a margin is set and no source has similarity scores."""
+    """Raises ValueError where a limit of similarity is set and no source has similarity scores.
+
+    `margin`: the value of each limit by field name, None for no limit. `group`: the config group.
+    """
     for field, value in margin.items():
         if value is not None and not source_names(name, shares) & {"bm25", "dense"}:
             raise ValueError(
-                f"{group}.{field}: got {value}, but distractors={name} have no similarity; use bm25, dense or mixed, "
-                f"or set {group}.{field}=null"
+                f"{group}.{field}: got {value}, but {group}.distractors={name} has no similarity scores; use bm25, "
+                f"dense, or mixed with a share of one of them, or set {group}.{field}=null"
             )
