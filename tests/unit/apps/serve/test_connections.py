@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from raft_exp.apps.serve import connections
-from tests.unit.apps.serve.test_limits import client, post, until
+from tests.unit.apps.serve.test_limits import Scripted, client, post, until
 
 
 def slow(address: httpx.URL, text: bytes) -> socket.socket:
@@ -91,10 +92,10 @@ def test_a_request_that_does_not_come_ends_its_connection(monkeypatch, begun):
 
 
 def test_the_head_of_a_later_request_has_the_same_limit(monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
     with client() as opened, slow(opened.base_url, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n") as sender:
         assert sender.recv(4096).startswith(b"HTTP/1.1 200")
-        time.sleep(0.6)
+        time.sleep(1.3)  # longer than the limit
         assert not is_closed(sender), "it is kept alive between two requests"
         sender.settimeout(10)
         sender.sendall(b"GET /health HTTP/1.1\r\nHo")
@@ -102,9 +103,15 @@ def test_the_head_of_a_later_request_has_the_same_limit(monkeypatch):
 
 
 def test_a_long_answer_is_no_slow_request(monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
-    with client() as opened:
-        assert post(opened, " ".join(f"word{number}" for number in range(400)) + " forever", max_tokens=600).is_success
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
+    asker = Scripted()
+    asker.go.clear()
+    with client(asker) as opened, ThreadPoolExecutor(1) as pool:
+        answered = pool.submit(post, opened, "a word")
+        until(lambda: asker.batches)
+        time.sleep(1.3)  # longer than the limit
+        asker.go.set()
+        assert answered.result().is_success
 
 
 def test_the_limit_leaves_room_for_files(few_descriptors):
