@@ -1,7 +1,10 @@
-"""Formats of datasets for other tools.
+"""Formats of exported datasets, for use in other tools.
 
-To add a format, write a file here with `COLUMNS` (the type of each field, see `columns.py`) and the function `row`, add
-its name to FormatName and a line to FORMATS, and document it in `conf/export/default.yaml`.
+To add a format:
+
+1. Write a file in this package with `COLUMNS` (the type of each field, see `columns.py`) and the function `row`.
+2. Add its name to FormatName and a line to FORMATS.
+3. Document the format in `conf/export/default.yaml`.
 """
 
 import re
@@ -18,7 +21,8 @@ from raft_exp.exports.columns import Columns, Row
 from raft_exp.exports.origins import RowOrigins
 
 FormatName = Literal["chat", "completion", "eval", "raft_base"]
-Kind = Literal["raft", "closed_book", "ready", "test"]  # of a dataset: its recipe, a ready chat file, a test set
+# Kind of a dataset: its recipe ("raft", "closed_book"), a ready chat file of the user ("ready"), or a test set.
+Kind = Literal["raft", "closed_book", "ready", "test"]
 
 
 @config_dataclass
@@ -26,7 +30,7 @@ class ExportConfig:
     """The datasets to write for other tools, and their format."""
 
     dataset: FormatName | list[FormatName] | None
-    passages: bool | str  # or the name of a file to write, in addition to the run folder
+    passages: bool | str  # whether to export the passages; a file name writes them to this file too
     format: Literal["jsonl", "parquet", "hf"]
     push_to_hub: str | None
     private: bool
@@ -39,9 +43,11 @@ class ExportConfig:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub, re.ASCII):
             raise ValueError(f"export.push_to_hub: got {self.push_to_hub!r}; must be OWNER/NAME")
         if self.format != "hf":
-            raise ValueError(f"export.push_to_hub: a repository is pushed with export.format=hf, not {self.format!r}")
+            raise ValueError(f"export.push_to_hub: needs export.format=hf, but export.format is {self.format!r}")
         if not self.wanted:
-            raise ValueError("export.push_to_hub: there is nothing to push; set export.dataset or export.passages")
+            raise ValueError(
+                "export.push_to_hub: there is nothing to push; set export.dataset to a format, or export.passages=true"
+            )
         return self
 
     @model_validator(mode="after")
@@ -49,7 +55,10 @@ class ExportConfig:
         if isinstance(self.passages, bool):
             return self
         if self.format == "hf":
-            raise ValueError("export.passages: a single file is written with export.format=jsonl or parquet, not hf")
+            raise ValueError(
+                f"export.passages: got {self.passages!r}, but export.format=hf writes a folder; use "
+                "export.passages=true, or export.format=jsonl or parquet"
+            )
         if not self.passages.endswith(f".{self.format}"):
             raise ValueError(
                 f"export.passages: got {self.passages!r}; must be true, false, or the name of a file that ends in "
@@ -59,19 +68,19 @@ class ExportConfig:
 
     @property
     def names(self) -> list[FormatName]:
-        """The configured formats, without repetitions."""
+        """The formats of `dataset`, without repetitions."""
         formats: list[FormatName] = [self.dataset] if isinstance(self.dataset, str) else self.dataset or []
         return list(dict.fromkeys(formats))
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is exported."""
+        """Whether the study exports a dataset or the passages."""
         return bool(self.names or self.passages)
 
 
 @dataclass(frozen=True)
 class Format:
-    """The rows of a format, and the kinds of datasets that can be written in it."""
+    """A format: the function that builds its rows, its columns, and the kinds of datasets that it can hold."""
 
     row: Callable[[Example, RowOrigins], Row]
     columns: Columns

@@ -1,4 +1,4 @@
-"""The dataset card of an exported folder: README.md, with front matter for `datasets` and the hub."""
+"""The dataset card of an exported folder: a README.md with YAML front matter for `datasets` and the hub."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,22 +14,25 @@ _SETTINGS = ("p", "num_distractors", "distractors", "cot", "constant_size", "no_
 
 @config_dataclass
 class Card:
-    """The study that the data come from, for the card."""
+    """The facts about the study that the dataset card states."""
 
     study: str
     corpus: str
     source: str  # of the corpus
-    licence: str  # "" for an unknown one
+    licence: str  # "": unknown
     teacher: str
     prompt_mode: str
     seed: int
-    recipes: dict[str, dict[str, object]]  # the dataset settings of each raft dataset, by name
+    recipes: dict[str, dict[str, object]]  # dataset name -> settings, for each RAFT dataset
 
 
 def card(
     about: Card, tables: list[Table], counts: Mapping[str, Mapping[str, int]], audits: Mapping[str, DatasetAudit]
 ) -> str:
-    """The text of README.md. `counts` are the rows by table and split, `audits` the audits of the datasets by name."""
+    """Returns the text of README.md.
+
+    `counts`: number of rows by table and split. `audits`: the audit of each dataset by its name.
+    """
     front = yaml.safe_dump(_front(about, tables, counts), sort_keys=False, allow_unicode=True)
     sections = [
         f"# {about.study}",
@@ -75,7 +78,7 @@ def _tables(tables: list[Table], counts: Mapping[str, Mapping[str, int]]) -> lis
 
 
 def _recipes(about: Card, audits: Mapping[str, DatasetAudit]) -> list[str]:
-    """A table of the settings and the training rows of each raft dataset; [] without raft datasets."""
+    """Returns a Markdown table with the settings and the training rows of each RAFT dataset; [] if there is none."""
     lines = []
     for name, settings in about.recipes.items():
         train = audits[name]["splits"].get("train")

@@ -8,6 +8,6 @@ COLUMNS: Columns = {"id": "string", "messages": [{"role": "string", "content": "
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """The messages of a row; the last one is the assistant's, the target of training."""
+    """Returns the id and the messages of a row. The last message is the assistant's, i.e. the training target."""
     del origins
     return {"id": example.id, "messages": example.messages}

@@ -1,9 +1,9 @@
-"""The columns of an exported table, and its rows."""
+"""Types for the columns and the rows of an exported table."""
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-# "string", "bool", [type] for a list, {name: type} for a record
+# "string" or "bool"; [type] is a list of this type; {name: type} is a record with these fields.
 ColumnType: TypeAlias = "Literal['string', 'bool'] | list[ColumnType] | dict[str, ColumnType]"
 Columns: TypeAlias = "dict[str, ColumnType]"
 

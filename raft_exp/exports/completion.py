@@ -8,7 +8,10 @@ COLUMNS: Columns = {"id": "string", "prompt": "string", "completion": "string"}
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """The prompt is joined as in `models.tokens.encode_prompt` for a tokenizer without a chat template."""
+    """Returns prompt and completion of a row.
+
+    The messages of the prompt are joined as in `models.tokens.encode_prompt` for tokenizers without a chat template.
+    """
     del origins
     *prompt_messages, reply = example.messages
     prompt = "\n\n".join(message["content"] for message in prompt_messages) + "\n"

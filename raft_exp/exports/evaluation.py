@@ -1,4 +1,4 @@
-"""Format `eval`: question, answers and context in separate columns, for the evaluations of other tools."""
+"""Format `eval`: question, answers and context in separate columns, for evaluation in other tools."""
 
 from dataclasses import asdict
 
@@ -25,7 +25,7 @@ COLUMNS: Columns = {
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """The passages are in the order of the prompt."""
+    """Returns question, answers and context of a row. The passages are in the order of the prompt."""
     del origins
     return {
         "id": example.id,

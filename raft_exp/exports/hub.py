@@ -1,6 +1,6 @@
-"""Pushes an exported folder to the Hugging Face hub, as a repository of a data set or a model.
+"""Pushes an exported folder to the Hugging Face hub, as a dataset repository or a model repository.
 
-This is not part of a stage: an export is stored whether or not the push succeeds, and every run pushes again.
+Pushing is not part of a stage. So an export is stored even if the push fails, and every run pushes again.
 """
 
 from pathlib import Path
@@ -12,17 +12,17 @@ from raft_exp.core.hub import why_no_hub
 
 
 def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:
-    """Uploads a folder, and creates the repository where it is missing; returns the commit.
+    """Uploads a folder, creates the repository where it does not exist, and returns the commit id.
 
-    The token is HF_TOKEN or that of `hf auth login`. Raises DataError with the remedy where the push fails, and
-    where a file holds what looks like a key.
+    The token comes from HF_TOKEN or `hf auth login`. Raises DataError where the push fails, or where a file contains
+    text that looks like an API key.
     """
     from huggingface_hub import HfApi, get_token
 
     if reason := why_no_hub():
-        raise _refused(folder, repository, kind, f"{reason}; push from a machine with network")
+        raise _refused(folder, repository, kind, f"{reason}; push from a machine with access to the hub")
     if not get_token():
-        raise _refused(folder, repository, kind, "there is no token; set HF_TOKEN, or log in with `hf auth login`")
+        raise _refused(folder, repository, kind, "no token was found; set HF_TOKEN, or log in with `hf auth login`")
     secrets.check_files(folder, "pushed")
     try:
         hub = HfApi()
@@ -33,7 +33,7 @@ def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", 
     except Exception as error:  # of httpx, hf_xet, the operating system or the hub: one line for all of them
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise _refused(
-            folder, repository, kind, f"{reason}; check the name and that the token may write there"
+            folder, repository, kind, f"{reason}; check the repository name and the write access of the token"
         ) from error
     return str(pushed.oid)
 

@@ -14,7 +14,7 @@ _BATCH = 1000
 
 
 def write(path: Path, rows: Iterable[Row], columns: Columns) -> int:
-    """Writes the rows; returns their number. Lone surrogates, which Parquet does not allow, become U+FFFD."""
+    """Writes the rows to a file and returns their number. Lone surrogates, which Parquet forbids, become U+FFFD."""
     import pyarrow
     from pyarrow import parquet
 

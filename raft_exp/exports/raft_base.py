@@ -1,8 +1,9 @@
 """Format `raft_base`: the fields of the RAFT notebook for PubMedQA.
 
-Source: https://github.com/aws-samples/generative-ai-on-amazon-sagemaker, 01-build_raft_dataset.ipynb. Texts are joined
-by an empty line. `oracle` is all gold text, also where the row does not show it; `distracted` is true where the row
-shows no gold.
+Source: https://github.com/aws-samples/generative-ai-on-amazon-sagemaker, 01-build_raft_dataset.ipynb.
+
+`context` and `oracle` join several passages with an empty line. `oracle` is the text of all gold passages, even of
+those that are not in the context. `distracted` is true for a row without gold passages in its context.
 """
 
 from raft_exp.core.records import Example
@@ -20,7 +21,10 @@ COLUMNS: Columns = {
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """`original_answer` is the data set's long answer, or its first answer; `synthetic_answer` is the target."""
+    """Returns the fields of a row.
+
+    `original_answer` is the question's long answer (its first answer if it has none). `synthetic_answer` is the target.
+    """
     question = origins.question(example.id)
     return {
         "question": example.question,

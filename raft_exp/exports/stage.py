@@ -28,12 +28,15 @@ class ExportStage:
     formats: list[FormatName]
     passages: bool
     format: Literal["jsonl", "parquet", "hf"]
-    kinds: dict[str, Kind]  # by name of the dataset
+    kinds: dict[str, Kind]  # dataset name -> kind
     card: Card | None  # for format "hf"
 
 
 def tables_of(kinds: dict[str, Kind], formats: list[FormatName]) -> list[tuple[str, FormatName]]:
-    """(dataset, format) of each table that can be written: a test set has no targets, a ready chat file no contexts."""
+    """Returns (dataset name, format) for each dataset and each format that can hold it.
+
+    A test set has no targets, and a ready chat file has no contexts: some formats cannot hold them.
+    """
     return [(name, chosen) for chosen in formats for name, kind in kinds.items() if kind in FORMATS[chosen].kinds]
 
 
@@ -47,7 +50,11 @@ def export(
     tests: dict[str, Path] | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes exports/ and counts.json; without datasets only the passages."""
+    """Writes the folder exports/ with one table for each dataset and format, and counts.json.
+
+    `datasets` and `tests`: folders of training and test sets by name. `questions`: folder of stage `questions`; without
+    it only the passages are written.
+    """
     folders = {**(datasets or {}), **(tests or {})}
     audits = {name: _audit(folder) for name, folder in folders.items()}
     tables = [

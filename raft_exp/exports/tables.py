@@ -1,4 +1,4 @@
-"""Exported tables with their splits, and the names of their files."""
+"""Writes exported tables, and names their files."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ HF = "hf"  # the folder of a `datasets` repository
 
 @dataclass(frozen=True)
 class Table:
-    """A table, such as `raft.chat`, `test.eval` or `passages`, with the rows of each split."""
+    """An exported table, e.g. `raft.chat`, `test.eval` or `passages`."""
 
     name: str
     columns: Columns
-    main: str  # the split whose file has the table's name alone
-    splits: Mapping[str, Callable[[], Iterator[Row]]]
+    main: str  # the split whose file name is the table's name, without the split's name
+    splits: Mapping[str, Callable[[], Iterator[Row]]]  # split -> function that reads its rows
 
 
 def write(folder: Path, table: Table, form: str) -> dict[str, int]:
-    """Writes the splits of a table in a file format (jsonl, parquet, hf); returns the number of rows of each."""
+    """Writes the splits of a table to `folder`. `form`: jsonl, parquet or hf. Returns the number of rows by split."""
     counts = {}
     for split, rows in table.splits.items():
         path = folder / file_name(table, split, form)
@@ -32,7 +32,10 @@ def write(folder: Path, table: Table, form: str) -> dict[str, int]:
 
 
 def file_name(table: Table, split: str, form: str) -> str:
-    """The file of a split. Only the main split has the plain name, so that no trainer reads validation rows."""
+    """Returns the file name of a split.
+
+    Only the main split's file is named after the table alone, so that no trainer reads validation rows by mistake.
+    """
     if form == HF:
         return f"{HF}/{table.name}/{split}.parquet"
     return f"{table.name}.{form}" if split == table.main else f"{table.name}.{split}.{form}"

@@ -74,8 +74,8 @@ def test_a_push_that_fails_loses_nothing_and_can_be_done_again(online, monkeypat
             study(tmp_path, *PUSHED)
     files = tmp_path / "run0" / "exports" / "hf"
     assert str(error.value) == (
-        "export.push_to_hub='me/towns' cannot be pushed: HF_HUB_OFFLINE is set; push from a machine with network "
-        f"(the files are in {files})"
+        "export.push_to_hub='me/towns' cannot be pushed: HF_HUB_OFFLINE is set; push from a machine with access "
+        f"to the hub (the files are in {files})"
     )
     assert (files / "README.md").is_file()
     assert statuses(tmp_path / "run0")["export"] == "ran"
@@ -85,7 +85,7 @@ def test_a_push_that_fails_loses_nothing_and_can_be_done_again(online, monkeypat
 
 def test_without_a_token_one_line_tells(online, monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
-    with pytest.raises(DataError, match=r"there is no token; set HF_TOKEN"):
+    with pytest.raises(DataError, match=r"no token was found; set HF_TOKEN"):
         hub.push(tmp_path, "me/towns", True)
     assert online.calls == []
 
@@ -97,5 +97,5 @@ def test_what_the_hub_refuses_is_one_line(online, monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refuse)
     with pytest.raises(DataError) as error:
         hub.push(tmp_path, "me/towns", True)
-    assert "403 Forbidden: no rights; check the name" in str(error.value)
+    assert "403 Forbidden: no rights; check the repository name" in str(error.value)
     assert "\n" not in str(error.value)

@@ -184,7 +184,7 @@ def test_a_licence_that_nobody_stated_is_not_made_up(made, tmp_path):
     [
         ("export.dataset=alpaca", r"export\.dataset: got 'alpaca'; must be .*\"?chat"),
         ("export.format=csv", r"export\.format: got 'csv'; must be"),
-        ("export.push_to_hub=me/data", r"export\.push_to_hub: .* with export\.format=hf, not 'jsonl'"),
+        ("export.push_to_hub=me/data", r"export\.push_to_hub: needs export\.format=hf, but .* is 'jsonl'"),
         ("export.push_to_hub=data", r"export\.push_to_hub: got 'data'; must be OWNER/NAME"),
     ],
 )
