@@ -25,6 +25,7 @@ from raft_exp import __version__
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.path_arguments import with_quoted_paths
 from raft_exp.apps.settings_help import help_text
+from raft_exp.apps.shown_command import shown_command
 from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
 from raft_exp.core import screen, secrets, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
@@ -38,11 +39,13 @@ from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.converted import conversions
+from raft_exp.pipeline.manifest import git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.runner import Runner, fill_run_folder
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
 from raft_exp.pipeline.wordings import with_wording_files
 from raft_exp.prompts.task import answer_like
+from raft_exp.reporting import provenance
 from raft_exp.reporting.wandb.study import WandbStudy, study_of, write_note
 from raft_exp.reporting.wandb.tracker import check, log_study, tracker_of
 
@@ -77,7 +80,7 @@ def main() -> None:
     if _answers_alone(sys.argv[1:]):
         return
     Plugins.instance().register(OwnConf)
-    sys.argv[1:] = _with_experiment(_with_multirun(with_quoted_paths(sys.argv[1:])))
+    sys.argv[1:] = with_experiment(_with_multirun(with_quoted_paths(sys.argv[1:])))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
     try:
         screen.check_arguments(sys.argv[1:])
@@ -123,7 +126,7 @@ def _is_outside_study(error: BaseException) -> bool:
     return all(frame.f_code is not study.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
-def _with_experiment(arguments: list[str]) -> list[str]:
+def with_experiment(arguments: list[str]) -> list[str]:
     """Adds the embedded study if no experiment is named, or only changes to one.
 
     It stands before all other overrides, which take precedence. Its note is about its own corpus, and is left out with
@@ -157,7 +160,7 @@ def job(composed: DictConfig) -> None:
     end_with_command()
     try:
         try:
-            values = _resolved(composed)
+            values = resolved(composed)
         except OmegaConfBaseException as error:
             raise explained(error) from error
         hydra_config = HydraConfig.get()
@@ -199,6 +202,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
             _preview(config, [store.look(stage) for stage in stages])  # the data sets that were made before
             raise
         fill_run_folder(run, outcomes, overrides)
+        _write_provenance(run, outcomes, overrides)
         _show(config, run, outcomes, wandb_study)
     finally:
         tracking.active().end_run()
@@ -238,6 +242,14 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
     print(f"report: {run / 'report.html'}")
     if list(run.glob("wandb/offline-run-*")):
         print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
+
+
+def _write_provenance(run: Path, outcomes: list[Outcome], overrides: list[str]) -> None:
+    """Writes date, version, commit and command into the run folder, and into the heads of its pages."""
+    facts = provenance.provenance(shown_command("python -m raft_exp", overrides), git_commit(), has_local_changes())
+    provenance.write(run, facts)
+    if outcomes[-1].stage.name == "report":
+        provenance.stamp([run / name for name in provenance.PAGES], facts)
 
 
 def _preview(config: Config, outcomes: list[Outcome]) -> None:
@@ -295,7 +307,8 @@ def _push(config: Config, run: Path) -> None:
         print(f"pushed: {repository} ({commit})")
 
 
-def _resolved(composed: DictConfig) -> dict[str, object]:
+def resolved(composed: DictConfig) -> dict[str, object]:
+    """Returns the values of a study that Hydra has composed, with the arms and wordings that they name."""
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0

@@ -51,7 +51,7 @@ def describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
         "seconds": round(seconds, 3),
         "counts": json.loads(counts_file.read_text(encoding="utf-8")) if counts_file.exists() else {},
         "packages": {name: metadata.version(name) for name in _PACKAGES if _installed(name)},
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "contents": seal(folder),
         "digest": "",
     }
@@ -67,13 +67,25 @@ def _installed(name: str) -> bool:
     return True
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Returns the commit of the checkout that contains this package; None for an installed package."""
+    return _git("rev-parse", "HEAD") or None
+
+
+def has_local_changes() -> bool:
+    """Whether files of this package differ from the commit of their checkout."""
+    return bool(_git("status", "--porcelain", "--untracked-files=no", "--", "."))
+
+
+def _git(*words: str) -> str:
+    """The output of git in the folder of this package; "" outside a checkout, and where git fails."""
     source = Path(__file__).parents[1]
     if not (source.parent / ".git").exists():
-        return None
-    command = ["git", "-C", str(source), "rev-parse", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+        return ""
+    try:
+        return subprocess.run(["git", "-C", source, *words], capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # git is not installed
+        return ""
 
 
 def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:

@@ -19,6 +19,7 @@ from raft_exp.reporting.runs import Run
 from raft_exp.reporting.settings import RunGroup, settings
 from raft_exp.reporting.tables import without_model
 
+PAGES = ("comparison.html", "comparison.md")
 COMPARISONS = (
     "a",
     "arm_a",
@@ -66,8 +67,8 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
         "with_first_alone": len(groups) > ALL_PAIRS,
     }
     out.mkdir(parents=True, exist_ok=True)
-    write(out / "comparison.html", "comparison.html.j2", view)
-    write(out / "comparison.md", "comparison.md.j2", view)
+    for page in PAGES:
+        write(out / page, f"{page}.j2", view)
     (out / "comparison.json").write_text(json.dumps({**results, "equal": equal}, indent=2) + "\n", encoding="utf-8")
     csv_export.write_csv(out / "results.csv", columns(groups), rows(results))
     csv_export.write_csv(out / "comparisons.csv", COMPARISONS, comparison_rows(results))

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from raft_exp.evaluation.results import Figure, Summary
-from raft_exp.reporting import conditions
+from raft_exp.reporting import conditions, provenance
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
 from raft_exp.reporting.facts import text
 from raft_exp.reporting.formats import percent, slice_heading, slice_name, title
+from raft_exp.reporting.runs import Run
 from raft_exp.reporting.settings import RunGroup
 from raft_exp.reporting.tables import NONE, cell, difference
 
@@ -33,8 +34,14 @@ def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, 
         ],
         "under": _under(results, metric),
         "slices": _slices(results, metric),
-        "runs": [(group.name, seed, run.name) for group in groups for seed, run in group.runs.items()],
+        "runs": [(group.name, seed, _described(run)) for group in groups for seed, run in group.runs.items()],
     }
+
+
+def _described(run: Run) -> str:
+    """The folder of a run, with its date, version and commit."""
+    facts = provenance.read(run.folder)
+    return ", ".join([run.name, *(f"{name} {value}" for name, value in (provenance.describe(facts) if facts else []))])
 
 
 def _setting(entry: SettingResult, arms: Sequence[str], metric: str) -> dict[str, object]:

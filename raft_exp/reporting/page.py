@@ -17,11 +17,12 @@ from raft_exp.reporting.formats import model_name
 from raft_exp.reporting.paths import without_folders
 from raft_exp.reporting.plots import arms as arm_plots
 from raft_exp.reporting.plots import curves, histograms
+from raft_exp.reporting.provenance import PAGES
 from raft_exp.reporting.render import embedded, write
 from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.tables import reference_first, tables
 from raft_exp.reporting.timings import Timings
-from raft_exp.reporting.verdict import invented_quotes
+from raft_exp.reporting.verdict import invented_quotes, scope
 
 
 def write_pages(
@@ -49,6 +50,7 @@ def write_pages(
     view = {
         "study": study,
         "note": note,
+        "scope": scope(results, arms),
         "quarantine": list(quarantine(audit)),
         "invented": invented_quotes(results),
         "warnings": results.get("warnings", []),
@@ -75,8 +77,8 @@ def write_pages(
         ],
         "loss_plot": Markup(curves.losses(losses)),
     }
-    write(out / "report.html", "report.html.j2", view)
-    write(out / "report.md", "report.md.j2", view)
+    for page in PAGES:
+        write(out / page, f"{page}.j2", view)
     write_csv_files(out, results)
 
 

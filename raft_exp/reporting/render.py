@@ -25,7 +25,7 @@ def write(path: Path, template: str, view: Mapping[str, object]) -> None:
         loader=PackageLoader("raft_exp.reporting", "templates"),
         undefined=StrictUndefined,
         autoescape=not markdown,
-        finalize=markdown_text if markdown else None,
+        finalize=_markdown_or_markup if markdown else None,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -56,6 +56,13 @@ def embedded(value: object) -> "Markup":
     from markupsafe import Markup
 
     return Markup(json.dumps(value, separators=(",", ":")).translate(_UNSAFE))
+
+
+def _markdown_or_markup(value: object) -> str:
+    """What a template writes: the tables of its macros (`| safe`) as they are, all else as text."""
+    from markupsafe import Markup
+
+    return value if isinstance(value, Markup) else markdown_text(value)
 
 
 def markdown_text(value: object) -> str:

@@ -27,12 +27,11 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """The verdict, the share of invented quotes and the warnings, a line each."""
+    """The warnings, then the verdict and the share of invented quotes, a line each."""
     from rich.text import Text
 
-    lines = [results["verdict"], invented_quotes(results)]
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
-    return [*(Text(line) for line in lines if line), *warnings]
+    return [*warnings, *(Text(line) for line in (results["verdict"], invented_quotes(results)) if line)]
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Table":

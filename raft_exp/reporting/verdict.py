@@ -110,6 +110,14 @@ def _other_seeds(arms: ArmSettings, row: Comparison) -> list[str]:
     return [again] if _trained_here(arms, row) else []
 
 
+def scope(results: Results, arms: ArmSettings) -> str:
+    """What the figures were measured on: the number of questions, and one training of each trained arm."""
+    n = max(arm["n"] for arm in results["arms"].values())
+    trained = [name for name in results["arms"] if arms.get(name, {}).get("recipe", "none") != "none"]
+    once = f" One training (seed {results['seed']}) of {', '.join(trained)}." if trained else ""
+    return f"Measured on {_questions(n)}.{once}"
+
+
 def invented_quotes(results: Results) -> str:
     """The share of the primary arm's quotes that stand in no passage of its prompt; "" where it quotes nothing."""
     arm = results["reference"]

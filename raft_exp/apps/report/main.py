@@ -53,12 +53,20 @@ def _report(folders: list[Path], out: Path | None) -> Path:
 
         _print_lines(make_again(runs[0], out or folders[0]))
         return (out or folders[0]) / "report.html"
-    from raft_exp.reporting.comparison import write_comparison
+    from raft_exp.apps.shown_command import shown_command
+    from raft_exp.pipeline.manifest import git_commit, has_local_changes
+    from raft_exp.reporting import provenance
+    from raft_exp.reporting.comparison import PAGES, write_comparison
 
-    results = write_comparison(out or Path("comparison"), runs, left_out)
+    place = out or Path("comparison")
+    results = write_comparison(place, runs, left_out)
+    words = [*map(str, folders), *([f"out={out}"] if out else [])]
+    command = shown_command("python -m raft_exp.report", words)
+    facts = provenance.provenance(command, git_commit(), has_local_changes())
+    provenance.stamp([place / name for name in PAGES], facts)
     _print_lines([*left_out, *results["apart"]])
     print(results["verdict"])
-    return (out or Path("comparison")) / "comparison.html"
+    return place / PAGES[0]
 
 
 def _print_lines(lines: list[str]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from raft_exp.apps.shown_command import shown_command
 from raft_exp.core.audit import DatasetAudit, ReplyAudit, StudyAudit
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
@@ -17,11 +18,12 @@ from raft_exp.evaluation.results import ArmResult, Choice, Results, read_predict
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.integrity import MANIFEST
-from raft_exp.pipeline.manifest import check
+from raft_exp.pipeline.manifest import check, git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.renamed import with_new_names
 from raft_exp.pipeline.stage_settings import report_settings
 from raft_exp.pipeline.trainings import trainings
+from raft_exp.reporting import provenance
 from raft_exp.reporting.runs import Run
 from raft_exp.reporting.stage import report
 
@@ -43,6 +45,7 @@ def make_again(run: Run, out: Path) -> list[str]:
         inputs = _Inputs(run, partial / "inputs", {training.label: training.stage for training in trainings(config)})
         report(report_settings(config), **inputs.all(), out=partial / "report")
         _copy_overrides(run, partial / "report" / "results.json")
+        _stamp(run, partial / "report")
         _move(partial / "report", out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -62,6 +65,13 @@ def _copy_overrides(run: Run, path: Path) -> None:
     results: Results = json.loads(path.read_text(encoding="utf-8"))
     results["overrides"] = run.results.get("overrides", [])
     path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+def _stamp(run: Run, folder: Path) -> None:
+    """Writes date, version, commit and command of the run into the heads of its pages."""
+    command = shown_command("python -m raft_exp", run.results.get("overrides", []))
+    again = provenance.provenance(command, git_commit(), has_local_changes())
+    provenance.stamp([folder / name for name in provenance.PAGES], provenance.read(run.folder), again)
 
 
 def _move(folder: Path, out: Path) -> None:

@@ -33,7 +33,7 @@ def of_study(run: WandbRun, folder: Path, note: str, results: Results, logged: S
     ]
     tables = [name for name in logged if not name.startswith(_PLOTS) and name != "examples"]
     return [
-        *_head(note, results["verdict"], invented_quotes(results), *results.get("warnings", [])),
+        *_head(note, *results.get("warnings", []), results["verdict"], invented_quotes(results)),
         wr.H2("Results"),
         wr.MarkdownBlock(_markdown(results)),
         wr.PanelGrid(runsets=[runset], panels=[*bars, *_media(logged)]),

@@ -338,3 +338,11 @@ def test_two_trainings_of_one_recipe_are_called_different_at_most_as_often_as_th
         groups, _ = settings(open_runs(runs)[0])
         called += compare_settings(groups)["comparisons"][0]["p_value"] < 0.05
     assert called <= 6, "pooled questions alone would call most of them different"
+
+
+def test_the_tables_of_the_markdown_are_tables(sweep: Path, tmp_path: Path) -> None:
+    compared(tmp_path / "out", sweep)
+    markdown = (tmp_path / "out/comparison.md").read_text()
+    rows = re.findall(r"^\| raft, p=.*\|$", markdown, re.MULTILINE)
+    assert len(rows) == 6
+    assert {row.count("|") for row in rows} == {9}

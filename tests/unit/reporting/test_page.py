@@ -11,8 +11,9 @@ import pytest
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.reporting.page import write_pages
+from raft_exp.reporting.terminal import verdict
 from tests.helpers.html_page import Page
-from tests.helpers.report_study import Study
+from tests.helpers.report_study import Study, results
 from tests.helpers.runs import STUDY, everything, todays
 
 
@@ -214,3 +215,34 @@ def test_the_reference_arm_is_the_first_of_the_replies_and_of_the_classes(study:
     assert data["arms"] == ["raft", "base", "rag"]
     classes = html.partition('<section id="classes">')[2].partition("</section>")[0]
     assert re.findall(r"<h3>(\w+)</h3>", classes) == ["raft", "base", "rag"]
+
+
+def test_validity_stands_before_the_verdict(study: Study) -> None:
+    study.config["note"] = "Made up."
+    out = study.run()
+    html = Page((out / "report.html").read_text().partition("</style>")[2]).text
+    for text in (html, (out / "report.md").read_text()):
+        before, _, after = text.partition("raft is better than rag")
+        assert after
+        for validity in ("Validity", "Measured on 60 test questions. One training (seed 0) of raft.", "Made up."):
+            assert validity in before
+        assert "Trained for few steps: raft 2" in before, "a warning"
+        assert "No warnings." not in text
+    found = results(out)
+    shown = [str(line) for line in verdict(found)]
+    assert shown.index(found["verdict"]) == len(found["warnings"]) > 0, "in the terminal too"
+
+
+def test_a_study_without_warnings_says_so(tmp_path: Path) -> None:
+    text, markdown = pages(tmp_path, {**todays(), "warnings": []})
+    assert "Measured on 300 test questions. No warnings." in text
+    assert "Measured on 300 test questions. No warnings." in markdown
+
+
+def test_the_markdown_folds_the_differences_in_other_metrics(study: Study) -> None:
+    markdown = (study.run() / "report.md").read_text()
+    differences = markdown.partition("## Differences")[2].partition("## Replies")[0]
+    shown, _, folded = differences.partition("<details>\n<summary>in the other metrics: macro F1")
+    assert re.findall(r"^\| (accuracy|macro F1) \|", shown, re.MULTILINE) == ["accuracy"] * 2
+    assert re.findall(r"^\| (accuracy|macro F1) \|", folded, re.MULTILINE) == ["macro F1"] * 2
+    assert folded.count("</details>") == 1
