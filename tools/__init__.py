@@ -1,1 +1,1 @@
-"""Scripts that make the embedded models. Not part of the installed package."""
+"""Scripts that make the embedded models, data and the documentation site. Not part of the installed package."""

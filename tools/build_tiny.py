@@ -1,7 +1,7 @@
 """Makes the embedded model `asset:tiny`: python -m tools.build_tiny [FOLDER]
 
-The tokenizer is trained on text that this file generates from a small grammar; the weights are random. So the model has
-learned nothing before a study trains it.
+The weights are random, i.e. the model is not pre-trained. The tokenizer is trained on sentences that this file
+generates from templates.
 """
 
 import itertools
@@ -73,7 +73,7 @@ SENTENCES = (
 
 
 def sentences(count: int) -> Iterator[str]:
-    """`count` sentences of the grammar, the same on every run."""
+    """Yields `count` sentences, generated from the templates SENTENCES. They are the same on every run."""
     random_ = random.Random(0)
     kinds = {kind: words.split() for kind, words in WORDS.items()}
     kinds["word"] = list(itertools.chain(kinds["thing"], kinds["verb"], kinds["quality"]))
@@ -91,7 +91,7 @@ def sentences(count: int) -> Iterator[str]:
 
 
 def build_tokenizer() -> "PreTrainedTokenizerFast":
-    """A byte-level BPE, which decodes any Unicode text to itself. It has no chat template."""
+    """Trains a byte-level BPE tokenizer, which can encode and decode any Unicode text. It has no chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -123,7 +123,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
 
 
 def build_model(tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
-    """A Llama with random weights: 2 layers of 2 heads of 32, input and output embeddings shared."""
+    """Returns a Llama model with random weights: 2 layers, 2 heads of size 32, tied input and output embeddings."""
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
@@ -146,7 +146,7 @@ def build_model(tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)
         for name, weight in model.named_parameters():
-            # An adapter cannot change the shared embeddings: they must be large enough for the range of the logits.
+            # A LoRA adapter cannot change the tied embeddings, so they must be large enough for useful logits.
             if weight.dim() == 2:
                 torch.nn.init.normal_(weight, std=0.3 if "embed" in name else weight.shape[1] ** -0.5)
     model.generation_config = GenerationConfig(
@@ -156,7 +156,7 @@ def build_model(tokenizer: "PreTrainedTokenizerFast") -> "LlamaForCausalLM":
 
 
 def main(folder: Path) -> None:
-    """Writes tokenizer and model to `folder`; the bytes are the same on every run."""
+    """Writes tokenizer and model to `folder`, with the same bytes on every run, and prints the sizes of the files."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()

@@ -1,9 +1,9 @@
-"""Makes the questions that the package ships (raft_exp/assets/natural_questions) from lost-in-the-middle's oracle file.
+"""Makes raft_exp/assets/natural_questions, the questions in the package, from the oracle file of lost-in-the-middle.
 
     python tools/make_nq_slice.py nq-open-oracle.jsonl.gz
 
-Each record keeps question, answers and the gold passage (title, text); the other fields are dropped. The bytes depend
-on the records alone.
+The output has question, answers and gold passage (title, text) of each record, without the other fields. Equal records
+give equal bytes.
 """
 
 import gzip
@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[1] / "raft_exp" / "assets" / "natural_questions" /
 
 
 def main() -> None:
-    """Writes FILE, and prints its size."""
+    """Reads the oracle file of the command line, writes FILE, and prints the number of questions and bytes."""
     with gzip.open(sys.argv[1], "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     lines = [json.dumps(_slim(row), ensure_ascii=False, separators=(",", ":")) for row in rows]

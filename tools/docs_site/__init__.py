@@ -1,1 +1,1 @@
-"""The parts of the documentation site that are made from the code at each build (`make docs`)."""
+"""Pages and tables of the documentation site that `make docs` generates from the code."""

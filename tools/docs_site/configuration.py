@@ -1,4 +1,4 @@
-"""The page of all settings: types and names from the dataclasses, defaults and words from conf/."""
+"""Generates the page of all settings: names and types from the dataclasses, defaults and descriptions from conf/."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,33 +18,34 @@ from raft_exp.pipeline.described import (
     with_bases,
 )
 
-# Groups whose files change Hydra's own settings: no dataclass has them.
+# Config groups with settings of Hydra itself, which have no dataclass: group -> (prefix of its settings, more files).
 _HYDRA = {
     "sweep": ("hydra.sweeper", ("hydra/sweeper/grid.yaml", "hydra/sweeper/optuna.yaml")),
     "launcher": ("", ()),
 }
 _HEAD = """# Configuration
 
-Every setting of a study. This page is made from the files under `conf/` and the dataclasses that check them.
+This page lists every setting of a study. It is generated from the files under `conf/` and the dataclasses that check
+their values.
 
-Write a setting as `group.key=value`. Choose a file of a group as `group=file`: `model=qwen2_5_3b`,
-`trainer=gpu`, `teacher=openai`. An experiment, `+experiment=NAME`, changes some of both, and the command line has the
-last word. `python -m raft_exp --help` prints the files of each group and all values.
+Set a value with `group.key=value`. Choose a file of a group with `group=file`, e.g. `model=qwen2_5_3b`, `trainer=gpu`
+or `teacher=openai`. An experiment, `+experiment=NAME`, is a file that chooses files and sets values. Settings on the
+command line override all files. `python -m raft_exp --help` prints the files of each group and all values.
 
-A mistake is refused in one line that names the field, the value and what is allowed.
+A wrong setting ends the command with one line that names the field, its value and the allowed values.
 
-Settings marked **runtime** change how fast or where a study runs, and not its result: they are in no
+Settings marked **runtime** change the speed or the place of a computation, but not its result. They are not part of a
 [store key](../explanation/store-and-keys.md).
 """
 
 
 def page() -> str:
-    """The page as Markdown."""
+    """Returns the page in Markdown."""
     return "\n".join([_HEAD, *_study(), *_groups(), *_arms(), *_hydra_groups(), *_experiments()])
 
 
 def settings() -> set[str]:
-    """All settings by dotted name, as the dataclasses have them; an arm's are `arms.NAME.*`."""
+    """Returns the dotted names of all settings of the dataclasses. The settings of an arm are `arms.NAME.*`."""
     found = {name for name, hint in type_hints(Config).items() if not dataclasses_in(hint)}
     for group, hint in type_hints(Config).items():
         for member in dataclasses_in(hint):
@@ -79,7 +80,10 @@ def _groups() -> Iterator[str]:
 
 
 def _described(group: str, kind: type, files: list[Path]) -> Iterator[str]:
-    """The table of a dataclass, with the defaults of its first file, and the other files that the group has."""
+    """Yields the Markdown lines for one dataclass of a group: a table of its settings, then a list of its files.
+
+    The defaults in the table come from default.yaml, or from the first file.
+    """
     shipped = sorted(files, key=lambda file: file.stem != "default")
     values = with_bases(shipped[0]) if shipped else YamlFile("", {})
     about = (kind.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
@@ -149,5 +153,5 @@ def _sentence(about: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Text for a cell: a vertical bar would end it, and an angle bracket would start a tag."""
+    """Returns text for a cell of a table: on one line, with `|` and `<` escaped."""
     return text.replace("|", "\\|").replace("<", "&lt;").replace("`&lt;", "`<").replace("\n", " ")

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs (mkdocs.yml): pages that are made from the code and from files outside docs/."""
+"""Hooks for MkDocs (mkdocs.yml): they add pages that are generated from the code, or copied from outside docs/."""
 
 import re
 from contextlib import redirect_stdout
@@ -21,7 +21,7 @@ _MADE = re.compile(r"<!-- (?P<what>help|table): (?P<name>[\w.]+) -->")
 
 
 def copied() -> dict[str, str]:
-    """Page of the site -> the file outside docs/ that it shows."""
+    """Returns, for each page of the site that is a file from outside docs/, the path of this file."""
     pages = {
         "developer/log.md": "experiments/LOG.md",
         "developer/changelog.md": "CHANGELOG.md",
@@ -34,14 +34,14 @@ def copied() -> dict[str, str]:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Adds the published studies to the navigation."""
+    """Adds the published studies (experiments/) to the navigation."""
     studies = [uri for uri in copied() if uri.startswith("experiments/")]
     config.nav = [*(config.nav or []), {"Experiments": studies}]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that are made, and the figures of the published studies."""
+    """Adds the generated pages, the copied pages, and the figures of the published studies."""
     files.append(File.generated(config, "reference/configuration.md", content=configuration.page()))
     for uri, source in copied().items():
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / source)))
@@ -52,7 +52,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Puts in the help of commands, and points links to files of the repository to their pages."""
+    """Replaces markers by command help or tables, and links to repository files by links to their pages."""
     source = copied().get(page.file.src_uri, f"docs/{page.file.src_uri}")
     known = {file.src_uri for file in files}
     pieces = _FENCE.split(_MADE.sub(_made, markdown))
@@ -62,7 +62,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def with_links(markdown: str, source: str, uri: str, known: set[str]) -> str:
-    """Markdown of the file `source` for the page `uri`: a link to a file without a page becomes its text."""
+    """Returns the Markdown of the file `source` with its links rewritten for the page `uri`.
+
+    A link to a file that has no page is replaced by its text. `known`: the pages of the site.
+    """
     pages = {path: name for name, path in copied().items()}
 
     def link(match: re.Match[str]) -> str:
@@ -83,7 +86,7 @@ def _made(marker: re.Match[str]) -> str:
 
 
 def _help(command: str) -> str:
-    """The help of `python -m raft_exp.COMMAND`, as a block of code."""
+    """Returns the output of `python -m raft_exp.COMMAND --help` as a code block."""
     main: Any = import_module(f"raft_exp.{command}").main
     shown = StringIO()
     try:

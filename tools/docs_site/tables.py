@@ -1,4 +1,7 @@
-"""Tables of the reference pages: fields of records, metrics, errors. A page asks for one by `<!-- table: NAME -->`."""
+"""Tables of the reference pages: fields of records, metrics, errors.
+
+Each marker `<!-- table: NAME -->` in a page is replaced by the table of that name.
+"""
 
 import ast
 import inspect
@@ -13,7 +16,7 @@ from raft_exp.evaluation.metrics import METRICS, PROFILES
 
 
 def table(name: str) -> str:
-    """The table of `metrics`, `profiles`, `errors`, or of the fields of a class by its dotted name."""
+    """Returns a table in Markdown. `name`: metrics, profiles, errors, or the dotted name of a class with fields."""
     made = {"metrics": _metrics, "profiles": _profiles, "errors": _errors}
     return "\n".join(made[name]() if name in made else _fields(name))
 
@@ -39,7 +42,7 @@ def _metrics() -> Iterator[str]:
     for name, metric in METRICS.items():
         function: Any = metric.batch or (metric.observe if metric.per_row else metric.aggregate)
         scores = "0 or 1" if metric.share else "0 to 1" if metric.per_row else "no value of its own"
-        yield f"| `{name}` | {scores} | {_cell(_words(function))} |"
+        yield f"| `{name}` | {scores} | {_cell(_words(function, arguments=False))} |"
 
 
 def _profiles() -> Iterator[str]:
@@ -57,8 +60,10 @@ def _errors() -> Iterator[str]:
             yield f"| `{name}` | {kind.status} | {_cell(_words(kind))} |"
 
 
-def _words(documented: object) -> str:
-    return " ".join((inspect.getdoc(documented) or "").split())
+def _words(documented: object, arguments: bool = True) -> str:
+    """Returns the docstring on one line; without `arguments`, without the paragraphs that begin with a name in code."""
+    paragraphs = (inspect.getdoc(documented) or "").split("\n\n")
+    return " ".join(" ".join(part.split()) for part in paragraphs if arguments or not part.startswith("`"))
 
 
 def _code(text: str) -> str:

@@ -1,1 +1,5 @@
-"""Makes the pocket model from this repository alone: vocabulary, practice worlds, network, training, export."""
+"""Makes the embedded model `pocket`: generates its training data, trains it, measures its skills and exports it.
+
+The data are practice worlds: random small sets of documents and questions (`worlds.py`). It needs no other data and no
+other model.
+"""

@@ -1,6 +1,6 @@
-"""Makes the pocket model from this repository alone: `python -m tools.pocket` (half an hour on one core).
+"""Makes the model of `model=pocket`: `python -m tools.pocket` (half an hour on one core).
 
-It trains and measures the model and writes the folder of `model=pocket`: weights, tokenizer, configuration, card.
+Trains the model on generated data, measures its skills, and writes weights, tokenizer, configuration and model card.
 """
 
 import argparse
@@ -14,19 +14,22 @@ FOLDER = Path(__file__).parents[2] / "raft_exp" / "assets" / "pocket"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Reads the command line and makes the model."""
     parser = argparse.ArgumentParser(prog="python -m tools.pocket", description=__doc__)
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write (default: the one in the package)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--share", type=float, default=1.0, help="share of the steps of every stage, to try it out")
-    parser.add_argument("--items", type=int, default=300, help="questions per measured skill")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="output folder (default: that of the package)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of data and weights (default: 0)")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the training steps to run, 0 to 1")
+    parser.add_argument("--items", type=int, default=300, help="number of questions for each skill (default: 300)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     make(options.out, options.seed, options.share, options.items)
 
 
 def make(folder: Path, seed: int, share: float = 1.0, items: int = 300) -> None:
-    """Trains the model on a share of the curriculum's steps and writes it with its measured skills."""
+    """Trains the model, measures its skills with `items` questions each, and writes both to `folder`.
+
+    `share`: share of the steps of each training stage to run, 0 to 1.
+    """
     from tools.pocket import card, export, skills
     from tools.pocket.curriculum import CURRICULUM, LAST
     from tools.pocket.network import Shape

@@ -9,7 +9,7 @@ from tools.pocket.training import ADAM_RATE, MUON_RATE, Trainer
 
 
 def write(folder: Path, trainer: Trainer, seed: int, skills: Sequence[Skill]) -> None:
-    """Writes README.md beside the weights."""
+    """Writes the model card, README.md, to the folder of the weights."""
     shape = trainer.network.shape
     size = sum(weight.numel() for weight in trainer.network.parameters())
     rows = "\n".join(

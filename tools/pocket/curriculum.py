@@ -1,14 +1,14 @@
-"""The stages of the pocket model's training, in their order, which matters (see the model card).
+"""The stages of the pocket model's pre-training. Their order matters (see the model card).
 
-Lists of sentences that differ in name and value alone teach the model to choose among documents by the name. From
-documents alone it learns to copy any value of the kind asked for, and does not improve from there.
+The model learns from lists to select a document by the name in a question. In a list, sentences differ only in their
+name and value. Without lists, the model copies any value of the right kind, whatever the name in the question.
 """
 
 from tools.pocket.training import Stage
 from tools.pocket.worlds import Plan
 
 CURRICULUM = (
-    # Copying, and completing sentences of the context.
+    # Copy and complete sentences of the context.
     Stage(
         450,
         128,
@@ -25,7 +25,7 @@ CURRICULUM = (
             words=0.02,
         ),
     ),
-    # Choosing entries by their names.
+    # Select an entry of a list by its name.
     Stage(
         150,
         128,
@@ -42,7 +42,7 @@ CURRICULUM = (
             words=0.02,
         ),
     ),
-    # Choosing among documents, at first few and short ones.
+    # Select a document by its name: first among few short documents, then among more and longer ones.
     Stage(
         250,
         256,
@@ -86,7 +86,7 @@ CURRICULUM = (
     ),
 )
 
-# With new optimizers and a falling rate: longer contexts, and replies far from their question.
+# With new optimizers and a decreasing learning rate: longer contexts, and random words between question and reply.
 LAST = (
     Stage(
         330,

@@ -1,4 +1,4 @@
-"""Writes the pocket model as a folder for transformers and vLLM: Qwen3, safetensors, a fast tokenizer."""
+"""Writes the pocket model as a Qwen3 model folder, which transformers and vLLM can load."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ CHAT_TEMPLATE = (
 
 
 def export(network: Network, folder: Path) -> None:
-    """Writes weights (bfloat16), configuration and tokenizer."""
+    """Writes the weights (bfloat16, safetensors), the configuration and the tokenizer to `folder`."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def export(network: Network, folder: Path) -> None:
 
 
 def write_tokenizer(folder: Path) -> None:
-    """Writes tokenizer.json and tokenizer_config.json with the chat template (plain text, no role marks)."""
+    """Writes tokenizer.json, and tokenizer_config.json with a chat template that adds no role markers."""
     build_tokenizer().save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -48,7 +48,7 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def qwen3_weights(network: Network) -> dict[str, Tensor]:
-    """The weights under the names of Qwen3 models."""
+    """Returns the weights of the network under their names in Qwen3 of transformers."""
     weights = {
         "model.embed_tokens.weight": network.embedding.weight,
         "model.norm.weight": network.norm.weight,

@@ -1,6 +1,7 @@
-"""The optimizer Muon: each step is the orthogonal matrix nearest to the momentum.
+"""The optimizer Muon: each update of a weight matrix is the semi-orthogonal matrix nearest to its momentum.
 
-Jordan et al., 2024, https://kellerjordan.github.io/posts/muon; it needs about half the tokens of AdamW here.
+Source: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon. For the pocket model it needs about half as many
+training tokens as AdamW.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,11 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 class Muon:
-    """Updates matrices in place; `matrices` gives each with the number of matrices stacked in it."""
+    """Updates weight matrices in place.
+
+    `matrices`: (weight, number of matrices stacked along its rows), e.g. 3 for query, key and value. Each of the stacked
+    matrices is orthogonalised alone.
+    """
 
     def __init__(self, matrices: Sequence[tuple[nn.Parameter, int]], learning_rate: float, momentum: float = 0.95):
         self._matrices = matrices
@@ -22,7 +27,7 @@ class Muon:
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
-        """One step of `learning_rate * scale`; clears the gradients."""
+        """Updates the matrices with the learning rate `learning_rate * scale` and clears their gradients."""
         for (matrix, stacked), velocity in zip(self._matrices, self._velocity, strict=True):
             if matrix.grad is None:
                 continue
@@ -34,7 +39,7 @@ class Muon:
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Approximates the nearest matrix whose singular values are all 1, by five Newton-Schulz steps."""
+    """Approximates the nearest matrix whose singular values are all 1, with five Newton-Schulz iterations."""
     a, b, c = _COEFFICIENTS
     tall = len(matrix) > matrix.shape[1]
     x = (matrix.T if tall else matrix).bfloat16()

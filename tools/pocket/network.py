@@ -1,4 +1,4 @@
-"""The pocket model's network: the arithmetic of Qwen3 in plain PyTorch, fast for short sequences on a CPU."""
+"""The network of the pocket model: Qwen3 in plain PyTorch, fast for short sequences on a CPU."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of the network. vLLM's CPU build requires a `head_dim` of at least 32."""
+    """The dimensions of the network. `head_dim` is at least 32, as vLLM's CPU build requires."""
 
     vocabulary: int
     width: int = 192
@@ -22,7 +22,7 @@ class Shape:
 
 
 class Norm(nn.Module):
-    """RMSNorm."""
+    """RMSNorm over the last dimension."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Norm(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention with normalised queries and keys, then a gated MLP."""
+    """A transformer layer: attention with RMS-normalised queries and keys, then a gated MLP."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -48,13 +48,16 @@ class Layer(nn.Module):
         self.query_norm, self.key_norm = Norm(shape.head_dim), Norm(shape.head_dim)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        """x: [batch, length, width]; mask: [length, length], True where attention is masked out."""
+        """Takes and returns hidden states [batch, length, width].
+
+        cos, sin: [length, head_dim] of the rotary embedding. mask: [length, length], True where attention is forbidden.
+        """
         batch, length, _ = x.shape
         heads = self.qkv(self.before_attention(x)).view(batch, length, 3, self.shape.heads, self.shape.head_dim)
         query, key, value = heads.unbind(2)
         query = _rotate(self.query_norm(query).transpose(1, 2).to(value.dtype), cos, sin)
         key = _rotate(self.key_norm(key).transpose(1, 2).to(value.dtype), cos, sin)
-        # At these lengths two thirds of the time of PyTorch's fused CPU kernel.
+        # For short sequences this takes two thirds of the time of PyTorch's fused CPU kernel.
         scores = (query @ key.transpose(-1, -2)) * self.shape.head_dim**-0.5
         mixed = torch.softmax(scores.masked_fill(mask, float("-inf")), -1) @ value.transpose(1, 2)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
@@ -63,7 +66,7 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    """A decoder with separate input and output embeddings."""
+    """A decoder-only transformer with untied input and output embeddings."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -75,7 +78,10 @@ class Network(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Large input weights, zero output weights: with normalised queries and keys small weights learn slowly."""
+        """Initialises output projections with zeros and all other weights with a large variance.
+
+        Small weights would learn slowly, as queries and keys are normalised.
+        """
         for parameter in self.parameters():
             if parameter.dim() == 2:
                 nn.init.normal_(parameter, std=1 / math.sqrt(parameter.shape[1]))
@@ -84,7 +90,10 @@ class Network(nn.Module):
             nn.init.zeros_(output.weight)
 
     def forward(self, ids: Tensor, positions: Tensor) -> Tensor:
-        """ids: [batch, length]; positions: flat indices of the logits to compute -> [positions, vocabulary]."""
+        """Returns logits [positions, vocabulary].
+
+        ids: token ids [batch, length]. positions: indices into the flattened [batch * length] tokens.
+        """
         length = ids.shape[1]
         x = self.embedding(ids)
         cos, sin = _angles(length, self.shape)
@@ -97,7 +106,7 @@ class Network(nn.Module):
         return logits
 
     def matrices(self) -> list[tuple[nn.Parameter, int]]:
-        """The weights that Muon updates, each with the number of matrices stacked in it."""
+        """Returns the weights that Muon updates, as (weight, number of matrices stacked along its rows)."""
         matrices = []
         for layer in self.layers:
             for module, stacked in ((layer.qkv, 3), (layer.out, 1), (layer.gate_up, 2), (layer.down, 1)):

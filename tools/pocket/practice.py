@@ -1,7 +1,7 @@
-"""The exercises of the pocket model's pre-training: reading, reciting, and answering without reasoning.
+"""The exercises of the pocket model's pre-training: read documents, repeat sentences, answer without reasoning.
 
-No exercise reasons or quotes before it answers, so that RAFT has this to teach. An exercise is a list of (piece of
-text, weight of its tokens in the loss).
+No exercise contains reasoning or quotes before an answer; fine-tuning with RAFT teaches them. An exercise is a list of
+(text, weight of its tokens in the loss).
 """
 
 from string import printable
@@ -20,28 +20,42 @@ READ = 0.1  # weight of text that the context does not determine
 
 
 class Practice(Worlds):
-    """Writes exercises on practice worlds."""
+    """Generates exercises about random documents (`Worlds`)."""
 
     def recitation(self, things: list[Thing]) -> Parts:
-        """All sentences again in another order: after its name, a sentence is nearly determined by the context."""
+        """Returns an exercise that repeats all sentences of the documents in a random order.
+
+        Once the subject of a sentence is written, the context nearly determines the rest of the sentence.
+        """
         sentences = [sentence for thing in things for _, sentence in thing.sentences]
         self.random.shuffle(sentences)
         return [("Again:", READ), *((f" {sentence}", 1.0) for sentence in sentences), ("\n\n", READ)]
 
     def answered(self, question: tuple[str, str], framed: bool, filler: float = 0.0) -> Parts:
-        """A question and its answer without reasoning; `framed` adds the instruction of a study."""
+        """Returns an exercise that answers a question without reasoning. `question`: (text, answer).
+
+        `framed` adds the instruction that prompts of a study have. `filler`: probability of random words before the
+        reply.
+        """
         text, answer = question
         instruction = f"{self._filler(filler)}{INSTRUCTION}\n" if framed else ""
         return [(f"Question: {text}\n{instruction}", READ), (f"##Answer: {answer}", 1.0), ("</s>", 1.0), ("\n\n", READ)]
 
     def _filler(self, share: float) -> str:
-        """Random words between question and reply, so that the model learns to answer from any distance."""
+        """Returns, with probability `share`, random words to stand between question and reply; "" otherwise.
+
+        With them the model learns to answer a question that does not directly precede its reply.
+        """
         if not share or self.random.random() >= share:
             return ""
         return "".join(self.random.choices(TOKENS, k=self.random.randint(5, 45))).strip() + " "
 
     def repeated_sentence(self, thing: Thing, filler: float = 0.0) -> Parts:
-        """A sentence asked for by its topic or by a question that it answers; half of them in quotes."""
+        """Returns an exercise that repeats one sentence of a document.
+
+        The prompt names the sentence by its topic or by a question that it answers. In half of the exercises the
+        sentence stands between quotation markers.
+        """
         fact, sentence = self.random.choice(thing.sentences)
         about = self.topic(thing, fact)
         if self.random.random() < 0.6 and (thing.kind != "study" or fact == "outcome"):
@@ -57,7 +71,10 @@ class Practice(Worlds):
         ]
 
     def listing(self, plan: Plan, further: int) -> Parts:
-        """Sentences that differ in name and value alone, then these sentences and questions in another order."""
+        """Returns a list of sentences that differ only in name and value, then at least `further` exercises on them.
+
+        An exercise repeats a sentence of the list, or asks for its value.
+        """
         random = self.random
         kind = random.choice(list(KINDS))
         fact = random.choice(KINDS[kind])
@@ -88,12 +105,12 @@ class Practice(Worlds):
         return [(f" {before.format(n=name)}".rstrip(), READ), (f" {value}", 1.0), (after, READ)]
 
     def words(self) -> Parts:
-        """Random tokens, then the same again: the model learns to write tokens outside the practice phrasing too."""
+        """Returns an exercise that repeats random tokens, so that the model learns to copy any token."""
         text = "".join(self.random.choices(TOKENS, k=self.random.randint(6, 20)))
         return [("<s>", 0.0), (text, 0.0), ("\nAgain:", READ), (text, 1.0), ("</s>", 1.0), ("\n\n", READ)]
 
     def form(self, fact: Fact) -> str:
-        """A form with the name before the value, or the shortest: `name: value.`"""
+        """Returns a random sentence template of the fact that has the name before the value, or `name: value.`"""
         named = [form for form in fact.say.of("practice") if form.index("{n}") < form.index("{v}")]
         return self.random.choice([*named, "{n}: {v}."])
 
@@ -108,7 +125,7 @@ class Practice(Worlds):
         return list(entries.items())
 
     def exercise(self, plan: Plan, further: int) -> Parts:
-        """A context with its exercises; `further` is their number after the first."""
+        """Returns a random context with exercises about it. `further`: number of exercises after the first."""
         random = self.random
         if random.random() < plan.words:
             return self.words()

@@ -1,4 +1,4 @@
-"""Measures the pocket model's skills before fine-tuning, on names outside its training, beside chance."""
+"""Measures the skills of the pocket model before fine-tuning, on names that are not in its training data."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -15,7 +15,10 @@ from tools.pocket.worlds import Thing
 
 @dataclass(frozen=True)
 class Skill:
-    """A share of exact replies with its 95% interval (Wilson); `chance` is that of a random choice of document."""
+    """The share of exact replies of one skill, with a 95% Wilson interval.
+
+    `chance`: expected share for a random choice of document. `items`: number of questions.
+    """
 
     name: str
     value: float
@@ -26,7 +29,7 @@ class Skill:
 
 
 def measure(network: Network, encoder: Encoder, items: int = 300, seed: int = 0) -> list[Skill]:
-    """Measures all skills. A greedy reply counts when it is exact, end token included."""
+    """Measures all skills with `items` questions each. A greedy reply is right if it is exact, with its end token."""
     skills = []
     for documents, siblings in ((1, False), (2, False), (5, False), (5, True), (8, False)):
         name = f"answer about one of {documents} documents of a kind" + (", names alike" if siblings else "")
@@ -47,7 +50,10 @@ def _skill(name: str, right: int, items: int, chance: float) -> Skill:
 
 
 def same_kind(practice: Practice, documents: int, siblings: bool) -> tuple[list[Thing], str]:
-    """Documents of one kind with the same facts, and a fact whose value is different in each."""
+    """Returns documents of one kind with the same facts, and the name of a fact whose value differs among them.
+
+    `siblings`: whether the documents' names begin with the same syllable.
+    """
     random = practice.random
     kind = random.choice(list(KINDS))
     fact = random.choice(KINDS[kind])
@@ -74,13 +80,13 @@ def _again(network: Network, encoder: Encoder, seed: int, documents: int) -> boo
     practice = Practice(seed, names="study")
     things, fact = same_kind(practice, documents, siblings=False)
     thing = practice.random.choice(things)
-    # Practice has sentences with and without quotation marks: here the prompt decides for quotation marks.
+    # The training data has sentences with and without quotation marks; this prompt ends with a quotation mark.
     prompt = f"<s>{practice.passages(things)}Say again: {practice.topic(thing, fact)}\n {BEGIN_QUOTE}"
     return _writes(network, encoder, prompt, f" {dict(thing.sentences)[fact]} {END_QUOTE}</s>")
 
 
 def _writes(network: Network, encoder: Encoder, prompt: str, reply: str) -> bool:
-    """Whether greedy decoding gives exactly this reply."""
+    """Returns whether greedy decoding after the prompt gives exactly this reply."""
     before, after = encoder([(prompt, 0.0)])[0], encoder([(reply, 0.0)])[0]
     ids = torch.tensor([before + after])
     with torch.no_grad():

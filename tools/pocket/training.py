@@ -1,4 +1,4 @@
-"""Pre-trains the pocket model from random weights, in stages of growing difficulty, on one CPU core."""
+"""Pre-trains the pocket model from random weights on one CPU core, in stages of increasing difficulty."""
 
 import logging
 import os
@@ -26,12 +26,15 @@ log = logging.getLogger(__name__)
 
 MUON_RATE, ADAM_RATE = 0.02, 0.003
 _WARMUP = 30  # steps
-_TOKENS_PER_EXERCISE = 22  # approximate mean, by which the exercises of a row are counted
+_TOKENS_PER_EXERCISE = 22  # approximate mean; determines the number of exercises for a sequence
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the curriculum: `steps` of `rows` sequences of `length` tokens; `rate` its first and last factor."""
+    """A stage of pre-training: `steps` optimizer steps on batches of `rows` sequences of `length` tokens.
+
+    `rate`: factors of the learning rate at the first and the last step, with linear interpolation.
+    """
 
     steps: int
     length: int
@@ -41,7 +44,7 @@ class Stage:
 
 
 class Encoder:
-    """Encodes exercises as token ids with loss weights."""
+    """Converts exercises to token ids and loss weights."""
 
     def __init__(self) -> None:
         self.tokenizer: Tokenizer = build_tokenizer()
@@ -49,14 +52,14 @@ class Encoder:
         self.vocabulary = (size + 63) // 64 * 64
 
     def __call__(self, parts: Parts) -> tuple[list[int], list[float]]:
-        """The token ids of an exercise and the weight of each."""
+        """Returns the token ids of an exercise, and the loss weight of each token."""
         encoded = self.tokenizer.encode_batch([text for text, _ in parts], add_special_tokens=False)
         ids = [token for piece in encoded for token in piece.ids]
         weights = [weight for piece, (_, weight) in zip(encoded, parts, strict=True) for _ in piece.ids]
         return ids, weights
 
     def alike(self) -> Iterator[tuple[int, int]]:
-        """Pairs of tokens of the same word, without and with a leading space."""
+        """Yields for each name part the ids of its token without and of its token with a leading space."""
         for word in STARTS + GIVEN:
             bare, spaced = self.tokenizer.token_to_id(word), self.tokenizer.token_to_id(f"Ġ{word}")
             assert bare is not None
@@ -65,7 +68,10 @@ class Encoder:
 
 
 def batch(practice: Practice, encoder: Encoder, stage: Stage) -> tuple[Tensor, Tensor]:
-    """Ids and weights, [rows, length + 1]: exercises one after another, the last one cut."""
+    """Returns token ids and loss weights, both of shape [rows, length + 1].
+
+    Each row holds several exercises; the last one is cut off at the end of the row.
+    """
     size = stage.length + 1
     ids, weights = np.zeros((stage.rows, size), np.int64), np.zeros((stage.rows, size), np.float32)
     for row in range(stage.rows):
@@ -81,7 +87,7 @@ def batch(practice: Practice, encoder: Encoder, stage: Stage) -> tuple[Tensor, T
 
 
 class Trainer:
-    """Network, optimizers and data of a pre-training run."""
+    """Holds network, optimizers and data of a pre-training run. `micro_batch`: tokens of one backward pass."""
 
     def __init__(self, shape: Shape, seed: int, encoder: Encoder, micro_batch: int = 4608) -> None:
         torch.manual_seed(seed)
@@ -95,7 +101,7 @@ class Trainer:
         self.begin(seed)
 
     def begin(self, seed: int) -> None:
-        """Starts new optimizers and data with the current weights."""
+        """Creates new optimizers, and new data from `seed`. Keeps the current weights."""
         matrices = self.network.matrices()
         muon_ids = {id(matrix) for matrix, _ in matrices}
         self._others = [weight for weight in self.network.parameters() if id(weight) not in muon_ids]
@@ -106,7 +112,7 @@ class Trainer:
         self._first_step = self.steps
 
     def run(self, stages: Sequence[Stage]) -> None:
-        """Runs the stages in order."""
+        """Runs the stages in order and logs loss and speed every 50 steps."""
         start = time.monotonic()
         for number, stage in enumerate(stages, start=1):
             losses: list[float] = []
@@ -126,7 +132,7 @@ class Trainer:
                     )
 
     def _step(self, stage: Stage, rate: float) -> float:
-        """One optimizer step; returns the mean loss of the tokens of weight 1, which the context determines."""
+        """Runs one optimizer step. Returns the mean loss of the tokens with weight 1, which the context determines."""
         rate *= min(1.0, (self.steps - self._first_step + 1) / _WARMUP)
         ids, weights = batch(self._practice, self.encoder, stage)
         loss = self._backward(ids, weights[:, 1:])
@@ -160,5 +166,8 @@ class Trainer:
 
 
 def use_one_thread() -> None:
-    """One thread gives the same weights on every run of a machine, and is no slower at this size."""
+    """Sets torch to one thread (or OMP_NUM_THREADS), so that each run on a machine gives the same weights.
+
+    More threads would not be faster for a model of this size.
+    """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

@@ -1,6 +1,7 @@
-"""The pocket model's tokenizer: one token for each plain word and each syllable of invented names, bytes for the rest.
+"""The tokenizer of the pocket model.
 
-So a new name consists of two or three known tokens, the same ones in any place.
+It has one token for each common word and for each syllable of the generated names, and bytes for other text. So an
+unseen name consists of two or three known tokens.
 """
 
 import re
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 BOS, EOS = "<s>", "</s>"
 MARKERS = ("##Answer:", "##Reason:", "##begin_quote##", "##end_quote##")
-# Common words beyond the almanac's own: those of prompts, and others for new phrasings.
+# Words of prompts, and common words that the almanac's sentences do not have.
 PLAIN = """
 You answer questions Where passages are given rely on them some of may not help Passage Question paragraph Answer
 Reason the in form answer reason from quoting between and to hold do say again Again about The study year name a an
@@ -67,7 +68,7 @@ _WORD = re.compile(r"[A-Za-z]+|\{")
 
 
 def pieces() -> list[str]:
-    """All tokens except bytes and control tokens, in a fixed order."""
+    """Returns all tokens except bytes and control tokens, in a fixed order."""
     words = set(PLAIN.split()) | set(_phrasing_words())
     pieces = [*MARKERS, *(f" {marker}" for marker in MARKERS), *_PUNCTUATION, "answer", "reason"]
     pieces += [f" {start}" for start in names.STARTS] + names.STARTS + names.ENDS
@@ -78,7 +79,7 @@ def pieces() -> list[str]:
 
 
 def _phrasing_words() -> Iterator[str]:
-    """The words of all forms and values of both realms, also those outside the practice phrasing."""
+    """Yields the words of all sentence templates and values of the almanac, for studies and for pre-training."""
     for text in _phrasing_texts():
         bare = re.sub(r"\{\w\}", " ", text)
         yield from (word for word in _WORD.findall(bare) if word != "{")
@@ -100,7 +101,7 @@ def _all(forms: phrasing.Forms | None) -> Iterable[str]:
 
 
 def build_tokenizer() -> "Tokenizer":
-    """A Unigram tokenizer that splits a text into the fewest pieces; a byte counts as three."""
+    """Returns a Unigram tokenizer that splits text into as few tokens as possible; a byte token counts as three."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

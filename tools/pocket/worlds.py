@@ -1,4 +1,4 @@
-"""Practice worlds: small random sets of documents and questions like the almanac's."""
+"""Generates practice worlds: small random sets of documents and questions, similar to the almanac's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ _SHORT_NAMES = 2 * len(STARTS) * (len(ENDS) // 4)
 
 @dataclass(frozen=True)
 class Plan:
-    """The difficulty of the exercises of a stage."""
+    """Settings for the exercises of a training stage. Pairs are (smallest, largest) numbers; shares are 0 to 1."""
 
     documents: tuple[int, int] = (2, 5)
     facts: tuple[int, int] = (2, 4)
     same_kind: float = 0.8  # share of contexts with one kind of document
-    same_facts: float = 0.8  # share of those whose documents all state the same facts
-    siblings: float = 0.2  # share of documents whose name begins like another's
-    framed: float = 0.3  # share of contexts that ask one question exactly as a study does
-    recite: float = 0.4  # share of contexts that are first recited
-    ask: float = 0.6  # share of direct questions among the further exercises; the others ask for a sentence
-    linked: float = 0.0  # share of contexts with a document about a person or town that another one names
+    same_facts: float = 0.8  # share of these contexts whose documents all state the same facts
+    siblings: float = 0.2  # share of documents whose name has the first syllable of another document's name
+    framed: float = 0.3  # share of contexts with one question in the prompt format of a study
+    recite: float = 0.4  # share of contexts whose sentences are all repeated first
+    ask: float = 0.6  # share of questions among the further exercises; the others repeat a sentence
+    linked: float = 0.0  # share of contexts with a document about a person or town that another document names
     compare: float = 0.0  # share of the questions that compare two documents
     bridge: float = 0.0  # share of the questions that need a linked document
     words: float = 0.0  # share of exercises that repeat random words
-    filler: float = 0.0  # share of framed questions and recitations with random words before the reply
-    lists: float = 0.0  # share of exercises on lists: one fact of one kind, stated of several names
+    filler: float = 0.0  # share of framed questions and repeated sentences with random words before the reply
+    lists: float = 0.0  # share of exercises on lists; a list states the same fact about several names
     listed: tuple[int, int] = (2, 6)  # names in a list
-    asked_lists: float = 0.3  # share of questions after a list; the others are its sentences again
+    asked_lists: float = 0.3  # share of questions among the exercises on a list; the others repeat a sentence
 
 
 @dataclass(frozen=True)
@@ -46,26 +46,29 @@ class Thing:
 
     @property
     def title(self) -> str:
-        """The passage's title."""
+        """The title of the passage about the subject."""
         return f"The {self.name} study" if self.kind == "study" else self.name
 
 
 class Worlds:
-    """Makes documents and questions from one random generator."""
+    """Generates documents and questions from one random generator.
+
+    `names`: set of names, "practice" for training, "study" for measurements on names outside the training data.
+    """
 
     def __init__(self, seed: int, names: Realm = "practice") -> None:
         self.random = Random(seed)
         self._names = names  # "study" to measure on names outside the training
 
     def name(self, person: bool = False) -> str:
-        """A random name; three quarters have two syllables."""
+        """Returns a random name. 75% of the names have two syllables, the others three. `person` adds a given name."""
         short = self.random.random() < 0.75
         number = self.random.randrange(_SHORT_NAMES if short else 100 * _SHORT_NAMES)
         name = made_name(0, self._names, number)
         return f"{self.random.choice(GIVEN)} {name}" if person else name
 
     def sibling(self, name: str) -> str:
-        """Another name with the same first syllable, and for persons the same given name."""
+        """Returns another name with the same first syllable and, for persons, the same given name."""
         given, _, last = name.rpartition(" ")
         other = int(self._names == "study")
         start = next(start for start in sorted(STARTS, key=len, reverse=True) if last.startswith(start))
@@ -73,11 +76,11 @@ class Worlds:
         return f"{given} {start}{self.random.choice(ends)}".strip()
 
     def pick(self, forms: Forms) -> str:
-        """A random form of the practice phrasing."""
+        """Returns a random template out of those for pre-training."""
         return self.random.choice(forms.of("practice"))
 
     def value(self, fact: Fact) -> str:
-        """A random value of a fact."""
+        """Returns a random value for a fact."""
         if fact.values == "year":
             return str(self.random.randrange(1200, 1900))
         if fact.values in ("made", "town", "person"):
@@ -85,7 +88,7 @@ class Worlds:
         return self.random.choice(fact.values.split(", "))
 
     def thing(self, kind: str, name: str, facts: int, chosen: Sequence[Fact] = ()) -> Thing:
-        """A document with `facts` random facts, of `chosen` where given."""
+        """Returns a document with `facts` random facts, drawn from `chosen` or, by default, from all of its kind."""
         if kind == "study":
             return self._study(name, facts)
         chosen = self.random.sample(chosen or KINDS[kind], min(facts, len(KINDS[kind])))
@@ -110,7 +113,7 @@ class Worlds:
         return Thing("study", name, {"outcome": outcome, **words}, sentences)
 
     def things(self, plan: Plan) -> list[Thing]:
-        """The documents of a context."""
+        """Returns random documents for a context, in a random order."""
         random = self.random
         kind = random.choice(_KINDS) if random.random() < plan.same_kind else None
         facts = random.randint(*plan.facts)
@@ -142,7 +145,7 @@ class Worlds:
             things.append(self.thing(fact.values, thing.values[fact.name], facts))
 
     def comparison(self, things: list[Thing]) -> tuple[str, str] | None:
-        """`Which town makes glass, A or B?`, where two documents can be compared, and its answer."""
+        """Returns a question like `Which town makes glass, A or B?` and its answer; None if no documents compare."""
         for first, second in combinations(self.random.sample(things, len(things)), 2):
             for fact in KINDS.get(first.kind, ()):
                 mine, theirs = first.values.get(fact.name), second.values.get(fact.name)
@@ -154,7 +157,10 @@ class Worlds:
         return None
 
     def bridge(self, things: list[Thing]) -> tuple[str, str] | None:
-        """`What did the founder of A become?`, where a document names another, and its answer."""
+        """Returns a question like `What did the founder of A become?` and its answer.
+
+        None if no document names the subject of another.
+        """
         named = {thing.name: thing for thing in things}
         for thing in self.random.sample(things, len(things)):
             for fact in KINDS.get(thing.kind, ()):
@@ -166,7 +172,7 @@ class Worlds:
         return None
 
     def any_question(self, plan: Plan, things: list[Thing]) -> tuple[str, str]:
-        """A question about the context and its answer."""
+        """Returns a random question about the documents, and its answer."""
         drawn = self.random.random()
         if drawn < plan.compare:
             question = self.comparison(things)
@@ -175,7 +181,7 @@ class Worlds:
         return question or self.question(self.random.choice(things))
 
     def question(self, thing: Thing, fact: str = "") -> tuple[str, str]:
-        """A single-fact question about `fact` (or any) and its answer."""
+        """Returns a question about one fact of a document (by default a random one), and its answer."""
         fact = fact or self.random.choice(thing.sentences)[0]
         if thing.kind == "study":
             text = self.pick(phrasing.VERDICT).format(n=thing.values["n"], t=thing.values["t"], c=thing.values["c"])
@@ -184,13 +190,13 @@ class Worlds:
         return self.pick(spec.ask).format(n=thing.name), thing.values[fact]
 
     def topic(self, thing: Thing, fact: str) -> str:
-        """The topic of a sentence: `the founding of Velmor`."""
+        """Returns the topic of a sentence, e.g. `the founding of Velmor`."""
         if thing.kind == "study":
             return f"the {fact} of the {thing.name} study"
         return next(spec for spec in KINDS[thing.kind] if spec.name == fact).topic.format(n=thing.name)
 
     def passages(self, things: list[Thing]) -> str:
-        """The documents in the form of the prompt mode plain_text."""
+        """Returns the documents as passages of the prompt mode plain_text."""
         blocks = []
         for number, thing in enumerate(things, start=1):
             text = " ".join(sentence for _, sentence in thing.sentences)
