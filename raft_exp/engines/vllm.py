@@ -18,6 +18,7 @@ from raft_exp.core.records import Answer
 from raft_exp.engines import NO_VLLM, Request, Sampling, VllmEngine, replies
 from raft_exp.engines.streaming import ReplyListener, TokenDecoder
 from raft_exp.models import loading
+from raft_exp.models.adapter_checks import check_adapter
 from raft_exp.models.loading import LoadArguments, ModelConfig
 from raft_exp.models.merge import merge
 
@@ -269,6 +270,7 @@ def _lora(adapter: Path, name: str) -> "LoRARequest":
 def _rank(adapter: Path | None) -> int:
     if adapter is None:
         return 0
+    check_adapter(adapter)
     settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     if settings.get("use_dora"):
         raise ModelError(f"adapter={adapter}: vLLM has no DoRA adapters; use engine.adapters=merged")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from raft_exp.assets import ASSET
+from raft_exp.core import processes
 from raft_exp.core.errors import ModelError, suggest
 from raft_exp.core.hub import why_no_hub
 from raft_exp.models import gguf
+from raft_exp.models.folder_checks import check_folder, check_values
 from raft_exp.models.loading import LoadArguments, ModelConfig, explained, quiet, resolve
 from raft_exp.models.template_date import asks_for_date
 from raft_exp.models.tokens import encode_completion, encode_prompt
@@ -28,6 +30,8 @@ ALL_LINEAR = "all-linear"
 _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 # Kinds of RoPE scaling that extend the configuration's positions; with Llama 3's kind they are extended already.
 _EXTENDING = ("linear", "dynamic", "yarn")
+_SECONDS = 120  # for a configuration and its model without weights, which take one or two
+_LEAST_BYTES = 0.1  # of a weight: quantised weights have two bits or more
 _NOT_CAUSAL = ("MaskedLM", "Classification", "QuestionAnswering", "ForPreTraining", "ForRetrieval")
 _CHOOSE = "choose a causal language model, whose config.json names a class ...ForCausalLM in `architectures`"
 
@@ -54,7 +58,10 @@ def check(
     `download`: whether configuration and tokenizer may be fetched from the hub; otherwise, and without access to the
     hub, a hub model that is not in the local cache is not checked.
     """
-    values = _values(Path(resolve(model.name_or_path)) / "config.json")
+    place = Path(resolve(model.name_or_path))
+    if place.is_dir():
+        check_folder(place, _named(model))
+    values = _values(place / "config.json")
     _check_positions(model, _positions(values))
     embedded = model.name_or_path.startswith(ASSET)
     if embedded and (lora is None or not lora.r or lora.target_modules == ALL_LINEAR):
@@ -62,12 +69,15 @@ def check(
     source = _source(model, download) if by_transformers else None
     if source is None:
         return []
-    config = _config(model, source)
-    _check_kind(model, config)
-    _check_positions(model, _positions(config.get_text_config(decoder=True).to_dict()))
-    skeleton = _skeleton(model, config)
+    with explained(model.name_or_path, model.revision), processes.time_limit(_SECONDS):
+        config = _config(model, source)
+        _check_kind(model, config)
+        check_values(config.to_dict(), _named(model))
+        _check_positions(model, _positions(config.get_text_config(decoder=True).to_dict()))
+        skeleton = _skeleton(model, config)
     if skeleton is None:
         return []
+    _check_size(model, place, skeleton)
     if packing and (obstacle := packing_obstacle(config)):
         raise ModelError(
             f"trainer.packing=true: {type(skeleton).__name__} has {obstacle}, which attention over packed rows does "
@@ -163,7 +173,9 @@ def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedMode
     try:
         with quiet(), torch.device("meta"):
             skeleton: PreTrainedModel = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except RuntimeError:
+    except RuntimeError as error:
+        if isinstance(error, RecursionError):
+            raise
         return None
     except (ValueError, ImportError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
@@ -171,6 +183,21 @@ def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedMode
             reason = f"transformers has no causal language model of type {config.model_type!r}; {_CHOOSE}"
         raise ModelError(f"model.name_or_path={model.name_or_path!r}: {reason}") from error
     return skeleton
+
+
+def _check_size(model: ModelConfig, place: Path, skeleton: "PreTrainedModel") -> None:
+    """Raises ModelError where the weights in a folder are far too few for the configuration."""
+    size = sum(file.stat().st_size for file in place.glob("*.safetensors")) if place.is_dir() else 0
+    weights = sum(weight.numel() for weight in skeleton.parameters())
+    if size and weights * _LEAST_BYTES > size:
+        raise ModelError(
+            f"{_named(model)}: config.json describes {weights:,} weights, and their files have {size:,} bytes; repair "
+            "the folder"
+        )
+
+
+def _named(model: ModelConfig) -> str:
+    return f"model.name_or_path={model.name_or_path!r}"
 
 
 def _positions(config: Mapping[str, object]) -> int | None:

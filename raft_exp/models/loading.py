@@ -12,11 +12,13 @@ from pydantic import model_validator
 
 from raft_exp import assets
 from raft_exp.assets import ASSET
-from raft_exp.core.errors import ModelError
+from raft_exp.core.errors import ModelError, RaftError
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, config_dataclass
 from raft_exp.models import gguf, quantization, template_date
+from raft_exp.models.adapter_checks import check_adapter
 from raft_exp.models.dtype import Dtype
+from raft_exp.models.folder_checks import check_folder
 from raft_exp.models.tokens import set_date
 
 if TYPE_CHECKING:
@@ -124,11 +126,15 @@ class Dated(Named, Protocol):
 
 
 def files(config: Named, group: str = "model") -> list[Path]:
-    """The local files whose content identifies the model; [] for a hub id, which needs a revision (ModelError)."""
+    """The local files whose content identifies the model; [] for a hub id.
+
+    Raises ModelError for a hub id without a revision, and for a folder with absurd files.
+    """
     if gguf.is_gguf(config.name_or_path) and group != "encoder":
         return [gguf.find(config.name_or_path, group)]
     folder = Path(resolve(config.name_or_path, group))
     if folder.is_dir():
+        check_folder(folder, f"{group}.name_or_path={config.name_or_path!r}")
         # an encoder has modules in subfolders; subfolders of a language model are checkpoints, which are not loaded
         paths = [*folder.iterdir(), *(folder.glob("*/*") if group == "encoder" else [])]
         return sorted(path for path in paths if path.is_file() and path.suffix in _CONTENT)
@@ -219,9 +225,8 @@ def base_memory(config: ModelConfig) -> quantization.BaseMemory:
     from transformers import AutoConfig
 
     with quiet(), explained(config.name_or_path, config.revision):
-        place = resolve(config.name_or_path)
         settings = AutoConfig.from_pretrained(
-            place, revision=config.revision, local_files_only=True, trust_remote_code=False
+            **{**source(config.name_or_path, config.revision), "local_files_only": True}
         )
         return quantization.base_memory(settings, getattr(torch, config.dtype))
 
@@ -236,9 +241,14 @@ class LoadArguments(TypedDict):
 
 
 def source(name_or_path: str, revision: str | None, group: str = "model") -> LoadArguments:
-    """The arguments that load a model or tokenizer. Without access to the hub, only its local cache is searched."""
+    """The arguments that load a model or tokenizer. Without access to the hub, only its local cache is searched.
+
+    Raises ModelError for a folder with absurd files.
+    """
     place = resolve(name_or_path, group)
     local = Path(place).is_dir() or bool(why_no_hub())
+    if Path(place).is_dir():
+        check_folder(Path(place), f"{group}.name_or_path={name_or_path!r}")
     return {
         "pretrained_model_name_or_path": place,
         "revision": revision,
@@ -256,11 +266,12 @@ def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
 
     if not (folder / "adapter_config.json").is_file():
         raise ModelError(f"adapter={folder}: no adapter_config.json there; give a folder that PEFT has written")
+    check_adapter(folder, [name for name, _ in model.named_modules() if name])
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             loaded = peft.PeftModel.from_pretrained(model, str(folder))
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # of many types: the files are not ours
         raise ModelError(f"adapter={folder}: does not fit this base model ({_first_line(error)})") from error
     if any("missing adapter keys" in str(warning.message) for warning in caught):
         raise ModelError(f"adapter={folder}: does not fit this base model (weights are missing)")
@@ -311,15 +322,11 @@ def quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def explained(name_or_path: str, revision: str | None, group: str = "model") -> Iterator[None]:
     """Converts errors of loading inside the block into ModelError: one line with the remedy."""
-    from safetensors import SafetensorError
-
     try:
         yield
-    except ModelError:
+    except RaftError:
         raise
-    except Exception as error:
-        if not isinstance(error, OSError | ValueError | KeyError | ImportError | RuntimeError | SafetensorError):
-            raise
+    except Exception as error:  # of many types: the files are not ours
         raise ModelError(
             f"{group}.name_or_path={name_or_path!r}: {_remedy(error, name_or_path, revision, group)}"
         ) from error

@@ -6,8 +6,10 @@ Prompt and completion are encoded separately and then joined, so that a prompt h
 from functools import partial
 from typing import TYPE_CHECKING
 
+from raft_exp.core import processes
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Messages
+from raft_exp.models import template_limits
 from raft_exp.models.template_chance import uses_chance
 from raft_exp.models.template_date import DATE, parsed, written
 
@@ -72,6 +74,11 @@ def _eos(tokenizer: "PreTrainedTokenizerBase") -> int:
 
 
 def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_generation_prompt: bool) -> str:
+    if fault := template_limits.fault(tokenizer):
+        raise ModelError(
+            f"model.name_or_path={tokenizer.name_or_path!r}: its chat template {fault}; replace it in a local copy of "
+            "the model (chat_template.jinja), or choose another model"
+        )
     if chance := uses_chance(str(tokenizer.chat_template)):
         raise ModelError(
             f"model.name_or_path={tokenizer.name_or_path!r}: its chat template has {chance}, so that each prompt is "
@@ -79,6 +86,11 @@ def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_gen
         )
     try:
         return _apply_template(tokenizer, messages, add_generation_prompt)
+    except processes.TimeLimitError as error:
+        raise ModelError(
+            f"model.name_or_path={tokenizer.name_or_path!r}: its chat template needs {error} for one prompt; replace "
+            "it in a local copy of the model (chat_template.jinja)"
+        ) from error
     except Exception as error:  # a jinja2 error, for instance when the template has no system role
         if [message["role"] for message in messages[:2]] != ["system", "user"]:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -91,17 +103,19 @@ def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_gen
 
 def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_generation_prompt: bool) -> str:
     today = parsed(getattr(tokenizer, "_raft_exp_date", DATE))
-    text = str(
-        tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            enable_thinking=False,
-            strftime_now=partial(
-                written, today
-            ),  # stands before transformers' own, which gives the time of the machine
+    with processes.time_limit(template_limits.SECONDS):
+        text = str(
+            tokenizer.apply_chat_template(
+                messages,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                enable_thinking=False,
+                strftime_now=partial(written, today),  # transformers' own gives the time of the machine
+            )
         )
-    )
+    added = len(text) - sum(len(message["content"]) for message in messages)
+    if added > template_limits.MOST_ADDED:
+        raise ValueError(f"it adds {added:,} characters to them")
     if left_out := [message["role"] for message in messages if message["content"].strip() not in text]:
         raise ValueError(f"the rendered prompt does not hold the text of the {left_out[0]} message as it is")
     # Some templates open a <think> block even with enable_thinking=False: close it at once.

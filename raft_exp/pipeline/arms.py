@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.models.adapter_checks import check_adapter
 from raft_exp.pipeline.config import ArmConfig
 
 # The settings that every arm has.
@@ -42,10 +43,14 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
 
 
 def adapter_files(name: str, folder: str | None) -> list[Path]:
-    """Returns the files of an arm's ready adapter, [] for `folder` None. Raises ConfigError for a missing file."""
+    """Returns the files of an arm's ready adapter, [] for `folder` None.
+
+    Raises ConfigError for a missing file, ModelError for settings of the adapter that are damaged or absurd.
+    """
     if folder is None:
         return []
     files = [Path(folder) / "adapter_config.json", Path(folder) / "adapter_model.safetensors"]
     if missing := [file for file in files if not file.is_file()]:
         raise ConfigError(f"arms.{name}.adapter: got {folder!r}; {missing[0]} is missing; name a PEFT adapter folder")
+    check_adapter(Path(folder))
     return files

@@ -1,0 +1,82 @@
+"""Work on the files of strangers in a child process, within limits of time and memory.
+
+    limited.ask("raft_exp.models.template_child", data, seconds=10)   # in the parent
+    limited.answer(work)                                               # in the module of the child: `__main__`
+
+One operation of a template or of a regular expression can take hours in C code, where no signal is handled. A child
+process is ended by the kernel.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from raft_exp.core.processes import end_with_parent
+
+_START = 120.0  # seconds that a process may take to start on a busy machine
+_MEMORY, _DEPTH = 70, 71  # exit statuses of the child
+_SIGNALS = {signal.SIGXCPU, signal.SIGKILL}  # of the limit of time
+
+
+class LimitError(Exception):
+    """The work needs more than its limits. The message ends a sentence: "more than 10 s"."""
+
+
+def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
+    """Sends JSON data to a child process that runs `module`, and returns its JSON result.
+
+    `seconds` are those of CPU time, so that a busy machine changes no outcome; `memory_mb` is the memory beyond that
+    of the started process. Raises LimitError above a limit, RuntimeError where the child fails otherwise.
+    """
+    command = [sys.executable, "-m", module, str(seconds), str(memory_mb)]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(data), capture_output=True, text=True, timeout=_START + 4 * seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise LimitError(f"more than {seconds} s") from None
+    if done.returncode < 0:
+        ended = signal.Signals(-done.returncode)
+        raise LimitError(f"more than {seconds} s" if ended in _SIGNALS else f"too much: {ended.name} ended its process")
+    if done.returncode == _MEMORY:
+        raise LimitError(f"more than {memory_mb} MB of memory")
+    if done.returncode == _DEPTH:
+        raise LimitError("more levels of nesting than Python allows")
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        raise RuntimeError(f"{module}: {lines[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def answer(work: Callable[[Any], object]) -> None:
+    """In the child: reads the data, runs `work` within the limits of the command line, and prints the result."""
+    seconds, memory_mb = int(sys.argv[1]), int(sys.argv[2])
+    end_with_parent()
+    data = json.load(sys.stdin)
+    _limit(seconds, memory_mb)
+    try:
+        result = json.dumps(work(data))
+    except MemoryError:
+        os._exit(_MEMORY)  # at once: an ordinary end may need memory too
+    except RecursionError:
+        os._exit(_DEPTH)
+    print(result)
+
+
+def _limit(seconds: int, memory_mb: int) -> None:
+    """Limits CPU time and address space to so much more than this process has used."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(used.ru_utime + used.ru_stime) + seconds + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (until, until + 1))
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+        most = pages * os.sysconf("SC_PAGE_SIZE") + memory_mb * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))

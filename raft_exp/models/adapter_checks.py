@@ -1,0 +1,86 @@
+"""Checks of an adapter's adapter_config.json before PEFT or vLLM reads it: values, and the time of its patterns."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from raft_exp.core import limited
+from raft_exp.core.errors import ModelError
+from raft_exp.models import pattern_child
+from raft_exp.models.folder_checks import check_values, read_object
+from raft_exp.models.pattern_child import Patterns
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+SECONDS = 5  # of CPU time for all patterns and names; those of usual adapters need a few milliseconds
+_MOST_RANK = 16_384
+# Names of modules that most models have, beside those that the weights name.
+_USUAL = [
+    f"model.layers.{layer}.{part}"
+    for layer in (0, 10)
+    for part in ("self_attn.q_proj", "self_attn.rotary_emb", "mlp.down_proj", "input_layernorm")
+]
+
+
+def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
+    """Raises ModelError for an adapter_config.json that is damaged, absurd, or whose patterns take too long.
+
+    `modules`: the names of the model's modules; without them, patterns are tried on the names of the adapter's weights.
+    """
+    named = f"adapter={folder}"
+    values = read_object(folder / CONFIG, named)
+    check_values(values, named, CONFIG)
+    for name in ("r", "rank_pattern"):
+        for rank in _items(values.get(name)):
+            if rank is not None and (type(rank) is not int or not 1 <= rank <= _MOST_RANK):
+                raise ModelError(
+                    f"{named}: {CONFIG} has {name}={rank!r:.40}; a rank is a whole number from 1 to {_MOST_RANK:,}"
+                )
+    for name in ("lora_alpha", "alpha_pattern"):
+        for scale in _items(values.get(name)):
+            if scale is not None and (type(scale) not in (int, float) or not math.isfinite(scale)):
+                raise ModelError(f"{named}: {CONFIG} has {name}={scale!r:.40}, which is no number; repair the file")
+    if patterns := list(dict.fromkeys(_patterns(values))):
+        _check_patterns(named, patterns, list(modules) or [*_weight_names(folder / WEIGHTS), *_USUAL])
+
+
+def _items(field: object) -> list[object]:
+    """The values of an object of patterns, or the one value."""
+    return list(field.values()) if isinstance(field, Mapping) else [field]
+
+
+def _patterns(values: Mapping[str, object]) -> Iterator[str]:
+    """The regular expressions of the settings: texts where names could stand in a list, and keys of objects."""
+    for name in ("target_modules", "exclude_modules", "layers_pattern", "target_parameters", "modules_to_save"):
+        field = values.get(name)
+        if isinstance(field, str) and field != "all-linear":
+            yield field
+        if name == "layers_pattern" and isinstance(field, list):
+            yield from map(str, field)
+    for name in ("rank_pattern", "alpha_pattern"):
+        field = values.get(name)
+        if isinstance(field, Mapping):
+            yield from map(str, field)
+
+
+def _check_patterns(named: str, patterns: list[str], names: list[str]) -> None:
+    data: Patterns = {"patterns": patterns, "names": names}
+    try:
+        fault = limited.ask(pattern_child.__name__, data, SECONDS)
+    except limited.LimitError as error:
+        fault = f"has patterns for names of modules that need {error}"
+    else:
+        fault = fault and f"has a pattern for names of modules that cannot be used: {fault}"
+    if fault:
+        raise ModelError(f"{named}: {CONFIG} {fault}; name the modules in a list instead")
+
+
+def _weight_names(file: Path) -> list[str]:
+    """The names of the adapted modules, by the header of the adapter's weights; [] where it cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as weights:
+            names = [name.removeprefix("base_model.model.").rpartition(".lora_")[0] for name in weights.keys()]  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return []  # its loader gives the reason
+    return list(dict.fromkeys(filter(None, names)))

@@ -1,0 +1,47 @@
+"""`python -m raft_exp.models.template_child`: renders sample chats with a chat template, within limits.
+
+`template_limits` starts it. It uses the renderer of transformers, without an import of torch.
+"""
+
+from typing import TypedDict
+
+from raft_exp.core import limited
+from raft_exp.models.template_chance import uses_chance
+
+Chat = list[dict[str, str]]
+
+
+class TemplateSample(TypedDict):
+    """What the child receives."""
+
+    template: str
+    tokens: dict[str, str]  # special tokens by name, as templates know them
+    chats: list[Chat]
+
+
+def added_characters(sample: TemplateSample) -> int:
+    """The most characters that the template adds to the texts of a chat; 0 where it refuses all chats."""
+    uses_chance(sample["template"])  # reads the template, as the caller will
+    return max(_added(sample, chat) for chat in sample["chats"])
+
+
+def _added(sample: TemplateSample, chat: Chat) -> int:
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    try:
+        texts, _ = render_jinja_template(
+            conversations=[chat],
+            chat_template=sample["template"],
+            add_generation_prompt=True,
+            enable_thinking=False,
+            **sample["tokens"],
+        )
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # it refuses this chat, as templates without a system role do; `tokens` gives the reason
+        return 0
+    return len(texts[0]) - sum(len(message["content"]) for message in chat)
+
+
+if __name__ == "__main__":
+    limited.answer(added_characters)

@@ -1,0 +1,55 @@
+"""Limits of time, memory and length for the chat template of a model, which is a program of strangers."""
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from raft_exp import assets
+from raft_exp.core import limited
+from raft_exp.models import template_child
+from raft_exp.models.template_child import Chat, TemplateSample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SECONDS = 10  # of CPU time for the sample chats; templates of models need a few milliseconds
+MOST_ADDED = 100_000  # characters beside the texts of the messages
+_LONG = "word " * 20_000  # a text as long as a prompt of many passages
+
+
+def fault(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """Why a tokenizer's chat template cannot be used: "needs more than 10 s"; "" where it can.
+
+    The template is tried once in a process, in a child process. The templates of the embedded models are not tried.
+    """
+    try:
+        template = tokenizer.get_chat_template()
+    except ValueError:  # it has several and none is the default: rendering gives the reason
+        return ""
+    if not isinstance(template, str) or template in _embedded():
+        return ""
+    tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+    return _fault(template, tuple(sorted(tokens.items())))
+
+
+@lru_cache(maxsize=1)
+def _embedded() -> frozenset[str | None]:
+    files = assets.path(f"{assets.ASSET}tiny").parent.glob("*/tokenizer_config.json")
+    return frozenset(json.loads(file.read_text(encoding="utf-8")).get("chat_template") for file in files)
+
+
+@lru_cache(maxsize=64)
+def _fault(template: str, tokens: tuple[tuple[str, str], ...]) -> str:
+    sample: TemplateSample = {"template": template, "tokens": dict(tokens), "chats": [*_chats("x"), *_chats(_LONG)]}
+    try:
+        added = limited.ask(template_child.__name__, sample, SECONDS)
+    except limited.LimitError as error:
+        return f"needs {error} for a few short chats"
+    return f"adds {added:,} characters to a chat" if added > MOST_ADDED else ""
+
+
+def _chats(text: str) -> list[Chat]:
+    """The kinds of chats that prompts are: with and without a system message, and with worked examples."""
+    system, user = {"role": "system", "content": text}, {"role": "user", "content": text}
+    reply = {"role": "assistant", "content": text}
+    return [[user], [system, user], [user, reply, user], [system, user, reply, user]]
