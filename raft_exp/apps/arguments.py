@@ -40,6 +40,7 @@ class Command(Generic[T]):
     settings: type[T]  # a config dataclass; the help shows the title and description of each field
     most: int | None = 1  # positional words; None: any number
     free_text: bool = False  # True: the words after the first are one text, and so is name=value far from every setting
+    of_study: bool = False  # True: name=value far from every setting is a setting of a study, one of the words
 
     def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
         """Returns the positional words and the settings of `arguments` (default: of the process).
@@ -82,13 +83,15 @@ class Command(Generic[T]):
                 "\nA word name=value with a known or nearly known name is a setting; everything else is the question."
                 "\nA question that looks like a setting can be asked through a pipe."
             )
+        if self.of_study:
+            rule += "\nEvery other name=value is a setting of the study."
         return "\n".join([self.form, "", self.about, "", *_table(self.words), "", *_table(rows), "", rule])
 
     def _is_setting(self, word: str) -> bool:
         match = _SETTING.fullmatch(word)
         if not match or (match["name"] not in _fields(self.settings) and Path(word).exists()):
             return False
-        return not self.free_text or bool(self._similar(match["name"]))
+        return not (self.free_text or self.of_study) or bool(self._similar(match["name"]))
 
     def _similar(self, name: str) -> list[str]:
         return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1)

@@ -56,14 +56,14 @@ class ExpectedSeconds:
     def __call__(self, stage: Stage) -> float | None:
         """Returns the expected seconds of a stage; None where the store has no comparable result."""
         measure = self.measure(stage)
-        return measure and measure.seconds
+        return measure.seconds if measure else None
 
     def measure(self, stage: Stage) -> Measure | None:
         """Returns the expected seconds of a stage with their source; None where there is no comparable result.
 
         Results of the same label are preferred. A training of another recipe is comparable too.
         """
-        same, others = [], []
+        same, others = list[Manifest](), list[Manifest]()
         for result in self._results.of(stage.name):
             (same if _kind(result["label"]) == _kind(stage.label) else others).append(result)
         for result in [*same, *(others if stage.name in ("train", "evaluate") else [])]:
@@ -78,10 +78,10 @@ class ExpectedSeconds:
             if config.trainer.max_steps > 0:
                 return int(config.trainer.max_steps * config.trainer.batch_size)
             examples = self.sizes.examples(_input(stage, "dataset"))
-            return examples and examples.number * int(config.trainer.max_epochs)
+            return examples.number * int(config.trainer.max_epochs) if examples else None
         tested = _input(stage, "test") if stage.name in ("evaluate", "select", "report") else stage
         rows = self.sizes.rows(tested) if tested.name == "dataset" else None
-        return rows and rows.number
+        return rows.number if rows else None
 
     def _scaled(self, result: Manifest, stage: Stage) -> Measure | None:
         """The seconds of a comparable result for the items of the stage; None where the result is too small."""

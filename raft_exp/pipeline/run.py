@@ -65,17 +65,7 @@ class FinishedRun:
     @cached_property
     def config(self) -> Config:
         """The settings of the study. Raises DataError without config.yaml, ConfigError for an unreadable one."""
-        file = self.folder / "config.yaml"
-        try:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(f"{file}: {error.strerror}; name the folder of a finished run") from error
-        try:
-            config = _parsed(values)
-        except ConfigError as error:
-            raise ConfigError(
-                f"{file} is of another version of raft_exp ({error}); run the study again and name its new folder"
-            ) from error
+        config = read_config(self.folder)
         self._use_converted(config)
         return config
 
@@ -179,6 +169,25 @@ class FinishedRun:
         if label not in self._rows:
             raise DataError(f"{self.folder}: the study has no stage {label}; {suggest(label, self._rows)}")
         return self._rows[label]
+
+
+def read_config(folder: Path) -> Config:
+    """The settings of a run folder. Raises DataError for none, ConfigError for one of another version."""
+    file = folder / "config.yaml"
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror}; name the folder of a run") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read ({' '.join(str(error).split())}); name the folder of a run") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{file}: holds no settings; name the folder of a run")
+    try:
+        return _parsed(values)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{file} is of another version of raft_exp ({error}); run the study again and name its new folder"
+        ) from error
 
 
 def _parsed(values: dict[str, object]) -> Config:

@@ -1,4 +1,4 @@
-"""The plan that says which rows every optimiser step trains on, and its micro-batches as tensors."""
+"""The plan of a training (the rows of each optimiser step), and its micro-batches as tensors."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -13,51 +13,58 @@ from torch.utils.data import Dataset, Sampler
 
 from raft_exp.training.rows import Rows
 
-IGNORED = -100  # the label of a position that is not trained on
+IGNORED = -100  # the label of a token without a loss
 ENOUGH = 2048  # tokens of a micro-batch that keep a CPU busy; more only take memory. A change needs a new VERSION
 MicroBatch = tuple[int, list[int]]  # (index within the step, row numbers)
 
 
 class ModelInputs(TypedDict):
-    """Arguments of the model's forward; all but `input_ids` only for packed rows."""
+    """Keyword arguments of the model's forward pass. Keys other than `input_ids` are for packed rows."""
 
     input_ids: Tensor  # int64 [rows, tokens]
     position_ids: NotRequired[Tensor]  # int64 [1, tokens]
-    cu_seq_lens_q: NotRequired[Tensor]  # int32 [packed rows + 1], where rows begin and end
+    cu_seq_lens_q: NotRequired[Tensor]  # int32 [packed rows + 1], offsets of the rows' first tokens, and the total
     max_length_q: NotRequired[int]  # tokens of the longest packed row
+    attention_mask: NotRequired[Tensor]  # bool [1, 1, tokens, tokens], of a row without values alone (meta device)
 
 
 class Batch(TypedDict):
-    """Rows as tensors."""
+    """Rows as tensors, for one forward pass."""
 
     inputs: ModelInputs
-    keep: Tensor  # int64, positions that predict a label
-    targets: Tensor  # int64, labels at these positions
+    keep: Tensor  # int64, positions whose logits predict a supervised token
+    targets: Tensor  # int64, the tokens to predict at these positions
     rows: int  # 0: the tensors hold padding alone
 
 
 class TrainingBatch(Batch):
-    """A micro-batch of an optimiser step."""
+    """A micro-batch of an optimiser step, as tensors."""
 
     micro_batch: int  # index within the step
 
 
 def order(ids: Sequence[str], seed: int, epoch: int) -> list[int]:
-    """The order of the rows in an epoch. It depends on the ids alone, so that all recipes train in the same order."""
+    """Returns the row numbers in the random order of an epoch.
+
+    The order depends only on `ids`, `seed` and `epoch`, so that all recipes train on the same questions in one order.
+    """
     rank = {name: hashlib.sha256(f"{seed}:{epoch}:{name}".encode()).digest() for name in ids}
     return sorted(range(len(ids)), key=lambda number: (rank[ids[number]], ids[number]))
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """The rows of every optimiser step, over all epochs."""
+    """The rows of each optimiser step, over all epochs."""
 
     rows: Rows
     steps: list[list[int]]  # row numbers; the last step of an epoch may have fewer
 
     @classmethod
     def make(cls, rows: Rows, seed: int, batch_size: int, max_epochs: int, max_steps: int) -> "TrainingPlan":
-        """A plan of `max_steps` steps, over as many epochs as they need; `max_steps=-1`: all steps of `max_epochs`."""
+        """Returns a plan of `max_steps` steps, with as many epochs as necessary.
+
+        `max_steps=-1`: all steps of `max_epochs` epochs. `batch_size`: rows of one step.
+        """
         steps: list[list[int]] = []
         for epoch in range(max_epochs) if max_steps < 0 else count():
             if 0 <= max_steps <= len(steps):
@@ -68,10 +75,9 @@ class TrainingPlan:
 
     @classmethod
     def of_tokens(cls, rows: Rows, seed: int, batch_size: int, supervised_tokens: int) -> "TrainingPlan":
-        """A plan of `supervised_tokens` supervised tokens, over as many epochs as they need.
+        """Returns a plan of at least `supervised_tokens` supervised tokens, with as many epochs as necessary.
 
-        The last step holds only the first of its rows with which the plan reaches the number, so that it is exceeded by
-        less than the completion of one row.
+        The plan ends with the row that reaches this number: the excess is shorter than the completion of that row.
         """
         steps: list[list[int]] = []
         left = supervised_tokens
@@ -87,27 +93,27 @@ class TrainingPlan:
         raise AssertionError("epochs do not end")
 
     def supervised(self, step: int) -> int:
-        """Supervised tokens of the step, over all devices and micro-batches."""
+        """Returns the number of supervised tokens of a step, over all devices and micro-batches."""
         return int(self.rows.completions[self.steps[step]].sum())
 
     def micro_batches(self, batch_size: int, processes: int) -> int:
-        """The number of micro-batches a process and step that keeps each at about `ENOUGH` tokens or fewer."""
+        """Returns the number of micro-batches per process and step, so that each has at most about `ENOUGH` tokens."""
         rows = max(1, batch_size // processes)
         most = max((self.tokens(step) for step in range(len(self.steps))), default=0)
         whole = (parts for parts in range(1, rows) if rows % parts == 0)
         return next((parts for parts in whole if most <= parts * processes * ENOUGH), rows)
 
     def tokens(self, step: int) -> int:
-        """Tokens of the step's rows, prompts and completions."""
+        """Returns the number of tokens of a step: prompts and completions of its rows."""
         return int(self.rows.lengths[self.steps[step]].sum())
 
 
 class MicroBatches(Sampler[MicroBatch]):
-    """The micro-batches of one process: `accumulate` for each step from `start` on.
+    """Yields the micro-batches of one process: `accumulate` per step, from step `start` on.
 
-    The plan decides which rows share a step; this class distributes them. With packing all micro-batches of all
-    processes have about the same number of tokens; with padding rows of similar length share a micro-batch. At the
-    end of an epoch a micro-batch may be empty.
+    The rows of a step (from the plan) are distributed over the micro-batches of all processes. With packing, all
+    micro-batches have about the same number of tokens. With padding, rows of similar length share a micro-batch. In the
+    last step of an epoch, a micro-batch may be empty.
     """
 
     def __init__(
@@ -135,7 +141,10 @@ class MicroBatches(Sampler[MicroBatch]):
 
 
 def deal(longest_first: Sequence[int], lengths: np.ndarray, parts: int) -> list[list[int]]:
-    """Row numbers in `parts` lists of about equal tokens: each row joins the list with the fewest tokens so far."""
+    """Distributes row numbers over `parts` lists with about equal numbers of tokens.
+
+    Each row, the longest first, goes to the list with the fewest tokens so far. `lengths`: tokens of each row.
+    """
     lists: list[list[int]] = [[] for _ in range(parts)]
     tokens = [0] * parts
     for number in longest_first:
@@ -157,18 +166,17 @@ class MicroBatchDataset(Dataset[TrainingBatch]):
 
 
 def collate(rows: Rows, numbers: Sequence[int], packing: bool) -> Batch:
-    """The rows of these numbers as tensors, packed or padded.
+    """Returns rows as tensors, packed or padded. `numbers`: the numbers of the rows; may be empty.
 
-    Labels follow from positions, never from a comparison of ids: the end token stays supervised where the pad token is
-    the same.
+    Labels are set by position, not by token id. So the end token is supervised also where it equals the pad token.
     """
     return pack(rows, numbers) if packing else pad(rows, numbers)
 
 
 def pack(rows: Rows, numbers: Sequence[int]) -> Batch:
-    """Concatenated rows [1, tokens]; positions restart with each row. `targets` is [kept positions].
+    """Concatenates rows to shape [1, tokens]; position ids restart with each row. `targets`: shape [supervised tokens].
 
-    Without rows: two tokens of padding, none supervised.
+    Without rows the result has two tokens of padding, and none is supervised.
     """
     lengths = [int(rows.lengths[number]) for number in numbers] or [2]
     ends = list(accumulate(lengths))
@@ -192,10 +200,10 @@ def pack(rows: Rows, numbers: Sequence[int]) -> Batch:
 
 
 def pad(rows: Rows, numbers: Sequence[int]) -> Batch:
-    """Rows padded on the right [rows, longest]; `targets` is [rows, kept positions].
+    """Pads rows on the right to shape [rows, longest]; `targets`: shape [rows, kept positions].
 
-    There is no attention mask: the causal mask hides padding on the right from all supervised positions, and torch
-    chooses its fastest attention kernel without a mask. Without rows: one row of padding, nothing supervised.
+    There is no attention mask: the causal mask already hides padding on the right, and torch's fastest attention kernel
+    takes no mask. Without rows the result is one row of padding, and no token is supervised.
     """
     width = max((int(rows.lengths[number]) for number in numbers), default=2)
     input_ids = torch.zeros((max(len(numbers), 1), width), dtype=torch.int64)

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep
 from hydra.core.plugins import Plugins
 
-from raft_exp.apps.cli import OwnConf, _with_experiment
+from raft_exp.apps.cli import OwnConf, with_experiment
 from raft_exp.apps.settings_help import help_text
 from raft_exp.pipeline.parsing import parse
 from tests.helpers import pages
@@ -65,7 +65,7 @@ def test_the_studies_of_a_page_compose_and_parse(page, tmp_path, monkeypatch):
             assert help_text(words)
             continue
         words = words[:-1] if "--cfg" in line.words() else words
-        overrides = OverridesParser.create().parse_overrides(_with_experiment(words))
+        overrides = OverridesParser.create().parse_overrides(with_experiment(words))
         chosen = [one_value(override) for override in overrides if not override.key_or_group.startswith("hydra.")]
         parse(compose(*chosen, own=tmp_path / "conf"))
 

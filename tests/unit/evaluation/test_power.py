@@ -62,5 +62,6 @@ def test_the_questions_of_a_graded_metric_give_its_power():
 @pytest.mark.parametrize("difference", [0.02, 0.05, 0.1, 0.4])
 def test_questions_and_differences_agree(discordance, difference):
     n = power.questions_for_share(difference, discordance)
+    assert n is not None
     assert power.detectable_share(n, discordance) <= difference + 2e-5
     assert power.detectable_share(max(6, n // 2), discordance) > difference

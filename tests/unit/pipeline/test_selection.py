@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft_exp.apps.cli import _with_experiment
+from raft_exp.apps.cli import with_experiment
 from raft_exp.core.errors import ConfigError
 from raft_exp.pipeline.arm_settings import learning_rates
 from raft_exp.pipeline.parsing import parse
@@ -160,7 +160,7 @@ def test_validation_questions_may_have_another_context():
     ],
 )
 def test_an_experiment_that_changes_others_changes_the_embedded_study_alone(arguments, completed):
-    assert _with_experiment(arguments) == completed
+    assert with_experiment(arguments) == completed
 
 
 def test_today_s_studies_have_no_stage_and_no_input_of_a_selection():

@@ -1,0 +1,1 @@
+"""What a planned study needs (memory, hours, disk, requests) and which differences its test will find."""

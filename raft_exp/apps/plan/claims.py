@@ -1,0 +1,122 @@
+"""The comparisons of a planned report, and the differences that their tests will find."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import pstdev
+
+from raft_exp.apps.plan.figures import Claim, Figure, LeftOut, Spread, SpreadKind
+from raft_exp.apps.plan.study import PlannedStudy
+from raft_exp.core.errors import RaftError
+from raft_exp.core.records import read_rows
+from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.statistics.power import (
+    detectable_mean,
+    detectable_share,
+    questions_for_mean,
+    questions_for_share,
+)
+from raft_exp.pipeline.config import primary_of
+
+DISCORDANCE = 0.3  # assumed share of questions that exactly one of two arms answers right
+POINTS = (2, 5, 10)  # differences, in points, for which the needed questions are given
+
+Replies = Mapping[str, float]  # id of a question -> value of the metric
+
+
+def planned_questions(study: PlannedStudy) -> Figure:
+    """The number of test questions: of the store, else the limit of the settings."""
+    test = study.labelled("dataset[test]")
+    size = study.expected.sizes.rows(test) if test else None
+    figure: Figure = {
+        "what": f"{study.config.evaluation.split} questions",
+        "value": size.number if size else None,
+        "unit": "questions",
+        "basis": "counted",
+        "source": "questions in the store, within evaluation.max_items",
+    }
+    if size is None:
+        figure["source"] = "unknown before the questions are made; until=questions makes them"
+    elif not size.counted:
+        figure["source"] = "the limit evaluation.max_items; the questions are not made yet (until=questions)"
+        figure["at_most"] = True
+    return figure
+
+
+def claims(study: PlannedStudy, questions: int | None, discordance: float | None, left: LeftOut) -> list[Claim]:
+    """A claim for each arm that the report compares the reference arm with, in the primary metric.
+
+    `discordance`: the user's assumption, instead of a measured or the usual one.
+    """
+    chosen = primary_of(study.config)
+    metric, a = chosen["metric"], chosen["arm"]
+    if not METRICS[metric].per_row:
+        left.say(
+            f"claims: {metric} is no mean over questions, so that no formula tells its power; name another metric in "
+            "evaluation.primary.metric"
+        )
+        return []
+    others = [name for name in study.config.evaluation.arms if name != a]
+    return [_claim(study, metric, a, b, b == chosen["against"], questions, discordance) for b in others]
+
+
+def _claim(
+    study: PlannedStudy, metric: str, a: str, b: str, primary: bool, questions: int | None, discordance: float | None
+) -> Claim:
+    share = METRICS[metric].share
+    measured = None if discordance is not None else _differences(study.run, metric, a, b)
+    if measured:
+        questions = len(measured)
+    spread = _spread(share, measured, discordance)
+    value = spread["value"]
+    if share:
+        needed = {str(points): questions_for_share(points / 100, value) for points in POINTS}
+        detectable = detectable_share(questions, value) if questions else None
+    else:
+        needed = {str(points): questions_for_mean(points / 100, value) for points in POINTS}
+        detectable = detectable_mean(questions, value) if questions else None
+    return {
+        "a": a,
+        "b": b,
+        "metric": metric,
+        "primary": primary,
+        "test": "exact McNemar test" if share else "permutation test, by its normal approximation",
+        "questions": questions,
+        "spread": spread,
+        "detectable": detectable,
+        "needed": needed,
+    }
+
+
+def _spread(share: bool, measured: Sequence[float] | None, discordance: float | None) -> Spread:
+    """How much two arms differ: measured in a run, else assumed.
+
+    Where values lie between 0 and 1, the deviation is at most the root of the share of questions that differ.
+    """
+    kind: SpreadKind = "discordance" if share else "standard deviation"
+    if measured:
+        n = len(measured)
+        # one more question that differs: none in a sample does not mean that there are none
+        value = (sum(map(bool, measured)) + 1) / (n + 1) if share else max(pstdev(measured), 1 / n)
+        source = f"replies of the run to {n} questions"
+        return {"kind": kind, "value": value, "basis": "measured", "source": source}
+    value = DISCORDANCE if discordance is None else discordance
+    source = f"discordance={value:g}"
+    return {"kind": kind, "value": value if share else value**0.5, "basis": "assumed", "source": source}
+
+
+def _differences(run: Path | None, metric: str, a: str, b: str) -> list[float] | None:
+    """Arm a minus arm b for each question of a run; None where the run lacks replies of both."""
+    replies = [_replies(run, metric, name) for name in (a, b)] if run else []
+    if not replies or not all(replies) or set(replies[0]) != set(replies[1]):
+        return None
+    return [value - replies[1][name] for name, value in replies[0].items()]
+
+
+def _replies(run: Path, metric: str, arm: str) -> Replies:
+    values: dict[str, float] = {}
+    with contextlib.suppress(OSError, RaftError, KeyError):
+        for row in read_rows(run / "predictions" / f"{arm}.jsonl"):
+            values[str(row["id"])] = float(row["metrics"][metric])
+        return values
+    return {}

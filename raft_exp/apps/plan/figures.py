@@ -1,0 +1,73 @@
+"""The figures of a plan. Each says how it is known."""
+
+from dataclasses import dataclass, field
+from typing import Literal, NotRequired, TypedDict
+
+# counted: from results of the store, from files, or from the settings; measured: from the seconds or the replies of
+# finished results; assumed: a value that the user may set; estimated: computed with an assumption.
+Basis = Literal["counted", "measured", "assumed", "estimated"]
+Unit = Literal["questions", "GiB", "GB", "seconds", "requests", "tokens", "of the prices' currency"]
+
+
+SpreadKind = Literal["discordance", "standard deviation"]  # of a metric of 0 and 1, and of any other
+
+
+class Figure(TypedDict):
+    """One figure. `source` names the results or the assumption that it rests on."""
+
+    what: str
+    value: float | None  # None: unknown, and `source` says why
+    unit: Unit
+    basis: Basis
+    source: str
+    at_most: NotRequired[Literal[True]]  # an upper bound
+
+
+class Spread(TypedDict):
+    """How much two arms differ question by question."""
+
+    kind: SpreadKind
+    value: float
+    basis: Basis
+    source: str
+
+
+class Claim(TypedDict):
+    """A comparison of the report, and what its test can find at 80% power and the 5% level."""
+
+    a: str
+    b: str
+    metric: str
+    primary: bool
+    test: str
+    questions: int | None  # None: unknown before the questions are in the store
+    spread: Spread
+    detectable: float | None  # smallest difference, a fraction; None: questions unknown, or none is found
+    needed: dict[str, int | None]  # difference in points -> questions; None: more than a million
+
+
+class Plan(TypedDict):
+    """The whole plan, as `out=FILE` has it."""
+
+    study: str
+    model: str
+    device: str
+    questions: Figure
+    claims: list[Claim]
+    memory: list[Figure]
+    hours: list[Figure]
+    disk: list[Figure]
+    teacher: list[Figure]
+    left_out: list[str]
+
+
+@dataclass
+class LeftOut:
+    """Figures that cannot be given, each a line with the reason and a remedy; every line once."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """Adds a line, if it is new."""
+        if line not in self.lines:
+            self.lines.append(line)

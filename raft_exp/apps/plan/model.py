@@ -1,0 +1,46 @@
+"""The sizes of the model of a planned study, and the memory of its largest training."""
+
+from raft_exp.apps.plan.devices import Device
+from raft_exp.apps.plan.figures import Figure, LeftOut
+from raft_exp.apps.plan.footprint import Footprint, footprint
+from raft_exp.apps.plan.memory import answering_memory, training_memory
+from raft_exp.apps.plan.study import PlannedStudy
+from raft_exp.apps.plan.tokens import processes_of, training_tokens
+from raft_exp.core.errors import ModelError
+from raft_exp.pipeline.trainings import Training, trainings
+
+
+def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
+    """The footprint of the model with the adapter of the study; None where its configuration is not at hand."""
+    config = study.config
+    if not any(getattr(stage.config, "model", None) for stage in study.stages if stage.name in ("train", "evaluate")):
+        return None  # a server answers, and nothing is trained
+    trained = trainings(config)
+    lora = max((training.lora for training in trained), key=lambda lora: lora.r or 10**9, default=config.lora)
+    precision = trained[0].trainer.precision if trained else config.trainer.resolved(config.model.dtype, 1.0).precision
+    try:
+        found = footprint(config.model, lora, precision)
+    except ModelError as error:
+        left.say(f"memory, weights on disk, and hours without a measured rate: {error}")
+        return None
+    if found.activations is None:
+        left.say(f"memory of activations: {config.model.name_or_path} cannot be run without values")
+    return found
+
+
+def largest_training(study: PlannedStudy, footprint: Footprint, device: Device, left: LeftOut) -> list[Figure]:
+    """The memory of the training that needs most, and of the answers."""
+    all_trainings = trainings(study.config)
+    by_training = [figures for training in all_trainings if (figures := _memory(study, training, footprint, device))]
+    if device.name != "cpu" and any(training.trainer.devices == "auto" for training in all_trainings):
+        left.say("trainer.devices=auto: figures are for one device")
+    largest = max(by_training, key=lambda figures: figures[-1]["value"] or 0.0, default=[])
+    return [*largest, *answering_memory(study, footprint, device)]
+
+
+def _memory(study: PlannedStudy, training: Training, footprint: Footprint, device: Device) -> list[Figure]:
+    dataset = study.labelled(f"dataset[{training.dataset}]")
+    if dataset is None:
+        return []
+    tokens = training_tokens(study, dataset)
+    return training_memory(training, footprint, tokens, device, processes_of(training.trainer))

@@ -1,0 +1,126 @@
+"""The study that a plan is about: the settings of a run folder, or those of a command line."""
+
+import contextlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from raft_exp.core.errors import ConfigError
+from raft_exp.core.stage import Stage
+from raft_exp.pipeline.build import build
+from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.converted import conversions
+from raft_exp.pipeline.estimate import ExpectedSeconds
+from raft_exp.pipeline.run import read_config
+from raft_exp.pipeline.store import Fingerprints, Store
+
+
+@dataclass(frozen=True)
+class PlannedStudy:
+    """A study with its stages. `run`: its run folder, where the plan is made from one."""
+
+    config: Config
+    stages: list[Stage]
+    store: Store
+    run: Path | None
+    expected: ExpectedSeconds
+
+    def named(self, name: str) -> list[Stage]:
+        """The stages of one name, in order."""
+        return [stage for stage in self.stages if stage.name == name]
+
+    def missing(self, name: str) -> list[Stage]:
+        """The stages of one name whose results the store does not have."""
+        return [stage for stage in self.named(name) if self.store.look(stage).status == "planned"]
+
+    def labelled(self, label: str) -> Stage | None:
+        """The stage of this label; None where the study has none."""
+        return next((stage for stage in self.stages if stage.label == label), None)
+
+
+def open_study(words: Sequence[str]) -> PlannedStudy:
+    """The study of a run folder, or of settings as `python -m raft_exp` takes them. Raises ConfigError or DataError."""
+    folders = [word for word in words if "=" not in word and not word.startswith(("+", "~", "-"))]
+    if not folders:
+        return _planned(_composed(list(words)), None)
+    if len(words) > 1:
+        raise ConfigError(f"RUN|SETTING: got {folders[0]!r} beside others; name one run folder, or settings alone")
+    if not Path(folders[0]).is_dir():
+        raise ConfigError(
+            f"RUN|SETTING: got {folders[0]!r}, and there is no such folder; name a run folder, or settings as "
+            "+experiment=pubmedqa"
+        )
+    run = Path(folders[0])
+    config = read_config(run)
+    return _planned(replace(config, store=str(_store_of(run, config))), run)
+
+
+def _store_of(run: Path, config: Config) -> Path:
+    """The store of a run: that of its plan.json, which holds whole paths, else that of its settings."""
+    with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
+        return Path(json.loads((run / "plan.json").read_text(encoding="utf-8"))[0]["path"]).parents[1]
+    return Path(config.store)
+
+
+def _planned(config: Config, run: Path | None) -> PlannedStudy:
+    store = Store(config.store)
+    fingerprints = Fingerprints(store, save=False)
+    stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
+    return PlannedStudy(config, stages, store, run, ExpectedSeconds(store.root))
+
+
+def _composed(words: list[str]) -> Config:
+    """The settings of a command line. Raises ConfigError with the setting, its value and the valid values."""
+    import yaml
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from raft_exp.apps.hydra_errors import explained
+    from raft_exp.apps.yaml_errors import explained_yaml, with_place
+    from raft_exp.core import secrets
+    from raft_exp.pipeline.parsing import parse
+
+    if several := [word for word in words if word in ("-m", "--multirun")]:
+        raise ConfigError(f"{several[0]}: a plan is about one study; leave it out, and give each setting one value")
+    secrets.check_arguments(words)
+    try:
+        values, choices = _values(words)
+    except (HydraException, OmegaConfBaseException) as error:
+        if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
+            raise ConfigError(
+                f"{match[1]}: several values, and a plan is about one study; give one value (a list has brackets)"
+            ) from error
+        raise explained(error) from error
+    except (yaml.YAMLError, ValueError) as error:  # Hydra raises ValueError for defaults that are no list
+        if own := explained_yaml(error):
+            raise own from error
+        raise
+    try:
+        config = parse(values)
+        secrets.check_settings(values)
+    except ConfigError as error:
+        raise with_place(error, choices, words) from error
+    return config
+
+
+def _values(words: list[str]) -> tuple[dict[str, object], dict[str, object]]:
+    """The values of a study, and the option that was chosen for each group."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.plugins import Plugins
+    from omegaconf import open_dict
+
+    from raft_exp.apps.cli import OwnConf, resolved, with_experiment
+    from raft_exp.apps.path_arguments import with_quoted_paths
+    from raft_exp.pipeline.config import conf_dir
+
+    Plugins.instance().register(OwnConf)
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        composed = compose("config", with_experiment(with_quoted_paths(words)), return_hydra_config=True)
+    HydraConfig.instance().set_config(composed)  # `resolved` reads the chosen options
+    choices = dict(composed.hydra.runtime.choices)
+    with open_dict(composed):
+        composed.pop("hydra")
+    return resolved(composed), choices

@@ -1,0 +1,128 @@
+"""Requests, tokens and cost of a study: those of its teacher, and of a server that answers the test."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from raft_exp.apps.plan.figures import Basis, Figure, LeftOut, Unit
+from raft_exp.apps.plan.study import PlannedStudy
+from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question, read_jsonl
+from raft_exp.core.stage import Stage
+from raft_exp.teachers.budget import words_of
+from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, cleaner, is_model
+from raft_exp.teachers.tasks import Prompts, Task
+
+_SAMPLE = 200  # questions whose prompts are written to count their tokens
+
+
+def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
+    """The requests to the teacher, their tokens and their cost, and the requests of `engine=openai`."""
+    teacher = study.config.teacher
+    figures = [_server(study)] if study.config.engine.name == "openai" else []
+    if not is_model(teacher):
+        return [_figure("requests", 0, "requests", "counted", f"teacher={teacher.name} asks no model"), *figures]
+    if isinstance(teacher, OpenaiTeacher) and teacher.prices is None:
+        left.say("cost: no price is set; give teacher.prices={prompt: ..., reply: ...} per million tokens")
+    written = study.labelled("questions")
+    if written is not None and hasattr(written.config, "teacher"):  # the corpus has none: the teacher writes them
+        figures = [*_questions(study, teacher, written, left), *figures]
+    return [*_targets(study, teacher, left), *figures]
+
+
+def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut) -> list[Figure]:
+    stage, task = study.labelled("targets"), teacher.targets
+    if stage is None or task is None:
+        return []
+    if study.store.look(stage).status == "reused":
+        return [_figure("requests for targets", 0, "requests", "counted", "the targets are in the store")]
+    questions = stage.inputs["questions"]
+    assert isinstance(questions, Stage)
+    counts = study.expected.sizes.questions(questions)
+    if counts is None:
+        left.say(
+            "requests for targets: one for each training and validation question, whose number is unknown before "
+            "until=questions"
+        )
+        return []
+    number = int(counts.get("train", 0) + counts.get("validation", 0))
+    source = "one for each training and validation question; replies in the ledger are not paid again"
+    if task.retries:
+        source += f"; up to {task.retries} more for an unusable reply"
+    tokens = _prompt_tokens(study, teacher, stage)
+    figures = [_figure("requests for targets", number, "requests", "counted", source)]
+    return [*figures, *_cost("targets", number, tokens, task, teacher)]
+
+
+def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: LeftOut) -> list[Figure]:
+    """One request a passage that is long enough, and one for each question that is checked."""
+    if study.store.look(stage).status == "reused":
+        return [_figure("requests for questions", 0, "requests", "counted", "the questions are in the store")]
+    ingest, task = study.labelled("ingest"), teacher.questions
+    if task is None or ingest is None or study.store.look(ingest).status != "reused":
+        left.say("requests for questions: one a passage, whose number is unknown before until=ingest")
+        return []
+    from raft_exp.teachers.questions import PassageSample
+
+    passages = Passages(study.store.path(ingest))
+    number = len(PassageSample(passages, study.config.corpus, task, study.config.seed))
+    written = Prompts(task, cleaner(teacher))
+    tokens = _mean([words_of(written.messages([passage], [], n=task.n)) for passage in islice(passages, _SAMPLE)])
+    figures = [_figure("requests for questions", number, "requests", "counted", "passages that are long enough")]
+    figures += _cost("questions", number, tokens, task, teacher)
+    if teacher.check:
+        checks = _figure("requests to check them", number * task.n, "requests", "estimated", f"{task.n} a passage")
+        figures.append({**checks, "at_most": True})
+    return figures
+
+
+def _prompt_tokens(study: PlannedStudy, teacher: ModelTeacher, targets: Stage) -> float | None:
+    """Mean tokens of the prompts for targets, four bytes each; None where questions or passages are not made."""
+    inputs = [targets.inputs["passages"], targets.inputs["questions"]]
+    stages = [stage for stage in inputs if isinstance(stage, Stage)]
+    if teacher.targets is None or any(study.store.look(stage).status != "reused" for stage in stages):
+        return None
+    passages, prompts = Passages(study.store.path(stages[0])), Prompts(teacher.targets, cleaner(teacher))
+    rows = read_jsonl(study.store.path(stages[1]) / "questions.jsonl", Question)
+    sizes = []
+    for question in islice((row for row in rows if row.split != "test"), _SAMPLE):
+        gold = [passages[passages.find(name)] for name in question.gold]
+        shown = {"question": question.question, "answer": next(iter(question.answers), ""), "answers": question.answers}
+        sizes.append(words_of(prompts.messages(gold, [], **shown, explanation=question.explanation)))
+    return _mean(sizes)
+
+
+def _cost(what: str, number: int, prompt: float | None, task: Task, teacher: ModelTeacher) -> list[Figure]:
+    """Tokens read and written, and their cost where the teacher has prices."""
+    new = number * task.max_new_tokens
+    source = f"replies of at most {task.max_new_tokens} tokens"
+    replies: Figure = {**_figure(f"reply tokens for {what}", new, "tokens", "estimated", source), "at_most": True}
+    if prompt is None:
+        source = "unknown before the questions are in the store (until=questions)"
+        return [_figure(f"prompt tokens for {what}", None, "tokens", "estimated", source), replies]
+    read = number * prompt
+    source = f"{prompt:,.0f} a prompt, four bytes each, over at most {_SAMPLE} prompts"
+    figures = [_figure(f"prompt tokens for {what}", read, "tokens", "estimated", source), replies]
+    if isinstance(teacher, OpenaiTeacher) and teacher.prices:
+        least, replied = read * teacher.prices.prompt / 1e6, new * teacher.prices.reply / 1e6
+        source = f"{least:.4g} for prompts alone"
+        cost = _figure(f"cost of {what}", least + replied, "of the prices' currency", "estimated", source)
+        figures.append({**cost, "at_most": True})
+    return figures
+
+
+def _server(study: PlannedStudy) -> Figure:
+    """The requests of the arms that a server answers."""
+    asked = [stage for stage in study.missing("evaluate") if stage.config.engine.name == "openai"]
+    rows = [study.expected.items(stage) for stage in asked]
+    what, number = "requests of engine=openai", sum(row or 0 for row in rows)
+    if None in rows:
+        return _figure(what, None, "requests", "counted", "unknown before the questions are made (until=questions)")
+    return _figure(what, number, "requests", "counted", f"{len(asked)} evaluations; no price is set for an engine")
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _figure(what: str, value: float | None, unit: Unit, basis: Basis, source: str) -> Figure:
+    return {"what": what, "value": value, "unit": unit, "basis": basis, "source": source}

@@ -1,0 +1,55 @@
+"""Tokens of planned rows: counted in a data set of the store, else at most `model.max_length`."""
+
+from dataclasses import dataclass
+
+from raft_exp.apps.plan.study import PlannedStudy
+from raft_exp.core.stage import Stage
+from raft_exp.training.config import TrainerConfig
+
+_SUPERVISED = 100  # assumed tokens of a target
+
+
+@dataclass(frozen=True)
+class RowTokens:
+    """Tokens of the rows of a data set: prompt and completion together, and the completion alone."""
+
+    mean: float
+    longest: float
+    supervised: float
+    at_most: bool
+    source: str
+
+
+def training_tokens(study: PlannedStudy, dataset: Stage) -> RowTokens:
+    """The tokens of a training set's rows."""
+    audit = study.expected.sizes.audit(dataset, "train")
+    if audit is None:
+        limit, room = study.config.model.max_length, study.config.model.max_new_tokens
+        return RowTokens(limit, limit, min(_SUPERVISED, room), True, f"rows of model.max_length={limit:,} tokens")
+    prompts, targets = audit["prompt_tokens"], audit["completion_tokens"]
+    mean = (prompts["sum"] + targets["sum"]) / audit["rows"]
+    return RowTokens(
+        mean,
+        prompts["max"] + targets["max"],
+        targets["sum"] / audit["rows"],
+        False,
+        f"rows of {mean:,.0f} tokens in {dataset.label}",
+    )
+
+
+def prompt_tokens(study: PlannedStudy, test: Stage, with_passages: bool) -> tuple[float, bool, str]:
+    """Mean tokens of a test prompt, whether that is a bound, and the source."""
+    config = study.config.model
+    room = config.max_length - config.max_new_tokens
+    audit = study.expected.sizes.audit(test, str(test.config.split)) if with_passages else None
+    if audit:
+        mean = audit["prompt_tokens"]["sum"] / audit["rows"]
+        return mean, False, f"prompts of {mean:,.0f} tokens in {test.label}"
+    if not with_passages:
+        return min(_SUPERVISED, room), False, f"prompts of {_SUPERVISED} tokens without passages"
+    return room, True, f"prompts of {room:,} tokens, the most there may be"
+
+
+def processes_of(trainer: TrainerConfig) -> int:
+    """Training processes, each on a device; `auto` counts as one a node."""
+    return (trainer.devices if isinstance(trainer.devices, int) else 1) * trainer.num_nodes
