@@ -15,8 +15,8 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 class Muon:
     """Updates weight matrices in place.
 
-    `matrices`: (weight, number of matrices stacked along its rows), e.g. 3 for query, key and value. Each of the stacked
-    matrices is orthogonalised alone.
+    `matrices`: (weight, number of matrices stacked along its rows), e.g. 3 for query, key and value. The stacked
+    matrices are orthogonalised one by one.
     """
 
     def __init__(self, matrices: Sequence[tuple[nn.Parameter, int]], learning_rate: float, momentum: float = 0.95):
