@@ -1,4 +1,4 @@
-"""Metrics of the answer: each a function of a graded reply with a value in 0..1."""
+"""Metrics of the answer. Each metric is a function from a graded reply to a value in 0..1."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
 LABELS = ("yes", "no", "maybe")
-REPLY_WORDS = 40  # a passage has more words; an answer with its sentence seldom has
+REPLY_WORDS = 40  # passages are longer; a sentence with an answer seldom is
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
 _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
@@ -25,31 +25,31 @@ _DECIMALS = 3  # of a similarity: the last bits of an encoder's output differ be
 
 
 def decision(prediction: str) -> str:
-    """The label in a prediction, by the normalisation of exact match: `**Yes.**` is yes. Other text is a wrong label.
+    """Returns the label of a prediction, normalised as for exact match: `**Yes.**` becomes yes.
 
-    All strict metrics read the prediction of `prompts.parse` and normalise it in this one way, so that accuracy and
-    exact match of a label are equal.
+    Text that is not a label is returned normalised, and counts as a wrong label. All strict metrics normalise the
+    prediction of `prompts.parse` in the same way, so that accuracy and exact match of a label are equal.
     """
     return normalize(prediction, nfd=False)
 
 
 def accuracy(row: Graded) -> float:
-    """PubMedQA's accuracy: the whole prediction is the label; a label inside a longer text does not count."""
+    """PubMedQA's accuracy: 1 if the whole prediction is the true label; a label inside a longer text scores 0."""
     return float(decision(row.prediction) == decision(row.answers[0]))
 
 
 def accuracy_lenient(row: Graded) -> float:
-    """Accuracy of the answer found in any form of reply."""
+    """Accuracy of the lenient answer, which is searched for in a reply of any form (`prompts.lenient`)."""
     return float(decision(row.lenient) == decision(row.answers[0]))
 
 
 def exact_match(row: Graded) -> float:
-    """The exact match of SQuAD, HotpotQA and NQ-open: equal to any of the answers after normalisation."""
+    """Exact match of SQuAD, HotpotQA and NQ-open: 1 if the prediction equals any answer after normalisation."""
     return _matches(row, row.prediction)
 
 
 def exact_match_lenient(row: Graded) -> float:
-    """Exact match of the answer found in any form of reply."""
+    """Exact match of the lenient answer, which is searched for in a reply of any form (`prompts.lenient`)."""
     return _matches(row, row.lenient)
 
 
@@ -59,13 +59,13 @@ def _matches(row: Graded, prediction: str) -> float:
 
 
 def f1(row: Graded) -> float:
-    """HotpotQA's token F1, best over the answers; yes, no and noanswer score 0 unless equal."""
+    """HotpotQA's token F1, the maximum over the answers. yes, no and noanswer score 1 if equal, else 0."""
     predicted = row.normalize(row.prediction)
     return max(harmonic(*answered(predicted, row.normalize(answer))) for answer in row.answers)
 
 
 def answered(predicted: str, answer: str) -> tuple[float, float]:
-    """Precision and recall of the answer's tokens; both texts are normalised."""
+    """Returns precision and recall of the tokens of a prediction against an answer; both texts are normalised."""
     if predicted != answer and (predicted in _NEVER_PARTLY_RIGHT or answer in _NEVER_PARTLY_RIGHT):
         return 0.0, 0.0
     tokens, answer_tokens = predicted.split(), answer.split()
@@ -74,26 +74,26 @@ def answered(predicted: str, answer: str) -> tuple[float, float]:
 
 
 def harmonic(precision: float, recall: float) -> float:
-    """F1 of precision and recall."""
+    """Returns F1: the harmonic mean of precision and recall; 0 if both are 0."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def best_subspan_em(row: Graded) -> float:
-    """Lost in the Middle's (arXiv 2307.03172): an answer occurs in the prediction, also inside a word.
+    """best_subspan_em of Lost in the Middle (arXiv 2307.03172): 1 if an answer occurs in the prediction.
 
-    As published, only the prediction up to its first line break counts. Otherwise a model that copies its
-    passages would score highest.
+    The occurrence may be inside a word. As published, only the first line of the prediction counts. Otherwise a model
+    that copies its passages would score highest.
     """
     predicted = normalize(row.prediction.split("\n")[0].strip(), nfd=False)
     return float(any(normalize(answer, nfd=False) in predicted for answer in row.answers))
 
 
 def answer_in_reply(row: Graded) -> float:
-    """The reply contains an answer, word-bounded; for labels, the first label in it is right.
+    """1 if the reply contains an answer as whole words; for labels, if the first label in the reply is right.
 
-    Searches the text after the answer marker, or the whole reply without its quotes where it has no marker. Of a text
-    with more than 40 words (REPLY_WORDS) only the lenient answer counts. Otherwise a model that copies its passages
-    would score highest.
+    The searched text follows the answer marker; without a marker it is the whole reply except its quotes. Where this
+    text has more than 40 words (REPLY_WORDS), the lenient answer is searched instead. Otherwise a model that copies its
+    passages would score highest.
     """
     text = row.prediction or _QUOTED.sub(" ", row.raw)
     if row.normalize.length(text) > REPLY_WORDS:
@@ -106,9 +106,10 @@ def answer_in_reply(row: Graded) -> float:
 
 
 def rouge_l(row: Graded) -> float:
-    """ROUGE-L F1 (Lin 2004), best over the answers, by the package rouge-score without stemming.
+    """ROUGE-L F1 (Lin 2004), the maximum over the answers, by the package rouge-score without stemming.
 
-    The tokens are those of the corpus's comparison, by default rouge-score's (Latin letters and digits).
+    `row.normalize.tokens` splits the texts. Where it returns None, rouge-score's tokenizer does: Latin letters and
+    digits.
     """
     return max(_rouge_l(answer, row.prediction, row.normalize) for answer in row.answers)
 
@@ -131,13 +132,17 @@ class _Tokenizer:
     comparison: Comparison
 
     def tokenize(self, text: str) -> list[str]:
-        """The tokens (the interface of rouge-score)."""
+        """Returns the tokens of a text (the interface that rouge-score expects)."""
         return self.comparison.tokens(text) or []
 
 
 def semantic_similarity(rows: Sequence[Graded], vectors: Vectors) -> list[float]:
-    """Cosine of the prediction's vector and an answer's, best over the answers; 0 for negative cosines and for empty
-    predictions."""
+    """Returns the cosine similarity of each prediction and its answers, the maximum over the answers.
+
+    Negative cosines and empty predictions score 0.
+
+    `vectors` encodes texts as unit vectors.
+    """
     predicted = vectors([row.prediction for row in rows])
     answers = vectors([answer for row in rows for answer in row.answers])
     ends = np.cumsum([len(row.answers) for row in rows])

@@ -1,4 +1,4 @@
-"""Macro F1 over labels."""
+"""The metric macro F1 over labels."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,17 @@ from raft_exp.evaluation.metrics.graded import Counts, Figures, Graded
 
 
 def labels(row: Graded) -> tuple[str, str]:
-    """The observation of macro F1: the true label and the predicted label of a row."""
+    """Returns the observation of macro F1 for one row: (true label, predicted label)."""
     return decision(row.answers[0]), decision(row.prediction)
 
 
 def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
-    """Mean F1 over the labels that occur, true or predicted: a prediction that is no label adds a class with F1 0.
+    """Computes macro F1 of B samples: the mean F1 over all classes that occur as true or predicted label.
 
-    `counts`, shape (B, M), has the number of each of the M (true, predicted) `pairs` in B samples. Returns shape (B,).
+    A prediction that is not a label is a class of its own, with F1 0.
+
+    `pairs`: M distinct (true, predicted) pairs; `counts`: shape (B, M), how often each pair occurs in each sample.
+    Returns shape (B,).
     """
     index = {label: place for place, label in enumerate(sorted({label for pair in pairs for label in pair}))}
     truth = np.array([index[true] for true, _ in pairs])
@@ -31,7 +34,10 @@ def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
 
 
 def _by_class(counts: Counts, classes: NDArray[np.int64], number: int) -> Counts:
-    """The sums of the columns of each class, (B, M) -> (B, number), in time B * M for any number of classes."""
+    """Sums the columns of `counts` (B, M) by class and returns shape (B, number). Time: B * M.
+
+    `classes`: shape (M,), the class of each column; `number`: number of classes.
+    """
     if not len(classes):
         return np.zeros((len(counts), number), dtype=np.int64)
     order = np.argsort(classes, kind="stable")

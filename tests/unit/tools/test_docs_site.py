@@ -75,6 +75,7 @@ def test_comments_of_yaml(tmp_path: Path):
 def test_tables_of_metrics_errors_and_fields():
     for name in METRICS:
         assert re.search(rf"\| `{name}` \| [^|]+ \| \w", tables.table("metrics")), name
+    assert "shape (" not in tables.table("metrics"), "arguments are for callers of the function"
     assert f"| `StoppedError` | {errors.StoppedError.status} |" in tables.table("errors")
     fields = tables.table("raft_exp.core.records.Passage")
     assert "| `place` | `str` | place in the document" in fields
