@@ -1,17 +1,17 @@
-"""Engines generate replies: a model in this process (`transformers`, `vllm`) or behind a server (`openai`).
+"""Engines generate replies, with a model in this process (`transformers`, `vllm`) or behind a server (`openai`).
 
 To add an engine:
 
 1. Write its settings as a config dataclass below, with `name: Literal["<name>"]`, and add it to EngineConfig. Mark
-   settings that do not change replies as Runtime: the others are in the keys of the store.
+   settings that do not change replies as Runtime. All other settings are part of the store keys.
 2. Write `raft_exp/engines/<name>.py` with `load(config, model, adapter, room) -> Engine` (see `load` below) and a class
    with `generate`. `replies.answer` ends a reply at its first end token. Add the module to _MODULES.
-3. A class that can stream has `converse(requests, listener)` too, with a `streaming.ReplyListener`; `ask` and `serve`
-   use it where it exists.
-4. Write conf/engine/<name>.yaml. Import optional packages inside functions, and raise ModelError with the remedy where
-   one is missing.
-5. `raft_exp/pipeline/placement.py` decides which stages need a process of their own: add a case for an engine that
-   holds a GPU.
+3. If the engine can stream replies, add a method `converse(requests, listener)` to this class; the listener is a
+   `streaming.ReplyListener`. `ask` and `serve` use the method if it exists.
+4. Write conf/engine/<name>.yaml. Import optional packages inside functions. Where one is missing, raise ModelError with
+   the remedy.
+5. If the engine uses a GPU, add a case to `raft_exp/pipeline/placement.py`, so that its stages run in a process of
+   their own.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -30,7 +30,7 @@ from raft_exp.models.loading import ModelConfig
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt: token ids for engines in this process, messages for a server."""
+    """One prompt, as token ids (for engines in this process) and as messages (for a server)."""
 
     id: str
     prompt_ids: list[int]  # [] for a server
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are sampled. Sampled replies are not reproducible: a caller that needs them again must store them."""
+    """Sampling settings of a reply. Sampled replies are not reproducible, so a caller must store them to reuse them."""
 
     temperature: float  # 0: greedy
     top_p: float
@@ -54,11 +54,11 @@ class Engine(Protocol):
     ) -> Iterator[Answer]:
         """Yields an answer for each request whose id is not in `answered`, in any order, as soon as it is complete.
 
-        Without `sampling`, decoding is greedy and stops at `max_new_tokens` of the model's config. A server ignores
-        `sampling`: its settings are in its config.
+        Without `sampling`, decoding is greedy, with at most `max_new_tokens` of the model's config. The engine `openai`
+        takes no `sampling`: these settings are in its config.
 
-        `transformers` plans its batches over all requests, with those in `answered`: a resumed run computes the same
-        batches, and so the same bytes, as an uninterrupted one.
+        Callers pass all requests, also when they resume a run. `transformers` plans its batches over all of them, so
+        that a resumed run has the same batches, and the same replies, as an uninterrupted run.
         """
         ...
 
@@ -69,8 +69,8 @@ class TransformersEngine:
 
     name: Literal["transformers"]
     accelerator: Literal["cpu", "gpu", "auto"]
-    batch_tokens: Runtime[Positive]  # tokens of one batch: padded prompts and the longest possible replies
-    threads: Positive | None  # CPU threads of torch; they change the last bits of sums
+    batch_tokens: Runtime[Positive]  # limit for the tokens of a batch: padded prompts and max_new_tokens for each reply
+    threads: Positive | None  # CPU threads of torch; their number changes the last bits of sums
 
 
 NO_VLLM = (
@@ -81,24 +81,24 @@ NO_VLLM = (
 
 @config_dataclass
 class VllmEngine:
-    """vLLM in a process of its own, loaded once for all arms of a base model.
+    """vLLM, loaded once for all arms of a base model, in a process of its own.
 
-    The other requests of a batch change the last bits of sums, and so, rarely, a greedy token: vLLM gives no equal
-    bytes, even for equal settings. Settings that only change the batches are runtime fields. Settings that change the
-    arithmetic of every request (kernels, sums over several GPUs, adapters at run time or merged) are in the key.
+    Replies of vLLM are not fully reproducible: the other requests of a batch change the last bits of sums and, rarely,
+    a token of greedy decoding. Settings that only change the batches are therefore runtime fields. Settings that change
+    the arithmetic of every request are part of the store key: kernels, the number of GPUs, merged or separate adapters.
     """
 
     name: Literal["vllm"]
     adapters: Literal["lora", "merged"]
     tensor_parallel_size: Positive  # GPUs that share the model
     enforce_eager: bool  # no torch.compile and no CUDA graphs: faster start, slower replies
-    gpu_memory_utilization: Runtime[Share]  # of a GPU's memory, for weights and cache
-    max_lora_rank: Runtime[Positive]  # largest LoRA rank without loading the engine again
+    gpu_memory_utilization: Runtime[Share]  # share of the GPU memory that vLLM uses for weights and KV cache
+    max_lora_rank: Runtime[Positive]  # largest LoRA rank; an adapter of a higher rank loads the engine again
 
 
 @config_dataclass
 class OpenaiEngine(ChatConfig):
-    """A server with OpenAI's chat API. Its model cannot take a trained adapter."""
+    """A server with OpenAI's chat API. It cannot load a trained adapter."""
 
     name: Literal["openai"]
     max_new_tokens: Positive
@@ -114,10 +114,10 @@ _MODULES = {
 
 
 def load(config: EngineConfig, model: ModelConfig | None, adapter: Path | None, room: Path) -> Engine:
-    """Loads the engine of `config.name` with the model and (where there is one) its LoRA adapter.
+    """Loads the engine `config.name` with a model and, if `adapter` is not None, a LoRA adapter.
 
-    `model` is None for a server. `room` is a folder for temporary files of the loading.
-    Raises ModelError with the remedy, or ConfigError where a server's key is missing.
+    `model` is None for a server. `room`: folder for temporary files while the model is loaded. Raises ModelError where
+    the model cannot be loaded, and ConfigError where the API key of a server is missing.
     """
     engine: Engine = import_module(_MODULES[config.name]).load(config, model, adapter, room)
     return engine

@@ -1,7 +1,7 @@
-"""Faster decoding on a CPU, most of all of models in 16 bits.
+"""Faster decoding on a CPU, above all with 16-bit models.
 
-torch's attention kernel for the CPU is made for long queries. For the single query of a decoding step it takes several
-times as long as two batched matrix products, most of all in 16 bits and where several query heads share a key head.
+torch's CPU kernel for attention is optimised for many query tokens. A decoding step has one query token; for it, two
+batched matrix products are several times faster, above all in 16 bits and with grouped-query attention.
 """
 
 import math
@@ -18,7 +18,7 @@ NAME = "raft_cpu"
 
 
 def use_attention(model: "PreTrainedModel") -> None:
-    """Sets this attention in a model on the CPU that uses torch's (`sdpa`); other models stay as they are."""
+    """Sets `attention` as the attention function of a model on the CPU that uses `sdpa`; else does nothing."""
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
@@ -30,9 +30,10 @@ def use_attention(model: "PreTrainedModel") -> None:
 
 
 def use_adapter_dtype(model: "PeftModel") -> None:
-    """Converts a LoRA adapter on the CPU to the base model's dtype, as vLLM does: float32 doubles the time of a prompt.
+    """Converts a LoRA adapter on the CPU to the base model's dtype, as vLLM does.
 
-    A DoRA adapter stays in float32: its norms need the digits.
+    With an adapter in float32, the time for a prompt would double. A DoRA adapter stays in float32, as its norms need
+    the precision.
     """
     parameters = dict(model.named_parameters())
     if model.device.type != "cpu" or any("lora_magnitude_vector" in name for name in parameters):
@@ -52,10 +53,10 @@ def attention(
     scaling: float | None = None,
     **others: object,
 ) -> tuple[Tensor, None]:
-    """transformers' attention interface: [rows, heads, tokens, size] to [rows, tokens, heads, size].
+    """Computes attention, with the signature of transformers' attention functions.
 
-    One new token a row goes by matrix products in groups of query heads. All else, and float32 without groups, is left
-    to torch.
+    Query [rows, heads, tokens, size] -> output [rows, tokens, heads, size]. Steps with one query token use matrix
+    products. Torch's kernel computes all other steps, and float32 without grouped-query attention.
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

@@ -1,4 +1,4 @@
-"""The engine `openai`: sends the messages of each request to a server."""
+"""The engine `openai`: sends the messages of each request to a server with OpenAI's chat API."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -15,14 +15,16 @@ log = logging.getLogger(__name__)
 
 
 def load(config: OpenaiEngine, model: ModelConfig | None, adapter: Path | None, room: Path) -> "Openai":
-    """The client of the server. Raises ModelError for an adapter, ConfigError for a missing key."""
+    """Returns an engine for the server. Raises ModelError for an adapter, and ConfigError for a missing API key."""
     if adapter is not None:
-        raise ModelError(f"adapter={adapter}: a server's model takes none; use engine=transformers or engine=vllm")
+        raise ModelError(
+            f"adapter={adapter}: engine=openai cannot load an adapter; use engine=transformers or engine=vllm"
+        )
     return Openai(config)
 
 
 class Openai:
-    """The model of a server. Greedy decoding is requested as temperature 0: the protocol has no other word for it."""
+    """The model of a server. Requests set temperature 0 for greedy decoding, as the API has no other setting for it."""
 
     def __init__(self, config: OpenaiEngine) -> None:
         self._config, self._client = config, ChatClient(config)
@@ -30,10 +32,10 @@ class Openai:
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """Yields the answers as the server gives them (`Engine.generate`).
+        """Yields the answers in the order in which the server's replies arrive (`Engine.generate`).
 
-        Raises ServerError after all good answers when some request got no usable reply. A reply that the server's
-        content filter withheld is an empty answer with `filtered=True`, as another attempt would be withheld too.
+        A reply that the server's content filter withheld is an empty answer with `filtered=True`; it is not requested
+        again. Raises ServerError after the last answer if a request got no usable reply.
         """
         assert sampling is None, "the decoding settings of a server are in its config"
         done = frozenset(answered)
@@ -49,4 +51,4 @@ class Openai:
                     name, text, reply.finish == "length", reply.prompt_tokens, reply.new_tokens, filtered=withheld
                 )
         if filtered:
-            log.warning("%d replies were withheld by the server's content filter and count as empty", filtered)
+            log.warning("the server's content filter withheld %d replies; they are scored as empty replies", filtered)

@@ -1,4 +1,4 @@
-"""Shared by the engines of this process: the end tokens of replies, and answers from token ids."""
+"""Functions of the engines `transformers` and `vllm`: the end tokens of replies, and answers from token ids."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def stop_tokens(generation_config: "GenerationConfig | None", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """Ids of the end token of our training targets, then of the model's own end tokens."""
+    """Returns the ids of all end tokens: first that of the training targets, then those of the model's config."""
     own = getattr(generation_config, "eos_token_id", None)
     own = own if isinstance(own, list) else [] if own is None else [own]
     return list(dict.fromkeys([tokens.end_token_id(tokenizer), *own]))
@@ -21,7 +21,10 @@ def stop_tokens(generation_config: "GenerationConfig | None", tokenizer: "PreTra
 def answer(
     request: Request, reply: Sequence[int], stops: Sequence[int], tokenizer: "PreTrainedTokenizerBase"
 ) -> Answer:
-    """The reply up to its first end token; without one it counts as truncated."""
+    """Returns the answer for a reply (token ids) up to its first end token in `stops`.
+
+    A reply without an end token is marked as truncated.
+    """
     end = next((place for place, token in enumerate(reply) if token in stops), None)
     return Answer(
         id=request.id,

@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 
 class ReplyListener(Protocol):
-    """Receives the pieces of replies as they are generated, and may end replies early."""
+    """Receives the text of replies in pieces during generation, and may end a reply early."""
 
     def said(self, request: Request, text: str) -> None:
         """Takes the next piece of the reply to `request`."""
 
     def enough(self, request: Request, tokens: int) -> bool:
-        """Whether the reply is to end after its first `tokens` tokens; called once a step."""
+        """Returns whether to end the reply after its first `tokens` tokens. Called once for each decoding step."""
 
 
 class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
-    """Streamer and stopping criteria of one batch in `generate` of transformers.
+    """Streamer and stopping criteria for one batch in `generate` of transformers.
 
-    In each step `generate` first calls it as criteria, then puts the new tokens.
+    In each step `generate` first calls `__call__` to learn which rows end, then `put` with the new tokens. `stops`: ids
+    of the end tokens.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
         self._steps = -1  # the first `put` holds the prompts
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
-        """Which rows end here, as a bool tensor of shape (batch,); `generate` puts their last token afterwards."""
+        """Returns which rows end in this step, as a bool tensor of shape (batch,)."""
         steps = self._steps + 1
         for place, row in enumerate(self._rows):
             if self._limits[place] is None and self._listener.enough(row.request, steps):
@@ -51,7 +52,7 @@ class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
         return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
 
     def put(self, value: torch.Tensor) -> None:
-        """Takes the tokens of a step, shape (batch,); the first call has the prompts, which are ignored."""
+        """Takes the new tokens of a step, shape (batch,). Ignores the first call, which passes the prompts."""
         self._steps += 1
         if not self._steps:
             return
@@ -60,7 +61,7 @@ class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
                 row.take([token], self._stops)
 
     def end(self) -> None:
-        """Passes on the rest of the texts, at the end of the batch."""
+        """Passes the remaining text of each reply to the listener. `generate` calls this at the end of the batch."""
         for row in self._rows:
             row.flush()
 
@@ -71,7 +72,10 @@ class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
 
 
 class TokenDecoder:
-    """Decodes a reply token by token; a character of several tokens is passed on when it is complete."""
+    """Decodes a reply token by token and passes the text to a listener.
+
+    A character that consists of several tokens is passed on when it is complete.
+    """
 
     def __init__(self, request: Request, tokenizer: "PreTrainedTokenizerBase", listener: ReplyListener) -> None:
         self.request = request
@@ -82,7 +86,7 @@ class TokenDecoder:
         self._before = self._read = 0  # _text[before:read] is passed on; it is the context of the next piece
 
     def take(self, tokens: Sequence[int], stops: Collection[int]) -> None:
-        """Takes more tokens; those after an end token are ignored."""
+        """Takes the next tokens of the reply. Ignores tokens after an end token (an id in `stops`)."""
         for token in tokens:
             if self._ended:
                 return
@@ -93,11 +97,11 @@ class TokenDecoder:
                 self._pass_on(whole=True)
 
     def flush(self) -> None:
-        """Passes on the rest of the text, at the end of the reply."""
+        """Passes the remaining text to the listener, at the end of the reply."""
         self._pass_on(whole=False)
 
     def _pass_on(self, whole: bool) -> None:
-        """Gives new text to the listener; with `whole` only where it does not end inside a character."""
+        """Passes new text to the listener. With `whole`, text that ends in an incomplete character is held back."""
         known, text = self._decoded(self._read), self._decoded(len(self._text))
         if len(text) > len(known) and not (whole and text.endswith("\N{REPLACEMENT CHARACTER}")):
             self._listener.said(self.request, text[len(known) :])

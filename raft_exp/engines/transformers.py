@@ -1,4 +1,4 @@
-"""The engine `transformers`: decoding in this process, in batches padded on the left."""
+"""The engine `transformers`: decoding in this process, in left-padded batches."""
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Transformers":
-    """Loads model, tokenizer and adapter; writes no file. Raises ModelError with the remedy."""
+    """Loads model, tokenizer and adapter. Does not use `room`. Raises ModelError where the model cannot be loaded."""
     tokenizer = loading.tokenizer_of(model)
     base = loading.load(model, device(config))
     cpu.use_attention(base)
@@ -36,10 +36,10 @@ def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, r
 
 
 def device(config: TransformersEngine) -> str:
-    """The torch device of `engine.accelerator`. Raises ModelError for `gpu` on a machine without one."""
+    """Returns the torch device of `engine.accelerator`. Raises ModelError for `gpu` on a machine without a GPU."""
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
-        raise ModelError("engine.accelerator=gpu: torch finds no GPU; use engine.accelerator=cpu")
+        raise ModelError("engine.accelerator: got 'gpu', but torch finds no GPU; use engine.accelerator=cpu")
     return "cuda" if has_gpu and config.accelerator != "cpu" else "cpu"
 
 
@@ -64,7 +64,7 @@ class Transformers:
     def generate(
         self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
     ) -> Iterator[Answer]:
-        """Yields the answers of one batch after another (`Engine.generate`)."""
+        """Yields the answers batch by batch (`Engine.generate`)."""
         done = set(answered)
         self._sampling = sampling or Sampling(0.0, 1.0, self._settings.max_new_tokens)
         for batch in plan(requests, self._config.batch_tokens, self._sampling.max_new_tokens):
@@ -73,12 +73,12 @@ class Transformers:
             yield from (answer for answer in self._fitting(batch) if answer.id not in done)
 
     def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
-        """Decodes greedily; `listener` gets the pieces of replies during generation, and may end a reply early."""
+        """Yields the answers of greedy decoding. `listener` gets the text in pieces and may end a reply early."""
         for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
             yield from self._answers(batch, StreamingCriteria(batch, self._stops, self._tokenizer, listener))
 
     def _fitting(self, batch: list[Request]) -> list[Answer]:
-        """Answers a batch. Out of memory for the first time, this and all later batches are halved."""
+        """Returns the answers of a batch. After the first lack of memory, this and all later batches are halved."""
         size = (len(batch) + 1) // 2 if self._halved else len(batch)
         parts = (batch[start : start + size] for start in range(0, len(batch), size))
         try:
@@ -88,8 +88,8 @@ class Transformers:
                 raise
             if self._halved or len(batch) == 1:
                 raise ModelError(
-                    f"out of memory while answering {size} prompts at once; lower engine.batch_tokens (now "
-                    f"{self._config.batch_tokens}), or model.max_length"
+                    f"out of memory with {size} prompts in a batch; lower engine.batch_tokens (now "
+                    f"{self._config.batch_tokens}) or model.max_length"
                 ) from error
         # Not inside the handler, where the error's traceback keeps the batch's tensors in memory.
         self._halved = True
@@ -131,8 +131,9 @@ class Transformers:
 
 
 def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) -> Iterator[list[Request]]:
-    """Batches of at most `batch_tokens` tokens (or one request), the longest first, so that too little memory shows in
-    the first batch.
+    """Yields batches of at most `batch_tokens` tokens, or of one request.
+
+    The longest prompts come first, so that a lack of memory shows in the first batch.
     """
     batch: list[Request] = []
     for request in sorted(requests, key=lambda request: (-len(request.prompt_ids), request.id)):

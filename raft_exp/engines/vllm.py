@@ -1,4 +1,4 @@
-"""The engine `vllm`: decoding in this process. One vLLM engine is loaded once and answers for all arms."""
+"""The engine `vllm`: decoding in this process, with one vLLM engine for all arms."""
 
 import contextlib
 import gc
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Set before vLLM is imported. Without multiprocessing, a kill of this process leaves no engine on the GPU.
+# Set before the import of vLLM. Without vLLM's multiprocessing, a kill of this process also ends the engine on the GPU.
 _ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
 _WEIGHTS = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """The engine of this process. There is at most one, as memory is not enough for a second."""
+    """The vLLM engine of this process. There is at most one, as the memory is not enough for two."""
 
     llm: "LLM"
-    settings: tuple[VllmEngine, ModelConfig, str]  # with the fingerprint of a merged adapter ("" for none)
-    rank: int  # largest LoRA rank that it takes; 0: no adapters
+    settings: tuple[VllmEngine, ModelConfig, str]  # the str: fingerprint of the merged adapter, "" for none
+    rank: int  # largest LoRA rank that the engine can load; 0: no adapters
 
 
 _loaded: _Loaded | None = None
 
 
 def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Vllm":
-    """The engine of this base model; the loaded one is reused where its settings are the same.
+    """Returns an engine for the base model. Reuses the loaded engine if its settings are the same.
 
-    A merged or dequantised model is written to `room` for the loading and then removed. Raises ModelError with the
-    remedy.
+    A merged or dequantised model is written to the folder `room`, loaded and removed. Raises ModelError where vLLM is
+    missing, or the model or adapter cannot be loaded.
     """
     _check_installed()
     name = fingerprint(adapter) if adapter else ""
@@ -64,22 +64,24 @@ def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Pat
 
 
 def fingerprint(adapter: Path) -> str:
-    """sha256 of an adapter's settings and weights.
+    """Returns the sha256 of an adapter's settings and weights. Raises ModelError where one of its files is missing.
 
-    It is the adapter's name in the engine, where adapters of one name would share cached prefixes.
+    The hash is the adapter's name in vLLM, as adapters with equal names would share the prefix cache.
     """
     digest = hashlib.sha256()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         try:
             content = (adapter / file).read_bytes()
         except FileNotFoundError:
-            raise ModelError(f"adapter={adapter}: no {file} there; give a folder that PEFT has written") from None
+            raise ModelError(
+                f"adapter={adapter}: the folder has no {file}; use a folder that PEFT's save_pretrained has written"
+            ) from None
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 
 def close() -> None:
-    """Shuts down the engine of this process and frees its memory."""
+    """Shuts down the vLLM engine of this process and frees its memory. Does nothing if no engine is loaded."""
     global _loaded
     if _loaded is None:
         return
@@ -92,7 +94,7 @@ def close() -> None:
 
 
 class Vllm:
-    """The engine of this process, with the base model or one adapter on it."""
+    """The vLLM engine of this process with the base model and at most one adapter (`lora`)."""
 
     def __init__(self, llm: "LLM", model: ModelConfig, lora: "LoRARequest | None") -> None:
         from transformers import AutoConfig, GenerationConfig
@@ -111,8 +113,8 @@ class Vllm:
     ) -> Iterator[Answer]:
         """Yields each answer as soon as it is complete (`Engine.generate`).
 
-        All requests are queued in the engine, the longest first, and fill its batches. `LLM.generate` would do the
-        same, but return only at the end, so that a kill would lose all answers.
+        Queues all requests in the engine, the longest first. `LLM.generate` would return only after the last answer, so
+        that a kill would lose all answers.
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -142,7 +144,7 @@ class Vllm:
                 self._engine.abort_request(list(waiting))
 
     def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
-        """Decodes greedily; `listener` gets the pieces of replies during generation, and may end a reply early."""
+        """Yields the answers of greedy decoding. `listener` gets the text in pieces and may end a reply early."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -196,7 +198,7 @@ def _start(
 
 @contextlib.contextmanager
 def _without_numba_handle() -> Iterator[None]:
-    """Hides a module of numba, which bm25s imports: vLLM's CPU build inspects every module and fails on this one."""
+    """Hides a module of llvmlite, which bm25s imports, as vLLM's CPU build fails when it inspects this module."""
     handle = "llvmlite.binding.ffi"
     hidden = sys.modules.pop(handle, None)
     try:
@@ -228,7 +230,7 @@ def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> "LLM
         )
     except Exception as error:  # vLLM raises errors of many types
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        remedy = "engine.adapters=merged where LoRA is the reason, a smaller engine.gpu_memory_utilization or model"
+        remedy = "engine.adapters=merged (if LoRA is the reason), a smaller engine.gpu_memory_utilization or model"
         raise ModelError(
             f"engine=vllm cannot load {model.name_or_path!r} ({reason}); "
             f"try {remedy}.max_length, or engine=transformers"
@@ -236,7 +238,7 @@ def _llm(config: VllmEngine, model: ModelConfig, source: str, rank: int) -> "LLM
 
 
 def _local(model: ModelConfig) -> str:
-    """The model's local folder; a model of the hub is downloaded, with the error messages of `loading.load`."""
+    """Returns the model's local folder, and downloads a model of the hub. Raises ModelError as `loading.load` does."""
     source = loading.source(model.name_or_path, model.revision)
     name = source["pretrained_model_name_or_path"]
     if Path(name).is_dir():
@@ -255,7 +257,7 @@ def _local(model: ModelConfig) -> str:
 
 
 def _generation_config_arguments(source: LoadArguments) -> dict[str, object]:
-    """`source` with the argument name that GenerationConfig.from_pretrained has for the model."""
+    """Returns the arguments `source` with the model under the name that GenerationConfig.from_pretrained expects."""
     rest = {name: value for name, value in source.items() if name != "pretrained_model_name_or_path"}
     return {"pretrained_model_name": source["pretrained_model_name_or_path"], **rest}
 
@@ -273,19 +275,19 @@ def _rank(adapter: Path | None) -> int:
     check_adapter(adapter)
     settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     if settings.get("use_dora"):
-        raise ModelError(f"adapter={adapter}: vLLM has no DoRA adapters; use engine.adapters=merged")
+        raise ModelError(f"adapter={adapter}: vLLM cannot load DoRA adapters; use engine.adapters=merged")
     return int(settings["r"])
 
 
 def _allowed(rank: int) -> int:
-    """The smallest of the ranks that vLLM supports that is at least `rank`; it takes adapters of smaller ranks too."""
+    """Returns the smallest maximal rank of vLLM that is at least `rank`. Raises ModelError where `rank` is too high."""
     from vllm.config.lora import MaxLoRARanks
 
     ranks = [supported for supported in get_args(MaxLoRARanks) if supported >= rank]
     if not ranks:
         raise ModelError(
-            f"engine=vllm takes adapters of rank {max(get_args(MaxLoRARanks))} at most, and this one has "
-            f"{rank}; use engine.adapters=merged"
+            f"engine=vllm loads adapters up to rank {max(get_args(MaxLoRARanks))}, but rank {rank} is needed; use "
+            "engine.adapters=merged"
         )
     return int(ranks[0])
 

@@ -101,7 +101,7 @@ def test_what_a_filter_withheld_and_what_was_cut_off_say_so(tmp_path, test_rows)
 def test_an_adapter_is_refused(tmp_path, test_rows):
     from raft_exp import engines
 
-    with pytest.raises(ModelError, match=r"a server's model takes none"):
+    with pytest.raises(ModelError, match=r"engine=openai cannot load an adapter"):
         engines.load(engine("http://localhost/v1"), None, tmp_path, tmp_path)
 
 

@@ -125,7 +125,7 @@ def test_out_of_memory_halves_the_batch_once(requests, monkeypatch, caplog):
     assert by_id(loaded.generate(requests)) == expected
     assert "batches are halved from now on" in caplog.text
     limit = 1
-    with pytest.raises(ModelError, match=r"out of memory while answering 5 prompts at once; lower engine.batch_tokens"):
+    with pytest.raises(ModelError, match=r"out of memory with 5 prompts in a batch; lower engine.batch_tokens"):
         list(loaded.generate(requests))
 
 

@@ -92,7 +92,7 @@ def test_dora_adapters_are_refused_at_run_time(monkeypatch, tmp_path):
 
     monkeypatch.setattr(vllm, "_check_installed", lambda: None)
     adapter = adapter_settings(tmp_path / "adapter", use_dora=True)
-    with pytest.raises(ModelError, match=r"vLLM has no DoRA adapters; use engine\.adapters=merged"):
+    with pytest.raises(ModelError, match=r"vLLM cannot load DoRA adapters; use engine\.adapters=merged"):
         engines.load(vllm_config(), small.model_config(), adapter, tmp_path)
 
 
@@ -232,7 +232,7 @@ def test_an_adapter_that_does_not_fit(asking, study, tmp_path):
     settings = (folder / "adapter_config.json").read_text()
     (folder / "adapter_config.json").write_text(settings.replace('"r": 8', '"r": 4096'))
     with pytest.raises(
-        ModelError, match=r"takes adapters of rank 512 at most, and this one has 4096; use engine.adapters"
+        ModelError, match=r"loads adapters up to rank 512, but rank 4096 is needed; use engine.adapters"
     ):
         engines.load(vllm_config(), asking.model, folder, tmp_path)
     (folder / "adapter_model.safetensors").unlink()
