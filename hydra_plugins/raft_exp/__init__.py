@@ -1,1 +1,1 @@
-"""The sweepers that raft_exp adds to Hydra."""
+"""The sweepers of raft_exp for Hydra. Hydra finds sweepers only in the package `hydra_plugins`."""

@@ -1,7 +1,4 @@
-"""Hydra's basic sweeper, except that a job that cannot be composed, fails or is lost does not stop the others.
-
-Hydra finds sweepers only in the package `hydra_plugins`.
-"""
+"""Hydra's basic sweeper with one change: a job that fails or has a wrong configuration does not stop the other jobs."""
 
 import sys
 from collections.abc import Sequence
@@ -11,18 +8,18 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
 from raft_exp.apps.sweep import jobs, objectives, space
 from raft_exp.core.errors import ConfigError, SweepError
+from raft_exp.core.screen import Console
 from raft_exp.reporting.wandb.tracker import check, log_sweep
 
 
 class GridSweeper(BasicSweeper):
-    """`hydra/sweeper=grid`: runs all combinations of the values."""
+    """`hydra/sweeper=grid`: runs a study for each combination of the values on the command line."""
 
     def sweep(self, arguments: list[str]) -> list[jobs.Job]:
-        """Runs the combinations, and prints a table. Raises SweepError at the end if jobs failed."""
+        """Runs the combinations and prints a table of the jobs. At the end, raises SweepError if a job failed."""
         words = space.with_params(arguments, self.params)
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         folder = Path(self.config.hydra.sweep.dir)
@@ -41,14 +38,17 @@ class GridSweeper(BasicSweeper):
         return done
 
     def _composes(self, overrides: Sequence[str]) -> bool:
-        """Whether Hydra can compose a combination. Prints the error if not."""
+        """Returns whether Hydra can compose the configuration of a job, and prints the error if it cannot."""
         if error := jobs.composition_error(self.hydra_context, self.config, overrides):
             self._not_composed.append(" ".join(overrides))
-            print(f"{error}; this job of the sweep is left out", file=sys.stderr)
+            print(f"{error}; the sweep skips this job", file=sys.stderr)
         return not error
 
     def _wants_page(self, overrides: Sequence[str]) -> bool:
-        """Whether the sweep ends with a W&B Report. Raises ConfigError, once for all jobs, if W&B cannot be used."""
+        """Returns whether the sweep ends with a W&B Report.
+
+        Raises ConfigError before the first job if the jobs log to W&B and W&B cannot be used.
+        """
         try:
             first = objectives.study(self.hydra_context, self.config, overrides)
         except (ConfigError, OmegaConfBaseException):
@@ -69,11 +69,11 @@ class GridSweeper(BasicSweeper):
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
         if self._not_composed:
             raise SweepError(
-                f"{len(self._not_composed)} of the sweep's jobs could not be composed: {'; '.join(self._not_composed)}"
-                + (f"; failed: {' '.join(failed)}" if failed else "")
+                f"{len(self._not_composed)} of the sweep's jobs have an invalid configuration and did not run: "
+                f"{'; '.join(self._not_composed)}" + (f"; jobs that failed: {' '.join(failed)}" if failed else "")
             )
         if failed:
             raise SweepError(
-                f"{len(failed)} of {len(done)} jobs failed: {' '.join(failed)}; fix them, and the same command runs "
-                "the missing stages"
+                f"{len(failed)} of {len(done)} jobs failed: {' '.join(failed)}; correct their errors and repeat the "
+                "command: it runs only the missing stages"
             )

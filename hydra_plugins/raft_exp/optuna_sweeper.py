@@ -1,4 +1,4 @@
-"""`sweep=optuna`: a search with Optuna on validation questions, with any of Hydra's launchers."""
+"""`sweep=optuna`: searches settings with Optuna on validation questions. It works with every launcher of Hydra."""
 
 import hashlib
 import json
@@ -12,36 +12,39 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from raft_exp.apps.sweep import jobs, objectives, space
 from raft_exp.apps.sweep.search import Search, SearchConfig, Trial
 from raft_exp.core.errors import ConfigError, SweepError
+from raft_exp.core.screen import Console
 from raft_exp.pipeline.config import Config
 from raft_exp.reporting.wandb.tracker import check, log_sweep
 from raft_exp.training.pruning import VARIABLE
 
 _SPLIT = "evaluation.split"
-# Settings of where results are stored and logged: they do not identify a search, which continues when they change.
+# Settings that only decide where results are stored or logged. A search continues when one of them changes.
 _UNRELATED = ("store=", "logger", "report=", "note=")
 _MOST_FAILURES = 3  # consecutive failed trials after which a search ends
 
 
 class OptunaSweeper(Sweeper):
-    """`hydra/sweeper=optuna`. `settings` are the fields of `SearchConfig`."""
+    """`hydra/sweeper=optuna`. `params`: the search space of the config; `settings`: the fields of `SearchConfig`."""
 
     def __init__(self, params: Mapping[str, str] | None, **settings: object) -> None:
         self._params, self._settings = params, settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's hook."""
+        """Stores the configuration and creates the launcher. Hydra calls this method before `sweep`."""
         self._context, self._config = hydra_context, config
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> list[Trial]:
-        """Runs trials, prints a table, and prints the command that tests the best trial."""
+        """Runs the trials, then prints a table and the command that evaluates the best trial on the test questions.
+
+        Raises ConfigError before the first trial if a setting does not fit, and SweepError if trials fail.
+        """
         if find_spec("optuna") is None:
             raise ConfigError("sweep: got 'optuna', which is not installed; pip install 'raft_exp[search]'")
         self._search = objectives.parsed(SearchConfig, self._settings)
@@ -88,13 +91,13 @@ class OptunaSweeper(Sweeper):
                 failed = 0 if _finish(search, goal, trial, job) else failed + 1
             if failed >= _MOST_FAILURES:
                 raise SweepError(
-                    f"{failed} trials in a row failed, the last with {ended[-1].error or 'no result'}; fix it, and "
-                    "the same command continues"
+                    f"{failed} trials in a row failed, the last with: {ended[-1].error or 'no result'}; correct the "
+                    "error and repeat the command: it continues the search"
                 )
         return done
 
     def _job(self, *overrides: Sequence[str]) -> list[str]:
-        """Joins overrides with those of the sweep, which define the groups of the hydra.* settings that Hydra adds."""
+        """Returns the overrides of a job: those of the sweep itself (hydra.*), then the parts in their order."""
         return [*self._of_the_sweep, *(override for part in overrides for override in part)]
 
     def _batch(self, search: Search, fixed: Sequence[str]) -> list[Trial]:
@@ -113,25 +116,34 @@ class OptunaSweeper(Sweeper):
 
 
 def identity(fixed: Sequence[str]) -> list[str]:
-    """Returns the overrides that identify a search, out of those that all its trials share."""
+    """Returns the overrides that identify a search: `fixed` without storage and logging settings.
+
+    `fixed`: the overrides that all trials share.
+    """
     return [override for override in fixed if not override.lstrip("+").startswith(_UNRELATED)]
 
 
 def _on_validation(fixed: Sequence[str], searched: space.Space) -> list[str]:
-    """Sets the split to validation. Raises ConfigError for another one: test questions must not choose settings."""
+    """Returns the overrides with `evaluation.split=validation`.
+
+    Raises ConfigError where they set another split, as test questions must not be used to choose settings.
+    """
     splits = [override.partition("=")[2] for override in fixed if override.lstrip("+").startswith(f"{_SPLIT}=")]
     if _SPLIT in searched or any(split != "validation" for split in splits):
         got = ", ".join(splits) or "several"
-        raise ConfigError(f"{_SPLIT}: got {got}; search on validation, never on test: leave it out")
+        raise ConfigError(f"{_SPLIT}: got {got}; a search uses validation only; leave out this setting")
     others = (override for override in fixed if not override.lstrip("+").startswith(f"{_SPLIT}="))
     return [*others, f"{_SPLIT}=validation"]
 
 
 def _any_point(searched: space.Space) -> list[str]:
-    """Returns one point of the space, to validate its configuration before the first trial."""
+    """Returns the overrides of one point of the search space, so that its configuration can be checked first.
+
+    Raises ConfigError for an empty space.
+    """
     if not searched:
         raise ConfigError(
-            "sweep: got 'optuna', but no setting to search; give one several values, as dataset.p=0.4,0.6,0.8 or "
+            "sweep: got 'optuna', but no setting has several values; add one, e.g. dataset.p=0.4,0.6,0.8 or "
             "'trainer.learning_rate=tag(log,interval(1e-5,1e-3))'"
         )
     first = {
@@ -141,7 +153,7 @@ def _any_point(searched: space.Space) -> list[str]:
 
 
 def _finish(search: Search, goal: objectives.Goal, trial: Trial, job: jobs.Job) -> bool:
-    """Stores the outcome of a trial. Returns False if it failed."""
+    """Stores the result of a trial in the search. Returns False if the trial failed."""
     if job.status != "done":
         return search.fail(trial, job.error or f"no result in {job.folder}")
     try:
@@ -157,17 +169,17 @@ def _close(search: Search, goal: objectives.Goal, fixed: Sequence[str], wanted: 
     Console().print(objectives.table(tried, best, goal))
     finished = sum(trial.state in ("complete", "pruned") for trial in tried)
     if running := sum(trial.state == "running" for trial in tried):
-        print(f"{running} trials run in other processes")
+        print(f"{running} trials are still running in other processes")
     elif finished < wanted:
-        print(f"{finished} trials: no points are left to try")
+        print(f"the search ends after {finished} trials: no untried combination of the values is left")
     failed = [trial for trial in tried if trial.state == "failed"]
     if failed and not finished and not running:
         raise SweepError(
-            f"all {len(failed)} trials failed, the first with {failed[0].note}; fix it, and the same command tries "
-            "them again"
+            f"all {len(failed)} trials failed, the first with {failed[0].note}; correct the error and repeat the "
+            "command: it runs them again"
         )
     for trial in best:
         command = [override for override in fixed if not override.startswith(f"{_SPLIT}=")] + trial.overrides
         figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(goal.names, trial.values, strict=True))
-        print(f"best: trial {trial.number}, {figures} on validation; on the test questions:")
+        print(f"best: trial {trial.number}, {figures} on validation; to evaluate it on the test questions:")
         print(f"  python -m raft_exp {shlex.join([*command, f'{_SPLIT}=test'])}")

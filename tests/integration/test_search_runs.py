@@ -115,14 +115,14 @@ def test_several_objectives_and_a_trial_that_fails(tmp_path):
     assert "failed: ConfigError: lora.dropout: got 2" in " ".join(done.stdout.split())
     assert len(tried(done.stdout)) == 2
     assert "failed: ConfigError: prompt: got 'breif'; did you mean 'brief'?" in " ".join(done.stdout.split())
-    assert "on validation; on the test questions:" in done.stdout
+    assert "on validation; to evaluate it on the test questions:" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("evaluation.split=test", "evaluation.split: got test; search on validation, never on test"),
-        ("evaluation.split=validation,test", "evaluation.split: got several; search on validation, never on test"),
+        ("evaluation.split=test", "evaluation.split: got test; a search uses validation only; leave out"),
+        ("evaluation.split=validation,test", "evaluation.split: got several; a search uses validation only; leave out"),
         ("hydra.sweeper.objective=arms.raft.exact_macth", "did you mean 'exact_match'?"),
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials: got 0; must be greater than or equal to 1"),
         ("hydra.sweeper.ntrials=5", "hydra.sweeper.ntrials: no such setting"),
@@ -143,7 +143,7 @@ def test_a_search_whose_trials_all_fail_ends_in_an_error(tmp_path):
     assert done.returncode == 2, done.stdout
     last = done.stderr.splitlines()[-1]
     assert last.startswith("SweepError: all 2 trials failed, the first with DataError: ")
-    assert last.endswith("fix it, and the same command tries them again")
+    assert last.endswith("correct the error and repeat the command: it runs them again")
     assert not list((tmp_path / "store").glob("train/*"))
 
 

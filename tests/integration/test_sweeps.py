@@ -95,7 +95,8 @@ def test_an_experiment_sweeps_by_itself_and_the_command_line_has_the_last_word(t
         ["2", "1", "done"],
     ]
     assert done.stderr.splitlines()[-1] == (
-        "SweepError: 1 of 3 jobs failed: #1; fix them, and the same command runs the missing stages"
+        "SweepError: 1 of 3 jobs failed: #1; correct their errors and repeat the command: it runs only the missing "
+        "stages"
     )
 
 
