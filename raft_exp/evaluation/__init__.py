@@ -1,1 +1,1 @@
-"""Answers of the arms, their scores, and the statistics of the differences."""
+"""Generates the arms' answers to the test questions, scores them, and compares the arms statistically."""

@@ -1,4 +1,4 @@
-"""The prompts of an arm: of its questions at test, and of new questions that a finished run is asked."""
+"""Builds the prompts of an arm, for test questions and for new questions to a finished run."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,11 @@ from raft_exp.prompts.few_shot import FewShot, WorkedExample, as_example
 
 
 class ArmPrompts:
-    """Makes the prompts of an arm. `model`: None for a server, whose prompts are not counted in tokens."""
+    """Builds the prompts of an arm.
+
+    `examples`: rows for the worked examples (few-shot) in the prompts. `model`: its tokenizer measures the prompts, so
+    that only as many examples are shown as fit; None for a model behind a server, whose prompts are not measured.
+    """
 
     def __init__(
         self, prompt: PromptConfig, mode: str, cot: bool, model: ModelConfig | None, examples: Sequence[Example] = ()
@@ -21,6 +25,8 @@ class ArmPrompts:
         self._few_shot = FewShot(tokenizer, model.max_length - model.max_new_tokens if model else 0)
 
     def __call__(self, question: str, context: Sequence[ContextPassage] | None) -> tuple[Messages, int]:
-        """The messages of a question, and the number of worked examples among them."""
+        """Returns the chat messages for a question, and the number of worked examples in them. `context`: None for an
+        arm without passages.
+        """
         messages = prompts.messages(self._prompt, self._mode, question, context, self._cot)
         return self._few_shot.fitted(messages, self.examples)

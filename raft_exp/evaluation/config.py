@@ -1,4 +1,4 @@
-"""The settings of a test: its questions, its contexts, and what is reported of the answers."""
+"""The settings of the evaluation: arms, test questions, contexts, metrics and conditions."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from raft_exp.retrieval import Distractors, Shares, check_shares
 
 @config_dataclass
 class EvaluationConfig:
-    """The arms under test, their test questions and their contexts."""
+    """The arms to evaluate, the test questions, their contexts and the metrics."""
 
     arms: list[str]
     split: Literal["test", "validation"]
@@ -32,11 +32,12 @@ class EvaluationConfig:
     # name -> changes to these settings: {num_distractors: 0}. For arms with passages. null: no conditions.
     conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
-    min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words is not verbatim
-    # auto: each untrained arm is asked in several wordings on validation questions, and in the best one at test
+    min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words never counts as verbatim
+    # auto: each untrained arm tries several wordings of the prompt on validation questions; the test uses the best one
     prompts: KeyedWhenSet[Literal["as_written", "auto"]] = "as_written"
     wordings: KeyedWhenSet[list[str] | None] = None  # files of conf/prompt/wordings/ by name; null: all of them
-    examples: KeyedWhenSet[Count] = 3  # with prompts=auto: worked examples, as one more candidate; 0: no such candidate
+    # with prompts=auto: number of worked examples in the few-shot candidate; 0: no such candidate
+    examples: KeyedWhenSet[Count] = 3
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -54,8 +55,8 @@ class EvaluationConfig:
     def _retrieved_contexts_have_the_retrievers_order(self) -> "EvaluationConfig":
         if self.gold_at is not None and self.context == "retrieved":
             raise ValueError(
-                f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the retriever's "
-                "order; give null, or another context"
+                f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the order of the "
+                "retriever; set gold_at to null, or choose another evaluation.context"
             )
         return self
 
@@ -63,12 +64,12 @@ class EvaluationConfig:
     def _gold_can_be_removed(self) -> "EvaluationConfig":
         if self.without_gold and self.context == "retrieved":
             raise ValueError(
-                "evaluation.without_gold: got true, but evaluation.context=retrieved shows what the retriever finds; "
-                "give false, or another context"
+                "evaluation.without_gold: got true, but evaluation.context=retrieved shows all passages that the "
+                "retriever returns; set without_gold to false, or choose another evaluation.context"
             )
         if self.without_gold and self.gold_at is not None:
             raise ValueError(
-                f"evaluation.gold_at: got {self.gold_at} beside evaluation.without_gold=true, which leaves no gold to "
-                "place; give null"
+                f"evaluation.gold_at: got {self.gold_at}, but evaluation.without_gold=true removes all gold passages; "
+                "set gold_at to null"
             )
         return self

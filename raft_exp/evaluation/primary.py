@@ -1,4 +1,7 @@
-"""The primary metric and contrast of a study, which the verdict is about. They are fixed before the run."""
+"""The primary metric and the primary contrast (two arms) of a study. They are fixed before the run.
+
+The verdict of the report is about them.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,14 +10,14 @@ from raft_exp.core.schema import config_dataclass
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.evaluation.results import Primary
 
-_AGAINST = ("rag", "sft_rag")  # the arms that RAFT is measured against, the first of them that is under test
+_AGAINST = ("rag", "sft_rag")  # the default comparison arm is the first of these in the study
 
 ArmSettings = Mapping[str, Mapping[str, object]]  # arm -> {recipe, cot, ...}
 
 
 @config_dataclass
 class PrimaryConfig:
-    """`evaluation.primary`. null: by the rules of `resolve`."""
+    """The primary metric and the two arms of the primary contrast. null: chosen by the rules of `resolve`."""
 
     metric: str | None = None
     arm: str | None = None
@@ -22,17 +25,20 @@ class PrimaryConfig:
 
 
 def reference_arm(arms: ArmSettings) -> str:
-    """The arm that the others are compared with: `raft`, else the last one with that recipe, else the last one."""
+    """Returns the arm that is compared with each other arm.
+
+    It is the arm `raft`; if there is none, the last arm with the recipe `raft`; if there is none, the last arm.
+    """
     trained = [name for name, arm in arms.items() if arm.get("recipe") == "raft"]
     return "raft" if "raft" in arms else (trained or list(arms))[-1]
 
 
 def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) -> Primary:
-    """The metric (null: the first of `metrics`), the arm (null: `reference_arm`), and the arm that it is compared with
-    (null: `rag`, else `sft_rag`, else the first other arm).
+    """Returns the primary metric and contrast, with defaults in place of None.
 
-    `metrics` are those of the study. Raises ConfigError for an unknown name, for an arm against itself, and for a
-    metric that an arm of the contrast does not have.
+    Defaults: the first of the study's `metrics`; the `reference_arm`; and against it `rag`, `sft_rag` or the first
+    other arm, in this order. Raises ConfigError for an unknown name, for an arm against itself, and for a metric of
+    quotes where an arm of the contrast has `cot: false`.
     """
     _check("metric", config.metric, metrics)
     for field in ("arm", "against"):
@@ -49,8 +55,8 @@ def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) ->
     for name in (arm, against):
         if name and METRICS[metric].of_quotes and not arms[name].get("cot"):
             raise ConfigError(
-                f"evaluation.primary.metric: got {metric!r}, which grades quotes, and arm {name!r} is not asked to "
-                "quote (cot: false); name arms with cot: true in evaluation.primary.{arm,against}, or another metric"
+                f"evaluation.primary.metric: got {metric!r}, which grades quotes, but arm {name!r} has cot: false and "
+                "writes none; name arms with cot: true in evaluation.primary.{arm,against}, or another metric"
             )
     return {"metric": metric, "arm": arm, "against": against}
 

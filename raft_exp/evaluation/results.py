@@ -1,7 +1,7 @@
-"""The structure of `results.json` (one study's figures) and of `predictions/<arm>.jsonl` (its graded replies).
+"""Types of `results.json` (the figures of a study) and of `predictions/<arm>.jsonl` (its graded replies).
 
-Metrics and other shares are fractions in 0..1. Keys that are not required are absent from files of older versions, or
-where they do not apply.
+Metrics and other shares are fractions in 0..1. Keys marked `NotRequired` are absent where they do not apply, and in
+files of older versions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,38 +13,38 @@ from raft_exp.core.records import read_rows
 
 
 class Figure(TypedDict):
-    """A value with its 95% interval. A figure over runs has the method and the number of training seeds as well."""
+    """A value with its 95% confidence interval. `method`, `seeds` and `df` belong to figures over several runs."""
 
     value: float
     low: float
     high: float
-    method: NotRequired[str]
-    seeds: NotRequired[int]
-    df: NotRequired[float | None]  # degrees of freedom; None for one seed, whose interval is over its questions alone
+    method: NotRequired[str]  # how the interval was computed
+    seeds: NotRequired[int]  # number of training seeds
+    df: NotRequired[float | None]  # degrees of freedom; None for one seed: the interval covers its questions alone
 
 
 class CountedFigure(Figure):
-    """A figure over its own number of cases: quotes, or replies to which it applies."""
+    """A figure with its number of cases n: quotes, or the replies to which the figure applies."""
 
     n: int
 
 
 class Summary(TypedDict):
-    """The metrics of an arm, as means over n questions."""
+    """The metrics of an arm over n questions."""
 
     n: int
     metrics: dict[str, Figure]
 
 
 class MeanTokens(TypedDict, total=False):
-    """Tokens of an answered question on average; empty where no question was answered."""
+    """Mean number of tokens per answered question; {} where no question was answered."""
 
     prompt: float
     reply: float
 
 
 class ShownExamples(TypedDict):
-    """Worked examples in the prompts of an arm, over all its test questions."""
+    """Number of worked examples per prompt, over all test questions of an arm."""
 
     mean: float
     fewest: int
@@ -52,41 +52,41 @@ class ShownExamples(TypedDict):
 
 
 class ArmResult(Summary):
-    """An arm over all test questions. An unanswered question counts as wrong."""
+    """The figures of an arm over all test questions. An unanswered question counts as wrong."""
 
     answered: int  # questions with a reply
     behaviour: NotRequired[dict[str, CountedFigure]]  # quoting, abstaining ... (`scoring.behaviour`)
     tokens: NotRequired[MeanTokens]
-    supervised_tokens: NotRequired[int]  # of the arm's training; absent for an arm without one
-    examples: NotRequired[ShownExamples]  # absent for an arm that is shown none
+    supervised_tokens: NotRequired[int]  # target tokens in the arm's training; absent for an untrained arm
+    examples: NotRequired[ShownExamples]  # absent for an arm without worked examples
 
 
 class Baseline(Summary):
-    """The score of a constant or random label, for closed answers."""
+    """The scores of a constant or random label, for questions whose answers are labels."""
 
     label: NotRequired[str]  # of the constant baseline
 
 
 class PairedFigures(TypedDict):
-    """A minus B on the same questions; the interval and `p_value` are uncorrected."""
+    """The difference of two figures (A minus B) on the same questions. Interval and `p_value` are uncorrected."""
 
     difference: float
     low: float
     high: float
     p_value: float
-    detectable: NotRequired[float]  # the smallest true difference that this test finds with 80% power
-    # Corrected over the comparisons of the metric. The primary contrast is uncorrected, and no part of the correction.
+    detectable: NotRequired[float]  # the smallest true difference that this test detects with 80% power
+    # Corrected over the comparisons of the metric. The primary contrast is neither corrected nor counted among them.
     p_value_holm: float
 
 
 class PairedDifference(PairedFigures):
-    """A minus B in one metric."""
+    """The difference of two figures in one metric."""
 
     metric: str
 
 
 class Primary(TypedDict):
-    """The metric and the contrast of the verdict, fixed before the run (`evaluation.primary`)."""
+    """The metric and the two arms of the verdict, fixed before the run (`evaluation.primary`)."""
 
     metric: str
     arm: str
@@ -94,14 +94,14 @@ class Primary(TypedDict):
 
 
 class Comparison(PairedDifference):
-    """Arm `a` minus arm `b`."""
+    """The difference of two arms (arm `a` minus arm `b`) in one metric."""
 
     a: str
     b: str
 
 
 class LabelScores(TypedDict):
-    """One label of a closed-answer test set."""
+    """The scores of one label; n: test questions with this label."""
 
     precision: float
     recall: float
@@ -110,20 +110,20 @@ class LabelScores(TypedDict):
 
 
 class Classes(TypedDict):
-    """An arm's predictions by label."""
+    """An arm's predictions of labels: confusion matrix and scores of each label."""
 
     confusion: dict[str, dict[str, int]]  # true label -> predicted label -> questions
     labels: dict[str, LabelScores]
 
 
 class Candidate(TypedDict):
-    """A value that was tried for a setting."""
+    """One of the values that a select stage compared for a setting."""
 
     name: str
     value: Any  # plain JSON
     mean: float  # of the metric over the arms
-    tie_break: NotRequired[float]  # the mean of the metric that decides between equal candidates
-    arms: dict[str, CountedFigure]  # the metric on the validation questions
+    tie_break: NotRequired[float]  # mean of a second metric, which decides between candidates with equal means
+    arms: dict[str, CountedFigure]  # the metric of each arm on the validation questions
 
 
 class Choice(TypedDict):
@@ -133,12 +133,12 @@ class Choice(TypedDict):
     metric: str  # the metric that decided
     chosen: str  # name of the candidate
     value: Any
-    edge: Literal["lowest", "highest"] | None  # of the grid, if the choice is at one; None without a grid
+    edge: Literal["lowest", "highest"] | None  # set if the chosen value is the first or last of a grid of numbers
     candidates: list[Candidate]
 
 
 class Results(TypedDict):
-    """`results.json`."""
+    """`results.json` of a run folder."""
 
     corpus: str  # `corpus.name`
     model: str  # `model.name_or_path`
@@ -164,22 +164,22 @@ class Results(TypedDict):
 
 
 class SeedFigures(TypedDict):
-    """One metric of one arm over runs that differ in their seed."""
+    """One metric of one arm, over runs that differ only in their seed."""
 
     mean: float
-    deviation: float | None  # of a sample (n-1); None for one seed
+    deviation: float | None  # sample standard deviation (n-1); None for one seed
     values: dict[str, float]  # by seed
 
 
 class ShownPassage(TypedDict):
-    """A passage of the context."""
+    """A passage in the context of a prediction."""
 
     id: str
     gold: bool
 
 
 class Quote(TypedDict):
-    """A quote of a reply."""
+    """A quote in a reply."""
 
     text: str
     verbatim: bool  # it occurs in a passage of the context, white space aside
@@ -187,13 +187,13 @@ class Quote(TypedDict):
 
 
 class SupportingSentences(TypedDict, total=False):
-    """The supporting facts of a prediction; absent where the corpus names none, or the arm is not asked to quote."""
+    """The supporting facts of a prediction; {} where the corpus names none or the arm's prompt requests no quotes."""
 
     supporting_facts: list[tuple[str, int]]  # quoted sentences: title of the passage and sentence number
 
 
 class Prediction(SupportingSentences):
-    """One row of `predictions/<arm>.jsonl`: a question with an arm's reply and its grades."""
+    """One row of `predictions/<arm>.jsonl`: a question, an arm's reply, and the scores of the reply."""
 
     id: str
     question: str
@@ -201,16 +201,16 @@ class Prediction(SupportingSentences):
     context: list[ShownPassage]  # empty for arms without passages
     raw: str  # the whole reply; "" for an unanswered question
     prediction: str  # the text after the answer marker
-    lenient: NotRequired[str]  # the answer found in the reply in any form
+    lenient: NotRequired[str]  # the answer found in the reply, whatever form the reply has (`prompts.lenient`)
     parsed: bool  # the reply has the requested form
     truncated: bool
     abstained: NotRequired[bool]
     quotes: list[Quote]
     supported: NotRequired[bool | None]  # the answer occurs in a verbatim quote; None where that cannot be decided
-    metrics: dict[str, float]  # those that a single row has
+    metrics: dict[str, float]  # without metrics that are defined over many rows only
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
-    """The rows of a predictions file. Raises DataError naming file and line for lines that are not JSON."""
+    """Yields the rows of a predictions file. Raises DataError, with file and line, for a line that is not JSON."""
     rows: Iterator[Any] = read_rows(path)
     yield from rows

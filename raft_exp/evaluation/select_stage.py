@@ -1,4 +1,4 @@
-"""Stage `select`: chooses one of several candidates for a setting by the answers to validation questions."""
+"""Stage `select`: chooses the value of a setting by the scores of validation questions."""
 
 import json
 import os
@@ -26,10 +26,10 @@ CHOICE = "choice.json"
 
 @config_dataclass
 class SelectStage:
-    """Settings of a choice."""
+    """Settings of a select stage."""
 
     setting: str  # the name of the setting that is chosen: trainer.learning_rate
-    candidates: dict[str, Any]  # name -> value of the setting, as plain JSON; of equal candidates the first is chosen
+    candidates: dict[str, Any]  # name -> value of the setting, as plain JSON; among equal candidates the first wins
     grid: bool  # the values are numbers in ascending order
     metric: str  # the metric that decides
     corpus: str
@@ -37,8 +37,8 @@ class SelectStage:
     refusal: str
     arms: dict[str, dict[str, object]]  # the arms that answered with each candidate -> {context, cot, ...}
     seed: Seed
-    encoder: EncoderConfig | None  # for a metric that needs it
-    tie_break: KeyedWhenSet[str | None] = None  # the metric that decides between candidates with equal figures
+    encoder: EncoderConfig | None  # for metrics that compare vectors of texts
+    tie_break: KeyedWhenSet[str | None] = None  # a second metric, which decides between candidates with equal figures
 
 
 @stage("select", VERSION)
@@ -54,13 +54,20 @@ def select(
 ) -> None:
     """Writes choice.json, and the files of the chosen candidate's payload.
 
-    `test` are the validation rows, the keys of `answers` are `<arm>@<candidate>`. `payloads` are the results of a stage
-    by candidate, such as trainings: the folder of this stage then stands for the chosen one. `passages` and `questions`
-    are needed for a metric of quotes. Raises DataError where there are no validation rows.
+    - `test`: folder of the validation rows.
+    - `answers`: `<arm>@<candidate>` -> folder of an evaluate stage.
+    - `payloads`: candidate -> result folder of a stage, such as a training. The files of the chosen folder are put into
+      `out`, so that later stages can read `out` in its place.
+    - `passages`, `questions`: folders of these stages; needed for metrics that grade quotes.
+
+    Raises DataError where there are no validation rows.
     """
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
-        raise DataError(f"{test / 'rows.jsonl'}: no validation questions to choose {config.setting} by")
+        raise DataError(
+            f"{test / 'rows.jsonl'}: no validation questions to choose {config.setting} by; give the corpus validation "
+            "questions, or choose nothing on them (selection.learning_rates=null evaluation.prompts=as_written)"
+        )
     graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
     scored = {
         name: {
@@ -117,7 +124,7 @@ def _figures(arms: Mapping[str, Summary], metric: str) -> dict[str, CountedFigur
 
 
 def _link_files(source: Path, out: Path) -> None:
-    """Puts the files of a result into `out`, as hard links where the file system has them, which take no space."""
+    """Puts the files of the folder `source` into `out`: as hard links if the file system allows, else as copies."""
     for file in sorted(path for path in source.rglob("*") if path.is_file() and path.name != "manifest.json"):
         place = out / file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)

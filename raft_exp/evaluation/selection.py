@@ -1,4 +1,4 @@
-"""A setting chosen on validation questions: the settings of the search, the rule of the choice, its description."""
+"""Chooses a setting on validation questions: the search's own settings, the rule, and texts for the report."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -13,14 +13,13 @@ FEW_SHOT = "few_shot"  # the same prompt with worked examples
 
 @config_dataclass
 class SelectionConfig:
-    """What a study chooses on validation questions before it asks the test. By default nothing."""
+    """The settings that a study chooses on validation questions, before the test. By default it chooses none."""
 
-    # The learning rates that every training is tried with; auto: five around the one that suits the model.
+    # Candidates for the learning rate of each training; auto: five around the default of the model.
     learning_rates: Literal["auto"] | list[PositiveFloat] | None = None
-    max_items: Positive | None = 200  # validation questions, the same ones for all; null: all
-    changes: dict[str, object] = field(
-        default_factory=dict
-    )  # to `evaluation`, for validation questions of another kind
+    max_items: Positive | None = 200  # validation questions, the same for all candidates; null: all
+    # changes to `evaluation` for the validation questions, which may have other contexts than the test questions
+    changes: dict[str, object] = field(default_factory=dict)
 
     @property
     def on(self) -> bool:
@@ -36,10 +35,14 @@ def choose(
     grid: bool,
     ties: Mapping[str, float] | None = None,
 ) -> Choice:
-    """The candidate with the highest mean of `metric` over the arms; of equal ones the best by `ties`, else the first.
+    """Chooses the candidate with the highest mean of `metric` over the arms.
 
-    `values` are the candidates' values of the setting, by name, and `figures` their figures, by name and arm. `grid`:
-    the values ascend, and a better one may lie beyond an edge. `ties`: the mean of another metric by name.
+    Among equal candidates the one with the highest value in `ties` is chosen, then the first.
+
+    - `values`: candidate -> value of the setting.
+    - `figures`: candidate -> arm -> figure of `metric`.
+    - `grid`: the values are ascending numbers, so that a choice of the first or last is reported as an edge.
+    - `ties`: candidate -> mean of another metric.
     """
     tried = [_candidate(name, value, figures[name]) for name, value in values.items()]
     for name, tie_break in (ties or {}).items():
@@ -63,7 +66,7 @@ def _candidate(name: str, value: object, arms: Mapping[str, CountedFigure]) -> C
 
 
 def describe(label: str, choice: Choice) -> str:
-    """The choice as one line: what was chosen for the training (or arms) `label`, and by which figure."""
+    """Describes a choice in one line: the chosen value and its figure. `label`: the training or the arms."""
     best = next(candidate for candidate in choice["candidates"] if candidate["name"] == choice["chosen"])
     asked = next(iter(best["arms"].values()))["n"]
     return (
@@ -73,12 +76,15 @@ def describe(label: str, choice: Choice) -> str:
 
 
 def edge_warning(label: str, choice: Choice) -> str | None:
-    """A line for a choice at an edge of its grid, beyond which a better value may lie; None for any other."""
+    """Returns a one-line warning where the chosen value is the lowest or highest of its grid; else None.
+
+    A better value may then lie outside the grid. `label`: the training or the arms.
+    """
     if choice["edge"] is None:
         return None
     return (
-        f"For {label} the chosen {choice['setting']}={_text(choice)} is the {choice['edge']} of the grid: a "
-        "better one may lie beyond it; widen selection.learning_rates."
+        f"For {label} the chosen {choice['setting']}={_text(choice)} is the {choice['edge']} value of the grid: a "
+        "better value may lie outside the grid; add values to selection.learning_rates."
     )
 
 

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: one arm answers the test questions."""
+"""Stage `evaluate`: generates the replies of one arm to the test questions."""
 
 import json
 import time
@@ -38,9 +38,9 @@ class AnswerRow(TypedDict):
 
 @config_dataclass
 class EvaluateStage:
-    """Settings that change an arm's answers. Decoding is greedy: there is no seed."""
+    """Settings that change an arm's answers. Decoding is greedy, so there is no seed."""
 
-    model: ModelConfig | None  # None: the engine's own, behind a server
+    model: ModelConfig | None  # None: the model is behind a server and named in `engine`
     engine: EngineConfig
     prompt: PromptConfig
     prompt_mode: str
@@ -61,10 +61,11 @@ def evaluate(
 ) -> None:
     """Writes answers.jsonl, counts.json and timings.json. Answers of an interrupted run in `out` are reused.
 
-    `adapter` is the folder of a train stage; without it the model answers with `config.adapter`, or without an adapter.
-    `examples` is the folder of `dataset.few_shot.worked_examples`, for an arm that is shown worked examples.
-    `chosen` is the folder of a select stage; its prompt is used instead of `config.prompt`, with its examples if it has
-    some.
+    - `test`: folder of the test rows.
+    - `adapter`: folder of a train stage; None: the adapter of `config.adapter`, or the model alone.
+    - `examples`: folder of worked examples (`dataset.few_shot.worked_examples`) for the prompts.
+    - `chosen`: folder of a select stage. Its prompt replaces `config.prompt`, and its worked examples are used where
+      `examples` is None.
     """
     began = time.perf_counter()
     if chosen is not None:
@@ -91,7 +92,7 @@ def evaluate(
 
 
 def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
-    """The model to load and the adapter on it. `trained` is the folder of a train stage."""
+    """Returns the model to load (None behind a server) and its adapter (None without). `trained`: a train stage."""
     if trained is None:
         return config.model, Path(config.adapter) if config.adapter else None
     weights = TrainedWeights.open(trained)
@@ -101,7 +102,7 @@ def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig |
 
 
 def _requests(config: EvaluateStage, test: Path, examples: Path | None) -> Iterator[tuple[Request, int]]:
-    """The requests, each with the number of worked examples in its prompt."""
+    """Yields the requests to the engine, each with the number of worked examples in its prompt."""
     worked = read_jsonl(examples / EXAMPLES, Example) if examples else ()
     asked = ArmPrompts(config.prompt, config.prompt_mode, config.cot, config.model, list(worked))
     encode = _encoder(config.model) if config.model else None
@@ -118,8 +119,8 @@ def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
         ids = encode_prompt(tokenizer, messages)
         if len(ids) > budget:  # the dataset stage fits prompts by the same count
             raise DataError(
-                f"question {item}: its prompt has {len(ids)} tokens, and model.max_length and model.max_new_tokens "
-                f"leave room for {budget}; build the dataset again with these settings"
+                f"question {item}: its prompt has {len(ids)} tokens, but model.max_length - model.max_new_tokens "
+                f"allows {budget}; build the dataset again with these settings"
             )
         return ids
 
@@ -163,5 +164,5 @@ def _write_counts(out: Path, answers: list[Answer], more: Mapping[str, int]) -> 
 
 
 def _examples_shown(counts: Sequence[int]) -> dict[str, int]:
-    """Worked examples in all prompts together, and the most and the fewest in one."""
+    """Returns the number of worked examples in all prompts together, and the most and fewest in one prompt."""
     return {"examples": sum(counts), "most_examples": max(counts), "fewest_examples": min(counts)}

@@ -1,7 +1,7 @@
-"""Supporting facts of HotpotQA: the sentences that a reply quotes, and those that the data set names.
+"""Supporting facts of HotpotQA: the sentences that a reply quotes, and the sentences that the data set names.
 
-A fact is (title, sentence number), as in the official script. A paragraph of the same title counts whichever question
-it was published with.
+A fact is a pair (title of the paragraph, sentence number from 0), as in the official script. Paragraphs are compared by
+title alone, also where they were published with different questions.
 """
 
 from bisect import bisect_right
@@ -16,7 +16,10 @@ from raft_exp.prompts import quotes
 
 
 class SupportingFacts:
-    """Looks up the supporting facts of the test and validation questions, and the facts that quotes cover."""
+    """Looks up the named facts of test and validation questions, and the facts that quotes overlap.
+
+    `passages` and `questions` are the folders of the ingest and questions stages.
+    """
 
     def __init__(self, passages: Path, questions: Path) -> None:
         self._collection = Passages(passages)
@@ -24,13 +27,16 @@ class SupportingFacts:
         self._named = {question.id: self._titled(question) for question in held_out}
 
     def named(self, question_id: str) -> Facts:
-        """The facts that the data set names for a question. Raises KeyError for a training question."""
+        """Returns the facts that the data set names for a question. Raises KeyError for a training question."""
         return self._named[question_id]
 
     def quoted(
         self, texts: Iterable[str], context: Sequence[ContextPassage], min_words: int = quotes.MIN_WORDS
     ) -> Facts:
-        """The sentences of the context that share text with a verbatim quote."""
+        """Returns the sentences of the context that overlap a verbatim quote.
+
+        `texts`: the quotes of a reply; `min_words`: shorter quotes do not count as verbatim.
+        """
         said = list(texts)
         return frozenset(
             (whole.title, number)
@@ -44,7 +50,7 @@ class SupportingFacts:
         )
 
     def _titled(self, question: Question) -> Facts:
-        """The question's facts by title. Evidence in a passage without an id already names the title."""
+        """Returns the question's facts. Evidence names a gold passage by its id, and any other passage by its title."""
         titles = {name: self._passage(name).title for name in question.gold}
         return frozenset((titles.get(name, name), number) for name, number in question.evidence)
 
@@ -53,7 +59,7 @@ class SupportingFacts:
 
 
 def _touched(span: quotes.Span, sentences: Sequence[str]) -> Iterator[int]:
-    """Numbers of the sentences that share a character, other than white space, with a span of the passage's text."""
+    """Yields the numbers of the sentences, other than white space, that overlap a span of the passage's text."""
     ends = list(accumulate(map(len, sentences)))
     first, last = bisect_right(ends, span[0]), bisect_right(ends, span[1] - 1)
     yield from (number for number in range(first, last + 1) if sentences[number].strip())

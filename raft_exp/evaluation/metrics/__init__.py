@@ -1,28 +1,26 @@
-"""The metrics of replies (METRICS), and the metrics that each corpus reports (PROFILES).
+"""All metrics of replies (METRICS), and the metrics that each corpus reports (PROFILES).
 
 To add a metric (docs/extend/metric.md has a worked example, which a test runs):
 
-1. Write a function of one graded reply in a file here (in `quotes.py` where it grades quoted sentences). It returns a
-   value in 0..1; the reported figure is the mean over the test questions.
+1. Write a function from a `Graded` (one reply with its reference answers, see `graded.py`) to a value in 0..1. Put it
+   into a file of this folder: `quotes.py` if it grades quoted sentences. The reported figure is the mean over the test
+   questions. Every question has at least one reference answer. An unanswered question scores 0 without a call.
 
-   `graded.py` describes the fields of `Graded`. Every question has at least one answer. An unanswered question scores
-   0 without a call.
+2. Add one line to METRICS: `"first_word": Metric(first_word, share=True)`. Set `share=True` if every value is 0 or 1:
+   the report then uses exact methods. Set `of_quotes=True` if the metric grades quotes.
 
-2. Add one line to METRICS: `"first_word": Metric(first_word, share=True)`. `share=True` where every value is 0 or 1:
-   the report then uses exact methods. `of_quotes=True` where the metric grades quotes.
-
-3. Report it. For one study: `evaluation.metrics=[first_word]`, which grades the stored answers and generates none. For
+3. Report it. In one study: `evaluation.metrics=[first_word]`, which scores the stored answers and generates none. In
    every study of a corpus: add the name to the corpus's entry of PROFILES, and raise VERSION in
    `raft_exp/reporting/stage.py`, so that stored reports are computed again.
 
 4. Test it in `tests/unit/evaluation/test_metrics.py`.
 
-Intervals, comparisons, tables, plots, CSV files and W&B follow from METRICS; readers see the name with spaces.
+Intervals, comparisons, tables, plots, CSV files and W&B read METRICS. Reports show the name with spaces.
 
-A metric that is not a mean has two functions: `Metric(labels, aggregate=macro_f1)`, see `classes.py`. The first
-returns an observation for each row, here the pair of true and predicted label. The second gets the distinct
-observations with the number of rows that each was made on, and computes the figure. A metric that needs a model gets
-all replies of an arm at once: `Metric(batch=semantic_similarity)`.
+A metric that is not a mean has two functions, for example `Metric(labels, aggregate=macro_f1)` in `classes.py`. The
+first returns one observation per row: here the pair of true and predicted label. The second computes the figure from
+the distinct observations and the number of rows of each. A metric that needs a model scores all replies of an arm in
+one call: `Metric(batch=semantic_similarity)`.
 """
 
 from collections.abc import Iterable
@@ -100,7 +98,10 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class Profile:
-    """How a corpus is scored. The verdict is about the first metric."""
+    """The scoring of a corpus: its metrics, and how replies are compared with answers.
+
+    The first metric is the default of `evaluation.primary.metric`.
+    """
 
     metrics: tuple[str, ...]
     normalize: Comparison
@@ -108,17 +109,17 @@ class Profile:
 
     @property
     def form(self) -> Form:
-        """The form in which quotes are searched for an answer."""
+        """The function that reduces texts to words before quotes are searched for an answer."""
         return normalise if isinstance(self.normalize, AnyLanguage) else plain_words
 
     @property
     def of_quotes(self) -> bool:
-        """Whether a metric needs the sentences that support an answer."""
+        """Whether any of the metrics grades quotes, and so needs the supporting sentences of the data set."""
         return any(METRICS[name].of_quotes for name in self.metrics)
 
     @property
     def needs_vectors(self) -> bool:
-        """Whether a metric needs the sentence encoder."""
+        """Whether any of the metrics needs the sentence encoder."""
         return any(METRICS[name].batch for name in self.metrics)
 
 
@@ -137,6 +138,9 @@ PROFILES: dict[str, Profile] = {
 
 
 def profile(corpus: str, more: Iterable[str] = ()) -> Profile:
-    """The scoring of a corpus, with `more` metrics; a corpus without an entry in PROFILES is scored like NQ-open."""
+    """Returns the scoring of a corpus with additional metrics (`more`).
+
+    A corpus without an entry in PROFILES is scored like NQ-open, without `best_subspan_em`.
+    """
     own = PROFILES.get(corpus, Profile((*_OPEN, *_MORE), _NFD))
     return replace(own, metrics=tuple(dict.fromkeys((*own.metrics, *more))))

@@ -1,4 +1,4 @@
-"""How a corpus's replies are compared with its answers: as published for its metrics, or in any language."""
+"""Compares replies with answers: as published with the data set (English), or by words of any language."""
 
 import re
 import string
@@ -15,80 +15,80 @@ _ARTICLE = re.compile(r"(?:\A\W*(?:A|An)|\b(?:[Tt]he|THE|a|an))\b(?=\W+\w)")
 
 
 class Comparison(Protocol):
-    """A way to compare replies with answers: a normalisation, and the tests that rest on it."""
+    """A normalisation of replies and answers, and the functions that use it."""
 
     @property
     def name(self) -> str:
-        """Its name in the report."""
+        """The name of the comparison in reports."""
 
     def __hash__(self) -> int:
-        """Comparisons with the same settings are equal."""
+        """Equal for comparisons with the same settings: results are cached by it."""
 
     def __call__(self, text: str) -> str:
-        """The normalised words of a text, separated by one space: equal texts are an exact match."""
+        """Returns the normalised words of a text, separated by one space. Equal results are an exact match."""
 
     def holds(self, text: str, answers: Sequence[str]) -> bool:
-        """Whether a text holds an answer, as whole words."""
+        """Whether a text contains any of the answers, as whole words."""
 
     def length(self, text: str) -> int:
-        """The number of words of a text."""
+        """Returns the number of words of a text."""
 
     def tokens(self, text: str) -> list[str] | None:
-        """The tokens of ROUGE-L; None for those of the package rouge-score."""
+        """Returns the tokens for ROUGE-L; None: rouge-score uses its own tokenizer."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """The normalisation of HotpotQA, or with `nfd` that of NQ-open, which are for English."""
+    """The published normalisation of HotpotQA, or with `nfd` of NQ-open. Both are made for English."""
 
     nfd: bool
     name: str = "as published"
 
     def __call__(self, text: str) -> str:
-        """Lower case, without punctuation and articles."""
+        """Returns a text in lower case, without punctuation and articles."""
         return normalize(text, nfd=self.nfd)
 
     def holds(self, text: str, answers: Sequence[str]) -> bool:
-        """Whether the normalised text holds a normalised answer."""
+        """Whether the normalised text contains any of the normalised answers, as whole words."""
         words = f" {self(text)} "
         return any(f" {answer} " in words for answer in map(self, answers) if answer)
 
     def length(self, text: str) -> int:
-        """The number of words between blanks."""
+        """Returns the number of words, split at white space."""
         return len(text.split())
 
     def tokens(self, text: str) -> None:
-        """None: rouge-score's own (Latin letters and digits)."""
+        """Returns None: rouge-score uses its own tokenizer (Latin letters and digits)."""
 
 
 @dataclass(frozen=True)
 class AnyLanguage:
-    """The words of `core.words`: any language; numbers and signs count. English articles before a word do not."""
+    """Compares texts of any language by the words of `core.words`, with numbers and signs, without English articles."""
 
     name: str = "by their words in any language; numbers and signs count"
 
     def __call__(self, text: str) -> str:
-        """The words in the form for scores."""
+        """Returns the words of a text in the form `scored` of `core.words`, without English articles."""
         return words.scored(_ARTICLE.sub(" ", text))
 
     def holds(self, text: str, answers: Sequence[str]) -> bool:
-        """Whether the text holds an answer; behind a Korean answer a particle may stand."""
+        """Whether a text contains any of the answers as whole words (`core.text.answer_pattern`)."""
         search = answer_pattern((_ARTICLE.sub(" ", answer) for answer in answers), normalise, closed=())
         return search is not None and search.search(_ARTICLE.sub(" ", text))
 
     def length(self, text: str) -> int:
-        """The number of words."""
+        """Returns the number of words (`core.words.count`)."""
         return words.count(text)
 
     def tokens(self, text: str) -> list[str]:
-        """The words in the form for scores."""
+        """Returns the normalised words of a text as a list."""
         return self(text).split()
 
 
 def normalize(text: str, *, nfd: bool) -> str:
-    """HotpotQA's normalisation: lower case, without punctuation and articles, single spaces.
+    """Normalises a text as HotpotQA does: lower case, without punctuation and articles, single spaces.
 
-    With `nfd` NQ-open's, which decomposes accented letters first.
+    `nfd`: as NQ-open does, which first decomposes accented letters (Unicode NFD).
     """
     text = unicodedata.normalize("NFD", text) if nfd else text
     text = text.lower().translate(_DELETE_PUNCTUATION)

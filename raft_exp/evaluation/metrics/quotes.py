@@ -1,4 +1,4 @@
-"""HotpotQA's supporting-fact scores: the sentences that a reply quotes against those that the data set names.
+"""HotpotQA's supporting-fact and joint scores. The sentences that a reply quotes are compared with the named facts.
 
 Source: hotpot_evaluate_v1.py, https://github.com/hotpotqa/hotpot.
 """
@@ -8,28 +8,28 @@ from raft_exp.evaluation.metrics.graded import Graded
 
 
 def supporting_em(row: Graded) -> float:
-    """The reply quotes exactly the supporting sentences."""
+    """1 if the quoted sentences are exactly the supporting facts of the data set, else 0."""
     return float(row.quoted == row.facts)
 
 
 def supporting_f1(row: Graded) -> float:
-    """F1 of the quoted sentences."""
+    """F1 of the quoted sentences against the supporting facts of the data set."""
     return harmonic(*_supported(row))
 
 
 def joint_em(row: Graded) -> float:
-    """Answer and supporting sentences are both exact."""
+    """1 if `exact_match` and `supporting_em` are both 1, else 0."""
     return exact_match(row) * supporting_em(row)
 
 
 def joint_f1(row: Graded) -> float:
-    """F1 of the products of both precisions and of both recalls."""
+    """F1 from the product of the precisions of answer and facts, and the product of their recalls."""
     predicted, (precision, recall) = row.normalize(row.prediction), _supported(row)
     overlaps = (answered(predicted, row.normalize(answer)) for answer in row.answers)
     return max(harmonic(of_answer[0] * precision, of_answer[1] * recall) for of_answer in overlaps)
 
 
 def _supported(row: Graded) -> tuple[float, float]:
-    """Precision and recall of the quoted sentences."""
+    """Returns precision and recall of the quoted sentences against the supporting facts."""
     common = len(row.quoted & row.facts)
     return (common / len(row.quoted), common / len(row.facts)) if common else (0.0, 0.0)

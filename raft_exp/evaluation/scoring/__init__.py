@@ -1,4 +1,4 @@
-"""From replies to figures: parses and grades replies, summarises arms, compares arms on the same items."""
+"""Computes figures from replies: parses and grades replies, summarises arms, compares arms on the same items."""
 
 from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, summaries, summary
 from raft_exp.evaluation.scoring.labels import baselines, classes

@@ -1,4 +1,4 @@
-"""The behaviour of replies: quotes and where they come from, answers supported by quotes, abstentions."""
+"""The behaviour of replies: how often they quote, from which passages, and how often they abstain."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -8,14 +8,14 @@ from raft_exp.evaluation import statistics
 from raft_exp.evaluation.results import CountedFigure, MeanTokens, Prediction, Quote
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
-Parts = list[tuple[int, int]]  # of each reply: (hits, cases)
+Parts = list[tuple[int, int]]  # (hits, cases) of each reply
 
 
 def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozenset[str]) -> dict[str, CountedFigure]:
-    """The shares of each behaviour over the answered questions; behaviours without cases are left out.
+    """Returns the share of each behaviour over the answered questions. Behaviours without cases are left out.
 
-    A reply can have several quotes: the intervals of shares of quotes treat the reply as the sampling unit.
-    `gold_unknown`: ids of questions whose data set names no gold passages; they have no part in abstentions.
+    A reply can have several quotes, so the intervals of shares of quotes treat the reply as the sampling unit.
+    `gold_unknown`: ids of questions for which the data set names no gold passages; abstentions leave them out.
     """
     replied = [
         (row, example)
@@ -48,14 +48,17 @@ def _from_distractor(quote: Quote) -> bool:
 
 
 def _gold_shown(row: Prediction, example: Example) -> Literal["all", "some", "none"]:
-    """How much of the gold the context shows. Whether a reply should abstain is undecided for "some"."""
+    """Returns whether the context shows all, some or none of the gold passages.
+
+    With "some", it is undecided whether a reply should abstain.
+    """
     if example.has_gold:
         return "all"
     return "some" if any(passage["gold"] for passage in row["context"]) else "none"
 
 
 def tokens(arm: ScoredArm) -> MeanTokens:
-    """Tokens of an answered question on average; {} when none was answered."""
+    """Returns the mean number of tokens per answered question; {} where no question was answered."""
     answers = [answer for answer in arm.answers if answer is not None]
     return (
         {

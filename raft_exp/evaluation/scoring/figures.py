@@ -1,4 +1,4 @@
-"""Summaries of the arms, and comparisons of the arms on the same items."""
+"""Figures of each arm, and comparisons of the arms on the same items."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from raft_exp.evaluation.results import ArmResult, Comparison, Primary, Summary
 from raft_exp.evaluation.scoring.behaviour import behaviour, tokens
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
-# Shares of replies by form: reported for every arm, and not compared.
+# Shares of replies by their form: reported for every arm, and not compared between arms.
 REPLY_SHARES = ("parsed", "truncated", "empty")
 _SHARE = Metric(share=True)  # without `observe`: `score_arm` observes these shares
 
@@ -17,8 +17,11 @@ _SHARE = Metric(share=True)  # without `observe`: `score_arm` observes these sha
 def summary(
     observed: Mapping[str, Sequence[Observation]], names: Iterable[str], seed: int, items: Sequence[int] | None = None
 ) -> Summary:
-    """The figures of an arm over all test items, or over those at the places `items`. Of the metrics `names`, those
-    without an observation are left out."""
+    """Returns the figures of an arm. Metrics without observations are left out.
+
+    `observed`: metric -> observations in the order of the test items. `names`: the metrics to report. `items`: indices
+    of the items to use; None: all.
+    """
     metrics = {}
     for name in (name for name in names if name in observed):
         observations = observed[name]
@@ -35,7 +38,10 @@ def summaries(
     seed: int,
     gold_unknown: frozenset[str] = frozenset(),
 ) -> dict[str, ArmResult]:
-    """Every arm over all items: metrics, shares of replies by form, behaviour, tokens."""
+    """Returns the figures of every arm over all items: metrics, shares of replies by form, behaviour and tokens.
+
+    `gold_unknown`: see `behaviour`.
+    """
     names = (*profile.metrics, *REPLY_SHARES)
     counted = {name: summary(arm.observed, names, seed) for name, arm in arms.items()}
     return {
@@ -53,9 +59,10 @@ def summaries(
 def comparisons(
     reference: str, arms: Mapping[str, ScoredArm], profile: Profile, seed: int, primary: Primary | None = None
 ) -> list[Comparison]:
-    """The reference arm minus each other arm, for each metric; Holm's correction is over the arms of one metric.
+    """Compares the reference arm with each other arm in each metric (reference minus other).
 
-    The `primary` contrast is fixed before the run: it needs no correction, and the others are corrected without it.
+    Holm's correction is over the comparisons of one metric. The `primary` contrast was fixed before the run: it is not
+    corrected, and not counted in the correction of the others.
     """
     rows: list[Comparison] = []
     for metric in (name for name in profile.metrics if name in arms[reference].observed):
@@ -70,14 +77,14 @@ def comparisons(
 
 
 def _compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: int) -> Comparison:
-    """Arm `a` minus arm `b`, without a correction."""
+    """Compares arm `a` with arm `b` in one metric (a minus b), without a correction."""
     random = statistics.generator(seed, metric, a, b)
     pair = statistics.compare(METRICS[metric], arms[a].observed[metric], arms[b].observed[metric], random)
     return {"a": a, "b": b, "metric": metric, **pair.as_figures()}
 
 
 def detectable(rows: Iterable[Comparison]) -> dict[str, dict[str, float]]:
-    """{metric: {other arm: the smallest true difference that the comparison finds with 80% power}}."""
+    """Returns {metric: {arm `b`: smallest true difference that the comparison detects with 80% power}}."""
     differences: dict[str, dict[str, float]] = {}
     for row in rows:
         differences.setdefault(row["metric"], {})[row["b"]] = row["detectable"]

@@ -1,4 +1,4 @@
-"""Closed answers (labels): each arm's confusion matrix, and the baselines that need no model."""
+"""Questions whose answers are labels: the confusion matrix of each arm, and baselines that need no model."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ OTHER = "other"  # any prediction that is not a label of the test set
 
 
 def classes(arm: ScoredArm, profile: Profile) -> Classes | None:
-    """The confusion matrix, and the scores of each label; None for open answers.
+    """Returns the confusion matrix of an arm and the scores of each label; None for open answers.
 
     A label that is never predicted has precision 0.
     """
@@ -29,7 +29,7 @@ def classes(arm: ScoredArm, profile: Profile) -> Classes | None:
 
 
 def _names(answers: Iterable[str]) -> list[str]:
-    """The distinct labels: yes, no, maybe, then others in alphabetical order."""
+    """Returns the distinct labels: yes, no, maybe, then all others in alphabetical order."""
     return sorted(set(answers), key=lambda name: (LABELS.index(name) if name in LABELS else len(LABELS), name))
 
 
@@ -50,7 +50,10 @@ def _label(name: str, confusion: dict[str, dict[str, int]]) -> LabelScores:
 
 
 def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[str, Baseline]:
-    """Scores without a model: always the most frequent label of the test set, and a label drawn at random."""
+    """Returns the scores of two baselines; {} for open answers.
+
+    `majority` always predicts the most frequent label of the test set; `random` draws each label with equal chance.
+    """
     if not profile.closed:
         return {}
     counts = Counter(example.answers[0] for example in examples)
@@ -66,7 +69,7 @@ def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[
 
 
 def _observed(metric: str, answers: Sequence[str], label: str, profile: Profile) -> Observation:
-    """The metric's observation of the reply `label`."""
+    """Returns the metric's observation for a reply that is the text `label`."""
     observe = METRICS[metric].observe
     assert observe is not None, "baselines have no metrics that need a model"
     return observe(replace(Graded(answers, label, label, profile.normalize), lenient=label))

@@ -1,4 +1,4 @@
-"""Parses and grades replies. Each gives a row of `predictions/<arm>.jsonl` and one observation for each metric."""
+"""Parses and grades replies. Each reply gives a row of `predictions/<arm>.jsonl` and an observation for each metric."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,9 +26,10 @@ from raft_exp.prompts.refusals import abstained
 
 @dataclass(frozen=True)
 class ScoredArm:
-    """An arm's predictions and the observations of its metrics, in the order of the test questions.
+    """The predictions of an arm and the observations of its metrics, in the order of the test questions.
 
-    `observed` has the metrics of the arm (those of quotes only where it reasons) and the shares of replies by form.
+    `observed`: metric or share of replies by form -> observations. Metrics of quotes are present only for arms that
+    reason.
     """
 
     rows: list[Prediction]
@@ -43,27 +44,27 @@ class ScoredArm:
 
 @dataclass(frozen=True)
 class Grading:
-    """How an arm's replies are graded."""
+    """The settings by which the replies of an arm are graded."""
 
     profile: Profile
-    shown: bool  # the prompts of the arm contain the passages
+    shown: bool  # the prompts of the arm contain passages
     reply_format: ReplyFormat  # the requested form of a reply
     reasons: bool = False  # the prompt asks for reasoning before the answer
     refusal: str = ""  # the text of a refusal in this study
     supporting: SupportingFacts | None = None  # for data sets that name the sentences that support an answer
     vectors: Vectors | None = None  # for metrics that need the encoder
-    min_quote_words: int = quotes.MIN_WORDS  # shorter quotes are not verbatim
+    min_quote_words: int = quotes.MIN_WORDS  # shorter quotes never count as verbatim
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The corpus's metrics by name, without those of quotes where the arm's prompt asks for no quotes."""
+        """The corpus's metrics by name; without metrics of quotes for an arm whose prompt requests no quotes."""
         metrics = {name: METRICS[name] for name in self.profile.metrics}
         has_quotes = self.reasons and self.supporting is not None
         return {name: metric for name, metric in metrics.items() if has_quotes or not metric.of_quotes}
 
 
 def score_arm(name: str, examples: Sequence[Example], answers: Iterable[Answer], grading: Grading) -> ScoredArm:
-    """Grades an arm's answers. A question without an answer counts as wrong.
+    """Grades the answers of the arm `name`. A question without an answer counts as wrong.
 
     Raises DataError for an answer to a question that is not in `examples`, and for two answers to one question.
     """
@@ -90,9 +91,9 @@ def _by_id(name: str, examples: Sequence[Example], answers: Iterable[Answer]) ->
     by_id: dict[str, Answer] = {}
     for answer in answers:
         if answer.id not in ids:
-            raise DataError(f"arm {name}: answer to {answer.id!r}, which is no test question; evaluate the arm again")
+            raise DataError(f"arm {name}: answer to {answer.id!r}, which is not a test question; run the study again")
         if answer.id in by_id:
-            raise DataError(f"arm {name}: two answers to {answer.id!r}; remove one of the lines")
+            raise DataError(f"arm {name}: two answers to {answer.id!r}; remove one of the lines from its answers.jsonl")
         by_id[answer.id] = answer
     return by_id
 
@@ -144,7 +145,7 @@ def _observe(metric: Metric, graded: Graded, answer: Answer | None) -> Observati
 
 
 def _batches(rows: Sequence[Graded], answers: Sequence[Answer | None], grading: Grading) -> dict[str, list[float]]:
-    """The values of the metrics of all rows at once; unanswered questions have 0."""
+    """Returns the values of the metrics with `Metric.batch`, one per row; 0 for unanswered questions."""
     batches = {name: metric.batch for name, metric in grading.metrics.items() if metric.batch}
     answered = [graded for graded, answer in zip(rows, answers, strict=True) if answer is not None]
     columns: dict[str, list[float]] = {}
@@ -158,7 +159,10 @@ def _batches(rows: Sequence[Graded], answers: Sequence[Answer | None], grading: 
 def check_quotes(
     texts: Sequence[str], context: Sequence[ContextPassage], min_words: int = quotes.MIN_WORDS
 ) -> list[Quote]:
-    """Whether each quote stands word for word in a passage of the context (`prompts.quotes`), and in a gold one."""
+    """Checks for each quote whether it occurs word for word in a passage of the context, and in a gold passage.
+
+    `min_words`: quotes of fewer words are never verbatim (`prompts.quotes`).
+    """
     checked: list[Quote] = []
     for text in texts:
         gold_flags = [passage.gold for passage in context if quotes.find(text, passage.text, passage.title, min_words)]
@@ -167,8 +171,10 @@ def check_quotes(
 
 
 def _supported(example: Example, reply: ParsedReply, checked: Sequence[Quote], profile: Profile) -> bool | None:
-    """Whether the answer occurs, word-bounded and normalised, in a verbatim quote of its reply; None for replies in
-    another form and for questions whose answers are labels."""
+    """Whether the answer of a reply occurs, as whole words, in one of its verbatim quotes.
+
+    Returns None for replies that lack the requested form, and for questions whose answers are labels.
+    """
     if not reply.parsed or all(decision(answer) in LABELS for answer in example.answers):
         return None
     answer = answer_pattern([reply.prediction], profile.form)

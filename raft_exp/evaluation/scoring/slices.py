@@ -1,4 +1,4 @@
-"""Slices of the test questions: those that the corpus defines, and those of every study."""
+"""Slices (subsets) of the test questions: slices that the corpus defines, and slices that every study has."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from raft_exp.evaluation.results import Summary
 from raft_exp.evaluation.scoring.figures import summary
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
-Slices = dict[str, dict[str, list[int]]]  # slice -> value -> places of its questions
+Slices = dict[str, dict[str, list[int]]]  # slice -> value -> indices of its questions
 
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """A test question against the training data. None where that is unknown or nothing was trained."""
+    """How a test question relates to the training data. None: unknown, or nothing was trained."""
 
     names_gold: bool  # the data set names gold passages of the question
     answer_seen: bool | None = None  # a training question has one of its answers
@@ -27,7 +27,11 @@ class TrainingFacts:
 def training_facts(
     test_ids: Iterable[str], questions: Path, passages: Path, datasets: Iterable[Path]
 ) -> dict[str, TrainingFacts]:
-    """The facts of the questions with these ids. Training is the rows of all `datasets`, whichever arm's they are."""
+    """Returns the TrainingFacts of the test questions, by id.
+
+    `questions`, `passages`: folders of these stages. `datasets`: folders of all training sets of the study; a question
+    counts as seen if it is in any of them.
+    """
     trained = {hash64(name) for folder in datasets for name in read_ids(folder / "rows.jsonl")}
     ids, collection = set(test_ids), Passages(passages)
     answers: set[int] = set()
@@ -63,7 +67,7 @@ def slices(
     seed: int,
     facts: Mapping[str, TrainingFacts],
 ) -> dict[str, dict[str, dict[str, Summary]]]:
-    """{slice: {value: {arm: summary}}}: first the slices that the corpus defines, then those of every study."""
+    """Returns {slice: {value: {arm: summary}}}: first the slices of the corpus, then those that every study has."""
     return {
         name: {
             value: {arm: summary(scored.observed, profile.metrics, seed, items) for arm, scored in arms.items()}
@@ -74,7 +78,10 @@ def slices(
 
 
 def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, TrainingFacts]) -> Slices:
-    """The places of the questions in each slice. A slice of the corpus replaces one of the same name."""
+    """Returns the indices of the questions in each slice, in the order of `slices`.
+
+    Where a slice of the corpus and a slice of every study have the same name, the former is used.
+    """
     names = sorted({name for example in examples for name in example.slices})
     of_corpus = {name: _grouped(example.slices.get(name) for example in examples) for name in names}
     in_training = [facts.get(example.id, TrainingFacts(names_gold=True)) for example in examples]
@@ -100,7 +107,10 @@ def _seen(in_training: bool | None) -> str | None:
 
 
 def _lengths(words: Sequence[int]) -> dict[str, list[int]]:
-    """Three groups as equal in size as ties allow, short questions first; {} where all lengths are equal."""
+    """Groups the questions by length into three groups of about equal size, short questions first.
+
+    `words`: number of words of each question. Returns {} where all lengths fall into one group.
+    """
     ranked = sorted(words)
     limits = [ranked[(len(ranked) - 1) // 3], ranked[2 * (len(ranked) - 1) // 3]]
     thirds: dict[int, list[int]] = {}

@@ -1,8 +1,8 @@
-"""Intervals for one arm, paired comparisons of two arms on the same items, and both over several training seeds.
+"""Confidence intervals of one arm, paired comparisons of two arms on the same items, and both over training seeds.
 
-The functions of one run work on counts of distinct observations instead of rows: a resample of n rows is one
-multinomial draw over the few different values (or differences, or label pairs) that occur. 2,000 resamples of 10,000
-rows are cheap, and the order of the rows has no effect. `benchmarks/simulations.py` measures coverage by simulation.
+Functions for one run use the counts of distinct observations instead of rows. A bootstrap resample of n rows is then
+one multinomial draw over the few distinct values (or differences, or label pairs). This makes 2,000 resamples of 10,000
+rows cheap, and the order of the rows has no effect. `benchmarks/simulations.py` measures the coverage of the intervals.
 """
 
 from raft_exp.evaluation.statistics.intervals import Estimate, bounded, clustered, estimate, expected, wilson

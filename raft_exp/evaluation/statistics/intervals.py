@@ -1,4 +1,4 @@
-"""Intervals of one arm's figures."""
+"""95% confidence intervals of the figures of one arm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ _PRIOR_ITEMS = 2  # weight, in items, of the widest possible spread: rare values
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95% interval."""
+    """A figure with its 95% confidence interval."""
 
     value: float
     low: float
     high: float
 
     def as_figure(self) -> Figure:
-        """The estimate as it is written to results.json."""
+        """Returns the estimate in the form of results.json."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
 def wilson(successes: float, n: float, z: float = _NORMAL) -> tuple[float, float]:
-    """The Wilson score interval of a share, of `z` standard errors; (0, 1) for n=0."""
+    """Returns the Wilson score interval of a share; (0, 1) for n=0. `z`: half width in standard errors."""
     if n == 0:
         return 0.0, 1.0
     share, width = successes / n, z * z / n
@@ -38,13 +38,13 @@ def wilson(successes: float, n: float, z: float = _NORMAL) -> tuple[float, float
 
 
 def bounded(value: float, variance: float, n: int, z: float = _NORMAL) -> tuple[float, float]:
-    """The interval of a figure in 0..1 over n items, whose mean has this variance; `z` standard errors to each side.
+    """Returns the confidence interval of a figure `value` in 0..1 over n items; `z`: half width in standard errors.
 
-    It is Wilson's interval for a share with the same variance. Near 0 and 1 that interval is skewed, where a bootstrap
-    interval would be too short.
+    `variance`: the variance of the figure (of the mean, not of single items). The result is Wilson's interval for a
+    share with the same variance. It is skewed near 0 and 1, where a bootstrap interval would be too short.
 
-    The variance is first mixed with that of a share of the same mean, the largest possible one, at the weight of two
-    items. This matters for small n: equal values in a sample do not mean that there are no others.
+    The variance is first averaged with the largest possible one (of a share with the same mean) at the weight of two
+    items. This matters for small n: where all sampled values are equal, the population may still have others.
     """
     widest = value * (1 - value)
     if variance < 1e-15 or widest < 1e-15:
@@ -55,10 +55,9 @@ def bounded(value: float, variance: float, n: int, z: float = _NORMAL) -> tuple[
 
 
 def estimate(metric: Metric, observations: Sequence[Observation], random: np.random.Generator) -> Estimate:
-    """A metric over the test items with its interval: Wilson's for shares, `bounded` for other metrics. The variance of
-    a metric that is not a mean comes from the bootstrap.
+    """Computes a metric over the test items with its interval: Wilson's for shares, `bounded` for other metrics.
 
-    Raises ValueError without observations.
+    For a metric that is not a mean, the variance comes from the bootstrap. Raises ValueError without observations.
     """
     cells, counts = counted(observations)
     n = len(observations)
@@ -73,10 +72,10 @@ def estimate(metric: Metric, observations: Sequence[Observation], random: np.ran
 
 
 def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
-    """A share with its interval, over cases in clusters (quotes in replies). A part: (hits, cases) of one cluster.
+    """Computes a share and its interval over cases in clusters, for example quotes in replies.
 
-    The clusters are the sampling units: the variance is that of a ratio of two sums over them (Cochran 1977, 6.4).
-    Raises ValueError without cases.
+    `parts`: (hits, cases) of each cluster. The clusters are the sampling units, so the variance is that of a ratio of
+    two sums over clusters (Cochran 1977, 6.4). Raises ValueError without cases.
     """
     hits, sizes = (np.array(column, dtype=np.float64) for column in zip(*parts, strict=True))
     used = sizes > 0
@@ -93,8 +92,10 @@ def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
 def expected(
     metric: Metric, cells: Sequence[Observation], weights: Sequence[float], n: int, random: np.random.Generator
 ) -> Estimate:
-    """The score of n items whose observations are drawn at random with these weights: the figure of the expected
-    counts, and the middle 95% of the figures of random draws."""
+    """Computes the score of n items with random observations, each drawn from `cells` in proportion to `weights`.
+
+    The value is the metric of the expected counts; the interval is the middle 95% of the scores of random draws.
+    """
     shares = np.asarray(weights) / np.sum(weights)
     value = float(metric.aggregate(cells, np.asarray(weights)[None, :])[0])
     low, high = middle(metric.aggregate(cells, random.multinomial(n, shares, size=RESAMPLES)))

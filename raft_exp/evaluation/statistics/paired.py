@@ -1,4 +1,4 @@
-"""Two arms on the same items."""
+"""Paired comparison of two arms on the same items."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ _FEWEST = 8  # items on which one arm alone is right: with fewer, McNemar's test
 
 @dataclass(frozen=True)
 class Difference:
-    """Arm a minus arm b. The interval and p_value are uncorrected.
+    """The difference of two arms (arm a minus arm b). The interval and `p_value` are uncorrected.
 
-    `detectable`: the smallest true difference that a test with this number of items and this spread of differences
-    finds with 80% power at the 5% level.
+    `detectable`: the smallest true difference that the test detects with 80% power at the 5% level, for the same number
+    of items and the same spread of the differences.
     """
 
     difference: float
@@ -39,7 +39,7 @@ class Difference:
     detectable: float
 
     def as_figures(self) -> PairedFigures:
-        """The difference as it is written to results.json, before a correction of its p-value."""
+        """Returns the difference in the form of results.json. `p_value_holm` is not yet corrected."""
         return {
             "difference": self.difference,
             "low": self.low,
@@ -53,8 +53,11 @@ class Difference:
 def compare(
     metric: Metric, a: Sequence[Observation], b: Sequence[Observation], random: np.random.Generator
 ) -> Difference:
-    """Arm a minus arm b on the same items, in the same order. Interval: paired bootstrap. p-value: exact McNemar test
-    for shares, else a permutation test that swaps the two arms item by item."""
+    """Compares arm a with arm b. `a` and `b` have the observations of the same items in the same order.
+
+    Interval: paired bootstrap. p-value: exact McNemar test for shares, else a permutation test that swaps the two arms
+    item by item.
+    """
     pairs = list(zip(a, b, strict=True))
     if not metric.per_row:
         return _compare_figures(metric, pairs, random)
@@ -71,7 +74,7 @@ def compare(
 def _compare_figures(
     metric: Metric, pairs: list[tuple[Observation, Observation]], random: np.random.Generator
 ) -> Difference:
-    """`compare` for metrics that are not means, where single items have no difference."""
+    """`compare` for metrics that are not means: single items have no difference of their own."""
     cells, counts = counted(pairs)
     left, right = [pair[0] for pair in cells], [pair[1] for pair in cells]
 
@@ -95,7 +98,10 @@ def _difference(value: float, figures: Figures, p_value: float, least: float) ->
 
 
 def _mcnemar(differences: Sequence[float], counts: Counts) -> float:
-    """The exact two-sided test: under the null hypothesis each item on which the arms differ is a fair coin toss."""
+    """Returns the p-value of the exact two-sided McNemar test.
+
+    Under the null hypothesis, each item on which the arms differ is a fair coin toss.
+    """
     only_a = sum(int(count) for value, count in zip(differences, counts, strict=True) if value > 0)
     only_b = sum(int(count) for value, count in zip(differences, counts, strict=True) if value < 0)
     tosses, ways, tail = only_a + only_b, 1, 0
@@ -106,7 +112,11 @@ def _mcnemar(differences: Sequence[float], counts: Counts) -> float:
 
 
 def _flipped(differences: Sequence[float], counts: Counts, random: np.random.Generator) -> float:
-    """The share of random swaps of the two arms' replies with a mean difference as large as the observed one."""
+    """Returns the p-value of the permutation test for means.
+
+    It is the share of random swaps of the arms, item by item, with an absolute mean difference at least as large as the
+    observed one.
+    """
     sizes: Counter[float] = Counter()
     for value, count in zip(differences, counts, strict=True):
         sizes[abs(value)] += int(count)
@@ -125,7 +135,7 @@ def _flipped(differences: Sequence[float], counts: Counts, random: np.random.Gen
 def _swapped(
     aggregate: Aggregate, left: list[Observation], right: list[Observation], counts: Counts, random: np.random.Generator
 ) -> float:
-    """`_flipped` for metrics that are not means."""
+    """Returns the p-value of the permutation test for metrics that are not means."""
 
     def difference(swapped: Counts) -> Figures:
         sample = np.concatenate([counts - swapped, swapped], axis=1)
@@ -140,7 +150,7 @@ def _swapped(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (family-wise error), in the order of `p_values`."""
+    """Returns the p-values after Holm's step-down correction (family-wise error), in the same order."""
     corrected = [0.0] * len(p_values)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):

@@ -1,6 +1,7 @@
-"""Power of the paired tests before a study runs: differences that they find, and questions that they need.
+"""Power analysis of the paired tests before a study runs: detectable differences, and necessary numbers of questions.
 
-A test finds a difference with 80% power (`POWER`) at the 5% level, one comparison alone.
+A test detects a difference if its power is at least 80% (`POWER`) at the 5% level, without a correction for several
+comparisons.
 """
 
 import math
@@ -12,18 +13,18 @@ import numpy as np
 from raft_exp.evaluation.statistics.paired import POWER
 from raft_exp.evaluation.statistics.resampling import CONFIDENCE
 
-MOST_QUESTIONS = 1_000_000  # a difference that needs more has no number
+MOST_QUESTIONS = 1_000_000  # limit of the search; for more questions, None is returned
 _TAIL = (1 - CONFIDENCE) / 2
 _SPREAD = NormalDist().inv_cdf(1 - _TAIL) + NormalDist().inv_cdf(POWER)  # standard errors
 _WIDTH = 8  # standard deviations of the number of discordant questions that are summed over
 
 
 def mcnemar_power(n: int, discordance: float, difference: float) -> float:
-    """The probability that the exact two-sided McNemar test over `n` questions finds `difference` in its direction.
+    """Returns the power of the exact two-sided McNemar test: the probability that it is significant for the better arm.
 
-    `discordance`: the expected share of questions that exactly one of two arms answers right; at least `difference`.
-    The number of such questions is binomial, and of them a share (1 + difference / discordance) / 2 is expected to be
-    for the better arm. The sum over that number is exact.
+    `n`: number of questions. `difference`: true difference of the two shares. `discordance`: expected share of
+    questions that exactly one of the arms answers right; at least `difference`. The number of these questions is
+    binomial; the better arm is right in an expected share (1 + difference / discordance) / 2 of them.
     """
     from scipy.stats import binom
 
@@ -37,9 +38,9 @@ def mcnemar_power(n: int, discordance: float, difference: float) -> float:
 
 
 def detectable_share(n: int, discordance: float) -> float | None:
-    """The smallest difference of two shares that McNemar's test finds with `n` questions.
+    """Returns the smallest difference of two shares that McNemar's test detects with `n` questions; None if none.
 
-    A difference above `discordance` needs as large a discordance itself. None: no difference is found.
+    `discordance`: see `mcnemar_power`. For differences above it, the discordance equals the difference.
     """
 
     def finds(difference: float) -> bool:
@@ -55,27 +56,30 @@ def detectable_share(n: int, discordance: float) -> float | None:
 
 
 def questions_for_share(difference: float, discordance: float) -> int | None:
-    """The questions with which McNemar's test finds `difference`, by bisection; None above MOST_QUESTIONS."""
+    """Returns the number of questions with which McNemar's test detects `difference`; None above MOST_QUESTIONS.
+
+    `discordance`: see `mcnemar_power`.
+    """
     share = max(discordance, difference)
     return _fewest(lambda n: mcnemar_power(n, share, difference) >= POWER)
 
 
 def detectable_mean(n: int, deviation: float) -> float:
-    """The smallest difference of two means over the same `n` questions that a test finds; at most 1.
+    """Returns the smallest difference of two means over the same `n` questions that a paired test detects; at most 1.
 
-    `deviation`: the standard deviation of the differences by question. The normal approximation of the permutation
-    test, as in the report.
+    `deviation`: standard deviation of the difference per question. The permutation test is approximated by the normal
+    distribution, as in the report.
     """
     return min(1.0, _SPREAD * deviation / math.sqrt(n))
 
 
 def questions_for_mean(difference: float, deviation: float) -> int:
-    """The questions with which a test finds `difference` of two means; see `detectable_mean`."""
+    """Returns the number of questions with which a paired test detects `difference`; see `detectable_mean`."""
     return max(1, math.ceil((_SPREAD * deviation / difference) ** 2 - 1e-9))
 
 
 def _fewest(finds: Callable[[int], bool]) -> int | None:
-    """The smallest number that `finds` holds for, where it holds for all larger ones too."""
+    """Returns the smallest n with `finds(n)`, by bisection; None above MOST_QUESTIONS. `finds` must be monotonic."""
     high = 1
     while not finds(high):
         high *= 2

@@ -1,4 +1,4 @@
-"""Building blocks of intervals and tests: named generators, counted observations, resamples in blocks."""
+"""Helper functions of intervals and tests: random generators, counts of observations, and bootstrap resamples."""
 
 import hashlib
 from collections import Counter
@@ -19,13 +19,16 @@ T = TypeVar("T", bound=Observation)
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """The random generator of one figure; it depends only on the seed and the names."""
+    """Returns a random generator that depends only on the seed and the names (metric, arms) of a figure."""
     digest = hashlib.sha256("\x00".join([str(seed), *names]).encode("utf-8", "surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def counted(observations: Sequence[T]) -> tuple[list[T], Counts]:
-    """The M distinct observations, sorted, and the count of each, (M,). Raises ValueError without observations."""
+    """Returns the M distinct observations, sorted, and their counts, shape (M,).
+
+    Raises ValueError without observations.
+    """
     if not observations:
         raise ValueError("no observations")
     numbers = Counter(observations)
@@ -34,26 +37,33 @@ def counted(observations: Sequence[T]) -> tuple[list[T], Counts]:
 
 
 def bootstrap(figure: Callable[[Counts], Figures], counts: Counts, random: np.random.Generator) -> Figures:
-    """The figures of RESAMPLES resamples, (RESAMPLES,); `counts` (M,) counts the distinct observations."""
+    """Returns the figures of bootstrap resamples, shape (RESAMPLES,).
+
+    `figure`: counts of B samples, shape (B, M) -> figures, shape (B,). `counts`: shape (M,), how often each distinct
+    observation occurs.
+    """
     n = int(counts.sum())
     sizes = blocks(RESAMPLES, len(counts))
     return np.concatenate([figure(random.multinomial(n, counts / n, size=size)) for size in sizes])
 
 
 def blocks(total: int, cells: int) -> Iterator[int]:
-    """Sizes of blocks of `total` resamples that fit in memory; the random stream does not depend on the split."""
+    """Splits `total` resamples of `cells` counts each into blocks that fit in memory, and yields the blocks' sizes.
+
+    The random numbers do not depend on the split.
+    """
     size = max(1, _CELLS_AT_ONCE // cells)
     for start in range(0, total, size):
         yield min(size, total - start)
 
 
 def middle(figures: Figures) -> tuple[float, float]:
-    """The middle 95% of the figures."""
+    """Returns the 2.5% and 97.5% quantiles of the figures."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(figures, [tail, 1 - tail])
     return float(low), float(high)
 
 
 def rounded(value: float) -> float:
-    """A figure as it is written to files: 12 decimals."""
+    """Rounds a figure to the 12 decimals that files have."""
     return round(value, _DECIMALS) + 0.0  # + 0.0: no "-0.0" in the files

@@ -1,4 +1,4 @@
-"""Means and deviations over runs of one study that differ in their seed."""
+"""Means and standard deviations over runs of one study that differ only in their seed."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,13 +10,16 @@ from raft_exp.evaluation.statistics.resampling import rounded
 
 
 def seeds(results: Iterable[Results]) -> dict[str, dict[str, SeedFigures]]:
-    """{arm: {metric: figures}} over runs that differ in their seed. Raises DataError for two runs of one seed."""
+    """Returns {arm: {metric: figures}} over runs that differ only in their seed.
+
+    Raises DataError for two runs with the same seed.
+    """
     values: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for run in results:
         for arm, summary in run["arms"].items():
             for metric, figure in summary["metrics"].items():
                 if str(run["seed"]) in values[arm][metric]:
-                    raise DataError(f"two runs have seed {run['seed']}; compare runs that differ in their seed alone")
+                    raise DataError(f"two runs have seed {run['seed']}; compare runs that differ only in their seed")
                 values[arm][metric][str(run["seed"])] = figure["value"]
     return {
         arm: {metric: _over_seeds(by_seed) for metric, by_seed in metrics.items()} for arm, metrics in values.items()

@@ -1,9 +1,10 @@
-"""Figures and differences over several training seeds: both the questions and the trainings are random.
+"""Figures and differences over several training seeds. Both the trainings and the questions are random.
 
-The figure of one seed is the true figure, plus the effect of its training, plus the error of its questions. Seeds may
-have the same questions (crossed), other questions (nested), or some in common. The variance of the mean over k seeds is
-that between the seeds' figures divided by k, plus the covariance that the seeds have through shared questions. The
-interval is a t interval. `docs/explanation/statistics.md` has the reasons, `benchmarks/simulations.py` the coverage.
+Model: the figure of a seed is the true figure plus a random effect of its training plus the error of its sampled
+questions. Two seeds may have the same questions (crossed design), different questions (nested) or some in common. The
+variance of the mean over k seeds is the variance between seeds divided by k, plus the covariance due to shared
+questions. The interval is a t interval. `docs/explanation/statistics.md` gives the reasons, `benchmarks/simulations.py`
+measures the coverage.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +19,10 @@ from raft_exp.evaluation.statistics.intervals import Estimate, bounded, wilson
 from raft_exp.evaluation.statistics.paired import POWER, Difference
 from raft_exp.evaluation.statistics.resampling import CONFIDENCE, blocks, counted, rounded
 
-_LUCK = 0.05  # seeds that agree better than in this share of studies without any training variance agree by chance
+# The variance between seeds is at least its 5% quantile in studies where training has no effect: smaller is chance.
+_LUCK = 0.05
 
-Seeds = Sequence[Mapping[str, Observation]]  # of each seed the observations by question
+Seeds = Sequence[Mapping[str, Observation]]  # for each seed: question id -> observation
 Array = NDArray[np.float64]
 
 
@@ -35,12 +37,12 @@ class SeedEstimate(Estimate):
 class SeedDifference(Difference):
     """The mean over the seeds of arm a minus arm b, with its t interval and the p-value of the t test."""
 
-    df: float
+    df: float  # degrees of freedom of the t interval and test
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Figures (k,) of k seeds, and the part of each question in the error of each figure, (questions, k)."""
+    """The figures of k seeds, shape (k,), and each question's part in the error of each figure: (questions, k)."""
 
     figures: Array
     errors: Array
@@ -52,27 +54,30 @@ class _Sample:
 
     @property
     def overlap(self) -> Array:
-        """(k, k): the shared questions of two seeds as a share of their geometric mean number; 1 on the diagonal."""
+        """Shape (k, k): the number of shared questions of two seeds, divided by the geometric mean of their numbers."""
         shared = self.asked.T.astype(np.float64) @ self.asked
         return np.asarray(shared / np.sqrt(np.outer(shared.diagonal(), shared.diagonal())), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class _Spread:
-    """The variance of the mean over the seeds, with its degrees of freedom."""
+    """The variance of the mean over the seeds, and the degrees of freedom of its t distribution."""
 
     variance: float
     df: float
 
     def quantile(self, share: float) -> float:
-        """A quantile of Student's t."""
+        """Returns a quantile of Student's t distribution; `share`: its probability, 0..1."""
         from scipy.special import stdtrit
 
         return float(stdtrit(self.df, share))
 
 
 def estimate_over_seeds(metric: Metric, seeds: Seeds) -> SeedEstimate:
-    """The mean of the seeds' figures. Raises ValueError for one seed, and for a seed without observations."""
+    """Computes the mean of the seeds' figures with its interval.
+
+    Raises ValueError for fewer than two seeds, and for a seed without observations.
+    """
     sample = _sample(metric, seeds)
     spread = _spread(sample, sample.errors.T @ sample.errors)
     value, n = sample.mean, len(sample.asked)
@@ -81,12 +86,12 @@ def estimate_over_seeds(metric: Metric, seeds: Seeds) -> SeedEstimate:
 
 
 def compare_over_seeds(metric: Metric, a: Seeds, b: Seeds) -> SeedDifference:
-    """Arm a minus arm b; in each seed both have the same questions.
+    """Compares arm a with arm b over several seeds. In each seed, both arms must have the same questions.
 
     Raises ValueError for fewer than two seeds, and for arms that differ in their seeds or questions.
     """
     if any(left.keys() != right.keys() for left, right in zip(a, b, strict=True)):
-        raise ValueError("the arms have other questions")
+        raise ValueError("the two arms have different questions")
     b = [{name: right[name] for name in left} for left, right in zip(a, b, strict=True)]  # in the order of a
     left, right = _sample(metric, a), _sample(metric, b)
     sample = _Sample(left.figures - right.figures, left.errors - right.errors, left.asked)
@@ -104,7 +109,10 @@ def compare_over_seeds(metric: Metric, a: Seeds, b: Seeds) -> SeedDifference:
 
 
 def _spread(sample: _Sample, covariance: Array) -> _Spread:
-    """`covariance` (k, k) is that of the errors that the questions cause in the seeds' figures."""
+    """Computes the variance of the mean over the seeds.
+
+    `covariance`: shape (k, k), of the sampling errors of the seeds' figures, which the questions cause.
+    """
     from scipy.special import chdtri
 
     k, questions = len(sample.figures), len(sample.asked)
@@ -126,8 +134,12 @@ def _two_sided(statistic: float, df: float) -> float:
 
 
 def _unseen(metric: Metric, sample: _Sample, a: Seeds, b: Seeds) -> Array:
-    """(k, k): the variance of two more questions in each seed, one won by each arm, as in `paired.compare`: rare
-    differences may be missing from the sample. For metrics that are not means, where no question made a difference."""
+    """Returns the variance to add for differences that are too rare to occur in the sample, shape (k, k).
+
+    Means: the variance of two more questions per seed, one for each arm, with the largest difference (as in
+    `paired.compare`). Other metrics: only if no question made a difference, a variance from the Wilson limit of a
+    share of 0.
+    """
     sizes = np.array([len(seed) for seed in a], dtype=np.float64)
     if metric.per_row:
         pairs = [(list(left.values()), list(right.values())) for left, right in zip(a, b, strict=True)]
@@ -141,7 +153,7 @@ def _unseen(metric: Metric, sample: _Sample, a: Seeds, b: Seeds) -> Array:
 
 def _sample(metric: Metric, seeds: Seeds) -> _Sample:
     if len(seeds) < 2:
-        raise ValueError("figures over seeds need two seeds")
+        raise ValueError("figures over seeds need at least two seeds")
     places = {name: place for place, name in enumerate(dict.fromkeys(name for seed in seeds for name in seed))}
     figures = np.zeros(len(seeds))
     errors, asked = np.zeros((len(places), len(seeds))), np.zeros((len(places), len(seeds)), dtype=np.bool_)
@@ -153,8 +165,11 @@ def _sample(metric: Metric, seeds: Seeds) -> _Sample:
 
 
 def _parts(metric: Metric, observations: Sequence[Observation]) -> tuple[float, Array]:
-    """The figure of n questions, and the part of each in its error (n,): the squares of the parts sum to the variance
-    of the figure. For means this variance is the usual one, for other figures that of the jackknife."""
+    """Returns the figure of n questions, and each question's part in the error of the figure, shape (n,).
+
+    The squares of the parts sum to the variance of the figure: the usual variance for means, the jackknife's for other
+    metrics.
+    """
     cells, counts = counted(observations)
     n = len(observations)
     figure = float(metric.aggregate(cells, counts[None, :])[0])
@@ -173,7 +188,7 @@ def _numbers(observations: Sequence[Observation]) -> Array:
 
 
 def _one_of_each(cells: int) -> Iterator[Counts]:
-    """The rows of the unit matrix of this size, in blocks that fit in memory."""
+    """Yields the rows of a unit matrix of size `cells`, in blocks that fit in memory."""
     start = 0
     for size in blocks(cells, cells):
         yield np.eye(size, cells, start, dtype=np.int64)
