@@ -1,1 +1,1 @@
-"""Training: encoded rows, the plan of steps, the LightningModule, checkpoints, and the stage `train`."""
+"""Training: tokenised rows, the plan of steps, the LightningModule, checkpoints, and the stage `train`."""

@@ -11,9 +11,9 @@ _PATTERN = "best_*.safetensors"
 
 
 class BestCheckpoint:
-    """Keeps the weights of the lowest validation loss in `out` (with `keep`) and counts the passes since then.
+    """Tracks the lowest validation loss, and stores the weights of that step in `out` if `keep`.
 
-    `patience` is the number of validation passes without a lower loss after which training stops; None: never.
+    `patience`: the number of validation passes without a lower loss after which training stops; None: it never stops.
     """
 
     def __init__(self, out: Path, keep: bool, patience: int | None) -> None:
@@ -26,12 +26,15 @@ class BestCheckpoint:
         return {"loss": None if math.isinf(self._loss) else self._loss, "step": self._step, "waited": self._waited}
 
     def restore(self, state: BestState) -> None:
-        """Takes over the state of a checkpoint."""
+        """Sets the state to the one of a checkpoint."""
         self._loss = math.inf if state["loss"] is None else state["loss"]
         self._step, self._waited = state["step"], state["waited"]
 
     def validated(self, module: RaftModule, loss: float) -> None:
-        """Records the loss of a validation pass. All processes call it with the same loss."""
+        """Records the loss of a validation pass, and saves the weights if it is the lowest so far.
+
+        All processes must call this method, with the same loss.
+        """
         if not loss < self._loss:
             self._waited += 1
             return

@@ -32,17 +32,17 @@ TIMINGS = "timings.csv"
 
 
 class Metrics(StepMetrics):
-    """A line of metrics.csv; `validation_loss` only where a validation pass followed the step."""
+    """A line of metrics.csv."""
 
     step: int
-    tokens: int  # supervised ones
-    validation_loss: NotRequired[float]
+    tokens: int  # supervised tokens of the step
+    validation_loss: NotRequired[float]  # absent for steps without a validation pass
 
 
 class TrainingCallback(lightning.Callback):
-    """Writes metrics.csv, timings.csv and the checkpoint.
+    """Writes metrics.csv, timings.csv and the checkpoint into `out`, and computes the loss of the `validation` rows.
 
-    metrics.csv holds no times, so that a resumed run writes the same bytes.
+    metrics.csv contains no times, so that a resumed run writes the same bytes.
     """
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
@@ -51,7 +51,7 @@ class TrainingCallback(lightning.Callback):
         self.best = BestCheckpoint(out, config.keep == "best", config.early_stopping)
 
     def on_train_start(self, trainer: lightning.Trainer, module: RaftModule) -> None:
-        """Restores the checkpoint where the module starts from one; cuts the CSV files back to its step."""
+        """Restores the checkpoint, if there is one, and removes the lines after its step from the CSV files."""
         if module.start:
             self.best.restore(checkpoint.restore(self._out, module, trainer.optimizers[0]))
         if trainer.is_global_zero:
@@ -63,7 +63,7 @@ class TrainingCallback(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: RaftModule, outputs: object, batch: TrainingBatch, batch_idx: int
     ) -> None:
-        """Does the work of a step after its last micro-batch."""
+        """After the last micro-batch of a step: validates, writes metrics, and saves or stops where due."""
         if (batch_idx + 1) % module.accumulate:
             return
         last = module.step == len(module.plan.steps)
@@ -88,7 +88,10 @@ class TrainingCallback(lightning.Callback):
     def _write(
         self, trainer: lightning.Trainer, module: RaftModule, steps: Iterable[StepFigures], validated: float | None
     ) -> list[tuple[Metrics, dict[str, float]]]:
-        """Writes the lines of finished steps; `validated` is the validation loss after the module's current step."""
+        """Writes and returns the metrics and speed of finished steps.
+
+        `validated`: the validation loss after the module's current step; None without a validation pass.
+        """
         lines: list[tuple[Metrics, dict[str, float]]] = []
         for step in steps:
             metrics: Metrics = {
@@ -126,7 +129,7 @@ class TrainingCallback(lightning.Callback):
             names = "/".join(number.name for number, count in zip(NOTED, module.stopped_by, strict=True) if count)
             raise StoppedError(
                 f"training was stopped by {names} after step {module.step} of {len(module.plan.steps)}; its state is "
-                "saved, and the same command goes on from there"
+                "saved, and the same command resumes it"
             )
 
     def _save(self, trainer: lightning.Trainer, module: RaftModule) -> None:
@@ -134,7 +137,7 @@ class TrainingCallback(lightning.Callback):
             checkpoint.save(self._out, module, trainer.optimizers[0], self.best.state)
 
     def on_exception(self, trainer: lightning.Trainer, module: RaftModule, exception: BaseException) -> None:
-        """Saves the state after the last whole step, where one process holds all of it."""
+        """Saves the state after the last complete step, unless it is distributed over several processes."""
         alone = trainer.is_global_zero and not module.sharded and not module.updating
         if alone and checkpoint.step(self._out) < module.step < len(module.plan.steps):
             try:
@@ -151,7 +154,7 @@ class TrainingCallback(lightning.Callback):
 
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
-    """Mean negative log likelihood of all supervised tokens of `rows`; every process computes a share of the rows."""
+    """Returns the mean negative log likelihood per supervised token of `rows`. Each process computes a part of them."""
     trainer, size = module.trainer, config.batch_size // module.accumulate // module.trainer.world_size
     longest_first = sorted(range(len(rows)), key=lambda number: (-int(rows.lengths[number]), rows.ids[number]))
     mine = longest_first[trainer.global_rank :: trainer.world_size]
@@ -174,7 +177,7 @@ def _append(path: Path, columns: Iterable[str], row: Mapping[str, object]) -> No
 
 
 def _truncate(path: Path, columns: Iterable[str], step: int) -> None:
-    """Leaves the header and the lines up to `step`: the steps after the checkpoint run again."""
+    """Cuts a CSV file to its header and the lines up to `step`. Later steps are repeated after a resume."""
     lines: Iterable[str] = ()
     if step and path.exists():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[1 : step + 1]

@@ -1,6 +1,6 @@
-"""The state of a stopped training: one safetensors file, replaced atomically. No pickle.
+"""The checkpoint of a training: one safetensors file (no pickle), replaced atomically.
 
-It holds no random state: the order of rows and dropout follow from the seed and the step.
+It contains no random state: the order of rows and the dropout masks are computed from the seed and the step.
 """
 
 import json
@@ -20,17 +20,17 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state of one weight
 
 
 class BestState(TypedDict):
-    """What a checkpoint holds of the search for the best weights."""
+    """The part of a checkpoint about the lowest validation loss so far."""
 
     loss: float | None  # None before the first validation pass
-    step: int
-    waited: int  # validation passes since the best one
+    step: int  # step of the lowest loss
+    waited: int  # validation passes since then
 
 
 def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer, best: BestState) -> None:
-    """Writes weights, optimiser state, step and `best`; a kill at any moment leaves the old file or the new one.
+    """Writes weights, optimiser state, step and `best`. A kill at any moment leaves a complete file, old or new.
 
-    All processes call it: where the weights are sharded, each holds a part.
+    With sharded weights all processes must call this function, because each has a part of the weights.
     """
     state = {}
     for name, weight in module.trainable().items():
@@ -43,7 +43,7 @@ def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer, best: 
 
 
 def save_weights(path: Path, module: RaftModule) -> None:
-    """Writes the trained weights alone. All processes call it."""
+    """Writes the trained weights without the optimiser's state. All processes must call this function."""
     weights = {name: sharding.whole(weight) for name, weight in module.trainable().items()}
     if module.trainer.is_global_zero:
         _replace(path, weights, {})
@@ -58,7 +58,7 @@ def _replace(path: Path, state: dict[str, Tensor], metadata: dict[str, object]) 
 
 
 def step(out: Path) -> int:
-    """The step after which the checkpoint in `out` was taken; 0 without a checkpoint."""
+    """Returns the number of finished steps of the checkpoint in `out`; 0 without a checkpoint."""
     if not (out / NAME).exists():
         return 0
     with safe_open(out / NAME, framework="pt") as file:
@@ -66,13 +66,13 @@ def step(out: Path) -> int:
 
 
 def remove(out: Path) -> None:
-    """Deletes the checkpoint, and one that a killed run left half written."""
+    """Deletes the checkpoint, and an incomplete one of a killed run."""
     for name in (NAME, f"{NAME}.new"):
         (out / name).unlink(missing_ok=True)
 
 
 def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> BestState:
-    """Restores weights and optimiser on the module's devices. Returns the `best` that was saved."""
+    """Loads weights and optimiser state from the checkpoint into `module` and `optimizer`. Returns its BestState."""
     with safe_open(out / NAME, framework="pt") as file:
         metadata = json.loads(file.metadata()["state"])
         states: dict[int, dict[str, Tensor]] = {}

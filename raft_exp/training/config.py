@@ -1,4 +1,4 @@
-"""Settings of training. The pipeline reads them before anything runs, so no heavy package is imported here."""
+"""Settings of training. The pipeline reads them before any stage runs, so this module imports no slow package."""
 
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -21,12 +21,12 @@ class LoraConfig:
     dropout: Share
     target_modules: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)]
     rslora: bool  # scale by alpha / sqrt(r) instead of alpha / r
-    dora: KeyedWhenSet[bool] = False  # train the norms of the weights' rows too (arXiv 2402.09353)
+    dora: KeyedWhenSet[bool] = False  # DoRA: train the magnitudes of the weights as well (arXiv 2402.09353)
 
 
 @config_dataclass
 class MatchedPlan:
-    """The settings that decide on how many supervised tokens another training learns."""
+    """The settings of another training that determine its number of supervised tokens, which this training matches."""
 
     batch_size: Positive
     max_epochs: Positive
@@ -35,7 +35,10 @@ class MatchedPlan:
 
 @config_dataclass
 class TrainerConfig:
-    """Where and how long to train. `batch_size` counts the examples of one optimiser step over all devices."""
+    """Devices, duration and optimiser of a training.
+
+    `batch_size` is the number of examples of one optimiser step, over all devices and micro-batches.
+    """
 
     accelerator: Literal["cpu", "gpu", "auto"]
     devices: Positive | Literal["auto"]
@@ -60,25 +63,27 @@ class TrainerConfig:
     keep: Literal["last", "best"]
     checkpoint_every: Runtime[Positive]
     workers: Runtime[Count]
-    threads: Positive | None  # over all processes of this machine
-    supervised_tokens: KeyedWhenSet[str | None] = None  # as many as the training of this arm, instead of max_epochs
+    threads: Positive | None  # CPU threads of all processes of this machine together
+    # name of an arm: train on as many supervised tokens as the training of that arm, instead of max_epochs
+    supervised_tokens: KeyedWhenSet[str | None] = None
 
     def resolved(self, dtype: Dtype, learning_rate: float | None = None) -> "TrainerConfig":
-        """These settings for a model of this dtype, as they stand in a store key.
+        """Returns the settings with values in place of `auto`, as they are part of a stage's key.
 
-        `learning_rate` is the one that suits the model. Raises ValueError where `auto` needs it and it is None.
-
-        `auto` precision becomes the value that follows from the dtype; `auto` packing becomes true
-        (TrainStage.may_pad then allows padding).
+        `dtype` (of the model) determines an `auto` precision, `learning_rate` (the model's default) an `auto` learning
+        rate. An `auto` packing becomes true; TrainStage.may_pad then allows padding. Raises ValueError for an `auto`
+        learning rate where `learning_rate` is None.
         """
         precision = PRECISIONS[dtype] if self.precision == "auto" else self.precision
         rate = learning_rate if self.learning_rate == "auto" else self.learning_rate
         if rate is None:
-            raise ValueError("trainer.learning_rate: got 'auto', but model.lora_learning_rate is null; give a number")
+            raise ValueError(
+                "trainer.learning_rate: got 'auto', but model.lora_learning_rate is null; set either to a number"
+            )
         return replace(self, precision=precision, packing=bool(self.packing), learning_rate=rate)
 
     def packs(self) -> bool:
-        """Whether rows are packed; `auto` counts as yes until a model refuses."""
+        """Whether rows are packed. `auto` counts as packed: `packed.pack_where_possible` decides for the model."""
         return bool(self.packing)
 
     def on_gpu(self) -> bool:
@@ -90,12 +95,12 @@ class TrainerConfig:
         return bool(torch.cuda.is_available())
 
     def threads_a_process(self) -> int | None:
-        """CPU threads of one process: processes on one CPU share `threads`."""
+        """Returns the CPU threads of one process: with accelerator=cpu the processes share `threads`; None: not set."""
         processes = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1
         return self.threads and max(1, self.threads // processes)
 
     def processes(self) -> int:
-        """The number of training processes, each on a device of its own."""
+        """Returns the number of training processes over all nodes: one per device."""
         if self.devices != "auto":
             return self.devices * self.num_nodes
         import torch
@@ -106,12 +111,12 @@ class TrainerConfig:
     def _micro_batches_are_whole(self) -> "TrainerConfig":
         if self.accumulate != "auto" and self.batch_size % self.accumulate:
             raise ValueError(
-                f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}"
+                f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}; change one"
             )
         shares = (1 if self.accumulate == "auto" else self.accumulate) * self.num_nodes
         if self.devices != "auto" and self.batch_size % (shares * self.devices):
             raise ValueError(
-                f"trainer.batch_size={self.batch_size} cannot be shared evenly by {self.devices * self.num_nodes} "
-                f"devices of trainer.accumulate={self.accumulate} micro-batches; choose a multiple of both"
+                f"trainer.batch_size={self.batch_size} must be a multiple of {shares * self.devices} "
+                f"({self.devices * self.num_nodes} devices x trainer.accumulate={self.accumulate}); change one of them"
             )
         return self

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SAFE = 0.8  # share of the free memory that activations may take: kernels need scratch space, the allocator fragments
+_SAFE = 0.8  # share of the free memory for activations: kernels need scratch space, and the allocator fragments
 
 
 class TrainingModule(Protocol):
-    """The parts of `module.RaftModule` that the measurement of memory needs."""
+    """The interface of `module.RaftModule` that the functions of this file use."""
 
     model: "PreTrainedModel"
     plan: TrainingPlan
@@ -31,35 +31,38 @@ class TrainingModule(Protocol):
 
     @property
     def trainer(self) -> "lightning.Trainer":
-        """The trainer that runs the module."""
+        """The Lightning trainer of the module."""
 
     def micro_batches(self) -> MicroBatches:
-        """The micro-batches of this process."""
+        """Returns the micro-batches of this process."""
 
     def trainable(self) -> dict[str, nn.Parameter]:
-        """The weights that are trained, by name."""
+        """Returns the trained weights by name."""
 
 
 def layers(model: nn.Module) -> list[nn.Module]:
-    """The decoder layers; transformers derives them from one class in all models."""
+    """Returns the decoder layers. In transformers they have one base class in all models."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
 def compile_layers(model: nn.Module) -> None:
-    """Compiles each layer by itself and for all lengths: the layers share one code, so one compilation serves all."""
+    """Compiles the decoder layers for all lengths. All layers have the same code, so one compilation is enough."""
     for layer in layers(model):
         layer.compile(dynamic=True)
 
 
 def checkpoint_activations(model: "PreTrainedModel") -> None:
-    """Stores the input of each layer alone and recomputes its activations in the backward. The results are the same."""
+    """Stores only the input of each layer and recomputes activations in the backward pass, with equal results."""
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
 def wants_checkpointing(module: TrainingModule, config: TrainerConfig) -> bool:
-    """The configured value; `auto`: whether the activations of the largest micro-batch exceed the GPU's free memory."""
+    """Returns trainer.activation_checkpointing; for `auto`, whether activations would exceed the GPU's free memory.
+
+    The activations are those of the largest micro-batch; at most 80% of the free memory counts.
+    """
     if config.activation_checkpointing != "auto":
         return config.activation_checkpointing
     if module.device.type != "cuda":
@@ -82,8 +85,8 @@ def _too_large(module: TrainingModule, packing: bool) -> bool:
     if bytes_a_token * most <= _SAFE * free:
         return False
     log.warning(
-        "activations of %d tokens need about %.0f GiB and %.0f GiB are free: they are recomputed instead of stored "
-        "(trainer.activation_checkpointing); a larger trainer.accumulate would be faster",
+        "activations of %d tokens need about %.0f GiB, but %.0f GiB are free: they are recomputed in the backward pass "
+        "(trainer.activation_checkpointing); a larger trainer.accumulate needs less memory and is faster",
         most,
         bytes_a_token * most / 2**30,
         free / 2**30,
@@ -97,7 +100,7 @@ def _on_device(module: TrainingModule, numbers: list[int], packing: bool) -> Bat
 
 
 def activation_bytes(model: nn.Module, batch: Batch) -> int:
-    """Bytes that a forward pass saves for the backward, without the weights. Nothing of the pass stays in memory."""
+    """Measures the bytes that a forward pass saves for the backward pass, without the weights, and frees them."""
     # By storage object, which stays referenced: an address would be reused as soon as FSDP frees gathered weights.
     weights: dict[int, torch.UntypedStorage] = {}
     saved: dict[int, tuple[torch.UntypedStorage, int]] = {}
@@ -131,7 +134,7 @@ def _no_backward(_: object) -> Tensor:
 
 
 def _local(tensor: Tensor) -> Tensor:
-    """The part of a sharded tensor (DTensor) that this process holds."""
+    """Returns the part of a sharded tensor (DTensor) on this process; other tensors unchanged."""
     from torch.distributed.tensor import DTensor
 
     if not isinstance(tensor, DTensor):

@@ -1,4 +1,4 @@
-"""Runs one training with Lightning, from its start or its checkpoint to its end."""
+"""Runs one training with Lightning, from the start or from a checkpoint."""
 
 import contextlib
 import logging
@@ -36,10 +36,11 @@ def fit(
     out: Path,
     loggers: list[Logger],
 ) -> tuple[RaftModule, TrainingCallback]:
-    """Trains `model` in place, from the checkpoint in `out` where there is one.
+    """Trains `model` in place, from the checkpoint in `out` if there is one.
 
     Returns the module, and the callback with the best checkpoint. Raises ModelError for settings that Lightning
-    refuses, for lack of memory, and for a loss or gradient that is not finite; StoppedError after a signal.
+    rejects, when memory is exhausted, and for a loss or gradient that is not finite. Raises StoppedError after a
+    signal, and PrunedError where a search ends the trial.
     """
     if config.compile:
         layers.compile_layers(model)
@@ -90,7 +91,7 @@ def _explained(config: TrainerConfig, accumulate: int) -> Iterator[None]:
 
 
 def _out_of_memory(config: TrainerConfig, accumulate: int) -> str:
-    """The message of a training without enough memory: the next number of micro-batches that helps, where one does."""
+    """Returns the error message for exhausted memory, with the next larger trainer.accumulate, if there is one."""
     used = f"auto ({accumulate} here)" if config.accumulate == "auto" else str(accumulate)
     most = config.batch_size // config.processes()  # one example in each micro-batch
     more = next((number for number in range(accumulate + 1, most + 1) if most % number == 0), None)
@@ -100,7 +101,7 @@ def _out_of_memory(config: TrainerConfig, accumulate: int) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppresses Lightning's tips and notes on devices and loaders; errors are still raised."""
+    """Suppresses Lightning's messages about devices and data loaders; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

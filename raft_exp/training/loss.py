@@ -1,4 +1,4 @@
-"""The loss: negative log likelihood of the supervised tokens, with one tensor of the vocabulary's size in memory."""
+"""The loss: negative log likelihood of the supervised tokens, with only one copy of the logits in memory."""
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,9 @@ _CHUNK = 256  # positions whose logits are converted to float32 at a time
 
 
 def token_losses(model: nn.Module, batch: Batch) -> Tensor:
-    """Negative log likelihood of the supervised tokens, float32 [tokens].
+    """Returns the negative log likelihood of each supervised token, float32 [tokens].
 
-    The head computes logits only at `keep`, where a supervised token is predicted: never for the prompt.
+    Logits are computed only at the positions `batch["keep"]`, which predict a supervised token.
     """
     logits: Tensor = model(**batch["inputs"], logits_to_keep=batch["keep"], use_cache=False).logits
     if not batch["rows"]:  # DDP and FSDP need a gradient of every parameter, also from a micro-batch without rows
@@ -25,27 +25,30 @@ def token_losses(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def negative_log_likelihood(logits: Tensor, targets: Tensor) -> Tensor:
-    """float32 [tokens] of logits [tokens, vocabulary]; the backward overwrites the logits with their gradient."""
+    """Returns the negative log likelihood of `targets` [tokens] under `logits` [tokens, vocabulary], float32 [tokens].
+
+    The backward pass overwrites the logits with their gradient.
+    """
     result: Tensor = _InPlace.apply(logits, targets)
     return result
 
 
 class _InPlace(torch.autograd.Function):
-    """Cross entropy without copies of the logits; torch's own makes two to four of them.
+    """Cross entropy without copies of the logits; torch's function makes two to four copies.
 
-    The logits must not be used afterwards. autograd raises an error where a layer saved them for its own backward.
+    The logits must not be used after the backward pass. autograd raises an error where a layer has saved them.
     """
 
     @staticmethod
     def forward(ctx: FunctionCtx, logits: Tensor, targets: Tensor) -> Tensor:
-        """Losses; saves the logits and the logarithms of the sums of their exponentials."""
+        """Returns the losses; saves the logits and their logsumexp for the backward pass."""
         norms = torch.cat([chunk.float().logsumexp(-1) for chunk in logits.split(_CHUNK)])
         ctx.save_for_backward(logits, targets, norms)
         return norms - logits.gather(1, targets[:, None]).squeeze(1).float()
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
-        """(softmax - one at the target) * gradient, written over the logits."""
+        """Writes the gradient, (softmax - one_hot(target)) * incoming gradient, over the logits and returns them."""
         logits, targets, norms = ctx.saved_tensors
         (scale,) = gradients
         for chunk, norm, target, factor in zip(

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-LATE_ON = ("cuda",)  # devices on which the figures of a step are read after the next step has been queued
+LATE_ON = ("cuda",)  # types of devices on which the figures of a step are read after the next step has been queued
 
 
 class StepMetrics(TypedDict):
-    """Figures of an optimiser step."""
+    """Loss, learning rate and gradient norm of an optimiser step."""
 
     loss: float
     learning_rate: float
@@ -34,17 +34,20 @@ class StepMetrics(TypedDict):
 
 
 def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
-    """Linear from 1/warmup to 1, then half a cosine that reaches 0 after the last step."""
+    """Returns the factor of the learning rate at `step` (from 0): linear warm-up, then cosine decay to 0.
+
+    `steps` and `warmup` are numbers of steps: of the whole training, and of the warm-up.
+    """
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
 
 class RaftModule(lightning.LightningModule):
-    """Trains `model` by `plan`, from step `start` on.
+    """Trains `model` on the steps of `plan`, from step `start` on.
 
-    For any number of devices and micro-batches, the gradient of an optimiser step is that of the mean loss over all
-    its supervised tokens.
+    The gradient of an optimiser step is the gradient of the mean loss over all supervised tokens of the step, for any
+    number of devices and micro-batches.
     """
 
     def __init__(
@@ -70,12 +73,12 @@ class RaftModule(lightning.LightningModule):
 
     @property
     def step(self) -> int:
-        """Finished optimiser steps, those before an interruption included."""
+        """The number of finished optimiser steps, including steps before a resume."""
         return self.start + int(self.global_step)
 
     @property
     def sharded(self) -> bool:
-        """Whether each process holds only parts of the weights."""
+        """Whether each process has only a part of the weights (FSDP)."""
         return self._config.strategy == "fsdp"
 
     @property
@@ -85,32 +88,32 @@ class RaftModule(lightning.LightningModule):
 
     @property
     def late(self) -> bool:
-        """Whether the figures of a step are read one step late, which spares a wait for the device in each step."""
+        """Whether the figures of a step are read after the next step has been queued, to keep the device busy."""
         return self.device.type in LATE_ON and not self.sharded and self.scaler is None
 
     def setup(self, stage: str) -> None:
-        """Raises ConfigError where the devices of this machine cannot share a step's examples evenly."""
+        """Raises ConfigError if trainer.batch_size is not a multiple of devices x micro-batches."""
         world_size = self.trainer.world_size
         if self._config.batch_size % (self.accumulate * world_size):
             raise ConfigError(
-                f"trainer.batch_size={self._config.batch_size} cannot be shared evenly by {world_size} devices of "
-                f"trainer.accumulate={self.accumulate} micro-batches; choose a multiple of both"
+                f"trainer.batch_size={self._config.batch_size} must be a multiple of {self.accumulate * world_size} "
+                f"({world_size} devices x trainer.accumulate={self.accumulate}); change one of them"
             )
 
     def configure_model(self) -> None:
-        """Shards the weights over the processes with trainer.strategy=fsdp."""
+        """With trainer.strategy=fsdp: shards the weights over the processes."""
         if self.sharded:
             assert self.device_mesh is not None
             dtypes = {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16}
             sharding.shard(self.model, self.device_mesh["data_parallel"], dtypes.get(self._config.precision))
 
     def micro_batches(self) -> MicroBatches:
-        """The micro-batches of this process, from `start` to the end of the plan."""
+        """Returns the micro-batches of this process, from step `start` to the end of the plan."""
         rank, world_size = self.trainer.global_rank, self.trainer.world_size
         return MicroBatches(self.plan, self.start, self.accumulate, rank, world_size, self._config.packs())
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
-        """The micro-batches of this process as tensors."""
+        """Returns a loader of the micro-batches of this process as tensors."""
         workers = self._config.workers
         # A generator of its own: the loader must not draw from the one that dropout uses.
         return DataLoader(
@@ -124,14 +127,17 @@ class RaftModule(lightning.LightningModule):
         )
 
     def on_train_start(self) -> None:
-        """Switches to training mode (from_pretrained returns evaluation mode), and to activation checkpointing."""
+        """Sets training mode (`from_pretrained` sets evaluation mode), signal handlers and activation checkpointing."""
         self.model.train()
         self.signals.listen()
         if layers.wants_checkpointing(self, self._config):
             layers.checkpoint_activations(self.model)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
-        """The micro-batch's part of the loss of the step, scaled so that Lightning's averages give the sum."""
+        """Returns the micro-batch's part of the loss of the step, scaled because Lightning averages the parts.
+
+        Lightning divides by micro-batches and processes; the scale undoes this, so that the parts are added.
+        """
         micro_batch = batch["micro_batch"]
         # Dropout depends on the place in the plan alone, so that a checkpoint needs no random state.
         torch.manual_seed(_seed(self._seed, self.step, micro_batch, self.global_rank))
@@ -146,10 +152,10 @@ class RaftModule(lightning.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips by the norm over all trainable weights.
+        """Clips the gradient by its norm over all trainable weights.
 
-        A loss or norm that is not finite raises ModelError before the update. Where figures are read late the update
-        is left out on the device, and `finished_steps` raises the error.
+        Raises ModelError, before the update, for a loss or norm that is not finite. If `late`, the device skips the
+        update instead, and `finished_steps` raises the error.
         """
         shared = torch.tensor([0.0, *self.signals.counts], device=self.device)
         shared[0] = self._share
@@ -165,9 +171,10 @@ class RaftModule(lightning.LightningModule):
         self.updating = True
 
     def finished_steps(self, newest: bool) -> list[StepFigures]:
-        """The figures of finished steps, each once and in order; those of the last step perhaps only with `newest`.
+        """Returns the figures of finished steps that were not returned before, in order.
 
-        Raises ModelError for a loss or norm that is not finite.
+        If `late`, the figures of the last step are included only with `newest`, which waits for the device. Raises
+        ModelError for a loss or norm that is not finite.
         """
         steps, self._read = self._read, []
         return steps + self._checked(newest)
@@ -191,11 +198,11 @@ class RaftModule(lightning.LightningModule):
         )
 
     def trainable(self) -> dict[str, nn.Parameter]:
-        """The weights that are trained, by name, in a fixed order."""
+        """Returns the trained weights by name, in a fixed order."""
         return weights.weights(self.model)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW; linear warm-up, then cosine decay. The step counts from the start of the plan, also after a resume."""
+        """Returns AdamW and its schedule (`learning_rate_factor`), which continues at step `start` after a resume."""
         rate = self._config.learning_rate
         assert rate != "auto", "the settings are resolved"
         fused = True if self.late else None  # one kernel, which can leave out an update without asking the CPU

@@ -1,4 +1,4 @@
-"""Warnings about a training that goes wrong, each logged once."""
+"""Warnings about a loss that does not fall and about exploding gradients. Each is logged once per training."""
 
 import logging
 import statistics
@@ -12,7 +12,7 @@ _EXPLODES = 30.0  # a gradient norm above this multiple of the median of recent 
 
 
 class TrainingMonitor:
-    """Watches loss and gradient norm of every step, on one process."""
+    """Checks the loss and the gradient norm of each step. `steps`: number of steps of the whole training."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps  # of the whole training
@@ -22,7 +22,7 @@ class TrainingMonitor:
         self._warned: set[str] = set()
 
     def step(self, step: int, loss: float, norm: float) -> None:
-        """One optimiser step; `norm` is the gradient's, before it is clipped."""
+        """Adds an optimiser step. `norm`: norm of the gradient before clipping."""
         if len(self._first) < _WINDOW:
             self._first.append(loss)
         self._last.append(loss)
@@ -32,8 +32,8 @@ class TrainingMonitor:
             usual = statistics.median(self._norms)
             self._warn(
                 "norms",
-                f"step {step}: the gradient's norm is {norm:.3g}, where {usual:.3g} was usual; "
-                "if that happens again, lower trainer.learning_rate or trainer.gradient_clip",
+                f"step {step}: the gradient's norm is {norm:.3g}; the median of recent steps is {usual:.3g}; "
+                "if grad_norm in metrics.csv is as high again, lower trainer.learning_rate or trainer.gradient_clip",
             )
         self._norms.append(norm)
 
@@ -44,8 +44,8 @@ class TrainingMonitor:
         if last > _FALLS * first:
             self._warn(
                 "losses",
-                f"step {step}: the loss does not fall: {last:.4g} on average over the last {_WINDOW} steps, "
-                f"{first:.4g} over the first; look at trainer.learning_rate and at the rows (preview=3)",
+                f"step {step}: the loss does not fall: its mean is {last:.4g} over the last {_WINDOW} steps and "
+                f"{first:.4g} over the first {_WINDOW}; check trainer.learning_rate, and the rows with preview=3",
             )
 
     def _warn(self, subject: str, message: str) -> None:

@@ -1,7 +1,8 @@
-"""Attention over packed rows: rows are concatenated to [1, tokens], and attention stays within each row.
+"""Attention over packed rows: rows are concatenated to [1, tokens], and each token attends only to its own row.
 
-On a GPU in 16 bits torch's variable-length flash attention computes all rows in one kernel. Elsewhere there is one call
-for each row (FlexAttention has no backward on a CPU, and a dense mask over all rows costs several times as much).
+On a GPU with 16-bit values, torch's variable-length flash attention computes all rows in one kernel. Elsewhere
+attention is called once per row: FlexAttention has no backward pass on a CPU, and a dense mask over all rows is several
+times as slow.
 """
 
 import inspect
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "raft_packed"
-_UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # arguments of some models' attention
+_UNSUPPORTED = ("softcap", "s_aux", "position_bias")  # arguments of some models' attention that packing cannot compute
 _REMEDY = "use trainer.packing=false, or another model"
 
 
 def takes_enable_gqa(kernel: Callable[..., object]) -> bool:
-    """Whether `varlen_attn` has the argument: torch 2.11 has not, and its kernel serves grouped heads without it."""
+    """Whether `kernel` (varlen_attn) has the argument `enable_gqa`. torch 2.11 supports grouped heads without it."""
     return "enable_gqa" in inspect.signature(kernel).parameters
 
 
@@ -38,7 +39,8 @@ _ENABLE_GQA = takes_enable_gqa(varlen_attn)
 def use_packed_attention(model: "PreTrainedModel") -> None:
     """Sets packed attention in a transformers model.
 
-    Raises ModelError, and leaves the model's own attention, where the model cannot take packed rows or would mix them.
+    Raises ModelError if the model rejects packed rows, or if one packed row influences another. The model then has its
+    own attention again.
     """
     from transformers import AttentionInterface
 
@@ -47,7 +49,10 @@ def use_packed_attention(model: "PreTrainedModel") -> None:
     try:
         model.set_attn_implementation(NAME)
         if model.config._attn_implementation != NAME:
-            raise ModelError(f"trainer.packing=true: {type(model).__name__} has attention of its own; {_REMEDY}")
+            raise ModelError(
+                f"trainer.packing=true: {type(model).__name__} has no exchangeable attention (AttentionInterface of "
+                f"transformers); {_REMEDY}"
+            )
         _check(model)
     except Exception as error:
         model.set_attn_implementation(own)
@@ -59,9 +64,9 @@ def use_packed_attention(model: "PreTrainedModel") -> None:
 
 
 def pack_where_possible(model: "PreTrainedModel", by_kernel: bool) -> bool:
-    """Sets packed attention where the model can take it; otherwise logs the reason. Returns whether rows are packed.
+    """Sets packed attention if the model supports it; else logs the reason. Returns whether rows are packed.
 
-    `by_kernel`: whether a GPU's 16-bit kernel will compute it, which has no attention dropout.
+    `by_kernel`: whether a GPU's 16-bit kernel will compute the attention. This kernel has no attention dropout.
     """
     try:
         if by_kernel and (dropout := _attention_dropout(model)):
@@ -94,9 +99,11 @@ def attention(
     sliding_window: int | None = None,
     **others: object,
 ) -> tuple[Tensor, None]:
-    """transformers' attention interface: [1, heads, tokens, size] to [1, tokens, heads, size].
+    """Computes packed attention (transformers' attention interface).
 
-    `cu_seq_lens_q` [rows + 1] holds the offsets of the rows, `max_length_q` the length of the longest.
+    Query, key and value have shape [1, heads, tokens, size]; the result has shape [1, tokens, heads, size].
+    `cu_seq_lens_q`: shape [rows + 1], the offset of each row, and the number of tokens. `max_length_q`: tokens of the
+    longest row. Raises ModelError for arguments of the model's attention that packing does not support.
     """
     if cu_seq_lens_q is None or max_length_q is None:
         raise ValueError("packed attention needs cu_seq_lens_q and max_length_q: make the batch with data.pack")
@@ -155,7 +162,10 @@ def _by_kernel(
 
 
 def _window(length: int, size: int | None, device: torch.device) -> Tensor | None:
-    """The mask of a row longer than the model's sliding window; None for shorter rows, where is_causal suffices."""
+    """Returns the attention mask of a row that is longer than the model's sliding window, shape [length, length].
+
+    Returns None for shorter rows, which need only a causal mask. `size`: tokens of the window; None: no window.
+    """
     if size is None or length <= size:
         return None
     distance = torch.arange(length, device=device)[:, None] - torch.arange(length, device=device)
@@ -164,7 +174,7 @@ def _window(length: int, size: int | None, device: torch.device) -> Tensor | Non
 
 @torch.no_grad()
 def _check(model: "PreTrainedModel") -> None:
-    """Raises ModelError where the logits of the second packed row change with the tokens of the first."""
+    """Raises ModelError if the logits of the second of two packed rows depend on the tokens of the first."""
     ids = torch.arange(8).repeat(2, 2)
     ids[1, :8] = ids[1, :8].flip(0)
     device = next(model.parameters()).device
@@ -180,4 +190,6 @@ def _check(model: "PreTrainedModel") -> None:
         for row in ids
     ]
     if not torch.allclose(logits[0], logits[1], rtol=1e-3, atol=1e-3 * float(logits[0].abs().max())):
-        raise ModelError(f"trainer.packing=true: layers of {type(model).__name__} mix packed rows; {_REMEDY}")
+        raise ModelError(
+            f"trainer.packing=true: layers of {type(model).__name__} mix tokens of different packed rows; {_REMEDY}"
+        )

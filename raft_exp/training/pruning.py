@@ -1,7 +1,7 @@
-"""Pruning of a search's trials: a training ends when its validation loss is above the median of earlier trials.
+"""Pruning in a hyperparameter search: a training ends if its validation loss is above the median of earlier trials.
 
-The training may run in another process or on another machine than the search. The environment variable RAFT_EXP_TRIAL
-names a file with the trial; without it there is no pruning.
+The search and the training may run in different processes or on different machines. The environment variable
+RAFT_EXP_TRIAL names a file that describes the trial; without the variable there is no pruning.
 """
 
 import json
@@ -12,29 +12,32 @@ from pathlib import Path
 from raft_exp.core.errors import RaftError
 
 VARIABLE = "RAFT_EXP_TRIAL"
-PRUNED = "pruned"  # attribute of a pruned trial: the step of its end
+PRUNED = "pruned"  # Optuna attribute of a pruned trial: the step at which it ended
 
 
 class PrunedError(RaftError):
-    """Ends the training of a pruned trial."""
+    """Raised to end the training of a pruned trial."""
 
 
 @dataclass(frozen=True)
 class SearchTrial:
-    """The trial of a search that a training belongs to."""
+    """The trial of a hyperparameter search to which a training belongs."""
 
-    storage: str
-    study: str
+    storage: str  # URL of Optuna's storage
+    study: str  # name of Optuna's study
     trial: int  # Optuna's id, not its number
     stage: str  # the training whose loss is reported: a study may have several
 
     def as_json(self) -> str:
-        """The content of the file that RAFT_EXP_TRIAL names."""
+        """Returns the trial as JSON, for the file that RAFT_EXP_TRIAL names."""
         return json.dumps(asdict(self))
 
     @staticmethod
     def of(stage: str) -> "SearchTrial | None":
-        """The trial that this training stage reports to; None where it reports to none."""
+        """Returns the trial to which a training stage reports its loss; None for other stages and without a search.
+
+        `stage`: label of the stage, such as `train[raft]`.
+        """
         file = os.environ.get(VARIABLE)
         if not file:
             return None
@@ -42,7 +45,7 @@ class SearchTrial:
         return trial if trial.stage == stage else None
 
     def hopeless(self, step: int, loss: float) -> bool:
-        """Reports the validation loss of a step to the search. Returns whether the trial should end."""
+        """Reports the validation loss of a step to the search. Returns whether the search prunes the trial."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)

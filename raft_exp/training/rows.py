@@ -1,4 +1,4 @@
-"""Rows as token ids on disk: encoded once a training, memory-mapped, shared by the processes of a machine."""
+"""Rows as token ids on disk. One process tokenises them; all processes of the machine read them memory-mapped."""
 
 import json
 import os
@@ -28,16 +28,16 @@ _IDS = "ids.json"  # written last: its presence shows that the columns are compl
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows: one flat array of ids, divided at `ends`; the last `completions[i]` ids of row i are supervised."""
+    """Tokenised rows in one flat array. The last `completions[i]` tokens of row i are supervised."""
 
-    ids: list[str]
-    tokens: np.ndarray  # int32, all rows concatenated
-    ends: np.ndarray  # int64
-    completions: np.ndarray  # int64; the end token counts
+    ids: list[str]  # ids of the rows
+    tokens: np.ndarray  # int32, the token ids of all rows, concatenated
+    ends: np.ndarray  # int64, (rows,), offset after the last token of each row
+    completions: np.ndarray  # int64, (rows,), tokens of each completion with its end token
 
     @classmethod
     def open(cls, folder: Path) -> "Rows":
-        """The rows that `encode` wrote to the folder, memory-mapped."""
+        """Opens the rows that `encode` wrote to the folder, memory-mapped."""
         ids = json.loads((folder / _IDS).read_text(encoding="utf-8"))
         columns = {
             name: mapped(folder / f"{name}.npy") if ids else np.zeros(0, dtype) for name, dtype in _COLUMNS.items()
@@ -48,18 +48,22 @@ class Rows:
         return len(self.ids)
 
     def row(self, number: int) -> np.ndarray:
-        """Ids of prompt and completion."""
+        """Returns the token ids of a row: prompt, then completion."""
         start = self.ends[number - 1] if number else 0
         return self.tokens[start : self.ends[number]]
 
     @cached_property
     def lengths(self) -> np.ndarray:
-        """Tokens of every row."""
+        """The number of tokens of each row, shape (rows,)."""
         return np.diff(self.ends, prepend=0)
 
 
 def encode(examples: Iterable[Example], tokenizer: "PreTrainedTokenizerBase", max_length: int, folder: Path) -> Rows:
-    """Encodes chats [.., assistant] into `folder`. Raises DataError for rows longer than `max_length`: none is cut."""
+    """Tokenises chats that end in an assistant message, and writes them into `folder`.
+
+    Raises DataError for rows of more than `max_length` tokens (rows are never cut), and for a row without a reply, with
+    an empty reply or with an end token inside its reply.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ids, too_long, end = [], [], 0
     with ExitStack() as stack:
@@ -86,7 +90,7 @@ def encode(examples: Iterable[Example], tokenizer: "PreTrainedTokenizerBase", ma
 def _encoded(example: Example, tokenizer: "PreTrainedTokenizerBase") -> tuple[list[int], list[int]]:
     *prompt, reply = example.messages
     if reply["role"] != "assistant" or not reply["content"].strip():
-        raise DataError(f"row {example.id}: has no assistant message to learn; correct the row")
+        raise DataError(f"row {example.id}: its last message must be an assistant's reply with text; correct the row")
     completion = tokens.encode_completion(tokenizer, reply["content"])
     end = tokens.end_token_id(tokenizer)
     if len(completion) < 2:
@@ -107,9 +111,10 @@ def read(
     most: int | None = None,
     seed: int = 0,
 ) -> Rows:
-    """The rows of one split of a dataset folder, encoded into `folder` by the first process that calls this.
+    """Returns the tokenised rows of one split of a dataset folder.
 
-    At most `most` rows, chosen by seed and id. A resumed run opens the rows that the killed run encoded.
+    The first process that calls this function writes them into `folder`; other processes, and a resumed run, open them.
+    `most`: maximum number of rows (None: all), chosen at random by `seed`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

@@ -1,4 +1,4 @@
-"""Sharding: with trainer.strategy=fsdp every process holds a part of each weight (torch's fully_shard, FSDP2)."""
+"""Sharding for trainer.strategy=fsdp: each process stores a part of every weight (torch's fully_shard, FSDP2)."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def shard(model: nn.Module, mesh: "DeviceMesh", dtype: torch.dtype | None) -> None:
-    """Shards each decoder layer, then the other weights. `dtype` is that of the computation; None: the weights' own."""
+    """Shards each decoder layer, then the other weights. `dtype`: of the computation; None: as the weights."""
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     from raft_exp.training.layers import layers
@@ -23,13 +23,13 @@ def shard(model: nn.Module, mesh: "DeviceMesh", dtype: torch.dtype | None) -> No
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """The full tensor, gathered from all processes; all of them call it."""
+    """Returns the full tensor, gathered from all processes. All processes must call this function."""
     full: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
     return full
 
 
 def like(value: Tensor, weight: Tensor) -> Tensor:
-    """A full value, sharded as the weight is."""
+    """Shards a full tensor like `weight`; returns it unchanged where `weight` is not sharded."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     if not isinstance(weight, DTensor):

@@ -1,4 +1,4 @@
-"""Counts SIGTERM, SIGUSR1 (SLURM's warning before it requeues) and Ctrl-C, so that training ends after its step."""
+"""Counts SIGTERM, SIGUSR1 (SLURM's warning before a requeue) and Ctrl-C. Training then ends after the current step."""
 
 import signal
 import threading
@@ -8,16 +8,16 @@ NOTED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class SignalCounter:
-    """Counts the signals of NOTED in `counts`. A second Ctrl-C raises KeyboardInterrupt."""
+    """Counts the signals of NOTED in `counts`, in their order. A second Ctrl-C raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
         self.counts = [0] * len(NOTED)
 
     def listen(self) -> None:
-        """Installs the handlers, in place of Lightning's; Lightning restores the earlier ones when it ends.
+        """Installs the signal handlers; does nothing outside the main thread, where Python cannot install any.
 
-        Lightning's own handler broadcasts to the other processes, which may be in the middle of another collective
-        operation. Outside the main thread Python cannot install handlers.
+        They replace Lightning's handlers, which broadcast to the other processes: these may be within another
+        collective operation. Lightning restores the previous handlers at the end of training.
         """
         if threading.current_thread() is threading.main_thread():
             for number in NOTED:

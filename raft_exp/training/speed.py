@@ -1,4 +1,4 @@
-"""Speed of training: real tokens a second, share of a known GPU's peak (MFU), and peak memory."""
+"""Speed of training: tokens per second without padding, model FLOPs utilisation (MFU), and peak memory."""
 
 import resource
 import time
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from raft_exp.training.module import RaftModule
 
-# Dense 16-bit tensor operations a second, from the vendor's data sheets; longer names first.
+# Peak FLOP/s of dense 16-bit tensor operations, from the vendor's data sheets; longer names first.
 _PEAKS = {
     "B200": 2250e12,
     "H200": 989e12,
@@ -38,7 +38,7 @@ _PEAKS = {
 
 
 class SpeedMeter:
-    """Times optimiser steps. Tokens are those of prompts and completions; padding does not count."""
+    """Measures the duration and speed of optimiser steps. Padding does not count as tokens."""
 
     def __init__(self, module: "RaftModule") -> None:
         self._plan, self._device = module.plan, module.device
@@ -47,7 +47,11 @@ class SpeedMeter:
         self._clock = time.perf_counter()
 
     def step(self, step: int) -> dict[str, float]:
-        """Figures of the step that ends now; its time starts at the end of the previous step."""
+        """Returns the figures of the step that ends now; `step`: its index in the plan, from 0.
+
+        `seconds` is the time since the previous step or `restart`. `peak_gib`: peak memory in GiB. `mfu` is present
+        only for GPUs with a known peak.
+        """
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now
         tokens = self._plan.tokens(step)
@@ -57,7 +61,7 @@ class SpeedMeter:
         return figures | {"peak_gib": self._memory()}
 
     def restart(self) -> None:
-        """Starts the time of the next step now: validation and checkpoints do not count."""
+        """Starts the clock of the next step, so that validation and checkpoints do not count."""
         self._clock = time.perf_counter()
 
     def _memory(self) -> float:
@@ -67,7 +71,7 @@ class SpeedMeter:
 
 
 def peak(device: torch.device) -> float:
-    """Operations a second of a known GPU; 0 for others and for CPUs."""
+    """Returns the peak FLOP/s of a GPU in 16 bits; 0 for an unknown GPU and for a CPU."""
     if device.type != "cuda":
         return 0.0
     name = torch.cuda.get_device_name(device)
@@ -75,11 +79,11 @@ def peak(device: torch.device) -> float:
 
 
 class StepCost:
-    """Operations of an optimiser step, without recomputed activations.
+    """The number of floating-point operations (FLOPs) of an optimiser step, without recomputed activations.
 
-    A weight costs two operations a token in the forward and two for the gradient of its input; a trained weight costs
-    two more for its own gradient. The head computes supervised tokens alone. Causal attention over n tokens costs
-    6 n² · heads · head size, half of the full square.
+    Per token, a weight costs two FLOPs in the forward pass and two for the gradient of its input. A trained weight
+    costs two more for its own gradient. The language-model head counts supervised tokens only. Causal attention over n
+    tokens costs 6 n² · heads · head size per layer, half of full attention.
     """
 
     def __init__(self, linear: float, head: float, attention: float) -> None:
@@ -87,7 +91,7 @@ class StepCost:
 
     @classmethod
     def of(cls, model: "PreTrainedModel") -> "StepCost":
-        """The cost counted over the model's matrices."""
+        """Counts the cost of a model from the sizes of its weight matrices."""
         config, head = model.config.get_text_config(), model.get_output_embeddings()
         embeddings = {id(model.get_input_embeddings().weight), id(head.weight)}
         matrices = [weight for weight in model.parameters() if weight.dim() == 2 and id(weight) not in embeddings]
@@ -96,7 +100,7 @@ class StepCost:
         return cls(sum(map(_operations_a_token, matrices)), _operations_a_token(head.weight), attention)
 
     def __call__(self, plan: TrainingPlan, step: int) -> float:
-        """Operations of one step, over all processes."""
+        """Returns the FLOPs of one step of the plan, over all processes."""
         lengths = plan.rows.lengths[plan.steps[step]].astype(float)
         return float(
             self._linear * lengths.sum() + self._head * plan.supervised(step) + self._attention * (lengths**2).sum()
@@ -108,5 +112,5 @@ def _operations_a_token(weight: torch.nn.Parameter) -> float:
 
 
 def line(figures: Mapping[str, float]) -> dict[str, str]:
-    """Figures in the format of timings.csv."""
+    """Formats figures for timings.csv: six significant digits."""
     return {name: f"{value:.6g}" for name, value in figures.items()}

@@ -1,4 +1,4 @@
-"""Stage `train`: a LoRA adapter (or, with lora=full, the whole model) learned from the rows of one recipe."""
+"""Stage `train`: trains a LoRA adapter (with lora=full: the whole model) on the rows of one recipe."""
 
 import json
 import logging
@@ -33,21 +33,23 @@ ROWS = "rows"  # the folder of token ids, deleted after the training
 
 @config_dataclass
 class TrainStage:
-    """Settings of one training."""
+    """Settings of a train stage."""
 
     model: ModelConfig
     lora: LoraConfig
     trainer: TrainerConfig
     seed: Seed
     may_pad: Runtime[bool] = False  # trainer.packing=auto: a model that cannot take packed rows trains with padded ones
-    matched: KeyedWhenSet[MatchedPlan | None] = None  # of a training on as many supervised tokens as another one
+    matched: KeyedWhenSet[MatchedPlan | None] = None  # settings of the other training, if this one matches its tokens
 
 
 @stage("train", VERSION, resumable=True)
 def train(config: TrainStage, *, dataset: Path, out: Path, matched_dataset: Path | None = None) -> None:
     """Writes adapter/ (or model/), metrics.csv and counts.json. Resumes from a checkpoint in `out`.
 
-    With `config.matched`, `matched_dataset` holds the rows of the other training.
+    `dataset`: folder of a dataset stage. `matched_dataset`: with `config.matched`, the dataset folder of the training
+    whose number of supervised tokens is matched. Raises DataError for a dataset without training rows, or without the
+    validation rows that `trainer.keep` or `trainer.early_stopping` needs.
     """
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
     from safetensors.torch import load_file
@@ -96,7 +98,7 @@ def train(config: TrainStage, *, dataset: Path, out: Path, matched_dataset: Path
 def _plan(
     config: TrainStage, training: "Rows", matched: Path | None, tokenizer: "PreTrainedTokenizerBase", folder: Path
 ) -> "TrainingPlan":
-    """The steps of the training. `folder` is for the encoded rows of a matched training."""
+    """Returns the plan of the training's steps. `folder`: for the tokenised rows of the matched training."""
     from raft_exp.training import rows
     from raft_exp.training.data import TrainingPlan
 
@@ -122,7 +124,11 @@ def _counts(module: "RaftModule") -> dict[str, int | float]:
 
 
 def _quantizing_device(config: TrainStage) -> str:
-    """Where the base is loaded: on this process's GPU to quantise it there, else on the CPU; Lightning moves it."""
+    """Returns the device on which the base model is loaded.
+
+    It is this process's GPU for a quantised model, which is quantised there; else the CPU, from which Lightning moves
+    the model.
+    """
     import torch
 
     if config.model.quantize is None or config.trainer.accelerator == "cpu" or not torch.cuda.is_available():
@@ -132,7 +138,7 @@ def _quantizing_device(config: TrainStage) -> str:
 
 
 def _sample(training: "Rows", tokenizer: "PreTrainedTokenizerBase") -> list[tuple[str, str, str]]:
-    """(id, prompt, completion) of the first rows, decoded from their token ids."""
+    """Returns (id, prompt, completion) of the first rows, decoded from their token ids."""
     sample = []
     for number in range(min(_LOGGED_ROWS, len(training))):
         ids, completion = training.row(number).tolist(), int(training.completions[number])
@@ -143,4 +149,7 @@ def _sample(training: "Rows", tokenizer: "PreTrainedTokenizerBase") -> list[tupl
 def _check_validation(config: TrainerConfig, validation: int) -> None:
     for field, value in (("keep", config.keep), ("early_stopping", config.early_stopping)):
         if not validation and value not in ("last", None):
-            raise DataError(f"trainer.{field}={value}: there are no validation rows to choose by; use another value")
+            raise DataError(
+                f"trainer.{field}={value}: needs validation rows, but the dataset has none; set "
+                f"trainer.{field}={'last' if field == 'keep' else 'null'}"
+            )

@@ -1,7 +1,7 @@
-"""Figures of optimiser steps on their way from the device to the CPU.
+"""Copies the figures of optimiser steps from the device to the CPU.
 
-Reading a figure makes the CPU wait for all of the step's work. On a GPU the figures are therefore copied in the
-background and read after the next step has been queued, so that the GPU never waits for the CPU in between.
+Reading a figure blocks the CPU until the device has finished the step. On a GPU the figures are therefore copied
+asynchronously and read after the next step has been queued, so that the GPU always has work.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class StepFigures:
-    """The figures of one step: the loss, the signals' counts over all processes, the gradient norm."""
+    """The figures of one optimiser step."""
 
     step: int  # counted from 1
     learning_rate: float
     loss: float
-    signals: list[float]
+    signals: list[float]  # number of signals so far, over all processes, in the order of signals.NOTED
     grad_norm: float  # before clipping
 
 
@@ -30,13 +30,13 @@ class _Copy:
 
 
 class FigureQueue:
-    """A queue of figures that are being copied, in the order of their steps."""
+    """A queue of figures that are being copied to the CPU, in the order of their steps."""
 
     def __init__(self) -> None:
         self._copies: list[_Copy] = []
 
     def put(self, step: int, learning_rate: float, values: Tensor) -> None:
-        """Starts the copy of a step's figures to the CPU. `values`: loss, signals, norm; shape (1 + signals + 1,)."""
+        """Starts the copy of a step's figures. `values`: loss, signals, gradient norm; shape (1 + signals + 1,)."""
         if values.device.type != "cuda":
             self._copies.append(_Copy(step, learning_rate, values, None))
             return
@@ -47,9 +47,9 @@ class FigureQueue:
         self._copies.append(_Copy(step, learning_rate, copy, done))
 
     def take(self, newest: bool) -> list[StepFigures]:
-        """Removes and returns the figures in the queue, without those of the last step unless `newest`.
+        """Removes the figures of all steps but the last from the queue and returns them.
 
-        `newest` blocks until the device has finished the last step.
+        `newest`: also of the last step; this blocks until the device has finished that step.
         """
         ready = self._copies if newest else self._copies[:-1]
         self._copies = [] if newest else self._copies[-1:]

@@ -1,4 +1,4 @@
-"""Writes safetensors files with the same errors as other files."""
+"""Writes safetensors files; a failure raises OSError, as for other files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def write(path: Path, tensors: "Mapping[str, Tensor]", metadata: dict[str, str]) -> None:
-    """Writes copies of the tensors. Raises OSError with the file's name where the file cannot be written."""
+    """Writes copies of the tensors to `path`. Raises OSError, with the file's name, if the file cannot be written."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 

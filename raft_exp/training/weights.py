@@ -1,6 +1,7 @@
-"""The trainable weights of a model, and the folder that they are written to.
+"""The trainable weights of a model, and the folder into which they are written.
 
-A LoRA adapter as PEFT, vLLM and others read it; with lora=full the whole model as transformers reads it.
+The folder is a LoRA adapter in PEFT's format, which vLLM and others read. With lora=full it is a whole model in
+transformers' format.
 """
 
 import json
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def trainable(model: "PreTrainedModel", config: LoraConfig, precision: str, seed: int) -> "PreTrainedModel | PeftModel":
-    """The model with a fresh adapter; with r=0 the model with all its weights trainable."""
+    """Returns the model with a new LoRA adapter; with r=0, the model with all its weights trainable."""
     if config.r:
         return add_adapter(model, config, seed, mixed=precision.endswith("-mixed"))
     # Mixed precision keeps float32 weights: a 16-bit weight would lose updates smaller than its last bit.
@@ -35,9 +36,10 @@ def trainable(model: "PreTrainedModel", config: LoraConfig, precision: str, seed
 
 
 def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: bool = False) -> "PeftModel":
-    """The model with frozen base weights and a fresh float32 adapter. Raises ModelError with the remedy.
+    """Returns the model with frozen base weights and a new float32 adapter.
 
-    `mixed`: the adapter computes under autocast, which casts its weights; its inputs then stay in 16 bits.
+    `mixed`: training uses autocast, which casts the adapter's weights; its inputs then stay in 16 bits. Raises
+    ModelError for target modules that the model does not have.
     """
     import peft
 
@@ -75,7 +77,7 @@ def _adapter_layers(model: "PeftModel") -> "list[LoraLayer]":
 
 
 def _add_dropout(model: "PeftModel", dropout: float) -> None:
-    """Dropout before the adapter's linear layers. Adapters of stacked expert weights train without."""
+    """Adds dropout before the adapter's linear layers. Adapters of stacked expert weights get no dropout."""
     from peft.tuners.lora.layer import ParamWrapper
 
     experts = False
@@ -85,13 +87,16 @@ def _add_dropout(model: "PeftModel", dropout: float) -> None:
         else:
             layer.lora_dropout["default"] = nn.Dropout(dropout)
     if experts:
-        log.warning("lora.dropout=%g: not for the experts' stacked weights, whose adapters train without", dropout)
+        log.warning("lora.dropout=%g: not applied to adapters of stacked expert weights (mixture of experts)", dropout)
     else:
         model.peft_config["default"].lora_dropout = dropout
 
 
 def _towers(model: "PreTrainedModel") -> list[str]:
-    """The modules beside the text decoder of a model that reads images too: text gives their weights no gradient."""
+    """Returns the names of a multimodal model's modules beside the text decoder; [] for text models.
+
+    Text gives the weights of these modules no gradient.
+    """
     decoder, children = model.get_decoder(), dict(model.base_model.named_children())
     if not any(module is decoder for module in children.values()):
         return []
@@ -99,12 +104,12 @@ def _towers(model: "PreTrainedModel") -> list[str]:
 
 
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The trainable weights by name, in a fixed order."""
+    """Returns the trainable weights by name, in a fixed order."""
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def save(model: "PreTrainedModel | PeftModel", learned: Mapping[str, Tensor], config: ModelConfig, out: Path) -> None:
-    """Writes `adapter/` or `model/` into `out`; `learned` holds the values of the trainable weights by name."""
+    """Writes `adapter/` or `model/` into `out`. `learned`: the values of the trainable weights by name."""
     if hasattr(model, "peft_config"):
         _save_adapter(model, learned, config, out / ADAPTER)
     else:
@@ -112,10 +117,10 @@ def save(model: "PreTrainedModel | PeftModel", learned: Mapping[str, Tensor], co
 
 
 def _save_adapter(model: "PeftModel", learned: Mapping[str, Tensor], config: ModelConfig, folder: Path) -> None:
-    """Writes the adapter so that the bytes depend on its weights and settings alone.
+    """Writes the adapter. The bytes depend only on its weights and settings.
 
-    PEFT's own `save_pretrained` writes this machine's path of the base model and the target modules in the order of a
-    set, and asks the hub for the base model's vocabulary.
+    PEFT's `save_pretrained` is not used: it writes the base model's local path and an unordered list of target modules,
+    and requests the base model's vocabulary from the hub.
     """
     import peft
 

@@ -84,7 +84,7 @@ def test_what_the_processes_of_a_launcher_refuse_is_told_once(tmp_path):
     only_training_sees = ("corpus.validation=0", "trainer.keep=best")
     done = raft_exp(tmp_path, *SMALL, *TWO, *only_training_sees, f"trainer.rank_launcher={words}")
     assert done.returncode == 2
-    refusals = [line for line in done.stderr.splitlines() if "there are no validation rows to choose by" in line]
+    refusals = [line for line in done.stderr.splitlines() if "needs validation rows, but the dataset has none" in line]
     assert refusals == [done.stderr.splitlines()[-1]]
     assert refusals[0].startswith("RaftError: trainer.keep=best: ")
 

@@ -35,7 +35,7 @@ LINEAR = {
 UNPACKED: dict[str, tuple[dict, str]] = {
     "Gemma2": ({"head_dim": 16}, "the model's attention has softcap"),
     "GptOss": ({"head_dim": 16, "num_local_experts": 4}, "the model's attention has s_aux"),
-    "Qwen3_5": (LINEAR, "layers of Qwen3_5ForCausalLM mix packed rows"),
+    "Qwen3_5": (LINEAR, "layers of Qwen3_5ForCausalLM mix tokens of different packed rows"),
 }
 EXPERTS = {
     "Qwen3Moe": {"head_dim": 16, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24},
@@ -106,7 +106,7 @@ def test_a_mixture_of_experts_trains_with_the_default_adapter(tmp_path, rows, ca
     with caplog.at_level(logging.WARNING):
         train(config, dataset=rows, out=tmp_path / "out")
     messages = [record.getMessage() for record in caplog.records]
-    assert "lora.dropout=0.1: not for the experts' stacked weights, whose adapters train without" in messages
+    assert "lora.dropout=0.1: not applied to adapters of stacked expert weights (mixture of experts)" in messages
     assert not [message for message in messages if "padded" in message]
     ids = torch.arange(20)[None]
     with torch.no_grad():

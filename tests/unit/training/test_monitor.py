@@ -43,7 +43,7 @@ def test_a_gradient_that_explodes_is_told_once(caplog):
     norms = [1.0] * 300
     norms[200] = norms[250] = 100.0
     [message] = told(caplog, [2.0 * 0.99**step for step in range(300)], norms)
-    assert message.startswith("step 201: the gradient's norm is 100, where 1 was usual")
+    assert message.startswith("step 201: the gradient's norm is 100; the median of recent steps is 1")
 
 
 def test_a_training_without_a_step_forward_says_so(tmp_path, caplog):
