@@ -1,17 +1,18 @@
-"""Prompts and replies: the same functions render for training and for inference, and parse what a model writes.
+"""Renders prompts and parses replies. Training and inference use the same functions.
 
-A prompt mode renders the whole user message (passages, question, instruction) as one document, for instance one JSON
-object. `mode_of` gives it the headings of the prompt's language. To add a mode:
+A prompt mode renders the whole user message (passages, question, instruction) as one document, for example as one JSON
+object. To add a mode:
 
 1. Write `raft_exp/prompts/<mode>.py` with the four names of `document.Mode`: FORBIDDEN (characters that the format
-   cannot hold), DELIMITER (text that looks like the mode's own marks), `render` and `read`. `json.py` is the shortest
-   example. `render` calls `carried` first, gives a well-formed document for every input, and escapes text from
-   documents; `read` is its inverse. The module's docstring shows an example and lists what `read` cannot restore.
-2. Add its name to PromptMode and its module to MODES below.
-3. In tests/unit/prompts/test_modes.py add the layout to LAYOUTS, the parser (where there is one) to PARSERS, and
-   what the mode loses to `carried`; the other tests there run for every mode of MODES.
+   cannot represent), DELIMITER (text of a document that looks like the mode's own syntax), `render` and `read`.
+   `json.py` is the shortest example. `render` calls `carried` first, returns a well-formed document for every input,
+   and escapes text from documents. `read` is its inverse. The docstring of the module shows an example, and lists what
+   `read` cannot restore.
+2. Add the name to PromptMode, and the module to MODES below.
+3. In tests/unit/prompts/test_modes.py, add the layout to LAYOUTS, the parser (if there is one) to PARSERS, and the
+   parts that the mode loses to `carried`. The other tests of that file run for all modes.
 
-Reply formats are in `replies.py`; the system message and the instructions are settings (`PromptConfig`).
+Reply formats are in `replies.py`. The system message and the instructions are settings (`PromptConfig`).
 """
 
 from collections.abc import Sequence
@@ -66,22 +67,22 @@ MODES: dict[str, Mode] = {"plain_text": PlainText(), "markdown": Markdown(), "ya
 
 @config_dataclass
 class PromptConfig:
-    """The words around question and passages. A custom prompt is one YAML file under conf/prompt/."""
+    """The texts around question and passages. A custom prompt is a YAML file under conf/prompt/."""
 
     system: str  # the system message; "" for none
-    # Which kind of answer the corpus asks for, placed before the instruction; "" for none. It is a request ("Reply with
-    # yes or no."): models repeat a sentence about the answer ("The answer is yes or no.") as their reply.
+    # The kind of answer that the corpus expects, before the instruction; "" for none. It must be a request ("Reply with
+    # yes or no."): models repeat a statement ("The answer is yes or no.") as their reply.
     task: str
     answer_instruction: str  # requests the answer alone
     reason_instruction: str  # requests reasoning with quotes, then the answer
     refusal: str  # the answer of a row without gold under dataset.no_gold_target=refuse
     reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
-    # Where task and instruction stand. system: at the end of the system message, so that the question comes last.
+    # The message with task and instruction. system: the end of the system message, so that the question comes last.
     instruction_in: KeyedWhenSet[Literal["user", "system"]] = "user"
-    language: KeyedWhenSet[str] = "en"  # of the words above: a file of conf/prompt/languages/; your own words stay
-    # The day that a chat template is told as today (`strftime_now`, as in Llama 3.x); most templates ask for none.
+    language: KeyedWhenSet[str] = "en"  # a file of conf/prompt/languages/ with the texts above; texts that you set win
+    # The date of today for chat templates that print it (`strftime_now`, as in Llama 3.x); most templates do not.
     date: KeyedWhenSet[str] = template_date.DATE
-    headings: KeyedWhenSet[Headings] = ENGLISH  # of plain_text and markdown; those of `language` where it has none
+    headings: KeyedWhenSet[Headings] = ENGLISH  # of plain_text and markdown; by default those of `language`
 
     @model_validator(mode="after")
     def _values_are_usable(self) -> "PromptConfig":
@@ -96,12 +97,12 @@ class PromptConfig:
         except ValueError:
             raise ValueError(f"prompt.date: got {self.date!r}; give a day as {template_date.DATE}") from None
         if not self.refusal.strip():
-            raise ValueError("prompt.refusal: got ''; give the words of a refusal: an empty answer is never trained on")
+            raise ValueError("prompt.refusal: got ''; write a sentence that declines to answer")
         return self
 
 
 def mode_of(prompt: PromptConfig, name: str) -> Mode:
-    """A prompt mode with the headings of a prompt, where it has headings."""
+    """Returns the prompt mode `name`; plain_text and markdown with the headings of `prompt`."""
     return _headed(name, prompt.headings)
 
 
@@ -114,7 +115,11 @@ def _headed(name: str, headings: Headings) -> Mode:
 def messages(
     prompt: PromptConfig, mode: str, question: str, context: Sequence[ContextPassage] | None, cot: bool
 ) -> Messages:
-    """The system message (where there is one) and the user message. `context=None`: closed book, no passages."""
+    """Returns the system message, if there is one, and the user message of a prompt.
+
+    `mode`: name of the prompt mode. `context`: None for a prompt without passages. `cot`: whether the prompt requests
+    reasoning before the answer.
+    """
     instruction = prompt.reason_instruction if cot else prompt.answer_instruction
     instruction, system = " ".join(filter(None, (prompt.task, instruction))), prompt.system
     if prompt.instruction_in == "system":

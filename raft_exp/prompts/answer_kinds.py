@@ -1,4 +1,4 @@
-"""Kinds of short answers in a sentence, by the words of the question: dates, numbers, places, agents, options."""
+"""Finds short answers of one kind in a sentence: dates, numbers, places, agents and options. The question decides."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -111,12 +111,15 @@ _OPTIONS = re.compile(rf"({_NAMES})(?:,)?\s(?:or|and)\s(?:the\s|was\s|is\s|did\s
 
 
 def kind(question: str) -> Kind:
-    """What a question asks for."""
+    """Returns the kind of answer that a question asks for; "other" for an unknown kind."""
     return next((name for name, pattern in _KINDS if pattern.search(question)), "other")
 
 
 def options(question: str) -> tuple[str, str] | None:
-    """The two names of "Which is older, A or B?" and "Which of the ships A and B ...?"; None for other questions."""
+    """Returns the two names of a question such as "Which is older, A or B?" or "Which of the ships A and B ...?".
+
+    Returns None for other questions.
+    """
     match = re.search(rf"({_NAMES}),?\sor\s(?:the\s|was\s|is\s|did\s)?({_NAMES})", question)
     if not match and re.match(r"\W*(?:which|who|what)\b.{0,60}?\b(?:of|between)\b", question, re.I):
         match = re.search(rf"({_NAMES})\sand\s(?:the\s)?({_NAMES})", question)
@@ -130,7 +133,7 @@ def options(question: str) -> tuple[str, str] | None:
 
 
 def chosen(sentence: str, names: tuple[str, str]) -> str:
-    """The one of two names that a sentence decides for; "" where it names both alike, or neither."""
+    """Returns the name that a sentence chooses out of two; "" if it chooses none."""
     clauses = [
         *reversed(re.split(r"[,;]\s|\s(?:so|therefore|thus|hence|while|whereas|and|but)\s|\.\s", sentence)),
         sentence,
@@ -148,14 +151,20 @@ def chosen(sentence: str, names: tuple[str, str]) -> str:
 
 
 def date(sentence: str, question: str) -> str:
-    """The first date that the question does not have, the most exact first; "" without one."""
+    """Returns the first date of a sentence that is not in the question; "" if there is none.
+
+    Dates with digits are preferred to dates such as "Friday".
+    """
     found = [match[0].strip() for match in DATE.finditer(sentence) if match[0].strip().lower() not in question.lower()]
     found = [re.sub(r"\Aon\s", "", text) for text in found]
     return max(found, key=lambda text: bool(re.search(r"\d", text)), default="")
 
 
 def number(sentence: str, question: str, asked: Kind) -> str:
-    """The number that the question does not have, with its unit where the question does not count things."""
+    """Returns a number of a sentence that is not in the question; "" if there is none.
+
+    `asked`: "number" returns the number with its unit, "count" without, and "often" a frequency ("twice a year").
+    """
     if asked == "often":
         often = _OFTEN.search(sentence)
         return often[0] if often else ""
@@ -183,7 +192,10 @@ def number(sentence: str, question: str, asked: Kind) -> str:
 
 
 def place(sentence: str, fresh: Sequence[str]) -> str:
-    """The place behind a preposition, of words that the question does not have; names before other words."""
+    """Returns the place after a preposition ("in Paris"), names preferred to other words; "" if there is none.
+
+    `fresh`: the words of the sentence that are not in the question; the place must contain one of them.
+    """
     words = {word.lower() for word in fresh}
     found = [
         match[1] for match in _PLACE.finditer(sentence) if not DATE.match(match[1]) and not re.match(r"\d", match[1])
@@ -194,7 +206,7 @@ def place(sentence: str, fresh: Sequence[str]) -> str:
 
 
 def agent(sentence: str, question: str) -> str:
-    """The agent of a passive: "was written by X"; "" without one, or where the question has it."""
+    """Returns the agent X of a passive sentence ("was written by X"); "" if there is none or the question names it."""
     match = _AGENT.search(sentence)
     if not match or match[1].lower() in question.lower() or re.search(r"\bby\b", question):
         return ""
@@ -202,9 +214,9 @@ def agent(sentence: str, question: str) -> str:
 
 
 def complement(sentence: str, known: Callable[[str], float]) -> str:
-    """What a sentence says of the question's subject: "X is Y" gives Y where the question has X, and X where it has Y.
+    """Returns the side of a sentence "X is Y" that is new: Y if the question contains X, and X if it contains Y.
 
-    `known`: the share of a text's words that the question has.
+    `known` returns the share of a text's words that are in the question. Returns "" for a sentence of another form.
     """
     copula = _COPULA.search(sentence)
     if not copula:

@@ -1,4 +1,4 @@
-"""Cleaning of untrusted text: no text of a document becomes a control token of the model or a marker of a reply."""
+"""Cleans untrusted text, so that no text of a document is read as a control token or as a marker of a reply."""
 
 import re
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from tokenizers import AddedToken
     from transformers import PreTrainedTokenizerBase
 
-# Control tokens of the common chat formats. They are broken up for every tokenizer, so that an exported data set is
-# safe for other models too.
+# Control tokens of common chat formats. They are escaped for every tokenizer, so that an exported data set is safe for
+# other models too.
 COMMON_CONTROL = (
     "<|im_start|>",
     "<|im_end|>",
@@ -43,15 +43,15 @@ _MARKER = re.compile(r"##(?=\s*(?:Reason|Answer|begin_quote|end_quote))", re.IGN
 
 
 def break_markers(text: str) -> tuple[str, int]:
-    """The text with its reply markers broken up (`##Answer` -> `# #Answer`), and their number."""
+    """Escapes the reply markers of a text with a space (`##Answer` -> `# #Answer`); returns text and number."""
     return _MARKER.subn("# #", text)
 
 
 class Cleaner:
-    """Breaks up markers and control tokens: `<|im_end|>` becomes `< |im_end|>`, `##Answer:` becomes `# #Answer:`.
+    """Escapes markers and control tokens with a space: `<|im_end|>` -> `< |im_end|>`, `##Answer:` -> `# #Answer:`.
 
-    Characters that the prompt mode cannot hold become U+FFFD here already, so that the passages of a data set row are
-    exactly those of its prompt. Without a tokenizer only COMMON_CONTROL and the markers are broken up.
+    Also replaces characters that the prompt mode cannot represent by U+FFFD, so that the passages stored in a row equal
+    those of its prompt. Without a tokenizer, only the tokens of COMMON_CONTROL and the markers are escaped.
     """
 
     def __init__(self, mode: Mode, tokenizer: "PreTrainedTokenizerBase | None" = None) -> None:
@@ -60,11 +60,11 @@ class Cleaner:
         self._control = _pattern({*COMMON_CONTROL, *(token.content for token in added.values())})
         normalises = getattr(getattr(tokenizer, "backend_tokenizer", None), "normalizer", None) is not None
         self._hidden = {number for number, token in added.items() if _hides(token, normalises)}
-        self.escaped = 0  # number so far of broken markers and control tokens, and of delimiters that the mode escapes
-        self.replaced = 0  # number so far of characters that became U+FFFD because the mode cannot hold them
+        self.escaped = 0  # number so far of escaped markers and control tokens, and of delimiters that the mode escapes
+        self.replaced = 0  # number so far of characters replaced by U+FFFD
 
     def __call__(self, text: str) -> str:
-        """The text in the form that is safe in a prompt; adds to `escaped` and `replaced`."""
+        """Returns the text in a form that is safe in a prompt; increases `escaped` and `replaced`."""
         text, replaced = self._mode.FORBIDDEN.subn(REPLACEMENT, text)
         self.replaced += replaced
         self.escaped += len(self._mode.DELIMITER.findall(text))
@@ -78,7 +78,10 @@ class Cleaner:
         return self._without_hidden(text) if self._hidden else text
 
     def _without_hidden(self, text: str) -> str:
-        """The text without control tokens that no pattern matches: one character, or normalised (`＜|IM_END|＞`)."""
+        """Replaces control tokens that only the tokenizer can find by U+FFFD.
+
+        These are tokens of one character, and text that the tokenizer normalises to a token (`＜|IM_END|＞`).
+        """
         while spans := self._spans(text):
             for start, end in reversed(spans):
                 text = text[:start] + re.sub(r"\S", REPLACEMENT, text[start:end]) + text[end:]
@@ -93,15 +96,16 @@ class Cleaner:
 
 
 def _pattern(tokens: set[str]) -> re.Pattern[str]:
-    """Matches any of the tokens, the longest first. White space in a token matches any white space, as titles and
-    questions are joined to one line later.
+    """Returns a pattern for any of the tokens, the longest first.
+
+    White space in a token matches any white space, because titles and questions are joined to one line later.
     """
     words = [token.split() for token in sorted(tokens, key=lambda token: (-len(token), token))]
     return re.compile("|".join(r"\s+".join(map(re.escape, parts)) for parts in words if parts and len(parts[0]) > 1))
 
 
 def _hides(token: "AddedToken", normalises: bool) -> bool:
-    """Whether the pattern cannot remove a token: it has one character, or other text is normalised to it."""
+    """Whether a token escapes the pattern: it has one character, or the tokenizer normalises other text to it."""
     if len(token.content.strip()) == 1:
         return bool(token.special)
     return bool(token.normalized and normalises and token.content.strip())

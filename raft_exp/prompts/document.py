@@ -1,4 +1,4 @@
-"""The content of a user message independent of its prompt mode, the interface of a mode, and helpers for modes."""
+"""The content of a user message, the interface of prompt modes, and helper functions of the modes."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(frozen=True)
 class Document:
-    """The parts of a user message. A title or place that a passage lacks is ""."""
+    """The parts of a user message. A missing title or place of a passage is ""."""
 
     question: str
     passages: list[tuple[str, str, str]] = field(default_factory=list)  # (title, place, text), in their order
@@ -27,9 +27,9 @@ class Document:
 
 @config_dataclass
 class Headings:
-    """The headings of the modes that write them as words (plain_text, markdown), in the language of the prompt.
+    """The headings of the prompt modes plain_text and markdown, in the language of the prompt.
 
-    The names of yaml, xml and json are parts of a format, as the markers of replies are: they stay.
+    The keys of yaml, xml and json and the markers of replies are fixed names, which are not translated.
     """
 
     passage: str = "Passage"  # before a number
@@ -43,9 +43,9 @@ class Headings:
         names = [self.passage, self.question, self.instruction, self.title, self.place]
         for name in names:
             if not _WORDS.fullmatch(name):
-                raise ValueError(f"prompt.headings: got {name!r}; give letters, and blanks between words")
+                raise ValueError(f"prompt.headings: got {name!r}; use letters, with single spaces between words")
         if len(set(names)) < len(names):
-            raise ValueError(f"prompt.headings: got {names}; give each part a heading of its own")
+            raise ValueError(f"prompt.headings: got {names}; all five headings must be different")
         return self
 
 
@@ -53,9 +53,9 @@ ENGLISH = Headings()
 
 
 class PromptMapping(TypedDict):
-    """A document in the form of a JSON or YAML mapping."""
+    """A document as a JSON or YAML mapping."""
 
-    passages: NotRequired[list[dict[str, str]]]  # title and place where the passage has them, and text
+    passages: NotRequired[list[dict[str, str]]]  # text, and title and place if the passage has them
     question: str
     instruction: str
 
@@ -65,26 +65,27 @@ class Mode(Protocol):
 
     @property
     def FORBIDDEN(self) -> re.Pattern[str]:  # noqa: N802
-        """Characters that the mode cannot hold; they become U+FFFD."""
+        """Characters that the mode cannot represent; `render` replaces them by U+FFFD."""
 
     @property
     def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
-        """Text of a document that looks like the mode's own marks; `render` escapes it."""
+        """Text of a document that looks like the mode's own syntax; `render` escapes it."""
 
     def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-        """The whole user message: one well-formed document of the mode, for every input."""
+        """Returns the whole user message: one well-formed document of the mode, for every input."""
 
     def read(self, text: str) -> Document:
-        """The arguments of `render`, but for what the mode loses (listed in the module's docstring).
+        """Parses a user message into the arguments of `render`.
 
-        Text of another form raises ValueError, or the error of the format's own parser.
+        The docstring of a mode's module lists what the mode cannot restore. Raises ValueError, or the error of the
+        format's own parser, for text of another form.
         """
 
 
 def carried(
     question: str, passages: Sequence[ContextPassage], instruction: str, forbidden: re.Pattern[str]
 ) -> Document:
-    """The parts of a message, with U+FFFD in place of the characters that match `forbidden`."""
+    """Returns the parts of a message as a Document, with U+FFFD for each character that matches `forbidden`."""
 
     def clean(text: str) -> str:
         return forbidden.sub(REPLACEMENT, text)
@@ -94,13 +95,14 @@ def carried(
 
 
 def one_line(text: str) -> str:
-    """The text with each run of white space replaced by one space."""
+    """Replaces each run of white space by one space."""
     return " ".join(text.split())
 
 
 def as_mapping(document: Document) -> PromptMapping:
-    """The mapping of a document, in the order passages, question, instruction; empty parts of passages and an empty
-    list of passages are left out.
+    """Returns a document as a mapping, in the order passages, question, instruction.
+
+    Empty titles, empty places and an empty list of passages are left out.
     """
     passages = [
         {name: part for name, part in (("title", title), ("place", place)) if part} | {"text": text}
@@ -111,7 +113,7 @@ def as_mapping(document: Document) -> PromptMapping:
 
 
 def from_mapping(mapping: PromptMapping) -> Document:
-    """The inverse of `as_mapping`."""
+    """Returns the document of a mapping: the inverse of `as_mapping`."""
     passages = [
         (passage.get("title", ""), passage.get("place", ""), passage["text"]) for passage in mapping.get("passages", [])
     ]

@@ -1,4 +1,4 @@
-"""Worked examples before a question: earlier turns of the chat, or a part of its message where it has no turns."""
+"""Few-shot prompts: worked examples before a question, as earlier turns of the chat or within the user message."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +17,23 @@ _TURNS = ("FIRST QUESTION", "FIRST REPLY", "SECOND QUESTION")
 
 @dataclass(frozen=True)
 class WorkedExample:
-    """A user message, rendered as that of a test question, with the reply that it should get."""
+    """A user message in the form of a test prompt, with its correct reply."""
 
     user: str
     reply: str
 
 
 def as_example(prompt: PromptConfig, mode: str, cot: bool, row: Example) -> WorkedExample:
-    """A row (question, passages, target) as an example, with its question rendered as that of a test."""
+    """Renders a row (question, passages, target) as a worked example, with the user message of a test prompt."""
     return WorkedExample(messages(prompt, mode, row.question, row.context, cot)[-1]["content"], row.target)
 
 
 def with_examples(prompt: Messages, examples: Sequence[WorkedExample], as_turns: bool) -> Messages:
-    """The messages of a prompt with the examples before its user message, which is the last one.
+    """Returns the messages of a prompt with worked examples before its question.
 
-    `as_turns`: each example is a user and an assistant message. Otherwise all of them stand in the user message, each
-    with its reply on the next line and an empty line after it.
+    `prompt`: messages of which the last is the user message. `as_turns`: each example is a user message and an
+    assistant message. Otherwise the examples are part of the user message, each with its reply on the next line and an
+    empty line after it.
     """
     if not examples:
         return prompt
@@ -49,7 +50,7 @@ def with_examples(prompt: Messages, examples: Sequence[WorkedExample], as_turns:
 
 
 def takes_turns(tokenizer: "PreTrainedTokenizerBase") -> bool:
-    """Whether a prompt may hold earlier turns: the tokenizer's chat template accepts and shows them."""
+    """Whether the tokenizer's chat template accepts several turns and renders all of them in order."""
     if not tokenizer.chat_template:
         return False
     roles = ("user", "assistant", "user")
@@ -62,9 +63,10 @@ def takes_turns(tokenizer: "PreTrainedTokenizerBase") -> bool:
 
 
 class FewShot:
-    """Adds to each prompt as many of the examples, the first ones, as fit beside it. No passage is cut for them.
+    """Adds to each prompt as many worked examples as fit, in their order. No passage is cut to make room.
 
-    Without a tokenizer (a server has its own) all examples are earlier turns, and none is left out.
+    `budget`: maximum number of tokens of a prompt. `tokenizer`: None for a model behind a server; then all examples are
+    added, as earlier turns.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase | None", budget: int) -> None:
@@ -72,7 +74,7 @@ class FewShot:
         self._as_turns = tokenizer is None or takes_turns(tokenizer)
 
     def fitted(self, prompt: Messages, examples: Sequence[WorkedExample]) -> tuple[Messages, int]:
-        """The prompt with the examples that fit, and their number: 0 also where the prompt alone is too long."""
+        """Returns the prompt with the examples that fit, and their number; 0 if the prompt alone is too long."""
         for count in range(len(examples), 0, -1):
             messages = with_examples(prompt, examples[:count], self._as_turns)
             if self._tokenizer is None or self.size(messages) <= self._budget:
@@ -80,10 +82,10 @@ class FewShot:
         return prompt, 0
 
     def length(self, prompt: Messages, example: WorkedExample) -> int:
-        """The tokens that an example adds to a prompt."""
+        """Returns the number of tokens that an example adds to a prompt."""
         return self.size(with_examples(prompt, [example], self._as_turns)) - self.size(prompt)
 
     def size(self, messages: Messages) -> int:
-        """The tokens of a prompt."""
+        """Returns the number of tokens of a prompt."""
         assert self._tokenizer is not None, "tokens are counted with a tokenizer"
         return len(encode_prompt(self._tokenizer, messages))

@@ -1,7 +1,7 @@
-"""Shortens the passages of a prompt that is too long: all of them alike, without a look at which of them are gold.
+"""Shortens all passages of a prompt that is too long by one rule, which does not know the gold passages.
 
-In use nobody knows the gold passages. A rule that spared them would raise every figure of an arm with passages, and
-would leave the longest passage as a mark of the gold. So `fit` receives texts alone.
+In real use the gold passages are unknown. A rule that did not cut them would raise the scores of all arms with
+passages, and the longest passage would reveal the gold. Therefore `fit` receives texts without gold flags.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ from raft_exp.models.tokens import encode_prompt
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Render = Callable[[Sequence[str]], Messages]  # the prompt with these texts of its passages, in their order
+Render = Callable[[Sequence[str]], Messages]  # texts of the passages, in their order -> messages of the prompt
 
 _LONGEST_WORD = 40  # characters; longer stretches without white space (Chinese, tables) are cut anywhere
 
@@ -23,10 +23,11 @@ _LONGEST_WORD = 40  # characters; longer stretches without white space (Chinese,
 def fit(
     tokenizer: "PreTrainedTokenizerBase", renders: Sequence[Render], texts: Sequence[str], budget: int, item: str
 ) -> list[str]:
-    """The texts of the passages, shortened so that the prompt has at most `budget` tokens in every one of `renders`.
+    """Returns the texts of the passages, shortened so that the prompt has at most `budget` tokens.
 
-    Texts that are longer than a common cap in characters are cut to it; the cap is the largest that fits.
-    Raises DataError, with the row's name `item`, when even empty passages do not fit.
+    All texts are cut to one maximum number of characters: the largest with which the prompt fits. `renders`: functions
+    from texts to a prompt, all of which must fit. `item`: name of the row in the error message. Raises DataError if the
+    prompt does not even fit with empty passages.
     """
 
     def size(cap: int) -> int:
@@ -38,9 +39,9 @@ def fit(
         return list(texts)
     if (least := size(0)) > budget:
         raise DataError(
-            f"{item}: the prompt has {least} tokens without any text of passages, and {budget} are left for it "
-            f"(model.max_length without the reply); raise model.max_length by {least - budget} or more, or lower "
-            "model.max_new_tokens where replies are shorter"
+            f"{item}: the prompt has {least} tokens without any text of passages, but only {budget} fit "
+            f"(model.max_length minus the reply); raise model.max_length by {least - budget} or more, or lower "
+            "model.max_new_tokens if replies are shorter"
         )
     too_long = bisect_left(range(longest), True, key=lambda cap: size(cap) > budget)
     return _cut(texts, too_long - 1)
@@ -51,7 +52,10 @@ def _cut(texts: Sequence[str], cap: int) -> list[str]:
 
 
 def _shorten(text: str, cap: int) -> str:
-    """The first `cap` characters, cut at the last white space among them unless a very long word would be lost."""
+    """Returns the first `cap` characters of a text, cut at white space.
+
+    Where the last word is longer than `_LONGEST_WORD` characters, the cut is within the word.
+    """
     if len(text) <= cap:
         return text
     head = text[: cap + 1]

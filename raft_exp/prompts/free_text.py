@@ -1,4 +1,4 @@
-"""The open answer in the text of a reply: the text behind a sign (`bare`), or a reply without any sign (`answer`)."""
+"""Extracts an open answer, from the text after an answer marker (`bare`) or from a whole reply (`answer`)."""
 
 import re
 
@@ -71,7 +71,10 @@ _LONGEST = 40  # words of an answer; longer text is no answer
 
 
 def bare(text: str, question: str = "") -> str:
-    """The answer in the text behind a sign: its first line, without reasons, other sentences and signs around it."""
+    """Returns the answer in the text after an answer marker; "" if there is none.
+
+    It is the first line, without reasons, further sentences and punctuation around it.
+    """
     line = _first_line(text)
     if decided := short_answers.yes_or_no(line, question):
         return decided
@@ -85,7 +88,7 @@ def bare(text: str, question: str = "") -> str:
 
 
 def answer(text: str, question: str = "") -> str:
-    """The answer in a reply without any sign; "" where it cannot be found."""
+    """Returns the answer in a reply without an answer marker; "" if it cannot be found."""
     text = _body(text)
     lines = [_LEADING_MARKER.sub("", line, count=1) for line in text.splitlines()]
     lines = [line for line in lines if line.strip(_ENDS) and not _is_filler(line)]
@@ -111,7 +114,10 @@ def answer(text: str, question: str = "") -> str:
 
 
 def next_question(reply: str, start: int) -> int | None:
-    """Where a reply goes on with a question of its own, after an answer that begins before `start`; None: nowhere."""
+    """Returns the position at which a reply, after its answer, continues with a new question; None if it does not.
+
+    `start`: position of the answer.
+    """
     line = reply.find("\n", start)
     if line < 0:
         return None
@@ -120,7 +126,7 @@ def next_question(reply: str, start: int) -> int | None:
 
 
 def before_next_question(reply: str, question: str) -> str:
-    """The reply up to a line "Question: ..." with text before it, unless that line repeats `question`."""
+    """Cuts a reply before a line "Question: ..." that follows its answer, unless that line repeats `question`."""
     for match in _NEXT_QUESTION.finditer(reply):
         before, asks = reply[: match.start()].strip(), reply[match.end() :].partition("\n")[0]
         if before and not before.endswith(":") and not _FILLER.match(before):
@@ -129,7 +135,7 @@ def before_next_question(reply: str, question: str) -> str:
 
 
 def _body(text: str) -> str:
-    """The reply up to a question or an explanation that follows its answer."""
+    """Cuts a reply before a question or an explanation that follows its answer."""
     for pattern in (_NEXT_QUESTION, _EXPLANATION):
         for match in pattern.finditer(text):
             before = text[: match.start()].strip(_ENDS)
@@ -140,7 +146,7 @@ def _body(text: str) -> str:
 
 
 def _sentences(line: str) -> list[str]:
-    """The sentences of a line, with their full stops."""
+    """Splits a line into sentences, with their full stops."""
     ends = [match.end() for match in SENTENCE_END.finditer(line)]
     parts = [line[start:end].strip() for start, end in zip([0, *ends], [*ends, len(line)], strict=True)]
     return [part for part in parts if part.strip(_ENDS)]
@@ -161,7 +167,7 @@ def _first_line(text: str) -> str:
 
 
 def unlatexed(line: str) -> str:
-    """The line without the commands of LaTeX around words: `\\text{yes}` is yes."""
+    """Removes LaTeX commands around words: `\\text{yes}` becomes yes."""
     if "\\" not in line:
         return line
     line = _LATEX.sub(r"\1", _LATEX.sub(r"\1", line))
@@ -169,7 +175,10 @@ def unlatexed(line: str) -> str:
 
 
 def _clean(line: str) -> str:
-    """The line without a reason behind it and signs around it; "" for a template, a hedge and long text."""
+    """Removes a reason after the answer and punctuation around it.
+
+    Returns "" for a template ("[your answer]"), a hedge ("either A or B") and text of more than `_LONGEST` words.
+    """
     if _ECHO.fullmatch(line) or _EITHER.match(line):
         return ""
     if bold := _BOLD_START.match(line):
@@ -185,7 +194,10 @@ def _clean(line: str) -> str:
 
 
 def _with_sign(text: str, line: str) -> str:
-    """The text with the sign at its number: $4.20, <5, 4,20 $. A pair of dollar signs is LaTeX, and no sign."""
+    """Restores the sign beside a number, which `_clean` removed: $4.20, <5, 4,20 $. A pair of $ is LaTeX and removed.
+
+    `text`: the answer; `line`: the line from which it was cut.
+    """
     before, _, after = line.partition(text or "\n")
     sign = before[-1:]
     if text[-1:].isdigit() and _DOLLARS.match(after) and "$" not in before:

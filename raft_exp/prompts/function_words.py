@@ -1,4 +1,4 @@
-"""Words without content of their own ("the", "of"), which distinguish no answer and no question from another."""
+"""English function words ("the", "of"), which are left out when questions and answers are compared."""
 
 import re
 

@@ -1,6 +1,6 @@
 """Prompt mode `json`: {"passages": [{"title", "place", "text"}], "question", "instruction"}.
 
-A missing title or place is left out, and so is an empty list of passages. Only lone surrogates are lost.
+A missing title, a missing place and an empty list of passages are left out. `read` restores all but lone surrogates.
 """
 
 import json
@@ -15,10 +15,10 @@ DELIMITER = re.compile(r'"(?:passages|title|place|text|question|instruction)"\s*
 
 
 def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-    """The whole user message."""
+    """Returns the whole user message (`Mode.render`)."""
     return json.dumps(as_mapping(carried(question, passages, instruction, FORBIDDEN)), ensure_ascii=False, indent=2)
 
 
 def read(text: str) -> Document:
-    """The parts of the message."""
+    """Parses a user message (`Mode.read`)."""
     return from_mapping(json.loads(text))

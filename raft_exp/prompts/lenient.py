@@ -1,7 +1,7 @@
-"""Extracts the answer of a reply in any common form; `replies.parse` accepts only the form of the prompt.
+"""Extracts the answer from a reply of any common form; `replies.parse` accepts only the form that the prompt requests.
 
-Thinking, quotes of passages and text after the end token are left out first (`visible`). The rules in their order; the
-first one that matches decides, with its last match:
+Thinking, quotes of passages and text after the end token are removed first (`visible`). Then the first of these rules
+that matches gives the answer; if it matches several times, its last match does:
 
 1. `<answer>...</answer>`
 2. a JSON object with an "answer" (also in a fence, inside other text, or cut off)
@@ -9,11 +9,11 @@ first one that matches decides, with its last match:
 4. `\\boxed{...}`
 5. a label at any place, in several languages: `Answer: ...`, `**Final answer:** ...`, `A: ...` at the start of a line
 6. a sentence: `the answer is ...`, `the correct answer would be ...`
-7. none of these: the lines and sentences that do not decline (`free_text`)
+7. otherwise the lines and sentences that do not decline to answer (`free_text`)
 
-A reply that declines has no answer. With closed labels the answer is the label that the reply names (`named_labels`).
-Without them a sentence is shortened by the words of the question (`short_answers`), and an answer that cannot be found
-is "". The gold answer and the passages are never used.
+A reply that declines to answer has no answer. If the answers are labels, the answer is the label that the reply names
+(`named_labels`). Otherwise a sentence is shortened with the words of the question (`short_answers`). An answer that
+cannot be found is "". The reference answer and the passages are never used.
 """
 
 import json
@@ -31,7 +31,7 @@ _HALF_JSON = re.compile(
     r"""["'](?:final[_ ]?|short[_ ]?)?answer["']\s{0,9}:\s{0,9}(["'])(.*?)(?:\1\s{0,9}[,}\n]|\1?\s{0,9}\Z)""",
     re.I | re.S,
 )
-_OBJECTS = 20  # only the last 20 braces are tried, to bound the time for a reply of many braces
+_OBJECTS = 20  # only the last 20 opening braces are tried, to bound the time for a reply with many braces
 
 _TAG = re.compile(r"<\s?(?:final[_ -]?|short[_ -]?)?(?:answer|ans)\s?>", re.I)
 _WORD = (
@@ -66,14 +66,14 @@ _NO_ANSWER_BEHIND = re.compile(
 
 @dataclass(frozen=True)
 class Said:
-    """The text of a reply that gives the answer. `marked`: by an explicit sign (rules 1 to 6)."""
+    """The part of a reply that contains the answer. `marked`: it was found by rules 1 to 6."""
 
     text: str
     marked: bool
 
 
 def extract(raw: str, labels: Sequence[str] = (), question: str = "") -> str:
-    """The answer in a reply; "" without one. With `labels`: one of them, or ""."""
+    """Returns the answer in a reply, or "". `labels`: if not empty, the answer is one of these labels, or ""."""
     reply = said(raw, question)
     if abstained(reply.text, "", question):
         return ""
@@ -85,7 +85,7 @@ def extract(raw: str, labels: Sequence[str] = (), question: str = "") -> str:
 
 
 def said(raw: str, question: str = "") -> Said:
-    """The text behind the most explicit sign of an answer; the visible reply where it has none."""
+    """Returns the text of the first rule of 1 to 6 that matches; the whole visible reply if none does."""
     reply = free_text.before_next_question(visible(raw), question)
     for rule in (_tagged, _from_json, _marked, _boxed, _labelled, _from_sentence):
         if (answer := rule(reply)) is not None:
@@ -112,7 +112,7 @@ def _from_json(reply: str) -> str | None:
 
 
 def _objects(reply: str) -> Iterator[dict[str, object]]:
-    """The JSON objects in a reply, the last one first."""
+    """Yields the JSON objects in a reply, the last object first."""
     decoder, starts = json.JSONDecoder(), [brace.start() for brace in re.finditer(r"\{", reply)]
     for start in reversed(starts[-_OBJECTS:]):
         try:
@@ -136,7 +136,7 @@ def _text(answer: object) -> str | None:
 
 
 def _closed(answers: Sequence[object]) -> bool:
-    """Whether a list names several labels, which is no decision."""
+    """Whether a list contains several labels, and so no decision."""
     return len(answers) > 1 and all(str(answer).strip().lower() in ("yes", "no", "maybe") for answer in answers)
 
 
@@ -172,7 +172,10 @@ def _last(pattern: re.Pattern[str], reply: str) -> str | None:
 
 
 def _behind(reply: str, signs: Sequence[re.Match[str]]) -> str | None:
-    """The text behind the last sign. A question that the reply goes on to ask itself ends the reply before it."""
+    """Returns the text after the last match of a rule; None without a match.
+
+    If the reply continues with a new question after its first answer, the text from there on is ignored.
+    """
     if not signs:
         return None
     following = free_text.next_question(reply, signs[0].end())

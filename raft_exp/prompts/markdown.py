@@ -15,9 +15,9 @@ Place: paragraph 1
 
 Answer in the form: ##Answer: {answer}
 
-A block quote cannot hold a heading of this mode, so that nothing has to be escaped. Title and place are single lines:
-white space in them is collapsed. Every line end becomes a line feed, as in Markdown itself. The instruction comes last,
-unchanged.
+Each line of a block quote begins with ">", so that no text in it is read as a heading, and nothing is escaped. Title
+and place are single lines: their white space is collapsed. Every line end becomes a line feed. The instruction comes
+last, unchanged.
 """
 
 import re
@@ -31,7 +31,7 @@ from raft_exp.prompts.document import ENGLISH, LONE_SURROGATES, Document, Headin
 
 @dataclass(frozen=True)
 class Markdown:
-    """The mode with headings in one language."""
+    """The prompt mode `markdown`, with headings in one language."""
 
     headings: Headings = ENGLISH
 
@@ -39,7 +39,7 @@ class Markdown:
 
     @cached_property
     def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
-        """Text of a document that looks like a mark of this mode (`Mode.DELIMITER`)."""
+        """Text of a document that looks like a heading of this mode (`Mode.DELIMITER`)."""
         passage, question, instruction = (
             re.escape(name) for name in (self.headings.passage, self.headings.question, self.headings.instruction)
         )
@@ -50,7 +50,7 @@ class Markdown:
         return f"## {self.headings.instruction}\n\n"
 
     def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-        """The whole user message."""
+        """Returns the whole user message (`Mode.render`)."""
         shown = carried(question, passages, instruction, self.FORBIDDEN)
         numbered = enumerate(shown.passages, start=1)
         blocks = [block for number, passage in numbered for block in self._blocks(number, *passage)]
@@ -64,7 +64,7 @@ class Markdown:
         yield _quoted(text)
 
     def read(self, text: str) -> Document:
-        """The parts of the message."""
+        """Parses a user message (`Mode.read`). Raises ValueError for a text without the heading of the instruction."""
         # text from documents is quoted: only lines of `render` are empty or begin with another sign than ">"
         body, heading, instruction = text.partition(f"\n\n{self._instruction}")
         if not heading:

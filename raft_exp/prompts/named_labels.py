@@ -1,4 +1,4 @@
-"""The closed label (yes, no, maybe) that a reply names. A reply that names several at once ("yes or no") names none."""
+"""Finds the label (yes, no, maybe) that a reply names. A hedge of several labels ("yes or no") counts as none."""
 
 import re
 from collections.abc import Sequence
@@ -36,7 +36,10 @@ _NEGATED = (
 
 
 def named(text: str, labels: Sequence[str], marked: bool) -> str:
-    """The label that a text names; "" without one, and where it names several. `marked`: the text is the answer."""
+    """Returns the label that a text names; "" if it names none, or a hedge of several.
+
+    `marked`: the text follows an answer marker, so that only its first line is searched first.
+    """
     label = "|".join(re.escape(name) for name in sorted(labels, key=len, reverse=True))
     text = re.sub(_NEGATED.replace("LABEL", label), " ", text, flags=re.I)
     hedged = re.compile(

@@ -1,8 +1,8 @@
-"""Recognises clauses that say nothing but that something is not told.
+"""Recognises clauses that only state that the answer is not in the passages.
 
-Such a clause has a word of denial ("not", "no", "missing") and a word of telling ("mention", "know", "information"),
-and all its other words are the question's own, or words about passages and answers. So it can carry no answer:
-"the builder's name is nowhere to be found in passage 2" for "who built the mill?".
+Such a clause has a word of denial ("not", "no", "missing") and a word of telling ("mention", "know", "information").
+All its other words occur in the question or are about passages and answers, so that it cannot contain an answer. An
+example for the question "who built the mill?": "the builder's name is nowhere to be found in passage 2".
 """
 
 import re
@@ -77,7 +77,7 @@ _PREFIX = 4  # letters that words of one family share: built, builder
 
 
 def says_nothing(words: str, question: str = "") -> bool:
-    """Whether a clause of plain words (see `refusals`) says only that something is not told."""
+    """Whether a clause only states that something is not told. `words`: the clause as lower-case words."""
     said = words.split()
     if not 0 < len(said) <= 40 or not any(map(_DENIAL.fullmatch, said)):
         return False
@@ -89,7 +89,7 @@ def says_nothing(words: str, question: str = "") -> bool:
 
 
 def speaks_of(words: str, question: str) -> bool:
-    """Whether a clause has content words of the question, and no question word that the question lacks."""
+    """Whether a clause is about the question: it has content words of the question, and no other question word."""
     asked, said = _family(question), words.split()
     other_query = any(word in _QUERIES and word not in question.lower().split() for word in said)
     content = (word for word in said if word not in FUNCTION_WORDS and not _TELLING.fullmatch(word))
@@ -108,7 +108,10 @@ def _is_content(word: str, asked: frozenset[str]) -> bool:
 
 
 def _family(question: str) -> frozenset[str]:
-    """The beginnings of a question's content words, and of the nouns that its question words ask for."""
+    """Returns the first four letters of the question's content words, and of the nouns for its question words.
+
+    For example "who" asks for "name" and "person".
+    """
     words = re.findall(r"[^\W_]+", question.lower())
     nouns = [noun for word in words for noun in _KINDS.get(word, "").split()]
     return frozenset(word[:_PREFIX] for word in [*words, *nouns] if word not in FUNCTION_WORDS)

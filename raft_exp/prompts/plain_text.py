@@ -1,4 +1,4 @@
-"""Prompt mode `plain_text`: passages one after another, then the question and what to write.
+"""Prompt mode `plain_text`: the passages one after another, then the question and the instruction.
 
 Passage 1: Velmor (paragraph 1)
 Velmor is a town ...
@@ -6,9 +6,9 @@ Velmor is a town ...
 Question: When was Velmor founded?
 Answer in the form: ##Answer: {answer}
 
-Title, place and question are single lines: white space in them is collapsed. Where a passage has no place and its title
-ends in brackets, `read` returns the text in brackets as the place. It returns a place that contains brackets as a part
-of the title.
+Title, place and question are single lines: their white space is collapsed. `read` cannot restore two cases. If a
+passage has no place and its title ends in brackets, `read` returns the text in the brackets as the place. If a place
+contains brackets, `read` returns the place as a part of the title.
 """
 
 import re
@@ -26,10 +26,10 @@ _HEADING = re.compile(r"(.*?)(?:(?:^| )\(([^()]*)\))?")
 
 @dataclass(frozen=True)
 class PlainText:
-    """The mode with headings in one language.
+    """The prompt mode `plain_text`, with headings in one language.
 
-    A backslash goes before a line of a document that looks like a heading; a line that begins with backslashes gets one
-    more, so that `read` can undo the escape.
+    A line of a document that looks like a heading is escaped with a backslash. If backslashes already precede such a
+    line, it gets one more, so that `read` can remove it.
     """
 
     headings: Headings = ENGLISH
@@ -38,7 +38,7 @@ class PlainText:
 
     @cached_property
     def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
-        """Text of a document that looks like a mark of this mode (`Mode.DELIMITER`)."""
+        """Text of a document that looks like a heading of this mode (`Mode.DELIMITER`)."""
         return re.compile(rf"{_LINE}(\\*(?:{self._passage} \d+|{self._question}):)", re.MULTILINE)
 
     @cached_property
@@ -54,7 +54,7 @@ class PlainText:
         return re.escape(self.headings.question)
 
     def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-        """The whole user message."""
+        """Returns the whole user message (`Mode.render`)."""
         shown = carried(question, passages, instruction, self.FORBIDDEN)
         blocks = [self._block(number, *passage) for number, passage in enumerate(shown.passages, start=1)]
         return "\n\n".join([*blocks, f"{self.headings.question}: {one_line(shown.question)}\n{shown.instruction}"])
@@ -65,7 +65,7 @@ class PlainText:
         return heading + "\n" + self.DELIMITER.sub(r"\\\1", text)
 
     def read(self, text: str) -> Document:
-        """The parts of the message."""
+        """Parses a user message (`Mode.read`). Raises ValueError for a text without a line of the question."""
         question = re.search(rf"^{self._question}: (.*)\n", text, re.MULTILINE)
         if not question:
             name = self.headings.question

@@ -1,13 +1,13 @@
-"""Finds quotes in passages: one comparison for scores, reports, `ask` and `serve`.
+"""Finds quotes in passages. Scores, reports, `ask` and `serve` use the same comparison.
 
-A quote is verbatim where its words stand in one passage in the same order, from the start of a word to the end of one.
-What does not count: white space, punctuation, kinds of quotation marks and dashes, hyphens (also those of a line
-break), invisible characters, forms of one character (NFKC), Markdown emphasis, the case of the first letter, and a
-title or number of the passage before the quote. What counts: every other letter, all digits, and the signs in `_SIGN`.
-`A ... B` is verbatim where A and B stand in this order in one passage.
+A quote is verbatim if one passage contains its words in the same order, as whole words. Letters, digits and the signs
+in `_SIGN` must be equal. Ignored are white space, punctuation, kinds of quotation marks and dashes, hyphens (also at a
+line break), invisible characters, Unicode variants of a character (NFKC), Markdown emphasis, the case of the first
+letter, and a title or number of the passage before the quote. `A ... B` is verbatim if one passage contains A and,
+after it, B.
 
-A quote of fewer than `min_words` words is not verbatim: "the" stands in every passage. Of scripts without
-spaces between words (Chinese, Japanese, Thai ...) each character is a word.
+A quote of fewer than `min_words` words is never verbatim, because every passage contains "the". In scripts without
+spaces between words (Chinese, Japanese, Thai ...), each character counts as a word.
 """
 
 import re
@@ -21,7 +21,7 @@ MIN_WORDS = 3
 Span = tuple[int, int]  # characters of a text: start, end
 
 _PART_WORDS = 2  # of each side of an ellipsis
-_ATTEMPTS = 1000  # occurrences to look at, to bound the time in repetitive text
+_ATTEMPTS = 1000  # maximum number of occurrences to check, to bound the time in repetitive text
 # Scripts without spaces between words, and marks that are part of a letter.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
@@ -39,15 +39,15 @@ _REFERENCE = re.compile(rf"[\[(]\s?(?:{_SOURCE}\s?)?#?\d{{1,4}}\s?[\])][\W_]{{0,
 
 
 def find(quote: str, text: str, title: str = "", min_words: int = MIN_WORDS) -> list[Span]:
-    """The place of a quote in the text of a passage: a span for each part between ellipses; [] if it is not verbatim.
+    """Returns the position of a quote in the text of a passage: one span for each part between ellipses.
 
-    `title` is the passage's title, which may stand before the quote.
+    Returns [] if the quote is not verbatim. `title`: title of the passage, which may precede the quote.
     """
     return next(occurrences(quote, text, title, min_words), [])
 
 
 def occurrences(quote: str, text: str, title: str = "", min_words: int = MIN_WORDS) -> Iterator[list[Span]]:
-    """All places of a quote, as in `find`; a quote with an ellipsis has one place at most."""
+    """Yields all positions of a quote, each in the form of `find`; for a quote with an ellipsis only the first."""
     passage = _folded(text)
     for wanted in _without_source(quote, title):
         if len(_WORD.findall(wanted)) < min_words:
@@ -64,18 +64,21 @@ def occurrences(quote: str, text: str, title: str = "", min_words: int = MIN_WOR
 
 
 def _with_marks(span: Span, text: str, quote: str) -> Span:
-    """The span with the mark before and behind it that the quote has too."""
+    """Extends a span by the characters before and after it that equal the first and the last character of the quote.
+
+    They are punctuation marks, which are not part of words.
+    """
     start, end = span
     return start - (text[start - 1 : start] == quote[0] and start > 0), end + (text[end : end + 1] == quote[-1])
 
 
 def stands_exactly(quote: str, text: str) -> bool:
-    """Whether a text contains a quote character for character, white space aside: the test of our own targets."""
+    """Whether a text contains a quote exactly, except for white space. Used to check the targets of training rows."""
     return " ".join(quote.split()) in " ".join(text.split())
 
 
 def _without_source(quote: str, title: str) -> Iterator[str]:
-    """The quote, then the quote without the number or title of a passage before and behind it."""
+    """Yields the quote as it is, then without the title or number of a passage before and after it."""
     yield quote
     bare = _REFERENCE.sub("", quote)
     while numbered := _NUMBERED.match(bare):
@@ -90,7 +93,7 @@ def _without_source(quote: str, title: str) -> Iterator[str]:
 
 
 def _in_parts(quote: str, passage: "_Folded") -> list[Span]:
-    """The spans of the parts of a quote with ellipses, in their order; [] where one is missing or too short."""
+    """Returns the spans of the parts of a quote between ellipses, in order; [] if a part is missing or too short."""
     parts = [part for part in _ELLIPSIS.split(quote) if _WORD.search(part)]
     if len(parts) == 1 and parts[0] == quote:
         return []
@@ -107,7 +110,7 @@ def _in_parts(quote: str, passage: "_Folded") -> list[Span]:
 
 @dataclass(frozen=True)
 class _Folded:
-    """The letters, digits and signs of a text without what lies between them; two numbers stay apart."""
+    """A text reduced to its letters, digits and signs, without gaps. Only two numbers are separated by a space."""
 
     letters: str
     starts: list[int]  # of the words, in `letters`
@@ -115,7 +118,7 @@ class _Folded:
     spans: list[Span]  # of the words, in the original text
 
     def places(self, quote: "_Folded", start: int) -> Iterator[Span]:
-        """The spans in `letters`, from `start` on, at which a quote begins and ends with a whole word."""
+        """Yields the spans in `letters`, from `start` on, that equal a quote and begin and end at whole words."""
         wanted = [quote.letters, *_other_case(quote.letters)] if quote.letters else []
         for letters in wanted:
             found, place = False, start
@@ -136,7 +139,7 @@ class _Folded:
                 return
 
     def original(self, span: Span) -> Span:
-        """The characters of the original text that a span of whole words covers."""
+        """Converts a span of whole words in `letters` to a span of the original text."""
         first = bisect_left(self.starts, span[0])
         last = bisect_left(self.ends, span[1])
         return self.spans[first][0], self.spans[last][1]
@@ -147,7 +150,7 @@ class _Folded:
 
 
 def _other_case(letters: str) -> list[str]:
-    """The letters with the first one in the other case: a quote may begin or end in mid-sentence."""
+    """Returns the letters with the case of the first letter changed, as a list; [] if the letter has no case."""
     other = letters[0].swapcase()
     return [other + letters[1:]] if len(other) == 1 and other != letters[0] else []
 
@@ -174,7 +177,10 @@ def _folded(text: str) -> _Folded:
 
 
 def _plain(text: str) -> tuple[str, list[Span] | None]:
-    """The text in NFKC without invisible characters, and for each character its span in the text; None: unchanged."""
+    """Returns the text in NFKC without invisible characters, and the span of each character in the original text.
+
+    The spans are None if the text is unchanged.
+    """
     if unicodedata.is_normalized("NFKC", text) and not _INVISIBLE.search(text):
         return text, None
     characters: list[str] = []
@@ -192,5 +198,5 @@ def _plain(text: str) -> tuple[str, list[Span] | None]:
 
 
 def _joins(character: str) -> bool:
-    """Whether a character may be composed with the one before it: combining marks, and letters of Hangul syllables."""
+    """Whether NFKC may compose a character with the previous one: combining marks, and letters of Hangul syllables."""
     return bool(unicodedata.combining(character)) or "\u1160" <= character <= "\u11ff"

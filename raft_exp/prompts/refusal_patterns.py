@@ -1,4 +1,4 @@
-"""The wordings of refusals, as patterns of plain words: lower case, single spaces, "not" for all its short forms."""
+"""Patterns of refusals to answer. They match plain words: lower case, single spaces, "not" for all its short forms."""
 
 import re
 
@@ -41,7 +41,7 @@ _END = (
 )
 _IN_SOURCE = rf"(?= (?:\w+ )?(?:in|from|by|within|on the basis of|based on|given|with|using|as) {SOURCE}| {_QUERY}\b|$)"
 
-# No answer at all can follow these, unless it is introduced as one ("but", "my guess is").
+# Refusals after which no answer follows, unless it is introduced as a guess ("but", "my guess is").
 STRONG = [
     rf"(?:i|we|you|one) {_ADVERB}(?:(?:do|did|can|could|am|are|was|were|would|will|have) )?not (?:be |been |"
     rf"able to |{_ADVERB})*{_ASSERT}\b",
@@ -72,7 +72,7 @@ STRONG = [
     rf"we) (?:would )?need more\b",
 ]
 
-# The passages do not tell; the answer may still follow in a sentence of its own.
+# Statements that the passages do not give the answer; the answer may still follow in a separate sentence.
 WEAK = [
     rf"(?:.{{1,120}} )?(?:is|are|was|were|be|been|being|has|have) not (?:be |been |being )?{_ADVERB}{_TOLD}{_END}",
     rf"(?:.{{1,120}} )?(?:is|are|was|were|has|have) not (?:be |been )?{_ADVERB}{_THERE} (?:\w+ )?(?:in|from|by|"
@@ -110,7 +110,7 @@ WEAK = [
     r"(?:it|he|she) (?:does|did) not say\b",
 ]
 
-# Whole answers.
+# Refusals only if they are the whole answer.
 WHOLE = (
     r"unknown|unanswerable|noanswer|no answer(?: (?:found|given|available|possible))?|unclear|undetermined|"
     r"indeterminate|"

@@ -1,9 +1,9 @@
 """Recognises replies that decline to answer.
 
-A reply is split into sentences, and these at words such as "but" and "so". It declines where it begins with the study's
-own sentence (`prompt.refusal`) or with a wording of `refusal_patterns`, and no answer follows; or where it ends with
-"I cannot answer" after a description of the passages. "No" alone is an answer, and so is a title ("No Country for Old
-Men"). The gold answer is never used.
+A reply is split into sentences, and sentences at words such as "but" and "so". A reply declines in two cases. It begins
+with the study's own sentence (`prompt.refusal`) or with a pattern of `refusal_patterns`, and no answer follows. Or it
+describes the passages and then ends with a refusal such as "I cannot answer". "No" alone is an answer, and a title ("No
+Country for Old Men") is an answer too. The reference answer is never used.
 """
 
 import re
@@ -56,9 +56,10 @@ class _Piece:
 
 
 def abstained(answer: str, refusal: str, question: str = "") -> bool:
-    """Whether an answer, or a whole reply, declines to answer. `refusal`: the study's own sentence, "" for none.
+    """Whether an answer, or a whole reply, declines to answer.
 
-    With the question, also wordings are recognised that have no words but those of the question and of not telling.
+    `refusal`: the study's own sentence (`prompt.refusal`), "" for none. `question`: if given, clauses that repeat words
+    of the question to say that something is not told are recognised too (`not_told`).
     """
     own, words = plain_words(refusal), plain_words(answer)
     if own and (words == own or words.startswith(f"{own} ")):
@@ -67,7 +68,7 @@ def abstained(answer: str, refusal: str, question: str = "") -> bool:
 
 
 def without_refusals(reply: str, question: str = "") -> str:
-    """The sentences of a reply that do not decline: those that may give the answer. "" where it declines."""
+    """Removes refusals from a reply and returns the sentences that may contain an answer; "" if the reply declines."""
     pieces = list(_pieces(reply, question))
     if all(piece.role == "answer" for piece in pieces):
         return reply
@@ -96,7 +97,7 @@ def _declines(pieces: list[_Piece], question: str) -> bool:
 
 
 def _introduced(text: str) -> bool:
-    """Whether a piece after a refusal gives an answer: a short one, or one that is introduced as a guess or a turn."""
+    """Whether a piece of text after a refusal is an answer: it is short, begins with a label, or is a guess."""
     return bool(patterns.GUESS.search(plain_words(text[:_LONGEST]))) or _is_short(text) or bool(_LABEL.match(text))
 
 
@@ -118,7 +119,10 @@ def _pieces(reply: str, question: str) -> Iterator[_Piece]:
 
 
 def _clauses(sentence: str, question: str) -> list[str]:
-    """The parts of a sentence between turns; one part where none of them declines, or where the whole does."""
+    """Splits a sentence into clauses at words such as "but" and "so".
+
+    Returns the whole sentence if no clause declines, or if the sentence as a whole does.
+    """
     if len(sentence) < _LONGEST and not _LABEL.match(sentence) and not_told.says_nothing(_plain(sentence), question):
         return [sentence]
     parts = [part for part in _TURNS.split(sentence[: 4 * _LONGEST]) if part and part.strip()]
@@ -170,7 +174,10 @@ def _refusal(text: str, words: str, question: str) -> Literal["strong", "weak"] 
 
 
 def _is_title(text: str, words: str, matched: int) -> bool:
-    """Whether a text is a title that begins like a refusal: all its long words have a capital, and words follow."""
+    """Whether a text that begins like a refusal is a title: all its long words begin with a capital.
+
+    `matched`: number of characters of `words` that the pattern of the refusal matched; a title has more words.
+    """
     names = [name for name in re.findall(r"[^\W\d_]{3,}", text) if name.lower() not in _SMALL]
     capitals = sum(name[0].isupper() for name in names)
     more = matched < len(words) or words.endswith(" knows")

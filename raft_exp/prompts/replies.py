@@ -1,4 +1,4 @@
-"""The form of a reply, for training targets and for parsing: the form of the RAFT paper, or one JSON object.
+"""Writes training targets and parses replies, in the format of the RAFT paper or as one JSON object.
 
 paper  ##Reason: ... ##begin_quote## ... ##end_quote## ... ##Answer: yes
 json   {"reason": "... ##begin_quote## ... ##end_quote## ...", "answer": "yes"}
@@ -21,7 +21,7 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 
 @dataclass(frozen=True)
 class ParsedReply:
-    """The parts of a model's reply. `prediction` is "" and `parsed` False when the reply has another form."""
+    """The parts of a model's reply. If the reply lacks the requested form, `prediction` is "" and `parsed` is False."""
 
     prediction: str
     parsed: bool
@@ -30,7 +30,7 @@ class ParsedReply:
 
 
 def completion(target: Target, cot: bool, reply_format: ReplyFormat) -> str:
-    """The training target: with `cot` the reason (where it has one) and the answer, else the answer alone."""
+    """Returns the text of a training target: the answer, with `cot` after its reason if there is one."""
     reason = target.reason if cot else ""
     if reply_format == "json":
         return json.dumps(({"reason": reason} if reason else {}) | {"answer": target.answer}, ensure_ascii=False)
@@ -39,12 +39,12 @@ def completion(target: Target, cot: bool, reply_format: ReplyFormat) -> str:
 
 
 def quote(text: str) -> str:
-    """A verbatim quote in the form for a reason; reply markers inside the text are broken up."""
+    """Returns a verbatim quote between its markers, for use in a reason. Reply markers in the text are escaped."""
     return f"{BEGIN_QUOTE} {break_markers(text.strip())[0]} {END_QUOTE}"
 
 
 def parse(raw: str, reply_format: ReplyFormat) -> ParsedReply:
-    """The parts of a reply. A reply in another form is not parsed; `lenient.extract` reads such replies."""
+    """Parses a reply in the requested form. Replies of another form have `parsed=False` (see `lenient.extract`)."""
     parts = _from_json(raw) if reply_format == "json" else _from_paper(raw)
     reason, answer = parts or (raw, "")
     quotes = [text.partition(END_QUOTE)[0].strip() for text in reason.split(BEGIN_QUOTE)[1:] if END_QUOTE in text]
@@ -52,13 +52,16 @@ def parse(raw: str, reply_format: ReplyFormat) -> ParsedReply:
 
 
 def _from_paper(raw: str) -> tuple[str, str] | None:
-    """Reason and answer; the answer is the text after the last marker."""
+    """Returns reason and answer (the text after the last `##Answer:`); None without this marker."""
     reason, marker, answer = raw.rpartition(ANSWER)
     return (reason, answer) if marker else None
 
 
 def _from_json(raw: str) -> tuple[str, str] | None:
-    """Reason and answer of one JSON object whose answer is a string; a code fence around it is allowed."""
+    """Returns reason and answer of a reply that is one JSON object with a string `answer`; None for other replies.
+
+    A code fence around the object is allowed.
+    """
     fenced = _FENCE.fullmatch(raw.strip())
     try:
         fields: object = json.loads(fenced[1] if fenced else raw)

@@ -1,7 +1,8 @@
-"""Shortens a sentence that answers a question to the answer: "It was set to 21 in 1984." -> "21", or "1984".
+"""Shortens a sentence to the answer that it contains: "It was set to 21 in 1984." -> "21" or "1984".
 
-The question decides by its words: "when" asks for a date, "how many" for a number, "A or B" for one of the two; other
-questions for the words that the question does not have. The gold answer is never used.
+The words of the question decide: "when" asks for a date, "how many" for a number, "A or B" for one of the two. For
+other questions, the answer is the words of the sentence that are not in the question. The reference answer is never
+used.
 """
 
 import re
@@ -79,11 +80,11 @@ _REASONS = re.compile(
     r"\bwhy\b|\bhow (?:do|does|did|is|are|was|were|can|could|has|have|to)\b", re.I
 )  # any sentence may answer
 _PRONOUN = re.compile(r"\W*(?:it|he|she|they|this|that|there|these|those)\s", re.I)
-_LONGEST = 300  # words of a sentence that is read
+_LONGEST = 300  # maximum number of words of a sentence
 
 
 def is_sentence(text: str, question: str = "") -> bool:
-    """Whether a text is a sentence rather than a bare answer: it has a verb and, where known, words of the question."""
+    """Whether a text is a sentence, not a bare answer: it has a verb and, if a question is given, words of it."""
     words = text.split()
     if not 2 < len(words) <= _LONGEST:
         return len(words) > _LONGEST
@@ -99,7 +100,10 @@ def is_sentence(text: str, question: str = "") -> bool:
 
 
 def _has_main_verb(text: str, asked: set[str]) -> bool:
-    """Whether a word after the first looks like a verb: sang, formed, or one in -s that has an object."""
+    """Whether a word after the first looks like a verb: an irregular form (sang), -ed, or -s before an object.
+
+    `asked`: stems of the question's words.
+    """
     words = [word.strip('.,;:!?"”') for word in text.split()]
     if _PRONOUN.match(text) and re.fullmatch(r"[a-z]+(?:s|ed)", words[1]):
         return True
@@ -114,7 +118,7 @@ def _has_main_verb(text: str, asked: set[str]) -> bool:
 
 
 def yes_or_no(text: str, question: str) -> str:
-    """The "yes" or "no" that a reply to a question of this kind begins with; "" for other questions and replies."""
+    """Returns the "yes" or "no" at the start of a reply to a yes-or-no question; "" for other questions and replies."""
     if not kinds.YES_NO.match(question) or kinds.options(question):
         return ""
     begins = re.match(r"\W*(yes|no)(?=\W*\Z|\W*[,.;:!\n–—])", text, re.I)
@@ -122,7 +126,7 @@ def yes_or_no(text: str, question: str) -> str:
 
 
 def without_lead(sentence: str) -> str:
-    """The sentence without openings such as "According to the passage," and "So"; a lone opening stays."""
+    """Removes openings such as "According to the passage," and "So" from a sentence, unless nothing would remain."""
     for _ in range(4):
         lead = _LEAD.match(sentence)
         if not lead or not sentence[lead.end() :].strip():
@@ -132,7 +136,7 @@ def without_lead(sentence: str) -> str:
 
 
 def find(sentences: Iterable[str], question: str) -> str:
-    """The answer in the sentences of a reply; "" where none can be found."""
+    """Returns the answer in the sentences of a reply; "" if none can be found."""
     read = [without_lead(sentence) for sentence in sentences]
     last = [sentence for sentence in sentences if _CONCLUDES.match(sentence)][-1:]
     asked = _stems(question)
@@ -169,13 +173,13 @@ def _of_sentence(sentence: str, question: str, asked: set[str]) -> str:
 
 
 def _share(text: str, asked: set[str]) -> float:
-    """The share of a text's content words that the question has."""
+    """Returns the share of a text's content words that are in the question. `asked`: stems of the question's words."""
     stems = _stems(text)
     return len(stems & asked) / len(stems) if stems else 0.0
 
 
 def _new_words(sentence: str, asked: set[str]) -> str:
-    """The first run of words that the question does not have; one with capitals before others."""
+    """Returns the first run of words that are not in the question; runs that begin with a capital are preferred."""
     runs: list[list[re.Match[str]]] = [[]]
     for token in _TOKEN.finditer(sentence):
         known = _stem(token[0]) in asked or token[0].lower() in FUNCTION_WORDS

@@ -1,4 +1,4 @@
-"""Finds sentences of a prompt that read like an answer. Small models repeat such a sentence as their reply."""
+"""Finds sentences of a prompt that look like an answer. Small models repeat such a sentence as their reply."""
 
 import re
 
@@ -15,6 +15,6 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
 def answer_like(text: str) -> str:
-    """The first sentence of a task that reads like an answer, not like a request for one; "" where none does."""
+    """Returns the first sentence of a task that looks like an answer ("The answer is yes or no."); "" if none does."""
     sentences = (sentence.strip() for sentence in _SENTENCE.split(text))
     return next((sentence for sentence in sentences if _ANSWER_LIKE.match(sentence)), "")

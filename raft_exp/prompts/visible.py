@@ -1,4 +1,4 @@
-"""The part of a reply that is meant for the reader: no thinking, no turns after the reply's end, no quotes."""
+"""Removes the parts of a reply that are not its answer: thinking, quotes of passages and turns after its end."""
 
 import re
 from collections.abc import Sequence
@@ -19,15 +19,16 @@ _BLOCK_QUOTE = re.compile(r"^[ \t]{0,20}>.*$", re.MULTILINE)
 
 
 def visible(raw: str) -> str:
-    """The reply without thinking, quotes of passages and text after its end token."""
+    """Returns a reply without thinking, quotes of passages and text after its end token."""
     reply = _one_turn(without_thinking(raw))
     return _BLOCK_QUOTE.sub("", _without_quotes(reply))
 
 
 def without_thinking(raw: str) -> str:
-    """The reply without thoughts; a thought without an end lasts to the end of the reply.
+    """Removes the thinking of a model, for example `<think> ... </think>`.
 
-    An end without a start closes a thought that the chat template began: the text before it is a thought too.
+    Without an end tag, the thinking extends to the end of the reply. Without a start tag, the chat template has begun
+    the thinking: all text before the end tag is removed.
     """
     channels = list(_CHANNEL.finditer(raw))
     if channels:
@@ -46,7 +47,7 @@ def without_thinking(raw: str) -> str:
 
 
 def _one_turn(reply: str) -> str:
-    """The reply up to the first control token that has text before it."""
+    """Cuts a reply at the first control token with text before it."""
     for token in _END.finditer(reply):
         if reply[: token.start()].strip():
             return reply[: token.start()]
@@ -54,7 +55,7 @@ def _one_turn(reply: str) -> str:
 
 
 def _without_quotes(reply: str) -> str:
-    """The reply without quotes; one that has no end lasts to the next quote or answer marker, or to the reply's end."""
+    """Removes quotes. A quote without an end mark extends to the next quote or answer marker, or to the reply's end."""
     if "##" not in reply:
         return reply
     marks = list(_QUOTE_MARK.finditer(reply))
@@ -70,7 +71,7 @@ def _without_quotes(reply: str) -> str:
 
 
 def _next_of(marks: Sequence[re.Match[str]], kind: str) -> list[int | None]:
-    """For each mark the end of the next mark of a kind, where no quote begins before it."""
+    """Returns, for each mark, the end of the next mark of `kind`; None if a mark of the other kind comes first."""
     following: list[int | None] = []
     found = None
     for mark in reversed(marks):

@@ -1,6 +1,7 @@
 """Prompt mode `xml`: <prompt>, <passages>, <passage>, <title>, <place>, <text>, <question>, <instruction>.
 
-A missing title or place is left out, and so is <passages> without passages. Characters that XML 1.0 forbids are lost.
+A missing title, a missing place and an empty <passages> are left out. `read` restores all but characters that XML 1.0
+forbids.
 """
 
 import re
@@ -16,7 +17,7 @@ DELIMITER = re.compile(r"</?(?:prompt|passages?|title|place|text|question|instru
 
 
 def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-    """The whole user message."""
+    """Returns the whole user message (`Mode.render`)."""
     shown = carried(question, passages, instruction, FORBIDDEN)
     lines = [line for passage in shown.passages for line in _passage(*passage)]
     if lines:
@@ -36,7 +37,7 @@ def _element(name: str, text: str) -> str:
 
 
 def read(text: str) -> Document:
-    """The parts of the message."""
+    """Parses a user message (`Mode.read`)."""
     root = ElementTree.fromstring(text)
     passages = [
         (passage.findtext("title", ""), passage.findtext("place", ""), passage.findtext("text", ""))

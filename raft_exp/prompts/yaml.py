@@ -10,8 +10,8 @@ question: |-
 instruction: |-
   Answer in the form: ##Answer: {answer}
 
-A missing title or place is left out, and so is an empty list of passages. Only lone surrogates are lost. Every scalar
-is a literal block or in double quotes, which YAML 1.1 and 1.2 read alike.
+A missing title, a missing place and an empty list of passages are left out. `read` restores all but lone surrogates.
+Every scalar is a literal block or in double quotes, which YAML 1.1 and YAML 1.2 parse in the same way.
 """
 
 import json
@@ -34,12 +34,12 @@ _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def render(question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
-    """The whole user message."""
+    """Returns the whole user message (`Mode.render`)."""
     return "\n".join(_document(carried(question, passages, instruction, FORBIDDEN)))
 
 
 def read(text: str) -> Document:
-    """The parts of the message."""
+    """Parses a user message (`Mode.read`)."""
     return from_mapping(yaml.safe_load(text))
 
 
@@ -60,7 +60,10 @@ def _item(passage: Mapping[str, str]) -> Iterator[str]:
 
 
 def _scalar(name: str, value: str) -> Iterator[str]:
-    """A text or question in a literal block where that preserves it; titles, places and the rest in quotes."""
+    """Yields the lines of a scalar: a literal block if it preserves the text exactly, else a quoted string.
+
+    Titles and places are always quoted.
+    """
     if name in ("title", "place") or not _LITERAL.fullmatch(value):
         yield f"{name}: {_quoted(value)}"
         return
@@ -69,5 +72,5 @@ def _scalar(name: str, value: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """The text as a JSON string, which is a YAML string once a few more characters are escaped."""
+    """Returns a text as a JSON string, with the additional escapes that make it a YAML string."""
     return _UNPRINTABLE.sub(lambda character: f"\\u{ord(character[0]):04x}", json.dumps(text, ensure_ascii=False))

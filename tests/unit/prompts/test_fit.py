@@ -73,6 +73,6 @@ def test_text_without_white_space_is_cut_at_the_cap(tokenizer):
 
 def test_what_cannot_fit_is_refused_with_the_remedy(tokenizer):
     with pytest.raises(
-        DataError, match=r"question 'q': the prompt has \d+ tokens without any text of passages, and 3 are left"
+        DataError, match=r"question 'q': the prompt has \d+ tokens without any text of passages, but only 3 fit"
     ):
         fit(tokenizer, [render], [], 3, "question 'q'")
