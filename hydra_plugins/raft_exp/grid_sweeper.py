@@ -1,6 +1,5 @@
 """Hydra's basic sweeper with one change: a job that fails or has a wrong configuration does not stop the other jobs."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from raft_exp.apps.sweep import jobs, objectives, space
 from raft_exp.core.errors import ConfigError, SweepError
-from raft_exp.core.screen import Console
+from raft_exp.core.screen import Console, say
 from raft_exp.reporting.wandb.tracker import check, log_sweep
 
 
@@ -41,7 +40,7 @@ class GridSweeper(BasicSweeper):
         """Returns whether Hydra can compose the configuration of a job, and prints the error if it cannot."""
         if error := jobs.composition_error(self.hydra_context, self.config, overrides):
             self._not_composed.append(" ".join(overrides))
-            print(f"{error}; the sweep skips this job", file=sys.stderr)
+            say(f"{error}; the sweep skips this job", error=True)
         return not error
 
     def _wants_page(self, overrides: Sequence[str]) -> bool:
@@ -64,7 +63,7 @@ class GridSweeper(BasicSweeper):
             print(planned)
         finished = [job.folder for job in done if job.figure]
         if finished:
-            print(f"compare: python -m raft_exp.report {folder}")
+            say(f"compare: python -m raft_exp.report {folder}")
         log_sweep(folder, finished, self._page)
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
         if self._not_composed:

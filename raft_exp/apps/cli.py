@@ -19,7 +19,6 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
 
 from raft_exp import __version__
 from raft_exp.apps.hydra_errors import explained
@@ -29,8 +28,10 @@ from raft_exp.apps.shown_command import shown_command
 from raft_exp.apps.yaml_errors import explained_yaml, own_conf, with_place
 from raft_exp.core import screen, secrets, tracking
 from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
+from raft_exp.core.printable import printable
 from raft_exp.core.processes import begin_command, end_with_command
 from raft_exp.core.schema import identity
+from raft_exp.core.screen import Console
 from raft_exp.core.stage import STAGES, Stage
 from raft_exp.corpora import ingest_stage
 from raft_exp.exports import hub
@@ -41,7 +42,8 @@ from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.converted import conversions
 from raft_exp.pipeline.manifest import git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.runner import Runner, fill_run_folder
+from raft_exp.pipeline.run_folder import fill, move_finished
+from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
 from raft_exp.pipeline.wordings import with_wording_files
 from raft_exp.prompts.task import answer_like
@@ -201,8 +203,11 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
         except RaftError:
             _preview(config, [store.look(stage) for stage in stages])  # the data sets that were made before
             raise
-        fill_run_folder(run, outcomes, overrides)
+        fill(run, outcomes, overrides, config.run.copy)
         _write_provenance(run, outcomes, overrides)
+        if not config.preview:
+            run = move_finished(run, config.study, store)
+            wandb_study = study_of(values, run)
         _show(config, run, outcomes, wandb_study)
     finally:
         tracking.active().end_run()
@@ -239,7 +244,7 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
     log_study(wandb_study, page=config.report == "wandb")
     console = Console()
     console.print(table(results, config.evaluation.metrics), *verdict(results), sep="\n")
-    print(f"report: {run / 'report.html'}")
+    screen.say(f"report: {run / 'report.html'}")
     if list(run.glob("wandb/offline-run-*")):
         print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
 
@@ -268,15 +273,15 @@ def _show_dataset_warnings(file: Path, config: Config) -> None:
     if file.exists():
         settings = {"evaluation": identity(config.evaluation)}
         for line in dataset_warnings(json.loads(file.read_text(encoding="utf-8")), settings):
-            print(f"warning: {line}", file=sys.stderr)
+            screen.say(f"warning: {line}", error=True)
 
 
 def _show_unread(file: Path) -> None:
     report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"reasons": {}}
     if report["reasons"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
-        print(
-            f"{len(report['not_read'])} of {report['files']} files were not read ({reasons}): {file}", file=sys.stderr
+        screen.say(
+            f"{len(report['not_read'])} of {report['files']} files were not read ({reasons}): {file}", error=True
         )
 
 
@@ -296,7 +301,7 @@ def _write_passages(config: Config, run: Path) -> None:
         raise StoreError(
             f"export.passages={file}: {error.strerror}; the passages are in {run / 'exports'}; name another file"
         ) from error
-    print(f"passages: {file}")
+    screen.say(f"passages: {file}")
 
 
 def _push(config: Config, run: Path) -> None:
@@ -304,7 +309,7 @@ def _push(config: Config, run: Path) -> None:
     repository = config.export.push_to_hub
     if repository:
         commit = hub.push(run / "exports" / HF, repository, config.export.private)
-        print(f"pushed: {repository} ({commit})")
+        screen.say(f"pushed: {repository} ({commit})")
 
 
 def resolved(composed: DictConfig) -> dict[str, object]:
@@ -320,7 +325,7 @@ def resolved(composed: DictConfig) -> dict[str, object]:
 
 
 def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return printable(" ".join(f"{type(error).__name__}: {error}".splitlines()))
 
 
 def _refuse(error: Exception) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
 from raft_exp.core.records import Example, read_jsonl
+from raft_exp.core.screen import Console
 from raft_exp.models import tokens
 from raft_exp.models.loading import tokenizer_of
 from raft_exp.pipeline.config import Config

@@ -16,6 +16,7 @@ from raft_exp.core import secrets
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.screen import say
 from raft_exp.evaluation.results import Results
 from raft_exp.pipeline.estimate import duration
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if chosen.renew
             else "what it shows, and what it does not, is left to write"
         )
-        print(f"published: {folder / 'README.md'} ({left})")
+        say(f"published: {folder / 'README.md'} ({left})")
 
 
 def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False) -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import Field
-from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
@@ -17,6 +16,7 @@ from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import ConfigError, StoreError, suggest
 from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.screen import Console
 from raft_exp.pipeline.manifest import check, read_manifest
 
 # Folders without results: the paid ledger, which is never pruned, the list of runs, and the texts of read documents.

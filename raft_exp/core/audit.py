@@ -226,6 +226,20 @@ class IngestAudit(TypedDict):
     reasons: dict[str, int]  # of files that were not read
 
 
+class SplitChoice(TypedDict):
+    """What the questions of a study are split by, and what test questions have in common with training."""
+
+    by: Literal["document", "section", "question"]
+    setting: Literal["auto", "document", "section", "question"]  # corpus.split
+    drawn: bool  # whether a question's split was drawn; else the file of questions gives all of them
+    documents: int  # that questions are about
+    units: int  # documents, sections or passages that questions are about
+    test_questions: int
+    of_trained_documents: int  # test questions with gold in a document of a training question's gold
+    with_trained_gold: int  # test questions with a gold passage that is gold of a training question
+    beside_training: int  # test questions whose gold shares a sentence with a passage that training may show
+
+
 class StudyAudit(TypedDict):
     """`audit.json` of a run folder."""
 
@@ -233,6 +247,7 @@ class StudyAudit(TypedDict):
     test: DatasetAudit
     conditions: NotRequired[dict[str, DatasetAudit]]  # the test sets of the conditions
     ingest: NotRequired[IngestAudit]
+    split: NotRequired[SplitChoice]  # of the user's own documents
     gold: NotRequired[GoldAudit]  # of a file of questions without named gold passages
     questions: NotRequired[QuestionsAudit]
     targets: NotRequired[ReplyAudit]

@@ -3,11 +3,16 @@
 import difflib
 from collections.abc import Iterable
 
+from raft_exp.core.printable import printable
+
 
 class RaftError(Exception):
-    """Base class. The message is one line: the field or file, its value, the remedy."""
+    """Base class. The message is one line: the field or file, its value, the remedy. It has no control characters."""
 
     status = 2  # exit status of the process
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(str(message)))
 
 
 class ConfigError(RaftError):

@@ -1,14 +1,22 @@
-"""Output on terminals and pipes of any encoding: characters that cannot be encoded are replaced, without an error."""
+"""Output on terminals and pipes of any encoding: characters that cannot be encoded are replaced, without an error.
+
+Control characters of texts that come from files and servers are replaced too (`core.printable`).
+"""
 
 import codecs
 import io
+import logging
 import os
 import stat
 import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from rich import console
+from rich.segment import Segment
+
 from raft_exp.core.errors import ConfigError
+from raft_exp.core.printable import PrintableRecord, printable
 
 _ERRORS = "raft_exp.plain"
 # Replacements for characters that the encoding of the output lacks. A lost minus sign would change a figure.
@@ -38,8 +46,9 @@ def take_any_text() -> None:
     """Makes stdout and stderr replace characters that their encoding lacks: a minus sign by `-`, others by `\\u4e2d`.
 
     Where stdin is decoded as ASCII, it is decoded as UTF-8 instead. Output to a pipe whose reader has ended (`| head`)
-    is discarded without an error.
+    is discarded without an error. Log messages of raft_exp are written without control characters.
     """
+    logging.setLogRecordFactory(PrintableRecord)
     codecs.register_error(_ERRORS, _plain)
     sys.stdout, sys.stderr = _unbroken(sys.stdout), _unbroken(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
@@ -47,6 +56,22 @@ def take_any_text() -> None:
             stream.reconfigure(errors=_ERRORS)
     if isinstance(sys.stdin, io.TextIOWrapper) and codecs.lookup(sys.stdin.encoding).name == "ascii":
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+
+
+def say(text: object, error: bool = False) -> None:
+    """Prints text that may come from a file or a server, on stdout or stderr, without its control characters."""
+    print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=error)
+
+
+class Console(console.Console):
+    """A console of rich that prints no control characters of the texts in what it shows."""
+
+    def render(
+        self, renderable: console.RenderableType, options: console.ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yields the segments of a part of the screen; those that move the cursor are rich's own."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 class _Pipe(io.FileIO):

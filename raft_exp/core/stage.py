@@ -65,6 +65,17 @@ class StageDescription(TypedDict):
 
 
 @dataclass(frozen=True)
+class Check:
+    """A condition of a stage that is checked before the stage runs. It is not part of the key.
+
+    `function` is called with the folders of `inputs`, by keyword. It raises an error where the condition does not hold.
+    """
+
+    function: Callable[..., None]
+    inputs: "Inputs"
+
+
+@dataclass(frozen=True)
 class Stage:
     """One step of a study. `config` holds all settings that the function reads; no other setting changes its result.
 
@@ -80,6 +91,7 @@ class Stage:
     # share the process. None: the process of the study.
     process: str | None = None
     launcher: Sequence[str] = ()  # words before that process's command, which start it on several devices or nodes
+    check: Check | None = None  # what must hold before the stage runs: a stage that pays checks what it pays for
 
     def __post_init__(self) -> None:
         _, *keywords = inspect.signature(self.function).parameters.values()

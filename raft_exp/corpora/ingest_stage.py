@@ -9,6 +9,7 @@ from pathlib import Path
 from raft_exp.core.collection import REPEATED, write_passages
 from raft_exp.core.records import Passage
 from raft_exp.core.schema import KeyedWhenSet, Runtime, config_dataclass
+from raft_exp.core.screen import say
 from raft_exp.core.scripts import without_dictionary
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, any_language, open_corpus
@@ -43,7 +44,7 @@ def ingest(config: IngestStage, *, out: Path) -> None:
         if report := getattr(corpus, "report", None):
             (out / REPORT).write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
             for line in report.remarks():
-                print(line, file=sys.stderr)
+                say(line, error=True)
     if repeated := getattr(corpus, "repeated", None):
         (out / REPEATED).write_text(json.dumps(repeated) + "\n", encoding="utf-8")
     for script, holding in scripts.items():

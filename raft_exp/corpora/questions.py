@@ -6,7 +6,6 @@ are the fields of `records.Question`; `readers/question_rows.py` lists their oth
 """
 
 import difflib
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.sampling import subsample
+from raft_exp.core.screen import say
 from raft_exp.core.text import Form, answer_pattern
 from raft_exp.corpora.gold_search import GoldSearch, Hints
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
@@ -92,7 +92,7 @@ class ReadyQuestions:
             )
         search.finder.check(first["records"])
         if line := rows.taken():
-            print(line, file=sys.stderr)
+            say(line, error=True)
         level = self._level(lambda: self._questions(rows, Counter(), search))
         kinds = (
             bool(first["gold_by_closeness"] + first["gold_by_document"]),

@@ -1,7 +1,6 @@
 """Stage `questions`: each question with its answers, its gold passages and its split."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, read_jsonl, write_jsonl
 from raft_exp.core.schema import Count, KeyedWhenSet, Seed, config_dataclass
+from raft_exp.core.screen import say
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig, open_corpus, split_units
 from raft_exp.corpora.questions import QuestionsFileConfig, ReadyQuestions, files_of
@@ -87,7 +87,7 @@ def tell_split(out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collec
     )
     split_units.write(out, choice)
     if line := split_units.words(choice):
-        print(line, file=sys.stderr)
+        say(line, error=True)
 
 
 def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:

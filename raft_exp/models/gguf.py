@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from raft_exp.core.errors import ModelError, suggest
 from raft_exp.models.dtype import Dtype
+from raft_exp.models.folder_checks import check_values
 from raft_exp.models.template_date import CALL
 
 if TYPE_CHECKING:
@@ -99,9 +100,25 @@ def asks_for_date(file: Path) -> bool:
 _ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 
 
+# Sizes in the header, and the names that configurations have for them.
+_SIZES = {
+    "block_count": "num_hidden_layers",
+    "embedding_length": "hidden_size",
+    "feed_forward_length": "intermediate_size",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "context_length": "max_position_embeddings",
+    "vocab_size": "vocab_size",
+    "expert_count": "num_experts",
+}
+
+
 @lru_cache(maxsize=4)
 def _metadata(file: Path) -> Mapping[str, Any]:
-    """The values of the file's header, without arrays. Raises ModelError where it is no GGUF file, or cut off."""
+    """The values of the file's header, without arrays.
+
+    Raises ModelError where it is no GGUF file, or cut off, or names sizes that no model has.
+    """
     try:
         from gguf import GGUFReader, GGUFValueType
     except ImportError as error:
@@ -115,6 +132,9 @@ def _metadata(file: Path) -> Mapping[str, Any]:
     except Exception as error:  # numpy's and struct's errors of a damaged file, of several types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{file.name}: not a whole GGUF file ({reason}); fetch it again") from error
+    own = {name.partition(".")[2]: value for name, value in fields.items()}  # without "llama."
+    sizes = {known: own[name] for name, known in _SIZES.items() if name in own}
+    check_values(sizes, file.name, "its header")
     return {**fields, "tensor types": types}
 
 

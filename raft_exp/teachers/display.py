@@ -3,10 +3,11 @@
 import sys
 from types import TracebackType
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from raft_exp.core.screen import Console
 
 
 class TeacherDisplay:

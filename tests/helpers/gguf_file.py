@@ -39,7 +39,7 @@ def write(file: Path, **metadata: Any) -> Path:
         writer.add_license(licence)
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_block_count(metadata.get("layers", config["num_hidden_layers"]))
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(config["num_attention_heads"])
     writer.add_head_count_kv(config["num_key_value_heads"])

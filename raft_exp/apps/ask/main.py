@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from pydantic import Field
 
 from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.core.printable import printable
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.pipeline.run import FinishedRun
 
@@ -166,7 +167,7 @@ class _TextDisplay:
         for citation in answer.citations:
             print(f"  {_citation(citation)}")
         if answer.note:
-            print(answer.note)
+            print(printable(answer.note))
 
     def _style(self, code: str, text: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self._styled and code else text
@@ -203,8 +204,3 @@ def _citation(citation: "Citation") -> str:
 def _heading(passage: "Citation | ContextPassage") -> str:
     title = printable(" ".join(passage.title.split())) or printable(passage.document_id)
     return f"{title}, {printable(passage.place)}" if passage.place else title
-
-
-def printable(text: str) -> str:
-    """Replaces control characters, which a terminal would execute, by U+FFFD."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)

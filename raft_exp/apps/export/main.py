@@ -13,6 +13,7 @@ from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.apps.export.drift import Drift, DriftSample
 from raft_exp.core.errors import ConfigError, DataError, ModelError
 from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.core.screen import say
 from raft_exp.exports import hub
 from raft_exp.models.dtype import Dtype
 from raft_exp.models.loading import ModelConfig
@@ -78,10 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         drift = export(FinishedRun(Path(run), chosen.store), chosen)
         if drift:
             print(f"drift of {drift.prompts} test prompts: {drift}")
-        print(f"exported: {folder}")
+        say(f"exported: {folder}")
         if chosen.push_to_hub:
             commit = hub.push(folder, chosen.push_to_hub, chosen.private, "model")
-            print(f"pushed: {chosen.push_to_hub} ({commit})")
+            say(f"pushed: {chosen.push_to_hub} ({commit})")
 
 
 def export(run: FinishedRun, chosen: ExportModel) -> Drift | None:

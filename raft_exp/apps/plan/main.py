@@ -57,9 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         words, chosen = _COMMAND.read(arguments)
         _check_out(chosen.out)
         plan = make(words, chosen)
-        from rich.console import Console
-
         from raft_exp.apps.plan.page import page
+        from raft_exp.core.screen import Console
 
         if chosen.out:
             _write(Path(chosen.out), plan)

@@ -1,6 +1,5 @@
 """`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: reports one run again, or compares several."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from pydantic import Field
 from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import StoreError
 from raft_exp.core.schema import config_dataclass
+from raft_exp.core.screen import say
 
 
 @config_dataclass
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line_errors():
         runs, chosen = _COMMAND.read(arguments)
         try:
-            print(f"report: {_report([Path(run) for run in runs], Path(chosen.out) if chosen.out else None)}")
+            say(f"report: {_report([Path(run) for run in runs], Path(chosen.out) if chosen.out else None)}")
         except OSError as error:
             place = error.filename or "report"
             raise StoreError(f"{place}: {error.strerror}; choose another folder with out=DIR") from error
@@ -65,10 +65,10 @@ def _report(folders: list[Path], out: Path | None) -> Path:
     facts = provenance.provenance(command, git_commit(), has_local_changes())
     provenance.stamp([place / name for name in PAGES], facts)
     _print_lines([*left_out, *results["apart"]])
-    print(results["verdict"])
+    say(results["verdict"])
     return place / PAGES[0]
 
 
 def _print_lines(lines: list[str]) -> None:
     for line in lines:
-        print(line, file=sys.stderr)
+        say(line, error=True)

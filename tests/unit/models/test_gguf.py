@@ -128,6 +128,15 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, kept):
     assert "\n" not in str(error.value)
 
 
+def test_a_billion_layers_are_refused_in_one_line(tmp_path):
+    file = gguf_file.write(tmp_path / "absurd.gguf", layers=10**9)
+    with pytest.raises(
+        ModelError, match=r"absurd\.gguf: its header has num_hidden_layers=1000000000; it must"
+    ) as error:
+        unpack(GgufStage(str(file), "model", "float32"), out=tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
 def test_a_model_that_was_not_converted_is_refused_where_it_is_loaded():
     with pytest.raises(ModelError, match="its conversion is not in the store"):
         loading.load_tokenizer("/nowhere/absent.gguf")

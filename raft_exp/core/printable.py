@@ -1,0 +1,28 @@
+"""Text of strangers on a terminal: control characters, which a terminal would execute, become U+FFFD.
+
+Such text comes with server errors, names of models and files, and titles of documents. It could move the cursor over
+other lines, set the clipboard, hide a link behind a text, or show letters in another order.
+"""
+
+import logging
+import re
+
+# C0 but line end and tab, DEL and C1; line and paragraph separators; characters that change the direction of others;
+# marks of annotations; tags, which are invisible letters.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    """The text with U+FFFD for each control character but line ends and tabs; all other characters stay."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+class PrintableRecord(logging.LogRecord):
+    """A record of a log; the messages of raft_exp hold no control characters."""
+
+    def getMessage(self) -> str:  # noqa: N802  # a name of logging
+        """The formatted message."""
+        message = super().getMessage()
+        return printable(message) if self.name.partition(".")[0] == "raft_exp" else message
