@@ -33,6 +33,7 @@ def compared(groups: Sequence[RunGroup]) -> ComparisonResults:
         "condition_comparisons": pairing.under_conditions(groups, metrics[0]),
         "slice_comparisons": pairing.by_slice(groups, metrics[0]),
         "same": same,
+        "same_questions": pairing.same_questions(groups),
         "apart": apart,
         "verdict": "",
     }

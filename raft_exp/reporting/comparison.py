@@ -1,7 +1,7 @@
 """The comparison of finished runs: comparison.html, comparison.md, comparison.json and the CSV files."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from raft_exp.evaluation.results import Baseline, Summary
@@ -11,8 +11,9 @@ from raft_exp.reporting.compare import compared
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison
 from raft_exp.reporting.comparison_tables import tables
 from raft_exp.reporting.facts import facts, text
-from raft_exp.reporting.formats import title
+from raft_exp.reporting.formats import model_name, title
 from raft_exp.reporting.pairing import ALL_PAIRS
+from raft_exp.reporting.paths import without_folders
 from raft_exp.reporting.plots.drawing import standalone
 from raft_exp.reporting.render import write
 from raft_exp.reporting.runs import Run
@@ -48,7 +49,8 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
     """
     from markupsafe import Markup
 
-    groups, equal = settings(runs)
+    groups, equal_settings = settings(runs)
+    equal = without_folders(equal_settings)
     results = compared(groups)
     of_all_runs = baselines(runs)
     plots = sweeps.plots(groups, results, of_all_runs)
@@ -56,8 +58,9 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
         "study": f"{len(runs)} runs compared" if len(runs) > 1 else "One run",
         "results": results,
         "lines": [*left_out, *results["apart"], *_warned(runs)],
-        "corpus": text(equal.get("corpus.name", "several")),
-        "model": text(equal.get("model.name_or_path", "several")),
+        "corpus": _several("corpora", (run.results["corpus"] for run in runs)),
+        "model": _several("models", (model_name(run.results["model"]) for run in runs)),
+        "has_highest": len(groups) > 1 and len(results["same_questions"]) == 1,
         "metric": title(results["metrics"][0]),
         **tables(groups, results),
         "without_model": without_model(of_all_runs, results["metrics"][0]),
@@ -74,6 +77,12 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
     csv_export.write_csv(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
     write_figures(out, plots)
     return results
+
+
+def _several(what: str, names: Iterable[str]) -> str:
+    """The different names, or of more than three their number."""
+    different = list(dict.fromkeys(names))
+    return ", ".join(different) if len(different) <= 3 else f"{len(different)} {what}"
 
 
 def write_figures(out: Path, plots: Sequence[sweeps.NotedPlot]) -> list[str]:

@@ -50,5 +50,6 @@ class ComparisonResults(TypedDict):
     condition_comparisons: dict[str, list[SettingComparison]]  # by condition; the main metric only
     slice_comparisons: dict[str, dict[str, list[SettingComparison]]]  # slice -> value; the main metric only
     same: list[EqualReplies]
+    same_questions: list[list[str]]  # the settings, grouped by their test questions
     apart: list[str]  # a line for each pair of settings that cannot be compared
     verdict: str

@@ -16,12 +16,14 @@ from raft_exp.reporting.tables import NONE, cell, difference
 def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, object]:
     """What the templates show, by name."""
     metric = results["metrics"][0]
-    arms = list(dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"]))
+    arms = _arms(results)
     seeds = list(dict.fromkeys(seed for group in groups for seed in group.runs))
     return {
-        "fields": list(groups[0].values),
+        "differing": _differing(groups),
+        "names": [group.name for group in groups],
         "arms": arms,
         "seeds": seeds,
+        "scope": _scope(groups, seeds),
         "tables": [
             {"metric": title(name), "rows": [_setting(entry, arms, name) for entry in results["settings"]]}
             for name in results["metrics"]
@@ -44,11 +46,28 @@ def _described(run: Run) -> str:
     return ", ".join([run.name, *(f"{name} {value}" for name, value in (provenance.describe(facts) if facts else []))])
 
 
+def _arms(results: ComparisonResults) -> list[str]:
+    """The arms of all settings, the reference arm first."""
+    arms = dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"])
+    return sorted(arms, key=lambda arm: arm != results["reference"])
+
+
+def _differing(groups: Sequence[RunGroup]) -> list[dict[str, object]]:
+    """What differs, where the names do not tell it. Rows: the fields; columns: the settings."""
+    if not any(group.named_by_run for group in groups):
+        return []
+    return [{"name": field, "cells": [text(group.values[field]) for group in groups]} for field in groups[0].values]
+
+
+def _scope(groups: Sequence[RunGroup], seeds: Sequence[str]) -> list[str]:
+    settings = "1 setting" if len(groups) == 1 else f"{len(groups)} settings"
+    return [settings, f"1 seed ({seeds[0]})" if len(seeds) == 1 else f"{len(seeds)} seeds ({', '.join(seeds)})"]
+
+
 def _setting(entry: SettingResult, arms: Sequence[str], metric: str) -> dict[str, object]:
     numbers = {f"{arm['n']:,}" for arm in entry["arms"].values()}
     return {
         "name": entry["name"],
-        "values": [text(value) for value in entry["values"].values()],
         "seeds": ", ".join(entry["runs"]),
         "n": " / ".join(sorted(numbers)),
         "cells": [cell(_of(entry["arms"], arm, metric)) for arm in arms],
@@ -79,15 +98,15 @@ def _under(results: ComparisonResults, metric: str) -> dict[str, object]:
         {"name": entry["name"], "arm": arm, "cells": [cell(_of(arms, arm, metric)) for arms in (entry["arms"], *under)]}
         for entry in results["settings"]
         for under in [[entry["conditions"].get(name, {}) for name in names]]
-        for arm in entry["arms"]
-        if any(arm in arms for arms in under)
+        for arm in _arms(results)
+        if arm in entry["arms"] and any(arm in arms for arms in under)
     ]
     return {"columns": [conditions.STUDY, *names], "rows": rows}
 
 
 def _slices(results: ComparisonResults, metric: str) -> list[dict[str, object]]:
     """A table for each slice. Rows: setting and value; columns: the arms."""
-    arms = list(dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"]))
+    arms = _arms(results)
     tables: dict[str, list[dict[str, object]]] = {}
     for entry in results["settings"]:
         for name, values in entry["slices"].items():
@@ -104,8 +123,8 @@ def _slices(results: ComparisonResults, metric: str) -> list[dict[str, object]]:
 def _by_seed(results: ComparisonResults, metric: str, seeds: Sequence[str]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for entry in results["settings"]:
-        for arm, metrics in entry["seeds"].items():
-            if (figure := metrics.get(metric)) and arm in entry["arms"]:
+        for arm in _arms(results):
+            if arm in entry["arms"] and (figure := entry["seeds"].get(arm, {}).get(metric)):
                 values = [figure["values"].get(seed) for seed in seeds]
                 spread = figure["deviation"]
                 rows.append(

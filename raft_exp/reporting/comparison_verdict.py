@@ -1,37 +1,78 @@
-"""The verdict of a comparison in one or two sentences: of one setting its contrast, of several the best of them."""
+"""The verdict of a comparison in some sentences: of one setting its contrast, of several the highest of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from raft_exp.evaluation.results import Figure
 from raft_exp.reporting.comparison_results import ComparisonResults, EqualReplies, SettingComparison
 from raft_exp.reporting.formats import p_text, percent, points, title
 from raft_exp.reporting.verdict import distinguishable, ranked
 
+_MOST = 8  # settings that a sentence names
+
 
 def verdict(results: ComparisonResults) -> str:
-    """The best setting of the reference arm, in the main metric; of a single setting, its arms against each other."""
+    """The setting with the highest figure of the reference arm, in the main metric, of those over the same questions;
+    of a single setting, its arms against each other.
+    """
     metric, arm = results["metrics"][0], results["reference"]
-    figures = [
-        (setting["name"], figure)
+    figures = {
+        setting["name"]: figure
         for setting in results["settings"]
         if arm in setting["arms"] and (figure := setting["arms"][arm]["metrics"].get(metric))
-    ]
+    }
     if len(figures) < 2:
         return _between_arms(results)
-    best, best_figure = max(figures, key=lambda named: named[1]["value"])
+    asked = [[name for name in names if name in figures] for names in results["same_questions"]]
+    several = [names for names in asked if len(names) > 1]
+    if len(several) == 1 and len(several[0]) == len(figures):
+        sentences = [_highest(results, figures)]
+    else:
+        sentences = [
+            "These settings were tested on different questions, so their figures are not ranked.",
+            *(_highest(results, {name: figures[name] for name in names}, names) for names in several),
+        ]
+    return " ".join([*sentences, *_one_training(results, arm)])
+
+
+def _highest(results: ComparisonResults, figures: Mapping[str, Figure], among: Sequence[str] = ()) -> str:
+    """The highest of these figures, and which of the others are significantly lower. `among`: the settings to name."""
+    metric, arm = results["metrics"][0], results["reference"]
+    best = max(figures, key=lambda name: figures[name]["value"])
+    figure = figures[best]
+    value, low, high = (percent(share) for share in (figure["value"], figure["low"], figure["high"]))
+    scope = f"Of {_listed(among)}, tested on the same questions, {arm}'s" if among else f"{arm}'s"
+    first = f"{scope} {title(metric)} is highest with {best}: {value}% (95% interval {low} to {high}){_over(figure)}."
     rows = [
         row
         for row in results["comparisons"]
         if row["metric"] == metric and row["arm_a"] == row["arm_b"] == arm and best in (row["a"], row["b"])
     ]
-    ties = _others(best, (row for row in rows if not distinguishable(row)))
-    rest = f"not distinguishable from it: {ties}" if ties else "all that were compared with it are lower"
-    same = _others(best, (row for row in results["same"] if row["arm"] == arm and best in (row["a"], row["b"])))
-    value, low, high = (percent(share) for share in (best_figure["value"], best_figure["low"], best_figure["high"]))
-    sentence = f"{arm} has its best {title(metric)} with {best}: {value}% ({low}\N{EN DASH}{high})"
-    sentence += _over(best_figure) + (f"; the same replies with {same}" if same else "")
-    sentence += f"; {rest} (p < 0.05 after Holm's correction)." if rows else "."
-    return f"{sentence}{_one_training(results, arm)}"
+    lower = _others(best, filter(distinguishable, rows), figures)
+    ties = _others(best, (row for row in rows if not distinguishable(row)), figures)
+    same = _others(best, (row for row in results["same"] if row["arm"] == arm), figures)
+    return " ".join([first, *_significance(lower, ties), *_not_tested(figures, {best, *lower, *ties}, same)])
+
+
+def _significance(lower: Sequence[str], ties: Sequence[str]) -> Iterator[str]:
+    found = [f"significantly higher than with {_listed(lower)}"] if lower else []
+    found += [f"not significantly higher than with {_listed(ties)}"] if ties else []
+    if found:
+        yield f"It is {' and '.join(found)} (5% level, after Holm's correction)."
+
+
+def _not_tested(figures: Mapping[str, Figure], tested: Set[str], same: Sequence[str]) -> Iterator[str]:
+    if same:
+        yield f"The replies are the same with {_listed(same)}."
+    if others := [name for name in figures if name not in tested and name not in same]:
+        yield f"It was not tested against {_listed(others)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names with commas between, or with semicolons where a name has commas; of more than eight the number."""
+    if len(names) > _MOST:
+        return f"{len(names)} settings"
+    mark = "; " if any("," in name for name in names) else ", "
+    return " and ".join([*([mark.join(names[:-1])] if names[1:] else []), names[-1]])
 
 
 def _over(figure: Figure) -> str:
@@ -39,18 +80,22 @@ def _over(figure: Figure) -> str:
     return f" over {seeds} seeds" if seeds > 1 else ""
 
 
-def _one_training(results: ComparisonResults, arm: str) -> str:
-    """The sentence about settings with one seed; "" without such settings, and where no training is compared."""
+def _one_training(results: ComparisonResults, arm: str) -> list[str]:
+    """The sentence about settings with one seed; [] without such settings, and where no training is compared."""
     once = [setting["name"] for setting in results["settings"] if len(setting["runs"]) == 1]
     if not once or arm not in results["trained"]:
-        return ""
-    which = "each setting" if len(once) == len(results["settings"]) else "; ".join(once)
-    return f" One training run (one seed) of {which}: another can come out differently; run -m seed=1,2,3."
+        return []
+    which = "each setting" if len(once) == len(results["settings"]) else _listed(once)
+    return [f"One training run (one seed) of {which}: another can come out differently; run -m seed=1,2,3."]
 
 
-def _others(best: str, pairs: Iterable[SettingComparison | EqualReplies]) -> str:
-    """The other setting of each pair."""
-    return "; ".join(pair["b"] if pair["a"] == best else pair["a"] for pair in pairs)
+def _others(
+    best: str, pairs: Iterable[SettingComparison | EqualReplies], figures: Mapping[str, Figure]
+) -> Sequence[str]:
+    """The other setting of each pair with the best one, of those that have a figure here."""
+    pairs = [pair for pair in pairs if best in (pair["a"], pair["b"])]
+    others = [pair["b"] if pair["a"] == best else pair["a"] for pair in pairs]
+    return [name for name in figures if name in others]
 
 
 def _between_arms(results: ComparisonResults) -> str:

@@ -47,6 +47,15 @@ def comparisons(
     return rows, same, apart
 
 
+def same_questions(groups: Sequence[RunGroup]) -> list[list[str]]:
+    """The names of the settings, grouped by the test questions of all their seeds."""
+    found: dict[frozenset[str], list[str]] = {}
+    for group in groups:
+        asked = frozenset[str]().union(*(group.replies(group.arms[0], seed).questions for seed in group.runs))
+        found.setdefault(asked, []).append(group.name)
+    return list(found.values())
+
+
 def under_conditions(groups: Sequence[RunGroup], metric: str) -> dict[str, Rows]:
     """condition -> the same comparisons of the main metric under it, corrected together for each condition."""
     found = {}

@@ -1,22 +1,30 @@
 """Groups runs by setting: the settings in which runs differ, each with the runs of its seeds."""
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from raft_exp.core.errors import DataError
 from raft_exp.reporting.facts import text
+from raft_exp.reporting.paths import without_folders
 from raft_exp.reporting.runs import ABSENT, ASKED, Replies, Run
+
+_LONGEST = 80  # letters of a name by values
 
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs that differ only in their seed. `values` are those of the fields that differ between the groups."""
+    """Runs that differ only in their seed.
+
+    `values` are those of the fields that differ between the groups, of a path its last name.
+    """
 
     name: str
     values: Mapping[str, object]
     runs: Mapping[str, Run]  # by seed
+    named_by_run: bool = False  # the values are too long for a name, or the same for readers
 
     @property
     def arms(self) -> list[str]:
@@ -71,7 +79,7 @@ def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, object]]:
         raise DataError(f"{_twice(runs, varying)} differ in no setting and have one seed; give one of them")
     ordered = [_group(varying, group) for group in groups]
     ordered.sort(key=lambda group: [_order(value) for value in group.values.values()])
-    return ordered, {name: known[name][0] for name in known if name not in varying}
+    return named(ordered), {name: known[name][0] for name in known if name not in varying}
 
 
 def _grouped(runs: Sequence[Run], fields: Sequence[str]) -> list[dict[str, Run]] | None:
@@ -118,9 +126,47 @@ def _group(fields: Sequence[str], group: Mapping[str, Run]) -> RunGroup:
     values = {name: run.setting(name) for name in fields}
     ends = [name.rpartition(".")[2] for name in dict.fromkeys([*run.fields, *ASKED, *fields])]
     short = {name: end if ends.count(end := name.rpartition(".")[2]) == 1 else name for name in fields}
-    name = ", ".join(f"{short[field]}={text(value)}" for field, value in values.items())
+    shown = without_folders(values)
+    name = ", ".join(f"{short[field]}={text(value)}" for field, value in shown.items())
     in_order = sorted(group, key=lambda seed: (len(seed), seed))
-    return RunGroup(name or "as run", values, {seed: group[seed] for seed in in_order})
+    return RunGroup(name, shown, {seed: group[seed] for seed in in_order})
+
+
+def named(groups: Sequence[RunGroup]) -> list[RunGroup]:
+    """The groups with names for readers, all different: by their values where these are short, else by their runs."""
+    names = [group.name for group in groups]
+    if _all_differ(names) and all(0 < len(name) <= _LONGEST and name.isprintable() for name in names):
+        return list(groups)
+    by_run = next(filter(_all_differ, ([name_of(group) for group in groups] for name_of in _RUN_NAMES)))
+    return [replace(group, name=name, named_by_run=True) for group, name in zip(groups, by_run, strict=True)]
+
+
+def _all_differ(names: Sequence[str]) -> bool:
+    return len(set(names)) == len(names)
+
+
+def _by_sweep(group: RunGroup) -> str:
+    """The folder of a sweep where the runs are jobs of one, else as `_by_first_run`."""
+    sweeps = {run.name.rpartition("/")[0] for run in group.runs.values()}
+    return sweeps.pop() if len(sweeps) == 1 < len(group.runs) and "" not in sweeps else _by_first_run(group)
+
+
+def _by_first_run(group: RunGroup) -> str:
+    return _with_seeds(next(iter(group.runs.values())).name, group)
+
+
+def _by_digest(group: RunGroup) -> str:
+    """The folder with some letters of a digest, for folders of equal names."""
+    folder = next(iter(group.runs.values())).folder.resolve()
+    return f"{_by_first_run(group)} ({hashlib.sha256(str(folder).encode()).hexdigest()[:6]})"
+
+
+def _with_seeds(name: str, group: RunGroup) -> str:
+    others = len(group.runs) - 1
+    return f"{name} and {others} more seed{'s' * (others > 1)}" if others else name
+
+
+_RUN_NAMES: tuple[Callable[[RunGroup], str], ...] = (_by_sweep, _by_first_run, _by_digest)
 
 
 def _order(value: object) -> tuple[int, float]:

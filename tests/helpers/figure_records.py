@@ -38,7 +38,8 @@ def _of_run(results: Mapping[str, Any]) -> Iterator[Record]:
 
 
 def _of_runs(results: Mapping[str, Any]) -> Iterator[Record]:
-    names = {entry["name"]: _setting_names(entry) for entry in results["settings"]}
+    alone = frozenset({"as run"} if len(results["settings"]) == 1 else ())
+    names = {entry["name"]: _setting_names(entry) | alone for entry in results["settings"]}
     for entry in results["settings"]:
         known = names[entry["name"]]
         yield from _figures(entry["arms"], "", known)

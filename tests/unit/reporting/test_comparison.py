@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +65,8 @@ def test_several_seeds_have_mean_deviation_and_their_own_figures(tmp_path: Path)
     runs = [run_folder(tmp_path / f"{seed}", {"raft": [1] * seed + [0] * (4 - seed)}, seed=seed) for seed in (1, 2, 3)]
     seeds = compared(tmp_path / "out", *runs)["settings"][0]["seeds"]["raft"]["exact_match"]
     assert seeds == {"mean": 0.5, "deviation": 0.25, "values": {"1": 0.25, "2": 0.5, "3": 0.75}}
-    assert "| as run | raft | 50.0 | 25.0 | 25.0 | 50.0 | 75.0 |" in (tmp_path / "out/comparison.md").read_text()
+    row = r"^\| \S+ \| raft \| 50.0 \| 25.0 \| 25.0 \| 50.0 \| 75.0 \|$"
+    assert re.search(row, (tmp_path / "out/comparison.md").read_text(), re.MULTILINE)
 
 
 def test_pairs_are_compared_on_the_same_questions_and_corrected_together(sweep: Path, tmp_path: Path) -> None:
@@ -88,8 +90,9 @@ def test_the_sentence_names_settings_with_the_same_replies_and_arms_with_the_sam
     runs = [run_folder(tmp_path / f"{p}", {"raft": ok}, dataset__p=p) for p, ok in replies.items()]
     told = compared(tmp_path / "out", *runs)
     assert told["same"] == [{"a": "p=1", "b": "p=0.8", "arm": "raft"}]
-    assert "with p=0.8: 100.0%" in told["verdict"]
-    assert "; the same replies with p=1; all that were compared with it are lower" in told["verdict"]
+    assert "highest with p=0.8: 100.0%" in told["verdict"]
+    assert "It is significantly higher than with p=0.4 (5% level, after Holm's correction)." in told["verdict"]
+    assert "The replies are the same with p=1." in told["verdict"]
     arms = run_folder(tmp_path / "arms", {"raft": HALF, "rag": ALL, "sft": ALL})
     seeds = run_folder(tmp_path / "seeds", {"raft": HALF, "rag": ALL, "sft": ALL}, seed=2)
     verdict = compared(tmp_path / "both", arms, seeds)["verdict"]
@@ -346,3 +349,124 @@ def test_the_tables_of_the_markdown_are_tables(sweep: Path, tmp_path: Path) -> N
     rows = re.findall(r"^\| raft, p=.*\|$", markdown, re.MULTILINE)
     assert len(rows) == 6
     assert {row.count("|") for row in rows} == {9}
+
+
+SAME: dict[str, Any] = {"dataset__num_distractors": 3}
+
+
+def test_a_difference_that_is_not_significant_is_said_in_plain_words(tmp_path: Path) -> None:
+    runs = [
+        run_folder(tmp_path / f"{d}", {"raft": [1] * (50 - d) + [0] * (10 + d)}, evaluation__num_distractors=d, **SAME)
+        for d in (0, 2, 20)
+    ]
+    verdict = compared(tmp_path / "out", *runs)["verdict"]
+    assert verdict.startswith(
+        "raft's exact match is highest with evaluation.num_distractors=0: 83.3% (95% interval 72.0 to 90.7). "
+        "It is significantly higher than with evaluation.num_distractors=20 "
+        "and not significantly higher than with evaluation.num_distractors=2 (5% level, after Holm's correction)."
+    )
+    html = Page((tmp_path / "out/comparison.html").read_text().partition("</style>")[2]).text
+    markdown = (tmp_path / "out/comparison.md").read_text()
+    assert "3 settings 1 seed (1)" in " ".join(html.split())
+    assert "Corpus almanac, model tiny, 3 settings, 1 seed (1)." in markdown
+    assert "The highest of several settings should be tried on other questions" in markdown
+    for text in (html, markdown):
+        assert "not distinguishable from it" not in text
+
+
+def test_runs_over_different_questions_are_not_ranked(tmp_path: Path) -> None:
+    runs = [
+        run_folder(tmp_path / name, {"raft": ok, "rag": HALF}, dataset__p=p, world=world)
+        for name, ok, p, world in (("a", HALF, 0.1, ""), ("b", ALL, 0.2, "other "), ("c", MORE, 0.3, "third "))
+    ]
+    told = compared(tmp_path / "out", *runs)
+    assert told["same_questions"] == [["p=0.1"], ["p=0.2"], ["p=0.3"]]
+    assert told["verdict"].startswith(
+        "These settings were tested on different questions, so their figures are not ranked."
+    )
+    pages = told["verdict"] + "".join((tmp_path / "out" / f"comparison.{end}").read_text() for end in ("md", "html"))
+    for word in ("best", "highest", "lead"):
+        assert not re.search(rf"\b{word}\b", pages), word
+
+
+def test_of_settings_that_share_questions_the_highest_is_named(tmp_path: Path) -> None:
+    runs = [
+        run_folder(tmp_path / name, {"raft": ok}, dataset__p=p, world=world)
+        for name, ok, p, world in (("a", HALF, 0.1, ""), ("b", MORE, 0.2, ""), ("c", ALL, 0.3, "third "))
+    ]
+    verdict = compared(tmp_path / "out", *runs)["verdict"]
+    assert (
+        "not ranked. Of p=0.1 and p=0.2, tested on the same questions, raft's exact match is highest with p=0.2"
+        in verdict
+    )
+    assert "p=0.3" not in verdict
+
+
+def test_settings_with_other_seeds_and_questions_are_not_ranked(tmp_path: Path) -> None:
+    """Two seeds against one of them: the mean of the first is over questions that the second never answered."""
+    runs = [
+        run_folder(tmp_path / f"{p}{seed}", {"raft": ok}, dataset__p=p, seed=seed, world=f"w{seed}")
+        for p, seed, ok in ((0.1, 1, HALF), (0.1, 2, ALL), (0.2, 1, MORE))
+    ]
+    assert "not ranked" in compared(tmp_path / "out", *runs)["verdict"]
+
+
+def test_settings_have_the_names_of_their_runs_where_values_would_be_too_long(tmp_path: Path) -> None:
+    task = "Answer the question with a few words, and do not say anything else.\nBe quick."
+    different: list[dict[str, Any]] = [
+        {"prompt__task": task, "dataset__p": 0.5},
+        {"prompt__task": "Reply.", "dataset__p": 1.0},
+    ]
+    runs = [
+        run_folder(tmp_path / "sweep" / str(job), {"raft": ok}, seed=seed, **different[job % 2])
+        for job, (ok, seed) in enumerate(((HALF, 1), (MORE, 1), (MORE, 2), (ALL, 2)))
+    ]
+    told = compared(tmp_path / "out", *runs)
+    assert [one["name"] for one in told["settings"]] == ["sweep/0 and 1 more seed", "sweep/1 and 1 more seed"]
+    assert "highest with sweep/1 and 1 more seed" in told["verdict"]
+    markdown = (tmp_path / "out/comparison.md").read_text()
+    assert "| dataset.p | 0.5 | 1 |" in markdown.partition("## What differs between the settings")[2]
+    assert "What differs between the settings" in (tmp_path / "out/comparison.html").read_text()
+
+
+def test_values_that_readers_cannot_tell_apart_name_no_setting(tmp_path: Path) -> None:
+    runs = [
+        run_folder(tmp_path / name, {"raft": ok}, model__name_or_path=f"/home/{name}/models/small")
+        for name, ok in (("anna", HALF), ("bert", ALL))
+    ]
+    told = compared(tmp_path / "out", *runs)
+    assert [one["name"] for one in told["settings"]] == ["anna", "bert"]
+    assert [one["values"] for one in told["settings"]] == [{"model.name_or_path": "small"}] * 2
+    twins = [tmp_path / name / "run" for name in ("anna", "bert")]
+    for run, twin in zip(runs, twins, strict=True):
+        shutil.copytree(run, twin)
+    names = [one["name"] for one in compared(tmp_path / "twins", *twins)["settings"]]
+    assert [re.sub(r"[0-9a-f]{6}", "#", name) for name in names] == ["run (#)", "run (#)"]
+    assert len(set(names)) == 2
+
+
+def test_a_single_setting_has_the_name_of_its_sweep(sweep: Path, tmp_path: Path) -> None:
+    jobs = [run_folder(tmp_path / f"seeds/{seed}", {"raft": HALF, "rag": ALL}, seed=seed) for seed in (1, 2)]
+    assert [one["name"] for one in compared(tmp_path / "out", *jobs)["settings"]] == ["seeds"]
+    alone = compared(tmp_path / "alone", jobs[0])
+    assert [one["name"] for one in alone["settings"]] == ["seeds/1"]
+
+
+def test_the_reference_arm_stands_first(tmp_path: Path) -> None:
+    right = {"base": [0] * 60, "rag": HALF, "raft": MORE, "rag@k0": HALF, "raft@k0": ALL}
+    runs = [
+        run_folder(tmp_path / f"{seed}", right, seed=seed, conditions={"k0": {}}, kinds=("one", "two"))
+        for seed in (1, 2)
+    ]
+    compared(tmp_path / "out", *runs)
+    html = (tmp_path / "out/comparison.html").read_text()
+    heads = re.findall(r"<thead>(.*?)</thead>", html, re.DOTALL)
+    columns = [re.findall(r"<th[^>]*>([^<]*)", head) for head in heads]
+    assert ["setting", "raft", "base", "rag", "n", "seeds"] in columns
+    assert ["setting", "kind", "raft", "base", "rag", "n"] in columns
+    markdown = (tmp_path / "out/comparison.md").read_text()
+    assert re.findall(r"\| (\w+) \| \d+\.\d \| 0\.0 \|", markdown.partition("## Seed by seed")[2])[:3] == [
+        "raft",
+        "base",
+        "rag",
+    ]

@@ -1,6 +1,7 @@
 """No page, table or W&B run shows where a machine keeps its files."""
 
 import json
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,12 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from raft_exp.reporting.comparison import write_comparison
 from raft_exp.reporting.formats import model_name
 from raft_exp.reporting.paths import is_machine_path, last_name, shown_value, without_folders
+from raft_exp.reporting.runs import open_runs
 from raft_exp.reporting.wandb.config import WandbConfig
 from raft_exp.reporting.wandb.runs import start
 from raft_exp.reporting.wandb.study import WandbStudy
 from tests.helpers.report_study import Study
+from tests.helpers.runs import run_folder
 
 # Odd names of folders: spaces, other scripts, signs of a shell, of YAML, of Markdown and of HTML.
 SECRET = "verysecretfolder"
@@ -111,3 +115,21 @@ def test_the_settings_that_wandb_gets_tell_nothing_of_it(
     start(WandbStudy(logger, "mine", values, tmp_path, "", {"model.name_or_path": path}), "report", "report")
     assert sent["config"]["model.name_or_path"] == "the model"
     assert SECRET not in json.dumps(sent["config"])
+
+
+@given(paths())
+@settings(max_examples=5, deadline=None)
+def test_a_comparison_tells_nothing_of_it(path: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root, right = Path(folder), [1, 0] * 20
+        changes: list[dict[str, Any]] = [{"model__name_or_path": path}, {"model__name_or_path": "Qwen/Qwen2.5-3B"}]
+        equal: dict[str, Any] = {"corpus__path": path, "adapters__mine": [path]}
+        runs = [
+            run_folder(root / f"run{place}", {"raft": right, "rag": right[::-1]}, **change, **equal)
+            for place, change in enumerate(changes)
+        ]
+        write_comparison(root / "out", *open_runs(runs))
+        for file in (root / "out").iterdir():
+            assert SECRET not in file.read_text(), file.name
+            assert json.dumps(SECRET)[1:-1] not in file.read_text(), file.name
+        assert "the model" in (root / "out/comparison.md").read_text()
