@@ -93,8 +93,8 @@ class LengthFigures(TypedDict, total=False):
 
 
 class SplitAudit(RowCounts, LengthFigures):
-    """Figures of one split. `passages_with_gold` and `passages_without_gold` map a number of passages (as a string) to
-    the number of rows with so many passages.
+    """Figures of one split. `passages_with_gold` and `passages_without_gold` are histograms: number of passages (as a
+    string) -> number of rows.
     """
 
     rows: int
@@ -201,7 +201,7 @@ class QuestionsAudit(TypedDict):
 
 
 class GoldAudit(TypedDict):
-    """How gold passages were found for questions that name none. Audits of earlier versions lack some keys."""
+    """How gold passages were found for questions without named gold. Audits of earlier versions lack some keys."""
 
     questions: int  # of the file
     by_answer: int  # questions with a passage of their document that contains an answer word for word
@@ -227,17 +227,17 @@ class IngestAudit(TypedDict):
 
 
 class SplitChoice(TypedDict):
-    """What the questions of a study are split by, and what test questions have in common with training."""
+    """How the questions of a study were split, and how many test questions share gold or text with training."""
 
     by: Literal["document", "section", "question"]
     setting: Literal["auto", "document", "section", "question"]  # corpus.split
-    drawn: bool  # whether a question's split was drawn; else the file of questions gives all of them
-    documents: int  # that questions are about
-    units: int  # documents, sections or passages that questions are about
+    drawn: bool  # splits were drawn at random; false: the file of questions gives the split of each question
+    documents: int  # documents with questions
+    units: int  # units of the split (documents, sections or passages) with questions
     test_questions: int
-    of_trained_documents: int  # test questions with gold in a document of a training question's gold
-    with_trained_gold: int  # test questions with a gold passage that is gold of a training question
-    beside_training: int  # test questions whose gold shares a sentence with a passage that training may show
+    of_trained_documents: int  # test questions whose gold is in a document with gold of a training question
+    with_trained_gold: int  # test questions with a gold passage that is also gold of a training question
+    beside_training: int  # test questions whose gold shares a sentence with a possible training passage
 
 
 class StudyAudit(TypedDict):

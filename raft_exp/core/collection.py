@@ -84,8 +84,9 @@ class Passages:
     Columns are memory-mapped. A passage is read from disk on access. The object cannot be pickled: each process opens
     the folder itself.
 
-    `units`: shape (n,), the hash of each passage's unit; None: its document. All questions of a unit are in one split
-    (`corpora.split_units`). `shared`: a passage may be a distractor in every split.
+    `units`: shape (n,), for each passage the hash of its unit (document or section); None: its document. All questions
+    of a unit are in one split (`corpora.split_units`). `shared`: a passage may be a distractor in every split, not only
+    in the split of its unit.
     """
 
     def __init__(self, folder: Path, units: np.ndarray | None = None, shared: bool = False) -> None:
@@ -115,7 +116,9 @@ class Passages:
         try:
             return parse(Passage, self._data[start:end])
         except ValueError as error:
-            raise DataError(f"{self._file}, line {ordinal + 1}: {error}; remove the stage and run it again") from error
+            raise DataError(
+                f"{self._file}, line {ordinal + 1}: {error}; remove the folder and run the study again"
+            ) from error
 
     def __iter__(self) -> Iterator[Passage]:
         return read_jsonl(
@@ -136,8 +139,8 @@ class Passages:
     def of_document(self, document_id: str) -> list[int]:
         """Returns the ordinals of the passages that hold the text of a document; [] for an unknown document.
 
-        The document's own passages come first, in their order. A repeated passage is stored once, under its first
-        document: for a passage that this document shares with an earlier one, the earlier one's ordinal follows.
+        The document's own passages come first, in their order. Then follow passages of other documents with the same
+        text as a passage of this document: a repeated passage is stored only once.
         """
         order, ranked = self._by_document
         wanted = np.uint64(hash64(document_id))
@@ -147,7 +150,7 @@ class Passages:
 
     @cached_property
     def _repeated(self) -> dict[str, list[str]]:
-        """Document id -> ids of the passages of other documents that hold the repeated texts left out of it."""
+        """Document id -> ids of passages of other documents. Their texts are also in this document, but stored once."""
         file = self._file.parent / REPEATED
         repeated: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         return repeated

@@ -40,7 +40,7 @@ class SweepError(RaftError):
 
 
 class StoppedError(RaftError):
-    """A signal ended a stage after the stage saved its state. It also ends a sweep. The same command resumes it."""
+    """A signal ended a stage after the stage saved its state. This also ends a sweep. The same command resumes both."""
 
     status = 75  # EX_TEMPFAIL: a scheduler's script may start the command again
 

@@ -10,7 +10,10 @@ _TIMEOUT = 5.0  # seconds
 
 @cache
 def why_no_hub() -> str:
-    """Returns the reason why the hub cannot be reached; "" where it replies, with any HTTP status. Checks only once."""
+    """Returns the reason why the hub cannot be reached; "" if it replies, with any HTTP status.
+
+    The check runs once per process.
+    """
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

@@ -1,10 +1,10 @@
-"""Work on the files of strangers in a child process, within limits of time and memory.
+"""Runs work on untrusted files in a child process, with limits on time and memory.
 
     limited.ask("raft_exp.models.template_child", data, seconds=10)   # in the parent
     limited.answer(work)                                               # in the module of the child: `__main__`
 
-One operation of a template or of a regular expression can take hours in C code, where no signal is handled. A child
-process is ended by the kernel.
+A template or a regular expression can run for hours in C code, where Python handles no signal. The kernel can end a
+child process at any time.
 """
 
 import json
@@ -18,20 +18,21 @@ from typing import Any
 
 from raft_exp.core.processes import end_with_parent
 
-_START = 120.0  # seconds that a process may take to start on a busy machine
+_START = 120.0  # maximum seconds for the start of a process on a busy machine
 _MEMORY, _DEPTH = 70, 71  # exit statuses of the child
 _SIGNALS = {signal.SIGXCPU, signal.SIGKILL}  # of the limit of time
 
 
 class LimitError(Exception):
-    """The work needs more than its limits. The message ends a sentence: "more than 10 s"."""
+    """The work exceeded a limit. The message completes a sentence of the caller: "more than 10 s"."""
 
 
 def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
     """Sends JSON data to a child process that runs `module`, and returns its JSON result.
 
-    `seconds` are those of CPU time, so that a busy machine changes no outcome; `memory_mb` is the memory beyond that
-    of the started process. Raises LimitError above a limit, RuntimeError where the child fails otherwise.
+    `seconds`: limit of the CPU time, which does not depend on other load of the machine. `memory_mb`: limit of the
+    memory beyond that of the idle child, in MiB. Raises LimitError above a limit, and RuntimeError if the child fails
+    for another reason.
     """
     command = [sys.executable, "-m", module, str(seconds), str(memory_mb)]
     try:
@@ -54,7 +55,10 @@ def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
 
 
 def answer(work: Callable[[Any], object]) -> None:
-    """In the child: reads the data, runs `work` within the limits of the command line, and prints the result."""
+    """In the child process: reads data from stdin, runs `work` on them, and prints the result as JSON.
+
+    The arguments of the command line are the limits: seconds and MiB.
+    """
     seconds, memory_mb = int(sys.argv[1]), int(sys.argv[2])
     end_with_parent()
     data = json.load(sys.stdin)
@@ -69,7 +73,7 @@ def answer(work: Callable[[Any], object]) -> None:
 
 
 def _limit(seconds: int, memory_mb: int) -> None:
-    """Limits CPU time and address space to so much more than this process has used."""
+    """Limits the CPU time and memory of this process to its present use plus `seconds` and `memory_mb`."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

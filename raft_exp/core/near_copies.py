@@ -78,7 +78,10 @@ def near_copies_within(texts: Callable[[], Iterable[Shingles]], owners: NDArray[
 
 
 def is_boilerplate(size: int, documents: int) -> bool:
-    """Whether a text of `size` units is boilerplate ("None.", a licence line). `documents`: how many contain it."""
+    """Whether a text is boilerplate ("None.", a licence line).
+
+    `size`: its number of units (`core.shingles`). `documents`: the number of documents that contain it.
+    """
     short = size < _LEAST_UNITS or (size < _LEAST_UNITS_REPEATED and documents > _FEW_DOCUMENTS)
     return short or documents > MOST_TEXTS
 

@@ -1,4 +1,4 @@
-"""Writes arrays to disk piece by piece, as .npy files that numpy reads and maps."""
+"""Writes arrays to disk piece by piece, as .npy files that numpy can read and memory-map."""
 
 from pathlib import Path
 from types import TracebackType

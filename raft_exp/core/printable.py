@@ -1,7 +1,7 @@
-"""Text of strangers on a terminal: control characters, which a terminal would execute, become U+FFFD.
+"""Makes untrusted text safe for a terminal: replaces control characters, which a terminal would execute, by U+FFFD.
 
-Such text comes with server errors, names of models and files, and titles of documents. It could move the cursor over
-other lines, set the clipboard, hide a link behind a text, or show letters in another order.
+Untrusted texts are server errors, names of models and files, and titles of documents. Control characters could move
+the cursor over other lines, set the clipboard, hide a link behind a text, or show letters in another order.
 """
 
 import logging
@@ -15,14 +15,14 @@ _CONTROLS = re.compile(
 
 
 def printable(text: str) -> str:
-    """The text with U+FFFD for each control character but line ends and tabs; all other characters stay."""
+    """Replaces control characters by U+FFFD, except line ends and tabs."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 class PrintableRecord(logging.LogRecord):
-    """A record of a log; the messages of raft_exp hold no control characters."""
+    """A log record. In messages of raft_exp's loggers, control characters are replaced."""
 
     def getMessage(self) -> str:  # noqa: N802  # a name of logging
-        """The formatted message."""
+        """Returns the formatted message."""
         message = super().getMessage()
         return printable(message) if self.name.partition(".")[0] == "raft_exp" else message

@@ -62,14 +62,14 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 class TimeLimitError(Exception):
-    """A block of `time_limit` took too long."""
+    """Raised where a `with time_limit(...)` block exceeds its limit."""
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises TimeLimitError in the block after `seconds`, between two operations of Python.
+    """Context manager: raises TimeLimitError in the block after `seconds`, as soon as Python code runs.
 
-    Only in the main thread, where signals arrive; in other threads there is no limit.
+    There is no limit outside the main thread, because only this thread receives signals.
     """
     if threading.current_thread() is not threading.main_thread() or os.name != "posix":
         yield
@@ -88,7 +88,10 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def begin_command() -> None:
-    """Stores the id of this process in the environment, as that of the command; `end_with_command` reads it."""
+    """Stores the id of this process in an environment variable, as the id of the command.
+
+    `end_with_command` reads the variable in child processes.
+    """
     os.environ[_COMMAND] = str(os.getpid())
 
 

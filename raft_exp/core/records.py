@@ -93,7 +93,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply of an engine, unparsed."""
+    """The unparsed reply of an engine to one request."""
 
     id: str
     raw: str

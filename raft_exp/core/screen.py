@@ -1,6 +1,6 @@
 """Output on terminals and pipes of any encoding: characters that cannot be encoded are replaced, without an error.
 
-Control characters of texts that come from files and servers are replaced too (`core.printable`).
+Control characters in texts from files and servers are replaced too (`core.printable`).
 """
 
 import codecs
@@ -59,17 +59,17 @@ def take_any_text() -> None:
 
 
 def say(text: object, error: bool = False) -> None:
-    """Prints text that may come from a file or a server, on stdout or stderr, without its control characters."""
+    """Prints untrusted text on stdout, or on stderr for an `error`; control characters are replaced."""
     print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=error)
 
 
 class Console(console.Console):
-    """A console of rich that prints no control characters of the texts in what it shows."""
+    """A rich console that replaces control characters in the texts that it prints."""
 
     def render(
         self, renderable: console.RenderableType, options: console.ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yields the segments of a part of the screen; those that move the cursor are rich's own."""
+        """Yields the segments of a renderable. Control segments, which rich itself creates, stay unchanged."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
 

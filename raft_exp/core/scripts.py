@@ -86,7 +86,7 @@ def has_unspaced(text: str) -> bool:
 
 
 def is_unspaced(run: str, keeps_korean: bool) -> bool:
-    """Whether a run (from `runs`) is of a script without spaces. With `keeps_korean`, Korean is not one of these."""
+    """Whether a run (from `runs`) is of a script without spaces. Korean counts as such unless `keeps_korean`."""
     return bool((_UNSPACED if keeps_korean else _UNSPACED_OR_KOREAN).match(run))
 
 

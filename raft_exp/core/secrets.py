@@ -66,7 +66,7 @@ def check_arguments(words: Iterable[str]) -> None:
 def check_files(folder: Path, purpose: str) -> None:
     """Raises DataError if a text file of at most 20 MB under `folder` contains a secret.
 
-    `purpose` completes the message "the folder is not ..." ("published").
+    `purpose` completes the message "the folder is not ...": for example "published".
     """
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size <= _LARGEST):
         content = path.read_bytes()

@@ -66,9 +66,9 @@ class StageDescription(TypedDict):
 
 @dataclass(frozen=True)
 class Check:
-    """A condition of a stage that is checked before the stage runs. It is not part of the key.
+    """A condition that is checked before a stage runs. It is not part of the stage's key.
 
-    `function` is called with the folders of `inputs`, by keyword. It raises an error where the condition does not hold.
+    `function` is called with the folders of `inputs` as keyword arguments. It raises an error if the condition fails.
     """
 
     function: Callable[..., None]
@@ -91,7 +91,7 @@ class Stage:
     # share the process. None: the process of the study.
     process: str | None = None
     launcher: Sequence[str] = ()  # words before that process's command, which start it on several devices or nodes
-    check: Check | None = None  # what must hold before the stage runs: a stage that pays checks what it pays for
+    check: Check | None = None  # a condition to check before the stage runs, for example before it pays a teacher
 
     def __post_init__(self) -> None:
         _, *keywords = inspect.signature(self.function).parameters.values()

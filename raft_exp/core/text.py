@@ -27,7 +27,7 @@ def normalise(text: str) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Returns a text in NFKC and case-folded. Every run of other characters than letters and digits is one space."""
+    """Returns a text in NFKC and case-folded, with one space in place of all characters but letters and digits."""
     return _NON_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
@@ -51,8 +51,8 @@ def answer_pattern(
 ) -> AnswerSearch | None:
     """Returns a search for any of the open answers; None where there is no open answer.
 
-    `form` must be the form of the searched texts. `closed`: closed-class answers (labels), which are not searched:
-    distractors without these words would reveal the label.
+    `form`: reduces answers and searched texts to their words. `closed`: labels such as yes and no, which are not
+    searched: distractors without these words would reveal the label.
     """
     forms = {form(answer) for answer in answers} - {"", *closed}
     if not forms:

@@ -2,8 +2,8 @@
 
 Questions that differ in one word may be copies ("Does honey help against cough?", "Does honey help against coughs?")
 or questions about two things ("When was Velmor founded?", "When was Garford founded?"). Questions with equal words may
-be about different documents ("What is the product's name?"). So equal words alone are not a leak: the answers or the
-gold passages must agree too.
+be about different documents ("What is the product's name?"). So equal words alone do not show that a test question is
+also a training question: the answers or the gold passages must agree too.
 """
 
 from collections import Counter, defaultdict
