@@ -12,8 +12,8 @@ from raft_exp.prompts.few_shot import FewShot, WorkedExample, as_example
 class ArmPrompts:
     """Builds the prompts of an arm.
 
-    `examples`: rows for the worked examples (few-shot) in the prompts. `model`: its tokenizer measures the prompts, so
-    that only as many examples are shown as fit; None for a model behind a server, whose prompts are not measured.
+    `examples`: rows for the worked examples (few-shot) in the prompts. `model`: its tokenizer counts the tokens of a
+    prompt, and examples that do not fit are left out; None for a model behind a server, where all examples are used.
     """
 
     def __init__(
@@ -25,8 +25,9 @@ class ArmPrompts:
         self._few_shot = FewShot(tokenizer, model.max_length - model.max_new_tokens if model else 0)
 
     def __call__(self, question: str, context: Sequence[ContextPassage] | None) -> tuple[Messages, int]:
-        """Returns the chat messages for a question, and the number of worked examples in them. `context`: None for an
-        arm without passages.
+        """Returns the chat messages for a question, and the number of worked examples in them.
+
+        `context`: None for an arm without passages.
         """
         messages = prompts.messages(self._prompt, self._mode, question, context, self._cot)
         return self._few_shot.fitted(messages, self.examples)

@@ -1,6 +1,6 @@
 """The primary metric and the primary contrast (two arms) of a study. They are fixed before the run.
 
-The verdict of the report is about them.
+The verdict of the report is about this contrast, in this metric.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,9 +36,9 @@ def reference_arm(arms: ArmSettings) -> str:
 def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) -> Primary:
     """Returns the primary metric and contrast, with defaults in place of None.
 
-    Defaults: the first of the study's `metrics`; the `reference_arm`; and against it `rag`, `sft_rag` or the first
-    other arm, in this order. Raises ConfigError for an unknown name, for an arm against itself, and for a metric of
-    quotes where an arm of the contrast has `cot: false`.
+    Defaults: `metric` is the first of the study's `metrics`; `arm` is the `reference_arm`; `against` is `rag`, else
+    `sft_rag`, else the first other arm. Raises ConfigError for an unknown name, for an arm against itself, and for a
+    metric of quotes where an arm of the contrast has `cot: false`.
     """
     _check("metric", config.metric, metrics)
     for field in ("arm", "against"):
@@ -56,7 +56,8 @@ def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) ->
         if name and METRICS[metric].of_quotes and not arms[name].get("cot"):
             raise ConfigError(
                 f"evaluation.primary.metric: got {metric!r}, which grades quotes, but arm {name!r} has cot: false and "
-                "writes none; name arms with cot: true in evaluation.primary.{arm,against}, or another metric"
+                "writes none; set evaluation.primary.arm and evaluation.primary.against to arms with cot: true, or "
+                "choose another metric"
             )
     return {"metric": metric, "arm": arm, "against": against}
 

@@ -92,7 +92,7 @@ def evaluate(
 
 
 def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
-    """Returns the model to load (None behind a server) and its adapter (None without). `trained`: a train stage."""
+    """Returns the model to load (None for a server) and its adapter, if any. `trained`: folder of a train stage."""
     if trained is None:
         return config.model, Path(config.adapter) if config.adapter else None
     weights = TrainedWeights.open(trained)

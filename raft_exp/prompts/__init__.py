@@ -95,7 +95,7 @@ class PromptConfig:
         try:
             template_date.parsed(self.date)
         except ValueError:
-            raise ValueError(f"prompt.date: got {self.date!r}; give a day as {template_date.DATE}") from None
+            raise ValueError(f"prompt.date: got {self.date!r}; write a date such as {template_date.DATE}") from None
         if not self.refusal.strip():
             raise ValueError("prompt.refusal: got ''; write a sentence that declines to answer")
         return self

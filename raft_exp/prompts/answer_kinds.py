@@ -1,4 +1,4 @@
-"""Finds short answers of one kind in a sentence: dates, numbers, places, agents and options. The question decides."""
+"""Finds the short answer in a sentence: a date, number, place, agent or option. The question determines which kind."""
 
 import re
 from collections.abc import Callable, Sequence

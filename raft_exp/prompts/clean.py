@@ -43,7 +43,10 @@ _MARKER = re.compile(r"##(?=\s*(?:Reason|Answer|begin_quote|end_quote))", re.IGN
 
 
 def break_markers(text: str) -> tuple[str, int]:
-    """Escapes the reply markers of a text with a space (`##Answer` -> `# #Answer`); returns text and number."""
+    """Escapes the reply markers of a text with a space (`##Answer` -> `# #Answer`).
+
+    Returns the text and the number of escaped markers.
+    """
     return _MARKER.subn("# #", text)
 
 
@@ -105,7 +108,7 @@ def _pattern(tokens: set[str]) -> re.Pattern[str]:
 
 
 def _hides(token: "AddedToken", normalises: bool) -> bool:
-    """Whether a token escapes the pattern: it has one character, or the tokenizer normalises other text to it."""
+    """Whether `_pattern` cannot find a token: it has one character, or the tokenizer normalises other text to it."""
     if len(token.content.strip()) == 1:
         return bool(token.special)
     return bool(token.normalized and normalises and token.content.strip())

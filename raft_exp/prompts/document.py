@@ -61,7 +61,7 @@ class PromptMapping(TypedDict):
 
 
 class Mode(Protocol):
-    """A prompt mode: a module, or an object, with these names."""
+    """The interface of a prompt mode, which is a module or an object."""
 
     @property
     def FORBIDDEN(self) -> re.Pattern[str]:  # noqa: N802

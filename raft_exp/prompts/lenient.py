@@ -66,7 +66,7 @@ _NO_ANSWER_BEHIND = re.compile(
 
 @dataclass(frozen=True)
 class Said:
-    """The part of a reply that contains the answer. `marked`: it was found by rules 1 to 6."""
+    """The part of a reply that contains the answer. `marked`: one of the module's rules 1 to 6 found it."""
 
     text: str
     marked: bool
@@ -85,7 +85,7 @@ def extract(raw: str, labels: Sequence[str] = (), question: str = "") -> str:
 
 
 def said(raw: str, question: str = "") -> Said:
-    """Returns the text of the first rule of 1 to 6 that matches; the whole visible reply if none does."""
+    """Returns the text that the first matching rule of the module's rules 1 to 6 finds; else the visible reply."""
     reply = free_text.before_next_question(visible(raw), question)
     for rule in (_tagged, _from_json, _marked, _boxed, _labelled, _from_sentence):
         if (answer := rule(reply)) is not None:
@@ -136,7 +136,7 @@ def _text(answer: object) -> str | None:
 
 
 def _closed(answers: Sequence[object]) -> bool:
-    """Whether a list contains several labels, and so no decision."""
+    """Whether a list of answers names several labels (yes, no, maybe), so that it is no decision."""
     return len(answers) > 1 and all(str(answer).strip().lower() in ("yes", "no", "maybe") for answer in answers)
 
 

@@ -38,7 +38,7 @@ _NEGATED = (
 def named(text: str, labels: Sequence[str], marked: bool) -> str:
     """Returns the label that a text names; "" if it names none, or a hedge of several.
 
-    `marked`: the text follows an answer marker, so that only its first line is searched first.
+    `marked`: the text follows an answer marker; then only its first line is read.
     """
     label = "|".join(re.escape(name) for name in sorted(labels, key=len, reverse=True))
     text = re.sub(_NEGATED.replace("LABEL", label), " ", text, flags=re.I)

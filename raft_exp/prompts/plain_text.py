@@ -28,8 +28,8 @@ _HEADING = re.compile(r"(.*?)(?:(?:^| )\(([^()]*)\))?")
 class PlainText:
     """The prompt mode `plain_text`, with headings in one language.
 
-    A line of a document that looks like a heading is escaped with a backslash. If backslashes already precede such a
-    line, it gets one more, so that `read` can remove it.
+    A line of a document that looks like a heading gets a backslash in front, also if the line already begins with
+    backslashes. `read` removes one backslash from such lines.
     """
 
     headings: Headings = ENGLISH

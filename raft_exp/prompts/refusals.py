@@ -58,8 +58,8 @@ class _Piece:
 def abstained(answer: str, refusal: str, question: str = "") -> bool:
     """Whether an answer, or a whole reply, declines to answer.
 
-    `refusal`: the study's own sentence (`prompt.refusal`), "" for none. `question`: if given, clauses that repeat words
-    of the question to say that something is not told are recognised too (`not_told`).
+    `refusal`: the study's own sentence (`prompt.refusal`), "" for none. `question`: if given, `not_told` also finds
+    refusals in the words of the question, such as "the builder is not named" for "who built the mill?".
     """
     own, words = plain_words(refusal), plain_words(answer)
     if own and (words == own or words.startswith(f"{own} ")):

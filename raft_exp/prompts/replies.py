@@ -30,7 +30,7 @@ class ParsedReply:
 
 
 def completion(target: Target, cot: bool, reply_format: ReplyFormat) -> str:
-    """Returns the text of a training target: the answer, with `cot` after its reason if there is one."""
+    """Returns the text of a training target: the answer; with `cot`, the reason (if any) and the answer."""
     reason = target.reason if cot else ""
     if reply_format == "json":
         return json.dumps(({"reason": reason} if reason else {}) | {"answer": target.answer}, ensure_ascii=False)

@@ -26,7 +26,7 @@ class BestCheckpoint:
         return {"loss": None if math.isinf(self._loss) else self._loss, "step": self._step, "waited": self._waited}
 
     def restore(self, state: BestState) -> None:
-        """Sets the state to the one of a checkpoint."""
+        """Restores the state from a checkpoint."""
         self._loss = math.inf if state["loss"] is None else state["loss"]
         self._step, self._waited = state["step"], state["waited"]
 

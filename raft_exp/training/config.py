@@ -26,7 +26,7 @@ class LoraConfig:
 
 @config_dataclass
 class MatchedPlan:
-    """The settings of another training that determine its number of supervised tokens, which this training matches."""
+    """The settings of another training that determine its number of supervised tokens. This training uses as many."""
 
     batch_size: Positive
     max_epochs: Positive
@@ -95,7 +95,10 @@ class TrainerConfig:
         return bool(torch.cuda.is_available())
 
     def threads_a_process(self) -> int | None:
-        """Returns the CPU threads of one process: with accelerator=cpu the processes share `threads`; None: not set."""
+        """Returns the CPU threads of one process; None if `threads` is null.
+
+        With accelerator=cpu, the processes share `threads`.
+        """
         processes = self.devices if self.accelerator == "cpu" and isinstance(self.devices, int) else 1
         return self.threads and max(1, self.threads // processes)
 
@@ -111,7 +114,8 @@ class TrainerConfig:
     def _micro_batches_are_whole(self) -> "TrainerConfig":
         if self.accumulate != "auto" and self.batch_size % self.accumulate:
             raise ValueError(
-                f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}; change one"
+                f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}; "
+                "change either"
             )
         shares = (1 if self.accumulate == "auto" else self.accumulate) * self.num_nodes
         if self.devices != "auto" and self.batch_size % (shares * self.devices):

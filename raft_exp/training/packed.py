@@ -108,7 +108,10 @@ def attention(
     if cu_seq_lens_q is None or max_length_q is None:
         raise ValueError("packed attention needs cu_seq_lens_q and max_length_q: make the batch with data.pack")
     if unsupported := [name for name in _UNSUPPORTED if others.get(name) is not None]:
-        raise ModelError(f"trainer.packing=true: the model's attention has {', '.join(unsupported)}; {_REMEDY}")
+        raise ModelError(
+            f"trainer.packing=true: the model's attention uses {', '.join(unsupported)}, which packing cannot compute; "
+            f"{_REMEDY}"
+        )
     if query.is_cuda and value.dtype in (torch.float16, torch.bfloat16) and key.shape[-1] == value.shape[-1] <= 256:
         result = _by_kernel(query, key, value, cu_seq_lens_q, max_length_q, scaling, dropout, sliding_window)
     else:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def shard(model: nn.Module, mesh: "DeviceMesh", dtype: torch.dtype | None) -> None:
-    """Shards each decoder layer, then the other weights. `dtype`: of the computation; None: as the weights."""
+    """Shards each decoder layer, then the other weights.
+
+    `dtype`: data type of the computation; None: the data type of the weights.
+    """
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     from raft_exp.training.layers import layers

@@ -93,9 +93,9 @@ def _add_dropout(model: "PeftModel", dropout: float) -> None:
 
 
 def _towers(model: "PreTrainedModel") -> list[str]:
-    """Returns the names of a multimodal model's modules beside the text decoder; [] for text models.
+    """Returns the names of a multimodal model's other modules, such as its image encoder; [] for text models.
 
-    Text gives the weights of these modules no gradient.
+    They get no adapter, because their weights get no gradient from text.
     """
     decoder, children = model.get_decoder(), dict(model.base_model.named_children())
     if not any(module is decoder for module in children.values()):

@@ -22,7 +22,7 @@ class Comparison(Protocol):
         """The name of the comparison in reports."""
 
     def __hash__(self) -> int:
-        """Equal for comparisons with the same settings: results are cached by it."""
+        """Returns equal hashes for comparisons with equal settings: results are cached by comparison."""
 
     def __call__(self, text: str) -> str:
         """Returns the normalised words of a text, separated by one space. Equal results are an exact match."""
@@ -39,7 +39,7 @@ class Comparison(Protocol):
 
 @dataclass(frozen=True)
 class Published:
-    """The published normalisation of HotpotQA, or with `nfd` of NQ-open. Both are made for English."""
+    """The published normalisation of HotpotQA; with `nfd=True`, that of NQ-open. Both are made for English."""
 
     nfd: bool
     name: str = "as published"

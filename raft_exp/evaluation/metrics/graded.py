@@ -21,7 +21,7 @@ Aggregate = Callable[[Sequence[Any], Counts], Figures]  # Any: each metric aggre
 
 
 def number(observation: Observation) -> float:
-    """Returns an observation as a number. Raises AssertionError for a metric without a value of each row."""
+    """Returns an observation as a number. Raises AssertionError for an observation that is a label or a tuple."""
     assert isinstance(observation, float | int), "a metric with a value for each row observes numbers"
     return observation
 

@@ -15,7 +15,7 @@ def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozens
     """Returns the share of each behaviour over the answered questions. Behaviours without cases are left out.
 
     A reply can have several quotes, so the intervals of shares of quotes treat the reply as the sampling unit.
-    `gold_unknown`: ids of questions for which the data set names no gold passages; abstentions leave them out.
+    `gold_unknown`: ids of questions for which the data set names no gold passages; they do not count for abstentions.
     """
     replied = [
         (row, example)

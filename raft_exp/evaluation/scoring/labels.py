@@ -69,7 +69,7 @@ def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[
 
 
 def _observed(metric: str, answers: Sequence[str], label: str, profile: Profile) -> Observation:
-    """Returns the metric's observation for a reply that is the text `label`."""
+    """Returns the observation of a metric for a reply that consists only of `label`. `answers`: reference answers."""
     observe = METRICS[metric].observe
     assert observe is not None, "baselines have no metrics that need a model"
     return observe(replace(Graded(answers, label, label, profile.normalize), lenient=label))

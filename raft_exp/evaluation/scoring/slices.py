@@ -80,7 +80,7 @@ def slices(
 def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, TrainingFacts]) -> Slices:
     """Returns the indices of the questions in each slice, in the order of `slices`.
 
-    Where a slice of the corpus and a slice of every study have the same name, the former is used.
+    Where a slice of the corpus has the same name as a slice of every study, the slice of the corpus is used.
     """
     names = sorted({name for example in examples for name in example.slices})
     of_corpus = {name: _grouped(example.slices.get(name) for example in examples) for name in names}

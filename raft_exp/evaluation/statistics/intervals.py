@@ -92,7 +92,7 @@ def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
 def expected(
     metric: Metric, cells: Sequence[Observation], weights: Sequence[float], n: int, random: np.random.Generator
 ) -> Estimate:
-    """Computes the score of n items with random observations, each drawn from `cells` in proportion to `weights`.
+    """Computes the score of n items with random observations: each is one of `cells`, with probability ~ `weights`.
 
     The value is the metric of the expected counts; the interval is the middle 95% of the scores of random draws.
     """

@@ -38,7 +38,9 @@ def mcnemar_power(n: int, discordance: float, difference: float) -> float:
 
 
 def detectable_share(n: int, discordance: float) -> float | None:
-    """Returns the smallest difference of two shares that McNemar's test detects with `n` questions; None if none.
+    """Returns the smallest difference of two shares that McNemar's test detects with `n` questions.
+
+    Returns None if it detects no difference.
 
     `discordance`: see `mcnemar_power`. For differences above it, the discordance equals the difference.
     """

@@ -54,7 +54,7 @@ class _Sample:
 
     @property
     def overlap(self) -> Array:
-        """Shape (k, k): the number of shared questions of two seeds, divided by the geometric mean of their numbers."""
+        """Shape (k, k): the shared questions of two seeds, divided by the geometric mean of their question counts."""
         shared = self.asked.T.astype(np.float64) @ self.asked
         return np.asarray(shared / np.sqrt(np.outer(shared.diagonal(), shared.diagonal())), dtype=np.float64)
 

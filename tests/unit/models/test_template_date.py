@@ -97,7 +97,7 @@ def test_the_teachers_template_is_told_the_date_too(tmp_path):
 
 @pytest.mark.parametrize("day", ["today", "2024-7-26", "20240726", "2024-02-30", ""])
 def test_a_day_of_another_form_is_refused(day):
-    with pytest.raises(ConfigError, match=r"^prompt\.date: got '.*'; give a day as 2024-07-26$"):
+    with pytest.raises(ConfigError, match=r"^prompt\.date: got '.*'; write a date such as 2024-07-26$"):
         parse(compose(f"prompt.date='{day}'"))
 
 

@@ -33,8 +33,11 @@ LINEAR = {
     "layer_types": ["linear_attention", "full_attention"],
 }
 UNPACKED: dict[str, tuple[dict, str]] = {
-    "Gemma2": ({"head_dim": 16}, "the model's attention has softcap"),
-    "GptOss": ({"head_dim": 16, "num_local_experts": 4}, "the model's attention has s_aux"),
+    "Gemma2": ({"head_dim": 16}, "the model's attention uses softcap, which packing cannot compute"),
+    "GptOss": (
+        {"head_dim": 16, "num_local_experts": 4},
+        "the model's attention uses s_aux, which packing cannot compute",
+    ),
     "Qwen3_5": (LINEAR, "layers of Qwen3_5ForCausalLM mix tokens of different packed rows"),
 }
 EXPERTS = {
