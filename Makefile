@@ -6,7 +6,8 @@ VENV   ?= .venv
 STUDY  ?= quickstart
 TRIALS ?= 20
 SPACE  ?= 'trainer.learning_rate=tag(log,interval(1e-4,1e-2))' dataset.p=0.4,0.6,0.8,1
-RUNS   ?= $(patsubst %/config.yaml,%,$(firstword $(shell ls -t runs/*/*/config.yaml 2>/dev/null)))
+RUNS   ?= $(shell ls -t runs/*/plan.json runs/*/*/plan.json 2>/dev/null | sed 's,/plan.json$$,,' | while read -r run; do \
+            if test -f "$$run/results.json"; then echo "$$run"; break; fi; done)
 BENCH  ?= dataset
 PY     := $(VENV)/bin/python
 CORE   := $(VENV)/.installed-core
@@ -101,8 +102,8 @@ sweep-distractors: $(READY) ## the paper's figure 6, the same way (four training
 search: $(READY) ## settings chosen on validation questions: TRIALS=20 SPACE="..." STUDY=quickstart (five minutes a trial)
 	$(PY) -m raft_exp sweep=optuna +experiment=$(STUDY) 'evaluation.arms=[raft]' hydra.sweeper.n_trials=$(TRIALS) $(SPACE) $(SET) $(ARGS)
 
-report: $(READY) ## the report of the newest run again, or RUNS="RUN RUN ..." beside each other
-	@test -n "$(RUNS)" || { echo 'no run yet: make quickstart, or make report RUNS="RUN ..."'; exit 2; }
+report: $(READY) ## the report of the newest finished run again, or RUNS="RUN RUN ..." beside each other
+	@test -n "$(RUNS)" || { echo 'no finished run yet: make quickstart, or make report RUNS="RUN ..."'; exit 2; }
 	$(PY) -m raft_exp.report $(RUNS)
 
 bench: $(READY)  ## what a claim of speed rests on: BENCH=dataset, or another file of benchmarks/ (minutes)

@@ -72,6 +72,13 @@ class ArmConfig:
 
 
 @config_dataclass
+class RunConfig:
+    """What the run folder holds."""
+
+    copy: Runtime[bool]  # data sets and predictions as files instead of links into the store
+
+
+@config_dataclass
 class Config:
     """One study."""
 
@@ -98,6 +105,7 @@ class Config:
     preview: Runtime[Count]
     report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
     selection: SelectionConfig = SelectionConfig()
+    run: RunConfig = RunConfig(copy=False)
     # The prompts that `evaluation.wordings` names, whole: `pipeline.wordings` reads their files.
     wordings: dict[str, PromptConfig] = field(default_factory=dict)
 

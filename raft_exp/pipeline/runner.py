@@ -1,22 +1,19 @@
-"""Runs the stages of a study in order, prints which ran and which were reused, and fills the run folder."""
+"""Runs the stages of a study in order, and prints which ran and which were reused."""
 
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from raft_exp.core import tracking
-from raft_exp.core.audit import StudyAudit
 from raft_exp.core.errors import ModelError
 from raft_exp.core.files import write_atomically
+from raft_exp.core.screen import Console
 from raft_exp.core.stage import Stage
-from raft_exp.corpora import ingest_stage
 from raft_exp.engines import NO_VLLM
 from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.evaluation import selection
@@ -24,13 +21,11 @@ from raft_exp.evaluation.results import Choice
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.models import quantization
 from raft_exp.models.loading import ModelConfig, base_memory
-from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline import converted, gpus
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
-from raft_exp.reporting.audit import study_audit, write_study_audit
 from raft_exp.teachers import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
@@ -200,62 +195,6 @@ def _check_keys(stages: Sequence[Stage]) -> None:
             key_of(engine, "engine")
         if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
             key_of(teacher, "teacher")
-
-
-def fill_run_folder(run: Path, outcomes: Sequence[Outcome], overrides: list[str]) -> None:
-    """Fills the run folder with a study's results: data and predictions as links into the store, pages as copies."""
-    for outcome in outcomes:
-        name, label = outcome.stage.name, outcome.stage.label
-        if (outcome.path / ingest_stage.REPORT).exists():
-            shutil.copyfile(outcome.path / ingest_stage.REPORT, run / ingest_stage.REPORT)
-        if (outcome.path / "quarantine.jsonl").exists():
-            _link(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{name}.jsonl")
-        if name == "dataset":
-            _link(outcome.path / "rows.jsonl", run / "dataset" / f"{_part(label)}.jsonl")
-        if name == "export":
-            for exported in sorted((outcome.path / "exports").iterdir()):
-                _link(exported, run / "exports" / exported.name)
-        if name in ("train", "select") and "@" not in label:  # without the trainings of candidates
-            _link(TrainedWeights.open(outcome.path).folder, run / "adapters" / _part(label))
-        if name == "select":
-            _link(outcome.path / CHOICE, run / "selection" / f"{_part(label)}.json")
-        if name == "report":
-            for predictions in sorted((outcome.path / "predictions").iterdir()):
-                _link(predictions, run / "predictions" / predictions.name)
-            for page in ("audit.json", "timings.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
-                shutil.copyfile(outcome.path / page, run / page)
-            results = json.loads((outcome.path / "results.json").read_text(encoding="utf-8"))
-            results["overrides"] = overrides
-            (run / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    folders = {outcome.stage.label: outcome.path for outcome in outcomes}
-    if "report" not in folders and "dataset[test]" in folders:  # the study ends before its report
-        write_study_audit(run / "audit.json", _audit(folders))
-
-
-def _audit(folders: Mapping[str, Path]) -> StudyAudit:
-    """The audit of a study without a report, from the folders of its stages by label."""
-    datasets = {_part(label): folder for label, folder in folders.items() if label.startswith("dataset[")}
-    test = datasets.pop("test")
-    conditions = {name: datasets.pop(name) for name in list(datasets) if name.startswith("test@")}
-    datasets = {
-        name: folder for name, folder in datasets.items() if name != "validation" and not name.startswith("examples@")
-    }
-    return study_audit(
-        datasets,
-        test,
-        {name.removeprefix("test@"): folder for name, folder in conditions.items()},
-        *(folders.get(label) for label in ("ingest", "questions", "targets")),
-    )
-
-
-def _part(label: str) -> str:
-    return label.partition("[")[2].removesuffix("]")
-
-
-def _link(target: Path, link: Path) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.unlink(missing_ok=True)
-    link.symlink_to(os.path.relpath(target, link.parent))
 
 
 def _number(value: float) -> str:

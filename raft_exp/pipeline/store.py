@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from raft_exp.core.errors import StoreError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.plan import PlanRow, Status
-from raft_exp.core.stage import Stage
+from raft_exp.core.stage import Inputs, Stage
 from raft_exp.pipeline.integrity import MANIFEST, sync_folder
 from raft_exp.pipeline.manifest import check, describe, read_manifest
 
@@ -72,13 +72,17 @@ class Store:
 
         Raises StoreError where a file of an input is damaged.
         """
-        inputs: dict[str, Path | dict[str, Path]] = {
+        if stage.check:
+            stage.check.function(**self._folders(stage.check.inputs))
+        stage.function(stage.config, **self._folders(stage.inputs), out=out)
+
+    def _folders(self, inputs: Inputs) -> dict[str, Path | dict[str, Path]]:
+        return {
             name: self.checked(value)
             if isinstance(value, Stage)
             else {key: self.checked(part) for key, part in value.items()}
-            for name, value in stage.inputs.items()
+            for name, value in inputs.items()
         }
-        stage.function(stage.config, **inputs, out=out)
 
     def checked(self, stage: Stage) -> Path:
         """Returns the folder of a result whose files are as its manifest says. Raises StoreError for a damaged one."""
@@ -151,10 +155,23 @@ class Store:
 
     def remember_run(self, run: Path) -> None:
         """Records that a run folder uses results of this store, so that prune keeps them."""
-        name = hashlib.sha256(str(run.absolute()).encode()).hexdigest()[:16]
         with self.guarded():
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
-            write_atomically(self.root / "runs" / name, str(run.absolute()))
+            write_atomically(self._record(run), str(run.absolute()))
+
+    def move_run(self, run: Path, place: Path) -> None:
+        """Moves a run folder, and records its new place. Raises OSError where it cannot be moved."""
+        if not self.writable:
+            run.rename(place)
+            return
+        self.remember_run(place)
+        run.rename(place)
+        with self.guarded():
+            self._record(run).unlink(missing_ok=True)
+
+    def _record(self, run: Path) -> Path:
+        name = hashlib.sha256(str(run.absolute()).encode()).hexdigest()[:16]
+        return self.root / "runs" / name
 
 
 def _remove_half_written(partial: Path) -> None:

@@ -20,7 +20,7 @@ ABSENT = "\N{EN DASH}"  # the value of a setting that a run of another version d
 # Decide which results a run has and what its verdict is about, and do not change them.
 ASKED = ("evaluation.arms", "evaluation.conditions", "evaluation.primary")
 # Settings that do not change results: names, places, and how a run is carried out.
-_TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "report", "export", *ASKED)
+_TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "report", "export", "run", *ASKED)
 _TECHNICAL_ENDS = ("workers", "threads")
 
 

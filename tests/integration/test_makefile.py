@@ -58,7 +58,7 @@ def test_variables_stand_in_the_command():
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path):
-    for target, told in (("documents", "make documents DATA="), ("report", "no run yet: make quickstart")):
+    for target, told in (("documents", "make documents DATA="), ("report", "no finished run yet: make quickstart")):
         done = make(target, folder=tmp_path)
         assert done.returncode == 2
         assert told in done.stdout

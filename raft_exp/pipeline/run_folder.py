@@ -1,0 +1,124 @@
+"""The run folder of a study: where it stands, and the results in it.
+
+A run starts in `runs/unfinished/<study>_<time>`, where dry runs, previews and failed runs stay. A finished run is moved
+to `runs/<study>/<time>`. A folder that the user names with `hydra.run.dir` stays where it is.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from raft_exp.core.audit import StudyAudit
+from raft_exp.core.errors import StoreError
+from raft_exp.corpora import ingest_stage
+from raft_exp.evaluation.select_stage import CHOICE
+from raft_exp.models.trained_weights import TrainedWeights
+from raft_exp.pipeline.store import Outcome, Store
+from raft_exp.reporting.audit import study_audit, write_study_audit
+
+
+def move_finished(run: Path, study: str, store: Store) -> Path:
+    """Moves the folder of a finished run from `unfinished/` to the folders of its study. Returns its new place.
+
+    Both places are at the same depth, so links into the store stay valid.
+    """
+    parent, in_unfinished, time = run.as_posix().rpartition(f"/unfinished/{study}_")
+    if not in_unfinished:
+        return run
+    place = Path(parent, study, time)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        store.move_run(run, place)
+    except OSError as error:
+        raise StoreError(
+            f"{place}: {error.strerror}; the run is finished, and its folder is {run}; choose another folder with "
+            "hydra.run.dir=PATH"
+        ) from error
+    return place
+
+
+def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: bool) -> None:
+    """Fills the run folder with a study's results: weights and pages as files, data and predictions as links into the
+    store, or as files too with `copy`.
+    """
+    put = _copy if copy else _link
+    for outcome in outcomes:
+        name, label = outcome.stage.name, outcome.stage.label
+        if (outcome.path / ingest_stage.REPORT).exists():
+            shutil.copyfile(outcome.path / ingest_stage.REPORT, run / ingest_stage.REPORT)
+        if (outcome.path / "quarantine.jsonl").exists():
+            put(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{name}.jsonl")
+        if name == "dataset":
+            put(outcome.path / "rows.jsonl", run / "dataset" / f"{_part(label)}.jsonl")
+        if name == "export":
+            for exported in sorted((outcome.path / "exports").iterdir()):
+                put(exported, run / "exports" / exported.name)
+        if name in ("train", "select") and "@" not in label:  # without the trainings of candidates
+            weights = TrainedWeights.open(outcome.path).folder
+            _copy(weights, run / "adapters" / _part(label), hard_links=not copy)
+        if name == "select":
+            put(outcome.path / CHOICE, run / "selection" / f"{_part(label)}.json")
+        if name == "report":
+            for predictions in sorted((outcome.path / "predictions").iterdir()):
+                put(predictions, run / "predictions" / predictions.name)
+            for page in ("audit.json", "timings.json", "report.md", "report.html", "results.csv", "comparisons.csv"):
+                shutil.copyfile(outcome.path / page, run / page)
+            results = json.loads((outcome.path / "results.json").read_text(encoding="utf-8"))
+            results["overrides"] = overrides
+            (run / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    folders = {outcome.stage.label: outcome.path for outcome in outcomes}
+    if "report" not in folders and "dataset[test]" in folders:  # the study ends before its report
+        write_study_audit(run / "audit.json", _audit(folders))
+
+
+def _audit(folders: Mapping[str, Path]) -> StudyAudit:
+    """The audit of a study without a report, from the folders of its stages by label."""
+    datasets = {_part(label): folder for label, folder in folders.items() if label.startswith("dataset[")}
+    test = datasets.pop("test")
+    conditions = {name: datasets.pop(name) for name in list(datasets) if name.startswith("test@")}
+    datasets = {
+        name: folder for name, folder in datasets.items() if name != "validation" and not name.startswith("examples@")
+    }
+    return study_audit(
+        datasets,
+        test,
+        {name.removeprefix("test@"): folder for name, folder in conditions.items()},
+        *(folders.get(label) for label in ("ingest", "questions", "targets")),
+    )
+
+
+def _part(label: str) -> str:
+    return label.partition("[")[2].removesuffix("]")
+
+
+def _link(target: Path, place: Path) -> None:
+    _make_room(place)
+    place.symlink_to(os.path.relpath(target, place.parent))
+
+
+def _copy(target: Path, place: Path, hard_links: bool = False) -> None:
+    """Copies a file or a folder. `hard_links`: files take no space where `place` is on the disk of `target`."""
+    _make_room(place)
+    put = _hard_link if hard_links else shutil.copyfile
+    if target.is_dir():
+        shutil.copytree(target, place, copy_function=put)
+    else:
+        put(target, place)
+
+
+def _hard_link(target: str | Path, place: str | Path) -> None:
+    try:
+        os.link(target, place)
+    except OSError:  # another disk, a file system without hard links, a read-only store
+        shutil.copyfile(target, place)
+
+
+def _make_room(place: Path) -> None:
+    """Makes the folder of `place`, and removes what an earlier run left there."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
