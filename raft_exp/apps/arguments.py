@@ -94,7 +94,8 @@ class Command(Generic[T]):
         return not (self.free_text or self.of_study) or bool(self._similar(match["name"]))
 
     def _similar(self, name: str) -> list[str]:
-        return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1)
+        nearness = 0.8 if self.of_study else 0.6  # a study has many settings, such as preview beside device
+        return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1, cutoff=nearness)
 
     def _refuse_flags(self, line: Sequence[str]) -> None:
         """Raises ConfigError for `--name value` and `--name=value`, with the present spelling of all of them."""

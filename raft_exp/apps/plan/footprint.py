@@ -57,11 +57,11 @@ def footprint(model: ModelConfig, lora: LoraConfig, precision: str) -> Footprint
 
     Raises ModelError where the configuration is not at hand, or transformers has no such model.
     """
+    config = _config(model)
     import torch
 
     from raft_exp.training.weights import trainable
 
-    config = _config(model)
     dtype = getattr(torch, model.dtype)
     with quiet(), explained(model.name_or_path, model.revision):
         base = _built(config, dtype)

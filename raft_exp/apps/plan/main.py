@@ -24,7 +24,9 @@ class PlanSettings:
     """The settings of `plan`."""
 
     device: DeviceName | None = Field(
-        default=None, description="for memory and time (default: cpu with trainer.accelerator=cpu, else h100)"
+        default=None,
+        title="NAME",
+        description="cpu, or a GPU: h200, h100, a100, l40s, l4, ... (default: cpu or h100, by trainer)",
     )
     discordance: _Above0 | None = Field(
         default=None,

@@ -12,12 +12,23 @@ from raft_exp.apps import store as store_app
 from raft_exp.apps.arguments import Command, one_line_errors, settings
 from raft_exp.apps.ask import main as ask
 from raft_exp.apps.export import main as export
+from raft_exp.apps.plan import main as plan
 from raft_exp.apps.report import main as report
 from raft_exp.apps.serve import main as serve
 from raft_exp.core.errors import ConfigError, StoppedError
 from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.pipeline.config import conf_dir
+from tests.helpers.composing import compose
 
-COMMANDS = {"ask": ask, "serve": serve, "report": report, "store": store_app, "publish": publish, "export": export}
+COMMANDS = {
+    "ask": ask,
+    "serve": serve,
+    "report": report,
+    "store": store_app,
+    "plan": plan,
+    "publish": publish,
+    "export": export,
+}
 WORDS = {name: "prune" if name == "store" else "RUN" for name in COMMANDS}
 
 RUN_FLAGS = {
@@ -232,6 +243,19 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("store ls store=nowhere", "store: got 'nowhere', and there is no such folder; name the store with store=PATH"),
         ("publish RUN", "NNN_name (such as 004_gold_share) is missing; write python -m raft_exp.publish RUN"),
         ("publish 004_x", "RUN is missing; write python -m raft_exp.publish RUN"),
+        ("plan nowhere", "RUN|SETTING: got 'nowhere', and there is no such folder; name a run folder, or settings as"),
+        ("plan . model=tiny", "RUN|SETTING: got '.' beside others; name one run folder, or settings alone"),
+        ("plan .", "config.yaml: No such file or directory; name the folder of a run"),
+        ("plan -m model=tiny", "-m: a plan is about one study; leave it out, and give each setting one value"),
+        ("plan dataset.p=0.4,0.6", "dataset.p=0.4,0.6: several values, and a plan is about one study; give one value"),
+        ("plan +experiment=pubmed", "experiment: got 'pubmed'; did you mean 'pubmedqa'?"),
+        ("plan dataset.q=3", "dataset.q: no such setting; known: allow_answer_in_distractor, "),
+        ("plan dataset.p=3", "dataset.p: got 3; must be less than or equal to 1"),
+        ("plan +experiment=documents", "corpus.path: has no value; set corpus.path=FOLDER"),
+        ("plan model=tiny device=h1000", 'device: got \'h1000\'; must be "cpu", "h200", "h100", "a100"'),
+        ("plan model=tiny discordance=0", "discordance: got 0; must be greater than 0"),
+        ("plan model=tiny out=.", "out: got '.', which is a folder; name a file"),
+        ("plan model=tiny out=no/plan.json", "out: got 'no/plan.json', and no is no folder that can be written"),
         ("publish RUN 004_x 005_y", "NNN_name: got 004_x and 005_y; name one new folder"),
     ],
 )
@@ -248,6 +272,9 @@ def test_the_settings_of_a_command_reach_it(tmp_path, monkeypatch):
     assert asked == (["RUN", "a=b"], settings)
     served = serve._COMMAND.read(shlex.split("RUN arm=raft host=127.0.0.1 port=0 max_body=9"))
     assert served == (["RUN"], serve.ServeSettings(arm="raft", port=0, max_body=9))
+    planned = plan._COMMAND.read(shlex.split("+experiment=pubmedqa model=tiny corpus.path=DIR device=l4 seed=3"))
+    words = ["+experiment=pubmedqa", "model=tiny", "corpus.path=DIR", "seed=3"]
+    assert planned == (words, plan.PlanSettings(device="l4")), "the other settings are the study's"
     reported = report._COMMAND.read(shlex.split("one two out=DIR"))
     assert reported == (["one", "two"], report.ReportSettings(out="DIR"))
     calls = []
@@ -260,3 +287,10 @@ def test_the_settings_of_a_command_reach_it(tmp_path, monkeypatch):
         "Does it | read: x=1?",
         "False",
     ]
+
+
+def test_no_setting_of_a_study_is_taken_for_one_of_its_plan():
+    values = compose("+experiment=quickstart")
+    groups = [file.name for file in conf_dir().iterdir() if file.is_dir()]
+    words = [f"{name}=x" for name in (*values, *groups)]
+    assert plan._COMMAND.read(words) == (words, plan.PlanSettings())
