@@ -1,7 +1,7 @@
 """Errors that the user can fix. A command prints them as one line, without a traceback, and exits with `status`."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from raft_exp.core.printable import printable
 
@@ -20,7 +20,18 @@ class ConfigError(RaftError):
 
 
 class DataError(RaftError):
-    """An unusable file, record or document. The message names the file, the record and the remedy."""
+    """An unusable file, record or document. The message names the file, the record and the remedy.
+
+    `remedies` end the message, after a semicolon, where there are several.
+    """
+
+    def __init__(self, message: object = "", remedies: Sequence[str] = ()) -> None:
+        super().__init__(f"{message}; {', '.join(remedies)}" if remedies else message)
+        self._message, self.remedies = message, remedies
+
+    def with_remedies(self, remedies: Sequence[str]) -> "DataError":
+        """The error with these remedies before its own."""
+        return DataError(self._message, [*remedies, *self.remedies])
 
 
 class StoreError(RaftError):

@@ -30,7 +30,7 @@ class NearCopy(NamedTuple):
 
 
 class _Matrix(NamedTuple):
-    """A sparse matrix of texts x vocabulary, as coordinates. `sizes`: the number of shingles of each text."""
+    """A sparse matrix of texts x vocabulary in coordinate form. `sizes`: the number of shingles of each text."""
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]

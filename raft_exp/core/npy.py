@@ -14,7 +14,7 @@ def write_header(file: BinaryIO, dtype: str, shape: tuple[int, ...]) -> None:
 
 
 class Column:
-    """Writes a one-dimensional .npy array of unknown length. Leaving the `with` block writes the length."""
+    """Writes a one-dimensional .npy array of unknown length. Leaving the `with` block stores its length."""
 
     def __init__(self, path: Path, dtype: str) -> None:
         self._dtype, self._bytes = np.dtype(dtype), 0

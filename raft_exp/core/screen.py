@@ -89,7 +89,7 @@ class _Pipe(io.FileIO):
 
 
 def _unbroken(stream: TextIO) -> TextIO:
-    """Returns the stream; where it is the stdout or stderr of this process and a pipe, wrapped in a `_Pipe`."""
+    """Returns the stream unchanged; if it is a pipe and the stdout or stderr of this process, over a `_Pipe`."""
     if type(stream) is not io.TextIOWrapper or isinstance(getattr(stream.buffer, "raw", None), _Pipe):
         return stream
     try:

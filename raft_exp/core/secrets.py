@@ -116,8 +116,7 @@ def _variables() -> list[tuple[str, str]]:
 def _in_url(text: str, place: str) -> str:
     """Returns why a URL counts as a secret; "" for other texts.
 
-    Query, fragment and path are checked only in a server's address: `place` (the dotted name of the setting) ends in
-    `base_url`.
+    `place`: dotted name of the setting. Query, fragment and path are checked only if it ends in `base_url`.
     """
     if not re.match(r"https?://", text):
         return ""

@@ -49,7 +49,7 @@ class AnswerSearch:
 def answer_pattern(
     answers: Iterable[str], form: Form = normalise, closed: Iterable[str] = CLOSED_CLASS
 ) -> AnswerSearch | None:
-    """Returns a search for any of the open answers; None where there is no open answer.
+    """Returns an AnswerSearch for any of the open answers; None if there is no open answer.
 
     `form`: reduces answers and searched texts to their words. `closed`: labels such as yes and no, which are not
     searched: distractors without these words would reveal the label.

@@ -40,7 +40,10 @@ def wording(first: Sequence[str], second: Sequence[str]) -> Wording:
 
 
 def changeable(size: int) -> int:
-    """Returns how many units two near questions may differ in; `size`: the number of units of the longer question."""
+    """Returns the maximum number of units in which two near questions may differ.
+
+    `size`: number of units of the longer question.
+    """
     return max(1, int(CHANGED * size))
 
 
@@ -60,7 +63,7 @@ def answers_agree(first: frozenset[str], second: frozenset[str]) -> bool:
 
 
 class WordingUses:
-    """Collects, for each wording in a data set, the documents that it asks about and its answers.
+    """Collects, for each wording (question text) in a data set, the documents that it asks about and its answers.
 
     Wordings and documents are represented by 64-bit hashes.
     """

@@ -58,7 +58,7 @@ def select(
     - `answers`: `<arm>@<candidate>` -> folder of an evaluate stage.
     - `payloads`: candidate -> result folder of a stage, such as a training. The files of the chosen folder are put into
       `out`, so that later stages can read `out` in its place.
-    - `passages`, `questions`: folders of these stages; needed for metrics that grade quotes.
+    - `passages`, `questions`: result folders of the stages `ingest` and `questions`; needed for metrics of quotes.
 
     Raises DataError where there are no validation rows.
     """

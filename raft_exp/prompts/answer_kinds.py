@@ -163,7 +163,8 @@ def date(sentence: str, question: str) -> str:
 def number(sentence: str, question: str, asked: Kind) -> str:
     """Returns a number of a sentence that is not in the question; "" if there is none.
 
-    `asked`: "number" returns the number with its unit, "count" without, and "often" a frequency ("twice a year").
+    `asked`: kind of the question. For "number" the result has its unit, for "count" it has none, and for "often" it is
+    a frequency ("twice a year").
     """
     if asked == "often":
         often = _OFTEN.search(sentence)

@@ -71,7 +71,10 @@ def _without_quotes(reply: str) -> str:
 
 
 def _next_of(marks: Sequence[re.Match[str]], kind: str) -> list[int | None]:
-    """Returns, for each mark, the end of the next mark of `kind`; None if a mark of the other kind comes first."""
+    """Returns, for each mark, the end position of the next mark of `kind` ("begin" or "end").
+
+    The position is None if a mark of the other kind comes first, or if no mark follows.
+    """
     following: list[int | None] = []
     found = None
     for mark in reversed(marks):

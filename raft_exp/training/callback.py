@@ -51,7 +51,7 @@ class TrainingCallback(lightning.Callback):
         self.best = BestCheckpoint(out, config.keep == "best", config.early_stopping)
 
     def on_train_start(self, trainer: lightning.Trainer, module: RaftModule) -> None:
-        """Restores the checkpoint, if there is one, and removes the lines after its step from the CSV files."""
+        """Restores the checkpoint, if there is one, and removes the lines of later steps from the CSV files."""
         if module.start:
             self.best.restore(checkpoint.restore(self._out, module, trainer.optimizers[0]))
         if trainer.is_global_zero:
@@ -154,7 +154,7 @@ class TrainingCallback(lightning.Callback):
 
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
-    """Returns the mean negative log likelihood per supervised token of `rows`. Each process computes a part of them."""
+    """Returns the mean negative log likelihood per supervised token of `rows`, computed by all processes together."""
     trainer, size = module.trainer, config.batch_size // module.accumulate // module.trainer.world_size
     longest_first = sorted(range(len(rows)), key=lambda number: (-int(rows.lengths[number]), rows.ids[number]))
     mine = longest_first[trainer.global_rank :: trainer.world_size]

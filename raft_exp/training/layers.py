@@ -61,7 +61,7 @@ def checkpoint_activations(model: "PreTrainedModel") -> None:
 def wants_checkpointing(module: TrainingModule, config: TrainerConfig) -> bool:
     """Returns trainer.activation_checkpointing; for `auto`, whether activations would exceed the GPU's free memory.
 
-    The activations are those of the largest micro-batch; at most 80% of the free memory counts.
+    Compares the activations of the largest micro-batch with 80% of the free memory.
     """
     if config.activation_checkpointing != "auto":
         return config.activation_checkpointing

@@ -36,7 +36,7 @@ class StepMetrics(TypedDict):
 def learning_rate_factor(step: int, steps: int, warmup: int) -> float:
     """Returns the factor of the learning rate at `step` (from 0): linear warm-up, then cosine decay to 0.
 
-    `steps` and `warmup` are numbers of steps: of the whole training, and of the warm-up.
+    `steps`: number of all steps. `warmup`: number of warm-up steps.
     """
     if step < warmup:
         return (step + 1) / warmup
@@ -134,9 +134,9 @@ class RaftModule(lightning.LightningModule):
             layers.checkpoint_activations(self.model)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
-        """Returns the micro-batch's part of the loss of the step, scaled because Lightning averages the parts.
+        """Returns the micro-batch's part of the loss of the step.
 
-        Lightning divides by micro-batches and processes; the scale undoes this, so that the parts are added.
+        Lightning averages over micro-batches and processes. A factor undoes this, so that the parts are added.
         """
         micro_batch = batch["micro_batch"]
         # Dropout depends on the place in the plan alone, so that a checkpoint needs no random state.

@@ -39,8 +39,8 @@ _ENABLE_GQA = takes_enable_gqa(varlen_attn)
 def use_packed_attention(model: "PreTrainedModel") -> None:
     """Sets packed attention in a transformers model.
 
-    Raises ModelError if the model rejects packed rows, or if one packed row influences another. The model then has its
-    own attention again.
+    Raises ModelError if the model rejects packed rows, or if one packed row influences another. In this case the
+    model's own attention is restored.
     """
     from transformers import AttentionInterface
 

@@ -126,8 +126,8 @@ def _counts(module: "RaftModule") -> dict[str, int | float]:
 def _quantizing_device(config: TrainStage) -> str:
     """Returns the device on which the base model is loaded.
 
-    It is this process's GPU for a quantised model, which is quantised there; else the CPU, from which Lightning moves
-    the model.
+    A model to be quantised is loaded on the GPU of this process. Other models are loaded on the CPU; Lightning moves
+    them later.
     """
     import torch
 

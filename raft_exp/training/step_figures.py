@@ -47,9 +47,9 @@ class FigureQueue:
         self._copies.append(_Copy(step, learning_rate, copy, done))
 
     def take(self, newest: bool) -> list[StepFigures]:
-        """Removes the figures of all steps but the last from the queue and returns them.
+        """Removes the figures of all steps except the last from the queue, and returns them.
 
-        `newest`: also of the last step; this blocks until the device has finished that step.
+        With `newest`, includes the last step; this blocks until the device has finished it.
         """
         ready = self._copies if newest else self._copies[:-1]
         self._copies = [] if newest else self._copies[-1:]

@@ -39,7 +39,7 @@ def accuracy(row: Graded) -> float:
 
 
 def accuracy_lenient(row: Graded) -> float:
-    """Accuracy of the lenient answer, which is searched for in a reply of any form (`prompts.lenient`)."""
+    """Accuracy of the lenient answer: the answer found in a reply of any form (`prompts.lenient`)."""
     return float(decision(row.lenient) == decision(row.answers[0]))
 
 
@@ -49,7 +49,7 @@ def exact_match(row: Graded) -> float:
 
 
 def exact_match_lenient(row: Graded) -> float:
-    """Exact match of the lenient answer, which is searched for in a reply of any form (`prompts.lenient`)."""
+    """Exact match of the lenient answer: the answer found in a reply of any form (`prompts.lenient`)."""
     return _matches(row, row.lenient)
 
 
@@ -137,7 +137,7 @@ class _Tokenizer:
 
 
 def semantic_similarity(rows: Sequence[Graded], vectors: Vectors) -> list[float]:
-    """Returns the cosine similarity of each prediction and its answers, the maximum over the answers.
+    """Returns, for each prediction, the highest cosine similarity to one of its answers.
 
     Negative cosines and empty predictions score 0.
 

@@ -17,7 +17,7 @@ def labels(row: Graded) -> tuple[str, str]:
 def macro_f1(pairs: Sequence[tuple[str, str]], counts: Counts) -> Figures:
     """Computes macro F1 of B samples: the mean F1 over all classes that occur as true or predicted label.
 
-    A prediction that is not a label is a class of its own, with F1 0.
+    Every distinct prediction that is not a label counts as one more class, with F1 0.
 
     `pairs`: M distinct (true, predicted) pairs; `counts`: shape (B, M), how often each pair occurs in each sample.
     Returns shape (B,).

@@ -63,7 +63,7 @@ class Published:
 
 @dataclass(frozen=True)
 class AnyLanguage:
-    """Compares texts of any language by the words of `core.words`, with numbers and signs, without English articles."""
+    """Compares texts of any language by the words of `core.words`. Numbers and signs count, English articles do not."""
 
     name: str = "by their words in any language; numbers and signs count"
 

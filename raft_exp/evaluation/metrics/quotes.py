@@ -1,4 +1,4 @@
-"""HotpotQA's supporting-fact and joint scores. The sentences that a reply quotes are compared with the named facts.
+"""HotpotQA's supporting-fact and joint scores, from the sentences that a reply quotes.
 
 Source: hotpot_evaluate_v1.py, https://github.com/hotpotqa/hotpot.
 """

@@ -38,7 +38,7 @@ def summaries(
     seed: int,
     gold_unknown: frozenset[str] = frozenset(),
 ) -> dict[str, ArmResult]:
-    """Returns the figures of every arm over all items: metrics, shares of replies by form, behaviour and tokens.
+    """Returns the figures of every arm over all items: metrics, shares of REPLY_SHARES, behaviour and tokens.
 
     `gold_unknown`: see `behaviour`.
     """

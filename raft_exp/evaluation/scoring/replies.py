@@ -28,8 +28,8 @@ from raft_exp.prompts.refusals import abstained
 class ScoredArm:
     """The predictions of an arm and the observations of its metrics, in the order of the test questions.
 
-    `observed`: name of a metric, or of a share of replies such as `parsed` -> observations. Metrics of quotes are
-    present only for arms that reason.
+    `observed` maps the name of a metric, or of a share such as `parsed`, to observations. Metrics of quotes are present
+    only for arms that reason.
     """
 
     rows: list[Prediction]

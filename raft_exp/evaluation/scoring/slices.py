@@ -29,8 +29,8 @@ def training_facts(
 ) -> dict[str, TrainingFacts]:
     """Returns the TrainingFacts of the test questions, by id.
 
-    `questions`, `passages`: folders of these stages. `datasets`: folders of all training sets of the study; a question
-    counts as seen if it is in any of them.
+    `questions`, `passages`: result folders of the stages `questions` and `ingest`. `datasets`: folders of all training
+    sets of the study; their rows together are the training data.
     """
     trained = {hash64(name) for folder in datasets for name in read_ids(folder / "rows.jsonl")}
     ids, collection = set(test_ids), Passages(passages)

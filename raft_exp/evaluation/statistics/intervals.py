@@ -92,9 +92,10 @@ def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
 def expected(
     metric: Metric, cells: Sequence[Observation], weights: Sequence[float], n: int, random: np.random.Generator
 ) -> Estimate:
-    """Computes the score of n items with random observations: each is one of `cells`, with probability ~ `weights`.
+    """Computes the expected score of n items with random observations.
 
-    The value is the metric of the expected counts; the interval is the middle 95% of the scores of random draws.
+    Each observation is drawn from `cells`, with probabilities proportional to `weights`. The value is the metric of the
+    expected counts. The interval is the middle 95% of the scores of random draws.
     """
     shares = np.asarray(weights) / np.sum(weights)
     value = float(metric.aggregate(cells, np.asarray(weights)[None, :])[0])

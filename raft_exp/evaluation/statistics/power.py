@@ -42,7 +42,7 @@ def detectable_share(n: int, discordance: float) -> float | None:
 
     Returns None if it detects no difference.
 
-    `discordance`: see `mcnemar_power`. For differences above it, the discordance equals the difference.
+    `discordance`: see `mcnemar_power`. A difference above `discordance` is tested with a discordance of its own size.
     """
 
     def finds(difference: float) -> bool:

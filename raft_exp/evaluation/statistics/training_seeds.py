@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SeedEstimate(Estimate):
-    """The mean of the seeds' figures with its 95% interval for a new training on new questions."""
+    """The mean of the seeds' figures. Its 95% interval accounts for random trainings and random questions."""
 
     df: float  # degrees of freedom of the t interval
 
@@ -134,11 +134,11 @@ def _two_sided(statistic: float, df: float) -> float:
 
 
 def _unseen(metric: Metric, sample: _Sample, a: Seeds, b: Seeds) -> Array:
-    """Returns the variance to add for differences that are too rare to occur in the sample, shape (k, k).
+    """Returns an additional variance, shape (k, k), for rare differences that may be missing from the sample.
 
-    Means: the variance of two more questions per seed, one for each arm, with the largest difference (as in
-    `paired.compare`). Other metrics: only if no question made a difference, a variance from the Wilson limit of a
-    share of 0.
+    For means, it is the variance of two more questions per seed: each arm wins one of them by the largest difference
+    (as in `paired.compare`). For other metrics it is 0. If no question made a difference, it is derived from the Wilson
+    limit of a share of 0.
     """
     sizes = np.array([len(seed) for seed in a], dtype=np.float64)
     if metric.per_row:
