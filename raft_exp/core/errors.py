@@ -22,7 +22,7 @@ class ConfigError(RaftError):
 class DataError(RaftError):
     """An unusable file, record or document. The message names the file, the record and the remedy.
 
-    `remedies` end the message, after a semicolon, where there are several.
+    `remedies`: several ways out, which are appended to the message after a semicolon.
     """
 
     def __init__(self, message: object = "", remedies: Sequence[str] = ()) -> None:
@@ -30,7 +30,7 @@ class DataError(RaftError):
         self._message, self.remedies = message, remedies
 
     def with_remedies(self, remedies: Sequence[str]) -> "DataError":
-        """The error with these remedies before its own."""
+        """Returns the error with additional remedies before its own."""
         return DataError(self._message, [*remedies, *self.remedies])
 
 

@@ -12,25 +12,26 @@ from raft_exp.retrieval.filters import DistractorFilter
 
 
 def has_room(collection: Passages, questions: Callable[[], Iterator[Question]]) -> bool:
-    """Whether each training and test question has `NUM_DISTRACTORS` distractors, and one more for each gold passage.
+    """Whether each training and test question has `NUM_DISTRACTORS` distractors, and one more for each gold passage; or
+    as many as the whole collection has for it.
 
-    The rules are those of the default settings. Questions that have too few in the whole collection do not count.
-    Validation contexts may have fewer.
+    The rules are those of the default settings. Validation contexts may have fewer.
     """
     owners, whole = pools.document_splits(collection, questions()), collection.with_units(_each(collection), True)
     everything = range(len(collection))
     for split in ("train", "test"):
         pool = pools.pool(owners, split).tolist()
-        poor = (each for each in questions() if each.split == split and not _enough(collection, each, pool))
-        if any(_enough(whole, each, everything) for each in poor):
-            return False
+        for question in (each for each in questions() if each.split == split):
+            wanted = NUM_DISTRACTORS + len(question.gold)
+            found = _distractors(collection, question, pool, wanted)
+            if found < wanted and found < _distractors(whole, question, everything, wanted):
+                return False
     return True
 
 
-def _enough(collection: Passages, question: Question, pool: Sequence[int]) -> bool:
+def _distractors(collection: Passages, question: Question, pool: Sequence[int], most: int) -> int:
     allowed = DistractorFilter(collection, same_document=False, answer_allowed=question.split == "test")
-    wanted = NUM_DISTRACTORS + len(question.gold)
-    return len(allowed.distractors(question, iter(pool), wanted)) == wanted
+    return len(allowed.distractors(question, iter(pool), most))
 
 
 def _each(collection: Passages) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
+from raft_exp.core.audit import SplitChoice
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question
 from raft_exp.corpora import pools
-from raft_exp.corpora.split_units import Setting, SplitBy, SplitChoice
+from raft_exp.corpora.split_units import Setting, SplitBy
 
 
 def split_choice(

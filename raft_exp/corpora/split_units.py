@@ -14,10 +14,11 @@ each question enough passages (`choose`).
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 
+from raft_exp.core.audit import SplitChoice
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.files import write_atomically
 
@@ -29,20 +30,6 @@ RULES = 1  # version of the rules of `auto` for few documents
 FEW_DOCUMENTS = 30  # fewer documents may be too few for a split by document
 NUM_DISTRACTORS = 4  # `auto` leaves each question so many distractors (the paper's), and one for each gold passage
 SPLIT = "split.json"  # in the folder of the questions stage; missing in results of earlier versions
-
-
-class SplitChoice(TypedDict):
-    """The content of split.json."""
-
-    by: SplitBy
-    setting: Setting  # corpus.split
-    drawn: bool  # whether a question's split was drawn; else the file gives all of them
-    documents: int  # that questions are about
-    units: int  # that questions are about
-    test_questions: int
-    of_trained_documents: int  # test questions with gold in a document of a training question's gold
-    with_trained_gold: int  # test questions with a gold passage that is gold of a training question
-    beside_training: int  # test questions whose gold shares a sentence with a passage that training may show
 
 
 def write(folder: Path, choice: SplitChoice) -> None:

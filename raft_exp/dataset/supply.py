@@ -17,6 +17,7 @@ class SettingNames:
     num_distractors: str
     allow_fewer: str
     same_document: str
+    allow_answer_in_distractor: str = ""  # "" where the setting does not exist: a test
     condition: str = ""  # the condition that the data set is made for; "" for none
 
     @classmethod
@@ -28,7 +29,9 @@ class SettingNames:
             name: f"{place if name in (changes or {}) else group}.{name}"
             for name in ("num_distractors", "allow_fewer", "same_document")
         }
-        return cls(**names, condition=condition)
+        answer = "allow_answer_in_distractor"
+        of_answers = f"{place if answer in (changes or {}) else group}.{answer}" if group == "dataset" else ""
+        return cls(**names, allow_answer_in_distractor=of_answers, condition=condition)
 
     @classmethod
     def of_condition(cls, name: str, changes: Mapping[str, object]) -> "SettingNames":
@@ -73,13 +76,20 @@ class DistractorSupply:
         demand = f"{names.num_distractors}={self.num_distractors}" + (
             f", and {extra} in the place of its gold" if extra else ""
         )
-        left_out = "" if self.distractor_filter.same_document else ", but those of the gold's own documents"
         return DataError(
             f"question {question.id!r}{condition}: {left} of {self.num_distractors + extra} distractors are left "
-            f"({demand}), and {short} of {len(counts)} {question.split} questions have too few; the pool holds the "
-            f"{self.pool_size} passages of {question.split} documents and of documents in no split{left_out}; "
-            f"{', '.join(self._remedies(min(counts, default=0)))}"
+            f"({demand}), and {short} of {len(counts)} {question.split} questions have too few; the pool holds "
+            f"{self._pool(question.split)}",
+            [*self._remedies(min(counts, default=0))],
         )
+
+    def _pool(self, split: str) -> str:
+        passages = self.distractor_filter.passages
+        if passages.shared:
+            return f"all {self.pool_size} passages"
+        by = "documents" if passages.units is passages.documents else "sections"
+        left_out = "" if self.distractor_filter.same_document else f", but those of the gold's own {by}"
+        return f"the {self.pool_size} passages of {split} {by} and of {by} in no split{left_out}"
 
     def _beside_gold(self, question: Question, distractor_filter: DistractorFilter) -> int:
         """The highest `num_distractors`, up to the present one, for which the question has enough."""
@@ -93,12 +103,18 @@ class DistractorSupply:
         if fewest > 0:
             yield f"set {names.num_distractors}={fewest}"
         if not self.distractor_filter.same_document:
-            wider = replace(self.distractor_filter, same_document=True)
-            with_same = min((self._beside_gold(each, wider) for each in self.questions()), default=0)
-            if with_same > max(fewest, 0):
-                number = f" and {names.num_distractors}={with_same}" if with_same < self.num_distractors else ""
-                yield f"set {names.same_document}=true{number}"
+            yield from self._wider(names.same_document, replace(self.distractor_filter, same_document=True), fewest)
+        if names.allow_answer_in_distractor and not self.distractor_filter.answer_allowed:
+            wider = replace(self.distractor_filter, answer_allowed=True)
+            yield from self._wider(names.allow_answer_in_distractor, wider, fewest)
         yield "add documents"
         if names.condition:
             yield f"leave the condition {names.condition} out"
         yield f"or set {names.allow_fewer}=true to go on with fewer"
+
+    def _wider(self, setting: str, wider: DistractorFilter, fewest: int) -> Iterator[str]:
+        """The remedy of a filter that lets more passages pass, where it helps: with it, perhaps, a lower number."""
+        most = min((self._beside_gold(each, wider) for each in self.questions()), default=0)
+        if most > max(fewest, 0):
+            number = f" and {self.names.num_distractors}={most}" if most < self.num_distractors else ""
+            yield f"set {setting}=true{number}"

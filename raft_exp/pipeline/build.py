@@ -18,7 +18,7 @@ from raft_exp.pipeline import placement, trainings
 from raft_exp.pipeline.conditions import condition, validation
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.selection import Selection, choose_rates
-from raft_exp.pipeline.stages import Fingerprint, Owner, StageMaker
+from raft_exp.pipeline.stages import Fingerprint, StageMaker
 from raft_exp.pipeline.wordings import choose_prompts, wordings
 from raft_exp.prompts import PromptConfig
 
@@ -61,17 +61,9 @@ class _Study:
         self._trainings = trainings.trainings(config)
 
     @cached_property
-    def _owners(self) -> dict[str, Owner]:
-        """Training set -> its first arm."""
-        owners: dict[str, Owner] = {}
-        for name, dataset_name in trainings.datasets(self._config).items():
-            owners.setdefault(dataset_name, (name, self._arms[name]))
-        return owners
-
-    @cached_property
     def datasets(self) -> dict[str, Stage]:
         """The training sets by name."""
-        return {name: self.make.training_rows(name, owner) for name, owner in self._owners.items()}
+        return {name: self.make.training_rows(name, owner) for name, owner in trainings.owners(self._config).items()}
 
     @cached_property
     def _validation(self) -> Stage:
@@ -179,7 +171,7 @@ class _Study:
     @cached_property
     def exports(self) -> list[Stage]:
         """The export stage; [] where nothing is exported."""
-        return self.make.export(self._owners, self.datasets, self.tests)
+        return self.make.export(trainings.owners(self._config), self.datasets, self.tests)
 
     @cached_property
     def report(self) -> Stage:

@@ -10,8 +10,9 @@ from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import identity
 from raft_exp.corpora import origin, shares_gold
 from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
+from raft_exp.dataset.pool_check import Demand
 from raft_exp.dataset.rows import Window
-from raft_exp.dataset.stage import DatasetConfig, TestStage
+from raft_exp.dataset.stage import ClosedBookStage, DatasetConfig, RaftStage, TestStage
 from raft_exp.dataset.supply import SettingNames
 from raft_exp.evaluation import metrics
 from raft_exp.evaluation.config import EvaluationConfig
@@ -50,6 +51,21 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, 
     )
 
 
+def raft_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> RaftStage:
+    """The settings of a raft training set with those of its first arm."""
+    name, arm = owner
+    names = SettingNames.of("dataset", arm.dataset, f"arms.{name}.dataset")
+    data = with_gold_limit(config, arm_dataset(config, name, arm))
+    return RaftStage(data, config.prompt, window, config.seed, names)
+
+
+def closed_book_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> ClosedBookStage:
+    """The settings of a closed-book training set with those of its first arm."""
+    data = with_gold_limit(config, arm_dataset(config, *owner))
+    limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
+    return ClosedBookStage(config.prompt, *limits, window, config.seed, data.workers)
+
+
 def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
     """The settings of a training set with a value for `max_gold_overlap`."""
     if data.max_gold_overlap is not None:
@@ -62,6 +78,15 @@ def searched_sources(settings: TestStage) -> set[str]:
     if settings.context == "retrieved":
         return {settings.retriever.name}
     return retrieval.source_names(settings.distractors, settings.mixed) if settings.context != "given" else set()
+
+
+def sources_of(demand: Demand) -> set[str]:
+    """The retrieval sources that a data set needs, contexts that are retrieved aside."""
+    if isinstance(demand, TestStage):
+        return searched_sources(demand) if demand.context == "gold_and_distractors" else set()
+    if isinstance(demand, RaftStage):
+        return retrieval.source_names(demand.dataset.distractors, demand.dataset.mixed)
+    return set()
 
 
 def passages_alone(config: Config) -> ExportStage | None:

@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 
 from raft_exp import retrieval
-from raft_exp.core.stage import Inputs, Stage
+from raft_exp.core.stage import Check, Inputs, Stage
 from raft_exp.corpora import may_have_few_documents, open_corpus, passage_identity, split_units
 from raft_exp.corpora.ingest_stage import IngestStage, ingest
 from raft_exp.corpora.questions import files_of
@@ -15,6 +15,7 @@ from raft_exp.corpora.questions_stage import GOLD_RULES, QuestionsStage, questio
 from raft_exp.dataset import stage as dataset
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
 from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
+from raft_exp.dataset.pool_check import Demand, check_passages, check_questions
 from raft_exp.dataset.rows import window_of
 from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
 from raft_exp.evaluation.config import EvaluationConfig
@@ -25,6 +26,7 @@ from raft_exp.pipeline import placement, stage_settings
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_trainer
 from raft_exp.pipeline.arms import adapter_files
 from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.demands import demands, raft_owner
 from raft_exp.pipeline.trainings import Training
 from raft_exp.prompts import PromptConfig
 from raft_exp.reporting.stage import report
@@ -86,7 +88,10 @@ class StageMaker:
             written = questions_stage.WrittenQuestionsStage(
                 config.corpus, teacher, self._teacher_files, config.seed, self._split_rules
             )
-            return Stage(questions_stage.write_questions, written, inputs, process=process)
+            each = teacher.questions.n if teacher.questions else 1
+            write = partial(questions_stage.write_wordless, written)
+            check = Check(partial(check_passages, self._demands, config.corpus, write, each), inputs)
+            return Stage(questions_stage.write_questions, written, inputs, process=process, check=check)
         rules = GOLD_RULES if self._question_files else 0
         split_rules = self._split_rules if self._question_files else 0
         files = self._corpus_files | self._question_files
@@ -104,8 +109,26 @@ class StageMaker:
         inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
         if is_model(teacher):
             settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
-            return Stage(targets_stage.model_targets, settings, inputs, process=placement.of_teacher(teacher))
-        return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs)
+            process = placement.of_teacher(teacher)
+            return Stage(targets_stage.model_targets, settings, inputs, process=process, check=self._pools)
+        check = self._pools if hasattr(self._config.corpus, "split") else None  # its error may name another split
+        return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs, check=check)
+
+    @property
+    def _pools(self) -> Check:
+        """The check that the data sets can be made of the questions."""
+        searched = {source for demand in self._demands for source in stage_settings.sources_of(demand)}
+        inputs: Inputs = {**self.studied, **self._searched(searched)}
+        if self._gold_by_vectors:
+            inputs = {**inputs, "vectors": self._passage_vectors}
+        settings = self.questions.config
+        given = settings if isinstance(settings, QuestionsStage) and self._question_files else None
+        return Check(partial(check_questions, self._demands, given), inputs)
+
+    @cached_property
+    def _demands(self) -> list[Demand]:
+        """What the data sets demand of the questions, which is checked before a teacher is asked."""
+        return list(demands(self._config, self._window))
 
     @cached_property
     def index(self) -> Stage:
@@ -162,11 +185,9 @@ class StageMaker:
             return Stage(chat_rows, ready_rows, studied, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
             inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
-            names = SettingNames.of("dataset", owner[1].dataset, f"arms.{owner[0]}.dataset")
-            raft = dataset.RaftStage(data, config.prompt, self._window, config.seed, names)
+            raft = stage_settings.raft_settings(config, owner, self._window)
             return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
-        limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
-        closed = dataset.ClosedBookStage(config.prompt, *limits, self._window, config.seed, data.workers)
+        closed = stage_settings.closed_book_settings(config, owner, self._window)
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
@@ -204,7 +225,7 @@ class StageMaker:
 
     def raft_rows(self) -> Stage:
         """The raft training set, also where no arm of the study trains on it."""
-        return self.training_rows("raft", ("raft", ArmConfig("raft", "passages", self._config.dataset.cot, None, {})))
+        return self.training_rows("raft", raft_owner(self._config))
 
     def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
         """The `count` worked examples of an arm, from the raft training set."""

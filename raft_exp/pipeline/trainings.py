@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from raft_exp.core.schema import identity
 from raft_exp.pipeline.arm_settings import arm_lora, learning_rates, resolved_trainer
-from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
 
 
@@ -59,6 +59,14 @@ def datasets(config: Config) -> dict[str, str]:
         made_by = json.dumps([arm.recipe, arm.dataset], sort_keys=True)
         names[name] = first.setdefault(made_by, name) if arm.dataset else arm.recipe
     return names
+
+
+def owners(config: Config) -> dict[str, tuple[str, ArmConfig]]:
+    """Training set -> its first arm, with its name."""
+    first: dict[str, tuple[str, ArmConfig]] = {}
+    for name, dataset in datasets(config).items():
+        first.setdefault(dataset, (name, config.arms[name]))
+    return first
 
 
 def trainings(config: Config) -> list[Training]:

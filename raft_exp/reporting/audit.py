@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from raft_exp.core.audit import DatasetAudit, GoldAudit, IngestAudit, StudyAudit
+from raft_exp.corpora import split_units
 from raft_exp.corpora.ingest_stage import REPORT as INGEST_REPORT
 
 
@@ -27,6 +28,8 @@ def study_audit(
     }
     if passages and (passages / INGEST_REPORT).exists():
         audit["ingest"] = _ingest_audit(passages / INGEST_REPORT)
+    if questions and (split := split_units.read(questions)):
+        audit["split"] = split
     if questions and (gold := _gold_audit(questions / "counts.json")):
         audit["gold"] = gold
     if questions and (questions / "audit.json").exists():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from raft_exp.core.audit import DatasetAudit, LengthTell, SplitAudit, StudyAudit
+from raft_exp.corpora import split_units
 from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
 from raft_exp.reporting.facts import main_split, section
 from raft_exp.reporting.formats import percent
@@ -18,6 +19,8 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
     """The lines about the test sets, about leaks, then those about the training sets. `settings`: the study's groups
     of settings; `evaluation` is read.
     """
+    if line := split_units.words(audit["split"]) if "split" in audit else "":
+        yield line
     yield from _found_gold(audit)
     yield from _fewer_test_distractors(audit, section(settings, "evaluation"))
     yield from _cut_test_prompts(audit)

@@ -1,6 +1,7 @@
-"""Teachers write the targets (reason and answer) that a model is trained on.
+"""Teachers write the targets (reasoning and answer) that a model is trained on.
 
-A teacher sees a question and its gold passages, but not p, D or the prompt mode: sweeps over these reuse its targets.
+A teacher sees a question and its gold passages. Its targets do not depend on p, D or the prompt mode, so that a sweep
+over these settings reuses the targets.
 
 To add a teacher that computes its targets from the data set:
 
@@ -9,10 +10,10 @@ To add a teacher that computes its targets from the data set:
 2. Add the config to TeacherConfig and the function to TEACHERS below.
 3. Write conf/teacher/<name>.yaml.
 
-Teachers that are language models share one path: `model.py` has their settings, `tasks.py` their prompts, `runner.py`
-sends the requests through `ledger.py` and within `budget.py`, `gate.py` validates the replies, and `answers.py` and
-`questions.py` write the stages' files. To add a model behind another API, write a `backends.Backend`, its settings in
-`model.py`, and its case in `backends.open_backend`.
+Teachers that are language models share these modules: `model.py` (settings), `tasks.py` (prompts), `runner.py`
+(requests), `ledger.py` (stored replies), `budget.py` (limits of cost), `gate.py` (validation of replies), `answers.py`
+and `questions.py` (files of the stages). To add a model behind another API, write a `backends.Backend`, add its
+settings to `model.py`, and add a case to `backends.open_backend`.
 """
 
 from collections.abc import Callable, Sequence

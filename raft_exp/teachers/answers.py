@@ -1,4 +1,7 @@
-"""Targets by a model: a reply for each training and validation question with its gold passages, checked by the gate."""
+"""Writes targets with a teacher model: one valid reply for each training and validation question.
+
+A prompt has the question and its gold passages. `gate.py` decides whether a reply is valid.
+"""
 
 import json
 from collections import Counter
@@ -26,15 +29,15 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ReplyHistory(Generic[Result]):
-    """The outcome of one question or passage: the result of the last reply, and all replies and rejections."""
+    """The result for one question or passage, with all replies and the reasons for rejected replies."""
 
-    result: Result | None  # None: no reply can be used
+    result: Result | None  # result of the last reply; None: no reply is usable
     rejected: list[Rejected]
     entries: list[LedgerEntry]
 
 
 class ReplyCounts:
-    """Counts the outcomes of a task; the same replies give the same figures."""
+    """Counts usable replies, rejections, tokens and cost of a task. Equal replies give equal counts."""
 
     def __init__(self) -> None:
         self.reasons, self._splits = Counter[str](), dict[str, Counter[str]]()
@@ -42,7 +45,7 @@ class ReplyCounts:
         self._cost, self._priced = 0.0, True
 
     def add(self, history: ReplyHistory[Result], split: str) -> None:
-        """Counts the outcome of one question or passage."""
+        """Adds the replies to one question or passage to the counts. `split`: train, validation or test."""
         kept = history.result is not None
         counts = self._splits.setdefault(split, Counter())
         counts["asked"] += 1
@@ -59,12 +62,12 @@ class ReplyCounts:
 
     @property
     def counts(self) -> Counter[str]:
-        """The numbers asked, kept, quarantined and asked_again, over all splits."""
+        """The numbers of items over all splits: asked (all), kept, quarantined, asked_again (several attempts)."""
         return sum(self._splits.values(), Counter[str]())
 
     @property
     def tokens(self) -> dict[str, int]:
-        """The numbers of replies and of their tokens; {} without replies."""
+        """The number of replies, and their prompt and new tokens; {} without replies."""
         figures = {"replies": self._replies, "prompt_tokens": self._prompt_tokens, "new_tokens": self._new_tokens}
         return figures if self._replies else {}
 
@@ -89,29 +92,32 @@ class ReplyCounts:
 
 
 class PassFiles:
-    """The files that a pass writes. They get their names only at the end, so that a stop leaves no incomplete file."""
+    """The output files of a pass, written under temporary names.
+
+    `finish` renames them to their final names, so that a killed run leaves no incomplete file.
+    """
 
     def __init__(self, folder: Path, *names: str) -> None:
         self._folder, self._names = folder, names
         self._open: dict[str, TextIO] = {}
 
     def restart(self) -> None:
-        """Begins a pass: discards the rows of an earlier one."""
+        """Opens the files for a new pass and discards the rows of an earlier pass."""
         self.close()
         self._open = {name: self._new(name).open("w", encoding="utf-8", newline="\n") for name in self._names}
 
     def write(self, name: str, row: Mapping[str, object]) -> None:
-        """Appends a row to a file of this pass."""
+        """Appends a row to the file `name`."""
         self._open[name].write(dumps(row) + "\n")
 
     def close(self) -> None:
-        """Closes the files of a pass."""
+        """Closes the files."""
         for file in self._open.values():
             file.close()
         self._open = {}
 
     def finish(self) -> None:
-        """Gives the files their final names."""
+        """Closes the files and renames them to their final names."""
         self.close()
         for name in self._names:
             self._new(name).replace(self._folder / name)
@@ -122,7 +128,7 @@ class PassFiles:
 
 @dataclass
 class TargetWriting:
-    """The job of a targets stage: a `TeacherJob` of questions and their targets."""
+    """The `TeacherJob` of stage `targets`: its items are questions, its results are targets."""
 
     teacher: ModelTeacher
     questions: Path
@@ -144,16 +150,16 @@ class TargetWriting:
         return int(self._total)
 
     def items(self) -> Iterator[Question]:
-        """The training and validation questions."""
+        """Yields the training and validation questions."""
         everything = read_jsonl(self.questions / "questions.jsonl", Question)
         return (question for question in everything if question.split != "test")
 
     def name(self, item: Question) -> str:
-        """The id of the question."""
+        """Returns the id of the question."""
         return item.id
 
     def resolve(self, item: Question, ask: Ask) -> ReplyHistory[Target] | None:
-        """The target that the teacher wrote for a question; None while a request has no reply."""
+        """Returns the target that the teacher's replies give for a question; None while a reply is missing."""
         gold = [self._collection[self._collection.find(name)] for name in item.gold]
         texts = [self._prompts.text(passage) for passage in gold]
         answer = next(iter(item.answers), "")
@@ -166,12 +172,12 @@ class TargetWriting:
         )
 
     def start(self) -> None:
-        """Sets the counts to 0 and empties the files of an earlier pass."""
+        """Begins a pass: resets the counts and discards the rows of an earlier pass."""
         self.tally, self._reasoned = ReplyCounts(), 0
         self._files.restart()
 
     def keep(self, item: Question, outcome: ReplyHistory[Target]) -> None:
-        """Writes the target of a question, or why there is none."""
+        """Writes a row to targets.jsonl, or to quarantine.jsonl where no reply is usable."""
         self.tally.add(outcome, item.split)
         if outcome.result is not None:
             self._reasoned += bool(outcome.result.reason)
@@ -180,11 +186,14 @@ class TargetWriting:
             self._files.write(QUARANTINE, quarantine_row(item.id, item.split, outcome))
 
     def close(self) -> None:
-        """Closes the files of a pass."""
+        """Closes the files."""
         self._files.close()
 
     def finish(self) -> None:
-        """Writes the files of the stage. Raises DataError when too few questions have a target."""
+        """Writes targets.jsonl, quarantine.jsonl, audit.json and counts.json.
+
+        Raises DataError where fewer questions than `teacher.min_kept` have a target.
+        """
         self._files.finish()
         figures = self.tally.figures()
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
@@ -205,9 +214,10 @@ def ask_until_valid(
     validate: Callable[[LedgerEntry], Result | Rejected],
     ask: Ask,
 ) -> ReplyHistory[Result] | None:
-    """Requests replies until one is valid, with at most `retries` further attempts; None while a reply is missing.
+    """Requests replies until one is valid, with at most `retries` further attempts. None while a reply is missing.
 
-    `messages` makes the prompt from the messages of earlier rejections; `validate` gives the result of a reply.
+    `messages` builds the prompt from the reasons of earlier rejections. `validate` returns the result of a reply, or
+    why it is rejected. `ask` returns the reply to a prompt, or None.
     """
     rejected: list[Rejected] = []
     entries: list[LedgerEntry] = []
@@ -227,21 +237,24 @@ def ask_until_valid(
 
 
 def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict[str, object]:
-    """A row of quarantine.jsonl: the rejection of each attempt, and the last reply."""
+    """Returns a row of quarantine.jsonl: the reason of each rejection, and the last reply. `name`: id of the item."""
     reasons = [{"reason": rejection.reason, "told": rejection.message} for rejection in history.rejected]
     reply = history.entries[-1].answer if history.entries else ""
     return {"id": name, "split": split, "reasons": reasons, "reply": reply}
 
 
 def check_kept(figures: ReplyAudit, least: float, what: str, file: Path) -> None:
-    """Raises DataError when nothing is left to train on, or a smaller share than `least` (`teacher.min_kept`)."""
+    """Raises DataError where no training item has a usable reply, or a smaller share of all items than `least`.
+
+    `what`: words for the usable items in the message. `file`: quarantine.jsonl.
+    """
     kept, total = figures["kept"], figures["asked"]
     trained = figures["splits"].get("train", {}).get("kept", 0)
     if trained and kept >= least * total:
         return
     reasons = ", ".join(f"{count} {reason}" for reason, count in list(figures["reasons"].items())[:4])
-    limit = f" (teacher.min_kept={least:g})" if trained else ", none of training"
+    limit = f" (teacher.min_kept={least:g})" if trained else ", none of them in the training split"
     raise DataError(
-        f"{kept} of {total} {what}{limit}; the others' replies could not be used ({reasons}): see {file}; try another "
-        "model or task, or a less strict gate (teacher.targets.gate)"
+        f"only {kept} of {total} {what}{limit}; the replies to the others were rejected ({reasons}): see {file}; use "
+        "another model or task, or a less strict gate (teacher.targets.gate)"
     )

@@ -1,4 +1,4 @@
-"""The two sources of a teacher's replies: a server, or an engine in this process."""
+"""The backends that generate a teacher's replies: a server, or an engine in this process."""
 
 import asyncio
 import contextlib
@@ -22,19 +22,19 @@ ReplyStream = Generator[list[tuple[str, ServerReply]], None, None]
 class Backend(Protocol):
     """A model that replies to the prompts of one task."""
 
-    sent: int  # attempts so far, with those that got no usable reply
+    sent: int  # number of attempts so far, including failed ones
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """Yields (id, reply) in groups, as soon as they arrive. Takes each chat only when it can be sent.
+        """Yields groups of (id, reply) as soon as they arrive. Reads a chat only when it can be sent.
 
-        `keep` gets each reply before the next chat is sent in its place; `refuse` gets each chat that can never be
-        answered. At most `left` attempts are sent (None: no limit).
-        Raises ServerError at the end when some chat got no usable reply.
+        Calls `keep` with each reply before it sends the next chat, and `refuse` with each chat that the model can never
+        answer. Sends at most `left` attempts (None: no limit). At the end, raises ServerError if a chat got no usable
+        reply.
         """
 
 
 class ApiBackend:
-    """A server. A second thread sends the chats, so that the caller's work on replies delays no request."""
+    """A server with OpenAI's chat API. A second thread sends the chats, so that the caller does not delay requests."""
 
     def __init__(self, config: ChatConfig, task: Task) -> None:
         self._config = config
@@ -47,7 +47,7 @@ class ApiBackend:
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """Sends the chats to the server (`Backend.replies`). Raises ConfigError when the environment has no key."""
+        """Sends the chats to the server (`Backend.replies`). Raises ConfigError where the API key is missing."""
         client = ChatClient(replace(self._config, max_requests=left), "teacher")
         arrived: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
         sending = _Sending(client.replies(chats, self._body, refuse, keep), arrived)
@@ -68,7 +68,7 @@ class ApiBackend:
 
 
 class _Sending(threading.Thread):
-    """Runs an event loop in a thread; puts the replies of a client into `arrived`, then None."""
+    """A thread that runs a client's event loop. It puts each reply into the queue `arrived`, and None at the end."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class _Sending(threading.Thread):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """The body of the thread."""
+        """Runs the event loop until all replies have arrived. Stores an error in `error`."""
         try:
             self._task = self._loop.create_task(self._send())
             self._loop.run_until_complete(self._task)
@@ -100,7 +100,7 @@ class _Sending(threading.Thread):
             self._arrived.put(reply)
 
     def end(self) -> None:
-        """Ends the thread; replies to requests in flight are lost."""
+        """Stops the thread. Replies to open requests are lost."""
         if self.is_alive() and self._task:
             with contextlib.suppress(RuntimeError):  # the thread may have ended since the check
                 self._loop.call_soon_threadsafe(self._task.cancel)
@@ -108,14 +108,14 @@ class _Sending(threading.Thread):
 
 
 class EngineBackend:
-    """A model in this process, loaded for the first prompt."""
+    """A model in this process, which is loaded at the first prompt. `room`: folder for temporary files."""
 
     def __init__(self, teacher: LocalTeacher, task: Task, room: Path) -> None:
         self._teacher, self._task, self._room = teacher, task, room
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """Answers the chats with the model (`Backend.replies`), but refuses prompts that are too long for it."""
+        """Generates the replies with the model (`Backend.replies`). Refuses prompts that are too long for the model."""
         from raft_exp import engines
         from raft_exp.engines import Request, Sampling
         from raft_exp.models.loading import tokenizer_of
@@ -150,7 +150,7 @@ class EngineBackend:
 
 
 def open_backend(teacher: ModelTeacher, task: Task, room: Path) -> Backend:
-    """The backend of a teacher. `room` is a folder for temporary files while an engine is loaded."""
+    """Returns the backend of a teacher. `room`: folder for temporary files while an engine is loaded."""
     if isinstance(teacher, OpenaiTeacher):
         return ApiBackend(teacher, task)
     return EngineBackend(teacher, task, room)

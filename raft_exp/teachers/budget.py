@@ -1,4 +1,4 @@
-"""The limits of a teacher's requests and cost in one run, the amounts spent, and the estimate before the start."""
+"""Limits on a teacher's requests and cost in one run, the amounts spent, and the estimate before the first request."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,11 @@ from raft_exp.engines.client.protocol import ServerReply
 from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, Prices
 from raft_exp.teachers.tasks import Task
 
-_BYTES = 4  # bytes of a token, where the tokens are not counted
+_BYTES = 4  # approximate UTF-8 bytes of a token, used where a server does not count tokens
 
 
 def words_of(messages: Messages) -> float:
-    """The approximate number of tokens of a prompt: four bytes a token."""
+    """Returns the approximate number of tokens of a prompt, at four UTF-8 bytes for each token."""
     return sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in messages) / _BYTES
 
 
@@ -20,18 +20,18 @@ def words_of(messages: Messages) -> float:
 class Budget:
     """The limits of a run, and the amounts that all stages of this process have spent."""
 
-    paid: bool = False  # by the token
+    paid: bool = False  # whether the teacher's server charges for tokens
     prices: Prices | None = None
     max_cost: float | None = None
     max_requests: int | None = None
-    cost: float = 0.0
-    replies: int = 0  # number of replies in `cost`
-    requests: int = 0  # attempts of completed passes
-    started: int = 0  # requests of this pass
+    cost: float = 0.0  # in the currency of `prices`
+    replies: int = 0  # number of replies whose cost is in `cost`
+    requests: int = 0  # attempts of earlier passes
+    started: int = 0  # requests of the current pass
 
     @classmethod
     def of(cls, teacher: ModelTeacher) -> "Budget":
-        """Returns the one budget of the teacher's ledger in this process, with the limits of `teacher`."""
+        """Returns the budget of the teacher's ledger in this process, with the limits of `teacher`."""
         budget = _budgets.setdefault(str(Path(teacher.ledger).absolute()), cls())
         budget.paid, budget.max_requests = isinstance(teacher, OpenaiTeacher), teacher.max_requests
         limits = (teacher.prices, teacher.max_cost) if isinstance(teacher, OpenaiTeacher) else (None, None)
@@ -39,10 +39,10 @@ class Budget:
         return budget
 
     def left(self, in_flight: int, prompt: float, most: int) -> bool:
-        """Whether one more request stays within the limits.
+        """Returns whether one more request stays within the limits.
 
-        It and those in flight are taken to cost the mean of the replies so far. Before the first reply the cost is
-        that of `prompt` tokens read and `most` tokens written.
+        `in_flight`: number of open requests. Each open request and the new one is assumed to cost the mean of the
+        replies so far; before the first reply, the price of `prompt` prompt tokens and `most` new tokens.
         """
         if self.max_requests is not None and self.requests + self.started >= self.max_requests:
             return False
@@ -52,17 +52,17 @@ class Budget:
         return self.cost + (in_flight + 1) * each <= self.max_cost
 
     def requests_left(self) -> int | None:
-        """The number of attempts that may still be sent; None without a limit."""
+        """Returns the number of attempts that may still be sent; None for no limit."""
         return None if self.max_requests is None else self.max_requests - self.requests
 
     def ended(self, sent: int) -> None:
-        """Ends a pass over the open requests: adds its `sent` attempts to `requests`."""
+        """Ends a pass: adds its number of attempts, `sent`, to `requests`."""
         self.requests, self.started = self.requests + sent, 0
 
     def pay(self, reply: ServerReply, prompt: float) -> float | None:
-        """Adds the cost of a reply and returns it; None without prices.
+        """Adds the cost of a reply to `cost` and returns it; None without prices.
 
-        `prompt`: the tokens of its prompt, used where the server does not count them.
+        `prompt`: estimated tokens of the prompt, used where the server does not count tokens.
         """
         if self.prices is None:
             return None
@@ -74,20 +74,24 @@ class Budget:
         return round(cost, 9)
 
     def spent(self) -> str:
-        """The limit that ended the run, as a phrase for an error message."""
+        """Returns the limit that ended the run, for an error message."""
         if self.max_requests is not None and self.requests >= self.max_requests:
-            return f"max_requests={self.max_requests}: all are sent"
+            return f"max_requests={self.max_requests}: all allowed requests are sent"
         return f"max_cost={self.max_cost:g}: {self.cost:.4g} is spent, and one more request may exceed the limit"
 
     def estimate(self, model: str, requests: int, prompt: float, task: Task, known: int) -> str:
-        """The expected requests, tokens and cost, in one line; `prompt` is the mean number of tokens of a prompt."""
+        """Returns one line with the expected requests, tokens and cost.
+
+        `requests`: number of requests. `prompt`: mean tokens of a prompt. `known`: number of requests whose reply is in
+        the ledger.
+        """
         read, written = requests * prompt, requests * task.max_new_tokens
-        line = f"about {requests:,} requests to {model} ({known:,} are answered already), "
-        line += f"{_short(read)} tokens of prompts, at most {_short(written)} of replies"
+        line = f"about {requests:,} requests to {model} ({known:,} more have a reply already), "
+        line += f"{_short(read)} tokens in prompts, at most {_short(written)} in replies"
         if self.prices is not None:
             line += f", cost {self._price(read, 0):.3g} to {self._price(read, written):.3g}"
         elif self.paid:
-            line += ", cost unknown (teacher.prices)"
+            line += ", cost unknown (set teacher.prices)"
         return line + (f"; unusable replies are requested again, up to {task.retries} times" if task.retries else "")
 
     def _price(self, prompt: float, new: float) -> float:

@@ -1,4 +1,4 @@
-"""Live progress of a teacher (done, in flight, failed, tokens, cost, time left); none where stderr is no terminal."""
+"""The progress bar of a teacher: done, in flight, failed, tokens, cost, time left. Only if stderr is a terminal."""
 
 import sys
 from types import TracebackType
@@ -11,7 +11,7 @@ from raft_exp.core.screen import Console
 
 
 class TeacherDisplay:
-    """Shows its attributes done, in_flight, failed, tokens and cost, which the caller sets."""
+    """A progress bar that shows the attributes done, in_flight, failed, tokens and cost. The caller sets them."""
 
     def __init__(self, label: str, total: int) -> None:
         self._label, self._total = label, total
@@ -21,7 +21,7 @@ class TeacherDisplay:
         self.cost: float | None = None
 
     def restart(self) -> None:
-        """Resets the counts at the start of a pass."""
+        """Resets `done` and `in_flight` at the start of a pass."""
         self.done = self.in_flight = 0
 
     def say(self, text: str) -> None:
@@ -51,14 +51,14 @@ class TeacherDisplay:
 
 
 class _Figures(ProgressColumn):
-    """Reads the figures whenever the bar is drawn, about ten times a second."""
+    """The column with the counts. Reads them from `display` each time that the bar is drawn."""
 
     def __init__(self, display: TeacherDisplay) -> None:
         super().__init__()
         self._display = display
 
     def render(self, task: Task) -> Text:
-        """The column's text."""
+        """Returns the text of the column, and updates the bar."""
         shown = self._display
         if shown._progress and not task.finished:
             shown._progress.update(task.id, completed=shown.done)

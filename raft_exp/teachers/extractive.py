@@ -1,8 +1,8 @@
-"""Teacher `extractive`: the reason quotes the data set's own evidence sentences. It uses no model.
+"""Teacher `extractive`: the reasoning of a target quotes evidence sentences of the data set. It uses no model.
 
-Where the data set has no evidence, the quotes are the gold sentences with the highest ROUGE-L F-score (Lin 2004)
-against its long answer (for PubMedQA the conclusion), in the order of the text. Where it has no long answer either, the
-quote is the gold sentence with the highest ROUGE-L against question and answer.
+If a question has no published evidence, the quotes are the gold sentences with the highest ROUGE-L F-score (Lin 2004)
+against its long answer (for PubMedQA the conclusion), in the order of the text. If it has no long answer either, the
+quote is the one gold sentence with the highest ROUGE-L F-score against question and answer.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from raft_exp.prompts import quote
 
 @config_dataclass
 class ExtractiveConfig:
-    """Limits on the quotes where the data set has no evidence of its own."""
+    """Limits on the quotes of questions without published evidence."""
 
     name: Literal["extractive"]
-    max_sentences: Positive  # most sentences of a reason
-    min_score: Share  # least ROUGE-L of the second and later sentences, as a share of the best one
+    max_sentences: Positive  # largest number of quoted sentences
+    min_score: Share  # least ROUGE-L of the second and later sentences, as a share of the score of the best one
 
 
 def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
-    """The first answer, with verbatim quotes from the gold passages as the reason."""
+    """Returns a target with the question's first answer; its reasoning consists of quotes from the gold passages."""
     if unsupported(question):
         sentences = closest_sentences(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
     else:
@@ -34,7 +34,7 @@ def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage])
 
 
 def unsupported(question: Question) -> bool:
-    """Whether the data set gives no reason for the answer: no evidence in a gold passage, and no long answer."""
+    """Returns whether a question has neither a long answer nor published evidence in a gold passage."""
     return not question.explanation and not any(name in question.gold for name, _ in question.evidence)
 
 

@@ -1,7 +1,7 @@
-"""The quality gate: validates a teacher's replies. Each rejection has a named reason.
+"""The gate: validates the replies of a teacher. Each rejection has a reason with a name.
 
-Quotes are compared regardless of white space and the kind of quotation marks; the target then has the passage's exact
-words. A reply in another form is rejected.
+The comparison of quotes with passages ignores white space and the style of quotation marks. The target then quotes the
+exact words of the passage.
 """
 
 import re
@@ -23,7 +23,7 @@ _QUOTE_MARKS = re.compile(
     '["`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\uff02\uff07]'  # all become '
 )
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-# Labels in the languages of prompt.language: models often write those of the language that they are asked in.
+# Labels in the languages of prompt.language: models often translate the labels to the language of the prompt.
 _QUESTION = "Q|Question|Frage|Pregunta|问题|問題|質問|السؤال|سؤال|प्रश्न"
 _ANSWER = "A|Answer|Antwort|Réponse|Respuesta|答案|答え|回答|الإجابة|الجواب|उत्तर"
 _PAIR = re.compile(
@@ -47,17 +47,18 @@ _POINTS_AT_PASSAGE = re.compile(
 
 @dataclass(frozen=True)
 class Rejected:
-    """Why a reply cannot be used."""
+    """The reason why a reply is rejected."""
 
-    reason: str  # its name, for counts
-    message: str  # one sentence, which the prompt of the next attempt shows to the teacher
+    reason: str  # name of the reason, for counts
+    message: str  # one sentence about the reply, which is part of the prompt of the next attempt
 
 
 def validate_reply(
     task: AnswerTask, entry: LedgerEntry, question: Question, gold: Sequence[str], form: Form = plain_words
 ) -> Target | Rejected:
-    """The target of a reply, or why the reply is rejected. `gold`: the passages' texts in the prompt. `form`: that in
-    which the corpus compares texts.
+    """Returns the target of a reply, or the reason why the reply is rejected.
+
+    `gold`: texts of the passages in the prompt. `form`: function that normalises texts of this corpus for comparisons.
     """
     if rejected := unusable(entry):
         return rejected
@@ -88,7 +89,7 @@ def validate_reply(
 
 
 def unusable(entry: LedgerEntry) -> Rejected | None:
-    """Why no task can use a reply; None where it may be usable."""
+    """Returns why a reply is unusable for every task: cut off, withheld, refused or empty. None otherwise."""
     if entry.finish == "length":
         return Rejected("cut_off", "it was cut off; be much shorter")
     if entry.finish == "filtered":
@@ -119,7 +120,7 @@ def _length(gate: Gate, reason: str) -> Rejected | None:
 
 
 def _agreed(written: str, question: Question, form: Form) -> str | None:
-    """The question's own answer that has the same words as the written one; None without one."""
+    """Returns the answer of the question with the same words as the reply's answer; None if there is no such answer."""
     if written in question.answers:
         return written
     words = _words(written, form)
@@ -132,7 +133,7 @@ def _words(text: str, form: Form) -> str:
 
 
 def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Rejected:
-    """The reasoning, with each quote replaced by the passage's exact words."""
+    """Returns the reasoning with each quote replaced by the exact words of the passage, or why it is rejected."""
     pieces = _MARKS.split(reason)
     marks = pieces[1::2]
     if marks != [prompts.BEGIN_QUOTE, prompts.END_QUOTE] * (len(marks) // 2):
@@ -154,7 +155,7 @@ def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Rejected
 
 
 def _verbatim(quote: str, text: str) -> str | None:
-    """The exact words of the passage that a quote repeats; None where it has no such words."""
+    """Returns the exact words of the text that match a quote; None if the text does not contain the quote."""
     wanted = " ".join(quote.split())
     if not wanted.strip("\"' .,"):
         return None
@@ -179,10 +180,9 @@ def _folded(text: str) -> str:
 
 
 def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Rejected:
-    """The usable pairs of a reply as (number in the reply, question, answer), with counts of dropped pairs by reason;
-    or why the reply is rejected.
+    """Returns the usable questions of a reply, and the counts of unusable ones by reason; or why the reply is rejected.
 
-    Of a reply that was cut off, the complete pairs are used.
+    A usable question is (number in the reply, question, answer). Of a reply that was cut off, the last line is ignored.
     """
     rejected = unusable(entry)
     if rejected and rejected.reason != "cut_off":
@@ -219,9 +219,9 @@ def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
 
 
 def same_answer(written: str, checked: str, agreement: float, form: Form = plain_words) -> bool:
-    """Whether two answers agree: one contains the other, or the F1 of their words is at least `agreement`.
+    """Returns whether two answers agree: one contains the other, or the F1 of their words is at least `agreement`.
 
-    Where one is of the closed class (yes, no, ...), the first words must be equal.
+    If one is a label (yes, no, ...), the first words of both must be equal. `form` normalises texts for the comparison.
     """
     one, other = _words(written, form), _words(checked, form)
     if not one or not other:

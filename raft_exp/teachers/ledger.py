@@ -1,12 +1,14 @@
-"""The ledger of a teacher: the reply to each request, on one line of a file, so that no request is paid twice.
+"""The ledger of a teacher: a file with one line for each reply, so that no request is paid twice.
 
     store/ledger/<model>.jsonl     {"key": ..., "task": ..., "attempt": 0, "model": ..., "answer": ..., "finish": ...,
                                     "prompt_tokens": ..., "new_tokens": ..., "seconds": ..., "cost": ...}
     store/ledger/<model>.claims    empty; one byte of it is locked for each request in flight
 
-All studies share the lines. A line is appended under a lock as soon as its reply arrives, and is on the disk before the
-reply counts as done. A claim is a lock of the operating system, which ends with its process in any case: two runs at
-once pay for a request only once, and no run waits for a dead one.
+All studies share the ledger. A reply is appended under a lock as soon as it arrives, and is flushed to the disk before
+it counts as done.
+
+A claim is a file lock of the operating system on one request, which ends with its process. So two runs at the same time
+pay for a request only once, and no run waits for a run that was killed.
 """
 
 import contextlib
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 _BEGIN = b'{"key": "'
 _KEY = slice(len(_BEGIN), len(_BEGIN) + 64)
 _CHUNK = 1 << 22
-_LENGTH = 32  # bits of an index entry that hold a line's length; the others hold its place
+_LENGTH = 32  # lower bits of an index entry: length of the line in bytes; the upper bits: its offset in the file
 _POLL = 0.2  # seconds between two checks for the replies of another run
 
 
@@ -40,20 +42,20 @@ class LedgerEntry:
     """The reply to a request."""
 
     answer: str
-    finish: str  # stop | length (cut off) | filtered (withheld by the server) | refused (never in the file)
-    prompt_tokens: int  # 0 where the server gives none
+    finish: str  # stop | length (cut off) | filtered (withheld by the server) | refused (no reply; not in the file)
+    prompt_tokens: int  # 0 where the server does not count tokens
     new_tokens: int
     seconds: float
     cost: float | None  # None without prices
 
 
 def fixed(parameters: Mapping[str, object]) -> str:
-    """The parameters that many requests share (model, sampling, task and its version, attempt), in a fixed form."""
+    """Returns the parameters that many requests share (model, sampling, task, attempt) as JSON with sorted keys."""
     return json.dumps(parameters, sort_keys=True)
 
 
 def request_key(parameters: str, messages: Sequence[Mapping[str, str]]) -> str:
-    """sha256 of a request: its parameters in the form of `fixed`, and its messages."""
+    """Returns the sha256 of a request, from its parameters (the result of `fixed`) and its messages."""
     parts = [parameters.encode()]
     for message in messages:
         for part in (message["role"], message["content"]):
@@ -63,7 +65,7 @@ def request_key(parameters: str, messages: Sequence[Mapping[str, str]]) -> str:
 
 
 class Ledger:
-    """The replies of one model. Safe for threads. Use `opened`: a process must open a file only once."""
+    """The replies of one model. Thread-safe. Create it with `opened`, as a process must open a ledger only once."""
 
     def __init__(self, folder: Path, model: str) -> None:
         self.path = _file(folder, model)
@@ -86,7 +88,10 @@ class Ledger:
         return bytes.fromhex(key) in self._index
 
     def get(self, key: str) -> LedgerEntry | None:
-        """The reply to a request; None where the lines read so far (`refresh`) have none."""
+        """Returns the reply to a request; None if the lines read so far (see `refresh`) do not have it.
+
+        Raises StoreError for a damaged line.
+        """
         place = self._index.get(bytes.fromhex(key))
         if place is None:
             return None
@@ -94,18 +99,21 @@ class Ledger:
             return parse(LedgerEntry, os.pread(self._file, place & ((1 << _LENGTH) - 1), place >> _LENGTH))
         except ValueError as error:
             raise StoreError(
-                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove the line, and the "
-                "request is sent again"
+                f"ledger {self.path}: the line of request {key} is damaged ({error}); remove this line and run the "
+                "study again, which sends the request again"
             ) from error
 
     def refresh(self) -> None:
-        """Reads the lines that other processes have written since."""
+        """Reads the lines that other processes have appended since the last call."""
         if os.fstat(self._file).st_size > self._end:
             with self._guard:
                 self._read()
 
     def write(self, rows: Iterable[tuple[str, Mapping[str, object]]]) -> None:
-        """Appends replies, given as (request key, row). They survive the end of this process. Raises StoreError."""
+        """Appends replies, as (request key, row). A kill of this process does not lose them.
+
+        Raises StoreError where the file cannot be written.
+        """
         lines = [dumps({"key": key, **row}).encode() for key, row in rows]
         with _explained(self.path), self._guard, self._alone():
             if os.fstat(self._file).st_size != self._end:  # others have written, or were killed while writing
@@ -116,12 +124,12 @@ class Ledger:
                 self._end += len(line) + 1
 
     def sync(self) -> None:
-        """Waits until all written lines are on the disk."""
+        """Flushes all written lines to the disk. Raises StoreError where this fails."""
         with _explained(self.path):
             os.fsync(self._file)
 
     def claim(self, key: str) -> bool:
-        """Claims a request for this process; False where another process has claimed it, or the reply exists."""
+        """Claims a request for this process. Returns False if it is claimed already, or its reply exists."""
         place = _place(key)
         with self._guard:
             if place in self._claimed or not self._lock(place):
@@ -134,7 +142,7 @@ class Ledger:
         return True
 
     def release(self, keys: Iterable[str]) -> None:
-        """Releases claims, once the replies are written or given up."""
+        """Releases the claims on requests whose replies are written, or which are not sent any more."""
         with self._guard:
             for place in map(_place, keys):
                 if place in self._claimed:
@@ -142,7 +150,7 @@ class Ledger:
                     fcntl.lockf(self._claims, fcntl.LOCK_UN, 1, place)
 
     def wait(self, keys: Iterable[str]) -> Iterator[None]:
-        """Waits until other runs have answered or given up these requests; yields between two checks."""
+        """Waits until each request has a reply, or is no longer claimed by another run. Yields once for each check."""
         for key in keys:
             while key not in self and not self.claim(key):
                 yield
@@ -168,7 +176,7 @@ class Ledger:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _mend(self) -> None:
-        """Reads all lines, and cuts an incomplete last line of a killed run. The caller holds the file's lock."""
+        """Reads all new lines and removes an incomplete last line of a killed run. The caller must hold the lock."""
         self._read()
         if os.fstat(self._file).st_size > self._end:
             os.ftruncate(self._file, self._end)
@@ -190,10 +198,10 @@ class Ledger:
                 broken += not self._note(line)
                 self._end += len(line) + 1
         if broken:
-            log.warning("%s: %d lines have another form and are ignored", self.path, broken)
+            log.warning("%s: ignores %d lines that are not replies in the ledger's format", self.path, broken)
 
     def _note(self, line: bytes) -> bool:
-        """Adds a line to the index; False where it is no line of a ledger. The first reply to a request stays."""
+        """Adds a line to the index. Returns False if it is not a reply. Of several replies, the first one counts."""
         if not (line.startswith(_BEGIN) and line.endswith(b"}")):
             return not line.strip()
         try:
@@ -205,7 +213,7 @@ class Ledger:
 
 
 def has_answers(folder: str | Path, model: str) -> bool:
-    """Whether the ledger of a model has any reply; does not open it."""
+    """Returns whether the ledger file of a model exists and is not empty, without opening it."""
     file = _file(Path(folder), model)
     return file.exists() and file.stat().st_size > 0
 
@@ -218,7 +226,7 @@ _opened: dict[Path, Ledger] = {}
 
 
 def opened(folder: str | Path, model: str) -> Ledger:
-    """The ledger of a model in a folder, with all lines read; a process has one per file."""
+    """Returns the ledger of a model in a folder, with all lines read. A process has one object for each ledger file."""
     place = Path(folder).absolute() / model
     if place not in _opened or not _opened[place].path.exists():
         _opened[place] = Ledger(Path(folder).absolute(), model)
@@ -236,6 +244,6 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"ledger {path}: {error.strerror or error}; free disk space or fix its rights: a reply that is not written "
-            "is paid again"
+            f"ledger {path}: {error.strerror or error}; free disk space, or make the file writable (a reply that is "
+            "not stored must be paid again)"
         ) from error

@@ -1,7 +1,7 @@
-"""Teachers that are models: a server's (`openai`), or one that runs here (`vllm`, `transformers`).
+"""Settings of teacher models: behind a server (`openai`) or in this process (`vllm`, `transformers`).
 
-A teacher has up to three tasks: writing targets for questions; writing questions for passages, where the corpus has
-none; and checking that written questions can be answered.
+A teacher has up to three tasks: to write targets for questions; to write questions for passages, if the corpus has no
+questions; and to check that these questions can be answered.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,24 +28,24 @@ Price = Annotated[float, Field(ge=0)]
 
 @config_dataclass
 class Prices:
-    """The cost of a million tokens."""
+    """The prices of a server, in any currency."""
 
-    prompt: Price  # of a million tokens of prompts
-    reply: Price  # of a million tokens of replies
+    prompt: Price  # for a million prompt tokens
+    reply: Price  # for a million reply tokens
 
 
 @config_dataclass
 class OpenaiTeacher(ChatConfig):
-    """A model behind a server with OpenAI's chat API. The ledger names the model, not the server."""
+    """A model behind a server with OpenAI's chat API. The ledger stores replies by model, whatever the server is."""
 
     name: Literal["openai"]
     base_url: Runtime[str]
     served_as: Runtime[str | None]
     targets: AnswerTask | None  # None in the settings of a stage that writes no targets
     questions: QuestionTask | None
-    check: CheckTask | None  # null: written questions are not checked
+    check: CheckTask | None  # null: the teacher's questions are not checked
     prices: Runtime[Prices | None]  # null: unknown
-    max_cost: Runtime[PositiveFloat | None]  # limit of one run, in the currency of `prices`
+    max_cost: Runtime[PositiveFloat | None]  # limit for one run, in the currency of `prices`
     min_kept: Runtime[Share]  # least share of questions with a target
     ledger: Runtime[str]
 
@@ -53,8 +53,8 @@ class OpenaiTeacher(ChatConfig):
     def _a_budget_needs_prices(self) -> "OpenaiTeacher":
         if self.max_cost is not None and self.prices is None:
             raise ValueError(
-                f"teacher.max_cost: got {self.max_cost:g}, but teacher.prices is null, so that the cost of requests is "
-                "unknown; give teacher.prices={prompt: ..., reply: ...} per million tokens"
+                f"teacher.max_cost: got {self.max_cost:g}, but teacher.prices is null; set the prices of a million "
+                "tokens, as in 'teacher.prices={prompt: 2.0, reply: 8.0}', or teacher.max_cost=null"
             )
         return self
 
@@ -65,10 +65,10 @@ class _LocalTeacher:
     targets: AnswerTask | None
     questions: QuestionTask | None
     check: CheckTask | None
-    max_requests: Runtime[Positive | None]  # limit of one run
+    max_requests: Runtime[Positive | None]  # limit for the prompts of one run
     min_kept: Runtime[Share]
     ledger: Runtime[str]
-    window: Runtime[Positive]  # prompts of one call of the engine
+    window: Runtime[Positive]  # number of prompts in one call of the engine
 
     @model_validator(mode="after")
     def _a_prompt_has_room(self) -> "_LocalTeacher":
@@ -103,34 +103,34 @@ ModelTeacher = Annotated[OpenaiTeacher | VllmTeacher | TransformersTeacher, Fiel
 
 
 def is_model(teacher: object) -> TypeGuard[OpenaiTeacher | LocalTeacher]:
-    """Whether a teacher is a language model."""
+    """Returns whether a teacher is a language model."""
     return isinstance(teacher, OpenaiTeacher | VllmTeacher | TransformersTeacher)
 
 
 def is_local(teacher: object) -> TypeGuard[LocalTeacher]:
-    """Whether a teacher is a language model that runs in this process."""
+    """Returns whether a teacher is a language model that runs in this process."""
     return isinstance(teacher, VllmTeacher | TransformersTeacher)
 
 
 def dated(teacher: Teacher, date: str) -> Teacher:
-    """The teacher with `date` as today's date in its chat template. A server's teacher is returned unchanged."""
+    """Returns the teacher with `date` as today's date in its chat template; a teacher behind a server unchanged."""
     if not isinstance(teacher, VllmTeacher | TransformersTeacher):
         return teacher
     return replace(teacher, model=replace(teacher.model, date=date))
 
 
 def for_targets(teacher: ModelTeacher) -> ModelTeacher:
-    """The teacher without its tasks for questions and checks, which must not be in the key of the targets stage."""
+    """Returns the teacher with its task for targets only. The other tasks must not change the key of stage targets."""
     return replace(teacher, questions=None, check=None)
 
 
 def for_questions(teacher: ModelTeacher) -> ModelTeacher:
-    """The teacher without its task for targets, which must not be in the key of the questions stage."""
+    """Returns the teacher without its task for targets, which must not change the key of stage `questions`."""
     return replace(teacher, targets=None)
 
 
 def shown(teacher: ModelTeacher) -> dict[str, object]:
-    """The description of a teacher in the report: its model, tasks (name and version, no prompt) and gate."""
+    """Returns the description of a teacher for the report: model, tasks (name and version), temperatures and gate."""
     configured = {name: getattr(teacher, name) for name in ("targets", "questions", "check")}
     tasks = {name: f"{task.name}, version {task.version}" for name, task in configured.items() if task}
     temperatures = {name: task.temperature for name, task in configured.items() if task}
@@ -140,7 +140,10 @@ def shown(teacher: ModelTeacher) -> dict[str, object]:
 
 
 def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, object]:
-    """Identifies a teacher's model in the ledger; `weights` are the content hashes of the files of a local model."""
+    """Returns the fields that identify a teacher's model in the keys of the ledger.
+
+    `weights`: content hashes of the files of a local model, {} for other models.
+    """
     if teacher.name == "openai":
         return {"model": teacher.model, "extra_body": teacher.extra_body}
     model = teacher.model
@@ -153,7 +156,7 @@ def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, obj
 
 
 def cleaner(teacher: ModelTeacher) -> Callable[[str], str]:
-    """A function that breaks up control tokens and reply markers in text of documents (`prompts.clean`)."""
+    """Returns a function that makes control tokens and reply markers in document texts harmless (`prompts.clean`)."""
     if is_local(teacher):
         tokenizer = tokenizer_of(teacher.model)
         return Cleaner(prompts.MODES["plain_text"], tokenizer)
@@ -162,5 +165,5 @@ def cleaner(teacher: ModelTeacher) -> Callable[[str], str]:
 
 
 def _suspect(text: str) -> bool:
-    """Whether text may need cleaning: a cheap test that lets most texts skip the full one."""
+    """Returns whether a text may need cleaning. This fast test spares most texts the slow search."""
     return "<" in text or "[" in text or "##" in text or not encodable(text)

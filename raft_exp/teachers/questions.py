@@ -1,9 +1,12 @@
-"""Questions by a model, for a corpus without questions: written from passages, then checked against them.
+"""Writes questions with a teacher model, for a corpus without questions, and checks them.
 
-Documents are split first, in the same way as given questions: those that share passages have one split. Few documents
-are split by section, or passage by passage (`corpora/split_units.py`). The passage of a question is its gold passage.
-Questions of the same words count once. In the check the teacher answers each question from its passage; questions that
-it cannot answer, or answers differently, are dropped.
+First the documents are split into training, validation and test, as for a corpus with questions: documents that share
+passages are in one split. A small number of documents is split by section, or passage by passage
+(`corpora/split_units.py`).
+
+The teacher writes questions for a passage, which is their gold passage. A question with the words of an earlier one is
+dropped. In the check, the teacher answers each question from its passage. A question is dropped if the teacher declines
+to answer it, or gives another answer.
 """
 
 import json
@@ -49,9 +52,9 @@ Pairs = tuple[list[tuple[int, str, str]], Counter[str]]  # the result of `gate.p
 class PassageSample:
     """The passages to write questions for, each with its split.
 
-    What the splits are drawn by is chosen by corpus.split (`corpora/split_units.py`). `enough`: there are enough
-    documents for a split by document. Of each split's passages with `task.min_passage_words` words or more, a sample of
-    limited size is taken.
+    It is a sample of limited size from the passages of each split with at least `task.min_passage_words` words.
+    `corpus.split` selects the unit of the splits, e.g. documents (`corpora/split_units.py`). `enough`: whether there
+    are enough documents for a split by document.
     """
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int, enough: bool = True) -> None:
@@ -79,7 +82,7 @@ class PassageSample:
 
 @dataclass
 class QuestionWriting:
-    """The `TeacherJob` that writes questions, each wording once, to written.jsonl."""
+    """The `TeacherJob` that writes questions to written.jsonl. Drops questions with the words of an earlier one."""
 
     task: QuestionTask
     chosen: PassageSample
@@ -97,15 +100,15 @@ class QuestionWriting:
         return len(self.chosen)
 
     def items(self) -> Iterator[Item]:
-        """The passages of the sample, each with its split."""
+        """Yields the passages of the sample, each with its split."""
         return iter(self.chosen)
 
     def name(self, item: Item) -> str:
-        """The id of the passage."""
+        """Returns the id of the passage."""
         return item[0].id
 
     def resolve(self, item: Item, ask: Ask) -> ReplyHistory[Pairs] | None:
-        """The questions that the teacher wrote from a passage; None while a request has no reply."""
+        """Returns the questions that the teacher's replies give for a passage; None while a reply is missing."""
         return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages([item[0]], reasons, n=self.task.n),
@@ -114,12 +117,12 @@ class QuestionWriting:
         )
 
     def start(self) -> None:
-        """Sets the counts to 0 and empties the files of an earlier pass."""
+        """Begins a pass: resets the counts and discards the rows of an earlier pass."""
         self.tally, self.dropped, self._seen = ReplyCounts(), Counter(), set[int]()
         self._files.restart()
 
     def keep(self, item: Item, outcome: ReplyHistory[Pairs]) -> None:
-        """Writes the questions of a passage, or why there are none."""
+        """Writes the questions of a passage to written.jsonl, or a row to quarantine.jsonl where no reply is usable."""
         passage, split = item
         self.tally.add(outcome, split)
         if outcome.result is None:
@@ -136,7 +139,7 @@ class QuestionWriting:
                 self._files.write(WRITTEN, {**row, "split": split})
 
     def close(self) -> None:
-        """Closes the files of a pass."""
+        """Closes the files."""
         self._files.close()
 
     def finish(self) -> None:
@@ -165,15 +168,15 @@ class AnswerCheck:
         return self._total
 
     def items(self) -> Iterator[dict[str, str]]:
-        """The rows of the written questions."""
+        """Yields the rows of written.jsonl."""
         return read_rows(self.out / WRITTEN)
 
     def name(self, item: dict[str, str]) -> str:
-        """The id of the question."""
+        """Returns the id of the question."""
         return item["id"]
 
     def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory[bool] | None:
-        """Whether the teacher gives the same answer again; None while its request has no reply."""
+        """Returns True if the teacher gives the same answer again, else a rejection; None while a reply is missing."""
         passage = self._collection[self._collection.find(item["passage"])]
         return ask_until_valid(
             0,
@@ -194,11 +197,11 @@ class AnswerCheck:
         return True
 
     def start(self) -> None:
-        """Forgets the questions accepted and rejected in an earlier pass."""
+        """Begins a pass: discards the results of an earlier pass."""
         self.tally, self.rejected, self.kept = ReplyCounts(), [], set()
 
     def keep(self, item: dict[str, str], outcome: ReplyHistory[bool]) -> None:
-        """Accepts or rejects a question."""
+        """Adds a question to the accepted or to the rejected ones."""
         self.tally.add(outcome, item["split"])
         if outcome.result:
             self.kept.add(item["id"])
@@ -215,9 +218,10 @@ def finish(
     writing: QuestionWriting,
     checking: AnswerCheck | None,
 ) -> Counter[str]:
-    """Writes questions.jsonl, quarantine.jsonl and audit.json; returns the number of questions by split.
+    """Writes questions.jsonl, quarantine.jsonl and audit.json. Returns the number of questions by split.
 
-    Raises DataError when too few questions are left.
+    `least`: smallest share of questions that must pass the check. `checking`: None without a check. Raises DataError
+    where too few questions are usable.
     """
     kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()
 
@@ -241,8 +245,8 @@ def finish(
         check_kept(checked, least, "written questions can be answered from their passage", out / QUARANTINE)
     if not splits["test"]:
         raise DataError(
-            f"the teacher wrote no usable test question ({dict(splits)}): see {out / QUARANTINE}; raise corpus.test, "
-            "add documents, or use another model or task"
+            f"the teacher wrote no usable test question (usable questions by split: {dict(splits)}): see "
+            f"{out / QUARANTINE}; raise corpus.test, add documents, or use another model or task"
         )
     return splits
 

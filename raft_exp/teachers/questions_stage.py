@@ -1,14 +1,19 @@
-"""Stage `questions` of a corpus without questions: a teacher writes them."""
+"""Stage `questions` for a corpus without questions: a teacher model writes the questions."""
 
 import json
+from collections import Counter
+from contextlib import redirect_stderr
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question, write_jsonl
 from raft_exp.core.schema import Count, KeyedWhenSet, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.corpora import CorpusConfig
-from raft_exp.corpora.questions_stage import VERSION, tell_split
+from raft_exp.corpora.questions_stage import VERSION, check_filled, tell_split
 from raft_exp.teachers.model import ModelTeacher
 
 if TYPE_CHECKING:
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
 
 @config_dataclass
 class WrittenQuestionsStage:
-    """Settings that change the questions of a teacher."""
+    """Settings that change the questions that a teacher writes."""
 
     corpus: CorpusConfig
     teacher: ModelTeacher
@@ -26,11 +31,15 @@ class WrittenQuestionsStage:
     split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES where documents may be too few for a split by document
 
 
-# two more than for given questions: the gate recognises more refusals, and of several answering sentences the one
-# closest to the question is quoted
+# Two more than the version of published questions: the gate recognises more refusals, and where several sentences hold
+# the answer, the one most similar to the question is the evidence.
 @stage("questions", VERSION + 2, resumable=True)
 def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path) -> None:
-    """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json, through the teacher's ledger."""
+    """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json.
+
+    The teacher's replies are stored in its ledger, so that a killed run requests only the missing ones. Raises
+    BudgetError, ServerError, and DataError where too few questions are usable.
+    """
     from raft_exp.teachers.model import cleaner, identity
     from raft_exp.teachers.questions import AnswerCheck, QuestionWriting, finish
     from raft_exp.teachers.runner import TeacherRunner
@@ -52,9 +61,22 @@ def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path)
 
 
 def passage_sample(config: WrittenQuestionsStage, passages: Path) -> "PassageSample":
-    """The passages that questions are written for."""
+    """Returns the passages that the teacher writes questions for."""
     from raft_exp.teachers.questions import PassageSample
 
     task = config.teacher.questions
     assert task is not None, "`parse` of the config refuses a teacher without this task"
     return PassageSample(Passages(passages), config.corpus, task, config.seed, enough=not config.split_rules)
+
+
+def write_wordless(config: WrittenQuestionsStage, corpus: CorpusConfig, passages: Path, out: Path) -> None:
+    """Writes questions.jsonl and split.json with a question without words for each passage that the teacher will get.
+
+    `corpus` replaces the settings of the corpus. Raises DataError where a split stays empty.
+    """
+    sample = passage_sample(replace(config, corpus=corpus), passages)
+    check_filled(corpus, Counter(split for _, split in sample), sample.by)
+    asked = (Question(f"about {passage.id}", "", [], [passage.id], split) for passage, split in sample)
+    write_jsonl(out / "questions.jsonl", asked)
+    with redirect_stderr(StringIO()):  # the stage itself prints the split
+        tell_split(out, corpus, sample.by, True, Passages(passages))

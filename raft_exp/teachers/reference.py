@@ -1,4 +1,4 @@
-"""Teacher `reference`: the data set's own answer, with its explanation (long answer) as the reason where it has one."""
+"""Teacher `reference`: a target is the answer of the data set, with its long answer (if it has one) as reasoning."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -9,12 +9,12 @@ from raft_exp.core.schema import config_dataclass
 
 @config_dataclass
 class ReferenceConfig:
-    """The data set's own answers as targets. There are no settings."""
+    """The teacher `reference` has no settings."""
 
     name: Literal["reference"]
 
 
 def write(config: ReferenceConfig, question: Question, gold: Sequence[Passage]) -> Target:
-    """Returns a target with the question's first answer, and its explanation ("" without one) as the reason."""
+    """Returns a target with the question's first answer, and its long answer ("" for none) as the reasoning."""
     del config, gold
     return Target(question.id, question.answers[0], question.explanation)

@@ -1,9 +1,11 @@
-"""Runs the requests of a stage to its teacher, through the ledger and within the budget.
+"""Sends the requests of a stage to its teacher, stores the replies in the ledger, and applies the limits of the budget.
 
-The work of a stage is a `TeacherJob`: items, each with an outcome that follows from replies. A pass goes through all
-items. Requests without a reply are sent; when a reply arrives, its item is resolved again, which may need another
-request. Passes are repeated until one needs no request. That pass writes the result in the order of the items, so that
-the result does not depend on when and in which order replies arrived.
+The work of a stage is a `TeacherJob`: a list of items, each with an outcome that depends on replies only. A pass goes
+through all items and sends the requests that have no reply in the ledger. When a reply arrives, its item is resolved
+again, which may need another request.
+
+Passes are repeated until a pass needs no request. This last pass writes the results in the order of the items. So the
+results do not depend on the order in which the replies arrived.
 """
 
 import signal
@@ -29,16 +31,16 @@ from raft_exp.teachers.ledger import Ledger, LedgerEntry
 from raft_exp.teachers.model import ModelTeacher
 from raft_exp.teachers.tasks import Task
 
-# Takes the messages of a request and the number of the attempt; None while there is no reply.
+# Takes the messages of a request and the number of the attempt. Returns the reply; None while there is none.
 Ask = Callable[[Messages, int], LedgerEntry | None]
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-_SAMPLE = 500  # items that the estimate of requests is computed from
+_SAMPLE = 500  # number of items from which the number of requests is estimated
 
 
 class TeacherJob(Protocol[Item, Outcome]):
-    """The items of a stage that need replies of a teacher, and the result files of the stage."""
+    """The work of a stage: items that need replies of a teacher, and the files with their outcomes."""
 
     label: str
 
@@ -50,24 +52,27 @@ class TeacherJob(Protocol[Item, Outcome]):
         """The number of items."""
 
     def items(self) -> Iterator[Item]:
-        """The items, in the order of the result."""
+        """Yields the items, in the order of the results."""
 
     def name(self, item: Item) -> str:
-        """A unique name of an item."""
+        """Returns a unique name of an item."""
 
     def resolve(self, item: Item, ask: Ask) -> Outcome | None:
-        """The outcome of an item; None while `ask` has no reply. It must depend on nothing but item and replies."""
+        """Returns the outcome of an item; None while `ask` returns no reply.
+
+        The outcome must depend only on the item and the replies.
+        """
 
     def start(self) -> None:
-        """Begins a pass: discards the outcomes of an earlier one."""
+        """Begins a pass: discards the outcomes of an earlier pass."""
 
     def keep(self, item: Item, outcome: Outcome) -> None:
-        """Takes the outcome of an item; called in the order of the items."""
+        """Stores the outcome of an item. Called in the order of the items."""
 
 
 @dataclass(frozen=True)
 class _PendingRequest(Generic[Item]):
-    """A request without a reply, for an item."""
+    """A request of an item that has no reply yet."""
 
     key: str
     item: Item
@@ -77,7 +82,11 @@ class _PendingRequest(Generic[Item]):
 
 
 class TeacherRunner(Generic[Item, Outcome]):
-    """Runs one job with one teacher. `identity` identifies the teacher's model in the ledger (`model.identity`)."""
+    """Runs one job with one teacher.
+
+    `identity`: fields that identify the teacher's model in the ledger (`model.identity`). `room`: folder for temporary
+    files.
+    """
 
     def __init__(
         self, teacher: ModelTeacher, identity: dict[str, object], job: TeacherJob[Item, Outcome], room: Path
@@ -114,7 +123,8 @@ class TeacherRunner(Generic[Item, Outcome]):
     def settle(self) -> None:
         """Runs passes until every item has an outcome.
 
-        Raises BudgetError or ServerError; the ledger keeps the replies so far.
+        Raises BudgetError where a limit of the budget is reached, and ServerError where requests get no usable reply.
+        The replies so far are in the ledger.
         """
         while self._pass():
             for _ in self._ledger.wait(self._elsewhere):
@@ -153,7 +163,7 @@ class TeacherRunner(Generic[Item, Outcome]):
             self._keys.clear()
 
     def _chats(self) -> Iterator[ChatPrompt]:
-        """The requests of this pass, one by one while it goes through the items; only those in flight are in memory."""
+        """Yields the requests of this pass one by one. Only open requests are in memory."""
         self._job.start()
         for item in self._job.items():
             if self._again:
@@ -175,7 +185,7 @@ class TeacherRunner(Generic[Item, Outcome]):
             yield from self._claimed([self._again.popleft()])
 
     def _look(self, item: Item) -> tuple[Outcome | None, list[_PendingRequest[Item]]]:
-        """The outcome of an item, and the requests that it still needs."""
+        """Returns the outcome of an item (None if replies are missing), and the requests that the item still needs."""
         wanted: list[_PendingRequest[Item]] = []
 
         def ask(messages: Messages, attempt: int) -> LedgerEntry | None:
@@ -189,7 +199,7 @@ class TeacherRunner(Generic[Item, Outcome]):
         return self._job.resolve(item, ask), wanted
 
     def _claimed(self, wanted: list[_PendingRequest[Item]]) -> Iterator[ChatPrompt]:
-        """Those requests that the budget allows and that no other run has claimed."""
+        """Yields the requests that the budget allows and no other run has claimed."""
         for request in wanted:
             if self._ends or request.key in self._keys:
                 continue
@@ -207,14 +217,14 @@ class TeacherRunner(Generic[Item, Outcome]):
                 self._elsewhere.append(request.key)
 
     def _write(self, name: str, reply: ServerReply) -> None:
-        """Writes a reply to the ledger and resolves its item again, before another request is sent in its place."""
+        """Writes a reply to the ledger and resolves its item again. The backend sends the next request afterwards."""
         request = self._sent[name]
         cost = self._budget.pay(reply, words_of(request.messages))
         self._ledger.write([(request.key, self._row(request, reply, cost))])
         self._settled(self._done(name))
 
     def _take(self, group: list[tuple[str, ServerReply]]) -> None:
-        """Counts a group of replies, once the disk has them."""
+        """Flushes the ledger to the disk, then counts a group of replies in the display."""
         self._ledger.sync()
         self._display.tokens += sum(reply.prompt_tokens + reply.new_tokens for _, reply in group)
         self._display.cost = self._budget.cost if self._budget.prices else None
@@ -252,7 +262,7 @@ class TeacherRunner(Generic[Item, Outcome]):
         self._settled(self._done(name))
 
     def _announce(self) -> None:
-        """Prints the estimate of requests, tokens and cost, from a sample of items, before the first request."""
+        """Prints the estimated requests, tokens and cost, from a sample of items. Called before the first request."""
         self._announced = True
         step = max(1, len(self._job) // _SAMPLE)
         sample = [self._look(item) for item in islice(self._job.items(), 0, None, step)]
@@ -264,7 +274,7 @@ class TeacherRunner(Generic[Item, Outcome]):
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C stops sending and waits for the replies in flight; the second ends at once."""
+        """Handles Ctrl-C in the block: the first stops sending and waits for open replies; the second ends at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -274,7 +284,7 @@ class TeacherRunner(Generic[Item, Outcome]):
             self._ends = "interrupt"
             if self._interrupts > 1:
                 raise KeyboardInterrupt
-            self._display.say(f"stopping: waiting for {len(self._sent)} replies in flight; Ctrl-C again gives them up")
+            self._display.say(f"stops when {len(self._sent)} open replies have arrived; press Ctrl-C again to stop now")
 
         before = signal.signal(signal.SIGINT, stop)
         try:
@@ -289,6 +299,6 @@ class TeacherRunner(Generic[Item, Outcome]):
 
     def _progress(self) -> str:
         return (
-            f"{len(self._ledger):,} replies of {self._model} are in {self._ledger.path} and are not requested again; "
-            "the same command goes on from here"
+            f"{len(self._ledger):,} replies of {self._model} are stored in {self._ledger.path}; to continue, repeat "
+            "the command, which requests only the others"
         )

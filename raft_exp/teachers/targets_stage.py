@@ -1,4 +1,4 @@
-"""Stage `targets`: the teacher writes the target of each training and validation question."""
+"""Stage `targets`: the teacher writes a target for each training and validation question."""
 
 import json
 from collections import Counter
@@ -16,19 +16,22 @@ from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
 from raft_exp.teachers.model import ModelTeacher
 
 VERSION = 2
-MODEL_VERSION = 3  # of a teacher that is a model: its gate recognises more refusals since 3
+MODEL_VERSION = 3  # version of the stage with a teacher model; since 3, the gate recognises more refusals
 
 
 @config_dataclass
 class TargetsStage:
-    """Settings that change the targets of a teacher that uses no model."""
+    """Settings that change the targets of a teacher without a model."""
 
     teacher: TeacherConfig
 
 
 @stage("targets", VERSION, resumable=True)
 def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
-    """Appends one row per training and validation question to targets.jsonl; continues the file of a killed run."""
+    """Appends a row for each training and validation question to targets.jsonl. Continues the file of a killed run.
+
+    Raises DataError for a question without an answer.
+    """
     file = out / "targets.jsonl"
     done = append_complete_lines(file)
     total = sum(1 for _ in _trained(questions))
@@ -45,7 +48,7 @@ def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path)
 
 @config_dataclass
 class ModelTargetsStage:
-    """Settings that change the targets of a teacher that is a model."""
+    """Settings that change the targets of a teacher model."""
 
     teacher: ModelTeacher
     weights: dict[str, str]  # content hashes of a local model
@@ -53,9 +56,10 @@ class ModelTargetsStage:
 
 @stage("targets", MODEL_VERSION, resumable=True)
 def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
-    """Writes targets.jsonl and quarantine.jsonl, both in the order of the questions, audit.json and counts.json.
+    """Writes targets.jsonl and quarantine.jsonl (both in the order of the questions), audit.json and counts.json.
 
-    The teacher's ledger has every reply of a killed run, so that only the missing ones are requested.
+    The teacher's replies are stored in its ledger, so that a killed run requests only the missing ones. Raises
+    BudgetError, ServerError, and DataError where too few questions have a target.
     """
     from raft_exp.teachers.answers import TargetWriting
     from raft_exp.teachers.model import cleaner, identity
@@ -77,13 +81,11 @@ def _write(config: TargetsStage, passages: Path, questions: Iterable[Question]) 
     for question in questions:
         if not question.answers:
             raise DataError(
-                f"question {question.id!r} has no answer, and teacher={config.teacher.name} writes none; give it one, "
-                "remove it, or let a model write it (teacher=openai; of PubMedQA: train on a subset with answers, "
-                "corpus.train)"
+                f"question {question.id!r} has no answer, and teacher={config.teacher.name} does not write answers; "
+                "add an answer, remove the question, or use a teacher model, e.g. teacher=openai (for PubMedQA: set "
+                "corpus.train to a subset with answers)"
             )
         target = write(config.teacher, question, [collection[collection.find(name)] for name in question.gold])
         if not target.answer.strip():
-            raise DataError(
-                f"question {question.id!r}: its answer is empty, which nothing can be trained on; give one or remove it"
-            )
+            raise DataError(f"question {question.id!r}: its answer is empty; add an answer, or remove the question")
         yield target

@@ -1,7 +1,7 @@
-"""Tasks of a teacher that is a model. Each is a YAML file in conf/task/ with its prompt, its sampling and its gate.
+"""Tasks of a teacher model. A task is a YAML file in conf/task/ with a prompt, sampling settings and a gate.
 
-Prompts are Jinja templates, rendered in a sandbox. Text of documents is passed as values, so that braces in it are no
-template code.
+Prompts are Jinja templates, which are rendered in a sandbox. Texts of documents are values of the templates, so that
+braces in a document have no effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,17 +21,17 @@ Clean = Callable[[str], str]
 
 @config_dataclass
 class Task:
-    """The prompt of a task and its sampling. All fields are in the key of a request."""
+    """The prompt of a task and its sampling settings. Every field is part of the keys of requests in the ledger."""
 
     name: str
-    version: Positive  # a higher version requests all replies again
+    version: Positive  # a higher number requests all replies again
     system: str  # template of the system message; "" for none
     prompt: str  # template of the user message
     again: str  # template added to the prompt after an unusable reply; {{ reason }} is the gate's message
-    temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's own
+    temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's default
     top_p: Share | None
     max_new_tokens: Positive
-    extra_body: dict[str, Any]  # more fields of a request to a server: response_format, structured_outputs, ...
+    extra_body: dict[str, Any]  # further fields of a request to a server: response_format, structured_outputs, ...
 
     @model_validator(mode="after")
     def _templates_are_whole(self) -> "Task":
@@ -39,7 +39,10 @@ class Task:
             try:
                 _template(getattr(self, field))
             except TemplateError as error:
-                raise ValueError(f"task {self.name}: {field} is not a template: {error}") from None
+                raise ValueError(
+                    f"task {self.name}: {field} is not a valid Jinja template ({error}); correct it in the file of the "
+                    "task (conf/task/)"
+                ) from None
         return self
 
     @property
@@ -50,19 +53,19 @@ class Task:
 
 @config_dataclass
 class Gate:
-    """The conditions on a reply that becomes a target (`teachers/gate.py`)."""
+    """The conditions on a reply to become a target (`teachers/gate.py`)."""
 
     retries: Count  # further attempts after an unusable reply
     min_quotes: Count  # least number of verbatim quotes from gold passages, between the quote markers
-    agrees: bool  # whether the answer must be the question's own, where it has one
-    min_words: Count  # of the reasoning
-    max_words: Positive
+    agrees: bool  # whether the answer must be that of the question, if the question has one
+    min_words: Count  # least number of words of the reasoning
+    max_words: Positive  # largest number of words of the reasoning
     max_answer_words: Positive
 
 
 @config_dataclass
 class AnswerTask(Task):
-    """Writes the target of a question from its gold passages and (where there is one) its answer."""
+    """The task to write the target of a question from its gold passages and its answer, if it has one."""
 
     reply: Literal["paper", "json", "text"]  # ##Reason: ... ##Answer: | {"reason", "answer"} | text: reasoning alone
     gate: Gate
@@ -75,14 +78,14 @@ class AnswerTask(Task):
 
 @config_dataclass
 class QuestionTask(Task):
-    """Writes questions with their answers, for a passage."""
+    """The task to write questions with answers for a passage."""
 
-    n: Positive  # questions to write for a passage
-    asked_again: Count  # further attempts when a reply has no usable question
+    n: Positive  # number of questions to write for a passage
+    asked_again: Count  # further attempts after a reply without a usable question
     max_question_words: Positive
     max_answer_words: Positive
     min_passage_words: Count  # shorter passages are skipped
-    held_out_passages: Positive | None  # most passages of test documents, and of validation documents
+    held_out_passages: Positive | None  # largest number of passages of the test split, and of the validation split
 
     @property
     def retries(self) -> int:
@@ -92,13 +95,13 @@ class QuestionTask(Task):
 
 @config_dataclass
 class CheckTask(Task):
-    """Answers a written question from its passage; questions that the teacher cannot answer are dropped."""
+    """The task to check a question that the teacher wrote: the teacher must answer it from its passage as before."""
 
-    agreement: Share  # least F1 of the words of both answers, where neither contains the other
+    agreement: Share  # least F1 of the words of both answers, if neither answer contains the other
 
 
 class Prompts:
-    """The messages of one task."""
+    """Builds the prompts of one task. `clean`: function that makes control tokens in document texts harmless."""
 
     def __init__(self, task: Task, clean: Clean) -> None:
         self._task, self._clean = task, clean
@@ -108,7 +111,11 @@ class Prompts:
         self._cleaned = lru_cache(4096)(self._once)
 
     def messages(self, passages: Sequence[Passage], reasons: Sequence[str], **values: object) -> Messages:
-        """The messages of a prompt. `reasons`: messages of the gate on earlier replies; the last one is shown."""
+        """Returns the messages of a prompt. Raises ConfigError for a template that cannot be rendered.
+
+        `reasons`: reasons why earlier replies were rejected; the prompt shows the last one. `values`: further variables
+        of the template.
+        """
         shown: dict[str, object] = {
             name: self._clean(value) if value and isinstance(value, str) else value for name, value in values.items()
         }
@@ -121,12 +128,15 @@ class Prompts:
                 user += self._again.render({**shown, "reason": reasons[-1]})
             system = self._system.render(shown) if "{" in self._task.system else self._task.system
         except TemplateError as error:
-            raise ConfigError(f"task {self._task.name}: its template cannot be rendered: {error}") from None
+            raise ConfigError(
+                f"task {self._task.name}: its template cannot be rendered ({error}); correct it in the file of the "
+                "task (conf/task/)"
+            ) from None
         prompt = {"role": "user", "content": user.strip()}
         return [{"role": "system", "content": system.strip()}, prompt] if system.strip() else [prompt]
 
     def text(self, passage: Passage) -> str:
-        """A passage's text in the form that the teacher sees."""
+        """Returns the text of a passage as it stands in the prompt."""
         return self._cleaned(passage.text)
 
     def _parts(self, passage: Passage) -> dict[str, str]:

@@ -80,7 +80,12 @@ class Study:
     owners: np.ndarray
 
     def ask(
-        self, split: str = "train", max_items: int | None = None, same_document: bool = False, **changes: Any
+        self,
+        split: str = "train",
+        max_items: int | None = None,
+        same_document: bool = False,
+        answer_allowed: bool = False,
+        **changes: Any,
     ) -> dict[str, RowSpec]:
         """The raft recipe's jobs of a split by question id, in its order; `changes` as in `Raft`."""
         how: dict[str, Any] = {
@@ -94,7 +99,7 @@ class Study:
             "seed": 0,
         } | changes
         pool = pools.pool(self.owners, split)
-        guards = DistractorFilter(self.passages, same_document=same_document, answer_allowed=False)
+        guards = DistractorFilter(self.passages, same_document=same_document, answer_allowed=answer_allowed)
         kept = self.source.sample(split, max_items, how["seed"])
         jobs = RaftRecipe(**how).specs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
         return {job.question.id: job for job in jobs}

@@ -43,6 +43,13 @@ def test_too_few_distractors_are_an_error_with_remedies_that_help(world, p, want
         else:
             with pytest.raises(DataError):
                 ask(same_document=True, num_distractors=int(fewer[1]) + 1 if fewer else 1)
+        if answers := re.search(
+            r"dataset.allow_answer_in_distractor=true(?: and dataset.num_distractors=(\d+))?", message
+        ):
+            assert ask(answer_allowed=True, num_distractors=int(answers[1] or wanted))
+        else:
+            with pytest.raises(DataError):
+                ask(answer_allowed=True, num_distractors=int(fewer[1]) + 1 if fewer else 1)
 
 
 def test_the_message_names_the_setting_that_holds_the_value():

@@ -1,0 +1,185 @@
+"""Checks that the data sets of a study can be made, before a teacher is paid for their questions and targets.
+
+A check applies the rules of the data sets themselves: number of distractors, splits, overlap with training. So what
+passes here fails in no data set for want of passages, unless the teacher leaves out questions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import read_ids
+from raft_exp.corpora import CorpusConfig, pools
+from raft_exp.corpora.questions_stage import QuestionsStage
+from raft_exp.corpora.questions_stage import questions as write_questions
+from raft_exp.corpora.split_units import split_passages
+from raft_exp.dataset.pool_remedies import Write, corpus_remedies
+from raft_exp.dataset.recipes import QuestionTargets
+from raft_exp.dataset.stage import (
+    ClosedBookStage,
+    RaftStage,
+    TestStage,
+    check_overlap,
+    context_chooser,
+    raft_recipe,
+    sampled,
+    test_sample,
+    training_rankers,
+)
+
+Demand = RaftStage | ClosedBookStage | TestStage  # the settings of a data set
+
+
+def check_questions(
+    demands: Sequence[Demand],
+    given: QuestionsStage | None,
+    *,
+    passages: Path,
+    questions: Path,
+    embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
+    vectors: Path | None = None,
+) -> None:
+    """Checks the questions of a study. The inputs are those of the stages in `dataset/stage.py`.
+
+    `given`: the settings of questions from a file, None for others; `vectors` are the passages' vectors that these
+    read. Raises DataError where a question has too few distractors, a data set has no question, or training holds
+    held-out questions.
+    """
+
+    def check(cut: Path, split: Path) -> None:
+        if cut == passages:
+            _check(demands, cut, split, embedded, indexed)
+        else:  # there is no index of passages that are cut anew
+            _check_by_count(demands, cut, split, _rows(split))
+
+    def write(corpus: CorpusConfig, cut: Path, out: Path) -> None:
+        assert given is not None
+        settings = replace(given, corpus=corpus, encoder=given.encoder if cut == passages else None)
+        optional = {"embedded": vectors} if vectors and settings.encoder else {}
+        write_questions(settings, passages=cut, out=out, **optional)
+
+    try:
+        check(passages, questions)
+    except DataError as error:
+        if given is None or not error.remedies:
+            raise
+        more = corpus_remedies(given.corpus, passages, questions, write, check)
+        raise error.with_remedies([*more]) from None
+
+
+def check_passages(
+    demands: Sequence[Demand], corpus: CorpusConfig, write: Write, questions_each: int, *, passages: Path
+) -> None:
+    """Checks the passages that a teacher will write questions for, as if each were the one gold passage of a question.
+
+    `write` writes such questions without words into a folder; the teacher writes `questions_each` for a passage. Raises
+    DataError where such a question would have too few distractors, or a split no question. What depends on the answers
+    is left to `check_questions`.
+    """
+
+    def check(cut: Path, split: Path) -> None:
+        _check_by_count(demands, cut, split, _rows(split) * questions_each)
+
+    with TemporaryDirectory() as name:
+        write(corpus, passages, Path(name))
+        try:
+            check(passages, Path(name))
+        except DataError as error:
+            if not error.remedies:
+                raise
+            more = corpus_remedies(corpus, passages, Path(name), write, check)
+            raise error.with_remedies([*more]) from None
+
+
+def _rows(questions: Path) -> int:
+    return sum(1 for _ in read_ids(questions / "questions.jsonl"))
+
+
+def _check_by_count(demands: Sequence[Demand], passages: Path, questions: Path, rows: int) -> None:
+    """Checks the questions without regard to searches and samples, as if there were `rows` of them."""
+    by_count = [_by_count(demand, rows) for demand in demands if not isinstance(demand, ClosedBookStage)]
+    _check([demand for demand in by_count if demand], passages, questions)
+
+
+def _check(
+    demands: Sequence[Demand],
+    passages: Path,
+    questions: Path,
+    embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
+) -> None:
+    source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
+    limits = [_limits(demand) for demand in demands if not isinstance(demand, TestStage)]
+    for allowed, most in dict.fromkeys(limits):
+        check_overlap(source, collection, allowed, most)
+    for demand in demands:
+        if isinstance(demand, RaftStage):
+            _check_training(demand, source, collection, embedded, indexed)
+        if isinstance(demand, TestStage):
+            _check_test(demand, source, collection, embedded, indexed)
+
+
+def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage | None:
+    """The demand for `rows` questions without words: any order of the distractors, and any sample of the questions.
+
+    None where a source gives as many distractors as it has.
+    """
+    if isinstance(demand, TestStage):
+        if demand.context == "gold_and_distractors" and demand.distractors == "given":
+            return None
+        return replace(demand, distractors="random", mixed=None, max_items=None)
+    settings = demand.dataset
+    if settings.distractors == "given":
+        return None
+    all_with_gold = round(settings.p * rows) == rows or not settings.constant_size
+    dataset = replace(
+        settings,
+        p=1.0 if all_with_gold else 0.0,
+        distractors="random",
+        mixed=None,
+        max_score=None,
+        relative_margin=None,
+        max_items=None,
+        allow_overlap=True,
+    )
+    return replace(demand, dataset=dataset)
+
+
+def _limits(demand: RaftStage | ClosedBookStage) -> tuple[bool, float | None]:
+    settings = demand.dataset if isinstance(demand, RaftStage) else demand
+    return settings.allow_overlap, settings.max_gold_overlap
+
+
+def _check_training(
+    config: RaftStage,
+    source: QuestionTargets,
+    collection: Passages,
+    embedded: Mapping[str, Path] | None,
+    indexed: Path | None,
+) -> None:
+    settings, rankers = config.dataset, training_rankers(config, collection, embedded, indexed)
+    sample = source.sample("train", settings.max_items, config.seed)
+    pool = pools.pool(pools.document_splits(collection, source.all_questions()), "train")
+    rank = rankers.ranker(settings.distractors, settings.mixed, pool, lambda: sampled(source, "train", sample))
+    supply = raft_recipe(config).supply(source, "train", sample, rankers.distractor_filter, rank, len(pool))
+    if not supply.allow_fewer:
+        for question in sampled(source, "train", sample):
+            supply(question)
+
+
+def _check_test(
+    config: TestStage,
+    source: QuestionTargets,
+    collection: Passages,
+    embedded: Mapping[str, Path] | None,
+    indexed: Path | None,
+) -> None:
+    sample = test_sample(config, source)
+    if config.context != "retrieved":  # a retrieved context has as many passages as there are
+        choose = context_chooser(config, source, sample, collection, embedded, indexed)
+        for question in sampled(source, config.split, sample):
+            choose(question)

@@ -1,0 +1,40 @@
+"""What the data sets of a study demand of its questions: their settings, before any stage is made."""
+
+from collections.abc import Iterator
+
+from raft_exp.dataset.pool_check import Demand
+from raft_exp.dataset.rows import Window
+from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
+from raft_exp.pipeline import stage_settings
+from raft_exp.pipeline.arm_settings import arm_dataset
+from raft_exp.pipeline.conditions import condition, validation
+from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.trainings import owners
+from raft_exp.pipeline.wordings import wordings
+
+
+def raft_owner(config: Config) -> tuple[str, ArmConfig]:
+    """The owner of the raft training set where no arm of the study trains on it."""
+    return "raft", ArmConfig("raft", "passages", config.dataset.cot, None, {})
+
+
+def demands(config: Config, window: Window) -> Iterator[Demand]:
+    """The settings of each data set that is made of the questions: training sets, the test, its conditions, and the
+    validation questions that settings are chosen on. A ready chat file is made of none.
+    """
+    made = owners(config)
+    if config.tried_with_examples() or any(config.arms[name].examples for name in config.evaluation.arms):
+        made.setdefault("raft", raft_owner(config))
+    for owner in made.values():
+        if owner[1].recipe == "closed_book":
+            yield stage_settings.closed_book_settings(config, owner, window)
+        elif not arm_dataset(config, *owner).path:
+            yield stage_settings.raft_settings(config, owner, window)
+    tests = {"": (config.evaluation, EVALUATION_NAMES)} | {
+        name: (condition(config, name), SettingNames.of_condition(name, changes))
+        for name, changes in config.evaluation.conditions.items()
+    }
+    if config.selection.on or wordings(config):
+        tests["validation"] = (validation(config), SettingNames.of("selection.changes"))
+    for evaluation, names in tests.values():
+        yield stage_settings.test_settings(config, evaluation, window, names)
