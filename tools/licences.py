@@ -1,8 +1,9 @@
-"""Writes docs/reference/licences.md: the licences that the packages of an installation declare.
+"""Writes docs/reference/licences.md, a table of the licences of the installed dependencies.
 
     python -m tools.licences    # `make licences`
 
-The packages are those of requirements/dev.txt and torch, as they are installed here.
+The dependencies are torch and the packages of requirements/dev.txt. Licences are read from the metadata of the packages
+in this environment.
 """
 
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "licences.md"
-_LONGEST = 60  # characters of a licence's name: some packages give the whole text
+_LONGEST = 60  # largest number of characters of a licence's name: some packages state the whole text
 _CLASSIFIER = "License :: "
 _HEAD = """# Licences
 
@@ -26,7 +27,7 @@ The CUDA packages that torch needs on Linux are under NVIDIA's own terms. The pa
 
 
 def main() -> None:
-    """Writes the page."""
+    """Writes docs/reference/licences.md."""
     named = named_packages()
     needed = [name for name in _locked_packages() if name not in named and licence(name)]
     direct = _table(["Package", "Licence", "Part"], ([name, licence(name), part] for name, part in named.items()))
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def named_packages() -> dict[str, str]:
-    """The installed packages that pyproject.toml names, each with its part: "core", or its first extra."""
+    """Returns the installed packages of pyproject.toml, each with the first extra that has it, or "core"."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found: dict[str, str] = {}
     for part, requirements in {"core": project["dependencies"], **project["optional-dependencies"]}.items():
@@ -48,7 +49,7 @@ def named_packages() -> dict[str, str]:
 
 
 def licence(name: str) -> str:
-    """The licence that an installed package declares; "" for a package that is not installed."""
+    """Returns the licence that a package declares in its metadata; "" for a package that is not installed."""
     try:
         declared = metadata.metadata(name)
     except metadata.PackageNotFoundError:
@@ -69,7 +70,7 @@ def _locked_packages() -> list[str]:
 
 
 def _normal(name: str) -> str:
-    """The name in the form that package indices compare."""
+    """Returns the normalised name of a package (PEP 503): lower case, with hyphens."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -1,11 +1,15 @@
-"""Writes requirements/*.txt: every package of an installation at one version, with the hashes of all its files.
+"""Writes requirements/*.txt: all packages of an installation with their versions and the hashes of their files.
 
     python -m tools.lock        # `make lock`: needs uv, and the package index that pip uses
 
-The versions are those of constraints.txt. An environment is `dev.txt` with one build of torch: `cuda.txt` is the build
-of the package index, on Linux with the packages of CUDA; `cpu.txt` is the one file that pip takes here (so run
-it with Python 3.11 on Linux, with an index of CPU builds). `build.txt` holds what builds wheels, `tools.txt` the tools
-of this script and of `make sbom`.
+The versions come from constraints.txt. The files are:
+
+- `dev.txt`: all packages of an environment except torch;
+- `cuda.txt`: torch from the package index, on Linux with the CUDA packages;
+- `cpu.txt`: the file of torch that pip selects on this machine (run this with Python 3.11 on Linux, and with a package
+  index of CPU builds);
+- `build.txt`: the packages that build wheels;
+- `tools.txt`: the packages that this script and `make sbom` need.
 """
 
 import json
@@ -18,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "requirements"
 PYTHON = "3.11.5"  # the oldest Python that every pinned package supports
-_OF_TORCH = re.compile("(nvidia|cuda)-|(triton|torch)==")  # torch itself, and what its CUDA build alone needs
+_OF_TORCH = re.compile("(nvidia|cuda)-|(triton|torch)==")  # torch, and the packages that only its CUDA build needs
 _BUILD = (
     "editables",
     "setuptools",
@@ -29,7 +33,7 @@ _HEADER = "# Made by `make lock` from pyproject.toml and constraints.txt: the ha
 
 
 def main() -> None:
-    """Writes the five files."""
+    """Writes the five files of the folder requirements/."""
     FOLDER.mkdir(exist_ok=True)
     backend = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
     blocks = _compiled(["pyproject.toml", "--extra", "dev"])
@@ -41,7 +45,10 @@ def main() -> None:
 
 
 def _compiled(sources: list[str], stdin: str = "") -> list[str]:
-    """The pinned packages with their hashes, a text each, for every platform and every Python from `PYTHON` on."""
+    """Returns one text for each package, with its version and hashes, for all platforms and Python from `PYTHON` on.
+
+    `sources`: files with requirements, "-" for `stdin`.
+    """
     options = ["-c", "constraints.txt", "--generate-hashes", "--universal", "--python-version", PYTHON]
     command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *options, "--no-header", "--no-annotate", "-q"]
     text = subprocess.run(command, cwd=ROOT, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -49,7 +56,7 @@ def _compiled(sources: list[str], stdin: str = "") -> list[str]:
 
 
 def _of_one_file(block: str) -> str:
-    """A package with the hash of the one file that pip takes for it on this machine."""
+    """Returns a package with the hash of the file that pip selects on this machine. `block`: a text of `_compiled`."""
     pinned = block.split(maxsplit=1)[0]
     options = ["--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-"]
     command = [sys.executable, "-m", "pip", "install", *options, pinned]
