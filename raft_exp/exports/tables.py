@@ -32,9 +32,9 @@ def write(folder: Path, table: Table, form: str) -> dict[str, int]:
 
 
 def file_name(table: Table, split: str, form: str) -> str:
-    """Returns the file name of a split.
+    """Returns the file name of a split, e.g. raft.chat.jsonl for the main split and raft.chat.validation.jsonl.
 
-    Only the main split's file is named after the table alone, so that no trainer reads validation rows by mistake.
+    The different names prevent that a trainer reads validation rows by mistake.
     """
     if form == HF:
         return f"{HF}/{table.name}/{split}.parquet"

@@ -30,7 +30,7 @@ class Bm25:
             done, size = len(best), size * 8
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Returns the scores of passages by ordinal; they need not be in the pool."""
+        """Returns the scores of passages, in or outside the pool. `ordinals`: positions in the collection."""
         scores: list[float] = self._postings.scores(question.question)[np.array([*ordinals], dtype=np.int64)].tolist()
         return scores
 

@@ -51,7 +51,7 @@ class Dense:
             (hits,) = self._exact.best(query[None], size)
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Returns the scores of passages by ordinal; they need not be in the pool."""
+        """Returns the scores of passages, in or outside the pool. `ordinals`: positions in the collection."""
         query, _ = self._searched(question)
         scores: list[float] = products(query, self._vectors, np.array([*ordinals], dtype=np.int64)).tolist()
         return scores

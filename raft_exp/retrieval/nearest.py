@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raft_exp.models.encoder import needs
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -79,6 +81,7 @@ class Indexed:
     """
 
     def __init__(self, vectors: np.ndarray, pool: np.ndarray, file: Path) -> None:
+        needs("faiss")
         import faiss
 
         self._vectors, self._pool = vectors, pool

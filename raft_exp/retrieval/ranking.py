@@ -17,7 +17,7 @@ class Similarity(Protocol):
         """Yields the ordinals of all passages of the pool with their scores, best first."""
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
-        """Returns the scores of passages by ordinal; they need not be in the pool."""
+        """Returns the scores of passages, in or outside the pool. `ordinals`: positions in the collection."""
 
 
 def without_scores(source: Similarity) -> Ranker:

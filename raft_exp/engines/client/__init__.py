@@ -1,1 +1,1 @@
-"""The client of a server with OpenAI's chat API: requests, retries, replies and errors."""
+"""A client for servers with OpenAI's chat API: requests, retries, replies and errors."""

@@ -1,4 +1,7 @@
-"""Reads the body of a response within a limit, which ends an endless body and one that unpacks to gigabytes."""
+"""Reads the body of a response, with a limit on its size after decompression.
+
+The limit protects against endless bodies, and against small bodies that decompress to gigabytes.
+"""
 
 import zlib
 from typing import TYPE_CHECKING, Protocol
@@ -8,22 +11,23 @@ if TYPE_CHECKING:
 
 
 class TooLargeError(Exception):
-    """The unpacked body is larger than the limit."""
+    """The decompressed body is larger than the limit."""
 
 
 class UnreadableError(Exception):
-    """The body is packed in a way that cannot be unpacked."""
+    """The body cannot be decompressed."""
 
 
 class _Unpacker(Protocol):
     def __call__(self, data: bytes, room: int) -> bytes:
-        """Unpacks data that follows earlier data, up to `room` bytes."""
+        """Decompresses the next bytes of a body. Returns at most `room` bytes."""
 
 
 async def read(response: "aiohttp.ClientResponse", most: int) -> bytes:
-    """Returns the unpacked body. Raises TooLargeError above `most` bytes, UnreadableError for another packing.
+    """Returns the decompressed body of a response.
 
-    The session must have `auto_decompress=False`. At most `most` bytes and one chunk are in memory.
+    Raises TooLargeError where it has more than `most` bytes, and UnreadableError where it cannot be decompressed. The
+    session must have `auto_decompress=False`. At most `most` bytes and one chunk are in memory.
     """
     unpack = _unpacker(response.headers.get("Content-Encoding", "").strip().lower())
     body = bytearray()

@@ -1,11 +1,11 @@
-"""Sends many requests to a server with OpenAI's chat API, with limits on their number, attempts and time.
+"""Sends many requests to a server with OpenAI's chat API, with limits on requests, attempts and time.
 
     async for name, reply in ChatClient(config).replies(chats, {"temperature": 0}):
-        ...  # replies as soon as they arrive; a later error does not affect them
+        ...  # each reply as soon as it arrives
 
-Requests use aiohttp, the transport of the official client. That client adds three times the work of the request itself,
-which would slow down hundreds of requests in flight. Retries are decided here, as this module sees incomplete, slow and
-empty bodies, and the rate limits of other requests.
+Requests use aiohttp and not OpenAI's own client, which needs four times as much CPU time for a request: too much for
+hundreds of open requests. Retries are part of this module, as they depend on incomplete, slow and empty replies, and on
+the rate limits of all requests.
 """
 
 import asyncio
@@ -22,32 +22,32 @@ from raft_exp.engines.client.protocol import AttemptError, ChatConfig, Ends, Res
 if TYPE_CHECKING:
     import aiohttp
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, and before any
-_IN_A_ROW = 20  # so many requests in a row without a usable reply end the run
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds of wait: before the second attempt, and the largest before any attempt
+_IN_A_ROW = 20  # number of consecutive requests without a usable reply that ends the run
 
-Refuse = Callable[[str, str], None]  # takes the id of a request that the server will never answer, and the reason
-Keep = Callable[[str, ServerReply], None]  # takes the id of a request and its reply
+Refuse = Callable[[str, str], None]  # called with the id of a request that the server refuses for good, and the reason
+Keep = Callable[[str, ServerReply], None]  # called with the id of a request and its reply
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ChatPrompt:
-    """One request."""
+    """One request: an id and the messages of the chat."""
 
     id: str
     messages: list[dict[str, str]]
 
 
 class ChatClient:
-    """Sends the requests of one config. `group` is the config group (engine or teacher), for messages.
+    """Sends requests to the server of `config`. `group`: config group in messages, engine or teacher.
 
-    Raises ConfigError when the environment has no key.
+    Raises ConfigError where the environment has no API key.
     """
 
     def __init__(self, config: ChatConfig, group: str = "engine") -> None:
         self._config, self._group = config, group
-        self.sent = 0  # attempts of all calls of `replies` that are complete
+        self.sent = 0  # attempts of all completed calls of `replies`
         self._key = key_of(config, group)
 
     async def replies(
@@ -57,13 +57,13 @@ class ChatClient:
         refuse: Refuse | None = None,
         keep: Keep | None = None,
     ) -> AsyncGenerator[tuple[str, ServerReply], None]:
-        """Yields (id, reply) as replies arrive; `fields` are those of a request beside model and messages.
+        """Yields (id, reply) as replies arrive. `fields`: fields of each request in addition to model and messages.
 
-        `refuse` gets each request that the server will never accept; without it such a request counts as one without
-        a usable reply. `keep` gets each reply before the next request is sent in its place.
+        `refuse` is called for each request that the server refuses for good; without `refuse`, such a request counts as
+        failed. `keep` is called with each reply before the next request is sent.
 
-        A request without a usable reply after all its attempts does not stop the others. At the end, or as soon as no
-        more replies can be expected, ServerError gives the number of such requests and the first reason in one line.
+        A request fails if no attempt gets a usable reply; the others continue. At the end, or when no more replies can
+        be expected, raises ServerError with the number of failed requests and the reason of the first.
         """
         async with _session(self._config.base_url, self._key) as session:
             reader = ResponseReader(self._config, self._key)
@@ -76,8 +76,8 @@ class ChatClient:
                 self.sent += run.sent
         if problem := run.problem():
             raise ServerError(
-                f"{self._group}: {self._config.base_url}: {problem}; good replies are kept, and the same "
-                "command requests only the others"
+                f"{self._group}: {self._config.base_url}: {problem}; all good replies are stored; to continue, repeat "
+                "the command, which requests only the others"
             )
 
 
@@ -103,11 +103,11 @@ class _Run:
         self._tasks: list[asyncio.Task[None]] = []
         self.sent = self._good = self._in_a_row = 0
         self._failed: list[tuple[str, str]] = []
-        self._ended = ""  # why nothing more is sent
-        self._pause = 0.0  # monotonic time before which nothing is sent, after a rate limit
+        self._ended = ""  # reason why no more requests are sent; "" while the run continues
+        self._pause = 0.0  # after a rate limit: monotonic time (s) of the next request
 
     async def replies(self, chats: Iterable[ChatPrompt]) -> AsyncIterator[tuple[str, ServerReply]]:
-        """Yields replies; `in_flight` workers take the requests in turn."""
+        """Yields (id, reply). `in_flight` workers each send one request at a time."""
         arrived: asyncio.Queue[tuple[str, ServerReply] | None] = asyncio.Queue()
         workers = asyncio.create_task(self._run_workers(iter(chats), arrived))
         self._tasks.append(workers)
@@ -125,18 +125,18 @@ class _Run:
     async def _run_workers(
         self, waiting: Iterator[ChatPrompt], arrived: asyncio.Queue[tuple[str, ServerReply] | None]
     ) -> None:
-        """Starts the workers one after another, as replies to requests sent at one moment would arrive together."""
+        """Starts the workers one after another, so that the replies do not arrive all at the same moment."""
         workers = []
         for _ in range(self._config.in_flight):
             workers.append(asyncio.create_task(self._work(waiting, arrived)))
             self._tasks.append(workers[-1])
             await asyncio.sleep(0)
-            if any(worker.done() for worker in workers):  # it failed, the run has ended, or no request is left
+            if any(worker.done() for worker in workers):  # a worker failed, the run has ended, or no request is left
                 break
         await asyncio.gather(*workers)
 
     def problem(self) -> str:
-        """Why some requests have no reply; "" when all have one or were refused."""
+        """Returns why some requests have no reply; "" if each has a reply or was refused."""
         if self._ended:
             return f"{self._ended} (after {self._good} good replies)"
         if self._failed:
@@ -159,7 +159,7 @@ class _Run:
                 return
 
     async def _reply(self, chat: ChatPrompt) -> ServerReply | None:
-        """The reply to one request; None when the request or the run is given up."""
+        """Returns the reply to one request; None if the request fails or the run ends."""
         tries, good = 0, self._good
         while not self._ended:
             await self._turn()
@@ -189,7 +189,7 @@ class _Run:
 
     async def _turn(self) -> None:
         while (left := self._pause - time.monotonic()) > 0 and not self._ended:
-            # the random part spreads the restart of the workers
+            # the random part lets the workers restart at different times
             await asyncio.sleep(min(left, 1.0) + random.random() * min(left, 1.0) / 10)
 
     async def _wait(self, trouble: AttemptError, tries: int) -> None:
@@ -207,7 +207,7 @@ class _Run:
 
         if self._config.max_requests is not None and self.sent >= self._config.max_requests:
             raise AttemptError(
-                f"{self._group}.max_requests allows no more requests ({self.sent} are sent); raise it, or set it to "
+                f"{self._group}.max_requests allows no more requests ({self.sent} were sent); raise it, or set it to "
                 "null for no limit",
                 "run",
             )
@@ -220,25 +220,25 @@ class _Run:
                     self._url, json={**self._fields, "messages": chat.messages}, allow_redirects=False
                 ) as response,
             ):
-                text = (await body.read(response, self._most)).decode("utf-8-sig")  # some begin with a byte order mark
+                text = (await body.read(response, self._most)).decode("utf-8-sig")  # with or without a BOM
         except TimeoutError:
-            raise AttemptError(f"no whole reply within timeout={self._config.timeout:g} s", "nothing") from None
-        except aiohttp.ClientHttpProxyError as error:  # its own message has the proxy's password
+            raise AttemptError(f"no complete reply within timeout={self._config.timeout:g} s", "nothing") from None
+        except aiohttp.ClientHttpProxyError as error:  # the error's own message contains the proxy's password
             ends: Ends = "run" if error.status == 407 else "nothing"
-            raise AttemptError(f"the proxy answers with status {error.status}", ends) from None
+            raise AttemptError(f"the proxy returned status {error.status}", ends) from None
         except (aiohttp.ClientError, OSError) as error:
             reason = self._reader.cleaned(str(error) or type(error).__name__)
             raise AttemptError(f"no connection ({reason})", "nothing") from None
         except body.TooLargeError:
             limit = f"max_reply_megabytes={self._config.max_reply_megabytes:g}"
-            raise AttemptError(f"the body of the reply is larger than {limit}", "nothing") from None
+            raise AttemptError(f"the reply is larger than {limit}", "nothing") from None
         except (UnicodeDecodeError, body.UnreadableError):
-            raise AttemptError("the body of the reply is not JSON", "nothing") from None
+            raise AttemptError("the reply is not JSON", "nothing") from None
         return self._reader(response.status, response.headers, text, time.monotonic() - began)
 
 
 def _session(url: str, key: str | None) -> "aiohttp.ClientSession":
-    """An HTTP session without a limit on connections, through the proxy of the environment where there is one."""
+    """Returns an HTTP session without a limit on connections. It uses the proxy of the environment, if there is one."""
     import aiohttp
 
     return aiohttp.ClientSession(
@@ -252,7 +252,7 @@ def _session(url: str, key: str | None) -> "aiohttp.ClientSession":
 
 
 def as_they_come(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
-    """Iterates over an asynchronous stream in synchronous code; the stream is suspended between two items."""
+    """Iterates over an asynchronous stream in synchronous code. The stream makes no progress between two items."""
 
     async def following() -> tuple[T] | None:
         try:

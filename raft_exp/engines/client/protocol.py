@@ -1,4 +1,4 @@
-"""OpenAI's chat API: the settings of a server, and its responses as replies or as errors with their consequence."""
+"""OpenAI's chat API: the settings of a server, and a reader that turns a response into a reply or an error."""
 
 import email.utils
 import json
@@ -16,8 +16,8 @@ from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import Positive, PositiveFloat, Runtime, config_dataclass
 from raft_exp.engines.client import urls
 
-_MOST_TOKENS = 100_000_000  # a larger count is an error of the server
-_PATIENCE = 600.0  # seconds: a longer Retry-After ends the run
+_MOST_TOKENS = 100_000_000  # larger token counts of a server are ignored as errors
+_PATIENCE = 600.0  # seconds; a longer Retry-After ends the run
 
 Finish = Literal["stop", "length", "filtered"]
 _FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # any other finish_reason: stop
@@ -27,29 +27,30 @@ Ends = Literal["nothing", "request", "start", "run"]
 
 @config_dataclass
 class ChatConfig:
-    """A server, its model, and limits on the requests."""
+    """A server with OpenAI's chat API, the model, and limits on the requests."""
 
     base_url: str
     model: str
-    served_as: str | None  # pattern of the model's name in replies; null: `model` or a dated form of it
-    api_key_env: Runtime[str | None]  # the name of the environment variable with the key, never the key
+    served_as: str | None  # pattern for the model name in replies; null: `model`, with or without a date
+    api_key_env: Runtime[str | None]  # name of the environment variable with the API key (not the key itself)
     extra_body: dict[str, Any]  # further fields of every request; a null value removes a field
-    in_flight: Runtime[Annotated[int, Field(ge=1, le=1000)]]
-    attempts: Runtime[Positive]  # of one request
-    timeout: Runtime[PositiveFloat]  # seconds of one attempt, up to the last byte of the reply
-    max_requests: Runtime[Positive | None]  # attempts of all requests of one run
-    max_reply_megabytes: Runtime[PositiveFloat] = Field(default=16.0, kw_only=True)  # of a response's body, unpacked
+    in_flight: Runtime[Annotated[int, Field(ge=1, le=1000)]]  # number of requests at the same time
+    attempts: Runtime[Positive]  # largest number of attempts for one request
+    timeout: Runtime[PositiveFloat]  # seconds for one attempt, until the last byte of the reply
+    max_requests: Runtime[Positive | None]  # largest number of attempts for all requests of one run
+    max_reply_megabytes: Runtime[PositiveFloat] = Field(default=16.0, kw_only=True)  # size after decompression
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> "ChatConfig":
         if "@" in self.base_url or "?" in self.base_url:
             raise ValueError(
-                "base_url: contains a name, password or query; the key comes from the variable api_key_env"
+                "base_url: contains a user name, password or query (not shown here); remove them, and put the key into "
+                "the environment variable that api_key_env names"
             )
         try:
             urls.parsed(self.base_url)
         except ValueError:
-            raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or the like") from None
+            raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or a similar URL") from None
         if self.api_key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", self.api_key_env):
             raise ValueError(
                 "api_key_env: must be the NAME of an environment variable, in capitals, not the key itself (the value "
@@ -59,45 +60,45 @@ class ChatConfig:
 
 
 def key_of(config: ChatConfig, group: str) -> str | None:
-    """The key of a server; None where it needs none. Raises ConfigError when the environment has no usable key."""
+    """Returns the API key of a server; None if it needs no key. Raises ConfigError for a missing or invalid key."""
     if config.api_key_env is None:
         return None
     key = (os.environ.get(config.api_key_env) or "").strip()
     if not key:
         raise ConfigError(
-            f"{group}.api_key_env: the environment variable of this name is not set; export it, or give null for a "
-            "server that needs no key"
+            f"{group}.api_key_env: the environment variable of this name is not set; export it, or use "
+            f"{group}.api_key_env=null for a server that needs no key"
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(
-            f"{group}.api_key_env: the value of the environment variable is no key: it has line ends or letters that "
-            "are not ASCII; export the key alone"
+            f"{group}.api_key_env: the value of the environment variable is not a key, as it has line breaks or "
+            "characters outside ASCII; export only the key"
         )
     return key
 
 
 @dataclass(frozen=True)
 class ServerReply:
-    """One reply. The text is "" where the model wrote nothing, or where the server withheld it (`filtered`)."""
+    """One reply. The text is "" if the model wrote nothing, or the server withheld the text (`finish="filtered"`)."""
 
     text: str
     finish: Finish
-    model: str  # the server's name for it, often with a date
-    prompt_tokens: int  # 0 where the server gives none
+    model: str  # model name in the server's response, often with a date
+    prompt_tokens: int  # 0 where the server does not count tokens
     new_tokens: int
-    seconds: float  # of the successful attempt
+    seconds: float  # duration of the successful attempt
 
 
 class AttemptError(Exception):
     """An attempt without a usable reply.
 
-    `ends` says what is given up:
-    - "nothing": the request may be sent again;
-    - "request": this request;
-    - "run": all requests;
-    - "start": all requests as long as none has had a reply, afterwards nothing.
+    `ends` states the consequence:
+    - "nothing": the request is sent again;
+    - "request": the request fails;
+    - "run": the run ends;
+    - "start": the run ends if no request has had a reply yet, otherwise the request is sent again.
 
-    `wait`: seconds that the server asks for. `limited`: the server's rate limit was the reason.
+    `wait`: seconds to wait, by the server's header Retry-After. `limited`: whether the reason is a rate limit.
     """
 
     def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:
@@ -106,23 +107,23 @@ class AttemptError(Exception):
 
 
 class ResponseReader:
-    """Reads the responses of a server. The key never appears in its messages."""
+    """Reads the responses of a server. Its error messages never contain the API key."""
 
     def __init__(self, config: ChatConfig, key: str | None) -> None:
         self._config, self._key = config, key
 
     def __call__(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
-        """The reply in a response. Raises AttemptError where there is none."""
+        """Returns the reply of a response (`text`: its body). Raises AttemptError where it has no usable reply."""
         if not 200 <= status < 300:
             return self._refused(status, headers, text, seconds)
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
-            raise AttemptError("the body of the reply is not JSON", "nothing") from None
+            raise AttemptError("the reply is not JSON", "nothing") from None
         return self._read(data, seconds)
 
     def cleaned(self, text: str) -> str:
-        """A message of the server on one line of at most 200 characters, without key and passwords."""
+        """Returns a message of the server on one line of at most 200 characters, without key and passwords."""
         masked = urls.without_password(text.replace(self._key, "***") if self._key else text)
         printable = "".join(char if char.isprintable() else " " for char in masked)  # no commands to a terminal
         return " ".join(printable.split())[:200]
@@ -135,11 +136,11 @@ class ResponseReader:
         except (AttributeError, LookupError, TypeError):
             error = data.get("error") if isinstance(data, dict) else None
             note = f" ({self.cleaned(str(error))})" if error else ""
-            raise AttemptError(f"the reply has no choice with a message{note}", "nothing") from None
+            raise AttemptError(f"the reply has no field choices[0].message{note}", "nothing") from None
         if not _same_model(self._config, str(model)):
             raise AttemptError(
-                f"asked for model={self._config.model!r}, and {self.cleaned(str(model))!r} answers; set model to that "
-                "name, or served_as to a pattern of it",
+                f"the reply comes from the model {self.cleaned(str(model))!r}, but model={self._config.model!r} was "
+                "requested; set model to the name in the reply, or served_as to a pattern that matches it",
                 "run",
             )
         usage = data.get("usage")
@@ -155,32 +156,38 @@ class ResponseReader:
         if status in (401, 403):
             variable = self._config.api_key_env
             refused = f"the key in {variable}" if variable else "a request without a key (api_key_env=null)"
-            raise AttemptError(f"the server refuses {refused} (status {status})", "run")
+            remedy = "export a valid key" if variable else "set api_key_env"
+            raise AttemptError(f"the server does not accept {refused} (status {status}); {remedy}", "run")
         if status < 400:  # redirects are not followed: they would send the key to another server
             raise AttemptError(
-                f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'nowhere'))}; name "
-                "the right address in base_url",
-                "start",  # later it is a network that asks for a login, or the like
+                f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'nowhere'))}; set "
+                "base_url to the right address",
+                "start",  # after a first reply, the cause is the network, e.g. a login page
             )
-        if status in (402, 405, 407):  # no credit, no such service, a proxy: no other request fares better
+        if status in (402, 405, 407):  # no credit, wrong method, proxy login: no other request would succeed
             raise AttemptError(f"status {status}: {message}", "run")
         if status == 404:
             model = f"model={self._config.model!r}"
-            raise AttemptError(f"status 404: no {model} there, or no /chat/completions ({message})", "start")
+            raise AttemptError(
+                f"status 404: the server has no {model}, or base_url has no /chat/completions ({message})", "start"
+            )
         if code == "insufficient_quota":
-            raise AttemptError("the account has no credit left (insufficient_quota)", "run")
+            raise AttemptError("the account has no credit left (insufficient_quota); add credit", "run")
         if status in (408, 409, 429) or status >= 500:
             wait = _retry_after(headers)
             if wait is not None and wait > _PATIENCE:
-                raise AttemptError(f"the server allows the next request only in {wait:.0f} s (status {status})", "run")
+                raise AttemptError(
+                    f"the server accepts the next request only after {wait:.0f} s (status {status}); repeat the command then",
+                    "run",
+                )
             raise AttemptError(f"status {status}: {message}", "nothing", wait, limited=status == 429)
         raise AttemptError(f"status {status}: {message}", "request")
 
 
 def _text(message: Mapping[str, object], finish: Finish) -> str:
-    """The text of a message: a string, or the texts of a list of parts. A refusal is a text too.
+    """Returns the text of a message: its content (a string, or the texts of a list of parts), or its refusal.
 
-    Raises AttemptError for a message without text, which is no empty answer: a call of a tool, or reasoning alone.
+    Raises AttemptError for a message that has something else instead of a text, e.g. a tool call or only reasoning.
     """
     content = message.get("content")
     if isinstance(content, list):
@@ -192,30 +199,30 @@ def _text(message: Mapping[str, object], finish: Finish) -> str:
     if text := content or refusal:
         return text
     if message.get("tool_calls") or message.get("function_call"):
-        raise AttemptError("the reply calls a tool and has no text; leave tools out of extra_body", "request")
+        raise AttemptError("the reply calls a tool and has no text; remove the tools from extra_body", "request")
     if message.get("reasoning_content") or message.get("reasoning"):
         why = "it used all of max_new_tokens; raise it" if finish == "length" else "content is empty"
-        raise AttemptError(f"the reply has reasoning and no answer ({why})", "request")
+        raise AttemptError(f"the reply has reasoning, but no answer ({why})", "request")
     if content is None and finish != "filtered":
         raise AttemptError("the reply has no text (content is null or has no part with a text)", "nothing")
     return ""
 
 
 def _part(part: object) -> str | None:
-    """The text of one part of a content; None for a part of another type, such as reasoning or a picture."""
+    """Returns the text of one part of a message; None for a part of another type, e.g. reasoning or an image."""
     if isinstance(part, Mapping) and part.get("type") in ("text", "output_text"):
         part = part.get("text")
     return part if isinstance(part, str) else None
 
 
 def _count(usage: object, name: str) -> int:
-    """A count of tokens; 0 where the server gives none, or one that cannot be."""
+    """Returns a number of tokens from the field `usage`; 0 if it is missing or impossible."""
     count = usage.get(name) if isinstance(usage, Mapping) else None
     return count if isinstance(count, int) and 0 <= count < _MOST_TOKENS else 0
 
 
 def _error(text: str) -> Mapping[str, object]:
-    """The fields code and message of an error response; {} where it has another form."""
+    """Returns the error object of an error response, with fields such as code and message; {} for another format."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -232,7 +239,7 @@ def _same_model(config: ChatConfig, name: str) -> bool:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the header Retry-After, which is a number or a date; None without it."""
+    """Returns the seconds to wait by the header Retry-After (a number or a date); None without a valid header."""
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
         return float(value)

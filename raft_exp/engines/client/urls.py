@@ -1,4 +1,4 @@
-"""URLs of servers and their proxies. No message contains a password of a URL."""
+"""Reads the URLs of servers and proxies. Messages never contain the password of a URL."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -10,7 +10,7 @@ _PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
 def parsed(text: str) -> SplitResult:
-    """The parts of an http(s) URL. Raises ValueError for any other text."""
+    """Returns the parts of an http(s) URL. Raises ValueError for any other text."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("no http(s) URL")
@@ -19,10 +19,10 @@ def parsed(text: str) -> SplitResult:
 
 
 def proxy(url: str) -> str | None:
-    """The proxy of the environment for a server, as a URL with name and password; None without one.
+    """Returns the URL (with password) of the proxy that the environment sets for a server; None without a proxy.
 
-    Raises ConfigError for a proxy that is not http(s), which aiohttp would use as an HTTP proxy. aiohttp's own option
-    trust_env would read the environment for every request, and would send passwords of ~/.netrc.
+    Raises ConfigError for a proxy that is not http(s), as aiohttp would treat it as an HTTP proxy. aiohttp's option
+    trust_env is not used: it would read the environment for every request, and send passwords of ~/.netrc.
     """
     server, proxies = parsed(url), getproxies()
     scheme = next((name for name in (server.scheme, "all") if proxies.get(name)), None)
@@ -33,12 +33,12 @@ def proxy(url: str) -> str | None:
         parsed(address)
     except ValueError:
         raise ConfigError(
-            f"the environment variable {scheme}_proxy names no proxy that can be used (its value is not shown here); "
-            "it must be http(s)://HOST:PORT, or add the server to no_proxy"
+            f"the environment variable {scheme}_proxy has no usable proxy (its value is not shown here); set it to "
+            "http(s)://HOST:PORT, or add the server to no_proxy"
         ) from None
     return address
 
 
 def without_password(text: str) -> str:
-    """The text with name and password of every URL masked."""
+    """Returns the text with the name and password of every URL replaced by ***."""
     return _PASSWORD.sub("//***@", text)

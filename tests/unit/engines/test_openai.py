@@ -133,7 +133,7 @@ def test_a_study_with_an_arm_behind_a_server_and_its_key_in_no_file(tmp_path):
         refused = raft_exp(tmp_path, *arguments, SCRIPTED_KEY=KEY)
         assert refused.returncode == 2
         assert "ServerError: engine: " in refused.stderr
-        assert "the server refuses the key in SCRIPTED_KEY (status 401)" in refused.stderr
+        assert "the server does not accept the key in SCRIPTED_KEY (status 401)" in refused.stderr
         broken = False
         done = raft_exp(tmp_path, *arguments, SCRIPTED_KEY=KEY)
     assert done.returncode == 0, done.stderr
@@ -170,5 +170,5 @@ def test_a_real_server_answers_as_the_same_model_does_here(tmp_path, test_rows, 
         **{**vars(stage), "model": None, "engine": engine(pocket_server, model="gpt", api_key_env=None)}
     )
     (tmp_path / "wrong").mkdir()
-    with pytest.raises(ServerError, match=r"status 404: no model='gpt' there"):
+    with pytest.raises(ServerError, match=r"status 404: the server has no model='gpt'"):
         evaluate(wrong, test=test_rows, out=tmp_path / "wrong")

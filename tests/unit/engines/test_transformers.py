@@ -137,5 +137,5 @@ def test_no_gpu():
 
 
 def test_a_folder_without_an_adapter(tmp_path):
-    with pytest.raises(ModelError, match=r"no adapter_config.json there"):
+    with pytest.raises(ModelError, match=r"the folder has no adapter_config.json"):
         engines.load(small.engine_config(), small.model_config(), tmp_path, NOWHERE)

@@ -120,9 +120,9 @@ LASTING = {
     "status 500: no": Refuse(500),
     "status 400: too long": Refuse(400, message="too long"),
     "no connection": Break("reset"),
-    "the body of the reply is not JSON": Break("cut_json"),
-    "the reply has no choice": Say(choices=0),
-    "no whole reply within timeout=2 s": Break("drip"),
+    "the reply is not JSON": Break("cut_json"),
+    "the reply has no field choices[0].message": Say(choices=0),
+    "no complete reply within timeout=2 s": Break("drip"),
 }
 
 
@@ -131,7 +131,7 @@ def test_trouble_that_lasts_is_bounded_and_the_others_are_kept(reason):
     found, told, server = ask(lambda question, _: LASTING[reason] if question == "q3" else Say(), count=10, timeout=2.0)
     assert set(found) == {f"q{i}" for i in range(10)} - {"q3"}
     assert f"1 of 10 requests got no usable reply (first: q3: {reason}" in told
-    assert "the same command requests only the others" in told
+    assert "repeat the command, which requests only the others" in told
     assert len(server.asked) == (10 if "400" in reason else 13)
 
 
@@ -156,10 +156,10 @@ def test_a_limit_that_lets_others_through_is_no_failure():
 
 
 ENDS = {
-    "the server refuses the key in SCRIPTED_KEY (status 401)": Refuse(401, message=f"Incorrect API key: {KEY}"),
+    "the server does not accept the key in SCRIPTED_KEY (status 401)": Refuse(401, message=f"Incorrect API key: {KEY}"),
     "the account has no credit left": Refuse(429, code="insufficient_quota"),
-    "asked for model='scripted-1', and 'other' answers": Say(model="other"),
-    "the server allows the next request only in 86400 s": Refuse(429, {"Retry-After": "86400"}),
+    "the reply comes from the model 'other', but model='scripted-1' was requested": Say(model="other"),
+    "the server accepts the next request only after 86400 s": Refuse(429, {"Retry-After": "86400"}),
     "20 requests in a row got no usable reply (last: q": Refuse(400, message=f"bad {KEY}"),
     "status 402: no credit": Refuse(402, message="no credit"),
 }
@@ -176,8 +176,8 @@ def test_what_cannot_get_better_ends_the_run(reason):
 
 
 STARTS = {
-    "status 404: no model='scripted-1' there": Refuse(404),
-    "status 307: the server redirects to https://elsewhere/v1; name the right": Refuse(
+    "status 404: the server has no model='scripted-1'": Refuse(404),
+    "status 307: the server redirects to https://elsewhere/v1; set base_url": Refuse(
         307, {"Location": "https://elsewhere/v1"}
     ),
 }
@@ -251,7 +251,7 @@ def test_what_fails_while_the_workers_start_ends_the_start():
 
 def test_max_requests_counts_every_attempt():
     found, told, server = ask(lambda question, times: Refuse(500) if times == 0 else Say(), count=30, max_requests=20)
-    assert "engine.max_requests allows no more requests (20 are sent); raise it, or set it to null" in told
+    assert "engine.max_requests allows no more requests (20 were sent); raise it, or set it to null" in told
     assert len(server.asked) == 20
     assert len(found) < 20
 
@@ -305,7 +305,7 @@ def test_a_secret_in_the_settings_is_refused_and_not_repeated(changes):
 
 BODIES = {
     "a byte order mark": (b"\xef\xbb\xbf" + json.dumps(Say().body()).encode(), ""),
-    "nested without an end": (b'{"a":' * 100_000, "the body of the reply is not JSON"),
+    "nested without an end": (b'{"a":' * 100_000, "the reply is not JSON"),
 }
 
 
@@ -344,13 +344,13 @@ def test_the_text_of_a_message(message, text):
 
 NO_TEXT = {
     "calls a tool and has no text": with_message({"content": None, "tool_calls": [{"id": "1"}]}),
-    "has reasoning and no answer (it used all of max_new_tokens": with_message(
+    "has reasoning, but no answer (it used all of max_new_tokens": with_message(
         {"content": "", "reasoning_content": "hm"}, "length"
     ),
-    "has reasoning and no answer (content is empty)": with_message({"content": None, "reasoning": "hm"}),
+    "has reasoning, but no answer (content is empty)": with_message({"content": None, "reasoning": "hm"}),
     "has no text (content is null": with_message({"content": None}),
     "has no part with a text)": with_message({"content": [{"type": "image", "url": "a"}, {"type": "text"}]}),
-    "has no choice with a message": with_message({"content": 5}),
+    "has no field choices[0].message": with_message({"content": 5}),
 }
 
 
@@ -406,7 +406,7 @@ def test_a_body_ends_at_the_limit(kind):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert set(found) == {"q0", "q2"}
-    assert "the body of the reply is larger than max_reply_megabytes=4" in told
+    assert "the reply is larger than max_reply_megabytes=4" in told
     assert time.monotonic() - began < 30
     assert peak < 80e6, "the server's own 20 MB twice, and the client's limit"
 
@@ -422,7 +422,7 @@ def test_packed_replies_are_read(packing):
 @pytest.mark.parametrize("headers", [PACKED, {"Content-Encoding": "zstd"}])
 def test_what_cannot_be_unpacked_is_no_reply(headers):
     _, told, _ = ask(lambda *_: Body(json.dumps(Say().body()).encode(), headers), count=1, attempts=1)
-    assert "the body of the reply is not JSON" in told
+    assert "the reply is not JSON" in told
 
 
 def test_commands_to_a_terminal_are_taken_out_of_messages():
@@ -463,7 +463,7 @@ def test_a_proxy_that_refuses_ends_the_run_and_its_password_is_not_told(monkeypa
     with ScriptedServer(lambda *_: Say()) as proxy:  # which knows no CONNECT
         place = proxy.url.removeprefix("http://").removesuffix("/v1")
         monkeypatch.setenv("https_proxy", f"http://me:{PASSWORD}@{place}")
-        with pytest.raises(ServerError, match="the proxy answers with status 407") as told:
+        with pytest.raises(ServerError, match="the proxy returned status 407") as told:
             asyncio.run(collected(config("https://far.invalid/v1")))
     assert PASSWORD not in str(told.value)
 
@@ -473,7 +473,7 @@ def test_a_proxy_that_refuses_ends_the_run_and_its_password_is_not_told(monkeypa
 )
 def test_a_proxy_that_is_none_is_one_line_without_its_password(proxy, monkeypatch, no_proxies):
     monkeypatch.setenv("http_proxy", proxy)
-    with pytest.raises(ConfigError, match="http_proxy names no proxy that can be used") as told:
+    with pytest.raises(ConfigError, match="http_proxy has no usable proxy") as told:
         asyncio.run(collected(config("http://far.invalid/v1")))
     assert PASSWORD not in str(told.value)
 
@@ -488,7 +488,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_sent(url):
 def test_what_cannot_be_a_key_is_refused_and_not_told(key, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", key)
     with pytest.raises(
-        ConfigError, match=r"engine\.api_key_env: the value of the environment variable is no key"
+        ConfigError, match=r"engine\.api_key_env: the value of the environment variable is not a key"
     ) as told:
         ChatClient(config("http://localhost/v1"))
     assert key not in str(told.value)
