@@ -107,9 +107,9 @@ def test_ctrl_c_keeps_what_is_paid_and_says_how_to_go_on(tmp_path):
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
         assert running.returncode == 1
-        assert "replies in flight; Ctrl-C again gives them up" in errors
+        assert "open replies have arrived; press Ctrl-C again to stop now" in errors
         assert f"{len(server.asked)} replies of scripted-1 are in" in errors
-        assert "the same command goes on from here" in errors
+        assert "to continue, repeat the command, which requests only the others" in errors
         assert "Traceback" not in errors
         assert len(ledger(tmp_path)) == len(server.asked) < 20
         running = start(tmp_path, *ask, *teacher(server, in_flight=20), "until=targets")

@@ -41,7 +41,7 @@ def test_good_replies_become_targets_in_the_order_of_the_questions(tmp_path, cap
     quote = "##begin_quote## \u201cVelmor 0\u201d was founded in 1200 ##end_quote##"
     assert targets[0] == {"id": "q0", "answer": "1200", "reason": f"The passage tells it: {quote} and no more."}
     assert lines(made["targets"] / "quarantine.jsonl") == []
-    assert "about 32 requests to scripted-1 (0 are answered already)" in capfd.readouterr().err
+    assert "about 32 requests to scripted-1 (0 more have a reply already)" in capfd.readouterr().err
     assert len(server.asked) == 32
     assert server.asked[0].keys() == {"model", "messages", "temperature", "max_tokens"}
     assert "Verified answer: 12" in prompts(server)[0]
@@ -97,7 +97,8 @@ def test_another_study_pays_nothing_for_what_was_asked_before(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"), [(Refuse(401), "refuses the key in SCRIPTED_KEY"), (Say(model="other"), "and 'other' answers")]
+    ("trouble", "told"),
+    [(Refuse(401), "does not accept the key in SCRIPTED_KEY"), (Say(model="other"), "comes from the model 'other'")],
 )
 def test_a_server_that_ends_the_run_loses_nothing(tmp_path, trouble, told):
     ask, answered = corpus(tmp_path), []
@@ -202,7 +203,7 @@ def test_a_budget_ends_the_run_and_the_next_goes_on(tmp_path, limit, sent):
     with ScriptedServer(lambda prompt, _: good(prompt)) as server:
         with pytest.raises(BudgetError, match=f"{next(iter(limit))}=") as error:
             run(tmp_path / "store", *ask, *teacher(server, **limit), until="targets")
-        assert "same command goes on" in str(error.value)
+        assert "to continue, repeat the command" in str(error.value)
         assert len(server.asked) == sent
         run(tmp_path / "store", *ask, *teacher(server, max_cost=1000.0), until="targets")
     assert len(server.asked) == 32

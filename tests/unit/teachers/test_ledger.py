@@ -57,7 +57,7 @@ def test_a_torn_last_line_is_cut_and_foreign_lines_are_passed_over(tmp_path, cap
         file.write('not a row\n{"key": "zz"}\n' + json.dumps({"key": key(2), **ROW})[:80])
     found = Ledger(tmp_path, "m")
     assert len(found) == 1
-    assert "2 lines have another form" in caplog.text
+    assert "ignores 2 lines that are not replies" in caplog.text
     found.write([(key(3), ROW)])
     assert Ledger(tmp_path, "m").get(key(3)) == Ledger(tmp_path, "m").get(key(1))
 
@@ -72,7 +72,7 @@ def test_a_line_damaged_inside_is_named_and_not_taken_for_an_answer(tmp_path, ch
     made.path.write_text(f"{head}{tail.replace(old, new, 1)}\n{other}\n")
     again = Ledger(tmp_path, "m")
     assert again.get(key(2)) == LedgerEntry("yes", "stop", 3, 1, 0.5, 0.25)
-    with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove the line"):
+    with pytest.raises(StoreError, match=rf"m.jsonl: the line of request {key(1)} is damaged .*remove this line"):
         again.get(key(1))
 
 
