@@ -169,7 +169,8 @@ class ResponseReader:
         if status == 404:
             model = f"model={self._config.model!r}"
             raise AttemptError(
-                f"status 404: the server has no {model}, or base_url has no /chat/completions ({message})", "start"
+                f"status 404: the server has no {model}, or no /chat/completions at base_url ({message})",
+                "start",
             )
         if code == "insufficient_quota":
             raise AttemptError("the account has no credit left (insufficient_quota); add credit", "run")
@@ -177,7 +178,7 @@ class ResponseReader:
             wait = _retry_after(headers)
             if wait is not None and wait > _PATIENCE:
                 raise AttemptError(
-                    f"the server accepts the next request only after {wait:.0f} s (status {status}); repeat the command then",
+                    f"the server accepts the next request only after {wait:.0f} s (status {status})",
                     "run",
                 )
             raise AttemptError(f"status {status}: {message}", "nothing", wait, limited=status == 429)
