@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from raft_exp.apps.sweep import jobs, objectives, space
+from raft_exp.apps.sweep.folder import put_away
 from raft_exp.core.errors import ConfigError, SweepError
 from raft_exp.core.screen import Console, say
 from raft_exp.reporting.wandb.tracker import check, log_sweep
@@ -65,6 +66,7 @@ class GridSweeper(BasicSweeper):
         if finished:
             say(f"compare: python -m raft_exp.report {folder}")
         log_sweep(folder, finished, self._page)
+        put_away(folder, done)
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
         if self._not_composed:
             raise SweepError(

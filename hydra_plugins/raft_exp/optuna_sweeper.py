@@ -14,6 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from raft_exp.apps.sweep import jobs, objectives, space
+from raft_exp.apps.sweep.folder import put_away
 from raft_exp.apps.sweep.search import Search, SearchConfig, Trial
 from raft_exp.core.errors import ConfigError, SweepError
 from raft_exp.core.screen import Console
@@ -43,7 +44,7 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[Trial]:
         """Runs the trials, then prints a table and the command that evaluates the best trial on the test questions.
 
-        Raises ConfigError before the first trial if a setting does not fit, and SweepError if trials fail.
+        Raises ConfigError before the first trial for an invalid setting, and SweepError where trials fail.
         """
         if find_spec("optuna") is None:
             raise ConfigError("sweep: got 'optuna', which is not installed; pip install 'raft_exp[search]'")
@@ -68,10 +69,14 @@ class OptunaSweeper(Sweeper):
         with Search(
             self._search, searched, goal.directions, search_identity, self._file(first, search_identity)
         ) as search:
-            done = self._run(search, goal, fixed)
-            jobs.write_summary(folder, done)
-            log_sweep(folder, [job.folder for job in done if job.figure], first.report == "wandb")
-            _close(search, goal, fixed, self._search.n_trials)
+            done: list[jobs.Job] = []
+            try:
+                self._run(search, goal, fixed, done)
+                jobs.write_summary(folder, done)
+                log_sweep(folder, [job.folder for job in done if job.figure], first.report == "wandb")
+                _close(search, goal, fixed, self._search.n_trials)
+            finally:
+                put_away(folder, done)
             return search.trials()
 
     def _file(self, config: Config, search_identity: Mapping[str, object]) -> Path:
@@ -80,8 +85,8 @@ class OptunaSweeper(Sweeper):
         digest = hashlib.sha256(json.dumps(search_identity, sort_keys=True).encode()).hexdigest()[:10]
         return Path(config.store) / "searches" / f"{self._search.name or f'{config.study}-{digest}'}.db"
 
-    def _run(self, search: Search, goal: objectives.Goal, fixed: Sequence[str]) -> list[jobs.Job]:
-        done: list[jobs.Job] = []
+    def _run(self, search: Search, goal: objectives.Goal, fixed: Sequence[str], done: list[jobs.Job]) -> None:
+        """Runs trials until the search ends, and adds their jobs to `done`."""
         failed = 0
         while batch := self._batch(search, fixed):
             overrides = [self._job(fixed, trial.overrides, self._watch(search, trial, goal)) for trial in batch]
@@ -94,10 +99,9 @@ class OptunaSweeper(Sweeper):
                     f"{failed} trials in a row failed, the last with: {ended[-1].error or 'no result'}; correct the "
                     "error and repeat the command: it continues the search"
                 )
-        return done
 
     def _job(self, *overrides: Sequence[str]) -> list[str]:
-        """Returns the overrides of a job: those of the sweep itself (hydra.*), then the parts in their order."""
+        """Returns the overrides of a job: those that concern the sweep itself (hydra.*), then all of `overrides`."""
         return [*self._of_the_sweep, *(override for part in overrides for override in part)]
 
     def _batch(self, search: Search, fixed: Sequence[str]) -> list[Trial]:

@@ -34,7 +34,7 @@ def write(folder: Path, table: Table, form: str) -> dict[str, int]:
 def file_name(table: Table, split: str, form: str) -> str:
     """Returns the file name of a split, e.g. raft.chat.jsonl for the main split and raft.chat.validation.jsonl.
 
-    The different names prevent that a trainer reads validation rows by mistake.
+    So a trainer that gets the plain name does not read validation rows by mistake.
     """
     if form == HF:
         return f"{HF}/{table.name}/{split}.parquet"

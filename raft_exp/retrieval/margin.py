@@ -16,9 +16,9 @@ from raft_exp.retrieval.ranking import Ranker, Similarity, without_scores
 
 @dataclass(frozen=True)
 class Margin:
-    """Limits of a distractor's similarity score; None is no limit.
+    """Limits of a distractor's similarity score; None is no limit. If both are set, the lower limit applies.
 
-    `max_score` is a limit itself. `relative` is a share (0 to 1): the limit is the score of the best gold passage,
+    `max_score`: highest allowed score. `relative`: share (0 to 1); the limit is the score of the best gold passage,
     reduced by this share.
     """
 

@@ -61,7 +61,7 @@ def _errors() -> Iterator[str]:
 
 
 def _words(documented: object, arguments: bool = True) -> str:
-    """Returns the docstring on one line; without `arguments`, without the paragraphs that begin with a name in code."""
+    """Returns the docstring on one line. `arguments`: whether to include paragraphs that begin with a name in code."""
     paragraphs = (inspect.getdoc(documented) or "").split("\n\n")
     return " ".join(" ".join(part.split()) for part in paragraphs if arguments or not part.startswith("`"))
 

@@ -29,7 +29,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., size] -> [..., size]"""
+        """Normalises the last dimension of x: [..., size] -> [..., size]."""
         return F.rms_norm(x, (x.shape[-1],), self.weight, 1e-6)
 
 

@@ -76,7 +76,7 @@ class Worlds:
         return f"{given} {start}{self.random.choice(ends)}".strip()
 
     def pick(self, forms: Forms) -> str:
-        """Returns a random template out of those for pre-training."""
+        """Returns a random sentence template, out of those that pre-training may use."""
         return self.random.choice(forms.of("practice"))
 
     def value(self, fact: Fact) -> str:
@@ -145,7 +145,7 @@ class Worlds:
             things.append(self.thing(fact.values, thing.values[fact.name], facts))
 
     def comparison(self, things: list[Thing]) -> tuple[str, str] | None:
-        """Returns a question like `Which town makes glass, A or B?` and its answer; None if no documents compare."""
+        """Returns a question like `Which town makes glass, A or B?` and its answer; None if no two documents fit."""
         for first, second in combinations(self.random.sample(things, len(things)), 2):
             for fact in KINDS.get(first.kind, ()):
                 mine, theirs = first.values.get(fact.name), second.values.get(fact.name)
