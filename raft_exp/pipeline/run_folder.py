@@ -1,7 +1,8 @@
 """The run folder of a study: where it stands, and the results in it.
 
 A run starts in `runs/unfinished/<study>_<time>`, where dry runs, previews and failed runs stay. A finished run is moved
-to `runs/<study>/<time>`. A folder that the user names with `hydra.run.dir` stays where it is.
+to `runs/<study>/<time>`. A sweep in which no job finished is moved to `unfinished/` at its end. A folder that the user
+names with `hydra.run.dir` or `hydra.sweep.dir` stays where it is.
 """
 
 import json
@@ -18,25 +19,38 @@ from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.reporting.audit import study_audit, write_study_audit
 
+UNFINISHED = "unfinished"
+
 
 def move_finished(run: Path, study: str, store: Store) -> Path:
-    """Moves the folder of a finished run from `unfinished/` to the folders of its study. Returns its new place.
-
-    Both places are at the same depth, so links into the store stay valid.
-    """
-    parent, in_unfinished, time = run.as_posix().rpartition(f"/unfinished/{study}_")
+    """Moves the folder of a finished run from `unfinished/` to the folders of its study. Returns its new place."""
+    parent, in_unfinished, time = run.as_posix().rpartition(f"/{UNFINISHED}/{study}_")
     if not in_unfinished:
         return run
     place = Path(parent, study, time)
+    move(run, place, [(run, store)])
+    return place
+
+
+def move(folder: Path, place: Path, runs: Sequence[tuple[Path, Store]]) -> None:
+    """Moves a folder that is or holds run folders, and records the new places of the runs in their stores.
+
+    `place` is at the same depth as `folder`, so links into a store stay valid. Raises StoreError where the folder
+    cannot be moved.
+    """
+    recorded = [(run, store) for run, store in runs if store.writable and store.has_run(run)]
+    for run, store in recorded:
+        store.remember_run(place / run.relative_to(folder))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        store.move_run(run, place)
+        folder.rename(place)
     except OSError as error:
         raise StoreError(
-            f"{place}: {error.strerror}; the run is finished, and its folder is {run}; choose another folder with "
-            "hydra.run.dir=PATH"
+            f"{place}: {error.strerror}; the files are in {folder}; choose another folder with hydra.run.dir=PATH "
+            "(hydra.sweep.dir=PATH with -m)"
         ) from error
-    return place
+    for run, store in recorded:
+        store.forget_run(run)
 
 
 def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: bool) -> None:

@@ -159,13 +159,12 @@ class Store:
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
             write_atomically(self._record(run), str(run.absolute()))
 
-    def move_run(self, run: Path, place: Path) -> None:
-        """Moves a run folder, and records its new place. Raises OSError where it cannot be moved."""
-        if not self.writable:
-            run.rename(place)
-            return
-        self.remember_run(place)
-        run.rename(place)
+    def has_run(self, run: Path) -> bool:
+        """Whether the store records this run folder."""
+        return self._record(run).exists()
+
+    def forget_run(self, run: Path) -> None:
+        """Removes the record of a run folder that was moved."""
         with self.guarded():
             self._record(run).unlink(missing_ok=True)
 

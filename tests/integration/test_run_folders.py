@@ -49,6 +49,21 @@ def test_runs_without_results_have_a_place_of_their_own(tmp_path):
     assert folders(tmp_path)[0].startswith("quickstart/20")
 
 
+def test_a_sweep_without_results_is_put_away_with_its_jobs(tmp_path):
+    sweep = ("-m", "corpus.num_entities=50", "until=ingest", "seed=0,1")
+    assert raft_exp(tmp_path, *sweep, "dry_run=true").returncode == 0
+    (away,) = (tmp_path / "runs").glob("*/*")
+    assert away.parent.name == "unfinished"
+    assert away.name.startswith("quickstart_sweep_")
+    assert statuses(away / "1") == {"ingest": "planned"}
+    assert raft_exp(tmp_path, *sweep, "dry_run=true", "hydra.sweep.dir=mine").returncode == 0
+    assert (tmp_path / "mine" / "1" / "plan.json").exists()
+    assert raft_exp(tmp_path, *sweep).returncode == 0
+    (kept,) = (tmp_path / "runs").glob("quickstart/sweep_*")
+    named = {file.read_text() for file in (tmp_path / "store" / "runs").iterdir()}
+    assert named == {str(kept / "0"), str(kept / "1")}
+
+
 def test_a_folder_that_the_user_names_stays_where_it_is(tmp_path):
     chosen = "hydra.run.dir=runs/unfinished/mine"
     assert raft_exp(tmp_path, "corpus.num_entities=60", "until=ingest", chosen).returncode == 0

@@ -145,6 +145,10 @@ def test_a_search_whose_trials_all_fail_ends_in_an_error(tmp_path):
     assert last.startswith("SweepError: all 2 trials failed, the first with DataError: ")
     assert last.endswith("correct the error and repeat the command: it runs them again")
     assert not list((tmp_path / "store").glob("train/*"))
+    (away,) = (tmp_path / "runs").glob("*/*")
+    assert away.parent.name == "unfinished"
+    named = {file.read_text() for file in (tmp_path / "store" / "runs").iterdir()}
+    assert named == {str(away / "0"), str(away / "1")}, "what the failed trials have is kept from prune"
 
 
 def test_a_search_without_validation_questions_is_refused_before_a_trial(tmp_path):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.core.errors import RaftError
 from raft_exp.core.files import write_atomically
@@ -44,6 +46,11 @@ class Job:
         if self.error or not statuses:
             return "failed"
         return "done" if statuses <= _FINISHED else "planned"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job is done, and no preview."""
+        return self.status == "done" and not study_setting(self.folder, "preview")
 
     @property
     def figure(self) -> str:
@@ -122,6 +129,15 @@ def _plan(folder: Path) -> list[PlanRow]:
     except (OSError, ValueError):
         return []
     return rows
+
+
+def study_setting(folder: Path, name: str) -> object:
+    """A setting of the study in a run folder; "" without a readable config.yaml."""
+    try:
+        values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return ""
+    return values.get(name, "") if isinstance(values, dict) else ""
 
 
 def _results(folder: Path) -> Results | None:

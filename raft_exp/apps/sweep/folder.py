@@ -1,0 +1,25 @@
+"""Where the folder of a sweep stands."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from raft_exp.apps.sweep.jobs import Job, study_setting
+from raft_exp.core.screen import say
+from raft_exp.pipeline.run_folder import UNFINISHED, move
+from raft_exp.pipeline.store import Store
+
+_SHIPPED_NAME = re.compile(r"(sweep|search)_[\d_-]+")  # of a sweep's folder, in conf/
+
+
+def put_away(folder: Path, jobs: Sequence[Job]) -> None:
+    """Moves the folder of a sweep without a finished job (failed, a dry run, a preview) to `unfinished/`.
+
+    A folder with another name than the shipped ones is the user's, and stays where it is.
+    """
+    if not _SHIPPED_NAME.fullmatch(folder.name) or any(job.is_finished for job in jobs):
+        return
+    place = folder.parents[1] / UNFINISHED / f"{folder.parent.name}_{folder.name}"
+    move(folder, place, [(job.folder, Store(str(study_setting(job.folder, "store")))) for job in jobs])
+    if jobs:
+        say(f"no job of this sweep has results; its folder is {place}")
