@@ -1,8 +1,8 @@
-"""Language models in GGUF files, the format of llama.cpp, as model folders of transformers.
+"""Converts language models in GGUF files (the format of llama.cpp) to model folders of transformers.
 
-A file is named by its path, or as `package:MODULE/FILE.gguf` where an installed Python package ships it. The weights
-are dequantised; configuration, tokenizer and chat template are the file's. The tokens that end a reply are those of its
-metadata: the tokenizer as transformers converts it can name others.
+The name of a model is the path of its file, or `package:MODULE/FILE.gguf` for a file in an installed Python package.
+The conversion dequantises the weights, and writes the configuration, tokenizer and chat template of the file. The end
+tokens come from the file's metadata, as the tokenizer that transformers converts can have other ones.
 """
 
 import importlib.util
@@ -26,23 +26,23 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".gguf"
 PACKAGE = "package:"
-VERSION = 1  # of the conversion: raise it when the files that `write` makes of the same GGUF file change
+VERSION = 1  # version of the conversion; raise it when `write` makes other files from the same GGUF file
 
-_HEADER = 2**26  # bytes that hold the header: vocabularies of a quarter of a million tokens need some 10 MB
+_HEADER = 2**26  # bytes to search for the header; with 250,000 tokens it has about 10 MB
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
-# How a byte-level tokenizer splits words, by the file's `tokenizer.ggml.pre`, where transformers does not look at it.
+# Values of `tokenizer.ggml.pre`, i.e. the rule by which a byte-level tokenizer splits words. transformers ignores it.
 _DIGITS_ALONE = {"smollm"}
 _AS_TRANSFORMERS = {"default", "gpt-2", "gpt2", "qwen2", "llama-bpe", "llama3", "llama-v3"}
 _NO_CARD = "---\n{front}---\n\nConverted from `{file}` ({quantization}) by raft_exp.\n"
 
 
 def is_gguf(name_or_path: str) -> bool:
-    """Whether a model's name is that of a GGUF file."""
+    """Returns whether a model's name is that of a GGUF file."""
     return name_or_path.startswith(PACKAGE) or name_or_path.endswith(SUFFIX)
 
 
 def find(name_or_path: str, group: str = "model") -> Path:
-    """The file of a name. Raises ModelError where there is no such file, with the remedy."""
+    """Returns the path of a GGUF file by its name. Raises ModelError where it is missing, or one of several parts."""
     named = f"{group}.name_or_path={name_or_path!r}"
     if name_or_path.startswith(PACKAGE):
         module, _, inner = name_or_path.removeprefix(PACKAGE).partition("/")
@@ -58,15 +58,18 @@ def find(name_or_path: str, group: str = "model") -> Path:
         remedy = suggest(file.name, there) if there else "give the path of a .gguf file"
         raise ModelError(f"{named}: no such file; {remedy}")
     if _PART.search(file.stem):
-        raise ModelError(f"{named}: one part of several; join them with llama.cpp's `llama-gguf-split --merge`")
+        raise ModelError(
+            f"{named}: the file is one of several parts; join them with llama.cpp's `llama-gguf-split --merge`, and "
+            "use the joined file"
+        )
     return file
 
 
 def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
-    """Writes the model of a GGUF file into `folder`: configuration, tokenizer, card, and weights in `dtype`.
+    """Writes the model of a GGUF file to `folder`: configuration, tokenizer, model card, and weights in `dtype`.
 
-    `weights`: whether to write the weights, which take long for a large model. Raises ModelError where the file is
-    damaged, or of an architecture that transformers does not read.
+    `weights`: whether to write the weights, which takes long for a large model. Raises ModelError where the file is
+    damaged, or transformers cannot read its architecture.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
@@ -91,8 +94,14 @@ def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
     _write_card(file, values, folder)
 
 
+def check_installed(name: str) -> None:
+    """Raises ModelError, with the name of the file, where the package that reads GGUF files is not installed."""
+    if importlib.util.find_spec("gguf") is None:
+        raise ModelError(f"{name}: reading GGUF files needs gguf; pip install 'raft_exp[gguf]'")
+
+
 def asks_for_date(file: Path) -> bool:
-    """Whether the chat template in the header of a file asks for today's date."""
+    """Returns whether the chat template in the header of a GGUF file contains today's date."""
     with file.open("rb") as opened:
         return CALL.encode() in opened.read(_HEADER)
 
@@ -100,7 +109,7 @@ def asks_for_date(file: Path) -> bool:
 _ENDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 
 
-# Sizes in the header, and the names that configurations have for them.
+# Names of sizes: in the header of a GGUF file -> in a configuration of transformers.
 _SIZES = {
     "block_count": "num_hidden_layers",
     "embedding_length": "hidden_size",
@@ -115,14 +124,13 @@ _SIZES = {
 
 @lru_cache(maxsize=4)
 def _metadata(file: Path) -> Mapping[str, Any]:
-    """The values of the file's header, without arrays.
+    """Returns the values of the file's header, without arrays.
 
-    Raises ModelError where it is no GGUF file, or cut off, or names sizes that no model has.
+    Raises ModelError where the file is damaged or not a GGUF file, or its header has impossible sizes.
     """
-    try:
-        from gguf import GGUFReader, GGUFValueType
-    except ImportError as error:
-        raise ModelError(f"{file.name}: reading GGUF files needs gguf; pip install 'raft_exp[gguf]'") from error
+    check_installed(file.name)
+    from gguf import GGUFReader, GGUFValueType
+
     try:
         reader = GGUFReader(file)
         fields = {
@@ -131,7 +139,7 @@ def _metadata(file: Path) -> Mapping[str, Any]:
         types = sorted({tensor.tensor_type.name for tensor in reader.tensors})
     except Exception as error:  # numpy's and struct's errors of a damaged file, of several types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{file.name}: not a whole GGUF file ({reason}); fetch it again") from error
+        raise ModelError(f"{file.name}: not a complete GGUF file ({reason}); download it again") from error
     own = {name.partition(".")[2]: value for name, value in fields.items()}  # without "llama."
     sizes = {known: own[name] for name, known in _SIZES.items() if name in own}
     check_values(sizes, file.name, "its header")
@@ -139,13 +147,16 @@ def _metadata(file: Path) -> Mapping[str, Any]:
 
 
 def _mend(tokenizer: "PreTrainedTokenizerBase", values: Mapping[str, Any], file: Path) -> None:
-    """Sets the control tokens, the chat template and the splitting of words that the file states."""
+    """Sets the control tokens, the chat template and the rule for splitting words from the file's header.
+
+    Raises ModelError where the header has no end token.
+    """
     for name, key in (("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding")):
         number = values.get(f"tokenizer.ggml.{key}_token_id")
         if number is not None:
             setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(int(number)))
     if tokenizer.eos_token_id is None:
-        raise ModelError(f"{file.name}: names no end token (tokenizer.ggml.eos_token_id); choose another file")
+        raise ModelError(f"{file.name}: has no end token (tokenizer.ggml.eos_token_id); choose another file")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.chat_template = values.get("tokenizer.chat_template") or tokenizer.chat_template
@@ -158,14 +169,14 @@ def _mend(tokenizer: "PreTrainedTokenizerBase", values: Mapping[str, Any], file:
         )
     elif values.get("tokenizer.ggml.model") == "gpt2" and split not in _AS_TRANSFORMERS:
         log.warning(
-            "%s: splits words by the rule %r, which is not known here; token ids may differ from the original's",
+            "%s: its rule to split words, %r, is unknown; token ids may differ from those of the original model",
             file.name,
             split,
         )
 
 
 def _saveable(loaded: "PreTrainedModel", config: object) -> "PreTrainedModel":
-    """The weights in a model of the class without the mark of a quantised one, which transformers refuses to save."""
+    """Copies the weights to a new model, as transformers refuses to save a model that was quantised."""
     import torch
 
     with torch.device("meta"):

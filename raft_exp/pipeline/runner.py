@@ -4,30 +4,23 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.markup import escape
 
 from raft_exp.core import tracking
-from raft_exp.core.errors import ModelError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.screen import Console
 from raft_exp.core.stage import Stage
-from raft_exp.engines import NO_VLLM
-from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.evaluation import selection
 from raft_exp.evaluation.results import Choice
 from raft_exp.evaluation.select_stage import CHOICE
-from raft_exp.models import quantization
-from raft_exp.models.loading import ModelConfig, base_memory
-from raft_exp.pipeline import converted, gpus
+from raft_exp.pipeline import converted
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
 from raft_exp.pipeline.model_checks import check_models
+from raft_exp.pipeline.requirements import check_requirements, quantized_bases
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
-from raft_exp.teachers import ledger
-from raft_exp.teachers.model import OpenaiTeacher
 
 _LARGE = ("model", "train", "embed")  # results of weights and vectors: a stage that reads them checks them
 _FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its own, as GPU stages do
@@ -53,7 +46,7 @@ class Runner:
         if seconds:
             self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
         with converted.described(stages, self._store):
-            for line in _quantized_bases(planned):
+            for line in quantized_bases(planned):
                 self._console.print(f"  {escape(line)}", soft_wrap=True)
             self._check_models(planned, download=False)
         return outcomes
@@ -63,10 +56,7 @@ class Runner:
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
-        gpus.check(missing)
-        _check_engines(missing)
-        _check_quantization(missing)
-        _check_keys(missing)
+        check_requirements(missing)
         self._remember_run(bool(missing))
         models = sum(stage.name == converted.STAGE for stage in stages)  # they come first: the checks read them
         with contextlib.closing(self._child):
@@ -146,55 +136,6 @@ class Runner:
             if expected and row["stage"] in expected:
                 row["expected"] = expected[row["stage"]]
         write_atomically(self._run / "plan.json", json.dumps(rows, indent=1))
-
-
-def _check_engines(stages: Sequence[Stage]) -> None:
-    """Raises ModelError for an engine that is not installed, before any stage runs."""
-    for stage in (stage for stage in stages if not stage.launcher):
-        for group in ("engine", "teacher"):
-            if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
-                raise ModelError(f"{group}: {NO_VLLM}, or use {group}=transformers")
-
-
-def _check_quantization(stages: Sequence[Stage]) -> None:
-    """Raises ModelError where a stage quantises weights and bitsandbytes is missing, before any stage runs."""
-    for stage in (stage for stage in stages if not stage.launcher):
-        for group, model in _models(stage):
-            quantization.check_installed(model.quantize, group)
-
-
-def _quantized_bases(stages: Sequence[Stage]) -> list[str]:
-    """Formats the memory of the quantised base models of planned stages, one line each."""
-    models = dict.fromkeys(pair for stage in stages for pair in _models(stage) if pair[1].quantize)
-    lines = []
-    for group, model in models:
-        try:
-            memory = str(base_memory(model))
-        except ModelError as error:
-            memory = f"unknown ({error})"
-        lines.append(f"memory of {group} {model.name_or_path} ({model.quantize}): {memory}")
-    return lines
-
-
-def _models(stage: Stage) -> list[tuple[str, ModelConfig]]:
-    """The models that a stage loads, each with the name of its settings."""
-    teacher = getattr(stage.config, "teacher", None)
-    pairs = [("model", getattr(stage.config, "model", None)), ("teacher.model", getattr(teacher, "model", None))]
-    return [(group, model) for group, model in pairs if isinstance(model, ModelConfig)]
-
-
-def _check_keys(stages: Sequence[Stage]) -> None:
-    """Raises ConfigError where the API key of a later stage is missing, before any stage runs.
-
-    A teacher is skipped when its ledger already holds answers of this model: the key is then needed only for new
-    requests.
-    """
-    for stage in stages:
-        engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
-        if isinstance(engine, ChatConfig):
-            key_of(engine, "engine")
-        if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
-            key_of(teacher, "teacher")
 
 
 def _number(value: float) -> str:

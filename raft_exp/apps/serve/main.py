@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def serve(run: Path, chosen: ServeSettings) -> None:
     """Loads the model, and serves until interrupted."""
-    token = _token(chosen.host, chosen.token_env)
     needs_packages("serve", "fastapi", "uvicorn")
+    token = _token(chosen.host, chosen.token_env)
     from raft_exp.apps.serve.app import create
     from raft_exp.apps.serve.batch_queue import BatchQueue
     from raft_exp.apps.serve.limits import Limits

@@ -78,6 +78,14 @@ class DocumentsConfig:
         return self
 
 
+def check_installed(config: DocumentsConfig) -> None:
+    """Raises DataError where packages that read the files are not installed, with the extra to install."""
+    if missing := readers.missing():
+        raise DataError(f"corpus=documents needs {', '.join(missing)}: pip install 'raft_exp[documents]'")
+    if config.ocr and (missing := readers.missing(ocr.LIBRARIES)):
+        raise DataError(f"corpus.ocr=true: needs {', '.join(missing)}; pip install 'raft_exp[ocr]', or set it to false")
+
+
 class Documents:
     """Streams the passages of all readable documents, in the order of their paths."""
 
@@ -124,12 +132,7 @@ class Documents:
 
     def passages(self) -> Iterator[Passage]:
         """The passages by document; a passage with the same words as an earlier one is left out and counted."""
-        if missing := readers.missing():
-            raise DataError(f"corpus=documents needs {', '.join(missing)}: pip install 'raft_exp[documents]'")
-        if self._config.ocr and (missing := readers.missing(ocr.LIBRARIES)):
-            raise DataError(
-                f"corpus.ocr=true: needs {', '.join(missing)}; pip install 'raft_exp[ocr]', or set it to false"
-            )
+        check_installed(self._config)
         readings = self._read()
         self.report = report = IngestReport.of(self._files, readings)
         self.counts.update(report.counts())

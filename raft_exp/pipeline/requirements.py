@@ -1,0 +1,83 @@
+"""What stages need of this machine: packages, GPUs and API keys. All of it is checked before any stage runs."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from raft_exp.core.errors import ModelError
+from raft_exp.core.stage import Stage
+from raft_exp.corpora.documents import DocumentsConfig, check_installed
+from raft_exp.engines import NO_VLLM
+from raft_exp.engines.client.protocol import ChatConfig, key_of
+from raft_exp.models import gguf, quantization
+from raft_exp.models.loading import ModelConfig, base_memory
+from raft_exp.pipeline import converted, gpus
+from raft_exp.teachers import ledger
+from raft_exp.teachers.model import OpenaiTeacher
+
+
+def check_requirements(stages: Sequence[Stage]) -> None:
+    """Raises ModelError, DataError or ConfigError for the first thing that is missing, with the remedy."""
+    gpus.check(stages)
+    _check_readers(stages)
+    _check_engines(stages)
+    _check_quantization(stages)
+    _check_keys(stages)
+
+
+def _check_readers(stages: Sequence[Stage]) -> None:
+    """Raises DataError or ModelError where the packages that read the user's files are not installed."""
+    for stage in stages:
+        corpus = getattr(stage.config, "corpus", None)
+        if stage.name == "ingest" and isinstance(corpus, DocumentsConfig):
+            check_installed(corpus)
+        if stage.name == converted.STAGE:
+            gguf.check_installed(stage.config.name_or_path)
+
+
+def _check_engines(stages: Sequence[Stage]) -> None:
+    """Raises ModelError for an engine that is not installed, before any stage runs."""
+    for stage in (stage for stage in stages if not stage.launcher):
+        for group in ("engine", "teacher"):
+            if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
+                raise ModelError(f"{group}: {NO_VLLM}, or use {group}=transformers")
+
+
+def _check_quantization(stages: Sequence[Stage]) -> None:
+    """Raises ModelError where a stage quantises weights and bitsandbytes is missing, before any stage runs."""
+    for stage in (stage for stage in stages if not stage.launcher):
+        for group, model in _models(stage):
+            quantization.check_installed(model.quantize, group)
+
+
+def _check_keys(stages: Sequence[Stage]) -> None:
+    """Raises ConfigError where the API key of a later stage is missing, before any stage runs.
+
+    A teacher is skipped when its ledger already holds answers of this model: the key is then needed only for new
+    requests.
+    """
+    for stage in stages:
+        engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
+        if isinstance(engine, ChatConfig):
+            key_of(engine, "engine")
+        if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
+            key_of(teacher, "teacher")
+
+
+def quantized_bases(stages: Sequence[Stage]) -> list[str]:
+    """Formats the memory of the quantised base models of planned stages, one line each."""
+    models = dict.fromkeys(pair for stage in stages for pair in _models(stage) if pair[1].quantize)
+    lines = []
+    for group, model in models:
+        try:
+            memory = str(base_memory(model))
+        except ModelError as error:
+            memory = f"unknown ({error})"
+        lines.append(f"memory of {group} {model.name_or_path} ({model.quantize}): {memory}")
+    return lines
+
+
+def _models(stage: Stage) -> list[tuple[str, ModelConfig]]:
+    """The models that a stage loads, each with the name of its settings."""
+    teacher = getattr(stage.config, "teacher", None)
+    pairs = [("model", getattr(stage.config, "model", None)), ("teacher.model", getattr(teacher, "model", None))]
+    return [(group, model) for group, model in pairs if isinstance(model, ModelConfig)]
