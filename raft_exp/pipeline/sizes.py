@@ -97,17 +97,23 @@ class Sizes:
         return None
 
     def _limited(self, dataset: Stage, split: str) -> Size | None:
-        config = dataset.description["config"]
-        limit = value(config, "max_items") or value(config, "dataset.max_items")
         counted = self._split(dataset, split)
-        if isinstance(limit, int):
-            return Size(min(limit, limit if counted is None else counted), counted is not None)
-        return None if counted is None else Size(counted, True)
+        numbers = [*_limits(dataset, split), *([] if counted is None else [counted])]
+        return Size(min(numbers), counted is not None) if numbers else None
 
     def _split(self, dataset: Stage, split: str) -> int | None:
         questions = dataset.inputs.get("questions")
         counts = self.questions(questions) if isinstance(questions, Stage) else None
         return int(counts.get(split, 0)) if counts and "train" in counts else None
+
+
+def _limits(dataset: Stage, split: str) -> list[int]:
+    """The settings that limit the rows of a split: those of the data set, and of training those of the corpus."""
+    config, questions = dataset.description["config"], dataset.inputs.get("questions")
+    limits = [value(config, "max_items"), value(config, "dataset.max_items")]
+    if split == "train" and isinstance(questions, Stage):
+        limits.append(value(questions.description["config"], "corpus.max_items"))
+    return [limit for limit in limits if isinstance(limit, int)]
 
 
 def same_corpus(result: Manifest, stage: Stage) -> bool:

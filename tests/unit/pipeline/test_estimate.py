@@ -102,6 +102,8 @@ def test_sizes_are_those_of_the_questions_within_the_limits(tmp_path):
     other = stages("corpus.num_entities=60", "evaluation.max_items=500")
     assert sizes.rows(other["dataset[test]"]) == Size(500, False), "the setting's limit, where nothing is counted"
     assert sizes.rows(other["dataset[raft]"]) is None
+    few = stages("corpus.num_entities=60", "corpus.max_items=70", "dataset.max_items=90", "trainer.max_steps=-1")
+    assert sizes.examples(few["dataset[raft]"]) == Size(70, False), "the corpus limits training questions too"
 
 
 def test_in_words():

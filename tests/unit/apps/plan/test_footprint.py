@@ -11,6 +11,7 @@ from raft_exp.models import loading
 from raft_exp.models.loading import ModelConfig
 from raft_exp.training import packed, speed, weights
 from raft_exp.training.config import LoraConfig
+from raft_exp.training.data import Batch
 from raft_exp.training.layers import activation_bytes
 
 SMALL = {
@@ -92,7 +93,7 @@ def test_activations_are_those_of_a_real_step(dropout):
     real = weights.trainable(base, lora, "32-true", 0).train()
     tokens, learned, rows = 900, 80, 3
     ids = torch.arange(tokens) % 1000 + 2
-    batch = {
+    batch: Batch = {
         "inputs": {
             "input_ids": ids[None],
             "position_ids": (torch.arange(tokens) % (tokens // rows))[None],
