@@ -11,7 +11,7 @@ from clock import Clock
 from raft_exp.core import collection as passages
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Passage, Question, Target, write_jsonl
-from raft_exp.dataset import contexts
+from raft_exp.corpora import pools
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.retrieval import Rankers
 from raft_exp.retrieval.filters import DistractorFilter
@@ -57,7 +57,7 @@ def ours(folder: Path, most: int) -> dict[str, Any]:
     start = Clock()
     collection, source = Passages(folder), QuestionTargets(folder, folder)
     guards = DistractorFilter(collection, same_document=False, answer_allowed=False)
-    pool = contexts.pool(contexts.document_splits(collection, source.all_questions()), "train")
+    pool = pools.pool(pools.document_splits(collection, source.all_questions()), "train")
     rank = Rankers(guards, seed=0).ranker("random", None, pool, lambda: source.of("train"))
     recipe = RaftRecipe(
         p=P,
