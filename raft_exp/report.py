@@ -1,6 +1,9 @@
 """`python -m raft_exp.report RUN [RUN ...]`: the report of a finished run again, or a comparison of several."""
 
-from raft_exp.apps.report.main import main
-
 if __name__ == "__main__":
-    main()
+    from raft_exp.core.processes import stoppable
+
+    with stoppable():
+        from raft_exp.apps.report.main import main
+
+        main()

@@ -1,6 +1,9 @@
 """`python -m raft_exp.store ls|prune|verify|repair`: what the store holds, and room when it is full."""
 
-from raft_exp.apps.store import main
-
 if __name__ == "__main__":
-    main()
+    from raft_exp.core.processes import stoppable
+
+    with stoppable():
+        from raft_exp.apps.store import main
+
+        main()

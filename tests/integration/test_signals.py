@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from raft_exp.apps.console import COMMANDS
 from tests.helpers.command_line import SMALL, command, environment, raft_exp, run_folder, statuses
 
 STUDY = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
@@ -73,6 +74,15 @@ def test_a_signal_among_the_first_imports_is_one_line(tmp_path, number, status, 
         [sys.executable, "-m", "raft_exp"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr.strip()) == (status, line)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_among_the_first_imports_of_any_command_is_one_line(tmp_path, name):
+    (tmp_path / "pydantic.py").write_text("import os, time\nos.kill(os.getpid(), 2)\ntime.sleep(30)\n")
+    environ = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    line = [sys.executable, "-m", f"raft_exp.{name}", "run"]
+    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, "stopped; the same command resumes from here")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pydantic import Field
 from raft_exp.apps.arguments import Command, needs_packages, one_line_errors
 from raft_exp.apps.ask.main import RunSettings, opened
 from raft_exp.core.errors import ConfigError
+from raft_exp.core.processes import StopSignal
 from raft_exp.core.schema import Positive, config_dataclass
 
 
@@ -71,7 +72,7 @@ def serve(run: Path, chosen: ServeSettings) -> None:
         session = opened(run, chosen)
         limits = Limits(chosen.max_body, chosen.max_question, chosen.per_minute)
         app = create(session, BatchQueue(session, chosen.batch, chosen.queue), limits, token)
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down before it raises this
+        with contextlib.suppress(KeyboardInterrupt, StopSignal):  # uvicorn has shut down before it raises them
             Server(app, session.name).run(sockets=[place])
 
 
