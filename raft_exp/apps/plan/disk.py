@@ -22,14 +22,6 @@ def disk(study: PlannedStudy, footprint: Footprint | None) -> list[Figure]:
     known = [(stage, size.number) for stage, size in rows if size]
     if known:
         size = sum(number * _tokens(study, stage) * _BYTES_A_TOKEN for stage, number in known)
-        source = f"{sum(number for _, number in known):,} rows in {len(known)} data set{'s' * (len(known) > 1)}, {_BYTES_A_TOKEN} bytes a token"
-        figures.append({**_figure("data sets", size, "estimated", source), "at_most": True})
-    return figures
-
-
-def _weights(study: PlannedStudy, footprint: Footprint) -> list[Figure]:
-    figures, model = [], study.config.model
-    if not gguf.is_gguf(model.name_or_path) and not Path(resolve(model.name_or_path)).is_dir():
         total, sets = sum(number for _, number in known), "1 data set" if len(known) == 1 else f"{len(known)} data sets"
         source = f"{total:,} rows in {sets}, {_BYTES_A_TOKEN} bytes a token"
         figures.append({**_figure("data sets", size, "estimated", source), "at_most": True})
@@ -39,9 +31,8 @@ def _weights(study: PlannedStudy, footprint: Footprint) -> list[Figure]:
 def _weights(study: PlannedStudy, footprint: Footprint) -> list[Figure]:
     figures, model = [], study.config.model
     if not gguf.is_gguf(model.name_or_path) and not Path(resolve(model.name_or_path)).is_dir():
-        source = (
-            f"{footprint.parameters / 1e6:,.0f} million weights of {model.name_or_path} in the hub's cache (HF_HOME)"
-        )
+        millions = f"{footprint.parameters / 1e6:,.0f} million weights"
+        source = f"{millions} of {model.name_or_path}, in the hub's cache (HF_HOME)"
         figures.append(_figure("base weights", footprint.saved_bytes, "estimated", source))
     trainings = study.missing("train")
     if trainings:
