@@ -1,12 +1,10 @@
 """Hooks for MkDocs (mkdocs.yml): they add pages that are generated from the code, or copied from outside docs/."""
 
 import re
-from contextlib import redirect_stdout
-from importlib import import_module
-from io import StringIO
+import subprocess
+import sys
 from pathlib import Path
 from posixpath import normpath, relpath
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -87,11 +85,6 @@ def _made(marker: re.Match[str]) -> str:
 
 def _help(command: str) -> str:
     """Returns the output of `python -m raft_exp.COMMAND --help` as a code block."""
-    main: Any = import_module(f"raft_exp.{command}").main
-    shown = StringIO()
-    try:
-        with redirect_stdout(shown):
-            main(["--help"])
-    except SystemExit:
-        pass
-    return f"```\n{shown.getvalue().strip()}\n```"
+    words = [sys.executable, "-m", f"raft_exp.{command}", "--help"]
+    shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    return f"```\n{shown.stdout.strip()}\n```"

@@ -2,6 +2,8 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -79,6 +81,17 @@ def test_tables_of_metrics_errors_and_fields():
     assert f"| `StoppedError` | {errors.StoppedError.status} |" in tables.table("errors")
     fields = tables.table("raft_exp.core.records.Passage")
     assert "| `place` | `str` | place in the document" in fields
+
+
+def test_the_page_of_commands_shows_their_help():
+    page: Any = SimpleNamespace(file=SimpleNamespace(src_uri="reference/commands.md"))
+    config: Any = None
+    files: Any = [page.file]
+    text = (hooks.ROOT / "docs" / page.file.src_uri).read_text(encoding="utf-8")
+    commands = re.findall(r"<!-- help: (\w+) -->", text)
+    shown = hooks.on_page_markdown(text, page, config, files)
+    assert len(commands) > 5
+    assert all(f"```\npython -m raft_exp.{command} " in shown for command in commands)
 
 
 def test_links_out_of_docs_lead_to_pages_or_become_text():
