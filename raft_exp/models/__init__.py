@@ -1,4 +1,4 @@
-"""Language models and sentence encoders: loading, token ids of prompts and replies, trained weights, merging."""
+"""Language models and sentence encoders: checks, loading, token ids of prompts and replies, and merging of adapters."""
 
 import logging
 

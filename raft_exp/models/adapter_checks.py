@@ -1,4 +1,4 @@
-"""Checks of an adapter's adapter_config.json before PEFT or vLLM reads it: values, and the time of its patterns."""
+"""Checks an adapter_config.json before PEFT or vLLM reads it: its values, and the time that its patterns need."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +11,9 @@ from raft_exp.models.folder_checks import check_values, read_object
 from raft_exp.models.pattern_child import Patterns
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-SECONDS = 5  # of CPU time for all patterns and names; those of usual adapters need a few milliseconds
+SECONDS = 5  # limit of the CPU time for all patterns and names; usual adapters need a few milliseconds
 _MOST_RANK = 16_384
-# Names of modules that most models have, beside those that the weights name.
+# Module names of most models. Patterns are matched with them and with the module names in the adapter's weights.
 _USUAL = [
     f"model.layers.{layer}.{part}"
     for layer in (0, 10)
@@ -22,9 +22,9 @@ _USUAL = [
 
 
 def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
-    """Raises ModelError for an adapter_config.json that is damaged, absurd, or whose patterns take too long.
+    """Raises ModelError for an adapter_config.json that is damaged, has impossible values, or has too slow patterns.
 
-    `modules`: the names of the model's modules; without them, patterns are tried on the names of the adapter's weights.
+    `modules`: the names of the model's modules, to match the patterns with; by default those in the adapter's weights.
     """
     named = f"adapter={folder}"
     values = read_object(folder / CONFIG, named)
@@ -33,23 +33,27 @@ def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
         for rank in _items(values.get(name)):
             if rank is not None and (type(rank) is not int or not 1 <= rank <= _MOST_RANK):
                 raise ModelError(
-                    f"{named}: {CONFIG} has {name}={rank!r:.40}; a rank is a whole number from 1 to {_MOST_RANK:,}"
+                    f"{named}: {CONFIG} has {name}={rank!r:.40}; must be a whole number from 1 to {_MOST_RANK:,}; "
+                    "repair the file"
                 )
     for name in ("lora_alpha", "alpha_pattern"):
         for scale in _items(values.get(name)):
             if scale is not None and (type(scale) not in (int, float) or not math.isfinite(scale)):
-                raise ModelError(f"{named}: {CONFIG} has {name}={scale!r:.40}, which is no number; repair the file")
+                raise ModelError(f"{named}: {CONFIG} has {name}={scale!r:.40}; must be a number; repair the file")
     if patterns := list(dict.fromkeys(_patterns(values))):
         _check_patterns(named, patterns, list(modules) or [*_weight_names(folder / WEIGHTS), *_USUAL])
 
 
 def _items(field: object) -> list[object]:
-    """The values of an object of patterns, or the one value."""
+    """Returns the values of a field: those of an object (pattern -> value), or the single value in a list."""
     return list(field.values()) if isinstance(field, Mapping) else [field]
 
 
 def _patterns(values: Mapping[str, object]) -> Iterator[str]:
-    """The regular expressions of the settings: texts where names could stand in a list, and keys of objects."""
+    """Yields the regular expressions of an adapter_config.json.
+
+    They are the texts in fields for module names (a list there holds plain names), and the keys of pattern fields.
+    """
     for name in ("target_modules", "exclude_modules", "layers_pattern", "target_parameters", "modules_to_save"):
         field = values.get(name)
         if isinstance(field, str) and field != "all-linear":
@@ -67,15 +71,15 @@ def _check_patterns(named: str, patterns: list[str], names: list[str]) -> None:
     try:
         fault = limited.ask(pattern_child.__name__, data, SECONDS)
     except limited.LimitError as error:
-        fault = f"has patterns for names of modules that need {error}"
+        fault = f"has patterns for module names whose matching needs {error}"
     else:
-        fault = fault and f"has a pattern for names of modules that cannot be used: {fault}"
+        fault = fault and f"has an invalid pattern for module names: {fault}"
     if fault:
-        raise ModelError(f"{named}: {CONFIG} {fault}; name the modules in a list instead")
+        raise ModelError(f"{named}: {CONFIG} {fault}; replace the pattern by a list of module names")
 
 
 def _weight_names(file: Path) -> list[str]:
-    """The names of the adapted modules, by the header of the adapter's weights; [] where it cannot be read."""
+    """Returns the names of the adapted modules from the header of the adapter's weights; [] if it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:

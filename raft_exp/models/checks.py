@@ -1,7 +1,7 @@
-"""Checks of a model's configuration and tokenizer, without its weights, before a study pays for anything.
+"""Checks a model's configuration and tokenizer, without its weights, before a study pays for anything.
 
-The modules of a model are built on torch's meta device: names and shapes without values. The embedded models (`asset:`)
-are checked by their config.json alone, without an import of transformers.
+The model is built on torch's meta device, i.e. with the names and shapes of its weights, but without their values. For
+the embedded models (`asset:`), only config.json is read, without an import of transformers.
 """
 
 import copy
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from raft_exp.assets import ASSET
-from raft_exp.core import processes
+from raft_exp.core import limited, processes
 from raft_exp.core.errors import ModelError, suggest
 from raft_exp.core.hub import why_no_hub
-from raft_exp.models import gguf
+from raft_exp.models import gguf, tokenizer_child
 from raft_exp.models.folder_checks import check_folder, check_values
 from raft_exp.models.loading import LoadArguments, ModelConfig, explained, quiet, resolve
 from raft_exp.models.template_date import asks_for_date
@@ -26,37 +26,39 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 ALL_LINEAR = "all-linear"
-# Names of the number of positions in configurations; GPT-2 and its relatives have n_positions.
+# Fields of configurations with the number of positions. GPT-2 and similar models have n_positions.
 _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
-# Kinds of RoPE scaling that extend the configuration's positions; with Llama 3's kind they are extended already.
+# Types of RoPE scaling whose factor multiplies the number of positions. Type llama3 gives the multiplied number.
 _EXTENDING = ("linear", "dynamic", "yarn")
-_SECONDS = 120  # for a configuration and its model without weights, which take one or two
-_LEAST_BYTES = 0.1  # of a weight: quantised weights have two bits or more
+_SECONDS = 120  # time limit to read a configuration and build the model without weights; usual models need 1 or 2 s
+_SPLITTING_SECONDS = 10  # of CPU time: a large tokenizer takes one for all samples
+_LEAST_BYTES = 0.1  # least bytes of a weight in a file: quantised weights have two bits or more
 _NOT_CAUSAL = ("MaskedLM", "Classification", "QuestionAnswering", "ForPreTraining", "ForRetrieval")
 _CHOOSE = "choose a causal language model, whose config.json names a class ...ForCausalLM in `architectures`"
 
 
 class LoraSettings(Protocol):
-    """The settings of an adapter that a model limits: `training.config.LoraConfig`."""
+    """The LoRA settings that depend on the model. `training.config.LoraConfig` has them."""
 
     @property
     def r(self) -> int:
-        """The rank; 0 where all weights are trained."""
+        """The rank of the adapter; 0 for full fine-tuning."""
 
     @property
     def target_modules(self) -> str | list[str]:
-        """`all-linear`, or names of modules."""
+        """`all-linear`, or a list of module names."""
 
 
 def check(
     model: ModelConfig, lora: LoraSettings | None, packing: bool, download: bool, by_transformers: bool = True
 ) -> list[str]:
-    """Raises ModelError for settings that the model's configuration rules out; returns lines for the user.
+    """Checks settings against the model's configuration and tokenizer. Returns notes to print.
 
-    `lora`: the settings of its training, None where it is not trained. `packing`: whether rows must be packed.
-    `by_transformers`: whether transformers runs the model; vLLM has classes of its own, so positions alone are checked.
-    `download`: whether configuration and tokenizer may be fetched from the hub; otherwise, and without access to the
-    hub, a hub model that is not in the local cache is not checked.
+    `lora`: the LoRA settings of the training; None without training. `packing`: whether rows must be packed.
+    `download`: whether to download configuration and tokenizer from the hub; a hub model that is neither downloaded nor
+    in the local cache is not checked. `by_transformers`: whether transformers runs the model. vLLM has its own model
+    classes, so with vLLM only the number of positions is checked.
+    Raises ModelError where a setting does not fit the model.
     """
     place = Path(resolve(model.name_or_path))
     if place.is_dir():
@@ -80,29 +82,30 @@ def check(
     _check_size(model, place, skeleton)
     if packing and (obstacle := packing_obstacle(config)):
         raise ModelError(
-            f"trainer.packing=true: {type(skeleton).__name__} has {obstacle}, which attention over packed rows does "
-            "not compute; use trainer.packing=false"
+            f"trainer.packing=true: {type(skeleton).__name__} has {obstacle}, which packed rows do not support; use "
+            "trainer.packing=false"
         )
     if lora is not None and lora.r:
         _check_lora(lora, skeleton, config)
+    _check_splitting(model, place)
     tokenizer = _tokenizer(model, source, download)
     return [] if tokenizer is None else _check_tokenizer(model, tokenizer, _embedding_rows(skeleton))
 
 
 def check_weights(model: ModelConfig) -> None:
-    """Raises ModelError for a local folder without weights in safetensors."""
+    """Raises ModelError for a local model folder without *.safetensors files."""
     if gguf.is_gguf(model.name_or_path):
         return  # it may not be converted yet
     folder = Path(resolve(model.name_or_path))
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise ModelError(
-            f"model.name_or_path={model.name_or_path!r}: no weights (*.safetensors) in the folder; save the model with "
-            "save_pretrained, which writes them"
+            f"model.name_or_path={model.name_or_path!r}: no weights (*.safetensors) in the folder; save the model "
+            "there with save_pretrained"
         )
 
 
 def packing_obstacle(config: "PretrainedConfig") -> str:
-    """The part of a model's attention that attention over packed rows does not compute; "" where there is none."""
+    """Returns the part of a model's attention that packed rows do not support; "" if they support all parts."""
     text = config.get_text_config(decoder=True)
     if getattr(text, "attn_logit_softcapping", None):
         return f"a softcap of attention scores (attn_logit_softcapping={text.attn_logit_softcapping})"
@@ -110,7 +113,7 @@ def packing_obstacle(config: "PretrainedConfig") -> str:
 
 
 def _values(file: Path) -> Mapping[str, object]:
-    """The values of a local config.json, or of its language model; {} where there is none that can be read."""
+    """Returns the values of a local config.json (of its `text_config` if it has one); {} if it cannot be read."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -120,7 +123,7 @@ def _values(file: Path) -> Mapping[str, object]:
 
 
 def _source(model: ModelConfig, download: bool) -> LoadArguments | None:
-    """The arguments of `from_pretrained`; None for a hub model that is not in the local cache and is not fetched."""
+    """Returns the arguments of `from_pretrained`; None for a hub model that is neither in the cache nor downloaded."""
     place = Path(resolve(model.name_or_path))
     if place.is_dir():
         if not (place / "config.json").is_file() and (place / "adapter_config.json").is_file():
@@ -139,7 +142,7 @@ def _source(model: ModelConfig, download: bool) -> LoadArguments | None:
 
 
 def _is_cached(name: str, revision: str | None) -> bool:
-    """Whether configuration and tokenizer of a hub model are in the local cache."""
+    """Returns whether configuration and tokenizer of a hub model are in the local cache."""
     from huggingface_hub import try_to_load_from_cache
 
     files = ("config.json", "tokenizer_config.json")
@@ -155,7 +158,7 @@ def _config(model: ModelConfig, source: LoadArguments) -> "PretrainedConfig":
 
 
 def _check_kind(model: ModelConfig, config: "PretrainedConfig") -> None:
-    """Raises ModelError unless the model is a decoder that predicts the next token."""
+    """Raises ModelError unless the model is a causal language model."""
     names = [name for name in config.architectures or [] if any(word in name for word in _NOT_CAUSAL)]
     if names or config.is_encoder_decoder:
         kind = names[0] if names else f"an encoder with a decoder ({config.model_type})"
@@ -163,9 +166,9 @@ def _check_kind(model: ModelConfig, config: "PretrainedConfig") -> None:
 
 
 def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedModel | None":
-    """The model on the meta device; None for a model that computes with values while it is built.
+    """Builds the model on the meta device. Returns None for a model whose construction needs the values of weights.
 
-    Raises ModelError where transformers has no causal language model of its type.
+    Raises ModelError where transformers has no causal language model of this type.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -186,13 +189,32 @@ def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedMode
 
 
 def _check_size(model: ModelConfig, place: Path, skeleton: "PreTrainedModel") -> None:
-    """Raises ModelError where the weights in a folder are far too few for the configuration."""
+    """Raises ModelError where the weight files in a folder are far too small for the configuration."""
     size = sum(file.stat().st_size for file in place.glob("*.safetensors")) if place.is_dir() else 0
     weights = sum(weight.numel() for weight in skeleton.parameters())
     if size and weights * _LEAST_BYTES > size:
         raise ModelError(
-            f"{_named(model)}: config.json describes {weights:,} weights, and their files have {size:,} bytes; repair "
-            "the folder"
+            f"{_named(model)}: config.json describes {weights:,} weights, but the *.safetensors files have only "
+            f"{size:,} bytes; download or save the model again"
+        )
+
+
+def _check_splitting(model: ModelConfig, place: Path) -> None:
+    """Raises ModelError for a folder whose tokenizer.json has regular expressions that take too long.
+
+    They are tried in a child process.
+    """
+    file = place / "tokenizer.json"
+    if not file.is_file():
+        return  # another form without such patterns, or a model of the hub
+    try:
+        fault = limited.ask(tokenizer_child.__name__, str(file.absolute()), _SPLITTING_SECONDS, memory_mb=4096)
+    except limited.LimitError as error:
+        fault = f"needs {error} for a few lines of text"
+    if fault:
+        raise ModelError(
+            f"{_named(model)}: its tokenizer.json {fault}; use the tokenizer that the model was trained with, or "
+            "choose another model"
         )
 
 
@@ -201,7 +223,7 @@ def _named(model: ModelConfig) -> str:
 
 
 def _positions(config: Mapping[str, object]) -> int | None:
-    """The number of positions of a configuration; None where there is no limit (ALiBi, state space models)."""
+    """Returns the number of positions of a configuration; None for no limit (ALiBi, state space models)."""
     numbers = [value for name in _POSITIONS if isinstance(value := config.get(name), int) and value > 0]
     if not numbers or config.get("alibi"):
         return None
@@ -209,7 +231,7 @@ def _positions(config: Mapping[str, object]) -> int | None:
 
 
 def _extensions(rope: object) -> Iterator[float]:
-    """The factors by which RoPE scaling extends the positions; models with several kinds of layers have one each."""
+    """Yields the factors by which RoPE scaling extends the positions: one for each type of layers."""
     if isinstance(rope, Mapping):
         factor = rope.get("factor")
         if rope.get("rope_type", rope.get("type")) in _EXTENDING and isinstance(factor, int | float):
@@ -233,7 +255,7 @@ def _embedding_rows(skeleton: "PreTrainedModel") -> int:
 
 
 def _tokenizer(model: ModelConfig, source: LoadArguments, download: bool) -> "PreTrainedTokenizerBase | None":
-    """The tokenizer; None where the local cache lacks files of it that a run would fetch."""
+    """Returns the tokenizer; None if some of its files are not in the local cache and `download` is false."""
     from transformers import AutoTokenizer
 
     try:
@@ -247,7 +269,10 @@ def _tokenizer(model: ModelConfig, source: LoadArguments, download: bool) -> "Pr
 
 
 def _check_tokenizer(model: ModelConfig, tokenizer: "PreTrainedTokenizerBase", rows: int) -> list[str]:
-    """Raises ModelError where a prompt or a reply has token ids without a row in the embeddings, or no end token."""
+    """Raises ModelError for token ids without a row in the embeddings, or without an end token. Returns notes to print.
+
+    `rows`: number of rows of the input embeddings.
+    """
     messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "When?"}]
     ids = [*encode_prompt(tokenizer, messages), *encode_completion(tokenizer, "1802")]
     added = tokenizer.added_tokens_decoder
@@ -255,31 +280,31 @@ def _check_tokenizer(model: ModelConfig, tokenizer: "PreTrainedTokenizerBase", r
     highest = max([*ids, *(number for number in tokenizer.get_vocab().values() if number not in added)])
     if highest >= rows:
         raise ModelError(
-            f"model.name_or_path={model.name_or_path!r}: its tokenizer gives prompts the token "
-            f"{tokenizer.convert_ids_to_tokens(highest)!r} with id {highest}, and its embeddings have {rows} rows; use "
-            f"the tokenizer and chat template that it was trained with, or save it after "
+            f"model.name_or_path={model.name_or_path!r}: the tokenizer has the token "
+            f"{tokenizer.convert_ids_to_tokens(highest)!r} with id {highest}, but the model's embeddings have only "
+            f"{rows} rows; use the tokenizer and chat template that belong to the model, or save the model after "
             f"resize_token_embeddings({max(len(tokenizer), highest + 1)})"
         )
     if asks_for_date(resolve(model.name_or_path), model.revision):
         return [
-            f"model.name_or_path={model.name_or_path!r}: its chat template asks for today's date; it is told "
-            f"prompt.date={model.date} on every day"
+            f"model.name_or_path={model.name_or_path!r}: its chat template contains today's date; raft_exp always sets "
+            f"it to prompt.date={model.date}"
         ]
     if tokenizer.chat_template:
         return []
     return [
-        f"model.name_or_path={model.name_or_path!r} has no chat template: prompts are plain text, as for a base model; "
-        "for a chat model put its chat_template.jinja into a local copy of it"
+        f"model.name_or_path={model.name_or_path!r} has no chat template, so prompts are plain text, as for a base "
+        "model; for a chat model, put its chat_template.jinja into a local copy of the model"
     ]
 
 
 def _check_lora(lora: LoraSettings, skeleton: "PreTrainedModel", config: "PretrainedConfig") -> None:
-    """Raises ModelError for a rank or for target modules that the model does not admit."""
+    """Raises ModelError for a rank or target modules that do not fit the model."""
     name = type(skeleton).__name__
     size = int(getattr(config.get_text_config(decoder=True), "hidden_size", lora.r))
     if lora.r > size:
         raise ModelError(
-            f"lora.r={lora.r}: more than the {size} dimensions of {name}; set lora.r={size} or less, or train all "
+            f"lora.r={lora.r}: larger than the hidden size {size} of {name}; set lora.r={size} or less, or train all "
             "weights with lora=full"
         )
     linear = _linear_names(skeleton)
@@ -292,28 +317,31 @@ def _check_lora(lora: LoraSettings, skeleton: "PreTrainedModel", config: "Pretra
 
 
 def _check_names(names: Sequence[str], skeleton: "PreTrainedModel", linear: Sequence[str]) -> None:
-    """Raises ModelError for a name that matches no module, or a module that LoRA cannot adapt."""
+    """Raises ModelError for a name that matches no module, or a module that cannot have a LoRA adapter.
+
+    `linear`: names of the linear layers, for the message.
+    """
     remedy = f"use lora.target_modules=[{','.join(linear)}] or some of them"
     experts = _names_of_experts(names, skeleton, remedy) if _has_stacked_experts(skeleton) else set()
     tied = bool(skeleton.config.get_text_config(decoder=True).tie_word_embeddings)
     for name in (name for name in names if name not in experts):
         modules = [module for path, module in skeleton.named_modules() if f".{path}".endswith(f".{name}")]
         if not modules:
-            message = f"lora.target_modules: {name!r} is no module of {type(skeleton).__name__}"
+            message = f"lora.target_modules: {name!r} is not a module of {type(skeleton).__name__}"
             raise ModelError(f"{message}; {suggest(name, [*linear, *experts])}")
         for module in modules:
             if not _is_adaptable(module):
                 kind = type(module).__name__
-                raise ModelError(f"lora.target_modules: {name!r} is {kind}, to which LoRA cannot be added; {remedy}")
+                raise ModelError(f"lora.target_modules: {name!r} is a {kind}, which LoRA does not support; {remedy}")
             if tied and module in (skeleton.get_input_embeddings(), skeleton.get_output_embeddings()):
                 raise ModelError(
-                    f"lora.target_modules: {name!r} shares its weight with the other end of {type(skeleton).__name__} "
-                    f"(tie_word_embeddings), so that a merged model would differ from the adapter; {remedy}"
+                    f"lora.target_modules: {name!r} is tied to the other embedding layer of {type(skeleton).__name__} "
+                    f"(tie_word_embeddings), so that a merged model would differ from model and adapter; {remedy}"
                 )
 
 
 def _linear_names(model: "PreTrainedModel") -> list[str]:
-    """The last parts of the names of linear layers, without the output head: those of `all-linear`."""
+    """Returns the last parts of the names of all linear layers except the output head, as PEFT's `all-linear` does."""
     import torch
     from transformers.pytorch_utils import Conv1D
 
@@ -327,7 +355,7 @@ def _linear_names(model: "PreTrainedModel") -> list[str]:
 
 
 def _is_adaptable(module: "nn.Module") -> bool:
-    """Whether PEFT's LoRA has a layer for this module."""
+    """Returns whether PEFT supports LoRA for this module."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
@@ -336,7 +364,7 @@ def _is_adaptable(module: "nn.Module") -> bool:
 
 
 def _has_stacked_experts(model: "nn.Module") -> bool:
-    """Whether a parameter holds a matrix for each expert: three dimensions, outside of a convolution."""
+    """Returns whether a parameter holds a matrix for each expert, i.e. has three dimensions and is no convolution."""
     from torch import nn
 
     return any(
@@ -347,9 +375,9 @@ def _has_stacked_experts(model: "nn.Module") -> bool:
 
 
 def _names_of_experts(names: Sequence[str], skeleton: "PreTrainedModel", remedy: str) -> set[str]:
-    """Those of the names that PEFT translates to stacked weights of experts: names of layers in transformers 4.
+    """Returns the names that PEFT translates to stacked weights of experts, i.e. layer names of transformers 4.
 
-    Tried with PEFT itself. Raises ModelError where it refuses the names.
+    Calls PEFT with the names. Raises ModelError where PEFT refuses them; `remedy` ends the message.
     """
     import peft
 

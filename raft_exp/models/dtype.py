@@ -1,4 +1,4 @@
-"""The types of weights that models are loaded, trained and stored in."""
+"""The data types in which weights are loaded, trained and stored."""
 
 from typing import Literal
 

@@ -11,32 +11,35 @@ from raft_exp.core.errors import ModelError
 from raft_exp.core.schema import Count, Positive, config_dataclass
 from raft_exp.models import loading
 
-Encode = Callable[[list[str], str], np.ndarray]  # texts and their prefix -> shape (texts, dimensions), float32
+Encode = Callable[[list[str], str], np.ndarray]  # (texts, prefix of each text) -> (texts, dimensions), float32
 
 
 @config_dataclass
 class EncoderConfig:
-    """A sentence-transformers model (hub id with revision, or local folder) and the form of its input."""
+    """A sentence-transformers model (a hub id with a revision, or a local folder), and the format of its input."""
 
     name_or_path: str
     revision: str | None
     query_prefix: str  # put before a question, as in the model's training
     passage_prefix: str  # put before a passage
-    normalize: bool  # to vectors of length 1, whose dot product is the cosine
-    max_length: Positive | None  # tokens of a text; null: the model's own limit
-    exact_up_to: Count  # up to so many passages the search is exact; above, the index is approximate
-    batch_size: Positive  # no runtime field, like accelerator: both change the last bits of a vector
+    normalize: bool  # whether to scale vectors to length 1, so that dot products are cosines
+    max_length: Positive | None  # largest number of tokens of a text; null: the model's limit
+    exact_up_to: Count  # largest number of passages with exact search; with more, the index is approximate
+    batch_size: Positive  # not a Runtime field, as it changes the last bits of a vector (accelerator does too)
     accelerator: Literal["cpu", "gpu", "auto"]
 
 
 def files(config: EncoderConfig) -> list[Path]:
-    """The local files whose content identifies the encoder; [] for a hub id, which needs a revision (ModelError)."""
+    """Returns the local files whose content identifies the encoder; [] for a hub id.
+
+    Raises ModelError where sentence-transformers is missing, or a hub id has no revision.
+    """
     needs("sentence_transformers")
     return loading.files(config, "encoder")
 
 
 def needs(module: str) -> None:
-    """Raises ModelError with the remedy where an optional package is not installed."""
+    """Raises ModelError where the optional package `module` is not installed."""
     if find_spec(module) is None:
         raise ModelError(
             f"dense search or semantic similarity needs the package {module}, which is not installed; "
@@ -45,9 +48,10 @@ def needs(module: str) -> None:
 
 
 def load(config: EncoderConfig) -> Encode:
-    """Loads the encoder, only from safetensors.
+    """Loads the encoder, only from safetensors. Returns a function that encodes texts.
 
-    Raises ModelError with the remedy, also from the returned function when the memory is not enough.
+    Raises ModelError where the encoder cannot be loaded. The returned function raises ModelError when it runs out of
+    memory.
     """
     needs("sentence_transformers")
     from sentence_transformers import SentenceTransformer
@@ -77,7 +81,9 @@ def load(config: EncoderConfig) -> Encode:
         except Exception as error:
             if not loading.is_out_of_memory(error):
                 raise
-            raise ModelError(f"out of memory; lower encoder.batch_size (now {config.batch_size})") from error
+            raise ModelError(
+                f"out of memory while encoding texts; lower encoder.batch_size (now {config.batch_size})"
+            ) from error
         return np.asarray(vectors, dtype=np.float32)
 
     return encode
@@ -88,5 +94,5 @@ def _device(config: EncoderConfig) -> str:
 
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
-        raise ModelError("encoder.accelerator=gpu: torch finds no GPU; use encoder.accelerator=cpu")
+        raise ModelError("encoder.accelerator: got 'gpu', but torch finds no GPU; use encoder.accelerator=cpu")
     return "cuda" if has_gpu and config.accelerator != "cpu" else "cpu"

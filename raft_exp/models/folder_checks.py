@@ -1,6 +1,7 @@
-"""Checks of the JSON files of a model folder before a library reads them: their size, and absurd values.
+"""Checks the size and the values of the JSON files in a model folder before a library reads them.
 
-A config.json with a billion layers, or a vocabulary of a trillion, would cost minutes and all memory before it failed.
+A config.json with a billion layers, or a vocabulary of a trillion tokens, would use minutes and all memory before it
+fails.
 """
 
 import json
@@ -12,41 +13,43 @@ from raft_exp.core.errors import ModelError
 
 _MEGABYTE = 2**20
 _LARGE = {"tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "model.safetensors.index.json"}
-_MOST_LARGE, _MOST = 128, 16  # MB: of the files above, the largest of which known models have 40 MB, and of the others
+_MOST_LARGE, _MOST = 128, 16  # largest sizes in MB, of the files above (known models: up to 40 MB) and of other files
 _READ = {".json", ".jinja", ".txt"}
 _MOST_LAYERS = 1000  # known models have fewer than 200
-_MOST_SIZE = 10**8  # of a dimension, a vocabulary or a number of positions
+_MOST_SIZE = 10**8  # largest value of a dimension, a vocabulary or a number of positions
 _LAYERS = {"num_hidden_layers", "num_layers", "n_layer", "n_layers", "decoder_layers", "encoder_layers"}
 _LAYERS |= {"num_decoder_layers", "num_encoder_layers"}
-# Those that a language model cannot do without are at least 1 where they are given.
+# Fields that every language model needs: their value must be at least 1.
 _ONE_OR_MORE = {"num_hidden_layers", "n_layer", "hidden_size", "n_embd", "d_model", "vocab_size"}
 _ONE_OR_MORE |= {"num_attention_heads", "n_head", "num_key_value_heads"}
 _SIZES = _ONE_OR_MORE | {"intermediate_size", "moe_intermediate_size", "ffn_dim", "n_inner", "head_dim"}
-_POSITIONS = {"max_position_embeddings", "n_ctx", "n_positions", "max_seq_len"}  # -1: without a limit
+_POSITIONS = {"max_position_embeddings", "n_ctx", "n_positions", "max_seq_len"}  # the value -1 means no limit
 _SIZES |= {"num_experts", "num_local_experts", "n_routed_experts"} | _POSITIONS
-_MAY_BE_INFINITE = "time_step_limit"  # of state space models, whose files have [0.0, Infinity]
+_MAY_BE_INFINITE = "time_step_limit"  # a field of state space models, with the value [0.0, Infinity]
 
 
 def check_folder(folder: Path, named: str) -> None:
-    """Raises ModelError for a file of the folder that is too large, or a config.json that no model can have.
+    """Raises ModelError for a text file of the folder that is too large, or a config.json with impossible values.
 
-    `named`: how the user names the folder, such as "model.name_or_path='x'". Without a config.json it passes.
+    `named`: the folder's name in messages, e.g. "model.name_or_path='x'". A folder without a config.json is accepted.
     """
     for file in sorted(folder.glob("*")):
         most = _MOST_LARGE if file.name in _LARGE else _MOST
         if file.suffix in _READ and file.is_file() and file.stat().st_size > most * _MEGABYTE:
             size = file.stat().st_size / _MEGABYTE
-            raise ModelError(f"{named}: {file.name} has {size:,.0f} MB, and {most} MB is the most; repair the folder")
+            raise ModelError(
+                f"{named}: {file.name} has {size:,.0f} MB; must be at most {most} MB; download or save the model again"
+            )
     file = folder / "config.json"
     if file.is_file():
         check_values(read_object(file, named), named)
 
 
 def read_object(file: Path, named: str) -> Mapping[str, object]:
-    """The object in a small JSON file. Raises ModelError where it is too large, or holds no JSON object."""
+    """Returns the object of a small JSON file. Raises ModelError where the file is too large or has no JSON object."""
     try:
         if file.stat().st_size > _MOST * _MEGABYTE:
-            raise ModelError(f"{named}: {file.name} has more than {_MOST} MB; repair the folder")
+            raise ModelError(f"{named}: {file.name} has more than {_MOST} MB; replace the file")
         values = json.loads(file.read_text(encoding="utf-8-sig"))
     except RecursionError:
         raise ModelError(f"{named}: {file.name} is nested too deeply; repair the file") from None
@@ -54,12 +57,12 @@ def read_object(file: Path, named: str) -> Mapping[str, object]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{named}: {file.name} cannot be read ({reason:.100}); repair the file") from error
     if not isinstance(values, dict):
-        raise ModelError(f"{named}: {file.name} holds no JSON object; repair the file")
+        raise ModelError(f"{named}: {file.name} must hold a JSON object; repair the file")
     return values
 
 
 def check_values(values: Mapping[str, object], named: str, where: str = "config.json") -> None:
-    """Raises ModelError for a value of a configuration that no model can have."""
+    """Raises ModelError for a configuration with impossible values. `named`, `where`: folder and file in messages."""
     language = values.get("text_config")
     for part in (values, language if isinstance(language, Mapping) else {}):
         for name in sorted(_ONE_OR_MORE & set(part)):
@@ -68,18 +71,18 @@ def check_values(values: Mapping[str, object], named: str, where: str = "config.
         if name in _LAYERS | _SIZES:
             _check_number(name, value, -1 if name in _POSITIONS else 0, named, where)
         if isinstance(value, float) and (math.isnan(value) or (math.isinf(value) and name != _MAY_BE_INFINITE)):
-            raise ModelError(f"{named}: {where} has {name}={value}, which is no finite number; repair the file")
+            raise ModelError(f"{named}: {where} has {name}={value}; must be a finite number; repair the file")
 
 
 def _check_number(name: str, value: object, least: int, named: str, where: str) -> None:
-    """Raises ModelError unless the value is missing, or a whole number of a sane size."""
+    """Raises ModelError unless the value is None, or a whole number between `least` and the limit of the field."""
     most = _MOST_LAYERS if name in _LAYERS else _MOST_SIZE
     if value is None or isinstance(value, list | tuple | Mapping):  # lists have a number for each layer
         return
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ModelError(
-            f"{named}: {where} has {name}={_short(value)}; it must be a whole number from {least} to {most:,}; repair "
-            "the file, or choose another model"
+            f"{named}: {where} has {name}={_short(value)}; must be a whole number from {least} to {most:,}; repair the "
+            "file, or choose another model"
         )
 
 
@@ -90,7 +93,7 @@ def _short(value: object) -> str:
 
 
 def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """The single values with the name of the field that holds them, also those in lists and objects."""
+    """Yields (name of the field, value) for each single value, also for those inside lists and objects."""
     open_parts = [(name, value)]
     while open_parts:
         name, value = open_parts.pop()

@@ -1,4 +1,4 @@
-"""Stage `model`: a GGUF file as a model folder, dequantised once for all stages that use the model."""
+"""Stage `model`: converts a GGUF file to a model folder, once for all stages that use the model."""
 
 import json
 from pathlib import Path
@@ -11,18 +11,18 @@ from raft_exp.models.dtype import Dtype
 
 @config_dataclass
 class GgufStage:
-    """Settings of a conversion. The key holds the content of the file, not its name."""
+    """Settings of the conversion. The store key depends on the content of the file, not on its name."""
 
     name_or_path: Runtime[str]
-    group: Runtime[str]  # of the settings that name it, for messages
-    dtype: Dtype  # of the weights
+    group: Runtime[str]  # the config group of the model, for messages
+    dtype: Dtype  # data type of the weights
 
 
 @stage("model", gguf.VERSION)
 def unpack(config: GgufStage, *, out: Path) -> None:
     """Writes config.json, tokenizer, weights (safetensors), README.md with the licence, and counts.json.
 
-    Raises ModelError where the file is missing, damaged, or of an architecture that transformers does not read.
+    Raises ModelError where the file is missing or damaged, or transformers cannot read its architecture.
     """
     write(config, out, weights=True)
     size = sum(file.stat().st_size for file in out.glob("*.safetensors"))
@@ -30,6 +30,9 @@ def unpack(config: GgufStage, *, out: Path) -> None:
 
 
 def write(config: GgufStage, out: Path, weights: bool) -> None:
-    """Writes the folder; without `weights` what checks and prompts need. Raises as `unpack` does."""
+    """Writes the model folder. Without `weights`, writes only the files that checks and prompts need.
+
+    Raises the same errors as `unpack`.
+    """
     with loading.quiet(), loading.explained(config.name_or_path, None, config.group):
         gguf.write(gguf.find(config.name_or_path, config.group), out, config.dtype, weights)

@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Its import, which peft's brings along, warns of a CPU kernel that is never used: see quantization.use_one_kernel.
+# The import of peft also imports bitsandbytes, which warns about a CPU kernel that is never used (see
+# quantization.use_one_kernel).
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-_CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files whose content makes the model
+_CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files that define a model
 
 
 @config_dataclass
 class ModelConfig:
-    """The base model: a hub id with its revision, a local folder, a GGUF file (see `models.gguf`), or `asset:tiny`."""
+    """The base model and its limits on prompt and reply."""
 
-    name_or_path: str  # a hub id, a local folder, a GGUF file, or asset:NAME for a model of the package
-    revision: str | None  # commit on the hub; null: the newest
-    dtype: Dtype  # of the base model's weights
-    max_length: Positive  # tokens of prompt and completion together
-    max_new_tokens: Positive  # tokens of a reply; a prompt has max_length - max_new_tokens
+    name_or_path: str  # a hub id, a local folder, a GGUF file (see models/gguf.py), or asset:NAME (embedded model)
+    revision: str | None  # commit on the hub; null for other models
+    dtype: Dtype  # data type of the base model's weights
+    max_length: Positive  # largest number of tokens of prompt and completion together
+    max_new_tokens: Positive  # largest number of tokens of a reply; a prompt has at most max_length - max_new_tokens
     quantize: KeyedWhenSet[quantization.Method | None] = None  # nf4: 4-bit weights, frozen under a LoRA adapter
-    # Of a LoRA adapter, for trainer.learning_rate=auto, which alone is part of a key; null: no published rate.
+    # Learning rate of a LoRA adapter for trainer.learning_rate=auto; null: no published rate. Not part of a store key:
+    # the learning rate that results from it is.
     lora_learning_rate: Runtime[PositiveFloat | None] = None
-    # What its chat template is told as today: prompt.date. `template_date.asks_for_date` decides whether keys have it.
+    # Today's date for the chat template (prompt.date). It is part of store keys if `template_date.asks_for_date`.
     date: Runtime[str] = template_date.DATE
 
     @model_validator(mode="after")
@@ -59,14 +61,15 @@ _FOLDERS: dict[str, Path] = {}  # name of a GGUF file -> the folder with its con
 
 
 def use_folder(name_or_path: str, folder: Path) -> None:
-    """Loads the model of this name from `folder` from now on, in this process."""
+    """Registers the folder with the converted model of a GGUF file. This process then loads the model from there."""
     _FOLDERS[name_or_path] = folder
 
 
 def resolve(name_or_path: str, group: str = "model") -> str:
-    """The folder or hub id to load: `asset:NAME` becomes a folder inside the package, a GGUF file its converted folder.
+    """Returns the folder or hub id to load.
 
-    Raises ModelError when a name in the form of a path is no folder. `group` is the config group in the message.
+    For `asset:NAME` it is a folder in the package, for a GGUF file the folder with the converted model. `group`: config
+    group in messages. Raises ModelError for a path that is not a folder.
     """
     if gguf.is_gguf(name_or_path):
         if group == "encoder":
@@ -96,7 +99,7 @@ def resolve(name_or_path: str, group: str = "model") -> str:
 
 
 def has_random_weights(name_or_path: str) -> bool:
-    """Whether a model is untrained by its name: `asset:tiny`, its folder, or a hub id like OWNER/tiny-random-NAME."""
+    """Returns whether a model's name says that its weights are random: `asset:tiny`, its folder, or `tiny-random`."""
     folder = assets.path(f"{ASSET}tiny")
     return (
         name_or_path == f"{ASSET}tiny"
@@ -106,29 +109,29 @@ def has_random_weights(name_or_path: str) -> bool:
 
 
 class Named(Protocol):
-    """A config that names a model: ModelConfig or EncoderConfig."""
+    """A config with the name of a model: ModelConfig or EncoderConfig."""
 
     @property
     def name_or_path(self) -> str:
-        """A hub id, a folder, or `asset:NAME`."""
+        """A hub id, a local folder, a GGUF file, or `asset:NAME` (embedded model)."""
 
     @property
     def revision(self) -> str | None:
-        """The commit of a hub id; None for a folder."""
+        """The commit of the model on the hub; None for other models."""
 
 
 class Dated(Named, Protocol):
-    """A config of a language model: ModelConfig, or the window of the rows."""
+    """A config of a language model with a date for its chat template."""
 
     @property
     def date(self) -> str:
-        """What its chat template is told as today."""
+        """Today's date in the chat template, e.g. 2024-07-26."""
 
 
 def files(config: Named, group: str = "model") -> list[Path]:
-    """The local files whose content identifies the model; [] for a hub id.
+    """Returns the local files whose content identifies the model; [] for a hub id.
 
-    Raises ModelError for a hub id without a revision, and for a folder with absurd files.
+    Raises ModelError for a hub id without a revision, and for a folder with impossible values.
     """
     if gguf.is_gguf(config.name_or_path) and group != "encoder":
         return [gguf.find(config.name_or_path, group)]
@@ -140,26 +143,26 @@ def files(config: Named, group: str = "model") -> list[Path]:
         return sorted(path for path in paths if path.is_file() and path.suffix in _CONTENT)
     if config.revision is None:
         raise ModelError(
-            f"{group}.revision: has no value for the hub's {config.name_or_path!r}, so that the weights of a result "
-            f"would be unknown; set {group}.revision to one of its commits"
+            f"{group}.revision: has no value, but {config.name_or_path!r} on the hub can change; set {group}.revision "
+            "to a commit of this model on the hub"
         )
     return []
 
 
 def conversion(config: Named) -> dict[str, str]:
-    """The version of the GGUF conversion, for the keys of stages that load the model; {} for other models."""
+    """Returns the version of the GGUF conversion, for the keys of stages that load the model; {} for other models."""
     return {"conversion": str(gguf.VERSION)} if gguf.is_gguf(config.name_or_path) else {}
 
 
 def tokenizer_of(model: Dated) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model, with the model's date in its chat template. Raises ModelError with the remedy."""
+    """Loads the tokenizer of a model, with its date for the chat template. Raises ModelError where this fails."""
     return load_tokenizer(model.name_or_path, model.revision, model.date)
 
 
 def load_tokenizer(
     name_or_path: str, revision: str | None = None, date: str = template_date.DATE
 ) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a model, with `date` as today in its chat template. Raises ModelError with the remedy."""
+    """Loads a tokenizer, with `date` as today's date in its chat template. Raises ModelError where this fails."""
     from transformers import AutoTokenizer
 
     with quiet(), explained(name_or_path, revision):
@@ -169,7 +172,7 @@ def load_tokenizer(
 
 
 def date_files(model: Dated) -> dict[str, str]:
-    """The date in the form of one more input file of a stage; {} for a model whose chat template uses no date."""
+    """Returns the date as an input of a stage, for its key; {} for a model whose chat template contains no date."""
     if gguf.is_gguf(model.name_or_path):
         asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # it may not be converted yet
     else:
@@ -178,9 +181,9 @@ def date_files(model: Dated) -> dict[str, str]:
 
 
 def load(config: ModelConfig, device: str = "cpu") -> "PreTrainedModel":
-    """The causal language model, in evaluation mode, only from safetensors. Raises ModelError with the remedy.
+    """Loads a causal language model in evaluation mode, only from safetensors. Raises ModelError where this fails.
 
-    With `config.quantize` its weights are quantised on `device`, one after another.
+    With `config.quantize` the weights are quantised on `device`, one after another.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -203,9 +206,9 @@ def load(config: ModelConfig, device: str = "cpu") -> "PreTrainedModel":
 
 
 def load_to_merge(config: ModelConfig) -> "PreTrainedModel":
-    """The model of `load` in float32 on the CPU, with ordinary layers: bfloat16 has too few digits to merge in.
+    """Loads a model in float32 on the CPU, as bfloat16 is not precise enough to merge an adapter.
 
-    Quantised weights are dequantised: an adapter corrects the rounding of the base that it was trained on.
+    With `config.quantize`, the weights are quantised and then dequantised: the adapter was trained on rounded weights.
     """
     import torch
 
@@ -217,9 +220,10 @@ def load_to_merge(config: ModelConfig) -> "PreTrainedModel":
 
 
 def base_memory(config: ModelConfig) -> quantization.BaseMemory:
-    """The memory of a quantised base model, from its configuration. Raises ModelError where that cannot be read.
+    """Computes the memory of a quantised base model from its configuration.
 
-    The network is not used: a model of the hub must be in the local cache.
+    Does not use the network, so a hub model must be in the local cache. Raises ModelError where the
+    configuration cannot be read.
     """
     import torch
     from transformers import AutoConfig
@@ -241,9 +245,9 @@ class LoadArguments(TypedDict):
 
 
 def source(name_or_path: str, revision: str | None, group: str = "model") -> LoadArguments:
-    """The arguments that load a model or tokenizer. Without access to the hub, only its local cache is searched.
+    """Returns the arguments of `from_pretrained` for a model or tokenizer.
 
-    Raises ModelError for a folder with absurd files.
+    Without access to the hub, they allow only its local cache. Raises ModelError for a folder with impossible values.
     """
     place = resolve(name_or_path, group)
     local = Path(place).is_dir() or bool(why_no_hub())
@@ -258,29 +262,38 @@ def source(name_or_path: str, revision: str | None, group: str = "model") -> Loa
 
 
 def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
-    """The model with the LoRA adapter in `folder`, in evaluation mode.
+    """Adds the LoRA adapter in `folder` to a model and returns it in evaluation mode.
 
-    Raises ModelError when `folder` holds no adapter, or one that does not fit the model.
+    Raises ModelError where the folder has no adapter, or the adapter does not fit the model.
     """
     import peft
 
     if not (folder / "adapter_config.json").is_file():
-        raise ModelError(f"adapter={folder}: no adapter_config.json there; give a folder that PEFT has written")
+        raise ModelError(
+            f"adapter={folder}: the folder has no adapter_config.json; use a folder that PEFT's save_pretrained has "
+            "written"
+        )
     check_adapter(folder, [name for name, _ in model.named_modules() if name])
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             loaded = peft.PeftModel.from_pretrained(model, str(folder))
     except Exception as error:  # of many types: the files are not ours
-        raise ModelError(f"adapter={folder}: does not fit this base model ({_first_line(error)})") from error
+        raise ModelError(
+            f"adapter={folder}: does not fit this base model ({_first_line(error)}); use the model that the adapter "
+            "was trained with"
+        ) from error
     if any("missing adapter keys" in str(warning.message) for warning in caught):
-        raise ModelError(f"adapter={folder}: does not fit this base model (weights are missing)")
+        raise ModelError(
+            f"adapter={folder}: does not fit this base model (weights are missing); use the model that the adapter was "
+            "trained with"
+        )
     return loaded.eval()
 
 
 @contextlib.contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Sets the number of torch's CPU threads inside the block; None: unchanged.
+    """Sets the number of torch's CPU threads inside the block; None leaves it unchanged.
 
     The last bits of sums depend on this number.
     """
@@ -295,7 +308,7 @@ def cpu_threads(count: int | None) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch ran out of memory: on a GPU, or on the CPU, where torch raises a plain RuntimeError."""
+    """Returns whether torch ran out of memory on a GPU, or on the CPU, where torch raises a plain RuntimeError."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
@@ -321,7 +334,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(name_or_path: str, revision: str | None, group: str = "model") -> Iterator[None]:
-    """Converts errors of loading inside the block into ModelError: one line with the remedy."""
+    """Converts loading errors inside the block to a ModelError with one line and a remedy. `group`: config group."""
     try:
         yield
     except RaftError:
@@ -338,18 +351,24 @@ def _remedy(error: BaseException, name_or_path: str, revision: str | None, group
     if is_out_of_memory(error):
         return "out of memory while loading; choose a smaller model" + (" or model.dtype=bfloat16" * (group == "model"))
     if "custom code" in str(error):
-        return "it needs code of its own, which is never run (trust_remote_code); choose a model of transformers itself"
+        return (
+            "the model needs code from its repository (trust_remote_code), which raft_exp does not run; choose a model "
+            "with a class in transformers"
+        )
     causes = list(_chain(error))
     if any(isinstance(cause, hub.GatedRepoError) for cause in causes) or "gated repo" in str(error):
-        return f"gated; ask for access on https://huggingface.co/{name_or_path}, then set HF_TOKEN (or `hf auth login`)"
+        return (
+            f"access is restricted; request it on https://huggingface.co/{name_or_path}, then set HF_TOKEN (or use `hf "
+            "auth login`)"
+        )
     if any(isinstance(cause, hub.RevisionNotFoundError) for cause in causes):
-        return f"the hub has no {group}.revision={revision!r} of it"
+        return f"the hub has no {group}.revision={revision!r} of this model; set one of its commits"
     if any(isinstance(cause, hub.RepositoryNotFoundError) for cause in causes):
-        return "no such folder here and no such model on the hub (a private one needs HF_TOKEN)"
+        return "no such folder, and no such model on the hub; correct the name, or set HF_TOKEN for a private model"
     if Path(resolve(name_or_path)).is_dir():
         return f"not a usable model folder ({_first_line(error)}); it needs config.json, *.safetensors and a tokenizer"
     if reason := why_no_hub():
-        return f"not in the local hub cache (HF_HOME), and {reason}; connect, or give a local model folder"
+        return f"not in the local hub cache (HF_HOME), and {reason}; allow access, or use a local model folder"
     return f"cannot be loaded ({_first_line(error)}); it needs config.json, *.safetensors and a tokenizer"
 
 

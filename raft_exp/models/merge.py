@@ -1,4 +1,4 @@
-"""Merges a LoRA adapter into its base model, which other tools then load as an ordinary model."""
+"""Merges a LoRA adapter into its base model, so that other tools can load the result as an ordinary model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def merge(config: ModelConfig, adapter: Path | None, folder: Path) -> None:
-    """Writes the merged model (safetensors, in the dtype of `config`) and its tokenizer to `folder`.
+    """Writes the merged model (safetensors, in `config.dtype`) and its tokenizer to `folder`.
 
-    A quantised base is dequantised; without an adapter, that alone is written.
+    Dequantises a quantised base model. Without an adapter, writes only the (dequantised) base model. Raises ModelError
+    where model or adapter cannot be loaded.
     """
     base = loading.load_to_merge(config)
     with loading.quiet():
@@ -24,9 +25,9 @@ def merge(config: ModelConfig, adapter: Path | None, folder: Path) -> None:
 
 
 def merged(model: "PreTrainedModel | PeftModel", dtype: str) -> "PreTrainedModel":
-    """The model with its adapter (if it has one) added to its weights, then cast to `dtype`.
+    """Adds the adapter of a model (if it has one) to the weights and returns the model in `dtype`.
 
-    Load `model` with `loading.load_to_merge`, in float32.
+    `model` must be in float32, as `loading.load_to_merge` returns it.
     """
     import torch
 

@@ -1,6 +1,7 @@
-"""`python -m raft_exp.models.pattern_child`: matches regular expressions with names of modules, as PEFT will.
+"""`python -m raft_exp.models.pattern_child`: matches regular expressions with names of modules, as PEFT does.
 
-`adapter_checks` starts it. A pattern can take years, and Python's matcher handles no signal meanwhile.
+`adapter_checks` runs it as a child process with a time limit. Matching a bad pattern can take years, and Python cannot
+interrupt it within a process.
 """
 
 import re
@@ -10,20 +11,20 @@ from raft_exp.core import limited
 
 
 class Patterns(TypedDict):
-    """What the child receives."""
+    """The input of the child process: regular expressions, and module names to match them with."""
 
     patterns: list[str]
     names: list[str]
 
 
 def fault(data: Patterns) -> str:
-    """Matches every pattern with every name. Returns the error of a pattern that is no regular expression, else ""."""
+    """Matches every pattern with every name. Returns the error of the first invalid pattern; "" if all are valid."""
     for pattern in data["patterns"]:
         try:
             whole, last = re.compile(pattern), re.compile(rf"(.*\.)?({pattern})$")
             layers = re.compile(rf".*\.[^.]*\.{pattern}\.(\d+)\.")
         except re.error as error:
-            return f"{pattern!r:.60} is no regular expression ({error})"
+            return f"{pattern!r:.60} is not a regular expression ({error})"
         for name in data["names"]:
             for form in (whole.fullmatch, last.match, layers.match):
                 form(name)

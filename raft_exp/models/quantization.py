@@ -1,7 +1,7 @@
-"""Base models with 4-bit weights (QLoRA, arXiv 2305.14314): NF4 with double quantisation, by bitsandbytes.
+"""Base models with 4-bit weights (QLoRA, arXiv 2305.14314): NF4 with double quantisation, with bitsandbytes.
 
-The linear layers of the decoder are quantised. Embeddings, norms and the output head keep the model's dtype. The
-computation has that dtype too: a layer expands its weights to it at every use.
+The linear layers of the decoder are quantised. Embeddings, norms and the output head keep the model's dtype. A
+quantised layer dequantises its weights to this dtype for each computation.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 Method = Literal["nf4"]
 
-# Of a weight: 4 bits, an 8-bit scale for each block of 64, and a 32-bit scale for each 256 of those.
+# 4 bits for a weight, an 8-bit scale for each block of 64 weights, and a 32-bit scale for each 256 of these scales.
 BYTES_A_WEIGHT = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 
 
 def check_installed(method: Method | None, group: str = "model") -> None:
-    """Raises ModelError with the remedy where weights are to be quantised and bitsandbytes is not installed."""
+    """Raises ModelError where `method` is set and bitsandbytes is not installed. `group`: config group in messages."""
     if method is not None and find_spec("bitsandbytes") is None:
         raise ModelError(
             f"{group}.quantize={method}: needs the package bitsandbytes, which is not installed; "
@@ -32,7 +32,7 @@ def check_installed(method: Method | None, group: str = "model") -> None:
 
 
 def settings(dtype: "torch.dtype") -> "BitsAndBytesConfig":
-    """The settings of transformers for NF4 with double quantisation and computation in `dtype`."""
+    """Returns the settings of transformers for NF4 with double quantisation and computation in `dtype`."""
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
@@ -44,24 +44,24 @@ def settings(dtype: "torch.dtype") -> "BitsAndBytesConfig":
 
 
 def use_one_kernel(model: "PreTrainedModel") -> None:
-    """Keeps one layout of the weights for training and inference on a CPU.
+    """Switches off the bfloat16 inference kernel of bitsandbytes on a CPU, as it has no gradient.
 
-    On a CPU with AVX512-BF16 bitsandbytes repacks the weights at the first inference, for a bfloat16 kernel that has no
-    gradient: a training after a validation pass would go on with a gradient of zero.
+    On a CPU with AVX512-BF16, bitsandbytes converts the weights for this kernel at the first inference. Training
+    after a validation pass would then have a gradient of zero.
     """
     for layer in _quantized_layers(model):
         layer.support_avx512bf16_for_cpu = False
 
 
 def dequantized(model: "PreTrainedModel") -> "PreTrainedModel":
-    """The model with ordinary linear layers that hold the values its quantised layers compute with."""
+    """Replaces the quantised layers by ordinary linear layers with the dequantised weights, and returns the model."""
     whole: PreTrainedModel = model.dequantize()
     whole.is_loaded_in_4bit = False
     return whole
 
 
 def elements(weight: "nn.Parameter") -> int:
-    """The number of values in a weight. A quantised weight stores two of them in a byte."""
+    """Returns the number of values of a weight. A quantised weight stores two values in a byte."""
     state = getattr(weight, "quant_state", None)
     return int(weight.numel() if state is None else state.shape.numel())
 
@@ -72,7 +72,7 @@ class BaseMemory:
 
     parameters: int
     bytes: int
-    quantized: int  # of the parameters
+    quantized: int  # number of quantised parameters
 
     def __str__(self) -> str:
         size = f"{self.bytes / 2**30:.1f} GiB" if self.bytes >= 2**30 else f"{self.bytes / 2**20:.1f} MiB"
@@ -82,7 +82,7 @@ class BaseMemory:
 
 
 def base_memory(config: "PretrainedConfig", dtype: "torch.dtype") -> BaseMemory:
-    """Computes the memory of a quantised base model from its configuration; reads no weights."""
+    """Computes the memory of a quantised base model from its configuration, without its weights."""
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.quantizers.base import HfQuantizer

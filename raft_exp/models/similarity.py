@@ -1,4 +1,4 @@
-"""Vectors of short texts, for metrics of semantic similarity."""
+"""Encodes short texts as vectors, for metrics of semantic similarity."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from raft_exp.models.encoder import Encode, EncoderConfig
 
 
 class TextVectors:
-    """Encodes texts to vectors of length 1, for any setting of `normalize`; each text is encoded once for all arms.
+    """Encodes texts as vectors of length 1, whatever `encoder.normalize` is. Caches the vector of each text.
 
-    Replies and answers both get `query_prefix`, as is usual for the comparison of short texts.
+    All texts get the prefix `encoder.query_prefix`, as is usual for the comparison of short texts.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -21,7 +21,7 @@ class TextVectors:
         self._known: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (texts, dimensions), in the order of the texts."""
+        """Returns the vectors of the texts, shape (texts, dimensions), float32."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             self._encode = self._encode or encoder.load(self._config)

@@ -1,17 +1,17 @@
-"""Chat templates that make another prompt each time: with the filter `random`, or with `lipsum`, which writes nonsense.
+"""Finds chat templates with random output, i.e. with Jinja's filter `random` or its function `lipsum`.
 
-A prompt is a function of the settings (`template_date.py` fixes the day), so such a template is refused.
+Such templates are refused, as equal settings must give equal prompts.
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
 
-_GENERATION = ("generation", "endgeneration")  # marks of transformers around replies
+_GENERATION = ("generation", "endgeneration")  # tags of transformers around replies
 
 
 @lru_cache(maxsize=64)
 def uses_chance(template: str) -> str:
-    """The first part of a template that gives a random text: "|random" or "lipsum()"; "" where there is none."""
+    """Returns the first part of a template with random output: "|random" or "lipsum()"; "" if there is none."""
     return next(_random_parts(template), "")
 
 

@@ -1,6 +1,7 @@
-"""`python -m raft_exp.models.template_child`: renders sample chats with a chat template, within limits.
+"""`python -m raft_exp.models.template_child`: renders sample chats with a chat template.
 
-`template_limits` starts it. It uses the renderer of transformers, without an import of torch.
+`template_limits` runs it as a child process with limits of time and memory. It uses the renderer of transformers,
+without an import of torch.
 """
 
 from typing import TypedDict
@@ -12,16 +13,16 @@ Chat = list[dict[str, str]]
 
 
 class TemplateSample(TypedDict):
-    """What the child receives."""
+    """The input of the child process: a chat template and sample chats."""
 
     template: str
-    tokens: dict[str, str]  # special tokens by name, as templates know them
+    tokens: dict[str, str]  # name of a variable in the template, e.g. bos_token -> special token
     chats: list[Chat]
 
 
 def added_characters(sample: TemplateSample) -> int:
-    """The most characters that the template adds to the texts of a chat; 0 where it refuses all chats."""
-    uses_chance(sample["template"])  # reads the template, as the caller will
+    """Returns the largest number of characters that the template adds to a chat; 0 if it refuses all chats."""
+    uses_chance(sample["template"])  # parses the template, as the caller does later
     return max(_added(sample, chat) for chat in sample["chats"])
 
 

@@ -1,7 +1,7 @@
-"""The date that a chat template is told as today.
+"""Today's date in chat templates, which is fixed by the setting prompt.date.
 
-Templates such as Llama 3.x's write the day into each prompt (`strftime_now`). A prompt must be a function of the
-settings, so they get a fixed day instead (prompt.date). It is part of the keys of models whose template asks for one.
+Some templates, e.g. those of Llama 3.x, write today's date into each prompt (`strftime_now`). Equal settings must give
+equal prompts, so these templates get the date of prompt.date. It is part of the store keys of such models.
 """
 
 import re
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from raft_exp.core.hub import why_no_hub
 
-DATE = "2024-07-26"  # the day that Llama 3.2's template writes where it cannot ask for one
-CALL = "strftime_now"  # the function of transformers that templates ask for the time
-_FILES = ("chat_template.jinja", "tokenizer_config.json", "chat_template.json")  # where a template may stand
+DATE = "2024-07-26"  # the default date of Llama 3.2's template
+CALL = "strftime_now"  # the function of transformers that templates call for the date
+_FILES = ("chat_template.jinja", "tokenizer_config.json", "chat_template.json")  # files that may hold a template
 
 
 def parsed(day: str) -> datetime:
-    """Midnight of a day written as 2024-07-26. Raises ValueError for another form."""
+    """Returns midnight of a day in the format 2024-07-26. Raises ValueError for another format."""
     if len(day) != len(DATE):  # fromisoformat also takes 20240726 and 2024-W30-5
         raise ValueError(day)
     return datetime.combine(date.fromisoformat(day), datetime.min.time())
@@ -42,7 +42,10 @@ _LOCAL = re.compile("%([aAbBhpcxXs%])")  # what strftime takes from the locale o
 
 
 def written(today: datetime, format: str) -> str:  # noqa: A002  # the name that templates know
-    """A day in a format of strftime, the same on every machine: English names, and seconds since 1970 in UTC."""
+    """Formats a day as strftime does, but with the same result on every machine.
+
+    Names of days and months are English; %s is the number of seconds since 1970 in UTC.
+    """
     month, day = _MONTHS[today.month - 1], _DAYS[today.weekday()]
     names = {"a": day[:3], "A": day, "b": month[:3], "h": month[:3], "B": month, "p": f"{'AP'[today.hour > 11]}M"}
     names |= {"c": f"{day[:3]} {month[:3]} {today:%e %H:%M:%S %Y}", "x": f"{today:%m/%d/%y}", "X": f"{today:%H:%M:%S}"}
@@ -52,10 +55,10 @@ def written(today: datetime, format: str) -> str:  # noqa: A002  # the name that
 
 @lru_cache(maxsize=64)
 def asks_for_date(place: str, revision: str | None) -> bool:
-    """Whether the chat template of a model asks for the date. `place`: a folder, or a hub id (`loading.resolve`).
+    """Returns whether the chat template of a model contains today's date. `place`: a folder, or a hub id.
 
-    Of a hub model only its template files are read, from the local cache or else from the hub. False where neither has
-    them: such a model cannot be loaded either.
+    For a hub model, reads only the template files, from the local cache or from the hub. Returns False if they cannot
+    be read; such a model cannot be loaded either.
     """
     if Path(place).is_dir():
         files = [file for name in _FILES if (file := Path(place) / name).is_file()]
@@ -67,7 +70,7 @@ def asks_for_date(place: str, revision: str | None) -> bool:
 
 
 def _of_hub(name: str, file: str, revision: str | None) -> Path | None:
-    """A file of a hub model; None where neither the cache nor the hub has it."""
+    """Returns the path of a file of a hub model; None if neither the local cache nor the hub has it."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

@@ -1,4 +1,4 @@
-"""Limits of time, memory and length for the chat template of a model, which is a program of strangers."""
+"""Limits the time, memory and output length of a model's chat template, as a template is a program by others."""
 
 import json
 from functools import lru_cache
@@ -12,15 +12,15 @@ from raft_exp.models.template_child import Chat, TemplateSample
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SECONDS = 10  # of CPU time for the sample chats; templates of models need a few milliseconds
-MOST_ADDED = 100_000  # characters beside the texts of the messages
+SECONDS = 10  # limit of the CPU time for the sample chats; usual templates need a few milliseconds
+MOST_ADDED = 100_000  # largest number of characters that a template may add to the messages of a chat
 _LONG = "word " * 20_000  # a text as long as a prompt of many passages
 
 
 def fault(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """Why a tokenizer's chat template cannot be used: "needs more than 10 s"; "" where it can.
+    """Returns why a tokenizer's chat template cannot be used, e.g. "needs more than 10 s"; "" if it can be used.
 
-    The template is tried once in a process, in a child process. The templates of the embedded models are not tried.
+    Renders sample chats in a child process, once for each template. Does not test the templates of embedded models.
     """
     try:
         template = tokenizer.get_chat_template()
@@ -49,7 +49,7 @@ def _fault(template: str, tokens: tuple[tuple[str, str], ...]) -> str:
 
 
 def _chats(text: str) -> list[Chat]:
-    """The kinds of chats that prompts are: with and without a system message, and with worked examples."""
+    """Returns a chat of each form that prompts have: with or without a system message, and with few-shot examples."""
     system, user = {"role": "system", "content": text}, {"role": "user", "content": text}
     reply = {"role": "assistant", "content": text}
     return [[user], [system, user], [user, reply, user], [system, user, reply, user]]

@@ -1,6 +1,6 @@
 """Token ids of prompts and replies, for training and inference.
 
-Prompt and completion are encoded separately and then joined, so that a prompt has the same ids in both.
+Prompt and reply are encoded separately and then joined, so that a prompt has the same ids in training and inference.
 """
 
 from functools import partial
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def set_date(tokenizer: "PreTrainedTokenizerBase", date: str) -> None:
-    """Sets the date that the tokenizer's chat template is told as today, for all prompts that are made here."""
+    """Sets today's date for the tokenizer's chat template, for all prompts of this module. `date`: e.g. 2024-07-26."""
     tokenizer._raft_exp_date = date
 
 
 def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> list[int]:
-    """Token ids of the prompt, up to the start of the reply. Raises ModelError when the chat template fails."""
+    """Returns the token ids of the prompt, up to the start of the reply. Raises ModelError if the template fails."""
     text = chat_text(tokenizer, messages)
     if tokenizer.chat_template:
         return list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
@@ -33,19 +33,23 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> l
 
 
 def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> str:
-    """The text of the prompt, up to the start of the reply."""
+    """Returns the text of the prompt, up to the start of the reply. Raises ModelError if the chat template fails."""
     if tokenizer.chat_template:
         return _chat_text(tokenizer, messages, add_generation_prompt=True)
     return "\n\n".join(message["content"] for message in messages) + "\n"
 
 
 def encode_completion(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """Token ids of a reply, followed by one end token."""
+    """Returns the token ids of a reply, followed by one end token."""
     return [*tokenizer(text, add_special_tokens=False)["input_ids"], end_token_id(tokenizer)]
 
 
 def end_token_id(tokenizer: "PreTrainedTokenizerBase") -> int:
-    """The token that ends a reply: the one that the chat template puts after the assistant's text, else eos."""
+    """Returns the id of the token that ends a reply.
+
+    It is the control token that the chat template puts after an assistant message, or the eos token if there is none.
+    Raises ModelError for a tokenizer without an end token.
+    """
     if tokenizer.chat_template:
         cached = getattr(tokenizer, "_raft_exp_end_token_id", None)
         if cached is None:
@@ -81,8 +85,8 @@ def _chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, add_gen
         )
     if chance := uses_chance(str(tokenizer.chat_template)):
         raise ModelError(
-            f"model.name_or_path={tokenizer.name_or_path!r}: its chat template has {chance}, so that each prompt is "
-            "another one; remove it in a local copy of the model (chat_template.jinja)"
+            f"model.name_or_path={tokenizer.name_or_path!r}: its chat template has {chance}, which makes prompts "
+            "random; remove it in a local copy of the model (chat_template.jinja)"
         )
     try:
         return _apply_template(tokenizer, messages, add_generation_prompt)
@@ -115,8 +119,8 @@ def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, ad
         )
     added = len(text) - sum(len(message["content"]) for message in messages)
     if added > template_limits.MOST_ADDED:
-        raise ValueError(f"it adds {added:,} characters to them")
+        raise ValueError(f"it adds {added:,} characters to the messages")
     if left_out := [message["role"] for message in messages if message["content"].strip() not in text]:
-        raise ValueError(f"the rendered prompt does not hold the text of the {left_out[0]} message as it is")
-    # Some templates open a <think> block even with enable_thinking=False: close it at once.
+        raise ValueError(f"the rendered prompt changes or omits the text of the {left_out[0]} message")
+    # Some templates open a <think> block even with enable_thinking=False: the prompt closes it.
     return f"{text.rstrip()}\n\n</think>\n\n" if text.rstrip().endswith("<think>") else text

@@ -1,4 +1,4 @@
-"""The weights that a training writes: a LoRA adapter, or (with lora=full) a whole model."""
+"""The trained weights of a stage `train`: a LoRA adapter, or (with lora=full) a whole model."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-ADAPTER, WHOLE_MODEL = "adapter", "model"  # the subfolder of a train stage's result that holds the weights
+ADAPTER, WHOLE_MODEL = "adapter", "model"  # subfolders of the result of stage `train` that may hold the weights
 
 
 @dataclass(frozen=True)
 class TrainedWeights:
-    """A folder of trained weights, and whether they are an adapter of the base model or replace it.
+    """A folder of trained weights: an adapter for the base model, or a whole model that replaces it.
 
     A ready adapter (`adapter=DIR` of an arm) is `TrainedWeights(folder, is_adapter=True)`.
     """
@@ -26,9 +26,10 @@ class TrainedWeights:
 
     @classmethod
     def open(cls, training: Path) -> "TrainedWeights":
-        """The weights in the result folder of a train stage.
+        """Returns the weights in the result folder `training` of stage `train`.
 
-        Without `model/config.json` they count as an adapter; its loader raises ModelError where that is missing too.
+        They are a whole model if `model/config.json` exists, otherwise an adapter. Does not check that it exists;
+        `load` does.
         """
         whole = training / WHOLE_MODEL
         if (whole / "config.json").is_file():
@@ -41,15 +42,15 @@ class TrainedWeights:
         return self.folder if self.is_adapter else None
 
     def model_config(self, base: ModelConfig) -> ModelConfig:
-        """The model to load before the adapter: `base`, or the whole model with the other settings of `base`."""
+        """Returns the config of the model to load first: `base`, or `base` with the folder of the whole model."""
         return base if self.is_adapter else replace(base, name_or_path=str(self.folder), revision=None)
 
     def load(self, base: ModelConfig, device: str = "cpu") -> "PreTrainedModel | PeftModel":
-        """The trained model, in evaluation mode. Raises ModelError with the remedy."""
+        """Loads the trained model in evaluation mode. Raises ModelError where this fails."""
         return self._complete(loading.load(self.model_config(base), device))
 
     def load_to_merge(self, base: ModelConfig) -> "PreTrainedModel | PeftModel":
-        """The trained model in float32 and without quantised weights. Raises ModelError with the remedy."""
+        """Loads the trained model in float32, without quantised weights. Raises ModelError where this fails."""
         return self._complete(loading.load_to_merge(self.model_config(base)))
 
     def _complete(self, model: "PreTrainedModel") -> "PreTrainedModel | PeftModel":

@@ -70,28 +70,28 @@ def test_a_pattern_without_end_is_refused_when_the_study_is_planned(changed, cha
     folder = changed(**changes)
     told = refusal(lambda: adapter_files("mine", str(folder)))
     assert told.startswith(
-        f"adapter={folder}: adapter_config.json has patterns for names of modules that need more than"
+        f"adapter={folder}: adapter_config.json has patterns for module names whose matching needs more than"
     )
-    assert told.endswith("name the modules in a list instead")
+    assert told.endswith("replace the pattern by a list of module names")
 
 
 def test_a_pattern_without_end_is_refused_before_peft_uses_it(changed):
     folder = changed(**PATTERNS[0])
     model = loading.load(small.model_config())
-    assert "need more than 1 s" in refusal(lambda: loading.with_adapter(model, folder))
+    assert "needs more than 1 s" in refusal(lambda: loading.with_adapter(model, folder))
 
 
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"r": 10**12}, r"r=1000000000000; a rank is a whole number from 1 to 16,384"),
-        ({"r": "8"}, r"r='8'; a rank"),
-        ({"r": True}, r"r=True; a rank"),
-        ({"rank_pattern": {"q_proj": -1}}, r"rank_pattern=-1; a rank"),
-        ({"lora_alpha": "many"}, r"lora_alpha='many', which is no number"),
-        ({"lora_alpha": float("nan")}, r"lora_alpha=nan, which is no finite number"),
+        ({"r": 10**12}, r"r=1000000000000; must be a whole number from 1 to 16,384"),
+        ({"r": "8"}, r"r='8'; must be a whole"),
+        ({"r": True}, r"r=True; must be a whole"),
+        ({"rank_pattern": {"q_proj": -1}}, r"rank_pattern=-1; must be a whole"),
+        ({"lora_alpha": "many"}, r"lora_alpha='many'; must be a number"),
+        ({"lora_alpha": float("nan")}, r"lora_alpha=nan; must be a finite number"),
         ({"alpha_pattern": {"q_proj": None}}, r"does not fit this base model"),
-        ({"target_modules": "("}, r"a pattern for names of modules that cannot be used: '\(' is no regular expression"),
+        ({"target_modules": "("}, r"an invalid pattern for module names: '\(' is not a regular expression"),
         ({"target_modules": 5}, r"does not fit this base model"),
         ({"peft_type": "NO_SUCH"}, r"does not fit this base model"),
         ({"target_modules": "no_such_module"}, r"does not fit this base model"),

@@ -153,7 +153,7 @@ def test_a_chat_template_beyond_the_embeddings(folder):
     highest = tokenizer.convert_tokens_to_ids("</think>")
     name = folder(tokenizer=tokenizer, vocab_size=highest)
     message = refusal(name)
-    assert f"the token '</think>' with id {highest}, and its embeddings have {highest} rows" in message
+    assert f"the token '</think>' with id {highest}, but the model's embeddings have only {highest} rows" in message
     assert f"resize_token_embeddings({highest + 1})" in message
     template = tokenizer.chat_template.replace("<think>\\n\\n</think>\\n\\n", "")
     assert check(folder(tokenizer=qwen2(template), vocab_size=highest)) == []
@@ -171,7 +171,7 @@ def loading_config(name):
 
 
 def test_a_vocabulary_beyond_the_embeddings(folder):
-    assert "and its embeddings have 100 rows" in refusal(folder(vocab_size=100))
+    assert "but the model's embeddings have only 100 rows" in refusal(folder(vocab_size=100))
 
 
 def test_a_control_token_that_no_prompt_has_needs_no_row(folder):
@@ -183,7 +183,7 @@ def test_a_control_token_that_no_prompt_has_needs_no_row(folder):
 
 def test_a_model_without_chat_template_is_told(folder):
     (line,) = check(folder(tokenizer=TOKENIZERS["llama2"]()))
-    assert "has no chat template: prompts are plain text" in line
+    assert "has no chat template, so prompts are plain text" in line
     assert "\n" not in line
     name = folder(tokenizer=TOKENIZERS["no system role"]())  # writes chat_template.jinja
     assert check(name) == []
@@ -231,15 +231,25 @@ def test_a_type_that_transformers_lacks(folder):
 @pytest.mark.parametrize(
     ("family", "names", "part", "remedy"),
     [
-        ("llama", ["q_prj", "v_proj"], "'q_prj' is no module of LlamaForCausalLM; did you mean 'q_proj'?", ["q_proj"]),
-        ("llama", ["mlp"], "'mlp' is LlamaMLP, to which LoRA cannot be added; use", ["gate_proj", "up_proj"]),
-        ("qwen3", ["q_proj", "lm_head"], "'lm_head' shares its weight with the other end", ["q_proj"]),
-        ("qwen3", ["embed_tokens"], "'embed_tokens' shares its weight with the other end", ["q_proj"]),
-        ("gpt2", ["q_proj"], "'q_proj' is no module of GPT2LMHeadModel; did you mean 'c_proj'", ["c_proj", "c_attn"]),
+        (
+            "llama",
+            ["q_prj", "v_proj"],
+            "'q_prj' is not a module of LlamaForCausalLM; did you mean 'q_proj'?",
+            ["q_proj"],
+        ),
+        ("llama", ["mlp"], "'mlp' is a LlamaMLP, which LoRA does not support; use", ["gate_proj", "up_proj"]),
+        ("qwen3", ["q_proj", "lm_head"], "'lm_head' is tied to the other embedding layer", ["q_proj"]),
+        ("qwen3", ["embed_tokens"], "'embed_tokens' is tied to the other embedding layer", ["q_proj"]),
+        (
+            "gpt2",
+            ["q_proj"],
+            "'q_proj' is not a module of GPT2LMHeadModel; did you mean 'c_proj'",
+            ["c_proj", "c_attn"],
+        ),
         ("qwen3_moe", ["gate_proj", "q_proj"], "Cannot convert PEFT target", ["gate_proj", "up_proj", "q_proj"]),
-        ("qwen3_moe", ["experts"], "'experts' is Qwen3MoeExperts, to which LoRA cannot", ["q_proj", "k_proj"]),
-        ("mixtral", ["q_proj", "gate_proj"], "'gate_proj' is no module of MixtralForCausalLM", ["q_proj", "w2"]),
-        ("gpt_oss", ["gate_proj"], "'gate_proj' is no module of GptOssForCausalLM", ["q_proj"]),
+        ("qwen3_moe", ["experts"], "'experts' is a Qwen3MoeExperts, which LoRA does", ["q_proj", "k_proj"]),
+        ("mixtral", ["q_proj", "gate_proj"], "'gate_proj' is not a module of MixtralForCausalLM", ["q_proj", "w2"]),
+        ("gpt_oss", ["gate_proj"], "'gate_proj' is not a module of GptOssForCausalLM", ["q_proj"]),
     ],
 )
 def test_target_modules_that_the_model_has_not(family, names, part, remedy, folder):
@@ -268,7 +278,7 @@ def test_an_untied_output_head_can_be_adapted(folder):
 def test_a_rank_above_the_size_of_the_model(folder):
     name = folder()
     message = refusal(name, lora(r=33))
-    assert "lora.r=33: more than the 32 dimensions of LlamaForCausalLM; set lora.r=32 or less" in message
+    assert "lora.r=33: larger than the hidden size 32 of LlamaForCausalLM; set lora.r=32 or less" in message
     assert check(name, lora(r=32)) == []
     assert check(name, lora(r=0)) == []
 
@@ -303,7 +313,7 @@ def test_a_folder_without_weights(folder):
 
     model = small.model_config(name_or_path=folder())
     with pytest.raises(
-        ModelError, match=r"no weights \(\*\.safetensors\) in the folder; save the model with save_pretr"
+        ModelError, match=r"no weights \(\*\.safetensors\) in the folder; save the model there with save_pretr"
     ):
         checks.check_weights(model)
     AutoModelForCausalLM.from_config(loading_config(model.name_or_path)).save_pretrained(model.name_or_path)

@@ -60,18 +60,18 @@ def refusal(folder, call=check) -> str:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"num_hidden_layers": 10**9}, r"num_hidden_layers=1000000000; it must be a whole number from 1 to 1,000;"),
-        ({"hidden_size": -1}, r"hidden_size=-1; it must be a whole number from 1 to 100,000,000"),
-        ({"hidden_size": 0}, r"hidden_size=0; it must be"),
-        ({"vocab_size": 10**12}, r"vocab_size=1000000000000; it must be"),
-        ({"vocab_size": 10**60}, r"vocab_size=a number of more than 40 digits; it must be"),
-        ({"intermediate_size": -48}, r"intermediate_size=-48; it must be a whole number from 0"),
-        ({"hidden_size": "32"}, r"hidden_size='32'; it must be"),
-        ({"hidden_size": 32.5}, r"hidden_size=32.5; it must be"),
-        ({"num_attention_heads": True}, r"num_attention_heads=True; it must be"),
-        ({"rms_norm_eps": math.nan}, r"rms_norm_eps=nan, which is no finite number"),
-        ({"rope_theta": math.inf}, r"rope_theta=inf, which is no finite number"),
-        ({"rope_scaling": {"rope_type": "linear", "factor": math.nan}}, r"factor=nan, which is no finite number"),
+        ({"num_hidden_layers": 10**9}, r"num_hidden_layers=1000000000; must be a whole number from 1 to 1,000;"),
+        ({"hidden_size": -1}, r"hidden_size=-1; must be a whole number from 1 to 100,000,000"),
+        ({"hidden_size": 0}, r"hidden_size=0; must be"),
+        ({"vocab_size": 10**12}, r"vocab_size=1000000000000; must be"),
+        ({"vocab_size": 10**60}, r"vocab_size=a number of more than 40 digits; must be"),
+        ({"intermediate_size": -48}, r"intermediate_size=-48; must be a whole number from 0"),
+        ({"hidden_size": "32"}, r"hidden_size='32'; must be"),
+        ({"hidden_size": 32.5}, r"hidden_size=32.5; must be"),
+        ({"num_attention_heads": True}, r"num_attention_heads=True; must be"),
+        ({"rms_norm_eps": math.nan}, r"rms_norm_eps=nan; must be a finite number"),
+        ({"rope_theta": math.inf}, r"rope_theta=inf; must be a finite number"),
+        ({"rope_scaling": {"rope_type": "linear", "factor": math.nan}}, r"factor=nan; must be a finite number"),
         ({"text_config": {"num_hidden_layers": 10**9}}, r"num_hidden_layers=1000000000"),
         ({"hidden_act": "no_such_function"}, r"no_such_function"),
         ({"architectures": 5}, r"not a usable model folder"),
@@ -88,7 +88,7 @@ def test_absurd_values(folder, values, changes, fault):
     ("text", "fault"),
     [
         (f'{{"a": {DEEP}}}', r"config\.json is nested too deeply"),
-        ("[1, 2]", r"config\.json holds no JSON object"),
+        ("[1, 2]", r"config\.json must hold a JSON object"),
         ("{", r"config\.json cannot be read \(Expecting property name"),
         (f'{{"vocab_size": {"9" * 10_000}}}', r"config\.json cannot be read \(Exceeds the limit"),
         ("\x00\xff", r"config\.json cannot be read"),
@@ -106,7 +106,7 @@ def test_files_of_half_a_gigabyte(tmp_path, folder, name):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     with (tmp_path / name).open("ab") as opened:
         opened.truncate(500 * 2**20)  # takes no room on the disk
-    fault = rf"{re.escape(name)} has 500 MB, and (16|128) MB is the most"
+    fault = rf"{re.escape(name)} has 500 MB; must be at most (16|128) MB"
     assert re.search(fault, refusal(tmp_path))
     assert re.search(fault, refusal(tmp_path, lambda place: loading.load_tokenizer(str(place))))
     config = encoder.EncoderConfig(
@@ -120,7 +120,9 @@ def test_weights_that_are_far_too_few(tmp_path, folder, values):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "config.json").write_text(json.dumps(values | {"hidden_size": 10**6, "head_dim": 16}))
     (tmp_path / "model.safetensors").write_bytes(bytes(50_000))
-    assert re.search(r"config.json describes [\d,]+ weights, and their files have 50,000 bytes", refusal(tmp_path))
+    assert re.search(
+        r"config.json describes [\d,]+ weights, but the \*\.safetensors files have only 50,000 bytes", refusal(tmp_path)
+    )
 
 
 def test_states_without_an_end_of_time_steps(folder, values):
@@ -136,6 +138,18 @@ def test_deep_nesting_in_other_files(tmp_path, folder):
     (tmp_path / "tokenizer_config.json").write_bytes((folder / "tokenizer_config.json").read_bytes())
     (tmp_path / "tokenizer.json").write_text(f'{{"a": {DEEP}}}')
     assert "not a usable model folder" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(?:-|--)*$"])
+def test_splitting_of_words_without_end(tmp_path, folder, monkeypatch, pattern):
+    monkeypatch.setattr(checks, "_SPLITTING_SECONDS", 1)
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer | {"pre_tokenizer": split}))
+    told = refusal(tmp_path)
+    assert re.search(r"its tokenizer.json (needs more than 1 s for|fails on) a few lines of text", told), told
 
 
 ODD = st.one_of(

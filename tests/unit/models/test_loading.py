@@ -41,7 +41,9 @@ def test_files_are_what_makes_a_local_model(tmp_path):
 
 def test_a_hub_model_without_the_hub():
     for load in (lambda: loading.load(config("owner/name")), lambda: loading.load_tokenizer("owner/name")):
-        with pytest.raises(ModelError, match=r"not in the local hub cache .*; connect, or give a local model folder"):
+        with pytest.raises(
+            ModelError, match=r"not in the local hub cache .*; allow access, or use a local model folder"
+        ):
             load()
 
 
@@ -68,7 +70,7 @@ def test_code_in_a_model_folder_is_not_run(tmp_path):
     settings = json.loads((folder / "config.json").read_text())
     settings |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}
     (folder / "config.json").write_text(json.dumps(settings))
-    with pytest.raises(ModelError, match="it needs code of its own, which is never run"):
+    with pytest.raises(ModelError, match="the model needs code from its repository"):
         loading.load(config(str(folder)))
     assert not hasattr(sys, "evil")
 
@@ -83,9 +85,9 @@ def test_broken_weights(tmp_path):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("GatedRepoError", "gated; ask for access on https://huggingface.co/owner/name, then set HF_TOKEN"),
+        ("GatedRepoError", "access is restricted; request it on https://huggingface.co/owner/name, then set HF_TOKEN"),
         ("RevisionNotFoundError", "the hub has no model.revision='abc'"),
-        ("RepositoryNotFoundError", "no such folder here and no such model on the hub"),
+        ("RepositoryNotFoundError", "no such folder, and no such model on the hub"),
     ],
 )
 def test_what_the_hub_refuses(monkeypatch, error, words):

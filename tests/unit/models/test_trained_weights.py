@@ -66,5 +66,5 @@ def test_a_ready_adapter(tmp_path):
 
 def test_a_result_without_weights(tmp_path):
     weights = TrainedWeights.open(tmp_path)
-    with pytest.raises(ModelError, match=r"no adapter_config.json there"):
+    with pytest.raises(ModelError, match=r"the folder has no adapter_config.json"):
         weights.load(BASE)

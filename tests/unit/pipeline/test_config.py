@@ -150,7 +150,7 @@ REFUSED = [
     ("engine=openai evaluation.arms=[rag] engine.base_url=host/v1", r"^engine\.base_url: got 'host/v1'; must be http"),
     ("teacher=openai teacher.max_cost=5.0", r"teacher\.max_cost: got 5, but teacher\.prices is null"),
     ("teacher=openai teacher.targets=null", r"teacher\.targets: got None; name a task: task@teacher\.targets=cot_ans"),
-    ("teacher=openai teacher.targets.prompt='{{x'", r"task cot_answer: prompt is not a template: "),
+    ("teacher=openai teacher.targets.prompt='{{x'", r"task cot_answer: prompt is not a valid Jinja template "),
     ("teacher=openai teacher.targets.gate.retries=-1", r"teacher\.targets\.gate\.retries: got -1; must be"),
     ("teacher=openai teacher.api_key_env=sk-123", r"^teacher\.api_key_env: must be the NAME of an environment"),
     ("engine=vllm engine.adapters=both", r"engine\.adapters: got 'both'; must be .lora. or .merged."),
@@ -244,7 +244,7 @@ def test_the_test_does_not_follow_the_training_set():
 
 
 def test_a_hub_model_needs_a_revision():
-    with pytest.raises(ModelError, match=r"model\.revision: has no value for the hub's 'org/x'"):
+    with pytest.raises(ModelError, match=r"model\.revision: has no value, but 'org/x' on the hub can change"):
         stages_of("model.name_or_path=org/x")
     assert stages_of("model.name_or_path=org/x", "model.revision=abc")
 

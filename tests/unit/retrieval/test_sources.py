@@ -228,7 +228,7 @@ def test_a_condition_is_checked_too():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["encoder.revision=null"], r"encoder\.revision: has no value for the hub's 'sentence-transformers/all-MiniLM"),
+        (["encoder.revision=null"], r"encoder\.revision: has no value, but 'sentence-transformers/all-MiniLM"),
         (["encoder.name_or_path=./nowhere"], r"encoder\.name_or_path='\./nowhere': no such folder"),
     ],
 )
