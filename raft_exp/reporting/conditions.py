@@ -83,9 +83,10 @@ def ordered(results: Results, settings: Mapping[str, object]) -> list[str]:
 
 
 def arms_of(results: Results) -> list[str]:
-    """The arms with results under conditions: those that see passages."""
+    """The arms with results under conditions, which see passages: the reference arm first, with its own colour."""
     conditions = results.get("conditions", {})
-    return [name for name in results["arms"] if any(name in arms for arms in conditions.values())]
+    names = [name for name in results["arms"] if any(name in arms for arms in conditions.values())]
+    return sorted(names, key=lambda name: name != results["reference"])
 
 
 def figures(results: Results, names: Iterable[str]) -> dict[str, Arms]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from raft_exp.evaluation.scoring import ScoredArm, TrainingFacts
     from raft_exp.evaluation.supporting_facts import SupportingFacts
 
-VERSION = 6
+VERSION = 7
 
 Losses = dict[str, list[tuple[int, float]]]  # column -> (step, loss)
 

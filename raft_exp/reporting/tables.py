@@ -240,7 +240,7 @@ def reference_first(results: Results) -> list[str]:
 
 def _conditions(results: Results, settings: Mapping[str, object], metric: str) -> dict[str, object]:
     """One row for each condition, the study's own first; arms without passages are left out."""
-    names = [name for name in reference_first(results) if name in conditions.arms_of(results)]
+    names = conditions.arms_of(results)
     order = conditions.ordered(results, settings)
     rows = conditions.figures(results, [conditions.STUDY, *order]) if order else {}
     changed = conditions.settings_of(results, settings)
