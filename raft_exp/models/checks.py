@@ -200,9 +200,9 @@ def _check_size(model: ModelConfig, place: Path, skeleton: "PreTrainedModel") ->
 
 
 def _check_splitting(model: ModelConfig, place: Path) -> None:
-    """Raises ModelError for a folder whose tokenizer.json has regular expressions that take too long.
+    """Raises ModelError for a tokenizer.json that fails, or needs too long, for sample texts.
 
-    They are tried in a child process.
+    Encodes the texts in a child process, as a regular expression of a tokenizer can take years.
     """
     file = place / "tokenizer.json"
     if not file.is_file():
