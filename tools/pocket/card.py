@@ -47,42 +47,43 @@ def write(folder: Path, trainer: Trainer, seed: int, skills: Sequence[Skill]) ->
 _CARD = """# pocket: a small reading model for the embedded study
 
 Qwen3 architecture, {size:.1f} M parameters ({layers} layers, width {width}, {heads} heads of {head_dim},
-{vocabulary} tokens), bfloat16 weights, context up to 2048 tokens (practised: up to 512). Made by this repository
-alone: `python -m tools.pocket`.
+{vocabulary} tokens), bfloat16 weights, context up to 2048 tokens (up to 512 in training). Made from this repository
+alone with `python -m tools.pocket`.
 
-It knows the almanac's language and nothing of its world: given passages it answers a question about them, outright. It
-is meant for showing and testing what fine-tuning recipes do, on a laptop; it is of no use for any other text.
+The model was trained on the almanac's language, but on none of the almanac's facts. It answers questions about passages
+in the prompt, without reasoning. Its purpose is to show and test fine-tuning recipes on a laptop. It is not useful for
+any other text.
 
 ## Data
-Practice worlds, generated: documents, questions, lists, sentences said again, random tokens said again. They share
-with the almanac's own worlds the syllables of names, the words for values and part of the phrasing; never a name, and
-not the rest of the phrasing (`both`, `study`, `practice` in `raft_exp/corpora/almanac/phrasing.py`).
+The data are generated: documents, questions, lists, repeated sentences and repeated random tokens. They share with
+the almanac the syllables of names, the words for values and some of the sentence templates. They share no name, and
+no other template (`both`, `study`, `practice` in `raft_exp/corpora/almanac/phrasing.py`).
 
-Questions are always answered outright: no exercise reasons or quotes before it answers, this is left for RAFT to teach.
-Apart from that it says sentences of the passages again, asked for by what they are about or by the question that they
-would answer; half of those stand between RAFT's quotation marks, so that the marks are words that it can write.
+The answers to questions have no reasoning and no quotes; fine-tuning with RAFT teaches them. In other exercises the
+model repeats a sentence of the passages. The prompt names the topic of the sentence, or a question that the sentence
+answers. Half of these sentences stand between RAFT's quotation markers, so that the model can write the markers.
 
 ## Recipe
 Seed {seed}, {steps} steps, {tokens:.1f} M tokens, about half an hour on one CPU core.
 Muon (rate {muon}) for the matrices, AdamW (rate
-{adam}, betas 0.9 and 0.98) for the rest; loss on what can be foretold from the context, and on a tenth of all else.
-The last stage begins with fresh optimizers.
+{adam}, betas 0.9 and 0.98) for the other weights. The loss has weight 1 for tokens that the context
+determines, and 0.1 for all others. The last stage begins with new optimizers.
 
 {stages}
 
-Documents alone teach it to copy a value of the kind that is asked for, whosever it is; what teaches it to go by the
-name are bare lists in which nothing but the name tells the value. The lesson carries over to documents.
+From documents alone, the model learns to copy a value of the right kind, whatever the name in the question. It learns
+to select by the name from lists, where sentences differ only in name and value. This skill transfers to documents.
 
-The weights depend on the machine's arithmetic (bfloat16 products): the shipped ones were made twice on one machine (AMD
-EPYC with AVX-512 bf16, torch 2.13, one thread) and came out the same to the byte; on another machine expect these
-skills, within their intervals, not these bytes.
+The weights depend on the machine's arithmetic (bfloat16 products). The weights of the package were made twice on one
+machine (AMD EPYC with AVX-512 bf16, torch 2.13, one thread), with equal bytes. On another machine expect the same
+skills within their intervals, but other bytes.
 
 ## Skills
-Exactly right, percent (95% interval, {items} questions each), on names that it has never met, in the phrasing of
-practice; beside it what picking blindly among the documents would give. The intervals are over questions; one
-pre-training run was measured.
+Exact replies in percent, with 95% intervals over {items} questions for each skill. The names are not in the training
+data; the sentence templates are. Chance is the expected share for a random choice among the documents. The figures
+are those of one pre-training run.
 
-| skill | right | chance |
+| skill | exact | chance |
 |---|---|---|
 {rows}
 """
