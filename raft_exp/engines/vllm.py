@@ -280,7 +280,10 @@ def _rank(adapter: Path | None) -> int:
 
 
 def _allowed(rank: int) -> int:
-    """Returns the smallest maximal rank of vLLM that is at least `rank`. Raises ModelError where `rank` is too high."""
+    """Returns the smallest value of vLLM's max_lora_rank that is at least `rank`. vLLM allows only certain values.
+
+    Raises ModelError where `rank` is higher than all of them.
+    """
     from vllm.config.lora import MaxLoRARanks
 
     ranks = [supported for supported in get_args(MaxLoRARanks) if supported >= rank]

@@ -45,7 +45,7 @@ def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
 
 
 def _items(field: object) -> list[object]:
-    """Returns the values of a field: those of an object (pattern -> value), or the single value in a list."""
+    """Returns the values of a field: all values of an object (pattern -> value), or a list with the single value."""
     return list(field.values()) if isinstance(field, Mapping) else [field]
 
 

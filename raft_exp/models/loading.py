@@ -99,7 +99,7 @@ def resolve(name_or_path: str, group: str = "model") -> str:
 
 
 def has_random_weights(name_or_path: str) -> bool:
-    """Returns whether a model's name says that its weights are random: `asset:tiny`, its folder, or `tiny-random`."""
+    """Returns whether a model has random weights, by its name: `asset:tiny`, its folder, or a name with tiny-random."""
     folder = assets.path(f"{ASSET}tiny")
     return (
         name_or_path == f"{ASSET}tiny"

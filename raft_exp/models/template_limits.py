@@ -1,4 +1,4 @@
-"""Limits the time, memory and output length of a model's chat template, as a template is a program by others."""
+"""Limits the time, memory and output length of a model's chat template. A template is a program of unknown origin."""
 
 import json
 from functools import lru_cache

@@ -72,7 +72,7 @@ class ReplyCounts:
         return figures if self._replies else {}
 
     def figures(self) -> ReplyAudit:
-        """The figures for audit.json."""
+        """Returns the counts, tokens and cost for audit.json."""
         counts = self.counts
         figures: ReplyAudit = {
             "asked": counts["asked"],

@@ -36,7 +36,7 @@ class Prices:
 
 @config_dataclass
 class OpenaiTeacher(ChatConfig):
-    """A model behind a server with OpenAI's chat API. The ledger stores replies by model, whatever the server is."""
+    """A model behind a server with OpenAI's chat API. The ledger stores replies by model name, not by server."""
 
     name: Literal["openai"]
     base_url: Runtime[str]
