@@ -38,7 +38,7 @@ _CHOOSE = "choose a causal language model, whose config.json names a class ...Fo
 
 
 class LoraSettings(Protocol):
-    """The LoRA settings that depend on the model. `training.config.LoraConfig` has them."""
+    """The LoRA settings that are checked against the model. `training.config.LoraConfig` implements this protocol."""
 
     @property
     def r(self) -> int:

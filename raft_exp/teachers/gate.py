@@ -133,7 +133,7 @@ def _words(text: str, form: Form) -> str:
 
 
 def _with_quotes(gate: Gate, reason: str, gold: Sequence[str]) -> str | Rejected:
-    """Returns the reasoning with each quote replaced by the exact words of the passage, or why it is rejected."""
+    """Returns the reasoning with each quote replaced by the exact words of the passage, or a rejection."""
     pieces = _MARKS.split(reason)
     marks = pieces[1::2]
     if marks != [prompts.BEGIN_QUOTE, prompts.END_QUOTE] * (len(marks) // 2):
