@@ -172,7 +172,7 @@ def load_tokenizer(
 
 
 def date_files(model: Dated) -> dict[str, str]:
-    """Returns the date as an input of a stage, for its key; {} for a model whose chat template contains no date."""
+    """Returns {"prompt.date": date} as an input for stage keys; {} for a model whose chat template contains no date."""
     if gguf.is_gguf(model.name_or_path):
         asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # it may not be converted yet
     else:

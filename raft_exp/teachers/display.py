@@ -1,4 +1,4 @@
-"""The progress bar of a teacher: done, in flight, failed, tokens, cost, time left. Only if stderr is a terminal."""
+"""The progress bar of a teacher: done, in flight, failed, tokens, cost, time left. Shown only on a terminal."""
 
 import sys
 from types import TracebackType

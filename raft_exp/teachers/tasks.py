@@ -95,7 +95,7 @@ class QuestionTask(Task):
 
 @config_dataclass
 class CheckTask(Task):
-    """The task to check a question that the teacher wrote: the teacher must answer it from its passage as before."""
+    """The task to check the teacher's own questions: it answers each from its passage and must give the same answer."""
 
     agreement: Share  # least F1 of the words of both answers, if neither answer contains the other
 
