@@ -52,7 +52,8 @@ def _items(field: object) -> list[object]:
 def _patterns(values: Mapping[str, object]) -> Iterator[str]:
     """Yields the regular expressions of an adapter_config.json.
 
-    They are the texts in fields for module names (a list there holds plain names), and the keys of pattern fields.
+    A text in a field of module names is a regular expression; a list holds plain names. The keys of rank_pattern and
+    alpha_pattern are regular expressions too.
     """
     for name in ("target_modules", "exclude_modules", "layers_pattern", "target_parameters", "modules_to_save"):
         field = values.get(name)
