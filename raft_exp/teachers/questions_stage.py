@@ -70,9 +70,10 @@ def passage_sample(config: WrittenQuestionsStage, passages: Path) -> "PassageSam
 
 
 def write_wordless(config: WrittenQuestionsStage, corpus: CorpusConfig, passages: Path, out: Path) -> None:
-    """Writes questions.jsonl and split.json with a question without words for each passage that the teacher will get.
+    """Writes questions.jsonl and split.json before the teacher is called, to check the splits.
 
-    `corpus` replaces the settings of the corpus. Raises DataError where a split stays empty.
+    The file has a question with an empty text for each passage that the teacher will get. `corpus` replaces the corpus
+    settings of `config`. Raises DataError for a split without passages.
     """
     sample = passage_sample(replace(config, corpus=corpus), passages)
     check_filled(corpus, Counter(split for _, split in sample), sample.by)
