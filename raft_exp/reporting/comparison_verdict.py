@@ -47,8 +47,9 @@ def _highest(results: ComparisonResults, figures: Mapping[str, Figure], among: S
         for row in results["comparisons"]
         if row["metric"] == metric and row["arm_a"] == row["arm_b"] == arm and best in (row["a"], row["b"])
     ]
-    lower = _others(best, filter(distinguishable, rows), figures)
-    ties = _others(best, (row for row in rows if not distinguishable(row)), figures)
+    ahead = [row for row in rows if distinguishable(row) and (row["difference"] > 0) == (row["a"] == best)]
+    lower = _others(best, ahead, figures)
+    ties = _others(best, (row for row in rows if row not in ahead), figures)  # also worse over the seeds of both
     same = _others(best, (row for row in results["same"] if row["arm"] == arm), figures)
     return " ".join([first, *_significance(lower, ties), *_not_tested(figures, {best, *lower, *ties}, same)])
 

@@ -470,3 +470,17 @@ def test_the_reference_arm_stands_first(tmp_path: Path) -> None:
         "base",
         "rag",
     ]
+
+
+def test_a_setting_that_is_worse_over_the_seeds_of_both_is_not_called_higher(tmp_path: Path) -> None:
+    """p=0.1 has the higher mean over its two seeds, and is far below p=0.2 over the seed that both have."""
+    runs = [
+        run_folder(tmp_path / f"{p}{seed}", {"raft": [1] * right + [0] * (60 - right)}, dataset__p=p, seed=seed)
+        for p, seed, right in ((0.1, 1, 20), (0.1, 2, 60), (0.2, 1, 36))
+    ]
+    told = compared(tmp_path / "out", *runs)
+    (row,) = [row for row in told["comparisons"] if row["a"] != row["b"]]
+    assert row["difference"] > 0
+    assert row["p_value_holm"] < 0.05
+    assert "highest with p=0.1" in told["verdict"]
+    assert "It is not significantly higher than with p=0.2" in told["verdict"]
