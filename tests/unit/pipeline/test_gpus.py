@@ -1,5 +1,6 @@
 """GPUs are held by one stage at a time. No GPU is touched: CUDA_VISIBLE_DEVICES says which ones there are."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp
 def test_users_with_other_temporary_folders_share_the_locks(monkeypatch, tmp_path):
     monkeypatch.delenv(gpus.LOCKS)
     opened = []
-    monkeypatch.setattr(gpus, "FileLock", lambda file, mode: opened.append(file) or gpus.contextlib.nullcontext())
+    monkeypatch.setattr(gpus, "FileLock", lambda file, mode: opened.append(file) or contextlib.nullcontext())
     for folder in ("one", "other"):
         monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
         monkeypatch.setattr("tempfile.tempdir", None)

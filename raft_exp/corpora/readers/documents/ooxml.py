@@ -162,7 +162,8 @@ def _take_out_entities(root: Element) -> int:
     from lxml import etree
 
     unknown = 0
-    for reference in list(root.iter(etree.Entity)):
+    references: list[Any] = list(root.iter(etree.Entity))  # lxml's own members, which the protocol lacks
+    for reference in references:
         sign = html.unescape(reference.text)
         unknown += sign == reference.text
         text = ("" if sign == reference.text else sign) + (reference.tail or "")
