@@ -54,13 +54,13 @@ def licence(name: str) -> str:
         declared = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return ""
-    if expression := declared.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in declared:
+        return declared["License-Expression"]
     classifiers = [text for text in declared.get_all("Classifier") or [] if text.startswith(_CLASSIFIER)]
     names = [text.rpartition(" :: ")[2] for text in classifiers if text != f"{_CLASSIFIER}OSI Approved"]
     if names:
         return ", ".join(names)
-    lines = str(declared.get("License") or "").strip().splitlines()
+    lines = declared["License"].strip().splitlines() if "License" in declared else []
     return lines[0][:_LONGEST] if lines else "declares none"
 
 

@@ -38,10 +38,14 @@ def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
                 )
     for name in ("lora_alpha", "alpha_pattern"):
         for scale in _items(values.get(name)):
-            if scale is not None and (type(scale) not in (int, float) or not math.isfinite(scale)):
+            if scale is not None and not _is_finite(scale):
                 raise ModelError(f"{named}: {CONFIG} has {name}={scale!r:.40}; must be a number; repair the file")
     if patterns := list(dict.fromkeys(_patterns(values))):
         _check_patterns(named, patterns, list(modules) or [*_weight_names(folder / WEIGHTS), *_USUAL])
+
+
+def _is_finite(scale: object) -> bool:
+    return isinstance(scale, int | float) and not isinstance(scale, bool) and math.isfinite(scale)
 
 
 def _items(field: object) -> list[object]:

@@ -3,9 +3,11 @@
 import json
 import re
 import time
+from typing import Any
 
 import pytest
 
+from raft_exp.core import limited
 from raft_exp.core.errors import ModelError
 from raft_exp.models import adapter_checks, loading
 from raft_exp.pipeline.arms import adapter_files
@@ -55,7 +57,7 @@ def refusal(call) -> str:
     return str(refused.value)
 
 
-PATTERNS = [
+PATTERNS: list[dict[str, Any]] = [
     {"target_modules": SLOW},
     {"exclude_modules": SLOW},
     {"layers_pattern": SLOW},
@@ -114,5 +116,5 @@ def test_damaged_settings(changed, text):
 def test_a_usual_adapter_and_a_usual_pattern_are_accepted_and_lists_start_no_process(adapter, changed, monkeypatch):
     model = small.model_config()
     loading.with_adapter(loading.load(model), changed(target_modules=r".*\.(q_proj|v_proj)"))
-    monkeypatch.setattr(adapter_checks.limited, "ask", lambda *_: pytest.fail("a process for a list of names"))
+    monkeypatch.setattr(limited, "ask", lambda *_: pytest.fail("a process for a list of names"))
     loading.with_adapter(loading.load(model), adapter)

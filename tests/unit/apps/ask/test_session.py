@@ -10,6 +10,7 @@ from raft_exp.apps.ask import main as ask
 from raft_exp.apps.ask.session import AskOptions, RagSession, StreamListener, answer
 from raft_exp.apps.export import main as export
 from raft_exp.core.errors import ConfigError, DataError
+from raft_exp.core.printable import printable
 from raft_exp.core.records import Answer, Example, read_jsonl
 from raft_exp.pipeline.run import FinishedRun
 
@@ -125,4 +126,4 @@ def test_questions_are_read_line_by_line(run, capsys, monkeypatch):
 
 
 def test_a_document_cannot_speak_to_the_terminal():
-    assert ask.printable("a\x1b[2Jb\u202ec\n") == "a\ufffd[2Jb\ufffdc\n"
+    assert printable("a\x1b[2Jb\u202ec\n") == "a\ufffd[2Jb\ufffdc\n"
