@@ -48,7 +48,7 @@ def test_every_comparison_of_the_report_has_a_claim(study):
     assert claim["detectable"] == pytest.approx(power.detectable_share(300, 0.3))
     assert claim["needed"] == {"2": 5980, "5": 975, "10": 249}
     assert claim["spread"] == {"kind": "discordance", "value": 0.3, "basis": "assumed", "source": "discordance=0.3"}
-    assert claims(study(), 300, 0.1, left)[0]["needed"]["5"] < 975
+    assert (claims(study(), 300, 0.1, left)[0]["needed"]["5"] or 0) in range(1, 975)
     assert claims(study(), None, None, left)[0]["detectable"] is None
     assert left.lines == []
 

@@ -15,8 +15,9 @@ from raft_exp.core.records import write_jsonl
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.estimate import ExpectedSeconds
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.store import Fingerprints, Store
 from raft_exp.pipeline.trainings import trainings
+from raft_exp.teachers.model import is_model
 from tests.helpers.composing import compose
 from tests.helpers.stages import run
 
@@ -66,6 +67,11 @@ def training(study, *overrides):
     return next(training for training in trainings(study(*overrides).config) if training.dataset == "raft")
 
 
+def amount(figure) -> float:
+    assert figure["value"] is not None
+    return float(figure["value"])
+
+
 def amounts(figures):
     return {figure["what"].partition(": ")[2] or figure["what"]: figure["value"] for figure in figures}
 
@@ -101,15 +107,15 @@ def test_activations_are_computed_again_where_they_do_not_fit(study):
         if figure["what"].endswith("activations")
     )
     tokens = 64 * 400
-    assert again["value"] * GIB == pytest.approx(tokens * 0.3 * MILLION + 64 * 50 * MILLION)
+    assert amount(again) * GIB == pytest.approx(tokens * 0.3 * MILLION + 64 * 50 * MILLION)
     assert "computed again (where they do not fit; 50.7 GiB stored)" in again["source"]
 
 
 def test_memory_of_answers(study):
     (figure,) = answering_memory(study("engine.batch_tokens=10000"), MODEL, device("h100"))
-    assert figure["value"] * GIB == pytest.approx(2000 * MILLION + 10_000 * 1000)
+    assert amount(figure) * GIB == pytest.approx(2000 * MILLION + 10_000 * 1000)
     (shared,) = answering_memory(study("engine=vllm"), MODEL, device("h100"))
-    assert shared["value"] * GIB == pytest.approx(0.9 * 80e9)
+    assert amount(shared) * GIB == pytest.approx(0.9 * 80e9)
     assert answering_memory(study("engine=openai", "evaluation.arms=[rag]"), MODEL, device("h100")) == []
 
 
@@ -137,7 +143,7 @@ def test_hours_by_operations_with_the_assumption_named(study):
     writing = 19 * 64 * (2000e6 / 3.35e12 + 10 * 1e-3)
     assert answers["value"] == pytest.approx(300 * 1024 * 2 * 900e6 / (0.25 * 989e12) + writing)
     assert figures["13 of 23 stages to run"]["value"] == pytest.approx(
-        sum(figure["value"] for name, figure in figures.items() if "stages" not in name)
+        sum(amount(figure) for name, figure in figures.items() if "stages" not in name)
     )
     assert left.lines[0].startswith("hours: no rate for ingest, questions, index, targets, dataset[closed_book]")
 
@@ -183,12 +189,15 @@ def test_requests_tokens_and_cost_of_a_teacher(tmp_path):
     planned = PlannedStudy(config, stages, store, None, ExpectedSeconds(store.root))
     left = LeftOut()
     figures = {figure["what"]: figure for figure in teacher.requests(planned, left)}
-    counts = json.loads((store.path(planned.labelled("questions")) / "counts.json").read_text())
+    (made,) = planned.named("questions")
+    counts = json.loads((store.path(made) / "counts.json").read_text())
     number = counts["train"] + counts["validation"]
     assert figures["requests for targets"]["value"] == number
     assert figures["requests for targets"]["basis"] == "counted"
-    read = figures["prompt tokens for targets"]["value"]
+    read = amount(figures["prompt tokens for targets"])
     assert 100 * number < read < 1000 * number
+    assert is_model(config.teacher)
+    assert config.teacher.targets
     new = number * config.teacher.targets.max_new_tokens
     assert figures["reply tokens for targets"]["value"] == new
     assert figures["cost of targets"]["value"] == pytest.approx((2 * read + 8 * new) / 1e6)
@@ -214,15 +223,15 @@ def test_questions_that_the_teacher_writes(tmp_path, study):
     assert teacher.requests(study(*overrides), left) == []
     assert "requests for questions: one a passage, whose number is unknown before until=ingest" in left.lines
     run(tmp_path / "store", "+experiment=quickstart", *overrides, until="ingest")
-    from raft_exp.pipeline.store import Fingerprints
-
     config = parse(compose("+experiment=quickstart", *overrides, f"store={tmp_path / 'store'}"))
     store = Store(config.store)
     planned = PlannedStudy(config, build(config, Fingerprints(store)), store, None, ExpectedSeconds(store.root))
     figures = {figure["what"]: figure for figure in teacher.requests(planned, LeftOut())}
     assert figures["requests for questions"]["value"] == 30
+    assert is_model(config.teacher)
+    assert config.teacher.questions
     assert figures["requests to check them"]["value"] == 30 * config.teacher.questions.n
-    assert figures["prompt tokens for questions"]["value"] > 30 * 100
+    assert amount(figures["prompt tokens for questions"]) > 30 * 100
 
 
 def test_requests_of_a_server_that_answers(study):
