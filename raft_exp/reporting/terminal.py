@@ -9,6 +9,7 @@ from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.verdict import invented_quotes, significant
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -17,13 +18,14 @@ _COLUMNS = 5
 
 
 def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[str], list[str]]:
-    """The metrics of a table of five columns, which fit in 80 characters, and the other metrics.
+    """The metrics with a column, five or more, and the other metrics.
 
     The primary metric comes first, then those of evaluation.metrics (`requested`), then the rest in their order.
     """
     primary, others = results["metrics"][:1], results["metrics"][1:]
     ordered = [*primary, *sorted(others, key=lambda metric: metric not in requested)]
-    return ordered[:_COLUMNS], ordered[_COLUMNS:]
+    columns = max(_COLUMNS, 1 + sum(metric in requested for metric in others))
+    return ordered[:columns], ordered[columns:]
 
 
 def verdict(results: Results) -> list["Text"]:
@@ -34,28 +36,34 @@ def verdict(results: Results) -> list["Text"]:
     return [*warnings, *(Text(line) for line in (results["verdict"], invented_quotes(results)) if line)]
 
 
-def table(results: Results, requested: Collection[str] = ()) -> "Table":
+def table(results: Results, requested: Collection[str] = ()) -> "Group":
     """Arms as rows, metrics with 95% intervals as columns, in percent; * marks differences from the reference arm.
 
-    `requested` are the metrics of evaluation.metrics. The caption names the metrics without a column.
+    `requested` are the metrics of evaluation.metrics. The caption names the metrics without a column. Each part has
+    five metrics, which fit in 80 characters.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.console import Group
     from rich.text import Text
 
     metrics, others = shown_metrics(results, requested)
     more = f" {len(others)} more in report.md: {', '.join(map(title, others))}." if others else ""
-    marked = significant(results["comparisons"])
-    table = Table(
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        title=Text(f"{results['corpus']}, {model_name(results['model'])}, seed {results['seed']}"),
-        caption=Text(
-            f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05{_correction(results)}). "
-            f"{_n(results)}{more} {supervised_tokens(results)}".rstrip()
-        ),
+    parts = [_part(results, metrics[start : start + _COLUMNS]) for start in range(0, len(metrics), _COLUMNS)]
+    parts[0].title = Text(f"{results['corpus']}, {model_name(results['model'])}, seed {results['seed']}")
+    parts[-1].caption = Text(
+        f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05{_correction(results)}). "
+        f"{_n(results)}{more} {supervised_tokens(results)}".rstrip()
     )
+    return Group(*parts)
+
+
+def _part(results: Results, metrics: Collection[str]) -> "Table":
+    """The table of some metrics."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    marked = significant(results["comparisons"])
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("arm")
     for metric in metrics:
         table.add_column(title(metric), justify="right", min_width=_FIGURES)

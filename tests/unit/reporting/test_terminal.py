@@ -60,3 +60,25 @@ def test_the_caption_says_what_is_corrected_and_what_n_counts(study: Study) -> N
     shown = io.StringIO()
     Console(width=80, file=shown).print(table(found))
     assert "n: test questions, where some have no reply as replies/questions." in " ".join(shown.getvalue().split())
+
+
+def test_every_requested_metric_has_a_column_however_many_there_are(study: Study) -> None:
+    from rich.console import Console
+
+    from raft_exp.reporting.terminal import shown_metrics, table
+
+    found = results(study.run())
+    requested = ["exact_match", "f1", "answer_in_reply", "accuracy_lenient", "rouge_l", "best_subspan_em"]
+    found["metrics"] = ["accuracy", "macro_f1", *requested]
+    for arm in found["arms"].values():
+        arm["metrics"] |= dict.fromkeys(requested, arm["metrics"]["accuracy"])
+    assert shown_metrics(found, requested) == (["accuracy", *requested], ["macro_f1"])
+    shown = io.StringIO()
+    Console(width=80, file=shown).print(table(found, requested))
+    text = shown.getvalue()
+    assert len([line for line in text.splitlines() if line.strip().startswith("raft ")]) == 2, "two parts"
+    words = text.partition("Percent, ")[0].split()
+    assert {"ROUGE-L", "subspan", "F1"} <= set(words)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert text.count("Percent, with 95% intervals.") == text.count("seed 0") == 1
+    assert "1 more in report.md: macro F1." in " ".join(text.split())
