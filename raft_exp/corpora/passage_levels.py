@@ -55,10 +55,12 @@ class PassageLevel:
         return (Question(f"about {passage.id}", "", [], [passage.id], split) for passage, split in self.passages())
 
     def is_filled(self) -> bool:
-        """Whether there are passages of each split that is wanted."""
+        """Whether there are training and test passages; by smaller units than documents, also validation passages where
+        some are wanted.
+        """
         counts = Counter(split for _, split in self.passages())
-        wanted = ("train", "test", *(["validation"] if self._config.validation and counts.total() > 2 else []))
-        return all(counts[split] for split in wanted)
+        wanted = self._config.validation and self.by != "document" and counts.total() > 2
+        return all(counts[split] for split in ("train", "test", *(["validation"] if wanted else [])))
 
     def has_room(self) -> bool:
         """Whether a question about each of these passages has enough passages for its distractors."""

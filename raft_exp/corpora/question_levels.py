@@ -37,16 +37,19 @@ class QuestionLevel:
         return (replace(question, split=self.split(question)) for question in self._questions())
 
     def is_filled(self) -> bool:
-        """Whether there are training and test questions, and validation questions where some are wanted.
+        """Whether there are training and test questions.
 
-        By smaller units than documents, there must be at least half as many drawn test questions as wanted.
+        By smaller units than documents, there must be validation questions too where some are wanted, and at least half
+        as many drawn test questions as wanted.
         """
         counts = Counter(question.split for question in self.questions())
-        wanted = ("train", "test", *(["validation"] if self._config.validation and counts.total() > 2 else []))
-        if not all(counts[split] for split in wanted):
+        if not counts["train"] or not counts["test"]:
             return False
+        if self.by == "document":
+            return True
         given = any(question.split == "test" for question in self._questions())
-        return self.by == "document" or given or counts["test"] >= self._config.test * counts.total() / 2
+        enough = given or counts["test"] >= self._config.test * counts.total() / 2
+        return enough and bool(counts["validation"] or not self._config.validation or counts.total() < 3)
 
     def has_room(self) -> bool:
         """Whether each question has enough passages for its distractors."""

@@ -92,7 +92,7 @@ def test_the_line_of_the_readme_works(tmp_path, count, parts, by):
     [
         (6, 3, KINDS, "question"),
         (6, 20, ("md", "docx"), "section"),
-        (1, 90, ("pdf",), "section"),
+        (1, 60, ("pdf",), "question"),
         (1, 40, ("docx",), "section"),
         (1, 8, ("md",), "question"),
         (2, 5, ("md",), "question"),
@@ -161,8 +161,15 @@ IMPOSSIBLE = {
 }
 
 
-@pytest.mark.parametrize("case", IMPOSSIBLE)
-@pytest.mark.parametrize("with_questions", [True, False])
+@pytest.mark.parametrize(
+    ("case", "with_questions"),
+    [
+        *((case, True) for case in IMPOSSIBLE),
+        ("training", False),
+        ("a condition", False),
+        ("the place of the gold", False),
+    ],
+)
 def test_a_paid_teacher_is_not_asked_where_the_pools_are_too_small(three, monkeypatch, case, with_questions):
     monkeypatch.setenv("SCRIPTED_KEY", "key")
     questions = [given(three)] if with_questions else []

@@ -1,6 +1,6 @@
 """What questions are split by: the units, the draw, the choice and its key."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from raft_exp.core.schema import identity
 from raft_exp.corpora.passages import PassagesConfig
 from raft_exp.corpora.pools import document_splits, pool
 from raft_exp.corpora.question_levels import QuestionLevel
+from raft_exp.corpora.questions import ReadyQuestions
 from raft_exp.corpora.shares import draw_groups
 from raft_exp.corpora.split_figures import split_choice
 from raft_exp.corpora.split_units import LEVELS, divided, words
@@ -135,3 +136,16 @@ def test_thirty_documents_keep_their_key(tmp_path, corpus, count):
     explicit = identity(stages_of(*how, "corpus.split=section")["questions"].config)
     assert explicit["corpus"]["split"] == "section"
     assert "split_rules" not in explicit
+
+
+def test_enough_documents_keep_their_splits_where_few_of_them_have_questions(tmp_path):
+    texts = [[("", f"text {d} of {n}") for n in range(2)] for d in range(40)]
+    asked = [Question(f"q{n}", f"what of {n}", [f"{n} things"], [f"{n % 2}:{n // 2 % 2}"], "") for n in range(8)]
+    rows = [{"id": each.id, "question": each.question, "answers": each.answers, "gold": each.gold} for each in asked]
+    config = PassagesConfig("passages", None, None, None, validation=0.1, test=0.2)
+    made = collection(tmp_path, texts)
+    ready = ReadyQuestions(lines(tmp_path / "questions.jsonl", *rows), made, config, 0)
+    splits = {question.id: question.split for question in ready.stream(Counter())}
+    assert ready.by == "document"
+    assert set(splits.values()) == {"train", "test"}
+    assert {splits[f"q{n}"] for n in (0, 2, 4, 6)} != {splits[f"q{n}"] for n in (1, 3, 5, 7)}

@@ -37,6 +37,45 @@ def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
     )
 
 
+@pytest.mark.parametrize(
+    ("by", "drawn", "said"),
+    [
+        (
+            "section",
+            True,
+            "Questions are split by section, as 6 documents are too few (corpus.split): 9 of 12 test questions",
+        ),
+        (
+            "question",
+            True,
+            "Questions are split by question, as 6 documents are too few (corpus.split): training contexts",
+        ),
+        (
+            "section",
+            False,
+            "Splits are the file's, and pools of distractors are made by section, as 6 documents are too few",
+        ),
+        ("document", True, ""),
+    ],
+)
+def test_a_split_by_small_units_is_told_with_what_it_shares(by, drawn, said):
+    study = audit(split(12))
+    study["split"] = {
+        "by": by,
+        "setting": "auto",
+        "drawn": drawn,
+        "documents": 6,
+        "units": 40,
+        "test_questions": 12,
+        "of_trained_documents": 9,
+        "with_trained_gold": 1,
+        "beside_training": 2,
+    }
+    lines = list(warned(study))
+    assert [line for line in lines if line.startswith(said)] == lines
+    assert len(lines) == bool(said)
+
+
 @pytest.mark.parametrize(("cut", "said"), [(0, False), (3, False), (4, True)])
 def test_one_cut_prompt_in_a_hundred_is_no_warning(cut, said):
     assert bool(list(warned(audit(split(300, cut=cut))))) == said
@@ -56,7 +95,7 @@ def test_contexts_with_fewer_distractors_than_demanded_are_named_with_remedies_t
     assert k8.startswith("5 of 5 test questions under the condition k8 have fewer distractors than evaluation.cond")
     assert k8.endswith("Add documents, or lower evaluation.conditions.k8.num_distractors."), "same_document is set"
     assert "under the condition no_gold" in no_gold
-    assert "(and as many more as they have gold passages)" in no_gold
+    assert "(plus one in place of each gold passage)" in no_gold
     assert list(warned(audit(split(5), fewer_distractors={"test": 0}))) == []
 
 
@@ -91,7 +130,7 @@ def test_each_cut_condition_is_named():
 def test_training_rows_that_lost_their_gold_are_set_against_p():
     (line,) = warned(audit(split(60), split(200, cut=50, lost=20)))
     assert line.startswith("Training prompts of raft whose passages were cut to fit model.max_length=2048: 25.0%")
-    assert "Their gold is shown by 90.0% of the rows, of 100.0% before the cut (dataset.p)." in line
+    assert "90.0% of the rows show their gold; before the cut 100.0% did (dataset.p)." in line
 
 
 @pytest.mark.parametrize(
