@@ -9,6 +9,7 @@ import pytest
 
 from raft_exp import __version__
 from raft_exp.apps import cli
+from raft_exp.apps.report import rescore
 from raft_exp.apps.report.main import main
 from raft_exp.reporting import provenance
 from tests.helpers.composing import compose
@@ -67,6 +68,8 @@ def test_a_report_that_is_made_again_keeps_the_head_of_its_run(
     facts = provenance.read(run)
     assert facts is not None
     (run / "provenance.json").write_text(json.dumps({**facts, "date": "2026-01-02 03:04 UTC"}))
+    monkeypatch.setattr(rescore, "git_commit", lambda: facts["commit"])
+    monkeypatch.setattr(rescore, "has_local_changes", lambda: facts["local_changes"])
     main([str(run), f"out={tmp_path / 'same'}"])
     for head in heads(tmp_path / "same"):
         assert "2026-01-02 03:04 UTC" in head
