@@ -107,9 +107,7 @@ def words(choice: SplitChoice) -> str:
     """The choice in some sentences, for the terminal and the report; "" for a split by document."""
     if choice["by"] == "document":
         return ""
-    what = (
-        "Questions are split" if choice["drawn"] else "The splits are those of the file, and pools of distractors are"
-    )
+    what = "Questions are split" if choice["drawn"] else "The file gives the splits; pools of distractors are"
     why = ""
     if choice["setting"] == "auto":
         about = choice["documents"]
