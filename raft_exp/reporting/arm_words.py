@@ -1,4 +1,4 @@
-"""Each arm of a study in one sentence: what it was trained on, and what it is shown at test."""
+"""Describes each arm of a study in one sentence: its training data and its prompts at test."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ _GROUPS = {"dataset": "its training rows have", "trainer": "its trainer has", "l
 
 
 def described(arm: Mapping[str, object]) -> str:
-    """The sentence of an arm's settings, such as "Not trained; shown the question and passages."."""
+    """Returns one sentence about an arm's settings, such as "Not trained; shown the question and passages."."""
     words = "; ".join((_trained(arm), _asked(arm), *_changed(arm)))
     return f"{words[0].upper()}{words[1:]}."
 
@@ -33,7 +33,7 @@ def _asked(arm: Mapping[str, object]) -> str:
 
 
 def _changed(arm: Mapping[str, object]) -> Iterator[str]:
-    """The engine and the settings of training in which an arm differs from the study."""
+    """Yields a phrase for the arm's own engine and for each group of training settings that the arm changes."""
     if isinstance(engine := arm.get("engine"), Mapping):
         yield f"answered by engine {': '.join(str(engine[key]) for key in _ENGINE if key in engine)}"
     for group, words in _GROUPS.items():

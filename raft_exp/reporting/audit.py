@@ -1,4 +1,4 @@
-"""The audit of a study: the `audit.json` files of its stages in one structure (`raft_exp.core.audit.StudyAudit`)."""
+"""Merges the `audit.json` files of a study's stages into one structure (`raft_exp.core.audit.StudyAudit`)."""
 
 import json
 from collections.abc import Mapping
@@ -18,8 +18,12 @@ def study_audit(
     questions: Path | None = None,
     targets: Path | None = None,
 ) -> StudyAudit:
-    """Reads the audits from the folders of the stages: training sets by name, the test set, the test sets of the
-    conditions by name, ingest, questions and targets.
+    """Reads the audits of the stages and returns them as one structure.
+
+    - `datasets`: name of a training set -> its folder.
+    - `test`: the folder of the test set.
+    - `conditions`: name of a condition -> the folder of its test set.
+    - `passages`, `questions`, `targets`: the output folders of the stages ingest, questions and targets.
     """
     audit: StudyAudit = {
         "datasets": {name: _dataset_audit(folder) for name, folder in datasets.items()},
@@ -40,7 +44,7 @@ def study_audit(
 
 
 def write_study_audit(path: Path, audit: StudyAudit) -> None:
-    """Writes `audit.json` of a run folder."""
+    """Writes the audit to `path`, the `audit.json` of a run folder."""
     path.write_text(json.dumps(audit, indent=2, ensure_ascii=True) + "\n", encoding="utf-8", newline="\n")
 
 
@@ -50,7 +54,7 @@ def _dataset_audit(folder: Path) -> DatasetAudit:
 
 
 def _gold_audit(path: Path) -> GoldAudit | None:
-    """How gold passages were found; None where each question names one passage."""
+    """Reads how the gold passages were identified; None if every question names its one gold passage."""
     counts: dict[str, int] = _read_json(path) if path.exists() else {}
     by_answer, several = counts.get("gold_by_answer", 0), counts.get("gold_several", 0)
     closest = counts.get("gold_by_closeness", 0) + counts.get("gold_by_document", 0)

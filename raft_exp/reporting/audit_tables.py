@@ -1,4 +1,4 @@
-"""The audit of a study as tables in words, one for each data set and for what a teacher wrote."""
+"""Formats the audit of a study as tables: one view for each dataset, and one for a teacher model's replies."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,10 @@ _KNOWN = {"splits", "overlap", "passed_over", "fewer_distractors", "context", "g
 
 @dataclass(frozen=True)
 class AuditTable:
-    """A table with a column of words and one for each split; `zeros` names the rows that are 0 in all columns."""
+    """A table with one column of labels and one column for each split.
+
+    `zeros` names the counts that are 0 in all splits. They have no row.
+    """
 
     columns: list[str]
     rows: list[tuple[str, list[str]]] = field(default_factory=list)
@@ -24,7 +27,7 @@ class AuditTable:
 
 @dataclass(frozen=True)
 class AuditView:
-    """A data set's audit, or that of a teacher's replies: tables, then lines."""
+    """The audit of a dataset, or of a teacher model's replies: tables, followed by lines of text (`notes`)."""
 
     heading: str
     tables: list[AuditTable]
@@ -33,7 +36,7 @@ class AuditView:
 
 
 def audit_views(audit: StudyAudit) -> Iterator[AuditView]:
-    """The training sets, the test set, then what a teacher wrote."""
+    """Yields the views of the training sets and the test set, and of the texts that a teacher model wrote."""
     data = [*audit["datasets"].values(), audit["test"]]
     for section, dataset in zip(audit_sections(audit), data, strict=False):
         tables = [table for table in (_splits(dataset), _overlap(dataset)) if table.rows or table.zeros]
@@ -59,8 +62,8 @@ def _splits(dataset: DatasetAudit) -> AuditTable:
         ("gold passages at place 1, 2, ... (by chance)", lambda split: _gold_places(split.get("gold_places", {}))),
         ("tokens of a prompt", lambda split: _spread(split.get("prompt_tokens"))),
         ("tokens of a target", lambda split: _spread(split.get("completion_tokens"))),
-        ("length as a sign of missing gold (AUC; 0.50 tells nothing)", _length_tell),
-        ("text that is left of shortened passages (median)", _text_left),
+        ("prompt length as a predictor of missing gold (AUC; 0.50 is chance)", _length_tell),
+        ("share of the text that is left in shortened passages (median)", _text_left),
     ]
     for label, cell in cells:
         _add(table, label, [cell(split) for split in splits.values()])
@@ -74,9 +77,9 @@ def _splits(dataset: DatasetAudit) -> AuditTable:
 
 
 def _overlap(dataset: DatasetAudit) -> AuditTable:
-    """What the held-out questions share with the training data."""
+    """Counts the held-out questions, answers and passages that also occur in the training data."""
     overlap = dataset.get("overlap", {})
-    table = AuditTable([f"{name} questions, shared with training" for name in overlap])
+    table = AuditTable([f"{name} questions: overlap with training" for name in overlap])
     for key, label in words.OVERLAP.items():
         _add_counts(table, label, [counts.get(key) for counts in overlap.values()])
     return table
@@ -92,7 +95,7 @@ def _replies(replies: Mapping[str, ReplyAudit]) -> AuditTable:
 
 def _reasons(replies: Mapping[str, ReplyAudit]) -> Iterator[str]:
     for name, audit in replies.items():
-        for what, counts in (("not usable", audit["reasons"]), ("left out one by one", audit.get("dropped", {}))):
+        for what, counts in (("not usable", audit["reasons"]), ("questions left out", audit.get("dropped", {}))):
             if counts:
                 yield f"{name}, {what}: {_listed(counts)}."
 
@@ -100,16 +103,16 @@ def _reasons(replies: Mapping[str, ReplyAudit]) -> Iterator[str]:
 def _notes(dataset: DatasetAudit) -> Iterator[str]:
     if passed := {name: count for name, count in dataset.get("passed_over", {}).items() if count}:
         reasons = [f"{count:,} {words.PASSED_OVER.get(name, words.in_words(name))}" for name, count in passed.items()]
-        yield f"Candidates for distractors that were passed over: {', '.join(reasons)}."
+        yield f"Candidates that were not used as distractors: {', '.join(reasons)}."
     if "context" in dataset:
         yield f"Contexts: {words.CONTEXTS.get(dataset['context'], dataset['context'])}."
     if found := dataset.get("gold_found"):
         yield (
-            f"All gold stands in {percent(found['all_gold'])}% of the prompts; of all gold passages, "
-            f"{percent(found['recall'])}% are shown."
+            f"{percent(found['all_gold'])}% of the prompts contain all gold passages of their question. "
+            f"{percent(found['recall'])}% of all gold passages are in a prompt."
         )
     if "max_length" in dataset:
-        yield f"The limit of prompt and reply is {dataset['max_length']:,} tokens (model.max_length)."
+        yield f"Prompt and reply together have at most {dataset['max_length']:,} tokens (model.max_length)."
     for name, value in facts({key: value for key, value in dataset.items() if key not in _KNOWN}):
         yield f"{words.in_words(name)}: {value}"
 
@@ -120,7 +123,10 @@ def _add(table: AuditTable, label: str, cells: list[str]) -> None:
 
 
 def _add_counts(table: AuditTable, label: str, counts: list[int | None], more: list[str] | None = None) -> None:
-    """Adds a row, or its label to the zeros. `more`: a text behind each count."""
+    """Adds a row of counts. If all counts are 0, adds the label to `table.zeros` instead.
+
+    `more`: a text to append to each count.
+    """
     if any(counts):
         behind = more or [""] * len(counts)
         cells = [NONE if count is None else f"{count:,}{end}" for count, end in zip(counts, behind, strict=True)]
@@ -134,7 +140,7 @@ def _with_gold(split: SplitAudit) -> str:
 
 
 def _sizes(rows: Mapping[str, int]) -> str:
-    """Numbers of passages with their rows; many numbers as a range."""
+    """Formats {number of passages: number of rows}; more than 12 different numbers of passages as a range."""
     if len(rows) > _PLACES:
         return f"{min(map(int, rows))} to {max(map(int, rows))}"
     return ", ".join(f"{size} ({count:,} rows)" for size, count in rows.items()) or NONE

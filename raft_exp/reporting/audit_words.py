@@ -1,4 +1,4 @@
-"""The figures of audit.json in words, for the tables of the pages. The keys are described in `raft_exp.core.audit`."""
+"""Labels for the figures of audit.json in the tables of the pages. `raft_exp.core.audit` describes the keys."""
 
 from collections.abc import Mapping
 
@@ -14,32 +14,32 @@ ROW_COUNTS: Mapping[RowCount, str] = {
     "escaped": "control tokens and marks escaped in texts",
     "escaped_messages": "messages with escaped control tokens",
     "gold_cut": "gold passages shortened to fit the prompt",
-    "grounded": "targets whose evidence stands in the prompt",
-    "quotes_closest": "quotes where gold is only the closest passage (word for word)",
-    "quotes_grounded": "quotes in targets with their evidence (word for word)",
-    "quotes_ungrounded": "quotes in targets without their evidence (word for word)",
-    "reasons_dropped": "targets without reasoning, as there is nothing to quote",
-    "repeated_texts": "passages whose text stands earlier in the prompt",
+    "grounded": "targets whose evidence is in the prompt",
+    "quotes_closest": "quotes from gold that was assigned by similarity (of these, word for word)",
+    "quotes_grounded": "quotes in targets with their evidence (of these, word for word)",
+    "quotes_ungrounded": "quotes in targets without their evidence (of these, word for word)",
+    "reasons_dropped": "targets without reasoning, because no text is left to quote",
+    "repeated_texts": "passages whose text occurs earlier in the prompt",
     "replaced": "characters replaced by U+FFFD",
     "rows_cut": "prompts whose passages were shortened to fit",
-    "rows_gold_lost": "prompts whose gold lost its evidence to the cut",
+    "rows_gold_lost": "prompts in which shortening removed the evidence",
 }
 OVERLAP: Mapping[OverlapCount, str] = {
-    "questions": "questions with equal words (leaks)",
-    "near_questions": "questions nearly word for word, with the same answer (leaks)",
-    "questions_of_other_documents": "questions with equal words about other documents (no leaks)",
-    "answers": "different answers",
-    "passages": "gold passages with equal words",
+    "questions": "questions with the same words (leaks)",
+    "near_questions": "questions with nearly the same words and the same answer (leaks)",
+    "questions_of_other_documents": "questions with the same words about other documents (no leaks)",
+    "answers": "distinct answers",
+    "passages": "gold passages with the same words",
     "near_passages": "gold passages with a near copy",
-    "gold_overlap": "questions that rest on such a gold passage",
+    "gold_overlap": "questions whose gold passage, or a near copy of it, is in training",
     "boilerplate_passages": "gold passages too short or too frequent to be leaks",
 }
 PASSED_OVER = {
     "gold_passage": "gold passages of the question",
-    "same_text": "with a text that is there already",
+    "same_text": "with a text that is already in the context",
     "gold_document": "from a gold passage's own document",
-    "holds_answer": "with an answer",
-    "answers_too": "with an answer, beside the gold passage in its document",
+    "holds_answer": "that contain an answer",
+    "answers_too": "that contain an answer and are in the gold passage's document",
 }
 REPLIES = {
     "asked": "requests",
@@ -59,5 +59,5 @@ CONTEXTS = {
 
 
 def in_words(key: str) -> str:
-    """A key without its underscores, for those that have no words of their own."""
+    """Returns a key with spaces in place of its underscores, for keys without a label in this file."""
     return key.replace("_", " ")

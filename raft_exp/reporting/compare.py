@@ -15,7 +15,7 @@ from raft_exp.reporting.settings import RunGroup
 
 
 def compared(groups: Sequence[RunGroup]) -> ComparisonResults:
-    """The comparison of the settings. Raises DataError for runs without a common metric."""
+    """Returns the comparison of the settings. Raises DataError where the runs have no metric in common."""
     runs = [run for group in groups for run in group.runs.values()]
     metrics = [name for name in METRICS if all(name in run.results["metrics"] for run in runs)]
     metrics.sort(key=runs[0].results["metrics"].index)
@@ -56,7 +56,7 @@ def _setting(group: RunGroup, metrics: Sequence[str]) -> SettingResult:
 
 
 def _by_seed(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, SeedFigures]]:
-    """The figures of the arms, then those under conditions as `<arm>@<condition>`."""
+    """Returns {label: {metric: figures of the seeds}}. A label is `<arm>` or `<arm>@<condition>`."""
     results = [run.results for run in group.runs.values()]
     figures = {arm: of_arm for arm, of_arm in seeds(results).items() if arm in group.arms}
     for name in group.conditions:
@@ -66,14 +66,14 @@ def _by_seed(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, See
 
 
 def _reference(groups: Sequence[RunGroup]) -> str:
-    """The arm that the comparison is about: the reference arm of most runs, preferably one that all settings have."""
+    """Returns the reference arm of most runs, preferably an arm that all settings have."""
     common = [arm for arm in groups[0].arms if all(arm in group.arms for group in groups)]
     references = [run.results["reference"] for group in groups for run in group.runs.values()]
     return max(references, key=lambda arm: (arm in common, references.count(arm)))
 
 
 def _primary(groups: Sequence[RunGroup], metrics: Sequence[str]) -> Primary | None:
-    """The primary contrast of a single setting, where all its runs name the same; between settings there is none."""
+    """Returns the primary contrast that all runs of a single setting have; None for several settings."""
     runs = list(groups[0].runs.values())
     primary = runs[0].results.get("primary")
     if len(groups) > 1 or primary is None or any(run.results.get("primary") != primary for run in runs):
@@ -83,6 +83,6 @@ def _primary(groups: Sequence[RunGroup], metrics: Sequence[str]) -> Primary | No
 
 
 def _trained(runs: Sequence[Run], arm: str) -> bool:
-    """Whether the runs train the arm: its figures differ from one training to another."""
+    """Whether any of the runs trains the arm."""
     arms: list[Mapping[str, object]] = [section(section(run.config, "arms"), arm) for run in runs]
     return any(settings.get("recipe", "none") != "none" for settings in arms)

@@ -45,7 +45,7 @@ COMPARISONS = (
 def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) -> ComparisonResults:
     """Writes the pages, comparison.json and the CSV files into `out`; returns the results.
 
-    `left_out` are lines about runs that have no part in the comparison.
+    `left_out`: one line for each run that is not compared.
     """
     from markupsafe import Markup
 
@@ -80,13 +80,13 @@ def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) ->
 
 
 def _several(what: str, names: Iterable[str]) -> str:
-    """The different names, or of more than three their number."""
+    """Lists the distinct names. More than three are replaced by their number and `what`, e.g. "5 models"."""
     different = list(dict.fromkeys(names))
     return ", ".join(different) if len(different) <= 3 else f"{len(different)} {what}"
 
 
 def write_figures(out: Path, plots: Sequence[sweeps.NotedPlot]) -> list[str]:
-    """Writes figure.svg, figure_2.svg ...; returns the names."""
+    """Writes the plots as figure.svg, figure_2.svg and so on; returns the file names."""
     names = [f"figure_{number}.svg" if number > 1 else "figure.svg" for number in range(1, len(plots) + 1)]
     for name, plot in zip(names, plots, strict=True):
         (out / name).write_text(standalone(plot["svg"]) + "\n", encoding="utf-8")
@@ -94,25 +94,28 @@ def write_figures(out: Path, plots: Sequence[sweeps.NotedPlot]) -> list[str]:
 
 
 def _warned(runs: Sequence[Run]) -> list[str]:
-    """A line that names the runs whose own reports have warnings."""
+    """Returns one line that names the runs with warnings in their own reports; [] without such runs."""
     named = [run.name for run in runs if run.results.get("warnings")]
-    return [f"Warnings stand in the reports of {len(named)} of these runs: {', '.join(named)}."] if named else []
+    return [f"The reports of {len(named)} of these runs have warnings: {', '.join(named)}."] if named else []
 
 
 def baselines(runs: Sequence[Run]) -> Mapping[str, Baseline]:
-    """The baselines, where they are equal in all runs; {} elsewhere, as for seeds with different test questions."""
+    """Returns the baselines if they are the same in all runs, else {}.
+
+    They differ, for example, between seeds with different test questions.
+    """
     first = runs[0].results.get("baselines", {})
     return first if all(run.results.get("baselines", {}) == first for run in runs) else {}
 
 
 def columns(groups: Sequence[RunGroup]) -> tuple[str, ...]:
-    """The columns of `rows`: the settings that differ are between a setting's name and its figures."""
+    """Returns the columns of `rows`: the setting, one column for each field that differs, then the figures."""
     own = ("condition", "slice", "group", "arm", "metric", "seed", "value", "low", "high", "n", "seeds", "method", "df")
     return ("setting", *groups[0].values, *own)
 
 
 def rows(results: ComparisonResults) -> Iterator[csv_export.Row]:
-    """The figures over the seeds, those under conditions and of slices, and the figures of each seed."""
+    """Yields the rows of results.csv: figures over all seeds (study, conditions, slices), then figures of each seed."""
     for entry in results["settings"]:
         place = {"setting": entry["name"], **{name: _plain(value) for name, value in entry["values"].items()}}
         over = {**place, "seed": "pooled"}
@@ -135,7 +138,7 @@ def _arm_rows(place: csv_export.Row, arms: Mapping[str, Summary]) -> Iterator[cs
 
 
 def comparison_rows(results: ComparisonResults) -> Iterator[csv_export.Row]:
-    """The paired comparisons of the study, under conditions and of slices, with the columns COMPARISONS."""
+    """Yields the paired comparisons of the study, of the conditions and of the slices. The columns are COMPARISONS."""
     yield from map(_comparison_row, results["comparisons"])
     for condition, found in results["condition_comparisons"].items():
         yield from ({**_comparison_row(row), "condition": condition} for row in found)

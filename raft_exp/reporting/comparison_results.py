@@ -18,7 +18,7 @@ class SettingResult(TypedDict):
 
 
 class SettingComparison(PairedDifference):
-    """`arm_a` of setting `a` minus `arm_b` of setting `b`, over n questions of these seeds."""
+    """The difference of `arm_a` in setting `a` minus `arm_b` in setting `b`, over the n questions of `seeds`."""
 
     a: str
     arm_a: str
@@ -31,7 +31,7 @@ class SettingComparison(PairedDifference):
 
 
 class EqualReplies(TypedDict):
-    """An arm with the same replies in the settings `a` and `b`, so that they need no comparison."""
+    """An arm whose replies are the same in the settings `a` and `b`. It is not compared between them."""
 
     a: str
     b: str
@@ -39,7 +39,10 @@ class EqualReplies(TypedDict):
 
 
 class ComparisonResults(TypedDict):
-    """`comparison.json`, which has the settings that are equal in all runs (`equal`) as well."""
+    """The content of `comparison.json`.
+
+    The file also has the key `equal`: the settings that are the same in all runs.
+    """
 
     metrics: list[str]  # of all runs, the main one first
     reference: str  # the arm that the comparison is about

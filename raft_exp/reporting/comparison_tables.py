@@ -14,7 +14,7 @@ from raft_exp.reporting.tables import NONE, cell, difference
 
 
 def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, object]:
-    """What the templates show, by name."""
+    """Returns the variables of the comparison templates by name."""
     metric = results["metrics"][0]
     arms = _arms(results)
     seeds = list(dict.fromkeys(seed for group in groups for seed in group.runs))
@@ -41,19 +41,22 @@ def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, 
 
 
 def _described(run: Run) -> str:
-    """The folder of a run, with its date, version and commit."""
+    """Returns the name of a run folder, with date, version and commit of the run."""
     facts = provenance.read(run.folder)
     return ", ".join([run.name, *(f"{name} {value}" for name, value in (provenance.describe(facts) if facts else []))])
 
 
 def _arms(results: ComparisonResults) -> list[str]:
-    """The arms of all settings, the reference arm first."""
+    """Returns the arms of all settings, the reference arm first."""
     arms = dict.fromkeys(arm for entry in results["settings"] for arm in entry["arms"])
     return sorted(arms, key=lambda arm: arm != results["reference"])
 
 
 def _differing(groups: Sequence[RunGroup]) -> list[dict[str, object]]:
-    """What differs, where the names do not tell it. Rows: the fields; columns: the settings."""
+    """Returns a table of the fields that differ, if the names of the settings do not show them; else [].
+
+    Rows: fields. Columns: settings.
+    """
     if not any(group.named_by_run for group in groups):
         return []
     return [{"name": field, "cells": [text(group.values[field]) for group in groups]} for field in groups[0].values]
@@ -92,7 +95,10 @@ def _differences(compared_arms: Iterable[SettingComparison], settings_compared: 
 
 
 def _under(results: ComparisonResults, metric: str) -> dict[str, object]:
-    """Rows: setting and arm; columns: the study's own context, then the conditions."""
+    """Returns the table of figures under conditions.
+
+    Rows: setting and arm. Columns: the study's own context, then the conditions.
+    """
     names = list(dict.fromkeys(name for entry in results["settings"] for name in entry["conditions"]))
     rows = [
         {"name": entry["name"], "arm": arm, "cells": [cell(_of(arms, arm, metric)) for arms in (entry["arms"], *under)]}
@@ -105,7 +111,7 @@ def _under(results: ComparisonResults, metric: str) -> dict[str, object]:
 
 
 def _slices(results: ComparisonResults, metric: str) -> list[dict[str, object]]:
-    """A table for each slice. Rows: setting and value; columns: the arms."""
+    """Returns a table for each slice. Rows: setting and value of the slice. Columns: arms."""
     arms = _arms(results)
     tables: dict[str, list[dict[str, object]]] = {}
     for entry in results["settings"]:

@@ -1,4 +1,4 @@
-"""The verdict of a comparison in some sentences: of one setting its contrast, of several the highest of them."""
+"""The verdict of a comparison: the best of several settings, or the difference between the arms of a single setting."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
@@ -11,8 +11,10 @@ _MOST = 8  # settings that a sentence names
 
 
 def verdict(results: ComparisonResults) -> str:
-    """The setting with the highest figure of the reference arm, in the main metric, of those over the same questions;
-    of a single setting, its arms against each other.
+    """Returns the verdict in a few sentences.
+
+    Several settings with the same test questions: the setting in which the reference arm has the highest figure in the
+    main metric. A single setting: its arms against each other.
     """
     metric, arm = results["metrics"][0], results["reference"]
     figures = {
@@ -35,7 +37,10 @@ def verdict(results: ComparisonResults) -> str:
 
 
 def _highest(results: ComparisonResults, figures: Mapping[str, Figure], among: Sequence[str] = ()) -> str:
-    """The highest of these figures, and which of the others are significantly lower. `among`: the settings to name."""
+    """Names the setting with the highest figure, and the settings that are significantly lower.
+
+    `among`: the settings to list at the start, where they are only a part of all settings.
+    """
     metric, arm = results["metrics"][0], results["reference"]
     best = max(figures, key=lambda name: figures[name]["value"])
     figure = figures[best]
@@ -69,7 +74,7 @@ def _not_tested(figures: Mapping[str, Figure], tested: Set[str], same: Sequence[
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names with commas between, or with semicolons where a name has commas; of more than eight the number."""
+    """Joins names by commas, or by semicolons if a name contains a comma. More than eight names become a number."""
     if len(names) > _MOST:
         return f"{len(names)} settings"
     mark = "; " if any("," in name for name in names) else ", "
@@ -82,25 +87,25 @@ def _over(figure: Figure) -> str:
 
 
 def _one_training(results: ComparisonResults, arm: str) -> list[str]:
-    """The sentence about settings with one seed; [] without such settings, and where no training is compared."""
+    """Returns a sentence about the settings with one seed; [] if there are none, or if the arm is not trained."""
     once = [setting["name"] for setting in results["settings"] if len(setting["runs"]) == 1]
     if not once or arm not in results["trained"]:
         return []
     which = "each setting" if len(once) == len(results["settings"]) else _listed(once)
-    return [f"One training run (one seed) of {which}: another can come out differently; run -m seed=1,2,3."]
+    return [f"Only one training run (one seed) of {which}: results vary between seeds; run with -m seed=1,2,3."]
 
 
 def _others(
     best: str, pairs: Iterable[SettingComparison | EqualReplies], figures: Mapping[str, Figure]
 ) -> Sequence[str]:
-    """The other setting of each pair with the best one, of those that have a figure here."""
+    """Returns the settings of `figures` that `pairs` compares with the best setting."""
     pairs = [pair for pair in pairs if best in (pair["a"], pair["b"])]
     others = [pair["b"] if pair["a"] == best else pair["a"] for pair in pairs]
     return [name for name in figures if name in others]
 
 
 def _between_arms(results: ComparisonResults) -> str:
-    """Of a single setting: its primary contrast; in runs without one the reference arm against the best other."""
+    """Returns the verdict of a single setting: its primary contrast, else the reference against the best other arm."""
     metric, arm = results["metrics"][0], results["reference"]
     entry = next(setting for setting in results["settings"] if arm in setting["arms"])
     values = {name: one["metrics"][metric]["value"] for name, one in entry["arms"].items() if metric in one["metrics"]}
@@ -110,7 +115,7 @@ def _between_arms(results: ComparisonResults) -> str:
         if (row["metric"], row["arm_a"], row["a"], row["b"]) == (metric, arm, entry["name"], entry["name"])
     ]
     if not rows:
-        return f"{arm} alone was run: {title(metric)} {percent(values[arm])}%, nothing to compare it with."
+        return f"Only {arm} was run: {title(metric)} {percent(values[arm])}%. There is no other arm to compare."
     against = results["primary"]["against"] if "primary" in results else None
     primary = next((row for row in rows if row["arm_b"] == against), None)
     if primary is None:

@@ -1,4 +1,4 @@
-"""Results under conditions: curves over conditions that differ only in one number, and plots of them."""
+"""Results under conditions (tests with other evaluation settings), and their curves over one changed number."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,10 @@ class TitledPlot(TypedDict):
 
 @dataclass(frozen=True)
 class Sweep:
-    """Conditions ordered by the number that they change; `rest` names other settings that all of them change."""
+    """Conditions that change one number (`field`), in the order of its values.
+
+    `rest` names the other settings that all these conditions change.
+    """
 
     field: str
     rest: str
@@ -42,9 +45,9 @@ class Sweep:
 
 
 def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Sweep]:
-    """The curves that the conditions form.
+    """Returns the curves that the conditions form.
 
-    `study` holds the study's own evaluation settings, which are a point of every curve that they fit.
+    `study`: the study's own evaluation settings. They are a further point of each curve that they fit.
     """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, changed in [(STUDY, _own(study)), *settings.items()]:
@@ -70,33 +73,36 @@ def _own(study: Mapping[str, object]) -> dict[str, object]:
 
 
 def settings_of(results: Results, settings: Mapping[str, object]) -> ConditionSettings:
-    """The settings that each condition with results changes; `settings` is the study's config, for older results."""
+    """Returns {condition: the settings that it changes} for the conditions with results.
+
+    `settings`: the study's config. It is read for results of older versions, which do not have these settings.
+    """
     known = results.get("condition_settings") or section(section(settings, "evaluation"), "conditions")
     return {name: section(known, name) for name in results.get("conditions", {})}
 
 
 def ordered(results: Results, settings: Mapping[str, object]) -> list[str]:
-    """The names of the conditions for a table: each curve in the order of its numbers, then the rest."""
+    """Returns the names of the conditions in table order: each curve in the order of its numbers, then the rest."""
     found = sweeps(settings_of(results, settings), section(settings, "evaluation"))
     names = [name for sweep in found for _, name in sweep.points if name != STUDY]
     return [*dict.fromkeys([*names, *results.get("conditions", {})])]
 
 
 def arms_of(results: Results) -> list[str]:
-    """The arms with results under conditions, which see passages: the reference arm first, with its own colour."""
+    """Returns the arms with results under conditions, the reference arm first."""
     conditions = results.get("conditions", {})
     names = [name for name in results["arms"] if any(name in arms for arms in conditions.values())]
     return sorted(names, key=lambda name: name != results["reference"])
 
 
 def figures(results: Results, names: Iterable[str]) -> dict[str, Arms]:
-    """{condition: its arms}, with the study's own arms under STUDY."""
+    """Returns {condition: {arm: results}}. The key STUDY has the results without a condition."""
     conditions = results.get("conditions", {})
     return {name: results["arms"] if name == STUDY else conditions[name] for name in names}
 
 
 def plots(results: Results, settings: Mapping[str, object]) -> list[TitledPlot]:
-    """A plot for each curve, and one with names on the x axis for the conditions on no curve."""
+    """Returns a plot for each curve, and one plot for all conditions that are on no curve."""
     if not results.get("conditions"):
         return []
     metric, baselines = results["metrics"][0], results.get("baselines", {})

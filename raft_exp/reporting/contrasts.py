@@ -1,4 +1,4 @@
-"""What differs between two arms: whether their difference measures one thing or several at once."""
+"""Lists what differs between two arms. A comparison of arms with several differences has several possible causes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -19,14 +19,17 @@ ISOLATING = {
 
 
 def contrasts(reference: str, arms: ArmSettings, selection: Mapping[str, Choice] | None = None) -> dict[str, list[str]]:
-    """Other arm -> what differs between the reference arm and it. `selection` names the wordings that were chosen."""
+    """Returns {other arm: what differs between it and the reference arm}.
+
+    `selection`: the choices made on validation questions. The chosen prompts are read from it.
+    """
     chosen = {name: choice["chosen"] for name, choice in (selection or {}).items() if choice["setting"] == "prompt"}
     asked = {name: {**arm, **_asked(chosen.get(f"{name}@prompt", AS_WRITTEN))} for name, arm in arms.items()}
     return {name: list(_differences(asked[reference], arm)) for name, arm in asked.items() if name != reference}
 
 
 def _asked(chosen: str) -> dict[str, object]:
-    """What a chosen candidate changes in the prompt of its arm."""
+    """Returns the settings of an arm's prompt that a chosen prompt candidate changes."""
     return {"wording": AS_WRITTEN, "examples": FEW_SHOT} if chosen == FEW_SHOT else {"wording": chosen}
 
 
@@ -57,7 +60,7 @@ def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterator[s
 
 
 def _changed(a: Mapping[str, object], b: Mapping[str, object], groups: Iterable[str]) -> list[str]:
-    """The settings that one of the arms changes, or changes to another value."""
+    """Returns the names of the settings that differ between the arms, or that only one of the arms changes."""
     names: list[str] = []
     for group in groups:
         left, right = (arm.get(group) for arm in (a, b))
@@ -67,7 +70,10 @@ def _changed(a: Mapping[str, object], b: Mapping[str, object], groups: Iterable[
 
 
 def lines(results: Results) -> list[str]:
-    """A line on a primary contrast that mixes several things: the arms that isolate one, and those that are missing."""
+    """Describes a primary contrast whose arms differ in several things; returns [] for other contrasts.
+
+    The line names the arms of the study that isolate one difference, and the shipped arms that would.
+    """
     primary, differ = results.get("primary"), results.get("contrasts", {})
     if not primary or len(mixed := differ.get(str(primary["against"]), [])) < 2:
         return []
@@ -80,7 +86,7 @@ def lines(results: Results) -> list[str]:
     missing = [f"{name} ({what})" for name, what in ISOLATING.items() if name not in differ] if arm == "raft" else []
     sentences = [f"{arm} minus {primary['against']} mixes {_joined(mixed)}.", *(f"{one}." for one in alone)]
     if missing:
-        sentences.append(f"Arms that isolate more, for evaluation.arms: {', '.join(missing)}.")
+        sentences.append(f"To isolate single differences, add arms to evaluation.arms: {', '.join(missing)}.")
     return [" ".join(sentences)]
 
 

@@ -33,7 +33,7 @@ def _cell(value: object) -> object:
 
 
 def result_rows(results: Results) -> Iterator[Row]:
-    """Every figure of a study: arms, baselines, conditions, slices."""
+    """Yields a row for each figure of a study: arms, baselines, conditions, slices."""
     for name, arm in results["arms"].items():
         yield from arm_rows({"arm": name}, arm)
     for name, baseline in results.get("baselines", {}).items():
@@ -48,20 +48,20 @@ def result_rows(results: Results) -> Iterator[Row]:
 
 
 def metric_rows(place: Row, summary: Summary) -> Iterator[Row]:
-    """A row for each metric over its n questions; `place` holds the columns that name the arm, condition or slice."""
+    """Yields a row for each metric. `place` holds the columns that name the arm, condition or slice."""
     for metric, figure in summary["metrics"].items():
         yield {"n": summary["n"], **place, "metric": metric, **figure}
 
 
 def arm_rows(place: Row, arm: ArmResult) -> Iterator[Row]:
-    """The metrics of an arm, then its behaviour, over the cases that each behaviour has."""
+    """Yields the metrics of an arm, then the rates of its behaviours (e.g. quoting), each with its number of cases."""
     yield from metric_rows(place, arm)
     for name, figure in arm.get("behaviour", {}).items():
         yield {"n": arm["n"], **place, "metric": name, **figure}
 
 
 def comparison_rows(results: Results) -> Iterator[Row]:
-    """The paired comparisons of a study."""
+    """Yields the paired comparisons of a study."""
     detectable = results.get("detectable", {})
     for comparison in results["comparisons"]:
         shown = {name: value for name, value in comparison.items() if name in COMPARISONS}

@@ -1,4 +1,4 @@
-"""What a reader must know about a study's data sets: cut prompts, leaks, lost gold, telling lengths. One line each."""
+"""Warnings about a study's datasets: cut prompts, leaks, lost gold, lengths that reveal the gold. One line each."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,8 +16,9 @@ _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluat
 
 
 def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Iterator[str]:
-    """The lines about the test sets, about leaks, then those about the training sets. `settings`: the study's groups
-    of settings; `evaluation` is read.
+    """Yields the warnings about gold passages and test sets, about leaks, and about training sets.
+
+    `settings`: the study's config by groups. Only the group `evaluation` is read.
     """
     if line := split_units.words(audit["split"]) if "split" in audit else "":
         yield line
@@ -35,38 +36,39 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
 
 
 def _found_gold(audit: StudyAudit) -> Iterator[str]:
-    """How gold passages were found where the file of questions names documents, or several passages."""
+    """Warns of gold passages that were assigned by similarity, and of questions with evidence in several passages."""
     gold = audit.get("gold")
     if gold and gold["closest"]:
         yield (
             f"The answers of {gold['closest']:,} of {gold['questions']:,} questions ({percent(gold['share_closest'])}%)"
-            " stand in no passage of their document word for word: the passages closest to question and answer (at "
-            "most corpus.closest) count as their gold. Check some of them, or name passages in the questions' 'gold'."
+            " stand in no passage of their document word for word. The passages most similar to question and answer "
+            "(at most corpus.closest) are used as gold. Check some of them, or name the gold passages in the field "
+            "'gold' of the questions."
         )
     if gold and (several := gold.get("several", 0)):
         beyond = gold.get("beyond_closest", 0)
-        raised = f" {beyond:,} of the answers need more passages than that: raise corpus.closest." if beyond else ""
+        raised = f" {beyond:,} answers need more than corpus.closest passages: raise it." if beyond else ""
         yield (
             f"The evidence of {several:,} of {gold['questions']:,} questions "
-            f"({percent(gold.get('share_several', 0))}%) is in several passages: those that the file names, or the "
-            "closest to each statement of the answer (at most corpus.closest). All of them are gold, and the target "
-            f"quotes each.{raised}"
+            f"({percent(gold.get('share_several', 0))}%) is in several passages: the passages that the file of "
+            "questions names, or the most similar to each statement of the answer (at most corpus.closest). All of "
+            f"them are gold, and the target quotes each.{raised}"
         )
     elif gold and (beyond := gold.get("beyond_closest", 0)):
         yield (
-            f"The statements of {beyond:,} of {gold['questions']:,} answers are closest to more passages than "
-            "corpus.closest: raise it, so that all their evidence is gold."
+            f"{beyond:,} of {gold['questions']:,} answers have evidence in more than corpus.closest passages: raise "
+            "corpus.closest, so that all evidence is gold."
         )
     if gold and (of_many := gold.get("of_many", 0)):
         yield (
             f"The answers of {of_many:,} of {gold['questions']:,} questions stand in several passages of their "
-            f"document: the closest to question and answer is gold, and the {gold.get('also_answering', 0):,} others "
-            "are neither gold nor distractors."
+            "document. The passage most similar to question and answer is gold. The "
+            f"{gold.get('also_answering', 0):,} others are neither gold nor distractors."
         )
 
 
 def _fewer_test_distractors(audit: StudyAudit, evaluation: Mapping[str, object]) -> Iterator[str]:
-    """Test sets whose contexts are easier than the settings say. `evaluation`: the study's settings."""
+    """Warns of test sets with fewer distractors than the settings require. `evaluation`: the group of the config."""
     changes = {name: section(section(evaluation, "conditions"), name) for name in audit.get("conditions", {})}
     tests = {"": audit["test"], **audit.get("conditions", {})}
     for name, dataset in tests.items():
@@ -75,7 +77,7 @@ def _fewer_test_distractors(audit: StudyAudit, evaluation: Mapping[str, object])
             names = SettingNames.of_condition(name, changes[name]) if name else EVALUATION_NAMES
             settings = {**evaluation, **changes.get(name, {})}
             under = f" under the condition {name}" if name else ""
-            gold = " (and as many more as they have gold passages)" if settings.get("without_gold") else ""
+            gold = " (plus one in place of each gold passage)" if settings.get("without_gold") else ""
             yield (
                 f"{fewer:,} of {rows['rows']:,} test questions{under} have fewer distractors than "
                 f"{names.num_distractors} demands{gold}: their contexts are easier than the settings say. "
@@ -84,13 +86,13 @@ def _fewer_test_distractors(audit: StudyAudit, evaluation: Mapping[str, object])
 
 
 def _fewer_training_distractors(name: str, dataset: DatasetAudit) -> Iterator[str]:
-    """Training and validation rows with fewer distractors than the settings say."""
+    """Warns of training and validation rows with fewer distractors than the settings require."""
     for split, fewer in dataset.get("fewer_distractors", {}).items():
         if fewer and split in ("train", "validation"):
             rows = dataset.get("splits", {})[split]["rows"]
             what, effect = {
                 "train": ("training", "and the model trains on"),
-                "validation": ("validation", "which validation rows may: the validation loss is of"),
+                "validation": ("validation", "which is allowed for validation: the validation loss is measured on"),
             }[split]
             yield (
                 f"{fewer:,} of {rows:,} {what} rows of {name} have fewer distractors than dataset.num_distractors "
@@ -100,7 +102,7 @@ def _fewer_training_distractors(name: str, dataset: DatasetAudit) -> Iterator[st
 
 
 def _more_distractors(names: SettingNames, same_document: bool) -> str:
-    """The changes with which more questions have all their distractors."""
+    """Returns the changes after which more questions have all their distractors."""
     documents = [] if same_document else [f"set {names.same_document}=true, where documents have several passages"]
     remedies = ["Add documents", f"lower {names.num_distractors}", *documents]
     return f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
@@ -124,9 +126,7 @@ def _cut_training_prompts(name: str, dataset: DatasetAudit, split: SplitAudit) -
     lost = split.get("rows_gold_lost", 0)
     if _is_cut(split):
         before, after = ((split["with_gold"] + more) / split["rows"] for more in (lost, 0))
-        gold = (
-            f" Their gold is shown by {percent(after)}% of the rows, of {percent(before)}% before the cut (dataset.p)."
-        )
+        gold = f" {percent(after)}% of the rows show their gold; before the cut {percent(before)}% did (dataset.p)."
         yield (
             f"Training prompts of {name} whose passages were cut to fit {_limit(dataset)}: {_figures(split)}."
             f"{gold if lost else ''} Raise model.max_length, or lower dataset.num_distractors."
@@ -137,17 +137,22 @@ def _telling_lengths(name: str, split: SplitAudit) -> Iterator[str]:
     tell = split.get("length_tell")
     if tell and _tells(tell):
         longer = "longer" if tell["auc"] > 0.5 else "shorter"
-        equal = "Use distractors as long as the gold: another dataset.distractors, or passages of one size"
-        remedy = "Raise model.max_length: a prompt that lost its gold is long" if split.get("rows_gold_lost") else equal
+        equal = "Use distractors as long as the gold: change dataset.distractors, or use passages of one size"
+
+        cut = "Raise model.max_length: long prompts lost their gold to the cut"
+        remedy = cut if split.get("rows_gold_lost") else equal
         yield (
-            f"The length of a training prompt of {name} tells whether it shows the gold: rows without gold are "
-            f"{longer} (AUC {tell['auc']:.2f}, where 0.50 tells nothing; {tell['without_gold']:,} rows without gold, "
+            f"The length of a training prompt of {name} reveals whether it contains the gold: rows without gold are "
+            f"{longer} (AUC {tell['auc']:.2f}; 0.50 is chance; {tell['without_gold']:,} rows without gold, "
             f"{tell['with_gold']:,} with it). {remedy}."
         )
 
 
 def _tells(tell: LengthTell) -> bool:
-    """Whether the AUC is away from 0.5, by more than twice its standard deviation under no difference too."""
+    """Whether the AUC is significantly different from 0.5.
+
+    The distance must exceed 0.05 and two standard deviations of the AUC under the null hypothesis.
+    """
     n, m = tell["with_gold"], tell["without_gold"]
     deviation: float = ((n + m + 1) / (12 * n * m)) ** 0.5
     return min(n, m) >= _FEWEST and abs(tell["auc"] - 0.5) > max(_TELL, 2 * deviation)
@@ -156,13 +161,13 @@ def _tells(tell: LengthTell) -> bool:
 def _dropped_reasons(name: str, split: SplitAudit) -> Iterator[str]:
     if dropped := split.get("reasons_dropped", 0):
         yield (
-            f"{dropped:,} of {split['rows']:,} training rows of {name} teach the answer without its reasoning, as "
+            f"{dropped:,} of {split['rows']:,} training rows of {name} have targets without reasoning, because "
             "their prompts show no text to quote. Raise model.max_length or dataset.num_distractors, or add documents."
         )
 
 
 def _is_cut(split: SplitAudit | None) -> bool:
-    """Whether more than 1% of the prompts were cut; False for audits that do not count them."""
+    """Whether more than 1% of the prompts were cut; False if the audit has no such count."""
     return split is not None and split.get("rows_cut", 0) > _CUT * split["rows"]
 
 

@@ -1,8 +1,8 @@
-"""The examples of a report: a choice of test questions with passages and replies, shortened to keep the page small.
+"""The examples of a report: test questions with passages and replies, shortened to keep the page small.
 
-At most `LIMIT` questions. Where there are more, they are taken in turn from the patterns of right and wrong arms (all
-arms, raft alone, ...), so that rare disagreements are included; within a pattern the order is a hash of the id. The
-questions on which the arms disagree stand first.
+A report has at most `LIMIT` examples. Questions that the same arms answer right form a group (all arms, raft alone,
+...). The groups take turns, so that rare disagreements are included. Within a group the order is a hash of the id.
+Questions on which the arms disagree come first.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class ExampleItem(TypedDict):
 
 
 class Agreement(TypedDict):
-    """How often the reference arm ("mine") and another arm ("theirs") are right, over all test questions."""
+    """Counts of test questions by which of two arms is right: the reference arm ("mine") or another one ("theirs")."""
 
     arm: str
     both: int
@@ -89,9 +89,9 @@ class Examples(TypedDict):
 def examples(
     test: Path, predictions: Path, arms: Sequence[str], metrics: Sequence[str], reference: str, limit: int = LIMIT
 ) -> Examples | None:
-    """The examples; None where no metric has a value for single rows.
+    """Returns the examples; None if no metric has values for single questions.
 
-    `test` is the file of the test rows, `predictions` the folder with a file for each arm. The files are read as
+    `test`: the file of the test rows. `predictions`: the folder with one file for each arm. The files are read as
     streams, and only the chosen questions are held in memory.
     """
     files = {arm: predictions / f"{arm}.jsonl" for arm in arms}
@@ -119,7 +119,10 @@ def examples(
 
 
 def _judged(files: Mapping[str, Path], metrics: Sequence[str]) -> tuple[str, dict[str, Pattern]]:
-    """The first metric with a value for single rows, and by it the pattern of each question, in test order."""
+    """Returns the first metric with values for single questions, and {question id: pattern} in test order.
+
+    A pattern says for each arm whether its reply is right by this metric.
+    """
     first = next(chain.from_iterable(read_predictions(file) for file in files.values()), None)
     metric = next((name for name in metrics if first and name in first["metrics"]), None)
     if metric is None:
@@ -132,9 +135,9 @@ def _judged(files: Mapping[str, Path], metrics: Sequence[str]) -> tuple[str, dic
 
 
 def choose(right: Mapping[str, Pattern], limit: int) -> list[str]:
-    """At most `limit` questions, taken in turn from each pattern.
+    """Returns the ids of at most `limit` questions, taken in turn from each pattern.
 
-    Those on which the arms disagree stand before the others, both in test order.
+    Questions on which the arms disagree come first. Otherwise the ids are in test order.
     """
     groups: dict[Pattern, list[str]] = {}
     for name in sorted(right, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()):
@@ -202,7 +205,7 @@ def _passage(passage: ContextPassage, verbatim: Sequence[str], limit: int) -> Ex
 
 
 def _spans(text: str, title: str, verbatim: Sequence[str]) -> list[tuple[int, int]]:
-    """(start, end) of the verbatim quotes in a passage (`prompts.quotes`); overlapping ones are joined."""
+    """Returns the (start, end) characters of verbatim quotes in a passage. Overlapping spans are merged."""
     spans = [
         span
         for quote in dict.fromkeys(verbatim)
@@ -256,7 +259,7 @@ def _reply(prediction: Prediction | None, right: bool) -> ExampleReply:
 
 
 def _marked(raw: str, checked: Sequence[Quote]) -> Iterator[Part]:
-    """The parts of a reply: text, markers, and quotes from gold, from a distractor or from no passage."""
+    """Splits a reply into (text, kind): plain text, quote markers, and quotes from gold, a distractor or no passage."""
     kinds = {_one_spaced(quote["text"]): _kind(quote) for quote in checked}
     for piece in _MARKED.split(raw):
         if piece.startswith(BEGIN_QUOTE) and piece.endswith(END_QUOTE):
@@ -269,7 +272,7 @@ def _marked(raw: str, checked: Sequence[Quote]) -> Iterator[Part]:
 
 
 def _unescaped(text: str) -> str:
-    """A piece of a JSON string without its escapes; the piece itself where it is not valid JSON."""
+    """Decodes the escapes of a piece of a JSON string; returns the piece unchanged if it is not valid JSON."""
     try:
         return str(json.loads(f'"{text}"', strict=False))
     except ValueError:

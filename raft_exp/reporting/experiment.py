@@ -1,4 +1,4 @@
-"""The tables of a published study in Markdown. The first column and the head name what stands in results.json."""
+"""The tables of a published study in Markdown. Row and column names are those of results.json."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,26 +9,26 @@ from raft_exp.reporting.tables import difference
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table."""
+    """Returns the lines of a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
 def with_conditions(arms: Mapping[str, Summary], conditions: Mapping[str, Mapping[str, Summary]]) -> dict[str, Summary]:
-    """The arms, then those under conditions as `<arm>@<condition>`."""
+    """Returns the arms, then the arms under conditions as `<arm>@<condition>`."""
     under = {f"{name}@{condition}": arm for condition, row in conditions.items() for name, arm in row.items()}
     return {**arms, **under}
 
 
 def tables(results: ComparisonResults) -> list[str]:
-    """Figures, differences of the reference arm, and figures by kind of question, in the main metric."""
+    """Returns the lines of three tables in the main metric: figures, differences, figures by kind of question."""
     one = len(results["settings"]) == 1
     figures = _arms(results["settings"][0], results["metrics"][0]) if one else _settings(results)
     return [*figures, "", *_differences(results), "", *_slices(results)]
 
 
 def _arms(entry: SettingResult, metric: str) -> list[str]:
-    """Of a single setting: arms as rows, the figures of the seeds beside the mean."""
+    """Returns the table of a single setting. Rows: arms. Columns: the mean, then the figure of each seed."""
     seeds = list(entry["runs"])
     rows = []
     for label, arm in with_conditions(entry["arms"], entry["conditions"]).items():
@@ -39,7 +39,7 @@ def _arms(entry: SettingResult, metric: str) -> list[str]:
 
 
 def _settings(results: ComparisonResults) -> list[str]:
-    """Settings as rows, arms as columns."""
+    """Returns the table of several settings. Rows: settings. Columns: arms."""
     of_settings = [
         (entry["name"], with_conditions(entry["arms"], entry["conditions"])) for entry in results["settings"]
     ]
@@ -53,7 +53,7 @@ def _settings(results: ComparisonResults) -> list[str]:
 
 
 def _differences(results: ComparisonResults) -> list[str]:
-    """The comparisons of the study; of a single setting also those under conditions."""
+    """Returns the table of paired differences; for a single setting also under conditions."""
     several, metric = len(results["settings"]) > 1, results["metrics"][0]
     rows = [_difference(row, "", several) for row in results["comparisons"] if row["metric"] == metric]
     for name, found in results["condition_comparisons"].items() if not several else ():
@@ -69,7 +69,7 @@ def _difference(row: SettingComparison, under: str, several: bool) -> list[str]:
 
 
 def _slices(results: ComparisonResults) -> list[str]:
-    """Of a single setting: a table for each slice, kinds of question as rows and arms as columns."""
+    """Returns a table for each slice of a single setting. Rows: kinds of question. Columns: arms."""
     if len(results["settings"]) > 1:
         return []
     entry, metric, lines = results["settings"][0], results["metrics"][0], list[str]()

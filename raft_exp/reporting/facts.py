@@ -19,7 +19,7 @@ class AuditSection(NamedTuple):
 
 
 def audit_sections(audit: StudyAudit) -> Iterator[AuditSection]:
-    """The training sets, the test set, then what a teacher wrote."""
+    """Yields the sections of the training sets and the test set, and of the texts that a teacher model wrote."""
     for name, dataset in audit["datasets"].items():
         yield AuditSection(f"training set {name}", dataset, main_split(dataset))
     yield AuditSection("test set", audit["test"], main_split(audit["test"]))
@@ -30,12 +30,12 @@ def audit_sections(audit: StudyAudit) -> Iterator[AuditSection]:
 
 
 def quarantine(audit: StudyAudit) -> Iterator[str]:
-    """A line on each kind of teacher reply that was rejected, with the reasons."""
+    """Yields a line for each kind of rejected teacher reply, with the number of replies by reason."""
     questions = audit.get("questions")
     replies = [
         ("passages gave no usable question", questions["written"] if questions else None),
         ("written questions could not be answered from their passage", questions.get("checked") if questions else None),
-        ("questions got no usable target, and are trained on by no arm", audit.get("targets")),
+        ("questions got no usable target and are in no training set", audit.get("targets")),
     ]
     for what, figures in replies:
         if figures and figures["quarantined"]:
@@ -45,19 +45,19 @@ def quarantine(audit: StudyAudit) -> Iterator[str]:
 
 
 def main_split(dataset: DatasetAudit) -> SplitAudit | None:
-    """The training split, or the first split of a dataset without one; None where the audit has no splits."""
+    """Returns the training split, else the first split; None if the audit has no splits."""
     splits = dataset.get("splits", {})
     return splits.get("train") or next(iter(splits.values()), None)
 
 
 def section(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """A group of nested settings; {} where it is missing or null."""
+    """Returns a nested group of settings; {} if it is missing or null."""
     value = settings.get(name)
     return value if isinstance(value, Mapping) else {}
 
 
 def facts(value: Mapping[str, object]) -> Facts:
-    """A nested mapping as lines of (dotted name, text): at most 100, long lists by their length."""
+    """Flattens nested figures or settings to at most 100 pairs (dotted name, text). A long list becomes its length."""
     lines = list(_leaves("", value))
     if len(lines) > _LINES:
         lines[_LINES:] = [("\N{HORIZONTAL ELLIPSIS}", f"{len(lines) - _LINES} more, in the JSON file")]
@@ -65,7 +65,7 @@ def facts(value: Mapping[str, object]) -> Facts:
 
 
 def text(value: object) -> str:
-    """A setting or figure for readers."""
+    """Formats a setting or a figure for readers."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):

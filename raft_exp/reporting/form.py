@@ -17,7 +17,9 @@ _ANY_FORM = ("answer_in_reply",)  # reads the whole reply
 
 @dataclass(frozen=True)
 class Readings:
-    """The primary contrast in three metrics: the primary metric, a strict metric, and its lenient form."""
+    """The primary contrast in three metrics: the primary metric, a strict metric, and the lenient form of the strict
+    one.
+    """
 
     primary: Comparison
     strict: Comparison
@@ -40,7 +42,10 @@ class Readings:
 
     @property
     def one_of_form(self) -> bool:
-        """Whether the primary metric calls an arm better, the lenient one does not, and form explains most of it."""
+        """Whether the primary metric shows a significant difference mainly because of the form of the replies.
+
+        The lenient metric must not confirm it, and the effect of the form must exceed the lenient difference.
+        """
         claimed = sign(self.primary)
         strict_metric = self.primary["metric"] != self.lenient["metric"]
         by_form = abs(self.effect) > abs(self.lenient["difference"])
@@ -48,14 +53,17 @@ class Readings:
 
 
 def contrast(results: Results, metric: str) -> Comparison | None:
-    """The primary contrast in one metric; None where it was not measured on both arms."""
+    """Returns the primary contrast in one metric; None if one of its arms has no figure in this metric."""
     primary = results["primary"]
     rows = (row for row in results["comparisons"] if row["metric"] == metric and row["b"] == primary["against"])
     return next(rows, None)
 
 
 def readings(results: Results) -> Readings | None:
-    """The primary contrast, strict and lenient; None where the primary metric reads any form, or both are missing."""
+    """Returns the primary contrast in a strict metric and in its lenient form.
+
+    Returns None if the primary metric accepts any form of reply, or if no such pair of metrics was measured.
+    """
     metric = results["primary"]["metric"]
     if metric in _ANY_FORM:
         return None
@@ -70,8 +78,8 @@ def readings(results: Results) -> Readings | None:
 
 
 def sign(row: Comparison) -> int:
-    """The sign of a significant difference: 1 in favour of arm a, -1 of arm b; 0 where it is not significant.
+    """Returns the sign of a significant difference: 1 in favour of arm a, -1 of arm b; 0 if it is not significant.
 
-    Uncorrected: the contrast was fixed before the run.
+    The p-value is not corrected, because the contrast was fixed before the run.
     """
     return (row["difference"] > 0) - (row["difference"] < 0) if row["p_value"] < LEVEL else 0

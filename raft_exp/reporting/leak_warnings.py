@@ -1,4 +1,4 @@
-"""What a reader must know about text that training shares with the held-out splits. One line a split."""
+"""Warnings about text that the training data shares with the validation or test questions. One line each."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,8 +6,9 @@ from raft_exp.core.audit import OverlapCounts, StudyAudit
 
 
 def leak_warnings(audit: StudyAudit) -> Iterator[str]:
-    """The leaks that `dataset.allow_overlap` or `dataset.max_gold_overlap` let pass, by held-out split; training sets
-    with the same leaks share a line.
+    """Yields the leaks that `dataset.allow_overlap` or `dataset.max_gold_overlap` permit, for each held-out split.
+
+    Training sets with the same leaks share a line.
     """
     for split in ("test", "validation"):
         names: dict[str, list[str]] = {}
@@ -16,8 +17,8 @@ def leak_warnings(audit: StudyAudit) -> Iterator[str]:
                 names.setdefault(leaks, []).append(name)
         for leaks, training_sets in names.items():
             yield (
-                f"Text of {split} questions stands in the training data of {', '.join(training_sets)}: {leaks}. "
-                "Figures on these questions may show memory; audit.json has the counts (overlap)."
+                f"The training data of {', '.join(training_sets)} contains {split} questions: {leaks}. Figures on "
+                "these questions may reflect memorisation; audit.json has the counts (overlap)."
             )
 
 
@@ -26,8 +27,8 @@ def _leaks(overlap: Mapping[str, OverlapCounts], split: str) -> str:
     if counts is None:
         return ""
     parts = (
-        (counts["questions"], "with equal words"),
-        (counts.get("near_questions", 0), "nearly word for word"),
-        (counts.get("gold_overlap", 0), "by a gold passage or a near copy of it"),
+        (counts["questions"], "with the same words"),
+        (counts.get("near_questions", 0), "with nearly the same words"),
+        (counts.get("gold_overlap", 0), "by their gold passage or a near copy of it"),
     )
     return ", ".join(f"{count:,} {how}" for count, how in parts if count)

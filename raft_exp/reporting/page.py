@@ -37,10 +37,11 @@ def write_pages(
     settings: Mapping[str, object],
     test: Path,
 ) -> None:
-    """Writes the pages into `out`, which holds the predictions, and timings.json where answers were timed.
+    """Writes the pages into `out`. `out` holds the predictions, and timings.json if the answers were timed.
 
-    `losses` are the loss curves by adapter and column, `arms` and `settings` the settings to show, `test` the file of
-    the test rows, whose passages are shown with the examples.
+    - `losses`: adapter -> column -> loss curve.
+    - `arms`, `settings`: the settings to show.
+    - `test`: the file of the test rows. Their passages are shown with the examples.
     """
     from markupsafe import Markup
 

@@ -23,11 +23,10 @@ def comparisons(
     """Compares the arms within each setting and between settings. Returns three lists:
 
     - the comparisons, with p-values corrected (Holm) over all comparisons of one metric;
-    - the arms whose replies are equal in two settings, which are not compared;
+    - the arms with equal replies in two settings, which are not compared;
     - a line for each pair of settings that cannot be compared, with the reason.
 
-    `primary` is the contrast that was fixed before the runs. It is not corrected, and does not count in the correction
-    of the others.
+    `primary`: the contrast that was fixed before the runs. It is left out of the correction.
     """
     within, apart = _within(groups, metrics, STUDY), list[str]()
     between, same = Rows(), list[EqualReplies]()
@@ -48,7 +47,7 @@ def comparisons(
 
 
 def same_questions(groups: Sequence[RunGroup]) -> list[list[str]]:
-    """The names of the settings, grouped by the test questions of all their seeds."""
+    """Groups the names of the settings by their test questions (of all seeds)."""
     found: dict[frozenset[str], list[str]] = {}
     for group in groups:
         asked = frozenset[str]().union(*(group.replies(group.arms[0], seed).questions for seed in group.runs))
@@ -57,7 +56,7 @@ def same_questions(groups: Sequence[RunGroup]) -> list[list[str]]:
 
 
 def under_conditions(groups: Sequence[RunGroup], metric: str) -> dict[str, Rows]:
-    """condition -> the same comparisons of the main metric under it, corrected together for each condition."""
+    """Returns {condition: comparisons in the main metric}. Holm's correction covers one condition at a time."""
     found = {}
     for name in dict.fromkeys(name for group in groups for name in group.conditions):
         part, have = Part(condition=name), [group for group in groups if name in group.conditions]
@@ -70,7 +69,10 @@ def under_conditions(groups: Sequence[RunGroup], metric: str) -> dict[str, Rows]
 
 
 def by_slice(groups: Sequence[RunGroup], metric: str) -> dict[str, dict[str, Rows]]:
-    """slice -> value -> the arms of each setting compared in the main metric, corrected together for each slice."""
+    """Returns {slice: {value: comparisons of the arms within each setting, in the main metric}}.
+
+    Holm's correction covers one slice at a time.
+    """
     found: dict[str, dict[str, Rows]] = {}
     for group in groups:
         for name, values in slice_values(group).items():
@@ -83,7 +85,7 @@ def by_slice(groups: Sequence[RunGroup], metric: str) -> dict[str, dict[str, Row
 
 
 def correct(rows: Iterable[SettingComparison]) -> Rows:
-    """Holm's correction over the rows, in place."""
+    """Sets `p_value_holm` of the rows by Holm's correction over all of them; returns the rows."""
     family = list(rows)
     for row, p_value in zip(family, holm([row["p_value"] for row in family]), strict=True):
         row["p_value_holm"] = p_value
@@ -99,7 +101,7 @@ def _is_primary(row: SettingComparison, primary: Primary | None) -> bool:
 
 
 def _within(groups: Sequence[RunGroup], metrics: Sequence[str], part: Part) -> Rows:
-    """The reference arm of each setting minus each other arm."""
+    """Compares the reference arm of each setting with each other arm: reference arm minus other arm."""
     return [
         row
         for group in groups
@@ -110,8 +112,10 @@ def _within(groups: Sequence[RunGroup], metrics: Sequence[str], part: Part) -> R
 
 
 def _between(a: RunGroup, b: RunGroup, metrics: Sequence[str], part: Part) -> Rows:
-    """The arms that both settings have, and the two reference arms where their names differ, unless all replies are
-    the same."""
+    """Compares the arms that both settings have, and the two reference arms if their names differ.
+
+    Arms with equal replies in both settings are skipped.
+    """
     arms = [(arm, arm) for arm in _arms_of_both(a, b, part)]
     if a.reference != b.reference and a.reference in _arms(a, part) and b.reference in _arms(b, part):
         arms.append((a.reference, b.reference))
@@ -133,7 +137,7 @@ def _equal(a: RunGroup, b: RunGroup, left: str, right: str, part: Part) -> bool:
 
 
 def _pairs(groups: Sequence[RunGroup]) -> Iterator[tuple[RunGroup, RunGroup]]:
-    """(later, earlier) settings: a difference is the later minus the earlier."""
+    """Yields pairs of settings as (later, earlier). A difference is the later setting minus the earlier one."""
     pairs = combinations(groups, 2) if len(groups) <= ALL_PAIRS else ((groups[0], other) for other in groups[1:])
     return ((later, earlier) for earlier, later in pairs)
 
@@ -147,18 +151,18 @@ def _condition(group: RunGroup, name: str) -> object:
 
 
 def _not_comparable(a: RunGroup, b: RunGroup) -> str:
-    """Why two settings cannot be compared, in one line; "" where their questions are equal in each shared seed."""
+    """Returns one line with the reason why two settings cannot be compared; "" if they can."""
     if not _shared(a, b):
-        return f"{a.name} and {b.name}: no seed in common, so that they are not compared"
+        return f"{a.name} and {b.name} are not compared: they have no seed in common"
     for seed in _shared(a, b):
         first, second = (group.replies(group.arms[0], seed).questions for group in (a, b))
         if first != second:
-            return f"{a.name} and {b.name}: their test questions differ (seed {seed}), so that they are not compared"
+            return f"{a.name} and {b.name} are not compared: their test questions differ (seed {seed})"
     return ""
 
 
 def _paired(a: RunGroup, b: RunGroup, arms: tuple[str, str], metrics: Sequence[str], part: Part) -> Rows:
-    """The comparisons of two arms; `p_value_holm` is still uncorrected."""
+    """Returns the comparison of two arms in each metric. `p_value_holm` is not corrected yet."""
     rows = Rows()
     for metric in metrics:
         seeds = {
@@ -189,7 +193,7 @@ def _paired(a: RunGroup, b: RunGroup, arms: tuple[str, str], metrics: Sequence[s
 def _difference(
     metric: str, seeds: Sequence[tuple[Observed, Observed]], names: Sequence[str]
 ) -> tuple[Difference, str, float | None]:
-    """The difference, its method, and its degrees of freedom (None for one seed)."""
+    """Returns the difference, the name of the method, and the degrees of freedom (None for one seed)."""
     if len(seeds) > 1:
         over = compare_over_seeds(METRICS[metric], [left for left, _ in seeds], [right for _, right in seeds])
         return over, T_OVER_SEEDS, over.df

@@ -1,4 +1,4 @@
-"""Paths for readers: a page that is passed on shows the name of a file or folder, and not where a machine keeps it."""
+"""Paths for readers: shared pages show the name of a file or folder, but not its place on the machine."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def is_machine_path(text: str) -> bool:
 
 
 def last_name(path: str) -> str:
-    """The name of the file or folder that a path leads to."""
+    """Returns the last part of a path: the name of the file or folder."""
     text = path.strip()
     windows = _WINDOWS.match(text) or ("\\" in text and "/" not in text)
     place: PurePath = PureWindowsPath(text) if windows else PurePosixPath(text.removeprefix("file:"))
@@ -29,12 +29,12 @@ def last_name(path: str) -> str:
 
 
 def without_folders(settings: Mapping[str, object]) -> dict[str, object]:
-    """Settings, nested in mappings and lists, with the last name in place of each machine path."""
+    """Returns nested settings in which each machine path is replaced by its last part."""
     return {name: shown_value(value) for name, value in settings.items()}
 
 
 def shown_value(value: object) -> object:
-    """A setting of `without_folders`."""
+    """Returns one value as `without_folders` shows it."""
     if isinstance(value, Mapping):
         return without_folders(value)
     if isinstance(value, list | tuple):

@@ -1,6 +1,7 @@
-"""Figures of a setting over its seeds: of the study, of a condition, of a slice.
+"""Pools the figures of a setting over its seeds: of the study, of a condition, or of a slice.
 
-One seed: the interval is over its questions, for this training alone. Several: `evaluation.statistics.training_seeds`.
+One seed: the interval covers the sampling of questions, for this training run alone. Several seeds: see
+`evaluation.statistics.training_seeds`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +20,13 @@ Observed = Mapping[str, Observation]  # by question
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the results: under a condition, or over the questions of a slice's value; else the study itself."""
+    """The part of the results to read: a condition, the questions with one value of a slice, or by default all."""
 
     condition: str = ""
     slice: tuple[str, str] | None = None  # name and value
 
     def label(self, arm: str) -> str:
-        """The name of an arm's predictions."""
+        """Returns the label of an arm's predictions: `<arm>` or `<arm>@<condition>`."""
         return f"{arm}@{self.condition}" if self.condition else arm
 
 
@@ -33,14 +34,14 @@ STUDY = Part()
 
 
 def observed(group: RunGroup, arm: str, metric: str, seed: str, part: Part = STUDY) -> Observed:
-    """The observations of one seed, sorted by question; {} where it has none."""
+    """Returns {question: observation} of one seed, sorted by question; {} if the seed has none."""
     observations = group.replies(part.label(arm), seed).observed.get(metric, {})
     questions = observations.keys() if part.slice is None else group.runs[seed].slices[part.slice[0]][part.slice[1]]
     return {name: observations[name] for name in sorted(questions) if name in observations}
 
 
 def figure(group: RunGroup, arm: str, metric: str, part: Part = STUDY) -> Figure | None:
-    """A metric's figure over the seeds that have it; None where none has."""
+    """Returns a metric's figure over the seeds that have the metric; None if no seed has it."""
     seeds = [found for seed in seeds_of(group, part) if (found := observed(group, arm, metric, seed, part))]
     if not seeds:
         return None
@@ -53,7 +54,7 @@ def figure(group: RunGroup, arm: str, metric: str, part: Part = STUDY) -> Figure
 
 
 def summary(group: RunGroup, arm: str, metrics: Sequence[str], part: Part = STUDY) -> Summary:
-    """The figures of an arm. n counts a question of several seeds once."""
+    """Returns the figures of an arm. `n` counts a question once, also if several seeds have it."""
     seeds = seeds_of(group, part)
     questions = {name for seed in seeds for metric in metrics[:1] for name in observed(group, arm, metric, seed, part)}
     figures = {metric: figure(group, arm, metric, part) for metric in metrics}
@@ -61,7 +62,7 @@ def summary(group: RunGroup, arm: str, metrics: Sequence[str], part: Part = STUD
 
 
 def seeds_of(group: RunGroup, part: Part) -> list[str]:
-    """The seeds of the setting that have this part."""
+    """Returns the seeds for which the setting has results of this part."""
     if part.slice is None:
         return list(group.runs)
     name, value = part.slice
@@ -69,7 +70,7 @@ def seeds_of(group: RunGroup, part: Part) -> list[str]:
 
 
 def under_conditions(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, Summary]]:
-    """condition -> arm -> figures."""
+    """Returns {condition: {arm: figures}}."""
     return {
         name: {arm: summary(group, arm, metrics, Part(condition=name)) for arm in arms_under(group, name)}
         for name in group.conditions
@@ -77,13 +78,13 @@ def under_conditions(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[
 
 
 def arms_under(group: RunGroup, condition: str) -> list[str]:
-    """The arms that all runs have under a condition."""
+    """Returns the arms for which all runs have results under a condition."""
     of_runs = [run.results["conditions"][condition] for run in group.runs.values()]
     return [arm for arm in group.arms if all(arm in of_run for of_run in of_runs)]
 
 
 def by_slice(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, dict[str, Summary]]]:
-    """slice -> value -> arm -> figures, of the slices that the test questions name."""
+    """Returns {slice: {value: {arm: figures}}}."""
     return {
         name: {
             value: {arm: summary(group, arm, metrics, Part(slice=(name, value))) for arm in group.arms}
@@ -94,7 +95,7 @@ def by_slice(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, dic
 
 
 def slice_values(group: RunGroup) -> dict[str, list[str]]:
-    """The slices with their values, of any seed."""
+    """Returns {slice: its values}, collected over all seeds."""
     values: dict[str, set[str]] = {}
     for run in group.runs.values():
         for name, groups in run.slices.items():

@@ -1,7 +1,7 @@
 """Date, version, commit and command of a run, in the head of its pages.
 
-The report stage writes the same bytes whenever the same study is run. Its pages have a mark, which is replaced in the
-run folder by the facts of that run.
+The report stage writes the same bytes whenever the same study is run, so its pages have a placeholder for these facts.
+In the run folder the placeholder is replaced.
 """
 
 import json
@@ -20,7 +20,10 @@ _LETTERS = 12  # of a commit
 
 
 class Provenance(TypedDict):
-    """`provenance.json`: how a run was made. The command has the last names of paths alone, and no secret."""
+    """The content of `provenance.json`: how a run was made.
+
+    The command contains no secret, and of each path only the last part.
+    """
 
     date: str  # the end of the run, in UTC
     version: str  # of raft_exp
@@ -30,7 +33,7 @@ class Provenance(TypedDict):
 
 
 def provenance(command: str, commit: str | None, local_changes: bool) -> Provenance:
-    """The facts of a run that ends now."""
+    """Returns the facts of a run that ends now."""
     return Provenance(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
@@ -46,7 +49,7 @@ def write(run: Path, facts: Provenance) -> None:
 
 
 def read(run: Path) -> Provenance | None:
-    """The facts of a run folder; None for a run of a version without provenance.json."""
+    """Returns the facts of a run folder; None if an older version of raft_exp made the run without provenance.json."""
     file = run / FILE
     if not file.exists():
         return None
@@ -55,7 +58,7 @@ def read(run: Path) -> Provenance | None:
 
 
 def describe(facts: Provenance) -> list[tuple[str, str]]:
-    """The facts for readers by name, without the command."""
+    """Returns the facts for readers as (name, value), without the command."""
     commit = facts["commit"]
     changed = " with local changes" if facts["local_changes"] else ""
     named = [("date", facts["date"]), ("version", facts["version"])]
@@ -63,10 +66,10 @@ def describe(facts: Provenance) -> list[tuple[str, str]]:
 
 
 def stamp(pages: Iterable[Path], facts: Provenance | None, again: Provenance | None = None) -> None:
-    """Replaces the mark in pages (.html, .md) by the facts of their run.
+    """Replaces the placeholder in pages (.html, .md) by the facts of their run.
 
-    `again`: of a report that was made again from the files of the run. It is shown where its program is another one, or
-    where the facts of the run are not known.
+    `again`: the facts of a later command that made the report again. They are shown if `facts` is None, or if version
+    or commit differ.
     """
     for page in pages:
         text = page.read_text(encoding="utf-8")
@@ -75,7 +78,7 @@ def stamp(pages: Iterable[Path], facts: Provenance | None, again: Provenance | N
 
 
 def _remade(facts: Provenance | None, again: Provenance | None) -> list[tuple[str, str]]:
-    """When and with what a report was made again; [] where the facts of the run tell it."""
+    """Returns the facts of a report that was made again; [] if version and commit are those of the run."""
     if again is None or facts is None:
         return describe(again) if again else []
     _, *program = describe(again)

@@ -10,7 +10,7 @@ from raft_exp.reporting.formats import percent
 
 
 class PublishedCorpus(TypedDict):
-    """A data set of the paper."""
+    """One data set of the paper, with the paper's figures."""
 
     name: str
     table: str
@@ -19,7 +19,7 @@ class PublishedCorpus(TypedDict):
 
 
 class Published(TypedDict):
-    """The file published.yaml."""
+    """The content of published.yaml."""
 
     source: str
     model: str
@@ -37,7 +37,7 @@ def _paper() -> Published:
 
 
 def table(results: Results) -> dict[str, object]:
-    """The paper's table for the pages; {} for a corpus that is not in the paper."""
+    """Returns the paper's table for the templates; {} for a corpus that is not in the paper."""
     paper = _paper()
     corpus = paper["corpora"].get(results["corpus"])
     if corpus is None:

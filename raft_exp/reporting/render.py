@@ -17,7 +17,9 @@ _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}  # "</scrip
 
 
 def write(path: Path, template: str, view: Mapping[str, object]) -> None:
-    """Renders a template. An HTML page gets a policy that forbids all connections and all scripts but its own."""
+    """Renders a template into `path`. An HTML page gets a policy that forbids connections and scripts other than its
+    own.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     markdown = path.suffix == ".md"
@@ -36,14 +38,14 @@ def write(path: Path, template: str, view: Mapping[str, object]) -> None:
 
 
 def script() -> "Markup":
-    """The script of the examples browser."""
+    """Returns the script of the examples browser."""
     from markupsafe import Markup
 
     return Markup((_TEMPLATES / "browser.js").read_text(encoding="utf-8"))  # safe: it has no text of documents
 
 
 def policy() -> str:
-    """The page's Content-Security-Policy, which allows the page's own script by its digest and nothing else."""
+    """Returns the page's Content-Security-Policy. It allows only the page's own script, by its digest."""
     digest = base64.b64encode(hashlib.sha256(str(script()).encode()).digest()).decode()
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -52,20 +54,20 @@ def policy() -> str:
 
 
 def embedded(value: object) -> "Markup":
-    """JSON for a <script> element, which no text inside can end: ASCII, with <, >, & escaped as well."""
+    """Returns a value as JSON that is safe inside a <script> element: ASCII, with <, > and & escaped."""
     from markupsafe import Markup
 
     return Markup(json.dumps(value, separators=(",", ":")).translate(_UNSAFE))
 
 
 def _markdown_or_markup(value: object) -> str:
-    """What a template writes: the tables of its macros (`| safe`) as they are, all else as text."""
+    """Returns safe markup (`| safe`) unchanged, and any other value as escaped Markdown text."""
     from markupsafe import Markup
 
     return value if isinstance(value, Markup) else markdown_text(value)
 
 
 def markdown_text(value: object) -> str:
-    """Text on one line with Markdown's and HTML's special characters escaped, table separators included."""
+    """Returns text on one line, with the special characters of Markdown, HTML and tables escaped."""
     text = " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\g<0>", text)

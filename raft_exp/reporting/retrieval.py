@@ -6,26 +6,26 @@ from typing import TypedDict
 from raft_exp.core.audit import RetrievalFigures
 from raft_exp.reporting.formats import percent
 
-_KINDS = {"gold": "questions with gold passages", "answers": "questions without, by their answers"}
+_KINDS = {"gold": "questions with gold passages", "answers": "questions without gold passages (by answers)"}
 _TITLES = {"recall": "recall", "answer_found": "answer found", "mrr": "MRR", "ndcg": "nDCG", "answer_mrr": "answer MRR"}
 
 
 class RetrievalRow(TypedDict):
-    """A figure of each test set, as text."""
+    """One row: a figure for each test set, formatted."""
 
     name: str
     cells: list[str]
 
 
 class RetrievalTable(TypedDict):
-    """The table for the templates."""
+    """The table as the templates read it."""
 
     columns: list[str]
     rows: list[RetrievalRow]
 
 
 def table(retrieval: Mapping[str, RetrievalFigures]) -> RetrievalTable:
-    """One column for each retrieved test set, one row for each figure; no rows where nothing was retrieved."""
+    """Returns the table: one column for each test set with retrieved passages, one row for each figure."""
     columns = [dict(_cells(figures)) for figures in retrieval.values()]
     rows = sorted({row for cells in columns for row in cells})
     return {
@@ -39,7 +39,7 @@ def _title(name: str, figures: RetrievalFigures) -> str:
 
 
 def _cells(figures: RetrievalFigures) -> Iterator[tuple[tuple[int, int, int, str], str]]:
-    """(row, text) of a column; a row is its place in the table (group, order, k) and its name."""
+    """Yields (row, text) of one column. A row is (group, order, k, label), by which the rows are sorted."""
     kinds = {"gold": figures.get("gold"), "answers": figures.get("answers")}
     for group, (kind, title) in enumerate(_KINDS.items()):
         for order, (name, value) in enumerate((kinds[kind] or {}).items()):

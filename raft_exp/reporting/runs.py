@@ -34,18 +34,18 @@ class Run:
 
     @property
     def seed(self) -> str:
-        """The seed as text, as it is a key of JSON objects."""
+        """The seed as text, because it is a key in JSON objects."""
         return str(self.results["seed"])
 
     @property
     def name(self) -> str:
-        """The name of the folder; of a sweep's job the sweep's folder before it. Nothing else of the path."""
+        """The name of the run folder; for a job of a sweep `<sweep folder>/<run folder>`."""
         folder = self.folder.resolve()
         return f"{folder.parent.name}/{folder.name}" if folder.name.isdecimal() else folder.name
 
     @cached_property
     def slices(self) -> Mapping[str, Mapping[str, frozenset[str]]]:
-        """slice -> value -> questions (digests), of the slices that the test questions name; {} without dataset/."""
+        """{slice: {value: digests of the test questions}}; {} if the run folder has no dataset/test.jsonl."""
         path, groups = self.folder / "dataset" / "test.jsonl", dict[str, dict[str, set[str]]]()
         if not path.exists():
             return {}
@@ -57,7 +57,7 @@ class Run:
 
     @cached_property
     def settings(self) -> Mapping[str, object]:
-        """The config with the values that `auto` stands for, as results depend on those alone."""
+        """The resolved config, in which the values used for training replace `auto`."""
         model, trainer = dict(section(self.config, "model")), dict(section(self.config, "trainer"))
         rate = model.pop("lora_learning_rate", None)
         resolved = {
@@ -70,7 +70,7 @@ class Run:
 
     @cached_property
     def fields(self) -> list[str]:
-        """Dotted names of the settings that change results, without the seed and settings that are equal to it."""
+        """The dotted names of the settings that change results, without `seed` and its copies in other groups."""
         arms = section(self.config, "evaluation").get("arms")
         names = arms if isinstance(arms, list) else []
         return [
@@ -82,9 +82,10 @@ class Run:
         ]
 
     def setting(self, name: str) -> object:
-        """The value of a setting by dotted name; None inside a null group; ABSENT where the run has no such setting.
+        """Returns the value of a setting by dotted name; None inside a null group; ABSENT if the run has no such
+        setting.
 
-        A trainer or adapter setting that an arm leaves alone has the study's value.
+        If an arm does not change a trainer or adapter setting, the value is the study's.
         """
         value = self._value(name)
         arms, arm, group, *_ = [*name.split("."), "", "", ""]
@@ -104,22 +105,20 @@ class Run:
 
     @cached_property
     def conditions(self) -> Mapping[str, object]:
-        """The settings that each condition changes."""
+        """{condition: the evaluation settings that it changes}."""
         return section(section(self.config, "evaluation"), "conditions")
 
     def replies(self, label: str) -> "Replies":
-        """The graded replies of `<arm>` or `<arm>@<condition>`. Raises DataError where the file is missing."""
+        """Returns the graded replies of `<arm>` or `<arm>@<condition>`. Raises DataError if the file is missing."""
         path = self.folder / "predictions" / f"{label}.jsonl"
         if not path.exists():
-            raise DataError(
-                f"{path}: missing; make the report of the run again: python -m raft_exp.report {self.folder}"
-            )
+            raise DataError(f"{path}: missing; write it again with python -m raft_exp.report {self.folder}")
         return _replies(path, self.results["metrics"], self.results["corpus"])
 
 
 @dataclass(frozen=True)
 class _TestQuestion:
-    """What slices need of a row of dataset/test.jsonl."""
+    """The fields of dataset/test.jsonl that slices are computed from."""
 
     id: str
     question: str
@@ -129,7 +128,7 @@ class _TestQuestion:
 
 @dataclass(frozen=True)
 class Replies:
-    """The observations of an arm's replies. A question is identified by a digest of its id, text and answers."""
+    """The scores of an arm's replies. A digest of its id, text and answers identifies a question."""
 
     observed: Mapping[str, Mapping[str, Observation]]  # metric -> question -> observation
     questions: frozenset[str]
@@ -137,9 +136,10 @@ class Replies:
 
 
 def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The finished runs in these folders (of runs or sweeps), and a line for each unfinished run of a sweep.
+    """Returns the finished runs in the folders, and a line for each unfinished run of a sweep.
 
-    Raises DataError for a folder that is missing or is neither, for an unfinished run, and for no finished run at all.
+    Each path is the folder of a run or of a sweep. Raises DataError for any other path, for an unfinished run, and if
+    no run is finished.
     """
     runs, left_out = [], []
     for path in paths:
@@ -147,22 +147,22 @@ def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
             raise DataError(f"{path}: no such folder; give a run folder, or the folder of a sweep")
         jobs = [path] if (path / "config.yaml").exists() else _jobs(path)
         if not jobs:
-            raise DataError(f"{path}: neither a run folder (config.yaml) nor a sweep's folder with runs in it")
+            raise DataError(f"{path}: contains no run (no config.yaml); give a run folder, or the folder of a sweep")
         for job in jobs:
             if (job / "results.json").exists():
                 runs.append(_open(job))
             elif job == path:
-                raise DataError(f"{path}: no results.json; run it to the end (the same command goes on)")
+                raise DataError(f"{path}: no results.json, the run is unfinished; repeat its command to finish it")
             else:
-                left_out.append(f"{job}: no results.json, left out; run it to the end")
+                left_out.append(f"{job}: no results.json, run left out; repeat the command of the sweep to finish it")
     if not runs:
-        raise DataError(f"{paths[0]}: none of its runs has results.json; run them to the end")
+        raise DataError(f"{paths[0]}: no run in it has results.json; repeat the command of the sweep to finish them")
     folders = {run.folder.resolve(): run for run in runs}
     return list(folders.values()), left_out
 
 
 def _jobs(path: Path) -> list[Path]:
-    """The run folders inside a sweep's folder, in the order of the sweep."""
+    """Returns the run folders inside a sweep's folder, in the order of the sweep."""
     jobs = (folder for folder in path.iterdir() if (folder / "config.yaml").exists())
     return sorted(jobs, key=lambda job: (not job.name.isdecimal(), int(job.name) if job.name.isdecimal() else 0, job))
 
@@ -174,7 +174,9 @@ def _open(folder: Path) -> Run:
         return Run(folder, {**results, "metrics": list(results["metrics"])}, dict(config))
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{folder}: results.json or config.yaml cannot be read ({reason}); run it again") from None
+        raise DataError(
+            f"{folder}: results.json or config.yaml cannot be read ({reason}); repeat the command of the run"
+        ) from None
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""What was chosen on validation questions, as tables: every value that was tried, with its figures."""
+"""The settings that were chosen on validation questions, as tables of all candidate values with their figures."""
 
 from collections.abc import Iterator
 from typing import TypedDict
@@ -9,7 +9,7 @@ from raft_exp.reporting.formats import figure_text, percent
 
 
 class ChoiceTable(TypedDict):
-    """One choice: a row for each value that was tried."""
+    """The table of one choice: a row for each candidate value."""
 
     name: str  # the training, or what else the choice is for
     line: str
@@ -18,12 +18,12 @@ class ChoiceTable(TypedDict):
 
 
 def tables(results: Results) -> list[ChoiceTable]:
-    """The choices of a study; [] where nothing was chosen."""
+    """Returns the tables of a study's choices; [] if nothing was chosen."""
     return [_table(name, choice) for name, choice in results.get("selection", {}).items()]
 
 
 def edges(results: Results) -> Iterator[str]:
-    """A line for each choice at an edge of its grid."""
+    """Yields a warning for each choice of the lowest or highest value of its grid."""
     for name, choice in results.get("selection", {}).items():
         if warning := edge_warning(name, choice):
             yield warning

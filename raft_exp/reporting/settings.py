@@ -1,4 +1,4 @@
-"""Groups runs by setting: the settings in which runs differ, each with the runs of its seeds."""
+"""Groups runs by setting: runs in one group differ only in their seed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _LONGEST = 80  # letters of a name by values
 class RunGroup:
     """Runs that differ only in their seed.
 
-    `values` are those of the fields that differ between the groups, of a path its last name.
+    `values`: the fields that differ between the groups, with their values. Of a path only the last part is shown.
     """
 
     name: str
@@ -39,7 +39,7 @@ class RunGroup:
 
     @property
     def conditions(self) -> list[str]:
-        """The conditions for which all runs have results, with equal settings."""
+        """The conditions that have the same settings in all runs, with results in all of them."""
         runs = list(self.runs.values())
         return [
             name
@@ -62,10 +62,10 @@ class RunGroup:
 
 
 def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, object]]:
-    """The groups, ordered by the numbers in which they differ and then as the runs; and the settings equal in all.
+    """Returns the groups, and the settings that are equal in all runs.
 
-    A setting that only some runs have (they are of another version) is in neither. Raises DataError for two runs with
-    equal settings and one seed.
+    The groups are ordered by the numbers in which they differ, then as the runs. A setting that only some runs have
+    (runs of another version) is ignored. Raises DataError for two runs with equal settings and the same seed.
     """
     names = dict.fromkeys(name for run in runs for name in run.fields)
     values = {name: [run.setting(name) for run in runs] for name in names}
@@ -76,14 +76,14 @@ def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, object]]:
         varying += [name for name in ASKED if len({_key(run.setting(name)) for run in runs}) > 1]
         groups = _grouped(runs, varying)
     if groups is None:
-        raise DataError(f"{_twice(runs, varying)} differ in no setting and have one seed; give one of them")
+        raise DataError(f"{_twice(runs, varying)} have equal settings and the same seed; give only one of them")
     ordered = [_group(varying, group) for group in groups]
     ordered.sort(key=lambda group: [_order(value) for value in group.values.values()])
     return named(ordered), {name: known[name][0] for name in known if name not in varying}
 
 
 def _grouped(runs: Sequence[Run], fields: Sequence[str]) -> list[dict[str, Run]] | None:
-    """Runs by seed for each combination of values; None where two runs have the same values and seed."""
+    """Groups the runs by the values of `fields`, as {seed: run}; None if two runs have the same values and seed."""
     groups: dict[str, dict[str, Run]] = {}
     for run in runs:
         group = groups.setdefault(_values(run, fields), {})
@@ -111,13 +111,13 @@ def _nested(values: Sequence[object]) -> bool:
 
 
 def numeric(groups: Sequence[RunGroup]) -> list[str]:
-    """The fields that differ and are a number in every group: the swept numbers."""
+    """Returns the fields that differ and have a number in every group, i.e. the swept numbers."""
     fields = list(groups[0].values)
     return [name for name in fields if all(number(group.values[name]) is not None for group in groups)]
 
 
 def number(value: object) -> float | None:
-    """A setting as a number; None where it is not one."""
+    """Returns a setting as float; None if it is not a number."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -133,7 +133,7 @@ def _group(fields: Sequence[str], group: Mapping[str, Run]) -> RunGroup:
 
 
 def named(groups: Sequence[RunGroup]) -> list[RunGroup]:
-    """The groups with names for readers, all different: by their values where these are short, else by their runs."""
+    """Returns the groups with distinct names for readers: their values if these are short, else their run folders."""
     names = [group.name for group in groups]
     if _all_differ(names) and all(0 < len(name) <= _LONGEST and name.isprintable() for name in names):
         return list(groups)
@@ -146,7 +146,7 @@ def _all_differ(names: Sequence[str]) -> bool:
 
 
 def _by_sweep(group: RunGroup) -> str:
-    """The folder of a sweep where the runs are jobs of one, else as `_by_first_run`."""
+    """Returns the sweep's folder if all runs are jobs of one sweep, else the name by `_by_first_run`."""
     sweeps = {run.name.rpartition("/")[0] for run in group.runs.values()}
     return sweeps.pop() if len(sweeps) == 1 < len(group.runs) and "" not in sweeps else _by_first_run(group)
 
@@ -156,7 +156,7 @@ def _by_first_run(group: RunGroup) -> str:
 
 
 def _by_digest(group: RunGroup) -> str:
-    """The folder with some letters of a digest, for folders of equal names."""
+    """Returns the name by `_by_first_run` with six digits of a digest, for folders with equal names."""
     folder = next(iter(group.runs.values())).folder.resolve()
     return f"{_by_first_run(group)} ({hashlib.sha256(str(folder).encode()).hexdigest()[:6]})"
 

@@ -34,7 +34,7 @@ Losses = dict[str, list[tuple[int, float]]]  # column -> (step, loss)
 
 @config_dataclass
 class ReportStage:
-    """Settings that change the report. The order of the arms is their order in the tables."""
+    """The settings that change the report. The order of the arms is their order in the tables."""
 
     study: str  # the heading
     note: str  # shown before the figures
@@ -69,11 +69,14 @@ def report(
     targets: Path | None = None,
     choices: Mapping[str, Path] | None = None,
 ) -> None:
-    """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages, CSV files.
+    """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages and the CSV
+    files.
 
-    `conditions` are the test sets of the conditions; the keys of `answers` are `<arm>` and `<arm>@<condition>`.
-    `passages` and `questions` are needed for metrics of supporting sentences and for slices by training data. `targets`
-    has the audit of a teacher that is a model, `choices` what was chosen on validation questions.
+    - `test`, `conditions`: the test sets of the study and of its conditions.
+    - `answers`: the answers by `<arm>` and `<arm>@<condition>`.
+    - `passages`, `questions`: needed for metrics of supporting sentences, and for slices by training data.
+    - `targets`: the targets of a teacher model; its audit is read.
+    - `choices`: the choices made on validation questions.
     """
     from raft_exp.reporting.page import write_pages
 
@@ -115,7 +118,7 @@ def report(
 
 
 def _examples_shown(counts: Path) -> ShownExamples | None:
-    """The worked examples in an arm's prompts, from the counts of its answers."""
+    """Returns how many worked examples the prompts of an arm show; None for an arm without them."""
     figures = _read_json(counts) if counts.exists() else {}
     if "examples" not in figures:
         return None
@@ -130,15 +133,15 @@ def _examples(path: Path) -> list[Example]:
     seen: set[str] = set()
     for example in examples:
         if not example.answers:
-            raise DataError(f"{path}: question {example.id!r} has no answer to compare with; give one or remove it")
+            raise DataError(f"{path}: question {example.id!r} has no reference answer; add one or remove the question")
         if example.id in seen:
-            raise DataError(f"{path}: two rows have the id {example.id!r}; ids must be unique")
+            raise DataError(f"{path}: two rows have the id {example.id!r}; give each row its own id")
         seen.add(example.id)
     return examples
 
 
 def _profile(config: ReportStage) -> "Profile":
-    """The scoring of the corpus, with the primary metric first."""
+    """Returns the scoring of the corpus, with the primary metric first."""
     from raft_exp.evaluation.metrics import profile
 
     own = profile(config.corpus, config.metrics)
@@ -242,7 +245,7 @@ def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Map
 def _condition(
     config: ReportStage, condition: str, test: Path, facts: "dict[str, TrainingFacts]", grader: _Grader
 ) -> dict[str, ArmResult]:
-    """The arms with answers under this condition."""
+    """Grades the answers under one condition; returns {arm: results}."""
     from raft_exp.evaluation import scoring
 
     examples = _examples(test / "rows.jsonl")
@@ -256,7 +259,7 @@ def _gold_unknown(facts: "dict[str, TrainingFacts]") -> frozenset[str]:
 
 
 def _timings(answers: dict[str, Path]) -> Timings:
-    """The timings of each evaluation. All other files have the same bytes whenever they are written."""
+    """Returns the timings of each evaluation. They have a file of their own, because they differ between runs."""
     arms = {}
     for name, folder in answers.items():
         if (folder / "timings.json").exists():
@@ -271,7 +274,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _losses(path: Path) -> Losses:
-    """{column: [(step, loss)]} of the loss columns; {} for a ready adapter, which has no metrics.csv."""
+    """Returns {column: [(step, loss)]} of the loss columns; {} for a ready adapter, which has no metrics.csv."""
     curves: Losses = {}
     if not path.exists():
         return curves

@@ -1,10 +1,10 @@
-"""How much each arm learned from: the supervised tokens of its training."""
+"""The number of supervised tokens in each arm's training. A supervised token counts in the loss."""
 
 from raft_exp.evaluation.results import Results
 
 
 def supervised_tokens(results: Results) -> str:
-    """The supervised tokens of the trained arms in one sentence; "" for results without any."""
+    """Returns the supervised tokens of the trained arms in one sentence; "" for results without them."""
     trained = {name: arm["supervised_tokens"] for name, arm in results["arms"].items() if "supervised_tokens" in arm}
     if not trained:
         return ""

@@ -1,4 +1,4 @@
-"""The curves of a comparison: over swept settings, and over the numbers that conditions sweep."""
+"""The curves of a comparison: over swept settings, and over the numbers that conditions change."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,10 @@ class NotedPlot(conditions.TitledPlot):
 
 
 def plots(groups: Sequence[RunGroup], results: ComparisonResults, baselines: Mapping[str, Baseline]) -> list[NotedPlot]:
-    """A plot for each curve; of a single setting one of its arms. None where no swept setting is a number."""
+    """Returns a plot for each curve; for a single setting also a plot of its arms.
+
+    Settings that are not numbers have no curve.
+    """
     drawn = [_arms(results, baselines)] if len(groups) == 1 and len(results["settings"][0]["arms"]) > 1 else []
     for field in numeric(groups):
         drawn.append(_plot(f"By {field}", field, _over(field, groups, results), results, baselines))
@@ -41,7 +44,7 @@ def _arms(results: ComparisonResults, baselines: Mapping[str, Baseline]) -> Note
 
 
 def lines(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, dict[str, list[curves.Point]]]:
-    """{swept field: {line: points}} of the main metric."""
+    """Returns {swept field: {name of the line: points}} in the main metric."""
     return {field: _named(_over(field, groups, results), results["reference"]) for field in numeric(groups)}
 
 
@@ -90,7 +93,10 @@ def _plot(
 
 
 def _named(lines: _Lines, reference: str) -> dict[str, list[curves.Point]]:
-    """The reference arm's lines first. Arms with equal lines in all settings (they are not trained) have one line."""
+    """Names the lines, the reference arm's lines first.
+
+    Untrained arms have equal points for all other settings, and therefore a single line.
+    """
     named: dict[str, list[curves.Point]] = {}
     for arm in sorted(lines, key=lambda name: name != reference):
         every = lines[arm]

@@ -1,4 +1,4 @@
-"""The results as tables of texts, for the templates of the HTML page and of the Markdown."""
+"""Formats the results as tables of texts, for the templates of the HTML and the Markdown page."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import TypedDict
@@ -27,7 +27,7 @@ _BEHAVIOUR = {
     "quotes_verbatim": "quotes word for word",
     "quotes_gold": "quotes from gold",
     "quotes_distractor": "quotes from distractors",
-    "supported": "answer stands in a quote",
+    "supported": "answer in a quote",
     "abstained_without_gold": "abstained, no gold shown",
     "abstained_with_gold": "abstained, gold shown",
 }
@@ -59,7 +59,7 @@ class DifferenceTexts(TypedDict):
 
 
 def tables(results: Results, settings: Mapping[str, object], timings: Timings) -> dict[str, object]:
-    """All tables of the report, by the names of the templates' variables."""
+    """Returns the tables of the report, by the names of the templates' variables."""
     main, arms, classes = results["metrics"][0], results["arms"], results.get("classes", {})
     names = metrics(results)
     marked = significant(results["comparisons"])
@@ -89,14 +89,14 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
 
 
 def metrics(results: Results) -> list[str]:
-    """The metrics of the results table: those compared, each followed by its lenient form, then any others."""
+    """Returns the metrics of the results table: the compared metrics, each with its lenient form, then the others."""
     present = dict.fromkeys(name for arm in results["arms"].values() for name in arm["metrics"])
     first = [name for metric in results["metrics"] for name in (metric, f"{metric}_lenient")]
     return [name for name in dict.fromkeys([*first, *present]) if name in present and name not in REPLY_SHARES]
 
 
 def cell(figure: Figure | None, missing: str = "") -> Cell:
-    """A figure in percent with its interval; `missing` is shown below the dash of a missing figure."""
+    """Formats a figure in percent with its interval. `missing` is shown below the dash of a missing figure."""
     if figure is None:
         return {"value": NONE, "interval": missing, "marked": False}
     has_interval = figure.get("low") is not None
@@ -127,7 +127,7 @@ def _baseline(name: str, arm: Baseline) -> str:
 
 
 def without_model(baselines: Mapping[str, Baseline], metric: str) -> str:
-    """The baselines in one line, for tables without rows for them; "" for open answers."""
+    """Returns the baselines in one line, for tables without baseline rows; "" for open answers."""
     scores = [
         f"{_baseline(name, arm)} {percent(arm['metrics'][metric]['value'])}"
         for name, arm in baselines.items()
@@ -176,7 +176,7 @@ def _points(value: float | None) -> str:
 
 
 def _replies(arms: Mapping[str, ArmResult], timings: Timings) -> dict[str, object]:
-    """The form of the replies, and their cost: one row for each arm."""
+    """Returns the table of the form and the cost of replies: one row for each arm."""
     columns = [title(name) for name in REPLY_SHARES]
     tokens = any("tokens" in arm for arm in arms.values())
     seconds = timings.get("arms", {})
@@ -200,7 +200,7 @@ def _replies(arms: Mapping[str, ArmResult], timings: Timings) -> dict[str, objec
 
 
 def _seconds(timing: AnswerTimings | None, answered: int) -> str:
-    """Seconds per answer; after an interruption only the answers of the last part are timed."""
+    """Formats the seconds per answer. After an interruption only the answers since the last start are timed."""
     if not timing or timing.get("seconds_per_answer") is None:
         return NONE
     timed = timing.get("answers", answered)
@@ -208,7 +208,7 @@ def _seconds(timing: AnswerTimings | None, answered: int) -> str:
 
 
 def _behaviour(arms: Mapping[str, ArmResult]) -> dict[str, object]:
-    """The behaviour of the replies: one column for each behaviour of any arm, each share with its number of cases."""
+    """Returns the table of behaviours (e.g. quoting): one row for each arm, one column for each behaviour."""
     present = dict.fromkeys(name for arm in arms.values() for name in arm.get("behaviour", {}))
     names = [*(name for name in _BEHAVIOUR if name in present), *(name for name in present if name not in _BEHAVIOUR)]
     rows = []
@@ -234,12 +234,15 @@ def _slice(
 
 
 def reference_first(results: Results) -> list[str]:
-    """The arms, the reference arm first: as columns, of which a narrow page shows the first."""
+    """Returns the arms, the reference arm first. On a narrow page only the first columns are visible."""
     return sorted(results["arms"], key=lambda name: name != results["reference"])
 
 
 def _conditions(results: Results, settings: Mapping[str, object], metric: str) -> dict[str, object]:
-    """One row for each condition, the study's own first; arms without passages are left out."""
+    """Returns the table of conditions: one row each, the study without a condition first.
+
+    Arms without passages are left out.
+    """
     names = conditions.arms_of(results)
     order = conditions.ordered(results, settings)
     rows = conditions.figures(results, [conditions.STUDY, *order]) if order else {}
@@ -258,7 +261,7 @@ def _conditions(results: Results, settings: Mapping[str, object], metric: str) -
 
 
 def _classes(arm: str, classes: Classes) -> dict[str, object]:
-    """The confusion matrix of an arm (rows: the true label) with each label's precision, recall and F1."""
+    """Returns the confusion matrix of an arm (rows: true labels), with precision, recall and F1 of each label."""
     confusion, labels = classes.get("confusion", {}), classes.get("labels", {})
     truths = [*dict.fromkeys([*labels, *confusion])]
     predicted = [*dict.fromkeys([*truths, *(name for row in confusion.values() for name in row)])]

@@ -1,4 +1,4 @@
-"""The table that ends a run in the terminal, with its verdict and warnings."""
+"""The table that a run prints at its end, with the verdict and the warnings."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _COLUMNS = 5
 
 
 def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[str], list[str]]:
-    """The metrics with a column, five or more, and the other metrics.
+    """Returns the metrics that get a column (at least five), and the other metrics.
 
     The primary metric comes first, then those of evaluation.metrics (`requested`), then the rest in their order.
     """
@@ -29,7 +29,7 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """The warnings, then the verdict and the share of invented quotes, a line each."""
+    """Returns the warnings, the verdict and the share of invented quotes, one line each."""
     from rich.text import Text
 
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
@@ -37,10 +37,10 @@ def verdict(results: Results) -> list["Text"]:
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Group":
-    """Arms as rows, metrics with 95% intervals as columns, in percent; * marks differences from the reference arm.
+    """Returns the table of results in percent: arms as rows, metrics with 95% intervals as columns.
 
-    `requested` are the metrics of evaluation.metrics. The caption names the metrics without a column. Each part has
-    five metrics, which fit in 80 characters.
+    `requested`: the metrics of evaluation.metrics. Each part has five metrics, which fit in 80 characters. The caption
+    names the metrics without a column. * marks a significant difference from the reference arm.
     """
     from rich.console import Group
     from rich.text import Text
@@ -57,7 +57,7 @@ def table(results: Results, requested: Collection[str] = ()) -> "Group":
 
 
 def _part(results: Results, metrics: Collection[str]) -> "Table":
-    """The table of some metrics."""
+    """Returns the table of the given metrics."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -79,18 +79,18 @@ def _part(results: Results, metrics: Collection[str]) -> "Table":
 
 
 def _correction(results: Results) -> str:
-    """How p-values are corrected for several comparisons; "" for a single one."""
+    """Describes the correction of p-values for several comparisons; "" for a single comparison."""
     compared = {row["b"] for row in results["comparisons"]}
     if len(compared) < 2:
         return ""
     against = results["primary"]["against"] if "primary" in results else None
-    exception = f"; not that with {against}, which was chosen before the run" if against else ""
+    exception = f"; the comparison with {against} was chosen before the run and is not corrected" if against else ""
     return f" after Holm's correction for several comparisons{exception}"
 
 
 def _n(results: Results) -> str:
     short = any(arm["answered"] < arm["n"] for arm in results["arms"].values())
-    return "n: test questions" + (", where some have no reply as replies/questions." if short else ".")
+    return "n: test questions" + (", as replies/questions where replies are missing." if short else ".")
 
 
 def _cell(figure: Figure | None, *, marked: bool = False) -> "Text":

@@ -13,17 +13,20 @@ ArmSettings = Mapping[str, Mapping[str, object]]  # arm -> {recipe, adapter, ...
 
 
 def distinguishable(comparison: PairedDifference) -> bool:
-    """Whether a difference is significant at the 5% level; after Holm's correction, but for the primary contrast."""
+    """Whether a difference is significant at the 5% level.
+
+    Holm's correction applies to all comparisons except the primary contrast.
+    """
     return comparison["p_value_holm"] < LEVEL
 
 
 def significant(comparisons: Sequence[Comparison]) -> set[tuple[str, str]]:
-    """(arm, metric) of the arms that differ significantly from the reference arm."""
+    """Returns the pairs (arm, metric) that differ significantly from the reference arm."""
     return {(row["b"], row["metric"]) for row in comparisons if distinguishable(row)}
 
 
 def verdict(results: Results, arms: ArmSettings, random_weights: bool = False) -> str:
-    """The outcome of `results["primary"]` in a sentence, then the facts that it must be read with, one sentence each.
+    """Returns a sentence with the outcome of `results["primary"]`, then sentences with facts that qualify it.
 
     `random_weights`: the model of the arms is untrained, so that no arm can be called better.
     """
@@ -31,7 +34,7 @@ def verdict(results: Results, arms: ArmSettings, random_weights: bool = False) -
     row = form.contrast(results, primary["metric"])
     if row is None:
         value = percent(_value(results["arms"], primary["arm"], primary["metric"]))
-        return f"{primary['arm']} alone was run: {title(primary['metric'])} {value}%, nothing to compare it with."
+        return f"Only {primary['arm']} was run: {title(primary['metric'])} {value}%. There is no other arm to compare."
     training = _training(arms, row, results["seed"])
     claim = _claim(results, row, random_weights) + (f" for {training}" if training else "")
     first = f"{claim}: {difference_text(results, row)}, on {_questions(results['arms'][row['a']]['n'])}."
@@ -48,12 +51,12 @@ def _claim(results: Results, row: Comparison, random_weights: bool) -> str:
     if n < FEWEST:
         return f"{_questions(n)} cannot tell {a} from {b} in {metric}"
     if read and read.one_of_form:
-        return f"The difference between {a} and {b} in {metric} is one of form"
+        return f"The difference between {a} and {b} in {metric} is due to the form of replies"
     return f"{a} is {comparative(row)} {b} in {metric}"
 
 
 def comparative(row: Comparison) -> str:
-    """`better than`, `worse than` or `not distinguishable from`, of the primary contrast."""
+    """Returns `better than`, `worse than` or `not distinguishable from` for the primary contrast."""
     return {1: "better than", -1: "worse than", 0: "not distinguishable from"}[form.sign(row)]
 
 
@@ -62,7 +65,7 @@ def _questions(n: int) -> str:
 
 
 def difference_text(results: Results, row: Comparison) -> str:
-    """Both figures of a contrast, the difference with its interval, and the p-value, uncorrected."""
+    """Returns both figures of a contrast, the difference with its interval, and the uncorrected p-value."""
     left, right = (_value(results["arms"], arm, row["metric"]) for arm in (row["a"], row["b"]))
     return (
         f"{percent(left)}% against {percent(right)}%, a difference of {points(row['difference'])} points "
@@ -71,19 +74,19 @@ def difference_text(results: Results, row: Comparison) -> str:
 
 
 def _in_any_form(results: Results) -> list[str]:
-    """The outcome in the lenient metric, where it differs from that in the strict one."""
+    """Returns a sentence with the outcome in the lenient metric, if it differs from the strict one."""
     read = form.readings(results)
     if read is None or not (read.one_of_form or (read.disagree and read.primary == read.strict)):
         return []
     row = read.lenient
     return [
-        f"By {title(row['metric'])}, which reads the answer in any form of reply, {row['a']} is {comparative(row)} "
+        f"By {title(row['metric'])}, which accepts any form of reply, {row['a']} is {comparative(row)} "
         f"{row['b']}: {difference_text(results, row)}."
     ]
 
 
 def _higher(results: Results, primary: Comparison) -> list[str]:
-    """The arms that are above the primary arm, apart from the one that it is compared with."""
+    """Returns a sentence about the arms with higher figures than the primary arm, without the arm of the contrast."""
     rows = [row for row in results["comparisons"] if row["metric"] == primary["metric"] and row["b"] != primary["b"]]
     above = [
         f"{row['b']} {percent(_value(results['arms'], row['b'], row['metric']))}% ({p_text(row['p_value_holm'])})"
@@ -95,7 +98,7 @@ def _higher(results: Results, primary: Comparison) -> list[str]:
 
 
 def _training(arms: ArmSettings, row: Comparison, seed: int) -> str:
-    """The training that the contrast depends on; "" where neither arm is trained."""
+    """Names the training or the adapter that the contrast depends on; "" if neither arm is trained."""
     if _trained_here(arms, row):
         return f"this training run (seed {seed})"
     return "this trained adapter" if any(arms.get(name, {}).get("adapter") for name in (row["a"], row["b"])) else ""
@@ -106,12 +109,12 @@ def _trained_here(arms: ArmSettings, row: Comparison) -> bool:
 
 
 def _other_seeds(arms: ArmSettings, row: Comparison) -> list[str]:
-    again = "Another seed can come out differently: run -m seed=1,2,3, then raft_exp.report on the sweep's folder."
+    again = "Results vary between seeds: run with -m seed=1,2,3, then python -m raft_exp.report SWEEP_FOLDER."
     return [again] if _trained_here(arms, row) else []
 
 
 def scope(results: Results, arms: ArmSettings) -> str:
-    """What the figures were measured on: the number of questions, and one training of each trained arm."""
+    """Returns the number of test questions, and the arms with a single training, in words."""
     n = max(arm["n"] for arm in results["arms"].values())
     trained = [name for name in results["arms"] if arms.get(name, {}).get("recipe", "none") != "none"]
     once = f" One training (seed {results['seed']}) of {', '.join(trained)}." if trained else ""
@@ -119,18 +122,22 @@ def scope(results: Results, arms: ArmSettings) -> str:
 
 
 def invented_quotes(results: Results) -> str:
-    """The share of the primary arm's quotes that stand in no passage of its prompt; "" where it quotes nothing."""
+    """Returns the share of the primary arm's quotes that are in no passage of the prompt, in one sentence.
+
+    Returns "" if the arm quotes nothing.
+    """
     arm = results["reference"]
     figure = results["arms"][arm].get("behaviour", {}).get("quotes_verbatim")
     if figure is None:
         return ""
     return (
-        f"Of {arm}'s {figure['n']:,} quotes {percent(1 - figure['value'])}% are invented: in no passage of the prompt."
+        f"Of {arm}'s {figure['n']:,} quotes {percent(1 - figure['value'])}% are invented: no passage of the prompt "
+        "contains them."
     )
 
 
 def ranked(ties: int) -> str:
-    """A phrase for the best other arm; `ties` arms have the same best figure."""
+    """Returns a phrase for the best other arm; `ties`: the number of arms with this best figure."""
     return "the best other arm" if ties == 1 else f"one of {ties} best other arms"
 
 

@@ -1,4 +1,4 @@
-"""What a reader must know before the verdict: one line each, with figures and a remedy.
+"""Warnings that a reader must know before the verdict: one line each, with figures and a remedy.
 
 A new warning is one function of a `Study`, which yields its lines, and one entry of WARNINGS.
 """
@@ -32,7 +32,10 @@ class Study:
     random_weights: bool = False  # the model of the arms is untrained
 
     def shares(self, name: str) -> dict[str, float]:
-        """The share of each arm's replies with this property (parsed, truncated, empty); of the answered questions."""
+        """Returns {arm: share of its replies with a property}: parsed, truncated or empty.
+
+        Unanswered questions do not count.
+        """
         return {
             arm: min(1.0, figure["value"] * of_arm["n"] / of_arm["answered"])
             for arm, of_arm in self.results["arms"].items()
@@ -41,22 +44,23 @@ class Study:
 
 
 def warnings(study: Study) -> list[str]:
-    """The lines of all warnings, in the order of WARNINGS."""
+    """Returns the lines of all warnings, in the order of WARNINGS."""
     return [line for warning in WARNINGS for line in warning(study)]
 
 
 def random_weights(study: Study) -> Iterator[str]:
-    """An untrained model: its figures are noise."""
+    """Warns of an untrained model, whose figures are noise."""
     if study.random_weights:
         small = "pocket" if study.results["corpus"] == "almanac" else "smollm2_135m"  # pocket reads the almanac alone
         yield (
             f"The model {model_name(study.results['model'])} has random weights: the figures show that the study "
-            f"runs, and nothing about the arms. Use a trained model, such as model={small} or model=qwen2_5_0_5b."
+            "runs, but they do not compare the arms. Use a trained model, such as "
+            f"model={small} or model=qwen2_5_0_5b."
         )
 
 
 def few_questions(study: Study) -> Iterator[str]:
-    """Too few test questions for a conclusion."""
+    """Warns of too few test questions for a conclusion."""
     n = min(arm["n"] for arm in study.results["arms"].values())
     if n < FEWEST:
         yield f"{_questions(n)} too few to conclude from (fewer than {FEWEST}): {_more_questions(study, n)}."
@@ -67,7 +71,7 @@ def _more_questions(study: Study, n: int) -> str:
     if isinstance(most, int) and n >= most:
         return f"raise evaluation.max_items={most} (+debug=short sets it) if the corpus has more"
     drawn = section(study.settings, "corpus").get("name") in ("documents", "passages")
-    return "add questions" + (", or give a larger share of them to the test (corpus.test)" if drawn else "")
+    return "add questions" + (", or raise the share of test questions (corpus.test)" if drawn else "")
 
 
 def _questions(n: int) -> str:
@@ -75,7 +79,7 @@ def _questions(n: int) -> str:
 
 
 def few_steps(study: Study) -> Iterator[str]:
-    """Trainings that ended after a few steps."""
+    """Warns of trainings that ended after a few steps."""
     short = {name: steps for name, steps in study.steps.items() if 0 < steps < _STEPS}
     if short:
         yield (
@@ -85,7 +89,7 @@ def few_steps(study: Study) -> Iterator[str]:
 
 
 def form_of_replies(study: Study) -> Iterator[str]:
-    """The strict and the lenient metric disagree on the primary contrast."""
+    """Warns if the strict and the lenient metric disagree on the primary contrast."""
     read = form.readings(study.results)
     if read is None or not read.disagree:
         return
@@ -95,25 +99,26 @@ def form_of_replies(study: Study) -> Iterator[str]:
         for row in (read.strict, read.lenient)
     )
     yield (
-        f"{a} minus {b} depends on how a reply is read: {strict}, but {lenient}. The second reads the answer in any "
-        f"form; evaluation.primary.metric={read.lenient['metric']} makes the verdict about it without a new reply."
+        f"{a} minus {b} depends on the metric: {strict}, but {lenient}. The second metric accepts an answer in any "
+        f"form. For a verdict by it, set evaluation.primary.metric={read.lenient['metric']}; no new reply is needed."
     )
 
 
 def replies_in_another_form(study: Study) -> Iterator[str]:
-    """Arms that often reply in another form, which strict metrics count as wrong."""
+    """Warns of arms that often reply in another form, which strict metrics count as wrong."""
     low = {arm: share for arm, share in study.shares("parsed").items() if share < _PARSED}
     if low:
         lenient = [name for name in study.results["metrics"] if name.endswith("_lenient")]
         setting = f" (evaluation.primary.metric={lenient[0]})" if lenient else ""
         yield (
-            f"Replies in the requested form (parsed), below {percent(_PARSED)}%: {_shares(low)}. Strict metrics count "
-            f"the others as wrong: compare these arms by a lenient metric{setting}, and read predictions/ARM.jsonl."
+            f"Fewer than {percent(_PARSED)}% of the replies have the requested form (parsed): {_shares(low)}. Strict "
+            f"metrics count the others as wrong: compare these arms by a lenient metric{setting}, and read "
+            "predictions/ARM.jsonl."
         )
 
 
 def truncated_replies(study: Study) -> Iterator[str]:
-    """Arms whose replies often end at the limit."""
+    """Warns of arms whose replies often reach the limit of new tokens."""
     cut = {arm: share for arm, share in study.shares("truncated").items() if share > _TRUNCATED}
     if cut:
         limit = section(study.settings, "model").get("max_new_tokens")
@@ -122,7 +127,7 @@ def truncated_replies(study: Study) -> Iterator[str]:
 
 
 def empty_replies(study: Study) -> Iterator[str]:
-    """Arms that often reply nothing."""
+    """Warns of arms with many empty replies."""
     empty = {arm: share for arm, share in study.shares("empty").items() if share > _EMPTY}
     if empty:
         yield (
@@ -132,7 +137,7 @@ def empty_replies(study: Study) -> Iterator[str]:
 
 
 def unanswered_questions(study: Study) -> Iterator[str]:
-    """Arms with questions that have no reply."""
+    """Warns of arms with questions that have no reply."""
     short = {
         name: f"{arm['answered']:,} of {arm['n']:,}"
         for name, arm in study.results["arms"].items()
@@ -140,34 +145,37 @@ def unanswered_questions(study: Study) -> Iterator[str]:
     }
     if short:
         yield (
-            f"Not all questions were answered (the others count as wrong): {_listed(short)}. Remove the arm's "
-            "folder of the stage evaluate (plan.json has its path) and run the study again."
+            f"Some questions have no reply and count as wrong; answered: {_listed(short)}. Remove the arm's folder of "
+            "the stage evaluate (plan.json has its path) and run the study again."
         )
 
 
 def data_sets(study: Study) -> Iterator[str]:
-    """Cut prompts, lost gold, and lengths that tell (`raft_exp.reporting.dataset_warnings`)."""
+    """Warns of cut prompts, lost gold, leaks and revealing lengths (`raft_exp.reporting.dataset_warnings`)."""
     yield from dataset_warnings(study.audit, study.settings)
 
 
 def chosen_at_an_edge(study: Study) -> Iterator[str]:
-    """A setting that was chosen at an edge of the values that were tried."""
+    """Warns of a setting whose chosen value is the lowest or highest of its candidates."""
     yield from selection.edges(study.results)
 
 
 def fewer_examples(study: Study) -> Iterator[str]:
-    """Prompts without room for all the worked examples that an arm should be shown."""
+    """Warns of prompts without room for all the worked examples that an arm should show."""
     for name, arm in study.results["arms"].items():
         wanted, shown = study.arms[name].get("examples"), arm.get("examples")
         if shown and isinstance(wanted, int) and shown["fewest"] < wanted:
             yield (
-                f"{name} was to be shown {wanted} worked examples; its prompts had room for {shown['fewest']} to "
+                f"The prompts of {name} should show {wanted} worked examples, but had room for {shown['fewest']} to "
                 f"{shown['most']}, {shown['mean']:.1f} on average. Raise model.max_length to show them all."
             )
 
 
 def no_better_than_chance(study: Study) -> Iterator[str]:
-    """No arm is above the best answer without a model; for open answers, above the arm that only knows the question."""
+    """Warns if no arm is clearly above a trivial score.
+
+    This score is the best baseline without a model; for open answers, the untrained arm without passages.
+    """
     metric = study.results["metrics"][0]
     figures = {name: arm["metrics"][metric] for name, arm in study.results["arms"].items() if metric in arm["metrics"]}
     floor = _floor(study, metric)
@@ -181,7 +189,7 @@ def no_better_than_chance(study: Study) -> Iterator[str]:
 
 
 def _floor(study: Study, metric: str) -> tuple[str, float]:
-    """The name and the value that an arm with any skill exceeds.
+    """Returns name and value of the score that a useful arm exceeds.
 
     Closed answers: the better one of the baselines. Open answers: the untrained arm without passages, else zero.
     """

@@ -80,7 +80,7 @@ def test_no_adapter_is_not_silently_one(tmp_path, name):
 def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):
     done = raft_exp(tmp_path, "logger=wandb", "logger.mode=online", HOME=str(tmp_path), WANDB_API_KEY="")
     assert done.returncode == 2
-    assert "ConfigError: logger.mode: got 'online', but there is no key" in done.stderr
+    assert "ConfigError: logger.mode: got 'online', but there is no login" in done.stderr
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def intervals(results: Results) -> str:
-    """A dot and a 95% interval for each arm, in the main metric; a dashed line for each baseline."""
+    """Draws each arm's figure in the main metric as a dot with a 95% interval, and each baseline as a dashed line.
+
+    Returns SVG.
+    """
     return of_arms(results["arms"], results["metrics"][0], results["reference"], results.get("baselines", {}), {})
 
 
@@ -34,7 +37,7 @@ def of_arms(
     baselines: Mapping[str, Baseline],
     by_seed: Mapping[str, Iterable[float]],
 ) -> str:
-    """`intervals` of any arms; `by_seed` has the figures of an arm's seeds, which are small dots."""
+    """Draws `intervals` for any arms. `by_seed` has the figures of each arm's seeds, drawn as small dots."""
 
     def draw(width: float) -> "Figure":
         plot, axes = new_axes(width, 0.9 + 0.34 * len(arms))
@@ -65,10 +68,10 @@ def of_arms(
 
 
 def differences(results: Results) -> str:
-    """The paired differences in the main metric with their intervals; "" where there are none.
+    """Draws the paired differences in the main metric with 95% intervals. Returns SVG, or "" without differences.
 
     A filled dot is a significant difference. The pale bar is the range of true differences that the test detects with
-    less than 80% power, where the results have that figure.
+    less than 80% power. It is drawn if the results have this figure.
     """
     metric = results["metrics"][0]
     comparisons = [row for row in results["comparisons"] if row["metric"] == metric]

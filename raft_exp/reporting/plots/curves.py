@@ -37,9 +37,9 @@ def curves(
     *,
     ticks: Mapping[float, str] | None = None,
 ) -> str:
-    """A metric of each line against a number, with 95% intervals; "" without points.
+    """Draws the metric of each line against a number, with 95% intervals. Returns SVG, or "" without points.
 
-    With `ticks` the x axis has names instead of numbers.
+    `ticks`: names for the numbers on the x axis.
     """
     places = sorted({x for points in lines.values() for x, _ in points})
     if not places:
@@ -94,7 +94,10 @@ def curves(
 
 
 def losses(adapters: Mapping[str, Mapping[str, Curve]]) -> str:
-    """The training loss of each adapter, and its validation loss (dashed), by column; "" without losses."""
+    """Draws the training loss and the validation loss (dashed) of each adapter. Returns SVG, or "" without losses.
+
+    `adapters`: adapter -> column ("loss" or "validation_loss") -> curve.
+    """
     from matplotlib.ticker import MaxNLocator
 
     drawn = {name: columns for name, columns in adapters.items() if columns}
@@ -122,7 +125,7 @@ def losses(adapters: Mapping[str, Mapping[str, Curve]]) -> str:
 
 
 def _thinned(curve: Curve) -> list[tuple[float, float]]:
-    """At most `_POINTS` points, as means of adjacent ones."""
+    """Returns at most `_POINTS` points. Each is the mean of adjacent points of the curve."""
     size = -(-len(curve) // _POINTS)
     groups = [curve[start : start + size] for start in range(0, len(curve), size)]
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]

@@ -81,25 +81,25 @@ def legend(figure: "Figure", names: list[str]) -> None:
 
 
 def axis_start(figures: Iterable[MetricFigure]) -> float:
-    """Where an axis of figures begins, in percent: at 0, or lower where an interval of the metric is negative."""
+    """Returns the start of an axis in percent: 0, or lower if an interval contains negative values."""
     return min([0.0, *(100 * figure["low"] for figure in figures)])
 
 
 def baseline_values(baselines: Mapping[str, Baseline], metric: str) -> list[tuple[str, float]]:
-    """(name, percent) of the baselines that have the metric."""
+    """Returns (name, percent) of each baseline that has the metric."""
     figures = ((name, baseline["metrics"].get(metric)) for name, baseline in baselines.items())
     return [(name, 100 * figure["value"]) for name, figure in figures if figure]
 
 
 def short(name: str, most: int = 24) -> str:
-    """A name cut to `most` letters."""
+    """Cuts a name to at most `most` characters."""
     return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def picture(draw: "Callable[[float], Figure]", description: str) -> str:
-    """A plot as SVG elements for the page, one for each of `WIDTHS`, of which the style sheet shows one.
+    """Returns a plot as SVG elements, one for each of `WIDTHS`. The style sheet shows the one that fits the page.
 
-    `draw` makes the figure of a width in inches; `description` is its text for screen readers.
+    `draw` makes the figure for a width in inches. `description` is the text for screen readers.
     """
     with style():
         return "".join(_svg(draw(width), description, name) for name, width in WIDTHS.items())
@@ -123,7 +123,7 @@ def _svg(figure: "Figure", description: str, name: str) -> str:
 
 
 def standalone(pictures: str) -> str:
-    """The wide picture of a plot as an SVG file of its own, with the colours of the light theme."""
+    """Returns the wide version of a plot as a complete SVG file, in the colours of the light theme."""
     wide = pictures.partition("</svg>")[0] + "</svg>"
     style_sheet = Path(__file__).parents[1] / "templates" / "report.css"
     light = style_sheet.read_text(encoding="utf-8").partition("}")[0]

@@ -17,7 +17,7 @@ _TOKENS: tuple[Tokens, ...] = ("prompt_tokens", "completion_tokens")  # a test s
 
 
 def audit(split: SplitAudit | None) -> str:
-    """The histograms of a split; "" where its audit does not have these figures."""
+    """Draws the histograms of a split. Returns SVG, or "" if the audit does not have these figures."""
     from matplotlib.figure import Figure
 
     if not split or not {"gold_places", "passages_with_gold", "prompt_tokens", "completion_tokens"} <= set(split):
@@ -36,7 +36,7 @@ def audit(split: SplitAudit | None) -> str:
             axes.tick_params(labelsize=9)
         return figure
 
-    return picture(draw, "Histograms of the data set; the figures stand in the table below")
+    return picture(draw, "Histograms of the data set; the table below holds the figures")
 
 
 def _places(axes: "Axes", split: SplitAudit) -> None:
@@ -53,7 +53,7 @@ def _sizes(axes: "Axes", split: SplitAudit) -> None:
     lower = [with_gold.get(name, 0) for name in names]
     axes.bar(names, lower, color=SERIES[0], width=0.7, label="with gold")
     axes.bar(names, [without.get(name, 0) for name in names], bottom=lower, color=FAINT, width=0.7, label="without")
-    axes.set_title("passages a row (pale: no gold)", fontsize=10)
+    axes.set_title("passages per row (pale: no gold)", fontsize=10)
 
 
 def _lengths(axes: "Axes", split: SplitAudit, name: Tokens) -> None:

@@ -69,9 +69,9 @@
       make("h4", {}, arm, " ", make("span", { class: "judged" }, reply.right ? "✓ right" : "✗ wrong")),
       shownOnce ? null : make("p", { class: "prediction" },
         reply.prediction || (text ? "no answer in the requested form" : "no reply")),
-      reply.lenient ? make("p", { class: "lenient" }, "read in any form: " + reply.lenient) : null,
+      reply.lenient ? make("p", { class: "lenient" }, "answer in any form: " + reply.lenient) : null,
       make("p", { class: "raw" }, ...pieces(reply.raw), reply.cut ? make("small", {}, " (shortened)") : ""),
-      make("p", { class: "soft" }, [values, ...reply.notes, reply.shown ? "" : "saw no passages"].filter(Boolean).join(" · ")));
+      make("p", { class: "soft" }, [values, ...reply.notes, reply.shown ? "" : "no passages in the prompt"].filter(Boolean).join(" · ")));
   }
 
   function passagesOf(item, open) {

@@ -24,7 +24,7 @@ Blocks = list[object]
 
 
 def of_study(run: WandbRun, folder: Path, note: str, results: Results, logged: Sequence[str]) -> Blocks:
-    """The blocks of one study; `logged` are the names of its tables and plots."""
+    """Returns the blocks of one study. `logged`: the names of its tables and plots in W&B."""
     runset = _runset(run, "results", [run.id])
     trainings = [online["id"] for online in online_runs(folder) if online["job_type"] == "train"]
     bars = [
@@ -54,7 +54,12 @@ def of_sweep(
     curves: Mapping[str, Sequence[str]],
     logged: Sequence[str],
 ) -> Blocks:
-    """The blocks of a sweep: `folders` are those of its jobs and its own, `curves` the lines of each swept field."""
+    """Returns the blocks of a sweep.
+
+    - `folders`: the folders of the sweep's jobs and of the sweep itself.
+    - `curves`: swept field -> names of its lines.
+    - `logged`: the names of the tables and plots in W&B.
+    """
     metric = results["metrics"][0]
     every = list(chain.from_iterable(online_runs(folder) for folder in folders))
     reports = [online["id"] for online in every if online["job_type"] == "report"]
@@ -101,7 +106,7 @@ def _head(*texts: str) -> Blocks:
 
 
 def _markdown(results: Results) -> str:
-    """The arms' figures as text, which is shown before the panels have loaded."""
+    """Returns the arms' figures as a Markdown table, which is visible before the panels have loaded."""
     metrics = results["metrics"][:_METRICS]
     lines = [["arm", *map(title, metrics), "n"], ["---"] * (len(metrics) + 2)]
     for name, arm in results["arms"].items():

@@ -18,8 +18,7 @@ from raft_exp.reporting.wandb.study import study_of
 def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
     """Logs one run of job type `sweep`; with `page` it saves a W&B Report of the whole sweep.
 
-    The tables are those of `python -m raft_exp.report`. The history has a step for each point of a curve, so that W&B
-    can plot them.
+    The tables are those of `python -m raft_exp.report`. Each point of a curve is one step of the run's history.
     """
     runs, _ = open_runs(jobs)
     groups, equal = settings(runs)

@@ -9,14 +9,16 @@ from raft_exp.core.schema import config_dataclass
 
 @config_dataclass
 class CsvConfig:
-    """No logger: figures are in the files of the run folder and of the store."""
+    """No logger. All figures are in files of the run folder and of the store."""
 
     name: Literal["csv"]
 
 
 @config_dataclass
 class WandbConfig:
-    """Weights & Biases. Without a login (WANDB_API_KEY or `wandb login`) runs are offline, for `wandb sync`."""
+    """Weights & Biases. Without a login (WANDB_API_KEY or `wandb login`) runs are offline; `wandb sync` sends them
+    later.
+    """
 
     name: Literal["wandb"]
     project: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^/\\#?%:]+$")]  # W&B's rule

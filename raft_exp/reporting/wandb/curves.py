@@ -6,7 +6,7 @@ from raft_exp.reporting.plots.curves import Point
 
 
 def history(field: str, lines: Mapping[str, Iterable[Point]]) -> list[dict[str, float]]:
-    """A row for each value of the swept field, with the value of each line."""
+    """Returns a row for each value of the swept field, with the value of each line at this point."""
     rows: dict[float, dict[str, float]] = {}
     for line, points in lines.items():
         for x, figure in points:
@@ -15,10 +15,10 @@ def history(field: str, lines: Mapping[str, Iterable[Point]]) -> list[dict[str, 
 
 
 def axis(field: str) -> str:
-    """The name of a swept field's values, without dots, which W&B reads as nesting."""
+    """Returns the W&B name of a swept field. It has no dots, because W&B reads dots as nesting."""
     return f"curve/{field.replace('.', '_')}"
 
 
 def curve(field: str, line: str) -> str:
-    """The name of a line's values."""
+    """Returns the W&B name of a line's values."""
     return f"{axis(field)}/{line.replace('.', '_')}"

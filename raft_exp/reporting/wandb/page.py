@@ -1,6 +1,6 @@
-"""`report=wandb`: a W&B Report of a study or of a whole sweep, in addition to report.html.
+"""`report=wandb`: saves a W&B Report of a study or of a whole sweep, in addition to report.html.
 
-Saving a report needs the server and a login.
+Saving a report needs a connection to the server and a login.
 """
 
 import logging
@@ -20,9 +20,9 @@ _TITLE = 128  # letters: W&B's limit
 
 
 def check(logger: LoggerConfig) -> None:
-    """Raises ConfigError, before anything is computed, where a report could not be saved."""
+    """Raises ConfigError if a W&B Report could not be saved. Called before anything is computed."""
     if why := _missing(logger):
-        raise ConfigError(f"report: got 'wandb', but {why}; report=html is written in any case")
+        raise ConfigError(f"report: got 'wandb', but {why}; or use report=html, which needs no W&B")
 
 
 def _missing(logger: LoggerConfig) -> str:
@@ -33,7 +33,7 @@ def _missing(logger: LoggerConfig) -> str:
     if logger.mode == "offline":
         return "logger.mode=offline sends nothing to W&B; use logger.mode=auto"
     if not has_key():
-        return "there is no login; set WANDB_API_KEY or use `wandb login`"
+        return "there is no login; set WANDB_API_KEY or run `wandb login`"
     if logger.mode == "auto" and (mode := offline_variable()):
         return f"WANDB_MODE={mode} sends nothing to W&B; unset it"
     import wandb
@@ -42,22 +42,19 @@ def _missing(logger: LoggerConfig) -> str:
         wandb.Api(timeout=_TIMEOUT)
     except wandb.errors.Error as error:
         reason = " ".join(str(error).split())[:300]
-        return (
-            f"W&B does not take the login or does not answer ({reason}); "
-            "check WANDB_API_KEY, WANDB_BASE_URL and network"
-        )
+        return f"W&B rejects the login or does not respond ({reason}); check WANDB_API_KEY, WANDB_BASE_URL and network"
     return ""
 
 
 def publish(run: WandbRun, study: WandbStudy, blocks: Callable[[], list[object]]) -> None:
-    """Saves a report of these blocks and prints its address; logs one line where it cannot be saved."""
+    """Saves a W&B Report of these blocks and prints its address; logs a warning if it cannot be saved."""
     try:
         if run.offline:
             raise ServerError("the run is kept offline")
         print(f"W&B report: {_saved(run, study, blocks())}")
     except Exception as error:  # the study is complete: no error of the server may end it
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        log.warning("W&B report: not made (%s); the same command makes it later and computes nothing anew", reason)
+        log.warning("W&B report: not saved (%s); repeat the command to save it: no stage runs again", reason)
         log.info("traceback", exc_info=True)  # for raft_exp.log
 
 

@@ -52,7 +52,7 @@ def _blocks(run: WandbRun, study: WandbStudy, results: Results, logged: Sequence
 
 
 def table(columns: Sequence[str], rows: Rows) -> "Table":
-    """A W&B table; a missing figure is an empty cell."""
+    """Returns a W&B table; a missing figure is an empty cell."""
     import wandb
 
     data = [[_cell(row.get(name)) for name in columns] for row in rows]
@@ -61,7 +61,7 @@ def table(columns: Sequence[str], rows: Rows) -> "Table":
 
 
 def pictures(plots: Iterable[tuple[str, str]]) -> dict[str, object]:
-    """The report's plots (title, SVG) as HTML media, which stay vector graphics."""
+    """Returns the report's plots (title, SVG) as HTML media, so that they stay vector graphics."""
     import wandb
 
     from raft_exp.reporting.plots.drawing import standalone
@@ -78,7 +78,7 @@ def pictures(plots: Iterable[tuple[str, str]]) -> dict[str, object]:
 
 
 def _cell(value: object) -> object:
-    """Replaces lone surrogates, which texts of documents and models may have and the server refuses."""
+    """Replaces lone surrogates in a text, because the W&B server rejects them."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
@@ -100,7 +100,7 @@ def _tables(folder: Path, results: Results, audit: StudyAudit) -> Iterator[tuple
 
 
 def examples_table(folder: Path, results: Results) -> "Table":
-    """A row for each question; questions on which the arms disagree are first."""
+    """Returns a table with a row for each question. Questions on which the arms disagree come first."""
     arms = list(results["arms"])
     test, predictions = folder / "dataset" / "test.jsonl", folder / "predictions"
     shown = examples(test, predictions, arms, results["metrics"], results["reference"], EXAMPLES)
@@ -143,7 +143,7 @@ def _plots(results: Results, audit: StudyAudit, settings: Mapping[str, object]) 
 
 
 def _summary(results: Results) -> Iterator[tuple[str, float]]:
-    """The values of all arms by names such as `raft/f1`, and `raft@k8/f1` under a condition."""
+    """Yields (name, value) for all arms. Names are like `raft/f1`, or `raft@k8/f1` under a condition."""
     under_conditions = {
         f"{name}@{condition}": arm for condition, arms in results["conditions"].items() for name, arm in arms.items()
     }
@@ -153,7 +153,7 @@ def _summary(results: Results) -> Iterator[tuple[str, float]]:
 
 
 def _audited(audit: StudyAudit) -> Iterator[tuple[str, float]]:
-    """Shares with gold, overlaps with the test questions, and numbers of a teacher's replies."""
+    """Yields (name, value): shares of rows with gold, overlaps with held-out questions, counts of teacher replies."""
     for name, dataset in audit["datasets"].items():
         split = main_split(dataset)
         yield f"audit/{name}/share_with_gold", split.get("share_with_gold", 0.0) if split else 0.0

@@ -23,7 +23,7 @@ Mode = Literal["online", "offline"]
 
 
 class WandbRun(Protocol):
-    """The part of `wandb.Run` that is used here."""
+    """The attributes and methods of `wandb.Run` that this package uses."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -45,7 +45,7 @@ class WandbRun(Protocol):
 
 
 class OnlineRun(TypedDict):
-    """A run that went online: a line of wandb/runs.jsonl."""
+    """A run that was sent to the server: one line of wandb/runs.jsonl."""
 
     id: str
     job_type: str
@@ -54,7 +54,7 @@ class OnlineRun(TypedDict):
 
 
 def start(study: WandbStudy, job_type: str, name: str) -> WandbRun:
-    """Starts a run; an offline one if the server does not answer, so that a failed connection never ends a study."""
+    """Starts a W&B run. If the server does not answer, the run is offline, so that the study goes on."""
     mode = mode_of(study.logger.mode)
     try:
         run = _init(study, job_type, name, mode)
@@ -107,26 +107,26 @@ def _note(folder: Path, run: OnlineRun) -> None:
 
 
 def online_runs(folder: Path) -> Iterator[OnlineRun]:
-    """The online runs of a study."""
+    """Yields the runs of a study that were sent to the server."""
     if (folder / _ONLINE_RUNS).exists():
         yield from map(json.loads, (folder / _ONLINE_RUNS).read_text(encoding="utf-8").splitlines())
 
 
 def mode_of(setting: Literal["auto", "online", "offline"]) -> Mode:
-    """The mode of `logger.mode`: auto is online with a login, unless WANDB_MODE is set to send nothing."""
+    """Returns the W&B mode for `logger.mode`. `auto` is online with a login, unless WANDB_MODE forbids sending."""
     if setting != "auto":
         return setting
     return "online" if has_key() and not offline_variable() else "offline"
 
 
 def offline_variable() -> str:
-    """The value of WANDB_MODE where it sends nothing (offline, disabled, dryrun, unknown values), else ""."""
+    """Returns the value of WANDB_MODE if it forbids sending (offline, disabled, dryrun, unknown values), else ""."""
     mode = os.environ.get("WANDB_MODE", "")
     return "" if mode in ("", "online", "run", "shared") else mode
 
 
 def has_key() -> bool:
-    """Whether there is a login for the server of this process."""
+    """Whether this process has a login for the W&B server."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     files = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]

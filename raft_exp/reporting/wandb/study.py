@@ -1,6 +1,6 @@
 """A study that logs to W&B: its settings, and the sweep that it belongs to.
 
-The environment and secrets are never sent: settings have the names of environment variables, and no keys.
+Environment variables and secrets are never sent: settings contain only the names of environment variables.
 """
 
 import json
@@ -19,8 +19,8 @@ _NOTE = "tracking.json"  # in the run folder: for stages in a process of their o
 class WandbStudy:
     """A study that logs to W&B.
 
-    `settings` is the resolved config; `given` are the settings of the job's command line by dotted names, which W&B can
-    use as an axis.
+    `settings`: the resolved config. `given`: the settings of the job's command line by dotted name; W&B can use them as
+    axes.
     """
 
     logger: WandbConfig
@@ -32,12 +32,12 @@ class WandbStudy:
 
     @property
     def group(self) -> str:
-        """The W&B group: one for all jobs of a sweep, and otherwise the study."""
+        """The W&B group: the sweep for all its jobs, else the study."""
         return self.sweep or self.study
 
 
 def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
-    """The study with this resolved config and run folder; None unless it logs to W&B."""
+    """Returns the study of a resolved config and run folder; None if it does not log to W&B."""
     # from JSON: in strict mode pydantic accepts nested dicts for dataclasses only there
     logger: CsvConfig | WandbConfig = TypeAdapter(LoggerConfig).validate_json(json.dumps(values["logger"]))
     if not isinstance(logger, WandbConfig):
@@ -47,7 +47,7 @@ def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
 
 
 def write_note(study: WandbStudy | None, overrides: Sequence[str], sweep: str) -> None:
-    """Writes to the run folder what config.yaml does not have: the sweep, and the settings of the command line."""
+    """Writes the sweep and the settings of the command line to the run folder, because config.yaml lacks them."""
     if study:
         note = {"sweep": sweep, "given": dict(_given(overrides, study.settings))}
         (study.folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")

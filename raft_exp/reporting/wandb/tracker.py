@@ -21,7 +21,7 @@ class WandbTracker:
         self._study = study
 
     def training_loggers(self, stage: str) -> list[Any]:
-        """One Lightning logger of a new W&B run; none where the run cannot be started."""
+        """Starts a W&B run and returns its Lightning logger in a list; [] if the run cannot be started."""
         from pytorch_lightning.loggers import WandbLogger
 
         from raft_exp.reporting.wandb.runs import start
@@ -31,7 +31,7 @@ class WandbTracker:
         return []
 
     def log_figures(self, loggers: Sequence[Any], figures: Mapping[str, Any], step: int) -> bool:
-        """Logs figures of a training step; False where a logger fails."""
+        """Logs figures of a training step; returns False if a logger fails."""
         with _warn_only("further figures of this training"):
             for logger in loggers:
                 logger.log_metrics(figures, step)
@@ -55,22 +55,23 @@ class WandbTracker:
 
 
 def tracker_of(values: Mapping[str, object], run: Path) -> Tracker:
-    """The tracker of the study with this resolved config and run folder."""
+    """Returns the tracker of the study with this resolved config and run folder."""
     study = study_of(values, run)
     return WandbTracker(study) if study else NoTracker()
 
 
 def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
-    """Raises ConfigError, before anything is computed, for settings that W&B would refuse at the end.
+    """Raises ConfigError for settings that W&B would refuse at the end. Called before anything is computed.
 
-    `page`: the study ends with a W&B Report. It is not checked in a job of a sweep (`sweep`), which may run without
-    network: the sweep's own process makes one report for all jobs.
+    `page`: the study ends with a W&B Report. Jobs of a sweep (`sweep` is not empty) skip this check, because the
+    process of the sweep makes one report for all jobs.
     """
     from raft_exp.reporting.wandb.runs import has_key
 
     if logger.name == "wandb" and logger.mode == "online" and not has_key():
         raise ConfigError(
-            "logger.mode: got 'online', but there is no key; set WANDB_API_KEY, `wandb login`, or use logger.mode=auto"
+            "logger.mode: got 'online', but there is no login; "
+            "set WANDB_API_KEY, run `wandb login`, or use logger.mode=auto"
         )
     if page and not sweep:
         from raft_exp.reporting.wandb.page import check as check_page
@@ -79,9 +80,9 @@ def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
 
 
 def log_study(study: WandbStudy | None, page: bool) -> None:
-    """Logs the results of a finished study from its run folder, also when every stage was reused.
+    """Logs the results of a finished study from its run folder, even if no stage ran.
 
-    With `page` it saves a W&B Report, except in a job of a sweep, which has one for all jobs.
+    `page`: also saves a W&B Report. A job of a sweep saves none, because the sweep has one for all jobs.
     """
     if study is None:
         return
@@ -93,7 +94,7 @@ def log_study(study: WandbStudy | None, page: bool) -> None:
 
 
 def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
-    """Logs the comparison of a sweep's finished jobs as one more run, where they logged to W&B."""
+    """Logs the comparison of a sweep's finished jobs as one more run, if the jobs logged to W&B."""
     if not jobs or not was_logged(jobs[0]):
         return
     import wandb
@@ -108,10 +109,10 @@ def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
 
 @contextmanager
 def _warn_only(what: str) -> Iterator[None]:
-    """Turns any error of W&B into one warning: figures are on disk before they are logged."""
+    """Turns any error of W&B into one warning, because all figures are already on disk."""
     try:
         yield
     except Exception as error:
         message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        log.warning("W&B: %s could not be logged (%s); nothing is lost, the run folder has it all", what, message)
+        log.warning("W&B: %s could not be logged (%s); the run folder has all results", what, message)
         log.info("traceback", exc_info=True)  # for raft_exp.log

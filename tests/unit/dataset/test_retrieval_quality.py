@@ -95,7 +95,7 @@ def test_the_table_has_a_row_a_figure_and_a_column_a_test_set(collection):
         ("recall@2", "100.0", "–"),
         ("MRR", "50.0", "0.0"),
         ("nDCG", "63.1", "0.0"),
-        ("questions without, by their answers", "1", "1"),
+        ("questions without gold passages (by answers)", "1", "1"),
         ("answer found@1", "100.0", "100.0"),
         ("answer found@2", "100.0", "–"),
         ("answer MRR", "100.0", "100.0"),

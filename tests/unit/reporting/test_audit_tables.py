@@ -69,7 +69,7 @@ def test_the_figures_are_there_in_words() -> None:
     shown = json.dumps([raft.tables[0].rows, raft.tables[1].rows])
     assert all(f"{count:,}" in shown for count in COUNTS.values())
     assert all(f"{2000 + place:,}" in shown for place, _ in enumerate(OVERLAP_COUNTS))
-    assert "41 gold passages of the question, 42 with an answer, 43 a rule of tomorrow" in raft.notes[0]
+    assert "41 gold passages of the question, 42 that contain an answer, 43 a rule of tomorrow" in raft.notes[0]
     assert "Contexts: retrieved passages." in test.notes
     assert "rows with fewer distractors than the settings say" not in dict(test.tables[0].rows)
     assert ("cost", ["0.25"]) in targets.tables[0].rows

@@ -103,7 +103,7 @@ def test_runs_with_other_questions_are_shown_apart(tmp_path: Path) -> None:
     one = run_folder(tmp_path / "one", {"raft": HALF}, dataset__p=0.5)
     two = run_folder(tmp_path / "two", {"raft": ALL}, dataset__p=1.0, world="other ")
     told = compared(tmp_path / "out", one, two)
-    line = "p=1 and p=0.5: their test questions differ (seed 1), so that they are not compared"
+    line = "p=1 and p=0.5 are not compared: their test questions differ (seed 1)"
     assert told["apart"] == [line]
     assert told["comparisons"] == []
     for page in ("comparison.html", "comparison.md"):
@@ -177,7 +177,7 @@ def test_arms_of_two_runs_that_differ_in_their_arms_alone(tmp_path: Path) -> Non
 def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
     one = run_folder(tmp_path / "one", {"raft": HALF})
     same = run_folder(tmp_path / "same", {"raft": ALL})
-    with pytest.raises(DataError, match="differ in no setting and have one seed"):
+    with pytest.raises(DataError, match="have equal settings and the same seed"):
         compared(tmp_path / "out", one, same)
     other = run_folder(tmp_path / "other", {"raft": ALL}, dataset__p=0.1, metrics=("accuracy",))
     with pytest.raises(DataError, match="no metric in common"):
@@ -191,14 +191,14 @@ def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
     (sweep / "10.4/results.json").unlink()
     runs, left_out = open_runs([sweep])
     assert len(runs) == 5
-    assert left_out == [f"{sweep / '10.4'}: no results.json, left out; run it to the end"]
+    told = "no results.json, run left out; repeat the command of the sweep to finish it"
+    assert left_out == [f"{sweep / '10.4'}: {told}"]
     done = subprocess.run(
         [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert (
-        done.stderr == f"DataError: {sweep / '10.4'}: no results.json; run it to the end (the same command goes on)\n"
-    )
+    told = "no results.json, the run is unfinished; repeat its command to finish it"
+    assert done.stderr == f"DataError: {sweep / '10.4'}: {told}\n"
 
 
 @pytest.mark.parametrize("wrong", ["outt=x", "outt=/some/folder"])
@@ -308,7 +308,7 @@ def test_a_verdict_over_one_seed_is_about_this_training_alone(tmp_path: Path) ->
     one = run_folder(tmp_path / "one", {"raft": ALL, "rag": HALF}, dataset__p=0.5)
     two = run_folder(tmp_path / "two", {"raft": HALF, "rag": HALF}, dataset__p=1.0)
     told = compared(tmp_path / "out", one, two)
-    assert "One training run (one seed) of each setting: another can come out differently" in told["verdict"]
+    assert "Only one training run (one seed) of each setting: results vary between seeds" in told["verdict"]
     assert {row["df"] for row in told["comparisons"]} == {None}
     jobs = tmp_path / "sweep" / "0"
     jobs.parent.mkdir()
@@ -369,7 +369,7 @@ def test_a_difference_that_is_not_significant_is_said_in_plain_words(tmp_path: P
     markdown = (tmp_path / "out/comparison.md").read_text()
     assert "3 settings 1 seed (1)" in " ".join(html.split())
     assert "Corpus almanac, model tiny, 3 settings, 1 seed (1)." in markdown
-    assert "The highest of several settings should be tried on other questions" in markdown
+    assert "The highest of several settings is partly the highest by chance" in markdown
     for text in (html, markdown):
         assert "not distinguishable from it" not in text
 

@@ -16,11 +16,11 @@ def test_training_sets_with_the_same_leaks_share_a_line():
     overlap = {"test": test, "validation": {"questions": 1}}
     lines = list(leak_warnings(audit(raft=overlap, closed_book=overlap)))
     assert lines == [
-        "Text of test questions stands in the training data of raft, closed_book: 20 nearly word for word, 1,200 by a "
-        "gold passage or a near copy of it. Figures on these questions may show memory; audit.json has the counts "
-        "(overlap).",
-        "Text of validation questions stands in the training data of raft, closed_book: 1 with equal words. Figures on "
-        "these questions may show memory; audit.json has the counts (overlap).",
+        "The training data of raft, closed_book contains test questions: 20 with nearly the same words, 1,200 by their "
+        "gold passage or a near copy of it. Figures on these questions may reflect memorisation; audit.json has the "
+        "counts (overlap).",
+        "The training data of raft, closed_book contains validation questions: 1 with the same words. Figures on these "
+        "questions may reflect memorisation; audit.json has the counts (overlap).",
     ]
 
 

@@ -189,7 +189,7 @@ def test_unanswered_questions_count_as_wrong_and_are_shown(study: Study) -> None
     for page in ("report.html", "report.md"):
         text = (out / page).read_text()
         assert "30 of 60" in text
-        assert "Not all questions were answered" in text
+        assert "Some questions have no reply and count as wrong" in text
 
 
 def test_a_missing_reply_is_wrong_even_where_the_answer_normalises_to_nothing(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_the_same_inputs_give_the_same_bytes(study: Study) -> None:
         (lambda s: s.replies["rag"].append(answered(example(999), "x")), "rag: answer to 'q999', which is no test"),
         (lambda s: s.replies["rag"].append(answered(example(3), "x")), "rag: two answers to 'q3'"),
         (lambda s: s.examples.append(example(3)), "two rows have the id 'q3'"),
-        (lambda s: s.examples.append(example(99, answers=[])), "'q99' has no answer"),
+        (lambda s: s.examples.append(example(99, answers=[])), "'q99' has no reference answer"),
         (lambda s: s.examples.clear(), "no test questions"),
     ],
 )

@@ -53,13 +53,13 @@ def test_the_caption_says_what_is_corrected_and_what_n_counts(study: Study) -> N
     text = " ".join(shown.getvalue().split())
     assert "pubmedqa, small, seed 0" in text, "a model is shown by the name of its folder"
     assert (
-        "* differs from raft (p < 0.05 after Holm's correction for several comparisons; not that with rag, which was "
-        "chosen before the run). n: test questions."
+        "* differs from raft (p < 0.05 after Holm's correction for several comparisons; the comparison with rag "
+        "was chosen before the run and is not corrected). n: test questions."
     ) in text
     found["arms"]["rag"] |= {"n": 60, "answered": 58}
     shown = io.StringIO()
     Console(width=80, file=shown).print(table(found))
-    assert "n: test questions, where some have no reply as replies/questions." in " ".join(shown.getvalue().split())
+    assert "n: test questions, as replies/questions where replies are missing." in " ".join(shown.getvalue().split())
 
 
 def test_every_requested_metric_has_a_column_however_many_there_are(study: Study) -> None:

@@ -142,9 +142,9 @@ def test_a_difference_of_form_is_not_called_worse(open_study: Study, metric: str
     say(open_study, "raft", N, prose)
     verdict, warnings = judged(open_study)
     assert "worse" not in verdict
-    assert "is one of form" in verdict
+    assert "is due to the form of replies" in verdict
     assert "raft is not distinguishable from rag: 100.0% against 100.0%" in verdict
-    (line,) = about(warnings, "depends on how a reply is read")
+    (line,) = about(warnings, "depends on the metric")
     assert "exact match \N{MINUS SIGN}100.0 points" in line
     assert "exact match (lenient) 0.0 points" in line
     assert about(warnings, "parsed", "raft 0.0%")
@@ -156,7 +156,7 @@ def test_a_difference_that_form_hides_or_turns_round_is_told(open_study: Study) 
     say(open_study, "rag", 240, prose)
     say(open_study, "raft", 150)
     verdict, _ = judged(open_study)
-    assert "is one of form" in verdict, "by the strict reading raft is better, by the lenient one worse"
+    assert "is due to the form of replies" in verdict, "by the strict reading raft is better, by the lenient one worse"
     assert "raft is worse than rag: 50.0% against 80.0%" in verdict
     say(open_study, "rag", 150)
     study_of_both = open_study.replies["rag"]
@@ -197,7 +197,7 @@ def test_few_questions_tell_nothing(tmp_path: Path) -> None:
     assert about(judged(study)[1], "raise evaluation.max_items=8 (+debug=short sets it) if the corpus has more")
     study.config["settings"]["evaluation"]["max_items"] = 9
     (line,) = about(judged(study)[1], "too few")
-    assert line.endswith("add questions, or give a larger share of them to the test (corpus.test).")
+    assert line.endswith("add questions, or raise the share of test questions (corpus.test).")
     assert "debug" not in line, "the file itself has few questions"
 
 
@@ -361,7 +361,7 @@ def test_what_a_contrast_isolates(open_study: Study) -> None:
     markdown = (open_study.root / "out" / "report.md").read_text()
     assert "raft minus rag mixes training and a prompt that asks to quote." in markdown
     assert "raft minus rag_cot isolates training (+33.3 points, p &lt; 0.001)." in markdown
-    named = markdown.partition("Arms that isolate more")[2].partition("\n")[0]
+    named = markdown.partition("To isolate single differences")[2].partition("\n")[0]
     assert "oracle_sft" in named
     assert "rag_cot" not in named
 

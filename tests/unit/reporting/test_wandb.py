@@ -237,7 +237,7 @@ def test_a_server_that_refuses_the_page_ends_no_study(tracked):
     with wandb_server.serving(reports=False) as server:
         done = raft_exp(folder, *ASKED, "report=wandb", **online(server))
     assert done.returncode == 0, done.stderr
-    assert [line for line in done.stderr.splitlines() if "W&B report: not made" in line]
+    assert [line for line in done.stderr.splitlines() if "W&B report: not saved" in line]
     assert "Traceback" not in done.stderr
     assert (run_folder(folder) / "report.html").exists()
 
@@ -247,7 +247,7 @@ def test_a_server_that_refuses_the_page_ends_no_study(tracked):
     [
         (["logger=csv"], "logger=csv sends nothing to W&B; add logger=wandb"),
         (["logger=wandb", "logger.mode=offline"], "logger.mode=offline sends nothing to W&B; use logger.mode=auto"),
-        (["logger=wandb"], "there is no login; set WANDB_API_KEY or use `wandb login`"),
+        (["logger=wandb"], "there is no login; set WANDB_API_KEY or run `wandb login`"),
         (["logger=wandb"], "WANDB_MODE=offline sends nothing to W&B; unset it"),
     ],
 )
@@ -257,7 +257,7 @@ def test_what_a_page_lacks_is_said_before_anything_is_computed(overrides, why, m
     monkeypatch.setenv("WANDB_MODE", "offline")
     with pytest.raises(ConfigError) as told:
         _check("report=wandb", *overrides)
-    assert str(told.value) == f"report: got 'wandb', but {why}; report=html is written in any case"
+    assert str(told.value) == f"report: got 'wandb', but {why}; or use report=html, which needs no W&B"
 
 
 def _check(*overrides):
@@ -421,5 +421,5 @@ def test_a_page_on_a_server_that_does_not_answer_is_refused_at_once(tmp_path):
         WANDB_MODE="online",
     )
     assert done.returncode == 2
-    assert "W&B does not take the login or does not answer" in done.stderr.splitlines()[-1]
+    assert "W&B rejects the login or does not respond" in done.stderr.splitlines()[-1]
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))

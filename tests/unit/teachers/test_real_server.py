@@ -55,7 +55,7 @@ def test_a_folder_of_files_becomes_a_study_with_a_poor_teacher(tmp_path, test_da
     targets = json.loads((run / "audit.json").read_text())["targets"]
     assert targets["quarantined"] > targets["kept"] > 0
     page = (run / "report.md").read_text()
-    told = re.search(r"(\d+) of (\d+) questions got no usable target, and are trained on by no arm", page)
+    told = re.search(r"(\d+) of (\d+) questions got no usable target and are in no training set", page)
     assert told
     assert (int(told[1]), int(told[2])) == (targets["quarantined"], targets["asked"])
     assert len((run / "quarantine" / "targets.jsonl").read_text().splitlines()) == targets["quarantined"]
