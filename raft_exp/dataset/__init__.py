@@ -1,1 +1,1 @@
-"""RAFT's data sets: the passages of a context, the target of a row, the rendered rows and their audit."""
+"""RAFT's datasets: the passages of a context, the target of a row, the rendered rows and their audit."""

@@ -1,4 +1,4 @@
-"""The audit of a data set: counts of its rendered rows, with which a reader checks that they follow the settings."""
+"""The audit of a dataset: counts of its rendered rows, so that a reader can check them against the settings."""
 
 from array import array
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from raft_exp.prompts.quotes import stands_exactly
 
 
 class Audit:
-    """Counts the rows of a stream, by split. Its memory grows by a few numbers a row only (tokens, gold)."""
+    """Counts the rows of a stream, by split. Per row it holds only a few numbers in memory (tokens, gold)."""
 
     def __init__(self) -> None:
         self._splits: dict[str, _SplitCounts] = {}
@@ -31,7 +31,7 @@ class Audit:
             yield row
 
     def figures(self) -> dict[str, SplitAudit]:
-        """The entry `splits` of audit.json: split -> figures."""
+        """Returns the entry `splits` of audit.json: {split: figures}."""
         return {split: counts.figures() for split, counts in self._splits.items()}
 
 
@@ -93,7 +93,7 @@ class _SplitCounts:
 
 
 def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
-    """How well the number of prompt tokens predicts that the gold is missing: the exact AUC (Mann-Whitney)."""
+    """Measures how well the number of prompt tokens predicts that gold is missing, by the exact AUC (Mann-Whitney)."""
     lengths, gold = np.asarray(tokens), np.asarray(has_gold, dtype=bool)
     ranked, others = np.sort(lengths[gold]), lengths[~gold]
     # for each row without gold, twice the rows with gold that are shorter, and once those of the same length
@@ -103,7 +103,7 @@ def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
 
 
 def target_figures(row: RenderedRow) -> dict[str, int]:
-    """Counts of one row: grounded target (0 or 1), quotes of the target, quotes that occur verbatim in the context."""
+    """Counts of one row: grounded target (0 or 1), quotes in the target, quotes that occur verbatim in the context."""
     texts = [passage.text for passage in row.example.context]
     verbatim = sum(any(stands_exactly(quote, text) for text in texts) for quote in row.quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"

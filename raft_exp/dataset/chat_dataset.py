@@ -1,5 +1,6 @@
-"""Stage `dataset` with a user's own chat file (dataset.path): its rows are checked, freed of control tokens, counted
-and written as training rows.
+"""Stage `dataset` for a user's own chat file (dataset.path): checks its rows and writes them as training rows.
+
+Control tokens in the messages are escaped and counted.
 """
 
 import json
@@ -33,7 +34,7 @@ _MARKER = re.compile(r"(##(?=\s*(?:Reason|Answer|begin_quote|end_quote)))", re.I
 
 @config_dataclass
 class ChatDatasetStage:
-    """Settings that change the rows."""
+    """The settings that change the rows."""
 
     path: Runtime[str]  # its content is part of the key
     max_items: Positive | None
@@ -45,13 +46,16 @@ class ChatDatasetStage:
 
 @stage("dataset", VERSION)
 def chat_rows(config: ChatDatasetStage, *, passages: Path, questions: Path, out: Path) -> None:
-    """Writes rows.jsonl, audit.json and counts.json. Raises DataError for rows that cannot be trained on, or that hold
-    held-out questions.
+    """Writes rows.jsonl, audit.json and counts.json.
+
+    Raises DataError for rows that cannot be trained on, and for rows that contain held-out questions.
     """
     file, audit = Path(config.path), Audit()
     sample = subsample((chat.id for chat in _unique(file) if chat.split == "train"), config.max_items, config.seed)
     if not len(sample):
-        raise DataError(f"dataset.path={config.path!r} has no training rows; a row without a split is a training row")
+        raise DataError(
+            f"dataset.path={config.path!r} has no training rows; remove the field split of some rows or set it to train"
+        )
 
     def training() -> Iterator[ChatRow]:
         return (chat for chat in read_chats(file) if chat.split == "train" and chat.id in sample)
@@ -70,9 +74,11 @@ def chat_rows(config: ChatDatasetStage, *, passages: Path, questions: Path, out:
 
 
 def chat_file(path: str, arm: str) -> Path:
-    """The path `dataset.path` of an arm. Raises ConfigError where there is no such file."""
+    """Returns the path `dataset.path` of an arm. Raises ConfigError if the file does not exist."""
     if not Path(path).is_file():
-        raise ConfigError(f"dataset.path={path!r} (arm {arm}): no such file; name a file with one chat a line")
+        raise ConfigError(
+            f"dataset.path={path!r} (arm {arm}): no such file; give a JSON-lines file with one chat per line"
+        )
     return Path(path)
 
 
@@ -80,7 +86,7 @@ def _unique(file: Path) -> Iterator[ChatRow]:
     seen: set[str] = set()
     for chat in read_chats(file):
         if chat.id in seen:
-            raise DataError(f"{chat.where}: id {chat.id!r} comes twice; ids must be unique, or be left out")
+            raise DataError(f"{chat.where}: id {chat.id!r} comes twice; change or remove one of the two ids")
         seen.add(chat.id)
         yield chat
 
@@ -101,12 +107,12 @@ def _rows(config: ChatDatasetStage, chats: Iterator[ChatRow]) -> Iterator[Render
         if (size := len(prompt) + len(completion)) > window.max_length:
             raise DataError(
                 f"{chat.where}: {size} tokens, more than model.max_length={window.max_length}; "
-                "raise it, or shorten or remove the row"
+                "raise model.max_length, or shorten or remove the row"
             )
         example = Example(chat.id, "", [], [], False, reply["content"], False, messages, chat.split)
         yield RenderedRow(example, len(prompt), len(completion), Counter(escaped_messages=changed), [])
 
 
 def _break_tokens(clean: Cleaner, text: str) -> str:
-    """Breaks up control tokens and leaves RAFT's markers (##Answer: ...), which a chat file may use on purpose."""
+    """Escapes control tokens, but not RAFT's markers (##Answer: ...), which a chat file may use on purpose."""
     return "".join(piece if _MARKER.fullmatch(f"{piece}Answer") else clean(piece) for piece in _MARKER.split(text))

@@ -1,11 +1,11 @@
-"""How much of the held-out splits stands in the training rows of a chat file: questions and gold passages, by text.
+"""Finds held-out questions and gold passages in the training rows of a chat file, by their text.
 
-A held-out question leaks where a user message has
+A held-out question counts as leaked if a user message of a row contains
 
-- its wording; where the wording is a template ("What is the product's name?"), only if the row also holds a gold
-  passage of it, or a near copy;
-- nearly its wording, if the reply holds its answer and the row holds a gold passage, or a near copy;
-- its wording with a few words more or less, or in another order, if the reply holds its open answer.
+- its wording. If the wording is a template ("What is the product's name?"), the row must also contain a gold passage of
+  the question or a near copy;
+- nearly its wording, if the reply contains its answer and the row contains a gold passage or a near copy;
+- its wording with a few more or fewer words, or in another order, if the reply contains its open answer.
 """
 
 import re
@@ -32,7 +32,10 @@ _PIECES = re.compile(r"[\n\r]+|(?<=[.?!\u3002\uff1f\uff01\u061f\u0964])\s*")  # 
 
 
 def chat_overlaps(chats: Chats, questions: Path, passages: Passages) -> dict[str, Overlap]:
-    """The overlap of test and validation with the training rows. `questions` is the folder of the questions stage."""
+    """Returns the overlap of the test and validation splits with the training rows.
+
+    `questions`: the folder of the questions stage.
+    """
     uses, held_out = WordingUses(), list[ComparedQuestion]()
     for question in read_jsonl(questions / "questions.jsonl", Question):
         compared = ComparedQuestion.of(question, passages)
@@ -55,7 +58,7 @@ def _reply(chat: ChatRow) -> str:
 
 
 def _gold_in_chats(chats: Chats, held_out: Iterable[ComparedQuestion], passages: Passages) -> dict[int, set[int]]:
-    """Gold passage -> the places of the chats that hold it, or a near copy of it; without boilerplate."""
+    """Returns {gold passage: numbers of the chats that contain it or a near copy}, without boilerplate passages."""
     texts, documents = dict[int, list[str]](), defaultdict[int, set[int]](set)
     for ordinal in sorted({ordinal for question in held_out for ordinal in question.gold}):
         texts[ordinal] = units(passages[ordinal].text)
@@ -93,7 +96,7 @@ class _Leaks:
         self._found: dict[str, dict[str, str]] = {"questions": {}, "near_questions": {}, "other": {}}
 
     def look_in(self, place: int, chat: ChatRow) -> None:
-        """Looks for the questions in a training row."""
+        """Searches a training row for the held-out questions. `place`: the number of the row."""
         reply, closest = f" {plain_words(_reply(chat))} ", dict[str, Wording]()
         for text in _prompt(chat):
             pieces = [units(piece) for piece in _PIECES.split(text)]
@@ -116,7 +119,7 @@ class _Leaks:
         return ""
 
     def overlap(self, split: str) -> Overlap:
-        """The overlap of a held-out split."""
+        """Returns the overlap of a held-out split."""
         own = {name: question for name, question in self.held_out.items() if question.split == split}
         same = {name: where for name, where in self._found["questions"].items() if name in own}
         rest = own.keys() - same.keys()

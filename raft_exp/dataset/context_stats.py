@@ -1,4 +1,4 @@
-"""Counters over the rows of a stream: contexts with too few distractors, and recall of the gold passages."""
+"""Counters over a stream of rows: rows with too few distractors, and the share of gold passages in the prompts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from raft_exp.dataset.rows import RenderedRow, RowSpec
 
 
 class ShortContextCounter:
-    """Counts the rows with fewer distractors than the settings demand, by split."""
+    """Counts the rows with fewer distractors than the settings require, by split."""
 
     def __init__(self, collection: Passages, num_distractors: int, constant_size: bool = False) -> None:
         self._collection, self._num_distractors, self._constant_size = collection, num_distractors, constant_size
@@ -24,7 +24,7 @@ class ShortContextCounter:
 
 
 class GoldRecall:
-    """Counts the gold passages that the prompts show, after the cut to the model's length."""
+    """Counts the gold passages in the prompts, after passages were shortened to the model's length."""
 
     def __init__(self) -> None:
         self._counts = Counter[str]()
@@ -38,8 +38,10 @@ class GoldRecall:
             yield row
 
     def figures(self) -> dict[str, float]:
-        """`all_gold`: share of questions whose prompt shows all their gold; `recall`: share of all gold passages that
-        prompts show. {} where no question has gold passages.
+        """Returns the shares `all_gold` and `recall`; {} if no question has gold passages.
+
+        - `all_gold`: share of the questions whose prompt contains all their gold passages.
+        - `recall`: share of all gold passages that are in a prompt.
         """
         counts = self._counts
         if not counts:

@@ -1,7 +1,7 @@
-"""The rules by which a context is chosen: rows with gold, order of the passages. Pools are in `corpora/pools.py`.
+"""Rules for the contexts of training rows: which rows have gold, and the order of the passages.
 
-Each choice depends on (seed, question id) alone, not on the number of workers or the order of the rows. So data sets
-of a sweep are paired: the gold rows of p=0.4 are among those of p=0.6, the distractors of D=2 among those of D=3
+`corpora/pools.py` defines the pools of passages. Each choice depends only on (seed, question id), so the datasets of a
+sweep are paired: the gold rows of p=0.4 are among those of p=0.6, and the distractors of D=2 among those of D=3
 (docs/explanation/raft-data-sets.md).
 """
 
@@ -13,17 +13,20 @@ from raft_exp.core.sampling import HashSample, seeded_bits
 
 
 def gold_rows(items: Iterable[str], p: float, seed: int) -> HashSample:
-    """The rows whose context holds the gold: exactly round(p*n) of n; a smaller p gives a subset of a larger one."""
+    """Returns the rows whose context contains the gold: exactly round(p*n) of n.
+
+    The rows of a smaller p are a subset of the rows of a larger p.
+    """
     return HashSample(items, lambda n: round(p * n), seed, "gold")
 
 
 def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:
-    """The passages in an order drawn for (seed, question): every place is equally likely to hold the gold."""
+    """Returns the passages in an order drawn for (seed, question). Gold is equally likely at each place."""
     generator = np.random.default_rng(seeded_bits(seed, "order", item_id))
     return [items[place] for place in generator.permutation(len(items))]
 
 
 def half_of_gold(gold: list[int], seed: int, item_id: str) -> list[int]:
-    """Half of the gold passages, rounded down, drawn for (seed, question): never all of them, none of a single one."""
+    """Returns half of the gold passages, rounded down, drawn for (seed, question): none if there is only one."""
     generator = np.random.default_rng(seeded_bits(seed, "part", item_id))
     return [gold[place] for place in generator.permutation(len(gold))[: len(gold) // 2]]

@@ -1,13 +1,13 @@
-"""Whether a gold passage that was cut to fit the prompt still holds the evidence of the answer.
+"""Tests whether a gold passage that was shortened to fit the prompt still contains the evidence of the answer.
 
-The evidence of a passage is, by the first of these rules that applies:
+The first rule that applies to a passage defines its evidence:
 
-1. Its sentences that the data set names as evidence: all of them must stand. Where no named sentence of the question
-   holds an open answer that the passage holds, the answer must stand too.
-2. An open answer in its text: one must stand.
-3. Its sentences among those closest to the data set's long answer (PubMedQA's conclusion), chosen as teacher=extractive
-   chooses its quotes: all of them must stand.
-4. Otherwise at least half of its characters.
+1. The dataset names sentences of the passage as evidence. The text must contain all of them. If the passage contains an
+open answer that none of the named sentences of the question contains, the text must also contain the answer.
+2. The passage contains an open answer. The text must contain at least one open answer.
+3. Sentences of the passage are among those most similar to the dataset's long answer (PubMedQA's conclusion), selected
+as teacher=extractive selects its quotes. The text must contain all of them.
+4. Otherwise the text must have at least half of the characters.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,10 @@ _LEAST_SHARE = 0.5  # of the characters of a passage without other evidence
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence of a question in its gold passages. `clean` is what passages undergo on their way into a prompt."""
+    """The evidence of a question in its gold passages.
+
+    `clean`: the function that escapes a passage's text for the prompt.
+    """
 
     question: Question
     gold: Sequence[Passage]
@@ -33,7 +36,7 @@ class Evidence:
     form: Form  # in which texts are compared
 
     def stands(self, passage: Passage, shown: str) -> bool:
-        """Whether the text that is shown of a gold passage holds its evidence."""
+        """Whether `shown`, the text in the prompt, still contains the evidence of the gold passage."""
         named = self._named(passage)
         if not all(holds_words(shown, self.clean(sentence)) for sentence in named):
             return False
@@ -48,7 +51,10 @@ class Evidence:
         return len(shown) >= _LEAST_SHARE * len(self.clean(passage.text))
 
     def _named(self, passage: Passage) -> list[str]:
-        """Sentences that the data set names. Evidence in a passage that it does not bring names the document."""
+        """Returns the sentences of a passage that the dataset names as evidence.
+
+        They are named by passage id, or by document id for a passage that is not in `question.gold`.
+        """
         names = {passage.id} if passage.id in self.question.gold else {passage.document_id}
         numbers = [number for name, number in self.question.evidence if name in names]
         return [passage.sentences[number] for number in numbers if 0 <= number < len(passage.sentences)]
@@ -68,5 +74,5 @@ class Evidence:
 
 
 def holds_words(text: str, part: str) -> bool:
-    """Whether a text holds another word for word; white space is normalised."""
+    """Whether a text contains another text word for word, ignoring white space."""
     return stands_exactly(part, text)

@@ -1,8 +1,8 @@
-"""Worked examples for an arm that is not trained: rows of the raft training set, shown before each test question.
+"""Worked examples for an untrained arm: rows of the raft training set, shown before each test question.
 
-The rows are drawn by the seed among those that hold the gold and are short enough: for most test prompts, all of the
-examples fit into the model's window beside the whole prompt. Passages of a test prompt are never cut for an example;
-a prompt with less room gets fewer examples.
+The examples are drawn by the seed from rows with gold. They must be short enough that for 90% of the test prompts all
+of them fit into the model's window. Passages of a test prompt are never shortened for an example; a longer prompt gets
+fewer examples.
 """
 
 import json
@@ -38,7 +38,7 @@ _WITH_ROOM = 0.9  # share of the test prompts beside which all examples fit
 
 @config_dataclass
 class ExamplesStage:
-    """Settings that decide the examples of an arm."""
+    """The settings that decide the worked examples of an arm."""
 
     prompt: PromptConfig
     prompt_mode: str
@@ -53,24 +53,24 @@ class ExamplesStage:
 
 @stage("dataset", VERSION)
 def worked_examples(config: ExamplesStage, *, rows: Path, test: Path, out: Path) -> None:
-    """Writes rows.jsonl and counts.json: the examples of an arm, in the order of a prompt.
+    """Writes rows.jsonl and counts.json: the worked examples of an arm, in the order of the prompt.
 
-    `rows` is the folder of a raft training set, `test` that of the test rows. Raises DataError where no row can be an
-    example, or none is short enough, unless examples are not `required`.
+    `rows`: the folder of a raft training set. `test`: the folder of the test rows. Raises DataError if no row can be an
+    example or none is short enough. With `required=False` it writes no examples and logs a warning instead.
     """
     try:
         examples = _drawn(config, rows, test)
     except DataError as error:
         if config.required:
             raise
-        log.warning("%s is not tried with worked examples: %s", config.arm, error)
+        log.warning("arm %s: worked examples are not tried: %s", config.arm, error)
         examples = []
     write_jsonl(out / "rows.jsonl", examples)
     (out / "counts.json").write_text(json.dumps({"examples": len(examples)}), encoding="utf-8")
 
 
 def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
-    """The examples of an arm. Raises DataError where there is none."""
+    """Draws the examples of an arm. Raises DataError if there is none."""
     window = config.window
     budget = window.max_length - window.max_new_tokens
     few_shot = FewShot(tokenizer_of(window), budget)
@@ -88,8 +88,8 @@ def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
     if not places:
         room = f"{max(budget - longest, 0)} or fewer of model.max_length={window.max_length}"
         raise DataError(
-            f"{_setting(config)}: got {config.examples}, but the shortest has {min(lengths)} tokens, a tenth "
-            f"of the test prompts leave {room}; raise model.max_length, or give 0"
+            f"{_setting(config)}: got {config.examples}, but the shortest example has {min(lengths)} tokens "
+            f"and a tenth of the test prompts leave {room}; raise model.max_length, or give 0"
         )
     return [candidates[place] for place in places]
 
@@ -104,7 +104,7 @@ def _messages(config: ExamplesStage, row: Example) -> Messages:
 
 
 def _candidates(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
-    """The training rows that can be an example, in the order of the draw. None of them is a test question."""
+    """Returns the training rows that can be an example, in the order of the draw, without test questions."""
     tested = {plain_words(row.question) for row in read_jsonl(test / "rows.jsonl", Example)}
     reply_format = config.prompt.reply_format
     possible = (
@@ -120,7 +120,7 @@ def _candidates(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
 
 
 def _with_reply(config: ExamplesStage, row: Example) -> Example:
-    """The row as its arm is asked and should reply: without passages or reasoning where the arm has none."""
+    """Returns the row with the prompt and the reply of the arm: without passages or reasoning if the arm uses none."""
     reply = row.target
     if not config.cot:
         answer = prompts.parse(row.target, config.prompt.reply_format).prediction
@@ -131,7 +131,7 @@ def _with_reply(config: ExamplesStage, row: Example) -> Example:
 
 
 def _short_enough(lengths: Sequence[int], most: int, room: int) -> list[int]:
-    """The places of the first rows that are short enough to fit into `room` tokens together: `most`, or fewer."""
+    """Returns the indices of the first rows that fit into `room` tokens together: `most` of them, or fewer."""
     for count in range(most, 0, -1):
         places = [place for place, length in enumerate(lengths) if length * count <= room]
         if len(places) >= count:

@@ -1,4 +1,4 @@
-"""Finds gold passages of held-out questions whose text, or a near copy of it, is a gold passage of training too."""
+"""Finds gold passages of held-out questions with the same text as a gold passage of training, or a near copy."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,18 +11,18 @@ from raft_exp.core.shingles import Shingles, shingles, text_hash, units
 
 @dataclass(frozen=True)
 class GoldLinks:
-    """Maps held-out gold passages to training gold passages with the same text or a near copy; all are ordinals."""
+    """Maps held-out gold passages to training gold passages with the same text or a near copy. All are ordinals."""
 
     training: Mapping[int, frozenset[int]]  # held-out passage -> training passages; without boilerplate
     identical: frozenset[int]  # held-out passages with an identical one in training
     boilerplate: frozenset[int]  # held-out passages of boilerplate whose text stands in training too
 
     def between(self, held_out: Iterable[int], training: Collection[int]) -> list[int]:
-        """The passages of `held_out` that are linked to a passage of `training`."""
+        """Returns the passages of `held_out` that are linked to a passage of `training`."""
         return [ordinal for ordinal in held_out if not self.training.get(ordinal, frozenset()).isdisjoint(training)]
 
     def linked(self, held_out: Iterable[int]) -> int | None:
-        """A training passage that is linked to one of the held-out passages; None where none is."""
+        """Returns a training passage that is linked to one of the held-out passages; None if there is none."""
         return next((min(self.training[ordinal]) for ordinal in held_out if ordinal in self.training), None)
 
 
@@ -40,16 +40,16 @@ class _Texts:
             self.sizes[words] = len(text_units)
 
     def documents(self, words: int) -> set[int]:
-        """The documents with a text, by the hash of their ids."""
+        """Returns the documents that contain the text with hash `words`, as hashes of their ids."""
         return {int(self.passages.documents[ordinal]) for ordinal in self.same.get(words, ())}
 
     def shingles(self, hashes: Iterable[int]) -> Iterator[Shingles]:
-        """The shingles of the texts of these hashes."""
+        """Yields the shingles (word n-grams) of the texts with these hashes."""
         return (shingles(units(self.passages[self.same[words][0]].text)) for words in hashes)
 
 
 def gold_links(passages: Passages, training: Iterable[int], held_out: Iterable[int]) -> GoldLinks:
-    """Compares the gold passages of training with those of a held-out split."""
+    """Compares the gold passages of training with the gold passages of a held-out split."""
     learned, tested = _Texts(passages, training), _Texts(passages, held_out)
     boilerplate = {words for words in tested.same if _is_boilerplate(words, learned, tested)}
     identical = tested.same.keys() & learned.same.keys()

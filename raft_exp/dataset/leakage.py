@@ -1,5 +1,7 @@
-"""Finds texts inside other texts, in time that does not grow with their number: whole ones and, of questions, those
-with few words changed. Case, punctuation, white space, Unicode form and HTML entities make no difference.
+"""Finds many known texts inside other texts, exactly or, for questions, with a few words changed.
+
+The time does not grow with the number of known texts. Case, punctuation, white space, Unicode form and HTML entities
+make no difference. A unit is a normalised word, or a character of a script without spaces.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +19,7 @@ _FREQUENT = 100  # questions; a pair of neighbouring units of more of them ("wha
 
 
 class TextFinder(Generic[Name]):
-    """An index of texts, given by their units, by their first units."""
+    """An index of texts by their first units. `texts`: (name, units) of each text."""
 
     def __init__(self, texts: Iterable[tuple[Name, Sequence[str]]]) -> None:
         self._heads: dict[tuple[str, ...], list[tuple[list[str], Name]]] = defaultdict(list)
@@ -27,7 +29,7 @@ class TextFinder(Generic[Name]):
         self._sizes = sorted({len(head) for head in self._heads})
 
     def within(self, units: list[str]) -> Iterator[Name]:
-        """The names of the texts that occur in a text, once for each occurrence."""
+        """Yields the names of the texts that occur in `units`, once for each occurrence."""
         for start in range(len(units)):
             for size in self._sizes:
                 for text, name in self._heads.get(tuple(units[start : start + size]), ()):
@@ -36,7 +38,7 @@ class TextFinder(Generic[Name]):
 
 
 class NearFinder(Generic[Name]):
-    """An index of questions by the pairs of neighbouring units in them."""
+    """An index of questions by their pairs of neighbouring units."""
 
     def __init__(self, questions: Mapping[Name, Sequence[str]]) -> None:
         self._questions = {name: list(text) for name, text in questions.items()}
@@ -49,7 +51,10 @@ class NearFinder(Generic[Name]):
         )  # question -> its pairs that are a sign of it
 
     def within(self, units: list[str]) -> dict[Name, Wording]:
-        """The questions that a text is, or holds, longer or with few units changed; whole ones as "same"."""
+        """Returns {question: wording} for the questions that `units` contains exactly or with small changes.
+
+        The wording is "same" for exact occurrences, "longer" or "near" for others (`core.wording`).
+        """
         places: dict[Name, list[int]] = defaultdict(list)
         for place, pair in enumerate(pairwise(units)):
             names = self._pairs.get(pair, ())
@@ -60,7 +65,7 @@ class NearFinder(Generic[Name]):
         return {name: how for name, how in found.items() if how != "other"}
 
     def _wording(self, name: Name, units: list[str], places: list[int]) -> Wording:
-        """The closest wording of the text, and of its stretches that hold a pair of the question."""
+        """Returns the closest wording between the question and `units`, or a part of `units` around the pairs."""
         question = self._questions[name]
         changes = changeable(len(question))
         if len(places) < self._sizes[name] - 2 * changes:  # a changed unit breaks two pairs

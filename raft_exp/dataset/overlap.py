@@ -1,4 +1,4 @@
-"""How much of the training data also stands in the held-out splits, by text: questions, answers, gold passages."""
+"""Overlap of the training data with the held-out splits, by text: questions, answers, gold passages."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Overlap:
 
 
 def overlaps(questions: Questions, passages: Passages) -> dict[str, Overlap]:
-    """The overlap of test and validation with training."""
+    """Returns the overlap of the test and the validation split with the training split."""
     training = TrainingIndex(questions, passages)
     held_out = defaultdict[str, list[ComparedQuestion]](list)
     for question in questions():
@@ -73,8 +73,10 @@ def _first(pairs: Mapping[str, str]) -> tuple[str, str]:
 
 
 def most_gold_overlap(questions: Path, most: float | None) -> float | None:
-    """The value of dataset.max_gold_overlap for the questions in a folder: any share for splits that were drawn by
-    question, which share passages (`corpora/split_units.py`), unless the setting is another than its default.
+    """Returns the value of dataset.max_gold_overlap that applies to the questions in a folder.
+
+    If the splits were drawn by question they share passages, and any share is allowed (1.0). A value other than the
+    default always applies.
     """
     choice = split_units.read(questions)
     by_question = choice is not None and choice["by"] == "question" and choice["drawn"]
@@ -82,25 +84,32 @@ def most_gold_overlap(questions: Path, most: float | None) -> float | None:
 
 
 def check(found: Mapping[str, Overlap], allowed: bool, max_gold_overlap: float | None) -> dict[str, OverlapCounts]:
-    """The entry `overlap` of audit.json. Raises DataError where a held-out question is in the training data, or where
-    more than a share of a split nearly is, or rests on gold passages of training, unless `allowed`.
+    """Returns the entry `overlap` of audit.json.
+
+    Raises DataError, unless `allowed`, if a held-out question is in the training data. Raises it also if more than the
+    share `max_gold_overlap` of a split has near copies in training or shares gold passages with training.
     """
     most = MOST_GOLD_OVERLAP if max_gold_overlap is None else max_gold_overlap
     for split, overlap in () if allowed else found.items():
-        figures, allow = overlap.figures, "or set dataset.allow_overlap=true to train in spite of the leak"
+        figures, allow = overlap.figures, "or set dataset.allow_overlap=true to train despite the leak"
         if count := figures["questions"]:
             raise DataError(
-                f"{count} {split} questions are in the training data too {_example(overlap, 'questions')}; remove them "
-                f"there, {allow}"
+                f"{count} {split} questions are also in the training data {_example(overlap, 'questions')}; "
+                f"remove them from the training data, {allow}"
             )
         for figure, count, what in (
-            ("near_questions", figures.get("near_questions", 0), "are in the training data nearly word for word"),
-            ("gold_overlap", figures.get("gold_overlap", 0), "have a gold passage, or a near copy of it, in training"),
+            ("near_questions", figures.get("near_questions", 0), "are in the training data in nearly the same words"),
+            (
+                "gold_overlap",
+                figures.get("gold_overlap", 0),
+                "share a gold passage, or a near copy of it, with training",
+            ),
         ):
             if count > most * overlap.size:
                 raise DataError(
                     f"{count} of {overlap.size} {split} questions {what} {_example(overlap, figure)}, and "
-                    f"dataset.max_gold_overlap is {most:g}; remove them there, raise dataset.max_gold_overlap, {allow}"
+                    f"dataset.max_gold_overlap is {most:g}; remove them from the training data, "
+                    f"raise dataset.max_gold_overlap, {allow}"
                 )
     return {split: overlap.figures for split, overlap in found.items()}
 

@@ -1,12 +1,12 @@
-"""Held-out questions that are training questions too, by their words, answers and gold passages.
+"""Finds held-out questions that are also training questions, by their words, answers and gold passages.
 
-A held-out question leaks where training has
+A held-out question counts as leaked if training contains a question with
 
-- its wording with its gold passage, or with another passage of its document;
-- its wording with its answer; where the wording is a template ("What is the product's name?"), so that the document
-  decides the answer, only with a near copy of its gold passage;
-- nearly its wording, with its answer and with its gold passage, a near copy of it, or another passage of its document;
-- its wording with a few words more or less, or in another order, with its open answer.
+- the same wording and the same gold passage, or another passage of its document;
+- the same wording and answer. For template wordings ("What is the product's name?"), whose answer depends on the
+  document, training must also contain a near copy of the gold passage;
+- nearly the same wording, the same answer, and the gold passage, a near copy of it, or another passage of its document;
+- the same wording with a few more or fewer words, or in another order, and the same open answer.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ Leaks = dict[str, str]  # held-out question id -> id of the first training quest
 
 @dataclass(frozen=True)
 class QuestionLeaks:
-    """The leaks of a held-out split by kind; a question has one kind."""
+    """The leaks of a held-out split by kind. Each question has one kind."""
 
     same: Leaks = field(default_factory=dict)
     near: Leaks = field(default_factory=dict)
@@ -38,7 +38,7 @@ def question_leaks(
     training: TrainingIndex,
     links: GoldLinks,
 ) -> QuestionLeaks:
-    """Compares a held-out split with training. `others` are the questions of the other held-out splits."""
+    """Compares a held-out split with training. `others`: the questions of the other held-out splits."""
     candidates, uses, leaks = _candidates(held_out, training, links), WordingUses(), QuestionLeaks()
     same: list[tuple[ComparedQuestion, ComparedQuestion]] = []
     for row, learned in training.read(candidates):
@@ -61,7 +61,7 @@ def question_leaks(
 def _candidates(
     held_out: Sequence[ComparedQuestion], training: TrainingIndex, links: GoldLinks
 ) -> Mapping[int, set[int]]:
-    """Training question -> places of the held-out questions with its wording, its gold or its open answer."""
+    """Returns {training question: indices of held-out questions with its wording, its gold or its open answer}."""
     candidates: dict[int, set[int]] = defaultdict(set)
     for place, tested in enumerate(held_out):
         rows = set(training.words.rows(tested.words))

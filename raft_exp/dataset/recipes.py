@@ -1,8 +1,8 @@
-"""The recipes: which passages stand in the context of a question, and which target its row teaches.
+"""The recipes: which passages are in the context of a question, and which target its row teaches.
 
-Training: `RaftRecipe` and `closed_book` give one `RowSpec` a question. Test: the functions that return a
-`ContextChooser` (`gold_and_distractors`, `retrieved`, `published`, ...). Questions and targets are streamed from disk,
-so that memory does not grow with their number. docs/explanation/raft-data-sets.md states the rules.
+Training: `RaftRecipe` and `closed_book` yield one `RowSpec` per question. Test: the functions that return a
+`ContextChooser` (`gold_and_distractors`, `retrieved`, `published`, ...). Questions and targets are read from disk as
+streams, so memory does not grow with their number. docs/explanation/raft-data-sets.md states the rules.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,26 +24,29 @@ from raft_exp.retrieval.ranking import Ranker
 
 @dataclass(frozen=True)
 class QuestionTargets:
-    """The questions of a study, with the teacher's targets for the training and validation ones."""
+    """The questions of a study, with the teacher's targets for training and validation questions."""
 
     questions: Path  # folder of the questions stage
     targets: Path | None  # folder of the targets stage; None for a test set
 
     def of(self, split: str) -> Iterator[Question]:
-        """The questions of a split in file order; where there are targets, training and validation questions without
-        one are left out.
+        """Yields the questions of a split in file order.
+
+        If the study has targets, training and validation questions without a target are left out.
         """
         if self.targets is None or split == "test":
             return (question for question in self.all_questions() if question.split == split)
         return (question for question, _ in self.with_targets(split))
 
     def all_questions(self) -> Iterator[Question]:
-        """The questions of all splits."""
+        """Yields the questions of all splits."""
         return read_jsonl(self.questions / "questions.jsonl", Question)
 
     def with_targets(self, split: str) -> Iterator[tuple[Question, Target]]:
-        """The questions of a split that have a target, with it. Both files have the same order; a teacher may have
-        skipped questions. Raises DataError for a target without a question.
+        """Yields (question, target) for the questions of a split that have a target.
+
+        Both files have the same order; a teacher may have skipped questions. Raises DataError for a target without a
+        question.
         """
         assert self.targets is not None, "a test set has no targets"
         targets = read_jsonl(self.targets / "targets.jsonl", Target)
@@ -57,18 +60,18 @@ class QuestionTargets:
                 target = next(targets, None)
         if target is not None:
             raise DataError(
-                f"target {target.id!r} has no question in the order of questions.jsonl: targets and questions are of "
-                "different studies"
+                f"target {target.id!r} has no question in the order of questions.jsonl: targets and questions are from "
+                "different studies; run the stage targets again"
             )
 
     def sample(self, split: str, max_items: int | None, seed: int) -> HashSample:
-        """The ids of at most `max_items` questions of a split; a smaller sample is a subset of a larger one."""
+        """Returns the ids of at most `max_items` questions of a split; a smaller sample is a subset of a larger one."""
         return subsample((question.id for question in self.of(split)), max_items, seed)
 
 
 @dataclass(frozen=True)
 class RaftRecipe:
-    """The raft recipe (arXiv 2403.10131, section 3); the fields are explained in `DatasetConfig`."""
+    """The raft recipe (arXiv 2403.10131, section 3). `DatasetConfig` explains the fields."""
 
     p: float
     num_distractors: int
@@ -89,7 +92,7 @@ class RaftRecipe:
         rank: Ranker,
         pool_size: int,
     ) -> Iterator[RowSpec]:
-        """One row for each question of the sample. Raises DataError where distractors are missing."""
+        """Yields one row for each question of the sample. Raises DataError if distractors are missing."""
         with_gold = self._with_gold(source, split, sample)
         supply = self.supply(source, split, sample, distractor_filter, rank, pool_size)
         for question, target in source.with_targets(split):
@@ -130,14 +133,14 @@ class RaftRecipe:
         return contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
 
     def _part_of_gold(self, question: Question, gold: list[int]) -> list[int]:
-        """The gold passages that a row without gold shows."""
+        """Returns the gold passages that a row without full gold contains (`partial_gold`)."""
         return contexts.half_of_gold(gold, self.seed, question.id) if self.partial_gold else []
 
     def _gold_replaced(self, question: Question, has_gold: bool) -> int:
-        """The number of gold passages whose places distractors take.
+        """Returns the number of gold passages that distractors replace.
 
-        constant_size: a distractor takes the place of each gold passage left out, so that contexts with and without
-        gold have the same length. Otherwise the model could tell from the length that the gold is missing.
+        With `constant_size` a distractor replaces each missing gold passage, so that contexts with and without gold
+        have the same number of passages. Otherwise the number would reveal whether gold is missing.
         """
         if has_gold or not self.constant_size:
             return 0
@@ -156,7 +159,7 @@ class RaftRecipe:
 
 
 def closed_book(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[RowSpec]:
-    """The questions of raft in the same order: no passages, and the answer without its reasoning."""
+    """Yields the questions of raft in the same order, without passages. The target is the answer without reasoning."""
     for question, target in source.with_targets(split):
         if question.id in sample:
             yield RowSpec(question, None, replace(target, reason=""))
@@ -166,7 +169,7 @@ ContextChooser = Callable[[Question], list[int]]  # the ordinals of a question's
 
 
 def gold_and_distractors(supply: DistractorSupply, seed: int) -> ContextChooser:
-    """The paper's test context: the gold passages and their distractors, shuffled by seed and question."""
+    """Returns the chooser of the paper's test context: gold passages and distractors, shuffled by (seed, question)."""
 
     def choose(question: Question) -> list[int]:
         gold = _gold(question, supply.distractor_filter.passages)
@@ -176,7 +179,7 @@ def gold_and_distractors(supply: DistractorSupply, seed: int) -> ContextChooser:
 
 
 def distractors_alone(supply: DistractorSupply, seed: int) -> ContextChooser:
-    """The distractors without gold passages, shuffled by seed and question."""
+    """Returns the chooser of contexts with distractors only, shuffled by (seed, question)."""
 
     def choose(question: Question) -> list[int]:
         _gold(question, supply.distractor_filter.passages)
@@ -189,18 +192,21 @@ def _gold(question: Question, collection: Passages) -> list[int]:
     if not question.gold:
         raise DataError(
             f"question {question.id!r} names no gold passage to put among the distractors; "
-            "use evaluation.context=retrieved, or given where a context was published"
+            "use evaluation.context=retrieved, or given if the corpus publishes contexts"
         )
     return [collection.find(name) for name in question.gold]
 
 
 def retrieved(rank: Ranker, k: int) -> ContextChooser:
-    """The retriever's first k passages of the whole collection, best first."""
+    """Returns the chooser of the first k passages that the retriever ranks in the whole collection, best first."""
     return lambda question: list(islice(rank(question), k))
 
 
 def published(collection: Passages) -> ContextChooser:
-    """The context published with the question, in its order. Raises DataError for a question without one."""
+    """Returns the chooser of the context that was published with the question, in its order.
+
+    The chooser raises DataError for a question without one.
+    """
 
     def choose(question: Question) -> list[int]:
         if question.published is None:
@@ -214,9 +220,9 @@ def published(collection: Passages) -> ContextChooser:
 
 
 def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """The contexts of `choose` with the gold passages moved together to a place, counted from 0; None moves nothing.
+    """Returns a chooser that moves the gold passages of the contexts of `choose` to index `place` (0 is the first).
 
-    Raises DataError where a context has fewer other passages than `place`.
+    None moves nothing. The chooser raises DataError if a context has fewer than `place` other passages.
     """
     if place is None:
         return choose
@@ -228,7 +234,7 @@ def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> 
         if gold_in_context and place > len(others):
             raise DataError(
                 f"evaluation.gold_at: got {place}, and question {question.id!r} has {len(others)} passages beside its "
-                f"gold; give 0 to {len(others)}, or null to leave the gold where it stands"
+                f"gold; give 0 to {len(others)}, or null to keep the order"
             )
         return [*others[:place], *gold_in_context, *others[place:]]
 
@@ -236,7 +242,7 @@ def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> 
 
 
 def without_gold(collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """The contexts of `choose` without gold passages, and without passages that hold an open answer."""
+    """Returns a chooser that removes gold passages and passages with an open answer from those of `choose`."""
 
     def choose_rest(question: Question) -> list[int]:
         gold = {collection.find(name) for name in question.gold}

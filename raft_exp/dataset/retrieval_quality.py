@@ -1,7 +1,7 @@
-"""Quality of a retriever, measured without a model: the places of the gold passages in its ranking.
+"""Quality of a retriever, measured without a model: the ranks of the gold passages.
 
-A question without gold passages (NQ-open) is scored by its answers instead: by the place of the first passage that
-holds an answer word for word. Such a passage need not support the answer, so these figures have names of their own.
+A question without gold passages (NQ-open) is scored by the rank of the first passage that contains an answer word for
+word. Such a passage need not support the answer, so these figures have other names.
 """
 
 import math
@@ -17,17 +17,18 @@ _PLACES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class RetrievalQuality:
-    """Scores rankings of k passages as their rows pass. All figures are means over questions; places count from 1.
+    """Scores rankings of k passages while their rows pass through. All figures are means over questions; ranks start at
+    1.
 
     Questions with gold passages:
-    - `recall` at a place: share of the question's gold passages at that place or before.
-    - `mrr`: 1 / place of the first gold passage; 0 where none is among the k.
-    - `ndcg`: sum of 1 / log2(1 + place) over the gold passages, divided by the highest possible sum.
+    - `recall` at a rank: share of the question's gold passages at this rank or before.
+    - `mrr`: 1 / rank of the first gold passage; 0 if none is among the k.
+    - `ndcg`: sum of 1 / log2(1 + rank) over the gold passages, divided by the highest possible sum.
 
     Questions without gold passages:
-    - `answer_found` at a place: whether a passage at that place or before holds an answer.
-    - `answer_mrr`: 1 / place of the first such passage; 0 where none is among the k.
-    Questions with closed-class answers (yes, no, maybe) are left out, as these words stand in any text.
+    - `answer_found` at a rank: whether a passage at this rank or before contains an answer.
+    - `answer_mrr`: 1 / rank of the first passage with an answer; 0 if none is among the k.
+    - Questions with closed-class answers (yes, no, maybe) are left out, because these words occur in most texts.
     """
 
     def __init__(self, collection: Passages, retriever: str, k: int) -> None:
@@ -52,7 +53,7 @@ class RetrievalQuality:
             yield spec
 
     def figures(self) -> RetrievalFigures:
-        """The entry `retrieval` of audit.json; `gold` and `answers` only where there are such questions."""
+        """Returns the entry `retrieval` of audit.json. `gold` and `answers` are missing if no such question exists."""
         figures: RetrievalFigures = {"retriever": self._retriever, "k": self._k}
         if self._gold.questions:
             recall, mrr, ndcg = self._gold.means()

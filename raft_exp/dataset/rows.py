@@ -1,4 +1,4 @@
-"""Renders rows: breaks up control tokens, cuts passages to the model's length, and formats the messages."""
+"""Renders rows: escapes control tokens, shortens passages to the model's length, and formats the messages."""
 
 import re
 from collections import Counter, deque
@@ -31,7 +31,7 @@ _QUOTE_MARKERS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
 
 @config_dataclass
 class Window:
-    """The properties of a model on which a prompt depends: its tokenizer and its lengths in tokens."""
+    """The properties of a model that its prompts depend on: its tokenizer and its limits in tokens."""
 
     name_or_path: str
     revision: str | None
@@ -41,13 +41,13 @@ class Window:
 
 
 def window_of(model: ModelConfig) -> Window:
-    """The part of a model's settings on which its prompts depend."""
+    """Returns the part of a model's settings that its prompts depend on."""
     return Window(model.name_or_path, model.revision, model.max_length, model.max_new_tokens, model.date)
 
 
 @config_dataclass
 class RowFormat:
-    """The settings of a data set that decide how its rows are rendered."""
+    """The settings of a dataset that decide how its rows are rendered."""
 
     prompt: PromptConfig
     prompt_mode: str
@@ -59,7 +59,7 @@ class RowFormat:
 
 @dataclass(frozen=True)
 class RowSpec:
-    """A row before it is rendered: passages by ordinal, in prompt order. `context=None` is closed book."""
+    """A row before rendering. Passages are ordinals, in prompt order; `context=None` means closed book."""
 
     question: Question
     context: list[int] | None
@@ -69,7 +69,7 @@ class RowSpec:
 
 @dataclass(frozen=True)
 class RenderedRow:
-    """A rendered row, and its counts for the audit."""
+    """A rendered row with its counts for the audit."""
 
     example: Example
     prompt_tokens: int
@@ -91,7 +91,7 @@ class RowBuilder:
         self._clean = Cleaner(prompts.mode_of(row_format.prompt, row_format.prompt_mode), self._tokenizer)
 
     def __call__(self, spec: RowSpec) -> RenderedRow:
-        """Renders a row. Raises DataError when no cut makes it fit into `max_length`."""
+        """Renders a row. Raises DataError if the row exceeds `max_length` even with all passages shortened."""
         before = (self._clean.escaped, self._clean.replaced)
         question = self._clean(spec.question.question)
         completion = self._completion(spec.target)
@@ -146,7 +146,9 @@ class RowBuilder:
         return len(encode_completion(self._tokenizer, completion)) if spec.target else 0
 
     def _quotes_nothing(self, spec: RowSpec, context: ShownContext) -> bool:
-        """Whether a target quotes passages and the prompt shows no text of any: the row would teach inventing."""
+        """Whether the target quotes passages although the prompt contains no passage text. Such a row teaches
+        inventing.
+        """
         if spec.target is None or spec.context is None or not self._format.cot:
             return False
         return bool(spec.target.reason) and not any(passage.text for passage in context.shown)
@@ -159,8 +161,8 @@ class RowBuilder:
         budget = window.max_length - max(window.max_new_tokens, reply_tokens)
         if budget <= 0:
             raise DataError(
-                f"question {spec.question.id!r}: its target needs {reply_tokens} tokens and model.max_length is "
-                f"{window.max_length}; raise model.max_length, or use shorter targets"
+                f"question {spec.question.id!r}: its target needs {reply_tokens} tokens, which leaves no room for the "
+                f"prompt in model.max_length={window.max_length}; raise model.max_length, or use shorter targets"
             )
 
         def with_texts(texts: Sequence[str]) -> list[ContextPassage]:
@@ -179,7 +181,7 @@ class RowBuilder:
     def _with_gold_as_shown(
         self, spec: RowSpec, whole: list[ContextPassage], shown: list[ContextPassage]
     ) -> list[ContextPassage]:
-        """The shown passages; a gold passage that lost its evidence to the cut is not gold any more."""
+        """Returns the shown passages. A gold passage that lost its evidence by shortening is not marked as gold."""
         if not any(old.gold and old.text != new.text for old, new in zip(whole, shown, strict=True)):
             return shown
         sources = [self._passages[ordinal] for ordinal in spec.context or []]
@@ -194,7 +196,7 @@ class RowBuilder:
         return [replace(new, gold=stands(source, old, new)) for source, old, new in rows]
 
     def _leaks(self, spec: RowSpec, context: ShownContext) -> dict[str, int]:
-        """Counts distractors of a gold document (also in rows without gold) and distractors with an open answer."""
+        """Counts distractors from a gold document (also in rows without gold) and distractors with an open answer."""
         rows = zip(context.whole, context.shown, strict=True)
         neither = set(spec.question.also_answering)  # a retrieved context may hold them
         distractors = [new for old, new in rows if not old.gold and old.id not in neither]

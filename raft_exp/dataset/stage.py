@@ -45,12 +45,13 @@ VERSION = 4
 class DatasetConfig:
     """How a RAFT training set is built.
 
-    A training row shows the model a question and a context of passages, and teaches it a target. With D =
-    `num_distractors` and a question that has g gold passages:
+    A training row shows the model a question and a context of passages, and teaches it a target. D is
+    `num_distractors`; g is the number of gold passages of the question:
 
-    - With gold (a share p of the training rows): the context holds the g gold passages and D distractors.
-    - Without gold (the other rows): D + g distractors with `constant_size`, else D, so that with `constant_size` the
-      number of passages does not reveal whether the gold is there. `no_gold_target` is what such a row teaches.
+    - With gold (a share p of the training rows): the context has the g gold passages and D distractors.
+    - Without gold (the other rows): the context has D + g distractors with `constant_size`, else D. With
+      `constant_size` the number of passages does not reveal whether gold is missing. `no_gold_target` decides the
+      target of such a row.
     """
 
     p: Share  # share of training rows whose context holds the gold, before any cut; exactly round(p * rows)
@@ -88,7 +89,7 @@ class DatasetConfig:
         without_passages = self.num_distractors == 0 and not self.constant_size and self.p < 1
         if without_passages and self.cot and self.no_gold_target == "answer":
             raise ValueError(
-                f"dataset.num_distractors: got 0 with dataset.constant_size=false and dataset.p={self.p:g}, so that "
+                f"dataset.num_distractors: got 0 with dataset.constant_size=false and dataset.p={self.p:g}, so "
                 "rows without gold have no passage to quote; use dataset.constant_size=true, dataset.p=1, or "
                 "dataset.no_gold_target=answer_only"
             )
@@ -97,7 +98,7 @@ class DatasetConfig:
 
 @config_dataclass
 class RaftStage:
-    """Settings of a raft training set."""
+    """The settings of a raft training set."""
 
     dataset: DatasetConfig
     prompt: PromptConfig
@@ -108,7 +109,7 @@ class RaftStage:
 
 @config_dataclass
 class ClosedBookStage:
-    """Settings of a closed-book training set; none of them is about passages."""
+    """The settings of a closed-book training set. None of them concerns passages."""
 
     prompt: PromptConfig
     prompt_mode: str
@@ -122,7 +123,7 @@ class ClosedBookStage:
 
 @config_dataclass
 class TestStage:
-    """Settings of the test rows."""
+    """The settings of the test rows."""
 
     split: Literal["test", "validation"]
     context: Literal["gold_and_distractors", "retrieved", "given"]
@@ -158,7 +159,7 @@ def raft(
 ) -> None:
     """Writes rows.jsonl, audit.json and counts.json of the raft recipe: training rows, then validation rows.
 
-    `embedded` and `indexed` are folders of the embed and index stages, for dense and bm25 distractors.
+    `embedded`, `indexed`: the folders of the stages embed and index, for dense and bm25 distractors.
     """
     settings, source, collection = (
         config.dataset,
@@ -198,8 +199,9 @@ def raft(
 
 @stage("dataset", VERSION)
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
-    """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe: the questions of raft without passages,
-    the answer without reasoning.
+    """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe.
+
+    The rows have the questions of raft without passages; their targets are the answers without reasoning.
     """
     source = QuestionTargets(questions, targets)
     collection = split_passages(passages, questions)
@@ -220,9 +222,9 @@ def test_set(
     embedded: Mapping[str, Path] | None = None,  # noqa: PT028
     indexed: Path | None = None,  # noqa: PT028
 ) -> None:
-    """Writes rows.jsonl, audit.json and counts.json of the test rows: one context a question, the same for every arm.
+    """Writes rows.jsonl, audit.json and counts.json of the test rows: one context per question, the same for every arm.
 
-    With `context=retrieved`, audit.json also holds the figures of `raft_exp.dataset.retrieval_quality`.
+    With `context=retrieved`, audit.json also has the figures of `raft_exp.dataset.retrieval_quality`.
     """
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     sample = test_sample(config, source)
@@ -254,7 +256,7 @@ def test_set(
 
 
 def raft_recipe(config: RaftStage) -> RaftRecipe:
-    """The recipe of a training set."""
+    """Returns the recipe of a training set."""
     settings = config.dataset
     return RaftRecipe(
         p=settings.p,
@@ -272,7 +274,7 @@ def raft_recipe(config: RaftStage) -> RaftRecipe:
 def training_rankers(
     config: RaftStage, collection: Passages, embedded: Mapping[str, Path] | None, indexed: Path | None
 ) -> Rankers:
-    """The sources of the distractors of a training set."""
+    """Returns the rankers of the distractors of a training set."""
     settings = config.dataset
     distractor_filter = DistractorFilter(collection, settings.same_document, settings.allow_answer_in_distractor)
     margin = Margin(settings.max_score, settings.relative_margin)
@@ -280,11 +282,11 @@ def training_rankers(
 
 
 def test_sample(config: TestStage, source: QuestionTargets) -> HashSample:
-    """The ids of the test questions. Raises DataError where there is none."""
+    """Returns the ids of the test questions. Raises DataError if there are none."""
     sample = source.sample(config.split, config.max_items, config.seed)
     if not sample:
         raise DataError(
-            f"the corpus has no {config.split} questions; give them in its files, or set corpus.{config.split} to a "
+            f"the corpus has no {config.split} questions; add them to its files, or set corpus.{config.split} to a "
             "share of its questions"
         )
     return sample
@@ -298,7 +300,7 @@ def context_chooser(
     embedded: Mapping[str, Path] | None,
     indexed: Path | None,
 ) -> recipes.ContextChooser:
-    """The context of each test question of the sample."""
+    """Returns the function that chooses the context of each test question in the sample."""
     distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
     rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
     coming = partial(sampled, source, config.split, sample)
@@ -327,14 +329,16 @@ def context_chooser(
 
 
 def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
-    """The questions of the sample, in the order of the rows."""
+    """Yields the questions of the sample, in the order of the rows."""
     return (question for question in source.of(split) if question.id in sample)
 
 
 def _training_specs(
     source: QuestionTargets, max_items: int | None, seed: int, specs: Callable[[str, HashSample], Iterator[RowSpec]]
 ) -> tuple[int, Iterator[RowSpec]]:
-    """The number of rows, and their specs: at most `max_items` training questions, then all validation questions."""
+    """Returns the number of rows, and their specs: at most `max_items` training questions, then all validation
+    questions.
+    """
     samples = {"train": source.sample("train", max_items, seed), "validation": source.sample("validation", None, seed)}
     samples = {split: sample for split, sample in samples.items() if sample}
     rows_in_order = chain.from_iterable(specs(split, sample) for split, sample in samples.items())
@@ -344,7 +348,7 @@ def _training_specs(
 def check_overlap(
     source: QuestionTargets, passages: Passages, allowed: bool, most_gold: float | None
 ) -> dict[str, OverlapCounts]:
-    """The entry `overlap` of audit.json. Raises DataError where held-out questions or gold are in the training data."""
+    """Returns the entry `overlap` of audit.json. Raises DataError if training contains held-out questions or gold."""
     most_gold = overlap.most_gold_overlap(source.questions, most_gold)
     return overlap.check(overlap.overlaps(source.all_questions, passages), allowed, most_gold)
 
@@ -359,8 +363,10 @@ def _write(
     watch: Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]] = iter,
     **more: object,
 ) -> None:
-    """Renders the rows and writes them one by one. `watch` may count them. `more` goes into audit.json; a function
-    among it is called at the end, when all rows are counted.
+    """Renders the rows and writes them one by one.
+
+    `watch`: a function that passes the rows on and may count them. `more`: further entries of audit.json; a function in
+    it is called at the end, when all rows are counted.
     """
     audit = Audit()
     rendered = audit.watch(watch(rows.render_rows(row_format, passages, specs, workers)))

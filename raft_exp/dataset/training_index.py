@@ -1,4 +1,4 @@
-"""The training questions by their words, answers and gold passages, in little memory; and the held-out questions."""
+"""An index of the training questions by words, answers and gold passages, compact in memory."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ Questions = Callable[[], Iterator[Question]]  # streams the questions of all spl
 
 @dataclass(frozen=True)
 class ComparedQuestion:
-    """A question with the values that are compared. Passages are named by ordinals, documents and words by hashes."""
+    """The values of a question that are compared. Passages are ordinals; documents and words are hashes."""
 
     id: str
     split: str
@@ -28,7 +28,7 @@ class ComparedQuestion:
 
     @classmethod
     def of(cls, question: Question, passages: Passages) -> "ComparedQuestion":
-        """Computes the values."""
+        """Computes the values of a question."""
         question_units = units(question.question)
         gold = tuple(map(passages.find, question.gold))
         return cls(
@@ -43,7 +43,10 @@ class ComparedQuestion:
 
 
 class Column:
-    """An inverted index: 64-bit value -> training questions. A question may have several values; 12 bytes for each."""
+    """An inverted index: 64-bit value -> numbers of training questions.
+
+    A question may have several values. Each value takes 12 bytes.
+    """
 
     def __init__(self) -> None:
         self._added, self._owners = array("Q"), array("I")
@@ -56,19 +59,19 @@ class Column:
             self._owners.append(row)
 
     def sort(self) -> None:
-        """Makes the column ready for `rows`."""
+        """Sorts the values; must be called before `rows`."""
         values = np.frombuffer(self._added, dtype=np.uint64)
         order = np.argsort(values, kind="stable")
         self.values, self._rows = values[order], np.frombuffer(self._owners, dtype=np.uint32)[order]
 
     def rows(self, value: int, most: int | None = None) -> list[int]:
-        """The numbers of the questions with a value; [] where there are more than `most`."""
+        """Returns the numbers of the questions with a value; [] if there are more than `most`."""
         start, end = (int(self.values.searchsorted(np.uint64(value), side)) for side in ("left", "right"))
         return [] if most is not None and end - start > most else [int(row) for row in self._rows[start:end]]
 
 
 class TrainingIndex:
-    """The training questions as columns; the questions are read again where a comparison needs them."""
+    """An index of the training questions. The questions themselves stay on disk and are read again when needed."""
 
     def __init__(self, questions: Questions, passages: Passages) -> None:
         self._questions, self._passages = questions, passages
@@ -82,7 +85,7 @@ class TrainingIndex:
             column.sort()
 
     def read(self, rows: Iterable[int]) -> Iterator[tuple[int, ComparedQuestion]]:
-        """These questions, in their order, with their numbers."""
+        """Yields (number, question) for the questions with these numbers, in their order."""
         chosen = set(rows)
         for row, question in enumerate(self._stream()):
             if row in chosen:

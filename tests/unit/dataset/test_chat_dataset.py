@@ -105,7 +105,7 @@ def test_a_test_question_in_the_file_fails_the_build(tmp_path):
     questions = list(read_jsonl(made["questions"] / "questions.jsonl", Question))
     asked = next(question for question in questions if question.split == "test")
     file = lines(tmp_path / "own.jsonl", chat("fine"), chat(f"Question: {asked.question.upper()}\nAnswer!"))
-    told = rf"1 test questions are in the training data too \(first: '{asked.id}', in .*own\.jsonl, line 2\)"
+    told = rf"1 test questions are also in the training data \(first: '{asked.id}', in .*own\.jsonl, line 2\)"
     with pytest.raises(DataError, match=told):
         run(tmp_path, *SMALL, f"dataset.path={file}")
     allowed = run(tmp_path, *SMALL, f"dataset.path={file}", "dataset.allow_overlap=true")["dataset[raft]"]
@@ -122,14 +122,17 @@ def test_a_validation_question_may_stand_in_a_validation_row_alone(tmp_path):
     back = run(tmp_path, *SMALL, f"dataset.path={file}")["dataset[raft]"]
     assert [(row.id, row.split) for row in rows(back)] == [(row.id, row.split) for row in rows(made["dataset[raft]"])]
     lines(file, *train, *held)
-    with pytest.raises(DataError, match=rf"{len(held)} validation questions are in the training data too"):
+    with pytest.raises(DataError, match=rf"{len(held)} validation questions are also in the training data"):
         run(tmp_path, *SMALL, f"dataset.path={file}")
 
 
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (chat("word " * 3000), r"own\.jsonl, line 2: \d{4} tokens, more than model\.max_length=2048; raise it, or"),
+        (
+            chat("word " * 3000),
+            r"own\.jsonl, line 2: \d{4} tokens, more than model\.max_length=2048; raise model\.max_length",
+        ),
         (chat("y?", id="line-1"), r"own\.jsonl, line 2: id 'line-1' comes twice"),
         ({"messages": [{"role": "user", "content": "x"}]}, r"own\.jsonl, line 2: field 'messages' does not end with"),
     ],
@@ -186,7 +189,7 @@ def test_an_arm_may_have_a_file_of_its_own_but_no_other_change(tmp_path):
     mine = "+arms.mine={recipe:raft,context:passages,cot:true,adapter:null,dataset:{%s}}"
     made = run(tmp_path, *SMALL[:2], mine % f"path:{file}", "evaluation.arms=[raft,mine]")
     assert len(rows(made["dataset[mine]"])) == 1 < len(rows(made["dataset[raft]"]))
-    with pytest.raises(ConfigError, match=r"arms\.mine\.dataset: got \{'p': 1\.0\}, which cannot change the ready"):
+    with pytest.raises(ConfigError, match=r"arms\.mine\.dataset: got \{'p': 1\.0\}, but the rows of dataset.path"):
         parse(compose(mine % "p:1.0", f"dataset.path={file}", "evaluation.arms=[mine]"))
 
 
@@ -197,7 +200,7 @@ def test_what_a_chat_file_cannot_say_is_not_exported(tmp_path):
         "raft.chat.jsonl",
         "test.eval.jsonl",
     ]
-    with pytest.raises(ConfigError, match=r"got 'raft_base', and no arm"):
+    with pytest.raises(ConfigError, match=r"got 'raft_base', but no arm"):
         run(tmp_path, *SMALL[:2], "evaluation.arms=[raft]", f"dataset.path={file}", "export.dataset=raft_base")
 
 

@@ -98,12 +98,12 @@ def test_an_arm_that_need_not_have_examples_has_none_with_a_warning(tmp_path, ro
     write_jsonl(rows / "rows.jsonl", without)
     assert made(tmp_path / "a", rows, test, required=False, arm="rag") == []
     (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("rag is not tried with worked examples: evaluation.examples: got 3, but no training row")
+    assert said.startswith("arm rag: worked examples are not tried: evaluation.examples: got 3, but no training row")
 
 
 def test_a_window_without_room_for_one_is_refused_in_one_line(tmp_path, rows, test):
     with pytest.raises(
-        DataError, match=r"arms\.rag_few_shot\.examples: got 3, but the shortest has \d+ tokens"
+        DataError, match=r"arms\.rag_few_shot\.examples: got 3, but the shortest example has \d+ tokens"
     ) as error:
         made(tmp_path / "a", rows, test, max_length=160)
     assert "\n" not in str(error.value)

@@ -184,9 +184,9 @@ def test_gold_overlap_above_a_share_is_refused(tmp_path):
     write_passages(tmp_path, passages)
     found = overlaps(lambda: iter([*questions, replace(shared, id="more")]), Passages(tmp_path))
     told = (
-        "1 of 10 test questions have a gold passage, or a near copy of it, in training (first: 'q3', in training "
-        "question 'more'), and dataset.max_gold_overlap is 0.02; remove them there, raise dataset.max_gold_overlap, or "
-        "set dataset.allow_overlap=true to train in spite of the leak"
+        "1 of 10 test questions share a gold passage, or a near copy, with training (first: 'q3', in training "
+        "question 'more'), and dataset.max_gold_overlap is 0.02; remove them from the training data, raise "
+        "dataset.max_gold_overlap, or set dataset.allow_overlap=true to train despite the leak"
     )
     with pytest.raises(DataError) as error:
         check(found, allowed=False, max_gold_overlap=None)
@@ -237,7 +237,7 @@ def test_a_near_copy_is_refused_before_training_and_counted_where_it_is_allowed(
         f"evaluation.arms=[{arm}]",
         "dataset.cot=false",
     ]
-    with pytest.raises(DataError, match="1 of 10 test questions are in the training data nearly word for word"):
+    with pytest.raises(DataError, match="1 of 10 test questions are in the training data in nearly the same words"):
         run(tmp_path / "store", *overrides, until="dataset")
     made = run(tmp_path / "store", *overrides, "dataset.max_gold_overlap=0.1", until="dataset")
     found = json.loads((made[f"dataset[{recipe}]"] / "audit.json").read_text())["overlap"]["test"]

@@ -208,7 +208,7 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     config = parse(compose(*SMALL))
     stages = {stage.label: stage for stage in pipeline.build(config, Fingerprints(Store(tmp_path / "store")))}
     folders = {"passages": made["ingest"], "targets": made["targets"], "questions": tmp_path / "leaky"}
-    with pytest.raises(DataError, match=r"1 test questions are in the training data.*dataset\.allow_overlap=true"):
+    with pytest.raises(DataError, match=r"1 test questions are also in the training data.*dataset\.allow_overlap=true"):
         dataset.raft(stages["dataset[raft]"].config, **folders, out=tmp_path)
     settings = stages["dataset[closed_book]"].config
     dataset.closed_book(replace(settings, allow_overlap=True), **folders, out=tmp_path)
@@ -216,7 +216,7 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
 
 
 def test_a_target_that_cannot_fit_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"question '.*': its target needs \d+ tokens and model.max_length is 40"):
+    with pytest.raises(DataError, match=r"question '.*': its target needs \d+ tokens, which leaves no room"):
         run(tmp_path, *SMALL, "evaluation.arms=[raft]", "model.max_length=40", "model.max_new_tokens=20")
 
 
