@@ -1,4 +1,4 @@
-"""The settings of one arm: those of the study with the arm's changes, and the learning rates of its training."""
+"""The settings of one arm: the study's settings with the arm's own changes, and the learning rates of its training."""
 
 import json
 from dataclasses import fields, replace
@@ -33,21 +33,22 @@ Settings = TypeVar("Settings", TrainerConfig, LoraConfig)
 
 
 def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
-    """Returns the study's dataset settings with the changes of an arm. Raises ConfigError for invalid ones."""
+    """Returns the study's dataset settings with the changes of an arm. Raises ConfigError for invalid changes."""
     if arm.dataset and name in _RESERVED:
         raise ConfigError(
-            f"arms.{name}.dataset: got {arm.dataset}, but {name!r} is the name of a data set of every study; "
+            f"arms.{name}.dataset: got {arm.dataset}, but the name {name!r} is reserved for a data set of the study; "
             "give the arm another name"
         )
     if "prompt_mode" in arm.dataset:
         raise ConfigError(
-            f"arms.{name}.dataset.prompt_mode: all arms of a study have one prompt mode; set dataset.prompt_mode"
+            f"arms.{name}.dataset.prompt_mode: got {arm.dataset['prompt_mode']!r}, but all arms of a study share one "
+            "prompt mode; remove it, and set dataset.prompt_mode"
         )
     if config.dataset.path and arm.dataset and "path" not in arm.dataset:
         raise ConfigError(
-            f"arms.{name}.dataset: got {arm.dataset}, which cannot change the ready rows of "
-            f"dataset.path={config.dataset.path!r}; leave the arm out of evaluation.arms, or give it a file of its "
-            f"own: arms.{name}.dataset.path"
+            f"arms.{name}.dataset: got {arm.dataset}, but the rows of dataset.path={config.dataset.path!r} are ready-"
+            f"made and cannot be changed; remove the arm from evaluation.arms, or give the arm its own file: "
+            f"arms.{name}.dataset.path=FILE"
         )
     values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
     try:
@@ -56,41 +57,44 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
         raise ConfigError(f"arms.{name}.{explained(error, ('dataset',))[0]}") from None
     if arm.recipe == "raft" and arm.cot != dataset.cot:
         raise ConfigError(
-            f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={dataset.cot}; give both one value"
+            f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={dataset.cot}; set both to one value"
         )
     return dataset
 
 
 def arm_trainer(config: Config, name: str) -> TrainerConfig:
-    """Returns the study's trainer settings with the changes of an arm. Raises ConfigError for invalid ones."""
+    """Returns the study's trainer settings with the changes of an arm. Raises ConfigError for invalid changes."""
     arm = config.arms[name]
     for key in arm.trainer:
         if key in _SHARED:
-            raise ConfigError(f"arms.{name}.trainer.{key}: all trainings of a study share it; set trainer.{key}")
+            raise ConfigError(
+                f"arms.{name}.trainer.{key}: got {arm.trainer[key]!r}, but all trainings of a study share this "
+                f"setting; remove it, and set trainer.{key}"
+            )
     _check_owner(name, arm, "trainer", arm.trainer)
     return _changed(config.trainer, TrainerConfig, arm.trainer, name, "trainer")
 
 
 def arm_lora(config: Config, name: str) -> LoraConfig:
-    """Returns the study's adapter settings with the changes of an arm. Raises ConfigError for invalid ones."""
+    """Returns the study's adapter settings with the changes of an arm. Raises ConfigError for invalid changes."""
     _check_owner(name, config.arms[name], "lora", config.arms[name].lora)
     return _changed(config.lora, LoraConfig, config.arms[name].lora, name, "lora")
 
 
 def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None:
-    """Raises ConfigError for an arm without a training, and where its training would be named as another recipe's."""
+    """Raises ConfigError if an arm with changes to a group is not trained, or has the name of another recipe."""
     if changes and arm.recipe == "none":
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but an arm with recipe: none is not trained; leave it out"
+            f"arms.{name}.{group}: got {changes}, but an arm with recipe: none is not trained; remove the changes"
         )
     if changes and name in ("raft", "closed_book") and name != arm.recipe:
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but the arm has the name of another recipe; give it another name"
+            f"arms.{name}.{group}: got {changes}, but the arm has the name of a recipe that is not its own; rename it"
         )
 
 
 def _changed(settings: Settings, kind: type[Settings], changes: dict[str, object], arm: str, group: str) -> Settings:
-    """The settings with an arm's changes."""
+    """Returns the settings with an arm's changes. Raises ConfigError for invalid changes."""
     if not changes:
         return settings
     values = {name.name: getattr(settings, name.name) for name in fields(kind)} | changes
@@ -102,9 +106,9 @@ def _changed(settings: Settings, kind: type[Settings], changes: dict[str, object
 
 
 def resolved_trainer(config: Config, arm: str | None = None) -> TrainerConfig:
-    """The trainer's settings, with the changes of `arm`, and with the model's own values in place of `auto`.
+    """Returns the trainer settings with the changes of `arm` (None: no changes). Each `auto` is replaced by a value.
 
-    Raises ValueError for a learning rate `auto` that the model does not have.
+    Raises ValueError if the learning rate is `auto`, and the model's settings name no usual learning rate.
     """
     return _resolved(config, arm_trainer(config, arm) if arm else config.trainer, arm)
 
@@ -119,7 +123,7 @@ def _resolved(config: Config, trainer: TrainerConfig, arm: str | None) -> Traine
 
 
 def learning_rates(config: Config, arm: str) -> list[float]:
-    """The learning rates that the training of an arm is tried with, in ascending order; [] without a selection."""
+    """Returns the candidate learning rates of an arm's training in ascending order; [] if the rate is not searched."""
     rates = config.selection.learning_rates
     if rates is None:
         return []

@@ -1,4 +1,4 @@
-"""Arms by name: for `evaluation.arms=[base,mine]` conf/arm/mine.yaml is read from any folder of Hydra's search path."""
+"""Reads arms from YAML files: the arm `mine` from conf/arm/mine.yaml in any folder of Hydra's search path."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -17,11 +17,11 @@ _SETTINGS = {
 
 
 def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """Returns `values` with the YAML files of the arms that `evaluation.arms` names added under `arms`.
+    """Returns a study's settings `values` with the settings of all its arms under `arms`.
 
-    An arm under `arms` that has all settings of an arm takes precedence over a file of its name. One that has some of
-    them changes the file: `arms.sft.trainer.learning_rate=3e-4`. Of several files, the one in the first folder counts.
-    Raises ConfigError for an arm without either.
+    The settings of an arm are read from arm/NAME.yaml in the first of `folders` that has this file. Settings under
+    `arms` change those of the file: `arms.sft.trainer.learning_rate=3e-4`. An arm with all settings under `arms` needs
+    no file. Raises ConfigError for an arm that has neither a file nor settings.
     """
     arms, evaluation = values.get("arms") or {}, values.get("evaluation")
     names = evaluation.get("arms") if isinstance(evaluation, dict) else None
@@ -43,14 +43,16 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
 
 
 def adapter_files(name: str, folder: str | None) -> list[Path]:
-    """Returns the files of an arm's ready adapter, [] for `folder` None.
+    """Returns the two files of an arm's ready-made adapter in `folder`; [] for None.
 
-    Raises ConfigError for a missing file, ModelError for settings of the adapter that are damaged or absurd.
+    Raises ConfigError for a missing file, ModelError for a damaged adapter_config.json or one with impossible values.
     """
     if folder is None:
         return []
     files = [Path(folder) / "adapter_config.json", Path(folder) / "adapter_model.safetensors"]
     if missing := [file for file in files if not file.is_file()]:
-        raise ConfigError(f"arms.{name}.adapter: got {folder!r}; {missing[0]} is missing; name a PEFT adapter folder")
+        raise ConfigError(
+            f"arms.{name}.adapter: got {folder!r}; {missing[0]} is missing; name the folder of a PEFT adapter"
+        )
     check_adapter(Path(folder))
     return files

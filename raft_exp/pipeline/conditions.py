@@ -1,4 +1,4 @@
-"""Evaluation settings with changes: those of a condition, and those of the validation questions of a selection."""
+"""The evaluation settings of a condition, and of the validation questions on which a study chooses settings."""
 
 import json
 from dataclasses import asdict, replace
@@ -27,16 +27,16 @@ _EFFECTIVE = {
 
 
 def condition(config: Config, name: str) -> EvaluationConfig:
-    """Returns the study's evaluation settings with the changes of a condition. Raises ConfigError for invalid ones."""
+    """Returns the evaluation settings of the condition `name`. Raises ConfigError for an invalid name or change."""
     if not is_file_name(name):
         raise ConfigError(
-            f"evaluation.conditions: got {name!r}; its name is part of file names: letters, digits and . _ + - only"
+            f"evaluation.conditions: got {name!r}; the name is used in file names; use only letters, digits and . _ + -"
         )
     return _with_changes(config.evaluation, config.evaluation.conditions[name], f"evaluation.conditions.{name}")
 
 
 def validation(config: Config) -> EvaluationConfig:
-    """Returns the settings of the validation questions that a selection is made on. Raises ConfigError."""
+    """Returns the evaluation settings for validation questions. Raises ConfigError for invalid selection.changes."""
     changed = _with_changes(config.evaluation, config.selection.changes, "selection.changes")
     # allow_fewer: as in the validation rows of training, whose pool may be small; the audit counts such contexts
     return replace(changed, split="validation", max_items=config.selection.max_items, allow_fewer=True)
@@ -55,7 +55,7 @@ def _with_changes(evaluation: EvaluationConfig, changes: dict[str, object], plac
     for key in changes:
         if key not in ("context", *_EFFECTIVE[changed.context]):
             raise ConfigError(
-                f"{place}: got {key!r}, which changes nothing in context={changed.context}; "
-                f"give one of {', '.join(_EFFECTIVE[changed.context])}"
+                f"{place}: got {key!r}, which has no effect with context={changed.context}; "
+                f"use one of {', '.join(_EFFECTIVE[changed.context])}"
             )
     return changed

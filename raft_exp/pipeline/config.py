@@ -1,7 +1,7 @@
 """The configuration of a study as typed dataclasses. `parsing.parse` builds it from YAML values.
 
-Each group's dataclass stands beside the code that uses it. YAML under conf/ holds all default values; the dataclasses
-define the valid values, and `config_checks` what the groups rule out together.
+The dataclass of each group is defined in the module that uses it. The default values are in the YAML files of conf/.
+The dataclasses define the valid values of each setting; `config_checks` rejects invalid combinations.
 """
 
 import re
@@ -33,27 +33,28 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 
 @config_dataclass
 class ArmConfig:
-    """An arm of the comparison: a recipe for training and a context at test."""
+    """One arm of the comparison: its training recipe, and its context at test."""
 
     recipe: Literal["none", "closed_book", "raft"]
     context: Literal["none", "passages"]
-    cot: bool  # asks for reasoning before the answer
-    adapter: str | None  # a ready adapter folder instead of training one
+    cot: bool  # whether the prompt asks for reasoning before the answer
+    adapter: str | None  # folder of a ready-made adapter, used instead of a training; null: none
     dataset: dict[str, object]  # changes to `dataset` for this arm's training set, e.g. {cot: false}
     engine: EngineConfig | None = None  # null: the study's engine
     trainer: KeyedWhenSet[dict[str, object]] = field(default_factory=dict)  # changes to `trainer` for its training
     lora: KeyedWhenSet[dict[str, object]] = field(default_factory=dict)  # changes to `lora` for its training
-    examples: KeyedWhenSet[Count] = 0  # worked examples of training before each question, for an arm without a training
+    examples: KeyedWhenSet[Count] = 0  # worked examples from training before each question; for untrained arms only
 
     @model_validator(mode="after")
     def _has_weights_of_one_origin(self) -> "ArmConfig":
         if self.adapter and self.recipe != "none":
             raise ValueError(
-                f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; an arm with adapter=DIR has recipe: none"
+                f"arms.*.recipe: got {self.recipe!r} together with a ready-made adapter; set recipe: none, or remove it"
             )
         if self.dataset and self.recipe != "raft":
             raise ValueError(
-                f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings"
+                f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings; "
+                "remove the changes, or set recipe: raft"
             )
         return self
 
@@ -61,26 +62,26 @@ class ArmConfig:
     def _examples_need_an_untrained_arm(self) -> "ArmConfig":
         if self.examples and self.recipe != "none":
             raise ValueError(
-                f"arms.*.examples: got {self.examples} beside recipe: {self.recipe}, whose training shows no examples; "
-                "give 0, or recipe: none"
+                f"arms.*.examples: got {self.examples} together with recipe: {self.recipe}, but only an untrained arm "
+                "can have examples; set examples: 0, or recipe: none"
             )
         return self
 
     def needs_weights(self) -> bool:
-        """Whether the arm has weights of its own, which a model behind a server cannot load."""
+        """Whether the arm has its own weights. A model behind a server cannot load them."""
         return self.recipe != "none" or self.adapter is not None
 
 
 @config_dataclass
 class RunConfig:
-    """What the run folder holds."""
+    """The settings of the run folder."""
 
-    copy: Runtime[bool]  # data sets and predictions as files instead of links into the store
+    copy: Runtime[bool]  # copies data sets and predictions into the run folder instead of linking them to the store
 
 
 @config_dataclass
 class Config:
-    """One study."""
+    """The settings of one study."""
 
     study: str  # name in the report, and group of its runs in W&B; jobs of a sweep are grouped by the sweep's folder
     note: str  # shown in the report above the figures; "" for none
@@ -110,16 +111,16 @@ class Config:
     wordings: dict[str, PromptConfig] = field(default_factory=dict)
 
     def trained_arms(self) -> list[str]:
-        """The arms under test that have a training, in their order."""
+        """Returns the names of the arms in `evaluation.arms` that are trained, in this order."""
         return [name for name in self.evaluation.arms if self.arms[name].recipe != "none"]
 
     def untrained_arms(self) -> list[str]:
-        """The arms under test that use the study's model without any training."""
+        """Returns the names of the arms that use the study's own model and engine, without training and adapter."""
         arms = {name: self.arms[name] for name in self.evaluation.arms}
         return [name for name, arm in arms.items() if not arm.needs_weights() and arm.engine is None]
 
     def tried_with_examples(self) -> list[str]:
-        """The arms under test for which worked examples are a candidate beside the wordings of their prompt."""
+        """Returns the names of the arms whose prompt search includes a prompt with worked examples."""
         if self.evaluation.prompts == "as_written" or not self.evaluation.examples or self.dataset.path:
             return []
         arms = {name: self.arms[name] for name in self.untrained_arms()}
@@ -131,17 +132,17 @@ class Config:
 
 
 def primary_of(config: Config) -> Primary:
-    """Returns the study's primary metric and contrast. Raises ConfigError for names that the study does not have."""
+    """Returns the primary metric and the two arms that it compares. Raises ConfigError for an unknown metric or arm."""
     arms = {name: {"recipe": config.arms[name].recipe, "cot": config.arms[name].cot} for name in config.evaluation.arms}
     return resolve(config.evaluation.primary, arms, profile(config.corpus.name, config.evaluation.metrics).metrics)
 
 
 def is_file_name(name: str) -> bool:
-    """Whether the name of an arm or a condition can name files."""
+    """Whether a name can be part of file names: it has only letters, digits and `. _ + -`."""
     return re.fullmatch(r"[\w.+-]+", name) is not None
 
 
 def conf_dir() -> Path:
-    """Returns the folder of the YAML files: in the package when installed, beside it in a checkout."""
+    """Returns the folder of the shipped YAML files: in the installed package, or beside the package in a checkout."""
     package = Path(__file__).parents[1]
     return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())

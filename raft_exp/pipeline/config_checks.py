@@ -1,4 +1,4 @@
-"""What the settings of several groups rule out together."""
+"""Checks for invalid combinations of settings from different groups."""
 
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.arm_settings import arm_lora, arm_trainer, resolved_trainer
@@ -7,7 +7,7 @@ from raft_exp.teachers.model import is_model
 
 
 def check(config: Config) -> None:
-    """Raises ConfigError for the first settings that cannot stand together, with a remedy."""
+    """Raises ConfigError for the first invalid combination of settings. The message names a remedy."""
     _check_arm_names(config)
     _check_auto_learning_rate(config)
     _check_worked_examples(config)
@@ -28,7 +28,7 @@ def _check_arm_names(config: Config) -> None:
             raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, config.arms)}")
         if not is_file_name(name):
             raise ConfigError(
-                f"evaluation.arms: got {name!r}; its name is part of file names: letters, digits and . _ + - only"
+                f"evaluation.arms: got {name!r}; the name is used in file names; use only letters, digits and . _ + -"
             )
 
 
@@ -45,21 +45,21 @@ def _check_worked_examples(config: Config) -> None:
         arm = config.arms[name]
         if arm.examples and config.dataset.path:
             raise ConfigError(
-                f"arms.{name}.examples: got {arm.examples}, but the rows of dataset.path={config.dataset.path!r} are "
-                "ready chats; leave the arm out, or give 0"
+                f"arms.{name}.examples: got {arm.examples}, but worked examples cannot be made from the chats "
+                f"of dataset.path={config.dataset.path!r}; set examples: 0, or remove the arm from evaluation.arms"
             )
         if arm.examples and arm.cot and not config.dataset.cot:
             raise ConfigError(
-                f"arms.{name}.examples: got {arm.examples} with cot: true, but dataset.cot=false has no reasoning "
-                "to show; give cot: false, or dataset.cot=true"
+                f"arms.{name}.examples: got {arm.examples} with cot: true, but dataset.cot=false makes rows "
+                "without reasoning; set cot: false for the arm, or dataset.cot=true"
             )
 
 
 def _check_supervised_tokens(config: Config) -> None:
     if other := config.trainer.supervised_tokens:
         raise ConfigError(
-            f"trainer.supervised_tokens: got {other!r}, but it is a setting of one arm; set "
-            "+arms.NAME.trainer.supervised_tokens for it"
+            f"trainer.supervised_tokens: got {other!r}, but only a single arm can have this setting; set "
+            "+arms.NAME.trainer.supervised_tokens for that arm"
         )
     for name in config.trained_arms():
         place, other = f"arms.{name}.trainer", arm_trainer(config, name).supervised_tokens
@@ -69,11 +69,13 @@ def _check_supervised_tokens(config: Config) -> None:
         if other not in known:
             remedy = f"known: {', '.join(known)}" if known else "add one to evaluation.arms"
             raise ConfigError(
-                f"{place}.supervised_tokens: got {other!r}; it must be an arm of evaluation.arms that is trained and "
-                f"has no supervised_tokens itself; {remedy}"
+                f"{place}.supervised_tokens: got {other!r}; must be a trained arm of evaluation.arms without "
+                f"supervised_tokens of its own; {remedy}"
             )
         if lengths := [key for key in ("max_steps", "max_epochs") if key in config.arms[name].trainer]:
-            raise ConfigError(f"{place}.{lengths[0]}: has no effect beside supervised_tokens; leave one out")
+            raise ConfigError(
+                f"{place}.{lengths[0]}: has no effect together with supervised_tokens; remove one of the two"
+            )
 
 
 def _check_teacher_tasks(config: Config) -> None:
@@ -99,25 +101,32 @@ def _check_quantization(config: Config) -> None:
 def _check_dora(config: Config) -> None:
     for lora in (config.lora, *(arm_lora(config, name) for name in config.trained_arms())):
         if lora.dora and not lora.r:
-            raise ConfigError("lora.dora: got True beside lora.r=0, which trains all weights; use lora=default")
+            raise ConfigError(
+                "lora.dora: got True, but lora.r=0 trains all weights without an adapter; use lora=default"
+            )
     for name in config.trained_arms():
         engine = config.arms[name].engine or config.engine
         if arm_lora(config, name).dora and engine.name == "vllm" and engine.adapters == "lora":
-            raise ConfigError("lora.dora: got True, but engine=vllm has no DoRA adapters; use engine.adapters=merged")
+            raise ConfigError(
+                "lora.dora: got True, but engine=vllm cannot load DoRA adapters; use engine.adapters=merged"
+            )
 
 
 def _check_validation_questions(config: Config, setting: str, off: str) -> None:
-    """Raises ConfigError where a setting, which `off` turns off, cannot be chosen on validation questions."""
+    """Raises ConfigError if there are no validation questions on which to choose `setting`.
+
+    `off`: the value of the setting that turns the choice off, for the message.
+    """
     if config.evaluation.split == "validation":
         raise ConfigError(
-            f"evaluation.split: got 'validation', but {setting} is chosen on the validation questions, so that they "
-            f"cannot be the test too; use evaluation.split=test, or {setting}={off}"
+            f"evaluation.split: got 'validation', but {setting} is chosen on the validation questions, so they cannot "
+            f"be the test questions too; use evaluation.split=test, or {setting}={off}"
         )
     corpus = config.corpus
     if not corpus.validation and corpus.name != "pubmedqa" and not getattr(corpus, "questions", ""):
         raise ConfigError(
-            f"corpus.validation: got {corpus.validation}, which leaves no validation questions, and {setting} is "
-            f"chosen on them; use a share such as corpus.validation=0.05, or {setting}={off}"
+            f"corpus.validation: got {corpus.validation}, but {setting} is chosen on validation questions, and there "
+            f"are none; use a share such as corpus.validation=0.05, or {setting}={off}"
         )
 
 
@@ -126,9 +135,9 @@ def _check_choice_of_prompts(config: Config) -> None:
         _check_validation_questions(config, "evaluation.prompts", "as_written")
         if not config.wordings:
             raise ConfigError(
-                f"evaluation.wordings: got {config.evaluation.wordings}, but evaluation.prompts=auto chooses among "
-                "wordings; use evaluation.wordings=null (all files of conf/prompt/wordings/), name some of them, or "
-                "use evaluation.prompts=as_written"
+                f"evaluation.wordings: got {config.evaluation.wordings}, but evaluation.prompts=auto needs at "
+                "least one wording; use evaluation.wordings=null (all files of conf/prompt/wordings/), name some of "
+                "them, or use evaluation.prompts=as_written"
             )
 
 
@@ -144,7 +153,7 @@ def _check_choice_of_rates(config: Config) -> None:
     if not config.trained_arms():
         raise ConfigError(
             f"selection.learning_rates: got {rates}, but no arm of evaluation.arms={config.evaluation.arms} is "
-            "trained; add one that is trained, such as raft, or use selection.learning_rates=null"
+            "trained; add a trained arm, such as raft, or use selection.learning_rates=null"
         )
     _check_validation_questions(config, "selection.learning_rates", "null")
 
@@ -155,5 +164,5 @@ def _check_server_arms(config: Config) -> None:
         if (arm.engine or config.engine).name == "openai" and arm.needs_weights():
             raise ConfigError(
                 f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} needs weights on this machine, but "
-                "engine=openai asks a server; leave the arm out of evaluation.arms, or give it another engine"
+                "engine=openai uses a server; remove the arm from evaluation.arms, or give the arm another engine"
             )

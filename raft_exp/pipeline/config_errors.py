@@ -1,6 +1,6 @@
-"""Messages of one line for settings that do not exist, and for values that pydantic rejects.
+"""One-line messages for settings that do not exist, and for values that pydantic rejects.
 
-A message names the setting as the user writes it (`dataset.p`), its value, and the valid ones.
+A message names the setting as the user writes it (`dataset.p`), its value, and the valid values.
 """
 
 import re
@@ -17,7 +17,10 @@ from raft_exp.pipeline.renamed import RENAMED
 
 
 def explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
-    """Returns one message for each field; the types that a union accepts are joined in one message."""
+    """Returns one message for each invalid field. `parents`: the groups above the fields.
+
+    For a union of types, one message lists the valid values of all types.
+    """
     problems: dict[str, str] = {}
     for problem in error.errors():
         place = _place((*parents, *problem["loc"]))
@@ -28,12 +31,12 @@ def explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str
 
 
 def unknown_key(path: str, option: object = "") -> str:
-    """Returns the error message for a setting that does not exist, with the closest existing name.
+    """Returns the error message for the unknown setting `path` (`dataset.q`), with the closest existing name.
 
-    `option` is the `name` of its group's chosen option (corpus.name): the message lists the settings of that option.
+    `option`: the chosen option of its group, such as the value of corpus.name. The message lists its settings.
     """
     if path in RENAMED:
-        return f"{path}: is called {RENAMED[path]} now; set {RENAMED[path]}=..."
+        return f"{path}: was renamed to {RENAMED[path]}; set {RENAMED[path]}=..."
     *parents, name = path.split(".")
     kind: object = Config
     for number, parent in enumerate(parents):
@@ -42,17 +45,20 @@ def unknown_key(path: str, option: object = "") -> str:
             return f"{path}: no such setting; {'.'.join(parents[: number + 1])} is unknown; {suggest(parent, names)}"
         kind = names[parent]
         if _takes_new_names(kind):
-            return f"{path}: a new name in {'.'.join(parents[: number + 1])} needs a plus: +{path}=..."
+            return f"{path}: a new name in {'.'.join(parents[: number + 1])} needs a plus sign: +{path}=..."
     if _takes_new_names(_names(kind).get(name)):
-        return f"{path}: a new name in it needs a plus: +{path}=..."
+        return f"{path}: a new name in {path} needs a plus sign: +{path}=..."
     known = [*_names(_member(kind, option)), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # a setting of another corpus, teacher, logger ...
-        return f"{path}: not a setting of the chosen {parents[-1] if parents else name}; it belongs to another one"
+        group = parents[-1] if parents else name
+        return (
+            f"{path}: the chosen {group} has no such setting, another {group} has it; remove it, or choose that {group}"
+        )
     return f"{path}: no such setting; {suggest(name, known)}"
 
 
 def _takes_new_names(kind: object) -> bool:
-    """Whether a setting of this type is a mapping, whose names are the user's own."""
+    """Whether a setting of this type is a mapping whose names the user chooses."""
     return dict in (get_origin(kind), *(get_origin(inner) for inner in get_args(kind)))
 
 
@@ -79,7 +85,7 @@ def _constraint(problem: ErrorDetails) -> str:
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    """Returns `dataset.p` for pydantic's location, without the names of union members that the location contains."""
+    """Returns the name of a setting (`dataset.p`) for a location of pydantic, without the names of union members."""
     kind: object = Config
     parts: list[str] = []
     for number, part in enumerate(location):
@@ -97,13 +103,13 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _member(kind: object, option: object) -> object:
-    """Returns the dataclass of a union whose `name` is `option`; the union itself where there is none."""
+    """Returns the dataclass of the union `kind` whose `name` is `option`; `kind` itself if there is none."""
     members = get_args(get_args(kind)[0]) if hasattr(kind, "__metadata__") else get_args(kind)
     return next((member for member in members if option in get_args(_names(member).get("name"))), kind)
 
 
 def _names(kind: object) -> Mapping[str, object]:
-    """Returns field name -> type, over all members of a union of dataclasses."""
+    """Returns the type of each field by its name: of one dataclass, or of all dataclasses in a union."""
     if is_dataclass(kind):
         return dict(get_type_hints(kind))
     if get_args(kind):

@@ -1,6 +1,6 @@
 """The stages that convert a study's GGUF files into model folders, and the use of these folders.
 
-Models are loaded by name. `use` registers the converted folder under the name of its GGUF file.
+`use` registers each folder under the name of its GGUF file, so that loading this name loads the folder.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,10 @@ STAGE = "model"
 
 
 def conversions(config: Config, fingerprint: Callable[[list[Path]], dict[str, str]]) -> list[Stage]:
-    """The stages that convert the GGUF files of a study, one for each file; [] without any."""
+    """Returns the stages that convert the GGUF files of a study, one for each file; [] without GGUF files.
+
+    `fingerprint` returns content hashes of local files.
+    """
     models: dict[str, ModelConfig] = {"model": config.model}
     if is_local(config.teacher):
         models["teacher.model"] = config.teacher.model
@@ -41,7 +44,7 @@ def _conversion(
 
 
 def use(stages: Iterable[Stage], store: Store) -> None:
-    """Makes this process load each GGUF file from its converted folder, where the store has one."""
+    """Makes this process load each GGUF file from its converted folder, if the store has this folder."""
     for stage in stages:
         if stage.name == STAGE and store.look(stage).status == "reused":
             loading.use_folder(stage.config.name_or_path, store.path(stage))
@@ -49,7 +52,10 @@ def use(stages: Iterable[Stage], store: Store) -> None:
 
 @contextmanager
 def described(stages: Iterable[Stage], store: Store) -> Iterator[None]:
-    """Inside the block each GGUF file has a model folder to check: the converted one, or one without weights."""
+    """Provides a model folder for each GGUF file inside the `with` block, so that the model can be checked.
+
+    It is the converted folder, or a temporary folder without weights if the store has no converted folder.
+    """
     stages = list(stages)
     use(stages, store)
     with TemporaryDirectory() as folder:

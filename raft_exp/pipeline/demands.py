@@ -1,4 +1,4 @@
-"""What the data sets of a study demand of its questions: their settings, before any stage is made."""
+"""The settings of all data sets of a study. They serve to check early that there are enough questions and passages."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,15 @@ from raft_exp.pipeline.wordings import wordings
 
 
 def raft_owner(config: Config) -> tuple[str, ArmConfig]:
-    """The owner of the raft training set where no arm of the study trains on it."""
+    """Returns a name and an arm for the raft training set if no arm of the study is trained on it."""
     return "raft", ArmConfig("raft", "passages", config.dataset.cot, None, {})
 
 
 def demands(config: Config, window: Window) -> Iterator[Demand]:
-    """The settings of each data set that is made of the questions: training sets, the test, its conditions, and the
-    validation questions that settings are chosen on. A ready chat file is made of none.
+    """Yields the settings of each data set that the study makes from its questions.
+
+    These are the training sets, the test set, its conditions, and the validation questions on which settings are
+    chosen. A ready-made chat file (`dataset.path`) is left out. `window`: tokenizer and length limits of the model.
     """
     made = owners(config)
     if config.tried_with_examples() or any(config.arms[name].examples for name in config.evaluation.arms):

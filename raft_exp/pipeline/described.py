@@ -1,4 +1,4 @@
-"""The settings of a study as they are described: types from the dataclasses, defaults and words from conf/."""
+"""Descriptions of the settings: types from the dataclasses, default values and comments from the files of conf/."""
 
 import re
 import types
@@ -25,12 +25,12 @@ _SIGNS = {Ge: ("ge", "≥"), Gt: ("gt", ">"), Le: ("le", "≤"), Lt: ("lt", "<")
 
 
 def files_of(group: str) -> list[Path]:
-    """The shipped files of a group of settings, by name."""
+    """Returns the shipped YAML files of a group of settings, sorted by name."""
     return sorted((conf_dir() / group).glob("*.yaml"))
 
 
 def with_bases(file: Path) -> YamlFile:
-    """A file with the settings of the files that its `defaults` name."""
+    """Returns the settings of a YAML file, together with those of the files in its `defaults` list."""
     own = read_yaml(file)
     settings: dict[str, Setting] = {}
     for base in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", []):
@@ -45,12 +45,12 @@ def with_bases(file: Path) -> YamlFile:
 
 
 def first_sentence(about: str) -> str:
-    """The first sentence of a file's comment; commands and remarks after it stand in the file."""
+    """Returns the first sentence of the comment at the head of a file."""
     return re.split(r"(?<=[.?])(?<!et al\.)\s", about)[0]
 
 
 def value_text(value: object) -> str:
-    """A default value as the command line writes it; a long text is shortened, a mapping is `{...}`."""
+    """Returns a default value as text for the command line. Texts over 60 characters are cut, a mapping is `{...}`."""
     if isinstance(value, str):
         short = " ".join(value.split()) or '""'
         return short if len(short) <= 60 else f"{short[:57]}..."
@@ -62,7 +62,10 @@ def value_text(value: object) -> str:
 
 
 def setting_rows(kind: type, prefix: str = "") -> Iterator[tuple[str, object, str]]:
-    """Name, type and comment of each field, nested dataclasses included."""
+    """Yields name, type and comment of each field of a dataclass, including the fields of nested dataclasses.
+
+    `prefix` is put before each name.
+    """
     comments = field_comments(kind)
     for name, hint in type_hints(kind).items():
         yield f"{prefix}{name}", hint, comments.get(name, "")
@@ -71,14 +74,14 @@ def setting_rows(kind: type, prefix: str = "") -> Iterator[tuple[str, object, st
 
 
 def type_hints(kind: type) -> Mapping[str, object]:
-    """The type of each field of a dataclass, with its annotations."""
+    """Returns the type of each field of a dataclass, with the metadata of `Annotated`."""
     names = {field.name for field in fields(kind)}
     hints = get_type_hints(kind, include_extras=True)
     return {name: hint for name, hint in hints.items() if name in names}
 
 
 def dataclasses_in(hint: object) -> list[type]:
-    """The dataclasses of a type: one, or those of a union."""
+    """Returns the dataclasses in a type: several for a union, [] for a type without dataclasses."""
     if isinstance(hint, type) and is_dataclass(hint):
         return [hint]
     if get_origin(hint) is Annotated:
@@ -89,12 +92,12 @@ def dataclasses_in(hint: object) -> list[type]:
 
 
 def is_runtime(hint: object) -> bool:
-    """Whether a field changes how a study runs, and not its result (`core.schema.Runtime`)."""
+    """Whether a field changes only how a study runs, not its result (`core.schema.Runtime`)."""
     return any(type(mark).__name__ == "_RuntimeMark" for mark in getattr(hint, "__metadata__", ()))
 
 
 def type_text(hint: Any) -> str:
-    """The values that a type allows, in words: `text or null`, `integer ≥ 1`, `none | raft`."""
+    """Returns the values that a type allows, as text: `text or null`, `integer ≥ 1`, `none | raft`."""
     if get_origin(hint) is Annotated:
         inner, *marks = get_args(hint)
         limits = [limit for mark in marks for limit in _limits(mark)]

@@ -1,9 +1,14 @@
 """The expected seconds of a planned study (`dry_run=true`), from the seconds of finished stages in the store.
 
-A stage is compared with the newest comparable result. A training is comparable with one of the same model on the same
-device, scaled by examples; an evaluation likewise, scaled by questions; a data set with one for the same tokenizer,
-scaled by rows; other stages with results of the same input. A result of less than a tenth of the planned items is no
-measure: most of its time is spent on loading. Without a comparable result the seconds are unknown.
+The estimate for a stage is taken from the newest comparable result:
+
+- train: the same model and device; seconds are scaled by the number of examples
+- evaluate: the same model and device; scaled by the number of questions
+- dataset: the same tokenizer; scaled by the number of rows
+- other stages: the same input
+
+A result with less than a tenth of the planned items is ignored, because loading takes most of its time. Without a
+comparable result the seconds are unknown.
 """
 
 from collections.abc import Sequence
@@ -38,12 +43,12 @@ _LEAST = 0.1  # of the planned items: the smallest result that measures a speed
 
 @dataclass(frozen=True)
 class Measure:
-    """Seconds that a stage is expected to take, and the result that they are from."""
+    """The expected seconds of a stage, and the stored result from which they are computed."""
 
     seconds: float
     label: str
     key: str
-    items: int | None  # of the result, in proportion to which the seconds were taken; None: not in proportion
+    items: int | None  # number of items of the result, by which the seconds were scaled; None: not scaled
 
 
 class ExpectedSeconds:
@@ -59,9 +64,9 @@ class ExpectedSeconds:
         return measure.seconds if measure else None
 
     def measure(self, stage: Stage) -> Measure | None:
-        """Returns the expected seconds of a stage with their source; None where there is no comparable result.
+        """Returns the expected seconds of a stage with their source; None if there is no comparable result.
 
-        Results of the same label are preferred. A training of another recipe is comparable too.
+        Results of the same label are preferred. Train and evaluate stages may also use results of other recipes.
         """
         same, others = list[Manifest](), list[Manifest]()
         for result in self._results.of(stage.name):
@@ -72,7 +77,7 @@ class ExpectedSeconds:
         return None
 
     def items(self, stage: Stage) -> int | None:
-        """The examples, questions or rows that a stage processes; None where their number is unknown."""
+        """Returns the number of examples, questions or rows that a stage processes; None if it is unknown."""
         config = stage.config
         if stage.name == "train":
             if config.trainer.max_steps > 0:
@@ -84,7 +89,7 @@ class ExpectedSeconds:
         return rows.number if rows else None
 
     def _scaled(self, result: Manifest, stage: Stage) -> Measure | None:
-        """The seconds of a comparable result for the items of the stage; None where the result is too small."""
+        """Returns the seconds of a comparable result, scaled to the items of `stage`; None if it is too small."""
         measured, planned = self._measured(result), self.items(stage)
         if measured and planned and measured < _LEAST * planned:
             return None
@@ -95,7 +100,7 @@ class ExpectedSeconds:
         return Measure(result["seconds"] * planned / measured, result["label"], result["key"], measured)
 
     def _measured(self, result: Manifest) -> int | None:
-        """The items of a result: its own count, or the rows of its test for a report and a choice."""
+        """Returns the number of items of a result: its own count, or else the number of rows of its test set."""
         counted = result["counts"].get(_UNITS.get(result["stage"], ""))
         test = result.get("inputs", {}).get("test")
         if counted is None and isinstance(test, str):
@@ -105,7 +110,7 @@ class ExpectedSeconds:
 
 
 def _is_comparable(result: Manifest, stage: Stage) -> bool:
-    """Whether the speed of a result tells that of the stage, apart from their sizes."""
+    """Whether a stored result and a planned stage run at the same speed. Their sizes may differ."""
     if stage.name in ("ingest", "questions"):
         return same_corpus(result, stage)
     planned = stage.description
@@ -122,12 +127,15 @@ def _input(stage: Stage, name: str) -> Stage:
 
 
 def _kind(label: str) -> str:
-    """The label without a condition: the dataset of a condition takes as long as the study's own."""
+    """Returns a label without its condition: a condition takes as long as the study's own test."""
     return label.partition("@")[0].removesuffix("]")
 
 
 def describe_expected(expected: Sequence[tuple[str, float | None]]) -> str:
-    """Formats the sum of planned stages, given as (label, seconds), and the labels of unknown seconds, as one line."""
+    """Formats the total expected time as one line, with the labels of stages whose time is unknown.
+
+    `expected`: label and expected seconds (None: unknown) of each planned stage.
+    """
     known = [seconds for _, seconds in expected if seconds is not None]
     unknown = list(dict.fromkeys(label for label, seconds in expected if seconds is None))
     if not known:
@@ -137,7 +145,7 @@ def describe_expected(expected: Sequence[tuple[str, float | None]]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Formats seconds for a reader: 48 s, 12 min, 3.5 h."""
+    """Formats a number of seconds: 48 s, 12 min, 3.5 h."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -30,7 +30,7 @@ _PAUSE = 0.5  # seconds between two attempts to lock
 
 
 def needed(config: object) -> int | None:
-    """Returns the number of GPUs that a stage with these settings takes; None for all visible ones."""
+    """Returns the number of GPUs that a stage with the settings `config` uses; None: all visible GPUs."""
     trainer = getattr(config, "trainer", None)
     if trainer is not None:
         return 0 if trainer.accelerator == "cpu" else None if trainer.devices == "auto" else int(trainer.devices)
@@ -41,13 +41,13 @@ def needed(config: object) -> int | None:
 
 
 def check(stages: Iterable[Stage]) -> None:
-    """Raises ModelError where a stage requires a GPU and this machine has none, before any stage runs."""
+    """Raises ModelError if a stage requires a GPU and this machine has none. Called before any stage runs."""
     for stage in (stage for stage in stages if not stage.launcher):  # a launcher may start it on other machines
         for name in ("trainer", "engine", "encoder"):
             if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _has_gpu():
                 raise ModelError(
                     f"{name}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
-                    "machine with one, or trainer=cpu with a small model: model=pocket, model=tiny"
+                    "machine with a GPU, or trainer=cpu with a small model: model=pocket, model=tiny"
                 )
 
 
@@ -60,9 +60,9 @@ def _has_gpu() -> bool:
 
 @contextlib.contextmanager
 def claimed(wanted: int | None) -> Iterator[dict[str, str]]:
-    """Locks `wanted` GPUs (None: all), waiting for them; yields the environment variables of the process to start.
+    """Waits until `wanted` GPUs (None: all) are free, and locks them inside the `with` block.
 
-    Yields {} where nothing is to be locked.
+    Yields the environment variables for the process that uses these GPUs; {} if no lock is needed.
     """
     devices = visible()
     count = len(devices) if wanted is None else wanted
@@ -79,7 +79,7 @@ def claimed(wanted: int | None) -> Iterator[dict[str, str]]:
 
 
 def visible() -> list[str]:
-    """Returns the GPUs that this process may use, by number or id."""
+    """Returns the numbers or UUIDs of the GPUs that this process may use."""
     if VISIBLE in os.environ:
         return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip() not in ("", "-1")]
     return list(_uuids())
@@ -87,7 +87,7 @@ def visible() -> list[str]:
 
 @cache
 def _uuids() -> dict[str, str]:
-    """The UUID of each NVIDIA GPU of this machine by its number; {} without nvidia-smi."""
+    """Returns the UUID of each NVIDIA GPU of this machine by its number; {} without nvidia-smi."""
     if not shutil.which("nvidia-smi"):
         return {}
     listed = subprocess.run(
@@ -103,7 +103,7 @@ def _wait_for(devices: Sequence[str], count: int) -> dict[str, FileLock]:
         if len(locks) == count:
             return locks
         if not reported:
-            message = f"  waiting for {count} free of {len(devices)} GPUs ({SHARED}=1 shares them)"
+            message = f"  waiting until {count} of {len(devices)} GPUs are free ({SHARED}=1: share GPUs instead)"
             print(message, file=sys.stderr, flush=True)
             reported = True
         time.sleep(_PAUSE)
@@ -127,10 +127,10 @@ def _take(devices: Sequence[str], count: int) -> dict[str, FileLock]:
 
 
 def _acquire(name: str, timeout: float) -> FileLock:
-    """Locks a file that any user of this machine may lock; a link in its place is not followed.
+    """Acquires the lock file of `name`, which all users of this machine share. A symbolic link is not followed.
 
-    Waits `timeout` seconds, without end for -1. Raises Timeout where another process holds it, ModelError where this
-    user cannot open it.
+    Waits at most `timeout` seconds (-1: without limit). Raises Timeout if another process still holds the lock,
+    ModelError if this user cannot open the file.
     """
     folder = os.environ.get(LOCKS) or ("/tmp" if os.name == "posix" else tempfile.gettempdir())
     file = Path(folder) / f"raft_exp_gpu_{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock"
@@ -142,13 +142,13 @@ def _acquire(name: str, timeout: float) -> FileLock:
         raise
     except OSError as error:
         raise ModelError(
-            f"GPU lock {file}: {error.strerror}; remove that file, or name a folder that all users of this machine "
-            f"can write with {LOCKS}=DIR, or set {SHARED}=1 to use GPUs without locks"
+            f"GPU lock {file}: {error.strerror}; remove that file, or set {LOCKS}=DIR to a folder that all users "
+            f"of this machine can write, or set {SHARED}=1 to use GPUs without locks"
         ) from error
     return lock
 
 
 def _uuid(device: str) -> str:
-    """The UUID of a GPU that is named by its number or by the beginning of its UUID; else the name itself."""
+    """Returns the UUID of a GPU from its number or the beginning of its UUID; `device` itself if no GPU matches."""
     known = _uuids()
     return known.get(device) or next((uuid for uuid in known.values() if uuid.startswith(device)), device)

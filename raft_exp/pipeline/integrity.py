@@ -1,4 +1,4 @@
-"""The files of a result: written to the disk before the result counts as complete, and checked before they are used."""
+"""Writes the files of a result to the disk with their checksums, and checks them before they are used."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ MANIFEST = "manifest.json"
 
 
 class FileRecord(TypedDict):
-    """What a manifest holds of one file."""
+    """The entry of one file in a manifest."""
 
     size: int  # bytes
     sha256: str
@@ -21,7 +21,7 @@ _checked: dict[Path, tuple[int, int]] = {}  # size and modification time of each
 
 
 def seal(folder: Path) -> dict[str, FileRecord]:
-    """Writes all files and folders under `folder` to the disk (fsync). Returns the record of each file by its path."""
+    """Writes all files under `folder` to the disk (fsync). Returns the record of each file by its relative path."""
     records: dict[str, FileRecord] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -36,7 +36,7 @@ def seal(folder: Path) -> dict[str, FileRecord]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Writes the names in a folder to the disk, where the file system can (POSIX)."""
+    """Writes the list of names in a folder to the disk (fsync). Does nothing on systems other than POSIX."""
     if os.name != "posix":
         return
     opened = os.open(folder, os.O_RDONLY)
@@ -47,9 +47,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def damages(folder: Path, records: Mapping[str, FileRecord]) -> list[str]:
-    """Describes each file of a result that differs from its record: `adapter_model.safetensors: other content`.
+    """Returns a line for each file that differs from its record: `adapter_model.safetensors: other content`.
 
-    A process reads a file once, and again only after its size or modification time has changed.
+    A file that this process has checked before is read again only if its size or modification time has changed.
     """
     return [f"{name}: {damage}" for name, record in records.items() if (damage := _damage(folder / name, record))]
 
@@ -79,7 +79,7 @@ def _remember(path: Path) -> None:
 
 
 def digest_of(manifest: Mapping[str, object]) -> str:
-    """The sha256 of a manifest without its own field `digest`."""
+    """Returns the SHA-256 of a manifest without its field `digest`."""
     values = {name: value for name, value in manifest.items() if name != "digest"}
     plain = json.loads(json.dumps(values))  # as it is read from the file
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""The words of a prompt, and of the teacher's tasks, in the language of the documents (`prompt.language`).
+"""Translates the shipped prompts and teacher tasks into the language of the documents (`prompt.language`).
 
-A file of conf/prompt/languages/, in any folder of Hydra's search path, has the words of the shipped prompts by their
-names (default, brief, json_reply) and the headings of the prompt modes. One of conf/task/languages/ has the words of
-the shipped tasks. They replace the English words of those; words of the user's own stay.
+For each language, conf/prompt/languages/ has a file with the texts of the shipped prompts (default, brief, json_reply)
+and the headings of the prompt modes; conf/task/languages/ has a file with the texts of the shipped tasks. The files may
+be in any folder of Hydra's search path. Texts that the user has written are not replaced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ Words = dict[tuple[str, object], object]  # (name of a setting, its English word
 
 
 def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """Returns `values` with the prompt and the teacher's tasks in the language of the prompt.
+    """Returns a study's settings `values` with the prompt and the teacher's tasks in `prompt.language`.
 
-    Raises ConfigError for a language without a file.
+    Language files are searched in `folders`. Raises ConfigError for a language without a file.
     """
     prompt, evaluation = values.get("prompt"), values.get("evaluation")
     language = prompt.get("language", ENGLISH) if isinstance(prompt, dict) else ENGLISH
@@ -38,7 +38,7 @@ def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict
     if isinstance(evaluation, dict) and evaluation.get("prompts") == "auto" and evaluation.get("wordings") is None:
         raise ConfigError(
             f"prompt.language: got {language!r}, but the wordings that evaluation.prompts=auto tries are English; name "
-            "your own (evaluation.wordings=[...]), or give evaluation.prompts=as_written"
+            "your own (evaluation.wordings=[...]), or set evaluation.prompts=as_written"
         )
     words = _words(files[language], "prompt", _PROMPTS, _WORDS)
     worded = {name: words.get((name, value), value) if name in _WORDS else value for name, value in prompt.items()}
@@ -49,7 +49,7 @@ def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict
 
 
 def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
-    """The settings of the teacher with its tasks in a language."""
+    """Returns the teacher's settings with its shipped tasks in a language. Raises ConfigError without a file for it."""
     if not isinstance(teacher, dict):
         return teacher
     shipped = _shipped("task", _TASKS)
@@ -59,7 +59,7 @@ def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
     files = _files(folders, "task")
     if language not in files:
         raise ConfigError(
-            f"prompt.language: got {language!r}, but the teacher's tasks have no words in it; write them to "
+            f"prompt.language: got {language!r}, but the teacher's tasks are not translated into it; write "
             f"conf/task/languages/{language}.yaml, like conf/task/languages/de.yaml, or name tasks of your own "
             "(task@teacher.targets=NAME)"
         )
@@ -68,20 +68,20 @@ def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
 
 
 def _worded(task: Mapping[str, object], words: Words) -> dict[str, object]:
-    """A task in the words of a language; one whose prompt is not shipped stays as it is."""
+    """Returns a task with its texts in another language. A task with the user's own prompt is returned unchanged."""
     if ("prompt", task.get("prompt")) not in words:
         return dict(task)
     return {name: words.get((name, value), value) if name in _TASK_WORDS else value for name, value in task.items()}
 
 
 def _files(folders: Sequence[Path], group: str) -> dict[str, Path]:
-    """Language -> its file; of several files, the one in the first folder."""
+    """Returns the file of each language. If several folders have one, the first folder counts."""
     found = (sorted((folder / group / "languages").glob("*.yaml")) for folder in reversed(folders))
     return {file.stem: file for of_folder in found for file in of_folder}
 
 
 def _shipped(group: str, options: Sequence[str]) -> dict[tuple[str, object], str]:
-    """(name of a setting, its English words) -> the shipped option that has them."""
+    """Returns the shipped option of each English text. A key is (name of the setting, text)."""
     return {
         (str(name), value): option
         for option in options
@@ -91,7 +91,7 @@ def _shipped(group: str, options: Sequence[str]) -> dict[tuple[str, object], str
 
 
 def _words(file: Path, group: str, options: Sequence[str], names: Sequence[str]) -> Words:
-    """The words of a file. Raises ConfigError where some are missing."""
+    """Returns the translated texts of `file`. Raises ConfigError for a missing text."""
     translated, words = _loaded(file), Words()
     for option in options:
         english, own = _loaded(conf_dir() / group / f"{option}.yaml"), translated.get(option)

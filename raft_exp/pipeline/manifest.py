@@ -1,4 +1,4 @@
-"""The manifest of a result: how it was made, and what its files are."""
+"""The manifest of a stage's result: settings, inputs, versions, time, and the checksums of its files."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ _PACKAGES = (
 
 
 class Manifest(StageDescription):
-    """`manifest.json` of a result."""
+    """The contents of a result's `manifest.json`."""
 
     key: str
     label: str
@@ -42,7 +42,7 @@ class Manifest(StageDescription):
 
 
 def describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
-    """The manifest of a result whose files are complete in `folder`. Writes them to the disk (`integrity.seal`)."""
+    """Returns the manifest of the complete result in `folder`. Also writes its files to the disk (`integrity.seal`)."""
     counts_file = folder / "counts.json"
     manifest: Manifest = {
         **stage.description,
@@ -78,7 +78,7 @@ def has_local_changes() -> bool:
 
 
 def _git(*words: str) -> str:
-    """The output of git in the folder of this package; "" outside a checkout, and where git fails."""
+    """Returns the output of a git command in the folder of this package; "" outside a checkout, or if git fails."""
     source = Path(__file__).parents[1]
     if not (source.parent / ".git").exists():
         return ""
@@ -89,9 +89,10 @@ def _git(*words: str) -> str:
 
 
 def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
-    """The manifest of the result in `folder`, or None without one.
+    """Returns the manifest of the result in `folder`; None without a manifest.
 
-    Raises StoreError, with `label` as the name of the result, where it is damaged or belongs to another result.
+    Raises StoreError for a damaged manifest, or one of another result. Its message names `label`, the result's stage,
+    and `root`, the folder of the store.
     """
     try:
         manifest: Manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -104,12 +105,12 @@ def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
     if "digest" in manifest and manifest["digest"] != digest_of(manifest):
         raise _damaged(root, label, folder, f"{MANIFEST}: other content")
     if manifest["key"] != folder.name:
-        raise _damaged(root, label, folder, f"{MANIFEST}: is that of another result, {manifest['label']}")
+        raise _damaged(root, label, folder, f"{MANIFEST}: belongs to another result, {manifest['label']}")
     return manifest
 
 
 def check(folder: Path, label: str, root: Path) -> None:
-    """Raises StoreError where a file of the result in `folder` differs from its manifest."""
+    """Raises StoreError if a file of the result in `folder` differs from the manifest."""
     manifest = read_manifest(folder, label, root)
     if manifest and (found := damages(folder, manifest.get("contents", {}))):
         raise _damaged(root, label, folder, "; ".join(found[:3]) + (f"; {len(found) - 3} more" * (len(found) > 3)))
@@ -118,5 +119,5 @@ def check(folder: Path, label: str, root: Path) -> None:
 def _damaged(root: Path, label: str, folder: Path, what: str) -> StoreError:
     return StoreError(
         f"store={root}: the result of {label} is damaged ({folder.parent.name}/{folder.name[:12]}: {what}); "
-        f"`python -m raft_exp.store repair store={root}` removes it, then the same command makes it again"
+        f"`python -m raft_exp.store repair store={root}` removes it; run your command again to make it anew"
     )

@@ -1,4 +1,4 @@
-"""Checks the model of stages to run, before any stage runs."""
+"""Checks the models of the planned stages before any stage runs."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from raft_exp.training.config import LoraConfig
 
 
 def check_models(stages: Iterable[Stage], download: bool) -> list[str]:
-    """Raises ModelError where a training or an evaluation would fail for reasons in the model's configuration.
+    """Raises ModelError if a training or an evaluation would fail because of the model's configuration or files.
 
-    Returns lines for the user. `download`: whether configuration and tokenizer may be fetched from the hub.
+    Returns lines to print for the user. `download`: whether configuration and tokenizer may be fetched from the hub.
     """
     jobs: list[tuple[ModelConfig, LoraConfig | None, bool, bool]] = []
     for stage in stages:

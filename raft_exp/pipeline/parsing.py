@@ -1,4 +1,4 @@
-"""`parse`: the configuration of a study from YAML values, checked whole."""
+"""Builds the configuration of a study from YAML values, and checks it."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from raft_exp.teachers.model import dated
 
 
 def parse(values: Mapping[str, object]) -> Config:
-    """Builds the config from resolved YAML values. Raises ConfigError with field, value and valid values."""
+    """Builds the config from resolved YAML values. Raises ConfigError for an invalid value or combination."""
     try:
         # as JSON: only there does pydantic's strict mode accept nested dicts as dataclasses
         config = TypeAdapter(Config).validate_json(json.dumps(values))
@@ -36,6 +36,6 @@ def parse(values: Mapping[str, object]) -> Config:
 
 
 def _dated(config: Config) -> Config:
-    """The config with `prompt.date` as the date of its models, whose chat templates may ask for one."""
+    """Returns the config with `prompt.date` as the date in the chat templates of its models."""
     date = config.prompt.date
     return replace(config, model=replace(config.model, date=date), teacher=dated(config.teacher, date))

@@ -1,6 +1,7 @@
-"""The process of each stage: a separate one for stages that hold a GPU or start ranks, shared by stages of one model.
+"""Chooses the process in which each stage runs.
 
-The functions return a name (`Stage.process`); None stands for the process of the study.
+Stages that use a GPU or start distributed ranks run in separate processes. Stages with the same loaded model share a
+process. Each function returns the name of a process (`Stage.process`); None is the main process of the study.
 """
 
 from collections.abc import Iterable
@@ -14,14 +15,17 @@ from raft_exp.teachers.model import is_local
 
 
 def of_training(config: Config, label: str) -> str | None:
-    """A training has a process of its own, as Lightning starts DDP ranks with the arguments of the running process."""
+    """Returns the process of the training `label`; None for a training on one CPU process.
+
+    A training with a GPU or with ranks needs its own process: Lightning starts ranks with the arguments of the process.
+    """
     return f"train[{label}]" if _holds_device(config) or config.trainer.rank_launcher else None
 
 
 def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:
-    """The process that generates the replies of an arm; `adapter` names its weights (a stage's key, or a folder).
+    """Returns the process that generates the replies of an arm. `adapter`: key or folder of the arm's trained weights.
 
-    Arms that one loaded engine can answer share a process. vLLM frees its memory only when its process ends.
+    Arms share a process if one loaded engine can serve them. vLLM frees its memory only when its process ends.
     """
     if engine.name == "openai":
         return None
@@ -31,19 +35,19 @@ def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str
 
 
 def of_teacher(teacher: TeacherConfig) -> str | None:
-    """A teacher that holds a GPU has a process of its own, which its two stages share when they run in succession."""
+    """Returns the process of a teacher model that may use a GPU, else None. Both stages of the teacher share it."""
     if not is_local(teacher) or (teacher.engine.name == "transformers" and teacher.engine.accelerator == "cpu"):
         return None
     return f"teacher {teacher.model} with {teacher.engine}"
 
 
 def of_encoder(config: EncoderConfig, name: str) -> str | None:
-    """A stage with an encoder that may hold a GPU has a process of this name."""
+    """Returns `name` as the process of a stage whose encoder may use a GPU, else None."""
     return None if config.accelerator == "cpu" else name
 
 
 def together(stages: Iterable[Stage]) -> list[Stage]:
-    """Reorders stages so that those of one process follow each other, and the process starts once."""
+    """Reorders stages so that stages of one process follow each other, and the process starts only once."""
     groups: dict[str | None, list[Stage]] = {}
     for stage in stages:
         groups.setdefault(stage.process, []).append(stage)

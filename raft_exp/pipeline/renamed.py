@@ -1,4 +1,4 @@
-"""Settings that were renamed, so that the settings of older runs stay readable."""
+"""The old and new names of renamed settings, so that the config.yaml of older runs can be read."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ RENAMED = {"trainer.launcher": "trainer.rank_launcher"}  # old name -> present n
 
 
 def with_new_names(values: Mapping[str, object]) -> dict[str, object]:
-    """Returns the resolved config of an older run with the present names of its renamed settings."""
+    """Returns the settings `values` of an older run, with renamed settings under their new names."""
     renamed = dict(values)
     for old, new in RENAMED.items():
         (group, old_name), new_name = old.split("."), new.rpartition(".")[2]

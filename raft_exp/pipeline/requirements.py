@@ -1,4 +1,4 @@
-"""What stages need of this machine: packages, GPUs and API keys. All of it is checked before any stage runs."""
+"""Checks for the packages, GPUs and API keys that the planned stages need, before any stage runs."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -16,7 +16,7 @@ from raft_exp.teachers.model import OpenaiTeacher
 
 
 def check_requirements(stages: Sequence[Stage]) -> None:
-    """Raises ModelError, DataError or ConfigError for the first thing that is missing, with the remedy."""
+    """Raises ModelError, DataError or ConfigError for the first missing requirement. The message names a remedy."""
     gpus.check(stages)
     _check_readers(stages)
     _check_engines(stages)
@@ -25,7 +25,7 @@ def check_requirements(stages: Sequence[Stage]) -> None:
 
 
 def _check_readers(stages: Sequence[Stage]) -> None:
-    """Raises DataError or ModelError where the packages that read the user's files are not installed."""
+    """Raises DataError or ModelError if a package that reads the user's files is not installed."""
     for stage in stages:
         corpus = getattr(stage.config, "corpus", None)
         if stage.name == "ingest" and isinstance(corpus, DocumentsConfig):
@@ -43,17 +43,16 @@ def _check_engines(stages: Sequence[Stage]) -> None:
 
 
 def _check_quantization(stages: Sequence[Stage]) -> None:
-    """Raises ModelError where a stage quantises weights and bitsandbytes is missing, before any stage runs."""
+    """Raises ModelError if a stage quantises weights and bitsandbytes is not installed, before any stage runs."""
     for stage in (stage for stage in stages if not stage.launcher):
         for group, model in _models(stage):
             quantization.check_installed(model.quantize, group)
 
 
 def _check_keys(stages: Sequence[Stage]) -> None:
-    """Raises ConfigError where the API key of a later stage is missing, before any stage runs.
+    """Raises ConfigError if the API key of a stage is missing, before any stage runs.
 
-    A teacher is skipped when its ledger already holds answers of this model: the key is then needed only for new
-    requests.
+    A teacher is not checked if its ledger has replies of its model, because then only new requests need the key.
     """
     for stage in stages:
         engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
@@ -64,7 +63,7 @@ def _check_keys(stages: Sequence[Stage]) -> None:
 
 
 def quantized_bases(stages: Sequence[Stage]) -> list[str]:
-    """Formats the memory of the quantised base models of planned stages, one line each."""
+    """Returns one line with the memory of each quantised base model that the planned stages load."""
     models = dict.fromkeys(pair for stage in stages for pair in _models(stage) if pair[1].quantize)
     lines = []
     for group, model in models:
@@ -77,7 +76,7 @@ def quantized_bases(stages: Sequence[Stage]) -> list[str]:
 
 
 def _models(stage: Stage) -> list[tuple[str, ModelConfig]]:
-    """The models that a stage loads, each with the name of its settings."""
+    """Returns the models that a stage loads, each with the name of its settings group."""
     teacher = getattr(stage.config, "teacher", None)
     pairs = [("model", getattr(stage.config, "model", None)), ("teacher.model", getattr(teacher, "model", None))]
     return [(group, model) for group, model in pairs if isinstance(model, ModelConfig)]

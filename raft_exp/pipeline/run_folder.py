@@ -1,4 +1,4 @@
-"""The run folder of a study: where it stands, and the results in it.
+"""The run folder of a study: its place on the disk, and its contents.
 
 A run starts in `runs/unfinished/<study>_<time>`, where dry runs, previews and failed runs stay. A finished run is moved
 to `runs/<study>/<time>`. A sweep in which no job finished is moved to `unfinished/` at its end. A folder that the user
@@ -23,7 +23,7 @@ UNFINISHED = "unfinished"
 
 
 def move_finished(run: Path, study: str, store: Store) -> Path:
-    """Moves the folder of a finished run from `unfinished/` to the folders of its study. Returns its new place."""
+    """Moves the folder of a finished run from `unfinished/` to the folder of its study. Returns the new path."""
     parent, in_unfinished, time = run.as_posix().rpartition(f"/{UNFINISHED}/{study}_")
     if not in_unfinished:
         return run
@@ -33,10 +33,10 @@ def move_finished(run: Path, study: str, store: Store) -> Path:
 
 
 def move(folder: Path, place: Path, runs: Sequence[tuple[Path, Store]]) -> None:
-    """Moves a folder that is or holds run folders, and records the new places of the runs in their stores.
+    """Moves the folder of a run or of a sweep to `place`, and records the new paths of its runs in their stores.
 
-    `place` is at the same depth as `folder`, so links into a store stay valid. Raises StoreError where the folder
-    cannot be moved.
+    `runs`: each run folder in `folder`, with its store. `place` must be at the same depth as `folder`, so that relative
+    links into a store stay valid. Raises StoreError if the folder cannot be moved.
     """
     recorded = [(run, store) for run, store in runs if store.writable and store.has_run(run)]
     for run, store in recorded:
@@ -54,8 +54,10 @@ def move(folder: Path, place: Path, runs: Sequence[tuple[Path, Store]]) -> None:
 
 
 def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: bool) -> None:
-    """Fills the run folder with a study's results: weights and pages as files, data and predictions as links into the
-    store, or as files too with `copy`.
+    """Fills the run folder with a study's results.
+
+    Weights and pages are files. Data sets and predictions are links into the store, or files with `copy`. `overrides`:
+    the settings on the command line, which are written to results.json.
     """
     put = _copy if copy else _link
     for outcome in outcomes:
@@ -88,7 +90,7 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
 
 
 def _audit(folders: Mapping[str, Path]) -> StudyAudit:
-    """The audit of a study without a report, from the folders of its stages by label."""
+    """Returns the audit of a study that ends before its report. `folders`: result folder of each stage by label."""
     datasets = {_part(label): folder for label, folder in folders.items() if label.startswith("dataset[")}
     test = datasets.pop("test")
     conditions = {name: datasets.pop(name) for name in list(datasets) if name.startswith("test@")}
@@ -113,7 +115,7 @@ def _link(target: Path, place: Path) -> None:
 
 
 def _copy(target: Path, place: Path, hard_links: bool = False) -> None:
-    """Copies a file or a folder. `hard_links`: files take no space where `place` is on the disk of `target`."""
+    """Copies the file or folder `target` to `place`. `hard_links`: links files on the same disk, to save space."""
     _make_room(place)
     put = _hard_link if hard_links else shutil.copyfile
     if target.is_dir():
@@ -130,7 +132,7 @@ def _hard_link(target: str | Path, place: str | Path) -> None:
 
 
 def _make_room(place: Path) -> None:
-    """Makes the folder of `place`, and removes what an earlier run left there."""
+    """Makes the parent folder of `place`, and removes an older file or folder at `place`."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)

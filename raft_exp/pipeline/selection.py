@@ -1,8 +1,10 @@
 """The stages that choose the learning rates of a study on validation questions.
 
 train[raft@lr=0.001] -> evaluate[raft@lr=0.001] --+
-train[raft@lr=0.003] -> evaluate[raft@lr=0.003] --+-> select[raft], whose folder stands for the chosen training
+train[raft@lr=0.003] -> evaluate[raft@lr=0.003] --+-> select[raft]
                   dataset[validation] ------------+
+
+The test uses the result of select[raft], which holds the weights of the chosen training.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +23,9 @@ Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]
 
 @dataclass
 class Selection:
-    """The stages of a search for a setting, in order, and the stage that chooses, by training. Empty without a search.
+    """The stages that search for the best value of a setting; empty in a study without a search.
 
-    `choices`: label of a training -> its select stage.
+    `choices`: label of a training, or name of an arm -> the select stage that chooses its value.
     """
 
     questions: list[Stage] = field(default_factory=list)
@@ -32,13 +34,13 @@ class Selection:
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
-        """Joins the stages of two searches. `choices` is then keyed by the part of each select stage."""
+        """Joins the stages of two searches. Keys of `choices` are then the parts of labels: `raft` of select[raft]."""
         questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
         choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """The report stage's input `choices`; {} without a choice, so that the report's key does not change."""
+        """Returns the input `choices` of the report stage; {} without a search, so that the report's key stays."""
         return {"choices": self.choices} if self.choices else {}
 
 
@@ -51,10 +53,10 @@ def choose_rates(
     train: Train,
     evaluate: Evaluate,
 ) -> Selection:
-    """Makes the stages that run each training with each of its learning rates, and choose one rate.
+    """Makes the stages that run each training with each candidate learning rate, and choose one rate.
 
-    `rows` are the training sets by name, `studied` the stages of passages and questions. `train` and `evaluate` make
-    the stages of one candidate.
+    `rows`: training sets by name. `validation`: the validation questions. `studied`: the stages of passages and
+    questions. `train` and `evaluate` make the stages of one candidate.
     """
     made = Selection([validation])
     for training in trainings:
@@ -75,7 +77,7 @@ def choose_rates(
 
 
 def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, studied: Inputs) -> Stage:
-    """Makes one select stage. `inputs` are the inputs of `select` that every metric needs; this adds the others."""
+    """Makes the select stage `label`. `inputs`: those for every metric; `studied`: more inputs for quote metrics."""
     needed = studied if metrics.METRICS[settings.metric].of_quotes else {}
     process = placement.of_encoder(settings.encoder, "select") if settings.encoder else None
     return Stage(select, settings, {**inputs, **needed}, part=label, process=process)
@@ -84,10 +86,11 @@ def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, st
 def choice_settings(
     config: Config, setting: str, values: Mapping[str, object], arms: Sequence[str], grid: bool, ties: bool = False
 ) -> SelectStage:
-    """Returns the settings of a choice between the `values` of a setting.
+    """Returns the settings of a select stage that chooses among `values`, the candidates for `setting` by name.
 
-    The study's primary metric decides; where `arms` lack it, the corpus's first metric that they have. `ties`: among
-    candidates with equal figures the lenient form of the metric decides, where it has one.
+    The study's primary metric decides. If `arms` do not have this metric, the corpus's first metric that they have
+    decides. `grid`: whether the values are numbers in ascending order. `ties`: candidates with equal results are
+    compared by the lenient form of the metric, if there is one.
     """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
     reasons = all(config.arms[name].cot for name in arms)

@@ -17,7 +17,7 @@ _OF_CORPUS = ("passages", "corpus")  # the settings of a corpus in the stages in
 
 @dataclass(frozen=True)
 class Size:
-    """A number of items. `counted`: a result of the store has it; otherwise it is a limit of the settings."""
+    """A number of items. `counted`: True if counted in a stored result, False if it is a limit from the settings."""
 
     number: int
     counted: bool
@@ -31,7 +31,7 @@ class StoredResults:
         self.of = cache(self._read)
 
     def _read(self, name: str) -> Sequence[Manifest]:
-        """The manifests of a stage, newest first."""
+        """Returns the manifests of the results of the stage `name`, newest first."""
         files = sorted((self.root / name).glob("*/manifest.json"), key=lambda file: -file.stat().st_mtime_ns)
         manifests = []
         for file in files:
@@ -40,24 +40,24 @@ class StoredResults:
         return [manifest for manifest in manifests if manifest]
 
     def own(self, stage: Stage) -> Manifest | None:
-        """The manifest of the stage's own result; None where it is not made."""
+        """Returns the manifest of the stage's own result; None if the store does not have it."""
         return next((manifest for manifest in self.of(stage.name) if manifest["key"] == stage.key), None)
 
     def folder(self, manifest: Manifest) -> Path:
-        """The folder of a result."""
+        """Returns the folder of a result."""
         return self.root / manifest["stage"] / manifest["key"]
 
 
 class Sizes:
-    """Sizes of planned stages. Where a result of the store does not count them, the limits of the settings do."""
+    """Computes the sizes of planned stages: from results in the store, else from limits in the settings."""
 
     def __init__(self, results: StoredResults) -> None:
         self._results = results
 
     def questions(self, stage: Stage) -> Mapping[str, float] | None:
-        """The counts of a `questions` stage, with the numbers of train, validation and test questions.
+        """Returns the counts of a `questions` stage, with the numbers of train, validation and test questions.
 
-        They are those of its own result, or of one with the same corpus and files: another seed draws as many.
+        They are read from a result with the same corpus and files. The seed may differ, as it does not change them.
         """
         for result in self._results.of(stage.name):
             if result["key"] == stage.key or same_corpus(result, stage):
@@ -65,7 +65,7 @@ class Sizes:
         return None
 
     def rows(self, dataset: Stage) -> Size | None:
-        """The rows of a data set, validation rows too; None where neither a result nor a setting limits them."""
+        """Returns the number of rows of a data set, with validation rows; None if no result and no setting gives it."""
         own = self._results.own(dataset)
         if own and "rows" in own["counts"]:
             return Size(int(own["counts"]["rows"]), True)
@@ -76,18 +76,18 @@ class Sizes:
         return training and Size(training.number + (validation or 0), training.counted)
 
     def examples(self, dataset: Stage) -> Size | None:
-        """The training rows of a data set, without the validation rows."""
+        """Returns the number of training rows of a data set, without validation rows; None if unknown."""
         if audit := self.audit(dataset, "train"):
             return Size(audit["rows"], True)
         return self._limited(dataset, "train") or self.rows(dataset)
 
     def validation(self, dataset: Stage) -> int | None:
-        """The validation rows of a data set; None where they are not counted."""
+        """Returns the number of validation rows of a data set; None if unknown."""
         audit = self.audit(dataset, "validation")
         return audit["rows"] if audit else self._split(dataset, "validation")
 
     def audit(self, dataset: Stage, split: str) -> SplitAudit | None:
-        """The figures of a split in the audit of the data set's own result; None where there is none."""
+        """Returns the figures of one split from the audit.json of a data set; None if the store does not have it."""
         if self._results.own(dataset) is None:
             return None
         file = self._results.root / dataset.name / dataset.key / "audit.json"
@@ -108,7 +108,7 @@ class Sizes:
 
 
 def _limits(dataset: Stage, split: str) -> list[int]:
-    """The settings that limit the rows of a split: those of the data set, and of training those of the corpus."""
+    """Returns the limits from the settings on the rows of a split. The corpus also limits the training rows."""
     config, questions = dataset.description["config"], dataset.inputs.get("questions")
     limits = [value(config, "max_items"), value(config, "dataset.max_items")]
     if split == "train" and isinstance(questions, Stage):
@@ -117,9 +117,9 @@ def _limits(dataset: Stage, split: str) -> list[int]:
 
 
 def same_corpus(result: Manifest, stage: Stage) -> bool:
-    """Whether a result of `ingest` or `questions` was made of the same settings and files of a corpus as the stage.
+    """Whether a stored result of `ingest` or `questions` has the same corpus settings and files as the planned stage.
 
-    The seed may differ: it does not change sizes.
+    The seed may differ, because it does not change sizes.
     """
     config = stage.description["config"]
     same = all(_unseeded(value(result["config"], name)) == _unseeded(value(config, name)) for name in _OF_CORPUS)
@@ -133,7 +133,7 @@ def _unseeded(settings: object) -> object:
 
 
 def value(config: object, name: str) -> object:
-    """The value of a dotted name in the settings of a stage; None where there is none."""
+    """Returns the value of a dotted name (`dataset.p`) in a stage's settings; None if it is not set."""
     for part in name.split("."):
         config = config.get(part) if isinstance(config, Mapping) else None
     return config

@@ -1,4 +1,4 @@
-"""Settings of the stages that read several groups of the configuration: test rows, export, report."""
+"""Builds the settings of stages that read several groups of the configuration: data sets, export, report."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
@@ -35,7 +35,11 @@ _TEST: Kind = "test"
 
 
 def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, named: SettingNames) -> TestStage:
-    """The settings of the rows of `evaluation`; errors give them by the names `named`."""
+    """Returns the settings of the stage that makes the test rows.
+
+    `evaluation`: the settings of the test, or of a condition. `window`: tokenizer and length limits of the model.
+    `named`: the names of these settings in error messages.
+    """
     names = {field.name for field in fields(TestStage)}
     same = {field.name: getattr(evaluation, field.name) for field in fields(evaluation) if field.name in names}
     return TestStage(
@@ -52,7 +56,7 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, 
 
 
 def raft_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> RaftStage:
-    """The settings of a raft training set with those of its first arm."""
+    """Returns the settings of a raft training set. `owner`: name and settings of the first arm that trains on it."""
     name, arm = owner
     names = SettingNames.of("dataset", arm.dataset, f"arms.{name}.dataset")
     data = with_gold_limit(config, arm_dataset(config, name, arm))
@@ -60,28 +64,28 @@ def raft_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) 
 
 
 def closed_book_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> ClosedBookStage:
-    """The settings of a closed-book training set with those of its first arm."""
+    """Returns the settings of a closed-book training set. `owner`: name and settings of its first arm."""
     data = with_gold_limit(config, arm_dataset(config, *owner))
     limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
     return ClosedBookStage(config.prompt, *limits, window, config.seed, data.workers)
 
 
 def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
-    """The settings of a training set with a value for `max_gold_overlap`."""
+    """Returns the settings of a training set with the corpus's default for `max_gold_overlap` if it is not set."""
     if data.max_gold_overlap is not None:
         return data
     return replace(data, max_gold_overlap=1.0 if shares_gold(config.corpus) else MOST_GOLD_OVERLAP)
 
 
 def searched_sources(settings: TestStage) -> set[str]:
-    """The retrieval sources that the test rows need: bm25, dense, ..."""
+    """Returns the retrieval sources that the test rows need: bm25, dense, ..."""
     if settings.context == "retrieved":
         return {settings.retriever.name}
     return retrieval.source_names(settings.distractors, settings.mixed) if settings.context != "given" else set()
 
 
 def sources_of(demand: Demand) -> set[str]:
-    """The retrieval sources that a data set needs, contexts that are retrieved aside."""
+    """Returns the retrieval sources from which a data set takes its distractors."""
     if isinstance(demand, TestStage):
         return searched_sources(demand) if demand.context == "gold_and_distractors" else set()
     if isinstance(demand, RaftStage):
@@ -90,17 +94,17 @@ def sources_of(demand: Demand) -> set[str]:
 
 
 def passages_alone(config: Config) -> ExportStage | None:
-    """The export stage of a study with until=ingest; None where passages are not exported."""
+    """Returns the settings of the export stage in a study with until=ingest; None if passages are not exported."""
     return ExportStage([], True, config.export.format, {}, None) if config.export.passages else None
 
 
 def check_file(config: Config) -> None:
-    """Raises ConfigError where `export.passages` names a folder, or a file inside the corpus."""
+    """Raises ConfigError if `export.passages` names a folder, or a file inside the folder of the corpus."""
     if isinstance(config.export.passages, bool):
         return
     file, corpus = Path(config.export.passages).resolve(), getattr(config.corpus, "path", None)
     if file.is_dir():
-        raise ConfigError(f"export.passages={config.export.passages}: a folder; name a file")
+        raise ConfigError(f"export.passages={config.export.passages}: is a folder; name a file")
     if config.corpus.name == "documents" and corpus and file.is_relative_to(Path(corpus).resolve()):
         raise ConfigError(
             f"export.passages={config.export.passages}: lies in corpus.path, so the next study would read it as a "
@@ -109,9 +113,10 @@ def check_file(config: Config) -> None:
 
 
 def export_settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportStage | None:
-    """The settings of the export stage; None where nothing is exported.
+    """Returns the settings of the export stage; None if nothing is exported.
 
-    Raises ConfigError for a format that no dataset of the study can be written in.
+    `recipes`: the first arm of each training set; `tests`: names of the test sets. Raises ConfigError for a format in
+    which no data set of the study can be written.
     """
     settings = config.export
     if not settings.wanted:
@@ -120,8 +125,8 @@ def export_settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> E
     for name in settings.names:
         if not tables_of(kinds, [name]):
             raise ConfigError(
-                f"export.dataset: got {name!r}, and no arm of evaluation.arms has such a training set; "
-                "name one (raft, sft), or another format"
+                f"export.dataset: got {name!r}, but no arm of evaluation.arms has a training set for it; "
+                "add such an arm (raft, sft), or name another format"
             )
     card = _card(config, recipes, kinds) if settings.format == "hf" else None
     return ExportStage(settings.names, bool(settings.passages), settings.format, kinds, card)
@@ -149,7 +154,7 @@ def _card(config: Config, recipes: Recipes, kinds: Mapping[str, Kind]) -> Card:
 
 
 def report_settings(config: Config) -> ReportStage:
-    """The settings of the report stage, also for a report that is rebuilt from a run folder."""
+    """Returns the settings of the report stage. A report that is rebuilt from a run folder uses them too."""
     needs_vectors = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
     return ReportStage(
         study=config.study,
@@ -172,7 +177,7 @@ def report_settings(config: Config) -> ReportStage:
 
 
 def _uses_the_model(config: Config) -> bool:
-    """Whether the study's own model answers for an arm; behind a server another one does."""
+    """Whether the study's own model, and not one behind a server, generates the replies of at least one arm."""
     engines = (config.arms[name].engine or config.engine for name in config.evaluation.arms)
     return any(engine.name != "openai" for engine in engines)
 
@@ -194,7 +199,7 @@ def _shown_settings(config: Config) -> dict[str, object]:
 
 
 def _shown_arm(config: Config, name: str) -> dict[str, object]:
-    """The settings of an arm, without a learning rate that a selection replaces."""
+    """Returns the settings of an arm, without its learning rate if the study chooses one."""
     arm = config.arms[name]
     if config.selection.on:
         arm = replace(arm, trainer={key: value for key, value in arm.trainer.items() if key != "learning_rate"})
@@ -203,7 +208,7 @@ def _shown_arm(config: Config, name: str) -> dict[str, object]:
 
 
 def _arm_changes(config: Config) -> dict[str, dict[str, object]]:
-    """Arm -> its own changes to the study's `trainer` and `lora`; arms without such changes are left out."""
+    """Returns for each trained arm its changes to `trainer` and `lora`. Arms without changes are left out."""
     shown = {name: _shown_arm(config, name) for name in config.trained_arms()}
     changes: dict[str, dict[str, object]] = {
         name: {group: own for group, own in arm.items() if group in ("trainer", "lora")} for name, arm in shown.items()

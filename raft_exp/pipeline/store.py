@@ -4,9 +4,9 @@
     store/<stage>/<key>.partial/    an unfinished result, of a running stage or a killed run
     store/runs/                     the run folders that use the store (prune keeps the results that they name)
 
-A result is checked against its manifest before another stage or a command uses it (`Store.check`).
-`python -m raft_exp.store ls|prune|verify|repair [store=PATH]` lists results, removes those that no run folder names,
-and checks all of them.
+A result is checked against its manifest before another stage or a command uses it (`Store.checked`).
+`python -m raft_exp.store` lists results (ls), removes results that no run folder names (prune), checks all results
+(verify), and removes damaged results (repair).
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from raft_exp.pipeline.manifest import check, describe, read_manifest
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a stage in this run. `seconds`: the time to make the result, also of a reused one."""
+    """The outcome of a stage in this run. `seconds`: the time in which the result was made, also for a reused one."""
 
     stage: Stage
     path: Path
@@ -41,7 +41,7 @@ class Outcome:
     counts: Mapping[str, float]
 
     def as_dict(self) -> PlanRow:
-        """A row of plan.json."""
+        """Returns the stage's row in plan.json."""
         label, key = self.stage.label, self.stage.key
         return {
             "stage": label,
@@ -60,7 +60,7 @@ class Store:
 
     @property
     def writable(self) -> bool:
-        """Whether this user may add results. A finished study can be shown from a store that is read-only."""
+        """Whether this user can add results. A read-only store is enough to show a finished study."""
         return os.access(self.root, os.W_OK)
 
     def path(self, stage: Stage) -> Path:
@@ -68,9 +68,9 @@ class Store:
         return self.root / stage.name / stage.key
 
     def call(self, stage: Stage, out: Path) -> None:
-        """Runs the stage's function in this process, on input folders of this store; it writes its result to `out`.
+        """Runs the stage's function in this process, with inputs from this store. The result is written to `out`.
 
-        Raises StoreError where a file of an input is damaged.
+        Raises StoreError if a file of an input is damaged.
         """
         if stage.check:
             stage.check.function(**self._folders(stage.check.inputs))
@@ -85,22 +85,22 @@ class Store:
         }
 
     def checked(self, stage: Stage) -> Path:
-        """Returns the folder of a result whose files are as its manifest says. Raises StoreError for a damaged one."""
+        """Checks a result against its manifest, and returns its folder. Raises StoreError for a damaged result."""
         check(self.path(stage), stage.label, self.root)
         return self.path(stage)
 
     def look(self, stage: Stage) -> Outcome:
-        """Returns the outcome "reused" where the result exists, else "planned"."""
+        """Returns the outcome "reused" if the store has the stage's result, else "planned"."""
         manifest = read_manifest(self.path(stage), stage.label, self.root)
         if manifest is None:
             return Outcome(stage, self.path(stage), "planned", 0.0, {})
         return Outcome(stage, self.path(stage), "reused", manifest["seconds"], manifest["counts"])
 
     def ensure(self, stage: Stage, execute: Callable[[Stage, Path], None]) -> Outcome:
-        """Reuses the stage's result, or makes it with `execute(stage, folder)`, which fills the partial folder.
+        """Returns the stage's result. If the store lacks it, `execute(stage, folder)` makes it in a partial folder.
 
-        The partial folder becomes the result by a rename. A second job that needs the same result waits for the first.
-        Raises StoreError where the store cannot be read or written.
+        The complete folder is then renamed to its final name. If two jobs need the same result, the second waits for
+        the first. Raises StoreError if the store cannot be read or written.
         """
         outcome = self.look(stage)
         if outcome.status == "reused":
@@ -127,7 +127,7 @@ class Store:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turns an OSError about a file of this store, or about no file, into a StoreError."""
+        """Converts an OSError inside the `with` block into a StoreError, unless it names a file outside this store."""
         try:
             yield
         except OSError as error:
@@ -136,7 +136,7 @@ class Store:
             reason = error.strerror or str(error)
             raise StoreError(
                 f"store={self.root}: {reason} ({error.filename or 'while writing'}); "
-                "free space or rights there, or choose another folder with store=PATH"
+                "free disk space or get write permission there, or choose another folder with store=PATH"
             ) from error
 
     @contextlib.contextmanager
@@ -174,7 +174,7 @@ class Store:
 
 
 def _remove_half_written(partial: Path) -> None:
-    """Removes files that a killed run was writing under a temporary name: ours end in .new, safetensors' are .tmp*."""
+    """Removes temporary files that a killed run left behind: `*.new` of raft_exp, and `.tmp*` of safetensors."""
     for pattern in ("*.new", ".tmp*"):
         for leftover in partial.rglob(pattern):
             if leftover.is_file():
@@ -192,7 +192,7 @@ class Fingerprints:
             self._known = {}  # only a cache: the hashes are computed again
 
     def __call__(self, files: list[Path]) -> dict[str, str]:
-        """Returns file name -> sha256 of the content; names of several files get parent folders until they differ."""
+        """Returns the SHA-256 of each file's content by file name. Equal names get parent folders until they differ."""
         known = dict(self._known)
         hashes = {name: self._hash(file) for name, file in zip(_names(files), files, strict=True)}
         if self._save and known != self._known:

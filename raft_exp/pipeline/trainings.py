@@ -1,4 +1,4 @@
-"""The trainings of a study: which arms share the weights of one, and the names of its stages.
+"""The trainings of a study, the arms that share each training, and the labels of their stages.
 
 Arms share a training where their recipe, their changes to the dataset, and their settings of trainer and adapter are
 equal.
@@ -16,7 +16,7 @@ from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
 
 @dataclass(frozen=True)
 class Matched:
-    """What decides on how many supervised tokens another training learns."""
+    """The data set and plan of a reference training. Another training then uses as many supervised tokens."""
 
     dataset: str  # its rows are those of `dataset[dataset]`
     plan: MatchedPlan
@@ -28,11 +28,11 @@ class Training:
 
     label: str
     dataset: str
-    arms: tuple[str, ...]  # those under test with its weights, in their order
+    arms: tuple[str, ...]  # the arms of `evaluation.arms` with these weights, in this order
     trainer: TrainerConfig  # resolved; with `rates`, its learning rate is not used
     lora: LoraConfig
-    matched: "Matched | None" = None  # another training, on as many of whose supervised tokens this one trains
-    rates: tuple[float, ...] = ()  # ascending, for a study that chooses the learning rate on validation questions
+    matched: "Matched | None" = None  # the reference training whose number of supervised tokens this one uses
+    rates: tuple[float, ...] = ()  # candidate learning rates, ascending; () if the study does not choose one
 
     @property
     def stage(self) -> str:
@@ -40,7 +40,7 @@ class Training:
         return f"select[{self.label}]" if self.rates else f"train[{self.label}]"
 
     def tried(self) -> "dict[str, Training]":
-        """A training for each of `rates`, by the name of the candidate. All but the rate is the same."""
+        """Returns one training for each candidate rate, by name (`lr=0.001`). Only the learning rate differs."""
         names = {f"lr={rate:g}": rate for rate in self.rates}
         return {
             name: replace(
@@ -51,7 +51,10 @@ class Training:
 
 
 def datasets(config: Config) -> dict[str, str]:
-    """Trained arm -> the name of its training set: its recipe, or the first arm with the same changes to `dataset`."""
+    """Returns the name of each trained arm's training set.
+
+    It is the recipe. If the arm changes `dataset`, it is the name of the first arm with the same recipe and changes.
+    """
     names: dict[str, str] = {}
     first: dict[str, str] = {}
     for name in config.trained_arms():
@@ -62,7 +65,7 @@ def datasets(config: Config) -> dict[str, str]:
 
 
 def owners(config: Config) -> dict[str, tuple[str, ArmConfig]]:
-    """Training set -> its first arm, with its name."""
+    """Returns for each training set the name and settings of the first arm that is trained on it."""
     first: dict[str, tuple[str, ArmConfig]] = {}
     for name, dataset in datasets(config).items():
         first.setdefault(dataset, (name, config.arms[name]))
@@ -70,10 +73,10 @@ def owners(config: Config) -> dict[str, tuple[str, ArmConfig]]:
 
 
 def trainings(config: Config) -> list[Training]:
-    """The trainings of the arms under test, in the order of their first arms.
+    """Returns the trainings of the arms in `evaluation.arms`, in the order of their first arms.
 
-    A training has the name of its dataset where it is the only one on it or has the settings of the study, else the
-    name of its first arm.
+    The label of a training is the name of its data set if no other training uses this data set, or if its trainer and
+    adapter have the study's settings. Otherwise the label is the name of its first arm.
     """
     of_arm = datasets(config)
     groups: dict[str, list[str]] = {}
@@ -103,12 +106,12 @@ def _matched(config: Config, arm: str, datasets: Mapping[str, str]) -> Matched |
 
 
 def training_of(config: Config, arm: str) -> Training | None:
-    """The training of an arm under test; None for an arm without one."""
+    """Returns the training of an arm; None for an arm that is not trained."""
     return next((training for training in trainings(config) if arm in training.arms), None)
 
 
 def _identity(config: Config, arm: str | None, dataset: str) -> str:
-    """Equal for arms of one training. `arm` None: a training with the settings of the study."""
+    """Returns a text that is equal for arms that share a training. `arm` None: the study's settings without changes."""
     trainer: dict[str, object] = identity(resolved_trainer(config, arm))
     if config.selection.learning_rates:
         trainer.pop("learning_rate")

@@ -32,10 +32,10 @@ Ask = Callable[[str, str, PromptConfig, Stage | None], Stage]  # arm, label of t
 
 
 def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """Returns `values` in the language of the prompt, and with the wordings that the study tries under `wordings`.
+    """Returns a study's settings `values` with the prompt in its language, and all candidate wordings in `wordings`.
 
-    Wordings that already stand there take precedence over files of their names; of several files, the one in the first
-    folder. Raises ConfigError for a wording without either, and for a file with settings that the study decides.
+    A wording is taken from `wordings` in `values`, else from its file in the first of `folders` that has the file.
+    Raises ConfigError for an unknown wording, or a file with settings that the study makes for all wordings.
     """
     values = with_language(values, folders)
     evaluation, prompt, given = values.get("evaluation"), values.get("prompt"), values.get("wordings") or {}
@@ -52,7 +52,9 @@ def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) ->
     wordings = {}
     for name in dict.fromkeys(map(str, names)):
         if name in (AS_WRITTEN, FEW_SHOT):
-            raise ConfigError(f"evaluation.wordings: got {name!r}, which is always tried; give the file another name")
+            raise ConfigError(
+                f"evaluation.wordings: got {name!r}, a reserved name that is always tried; rename the file"
+            )
         if name not in given and name not in files:
             raise ConfigError(f"evaluation.wordings: got {name!r}; {suggest(name, [*files, *given])}")
         wordings[name] = given[name] if name in given else _of_file(name, files[name], prompt)
@@ -60,14 +62,14 @@ def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) ->
 
 
 def _of_file(name: str, file: Path, prompt: Mapping[str, object]) -> dict[str, object]:
-    """The study's prompt in the words of a file."""
+    """Returns the study's prompt with the texts of the wording `name`, read from `file`."""
     words = OmegaConf.to_container(OmegaConf.load(file))
     if not isinstance(words, dict) or not set(_OWN) <= set(words):
         raise ConfigError(f"evaluation.wordings: {file} must have {', '.join(_OWN)}")
     if decided := set(words) - {*_OWN, *_MORE, "defaults"}:
         raise ConfigError(
-            f"evaluation.wordings: {file} has {', '.join(sorted(map(str, decided)))}, which the study decides for all "
-            "wordings; leave it out"
+            f"evaluation.wordings: {file} has {', '.join(sorted(map(str, decided)))}, but the study sets this for all "
+            "wordings; remove it from the file"
         )
     if (
         prompt.get("reply_format") == "json"
@@ -75,14 +77,14 @@ def _of_file(name: str, file: Path, prompt: Mapping[str, object]) -> dict[str, o
     ):
         raise ConfigError(
             f"evaluation.wordings: {name} asks for ##Answer:, but prompt.reply_format is json; name wordings that ask "
-            "for a JSON object (evaluation.wordings=[...]), or give evaluation.prompts=as_written"
+            "for a JSON object (evaluation.wordings=[...]), or set evaluation.prompts=as_written"
         )
     kept = {key: value for key, value in prompt.items() if key not in _MORE}
     return {**kept, **{str(key): value for key, value in words.items() if key != "defaults"}}
 
 
 def wordings(config: Config) -> dict[str, PromptConfig]:
-    """The prompts that each untrained arm is tried with, by name: the study's own first. {} where none is chosen."""
+    """Returns the candidate prompts of untrained arms by name, the study's own first; {} without a prompt search."""
     if config.evaluation.prompts == "as_written" or not config.untrained_arms():
         return {}
     others = {name: prompt for name, prompt in config.wordings.items() if prompt != config.prompt}
@@ -92,10 +94,10 @@ def wordings(config: Config) -> dict[str, PromptConfig]:
 def choose_prompts(
     config: Config, validation: Stage, studied: Inputs, examples: Mapping[str, Stage], ask: Ask
 ) -> Selection:
-    """The stages that ask each untrained arm in every wording, and choose one for each by the name of the arm.
+    """Makes the stages that evaluate each untrained arm with every candidate prompt, and choose one for each arm.
 
-    `studied` are the stages of passages and questions, `examples` the worked examples that an arm is tried with. `ask`
-    makes the stage of an arm's answers in one wording.
+    `validation`: the validation questions. `studied`: the stages of passages and questions. `examples`: the worked
+    examples for few_shot, by arm. `ask` makes the stage that evaluates an arm with one prompt.
     """
     made = Selection([validation])
     for arm in config.untrained_arms():

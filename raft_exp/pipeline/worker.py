@@ -1,14 +1,17 @@
 """`python -m raft_exp.pipeline.worker CONFIG KEY OUT PARENT READ TELL`: runs stages in a process of their own.
 
-Reasons: GPU memory is freed when the process ends; DDP ranks, which Lightning starts with the arguments of this
-process, run one stage and not a whole sweep; and each process has one W&B run at a time.
+Reasons for a separate process:
 
-The first stage is given by KEY and OUT. Further stages of the same `Stage.process` are read from the pipe READ, one
-JSON line [key, folder] each. For each stage one JSON line [error message or "", exit status] is written to the pipe
-TELL.
+- GPU memory is freed when the process ends.
+- Lightning starts DDP ranks with the arguments of this process, so that a rank runs one stage and not a whole sweep.
+- A process has one W&B run at a time.
 
-A stage with a launcher (srun, torchrun) runs in the processes that the launcher starts, possibly on other machines:
-READ is then `-` and TELL is a file.
+Arguments: CONFIG is the config.yaml of the run, PARENT the process id of the study. KEY and OUT are the key and the
+result folder of the first stage. Further stages of the same `Stage.process` are read from the pipe READ, as JSON lines
+[key, folder]. For each stage one JSON line [error message or "", exit status] is written to the pipe TELL.
+
+A launcher (srun, torchrun) starts the processes of a stage itself, possibly on other machines. READ is then `-`, and
+TELL is a file.
 """
 
 import contextlib
@@ -35,7 +38,7 @@ _FIRST_RANK_PATIENCE = 15  # seconds
 
 
 class WorkerProcess:
-    """The study's side: at most one child process at a time, which stays while stages of its name follow."""
+    """Runs stages in a child process. A child is kept while the next stages have the same process name."""
 
     def __init__(self, config_file: Path) -> None:
         self._config_file = config_file
@@ -44,7 +47,7 @@ class WorkerProcess:
         self._gpus = contextlib.ExitStack()  # holds the child's GPU locks
 
     def run(self, name: str, stage: Stage, out: Path) -> None:
-        """Runs the stage in the child process `name` and waits. Raises RaftError with the message of the child."""
+        """Runs the stage in the child process `name`, with results in `out`. Raises RaftError if the stage fails."""
         if stage.launcher:
             self.close()
             _launch(self._config_file, stage, out)
@@ -118,7 +121,8 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
             )
         except OSError as error:
             raise ConfigError(
-                f"trainer.rank_launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}"
+                f"trainer.rank_launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}; name an "
+                "installed program"
             ) from error
         with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun ends at any other signal
             try:
@@ -132,23 +136,23 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
 
 
 def _raise_error(stage: Stage, reply: str, status: int | None, forwarded: list[signal.Signals]) -> None:
-    """Raises the error of a stage: from the reply of its process, else from the exit status of the process."""
+    """Raises the error of a failed stage: from the reply of its process, else from the exit status of the process."""
     message, reported_status = json.loads(reply or '["", 0]')
     if message:
         raise StoppedError(message) if reported_status == StoppedError.status else RaftError(message)
     if forwarded and (status or not reply):
-        raise StoppedError(f"{stage.label} was stopped by {forwarded[0].name}; the same command resumes it")
+        raise StoppedError(f"{stage.label} was stopped by {forwarded[0].name}; run the same command again to resume it")
     if status or not reply:
-        raise RaftError(f"{stage.label}: its process ended with status {status}; its output stands above")
+        raise RaftError(f"{stage.label}: its process ended with status {status}; see its output above")
 
 
 @contextlib.contextmanager
 def _forwarding(
     child: "subprocess.Popen[bytes]", instead: signal.Signals | None = None
 ) -> Iterator[list[signal.Signals]]:
-    """Forwards SIGTERM and SIGUSR1 to the child (as `instead`, if given), which then saves the state of a training.
+    """Inside the `with` block, forwards SIGTERM and SIGUSR1 to the child, which then saves the state of its training.
 
-    Yields the list of the forwarded signals.
+    `instead`: the signal that is sent in place of these two. Yields the list of the received signals.
     """
     forwarded: list[signal.Signals] = []
 
@@ -168,7 +172,7 @@ def _forwarding(
 
 
 def main() -> None:
-    """The child's side: builds the study from its resolved config, and runs the requested stages."""
+    """Runs in the child process: builds the study from its resolved config, and runs the requested stages."""
     screen.take_any_text()
     config_file, key, out, parent, read, tell = sys.argv[1:7]
     end_with(int(parent), launched=read == "-")
@@ -191,7 +195,7 @@ def _jobs(key: str, out: str, read: int) -> Iterator[tuple[str, str]]:
 
 
 def _rank(stages: "_Stages", key: str, out: Path, tell: Path | None) -> None:
-    """Runs the one stage of a rank's arguments. Only the first rank of a launcher replies, into the file `tell`."""
+    """Runs the stage `key` as one rank of a training. Only the first rank of a launcher writes a reply to `tell`."""
     reply = stages.run(key, out)
     message, status = json.loads(reply)
     first = tell is not None and not any(int(os.environ.get(name, 0)) for name in _RANKS)
@@ -207,7 +211,7 @@ def _rank(stages: "_Stages", key: str, out: Path, tell: Path | None) -> None:
 
 
 class _Stages:
-    """The stages of a study, built from its resolved config at the first use."""
+    """The stages of a study. They are built from its resolved config when the first stage runs."""
 
     def __init__(self, config_file: Path) -> None:
         self._config_file = config_file

@@ -196,7 +196,7 @@ def test_what_cannot_be_exported_is_refused(override, told):
 
 
 def test_a_format_without_a_training_set_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"export\.dataset: got 'chat', and no arm of evaluation\.arms has such a"):
+    with pytest.raises(ConfigError, match=r"export\.dataset: got 'chat', but no arm of evaluation\.arms has a"):
         run(tmp_path, "evaluation.arms=[base,rag]", "export.dataset=chat")
     assert "export" in run(tmp_path, *SMALL[:1], "evaluation.arms=[base,rag]", "export.dataset=eval")
 

@@ -116,7 +116,7 @@ REFUSED = [
     ("evaluation.without_gold=true evaluation.context=retrieved", r"without_gold: got true, but .*context=retrieved"),
     ("evaluation.without_gold=true evaluation.gold_at=1", r"gold_at: got 1, but evaluation\.without_gold=true"),
     ("evaluation.gold_at=0 evaluation.context=retrieved", r"evaluation\.gold_at: got 0, but .*context=retrieved has"),
-    ("+evaluation.conditions={p2:{context:given,num_distractors:2}}", r"p2: got 'num_distractors', which changes noth"),
+    ("+evaluation.conditions={p2:{context:given,num_distractors:2}}", r"p2: got 'num_distractors', which has no eff"),
     ("prompt.refusal=''", r"prompt\.refusal: got ''; write a sentence that declines to answer"),
     ("evaluation.gold_at=0 +evaluation.conditions={r:{context:retrieved}}", r"conditions\.r: .*gold_at: got 0, but"),
     ("evaluation.metrics=[rogue_l]", r"evaluation\.metrics: got 'rogue_l'; did you mean 'rouge_l'\? \(known: acc"),
@@ -129,7 +129,7 @@ REFUSED = [
     ("+dataset.pp=1", r"dataset\.pp: no such setting; did you mean 'p'\?"),
     ("+trainer.learning_rat=1", r"trainer\.learning_rat: no such setting; did you mean 'learning_rate'\?"),
     ("+foo=1", r"foo: no such setting; known: arms, corpus"),
-    ("+corpus.passage=section", r"corpus\.passage: not a setting of the chosen corpus"),
+    ("+corpus.passage=section", r"corpus\.passage: the chosen corpus has no such setting"),
     (
         "corpus=passages +corpus.pth=1",
         r"did you mean 'path'\? \(known: closest, columns, max_items, name, path",
@@ -137,7 +137,7 @@ REFUSED = [
     ("~dataset.p", r"dataset\.p: has no value; set dataset\.p="),
     (
         "engine=openai",
-        r"arms\.sft: recipe='closed_book', adapter=None needs weights on this machine, but engine=openai asks a s",
+        r"arms\.sft: recipe='closed_book', adapter=None needs weights on this machine, but engine=openai uses a s",
     ),
     (
         "evaluation.arms=[mine] +arms.mine={recipe:none,context:none,cot:false,adapter:x,dataset:{}} engine=openai",
@@ -157,10 +157,10 @@ REFUSED = [
     ("model.quantize=int8", r"^model\.quantize: got 'int8'; must be .nf4."),
     ("model.quantize=nf4 lora=full", r"^model\.quantize=nf4: quantised weights cannot be trained; use an adapter"),
     ("model.quantize=nf4 trainer=fsdp", r"^model\.quantize=nf4: trainer\.strategy=fsdp cannot shard quantised weights"),
-    ("lora=full lora.dora=true", r"^lora\.dora: got True beside lora\.r=0"),
-    ("lora.dora=true engine=vllm", r"^lora\.dora: got True, but engine=vllm has no DoRA adapters; use engine\.adap"),
+    ("lora=full lora.dora=true", r"^lora\.dora: got True, but lora\.r=0"),
+    ("lora.dora=true engine=vllm", r"^lora\.dora: got True, but engine=vllm cannot load DoRA adapters; use engine"),
     ("trainer.learning_rate=auto", r"^trainer\.learning_rate: got 'auto', but model\.lora_learning_rate is null"),
-    ("+trainer.launcher=srun", r"^trainer\.launcher: is called trainer\.rank_launcher now"),
+    ("+trainer.launcher=srun", r"^trainer\.launcher: was renamed to trainer\.rank_launcher"),
     ("+arms.mine={recipe:none}", r"arms\.mine\.context: has no value; set arms\.mine\.context="),
 ]
 
@@ -192,14 +192,14 @@ def test_what_cannot_be_is_refused(override, message):
         ("trainer=slurm", r"^trainer: 'slurm' is called 'srun' now; use trainer=srun$"),
         (
             "trainer.launcher=srun",
-            r"^trainer\.launcher: is called trainer\.rank_launcher now; set trainer\.rank_launcher=",
+            r"^trainer\.launcher: was renamed to trainer\.rank_launcher; set trainer\.rank_launcher=",
         ),
         (
             "arms.sft.trainer.learning_rate=1",
-            r"^arms\.sft\.trainer\.learning_rate: a new name in arms needs a plus: \+arms\.sft\.trainer\.lear",
+            r"^arms\.sft\.trainer\.learning_rate: a new name in arms needs a plus sign: \+arms\.sft\.trainer\.lear",
         ),
-        ("selection.changes.k=1", r"a new name in selection\.changes needs a plus: \+selection\.changes\.k="),
-        ("evaluation.conditions.a.k=1", r"a new name in evaluation\.conditions needs a plus: \+evaluation\.conditions"),
+        ("selection.changes.k=1", r"a new name in selection\.changes needs a plus sign: \+selection\.changes\.k="),
+        ("evaluation.conditions.a.k=1", r"a new name in evaluation\.conditions needs a plus sign: \+evaluation"),
         ("experiment=pubmedqa", r"experiment: not chosen in the default study; write \+experiment=pubmedqa"),
     ],
 )

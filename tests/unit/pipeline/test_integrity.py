@@ -95,7 +95,7 @@ def test_the_manifest_of_another_result_is_noticed(tmp_path):
     store, other = fresh(tmp_path), replace(MADE, config=Settings(2))
     store.ensure(other, store.call)
     (store.path(MADE) / "manifest.json").write_bytes((store.path(other) / "manifest.json").read_bytes())
-    with pytest.raises(StoreError, match=r"manifest.json: is that of another result"):
+    with pytest.raises(StoreError, match=r"manifest.json: belongs to another result"):
         store.look(MADE)
 
 

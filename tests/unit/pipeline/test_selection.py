@@ -135,7 +135,7 @@ def test_the_metric_of_the_choice_is_the_primary_one_where_the_arms_have_it():
         (("selection.learning_rates=[]",), r"give two or more rates, all different"),
         (("selection.learning_rates=[1e-3,-1]",), r"selection\.learning_rates.* greater than 0"),
         ((GRID, "+selection.changes.p=1"), r"selection\.changes: got 'p'"),
-        ((GRID, "+selection.changes.k=3"), r"selection\.changes: got 'k', which changes nothing in context"),
+        ((GRID, "+selection.changes.k=3"), r"selection\.changes: got 'k', which has no effect with context"),
     ],
 )
 def test_studies_that_cannot_choose_are_refused_in_one_line(overrides, message):

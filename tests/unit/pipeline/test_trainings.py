@@ -97,12 +97,12 @@ def test_the_rate_of_full_fine_tuning_follows_from_the_arms_own_adapter_settings
         (("+arms.sft.trainer.rate=1",), r"arms\.sft\.trainer\.rate: no such setting"),
         (("+arms.sft.lora.rank=1",), r"arms\.sft\.lora\.rank: no such setting"),
         (("+arms.sft.trainer.accumulate=5",), r"arms\.sft\.trainer\.accumulate=5 does not divide trainer\.batch_size"),
-        (("+arms.sft.trainer.workers=0",), r"arms\.sft\.trainer\.workers: all trainings of a study share it"),
-        (("+arms.sft.trainer.devices=2",), r"arms\.sft\.trainer\.devices: all trainings of a study share it"),
+        (("+arms.sft.trainer.workers=0",), r"arms\.sft\.trainer\.workers: got 0, but all trainings of a study share"),
+        (("+arms.sft.trainer.devices=2",), r"arms\.sft\.trainer\.devices: got 2, but all trainings of a study share"),
         (("+arms.rag.trainer.max_epochs=2",), r"arms\.rag\.trainer: got .*recipe: none is not trained"),
         (("+arms.rag.lora.r=2",), r"arms\.rag\.lora: got .*recipe: none is not trained"),
         (("+arms.sft.trainer.learning_rate=auto",), r"arms\.sft\.trainer\.learning_rate: got 'auto', but model"),
-        (("+arms.sft.lora.r=0", "lora.dora=true"), r"lora\.dora: got True beside lora\.r=0"),
+        (("+arms.sft.lora.r=0", "lora.dora=true"), r"lora\.dora: got True, but lora\.r=0"),
         (("+arms.sft.lora.r=0", "model.quantize=nf4"), r"model\.quantize=nf4: quantised weights cannot be trained"),
     ],
 )
@@ -115,7 +115,7 @@ def test_changes_that_cannot_be_are_refused_in_one_line(overrides, message):
 def test_a_training_cannot_take_the_name_of_another_recipe():
     values = compose()
     values["arms"]["raft"] = {**values["arms"]["sft"], "trainer": {"max_epochs": 2}}
-    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .*; give it another name"):
+    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .*; rename it"):
         parse(values)
 
 
@@ -191,9 +191,9 @@ def test_a_matched_training_reads_the_rows_and_the_length_of_the_other_one():
         (("evaluation.arms=[raft]", "+arms.raft.trainer.supervised_tokens=raft"), r"got 'raft'.*; add one to ev"),
         (
             ("evaluation.arms=[sft_matched,raft]", "+arms.sft_matched.trainer.max_epochs=2"),
-            r"arms\.sft_matched\.trainer\.max_epochs: has no effect beside supervised_tokens; leave one out",
+            r"arms\.sft_matched\.trainer\.max_epochs: has no effect together with supervised_tokens; remove one",
         ),
-        (("evaluation.arms=[rag,sft]", "+arms.sft.trainer.supervised_tokens=rag"), r"got 'rag'; it must be an arm"),
+        (("evaluation.arms=[rag,sft]", "+arms.sft.trainer.supervised_tokens=rag"), r"got 'rag'; must be a trained arm"),
     ],
 )
 def test_supervised_tokens_of_no_other_training_are_refused(overrides, message):

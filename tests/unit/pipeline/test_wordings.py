@@ -98,7 +98,7 @@ def test_what_cannot_be_chosen_is_refused_in_one_line(overrides, message):
 
 def test_a_file_that_changes_the_study_is_refused(tmp_path):
     text = "system: a\nanswer_instruction: b\nreason_instruction: c\ntask: Reply in verse.\n"
-    with pytest.raises(ConfigError, match=r"odd\.yaml has task, which the study decides"):
+    with pytest.raises(ConfigError, match=r"odd\.yaml has task, but the study sets this"):
         with_wording_files(values("evaluation.prompts=auto"), [own(tmp_path, "odd", text)])
 
 
@@ -107,9 +107,9 @@ def test_a_file_that_changes_the_study_is_refused(tmp_path):
     [
         (
             "{recipe: raft, context: passages, cot: true, adapter: null, dataset: {}, examples: 2}",
-            "whose training shows",
+            "only an untrained arm",
         ),
-        ("{recipe: none, context: passages, cot: true, adapter: null, dataset: {}, examples: 2}", "no reasoning"),
+        ("{recipe: none, context: passages, cot: true, adapter: null, dataset: {}, examples: 2}", "without reasoning"),
     ],
 )
 def test_examples_that_no_training_has_are_refused(arm, message):
@@ -166,7 +166,7 @@ def test_a_study_that_trains_nothing_draws_its_examples_from_a_training_set_all_
 def test_the_names_of_what_is_always_tried_are_taken(tmp_path, name):
     text = "system: Hi.\nanswer_instruction: 'Say ##Answer: x'\nreason_instruction: 'Say ##Reason: ##Answer: x'\n"
     folders = [own(tmp_path, name, text), Path(conf_dir())]
-    with pytest.raises(ConfigError, match=rf"evaluation\.wordings: got '{name}', which is always tried"):
+    with pytest.raises(ConfigError, match=rf"evaluation\.wordings: got '{name}', a reserved name"):
         with_wording_files(values("evaluation.prompts=auto"), folders)
 
 
