@@ -1,1 +1,1 @@
-"""The commands: the study itself, and ask, serve, export, report, publish, store."""
+"""The commands: the study itself, and ask, export, plan, publish, report, serve, store."""

@@ -1,4 +1,4 @@
-"""The command lines other than the study's: positional words, settings as name=value, errors as one line."""
+"""Reads the command lines of all commands except the study: positional words, and settings as name=value."""
 
 import contextlib
 import difflib
@@ -39,14 +39,14 @@ class Command(Generic[T]):
     words: Mapping[str, str]  # each positional word, and what it means; the first one is required
     settings: type[T]  # a config dataclass; the help shows the title and description of each field
     most: int | None = 1  # positional words; None: any number
-    free_text: bool = False  # True: the words after the first are one text, and so is name=value far from every setting
-    of_study: bool = False  # True: name=value far from every setting is a setting of a study, one of the words
+    free_text: bool = False  # True: words after the first are one text, and also name=value with an unknown name
+    of_study: bool = False  # True: name=value with an unknown name is a word, namely a setting of a study
 
     def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
-        """Returns the positional words and the settings of `arguments` (default: of the process).
+        """Returns the positional words and the settings in `arguments` (default: sys.argv[1:]).
 
-        Prints the help or the version and exits with status 0 where `arguments` hold --help, -h or --version. Raises
-        ConfigError.
+        For --help, -h or --version, prints the help or the version and exits with status 0. Raises ConfigError for
+        invalid arguments.
         """
         line = list(sys.argv[1:] if arguments is None else arguments)
         screen.check_arguments(line)
@@ -70,18 +70,18 @@ class Command(Generic[T]):
         return words, settings(self.settings, chosen)
 
     def missing(self, word: str) -> ConfigError:
-        """Returns the error for a missing positional word."""
+        """Returns the error for the missing positional word `word`."""
         return ConfigError(f"{word} is missing; write {self.form}")
 
     def help(self) -> str:
         """Returns the help text: the command, its positional words, and all settings with their defaults."""
         names = _fields(self.settings)
         rows = {f"{name}={_placeholder(names[name])}": _explanation(names[name]) for name in names}
-        rule = "Settings stand before, between or after the words."
+        rule = "Settings can be written before, between or after the other words."
         if self.free_text:
             rule += (
-                "\nA word name=value with a known or nearly known name is a setting; everything else is the question."
-                "\nA question that looks like a setting can be asked through a pipe."
+                "\nA word name=value is a setting if its name is one, or is spelt like one. All else is the question."
+                "\nIf a question looks like a setting, send it to the standard input."
             )
         if self.of_study:
             rule += "\nEvery other name=value is a setting of the study."
@@ -98,7 +98,7 @@ class Command(Generic[T]):
         return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1, cutoff=nearness)
 
     def _refuse_flags(self, line: Sequence[str]) -> None:
-        """Raises ConfigError for `--name value` and `--name=value`, with the present spelling of all of them."""
+        """Raises ConfigError for settings in the old form `--name value`. The message shows the form name=value."""
         old: list[str] = []
         new: list[str] = []
         words = iter(line)
@@ -113,10 +113,13 @@ class Command(Generic[T]):
                 old.append(value)
             new.append(f"{name}={'VALUE' if value is None else value}")
         if old:
-            raise ConfigError(f"{shlex.join(old)}: settings are written name=value now: {shlex.join(new)}")
+            raise ConfigError(f"{shlex.join(old)}: settings are now written as name=value: {shlex.join(new)}")
 
     def _named_by(self, flag: str, word: str) -> str:
-        """Returns the setting of a flag: of the same name, or the only one that begins with it."""
+        """Returns the setting with the name of a flag, or the only setting whose name begins with it.
+
+        Raises ConfigError if there is none.
+        """
         known, name = _fields(self.settings), flag.replace("-", "_")
         matches = [setting for setting in known if setting.startswith(name)]
         if name in known or len(matches) == 1:
@@ -126,9 +129,9 @@ class Command(Generic[T]):
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Prints a RaftError as one line and exits with the status of the error, as a study does.
+    """Inside the `with` block, a RaftError is printed as one line, and the process exits with its status.
 
-    The terminal may have any encoding.
+    Characters that the terminal cannot show are replaced.
     """
     screen.take_any_text()
     try:
@@ -141,15 +144,15 @@ def one_line_errors() -> Iterator[None]:
 
 
 def needs_packages(extra: str, *modules: str) -> None:
-    """Raises ConfigError for a missing optional package, with the extra to install."""
+    """Raises ConfigError if one of the packages `modules` is missing. The message names the extra to install."""
     if missing := [module for module in modules if find_spec(module) is None]:
-        raise ConfigError(f"this command needs the packages {', '.join(missing)}; pip install 'raft_exp[{extra}]'")
+        raise ConfigError(f"this command needs the packages {', '.join(missing)}; run pip install 'raft_exp[{extra}]'")
 
 
 def settings(kind: type[T], arguments: Sequence[str], **fixed: object) -> T:
-    """Makes a config dataclass from `name=value` arguments and the values `fixed`.
+    """Builds the config dataclass `kind` from `name=value` arguments and the additional values `fixed`.
 
-    Raises ConfigError with the field, its value and the valid values.
+    Raises ConfigError that names the field, its value and the valid values.
     """
     known = _fields(kind)
     values: dict[str, object] = {}
@@ -185,7 +188,7 @@ def _fields(kind: type) -> "dict[str, FieldInfo]":
 
 
 def _types(annotation: object) -> list[object]:
-    """Returns the types that a field accepts, without None and without constraints; a choice is one Literal."""
+    """Returns the types that a field accepts, without None and constraints. A Literal counts as one type."""
     if get_origin(annotation) is Annotated:
         return _types(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -194,10 +197,7 @@ def _types(annotation: object) -> list[object]:
 
 
 def _value(annotation: object, text: str) -> object:
-    """Parses a value like the study's settings: 3 and 1e-3 are numbers, null is None.
-
-    Text and choices stay as written.
-    """
+    """Parses a value as YAML: 3 and 1e-3 are numbers, null is None. Text fields and choices are not parsed."""
     if all(kind is str or get_origin(kind) is Literal for kind in _types(annotation)):
         return None if text == "null" and NoneType in get_args(annotation) else text
     try:
@@ -226,7 +226,7 @@ def _explanation(field: "FieldInfo") -> str:
 
 
 def _table(rows: Mapping[str, str]) -> list[str]:
-    """Formats two columns. A name that is too wide for the first column has a line of its own."""
+    """Formats names and texts as two columns. A name that is too wide for its column has a separate line."""
     lines = []
     for name, text in rows.items():
         if len(name) > _COLUMN:

@@ -1,4 +1,4 @@
-"""The console script `raft-exp`: a study, or with the name of another command first, that command."""
+"""The console script `raft-exp`. It runs a study, or the command that its first argument names."""
 
 import sys
 from importlib import import_module
@@ -17,7 +17,7 @@ COMMANDS = {
 
 
 def main() -> None:
-    """`raft-exp ask RUN ...` is `python -m raft_exp.ask RUN ...`; any other line is `python -m raft_exp ...`."""
+    """Runs `raft-exp ask RUN ...` as `python -m raft_exp.ask RUN ...`, and other lines as `python -m raft_exp ...`."""
     command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
     if command:
         del sys.argv[1]

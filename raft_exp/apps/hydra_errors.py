@@ -23,7 +23,7 @@ _INSTALL = {
 
 
 def explained(error: Exception) -> ConfigError:
-    """Returns a ConfigError with the setting, its value and the valid values."""
+    """Returns a ConfigError for an error of Hydra or OmegaConf, with the setting, its value and the valid values."""
     if not str(error) and isinstance(error.__cause__, OmegaConfBaseException):  # Hydra wraps it without a word
         return explained(error.__cause__)
     text = " ".join(str(error).split())
@@ -32,9 +32,9 @@ def explained(error: Exception) -> ConfigError:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in _INSTALL:
-            return ConfigError(f"launcher: {option!r} is not installed; {_INSTALL[option]}, or leave it out")
+            return ConfigError(f"launcher: {option!r} is not installed; run {_INSTALL[option]}, or leave it out")
         if new := _RENAMED.get((group, option)):
-            return ConfigError(f"{group}: {option!r} is called {new!r} now; use {group}={new}")
+            return ConfigError(f"{group}: {option!r} was renamed to {new!r}; use {group}={new}")
         return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
         name = str(error.missing_cfg_file).removeprefix("experiment/")  # Hydra does not list the others
@@ -42,12 +42,12 @@ def explained(error: Exception) -> ConfigError:
     if isinstance(error, OverrideParseException):
         override = error.override or (match[1] if (match := re.search(r"input '(.*)' See", text)) else text)
         return ConfigError(
-            f"{override!r}: cannot be read as setting=value; put a word with blanks, braces or brackets in quotes: "
+            f"{override!r}: cannot be read as setting=value; put a word with spaces, braces or brackets in quotes: "
             "'dataset.mixed={random: 0.5, bm25: 0.5}'"
         )
     if match := re.search(r"To append to your default list use (\S+)", text):
         return ConfigError(
-            f"{match[1].lstrip('+').partition('=')[0]}: not chosen in the default study; write {match[1]}"
+            f"{match[1].lstrip('+').partition('=')[0]}: has no default that can be replaced; write {match[1]}"
         )
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([\w.]+)'", text)):
         if match[1].startswith("hydra."):
@@ -62,8 +62,8 @@ def explained(error: Exception) -> ConfigError:
         if isinstance(error, GrammarParseError) and (line := line_with(str(error.full_key), "${")):
             place = f"{line}: {place}"
         return ConfigError(
-            f"{place}{reason}; ${{NAME}} stands for another setting, and ${{oc.env:NAME}} for a variable of the "
-            "environment; correct it"
+            f"{place}{reason}; ${{NAME}} stands for another setting, and ${{oc.env:NAME}} for an environment "
+            "variable; correct the name"
         )
     if match := re.search(r"Missing mandatory value: (\S+)", text):
         return ConfigError(f"{match[1]}: has no value; set {match[1]}=...")
@@ -71,7 +71,7 @@ def explained(error: Exception) -> ConfigError:
 
 
 def _option(cause: BaseException | None, setting: str) -> object:
-    """Returns the `name` of the group's chosen option (corpus.name) from OmegaConf's error; "" where it has none."""
+    """Returns the chosen option of the setting's group, such as corpus.name, from OmegaConf's error; "" if unknown."""
     group = cause.parent_node if isinstance(cause, OmegaConfBaseException) and cause.full_key == setting else None
     return group.get("name", "") if isinstance(group, DictConfig) else ""
 

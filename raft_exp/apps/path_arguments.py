@@ -14,10 +14,10 @@ _SETTING = re.compile(rf"(\+{{0,2}}(?:[\w@/-]+\.)*(?:{_PATHS}))=(.+)", re.S)
 
 
 def with_quoted_paths(arguments: Iterable[str]) -> list[str]:
-    """Returns the arguments, with a path in quotes where it exists, or where Hydra cannot parse it without quotes.
+    """Returns the arguments with quotes around each path that exists, or that Hydra cannot parse without quotes.
 
-    Without quotes Hydra reads brackets as lists, commas as sweeps and digits as numbers, and rejects many other signs.
-    A value that has quotes already, or holds `${...}`, is not changed.
+    Without quotes, Hydra reads brackets as lists, commas as sweeps and digits as numbers. It rejects many other
+    characters. A value that already has quotes, or contains `${...}`, is not changed.
     """
     return [_quoted(argument) for argument in arguments]
 
@@ -42,7 +42,7 @@ def _exists(value: str) -> bool:
 
 
 def _is_read(argument: str) -> bool:
-    """Whether Hydra can read an argument."""
+    """Whether Hydra can parse an argument."""
     try:
         OverridesParser.create().parse_override(argument)
     except HydraException:

@@ -1,4 +1,4 @@
-"""`preview=3`: prints a few rows of each dataset: prompts, and supervised tokens.
+"""`preview=3`: prints the first rows of each data set, as prompt and supervised tokens.
 
 Gold passages are green, distractors are dim, supervised tokens have a coloured background.
 """
@@ -32,13 +32,16 @@ def show(outcomes: Sequence[Outcome], config: Config) -> None:
 
 
 def panel(example: Example, tokenizer: "PreTrainedTokenizerBase", label: str) -> Panel:
-    """Returns one row: the prompt, then the supervised tokens in alternating colours."""
+    """Formats one row of a data set: the prompt, then the supervised tokens in alternating colours.
+
+    `label`: the label of the data set's stage.
+    """
     prompt = [message for message in example.messages if message["role"] != "assistant"]
     prompt_tokens = len(tokens.encode_prompt(tokenizer, prompt))
     supervised = tokens.encode_completion(tokenizer, example.target) if len(prompt) < len(example.messages) else []
     gold = [str(place) for place, passage in enumerate(example.context, start=1) if passage.gold]
     facts = (
-        f"{len(example.context)} passages, gold at {', '.join(gold) or 'no place'}; "
+        f"{len(example.context)} passages, positions of gold: {', '.join(gold) or 'none'}; "
         f"{prompt_tokens} prompt tokens, {len(supervised)} supervised"
     )
     facts += f"; grounded: {example.target_grounded}" if supervised else ""
@@ -59,7 +62,7 @@ def _prompt(example: Example, messages: list[dict[str, str]]) -> Text:
 
 
 def _tokens(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> Text:
-    """Returns the tokens, each on a background of its own; the end token is the last."""
+    """Returns the tokens on two alternating background colours. The last token is the end token."""
     text = Text()
     for place, token in enumerate(ids):
         piece = tokenizer.decode([token]) or tokenizer.convert_ids_to_tokens(token)

@@ -32,14 +32,17 @@ class PublishSettings:
         default=None, title="TEXT", description="the question of the study (default: the words of NNN_name)"
     )
     into: str = Field(default="experiments", title="DIR", description="the folder in which NNN_name is made")
-    renew: bool = Field(default=False, description="makes the files of an existing NNN_name again, but README.md")
+    renew: bool = Field(
+        default=False, description="whether to replace all files of an existing NNN_name except README.md"
+    )
 
 
 _COMMAND = Command(
     form='python -m raft_exp.publish RUN [RUN ...] NNN_name [question="..."] [into=DIR] [renew=true]',
-    about="""Makes experiments/NNN_name/ of finished runs, or of the folder of a sweep: README.md with question and
-figures, config.yaml with every setting, and results.json. It refuses an unfinished run, and an existing folder unless
-renew=true, which keeps its README.md. The interpretation of the result is left to write, in README.md.""",
+    about="""Makes the folder experiments/NNN_name/ from finished runs, or from the folder of a sweep. It has README.md
+with question and figures, config.yaml with every setting, and results.json. You write the interpretation into README.md
+yourself. An unfinished run is an error, and so is an existing folder. With renew=true the files of an existing folder
+are replaced, except README.md.""",
     words={
         "RUN": "the folder of a finished run, or of a sweep",
         "NNN_name": "the new folder: three digits, then small letters, digits and _, such as 004_gold_share",
@@ -50,7 +53,7 @@ renew=true, which keeps its README.md. The interpretation of the result is left 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         words, chosen = _COMMAND.read(arguments)
         names = [word for word in words if _NAME.fullmatch(word) and not Path(word).is_dir()]
@@ -63,17 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ConfigError(f"NNN_name: got {' and '.join(names)}; name one new folder")
         folder = publish(runs, Path(chosen.into) / names[0], chosen.question or "", chosen.renew)
         left = (
-            "its figures are to be read again"
+            "check that its text still fits the new figures"
             if chosen.renew
-            else "what it shows, and what it does not, is left to write"
+            else "now write there what the result shows and does not show"
         )
         say(f"published: {folder / 'README.md'} ({left})")
 
 
 def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False) -> Path:
-    """Writes the folder `out`, and returns it. With `renew` an existing folder keeps its README.md.
+    """Writes the folder `out`, and returns it. With `renew`, replaces the files of an existing folder except README.md.
 
-    Raises DataError for an unfinished run, for an existing folder without `renew`, and for a missing one with it.
+    Raises DataError for an unfinished run, for an existing folder without `renew`, and with `renew` for a folder
+    without README.md.
     """
     if out.exists() and not renew:
         raise DataError(f"{out}: exists already; give another NNN_name, or renew=true to make its figures again")
@@ -100,7 +104,7 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
 
 
 def _replace(made: Path, out: Path) -> None:
-    """Moves the made files into `out`, where README.md stays and figures of before go."""
+    """Moves the new files from `made` to `out`, except README.md. Old figures in `out` are deleted."""
     for old in out.glob("figure*.svg"):
         old.unlink()
     for file in sorted(made.iterdir()):
@@ -110,23 +114,25 @@ def _replace(made: Path, out: Path) -> None:
 
 
 def _jobs(run: Path) -> list[Path]:
-    """The run itself, or the jobs of a finished sweep."""
+    """Returns the run folder itself, or the job folders of a sweep. Raises DataError for an unfinished sweep."""
     if not run.is_dir():
         raise DataError(f"{run}: no such folder; give a run folder, or the folder of a sweep")
     if not (run / "multirun.yaml").exists():
         return [run]
     if not (run / "sweep.json").exists():
-        raise DataError(f"{run}: the sweep is not finished; the same command goes on, in a new folder")
+        raise DataError(f"{run}: the sweep is not finished; run the same command again, it continues in a new folder")
     jobs = json.loads((run / "sweep.json").read_text(encoding="utf-8"))
     if bad := [str(job["job"]) for job in jobs if job["status"] != "done"]:
-        raise DataError(f"{run}: not every job is done (jobs {', '.join(bad)}); the same command runs what is missing")
+        raise DataError(f"{run}: jobs {', '.join(bad)} are not done; run the same command again to finish them")
     return [run / job["folder"] for job in jobs]
 
 
 def _check(job: Path) -> None:
     plan: list[PlanRow] = _json(job / "plan.json")
     if bad := [f"{row['stage']} {row['status']}" for row in plan if row["status"] not in _DONE]:
-        raise DataError(f"{job}: a partial run ({', '.join(bad[:3])}); the same command goes on")
+        raise DataError(
+            f"{job}: the run is not finished ({', '.join(bad[:3])}); run the same command again to finish it"
+        )
     if not (job / "results.json").exists():
         raise DataError(f"{job}: no results.json; run the study to its end, without until, preview or dry_run")
 
@@ -149,12 +155,12 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
 
 
 def _elsewhere(overrides: Sequence[str]) -> list[str]:
-    """The overrides without the place of the store, which is another on each machine."""
+    """Returns the overrides without `store=PATH`, because the path differs between machines."""
     return [override for override in overrides if not override.startswith("store=")]
 
 
 def _made(jobs: Sequence[Path]) -> Iterator[str]:
-    """The commits and seconds of the runs' stages, each stage counted once."""
+    """Yields a line with the commits and the total time of the runs' stages. Shared stages count once."""
     plans: list[list[PlanRow]] = [_json(job / "plan.json") for job in jobs]
     rows = {row["key"]: row for plan in plans for row in plan}
     commits = set()
@@ -168,7 +174,7 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
 
 
 def _one(run: Path, out: Path) -> list[str]:
-    """One study: arms as rows, metrics as columns."""
+    """Returns the lines of README.md for one study: a table with arms as rows and metrics as columns."""
     from raft_exp.reporting.experiment import table, with_conditions
     from raft_exp.reporting.formats import figure_text, title
     from raft_exp.reporting.plots.arms import intervals
@@ -201,7 +207,7 @@ def _one(run: Path, out: Path) -> list[str]:
 
 
 def _several(jobs: Sequence[Path], out: Path) -> list[str]:
-    """Several studies: their comparison over the seeds."""
+    """Returns the lines of README.md for several studies: their comparison, with means over seeds."""
     from raft_exp.reporting import experiment, sweeps
     from raft_exp.reporting.compare import compared
     from raft_exp.reporting.comparison import write_figures

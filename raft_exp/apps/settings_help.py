@@ -1,4 +1,4 @@
-"""`python -m raft_exp --help [GROUP]`: what every setting means, from the comments of conf/ and of the dataclasses."""
+"""`python -m raft_exp --help [GROUP]`: explains the settings by the comments in conf/ and in the dataclasses."""
 
 import shutil
 import textwrap
@@ -21,8 +21,8 @@ from raft_exp.pipeline.described import (
     with_bases,
 )
 
-_HEAD = f"""raft_exp {__version__}: what do RAG, plain SFT and RAFT each buy on your documents, and is the difference
-real?
+_HEAD = f"""raft_exp {__version__}: compares RAG, plain supervised fine-tuning (SFT) and RAFT on your documents, and
+tests whether the differences are real.
 
   python -m raft_exp                              the embedded study: no GPU, no download
   python -m raft_exp +experiment=pubmedqa         a real study
@@ -31,16 +31,17 @@ real?
   python -m raft_exp --help corpus                the settings of one group; --help experiment: the studies; --help all
   python -m raft_exp ... --cfg job                all values of a study, without running it
 
-A setting is written group.field=value, and a file of a group group=file."""
+Write group.field=value for one setting, and group=file for all settings of a file conf/group/file.yaml."""
 _CHOICES = ("experiment", "arm", "sweep", "launcher")  # groups of files whose settings are explained elsewhere
 _MARKS = {"experiment": "+experiment", "arm": "evaluation.arms"}
 _NAME = 30  # width of the left column
 
 
 def help_text(groups: list[str], width: int = 0) -> str:
-    """The help for some groups of settings ("all": every group); where `groups` is empty, an overview.
+    """Returns the help for `groups` of settings ("all": every group); an overview if `groups` is empty.
 
-    `width`: columns of the text; 0: those of the terminal, 80 to 120. Raises ConfigError for an unknown group.
+    `width`: width of the text in characters; 0: that of the terminal, within 80 and 120. Raises ConfigError for an
+    unknown group.
     """
     known = [*(name for name, hint in type_hints(Config).items() if dataclasses_in(hint)), *_CHOICES]
     for name in groups:
@@ -70,7 +71,10 @@ def _study(width: int) -> Iterator[str]:
 
 
 def _group(group: str, width: int, whole: bool) -> Iterator[str]:
-    """The files of a group and its settings. Where files have settings of their own: with `whole` those of each."""
+    """Yields the help lines of a group: its files, then its settings.
+
+    If each file has its own settings, these are shown only with `whole`.
+    """
     kinds, files = dataclasses_in(type_hints(Config)[group]), files_of(group)
     yield f"== {group} =="
     if len(files) > 1:
@@ -80,7 +84,7 @@ def _group(group: str, width: int, whole: bool) -> Iterator[str]:
         yield from _settings(group, kinds[0], default, width)
         return
     if not whole:
-        yield f"  Each has settings of its own: --help {group}"
+        yield f"  Each of them has its own settings; see --help {group}"
         return
     for kind in kinds:
         name = get_args(type_hints(kind)["name"])[0]
@@ -102,7 +106,7 @@ def _setting(name: str, values: YamlFile, key: str, comment: str, width: int) ->
 
 
 def _choices(group: str, width: int) -> Iterator[str]:
-    """The shipped files of a group, then those in the folder `conf` of the working directory."""
+    """Yields the help lines of the shipped files of a group, then of those in ./conf."""
     yield f"== {group} =="
     for folder in filter(None, (conf_dir(), own_conf())):
         yield from _files(group, sorted((folder / group).rglob("*.yaml")), width)
@@ -117,7 +121,7 @@ def _files(group: str, files: list[Path], width: int) -> Iterator[str]:
 
 
 def _line(name: str, words: str, width: int) -> Iterator[str]:
-    """A name and its words beside it; below it where the name is wide."""
+    """Yields a name and its text in two columns. If the name is too wide, the text begins on the next line."""
     wrapped = textwrap.wrap(words, width - _NAME - 4, break_long_words=False, break_on_hyphens=False) or [""]
     if len(name) > _NAME:
         yield f"  {name}"

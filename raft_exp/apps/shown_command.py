@@ -1,4 +1,4 @@
-"""A command line for readers: without the folders of a machine, and without secrets."""
+"""Formats a command line for reports: paths are shortened to their last part, and secrets are hidden."""
 
 import re
 import shlex
@@ -17,12 +17,12 @@ _INSIDE = re.compile(r"(?<![\w.:/\\}])(?:[~/]|[A-Za-z]:[/\\])[^\s,;'\"]*[/\\][^\
 
 
 def shown_command(program: str, words: Iterable[str]) -> str:
-    """The command with `.../NAME` in place of each path, and `(not shown)` in place of a secret."""
+    """Returns the command with `.../NAME` in place of each path, and `(not shown)` in place of each secret."""
     return " ".join([program, *(_quoted(_shown(word)) for word in words)])
 
 
 def _quoted(word: str) -> str:
-    """A word for a shell, in double quotes where it has single quotes of its own."""
+    """Quotes a word for a shell: in double quotes if the word contains single quotes."""
     return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
 
 
@@ -44,7 +44,7 @@ def _is_secret(setting: Mapping[str, str]) -> bool:
 
 
 def _shown_setting(word: str, text: str) -> str:
-    """The value of a setting; the same text where no path is in it."""
+    """Returns a setting's value with shortened paths. A value without paths is returned unchanged."""
     try:
         override = OverridesParser.create().parse_override(word)
         value: object = text if override.is_sweep_override() else override.value()

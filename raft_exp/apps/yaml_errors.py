@@ -1,4 +1,4 @@
-"""Errors in a user's own YAML files as ConfigErrors of one line: the file, the line and the remedy."""
+"""Rewrites errors in the user's own YAML files as one-line ConfigErrors with file, line and remedy."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from raft_exp.pipeline.config import conf_dir
 
 
 def explained_yaml(error: yaml.YAMLError | ValueError) -> ConfigError | None:
-    """The ConfigError for a file that cannot be read; None where no file of the user's has this fault."""
+    """Returns a ConfigError for a file of the user that cannot be read; None if `error` is about another file."""
     if match := re.search(r"defaults list in '([^']+)'", str(error)):
         return _not_a_list(match[1])
     if re.match("Unsupported type in defaults", str(error)):
@@ -21,13 +21,13 @@ def explained_yaml(error: yaml.YAMLError | ValueError) -> ConfigError | None:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
         reason = error.problem or "not YAML"
-        remedy = "indent with blanks, and write no tab" if "\\t" in reason else "correct the line"
+        remedy = "indent with spaces instead of tabs" if "\\t" in reason else "correct the line"
         return ConfigError(f"{mark.name}, line {mark.line + 1}: {reason}; {remedy}")
     if isinstance(error, yaml.reader.ReaderError) and Path(str(error.name)).is_file():
         before = Path(str(error.name)).read_text(encoding="utf-8", errors="replace")[: error.position]
-        sign = f"the character U+{ord(error.character):04X}" if isinstance(error.character, str) else "a sign"
+        sign = f"the character U+{ord(error.character):04X}" if isinstance(error.character, str) else "a character"
         line = before.count("\n") + 1
-        return ConfigError(f"{error.name}, line {line}: {sign} cannot stand in YAML; save the file as UTF-8 text")
+        return ConfigError(f"{error.name}, line {line}: {sign} is not allowed in YAML; save the file as UTF-8 text")
     return None
 
 
@@ -38,7 +38,7 @@ def _not_a_list(name: str) -> ConfigError | None:
         return None
     lines = file.read_text(encoding="utf-8").splitlines()
     line = next((number for number, text in enumerate(lines, start=1) if text.startswith("defaults")), 1)
-    return ConfigError(f"{file}, line {line}: defaults is no list; write it as defaults: [default]")
+    return ConfigError(f"{file}, line {line}: defaults is not a list; write defaults: [default]")
 
 
 def _with_nested_list(file: Path) -> ConfigError | None:
@@ -46,11 +46,11 @@ def _with_nested_list(file: Path) -> ConfigError | None:
     entries = values.get("defaults") if isinstance(values, dict) else None
     if not isinstance(entries, list) or all(isinstance(entry, str | dict) for entry in entries):
         return None
-    return ConfigError(f"{file}: defaults has a list in it; write names alone, as in defaults: [default]")
+    return ConfigError(f"{file}: defaults contains another list; write only names, as in defaults: [default]")
 
 
 def _undecodable() -> Iterator[ConfigError]:
-    """Errors for the user's files that are not UTF-8."""
+    """Yields a ConfigError for each file of the user that is not UTF-8."""
     for file in _own_files():
         data = file.read_bytes()
         try:
@@ -62,7 +62,7 @@ def _undecodable() -> Iterator[ConfigError]:
 
 
 def own_conf() -> Path | None:
-    """The folder `conf` of the working directory; None without one, and where it is the shipped one."""
+    """Returns the folder `conf` of the working directory; None if there is none, or if it is the shipped folder."""
     folder = Path.cwd() / "conf"
     return folder if folder.is_dir() and not folder.samefile(conf_dir()) else None
 
@@ -73,10 +73,10 @@ def _own_files() -> Iterator[Path]:
 
 
 def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Iterable[str]) -> ConfigError:
-    """The error of a setting with the place of its line in a file of the user's that was chosen for its group.
+    """Returns the error of a setting with file and line added, if the setting is in a YAML file of the user.
 
-    `choices`: group -> the option chosen for it (Hydra's). `overrides`: those of the command line, which are not in a
-    file.
+    `choices`: the chosen option of each group, from Hydra. `overrides`: the settings of the command line. Errors of
+    these settings are returned unchanged, because they are not in a file.
     """
     folder = own_conf()
     if folder and (whole := re.match(r"([\w.]+): got .*; must be an object$", str(error))):
@@ -97,18 +97,22 @@ def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Ite
 
 
 def _without_defaults(error: ConfigError, group: str, file: Path) -> ConfigError:
-    """The error of settings without a value, where a file of the user's was to give them."""
+    """Returns an error that explains how to complete the user's `file`, in which settings of `group` are missing."""
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(values, dict):
-        return ConfigError(f"{file}: has no settings; write one a line as 'name: value', under 'defaults: [default]'")
+        return ConfigError(
+            f"{file}: has no settings; write one in each line as 'name: value', below 'defaults: [default]'"
+        )
     if "defaults" not in values:
         names = ", ".join(re.findall(rf"{re.escape(group)}\.(\w+): has no value", str(error)))
-        return ConfigError(f"{file}: has no {names}; begin it with 'defaults: [default]', which has them, or add them")
+        return ConfigError(
+            f"{file}: has no {names}; add them, or begin the file with 'defaults: [default]' for their default values"
+        )
     return error
 
 
 def line_with(name: str, sign: str) -> str:
-    """File and line of the first setting of this name in the user's files whose value has a sign; "" without one."""
+    """Returns file and line of the first setting `name` in the user's files with `sign` in its value, else ""."""
     setting = re.compile(rf"\s*['\"]?{re.escape(name.rpartition('.')[2])}['\"]?\s*:.*{re.escape(sign)}")
     for file in _own_files():
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
@@ -118,7 +122,10 @@ def line_with(name: str, sign: str) -> str:
 
 
 def missing_default(text: str) -> ConfigError | None:
-    """The ConfigError for an entry of `defaults` in a file of the user's that names no file; None for other errors."""
+    """Returns a ConfigError if a `defaults` list in a file of the user names a missing file, else None.
+
+    `text`: the message of Hydra's error.
+    """
     match = re.match(r"In '([^']+)': Could not (?:load|find) '([^']+)'", text)
     own = own_conf()
     file = own / f"{match[1]}.yaml" if own and match else None

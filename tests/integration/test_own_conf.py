@@ -15,13 +15,13 @@ START = "defaults: [default]\n"
     [
         (f"{START}system: präzise.\n".encode("cp1252"), 2, "byte 0xe4 is not UTF-8; save the file as UTF-8"),
         (f"{START}system: x\n".encode("utf-16"), 1, "byte 0xff is not UTF-8"),
-        (f"{START}system:\tBe brief.\n".encode(), 2, "indent with blanks, and write no tab"),
+        (f"{START}system:\tBe brief.\n".encode(), 2, "indent with spaces instead of tabs"),
         (f"{START}system: [a\n".encode(), 3, "expected ',' or ']'"),
-        (f"{START}system: a\x00b\n".encode(), 2, "cannot stand in YAML"),
+        (f"{START}system: a\x00b\n".encode(), 2, "is not allowed in YAML"),
         (f"{START}sytem: x\n".encode(), 2, "no such setting; did you mean 'system'"),
         (f"{START}reply_format: papr\n".encode(), 2, "got 'papr'"),
         (b"defaults: [defalt]\n", 1, "got 'defalt'; did you mean 'default'"),
-        (b"defaults: default\nsystem: x\n", 1, "defaults is no list; write it as defaults: [default]"),
+        (b"defaults: default\nsystem: x\n", 1, "defaults is not a list; write defaults: [default]"),
         (f"{START}system: ${{\n".encode(), 2, "${NAME} stands for another setting"),
         (f"{START}system: ${{nope}}\n".encode(), 2, "'nope' not found"),
     ],
@@ -45,11 +45,14 @@ def test_a_fault_in_a_file_of_the_users_is_one_line(content, line, says, tmp_pat
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "has no settings; write one a line as 'name: value'"),
+        ("", "has no settings; write one in each line as 'name: value'"),
         ("hello\n", "has no settings"),
         ("- a\n- b\n", "has no settings"),
-        ("system: x\n", "has no task, answer_instruction, reason_instruction; begin it with 'defaults: [default]'"),
-        ("defaults: [[default]]\n", "defaults has a list in it"),
+        (
+            "system: x\n",
+            "has no task, answer_instruction, reason_instruction; add them, or begin the file with 'defaults: [def",
+        ),
+        ("defaults: [[default]]\n", "defaults contains another list"),
     ],
 )
 def test_a_file_without_settings_or_defaults_is_named(content, says, tmp_path):

@@ -126,7 +126,7 @@ def test_several_objectives_and_a_trial_that_fails(tmp_path):
         ("hydra.sweeper.objective=arms.raft.exact_macth", "did you mean 'exact_match'?"),
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials: got 0; must be greater than or equal to 1"),
         ("hydra.sweeper.ntrials=5", "hydra.sweeper.ntrials: no such setting"),
-        ("until=train", "until: got 'train', which gives no results to search by"),
+        ("until=train", "until: got 'train', but a search needs the results of each trial"),
         ("dataset.p=7", "dataset.p: got 7; must be less than or equal to 1"),
     ],
 )
@@ -154,5 +154,5 @@ def test_a_search_whose_trials_all_fail_ends_in_an_error(tmp_path):
 def test_a_search_without_validation_questions_is_refused_before_a_trial(tmp_path):
     done = raft_exp(tmp_path, *STUDY, "corpus.validation=0", "dataset.p=0.5,1")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("ConfigError: sweep: got 'optuna', which chooses by validation")
+    assert done.stderr.splitlines()[-1].startswith("ConfigError: sweep: got 'optuna', which compares trials on")
     assert not list((tmp_path / "store").glob("train/*"))

@@ -1,4 +1,4 @@
-"""The citations of a reply, checked against the passages of its context."""
+"""Finds the citations of a reply in the passages of its context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Verdict = Literal["quoted", "answered", "unsupported", "not_verbatim", "unparsed
 NOTES: dict[Verdict, str] = {
     "quoted": "",
     "answered": "",
-    "unsupported": "The reply quotes nothing from the documents that supports it: do not rely on it.",
+    "unsupported": "No quote from the documents supports the reply: do not rely on it.",
     "not_verbatim": "The quotes of the reply are in none of the retrieved passages: do not rely on it.",
     "unparsed": "The reply does not have the required form.",
     "refused": "According to the model, the documents do not contain the answer.",
@@ -25,7 +25,7 @@ NOTES: dict[Verdict, str] = {
 
 @dataclass(frozen=True)
 class Citation:
-    """A quote of a reply. `passage`: its number in the context, from 1; None for a quote that is in no passage."""
+    """A quote of a reply. `passage`: number of the passage in the context, from 1; None if no passage has the quote."""
 
     text: str
     verbatim: bool
@@ -59,9 +59,10 @@ def judge(
     min_words: int = quotes.MIN_WORDS,
     question: str = "",
 ) -> CitedAnswer:
-    """Parses a reply and checks its quotes. `sources`: the file of each passage; `cot`: the prompt asks for quotes.
+    """Parses a reply and checks its quotes against the passages of `context`.
 
-    `min_words`: a quote of fewer words supports nothing.
+    `sources`: the file of each passage. `cot`: whether the prompt asks for quotes. `min_words`: quotes with fewer words
+    are not counted as support.
     """
     parsed = parse(reply.raw, prompt.reply_format)
     citations = [cite(quote, context, sources, min_words) for quote in parsed.quotes]
@@ -70,14 +71,14 @@ def judge(
     said = parsed.prediction if parsed.parsed else lenient.said(reply.raw, question).text
     declines = abstained(said, prompt.refusal, question)
     verdict = _verdict(parsed.prediction, parsed.parsed, declines, citations, cot and bool(context))
-    note = NOTES[verdict] + (" It was cut off: model.max_new_tokens." if reply.truncated else "")
+    note = NOTES[verdict] + (" The reply was cut off at model.max_new_tokens." if reply.truncated else "")
     return CitedAnswer(parsed.prediction, parsed.reason, citations, verdict, note.strip())
 
 
 def cite(
     quote: str, context: Sequence[ContextPassage], sources: Sequence[str], min_words: int = quotes.MIN_WORDS
 ) -> Citation:
-    """Finds a quote (`prompts.quotes`) in the first passage that contains it; a quote with an ellipsis as a whole."""
+    """Returns the citation of a quote in the first passage that contains it. Ellipses may stand for any text."""
     for number, (passage, source) in enumerate(zip(context, sources, strict=True), start=1):
         if spans := quotes.find(quote, passage.text, passage.title, min_words):
             return Citation(
@@ -96,7 +97,7 @@ def cite(
 
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
-    """Cites, for a model that does not quote, the first sentence of each passage that contains the (open) answer."""
+    """Returns citations for a model that does not quote: the first sentence with the answer in each passage."""
     pattern = answer_pattern([answer])  # the reader sees the sentence, so any corpus is searched by the words
     if pattern is None:
         return []

@@ -1,7 +1,7 @@
-"""`python -m raft_exp.ask RUN ["question"]`: asks a finished run about its documents; without a question, line by line.
+"""`python -m raft_exp.ask RUN ["question"]`: answers questions about the documents of a finished run.
 
-The prompt holds the retrieved passages, rendered as in training. The answer is printed with its citations, their
-places, and whether each is verbatim.
+Without a question on the command line, each line of the standard input is a question. The prompt holds the retrieved
+passages, rendered as in training. The answer is printed with its citations, their places, and whether each is verbatim.
 """
 
 import dataclasses
@@ -37,16 +37,16 @@ class RunSettings:
     )
     k: Positive | None = Field(default=None, description="passages to retrieve (default: the study's retriever.k)")
     retriever: Literal["bm25", "dense", "both"] | None = Field(
-        default=None, description="how passages are searched (default: as in the study)"
+        default=None, description="the method of the passage search (default: as in the study)"
     )
     engine: Literal["transformers", "vllm"] | None = Field(
-        default=None, description="what runs the model (default: as in the study)"
+        default=None, description="the engine that runs the model (default: as in the study)"
     )
     accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="where the model runs")
     store: str | None = Field(
         default=None,
         title="PATH",
-        description="where the store stands, if it was moved (default: where the run left it)",
+        description="the folder of the store, if it was moved after the run (default: as in the run)",
     )
 
 
@@ -64,7 +64,7 @@ _COMMAND = Command(
 The answer is printed with its citations, their places, and whether each is verbatim.""",
     words={
         "RUN": "the folder of a finished run",
-        '"question"': "what to ask; without it, each line of the input is a question",
+        '"question"': "the question; without it, each line of the standard input is a question",
     },
     settings=AskSettings,
     most=2,
@@ -73,7 +73,7 @@ The answer is printed with its citations, their places, and whether each is verb
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         (run, *questions), chosen = _COMMAND.read(arguments)
         session = opened(Path(run), chosen)
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def opened(folder: Path, chosen: RunSettings) -> "RagSession":
-    """Opens a run folder and loads its model."""
+    """Opens a run folder, and loads the model that answers."""
     run = FinishedRun(folder, chosen.store)  # its errors come before the imports that take seconds
     from raft_exp.apps.ask.session import AskOptions, RagSession
 
@@ -92,7 +92,7 @@ def opened(folder: Path, chosen: RunSettings) -> "RagSession":
 
 
 def _questions() -> Iterator[str]:
-    """Yields the lines of the input that are not blank. At a terminal a blank line ends them."""
+    """Yields the lines of the standard input that are not blank. At a terminal, a blank line ends the input."""
     at_terminal = sys.stdin.isatty()
     while True:
         try:
@@ -112,10 +112,10 @@ class _Display(Protocol):
         """Shows the passages of the prompt, if requested."""
 
     def piece(self, kind: str, text: str) -> None:
-        """Shows a piece of the reply."""
+        """Shows a piece of the reply. `kind`: reason, quote or answer."""
 
     def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
-        """Shows the citations and the note."""
+        """Shows the citations and the note. `seconds`: the time from the question to the end of the reply."""
 
 
 def _ask(session: "RagSession", question: str, display: _Display) -> None:
@@ -139,7 +139,7 @@ def _ask(session: "RagSession", question: str, display: _Display) -> None:
 
 
 class _TextDisplay:
-    """For a reader: streams the reply, then lists its citations."""
+    """Prints the reply as it is generated, then its citations."""
 
     def __init__(self, show_context: bool) -> None:
         self._show_context, self._kind = show_context, ""
@@ -174,7 +174,7 @@ class _TextDisplay:
 
 
 class _JsonDisplay:
-    """For programs: prints one JSON object for each question."""
+    """Prints one JSON object for each question."""
 
     def __init__(self, show_context: bool) -> None:
         self._show_context = show_context

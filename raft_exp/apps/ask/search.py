@@ -35,7 +35,7 @@ _SMOOTHING = 60  # constant of reciprocal rank fusion (Cormack, Clarke and Buett
 
 
 class Searcher:
-    """Searches a run's passages. A missing index or missing vectors are made once, as results in the run's store."""
+    """Searches the passages of a run. If the run's store lacks the index or the vectors, they are made and stored."""
 
     def __init__(self, run: FinishedRun, method: Method, accelerator: Accelerator = "auto") -> None:
         self._sources: list[_Bm25Source | _DenseSource] = []
@@ -46,14 +46,17 @@ class Searcher:
             self._sources.append(_DenseSource(_ensure(run, _embed(run, accelerator)), encoder_config))
 
     def __call__(self, question: str, k: int) -> list[int]:
-        """Returns the ordinals of the best `k` passages, best first; with BM25 alone [] if no passage shares a word."""
+        """Returns the ordinals of the best `k` passages, best first. BM25 alone returns [] without a match."""
         if len(self._sources) == 1:
             return self._sources[0].best(question, k)
         return fused([list(islice(source.ranked(question), max(k, _FUSED))) for source in self._sources])[:k]
 
 
 def fused(rankings: list[list[int]]) -> list[int]:
-    """Reciprocal rank fusion: the score of a passage is the sum of 1 / (60 + rank); ties in order of ordinals."""
+    """Joins rankings by reciprocal rank fusion: the score of a passage is the sum of 1 / (60 + rank).
+
+    Passages with equal scores are sorted by ordinal.
+    """
     scores: defaultdict[int, float] = defaultdict(float)
     for ranking in rankings:
         for rank, ordinal in enumerate(ranking, start=1):
@@ -73,7 +76,7 @@ class _Bm25Source:
         return (ordinal for ordinal, score in self._scored(question) if score > 0)
 
     def best(self, question: str, k: int) -> list[int]:
-        """Returns the best `k` as an evaluation does, or [] if no passage shares a word with the question."""
+        """Returns the ordinals of the best `k` passages; [] if no passage shares a word with the question."""
         best = list(islice(self._scored(question), k))
         return [ordinal for ordinal, _ in best] if best and best[0][1] > 0 else []
 
@@ -82,7 +85,7 @@ class _Bm25Source:
 
 
 class _DenseSource:
-    """Ranks passages by the product of vectors."""
+    """Ranks passages by the dot product of their vectors with that of the question."""
 
     def __init__(self, embedded: Path, config: EncoderConfig) -> None:
         vectors = mapped(embedded / VECTORS)
@@ -92,7 +95,7 @@ class _DenseSource:
         self._encode, self._prefix, self._size = encoder.load(config), config.query_prefix, len(vectors)
 
     def ranked(self, question: str) -> Iterator[int]:
-        """Yields all ordinals, best first."""
+        """Yields the ordinals of all passages, best first."""
         query = self._encode([question], self._prefix)
         size, count = _FUSED, 0
         while count < self._size:  # the index may return fewer than `size`
@@ -103,18 +106,21 @@ class _DenseSource:
                 return
 
     def best(self, question: str, k: int) -> list[int]:
-        """Returns the best `k`."""
+        """Returns the ordinals of the best `k` passages."""
         return list(islice(self.ranked(question), k))
 
 
 def _index(run: FinishedRun) -> Stage:
-    """The index stage of a study with BM25, with the same key."""
+    """Returns the index stage, with the same key as in a study with BM25."""
     settings = IndexStage(f"bm25s {metadata.version('bm25s')}")
     return Stage(index, settings, {"passages": run.completed("ingest")})
 
 
 def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
-    """The embed stage of a study with dense retrieval. For another study `accelerator` replaces `gpu`."""
+    """Returns the embed stage, with the same key as in a study with dense retrieval.
+
+    If the run has no such stage, `accelerator` replaces encoder.accelerator=gpu.
+    """
     config = run.config.encoder
     if config.accelerator == "gpu" and not run.has("embed"):
         config = dataclasses.replace(config, accelerator=accelerator)
@@ -124,9 +130,10 @@ def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
 
 
 def _ensure(run: FinishedRun, stage: Stage) -> Path:
-    """Makes the stage's result if it is missing, with a plan.json in the run folder so that prune keeps the result.
+    """Returns the folder of the stage's result. If the store lacks the result, it is made.
 
-    A read-only store gets no result: it is then made in a temporary folder, for this process.
+    A plan.json in the run folder names the new result, so that `store prune` keeps it. If the store is read-only, the
+    result is made in a temporary folder for this process.
     """
     if run.store.look(stage).status == "reused":
         return run.store.path(stage)

@@ -36,7 +36,7 @@ EngineName = Literal["transformers", "vllm"]
 
 @dataclass(frozen=True)
 class AskOptions:
-    """The choices of a user; None: as in the study."""
+    """The user's options for `ask` and `serve`. None: as in the study."""
 
     arm: str | None = None
     model: str | None = None  # an exported folder instead of an arm of the run
@@ -78,9 +78,12 @@ class RagSession:
         self._search = Searcher(run, method, options.accelerator) if self._arm.passages else None
 
     def prompt(self, name: str, question: str, k: int | None = None) -> AskPrompt:
-        """Retrieves passages and renders the prompt. Raises DataError for a question that is empty or too long."""
+        """Retrieves `k` passages and renders the prompt. Raises DataError for a question that is empty or too long.
+
+        `name`: id of the request. `k` None: the `k` of this session.
+        """
         if not question.strip():
-            raise DataError("the question is empty; ask one")
+            raise DataError("the question is empty; write a question")
         passages = self._search(question, k or self.k) if self._search else None
         if passages == []:
             return AskPrompt(question, [], [], None)
@@ -91,7 +94,7 @@ class RagSession:
         return AskPrompt(question, example.context, sources, Request(name, ids, messages))
 
     def judge(self, prompt: AskPrompt, reply: Answer | None) -> CitedAnswer:
-        """Parses a reply and checks its citations. `reply`: None for a prompt without a request."""
+        """Parses a reply and checks its citations. `reply`: None if no passage was found."""
         if reply is None:
             return CitedAnswer("", "", [], "nothing_found", NOTES["nothing_found"])
         return judge(
@@ -112,7 +115,7 @@ class RagSession:
 
 @dataclass(frozen=True)
 class _Arm:
-    """The weights that answer, and the settings of their prompts."""
+    """The weights that generate the replies, and the settings of their prompts."""
 
     name: str
     prompt: PromptConfig
@@ -141,7 +144,7 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
         )
     if options.arm is not None:
         raise ConfigError(
-            f"arm: got {options.arm!r} beside model={options.model!r}, which is an arm of its own; give one of them"
+            f"arm: got {options.arm!r} together with model={options.model!r}, but only one can answer; remove one"
         )
     exported = renderer.read(Path(options.model))
     model = dataclasses.replace(
@@ -177,7 +180,7 @@ def _engine(run: FinishedRun, options: AskOptions, model: ModelConfig, adapter: 
 
 
 def _shipped(config: Config, name: EngineName) -> EngineConfig:
-    """The settings of an engine from conf/engine/, for a study with another engine."""
+    """Returns the default settings of the engine `name` from conf/engine/, if the study used another engine."""
     values = OmegaConf.load(conf_dir() / "engine" / f"{name}.yaml")
     study = {group: identity(getattr(config, group)) for group in ("trainer", "lora", "model")}
     resolved = OmegaConf.to_container(OmegaConf.create({**study, "engine": values}), resolve=True)
@@ -199,20 +202,20 @@ class StreamListener:
         self._write(text)
 
     def enough(self, request: Request, tokens: int) -> bool:
-        """Returns False: the reply ends by itself."""
+        """Returns False: the listener never ends a reply."""
         return False
 
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """An engine that passes on the pieces of its replies."""
+    """An engine that can pass on a reply in pieces while it is generated."""
 
     def converse(self, requests: Sequence[Request], listener: "ReplyListener") -> Iterable[Answer]:
-        """Answers all requests; `listener` receives the pieces."""
+        """Answers all requests. `listener` receives each piece of a reply."""
 
 
 def answer(engine: Engine | StreamingEngine, requests: Sequence[Request], listener: "ReplyListener") -> list[Answer]:
-    """Returns the replies. `listener` receives their pieces if the engine streams, else each reply as one piece."""
+    """Returns the replies to `requests`. `listener` receives them in pieces, or whole if the engine does not stream."""
     if isinstance(engine, StreamingEngine):
         return list(engine.converse(requests, listener))
     replies, by_id = list(engine.generate(requests)), {request.id: request for request in requests}

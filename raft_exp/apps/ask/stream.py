@@ -10,9 +10,10 @@ _AFTER: dict[str, Kind] = {REASON: "reason", ANSWER: "answer", BEGIN_QUOTE: "quo
 
 
 class ReplySplitter:
-    """Turns pieces of a reply into (kind, text) without markers. Holds back only text that may begin a marker.
+    """Converts the pieces of a reply into pairs (kind, text), and removes the markers.
 
-    A JSON reply has no markers: all of its text is of the kind `reason`.
+    Text that may be the beginning of a marker is held back until the next piece. A JSON reply has no markers: all of
+    its text is of the kind `reason`.
     """
 
     def __init__(self, reply_format: ReplyFormat) -> None:

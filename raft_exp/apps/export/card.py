@@ -1,4 +1,4 @@
-"""The model card: README.md with the hub's front matter."""
+"""Writes the model card of an exported model: README.md with the metadata header of the Hugging Face hub."""
 
 import json
 import re
@@ -30,7 +30,7 @@ _PLACEHOLDERS = [ContextPassage(str(n), str(n), f"TITLE {n}", f"TEXT {n}", False
 
 @dataclass(frozen=True)
 class About:
-    """The contents of a card that come from the export and not from the run."""
+    """The facts of a model card that come from the export and not from the run."""
 
     form: str  # merged | adapter
     dtype: str
@@ -50,7 +50,7 @@ class _ResultsPart(TypedDict):
 
 
 def card(run: FinishedRun, name: str, about: About) -> str:
-    """Returns the text of README.md for an exported arm."""
+    """Returns the text of README.md for the exported arm `name`."""
     from jinja2 import Environment, StrictUndefined
 
     config, arm = run.config, run.config.arms[name]
@@ -75,7 +75,7 @@ def card(run: FinishedRun, name: str, about: About) -> str:
 
 
 def base_licence(config: Config) -> str:
-    """Returns the licence in the base model's own card, in its folder or on the hub; "" where it is not stated."""
+    """Returns the licence from the base model's own card, in its folder or on the hub; "" if it is not stated."""
     if config.model.name_or_path.startswith(ASSET):
         return "apache-2.0"
     folder = Path(resolve(config.model.name_or_path))

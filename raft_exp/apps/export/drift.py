@@ -30,7 +30,7 @@ class DriftSample:
 
 @dataclass(frozen=True)
 class Drift:
-    """Differences of logits over all positions."""
+    """The differences between the logits of two models, over all compared positions."""
 
     prompts: int
     positions: int
@@ -46,7 +46,7 @@ class Drift:
 
 
 def samples_of(run: FinishedRun, name: str, tokenizer: "PreTrainedTokenizerBase", count: int) -> list[DriftSample]:
-    """Returns the first `count` test prompts of an arm, as its evaluation rendered them, with its replies."""
+    """Returns the first `count` test prompts of the arm `name`, as rendered in its evaluation, with the replies."""
     config, arm = run.config, run.config.arms[name]
     replies = {answer.id: answer.raw for answer in read_jsonl(run.path(f"evaluate[{name}]") / "answers.jsonl", Answer)}
 
@@ -81,7 +81,7 @@ def _logits(model: "PreTrainedModel | PeftModel", samples: Sequence[DriftSample]
 
 
 def compare(before: "Sequence[Tensor]", after: "Sequence[Tensor]") -> Drift:
-    """Returns the drift from `before` to `after`; infinite if `after` has a value that is not finite."""
+    """Returns the drift from the logits `before` to the logits `after`; infinite if `after` is not finite."""
     import torch
 
     pairs = list(zip(before, after, strict=True))

@@ -33,24 +33,30 @@ class ExportModel:
         default=None, title="NAME", description="the arm to export (default: the study's reference arm, raft)"
     )
     form: Literal["merged", "adapter"] = Field(
-        default="merged", description="one model with the adapter merged in, or the LoRA weights alone"
+        default="merged", description="a model with the adapter merged into it, or the LoRA weights alone"
     )
-    dtype: Dtype | None = Field(default=None, description="of the merged weights (default: model.dtype of the study)")
+    dtype: Dtype | None = Field(
+        default=None, description="data type of the merged weights (default: model.dtype of the study)"
+    )
     tolerance: Annotated[float, Field(gt=0)] = Field(
-        default=0.05, description="the most that merging and casting may move the logits, relative"
+        default=0.05, description="largest allowed change of the logits by merging and casting, relative"
     )
-    prompts: Positive = Field(default=16, description="test prompts that the drift is measured on")
+    prompts: Positive = Field(
+        default=16, description="number of test prompts on which the change of the logits is measured"
+    )
     licence: str | None = Field(
-        default=None, title="ID", description="the base model's licence, for the card (default: as its own card says)"
+        default=None,
+        title="ID",
+        description="licence of the base model, for the model card (default: from the base model's card)",
     )
     push_to_hub: str | None = Field(
         default=None, title="OWNER/NAME", description="the repository of the hub to push to (default: none)"
     )
-    private: bool = Field(default=True, description="whether a repository that the push makes is private")
+    private: bool = Field(default=True, description="whether a new repository on the hub is private")
     store: str | None = Field(
         default=None,
         title="PATH",
-        description="where the store stands, if it was moved (default: where the run left it)",
+        description="the folder of the store, if it was moved after the run (default: as in the run)",
     )
 
     @model_validator(mode="after")
@@ -58,27 +64,27 @@ class ExportModel:
         if self.push_to_hub is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub, re.ASCII):
             raise ValueError(f"push_to_hub: got {self.push_to_hub!r}; must be OWNER/NAME")
         if self.form == "adapter" and self.dtype is not None:
-            raise ValueError(f"dtype: got {self.dtype!r}; an adapter is written as it was trained; leave dtype out")
+            raise ValueError(f"dtype: got {self.dtype!r}, but an adapter keeps its trained data type; leave dtype out")
         return self
 
 
 _COMMAND = Command(
     form="python -m raft_exp.export RUN out=DIR [name=value ...]",
     about="""Writes the model of a finished run as a folder for other tools, with tokenizer and model card.
-The folder is written whole or not at all.""",
+If the export fails, no folder is left behind.""",
     words={"RUN": "the folder of a finished run"},
     settings=ExportModel,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         (run,), chosen = _COMMAND.read(arguments)
         folder = Path(chosen.out)
         drift = export(FinishedRun(Path(run), chosen.store), chosen)
         if drift:
-            print(f"drift of {drift.prompts} test prompts: {drift}")
+            print(f"drift of the logits on {drift.prompts} test prompts: {drift}")
         say(f"exported: {folder}")
         if chosen.push_to_hub:
             commit = hub.push(folder, chosen.push_to_hub, chosen.private, "model")
@@ -86,10 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def export(run: FinishedRun, chosen: ExportModel) -> Drift | None:
-    """Writes the folder `chosen.out` completely or not at all; returns the drift of merged weights, else None."""
+    """Writes the folder `chosen.out`. Returns the drift of merged weights, None for an adapter.
+
+    After an error the folder does not exist. Raises ConfigError, DataError or ModelError.
+    """
     out = Path(chosen.out)
     if out.exists():
-        raise ConfigError(f"out: got {chosen.out!r}, which is there already; remove it, or name another folder")
+        raise ConfigError(f"out: got {chosen.out!r}, which already exists; remove it, or name another folder")
     partial = out.absolute().with_name(f".{out.absolute().name}.new")
     shutil.rmtree(partial, ignore_errors=True)  # of a killed export
     try:
@@ -112,7 +121,7 @@ def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
     weights, config = run.weights(name), run.config.model
     adapter = weights.adapter if weights else None
     if chosen.form == "adapter" and adapter is None:
-        raise ConfigError(f"form: got 'adapter', but the arm {name} has none; export it with form=merged")
+        raise ConfigError(f"form: got 'adapter', but the arm {name} has no adapter; use form=merged")
     samples = drift.samples_of(run, name, tokenizer_of(config), chosen.prompts)
     dtype = chosen.dtype or config.dtype
     if chosen.form == "adapter":
@@ -135,7 +144,7 @@ def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
 
 
 def _set_usual_mode(folder: Path) -> None:
-    """Gives all files the mode of a new file: safetensors writes weights that only their owner can read."""
+    """Gives all files the permissions of a new file. Files that safetensors writes are readable only by their owner."""
     probe = folder / ".probe"
     probe.touch()
     mode = probe.stat().st_mode
@@ -147,7 +156,7 @@ def _set_usual_mode(folder: Path) -> None:
 def _merge(
     config: ModelConfig, dtype: Dtype, weights: TrainedWeights | None, samples: Sequence[DriftSample], folder: Path
 ) -> "list[Tensor]":
-    """Writes the merged weights; returns the logits of base model (dequantised) and adapter in float32."""
+    """Writes the merged weights to `folder`. Returns the logits before merging, in float32 and without quantisation."""
     from transformers import GenerationConfig
 
     from raft_exp.apps.export import drift
@@ -179,7 +188,10 @@ def _measure(
     before: "list[Tensor]",
     tolerance: float,
 ) -> Drift:
-    """Compares the weights on disk with the merged ones. Raises ModelError above the tolerance."""
+    """Returns the drift from the logits `before` to those of the model in `folder`.
+
+    Raises ModelError if the relative drift is above `tolerance`.
+    """
     from raft_exp.apps.export import drift
     from raft_exp.models import loading
 
@@ -188,7 +200,7 @@ def _measure(
     measured = drift.compare(before, drift.logits(loaded, samples))
     if not measured.relative <= tolerance:
         raise ModelError(
-            f"merged and cast to {dtype}, the logits drift by {measured}; that is above tolerance={tolerance:g}: "
-            "nothing was written; use dtype=float32, form=adapter, or a larger tolerance"
+            f"after merging and casting to {dtype}, the logits drift by {measured}; that is above "
+            f"tolerance={tolerance:g}, so nothing was written; use dtype=float32, form=adapter, or a larger tolerance"
         )
     return measured

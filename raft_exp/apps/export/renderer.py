@@ -1,4 +1,4 @@
-"""raft_exp.json in an exported folder: all settings that determine a prompt."""
+"""Reads and writes raft_exp.json of an exported model: all settings that determine a prompt."""
 
 import json
 from dataclasses import field
@@ -23,7 +23,7 @@ FILE = "raft_exp.json"
 
 @config_dataclass
 class Renderer:
-    """The settings of a model's prompts and replies."""
+    """The contents of raft_exp.json: the settings of a model's prompts and replies."""
 
     raft_exp: str  # version of the package
     study: str
@@ -43,7 +43,7 @@ class Renderer:
 
 
 def of(run: FinishedRun, name: str, dtype: Dtype, chat_template: bool) -> Renderer:
-    """Returns the settings of an arm of a finished run."""
+    """Returns the contents of raft_exp.json for the arm `name` of a finished run."""
     config, arm = run.config, run.config.arms[name]
     return Renderer(
         metadata.version("raft_exp"),
@@ -77,7 +77,7 @@ def write(folder: Path, renderer: Renderer) -> None:
 
 
 def read(folder: Path) -> Renderer:
-    """Reads raft_exp.json. Raises DataError for a missing file, or one of another version."""
+    """Reads raft_exp.json. Raises DataError for a missing file, or a file of another version of raft_exp."""
     file = folder / FILE
     try:
         renderer: Renderer = TypeAdapter(Renderer).validate_json(file.read_text(encoding="utf-8"))

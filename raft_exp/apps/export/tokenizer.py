@@ -22,10 +22,10 @@ _ASKS = re.compile(rf"""\b{CALL}\s*\(\s*(?:format\s*=\s*)?(["'])(.*?)\1\s*\)""")
 
 
 def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> bool:
-    """Writes the tokenizer with the study's chat template: thinking disabled where it is supported, the date fixed.
+    """Writes the tokenizer with a chat template that makes the study's prompts.
 
-    Returns whether the template, called without options, gives the token ids of the samples' prompts. Where it does
-    not, the model's own template is written.
+    In this template, thinking is disabled and the date is fixed. Returns True if the template gives the token ids of
+    the samples' prompts. Otherwise writes the model's own template, and returns False.
     """
     tokenizer = tokenizer_of(config)
     original = tokenizer.chat_template
@@ -48,7 +48,7 @@ def save(config: ModelConfig, samples: Sequence[DriftSample], folder: Path) -> b
 
 
 def _with_date(template: str, today: datetime) -> str:
-    """The template with the text of `today` in place of each call that asks for the date in a written format."""
+    """Returns the template with each call of the form strftime_now('%d %b %Y') replaced by the date `today` as text."""
     return _ASKS.sub(lambda call: repr(written(today, call[2])), template)
 
 
@@ -65,6 +65,6 @@ def _template_makes(folder: Path, samples: Sequence[DriftSample]) -> bool:
 
 
 def unchanged(folder: Path, samples: Sequence[DriftSample]) -> bool:
-    """Whether `encode_prompt` gives the same token ids of the samples with the saved tokenizer."""
+    """Whether the saved tokenizer encodes the samples' prompts with the same token ids as the original tokenizer."""
     tokenizer = load_tokenizer(str(folder))
     return all(encode_prompt(tokenizer, sample.messages) == sample.prompt for sample in samples)

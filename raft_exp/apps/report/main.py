@@ -1,4 +1,4 @@
-"""`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: reports one run again, or compares several."""
+"""`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: makes the report of one run again, or compares several runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ class ReportSettings:
 
 _COMMAND = Command(
     form="python -m raft_exp.report RUN [RUN ...] [out=DIR]",
-    about="""One run: makes its report again from its files, with the metrics of this version.
+    about="""One run: makes its report again from its files, with the metrics of this version of raft_exp.
 Several runs, or the folder of a sweep: compares them. The comparison has a table of all settings, curves over swept
 numbers, means over seeds and paired comparisons. Nothing is trained and nothing is generated.""",
     words={"RUN": "a run folder, or the folder of a sweep (-m)"},
@@ -34,7 +34,7 @@ numbers, means over seeds and paired comparisons. Nothing is trained and nothing
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         runs, chosen = _COMMAND.read(arguments)
         try:

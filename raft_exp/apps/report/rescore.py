@@ -1,4 +1,4 @@
-"""Makes the report of a finished run again from its files, with the metrics of this version and without a model."""
+"""Makes the report of a finished run again from its files. It uses the present metrics, and loads no model."""
 
 import itertools
 import json
@@ -31,11 +31,10 @@ _PARTIAL = "report.partial"
 
 
 def make_again(run: Run, out: Path) -> list[str]:
-    """Writes the files of the report stage into `out`, which may be the run folder; returns a line for each missing
-    input.
+    """Writes the report of a run to `out`, which may be the run folder. Returns a line for each missing input.
 
-    Inputs come from the store, or where it no longer has them from the run folder. Raises DataError for an input that
-    neither has, and for a run of another version.
+    Inputs are read from the store. Inputs that the store no longer has are read from the run folder. Raises DataError
+    for an input that is in neither, and for a run of another version of raft_exp.
     """
     partial = out / _PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
@@ -68,7 +67,7 @@ def _copy_overrides(run: Run, path: Path) -> None:
 
 
 def _stamp(run: Run, folder: Path) -> None:
-    """Writes date, version, commit and command of the run into the heads of its pages."""
+    """Writes date, version, commit and command of the run at the top of its pages."""
     command = shown_command("python -m raft_exp", run.results.get("overrides", []))
     again = provenance.provenance(command, git_commit(), has_local_changes())
     provenance.stamp([folder / name for name in provenance.PAGES], provenance.read(run.folder), again)
@@ -98,7 +97,7 @@ class _ReportInputs(TypedDict):
 
 @dataclass
 class _Inputs:
-    """The inputs of the report stage as folders: those of the store, or new ones in `made` from the run folder."""
+    """The input folders of the report stage. A folder that the store lacks is made in `made` from the run folder."""
 
     run: Run
     made: Path
@@ -114,7 +113,7 @@ class _Inputs:
         self.missing: list[str] = []
 
     def all(self) -> _ReportInputs:
-        """The arguments of the stage's function."""
+        """Returns the arguments of the report stage's function."""
         arms, conditions = self.run.results["arms"], self.run.results["conditions"]
         labels = [*arms, *(f"{arm}@{name}" for name, row in conditions.items() for arm in row)]
         datasets = self._audit.get("datasets", {})
@@ -168,7 +167,7 @@ class _Inputs:
         return self._folder(f"dataset[{name}]", lambda folder: _write(folder / "audit.json", audit))
 
     def _choice(self, name: str, choice: Choice) -> Path:
-        """A folder with a choice that the run made; the test was asked with it, whatever its figures would be today."""
+        """Returns a folder with the run's own choice. It is not computed again, because the test was run with it."""
         folder = self.made / "choices" / name
         folder.mkdir(parents=True)
         _write(folder / CHOICE, choice)
@@ -199,7 +198,7 @@ class _Inputs:
         return (results["conditions"][condition] if condition else results["arms"])[arm]
 
     def _optional(self, stage: str) -> Path | None:
-        """The stage's result in the store; None where the store does not have it."""
+        """Returns the folder of the stage's result in the store; None if the store does not have it."""
         folder = self._stages.get(stage)
         if folder is None or not (folder / MANIFEST).exists():
             return None
@@ -208,7 +207,7 @@ class _Inputs:
 
 
 def _answers(path: Path, result: ArmResult) -> Iterator[Answer]:
-    """The answers of a predictions file. Unanswered questions are rows with an empty reply there, and left out here."""
+    """Yields the answers in a predictions file. Questions without an answer, whose reply is empty, are left out."""
     answered = result.get("answered", result["n"])
     unanswered = result["n"] - answered
     tokens = result.get("tokens", {})  # means: predictions have no counts for single replies
@@ -221,7 +220,7 @@ def _answers(path: Path, result: ArmResult) -> Iterator[Answer]:
 
 
 def _with_mean(mean: float, count: int) -> Iterator[int]:
-    """An endless stream of whole numbers, of which the first `count` have this mean."""
+    """Yields integers without end. The sum of the first `count` integers is `mean` times `count`, rounded."""
     total = round(mean * count)
     for place in itertools.count():
         yield total // max(1, count) + (place < total % max(1, count))

@@ -1,4 +1,4 @@
-"""The web application: /v1/chat/completions, /v1/models, /health, /metrics, and the page."""
+"""The web application: /v1/chat/completions, /v1/models, /health, /metrics, and the web page."""
 
 import asyncio
 import base64
@@ -43,7 +43,7 @@ class _Model(TypedDict):
 
 
 def create(session: RagSession, batches: BatchQueue, limits: Limits, token: str | None) -> RequestLimiter:
-    """Builds the ASGI application. With a `token`, requests need it as their API key."""
+    """Builds the ASGI application. `token`: the API key that clients must send; None: no key is needed."""
 
     @contextlib.asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -67,7 +67,7 @@ def create(session: RagSession, batches: BatchQueue, limits: Limits, token: str 
 
 
 def _page() -> tuple[str, dict[str, str]]:
-    """Returns the page, and headers that allow only its own script."""
+    """Returns the web page, and HTTP headers that allow only the script of this page."""
     page = PAGE.read_text(encoding="utf-8")
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -98,27 +98,34 @@ class _Routes:
         self._session, self._batches, self._limits = session, batches, limits
 
     async def health(self) -> Response:
-        """Returns status 200 while the server takes questions."""
+        """Returns status 200 while the server accepts questions."""
         return JSONResponse({"status": "ok", "model": self._session.name})
 
     async def metrics(self) -> Response:
-        """Returns the counts in Prometheus' text format."""
+        """Returns the counts of the queue in Prometheus' text format."""
         counts = self._batches.counts()
         lines = [
             *_metric("raft_exp_questions_answered_total", "counter", "Questions with a reply", counts.answered),
             *_metric("raft_exp_questions_failed_total", "counter", "Questions that ended in an error", counts.failed),
-            *_metric("raft_exp_questions_refused_total", "counter", "Questions for which no place was", counts.refused),
-            *_metric("raft_exp_questions_waiting", "gauge", "Questions that wait or are answered", counts.waiting),
+            *_metric(
+                "raft_exp_questions_refused_total",
+                "counter",
+                "Questions refused because the queue was full",
+                counts.refused,
+            ),
+            *_metric(
+                "raft_exp_questions_waiting", "gauge", "Questions that wait or are being answered", counts.waiting
+            ),
             *_metric("raft_exp_batch_seconds_total", "counter", "Seconds of all batches", counts.batch_seconds),
         ]
         return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
     async def models(self) -> Response:
-        """Lists the only model."""
+        """Returns the list of models, which has one entry."""
         return JSONResponse({"object": "list", "data": [self._model()]})
 
     async def model(self, name: str) -> Response:
-        """Returns the model. Raises RefusedError for any other name."""
+        """Returns the entry of the served model. Raises RefusedError for any other name."""
         if name != self._session.name:
             raise openai_api.no_model(name, self._session.name)
         return JSONResponse(self._model())
@@ -127,7 +134,7 @@ class _Routes:
         return {"id": self._session.name, "object": "model", "created": 0, "owned_by": "raft_exp"}
 
     async def chat(self, request: Request) -> Response:
-        """Answers one question, in one response or as a stream."""
+        """Answers one question, in one response or as a stream of server-sent events."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             await drain(request.receive)  # otherwise a form of another web page could post here
             raise RefusedError(415, "the content type must be application/json", "invalid_request")
@@ -163,7 +170,10 @@ def _metric(name: str, kind: str, what: str, value: float) -> list[str]:
 
 
 async def _unless_gone(coming: Awaitable[T], request: Request, job: QueuedQuestion) -> T:
-    """Awaits `coming` while the client is connected. A disconnect frees the place in the queue. Raises RefusedError."""
+    """Awaits `coming` while the client is connected.
+
+    If the client disconnects, removes `job` from the queue and raises RefusedError.
+    """
     wait, leaving = asyncio.ensure_future(coming), asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({wait, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -185,7 +195,7 @@ async def _left(request: Request) -> None:
 
 
 async def _end(events: "asyncio.Queue[Event]") -> AnsweredQuestion:
-    """Awaits the complete reply. Raises RefusedError for a failed question."""
+    """Returns the complete reply when it is there. Raises RefusedError for a failed question."""
     while True:
         event = await events.get()
         if isinstance(event, FailedQuestion):
@@ -218,7 +228,7 @@ async def _pieces(
 
 
 async def _events(first: ChatChunk, rest: AsyncIterator[ChatChunk], job: QueuedQuestion) -> AsyncIterator[str]:
-    """Formats chunks as server-sent events. Frees the place in the queue at the end, also of a failed stream."""
+    """Formats chunks as server-sent events. At the end, also after an error, removes `job` from the queue."""
     try:
         yield _event(first)
         async for piece in rest:

@@ -1,8 +1,8 @@
 """Limits on connections: their number, and the time in which the head of a request must arrive.
 
-A connection whose request is not complete (slow clients, port scanners) is closed after `HEAD_SECONDS`, or at once
-where its place is needed for another connection. So slow clients take no place from the others, and the process never
-runs out of file descriptors.
+A connection without a complete request head (slow client, port scanner) is closed after `HEAD_SECONDS`. It is closed
+earlier if there are too many connections. So slow clients do not block other clients, and the process does not run out
+of file descriptors.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _RESERVE = 64  # file descriptors for the rest of the process
 
 
 def most_connections() -> int:
-    """The number of open connections that the limit on file descriptors allows, at most 512."""
+    """Returns the number of connections that the limit on file descriptors allows, at most 512."""
     try:
         import resource
     except ImportError:  # no POSIX system
@@ -34,7 +34,7 @@ def most_connections() -> int:
 
 
 class LimitedProtocol(H11Protocol):
-    """uvicorn's HTTP protocol with these limits; `most` is set before the server starts."""
+    """uvicorn's HTTP protocol with the limits of this module. `most`: largest number of open connections."""
 
     most = _MOST
 
@@ -43,7 +43,7 @@ class LimitedProtocol(H11Protocol):
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Takes a connection, in the place of the oldest one without a request where there are too many."""
+        """Accepts a connection. If there are too many, closes the oldest connection without a request."""
         super().connection_made(transport)
         self._await_head()
         if len(self.connections) > self.most:
@@ -52,7 +52,7 @@ class LimitedProtocol(H11Protocol):
             oldest.close()
 
     def data_received(self, data: bytes) -> None:
-        """Reads a part of a request."""
+        """Receives a part of a request (a hook of asyncio)."""
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:  # the head of the next request has begun
             self._await_head()
@@ -60,7 +60,7 @@ class LimitedProtocol(H11Protocol):
             self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the connection."""
+        """Cleans up after the end of the connection (a hook of asyncio)."""
         self._stop_waiting()
         super().connection_lost(exc)
 

@@ -1,4 +1,4 @@
-"""Access and rate limits: the token, the size of a request, the requests of a client in a minute."""
+"""Limits on access: the token, the size of a request, and the number of requests per client and minute."""
 
 import asyncio
 import hmac
@@ -19,7 +19,7 @@ _CLIENTS = 10_000  # clients whose last minute is recorded
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a server."""
+    """The limits of a server for one request or client."""
 
     body: int = 65_536  # bytes of a request
     question: int = 4_000  # characters
@@ -33,9 +33,9 @@ def is_loopback(host: str) -> bool:
 
 
 class RequestLimiter:
-    """ASGI middleware: limits the requests of a client in a minute, and checks who may send any.
+    """ASGI middleware: limits the requests of a client per minute, and checks access.
 
-    With a token a request needs it. Without one its Host header must name this machine.
+    With a token, each request must send the token. Without a token, its Host header must name this machine.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:
@@ -43,7 +43,7 @@ class RequestLimiter:
         self._seen: OrderedDict[str, deque[float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it."""
+        """Passes a request to the application, or refuses it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,13 +58,15 @@ class RequestLimiter:
         headers = Headers(scope=scope)
         if self._token is None and _name(headers.get("host", "")) not in _LOOPBACK:
             # DNS rebinding: a web page may have made its own name point to this machine
-            return RefusedError(403, "this server answers this machine alone", "forbidden")
+            return RefusedError(403, "this server answers only requests that are addressed to localhost", "forbidden")
         if not scope["path"].startswith("/v1/") and scope["path"] != "/metrics":
             return None  # the page and /health contain no data
         if self._token is not None:
             sent = headers.get("authorization", "").removeprefix("Bearer ").encode()
             if not hmac.compare_digest(sent, self._token.encode()):
-                return RefusedError(401, "a token is needed: Authorization: Bearer ...", "invalid_api_key")
+                return RefusedError(
+                    401, "a token is needed; send the header Authorization: Bearer TOKEN", "invalid_api_key"
+                )
         return self._too_often((scope.get("client") or ("",))[0])
 
     def _too_often(self, client: str) -> RefusedError | None:
@@ -91,8 +93,10 @@ def _name(host: str) -> str:
 
 
 async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
-    """Reads a request's body. Raises RefusedError for one that is too large, is cut off or does not arrive in time."""
-    too_large = RefusedError(413, f"a request has at most {limits.body:,} bytes", "request_too_large")
+    """Reads the body of a request. Raises RefusedError if it is too large, incomplete or too slow."""
+    too_large = RefusedError(
+        413, f"the request is too large; at most {limits.body:,} bytes are allowed", "request_too_large"
+    )
     if int(headers.get("content-length", "0") or "0") > limits.body:
         await drain(receive)
         raise too_large
@@ -110,11 +114,11 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
                 if not message.get("more_body"):
                     return bytes(data)
     except TimeoutError:
-        raise RefusedError(408, "the request was not complete in time", "timeout") from None
+        raise RefusedError(408, "the request did not arrive in time", "timeout") from None
 
 
 async def drain(receive: Receive) -> None:
-    """Reads the rest of a request, up to a limit: a client that is still sending would not receive the response."""
+    """Reads and discards the rest of a request, up to a limit. A client may read the response only after sending."""
     size, patience = 0, 10.0
     try:
         async with asyncio.timeout(patience):
@@ -128,7 +132,7 @@ async def drain(receive: Receive) -> None:
 
 
 def read_json(data: bytes) -> dict[str, object]:
-    """Parses a JSON object. Raises RefusedError for anything else."""
+    """Parses the body of a request as a JSON object. Raises RefusedError for other data."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -27,24 +27,24 @@ class ServeSettings(RunSettings):
     host: str = Field(
         default="127.0.0.1",
         title="ADDRESS",
-        description="the address to listen on; the default is this machine alone",
+        description="the address to listen on; the default is for this machine only",
     )
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="the port; 0 is any that is free")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8000, description="the port; 0: any free port")
     token_env: str | None = Field(
         default=None,
         title="NAME",
-        description="the environment variable that holds the token of clients (default: no token)",
+        description="the environment variable with the token of clients (default: no token)",
     )
-    batch: Positive = Field(default=16, description="questions answered together")
-    queue: Positive = Field(default=64, description="questions that may wait")
+    batch: Positive = Field(default=16, description="number of questions that are answered in one batch")
+    queue: Positive = Field(default=64, description="number of questions that may wait")
     max_question: Positive = Field(default=4000, description="the longest question, in characters")
     max_body: Positive = Field(default=65536, description="the largest request, in bytes")
-    per_minute: Positive = Field(default=600, description="requests of one client in a minute")
+    per_minute: Positive = Field(default=600, description="largest number of requests of one client per minute")
 
 
 _COMMAND = Command(
     form="python -m raft_exp.serve RUN [name=value ...]",
-    about="""Serves a finished run behind an OpenAI-compatible endpoint, with a page to ask it.
+    about="""Serves a finished run behind an OpenAI-compatible endpoint, with a web page for questions.
 It retrieves passages for each question, and returns citations with the answer. By default it listens on this machine
 alone. Any other address needs a token, which clients send as their API key.""",
     words={"RUN": "the folder of a finished run"},
@@ -53,14 +53,14 @@ alone. Any other address needs a token, which clients send as their API key.""",
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         (run,), chosen = _COMMAND.read(arguments)
         serve(Path(run), chosen)
 
 
 def serve(run: Path, chosen: ServeSettings) -> None:
-    """Loads the model, and serves until interrupted."""
+    """Loads the model of a run, and serves it until the process is interrupted."""
     needs_packages("serve", "fastapi", "uvicorn")
     token = _token(chosen.host, chosen.token_env)
     from raft_exp.apps.serve.app import create
@@ -77,19 +77,24 @@ def serve(run: Path, chosen: ServeSettings) -> None:
 
 
 def _token(host: str, name: str | None) -> str | None:
-    """Returns the clients' token; None without `token_env` on a loopback host. Raises ConfigError without one."""
+    """Returns the token that clients must send; None if `name` is None and the host is a loopback address.
+
+    Raises ConfigError for another host without a token, and for a token that is missing or too short.
+    """
     from raft_exp.apps.serve.limits import is_loopback
 
     if name is None:
         if is_loopback(host):
             return None
         raise ConfigError(
-            f"host: got {host!r}, which others can reach; name an environment variable that holds a token for them: "
-            "token_env=NAME"
+            f"host: got {host!r}, which other machines can reach; set token_env=NAME, the name of an environment "
+            "variable with a token for clients"
         )
     if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", name):
         raise ConfigError("token_env: must be the NAME of an environment variable, in capitals, not the token itself")
     token = os.environ.get(name, "")
     if len(token) < 16:
-        raise ConfigError(f"token_env: the variable {name} holds {len(token)} characters; a token has 16 or more")
+        raise ConfigError(
+            f"token_env: the variable {name} holds {len(token)} characters; set it to a token of 16 or more"
+        )
     return token

@@ -1,4 +1,4 @@
-"""OpenAI's chat protocol: requests, responses, chunks of a stream, errors."""
+"""OpenAI's chat protocol: requests, responses, the chunks of a streamed response, and errors."""
 
 import dataclasses
 import time
@@ -62,7 +62,7 @@ class Cited(TypedDict):
 
 
 class Delta(TypedDict, total=False):
-    """A message, or its part in a chunk."""
+    """A message, or the part of a message in a chunk."""
 
     role: str
     content: str
@@ -112,7 +112,7 @@ class RefusedError(Exception):
 
     @property
     def body(self) -> ErrorBody:
-        """The error object."""
+        """The error object, as the body of the response."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         return {"error": {"message": self.message, "type": kind, "param": None, "code": self.code}}
 
@@ -133,21 +133,25 @@ class ChatRequest:
 
 
 def read_request(request: dict[str, object], model: str, longest: int) -> ChatRequest:
-    """Reads a chat request; the question is the last user message. Raises RefusedError."""
+    """Reads a chat request. The question is the last user message.
+
+    `model`: name of the served model. `longest`: largest length of a question in characters. Raises RefusedError for an
+    invalid request.
+    """
     requested = request.get("model", model)
     if requested != model:
         raise no_model(requested, model)
     for name in _REFUSED:
         if request.get(name) not in (None, False, [], {}, "none"):
-            raise _invalid(f"{name} is not supported here")
+            raise _invalid(f"{name}: is not supported; leave it out")
     if request.get("n") not in (None, 1):
-        raise _invalid("n: there is one reply to a question; leave it out")
+        raise _invalid("n: only one reply per question is supported; leave it out")
     form = request.get("response_format")
     if form is not None and form != {"type": "text"}:
-        raise _invalid("response_format: replies have the form that the model was trained to; leave it out")
+        raise _invalid("response_format: only the type text is supported; leave it out")
     question = _question(request.get("messages"))
     if len(question) > longest:
-        raise _invalid(f"the question has {len(question):,} characters; at most {longest:,} are taken")
+        raise _invalid(f"the question has {len(question):,} characters; at most {longest:,} are allowed")
     options = request.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
     return ChatRequest(question, _max_tokens(request), request.get("stream") is True, usage)
@@ -165,20 +169,20 @@ def _question(messages: object) -> str:
         raise _invalid("messages: must be a list of {role, content}")
     contents = [message.get("content") for message in messages if message.get("role") == "user"]
     if not contents:
-        raise _invalid("messages: there is none of the role user, so there is no question")
+        raise _invalid("messages: no message has the role user; add one with the question")
     content = contents[-1]
     if isinstance(content, list):
         if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content):
             raise _invalid("messages: only text is supported")
         content = "".join(part["text"] for part in content)
     if not isinstance(content, str) or not content.strip():
-        raise _invalid("messages: the last one of the role user has no text")
+        raise _invalid("messages: the last message of the role user has no text; write the question there")
     return content
 
 
 def no_model(requested: object, model: str) -> RefusedError:
-    """The error of a request for another model than `model`."""
-    return RefusedError(404, f"the model {requested!r} does not exist; there is {model!r}", "model_not_found")
+    """Returns the error for a request that names another model than `model`."""
+    return RefusedError(404, f"the model {requested!r} does not exist; use {model!r}", "model_not_found")
 
 
 def _invalid(message: str) -> RefusedError:
@@ -186,7 +190,7 @@ def _invalid(message: str) -> RefusedError:
 
 
 def refusal(failed: FailedQuestion) -> RefusedError:
-    """The error of a failed question."""
+    """Returns the error for a failed question."""
     if failed.fault == "client":
         return _invalid(failed.message)
     return RefusedError(500, failed.message, "server_error")
@@ -234,7 +238,7 @@ class ChatResponse:
         return self._piece({"reasoning_content": marks + text})
 
     def last(self, answered: AnsweredQuestion, has_answer: bool) -> ChatChunk:
-        """Returns the last chunk with a choice: the citations. `has_answer`: earlier chunks hold the answer."""
+        """Returns the chunk that ends the message, with citations. `has_answer`: earlier chunks have the answer."""
         delta: Delta = {} if has_answer else {"content": text(answered)}
         if self._kind == "quote":
             delta["reasoning_content"] = "\u201d"
@@ -253,7 +257,7 @@ class ChatResponse:
 
 
 def text(answered: AnsweredQuestion) -> str:
-    """Returns the answer; without one the raw reply, else the note. Shown by any OpenAI client."""
+    """Returns the text of the message: the answer, else the raw reply, else the note. Any OpenAI client shows it."""
     if answered.answer.answer:
         return answered.answer.answer
     return (answered.reply.raw if answered.reply else "").strip() or answered.answer.note

@@ -1,4 +1,4 @@
-"""uvicorn with a socket that is opened before the model is loaded."""
+"""Runs uvicorn on a socket that is opened before the model is loaded, so that a used port is reported early."""
 
 import socket
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            f"port: got {port}; {host} cannot be listened on there ({reason}); name another port=NUMBER"
+            f"port: got {port}; the server cannot listen on {host}:{port} ({reason}); give another port=NUMBER"
         ) from None
 
 
@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
         self._name = name
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Starts, and prints the address (a hook of uvicorn)."""
+        """Starts the server, and prints its address (a hook of uvicorn)."""
         LimitedProtocol.most = most_connections()
         await super().startup(list(sockets) if sockets else None)
         for place in sockets or ():

@@ -1,1 +1,1 @@
-"""Sweeps: the outcome of each job (jobs), the values to try (space), and a search that chooses them (search)."""
+"""Sweeps: running their jobs (jobs, folder), the values to try (space), and searches (search, objectives)."""

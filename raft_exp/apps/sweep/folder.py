@@ -1,4 +1,4 @@
-"""Where the folder of a sweep stands."""
+"""Moves the folder of a sweep without results to `unfinished/`."""
 
 import contextlib
 import re
@@ -14,9 +14,9 @@ _SHIPPED_NAME = re.compile(r"(sweep|search)_[\d_-]+")  # of a sweep's folder, in
 
 
 def put_away(folder: Path, jobs: Sequence[Job]) -> None:
-    """Moves the folder of a sweep without a finished job (failed, a dry run, a preview) to `unfinished/`.
+    """Moves the folder of a sweep to `unfinished/` if no job finished (failures, dry runs, previews).
 
-    A folder with another name than the shipped ones is the user's, and stays where it is.
+    A folder with a name that the user chose is not moved.
     """
     if not _SHIPPED_NAME.fullmatch(folder.name) or any(job.is_finished for job in jobs):
         return

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: each is launched so that its failure or loss does not stop the others. One table shows all."""
+"""Launches the jobs of a sweep so that the failure of one does not stop the others, and shows them in a table."""
 
 import json
 import os
@@ -41,7 +41,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """`done`, `planned` (of a dry run) or `failed`."""
+        """The outcome: `done`, `planned` (for a dry run) or `failed`."""
         statuses = {row["status"] for row in _plan(self.folder)}
         if self.error or not statuses:
             return "failed"
@@ -49,7 +49,7 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job is done, and no preview."""
+        """Whether the job is done, and was not a preview."""
         return self.status == "done" and not study_setting(self.folder, "preview")
 
     @property
@@ -69,7 +69,7 @@ class Job:
 
 
 def composition_error(context: "HydraContext", config: "DictConfig", overrides: Sequence[str]) -> str:
-    """Returns the error message of a job that Hydra cannot compose, else ""."""
+    """Returns the error message for overrides that Hydra cannot compose, else ""."""
     from hydra.errors import HydraException
 
     try:
@@ -82,14 +82,14 @@ def composition_error(context: "HydraContext", config: "DictConfig", overrides: 
 def launch(
     context: "HydraContext", launcher: "Launcher", config: "DictConfig", batch: Sequence[Sequence[str]], first: int
 ) -> list[Job]:
-    """Runs a batch of jobs, given by their overrides, with Hydra's launcher. `first`: the number of the first job."""
+    """Runs a batch of jobs with Hydra's launcher. `batch`: overrides of each job. `first`: number of the first job."""
     folders = [_folder(context, config, overrides, first + place) for place, overrides in enumerate(batch)]
     try:
         returns: Sequence[JobReturn] = launcher.launch(batch, initial_job_idx=first)
         errors = [_failure(returned) for returned in returns]
     except Exception as error:  # a launcher that loses one job returns none: their run folders show which finished
         lost = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        errors = ["" if _is_finished(folder) else f"lost by the launcher ({lost})" for folder in folders]
+        errors = ["" if _is_finished(folder) else f"the launcher lost this job ({lost})" for folder in folders]
     rows = zip(batch, folders, errors, strict=True)
     return [
         Job(number, list(overrides), folder, error) for number, (overrides, folder, error) in enumerate(rows, first)
@@ -123,7 +123,7 @@ def _is_finished(folder: Path) -> bool:
 
 
 def _plan(folder: Path) -> list[PlanRow]:
-    """The rows of plan.json; [] without a readable one."""
+    """Returns the rows of plan.json; [] without a readable file."""
     try:
         rows: list[PlanRow] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -132,7 +132,7 @@ def _plan(folder: Path) -> list[PlanRow]:
 
 
 def study_setting(folder: Path, name: str) -> object:
-    """A setting of the study in a run folder; "" without a readable config.yaml."""
+    """Returns a setting of the study in a run folder; "" without a readable config.yaml."""
     try:
         values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
@@ -141,7 +141,7 @@ def study_setting(folder: Path, name: str) -> object:
 
 
 def _results(folder: Path) -> Results | None:
-    """The contents of results.json; None without a readable one."""
+    """Returns the contents of results.json; None without a readable file."""
     try:
         results: Results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -150,7 +150,7 @@ def _results(folder: Path) -> Results | None:
 
 
 def write_summary(folder: Path, jobs: Sequence[Job]) -> None:
-    """Writes sweep.json: the jobs with their outcomes. A sweep without this file is not finished."""
+    """Writes sweep.json: the jobs with their outcomes. An unfinished sweep does not have this file."""
     rows = []
     for job in jobs:
         place = os.path.relpath(job.folder, folder)
@@ -159,13 +159,13 @@ def write_summary(folder: Path, jobs: Sequence[Job]) -> None:
 
 
 def describe_planned(jobs: Sequence[Job]) -> str:
-    """Describes the expected seconds of a dry-run sweep, "" for any other. A stage of several jobs counts once."""
+    """Describes the expected time of a sweep with dry_run; "" for other sweeps. Stages shared by jobs count once."""
     rows = {row["key"]: row for job in jobs for row in _plan(job.folder) if "expected" in row}
     return describe_expected([(row["stage"], row["expected"]) for row in rows.values()]) if rows else ""
 
 
 def study_overrides(overrides: Sequence[str]) -> list[str]:
-    """Returns the overrides that concern a study, without those of the sweep."""
+    """Returns the overrides of a study, without those that concern the sweep itself."""
     return [override for override in overrides if not override.lstrip("+~").startswith(_OF_THE_SWEEP)]
 
 
@@ -182,7 +182,7 @@ def _setting(override: str) -> tuple[str, str]:
 
 
 def table(jobs: Sequence[Job]) -> "Table":
-    """Returns a table with one row a job: its varied settings, its status, its first figure or its error."""
+    """Returns a table with one row per job: its varied settings, its status, and its first metric or its error."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text

@@ -32,7 +32,7 @@ _NAME = "hydra.sweeper.objective"
 
 
 def parsed(kind: type[T], values: Mapping[str, object]) -> T:
-    """Parses the settings of a sweeper. Raises ConfigError with the field, its value and the valid values."""
+    """Parses the settings of a sweeper into the dataclass `kind`. Raises ConfigError for an invalid value."""
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(OmegaConf.create(dict(values)), resolve=True)
@@ -58,9 +58,10 @@ def study(context: "HydraContext", config: "DictConfig", overrides: Sequence[str
 
 
 def check_validation(config: Config) -> None:
-    """Raises ConfigError where a study has no validation questions, so that none of its trials could work.
+    """Raises ConfigError if the study has no validation questions, by which a search compares its trials.
 
-    Makes the passages and questions, which the trials reuse. Questions that a teacher writes are not made here.
+    Makes the passages and questions of the study in its store, and the trials reuse them. Questions that a teacher
+    model writes are neither made nor checked here.
     """
     store = Store(config.store)
     stages = {stage.name: stage for stage in build(config, Fingerprints(store, save=False))}
@@ -70,8 +71,8 @@ def check_validation(config: Config) -> None:
     store.ensure(ingest, store.call)
     if not store.ensure(questions, store.call).counts.get("validation"):
         raise ConfigError(
-            "sweep: got 'optuna', which chooses by validation questions, but the corpus has none; hold some out with "
-            "corpus.validation=0.1, or mark them in the file of questions"
+            "sweep: got 'optuna', which compares trials on validation questions, but the corpus has none; hold some "
+            "out with corpus.validation=0.1, or mark them in the file of questions"
         )
 
 
@@ -92,7 +93,8 @@ class Goal:
         directions = search.direction if isinstance(search.direction, list) else [search.direction] * len(names)
         if len(directions) != len(names):
             raise ConfigError(
-                f"hydra.sweeper.direction: got {len(directions)} for {len(names)} objectives; give one, or one for each"
+                f"hydra.sweeper.direction: got {len(directions)} for {len(names)} objectives; give one direction, "
+                "or one for each objective"
             )
         if search.pruning != "none" and len(names) > 1:
             raise ConfigError(
@@ -101,13 +103,13 @@ class Goal:
             )
         for name in ("until", "dry_run", "preview"):
             if (got := getattr(config, name)) not in ("report", False, 0):
-                raise ConfigError(f"{name}: got {got!r}, which gives no results to search by; leave it out")
+                raise ConfigError(f"{name}: got {got!r}, but a search needs the results of each trial; leave it out")
         for name in names:
             _check(name, config)
         return Goal(names, directions, _trained(names[0], config))
 
     def as_dict(self) -> dict[str, object]:
-        """The values that identify the goal."""
+        """Returns objectives and directions as JSON values, to compare the goals of two searches."""
         return {"objectives": self.names, "directions": self.directions}
 
     def values(self, run: Path) -> list[float]:
@@ -117,7 +119,7 @@ class Goal:
 
 
 def _check(name: str, config: Config) -> None:
-    """Raises ConfigError for an objective that the studies do not report, before the first trial."""
+    """Raises ConfigError for an objective that is not among the results of a study. Called before the first trial."""
     kind, *parts = name.split(".")
     if kind == "conditions" and parts:
         _check_part(name, parts.pop(0), config.evaluation.conditions)
@@ -144,7 +146,7 @@ def _value(results: Results, name: str) -> float:
     arms = results["conditions"].get(path[1], {}) if path[0] == "conditions" else results["arms"]
     if arm not in arms or metric not in arms[arm]["metrics"]:
         known = ", ".join(arms[arm]["metrics"] if arm in arms else arms)
-        raise ConfigError(f"{_NAME}: got {name!r}, which results.json does not hold; it holds: {known}")
+        raise ConfigError(f"{_NAME}: got {name!r}, which is not in results.json; known: {known}")
     return arms[arm]["metrics"][metric]["value"]
 
 
@@ -156,7 +158,7 @@ def _trained(name: str, config: Config) -> str:
 
 
 def table(trials: Sequence[Trial], best: Sequence[Trial], goal: Goal) -> "Table":
-    """Returns a table with one row a trial; * marks the best ones."""
+    """Returns a table with one row per trial. The sign * marks the best trials."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -176,7 +178,7 @@ def table(trials: Sequence[Trial], best: Sequence[Trial], goal: Goal) -> "Table"
 
 
 def _short(value: str) -> str:
-    """Shortens a long number to four digits."""
+    """Rounds a number with more than eight characters to four digits. Other text is returned unchanged."""
     try:
         return value if len(value) <= 8 else f"{float(value):.4g}"
     except ValueError:

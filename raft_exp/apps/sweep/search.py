@@ -1,8 +1,8 @@
-"""A search for good settings with Optuna's ask-and-tell interface. SQLite storage lets it resume and run in processes.
+"""A search for good settings with Optuna's ask-and-tell interface.
 
-No point is tried twice, in any process. Each process holds a lock file; a trial whose process has died is recognised by
-the released lock, and tried again. Proposals depend only on the seed and on the earlier trials, so that a resumed
-search proposes the same points.
+Trials are stored in an SQLite file. So a search can be resumed, and several processes can share it. No point is tried
+twice. Each process holds a lock file. If a process dies, its lock is released, and its trials are tried again.
+Proposals depend only on the seed and the earlier trials, so that a resumed search proposes the same points.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ _TURNS = 3  # proposals of the sampler, before an untried point is chosen direct
 
 @config_dataclass
 class SearchConfig:
-    """The settings of a search: `hydra.sweeper` of sweep=optuna."""
+    """The settings of a search: the group `hydra.sweeper` with sweep=optuna."""
 
-    n_trials: Positive  # distinct points with a result or pruned, over all processes
-    n_jobs: Positive  # trials launched together
+    n_trials: Positive  # number of different points that are tried, over all processes; failed ones do not count
+    n_jobs: Positive  # number of trials that are launched together
     sampler: Literal["tpe", "random", "grid"]
     seed: Seed
     objective: str | list[str] | None
@@ -49,7 +49,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """A point of the space, with its outcome."""
+    """A trial: one point of the search space, with its outcome."""
 
     number: int
     point: dict[str, str]  # setting -> value, as written in an override
@@ -59,12 +59,12 @@ class Trial:
 
     @property
     def overrides(self) -> list[str]:
-        """The point as overrides."""
+        """The point as overrides: `name=value` for each setting."""
         return [f"{name}={value}" for name, value in self.point.items()]
 
 
 class Search:
-    """One search. Several processes may open it at the same time."""
+    """A search. Several processes can open it at the same time."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class Search:
     ) -> None:
         """Opens or creates the search in the SQLite file `file`.
 
-        `identity`: JSON values that identify the search. Raises SweepError where the file holds another search,
-        ConfigError for a grid over an interval.
+        `identity`: JSON values that identify the search. Raises SweepError if the file has another search,
+        ConfigError for a grid search over an interval.
         """
         import optuna
 
@@ -113,7 +113,7 @@ class Search:
         self._lock_file(self._owner).unlink(missing_ok=True)
 
     def propose(self) -> Trial | None:
-        """Returns an untried point; None after `n_trials` points, or where no point is left."""
+        """Returns a trial with an untried point; None after `n_trials` points, or if no untried point is left."""
         from optuna.trial import TrialState
 
         with self._lock:
@@ -132,7 +132,10 @@ class Search:
         return None
 
     def _proposals(self, known: set[str]) -> "Iterator[optuna.Trial]":
-        """Yields proposals of the sampler, then an untried point. For a grid the former only for queued points."""
+        """Yields proposals of the sampler, then an untried point.
+
+        For a grid, proposals of the sampler are yielded only if points are queued.
+        """
         for turn in range(_TURNS if self._config.sampler != "grid" or self._has_queued() else 0):
             self._study.sampler = self._sampler(f"{self._config.seed} {len(known)} {turn}")
             yield self._study.ask(self._distributions)
@@ -151,7 +154,7 @@ class Search:
         return optuna.samplers.RandomSampler(seed=number)
 
     def _retry_dead(self) -> None:
-        """Queues the trials of dead processes, so that they are proposed first."""
+        """Queues the points of unfinished trials whose process has died, so that they are proposed next."""
         from optuna.trial import TrialState
 
         for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
@@ -184,9 +187,9 @@ class Search:
         return bool(self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
 
     def watch(self, trial: Trial, stage: str) -> Path:
-        """Writes the file that connects the training `stage` to its trial, and returns the path.
+        """Writes a file that connects the training `stage` to its trial, and returns the path.
 
-        Through it the training reports validation losses to the search's pruner, which can end the trial.
+        With this file the training reports its validation losses to the pruner, which can end the trial.
         """
         watch = SearchTrial(self._url, self._study.study_name, self._running[trial.number]._trial_id, stage)
         write_atomically(self._watch_file(trial), watch.as_json())
@@ -201,7 +204,7 @@ class Search:
         self._study.tell(trial.number, list(values))
 
     def fail(self, trial: Trial, error: str) -> bool:
-        """Stores a trial without a result. Returns True if it was pruned, which counts as an outcome."""
+        """Stores a trial without a result: pruned, or failed with the message `error`. Returns True if pruned."""
         from optuna.trial import TrialState
 
         self._watch_file(trial).unlink(missing_ok=True)
@@ -235,7 +238,7 @@ class Search:
         return sorted(by_point.values(), key=lambda trial: trial.number)
 
     def best(self) -> list[Trial]:
-        """Returns the best trial; for several objectives the Pareto front, sorted by the first objective."""
+        """Returns the best trial; with several objectives the Pareto front, sorted by the first objective."""
         numbers = [trial.number for trial in self._study.best_trials]
         best = [trial for trial in self.trials() if trial.number in numbers]
         sign = -1 if self._study.directions[0].name == "MAXIMIZE" else 1

@@ -1,4 +1,4 @@
-"""The values that a sweep tries, read from overrides in Hydra's syntax."""
+"""The values of settings that a sweep tries. They are read from overrides in Hydra's syntax."""
 
 import itertools
 import math
@@ -17,10 +17,10 @@ _STUDIES = "+experiment"
 
 
 def with_params(arguments: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
-    """Joins an experiment's `hydra.sweeper.params` and the overrides of the command line, which take precedence.
+    """Joins an experiment's `hydra.sweeper.params` with the overrides of the command line, which take precedence.
 
-    The params of an ablation may name the studies that it is made for: params `+experiment: [a,this],[b,this]` replace
-    `+experiment=this`. An override that names a study as well, `+experiment=[c,this]`, is left as it is.
+    The params of an ablation can name the studies on which it runs. Then the params `+experiment: [a,this],[b,this]`
+    replace the override `+experiment=this`. An override such as `+experiment=[c,this]` is not replaced.
     """
     params = dict(params or {})
     alone = [word for word in arguments if word.startswith(f"{_STUDIES}=") and not word.startswith(f"{_STUDIES}=[")]
@@ -38,14 +38,14 @@ def with_params(arguments: Sequence[str], params: Mapping[str, str] | None) -> l
 
 @dataclass(frozen=True)
 class Choices:
-    """A finite set of values, each as written in an override."""
+    """A finite set of values. Each value is written as in an override."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from `low` to `high`: integers where `whole`, on a logarithmic scale where `log`."""
+    """The numbers from `low` to `high`. `whole`: integers only. `log`: on a logarithmic scale."""
 
     low: float
     high: float
@@ -57,10 +57,10 @@ Space = dict[str, Choices | Interval]  # name of a setting, as in an override ->
 
 
 def split(overrides: "Sequence[Override]") -> tuple[list[str], Space]:
-    """Splits Hydra's parsed overrides into those that all trials share, and the space of the others.
+    """Splits Hydra's parsed overrides. Returns the overrides with one value, and the search space of all others.
 
-    `a=1,2`, `choice(1,2)` and `range(1,9,2)` become Choices; `interval(0,1)`, `tag(log,interval(1e-5,1e-3))` and
-    `int(interval(1,64))` an Interval. Raises ConfigError for an empty set or an invalid interval.
+    `a=1,2`, `choice(1,2)` and `range(1,9,2)` become Choices. `interval(0,1)`, `tag(log,interval(1e-5,1e-3))` and
+    `int(interval(1,64))` become an Interval. Raises ConfigError for an empty set or an invalid interval.
     """
     fixed: dict[str, str] = {}
     searched: Space = {}
@@ -81,27 +81,29 @@ def _part(name: str, override: "Override") -> Choices | Interval:
         whole = isinstance(interval.start, int) and isinstance(interval.end, int)
         log = "log" in interval.tags
         if not interval.start < interval.end or (log and interval.start <= 0):
-            above = ", both above 0," if log else ""
-            raise ConfigError(f"{name}: got {override.input_line!r}; an interval goes from less{above} to more")
+            above = ", and both above 0" if log else ""
+            raise ConfigError(
+                f"{name}: got {override.input_line!r}; the first number must be less than the second{above}"
+            )
         return Interval(interval.start, interval.end, whole, log)
     try:
         values = tuple(dict.fromkeys(override.sweep_string_iterator()))
     except HydraException as error:
         raise ConfigError(f"{name}: got {override.input_line!r}; {' '.join(str(error).split())}") from None
     if not values:
-        raise ConfigError(f"{name}: got {override.input_line!r}, which has no values")
+        raise ConfigError(f"{name}: got {override.input_line!r}, which has no values; give at least one")
     return Choices(values)
 
 
 def grid(space: Space) -> Iterator[dict[str, str]]:
-    """Yields all points of a space of Choices, the last setting fastest; none where a setting is an Interval."""
+    """Yields all points of a space in which each setting is a Choices; yields nothing if one is an Interval."""
     parts = [part.values if isinstance(part, Choices) else () for part in space.values()]
     for values in itertools.product(*parts):
         yield dict(zip(space, values, strict=True))
 
 
 def size(space: Space) -> int | None:
-    """Returns the number of points; None where a setting is an Interval."""
+    """Returns the number of points in the space; None if a setting is an Interval."""
     if any(isinstance(part, Interval) for part in space.values()):
         return None
     return math.prod(len(part.values) for part in space.values() if isinstance(part, Choices))

@@ -114,8 +114,8 @@ def test_text_is_taken_as_it_is_written():
         ("RUN out=x how=best", 'how: got \'best\'; must be "fast" or "good"'),
         ("RUN out=x quiet=1", "quiet: got 1; must be true or false"),
         ("RUN out=x share=.nan", "share: got nan; must be a finite number"),
-        ("RUN --out", "--out: settings are written name=value now: out=VALUE"),
-        ("RUN --o x --qui --k=3", "--o x --qui --k=3: settings are written name=value now: out=x quiet=true k=3"),
+        ("RUN --out", "--out: settings are now written as name=value: out=VALUE"),
+        ("RUN --o x --qui --k=3", "--o x --qui --k=3: settings are now written as name=value: out=x quiet=true k=3"),
         (
             "RUN --outt x",
             "--outt: no such setting, and settings are written name=value; did you mean 'out'? "
@@ -181,7 +181,7 @@ def test_an_unknown_setting_beside_a_question_is_refused():
 @pytest.mark.parametrize(("name", "old"), [(name, old) for name, flags in OLD.items() for old in flags])
 def test_the_old_spelling_is_refused_with_the_new_one(name, old, capsys):
     new = OLD[name][old]
-    told = f"settings are written name=value now: {new}"
+    told = f"settings are now written as name=value: {new}"
     assert refused(name, [WORDS[name], *shlex.split(old)], capsys) == f"ConfigError: {old}: {told}"
     flag, *value = shlex.split(old)
     if value:
@@ -192,7 +192,7 @@ def test_the_old_spelling_is_refused_with_the_new_one(name, old, capsys):
 
 def test_a_line_of_old_settings_is_spelt_anew_at_once(capsys):
     said = refused("ask", shlex.split("RUN --arm rag 'Where is it?' --json --k=2"), capsys)
-    assert said == "ConfigError: --arm rag --json --k=2: settings are written name=value now: arm=rag json=true k=2"
+    assert said == "ConfigError: --arm rag --json --k=2: settings are now written as name=value: arm=rag json=true k=2"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -238,7 +238,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("ask RUN k=0 what?", "k: got 0; must be greater than or equal to 1"),
         ("serve RUN port=70000", "port: got 70000; must be less than or equal to 65535"),
         ("serve RUN queue=0", "queue: got 0; must be greater than or equal to 1"),
-        ("serve RUN host=0.0.0.0", "name an environment variable that holds a token for them: token_env=NAME"),
+        ("serve RUN host=0.0.0.0", "set token_env=NAME"),
         ("store lss", "ls|prune|verify|repair: got 'lss'; did you mean 'ls'? (known: ls, prune, repair, verify)"),
         ("store ls store=nowhere", "store: got 'nowhere', and there is no such folder; name the store with store=PATH"),
         ("publish RUN", "NNN_name (such as 004_gold_share) is missing; write python -m raft_exp.publish RUN"),

@@ -52,8 +52,13 @@ def test_a_study_is_published_once(tmp_path):
 def test_a_partial_run_is_refused(tmp_path):
     plan = [{"stage": stage, "status": "ran"} for stage in ("ingest", "questions", "report")]
     for name, rows, results, message in (
-        ("planned", [*plan[:-1], plan[-1] | {"status": "planned"}], True, r"a partial run \(report planned\)"),
-        ("failed", [plan[0] | {"status": "failed"}], True, r"a partial run \(ingest failed\)"),
+        (
+            "planned",
+            [*plan[:-1], plan[-1] | {"status": "planned"}],
+            True,
+            r"the run is not finished \(report planned\)",
+        ),
+        ("failed", [plan[0] | {"status": "failed"}], True, r"the run is not finished \(ingest failed\)"),
         ("until", plan[:2], False, r"no results\.json; run the study to its end"),
     ):
         (tmp_path / name).mkdir()
@@ -88,6 +93,6 @@ def test_a_sweep_is_published_when_every_job_is_done(tmp_path):
     assert raft_exp(tmp_path, *sweep, "dataset.p=0.2,7").returncode == 2
     broken = max(tmp_path.glob("runs/*/sweep_*"))
     refused = publish(tmp_path, broken, "006_p")
-    assert "not every job is done (jobs 1)" in refused.stderr
+    assert "jobs 1 are not done" in refused.stderr
     (broken / "sweep.json").unlink()
     assert "the sweep is not finished" in publish(tmp_path, broken, "006_p").stderr

@@ -65,7 +65,7 @@ CONSOLE = "from raft_exp.apps.console import main\nmain()"
         (["ask", "--version"], f"raft_exp {__version__}"),
         (["report", "--help"], "python -m raft_exp.report RUN [RUN ...] [out=DIR]"),
         (["--help", "retriever"], "== retriever =="),
-        (["-h"], f"raft_exp {__version__}: what do RAG,"),
+        (["-h"], f"raft_exp {__version__}: compares RAG,"),
     ],
 )
 def test_the_console_script_is_every_command(tmp_path, arguments, first):

@@ -161,7 +161,7 @@ def test_odd_chats_are_one_line_whatever_the_template(tmp_path, odd, model):
     with pytest.raises(DataError) as error:
         ready_rows(file, tmp_path, model)
     assert str(error.value) == (
-        f"{file}, line 2: field 'messages[{place}]' is of role {found!r} where {due!r} is due; "
+        f"{file}, line 2: field 'messages[{place}]' has the role {found!r}; {due!r} was expected; "
         "give a system message or none, then user and assistant in turn"
     )
 

@@ -106,7 +106,7 @@ REFUSED = [
     ("trainer.devices=3", r"trainer\.batch_size=16 must be a multiple of \d+ \(3 devices x trainer\.accumulate="),
     ("until=trian", r"until: got 'trian'; must be .model., .ingest."),
     ("corpus.name=foo", r"corpus\.name: got 'foo'; must be one of 'almanac', 'pubmedqa'"),
-    ("corpus.path=x", r"corpus\.path='x': the almanac is generated"),
+    ("corpus.path=x", r"corpus\.path='x': the almanac reads no files"),
     ("seed=18446744073709551616", r"seed: got 18446744073709551616; must be less than 4294967296"),
     ("trainer.learning_rate=inf", r"trainer\.learning_rate: got inf; must be a finite number"),
     ("model.max_new_tokens=5000", r"model\.max_new_tokens: got 5000; must be less than model\.max_length=2048"),
@@ -189,7 +189,7 @@ def test_what_cannot_be_is_refused(override, message):
         ),
         ("corpus=pubmedq", r"corpus: got 'pubmedq'; did you mean 'pubmedqa'\?"),
         ("+experiment=pubmed", r"experiment: got 'pubmed'; did you mean 'pubmedqa'\?"),
-        ("trainer=slurm", r"^trainer: 'slurm' is called 'srun' now; use trainer=srun$"),
+        ("trainer=slurm", r"^trainer: 'slurm' was renamed to 'srun'; use trainer=srun$"),
         (
             "trainer.launcher=srun",
             r"^trainer\.launcher: was renamed to trainer\.rank_launcher; set trainer\.rank_launcher=",
@@ -200,7 +200,7 @@ def test_what_cannot_be_is_refused(override, message):
         ),
         ("selection.changes.k=1", r"a new name in selection\.changes needs a plus sign: \+selection\.changes\.k="),
         ("evaluation.conditions.a.k=1", r"a new name in evaluation\.conditions needs a plus sign: \+evaluation"),
-        ("experiment=pubmedqa", r"experiment: not chosen in the default study; write \+experiment=pubmedqa"),
+        ("experiment=pubmedqa", r"experiment: has no default that can be replaced; write \+experiment=pubmedqa"),
     ],
 )
 def test_what_hydra_refuses_is_one_line_of_ours(override, message):

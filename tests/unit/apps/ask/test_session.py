@@ -77,7 +77,7 @@ def test_an_exported_folder_answers_in_the_arms_place(run, asker, tmp_path):
     )
     assert again == requests
     assert list(other.engine.generate(again)) == list(asker.engine.generate(requests))
-    with pytest.raises(ConfigError, match="an arm of its own"):
+    with pytest.raises(ConfigError, match="but only one can answer"):
         RagSession(FinishedRun(run), AskOptions(model=str(tmp_path / "merged"), arm="raft"))
 
 

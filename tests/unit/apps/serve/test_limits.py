@@ -122,11 +122,11 @@ def until(true) -> None:
         (b"[" * 60_000, "the body is not JSON"),
         (b"[1]", "must be a JSON object"),
         (b"{}", "messages: must be a list"),
-        (b'{"messages": [{"role": "system", "content": "x"}]}', "there is no question"),
+        (b'{"messages": [{"role": "system", "content": "x"}]}', "no message has the role user"),
         (b'{"messages": [{"role": "user", "content": "  "}]}', "has no text"),
         (b'{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}', "only text is supported"),
-        (b'{"messages": [{"role": "user", "content": "x"}], "n": 2}', "one reply to a question"),
-        (b'{"messages": [{"role": "user", "content": "x"}], "tools": [{}]}', "tools is not supported here"),
+        (b'{"messages": [{"role": "user", "content": "x"}], "n": 2}', "only one reply per question"),
+        (b'{"messages": [{"role": "user", "content": "x"}], "tools": [{}]}', "tools: is not supported"),
         (b'{"messages": [{"role": "user", "content": "x"}], "max_tokens": "9"}', "must be a whole number above 0"),
     ],
 )
@@ -248,7 +248,7 @@ def test_only_this_machine_is_answered_without_a_token(monkeypatch, capsys):
     monkeypatch.setenv("SHORT", "x")
     for arguments, told in (
         (["host=0.0.0.0"], "token_env=NAME"),
-        (["token_env=SHORT"], "holds 1 characters; a token has 16 or more"),
+        (["token_env=SHORT"], "holds 1 characters; set it to a token of 16 or more"),
         (["token_env=a-token-itself"], "must be the NAME of an environment variable"),
     ):
         with pytest.raises(SystemExit) as ended:
