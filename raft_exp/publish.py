@@ -1,4 +1,4 @@
-"""`python -m raft_exp.publish RUN [RUN ...] NNN_name`: a folder under experiments/ made of finished runs."""
+"""`python -m raft_exp.publish RUN [RUN ...] NNN_name`: makes a folder in experiments/ from finished runs."""
 
 if __name__ == "__main__":
     from raft_exp.core.processes import stoppable

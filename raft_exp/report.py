@@ -1,4 +1,4 @@
-"""`python -m raft_exp.report RUN [RUN ...]`: the report of a finished run again, or a comparison of several."""
+"""`python -m raft_exp.report RUN [RUN ...]`: makes the report of one run again, or compares several runs."""
 
 if __name__ == "__main__":
     from raft_exp.core.processes import stoppable

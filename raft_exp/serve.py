@@ -1,4 +1,4 @@
-"""`python -m raft_exp.serve RUN`: a finished run behind an OpenAI-compatible endpoint, with a page."""
+"""`python -m raft_exp.serve RUN`: serves a finished run on an OpenAI-compatible endpoint, with a web page."""
 
 if __name__ == "__main__":
     from raft_exp.core.processes import stoppable

@@ -1,4 +1,4 @@
-"""`python -m raft_exp.store ls|prune|verify|repair`: what the store holds, and room when it is full."""
+"""`python -m raft_exp.store ls|prune|verify|repair`: lists, removes and checks the results in the store."""
 
 if __name__ == "__main__":
     from raft_exp.core.processes import stoppable

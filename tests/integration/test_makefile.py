@@ -73,14 +73,14 @@ def test_variables_stand_in_the_command():
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path):
-    for target, told in (("documents", "make documents DATA="), ("report", "no finished run yet: make quickstart")):
+    for target, told in (("documents", "make documents DATA="), ("report", "no finished run yet; run make quickstart")):
         done = make(target, folder=tmp_path)
         assert done.returncode == 2
         assert told in done.stdout
         assert done.stdout.count("\n") == 1
     done = make("bench", "BENCH=dateset")
     assert done.returncode == 2
-    assert done.stdout.startswith("no benchmarks/dateset.py; there is asking ")
+    assert done.stdout.startswith("BENCH=dateset: no file benchmarks/dateset.py; use one of asking ")
 
 
 def test_clean_leaves_what_was_paid_for_and_made(tmp_path):

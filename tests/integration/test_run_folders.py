@@ -44,7 +44,7 @@ def test_runs_without_results_have_a_place_of_their_own(tmp_path):
     assert folders(tmp_path) == ["unfinished/quickstart"] * 3
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["unfinished"]
     done = make("report", folder=tmp_path)
-    assert done.stdout.startswith("no finished run yet: make quickstart")
+    assert done.stdout.startswith("no finished run yet; run make quickstart")
     assert raft_exp(tmp_path, *SHORT, "until=ingest").returncode == 0, "a run that ends where it is told to is finished"
     assert folders(tmp_path)[0].startswith("quickstart/20")
 
