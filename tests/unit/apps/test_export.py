@@ -127,7 +127,7 @@ def test_the_adapter_alone(run, tmp_path):
         (["arm=raft"], "ConfigError: out: has no value; set out=..."),
         (["out=X", "push_to_hub=me"], "ConfigError: push_to_hub: got 'me'; must be OWNER/NAME"),
         (["out=X", "arm=rag", "form=adapter"], "the arm rag has none"),
-        (["out=X", "form=adapter", "dtype=float16"], "dtype: got 'float16'; an adapter"),
+        (["out=X", "form=adapter", "dtype=float16"], "dtype: got 'float16', but an adapter"),
         (["out=/"], "ConfigError: out: got '/', which already exists"),
         (["out=X", "store=/nowhere"], "if the store was moved, name it with store=PATH"),
     ],

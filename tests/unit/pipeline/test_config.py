@@ -228,7 +228,10 @@ ARM = "recipe:raft,context:passages,adapter:null"
             "mine={%s,cot:true,dataset:{cot:false}}",
             r"arms\.mine\.cot: got True, but it is trained with dataset\.cot=False",
         ),
-        ("mine={%s,cot:true,dataset:{prompt_mode:plain_text}}", r"arms\.mine\.dataset\.prompt_mode: all arms"),
+        (
+            "mine={%s,cot:true,dataset:{prompt_mode:plain_text}}",
+            r"arms\.mine\.dataset\.prompt_mode: got 'plain_text', but",
+        ),
     ],
 )
 def test_an_arm_cannot_take_another_ones_adapter_or_form(arm, message):

@@ -185,7 +185,7 @@ def test_a_matched_training_reads_the_rows_and_the_length_of_the_other_one():
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("trainer.supervised_tokens=raft",), r"^trainer\.supervised_tokens: got 'raft', but it is a setting"),
+        (("trainer.supervised_tokens=raft",), r"^trainer\.supervised_tokens: got 'raft', but only a single arm"),
         (("evaluation.arms=[sft_matched]",), r"sft_matched\.trainer\.supervised_tokens: got 'raft'.*; add one to ev"),
         (("evaluation.arms=[sft,sft_matched]",), r"supervised_tokens: got 'raft'.*known: sft"),
         (("evaluation.arms=[raft]", "+arms.raft.trainer.supervised_tokens=raft"), r"got 'raft'.*; add one to ev"),

@@ -83,9 +83,9 @@ def test_a_new_wording_is_one_file(tmp_path):
     ("overrides", "message"),
     [
         (("evaluation.wordings=[ters]",), r"evaluation\.wordings: got 'ters'; .*terse"),
-        (("evaluation.wordings=[]",), r"evaluation\.wordings: got \[\], but evaluation\.prompts=auto chooses among"),
+        (("evaluation.wordings=[]",), r"evaluation\.wordings: got \[\], but evaluation\.prompts=auto needs at least"),
         (("evaluation.split=validation",), r"evaluation\.split: got 'validation', but evaluation\.prompts"),
-        (("corpus.validation=0.0",), r"corpus\.validation: got 0\.0, which .*evaluation\.prompts is chosen on"),
+        (("corpus.validation=0.0",), r"corpus\.validation: got 0\.0, but evaluation\.prompts is chosen on"),
         (("prompt=json_reply",), r"evaluation\.wordings: \w+ asks for ##Answer:, but prompt\.reply_format is json"),
         (("evaluation.prompts=always",), r"evaluation\.prompts: got 'always'; must be"),
     ],
