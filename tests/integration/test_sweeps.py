@@ -119,7 +119,7 @@ def test_a_launcher_that_is_not_installed_says_what_to_do():
     from raft_exp.apps.hydra_errors import explained
 
     error = MissingConfigException("...", missing_cfg_file="hydra/launcher/ray", options=["basic"])
-    assert str(explained(error)).startswith("launcher: 'ray' is not installed; run pip install 'raft_exp[ray]' and then")
+    assert str(explained(error)).startswith("launcher: 'ray' is not installed; run pip install 'raft_exp[ray]'")
 
 
 @pytest.mark.slow
