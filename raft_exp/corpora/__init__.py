@@ -50,30 +50,36 @@ from raft_exp.corpora.split_units import FEW_DOCUMENTS, setting_of
 
 
 class Corpus(Protocol):
-    """The members that the ingest and questions stages use. Both streams have a fixed order, and read their source as
-    they go rather than hold it in memory.
+    """The members that the stages ingest and questions use.
 
-    Optional members: `origin: ClassVar[Origin]`, source and licence for the card of an exported data set; `report`,
-    with an `as_dict()`, which ingest writes to ingest_report.json; `passage_identity() -> dict`, values for the key of
-    ingest beside `passage_settings` and the content of `files`; `shares_gold: ClassVar[bool]`, whether its published
-    splits share gold passages; `any_language: ClassVar[bool]`, for the user's own texts (`core.words`);
-    `document_count(most) -> int`, its documents up to a number, for corpora with a setting `split`.
+    Both streams have a fixed order and read their source step by step, so that it need not fit in memory.
+
+    Optional members:
+
+    - `origin: ClassVar[Origin]`: source and licence, for the card of an exported dataset.
+    - `report`: an object with `as_dict()`; the stage ingest writes the result to ingest_report.json.
+    - `passage_identity() -> dict`: values for the key of ingest, in addition to `passage_settings` and the content of
+      `files`.
+    - `shares_gold: ClassVar[bool]`: whether its published splits share gold passages.
+    - `any_language: ClassVar[bool]`: True for a user's own texts (`core.words`).
+    - `document_count(most) -> int`: its number of documents, counted up to `most`; for corpora with a setting `split`.
     """
 
     passage_settings: ClassVar[tuple[str, ...]]  # the fields of the config that change the passages
     counts: Counter[str]  # written to counts.json: "records", "without_context", ...; filled while streaming
 
     def files(self) -> list[Path]:
-        """The local input files of passages and questions, without `corpus.questions`; [] for data from the hub.
+        """Returns the local input files of passages and questions, without `corpus.questions`; [] for data from the
+        hub.
 
-        Their names and content are part of the keys of ingest and questions. Raises DataError when one is missing.
+        Their names and content are part of the keys of ingest and questions. Raises DataError if a file is missing.
         """
 
     def passages(self) -> Iterator[Passage]:
-        """Every passage once."""
+        """Yields every passage once."""
 
     def questions(self) -> Iterator[Question]:
-        """Every question once, with its split."""
+        """Yields every question once, with its split."""
 
 
 CorpusConfig = Annotated[
@@ -97,22 +103,22 @@ def open_corpus(config: CorpusConfig, seed: int = 0) -> Corpus:
 
 
 def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
-    """The corpus's values for the key of ingest: the settings that change passages, and its own `passage_identity`."""
+    """Returns the corpus's values for the key of ingest: `passage_settings` and its own `passage_identity`."""
     more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
     by_words: dict[str, object] = {"words": words.version()} if any_language(config) else {}
     return {name: getattr(config, name) for name in corpus.passage_settings} | more() | by_words
 
 
 def any_language(config: CorpusConfig) -> bool:
-    """Whether the texts of a corpus are compared by `text.normalise`: those of the user's own, in any language.
+    """Whether the texts of a corpus are a user's own, in any language. They are compared by `text.normalise`.
 
-    Published data sets are compared by `text.plain_words`, so that their results stay as they are.
+    Published datasets are compared by `text.plain_words`, so that their results do not change.
     """
     return bool(getattr(CORPORA[config.name], "any_language", False))
 
 
 def may_have_few_documents(config: CorpusConfig, corpus: Corpus) -> bool:
-    """Whether `corpus.split=auto` must look whether the documents are too few for a split by document."""
+    """Whether `corpus.split=auto` must check if the documents are too few for a split by document."""
     counted: Callable[[int], int] | None = getattr(corpus, "document_count", None)
     return setting_of(config) == "auto" and counted is not None and counted(FEW_DOCUMENTS) < FEW_DOCUMENTS
 
@@ -123,6 +129,6 @@ def shares_gold(config: CorpusConfig) -> bool:
 
 
 def origin(config: CorpusConfig) -> Origin:
-    """Source and licence of a corpus; empty where its class gives none."""
+    """Returns source and licence of a corpus; empty if its class has none."""
     source: Origin = getattr(CORPORA[config.name], "origin", Origin())
     return source

@@ -1,4 +1,4 @@
-"""The sentences of gold passages that are closest to a text, by ROUGE-L (Lin 2004)."""
+"""The sentences of gold passages that are most similar to a text, by ROUGE-L (Lin 2004)."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def closest_sentences(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
-    """At most `most` gold sentences, in text order, each with at least the share `least` of the best F-score."""
+    """Returns at most `most` gold sentences in text order, the most similar ones by F-score.
+
+    The F-score of each must be at least the share `least` of the best F-score.
+    """
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
     scorer = _rouge_l(is_mostly_latin("".join([text, *sentences])))
     scores = [scorer.score(text, sentence)["rougeL"].fmeasure for sentence in sentences]
@@ -24,7 +27,7 @@ def closest_sentences(text: str, gold: Sequence[Passage], most: int, least: floa
 
 @lru_cache(maxsize=2)
 def _rouge_l(latin: bool) -> "RougeScorer":
-    """The scorer with its own tokenizer, which reads Latin letters and digits alone, or with `words.scored`."""
+    """Returns the ROUGE-L scorer. `latin`: with its own tokenizer (Latin letters and digits), else `words.scored`."""
     from rouge_score.rouge_scorer import RougeScorer
 
     return RougeScorer(["rougeL"], use_stemmer=True, tokenizer=None if latin else _Words())
@@ -32,5 +35,5 @@ def _rouge_l(latin: bool) -> "RougeScorer":
 
 class _Words:
     def tokenize(self, text: str) -> list[str]:
-        """The words of a text in any language (the interface of rouge-score)."""
+        """Returns the words of a text in any language. The interface is that of rouge-score."""
         return words.scored(text).split()

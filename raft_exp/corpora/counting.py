@@ -1,4 +1,4 @@
-"""Counts of records that a corpus reads twice: once to stream passages, once to stream questions."""
+"""Counts of records for a corpus that is read twice: once for its passages, once for its questions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def counting(counts: Counter[str]) -> Iterator[Counter[str]]:
-    """Yields the counter of one stream. At its end each entry of `counts` becomes the larger of its own value and that
-    of the stream, so that records read twice count once.
+    """Yields the counter for one stream. At the end `counts` takes, for each entry, the larger of both values.
+
+    So records that are read twice count once.
     """
     stream_counts: Counter[str] = Counter()
     try:

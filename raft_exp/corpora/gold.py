@@ -1,12 +1,12 @@
-"""Gold passages of a question that names only its document.
+"""Finds the gold passages of a question whose file names only its document.
 
-A passage that holds an answer word for word is gold. Of several the one closest to question and answer is gold; the
-others hold the answer by chance or again, and are neither gold nor distractors.
+A passage that contains an answer word for word is gold. If several do, the one most similar to question and answer is
+gold; the others are neither gold nor distractors.
 
-Where no passage holds an answer, as with answers in people's own words, the passages closest to question and answer
-are gold, at most `corpus.closest`. An answer of several statements may rest on several passages: then the closest
+If no passage contains an answer (it may be in the author's own words), the passages most similar to question and answer
+are gold, at most `corpus.closest`. An answer of several statements may need several passages: then the most similar
 passage of each statement is gold. A question that names several documents has gold in each of them. The retriever of
-the study says what is close (`retrieval/likeness.py`).
+the study measures similarity (`retrieval/likeness.py`).
 """
 
 import re
@@ -56,24 +56,28 @@ class FoundGold:
             counts["also_answering"] += len(self.also_answering)
 
     def slices(self, both_kinds: bool, both_places: bool) -> dict[str, str]:
-        """The slices of the question, for a file with questions of both kinds."""
+        """Returns the slices of the question.
+
+        `both_kinds`, `both_places`: whether the file has questions of both values of a slice; else the slice is left
+        out.
+        """
         found = WORD_FOR_WORD if self.kind == "answer" else CLOSEST
         kind = {SLICE: found} if both_kinds and self.kind != "named" else {}
         return kind | ({PLACES: SEVERAL if self.several else ONE} if both_places else {})
 
 
 class GoldFinder:
-    """Finds the gold passages of questions. The places of questions without any hint of their gold are in `unknown`."""
+    """Finds the gold passages of questions. `unknown` collects the rows whose question gives no hint of its gold."""
 
     def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
         self._collection, self._most, self._likeness = collection, most, likeness
         self.unknown: list[str] = []
 
     def named(self, question: str, answers: Sequence[str], passages: list[int]) -> FoundGold:
-        """The gold of a question whose file names it.
+        """Returns the gold of a question whose file names the gold passages.
 
-        Of several named passages, those without an answer word for word are evidence beside the one that holds it.
-        Where each holds an answer, one passage is enough as evidence.
+        If some of them contain an answer word for word, the evidence is the best of these and all others. If each
+        contains an answer, one passage is enough as evidence.
         """
         wanted = _wanted(question, answers)
         holding = self._holding(answers, passages)
@@ -82,7 +86,7 @@ class GoldFinder:
         return FoundGold(passages, several=len(quoted) > 1, quotes=[(at, wanted) for at in quoted])
 
     def find(self, place: str, question: str, answers: Sequence[str], documents: Sequence[list[int]]) -> FoundGold:
-        """The gold of a question that names its documents. `documents`: the passages of each."""
+        """Returns the gold of a question that names its documents. `documents`: the passages of each document."""
         most = self._most if len(documents) == 1 else 1
         parts = [self._of_document(question, answers, passages, most) for passages in documents]
         if not all(part.known for part in parts):
@@ -90,17 +94,19 @@ class GoldFinder:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def check(self, asked: int) -> None:
-        """Raises DataError where a question has nothing in common with any passage of its document."""
+        """Raises DataError if a question has nothing in common with any passage of its document. `asked`: all
+        questions.
+        """
         if self.unknown:
-            shared, remedy = "nothing", "or leave them out"
+            shared, remedy = "nothing", "or leave the questions out"
             if isinstance(self._likeness, ByWords):
                 shared = "no word"
-                remedy = "leave them out, or set retriever=dense with an encoder that knows the languages of both"
+                remedy = "leave the questions out, or set retriever=dense with an encoder that knows both languages"
             shown = ", ".join(self.unknown[:_SHOWN]) + (", ..." if len(self.unknown) > _SHOWN else "")
             raise DataError(
-                f"corpus.questions: {len(self.unknown)} of {asked} questions ({shown}) have an answer that stands "
-                f"nowhere in their document, and share {shared} with any of its passages, so that their gold is "
-                f'unknown; name their passages in "gold", {remedy}'
+                f"corpus.questions: {len(self.unknown)} of {asked} questions ({shown}) have an answer that is not "
+                f"in their document word for word, and share {shared} with its passages, so their gold is unknown; "
+                f'name their passages in the field "gold", {remedy}'
             )
 
     def _of_document(self, question: str, answers: Sequence[str], passages: list[int], most: int) -> FoundGold:
@@ -134,7 +140,7 @@ class GoldFinder:
         )
 
     def _of_statements(self, question: str, answers: Sequence[str], passages: list[int]) -> dict[int, str]:
-        """The closest passage of each statement of the answer, with its statements; first the passage with most."""
+        """Returns {most similar passage: its statements of the answer}, the passage with most statements first."""
         needed: dict[int, list[str]] = {}
         for statement in statements(answers[0]) if answers else ():
             best, *_ = self._ranked(f"{question} {statement}", passages, passages)
@@ -146,7 +152,7 @@ class GoldFinder:
         return [at for at in passages if pattern and pattern.search(self._collection[at].text)]
 
     def _ranked(self, text: str, passages: Sequence[int], among: Sequence[int]) -> list[int]:
-        """Some of the passages, the closest to a text first; equal ones in the order of the document."""
+        """Returns the passages of `among`, the most similar to a text first. Ties keep the order of the document."""
         if len(among) < 2:
             return [*among]
         scores = dict(zip(passages, self._likeness.passages(text, passages), strict=True))
@@ -154,7 +160,7 @@ class GoldFinder:
 
 
 def statements(answer: str) -> Iterator[str]:
-    """The statements of an answer: its sentences, lines and parts between semicolons of at least two words."""
+    """Yields the statements of an answer: its sentences, lines, and parts between semicolons, of at least two words."""
     for part in _PARTS.split(answer):
         for sentence in sentences_of(part):
             if len(indexed(sentence)) >= _LEAST_WORDS:
@@ -166,7 +172,7 @@ def _wanted(question: str, answers: Sequence[str]) -> str:
 
 
 def _joined(parts: Sequence[FoundGold]) -> FoundGold:
-    """The gold of a question about several documents."""
+    """Merges the gold of the documents of one question."""
     kinds = {part.kind for part in parts}
     return FoundGold(
         [at for part in parts for at in part.passages],

@@ -1,4 +1,4 @@
-"""The gold and the quotes of each row of a file of questions."""
+"""Finds the gold passages and the quotes of each row in a file of questions."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,14 +10,14 @@ from raft_exp.retrieval.likeness import Likeness
 
 @dataclass(frozen=True)
 class Hints:
-    """What a row says about its gold: the passages, or the passages of each of its documents."""
+    """The gold passages that a row names, or the passages of each document that it names."""
 
     named: list[int]
     documents: list[list[int]] = field(default_factory=list)
 
 
 class GoldSearch:
-    """Finds the gold and the quotes of each row once; the file is read several times."""
+    """Finds the gold and the quotes of each row, and caches them, because the file is read several times."""
 
     def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
         self.finder = GoldFinder(collection, most, likeness)
@@ -27,7 +27,10 @@ class GoldSearch:
     def __call__(
         self, place: str, question: str, answers: list[str], hints: Hints, with_quotes: bool
     ) -> tuple[FoundGold, list[Place], bool]:
-        """The gold, the sentences to quote ([] unless `with_quotes`), and whether one of these holds an answer."""
+        """Returns (gold, sentences to quote, whether one of these sentences contains an answer).
+
+        Without `with_quotes` there are no sentences.
+        """
         if place not in self._found:
             if hints.named:
                 gold = self.finder.named(question, answers, hints.named)

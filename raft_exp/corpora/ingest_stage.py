@@ -22,7 +22,7 @@ REPORT = "ingest_report.json"  # written for a corpus with a `report`
 
 @config_dataclass
 class IngestStage:
-    """The settings that change the passages. Of the corpus only those in its `passage_settings` are in the key."""
+    """The settings that change the passages. Of the corpus, only those in its `passage_settings` are in the key."""
 
     corpus: Runtime[CorpusConfig]
     passages: dict[str, object]  # see `corpora.passage_identity`
@@ -32,7 +32,9 @@ class IngestStage:
 
 @stage("ingest", VERSION)
 def ingest(config: IngestStage, *, out: Path) -> None:
-    """Writes the collection (`core.collection`), counts.json and the report. A failure still writes the report."""
+    """Writes the collection (`core.collection`), counts.json and the report. The report is written even after a
+    failure.
+    """
     corpus, scripts = open_corpus(config.corpus), Counter[str]()
     if config.encoder is not None and isinstance(corpus, Documents):
         corpus.encoder = config.encoder
@@ -50,8 +52,8 @@ def ingest(config: IngestStage, *, out: Path) -> None:
     for script, holding in scripts.items():
         corpus.counts[f"in {script}"] = holding
         print(
-            f"{holding} of {count} passages have text in {script}, for whose words there is no dictionary: search and "
-            "scores take its characters as words",
+            f"{holding} of {count} passages have text in {script}, a script without spaces and without a known "
+            "dictionary: search and scores use its characters as words",
             file=sys.stderr,
         )
     (out / "counts.json").write_text(
@@ -60,7 +62,7 @@ def ingest(config: IngestStage, *, out: Path) -> None:
 
 
 def _watched(passages: Iterator[Passage], scripts: Counter[str]) -> Iterator[Passage]:
-    """The passages unchanged; counts those in each script without blanks of which no dictionary is known."""
+    """Yields the passages unchanged. Counts the passages in scripts without spaces for which no dictionary exists."""
     for passage in passages:
         scripts.update(without_dictionary(passage.text))
         yield passage

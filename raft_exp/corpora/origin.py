@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Origin:
-    """`licence` is an identifier of the Hugging Face hub (mit, cc-by-4.0, ...), "" where unknown."""
+    """Source and licence of a corpus.
+
+    `licence`: an identifier of the Hugging Face hub (mit, cc-by-4.0, ...), or "" if unknown.
+    """
 
     source: str = ""
     licence: str = ""

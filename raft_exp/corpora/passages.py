@@ -1,4 +1,4 @@
-"""Corpus `passages`: a file of passages (`readers/passage_rows.py`) and one of questions (`corpora/questions.py`)."""
+"""Corpus `passages`: a user's passages (`readers/passage_rows.py`) and a file of questions (`questions.py`)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _COUNTED = 10_000  # passages in which documents are counted
 
 @config_dataclass
 class PassagesConfig:
-    """The two files, and the shares of the splits for questions without one."""
+    """The two files, and the shares of the splits for questions without a split."""
 
     name: Literal["passages"]
     path: Runtime[str | None]  # the key holds the content of the file instead
@@ -46,17 +46,17 @@ class ReadyPassages:
         self._path = config.path
 
     def files(self) -> list[Path]:
-        """The file of passages."""
+        """Returns the file of passages in a list."""
         if self._path is None:
             raise DataError("corpus.path: has no value; set corpus.path=FILE to JSON lines of {id, text, ...}")
         if not Path(self._path).is_file():
-            raise DataError(f"corpus.path={self._path!r}: no such file; name a file with one passage a line")
+            raise DataError(f"corpus.path={self._path!r}: no such file; give a file with one passage per line")
         return [Path(self._path)]
 
     def document_count(self, most: int) -> int:
-        """The number of documents, counted up to `most`, and in the first passages alone.
+        """Returns the number of documents, counted up to `most`, in the first passages of the file.
 
-        A file that cannot be read has `most`: the ingest stage raises the error.
+        If the file cannot be read, it returns `most`; the ingest stage raises the error.
         """
         documents: set[str] = set()
         try:
@@ -69,7 +69,7 @@ class ReadyPassages:
         return len(documents)
 
     def passages(self) -> Iterator[Passage]:
-        """The passages in the file's order."""
+        """Yields the passages in file order."""
         return passage_rows.read(self.files()[0], sentences_of)
 
     def questions(self) -> Iterator[Question]:

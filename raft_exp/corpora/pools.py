@@ -1,4 +1,4 @@
-"""The passages that may be distractors of the questions of a split."""
+"""Pools of distractors: the passages that may be distractors of the questions of a split."""
 
 from collections.abc import Iterable
 
@@ -9,14 +9,15 @@ from raft_exp.core.records import Question
 
 
 def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
-    """Shape (passages,): the split that owns each passage's document: 0 none, 1 train, 2 validation, 3 test.
+    """Returns an array of shape (passages,): the split of each passage's document (0 none, 1 train, 2 validation, 3
+    test).
 
     A question gives its split to the documents of its gold passages and of its published distractors. A document with
-    questions of several splits belongs to test before validation, and to validation before train. So no training
+    questions of several splits is assigned to test before validation, and to validation before train, so no training
     distractor comes from a test document.
 
-    Where questions are split by smaller units (`split_units.py`), the same holds for these units; with a split by
-    question no split owns any passage.
+    If questions are split by smaller units (`split_units.py`), the units take the place of documents. With a split by
+    question, no passage has a split.
     """
     if passages.shared:
         return np.zeros(len(passages), dtype=np.int8)
@@ -32,7 +33,8 @@ def document_splits(passages: Passages, questions: Iterable[Question]) -> np.nda
 
 
 def pool(owners: np.ndarray, split: str) -> np.ndarray:
-    """Ordinals, ascending, of the passages that may be distractors for a split: those that it owns, and those that no
-    split owns.
+    """Returns the ordinals, ascending, of the passages that may be distractors for a split.
+
+    These are the passages of the split and the passages without a split.
     """
     return np.flatnonzero((owners == 0) | (owners == {"train": 1, "validation": 2, "test": 3}[split]))

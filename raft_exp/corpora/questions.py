@@ -1,8 +1,8 @@
 """Questions from a file (corpus.questions=FILE), for every corpus whose config is a `QuestionsFileConfig`.
 
-A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. They
-are the fields of `records.Question`; `readers/question_rows.py` lists their other names and the formats of files.
-`gold` names the gold passages; `document_id` names their document or documents, in which they are found (`gold.py`).
+A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. The
+fields are those of `records.Question`. `readers/question_rows.py` lists their other names and the file formats. `gold`
+names the gold passages. `document_id` names one or more documents, in which the gold passages are searched (`gold.py`).
 """
 
 import difflib
@@ -37,36 +37,36 @@ class QuestionsFileConfig(Protocol):
 
     @property
     def max_items(self) -> int | None:
-        """The most training questions; null for all."""
+        """The maximum number of training questions; None for all."""
 
     @property
     def columns(self) -> dict[str, str]:
-        """Field of a question -> its name in the file, for names that are not guessed."""
+        """{field of a question: its column in the file}, for column names that are not recognised."""
 
     @property
     def closest(self) -> int:
-        """The most gold passages of a question whose answer stands nowhere word for word."""
+        """The maximum number of gold passages of a question whose answer is in no passage word for word."""
 
     @property
     def validation(self) -> float:
-        """Share of the documents whose questions are validation questions."""
+        """Share of the documents whose questions are in the validation split."""
 
     @property
     def test(self) -> float:
-        """Share of the documents whose questions are test questions."""
+        """Share of the documents whose questions are in the test split."""
 
 
 def files_of(config: object) -> list[Path]:
-    """The questions file of a corpus config; [] where it has none. Raises DataError when the file is missing."""
+    """Returns the questions file of a corpus config in a list; [] if it has none. Raises DataError if it is missing."""
     path = config.questions if isinstance(config, QuestionsFileConfig) else None
     if path is not None and not Path(path).is_file():
-        raise DataError(f"corpus.questions={path!r}: no such file; name a file with one question a line")
+        raise DataError(f"corpus.questions={path!r}: no such file; give a file with one question per line")
     return [] if path is None else [Path(path)]
 
 
 @dataclass
 class ReadyQuestions:
-    """The questions of a file, with their gold passages and splits; may be streamed several times."""
+    """The questions of a file, with their gold passages and splits. They can be streamed several times."""
 
     file: Path
     collection: Passages
@@ -78,7 +78,10 @@ class ReadyQuestions:
     drawn: bool = field(default=False, init=False)  # whether a split was drawn; set while streaming
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
-        """Every question with its split, in the file's order. `counts` counts how gold and evidence were determined."""
+        """Yields every question with its split, in file order.
+
+        `counts`: gets the numbers of questions by how their gold and evidence were determined.
+        """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
         search = GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
         for question in self._questions(rows, first, search):
@@ -87,7 +90,7 @@ class ReadyQuestions:
         if answered and not answered[True]:
             there = ", ".join(map(repr, rows.names))
             raise DataError(
-                f"{self.file}: no question has an answer; give answers, or say which of {there} holds them: "
+                f"{self.file}: no question has an answer; add answers, or name their column among {there}: "
                 "corpus.columns.answers=NAME"
             )
         search.finder.check(first["records"])
@@ -108,7 +111,7 @@ class ReadyQuestions:
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
     def _level(self, questions: Questions) -> QuestionLevel:
-        """The splits by the unit of corpus.split."""
+        """Returns the splits by the unit of corpus.split."""
 
         def level(by: SplitBy) -> QuestionLevel:
             return QuestionLevel(by, questions, self.collection, self.config, self.seed)
@@ -119,7 +122,10 @@ class ReadyQuestions:
     def _questions(
         self, rows: QuestionRows, counts: Counter[str], search: GoldSearch, kinds: tuple[bool, bool] = (False, False)
     ) -> Iterator[Question]:
-        """The questions with the split of the file, "" where it has none. `kinds`: those of `FoundGold.slices`."""
+        """Yields the questions with the split of the file, or "" if the file gives none.
+
+        `kinds`: the arguments of `FoundGold.slices`.
+        """
         for place, row in rows.placed():
             counts["records"] += 1
             fields = Fields(f"{self.file}, {place}", row, rows.names)
@@ -153,7 +159,7 @@ class ReadyQuestions:
         return [self.collection[ordinal].id for ordinal in ordinals]
 
     def _hints(self, fields: Fields) -> Hints:
-        """The passages that the file names as gold, or those of each document that it names."""
+        """Returns the passages that a row names as gold, or the passages of each document that it names."""
         named = fields.texts("gold")
         if named:
             return Hints([self._find(fields, "gold", name) for name in dict.fromkeys(named)])
@@ -170,13 +176,13 @@ class ReadyQuestions:
             if not passages:
                 raise fields.error(
                     "document_id",
-                    f"is {name!r}, but the corpus has no document with this id and with text",
+                    f"is {name!r}, but the corpus has no document with this id, or the document has no text",
                     self._nearest(name),
                 )
         return Hints([], [*found.values()])
 
     def _nearest(self, name: str) -> str:
-        """The remedy for an unknown document: the nearest id, or a few of those that there are."""
+        """Returns the remedy for an unknown document: the most similar id, or a few existing ids."""
         known = list(dict.fromkeys(passage.document_id for passage in self.collection))
         by_name = {Path(each).name: each for each in known}
         close = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(Path(name).name, by_name, 1)
@@ -206,9 +212,9 @@ class ReadyQuestions:
 
 
 def answering_sentence(gold: Iterable[Passage], answers: list[str], form: Form) -> list[tuple[str, int]]:
-    """The first gold sentence that holds an answer word for word: [(passage id, sentence number)], or [].
+    """Returns the first gold sentence that contains an answer word for word: [(passage id, sentence number)], or [].
 
-    For published data sets, whose evidence it is. The user's own corpora have `quoted.closest_quotes`.
+    Used for published datasets. A user's own corpora use `quoted.closest_quotes`.
     """
     pattern = answer_pattern(answers, form)
     if pattern:

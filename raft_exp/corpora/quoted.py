@@ -1,7 +1,8 @@
-"""The sentences of gold passages that a target quotes, where the data set names none.
+"""Selects the sentences of gold passages that a target quotes, if the dataset names none.
 
-A target quotes one sentence of a passage: the closest to question and answer, among those that hold an answer word for
-word where it has such. Rare words weigh more (`retrieval/likeness.py`); of equally close sentences it is the first.
+A target quotes one sentence per passage: the most similar to question and answer. If some sentences of the passage
+contain an answer word for word, it is one of these. Rare words weigh more (`retrieval/likeness.py`). Among equally
+similar sentences the first is taken.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +18,10 @@ Place = tuple[str, int]  # passage id, sentence number
 def closest_quotes(
     passages: Iterable[tuple[Passage, str]], answers: Sequence[str], form: Form = normalise, scores: Scores = by_words
 ) -> tuple[list[Place], bool]:
-    """One sentence of each passage, which comes with the text to be close to; and whether one holds an answer.
+    """Returns one sentence of each passage, and whether any sentence contains an answer.
 
-    A passage without an answer whose sentences have nothing in common with the text gives none.
+    `passages`: each passage with the text that its sentence should be similar to. A passage gives no sentence if it
+    contains no answer and has nothing in common with the text.
     """
     pattern = answer_pattern(answers, form)
     places: list[Place] = []

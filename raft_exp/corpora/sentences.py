@@ -19,7 +19,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of an English text; sentences after the first keep their leading space, as in HotpotQA."""
+    """Returns the sentences of an English text. Sentences after the first keep their leading space, as in HotpotQA."""
     starts = [0]
     position = 0
     for sentence in sentencex.segment("en", _plain(text)):
@@ -33,10 +33,10 @@ def split_sentences(text: str) -> list[str]:
 
 
 def sentences_of(text: str) -> list[str]:
-    """The sentences of a text in any language, without loss; of an English text those of `split_sentences`.
+    """Returns the sentences of a text in any language, without loss; English texts are split by `split_sentences`.
 
-    A full stop of Chinese, Japanese, Khmer and Burmese ends a sentence whatever follows. Thai and Lao have no full
-    stops: a long text of theirs is cut at blanks.
+    A full stop of Chinese, Japanese, Khmer or Burmese always ends a sentence. Thai and Lao have no full stops, so a
+    long text is cut at spaces.
     """
     sentences = split_sentences(text)
     if text.isascii():
@@ -50,7 +50,7 @@ def _cut(text: str, pattern: re.Pattern[str]) -> list[str]:
 
 
 def _clauses(sentence: str) -> list[str]:
-    """The parts of a long sentence in Thai or Lao, each of at least _CLAUSE characters."""
+    """Returns the parts of a long Thai or Lao sentence, each with at least _CLAUSE characters."""
     if len(sentence) < 2 * _CLAUSE or not _WITHOUT_STOPS.search(sentence):
         return [sentence]
     parts = [""]
@@ -65,5 +65,5 @@ def _clauses(sentence: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Replaces characters that the splitter fails on (lone surrogates, non-ASCII spaces); keeps the length."""
+    """Replaces characters on which the splitter fails (lone surrogates, non-ASCII spaces); keeps the length."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", _WIDE_SPACE.sub(" ", text))

@@ -1,4 +1,4 @@
-"""Seeded choices by share, for corpora that are published without splits."""
+"""Seeded draws of a share, for corpora that are published without splits."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,9 +6,10 @@ from raft_exp.core.sampling import HashSample, seeded_bits
 
 
 def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: int | None = None) -> HashSample:
-    """Draws round(share * of) of the items; `of` is their number by default, and larger where some were drawn before.
+    """Draws round(share * of) of the items.
 
-    With 0 < share < 1 and two or more items, at least one is drawn and at least one is left.
+    `of`: by default the number of items; larger if some items were drawn before. With 0 < share < 1 and two or more
+    items, at least one is drawn and at least one is left.
     """
 
     def count(total: int) -> int:
@@ -19,10 +20,10 @@ def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: 
 
 
 def draw_groups(sizes: Mapping[str, int], share: float, seed: int, purpose: str, of: int) -> set[str]:
-    """Draws groups of about round(share * of) members together, in a random order, and never more than that.
+    """Draws whole groups in random order, up to round(share * of) members in total.
 
-    Where each group is larger, the smallest is drawn. With 0 < share < 1 and two or more groups, at least one group is
-    drawn and at least one is left.
+    `sizes`: group -> number of its members. If every group is larger than this total, the smallest is drawn. With 0 <
+    share < 1 and two or more groups, at least one group is drawn and at least one is left.
     """
     wanted = round(share * of)
     if 0 < share < 1:

@@ -1,8 +1,8 @@
 """Corpus `almanac`: a fictional world, generated from a seed, for studies without downloads and for load tests.
 
 Its documents describe towns, persons, minerals, ships, birds and small studies in plain English. Questions are
-single-fact, bridge and comparison questions (open answers), and yes/no/maybe questions about studies. Each document and
-its facts belong to one split: no gold passage and no published distractor is of another split.
+single-fact, bridge and comparison questions (open answers), and yes/no/maybe questions about studies. Each document
+belongs to one split: gold passages and published distractors come from the split of the question.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from raft_exp.corpora.origin import Origin
 
 @config_dataclass
 class AlmanacConfig:
-    """The size of the world and its splits."""
+    """The size of the world and the shares of its splits."""
 
     name: Literal["almanac"]
     path: Runtime[str | None]  # must be null: no file is read
@@ -33,7 +33,7 @@ class AlmanacConfig:
 
     def __post_init__(self) -> None:
         if self.path is not None:
-            raise ConfigError(f"corpus.path={self.path!r}: the almanac is generated; leave it null")
+            raise ConfigError(f"corpus.path={self.path!r}: the almanac reads no files; set corpus.path=null")
         if self.validation + self.test >= 1:
             raise ConfigError(
                 f"corpus.validation={self.validation} and corpus.test={self.test} leave nothing to train on; "
@@ -44,7 +44,7 @@ class AlmanacConfig:
 
 
 class Almanac:
-    """Streams a world in a fixed order; memory does not grow with `num_entities`."""
+    """Streams the passages and questions of a world in a fixed order. Memory does not grow with `num_entities`."""
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "num_entities", "world_seed", "validation", "test")
     origin: ClassVar[Origin] = Origin("a made world, generated from a seed; no text from elsewhere", "apache-2.0")
@@ -60,17 +60,17 @@ class Almanac:
         )
 
     def files(self) -> list[Path]:
-        """No files: the settings decide the world."""
+        """Returns []: the settings alone decide the world."""
         return []
 
     def passages(self) -> Iterator[Passage]:
-        """One passage for each document."""
+        """Yields one passage for each document."""
         for number in range(self._world.size):
             self.counts["passages"] += 1
             yield self._world.passage(number)
 
     def questions(self) -> Iterator[Question]:
-        """The questions in the order of their documents."""
+        """Yields the questions in the order of their documents."""
         taken: Counter[str] = Counter()
         for number in range(self._world.size):
             if self._max_items is not None and taken[self._world.split(number)] >= self._max_items:

@@ -1,8 +1,8 @@
-"""Invented names of two or three syllables. A name is computed from a number, and different numbers give other names.
+"""Invented names of two or three syllables. A name is computed from a number; different numbers give different names.
 
-There are two sets of names (`Realm`): that of the study's world, and that of the worlds on which the pocket model was
-pre-trained ("practice"). They share syllables but no name: for each first syllable, one set has one half of the last
-syllables, and the other set has the other half.
+There are two sets of names (`Realm`): "study" for the study's world, and "practice" for the worlds on which the pocket
+model was pre-trained. The sets share syllables but no name: after each first syllable, one set uses one half of the
+last syllables, and the other set uses the other half.
 """
 
 from functools import lru_cache
@@ -36,13 +36,13 @@ _STRIDE = 2677  # coprime to _SHORT, so that every pair occurs once
 
 
 def draw(*keys: object) -> int:
-    """A 64-bit hash of the keys: the source of all random choices in a world."""
+    """Returns a 64-bit hash of the keys, from which all random choices in a world are made."""
     return int.from_bytes(blake2b(repr(keys).encode(), digest_size=8).digest(), "big")
 
 
 @lru_cache(maxsize=4096)
 def made_name(seed: int, realm: Realm, number: int) -> str:
-    """The name of entity `number`. Entities 2k and 2k+1 share the first syllable, so that a model confuses them."""
+    """Returns the name of entity `number`. Entities 2k and 2k+1 share the first syllable to confuse models."""
     pair, member = divmod(number, 2)
     middle, pair = divmod(pair, _SHORT)
     slot = (pair * _STRIDE + draw(seed, "names")) % _SHORT
@@ -53,11 +53,11 @@ def made_name(seed: int, realm: Realm, number: int) -> str:
 
 
 def stray_name(seed: int, realm: Realm, *keys: object) -> str:
-    """A three-syllable name for a thing without a document, such as a river. `keys` identify the thing."""
+    """Returns a three-syllable name for a thing without a document, such as a river. `keys` identify the thing."""
     number = draw(seed, "stray", *keys)
     return made_name(seed, realm, 2 * _SHORT + number % (MAX_NAMES - 2 * _SHORT))
 
 
 def given_name(seed: int, *keys: object) -> str:
-    """A person's given name, drawn by `keys`; many persons share one."""
+    """Returns a person's given name, drawn by `keys`. Several persons may have the same name."""
     return GIVEN[draw(seed, "given", *keys) % len(GIVEN)]

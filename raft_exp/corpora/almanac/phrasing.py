@@ -1,7 +1,7 @@
-"""The facts of the almanac's documents, and the sentences that state and ask for them.
+"""The facts of the almanac's documents, with the sentences that state them and the questions about them.
 
-Each form belongs to both realms, to the study alone or to practice alone: the pocket model was trained on a part of the
-study's phrasing. `{n}` is the entity, `{v}` the value, `{t}` a remedy, `{c}` a complaint.
+The pocket model was trained on a part of the phrasings ("practice"). Each phrasing is used in the study, in practice,
+or in both (`Realm`). `{n}` is the entity, `{v}` the value, `{t}` a remedy, `{c}` a complaint.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Forms:
     practice: tuple[str, ...] = ()
 
     def of(self, realm: Realm) -> tuple[str, ...]:
-        """The forms of a realm."""
+        """Returns the phrasings of a realm."""
         return self.both + (self.study if realm == "study" else self.practice)
 
 

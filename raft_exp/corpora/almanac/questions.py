@@ -1,4 +1,4 @@
-"""The almanac's questions: single facts, two-hop bridges, comparisons, and yes, no or maybe about a study."""
+"""The almanac's questions: single facts, two-hop bridges, comparisons, and yes/no/maybe questions about studies."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
@@ -14,7 +14,7 @@ _SINGLE = 2  # single-fact questions of an entity, beside one bridge or comparis
 
 
 def questions_about(world: World, number: int) -> Iterator[Question]:
-    """All questions about an entity, in a fixed order."""
+    """Yields all questions about an entity, in a fixed order."""
     kind = world.kind(number)
     if kind == "study":
         yield _study(world, number)
@@ -47,13 +47,16 @@ def _comparison_with(world: World, number: int, facts: Sequence[Fact]) -> Questi
 
 
 def single(world: World, number: int, fact: Fact) -> Question:
-    """`When was Velmor founded?`"""
+    """Returns a question about one fact, such as `When was Velmor founded?`"""
     text = world.pick(fact.ask, number, fact.name, "ask").format(n=world.name(number))
     return _question(world, f"single-{number}-{fact.name}", text, world.value(number, fact), [(number, fact.name)])
 
 
 def bridge(world: World, number: int, link: Fact, other: int) -> Question:
-    """`What was the profession of the founder of Velmor?`, where Velmor's document names the founder."""
+    """Returns a two-hop question, such as `What was the profession of the founder of Velmor?`
+
+    Velmor's document names the founder; the founder's document states the profession.
+    """
     assert link.role is not None
     # Without facts whose value is the first entity.
     facts = [fact for fact in KINDS[world.kind(other)] if world.other(other, fact) != number]
@@ -65,7 +68,7 @@ def bridge(world: World, number: int, link: Fact, other: int) -> Question:
 
 
 def comparison(world: World, number: int, fact: Fact, other: int) -> Question:
-    """`Which town is older, Velmor or Daskin?`"""
+    """Returns a question about two entities, such as `Which town is older, Velmor or Daskin?`"""
     assert fact.compare is not None
     mine, theirs = world.value(number, fact), world.value(other, fact)
     chance = draw(world.seed, "compared", number)
@@ -79,7 +82,7 @@ def comparison(world: World, number: int, fact: Fact, other: int) -> Question:
 
 
 def _study(world: World, number: int) -> Question:
-    """`Does honey help against cough, according to the Velmor study?`"""
+    """Returns a yes/no/maybe question, such as `Does honey help against cough, according to the Velmor study?`"""
     text = world.pick(phrasing.VERDICT, number, "verdict").format(**world.study_words(number))
     return _question(world, f"study-{number}", text, world.outcome(number), [(number, "outcome")])
 
@@ -99,7 +102,7 @@ def _question(world: World, key: str, text: str, answer: str, evidence: Sequence
 
 
 def _hard(world: World, key: str, gold: Sequence[int]) -> list[int]:
-    """Distractors of the kinds and split of the gold documents: siblings and neighbours, in an order drawn for it."""
+    """Returns hard distractors in a random order drawn by `key`: documents of the same kind and split as the gold."""
     streams = [(other for other in _sibling_first(world, number) if other not in gold) for number in gold]
     mixed = (other for row in zip_longest(*streams) for other in row if other is not None)
     chosen = list(islice(dict.fromkeys(islice(mixed, 2 * _GIVEN)), _GIVEN))

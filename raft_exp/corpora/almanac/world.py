@@ -1,4 +1,4 @@
-"""A generated world: each document is computed from (seed, number), so that a world of any size needs no memory."""
+"""A generated world. Each document is computed from (seed, number), so a world of any size needs little memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ _SPAN = 5000  # entities searched for a fact's value, before a name without a do
 
 @dataclass(frozen=True)
 class World:
-    """Entities 0..size-1. 2k and 2k+1 are siblings: same kind, same split, names with the same first syllable.
+    """Entities with the numbers 0 to size - 1.
 
-    Entities refer only to entities of their own split, so that no document reveals facts of another split.
+    Entities 2k and 2k+1 are siblings: same kind, same split, names with the same first syllable. Entities refer only to
+    entities of their own split, so that no document reveals facts of another split.
     """
 
     seed: int
@@ -27,38 +28,38 @@ class World:
     realm: Realm = "study"
 
     def kind(self, number: int) -> str:
-        """town, person, mineral, ship, bird or study."""
+        """Returns town, person, mineral, ship, bird or study."""
         return _group(self.seed, number // 2, self.validation, self.test)[0]
 
     def split(self, number: int) -> str:
-        """train, validation or test."""
+        """Returns train, validation or test."""
         return _group(self.seed, number // 2, self.validation, self.test)[1]
 
     def id(self, number: int) -> str:
-        """The id of the document."""
+        """Returns the id of the document."""
         return f"{self.kind(number)}-{number}"
 
     def name(self, number: int) -> str:
-        """The name in documents and questions; unique in the world."""
+        """Returns the name of the entity in documents and questions. It is unique in the world."""
         name = made_name(self.seed, self.realm, number)
         return f"{given_name(self.seed, number)} {name}" if self.kind(number) == "person" else name
 
     def alike(self, number: int, kind: str, split: str) -> Iterator[int]:
-        """Other entities of a kind and split, in cyclic order from `number`; at most `_SPAN` are tried."""
+        """Yields other entities of a kind and split, in cyclic order from `number`; tries at most `_SPAN` numbers."""
         for step in range(1, min(self.size, _SPAN)):
             other = (number + step) % self.size
             if _group(self.seed, other // 2, self.validation, self.test) == (kind, split):
                 yield other
 
     def other(self, number: int, fact: Fact) -> int | None:
-        """The entity that is the value of a fact about a person or town; None where the split has none."""
+        """Returns the entity that is the value of a fact (a person or a town); None if the split has none."""
         if fact.values not in KINDS:
             return None
         start = number + draw(self.seed, "other", number, fact.name) % 1000
         return next((other for other in self.alike(start, fact.values, self.split(number)) if other != number), None)
 
     def value(self, number: int, fact: Fact) -> str:
-        """The value of a fact of an entity."""
+        """Returns the value of a fact of an entity."""
         if fact.values == "year":
             return str(1200 + draw(self.seed, "year", number, fact.name) % 700)
         if fact.values == "made":
@@ -70,26 +71,26 @@ class World:
         return words[draw(self.seed, "word", number, fact.name) % len(words)]
 
     def stranger(self, kind: str, *keys: object) -> str:
-        """The name of a person or town without a document."""
+        """Returns the name of a person or town without a document."""
         name = stray_name(self.seed, self.realm, *keys)
         return f"{given_name(self.seed, *keys)} {name}" if kind == "person" else name
 
     def pick(self, forms: Forms, *keys: object) -> str:
-        """One of the realm's forms, drawn for the keys."""
+        """Returns one of the realm's phrasings, drawn by the keys."""
         choice = forms.of(self.realm)
         return choice[draw(self.seed, "form", *keys) % len(choice)]
 
     def say(self, number: int, fact: Fact, value: str | None = None) -> str:
-        """The sentence of the document that states a fact."""
+        """Returns the sentence of the document that states a fact."""
         text = self.pick(fact.say, number, fact.name)
         return text.format(n=self.name(number), v=self.value(number, fact) if value is None else value)
 
     def outcome(self, number: int) -> str:
-        """The result of a study: yes, no or maybe."""
+        """Returns the result of a study: yes, no or maybe."""
         return tuple(phrasing.OUTCOMES)[draw(self.seed, "outcome", number) % 3]
 
     def study_words(self, number: int) -> dict[str, str]:
-        """The words that fill the forms of a study: name, remedy, complaint."""
+        """Returns the words that fill the phrasings of a study: name, remedy, complaint."""
         remedies, complaints = phrasing.REMEDIES, phrasing.COMPLAINTS
         return {
             "n": self.name(number),
@@ -98,7 +99,7 @@ class World:
         }
 
     def facts(self, number: int) -> list[tuple[str, str]]:
-        """The sentences of the document with their fact names, in the order of the document."""
+        """Returns (sentence, name of its fact) pairs in the order of the document."""
         kind = self.kind(number)
         if kind == "study":
             facts = self._study(number)
@@ -118,7 +119,7 @@ class World:
         return [(name, self.pick(forms, number, name).format(**words, v=value)) for name, forms, value in facts]
 
     def passage(self, number: int) -> Passage:
-        """The document: a single passage."""
+        """Returns the document, which is a single passage."""
         texts = [sentence for _, sentence in self.facts(number)]
         sentences = [f"{text} " for text in texts[:-1]] + texts[-1:]
         name, document = self.name(number), self.id(number)
@@ -128,13 +129,13 @@ class World:
         )
 
     def place(self, number: int, fact: str) -> tuple[str, int]:
-        """The place of a fact: (passage id, sentence index)."""
+        """Returns where a fact is stated: (passage id, sentence index)."""
         return f"{self.id(number)}#1", [name for name, _ in self.facts(number)].index(fact)
 
 
 @lru_cache(maxsize=65536)
 def _group(seed: int, pair: int, validation: float, test: float) -> tuple[str, str]:
-    """Kind and split of a pair of siblings."""
+    """Returns the kind and the split of a pair of siblings."""
     kind = _SHARES[draw(seed, "kind", pair) % len(_SHARES)]
     part = draw(seed, "split", pair) / 2**64
     return kind, "test" if part < test else "validation" if part < test + validation else "train"

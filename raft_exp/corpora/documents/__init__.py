@@ -41,7 +41,7 @@ _STALE = 24 * 3600  # age in seconds at which temporary folders of killed runs a
 
 @config_dataclass
 class LimitsConfig:
-    """Limits of one document. A document above a limit is reported and its process ended."""
+    """The limits for reading one document. Reading stops at a limit, and the document is reported."""
 
     seconds: PositiveFloat  # to read it
     memory_mb: Positive
@@ -50,7 +50,7 @@ class LimitsConfig:
 
 @config_dataclass
 class DocumentsConfig:
-    """A folder or a file, how it is cut into passages, and the questions about it."""
+    """The settings of the files, of cutting them into passages, and of the questions about them."""
 
     name: Literal["documents"]
     path: Runtime[str | None]  # names and content of the files are part of the key
@@ -72,14 +72,14 @@ class DocumentsConfig:
     def _ocr_has_memory(self) -> "DocumentsConfig":
         if self.ocr and self.limits.memory_mb < ocr.MEMORY_MB:
             raise ValueError(
-                f"corpus.ocr=true: got corpus.limits.memory_mb={self.limits.memory_mb}, which OCR exceeds; "
+                f"corpus.ocr=true: got corpus.limits.memory_mb={self.limits.memory_mb}, too little for OCR; "
                 f"set corpus.limits.memory_mb={ocr.MEMORY_MB}"
             )
         return self
 
 
 def check_installed(config: DocumentsConfig) -> None:
-    """Raises DataError where packages that read the files are not installed, with the extra to install."""
+    """Raises DataError if packages that read the files are missing. The message names the extra to install."""
     if missing := readers.missing():
         raise DataError(f"corpus=documents needs {', '.join(missing)}: pip install 'raft_exp[documents]'")
     if config.ocr and (missing := readers.missing(ocr.LIBRARIES)):
@@ -103,7 +103,7 @@ class Documents:
 
     @property
     def needs_encoder(self) -> bool:
-        """Whether an encoder decides where documents are cut."""
+        """Whether documents are cut by an encoder (corpus.chunk.by=semantic)."""
         return self._config.chunk.by == "semantic"
 
     @cached_property
@@ -117,21 +117,21 @@ class Documents:
         return [file for file in self._files if file.reason is None]
 
     def files(self) -> list[Path]:
-        """The files to read, without those refused by name, type or size."""
+        """Returns the files to read, without those that are refused by name, type or size."""
         return [file.path for file in self._readable]
 
     def document_count(self, most: int) -> int:
-        """The number of files to read, counted up to `most`."""
+        """Returns the number of files to read, counted up to `most`."""
         return min(len(self._readable), most)
 
     def passage_identity(self) -> dict[str, object]:
-        """Values that decide the passages beside settings and contents: file names, refusals, reader versions."""
+        """Returns further values that decide the passages: file names, refusals, versions of the readers."""
         names = json.dumps([(file.name, file.reason) for file in self._files])
         versions = {**readers.versions(self._config.ocr), "chunks": str(chunks.VERSION)}
         return {"names": f"{hash64(names):016x}", "readers": versions}
 
     def passages(self) -> Iterator[Passage]:
-        """The passages by document; a passage with the same words as an earlier one is left out and counted."""
+        """Yields the passages by document. A passage with the same words as an earlier one is left out and counted."""
         check_installed(self._config)
         readings = self._read()
         self.report = report = IngestReport.of(self._files, readings)
@@ -151,7 +151,7 @@ class Documents:
         self.repeated = {name: list(ids) for name, ids in stream.repeated.items()}
         self.counts.update(report.repetitions())
         if not stream.count:
-            raise DataError(f"corpus.path={self._config.path!r}: gave no passage: {summary(report.bad)}")
+            raise DataError(f"corpus.path={self._config.path!r}: no file gave a passage: {summary(report.bad)}")
 
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""
@@ -189,7 +189,7 @@ class Documents:
         return self.encoder
 
     def _read(self) -> list[pool.ReadDocument]:
-        """The readings of all readable files, in their order; from the cache where it has them."""
+        """Returns the results of reading all files, in their order. Cached results are reused."""
         files = self._readable
         readings: dict[int, pool.ReadDocument] = {}
         scratch = _scratch(Path(self._settings.cache))
@@ -206,7 +206,7 @@ class Documents:
 
 
 def _scratch(cache: Path) -> Path:
-    """A new temporary folder inside the cache, for files that are being written; deletes stale ones."""
+    """Returns a new temporary folder inside the cache for unfinished files; deletes old ones."""
     cache.mkdir(parents=True, exist_ok=True)
     for old in cache.glob("writing-*"):
         if old.stat().st_mtime < time.time() - _STALE:

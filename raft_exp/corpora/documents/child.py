@@ -1,8 +1,8 @@
 """`python -m raft_exp.corpora.documents.child SETTINGS SCRATCH PARENT`: reads documents one by one, within limits.
 
-Input is one line of JSON a document, {name, path}. Output is two lines of `Reply`: the document's key before it is
-read, then its header. The process ends with its parent, and by itself (`last`) after a document that leaves much
-memory in use.
+Input: one JSON line {name, path} per document. Output: two lines of `Reply` per document, first its key before reading,
+then its header. The process ends with its parent. It also ends itself after a document that leaves much memory in use
+(`last`).
 """
 
 import json
@@ -60,7 +60,7 @@ def _read(
 
 
 def _limit(memory_mb: int) -> None:
-    """Limits the address space to `memory_mb` more than this process uses now."""
+    """Limits the address space to the present size plus `memory_mb` MB."""
     import resource
 
     limit = _now_mb() * _MB + memory_mb * _MB
@@ -69,7 +69,7 @@ def _limit(memory_mb: int) -> None:
 
 
 def _now_mb() -> int:
-    """Address space of this process in MB; 0 on systems without /proc."""
+    """Returns the address space of this process in MB; 0 on systems without /proc."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE") // _MB
     except OSError:

@@ -1,8 +1,8 @@
-"""Cuts documents into passages of whole units: up to `size` tokens (`units.py`), of which the next repeats up to
-`overlap`. A unit is a sentence, with by=sections a paragraph.
+"""Cuts documents into passages of whole units with at most `size` tokens (`units.py`).
 
-A passage may run across pages, paragraphs, rows and records, which its place names ("pages 3-4"), but never out of a
-section or a slide. Rows and records are cut only where one is longer than `size`.
+A unit is a sentence, or a paragraph with by=sections. Each passage repeats up to `overlap` tokens of the passage
+before. A passage may span pages, paragraphs, rows and records, and its place names them ("pages 3-4"). It never spans
+two sections or slides. A row or record is cut only if it is longer than `size`.
 """
 
 from bisect import bisect_right
@@ -32,7 +32,7 @@ _WHOLE = ("row", "record")
 
 @config_dataclass
 class ChunkConfig:
-    """How documents are cut, with lengths in tokens as counted in `units.py`."""
+    """How documents are cut. Lengths are in tokens as counted in `units.py`."""
 
     size: Positive
     overlap: Count
@@ -51,7 +51,10 @@ class ChunkConfig:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A passage and its offsets in its flow: text[start:end], where text[start:fresh] repeats the chunk before."""
+    """A passage with its offsets in its flow: text[start:end].
+
+    text[start:fresh] repeats the end of the chunk before.
+    """
 
     text: str
     sentences: list[str]
@@ -63,7 +66,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Flow:
-    """Parts that a passage may run across, joined to one text."""
+    """Parts of a document that a passage may span, joined to one text."""
 
     text: str
     parts: list[Part]
@@ -71,7 +74,7 @@ class Flow:
 
     @classmethod
     def of(cls, parts: list[Part]) -> "Flow":
-        """Joins parts of one kind; the separator belongs to the part after it."""
+        """Joins parts of one kind. The separator belongs to the later part."""
         between = _BETWEEN.get(parts[0].kind, "")
         texts = [part.text.rstrip() for part in parts]
         pieces = [texts[0], *(between + text for text in texts[1:])]
@@ -79,16 +82,19 @@ class Flow:
 
     @property
     def is_rows(self) -> bool:
-        """Whether the parts are rows or records: no sentence runs from one to the next."""
+        """Whether the parts are rows or records. Then no sentence spans two parts."""
         return self.parts[0].kind in _WHOLE
 
     def sentences(self) -> list[int]:
-        """Offsets of the sentences, ascending, and the end of the text. No sentence runs across rows or records."""
+        """Returns the start offsets of the sentences, ascending, and the end of the text.
+
+        No sentence spans two rows or records.
+        """
         spans = pairwise([*self.starts, len(self.text)]) if self.is_rows else [(0, len(self.text))]
         return [*chain.from_iterable(sentences(self.text, *span) for span in spans), len(self.text)]
 
     def place(self, start: int, end: int) -> str:
-        """The parts between two offsets, as a citation: "page 3", "pages 3-4"."""
+        """Returns the parts between two offsets as a citation: "page 3", "pages 3-4"."""
         first, last = (self.parts[bisect_right(self.starts, offset) - 1] for offset in (start, end - 1))
         if first == last or not first.kind:
             return f"{first.kind} {first.label}".strip()
@@ -96,7 +102,7 @@ class Flow:
 
 
 def flows(parts: Sequence[Part]) -> Iterator[Flow]:
-    """The flows of a document in its order: runs of parts of a kind that is joined, other parts one by one."""
+    """Yields the flows of a document in order: runs of parts that a passage may span, and other parts one by one."""
     for (kind, _), group in groupby(parts, key=lambda part: (part.kind, part.flow)):
         run = list(group)
         for joined in [run] if kind in _BETWEEN else [[part] for part in run]:
@@ -104,12 +110,12 @@ def flows(parts: Sequence[Part]) -> Iterator[Flow]:
 
 
 def chunks(parts: Sequence[Part], size: int, overlap: int, by: By = "sentences") -> Iterator[Chunk]:
-    """The passages of a document in its order; each has 1 to `size` tokens."""
+    """Yields the passages of a document in order. Each has 1 to `size` tokens."""
     return chain.from_iterable(cut(flow, size, overlap, by) for flow in flows(parts))
 
 
 def cut(flow: Flow, size: int, overlap: int, by: By = "sentences") -> Iterator[Chunk]:
-    """The passages of a flow."""
+    """Yields the passages of one flow."""
     starts = flow.sentences()
     wholes = [*flow.starts, len(flow.text)] if flow.is_rows else starts
     if by == "sections" and not flow.is_rows:
@@ -118,7 +124,7 @@ def cut(flow: Flow, size: int, overlap: int, by: By = "sentences") -> Iterator[C
 
 
 def packed(flow: Flow, starts: list[int], units: Iterable[Span], size: int, overlap: int) -> Iterator[Chunk]:
-    """Packs units of a flow into passages; `starts` are the offsets of its sentences, and its end."""
+    """Packs units of a flow into passages. `starts`: the offsets of the flow's sentences, and its end."""
     spans = list(units)
     counts = [tokens(flow.text[start:end]) for start, end in spans]
     for first, fresh, last in _packed(counts, size, overlap):
@@ -138,7 +144,10 @@ def _chunk(flow: Flow, starts: list[int], start: int, fresh: int, end: int) -> I
 
 
 def _packed(counts: list[int], size: int, overlap: int) -> Iterator[tuple[int, int, int]]:
-    """Packs units into chunks; yields (first unit, first unit that is not in the chunk before, end) of each."""
+    """Packs units with these token counts into chunks.
+
+    Yields (first unit, first unit that is not in the chunk before, end) for each chunk; `end` is exclusive.
+    """
     first = fresh = total = 0
     for place, count in enumerate(counts):
         if total + count > size and place > fresh:
@@ -153,7 +162,10 @@ def _packed(counts: list[int], size: int, overlap: int) -> Iterator[tuple[int, i
 
 
 def _units(text: str, wholes: list[int], starts: list[int], size: int) -> Iterator[Span]:
-    """The units of packing: wholes (rows, paragraphs or sentences); the sentences of one that exceeds `size`."""
+    """Yields the units to pack: `wholes` (rows, paragraphs or sentences).
+
+    A whole that exceeds `size` tokens is replaced by its sentences.
+    """
     for start, end in pairwise(wholes):
         if tokens(text[start:end]) <= size:
             yield start, end

@@ -1,10 +1,11 @@
-"""Reads one document into parts and cuts them into passages; both are cached under a hash of the content.
+"""Reads one document into parts and cuts them into passages. Both are cached under a hash of the content.
 
     <cache>/<key>.parts.jsonl       the header ({kind, title, warnings} or {reason, detail}), then the parts
     <cache>/<key>.<limits>.jsonl    the header of a document that exceeded these limits
-    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place, sketch}; `semantic.py` cuts those by topic
+    <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place, sketch}
 
-Runs in the processes of `pool.py`. A file is written to a temporary name and renamed.
+With corpus.chunk.by=semantic, `semantic.py` cuts the passages. This module runs in the processes of `pool.py`. Each
+file is written under a temporary name and then renamed.
 """
 
 import hashlib
@@ -26,7 +27,10 @@ from raft_exp.corpora.readers.documents.kinds import by_suffix
 
 
 class Header(TypedDict, total=False):
-    """The result of reading a document: kind, title and warnings, or the reason why it was not read, with a detail."""
+    """The result of reading a document: kind, title and warnings.
+
+    For a document that was not read it has `reason` and `detail` instead.
+    """
 
     kind: str
     title: str
@@ -36,7 +40,7 @@ class Header(TypedDict, total=False):
 
 
 class Reply(TypedDict, total=False):
-    """A line that a reading process sends to its parent."""
+    """One line that a reading process sends to its parent."""
 
     kind: str  # ready | key | done | failed
     key: str
@@ -48,7 +52,7 @@ class Reply(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings with which all documents of a collection are read. Other `versions` invalidate the cache."""
+    """The settings for reading all documents of a collection. A change of `versions` invalidates the cache."""
 
     cache: str
     versions: str
@@ -62,27 +66,30 @@ class Settings:
     encoder: str = ""  # digest of the encoder that cuts the passages
 
     def key(self, name: str, data: bytes) -> str:
-        """The cache key of a document: content and suffix, as the same bytes may be read as text or as Markdown."""
+        """Returns the cache key of a document: a hash of content and suffix.
+
+        The suffix counts because the same bytes may be read as text or as Markdown.
+        """
         content = hashlib.sha256(data).hexdigest()
         return _digest(content, by_suffix(name) or "", self.versions, length=40)
 
     def parts(self, key: str) -> Path:
-        """The file of a document's header and parts."""
+        """Returns the cache file of a document's header and parts."""
         return Path(self.cache) / f"{key}.parts.jsonl"
 
     def over_limits(self, key: str) -> Path:
-        """The file that says that a document exceeded these limits."""
+        """Returns the cache file that marks a document as exceeding these limits."""
         limits = (self.seconds, self.memory_mb, self.size, self.overlap, *self._by)
         return Path(self.cache) / f"{key}.{_digest(*map(str, limits))}.jsonl"
 
     def passages(self, key: str) -> Path:
-        """The file of a document's passages."""
+        """Returns the cache file of a document's passages."""
         chunking = _digest(str(chunks.VERSION), self.versions, str(self.size), str(self.overlap), *self._by)
         return Path(self.cache) / f"{key}.{chunking}.jsonl"
 
     @property
     def _by(self) -> tuple[str, ...]:
-        """What decides passages that are not cut by sentences."""
+        """The settings that decide the passages if they are not cut by sentences."""
         return () if self.by == "sentences" else (self.by, self.encoder)
 
 
@@ -91,7 +98,7 @@ def _digest(*parts: str, length: int = 12) -> str:
 
 
 def load(path: str, max_bytes: int) -> bytes:
-    """The bytes of a regular file. Raises UnreadableError when it is no longer one, or too large."""
+    """Returns the bytes of a regular file. Raises UnreadableError if it is not a regular file or is too large."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -105,7 +112,7 @@ def load(path: str, max_bytes: int) -> bytes:
 
 
 def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> tuple[Header, bool]:
-    """Reads a document and caches its passages; returns (header, whether it was read anew). Raises MemoryError."""
+    """Reads a document and caches its passages. Returns (header, whether it was read now). Raises MemoryError."""
     cached = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
     header = _cached_header(cached) if cached else _read(name, data, key, settings, scratch)
     if "reason" not in header and settings.by != "semantic" and not settings.passages(key).exists():
@@ -115,7 +122,7 @@ def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path)
 
 
 def parts(key: str, settings: Settings) -> list[Part]:
-    """The parts of a document that was read."""
+    """Returns the cached parts of a document."""
     return [Part(**row) for row in islice(_rows(settings.parts(key)), 1, None)]
 
 
@@ -169,7 +176,7 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def peak_mb() -> float:
-    """Peak memory of this process, in MB."""
+    """Returns the peak memory of this process in MB."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)

@@ -1,4 +1,4 @@
-"""Lists the files of a folder in a fixed order. Links are never followed, so nothing outside the folder is read."""
+"""Lists the files of a folder in a fixed order. Links are not followed, so nothing outside the folder is read."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ _RUN = ("plan.json", "config.yaml")  # files that mark a run folder, which is sk
 
 @dataclass(frozen=True)
 class File:
-    """A file and its path within the folder ("reports/2024.pdf"). With a `reason` it is refused and not opened."""
+    """A file and its path within the folder ("reports/2024.pdf"). A file with a `reason` is refused and not opened."""
 
     name: str
     path: Path
@@ -24,17 +24,19 @@ class File:
 
 
 def list_files(path: str | None, max_bytes: int, excluded: Iterable[Path]) -> list[File]:
-    """All files sorted by name, also refused ones, but without hidden files, run folders and the `excluded` paths (a
-    store, a questions file). Raises DataError where there are none.
+    """Returns all files sorted by name, including refused ones.
+
+    Hidden files, run folders and the `excluded` paths (a store, a file of questions) are left out. Raises DataError if
+    there are no files.
     """
     if path is None:
         raise DataError("corpus.path: has no value; set corpus.path=FOLDER (or one file) to your documents")
     root = Path(path).resolve()
     if not root.exists():
-        raise DataError(f"corpus.path={path!r}: no such file or folder; name a folder of documents, or one document")
+        raise DataError(f"corpus.path={path!r}: no such file or folder; give a folder of documents, or one document")
     files = _walk(root, {item.resolve() for item in excluded}) if root.is_dir() else [File(Path(path).name, root)]
     if not files:
-        raise DataError(f"corpus.path={path!r}: an empty folder; name one with documents")
+        raise DataError(f"corpus.path={path!r}: an empty folder; give a folder with documents")
     return sorted((_checked(file, root, max_bytes) for file in files), key=lambda file: file.name)
 
 
@@ -62,7 +64,7 @@ def _walk(root: Path, excluded: set[Path]) -> list[File]:
 
 
 def _repeats_file(path: Path, root: Path) -> bool:
-    """Whether the path is a link to a file inside the folder, which is listed itself."""
+    """Whether the path is a link to a file that the folder also contains."""
     return path.is_symlink() and path.exists() and _inside(path, root)
 
 

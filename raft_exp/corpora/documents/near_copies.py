@@ -1,11 +1,12 @@
 """Finds passages that nearly repeat an earlier passage of the corpus.
 
-**Contained**: each run of five words and each sign of the passage stands in the earlier one too, so it holds nothing
-new. **Similar**: the passage is of another document, and at least 80% of its runs stand in the earlier one, but it has
-words of its own: another number, another name, "not". The latter may be what a question asks for.
+**Contained**: every run of five words and every symbol (such as - or %) of the passage also occurs in the earlier one,
+so the passage adds nothing. **Similar**: the passage is from another document, and at least 80% of its runs occur in
+the earlier one. It has some words of its own (another number, another name, "not"), which a question may be about.
 
-Pairs are found by the smallest hashes of their runs (a bottom-k sketch: A. Broder, "On the resemblance and containment
-of documents", 1997), and checked on their texts, which are read again: memory grows by the sketches alone.
+Candidate pairs share the smallest hashes of their runs (a bottom-k sketch: A. Broder, "On the resemblance and
+containment of documents", 1997). Their texts are then read again and compared, so that only the sketches stay in
+memory.
 """
 
 import re
@@ -34,21 +35,24 @@ _ALIKE = str.maketrans("−–", "--")
 
 
 class NearCopy(NamedTuple):
-    """An earlier passage, by its number, that a passage nearly repeats."""
+    """An earlier passage (by number) that a passage nearly repeats, and the kind of repetition."""
 
     earlier: int
     kind: Kind
 
 
 class NearCopies:
-    """The passages of a corpus so far, by their numbers. `read` gives document and text of one again."""
+    """The passages of a corpus so far, by number.
+
+    `read`: number of a passage -> (its document, its text).
+    """
 
     def __init__(self, read: Callable[[int], tuple[int, str]]) -> None:
         self._read = read
         self._by_hash: dict[int, int] = {}  # one of the smallest hashes -> number of the first passage with it
 
     def find(self, text: str, sketch: Sequence[int], document: int) -> NearCopy | None:
-        """The earlier passage that a text nearly repeats; None for a new text. `sketch` is that of the text."""
+        """Returns the earlier passage that a text nearly repeats; None for a new text. `sketch`: the text's sketch."""
         numbers = self._candidates(sketch)
         runs = _runs(text) if numbers else _runs("")
         found: NearCopy | None = None
@@ -62,7 +66,7 @@ class NearCopies:
         return found
 
     def add(self, sketch: Sequence[int], number: int) -> None:
-        """Adds a passage by its sketch."""
+        """Adds a passage by its sketch and number."""
         for smallest in sketch:
             self._by_hash.setdefault(smallest, number)
 
@@ -72,9 +76,9 @@ class NearCopies:
 
 
 def sketch(text: str) -> list[int]:
-    """The smallest hashes of the runs of five words of a text; [] for a text of fewer than 20 words.
+    """Returns the smallest hashes of a text's runs of five words; [] for a text of fewer than 20 words.
 
-    A run is a piece of the text of words with single blanks; its hash is a polynomial of its bytes, modulo 2**64.
+    A run is the words of `_plain` with single blanks. Its hash is a polynomial of its bytes, modulo 2**64.
     """
     data = np.frombuffer(_plain(text).encode(), dtype=np.uint8).astype(np.uint64)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(data == ord(" ")) + 1])
@@ -91,7 +95,7 @@ def sketch(text: str) -> list[int]:
 
 @lru_cache(maxsize=32)
 def _powers(count: int) -> tuple[Shingles, Shingles]:
-    """The powers of the base of the polynomial modulo 2**64, and their inverses."""
+    """Returns the powers of the polynomial's base modulo 2**64, and their inverses."""
     base = np.full(count, _BASE, dtype=np.uint64)
     inverse = np.full(count, pow(_BASE, -1, 1 << 64), dtype=np.uint64)
     base[0] = inverse[0] = 1
@@ -99,7 +103,7 @@ def _powers(count: int) -> tuple[Shingles, Shingles]:
 
 
 def _plain(text: str) -> str:
-    """The words of a text as in `shingles.units`, with single blanks."""
+    """Returns the words of a text as in `shingles.units`, joined by single blanks."""
     if text.isascii() and "&" not in text:
         return " ".join(text.lower().translate(_BLANKS).split())
     return " ".join(units(text))

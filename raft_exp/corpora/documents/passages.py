@@ -1,4 +1,4 @@
-"""Reads the passages of documents from the cache of extracted files; leaves out those that repeat an earlier one."""
+"""Reads the passages of documents from the cache, and leaves out those that repeat an earlier one."""
 
 import json
 from array import array
@@ -26,7 +26,7 @@ class _Row(TypedDict):
 
 @dataclass(frozen=True)
 class CutDocument:
-    """A document that was read: its name, the result of reading it, its file of passages, its figures in the report."""
+    """A document that was read: name, header, cache file of its passages, and its figures in the report."""
 
     name: str
     header: Header
@@ -40,7 +40,7 @@ class CutDocument:
 
 
 class PassageStream:
-    """Iterates once over the passages of documents; counts those that are left out in the documents' figures."""
+    """Iterates once over the passages of documents. The documents' figures count the passages that are left out."""
 
     def __init__(self, documents: Sequence[CutDocument], config: ChunkConfig) -> None:
         self.count = 0  # passages so far
@@ -104,7 +104,7 @@ class PassageStream:
         )
 
     def _read(self, passage: int) -> tuple[int, str]:
-        """The place of the document, and the text, of a passage by its number."""
+        """Returns (index of the document, text) of a passage by its number."""
         place, _, offset = self._places[3 * passage : 3 * passage + 3]
         with self._documents[place].file.open("rb") as lines:
             lines.seek(offset)
@@ -117,6 +117,6 @@ def _id(document: CutDocument, number: int) -> str:
 
 
 def context(title: str, place: str) -> str:
-    """The line "title > section" of a passage; the title alone outside of sections."""
+    """Returns the line "title > section" of a passage; only the title outside of sections."""
     section = place.removeprefix("section ") if place.startswith("section ") else ""
     return " > ".join(dict.fromkeys(filter(None, (" ".join(title.split()), " ".join(section.split())))))

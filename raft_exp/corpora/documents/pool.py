@@ -1,5 +1,6 @@
-"""Reads documents in child processes: a document that hangs, exhausts memory or crashes its reader ends only its own
-process.
+"""Reads documents in child processes.
+
+A document that hangs, exhausts memory or crashes its reader ends only its own process.
 """
 
 import json
@@ -64,7 +65,7 @@ def read_all(
 
 
 class _Reader:
-    """Reads documents in a child process, and starts a new one when it has ended."""
+    """Reads documents in a child process. Starts a new process after one has ended."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
         self._settings, self._scratch = settings, scratch
@@ -72,7 +73,7 @@ class _Reader:
         self._closed = False
 
     def read(self, file: File) -> ReadDocument:
-        """Reads a document. Raises DataError for a failure that is not the document's (a full disk)."""
+        """Reads a document. Raises DataError for a failure that the document did not cause (a full disk)."""
         child = self._child = self._child or _Child(self._settings, self._scratch)
         key = ""
         deadline = time.monotonic() + self._settings.seconds
@@ -80,7 +81,7 @@ class _Reader:
         while reply := child.receive(deadline):
             key = reply.get("key", key)
             if reply["kind"] == "failed":
-                raise DataError(f"{file.path}: could not be read in, by no fault of its own: {reply['error']}")
+                raise DataError(f"{file.path}: could not be read, and the file is not the cause: {reply['error']}")
             if reply["kind"] == "done":
                 header = reply["header"]
                 if reply["last"]:
@@ -94,23 +95,26 @@ class _Reader:
         return self._result(key, self._failure(timed_out, status, peak_mb), anew=True, remember=True)
 
     def _failure(self, timed_out: bool, status: int, peak_mb: float) -> Header:
-        """The reason why a process ended before its document was read."""
+        """Returns a header with the reason why a process ended before its document was read."""
         limits = self._settings
         if timed_out:
             return {"reason": "took too long", "detail": f"more than corpus.limits.seconds={limits.seconds:g}"}
         if status == -signal.SIGKILL or peak_mb > 0.9 * limits.memory_mb:
             return {"reason": "too much memory", "detail": f"more than corpus.limits.memory_mb={limits.memory_mb}"}
         name = signal.Signals(-status).name if status < 0 else f"status {status}"
-        return {"reason": "damaged", "detail": f"its reader broke down over it ({name})"}
+        return {"reason": "damaged", "detail": f"its reader crashed ({name})"}
 
     def _result(self, key: str, header: Header, anew: bool, remember: bool) -> ReadDocument:
-        """With `remember`, the failure is cached: the document is not tried again under the same limits."""
+        """Returns the result of reading a document.
+
+        `remember`: also caches a failure, so that the document is not tried again under the same limits.
+        """
         if remember and key:
             write_atomically(self._settings.over_limits(key), json.dumps(header) + "\n")
         return ReadDocument(key, header, anew)
 
     def close(self) -> None:
-        """Ends the process, also while it reads a document."""
+        """Ends the process, even while it reads a document."""
         self._closed = True
         self._end()
 
@@ -121,7 +125,7 @@ class _Reader:
 
 
 class _Child:
-    """A process that runs `child.py`. Raises DataError when it does not start."""
+    """A process that runs `child.py`. Raises DataError if it does not start."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe could fill up and block the child
@@ -151,7 +155,10 @@ class _Child:
             self._in.flush()
 
     def receive(self, deadline: float) -> Reply | None:
-        """The next reply; None at the deadline, or when the process has ended or sends too long a line."""
+        """Returns the next reply.
+
+        Returns None at the deadline, after the end of the process, and for a line that is too long.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
@@ -167,7 +174,7 @@ class _Child:
         return reply
 
     def end(self) -> tuple[int, float]:
-        """Kills the process where it still runs. Returns its exit status (below 0: a signal) and peak memory in MB."""
+        """Kills the process if it still runs. Returns its exit status (negative: a signal) and peak memory in MB."""
         with self._ending:
             if self._exit is None:
                 if not self._closed_output:

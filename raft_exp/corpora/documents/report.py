@@ -1,4 +1,4 @@
-"""The report of a corpus of files, ingest_report.json: files that were not read, and documents with their figures."""
+"""The report ingest_report.json: the files that were not read, and the documents with their figures."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _SHOWN = 3  # files named in a message
 
 
 class DocumentFigures(TypedDict):
-    """A document in the report."""
+    """The figures of one document."""
 
     format: str
     title: str
@@ -48,7 +48,7 @@ class IngestReport:
 
     @classmethod
     def of(cls, files: Sequence[File], readings: Sequence[ReadDocument]) -> "IngestReport":
-        """The report of `files`; `readings` are those of the files that were not refused, in order."""
+        """Returns the report of `files`. `readings`: the results of the files that were not refused, in order."""
         bad, documents = dict[str, dict[str, str]](), dict[str, DocumentFigures]()
         first: dict[str, str] = {}  # key of the content -> name of the first file with it
         remaining = iter(readings)
@@ -75,7 +75,7 @@ class IngestReport:
         return cls(bad, documents, sum(reading.anew for reading in readings))
 
     def counts(self) -> dict[str, int]:
-        """Figures for counts.json."""
+        """Returns the figures for counts.json."""
         reasons = {f"not_read_{reason.replace(' ', '_')}": count for reason, count in _reasons(self.bad).items()}
         with_warnings = sum(bool(document["warnings"]) for document in self.documents.values())
         return {
@@ -87,7 +87,7 @@ class IngestReport:
         }
 
     def repetitions(self) -> dict[str, int]:
-        """The passages of all documents that repeat others, by the names in `DocumentFigures`."""
+        """Returns the numbers of passages that repeat others, over all documents, named as in `DocumentFigures`."""
         documents = self.documents.values()
         return {
             "duplicates": sum(document["duplicates"] for document in documents),
@@ -96,24 +96,24 @@ class IngestReport:
         }
 
     def remarks(self) -> list[str]:
-        """Lines for the terminal about passages that repeat others."""
+        """Returns lines for the terminal about passages that repeat others."""
         counts = self.repetitions()
         lines = []
         if counts["duplicates"] or counts["near_duplicates"]:
             lines.append(
                 f"{_passages(counts['duplicates'] + counts['near_duplicates'])} left out: "
-                f"{counts['duplicates']} with the words of an earlier passage, "
-                f"{counts['near_duplicates']} that nearly repeat one and hold nothing new"
+                f"{counts['duplicates']} have the words of an earlier passage, "
+                f"{counts['near_duplicates']} nearly repeat an earlier passage and add nothing"
             )
         if counts["similar"]:
             lines.append(
-                f"{_passages(counts['similar'])} kept that nearly repeat one of another document, with words of their "
-                "own (corpus.chunk.near_copies=similar leaves them out)"
+                f"{_passages(counts['similar'])} kept although similar to a passage of another document, because some "
+                "words differ (corpus.chunk.near_copies=similar leaves them out)"
             )
         return lines
 
     def as_dict(self) -> ReportJson:
-        """The content of ingest_report.json."""
+        """Returns the content of ingest_report.json."""
         repeated = self.repetitions()
         return {
             "files": len(self.bad) + len(self.documents),
@@ -137,7 +137,7 @@ def _reasons(bad: Mapping[str, Mapping[str, str]]) -> Counter[str]:
 
 
 def summary(bad: Mapping[str, Mapping[str, str]]) -> str:
-    """One line for messages: "3 files were not read: a.pdf (damaged: ...), ..."."""
+    """Returns one line for messages: "3 files were not read: a.pdf (damaged: ...), ..."."""
     named = [f"{name} ({failure['reason']}: {failure['detail']})" for name, failure in list(bad.items())[:_SHOWN]]
     more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     files = "1 file was" if len(bad) == 1 else f"{len(bad)} files were"

@@ -1,10 +1,10 @@
-"""Cuts documents where the topic changes (corpus.chunk.by=semantic), as a sentence encoder sees it.
+"""Cuts documents where the topic changes (corpus.chunk.by=semantic), measured by a sentence encoder.
 
-A passage ends after a sentence where the two sentences before the end differ most from the two after it: where the
-distance of their vectors is among the largest 5% of the document. It also ends where it would be longer than `size`.
-No passage repeats text across an end of the first kind. The limit by percentile is that of the semantic chunkers of
-LlamaIndex and rag-colls (after G. Kamradt, "5 levels of text splitting"); they compare windows that overlap, which puts
-the end a sentence too early or too late.
+The distance at the end of a sentence is that between the vectors of the two sentences before and the two sentences
+after it. A passage ends where this distance is among the largest 5% of the document, or where the passage would exceed
+`size`. Passages overlap only at ends of the second kind. The limit by percentile is that of the semantic chunkers of
+LlamaIndex and rag-colls (after G. Kamradt, "5 levels of text splitting"). They compare windows that overlap, which
+places the end a sentence too early or too late.
 """
 
 import hashlib
@@ -33,13 +33,13 @@ _FEWEST = 4  # sentences of a flow that may hold several topics
 
 
 def identity_of(config: EncoderConfig) -> str:
-    """A digest of what decides the vectors: the settings, and the local files by size and time of change."""
+    """Returns a digest of the encoder: its settings, and its local files by size and modification time."""
     files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files_of(config)]
     return hashlib.sha256(json.dumps([VERSION, identity(config), files]).encode()).hexdigest()[:12]
 
 
 def cut_documents(keys: Sequence[str], settings: Settings, scratch: Path, config: EncoderConfig) -> None:
-    """Writes the passages of the documents with these keys that have none yet. Loads the encoder only for them."""
+    """Writes the missing passages of the documents with these keys. Loads the encoder only if any are missing."""
     waiting = [key for key in keys if not settings.passages(key).exists()]
     if not waiting:
         return
@@ -50,7 +50,7 @@ def cut_documents(keys: Sequence[str], settings: Settings, scratch: Path, config
 
 
 def chunks(parts: Sequence[Part], size: int, overlap: int, encode: Encode, prefix: str) -> Iterator[Chunk]:
-    """The passages of a document in its order. Rows and records are packed as with by=sentences."""
+    """Yields the passages of a document in order. Rows and records are packed as with by=sentences."""
     all_flows = list(flows(parts))
     starts = [flow.sentences() for flow in all_flows]
     distances = [_distances(flow, places, encode, prefix) for flow, places in zip(all_flows, starts, strict=True)]
@@ -67,7 +67,7 @@ def chunks(parts: Sequence[Part], size: int, overlap: int, encode: Encode, prefi
 
 
 def _distances(flow: Flow, starts: list[int], encode: Encode, prefix: str) -> NDArray[np.float64]:
-    """The distance (1 - cosine) at the end of each sentence but the last; none for a flow of rows or few sentences."""
+    """Returns the distances (1 - cosine) at the sentence ends except the last; empty for rows and for few sentences."""
     count = len(starts) - 1
     if flow.is_rows or count < _FEWEST:
         return np.empty(0)

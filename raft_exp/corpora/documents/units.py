@@ -1,9 +1,10 @@
-"""Units from which passages are packed: paragraphs, rows, sentences; lines, words or pieces of words where one is too
-long.
+"""The units that passages are packed from: paragraphs, rows and sentences.
 
-**Tokens** are counted without a model, so that one collection serves every model: a run of letters and digits counts
-one for each six bytes of UTF-8 (rounded up), any other character one, white space none. "Retrieval is hard." has
-2 + 1 + 1 + 1 tokens. The count of English prose is 5 to 20% above that of BERT's WordPiece.
+A unit that is too long is cut into lines, words or pieces of words.
+
+**Tokens** are counted without a model, so that one collection serves every model. A run of letters and digits counts
+one token per six bytes of UTF-8 (rounded up), any other character one, white space none. "Retrieval is hard." has 2 + 1
++ 1 + 1 tokens. The count of English prose is 5 to 20% above that of BERT's WordPiece.
 """
 
 import re
@@ -28,14 +29,14 @@ _ROW = re.compile(  # rows as the readers' tables.py writes them, items of lists
 
 
 def tokens(text: str) -> int:
-    """The length of a text in tokens (see the module's docstring)."""
+    """Returns the length of a text in tokens (defined in the module's docstring)."""
     if text.isascii():
         return len(_ASCII_PIECES.findall(text))
     return sum(-(-len(piece.encode("utf-8", "surrogatepass")) // _BYTES) for piece in _PIECES.findall(text))
 
 
 def sentences(text: str, start: int, end: int) -> Iterator[int]:
-    """The offsets at which sentences of text[start:end] begin. A row of a table and a line of code are sentences."""
+    """Yields the start offsets of sentences in text[start:end]. A table row or a line of code is a sentence."""
     for first, last, is_row in _blocks(text, start, end):
         place = first
         for sentence in [text[first:last]] if is_row else sentences_of(text[first:last]):
@@ -44,7 +45,10 @@ def sentences(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def paragraphs(text: str) -> Iterator[int]:
-    """The offsets at which paragraphs begin; a first line alone, which may be a heading, belongs to the next one."""
+    """Yields the start offsets of paragraphs.
+
+    A single first line may be a heading. It belongs to the next paragraph.
+    """
     yield 0
     for number, found in enumerate(_PARAGRAPHS.finditer(text)):
         if number or "\n" in text[: found.start()].strip():
@@ -52,13 +56,16 @@ def paragraphs(text: str) -> Iterator[int]:
 
 
 def fitting(text: str, spans: Iterable[Span], size: int) -> Iterator[Span]:
-    """The spans; of one longer than `size` the lines, of a longer line the sentences, then words, then their pieces."""
+    """Yields the spans, cut so that each has at most `size` tokens.
+
+    A longer span is cut at line ends, then at sentence ends, then between words, then inside words.
+    """
     for start, end in spans:
         yield from _cut(text, start, end, size, (_lines, _sentences, _words))
 
 
 def _cut(text: str, start: int, end: int, size: int, ways: Sequence[_Way]) -> Iterator[Span]:
-    """A span that fits, else its parts by the first of the ways that gives smaller ones."""
+    """Yields the span if it fits, else its parts, cut by the first of `ways` that splits it."""
     if tokens(text[start:end]) <= size:
         yield start, end
     elif not ways:
@@ -81,7 +88,7 @@ def _words(text: str, start: int, end: int) -> list[int]:
 
 
 def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
-    """The rows of tables and lines of code, one by one (True), and the text between them."""
+    """Yields (start, end, True) for each table row or line of code, and (start, end, False) for the text between."""
     first = start
     for line, following in pairwise([start, *_lines(text, start, end), end]):
         if _ROW.match(text, line + (text[line : line + 1] == "\n"), end):

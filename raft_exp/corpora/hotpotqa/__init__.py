@@ -25,7 +25,7 @@ _PUBLISHED = 10  # paragraphs of a complete record
 
 @config_dataclass
 class HotpotqaConfig:
-    """The source of the records and their splits."""
+    """The source of the records, their number and their splits."""
 
     name: Literal["hotpotqa"]
     path: Runtime[str | None]  # the content of files() is part of the key
@@ -52,11 +52,11 @@ class Hotpotqa:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The data files; [] for data from the hub."""
+        """Returns the data files; [] for data from the hub."""
         return [] if self.config.path is None else [path for source in self._sources for path in source.files]
 
     def passages(self) -> Iterator[Passage]:
-        """Every paragraph once, also where several records share it; memory: a hash of each paragraph."""
+        """Yields every paragraph once, even if several records share it. Memory holds a hash of each paragraph."""
         seen: set[int] = set()
         with counting(self.counts) as counts:
             for source, record in self._records(counts):
@@ -67,7 +67,7 @@ class Hotpotqa:
             counts["passages"] = len(seen)
 
     def questions(self) -> Iterator[Question]:
-        """A question for every record that has a split."""
+        """Yields a question for every record that has a split."""
         config = self.config
         assigned = splits.assign(
             self._sources,
@@ -121,7 +121,7 @@ class Hotpotqa:
 
 
 def _gold_coverage(record: Record) -> str:
-    """How many of its gold paragraphs the record holds: whole (all), part or absent."""
+    """Returns how many gold paragraphs are in the record's context: whole (all), part or absent."""
     if not record.gold:
         return "absent"
     return "part" if record.gold_missing else "whole"

@@ -28,18 +28,18 @@ class Paragraph:
 
     @cached_property
     def text(self) -> str:
-        """The sentences joined."""
+        """The sentences, joined."""
         return "".join(self.sentences)
 
     @cached_property
     def id(self) -> str:
-        """Passage id: title and a hash of the sentences, so that records share the passages they have in common."""
+        """The passage id: title and a hash of the sentences, so that records with the same paragraph share its id."""
         return f"{self.title}:{sha256(json.dumps(self.sentences).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
 class Record:
-    """A question with its non-empty paragraphs. The hidden test set has neither `answer` nor `facts`."""
+    """A question with its non-empty paragraphs. In the hidden test set `answer` and `facts` are missing."""
 
     id: str
     question: str
@@ -53,23 +53,23 @@ class Record:
 
     @property
     def gold(self) -> list[Paragraph]:
-        """The paragraphs of the supporting facts that the record holds."""
+        """The paragraphs of the record that the supporting facts name."""
         return [self._by_title[title] for title in self._gold_titles if title in self._by_title]
 
     @property
     def gold_missing(self) -> int:
-        """Number of paragraphs of supporting facts that the record lacks, as retrieved contexts (full-wiki) do."""
+        """The number of gold paragraphs that the record lacks, as retrieved (full-wiki) contexts do."""
         return len(self._gold_titles) - len(self.gold)
 
     @property
     def evidence(self) -> list[Fact]:
-        """The supporting facts with passage ids; with the title where the record lacks the paragraph."""
+        """The supporting facts with passage ids, or with the title if the record lacks the paragraph."""
         titles = self._by_title
         return [(titles[title].id if title in titles else title, number) for title, number in self.facts]
 
     @property
     def unresolved(self) -> int:
-        """Number of facts that name an empty sentence, or one that their paragraph does not have."""
+        """The number of facts that name an empty sentence, or a sentence that does not exist."""
         return sum(title in self._by_title and not self._sentence(title, number) for title, number in self.facts)
 
     @property
@@ -91,7 +91,7 @@ class Record:
 
 
 def records(files: Iterable[Path]) -> Iterator[Record]:
-    """The records of files of either layout. DataError names file, record, field and remedy."""
+    """Yields the records of files of either layout. Raises DataError with file, record, field and remedy."""
     for path in files:
         for place, row in json_records.placed(path):
             if not (row.keys() & {"_id", "id"} and "context" in row):
@@ -120,12 +120,12 @@ def _record(fields: Fields, key: str, file: str) -> Record:
 
 
 def _pairs(fields: Fields, name: str, first: str, second: str) -> list[tuple[object, object]]:
-    """The entries of a field in either layout: a list of pairs, or two lists of the same length."""
+    """Returns the entries of a field in either layout: a list of pairs, or two lists of the same length."""
     value = fields.get(name, list, dict)
     if isinstance(value, dict):
         firsts, seconds = value.get(first), value.get(second)
         if not isinstance(firsts, list) or not isinstance(seconds, list) or len(firsts) != len(seconds):
-            raise fields.error(name, f"has no {first} and {second} of one length", "correct or remove the record")
+            raise fields.error(name, f"needs {first} and {second} of the same length", "correct or remove the record")
         return list(zip(firsts, seconds, strict=True))
     pairs: list[tuple[object, object]] = []
     for pair in value or []:

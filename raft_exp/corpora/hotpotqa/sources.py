@@ -15,7 +15,10 @@ _TEST = ("hotpot_dev_{0}_v1.json", "{0}/validation*.parquet", "{0}/validation*.j
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a part. `cited`: the `source` of its passages; "": the name of the file."""
+    """The files of a part (training or test).
+
+    `cited`: the `source` of its passages; "" stands for the name of the file.
+    """
 
     files: tuple[Path, ...]
     cited: str = ""
@@ -23,18 +26,18 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """The parts that a study reads. `train` is None where there is only one part, which is then split at random."""
+    """The parts that a study reads. If there is only one part, `train` is None and the part is split at random."""
 
     test: Source
     train: Source | None = None
 
     def __iter__(self) -> Iterator[Source]:
-        """Test first."""
+        """Yields the test part, then the training part."""
         return iter(source for source in (self.test, self.train) if source)
 
 
 def from_hub(repo: str, revision: str, setting: str) -> Sources:
-    """The parts on the hub, downloaded unless cached. Both settings train on the same records."""
+    """Downloads the parts from the hub unless cached. Both values of `setting` have the same training records."""
     train, test = (
         Source(tuple(hub.fetch(repo, revision, f"{part}-*.parquet")), f"{repo} {part}")
         for part in ("distractor/train", f"{setting}/validation")
@@ -43,24 +46,27 @@ def from_hub(repo: str, revision: str, setting: str) -> Sources:
 
 
 def from_path(path: Path, setting: str, counts: Counter[str]) -> Sources:
-    """The parts in a folder, or a single file. A missing part is counted and logged as a warning."""
+    """Returns the parts in a folder, or a single file. A missing part is counted and logged as a warning."""
     if not path.exists():
-        raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of HotpotQA records")
+        raise DataError(f"corpus.path={str(path)!r} does not exist; give a folder or a file of HotpotQA records")
     if path.is_file():
         return Sources(Source((path,)))
     names = {"train": _TRAIN, "test": tuple(name.format(setting) for name in _TEST)}
     parts = {part: Source(files) for part in names if (files := _first(path, names[part]))}
     if not parts:
         looked = ", ".join(name for part in names.values() for name in part)
-        raise DataError(f"corpus.path={str(path)!r} holds no HotpotQA file (looked for {looked}); name a file")
+        raise DataError(
+            f"corpus.path={str(path)!r} contains no HotpotQA file (looked for {looked}); give the path of a file"
+        )
     for part in names.keys() - parts:
         counts[f"{part}_part_missing"] = 1
-        logging.getLogger(__name__).warning("%s holds no %s: what is there is split by chance", path, names[part][0])
+        missing = names[part][0]
+        logging.getLogger(__name__).warning("%s contains no %s: the other file is split at random", path, missing)
     return Sources(parts["test"], parts["train"]) if len(parts) == 2 else Sources(*parts.values())
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> tuple[Path, ...]:
-    """The sorted files of the first pattern that matches: a folder may hold the same records in two layouts."""
+    """Returns the sorted files of the first pattern that matches; others may be the same records in another layout."""
     for name in (name + end for name in names for end in ("", ".gz")):
         if files := sorted(path for path in folder.glob(name) if path.is_file()):
             return tuple(files)

@@ -1,6 +1,6 @@
-"""Splits of HotpotQA. Choices depend on (seed, question) alone, so that smaller samples are subsets of larger ones.
+"""Splits of HotpotQA. Draws depend only on (seed, question), so smaller samples are subsets of larger ones.
 
-Questions with the same words share a split: one would otherwise reveal the answer of the other.
+Questions with the same words share a split, because one would reveal the answer of the other.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ class _Features:
 
 @dataclass(frozen=True)
 class Assigned:
-    """For each source: record id -> train, validation or test. Records that are not used are left out."""
+    """For each source: {record id: train, validation or test}. Records that are not used are missing."""
 
     splits: dict[Source, dict[str, str]]
     gold_missing: bool  # whether test records lack gold paragraphs, as full-wiki ones do
@@ -41,8 +41,9 @@ def assign(
     validation_share: float,
     max_items: int | None,
 ) -> Assigned:
-    """All records of the test source are test questions, also without gold; without a train source a random share is.
+    """Assigns the records to splits.
 
+    Test: all records of the test source, even without gold; if there is no training source, a random share of them.
     Training leaves out questions without complete evidence and questions with the words of a test question.
     """
     test, train = _features(sources.test), _features(sources.train) if sources.train else {}
@@ -68,12 +69,12 @@ def assign(
 
 
 def _draw_words(items: Mapping[str, _Features], share: float, seed: int, purpose: str) -> HashSample:
-    """Draws a share of the questions, by their words."""
+    """Draws a share of the questions. Questions with the same words are drawn together."""
     return draw_share(dict.fromkeys(features.words for features in items.values()), share, seed, purpose)
 
 
 def _learnable(train: dict[str, _Features], test: dict[str, _Features], counts: Counter[str]) -> dict[str, _Features]:
-    """The records that may be trained on; the others are counted."""
+    """Returns the records that may be trained on. The others are counted."""
     test_words = {features.words for features in test.values()}
     clean = {
         name: features for name, features in train.items() if name not in test and features.words not in test_words
@@ -85,7 +86,7 @@ def _learnable(train: dict[str, _Features], test: dict[str, _Features], counts: 
 
 
 def _features(source: Source) -> dict[str, _Features]:
-    """The features of all records with an answer."""
+    """Returns {record id: features} of all records with an answer."""
     return {
         record.id: _Features(str(hash64(plain_words(record.question))), record.learnable, record.gold_missing > 0)
         for record in records(source.files)

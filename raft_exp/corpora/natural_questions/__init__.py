@@ -46,7 +46,10 @@ class NaturalQuestionsConfig:
 
 
 class NaturalQuestions:
-    """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+    """The corpus `natural_questions`.
+
+    Passages depend on neither the seed nor `max_items`; questions depend on both.
+    """
 
     passage_settings: ClassVar[tuple[str, ...]] = (
         "name",
@@ -69,12 +72,14 @@ class NaturalQuestions:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The local data files and the collection; downloaded files are identified by the settings."""
+        """Returns the local data files and the collection. The settings identify downloaded files."""
         local = [] if self.config.path is None else [path for source in self._sources for path in source.files()]
         return [*local, *filter(None, [self._collection])]
 
     def passages(self) -> Iterator[Passage]:
-        """The passages of all records that are used, then those of the collection; each content once."""
+        """Yields the passages of all records that are used, then those of the collection. Equal passages are yielded
+        once.
+        """
         seen: set[int] = set()  # of records only: a collection may be larger than memory
         with counting(self.counts) as counts:
             for source in self._sources:
@@ -90,7 +95,7 @@ class NaturalQuestions:
                     yield passage
 
     def questions(self) -> Iterator[Question]:
-        """The questions; those of the test files first."""
+        """Yields the questions, those of the test files first."""
         splits = self._splits()
         with counting(self.counts) as counts:
             for source in self._sources:
@@ -114,7 +119,7 @@ class NaturalQuestions:
     def _collection(self) -> Path | None:
         path = self.config.collection
         if path is not None and not Path(path).is_file():
-            raise DataError(f"corpus.collection={path!r}: no such file; name TSV or JSON lines of id, text, title")
+            raise DataError(f"corpus.collection={path!r}: no such file; give TSV or JSON lines of id, text, title")
         return None if path is None else Path(path)
 
     def _read(self, source: Source) -> Iterator[tuple[Path, Record]]:
@@ -122,7 +127,7 @@ class NaturalQuestions:
         return islice(records(source.files(), self.config.passage == "paragraph"), most)
 
     def _records(self, source: Source, counts: Counter[str]) -> Iterator[tuple[Path, Record]]:
-        """The records that are used; the others are counted by reason."""
+        """Yields the records that are used. The others are counted by reason."""
         is_train = source is self._sources.train
         for path, record in self._read(source):
             counts["train_records" if is_train else "test_records"] += 1
@@ -173,7 +178,7 @@ def _passage(piece: Piece, cited: str) -> Passage:
 
 
 def _evidence(record: Record) -> list[tuple[str, int]]:
-    """The sentence of the annotated short answer; without an annotation, the first sentence that holds an answer."""
+    """Returns the sentence with the annotated short answer; without an annotation, the first with an answer."""
     gold = [_passage(piece, "") for piece in record.gold]
     if record.answer_at is None or not gold:
         return answering_sentence(gold, record.answers, plain_words)

@@ -1,7 +1,8 @@
 """Reads Google's records in their three layouts.
 
-Simplified (v1.0-simplified): document_text, whose words the offsets count. Original: document_tokens, a list of
-{token, html_token}. The hub: document{title, tokens{token[], is_html[]}}, and lists of records as columns.
+- Simplified (v1.0-simplified): document_text; offsets count its words.
+- Original: document_tokens, a list of {token, html_token}.
+- Hub: document{title, tokens{token[], is_html[]}}; lists of records are stored as columns.
 """
 
 import html
@@ -33,7 +34,7 @@ _YES_NO: dict[object, str] = {
 
 
 def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:
-    """The rows of a file with their places. Of parquet, only the needed columns of 16 rows at a time are read."""
+    """Yields (place, row) for the rows of a file. Parquet is read in groups of 16 rows, only the needed columns."""
     if json_records.layout(path) != "parquet":
         yield from json_records.placed(path)
         return
@@ -84,7 +85,7 @@ def _tokens(fields: Fields, document: Fields) -> Tokens:
     for token in fields.get("document_tokens", list) or []:  # about 10,000 a page: no `Fields` for each
         pairs.append((token.get("token"), token.get("html_token")) if isinstance(token, dict) else (None, None))
     if not pairs:
-        raise fields.error("document_text", "is missing, and so are tokens", "give the published data file")
+        raise fields.error("document_text", "is missing, and document_tokens too", "give the published data file")
     return Tokens([str(word or "") for word, _ in pairs], [bool(tag) for _, tag in pairs])
 
 
@@ -102,7 +103,7 @@ def _annotation(fields: Fields, tokens: Tokens) -> Annotation:
 
 
 def _span(fields: Fields, tokens: Tokens) -> Span | None:
-    """The token span of a record; None where the annotator chose nothing (offsets of -1)."""
+    """Returns the token span of a record; None if the annotator chose nothing (offsets of -1)."""
     start, end = fields.get("start_token", int), fields.get("end_token", int)
     if start is None or end is None:
         raise fields.error("start_token", "or end_token is missing", "give the published data file")
@@ -114,7 +115,7 @@ def _span(fields: Fields, tokens: Tokens) -> Span | None:
 
 
 def _records(fields: Fields, name: str) -> list[Fields]:
-    """The records of a list field; the hub stores it as columns."""
+    """Returns the records of a list field. The hub stores the list as columns."""
     value = fields.get(name, list, dict)
     if isinstance(value, dict):
         columns = {key: column for key, column in value.items() if isinstance(column, list)}
@@ -127,6 +128,6 @@ def _records(fields: Fields, name: str) -> list[Fields]:
 
 
 def _title(url: str) -> str:
-    """The title of an article from its URL: the simplified data has no other."""
+    """Returns the title of an article from its URL, because the simplified data has no other title."""
     titles = parse_qs(urlsplit(html.unescape(url)).query).get("title", [""])
     return titles[0].replace("_", " ")

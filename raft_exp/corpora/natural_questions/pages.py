@@ -1,7 +1,7 @@
 """A page of Google's data: a Wikipedia page as tokens, with annotations (Kwiatkowski et al. 2019).
 
-The long answer is the gold passage; the page's other top-level candidates are its distractors. A nested candidate
-repeats text of the candidate around it, so it is never a distractor, but may be the gold passage.
+The long answer is the gold passage. The page's other top-level candidates are its distractors. A nested candidate
+repeats text of the candidate around it. It is never a distractor, but it may be the gold passage.
 """
 
 from collections import Counter
@@ -12,13 +12,13 @@ from raft_exp.corpora.natural_questions.words import join
 
 @dataclass(frozen=True)
 class Span:
-    """The tokens from `start` to `end`, without `end`."""
+    """The tokens from `start` to `end` (exclusive)."""
 
     start: int
     end: int
 
     def overlaps(self, other: "Span") -> bool:
-        """Whether the spans share a token."""
+        """Whether the spans have a token in common."""
         return self.start < other.end and other.start < self.end
 
     def holds(self, other: "Span") -> bool:
@@ -28,27 +28,27 @@ class Span:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of a page; `tags` marks those that are HTML tags."""
+    """The tokens of a page. `tags`: for each token, whether it is an HTML tag."""
 
     words: list[str]
     tags: list[bool]
 
     def plain(self, span: Span) -> list[str]:
-        """The words of a span, without tags and empty tokens."""
+        """Returns the words of a span, without tags and empty tokens."""
         inside = slice(span.start, span.end)
         return [word for word, tag in zip(self.words[inside], self.tags[inside], strict=True) if word and not tag]
 
     def text(self, span: Span) -> str:
-        """The words of a span, joined to a text."""
+        """Returns the words of a span, joined to a text."""
         return join(self.plain(span))[0]
 
     def offset(self, outer: Span, inner: Span) -> int:
-        """Offset of the text of `inner` in the text of `outer`."""
+        """Returns the offset in characters of the text of `inner` in the text of `outer`."""
         before = len(self.plain(Span(outer.start, inner.start)))
         return join(self.plain(outer))[1][before]
 
     def is_paragraph(self, span: Span) -> bool:
-        """Whether a span is a paragraph, and not a table or list."""
+        """Whether a span is a paragraph, rather than a table or list."""
         return self.words[span.start] == "<P>"
 
 
@@ -63,7 +63,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Page:
-    """One record, with one annotation in the training set and five in the development set."""
+    """One record. It has one annotation in the training set and five in the development set."""
 
     id: str
     question: str
@@ -74,21 +74,21 @@ class Page:
 
     @property
     def gold(self) -> Span | None:
-        """The long answer with the most votes; with several annotators it needs at least two."""
+        """The long answer with the most votes. With several annotators it needs at least two votes."""
         votes = Counter(annotation.long for annotation in self.annotations if annotation.long)
         best = votes.most_common(1)
         return best[0][0] if best and best[0][1] >= min(2, len(self.annotations)) else None
 
     @property
     def answers(self) -> list[str]:
-        """All short answers; without any, the more frequent of yes and no."""
+        """All short answers. If there are none, the more frequent of yes and no."""
         texts = dict.fromkeys(text for span in self._shorts if (text := self.tokens.text(span)))
         votes = Counter(annotation.yes_no for annotation in self.annotations if annotation.yes_no)
         return list(texts) or [word for word, _ in votes.most_common(1)]
 
     @property
     def passages(self) -> list[Span]:
-        """The gold span and the candidates that share no token with it, in the order of the page."""
+        """The gold span and the candidates that share no token with it, in page order."""
         if not (gold := self.gold):
             return []
         return sorted(
@@ -97,7 +97,7 @@ class Page:
 
     @property
     def answer_at(self) -> int | None:
-        """Offset of the first short answer in the gold text; None where it holds none."""
+        """The offset of the first short answer in the gold text; None if the text contains no short answer."""
         if not (gold := self.gold):
             return None
         inside = (span for span in self._shorts if gold.holds(span) and self.tokens.plain(span))

@@ -1,9 +1,9 @@
 """Reads every published form of Natural Questions as one kind of record: a question with its passages.
 
 - Google's pages (`google.py`).
-- lost-in-the-middle's multi-document files: {question, answers, ctxs: [{title, text, isgold}]}; the oracle file holds
-  the gold alone.
-- DPR's training file: {question, answers, positive_ctxs, hard_negative_ctxs}, whose contexts are {title, text, score}.
+- lost-in-the-middle's multi-document files: {question, answers, ctxs: [{title, text, isgold}]}. The oracle file has
+  only the gold passages.
+- DPR's training file: {question, answers, positive_ctxs, hard_negative_ctxs}. Each context is {title, text, score}.
 - NQ-open: {question, answer}, without passages.
 """
 
@@ -24,7 +24,7 @@ _ANNOTATED = 1000  # DPR's score of the annotated passage; other positives only 
 
 @dataclass(frozen=True)
 class Piece:
-    """A passage of a record; its text is never empty."""
+    """A passage of a record. Its text is never empty."""
 
     title: str
     text: str
@@ -32,17 +32,17 @@ class Piece:
 
     @cached_property
     def content(self) -> int:
-        """Hash of title and text: records that share a passage share its id."""
+        """A hash of title and text. Records that share a passage share this hash."""
         return content(self.title, self.text)
 
     @property
     def id(self) -> str:
-        """Passage id: the hash in hexadecimal."""
+        """The passage id: the hash of the content in hexadecimal."""
         return f"{self.content:016x}"
 
 
 def content(title: str, text: str) -> int:
-    """64-bit hash of a passage's title and text."""
+    """Returns a 64-bit hash of a passage's title and text."""
     return hash64("\n".join((title, text)))
 
 
@@ -60,25 +60,25 @@ class Record:
 
     @property
     def gold(self) -> list[Piece]:
-        """The passages that hold the answer."""
+        """The passages that contain the answer."""
         return [piece for piece in self.pieces or [] if piece.gold]
 
     @property
     def given(self) -> list[Piece]:
-        """The passages that are not gold, each content once."""
+        """The passages that are not gold, without repetitions."""
         gold = {piece.content for piece in self.gold}
         return list({piece.content: piece for piece in self.pieces or [] if piece.content not in gold}.values())
 
     def with_given(self, most: int) -> "Record":
-        """The record with at most `most` passages that are not gold, the first ones."""
+        """Returns the record with only the first `most` passages that are not gold."""
         contents = {piece.content for piece in [*self.gold, *self.given[:most]]}
         return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in contents])
 
 
 def records(files: Iterable[Path], only_paragraphs: bool) -> Iterator[tuple[Path, Record]]:
-    """Every record with its file. Raises DataError with file, place, field and remedy.
+    """Yields (file, record) for every record. Raises DataError with file, place, field and remedy.
 
-    With `only_paragraphs`, tables and lists of pages are neither gold nor distractors.
+    `only_paragraphs`: tables and lists of pages are neither gold nor distractors.
     """
     seen: Counter[str] = Counter()
     for path in files:
@@ -102,7 +102,7 @@ def _page(fields: Fields, only_paragraphs: bool) -> Record:
 
 
 def _other_form(fields: Fields, row: Row, seen: Counter[str]) -> Record:
-    """A record of a form without ids: the id is a hash of the question, numbered where the question is repeated."""
+    """Parses a record of a form without ids. Its id is a hash of the question, numbered if the question is repeated."""
     if "positive_ctxs" in row:
         pieces: list[Piece] | None = _dpr(fields)
     elif "ctxs" in row:
@@ -111,7 +111,7 @@ def _other_form(fields: Fields, row: Row, seen: Counter[str]) -> Record:
         pieces = None
     else:
         raise DataError(
-            f"{fields.where}: no record of Natural Questions (its keys are {sorted(row)[:6]}); corpus.path takes "
+            f"{fields.where}: not a record of Natural Questions (its keys are {sorted(row)[:6]}); corpus.path takes "
             "Google's pages, biencoder-nq-train.json, nq-open-*.jsonl.gz of lost-in-the-middle, or NQ-open.*.jsonl"
         )
     question = fields.needed("question")
@@ -130,7 +130,7 @@ def _dpr(fields: Fields) -> list[Piece]:
 
 
 def _contexts(fields: Fields, name: str) -> list[Fields]:
-    """The entries of a list field that have a text."""
+    """Returns the entries of a list field that have a text."""
     contexts = fields.get(name, list) or []
     if not all(isinstance(context, dict) for context in contexts):
         raise fields.error(name, f"is {contexts!r:.60}", "give a list of {title, text}")

@@ -1,4 +1,4 @@
-"""Locates the parts of Natural Questions: in a folder, a single file, on the hub or at their authors' addresses."""
+"""Locates the parts of Natural Questions: in a folder, a single file, on the hub or at the authors' addresses."""
 
 import logging
 from collections import Counter
@@ -51,31 +51,34 @@ _SHARDS = {"train": 287, "test": 7}  # 200 MB each, about 1,070 pages
 
 @dataclass(frozen=True)
 class Source:
-    """Files by name; `open` gives the path of each, and downloads it first where needed."""
+    """The names of a part's files.
+
+    `open`: name -> path. It downloads the file first if needed.
+    """
 
     names: tuple[str, ...]
     open: Callable[[str], Path] = Path
     cited: str = ""  # the `source` of its passages; "" for the name of the file
 
     def files(self) -> Iterator[Path]:
-        """The files in order."""
+        """Yields the paths of the files in order."""
         return map(self.open, self.names)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The parts that a study reads. `train` is None where there is only one part, which is then split at random."""
+    """The parts that a study reads. If there is only one part, `train` is None and the part is split at random."""
 
     test: Source
     train: Source | None
 
     def __iter__(self) -> Iterator[Source]:
-        """Test first."""
+        """Yields the test part, then the training part."""
         return iter(source for source in (self.test, self.train) if source)
 
 
 def from_published(repo: str, revision: str, train: str, test: str) -> Sources:
-    """Downloads: Google's pages from the hub, the other files from their authors' addresses."""
+    """Returns parts to download: Google's pages from the hub, other files from the authors' addresses."""
     return Sources(_published(repo, revision, test, "test"), _published(repo, revision, train, "train"))
 
 
@@ -93,9 +96,12 @@ def _shard(repo: str, revision: str, name: str) -> Path:
 
 
 def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Sources:
-    """The parts in a folder, or a single file. A missing part, or the kind used instead, is counted and logged."""
+    """Returns the parts in a folder, or a single file.
+
+    A missing part, or a file kind used in place of another, is counted and logged as a warning.
+    """
     if not path.exists():
-        raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of Natural Questions")
+        raise DataError(f"corpus.path={str(path)!r} does not exist; give a folder or a file of Natural Questions")
     if path.is_file():
         return Sources(Source((str(path),)), None)
     train_source = _in_folder(path, "train", train, _TRAINING, counts)
@@ -105,11 +111,14 @@ def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Source
     if train_source:
         return Sources(train_source, None)
     looked = ", ".join((*_names("pages", "train"), *(name for names in _ONE.values() for name in names)))
-    raise DataError(f"corpus.path={str(path)!r} holds no file of Natural Questions (looked for {looked}); name a file")
+    raise DataError(
+        f"corpus.path={str(path)!r} contains no file of Natural Questions (looked for {looked}); "
+        "give the path of a file"
+    )
 
 
 def _in_folder(folder: Path, part: str, wanted: str, kinds: tuple[str, ...], counts: Counter[str]) -> Source | None:
-    """The files of the wanted kind, else those of the first other kind in the folder."""
+    """Returns the files of the wanted kind, else of the first other kind in the folder; None if there are none."""
     for kind in dict.fromkeys((wanted, *kinds)):
         if files := _files(folder, kind, part):
             if kind != wanted:
@@ -117,13 +126,13 @@ def _in_folder(folder: Path, part: str, wanted: str, kinds: tuple[str, ...], cou
                 _warn(folder, wanted, part, f"corpus.{part} uses {kind} ({files[0].name}) instead")
             return Source(tuple(map(str, files)))
     counts[f"{part}_file_missing"] = 1
-    _warn(folder, wanted, part, "what is there is split by chance")
+    _warn(folder, wanted, part, "the other part is split at random")
     return None
 
 
 def _warn(folder: Path, wanted: str, part: str, instead: str) -> None:
     looked = ", ".join(_names(wanted, part))
-    logging.getLogger(__name__).warning("%s holds no %s (looked for %s): %s", folder, wanted, looked, instead)
+    logging.getLogger(__name__).warning("%s contains no %s (looked for %s): %s", folder, wanted, looked, instead)
 
 
 def _files(folder: Path, kind: str, part: str) -> list[Path]:

@@ -1,6 +1,6 @@
-"""Splits of Natural Questions. Choices depend on (seed, question) alone: smaller samples are subsets of larger ones.
+"""Splits of Natural Questions. Draws depend only on (seed, question): smaller samples are subsets of larger ones.
 
-Questions with the same words share a split: one would otherwise reveal the answer of the other.
+Questions with the same words share a split, because one would reveal the answer of the other.
 """
 
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from raft_exp.corpora.shares import draw_share
 
 
 def question_hash(question: str) -> int:
-    """64-bit hash, equal for questions with the same words."""
+    """Returns a 64-bit hash that is equal for questions with the same words."""
     return hash64(plain_words(question))
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The questions of each split, as samples of ids or hashes."""
+    """The questions of each split, as samples of record ids or question hashes."""
 
     test: HashSample  # of question hashes
     validation: HashSample  # of question hashes
@@ -30,7 +30,9 @@ class Splits:
     def draw(
         cls, learnable: Iterable[Record], seed: int, *, test: float, validation: float, max_items: int | None
     ) -> "Splits":
-        """Draws shares of the learnable questions for test and validation, and up to `max_items` others for train."""
+        """Draws test and validation shares of the records that can be trained on, and up to `max_items` others for
+        train.
+        """
         hashes = {record.id: str(question_hash(record.question)) for record in learnable}
         test_sample = draw_share(dict.fromkeys(hashes.values()), test, seed, "natural_questions test")
         rest = {name: words for name, words in hashes.items() if words not in test_sample}
@@ -39,7 +41,10 @@ class Splits:
         return cls(test_sample, validation_sample, subsample(train, max_items, seed))
 
     def of(self, record: Record) -> str:
-        """The split of a record, "" for one beyond `max_items`. A record without gold can only be a test question."""
+        """Returns the split of a record; "" for a training record beyond `max_items`.
+
+        A record without gold can only be a test question.
+        """
         words = str(question_hash(record.question))
         if not record.gold:
             return "test"

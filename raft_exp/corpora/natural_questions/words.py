@@ -1,6 +1,7 @@
 """Joins Google's tokens to natural text: "Tom 's ( ex ) , `` old ''" becomes `Tom's (ex), "old"`.
 
-Answers and contexts of the test files are natural text; a model trained on "Schindler 's List" would not match them.
+Answers and contexts of the test files are natural text. A model trained on unjoined tokens ("Schindler 's List") would
+not match them.
 """
 
 import re
@@ -18,7 +19,7 @@ def is_tag(token: str) -> bool:
 
 
 def join(tokens: Sequence[str]) -> tuple[str, list[int]]:
-    """The text, and the offset of each token in it."""
+    """Returns the text, and the offset of each token in it."""
     text, starts, before = "", [], ""
     for token in tokens:
         text += "" if not text or _close_together(before, token) else " "

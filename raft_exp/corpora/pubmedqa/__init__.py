@@ -1,7 +1,8 @@
-"""PubMedQA: does the abstract of an article, without its conclusion, answer its question with yes, no or maybe?
+"""Corpus `pubmedqa`: questions about PubMed abstracts, to be answered with yes, no or maybe.
 
-The test split is the official one: PQA-L without the 500 PMIDs of `assets/pubmedqa_non_test_pmids.txt`, or the PMIDs of
-a `test_ground_truth.json` beside the data. Where training or test would be empty, a seeded split is drawn.
+The abstract is shown without its conclusion. The test split is the official one: PQA-L without the 500 PMIDs of
+`assets/pubmedqa_non_test_pmids.txt`, or the PMIDs of a `test_ground_truth.json` beside the data. If training or test
+would be empty, a seeded split is drawn.
 """
 
 from collections import Counter
@@ -24,7 +25,7 @@ Subset = Literal["pqa_artificial", "pqa_labeled", "pqa_unlabeled"]
 
 @config_dataclass
 class PubmedqaConfig:
-    """The source of the records and their splits."""
+    """The source of the records, their number and their splits."""
 
     name: Literal["pubmedqa"]
     path: Runtime[str | None]  # the content of files() is part of the key
@@ -39,7 +40,10 @@ class PubmedqaConfig:
 
 
 class Pubmedqa:
-    """Passages depend on neither the seed nor `max_items`; questions depend on both."""
+    """The corpus `pubmedqa`.
+
+    Passages depend on neither the seed nor `max_items`; questions depend on both.
+    """
 
     passage_settings: ClassVar[tuple[str, ...]] = ("name", "train", "test", "passage", "repo", "revision")
     origin: ClassVar[Origin] = Origin("PubMedQA (Jin et al. 2019, arXiv 1909.06146); abstracts from PubMed", "mit")
@@ -50,14 +54,14 @@ class Pubmedqa:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """The data files and the ground truth beside them, where there is one; [] for data from the hub."""
+        """Returns the data files and, if it exists, the ground truth beside them; [] for data from the hub."""
         if self.config.path is None:
             return []
         data = [path for source in self._sources for path in source.files]
         return [*data, *filter(None, [splits.truth_file(self._sources.folder)])]
 
     def passages(self) -> Iterator[Passage]:
-        """Every section (or abstract) of every article of the subsets that are read, once."""
+        """Yields every section (or abstract) of every article in the subsets that are read, once."""
         with counting(self.counts) as counts:
             for cited, article in self._articles(counts):
                 for passage in self._sections(article, cited) if self._by_section else self._abstract(article, cited):
@@ -65,7 +69,7 @@ class Pubmedqa:
                     yield passage
 
     def questions(self) -> Iterator[Question]:
-        """A question for every article with a context; `answers` is [] in PQA-U, which has no decisions."""
+        """Yields a question for every article with a context. In PQA-U, which has no decisions, `answers` is []."""
         split = self._assign()
         with counting(self.counts) as counts:
             for _, article in self._articles(counts):
@@ -85,7 +89,7 @@ class Pubmedqa:
         return self.config.passage == "section"
 
     def _articles(self, counts: Counter[str]) -> Iterator[tuple[str, Article]]:
-        """Each article once, with the `source` of its passages."""
+        """Yields each article once, with the `source` of its passages."""
         earlier: set[str] = set()
         for source in self._sources:
             here: set[str] = set()

@@ -16,7 +16,7 @@ DECISIONS = ("yes", "no", "maybe")
 
 @dataclass(frozen=True)
 class Section:
-    """A non-empty entry of CONTEXTS: its index in the list, its label ("" without one) and its text."""
+    """A non-empty entry of CONTEXTS: its index in the list, its label ("" if it has none) and its text."""
 
     index: int
     label: str
@@ -38,7 +38,10 @@ class Article:
 
 
 def articles(files: Iterable[Path]) -> Iterator[Article]:
-    """The articles of a subset's files. Raises DataError with file, PMID and remedy, also for a repeated PMID."""
+    """Yields the articles of a subset's files. Raises DataError with file, PMID and remedy.
+
+    A repeated PMID is an error too.
+    """
     seen: set[str] = set()
     for path in files:
         for pmid, row in _records(path):
@@ -87,7 +90,10 @@ def _article(path: Path, pmid: str, row: json_records.Row) -> Article:
 
 
 def _sections(path: Path, pmid: str, context: object, case: Callable[[str], str]) -> tuple[list[Section], int]:
-    """The sections with text and the number of those without. `case` puts a key into the case of the layout."""
+    """Returns the sections with text, and the number of sections without text.
+
+    `case` writes a key in the case of the file's layout, e.g. CONTEXTS.
+    """
     texts = context.get(case("contexts")) if isinstance(context, dict) else None
     if not isinstance(context, dict) or not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise _error(
@@ -104,7 +110,7 @@ def _sections(path: Path, pmid: str, context: object, case: Callable[[str], str]
 
 
 def decision_of(path: Path, pmid: str, decision: object) -> str | None:
-    """Checks a record's `final_decision`; None where it is missing. Raises DataError unless it is yes, no or maybe."""
+    """Returns a record's `final_decision`; None if it is missing. Raises DataError unless it is yes, no or maybe."""
     if decision is None or (isinstance(decision, str) and decision in DECISIONS):
         return decision
     raise _error(path, pmid, f"has the decision {decision!r}", f"the decisions are {', '.join(DECISIONS)}: correct it")

@@ -16,7 +16,10 @@ PUBLISHED = {"pqa_artificial": "ori_pqaa.json", "pqa_labeled": "ori_pqal.json", 
 
 @dataclass(frozen=True)
 class Source:
-    """A subset of PubMedQA: its name and its files. `cited`: the `source` of its passages; "": the name of the file."""
+    """A subset of PubMedQA: its name and its files.
+
+    `cited`: the `source` of its passages; "" stands for the name of the file.
+    """
 
     name: str
     files: tuple[Path, ...]
@@ -25,7 +28,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """The subsets that a study reads. `labeled` is PQA-L where another subset trains: its non-test records validate."""
+    """The subsets that a study reads.
+
+    `labeled`: PQA-L, if the study trains on another subset. Its records that are not test questions are validation
+    questions.
+    """
 
     test: Source
     train: Source
@@ -33,12 +40,12 @@ class Sources:
     folder: Path | None = None  # may hold a ground truth file
 
     def __iter__(self) -> Iterator[Source]:
-        """Each subset once, test first: of a PMID in two subsets, the record of the first is used."""
+        """Yields each subset once, test first. If a PMID is in two subsets, the record of the first subset is used."""
         return iter(dict.fromkeys(source for source in (self.test, self.labeled, self.train) if source))
 
 
 def from_hub(repo: str, revision: str, train: str, test: str) -> Sources:
-    """The subsets on the hub, downloaded unless cached."""
+    """Downloads the subsets from the hub unless cached."""
     subsets = {
         name: Source(name, tuple(hub.fetch(repo, revision, f"{name}/*.parquet")), f"{repo} {name}")
         for name in dict.fromkeys((test, LABELED, train))
@@ -47,9 +54,9 @@ def from_hub(repo: str, revision: str, train: str, test: str) -> Sources:
 
 
 def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Sources:
-    """The subsets in a folder, or a single file. A subset used in place of a missing one is counted and logged."""
+    """Returns the subsets in a folder, or a single file. A subset that replaces a missing one is counted and logged."""
     if not path.exists():
-        raise DataError(f"corpus.path={str(path)!r} does not exist; name a folder or a file of PubMedQA records")
+        raise DataError(f"corpus.path={str(path)!r} does not exist; give a folder or a file of PubMedQA records")
     if path.is_file():
         only = Source(ONE_FILE, (path,))
         return Sources(only, only, folder=path.parent)
@@ -66,18 +73,18 @@ def _or_instead(
     if name in subsets:
         return name
     if instead not in subsets:
-        also = "" if instead == name else f", nor {instead} in its place"
+        also = "" if instead == name else f", nor {instead} to replace it"
         raise DataError(
             f"corpus.path={str(path)!r} holds no {name} (looked for {', '.join(_names(name))}){also}; "
-            f"correct corpus.path or corpus.{role}, or name a file"
+            f"correct corpus.path or corpus.{role}, or give the path of a file"
         )
     counts[f"{role}_subset_missing"] = 1
-    logging.getLogger(__name__).warning("%s holds no %s: corpus.%s uses %s instead", path, name, role, instead)
+    logging.getLogger(__name__).warning("%s contains no %s: corpus.%s uses %s instead", path, name, role, instead)
     return instead
 
 
 def _subset_files(folder: Path, subset: str) -> tuple[Path, ...]:
-    """The sorted files of the first pattern that matches: a folder may hold the same records in two layouts."""
+    """Returns the sorted files of the first pattern that matches; others may be the same records in another layout."""
     for name in _names(subset):
         if files := sorted(path for path in folder.glob(name) if path.is_file()):
             return tuple(files)

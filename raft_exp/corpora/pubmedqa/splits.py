@@ -1,4 +1,4 @@
-"""Splits of PubMedQA. Choices depend on (seed, PMID) alone, so that smaller samples are subsets of larger ones."""
+"""Splits of PubMedQA. Draws depend only on (seed, PMID), so smaller samples are subsets of larger ones."""
 
 import json
 from collections import Counter
@@ -36,7 +36,10 @@ def assign(
     validation_share: float,
     max_items: int | None,
 ) -> dict[str, str]:
-    """PMID -> train, validation or test; articles that are not used are left out. `known` is keyed by subset name."""
+    """Returns {PMID: train, validation or test}; articles that are not used are missing.
+
+    `known`: name of a subset -> its records.
+    """
     test = _test(sources, known[sources.test.name], test_share, seed, counts)
     train = known[sources.train.name].askable - test
     validation: set[str] = set()
@@ -55,7 +58,10 @@ def assign(
 
 
 def _test(sources: Sources, pool: SubsetRecords, share: float, seed: int, counts: Counter[str]) -> set[str]:
-    """The official test articles, or all of a subset without a list; a seeded share where training would be empty."""
+    """Returns the test PMIDs: the official ones, or all articles of a subset without an official list.
+
+    If no training articles would be left, a seeded share is drawn instead.
+    """
     alone = sources.test == sources.train
     if sources.test.name in (LABELED, ONE_FILE):
         test = pool.askable & _official_test(sources, pool.decisions)
@@ -68,13 +74,17 @@ def _test(sources: Sources, pool: SubsetRecords, share: float, seed: int, counts
 
 
 def truth_file(folder: Path | None) -> Path | None:
-    """The published list of test articles in the data folder; None without one."""
+    """Returns the published list of test articles in the data folder; None if there is none."""
     path = folder / GROUND_TRUTH if folder else None
     return path if path and path.is_file() else None
 
 
 def _official_test(sources: Sources, decisions: Decisions) -> set[str]:
-    """The test PMIDs of PQA-L: the ground truth where it lists fewer than all, else all but the shipped list."""
+    """Returns the test PMIDs of PQA-L.
+
+    The ground truth is used if it lists fewer articles than the subset has, else all articles outside the list in
+    assets/.
+    """
     truth = truth_file(sources.folder)
     listed = _ground_truth(truth) if truth else {}
     # The folder of a single file of another subset may hold PQA-L's ground truth, which lists none of its PMIDs.
@@ -87,12 +97,12 @@ def _official_test(sources: Sources, decisions: Decisions) -> set[str]:
 
 
 def _choose(pmids: Iterable[str], count: int, seed: int, purpose: str) -> set[str]:
-    """The `count` PMIDs with the smallest hash."""
+    """Returns the `count` PMIDs with the smallest hashes."""
     return set(sorted(pmids, key=lambda pmid: sha256(f"{seed} pubmedqa {purpose} {pmid}".encode()).digest())[:count])
 
 
 def _choose_share(pmids: Iterable[str], share: float, seed: int, purpose: str) -> set[str]:
-    """round(share * n) of n PMIDs; with 0 < share < 1 and n > 1, at least one is chosen and one is left."""
+    """Returns round(share * n) of n PMIDs. With 0 < share < 1 and n > 1, at least one is chosen and one is left."""
     pool = list(pmids)
     count = round(share * len(pool))
     if 0 < share < 1 and len(pool) > 1:
@@ -105,7 +115,9 @@ def _check_listed(truth: Path, pmid: str, decision: str | None, decisions: Decis
     if pmid not in decisions:
         raise DataError(f"{truth}: PMID {pmid} is not in the data; {remedy}")
     if decisions[pmid] != decision:
-        raise DataError(f"{truth}: PMID {pmid} is {decision!r} there and {decisions[pmid]!r} in the data; {remedy}")
+        raise DataError(
+            f"{truth}: PMID {pmid} is {decision!r} in this file and {decisions[pmid]!r} in the data; {remedy}"
+        )
 
 
 def _ground_truth(path: Path) -> dict[str, str | None]:

@@ -1,1 +1,1 @@
-"""Readers: one file format a file."""
+"""Readers of file formats, one format per module."""

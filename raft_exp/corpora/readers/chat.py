@@ -1,5 +1,7 @@
-"""Chats from a file: JSON lines (an array, parquet; gzipped or not) of {messages: [{role, content}], id, split}, as
-`export.dataset=chat` writes them. `id` and `split` (train or validation) are optional.
+"""Reads chats from a file, in the form that `export.dataset=chat` writes.
+
+The file is JSON lines, an array or parquet (gzipped or not) of {messages: [{role, content}], id, split}. `id` and
+`split` (train or validation) are optional.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class ChatRow:
-    """A system message or none, then user and assistant in turn; the last message is the assistant's."""
+    """A chat: an optional system message, then user and assistant in turn. The last message is the assistant's."""
 
     id: str
     where: str  # file and place in it, for errors
@@ -24,7 +26,7 @@ class ChatRow:
 
 
 def read(path: Path) -> Iterator[ChatRow]:
-    """The chats in the file's order. DataError names file, line, field and remedy."""
+    """Yields the chats in file order. Raises DataError with file, line, field and remedy."""
     for place, row in json_records.placed(path):
         fields = Fields(f"{path}, {place}", row)
         split = fields.chosen("split", ("train", "validation")) or "train"
@@ -38,9 +40,10 @@ def _messages(fields: Fields) -> list[dict[str, str]]:
         raise fields.error("messages", "is missing or empty", "give a list of {role, content}")
     messages = [_message(fields, number, message) for number, message in enumerate(rows)]
     if messages[-1]["role"] != "assistant":
-        raise fields.error("messages", "does not end with an assistant message", "add the reply that is to be learned")
+        raise fields.error("messages", "does not end with an assistant message", "add the reply to train on")
     if len(messages) == 1:
-        raise fields.error("messages", "holds a reply to nothing", "add the user message before it")
+        what = "has an assistant message without a user message"
+        raise fields.error("messages", what, "add the user message before it")
     _check_turns(fields, messages)
     if not messages[-1]["content"].strip():
         raise fields.error("messages", "ends with an empty reply", "write the reply or remove the row")
@@ -48,13 +51,16 @@ def _messages(fields: Fields) -> list[dict[str, str]]:
 
 
 def _check_turns(fields: Fields, messages: list[dict[str, str]]) -> None:
-    """Raises DataError for roles out of order, which many chat templates refuse: here for every model alike."""
+    """Raises DataError for roles out of order.
+
+    Many chat templates refuse them; this check is the same for every model.
+    """
     first = int(messages[0]["role"] == "system")
     for number, (message, due) in enumerate(zip(messages[first:], cycle(("user", "assistant"))), start=first):
         if message["role"] != due:
             raise fields.error(
                 f"messages[{number}]",
-                f"is of role {message['role']!r} where {due!r} is due",
+                f"has the role {message['role']!r}; {due!r} was expected",
                 "give a system message or none, then user and assistant in turn",
             )
 

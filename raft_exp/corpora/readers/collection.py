@@ -1,5 +1,7 @@
-"""A collection of passages to search, of any size: tab-separated id, text, title, as DPR's Wikipedia (psgs_w100.tsv),
-or JSON lines of the same fields (`passage_rows.py`); gzipped or not.
+"""Reads a collection of passages to search, of any size.
+
+The file is tab-separated with the columns id, text, title, as DPR's Wikipedia (psgs_w100.tsv), or JSON lines of the
+same fields (`passage_rows.py`); gzipped or not.
 """
 
 import csv
@@ -18,7 +20,10 @@ _COLUMNS = ["id", "text", "title"]  # of a file without a header line
 
 
 def read(path: Path) -> Iterator[Passage]:
-    """The passages in the file's order; one title is one document. DataError names file, line and remedy."""
+    """Yields the passages in file order; passages with the same title form a document.
+
+    Raises DataError with file, line and remedy.
+    """
     for passage in _tabbed(path) if _is_tabbed(path) else passage_rows.read(path):
         unnamed = passage.document_id == passage.id
         yield replace(passage, document_id=passage.title) if unnamed and passage.title else passage
@@ -42,8 +47,8 @@ def _tabbed(path: Path) -> Iterator[Passage]:
                     yield _passage(path, f"line {lines.line_num}", columns, row)
         except (csv.Error, ValueError, EOFError, OSError) as error:
             raise DataError(
-                f"{path}, after line {lines.line_num}: {error}; mend the file (a text that begins with a quotation "
-                "mark is quoted as a whole, its own marks doubled)"
+                f"{path}, after line {lines.line_num}: {error}; mend the file (if a text begins with a quotation "
+                "mark, quote the whole text and double the quotation marks inside)"
             ) from error
 
 
@@ -52,7 +57,7 @@ def _passage(path: Path, place: str, columns: list[str], row: list[str]) -> Pass
     name, text = fields.get("id", ""), fields.get("text", "")
     if len(row) != len(columns) or not name.strip() or not text.strip():
         raise DataError(
-            f"{path}, {place}: {row!r:.60} has not the columns {', '.join(columns)}, with an id and a text; mend or "
-            "remove the line"
+            f"{path}, {place}: {row!r:.60} must have the columns {', '.join(columns)}, with an id and a text; "
+            "mend or remove the line"
         )
     return Passage(name, name, fields.get("title", ""), text, "", split_sentences(text), path.name)

@@ -1,4 +1,4 @@
-"""Files of a data set on the Hugging Face hub, through its cache: a cached file needs no network."""
+"""Files of a dataset on the Hugging Face hub, through its cache. A cached file needs no network."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,10 @@ _SHARDS = re.compile(r"-of-(\d+)\.")
 
 
 def fetch(repo: str, revision: str, pattern: str) -> list[Path]:
-    """The repository's files that match, sorted. DataError (one line) when they are neither cached nor reachable."""
+    """Returns the repository's files that match `pattern`, sorted.
+
+    Raises DataError if they are neither cached nor reachable.
+    """
     if cached := _cached(repo, revision, pattern):
         return cached
     from huggingface_hub import snapshot_download

@@ -1,7 +1,7 @@
-"""Streams the records of JSON and parquet data sets of any size: an object of records, an array, JSON lines, parquet.
+"""Streams the records of JSON and parquet datasets of any size: an object of records, an array, JSON lines, parquet.
 
-Files may be gzipped. Layout and compression are detected by content, not by name. Every error is a DataError that names
-the place in the file.
+Files may be gzipped. Content decides on layout and compression, not the name. Every error is a DataError that names the
+place in the file.
 """
 
 import gzip
@@ -24,7 +24,12 @@ _BROKEN = (ijson.JSONError, EOFError, gzip.BadGzipFile, zlib.error, ValueError)
 
 
 def layout(path: Path) -> Layout:
-    """The layout of a file: `object` is {id: record}, `array` is [record, ...], `lines` and `parquet` are rows."""
+    """Returns the layout of a file.
+
+    - `object`: {id: record, ...}.
+    - `array`: [record, ...].
+    - `lines`, `parquet`: one record per line or row.
+    """
     with open_bytes(path) as file:
         start = _start(file, path)
         if start.startswith(b"PAR1"):
@@ -37,20 +42,23 @@ def layout(path: Path) -> Layout:
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """The records of an array, JSON lines or parquet. Raises DataError for an object of records: see `keyed`."""
+    """Yields the records of an array, JSON lines or parquet.
+
+    Raises DataError for an object of records, which `keyed` reads.
+    """
     return (row for _, row in placed(path))
 
 
 def placed(path: Path) -> Iterator[tuple[str, Row]]:
-    """The records of `rows`, each with its place: "line 3" or "record 3"."""
+    """Yields the records of `rows` with their places: "line 3" or "record 3"."""
     kind = layout(path)
     if kind == "object":
-        raise DataError(f"{path}: holds one object of records; an array or one record a line is needed here")
+        raise DataError(f"{path}: contains one object of records; give an array, or one record per line")
     return {"array": _array, "lines": _lines, "parquet": _parquet}[kind](path)
 
 
 def keyed(path: Path) -> Iterator[tuple[str, Row]]:
-    """The (key, record) pairs of an object of records, in the file's order; a repeated key is yielded again."""
+    """Yields the (key, record) pairs of an object of records, in file order. A repeated key is yielded each time."""
     number, last = 0, "the start"
     with open_bytes(path) as file:
         try:
@@ -106,7 +114,10 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file for reading: decompressed if it is gzipped, after a byte order mark. DataError when unreadable."""
+    """Opens a file for reading. It is decompressed if it is gzipped; a byte order mark is skipped.
+
+    Raises DataError if the file is unreadable.
+    """
     try:
         raw = path.open("rb")
     except OSError as error:
@@ -134,7 +145,7 @@ def _start(file: BinaryIO, path: Path) -> bytes:
 
 
 def _holds_records(file: BinaryIO) -> bool:
-    """Whether the object at the start is {id: record, ...}: its first values are objects; a record has other values."""
+    """Whether the object at the start is {id: record, ...}, i.e. whether its first values are objects."""
     depth = objects = 0
     try:
         for event, _ in ijson.basic_parse(file, multiple_values=True, buf_size=64):

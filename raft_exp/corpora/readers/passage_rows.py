@@ -1,5 +1,7 @@
-"""Passages from a file: JSON lines (an array, parquet; gzipped or not) of {id, text, document_id, title, place,
-sentences, source}, as `export.passages=true` writes them. Only `id` and `text` are required.
+"""Reads passages from a file, in the form that `export.passages=true` writes.
+
+The file is JSON lines, an array or parquet (gzipped or not) of {id, text, document_id, title, place, sentences,
+source}. Only `id` and `text` are required.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +16,10 @@ Split = Callable[[str], list[str]]
 
 
 def read(path: Path, split: Split = split_sentences) -> Iterator[Passage]:
-    """The passages in the file's order. DataError names file, line, field and remedy. `split`: text -> sentences."""
+    """Yields the passages in file order. Raises DataError with file, line, field and remedy.
+
+    `split`: splits a text into sentences.
+    """
     for place, row in json_records.placed(path):
         yield _passage(Fields(f"{path}, {place}", row), path.name, split)
 

@@ -1,7 +1,8 @@
 """Reads a user's file of questions: JSON lines, a JSON array, parquet, CSV, TSV or XLSX.
 
-A field has its name in `records.Question`, a name of `ALIASES`, or the name that `corpus.columns` gives. The first row
-of a table has the names. A cell with a JSON list holds several answers or passages; any other cell is one text.
+The column of a field has the name of the field in `records.Question`, a name of `ALIASES`, or the name that
+`corpus.columns` gives. In tables the first row has the column names. A cell with a JSON list has several answers or
+passages; any other cell is one text.
 """
 
 import csv
@@ -45,7 +46,10 @@ _DELIMITERS = ",;\t|"
 
 
 class QuestionRows:
-    """The rows of a file under the names of `records.Question`. `columns`: field -> its name in the file."""
+    """The rows of a file, with the field names of `records.Question`.
+
+    `columns`: field -> its name in the file.
+    """
 
     def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
         self._path, self._columns = path, columns
@@ -57,16 +61,16 @@ class QuestionRows:
                 raise DataError(f"corpus.columns: got {field!r}, which is no field; {suggest(field, ALIASES)}")
 
     def placed(self) -> Iterator[tuple[str, json_records.Row]]:
-        """The rows, each with its place: "line 3", "record 3" or "row 3"."""
+        """Yields the rows with their places: "line 3", "record 3" or "row 3"."""
         self._taken.clear()
         for place, row in self._read():
             self.names = list(row)
             yield place, self._named(row)
 
     def taken(self) -> str:
-        """One line for the user: which fields were read from columns of other names, and guesses; "" without any."""
+        """Returns one line for the user: which fields were read from columns of other names; "" if none."""
         other = [f"{field} from {name!r}" for field, name in self._taken if field != name]
-        said = ([f"took {', '.join(other)} (corpus.columns)"] if other else []) + self._notes
+        said = ([f"read {', '.join(other)} (corpus.columns)"] if other else []) + self._notes
         return f"{self._path}: {'; '.join(said)}" if said else ""
 
     def _read(self) -> Iterator[tuple[str, json_records.Row]]:
@@ -81,7 +85,10 @@ class QuestionRows:
         return _records(self._of_text(), self._path, self._columns)
 
     def _of_text(self) -> list[list[object]]:
-        """The rows of CSV or TSV, split at the delimiter that gives the first row the most known columns."""
+        """Returns the rows of CSV or TSV.
+
+        The delimiter is the one for which the first row has the most known columns.
+        """
         with json_records.open_bytes(self._path) as file:
             data = file.read()
         try:
@@ -106,7 +113,7 @@ class QuestionRows:
             csv.field_size_limit(before)
 
     def _named(self, row: json_records.Row) -> json_records.Row:
-        """The row under the names of its fields. A column with the field's own name wins over columns with aliases."""
+        """Returns the row with field names. A column with the field's own name has priority over aliases."""
         named: json_records.Row = {}
         by_form = {_form(name): name for name in reversed(row) if row[name] is not None}
         for field in ALIASES:
@@ -118,8 +125,9 @@ class QuestionRows:
 
 
 def _answers(value: object) -> object:
-    """Answers as texts: a number as written in the file, and of SQuAD's {text, answer_start} the texts. Blank ones are
-    left out.
+    """Returns the answers as texts, without empty ones.
+
+    A number stays as written in the file. Of SQuAD's {text, answer_start} the texts are taken.
     """
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
@@ -136,24 +144,27 @@ def _is_number(value: object) -> bool:
 
 
 def _form(name: str) -> str:
-    """A column's name without case, blanks and signs: `Document ID` is `document_id`."""
+    """Returns a column's name without case, spaces and punctuation: `Document ID` becomes `document_id`."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _forms(field: str, columns: Mapping[str, str]) -> list[str]:
-    """The column names that a field may have, in normal form, its own name first."""
+    """Returns the column names that a field may have, normalised, its own name first."""
     return [_form(name) for name in ([columns[field]] if field in columns else [field, *ALIASES[field]])]
 
 
 def _field(name: str, columns: Mapping[str, str]) -> str | None:
-    """The field that a column holds; None where it holds none."""
+    """Returns the field that a column contains; None if it is unknown."""
     return next((field for field in ALIASES if _form(name) in _forms(field, columns)), None)
 
 
 def _records(
     rows: Sequence[Sequence[object]], path: Path, columns: Mapping[str, str]
 ) -> Iterator[tuple[str, json_records.Row]]:
-    """The rows below the names of the columns; an empty cell is missing. DataError without a column of questions."""
+    """Yields the rows below the column names. An empty cell is missing.
+
+    Raises DataError if no column has questions.
+    """
     header: list[str] = []
     for number, row in enumerate(rows, start=1):
         cells = [_cell(cell) for cell in row]
@@ -173,7 +184,7 @@ def _records(
 
 
 def _listed(cell: str) -> object:
-    """A cell with a JSON list as a list, another one as it is."""
+    """Returns a cell with a JSON list as a list, and any other cell unchanged."""
     if not cell.startswith("["):
         return cell
     try:
@@ -183,7 +194,7 @@ def _listed(cell: str) -> object:
 
 
 def _cell(value: object) -> str:
-    """A cell as it is written: a whole number without ".0", a date as 2024-07-26."""
+    """Returns a cell as text as it appears in the sheet: an integer without ".0", a date as 2024-07-26."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, bool):
@@ -192,7 +203,7 @@ def _cell(value: object) -> str:
 
 
 def _of_sheet(path: Path) -> list[list[object]]:
-    """The rows of the first sheet that has any."""
+    """Returns the rows of the first sheet that is not empty."""
     import python_calamine
 
     try:

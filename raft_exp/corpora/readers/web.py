@@ -14,7 +14,7 @@ _TIMEOUT = 30.0  # seconds without a byte
 
 
 def fetch(url: str) -> Path:
-    """The path of the cached file. DataError (one line) when it is neither cached nor reachable."""
+    """Returns the path of the cached file. Raises DataError if it is neither cached nor reachable."""
     from huggingface_hub import constants
 
     parts = urlsplit(url)
@@ -40,4 +40,4 @@ def fetch(url: str) -> Path:
 
 
 def _unreachable(url: str, reason: str) -> DataError:
-    return DataError(f"{url} cannot be fetched: {reason}; bring the file here and set corpus.path to its folder")
+    return DataError(f"{url} cannot be fetched: {reason}; copy the file here and set corpus.path to its folder")

@@ -202,7 +202,7 @@ def test_a_folder_with_one_part_is_split_visibly(tmp_path, official, caplog):
     hotpotqa = corpus(tmp_path)
     assert Counter(question.split for question in hotpotqa.questions()) == {"train": 39, "test": 10, "validation": 1}
     assert hotpotqa.counts["test_part_missing"] == 1
-    assert "holds no hotpot_dev_distractor_v1.json: what is there is split by chance" in caplog.text
+    assert "contains no hotpot_dev_distractor_v1.json: the other file is split at random" in caplog.text
 
 
 def test_test_questions_are_removed_from_training(tmp_path):
@@ -307,9 +307,9 @@ def test_streams_start_before_the_file_is_read_through(tmp_path):
         ([record("a", context=[["One"]])], "field 'context' holds .*; give pairs of title and sentences"),
         ([record("a", context=[["One", "text"]])], "field 'context' holds .*; give a title and a list of sentences"),
         ([record("a", supporting_facts=[["One", "1"]])], "field 'supporting_facts' holds .*sentence number"),
-        ([record("a", context={"title": ["One"], "sentences": []})], "has no title and sentences of one length"),
+        ([record("a", context={"title": ["One"], "sentences": []})], "needs title and sentences of the same length"),
         ([{"PMID": "1", "QUESTION": "?"}], r"not a HotpotQA file: record 1 has the keys \['PMID', 'QUESTION'\]"),
-        ({"a": record("a")}, "holds one object of records"),
+        ({"a": record("a")}, "contains one object of records"),
         ("", "empty"),
         (json.dumps([record(str(number)) for number in range(900)])[:100_000], r"cut off after record \d+"),
     ],
@@ -325,7 +325,7 @@ def test_broken_records(tmp_path, records, message):
 def test_missing_path_and_folder_without_records(tmp_path):
     with pytest.raises(DataError, match=r"'.*nowhere' does not exist"):
         corpus(tmp_path / "nowhere").files()
-    with pytest.raises(DataError, match=r"holds no HotpotQA file \(looked for hotpot_train_v1\.1\.json, .*name a file"):
+    with pytest.raises(DataError, match=r"contains no HotpotQA file \(looked for hotpot_train_v1\.1\.json, .*a file"):
         corpus(tmp_path).files()
 
 

@@ -59,6 +59,6 @@ def test_a_script_whose_words_nothing_knows_is_named_once(tmp_path, capsys):
     config = PassagesConfig("passages", str(passages), None, None, 0.0, 0.0)
     (tmp_path / "out").mkdir()
     ingest(IngestStage(config, {}, ""), out=tmp_path / "out")
-    said = [line for line in capsys.readouterr().err.splitlines() if "for whose words there is no dictionary" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "without a known dictionary" in line]
     assert len(said) == 1
     assert said[0].startswith("2 of 3 passages have text in Javanese")

@@ -1,7 +1,8 @@
-"""Readers of a user's documents, one format a file: bytes become a title and parts with a place (page, section, ...).
+"""Readers of a user's documents, one format per module.
 
-Each file has `read(data) -> Document`. To add a format, add such a file, its suffix to SUFFIXES in `kinds.py` and its
-library to LIBRARIES. Readers run in child processes (`corpora/documents`), because a file may be malicious.
+A reader turns bytes into a title and parts, each with a place (page, section, ...). Each module has `read(data) ->
+Document`. To add a format, add such a module, its suffix to SUFFIXES in `kinds.py` and its library to LIBRARIES.
+Readers run in child processes (`corpora/documents`), because a file may be malicious.
 """
 
 import re
@@ -32,12 +33,12 @@ _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 
 
 def missing(libraries: Mapping[str, str] = LIBRARIES) -> list[str]:
-    """The packages of readers that are not installed."""
+    """Returns the packages of readers that are not installed."""
     return [package for module, package in libraries.items() if util.find_spec(module) is None]
 
 
 def versions(with_ocr: bool = False) -> dict[str, str]:
-    """The versions that decide how a file is read: of these readers and of their libraries."""
+    """Returns the versions that decide how a file is read: of these readers and of their libraries."""
     packages = [*LIBRARIES.values(), *(ocr.LIBRARIES.values() if with_ocr else ())]
     lacking = missing(LIBRARIES | ocr.LIBRARIES)
     libraries = {package: metadata.version(package) for package in packages if package not in lacking}
@@ -45,7 +46,7 @@ def versions(with_ocr: bool = False) -> dict[str, str]:
 
 
 def read(name: str, data: bytes, with_ocr: bool = False) -> tuple[str, Document]:
-    """Reads a document; returns its format too. `name` gives the suffix. Raises UnreadableError and MemoryError."""
+    """Reads a document; returns (format, document). `name` gives the suffix. Raises UnreadableError and MemoryError."""
     kind, warnings = decide(name, data)
     settings = {"recognise": ocr.page_text} if with_ocr and kind == "pdf" else {}
     try:
@@ -64,7 +65,7 @@ def read(name: str, data: bytes, with_ocr: bool = False) -> tuple[str, Document]
 
 
 def _cleaned(parts: list[Part]) -> tuple[list[Part], int]:
-    """The parts without embedded files and without long runs of white space; and the number of these files."""
+    """Returns the parts without embedded files and long runs of white space, and the number of embedded files."""
     cleaned, count = [], 0
     for part in parts:
         text, embedded = without_embedded(part.text.replace("\u00ad", ""))  # soft hyphens

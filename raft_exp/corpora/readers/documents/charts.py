@@ -1,4 +1,4 @@
-"""Reads charts and diagrams (DrawingML) of Word and PowerPoint files: the figures that the file keeps beside them."""
+"""Reads charts and diagrams (DrawingML) of Word and PowerPoint files, from the values stored in the file."""
 
 from itertools import chain
 
@@ -11,7 +11,7 @@ DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 
 
 def chart(root: Element) -> str:
-    """A chart as a table: a row for each category, a column for each series. "" if it has no titles and no values."""
+    """Returns a chart as a table: a row for each category, a column for each series; "" without titles and values."""
     series = list(root.iter(f"{C}ser"))
     categories = dict[int, str]()
     for item in series:
@@ -28,7 +28,7 @@ def chart(root: Element) -> str:
 
 
 def diagram(root: Element) -> str:
-    """The texts of a diagram (SmartArt), one line each."""
+    """Returns the texts of a diagram (SmartArt), one per line."""
     points = (" ".join(_words(point).split()) for point in root.iter(f"{DIAGRAM}pt"))
     return "\n".join(filter(None, points))
 
@@ -38,7 +38,7 @@ def _series_name(series: Element, place: int) -> str:
 
 
 def _points(series: Element, name: str) -> dict[int, str]:
-    """The values of a series by their index; those of several levels of names are joined."""
+    """Returns the values of a series by index. Category names with several levels are joined."""
     found = series.find(f"{C}{name}")
     points = dict[int, str]()
     for point in found.iter(f"{C}pt") if found is not None else ():
@@ -48,7 +48,7 @@ def _points(series: Element, name: str) -> dict[int, str]:
 
 
 def _rounded(text: str) -> str:
-    """A number without the error of its binary form: 4.2999999999999998 is 4.3."""
+    """Returns a number as text without the error of its binary form: 4.2999999999999998 becomes 4.3."""
     try:
         return f"{float(text):.12g}" if "." in text and len(text) > 15 else text
     except ValueError:

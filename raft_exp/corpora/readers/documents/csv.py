@@ -1,4 +1,4 @@
-"""Reads CSV and TSV: the first row names the columns, each other row becomes "name: value; name: value"."""
+"""Reads CSV and TSV. The first row has the column names; each other row becomes "name: value; name: value"."""
 
 import csv
 import sys
@@ -11,7 +11,7 @@ from raft_exp.corpora.readers.documents.document import Document, Part
 
 
 def read(data: bytes) -> Document:
-    """One part a row, numbered as in a spreadsheet: the column names are row 1."""
+    """Returns one part per row, numbered as in a spreadsheet: the column names are row 1."""
     text, warnings = decode(data)
     before = csv.field_size_limit(sys.maxsize)  # a setting of the whole process
     try:
@@ -22,7 +22,7 @@ def read(data: bytes) -> Document:
 
 
 def parts(numbered: Sequence[Row], warnings: list[str], sheet: str = "") -> list[Part]:
-    """One part a row under the names of its columns. `sheet` stands before the number of the row."""
+    """Returns one part per row, with the names of its columns. `sheet` stands before the number of the row."""
     found: list[Part] = []
     for names, body in csv_dialect.tables(numbered):
         if names is None or csv_dialect.has_names(names, body):

@@ -1,4 +1,4 @@
-"""Determines how a CSV file is written: its delimiter, and which of its rows name the columns."""
+"""Determines the form of a CSV file: its delimiter, and the rows with column names."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 
 @dataclass(frozen=True)
 class Row:
-    """A row and its number in the file, counted from 1."""
+    """A row with its number in the file, starting at 1."""
 
     number: int
     cells: list[str]
@@ -31,7 +31,10 @@ class Row:
 
 
 def delimiter(text: str, quoting: bool) -> tuple[str, str]:
-    """The delimiter of a text, and the text without a line that names it. Raises csv.Error where none fits."""
+    """Returns the delimiter, and the text without a line that declares it (`sep=;`).
+
+    `quoting`: whether cells may be quoted. Raises csv.Error if no delimiter fits.
+    """
     if named := _DIRECTIVE.match(text):
         return named[1], text[named.end() :]
     shares: dict[str, float] = {}
@@ -48,14 +51,14 @@ def delimiter(text: str, quoting: bool) -> tuple[str, str]:
 
 
 def _share(text: str, sign: str, quoting: bool) -> float:
-    """The share of rows with the most frequent number of columns above one."""
+    """Returns the share of rows with the most frequent number of columns (at least two), for the delimiter `sign`."""
     widths = Counter(len(row) for row in islice(rows(text, sign, quoting), _SAMPLE) if any(map(str.strip, row)))
     several = [count for width, count in widths.items() if width > 1]
     return max(several, default=0) / max(1, widths.total())
 
 
 def rows(text: str, sign: str, quoting: bool) -> Iterator[list[str]]:
-    """The rows of a text."""
+    """Yields the rows of a text."""
     file = io.StringIO(text, newline="")
     if quoting:
         return csv.reader(file, delimiter=sign, strict=True, quotechar=_quote(text, sign))
@@ -63,7 +66,7 @@ def rows(text: str, sign: str, quoting: bool) -> Iterator[list[str]]:
 
 
 def _quote(text: str, sign: str) -> str:
-    """The quotation mark: single ones where most lines begin with a cell in them, and no double one is there."""
+    """Returns the quotation mark: ' if most lines begin with a cell in it and no " occurs, else "."""
     if '"' in text:
         return '"'
     lines = text.split("\n", _SAMPLE)[:_SAMPLE]
@@ -72,10 +75,10 @@ def _quote(text: str, sign: str) -> str:
 
 
 def tables(numbered: Sequence[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
-    """The tables of a file: the row of names (None where there is none) and the other rows.
+    """Yields the tables of a file: the row of column names (None if there is none) and the other rows.
 
-    A table begins at the top, and after an empty row where a row of names is followed by figures. Lines of text above
-    a table are a table without names.
+    A table begins at the top of the file. It also begins after an empty row, if column names and then figures follow.
+    Lines of text above a table form a table without names.
     """
     usual = _usual_width(numbered)
     blocks = [_block(rows, usual, place == 0) for place, rows in enumerate(_blocks(numbered))]
@@ -102,7 +105,7 @@ def tables(numbered: Sequence[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
 
 
 def _blocks(numbered: Sequence[Row]) -> Iterator[list[Row]]:
-    """Runs of rows without an empty row between."""
+    """Yields runs of rows that are not separated by an empty row."""
     block: list[Row] = []
     for row in numbered:
         if row.filled:
@@ -115,7 +118,7 @@ def _blocks(numbered: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _block(block: list[Row], usual: int, first: bool) -> tuple[list[Row], Row | None, list[Row]]:
-    """Lines of text above a table, its row of names, and its rows."""
+    """Splits a block of rows into the text above the table, the row of column names, and the other rows."""
     start = 0
     while first and usual > 1 and start < len(block) - 1 and block[start].filled == 1:
         start += 1
@@ -132,19 +135,19 @@ def _is_table(names: Row | None, body: Sequence[Row]) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a figure: digits with signs, separators, a currency or percent."""
+    """Whether a cell is a number: digits with signs, separators, a currency or percent."""
     return bool(_NUMBER.fullmatch(cell))
 
 
 def _names_figures(names: Row, body: Sequence[Row]) -> bool:
-    """Whether a row of words stands above figures."""
+    """Whether `names` is a row of words above figures."""
     if not body or not all(names.cells) or any(map(is_number, names.cells)):
         return False
     return any(is_number(cell) for row in body[:_SAMPLE] for cell in row.cells)
 
 
 def has_names(names: Row, body: Sequence[Row]) -> bool:
-    """Whether the first row of a table names its columns: it holds no figure above figures, but for years."""
+    """Whether the first row of a table has column names, i.e. no figure above figures, except for years."""
     figures = [place for place, cell in enumerate(names.cells) if is_number(cell) and not _YEAR.fullmatch(cell)]
     below = ([row.cells[place] for row in body[:_SAMPLE] if place < len(row.cells)] for place in figures)
     return not any(column and all(is_number(cell) or not cell for cell in column) for column in below)

@@ -1,4 +1,4 @@
-"""Decodes bytes to text: by byte order mark, as UTF-8, as declared, or by a guess, which gives a warning."""
+"""Decodes bytes to text: by byte order mark, as UTF-8, as the file declares, or by a guess with a warning."""
 
 import codecs
 import re
@@ -20,7 +20,10 @@ _GUESSED_FROM = 200_000  # first bytes of a file, from which its encoding is gue
 
 
 def decode(data: bytes, declared: str = "") -> tuple[str, list[str]]:
-    """The text with "\\n" for every line end, and warnings. Raises UnreadableError where no encoding fits."""
+    """Returns the text, with "\\n" for every line end, and warnings. Raises UnreadableError if no encoding fits.
+
+    `declared`: the encoding that the file declares.
+    """
     text, warnings = _decoded(data, declared)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     controls = len(_CONTROLS.findall(text))
@@ -54,7 +57,10 @@ def _marked(data: bytes, encoding: str) -> tuple[str, list[str]]:
 
 
 def _wide(data: bytes) -> str:
-    """The encoding of UTF-16 without a mark, in which every other byte of Western text is 0; "" for others."""
+    """Returns the UTF-16 encoding of data without a byte order mark; "" for other data.
+
+    In UTF-16, every other byte of Western text is 0.
+    """
     for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if data[first:2000:2].count(0) > 0.4 * len(data[:2000:2]):
             return encoding
@@ -69,7 +75,7 @@ def _strictly(data: bytes, encoding: str) -> str | None:
 
 
 def _damaged(data: bytes) -> tuple[str, list[str]] | None:
-    """UTF-8 with some wrong bytes; None where valid sequences do not outnumber them two to one."""
+    """Decodes UTF-8 with some wrong bytes; None unless valid sequences are at least twice as many as wrong bytes."""
     text = data.decode("utf-8", errors="replace")
     wrong = text.count("\ufffd")
     right = sum(not character.isascii() for character in text) - wrong
@@ -95,7 +101,7 @@ def _guessed(data: bytes, declared: str) -> tuple[str, list[str]]:
 
 
 def _likeliest(data: bytes) -> str:
-    """The most likely encoding: Windows-1252 where it fits no worse than the best, as short texts fit several alike."""
+    """Returns the most likely encoding. Windows-1252 wins a tie, because short texts fit several encodings."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(data).best()

@@ -23,7 +23,7 @@ _HEADING = 80  # characters of a heading in a place
 
 
 class UnreadableError(Exception):
-    """A file from which no text can be read, for a `reason`; `detail` explains it to the user."""
+    """The error for a file without readable text. `reason` is a short category; `detail` explains it to the user."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -32,7 +32,9 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """A page, slide, section, paragraph, row or record (`kind`), and its number or heading (`label`)."""
+    """A part of a document: a page, slide, section, paragraph, row or record (`kind`), with number or heading
+    (`label`).
+    """
 
     text: str
     kind: str = ""  # "" for text before the first heading
@@ -42,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
-    """A document's text in its own order. `warnings` name text left out and guesses."""
+    """A document's text in its original order. `warnings` name text that was left out, and guesses."""
 
     title: str  # "" where the document has none
     parts: list[Part]
@@ -50,7 +52,7 @@ class Document:
 
 
 class Outline:
-    """Collects headings and blocks of text into sections. A heading without text belongs to the next section."""
+    """Collects headings and blocks of text into sections. A heading without text is merged into the next section."""
 
     def __init__(self) -> None:
         self.first = ""  # first heading
@@ -60,7 +62,7 @@ class Outline:
         self._has_body = False
 
     def heading(self, level: int, name: str, source: str = "") -> None:
-        """Adds a heading; `source` is its form in the text where it differs from `name`."""
+        """Adds a heading. `source`: the heading as it stands in the text, if it differs from `name`."""
         name = " ".join(name.split())
         if not name:
             return
@@ -77,7 +79,7 @@ class Outline:
             self._has_body = True
 
     def parts(self) -> list[Part]:
-        """The sections collected so far."""
+        """Returns the sections collected so far."""
         if self._pieces:
             self._close()
         return self._parts

@@ -1,6 +1,6 @@
 """Reads Word files (.docx, .docm, .dotx): sections by heading styles, with lists, tables, notes and equations.
 
-Deleted text is left out; moved text stands once, where it was moved to. What holds text and is not read is counted.
+Deleted text is left out. Moved text is read only at its new place. Elements with text that are not read are counted.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ _LEAST = 8  # letters of a page header or footer that is more than a page number
 
 
 def read(data: bytes) -> Document:
-    """Reads the body in its order, then page headers and footers, each text once."""
+    """Reads the body in order, then page headers and footers, each text once."""
     package = Package(data)
     part = package.main("word/document.xml")
     body, counts = package.root(part), Counter[str]()
@@ -33,7 +33,7 @@ def read(data: bytes) -> Document:
 
 
 def _margins(package: Package, part: str, text: str) -> list[str]:
-    """The texts of page headers and footers that the document does not hold otherwise, each once."""
+    """Returns the texts of page headers and footers that the document does not contain otherwise, each once."""
     found = dict[str, None]()
     for kind in ("header", "footer"):
         for relation in package.relations(part).values():
@@ -57,7 +57,7 @@ class _Body:
         self._carried = ""  # text of paragraphs whose end was deleted: it belongs to the next paragraph
 
     def read(self, container: Element) -> None:
-        """Reads paragraphs and tables, also those inside content controls, text boxes and other containers."""
+        """Reads paragraphs and tables, including those in content controls, text boxes and other containers."""
         for block in blocks(container):
             if block.tag == _PARAGRAPH:
                 self._paragraph(block)
@@ -74,7 +74,7 @@ class _Body:
         self._carried = ""
 
     def flat(self, container: Element) -> list[str]:
-        """The paragraphs and table rows of a cell or a note, one text each."""
+        """Returns the paragraphs and table rows of a cell or a note, one text each."""
         lines: list[str] = []
         for block in blocks(container):
             if block.tag == _PARAGRAPH:
@@ -98,7 +98,7 @@ class _Body:
         self._after()
 
     def _after(self) -> None:
-        """Adds the text boxes, charts and notes of the blocks before."""
+        """Adds the text boxes, charts and notes of the preceding blocks."""
         waiting, self.texts.after = self.texts.after, []
         for item in waiting:
             if isinstance(item, str):

@@ -1,4 +1,4 @@
-"""Numbers of list items and numbered headings in Word files, counted as Word counts them."""
+"""Computes the numbers of list items and numbered headings in Word files, as Word counts them."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Lists:
         self._restarted: set[tuple[str, int]] = set()
 
     def label(self, paragraph: Element) -> str:
-        """The number or sign before a paragraph, which is counted: "2.", "iv)", "-"; "" without one."""
+        """Returns the number or bullet of a paragraph and advances its counter: "2.", "iv)", "-"; "" without one."""
         list_, level, style = self._styles.numbering(paragraph)
         if list_ in ("", "0") or list_ not in self._lists:
             return ""
@@ -93,7 +93,7 @@ def _written(levels: dict[int, _Level], counters: dict[int, int], level: int) ->
 
 
 def number(count: int, form: str) -> str:
-    """A count in the form of a list: lowerRoman, upperLetter, decimalZero, ...; else in digits."""
+    """Formats a count in the number format of a list (lowerRoman, upperLetter, decimalZero, ...), else in digits."""
     if form in ("lowerRoman", "upperRoman"):
         written = roman(count)
         return written.upper() if form == "upperRoman" else written
@@ -104,7 +104,7 @@ def number(count: int, form: str) -> str:
 
 
 def roman(count: int) -> str:
-    """A number from 1 to 3999 in lower-case Roman numerals; others as they are."""
+    """Returns a number from 1 to 3999 in lower-case Roman numerals; other numbers in digits."""
     if not 0 < count < 4000:
         return str(count)
     written = ""

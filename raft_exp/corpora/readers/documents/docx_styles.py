@@ -12,18 +12,18 @@ _OFF = ("0", "false", "off", "none")
 
 
 def is_on(setting: Element | None) -> bool:
-    """Whether a setting of yes or no is there and says yes."""
+    """Whether an on/off setting exists and is on."""
     return setting is not None and setting.get(VAL, "true") not in _OFF
 
 
 def value(element: Element | None, path: str) -> str:
-    """The value of a setting below an element; "" where it is not there."""
+    """Returns the value of a setting below an element; "" if it is missing."""
     found = None if element is None else element.find(path)
     return "" if found is None else found.get(VAL, "")
 
 
 class Styles:
-    """The paragraph styles of a Word file. A style inherits what it does not set from the style that it is based on."""
+    """The paragraph styles of a Word file. A style inherits missing settings from the style that it is based on."""
 
     def __init__(self, root: Element | None) -> None:
         styles = [] if root is None else root.findall(f"{W}style")
@@ -35,7 +35,7 @@ class Styles:
         self._default = next(defaults, "")
 
     def level(self, paragraph: Element) -> int:
-        """The level of a heading, 1 for a title or the highest heading; 0 for other paragraphs."""
+        """Returns the level of a heading (1 for a title or the highest heading); 0 for other paragraphs."""
         if outlined := value(paragraph, f"{W}pPr/{W}outlineLvl"):
             return _outline_level(outlined)
         name = value(paragraph, f"{W}pPr/{W}pStyle")
@@ -51,7 +51,7 @@ class Styles:
         return int(heading[1]) if heading else 0
 
     def numbering(self, paragraph: Element) -> tuple[str, int, str]:
-        """The list of a paragraph: its id ("" for none), the level from 0, and the id of the style that gives it."""
+        """Returns the list of a paragraph: its id ("" for none), the level from 0, the id of the style that sets it."""
         own = paragraph.find(f"{W}pPr/{W}numPr")
         number, level = value(own, f"{W}numId"), value(own, f"{W}ilvl")
         if number:
@@ -64,11 +64,11 @@ class Styles:
         return "", 0, ""
 
     def list_of_style(self, name: str) -> str:
-        """The id of the list that a style of lists names."""
+        """Returns the id of the list that a list style names."""
         return value(self._styles.get(name), f"{W}pPr/{W}numPr/{W}numId")
 
     def _chain(self, name: str) -> Iterator[Element]:
-        """A style and those that it is based on, the nearest first."""
+        """Yields a style and the styles that it is based on, nearest first."""
         seen = set[str]()
         name = name or self._default
         while name in self._styles and name not in seen:

@@ -1,4 +1,4 @@
-"""Tables of Word files: rows of texts, with merged cells repeated and deleted rows left out."""
+"""Reads tables of Word files: rows of texts, with merged cells repeated and deleted rows left out."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,18 +12,18 @@ _Flat = Callable[[Element], list[str]]
 
 
 def is_column(table: Element) -> bool:
-    """Whether a table has one cell a row: a frame around text, not a table of values."""
+    """Whether a table has one cell per row, i.e. is a frame around text rather than a table of values."""
     return all(len(cells) == 1 for _, cells in Table(table).elements())
 
 
 class Table:
-    """A table. `flat` gives the lines of a cell."""
+    """A table of a Word file. `flat`: a function that returns the lines of a cell."""
 
     def __init__(self, table: Element) -> None:
         self._table = table
 
     def lines(self, flat: _Flat) -> list[str]:
-        """The rows as lines of text, under the names of rows that are marked as headers."""
+        """Returns the rows as lines of text. Rows that are marked as headers give the column names."""
         header = 0
         for row, _ in self.elements():
             if not is_on(row.find(f"{W}trPr/{W}tblHeader")):
@@ -32,18 +32,18 @@ class Table:
         return tables.lines(self.rows(flat), header)
 
     def cells(self) -> Iterator[Element]:
-        """All cells in order."""
+        """Yields all cells in order."""
         for _, cells in self.elements():
             yield from cells
 
     def elements(self) -> Iterator[tuple[Element, list[Element]]]:
-        """The rows that were not deleted, with their cells."""
+        """Yields the rows that were not deleted, with their cells."""
         for row in inside(self._table, f"{W}tr"):
             if not any(is_on(row.find(f"{W}trPr/{W}{mark}")) for mark in ("del", "moveFrom")):
                 yield row, [cell for cell in inside(row, f"{W}tc") if not is_on(cell.find(f"{W}tcPr/{W}cellDel"))]
 
     def rows(self, flat: _Flat) -> list[list[str]]:
-        """The texts of the cells; a merged cell stands in each of its rows and columns."""
+        """Returns the texts of the cells. A merged cell is repeated in each of its rows and columns."""
         rows: list[list[str]] = []
         above = dict[int, str]()
         for row, cells in self.elements():

@@ -1,4 +1,4 @@
-"""The text of a paragraph of a Word file, and the blocks that belong after it: notes, text boxes, charts."""
+"""Reads the text of a paragraph of a Word file, and the blocks that follow it: notes, text boxes, charts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def placeholder(control: Element) -> bool:
 
 
 def inside(element: Element, *tags: str) -> Iterator[Element]:
-    """The nearest elements with one of these tags, through content controls and other containers, in order."""
+    """Yields the nearest descendants with one of these tags, in order, through content controls and containers."""
     if element.tag == f"{W}sdt" and placeholder(element):
         return
     form = chosen(element) if element.tag == ALTERNATE else element
@@ -45,20 +45,20 @@ def inside(element: Element, *tags: str) -> Iterator[Element]:
 
 
 def blocks(container: Element) -> Iterator[Element]:
-    """The paragraphs, tables and inserted documents of a container."""
+    """Yields the paragraphs, tables and inserted documents of a container."""
     return inside(container, *_BLOCKS)
 
 
 @dataclass(frozen=True)
 class After:
-    """A note with its mark in the text, or a text box (mark "")."""
+    """A block that follows the paragraph: a note with its mark in the text, or a text box (mark "")."""
 
     mark: str
     content: Element
 
 
 class Texts:
-    """Reads the text of paragraphs of one part. `after` collects what belongs after the paragraph."""
+    """Reads the text of paragraphs of one part. `after` collects the blocks that follow the paragraph."""
 
     def __init__(self, package: Package, part: str, counts: Counter[str]) -> None:
         self.after: list[str | After] = []  # texts are those of charts and diagrams
@@ -69,11 +69,11 @@ class Texts:
         self._used = set[tuple[str, str]]()
 
     def text(self, paragraph: Element) -> str:
-        """The text of a paragraph, without deleted text."""
+        """Returns the text of a paragraph, without deleted text."""
         return "".join(self._inside(paragraph))
 
     def unused_notes(self) -> list[Element]:
-        """The notes to which no paragraph refers."""
+        """Returns the notes to which no paragraph refers."""
         notes = ((kind, id_, note) for kind, known in self._notes.items() for id_, note in known.items())
         return [note for kind, id_, note in notes if (kind, id_) not in self._used]
 
@@ -126,7 +126,7 @@ class Texts:
         return text
 
     def _mark(self, kind: str, reference: Element) -> str:
-        """The mark of a note in the text: [1] for footnotes, [i] for endnotes, as Word numbers them."""
+        """Returns the mark of a note in the text: [1] for footnotes, [i] for endnotes, numbered as in Word."""
         id_ = reference.get(f"{W}id", "")
         note = self._notes[kind].get(id_)
         if note is None:
@@ -146,13 +146,13 @@ class Texts:
         return f"{sign}{text}{sign}" if text else ""
 
     def _ruby(self, element: Element) -> str:
-        """East Asian text with its reading: base(reading)."""
+        """Returns East Asian text with its phonetic reading: base(reading)."""
         found = (element.find(f"{W}{name}") for name in ("rubyBase", "rt"))
         base, reading = ("" if part is None else "".join(self._inside(part)) for part in found)
         return f"{base}({reading})" if reading else base
 
     def _field(self, element: Element) -> str:
-        """The state of a check box or the choice of a list in an old form."""
+        """Returns the state of a check box, or the choice of a list, in a legacy form field."""
         if (box := element.find(f"{W}ffData/{W}checkBox")) is not None:
             state = box.find(f"{W}checked")
             return "☒" if is_on(state if state is not None else box.find(f"{W}default")) else "☐"
@@ -163,7 +163,7 @@ class Texts:
         return ""
 
     def _picture(self, element: Element) -> str:
-        """A drawing: its description in the text; its text boxes, charts and diagrams after the paragraph."""
+        """Reads a drawing. Returns its description; its text boxes, charts and diagrams follow the paragraph."""
         descriptions: list[str] = []
         for inner in inside(element, _BOX, _DESCRIBED, _WORDART, f"{charts.C}chart", f"{charts.DIAGRAM}relIds"):
             if inner.tag == _BOX:
@@ -203,6 +203,6 @@ class Texts:
 
 
 def _notes(package: Package, part: str, kind: str) -> dict[str, Element]:
-    """The notes of a kind by id, without the lines that separate them from the text."""
+    """Returns {id: note} of a kind of notes, without the lines that separate notes from the text."""
     found = (note for root in package.related(part, f"{kind}s") for note in root.findall(f"{W}{kind}"))
     return {note.get(f"{W}id", ""): note for note in found if note.get(f"{W}type", "normal") == "normal"}

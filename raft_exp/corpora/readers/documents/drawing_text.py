@@ -20,7 +20,7 @@ class Paragraphs:
         self._counts = counts
 
     def text(self, shape: Element) -> str:
-        """The paragraphs, a line each."""
+        """Returns the paragraphs, one per line."""
         return "\n".join(filter(None, self._lines(shape))).strip()
 
     def _lines(self, shape: Element) -> Iterator[str]:
@@ -58,7 +58,7 @@ class Paragraphs:
 
 
 def _label(paragraph: Element, counters: dict[int, int]) -> str:
-    """The number of a list item, which is counted; "" for other paragraphs, after which counting begins anew."""
+    """Returns the number of a list item and advances its counter; "" for other paragraphs, which reset the counter."""
     settings = paragraph.find(f"{A}pPr")
     level = settings.get("lvl", "0") if settings is not None else "0"
     place = int(level) if level.isdecimal() else 0

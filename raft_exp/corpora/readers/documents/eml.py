@@ -1,4 +1,4 @@
-"""Reads mails (.eml): sender, receivers, date and subject, then the text, attached texts and forwarded mails."""
+"""Reads e-mails (.eml): sender, receivers, date and subject, then the text, text attachments and forwarded mails."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,9 +16,10 @@ _DEEPEST = 5  # mails forwarded inside of each other
 
 
 def read(data: bytes) -> Document:
-    """The headers and the body of a mail (plain text, else HTML), then its text attachments and forwarded mails.
+    """Reads the headers and the body of an e-mail (plain text, else HTML), then text attachments and forwarded mails.
 
-    The warnings count the other attachments. Raises UnreadableError for data with no sender, receiver, date or subject.
+    The warnings count the other attachments. Raises UnreadableError for data without sender, receiver, date and
+    subject.
     """
     mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
     if not any(mail[name] for name in _HEADERS):
@@ -55,7 +56,7 @@ def _attachment(part: MIMEPart, counts: Counter[str], warnings: list[str], depth
 
 
 def _text(part: MIMEPart | None, counts: Counter[str], warnings: list[str]) -> list[Part]:
-    """The text of a part; [] for one that is empty, and for one that is not text, which is counted."""
+    """Returns the text of a part; [] if it is empty or not text. Parts that are not text are counted."""
     if part is None:
         return []
     if part.get_content_maintype() != "text":

@@ -1,4 +1,4 @@
-"""Reads books (.epub): the pages in the order of reading, each as a web page."""
+"""Reads books (.epub): the pages in reading order, each as a web page."""
 
 import posixpath
 from urllib.parse import unquote
@@ -13,7 +13,7 @@ _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 
 
 def read(data: bytes) -> Document:
-    """Reads the pages that the book lists; those that are missing are named in a warning."""
+    """Reads the pages that the book lists. A warning names the missing ones."""
     book = Package(data)
     container = parse_xml(book.data("META-INF/container.xml"), any_type=True)
     root = next(iter(container.iter(f"{_CONTAINER}rootfile")), None)

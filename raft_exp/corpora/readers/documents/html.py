@@ -1,4 +1,4 @@
-"""Reads HTML (beautifulsoup4, html.parser): the visible text, without navigation, in sections by headings."""
+"""Reads HTML (beautifulsoup4, html.parser): the visible text without navigation, in sections by headings."""
 
 import re
 from collections import Counter
@@ -54,7 +54,7 @@ def read(data: bytes) -> Document:
 
 
 def read_text(text: str) -> Document:
-    """Reads the text of a page. Walks the tree with a stack: deep nesting must not exhaust recursion."""
+    """Reads HTML text. It walks the tree with a stack, because deep nesting would exceed the recursion limit."""
     from bs4 import BeautifulSoup
     from bs4.element import NavigableString, RubyTextString, Tag
 
@@ -151,7 +151,7 @@ class _Page:
         self.text(f"${text}$" if text else "")
 
     def _count(self, tag: "Tag") -> None:
-        """Counts a drawing with text, or a page inside of the page."""
+        """Counts content that is not read: a drawing with text, or a page inside the page."""
         if tag.name == "svg":
             self.counts["drawing with text"] += tag.find("text") is not None
         else:

@@ -1,4 +1,4 @@
-"""What elements of a page without text of their own show: values of forms, and descriptions of pictures."""
+"""The visible text of elements without text content: values of form fields, and descriptions of pictures."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ _UNSEEN = {"hidden", "password", "submit", "button", "reset", "image", "file", "
 
 
 def value_of(tag: "Tag") -> str:
-    """The value of an input, the choice of a list, the description of a picture; "" where there is none."""
+    """Returns the value of an input, the choice of a list, or the description of a picture; "" if there is none."""
     if tag.name == "img":
         text = "" if _is_formula(tag) else _line(tag, "alt")
         return f"[picture: {text}]" if text else ""
@@ -24,7 +24,7 @@ def value_of(tag: "Tag") -> str:
 
 
 def _is_formula(image: "Tag") -> bool:
-    """Whether a picture shows a formula again that stands before it."""
+    """Whether a picture repeats the formula that stands before it."""
     before = image.previous_sibling
     return "math" in str(image.get("class", "")) or getattr(before, "math", None) is not None
 

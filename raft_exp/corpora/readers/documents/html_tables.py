@@ -1,4 +1,4 @@
-"""Tables of web pages: rows with merged cells repeated, under the names in their header cells."""
+"""Reads tables of web pages: rows with merged cells repeated, and the column names of the header cells."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ _LONGEST = 1_000  # characters of a cell that is a value and no article
 
 
 def is_data(table: "Tag") -> bool:
-    """Whether a table holds values; others only place text on the page."""
+    """Whether a table contains values. Other tables only place text on the page."""
     from bs4.element import Tag
 
     if str(table.get("role", "")) in ("presentation", "none"):
@@ -69,12 +69,12 @@ class Grid:
         self._rows[-1].append(_Cell(tag.name == "th", down, min(across, _WIDEST)))
 
     def add(self, text: str) -> None:
-        """Adds text to the cell that was begun last, or to the caption."""
+        """Adds text to the last cell, or to the caption."""
         begun = self._rows and self._rows[-1]
         (self._rows[-1][-1].pieces if begun else self._caption).append(text)
 
     def lines(self) -> list[str]:
-        """The caption, and one line a row."""
+        """Returns the caption, and one line per row."""
         caption = " ".join("".join(self._caption).split())
         rows = [row for row in self._rows if row]
         texts = tables.placed([[tables.Cell(cell.text(), cell.down, cell.across) for cell in row] for row in rows])
@@ -90,7 +90,7 @@ def _number(value: object) -> int:
 
 
 def _sections(rows: list[list[_Cell]]) -> list[tuple[int, int, int]]:
-    """Parts of a table that begin with rows of names: (first row, end, number of these rows)."""
+    """Returns the parts of a table that begin with header rows, as (first row, end, number of header rows)."""
     names = [len(row) > 1 and all(cell.named for cell in row) for row in rows]
     starts = [place for place, is_names in enumerate(names) if is_names and (place == 0 or not names[place - 1])]
     starts = starts if starts[:1] == [0] else [0, *starts]

@@ -1,4 +1,4 @@
-"""The visible nodes of a web page: without scripts, navigation, line numbers, and second copies of formulas."""
+"""The visible nodes of a web page: without scripts, navigation, line numbers, and duplicate formulas."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,9 @@ def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
 
 
 def nodes(tag: "Tag") -> "Iterator[PageElement]":
-    """The nodes inside of a tag, in order. bs4's own walk first seeks the last one, which takes long in deep pages."""
+    """Yields the nodes inside a tag, in order. bs4's own iterator is slow in deep pages: it looks for the last node
+    first.
+    """
     from bs4.element import Tag
 
     waiting: list[PageElement] = list(reversed(tag.contents))
@@ -71,7 +73,7 @@ def _classes(tag: "Tag") -> set[str]:
 
 
 def _is_tex(tag: "Tag") -> bool:
-    """Whether a tag holds the source of a formula: MathJax's scripts."""
+    """Whether a tag contains the TeX source of a formula, as MathJax's scripts do."""
     return tag.name == "script" and str(tag.get("type", "")).startswith("math/tex")
 
 
@@ -89,12 +91,12 @@ def _has_letters(tag: "Tag") -> bool:
 
 
 def is_code(table: "Tag") -> bool:
-    """Whether a table holds a line of code a row."""
+    """Whether a table shows code, one line per row."""
     return bool(_classes(table) & _CODE_TABLES) and table.find("pre") is None and table.find("th") is None
 
 
 def raised(tag: "Tag") -> tuple[str, str]:
-    """What stands before and after raised text: "^" before a power, brackets around the number of a note."""
+    """Returns the marks before and after raised text: "^" before a power, brackets around the number of a note."""
     inner = list(islice(nodes(tag), _FEW))  # no more: tags may be nested without end
     text = "" if len(inner) == _FEW else tag.get_text().strip()
     if not _POWER.fullmatch(text):
@@ -109,5 +111,5 @@ def raised(tag: "Tag") -> tuple[str, str]:
 
 
 def is_mark(link: "Tag") -> bool:
-    """Whether a link is the mark of a note (of e-books and of Pandoc)."""
+    """Whether a link is the reference mark of a note (in e-books and in Pandoc's HTML)."""
     return "noteref" in f"{link.get('epub:type', '')} {link.get('role', '')}" or "footnote-ref" in _classes(link)

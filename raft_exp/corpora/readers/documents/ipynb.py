@@ -1,4 +1,4 @@
-"""Reads Jupyter notebooks: text cells as Markdown, code with its lines, and the texts and tables that it printed."""
+"""Reads Jupyter notebooks: text cells as Markdown, code cells, and the texts and tables that the code printed."""
 
 import json
 import re
@@ -17,7 +17,7 @@ _PICTURES = ("image/", "application/vnd.", "application/javascript")
 
 
 def read(data: bytes) -> Document:
-    """Reads the cells in their order."""
+    """Reads the cells in order."""
     text, warnings = decode(data)
     try:
         notebook = json.loads(text)
@@ -33,7 +33,7 @@ def read(data: bytes) -> Document:
 
 
 def _cells(notebook: Any) -> list[Any] | None:
-    """The cells of a notebook of version 4, or of version 3, which has them in worksheets; None for other files."""
+    """Returns the cells of a notebook of version 4, or of version 3 (in worksheets); None for other files."""
     if not isinstance(notebook, dict):
         return None
     if isinstance(notebook.get("cells"), list):
@@ -45,7 +45,7 @@ def _cells(notebook: Any) -> list[Any] | None:
 
 
 def _cell(cell: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
-    """The blocks of a cell of any version of the format; values may be of any type."""
+    """Yields the blocks of a cell of any version of the format. Values may have any type."""
     source = _joined(cell.get("source") or cell.get("input") or "")
     counts["picture"] += len(cell.get("attachments") or {})
     if cell.get("cell_type") == "heading":
@@ -60,7 +60,7 @@ def _cell(cell: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
 
 
 def _output(output: dict[str, Any], counts: Counter[str]) -> str:
-    """The text of an output, a table by its rows; pictures are counted, and so are outputs without a text."""
+    """Returns the text of an output, of a table its rows. Pictures and other outputs without text are counted."""
     data = output.get("data") or {}
     counts["picture"] += any(kind.startswith(_PICTURES) for kind in data) or "png" in output or "svg" in output
     page, plain = _joined(data.get("text/html") or ""), _joined(data.get("text/plain") or output.get("text") or "")
@@ -75,7 +75,7 @@ def _output(output: dict[str, Any], counts: Counter[str]) -> str:
 
 
 def _fenced(text: str) -> str:
-    """A text as a block of code, with a fence that is longer than those inside of it."""
+    """Returns a text as a code block, with a fence that is longer than any fence in the text."""
     longest = max((len(fence) for fence in _FENCE.findall(text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}\n{text.rstrip()}\n{fence}" if text.strip() else ""

@@ -1,4 +1,4 @@
-"""Determines the format of a file: by its first bytes and zip members, which overrule its suffix."""
+"""Determines the format of a file. Its first bytes and zip members have priority over its suffix."""
 
 import io
 import zipfile
@@ -66,25 +66,23 @@ _MOST_UNPACKED = 1 << 30  # bytes
 
 
 def by_suffix(name: str) -> str | None:
-    """The format of a file name's suffix; None where there is no reader for it."""
+    """Returns the format of a file name's suffix; None if no reader exists for it."""
     return SUFFIXES.get(PurePosixPath(name).suffix.lower())
 
 
 def unsupported(name: str) -> UnreadableError:
-    """The refusal of a file by its suffix, with a remedy where there is one."""
+    """Returns the error for a file whose suffix has no reader, with a remedy if there is one."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in CONVERTED:
         today = CONVERTED[suffix]
-        return UnreadableError(
-            "unsupported", f"an Office file of before 2007; convert it: open it and save it as {today}"
-        )
+        return UnreadableError("unsupported", f"an Office file from before 2007; open it and save it as {today}")
     return UnreadableError(
         "unsupported", f"no reader for this kind of file; what is read: {', '.join(sorted(SUFFIXES))}"
     )
 
 
 def decide(name: str, data: bytes) -> tuple[str, list[str]]:
-    """The format of a file, and a warning where its suffix differs. Raises UnreadableError."""
+    """Returns the format of a file, and a warning if its suffix differs. Raises UnreadableError."""
     promised = by_suffix(name)
     if promised is None:
         raise unsupported(name)
@@ -104,7 +102,7 @@ def _by_content(data: bytes, promised: str) -> str:
     if data.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise UnreadableError("encrypted", "a password is needed to open it")
-        raise UnreadableError("unsupported", "an Office file of before 2007; save it in today's form")
+        raise UnreadableError("unsupported", "an Office file from before 2007; save it in today's format")
     for start, what in _MAGIC:
         if data.startswith(start) and not (promised == "rtf" and start == b"{\\rtf"):
             raise UnreadableError("not what its suffix says", f"it is {what}")

@@ -1,4 +1,4 @@
-"""Reads Markdown: sections by headings (markdown-it-py); tables by their rows, other text keeps its markup."""
+"""Reads Markdown (markdown-it-py): sections by headings, tables by rows; other text keeps its markup."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ def read(data: bytes) -> Document:
 
 
 def read_text(text: str) -> Document:
-    """Reads a text; headings inside code blocks are text."""
+    """Reads Markdown text. Headings inside code blocks are text."""
     from markdown_it import MarkdownIt
 
     front = _FRONT_MATTER.match(text)
@@ -46,12 +46,12 @@ def read_text(text: str) -> Document:
 
 
 def _joined(lines: Sequence[str | None]) -> str:
-    """The lines of a text; None stands for lines of a table that are none of its rows."""
+    """Joins the lines of a text. None stands for lines of a table that are not rows."""
     return "\n".join(line for line in lines if line is not None)
 
 
 def _tables(tokens: "Sequence[Token]") -> "Iterator[tuple[int, int, list[str]]]":
-    """The tables outside of lists and quotations: their first line, the line after, and their rows as text."""
+    """Yields the tables outside of lists and quotations: first line, end line (exclusive), and rows as text."""
     start, rows = -1, list[list[str]]()
     for token in tokens:
         if token.type == "table_open" and token.level == 0 and token.map:
@@ -67,7 +67,7 @@ def _tables(tokens: "Sequence[Token]") -> "Iterator[tuple[int, int, list[str]]]"
 
 
 def _plain(inline: object) -> str:
-    """The text of a heading without emphasis and link markup."""
+    """Returns the text of a heading without emphasis and link markup."""
     children = getattr(inline, "children", None) or []
     return "".join(
         child.content if child.type in ("text", "code_inline") else " " * (child.type == "softbreak")

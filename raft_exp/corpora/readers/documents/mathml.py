@@ -1,4 +1,4 @@
-"""Writes the formulas of web pages as LaTeX: their own TeX source where the page has it, else MathML converted."""
+"""Writes the formulas of web pages as LaTeX: their TeX source if the page contains it, else converted MathML."""
 
 import re
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ _SPACE = {"mspace", "maligngroup", "malignmark", "none", "mprescripts"}
 
 
 def latex(math: "Tag") -> str:
-    """The LaTeX of a <math> element, from its annotation, its alttext or its MathML; "" where it holds nothing."""
+    """Returns the LaTeX of a <math> element: its annotation, its alttext or its converted MathML; "" if it is empty."""
     for annotation in math.find_all("annotation"):
         if "tex" in str(annotation.get("encoding", "")).lower():
             return _bare(annotation.get_text())
@@ -23,7 +23,7 @@ def latex(math: "Tag") -> str:
 
 
 def from_xml(data: bytes) -> str | None:
-    """The LaTeX of an XML file that is a formula; None for a file of another kind."""
+    """Returns the LaTeX of an XML file that is a formula; None for other files."""
     from bs4 import BeautifulSoup
 
     text = re.sub(r"<\?xml[^>]*\?>", "", data.decode("utf-8", errors="replace"))
@@ -33,7 +33,7 @@ def from_xml(data: bytes) -> str | None:
 
 
 def _bare(tex: str) -> str:
-    """TeX without the frame that Wikipedia sets around it."""
+    """Returns TeX without the wrapper that Wikipedia puts around it."""
     tex = " ".join(tex.split())
     frame = r"{\displaystyle "
     return tex[len(frame) : -1].strip() if tex.startswith(frame) and tex.endswith("}") else tex
@@ -58,7 +58,7 @@ def _written(node: "Tag", depth: int) -> str:
 
 
 def _combined(name: str, parts: list[str]) -> str:
-    """The LaTeX of an element from that of its children."""
+    """Returns the LaTeX of an element from the LaTeX of its children."""
     if len(parts) == 3 and name in ("msubsup", "munderover"):
         return f"{parts[0]}_{{{parts[1]}}}^{{{parts[2]}}}"
     if len(parts) == 2:

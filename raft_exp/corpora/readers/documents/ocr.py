@@ -1,6 +1,6 @@
-"""Recognises the text of scanned PDF pages (rapidocr with the models in its package, on the CPU, one thread).
+"""Recognises the text of scanned PDF pages by OCR (rapidocr with the models in its package, on the CPU, one thread).
 
-A page takes about 10 seconds and 1 GB of memory. Lines are put in order by their places, columns one after the other.
+A page takes about 10 seconds and 1 GB of memory. Lines are ordered by position, one column after the other.
 """
 
 from functools import cache
@@ -25,7 +25,7 @@ _SETTINGS = {
 
 
 def page_text(page: Any) -> str:
-    """The text of a page of pypdfium2, which has no types; "" where none is recognised."""
+    """Returns the text of a page of pypdfium2, which has no types; "" if none is recognised."""
     found = _engine()(page.render(scale=_DPI / 72).to_numpy())
     if found.boxes is None or not found.txts:
         return ""
@@ -33,7 +33,10 @@ def page_text(page: Any) -> str:
 
 
 def _piece(box: Any, text: str) -> pdf_columns.Piece:
-    """A line; `box` are its corners in pixels from the upper left corner of the page, an array of shape (4, 2)."""
+    """Returns a recognised line.
+
+    `box`: its corners in pixels from the upper left corner of the page, an array of shape (4, 2).
+    """
     (left, top), (right, bottom) = box.min(axis=0).tolist(), box.max(axis=0).tolist()
     return pdf_columns.Piece(left, -bottom, right, -top, text)
 

@@ -19,7 +19,7 @@ _WIDEST = 200  # columns and rows that one cell or row may stand for: a file cou
 
 
 def read(data: bytes) -> Document:
-    """Reads the body in its order."""
+    """Reads the body in order."""
     package = Package(data)
     text = _Text(package)
     root = package.root("content.xml")
@@ -74,7 +74,7 @@ class _Text:
                 self.read(block)
 
     def _list(self, block: Element) -> None:
-        """Reads a list; a list inside of an item has the style of the outer one, a level deeper."""
+        """Reads a list. A list inside an item has the style of the outer list, one level deeper."""
         self._open.append(block.get(f"{_T}style-name", "") or (self._open[-1] if self._open else ""))
         level = self._levels.get((self._open[-1], len(self._open)))
         count = _number(
@@ -130,7 +130,7 @@ class _Text:
         return mark
 
     def _object(self, name: str) -> str:
-        """An equation as LaTeX; other objects are counted."""
+        """Returns an equation as LaTeX. Other objects are counted."""
         member = f"{name.removeprefix('./').rstrip('/')}/content.xml"
         formula = mathml.from_xml(self._package.data(member)) if member in self._package.names else None
         if not formula:
@@ -138,7 +138,7 @@ class _Text:
         return f"${formula}$" if formula else ""
 
     def _flat(self, container: Element) -> list[str]:
-        """The paragraphs of a cell, a note or a text box."""
+        """Returns the paragraphs of a cell, a note or a text box."""
         lines: list[str] = []
         for block in container:
             if block.tag in (f"{_T}p", f"{_T}h"):
@@ -151,7 +151,7 @@ class _Text:
         return [line for line in lines if line]
 
     def _rows(self, table: Element) -> tuple[int, list[list[str]]]:
-        """The number of rows of names, and the rows; a merged cell stands in each of its rows and columns."""
+        """Returns the number of header rows, and the rows. Merged cells are repeated in their rows and columns."""
         rows: list[list[str]] = []
         header = 0
         for row in _elements(table, f"{_TABLE}table-row"):
@@ -174,7 +174,7 @@ class _Text:
 
 
 def _list_levels(package: Package) -> dict[tuple[str, int], Element]:
-    """The numbered levels of the styles of lists, by style and level from 1."""
+    """Returns the numbered levels of list styles, by (style, level from 1)."""
     levels = {}
     for part in ("styles.xml", "content.xml"):
         for style in package.root(part).iter(f"{_T}list-style") if part in package.names else ():
@@ -184,7 +184,7 @@ def _list_levels(package: Package) -> dict[tuple[str, int], Element]:
 
 
 def _raised_styles(package: Package) -> set[str]:
-    """The styles of raised text, such as powers."""
+    """Returns the names of the styles of raised text, such as powers."""
     position = f"{_STYLE}text-position"
     return {
         style.get(f"{_STYLE}name", "")

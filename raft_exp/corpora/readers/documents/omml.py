@@ -24,7 +24,7 @@ _LINE_END = r" \\ "
 
 
 def latex(element: Element) -> str:
-    """The LaTeX of an equation or of a part of one; "" where it holds none."""
+    """Returns the LaTeX of an equation or of a part of an equation; "" if it is empty."""
     name = element.tag.removeprefix(M)
     if name in _WRITERS:
         return _WRITERS[name](element)
@@ -36,7 +36,7 @@ def latex(element: Element) -> str:
 
 
 def text(written: str) -> str:
-    """Text with signs and Greek letters as LaTeX commands."""
+    """Returns a text with signs and Greek letters as LaTeX commands."""
     pieces = [_sign(sign) for sign in written]
     following = [sign.isalnum() for sign in written[1:]] + [False]
     commands = (piece[:1] == "\\" and piece[-1].isalpha() for piece in pieces)
@@ -58,7 +58,7 @@ def _sign(sign: str) -> str:
 
 
 def _part(element: Element, name: str) -> str:
-    """The LaTeX of one argument ("num", "den", "e")."""
+    """Returns the LaTeX of one argument ("num", "den", "e")."""
     found = element.find(f"{M}{name}")
     return "" if found is None else latex(found).strip()
 
@@ -68,7 +68,7 @@ def _parts(element: Element, name: str = "e") -> list[str]:
 
 
 def _setting(element: Element, name: str, default: str) -> str:
-    """A setting such as the sign of a sum; "" where the file sets it to nothing."""
+    """Returns a setting, such as the sign of a sum: "" if the file sets it to nothing, `default` if it is missing."""
     found = element.find(f"{M}{element.tag.removeprefix(M)}Pr/{M}{name}")
     return default if found is None else found.get(f"{M}val", "")
 

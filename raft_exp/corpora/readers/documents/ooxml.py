@@ -1,7 +1,7 @@
-"""Opens the parts of Office Open XML files (.docx, .pptx), also of the Strict form, templates and files with macros.
+"""Opens the parts of Office Open XML files (.docx, .pptx), including the Strict form, templates and files with macros.
 
-python-docx checks the content type and follows every relationship, so it refuses templates, Strict files and files
-with a relationship that leads nowhere. This module needs only the parts that it is asked for.
+python-docx checks the content type and follows every relationship. It therefore refuses templates, Strict files and
+files with a broken relationship. This module opens only the parts that a reader requests.
 """
 
 import html
@@ -26,7 +26,7 @@ _TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 
 class _Element(Protocol):
-    """The members of lxml's elements that are used here."""
+    """The members of lxml's elements that the readers use."""
 
     @property
     def tag(self) -> str: ...
@@ -74,12 +74,12 @@ class Package:
         self._entities: dict[str, int] = {}  # references to unknown entities, by part
 
     def main(self, usual: str) -> str:
-        """The name of the main part; `usual` where the package does not give it."""
+        """Returns the name of the main part; `usual` if the package does not name it."""
         targets = [relation.target for relation in self.relations("").values() if relation.kind == "officeDocument"]
         return next((target for target in targets if target in self.names), usual)
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """The relationships of a part inside the package, by id; those of the package itself for ""."""
+        """Returns {id: relationship} of a part to other parts of the package. The part "" is the package itself."""
         folder, name = posixpath.split(part)
         file = posixpath.join(folder, "_rels", f"{name}.rels")
         if file not in self.names:
@@ -92,38 +92,38 @@ class Package:
         return found
 
     def root(self, part: str) -> Element:
-        """The root element of a part. Its references to unknown entities are taken out, and `warnings` counts them.
+        """Returns the root element of a part. References to unknown entities are removed and counted for `warnings`.
 
-        Raises KeyError where the part is missing, and as `parse_xml` does.
+        Raises KeyError if the part is missing, and the errors of `parse_xml`.
         """
         root = parse_xml(self.data(part))
         self._entities[part] = _take_out_entities(root)
         return root
 
     def warnings(self, counts: Counter[str]) -> list[str]:
-        """Warnings for what was not read: `counts` of a reader, and references to unknown entities."""
+        """Returns warnings about text that was not read: the `counts` of a reader, and unknown entities."""
         return not_read(counts + Counter(entity=sum(self._entities.values())))
 
     def data(self, part: str) -> bytes:
-        """The bytes of a part. Raises KeyError where it is missing."""
+        """Returns the bytes of a part. Raises KeyError if it is missing."""
         return self._archive.read(part)
 
     def related(self, part: str, kind: str) -> Iterator[Element]:
-        """The roots of the parts with a relationship of this kind; those that are missing are left out."""
+        """Yields the roots of the parts with a relationship of this kind. Missing parts are left out."""
         for relation in self.relations(part).values():
             if relation.kind == kind and relation.target in self.names:
                 yield self.root(relation.target)
 
     def title(self) -> str:
-        """The title in the properties of the file; "" without one."""
+        """Returns the title in the properties of the file; "" if there is none."""
         found = (root.find(_TITLE) for root in self.related("", "core-properties"))
         return next(((title.text or "").strip() for title in found if title is not None), "")
 
 
 def parse_xml(data: bytes, any_type: bool = False) -> Element:
-    """The root element of an XML text, without comments; entities are not expanded and no file is opened.
+    """Returns the root element of an XML text, without comments. Entities are not expanded and no file is opened.
 
-    Raises UnreadableError for a document type that gives entities a text, unless `any_type`.
+    Raises UnreadableError for a DTD that defines entities, unless `any_type`.
     """
     from lxml import etree
 
@@ -140,9 +140,7 @@ def parse_xml(data: bytes, any_type: bool = False) -> Element:
             raise
     declared = root.getroottree().docinfo.internalDTD  # type: ignore[attr-defined]  # not in the protocol
     if not any_type and declared is not None and any(entity.content is not None for entity in declared.iterentities()):
-        raise UnreadableError(
-            "damaged", "an XML part with a document type that gives entities a text, which no Office file has"
-        )
+        raise UnreadableError("damaged", "an XML part with a DTD that defines entities, which Office files never have")
     return root
 
 
@@ -155,9 +153,9 @@ def _parser(recover: bool = False) -> Any:
 
 
 def _take_out_entities(root: Element) -> int:
-    """Puts the sign in place of each entity with a name of HTML (`&eacute;`), and takes out the others.
+    """Replaces entities with HTML names (`&eacute;`) by their characters, and removes all others.
 
-    Returns the number of the others.
+    Returns the number of removed entities.
     """
     from lxml import etree
 
@@ -177,13 +175,13 @@ def _take_out_entities(root: Element) -> int:
 
 
 def chosen(element: Element) -> Element | None:
-    """The one form of an AlternateContent element that is read: its first choice, else its fallback."""
+    """Returns the form of an AlternateContent element that is read: its first choice, else its fallback."""
     choice = element.find(_CHOICE)
     return choice if choice is not None else next(iter(element), None)
 
 
 def not_read(counts: Counter[str]) -> list[str]:
-    """Warnings for parts of a document that hold text and were not read: "2 comments not read"."""
+    """Returns warnings about parts of a document whose text was not read, such as "2 comments not read"."""
     return [f"{count} {_plural(what, count)} not read" for what, count in sorted(counts.items()) if count]
 
 

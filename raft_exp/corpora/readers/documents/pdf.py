@@ -1,4 +1,4 @@
-"""Reads PDF page by page (pypdfium2). Without OCR pages of images alone are named in a warning."""
+"""Reads PDF page by page (pypdfium2). Without OCR, a warning names the pages that are only images."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ _FEW = 50  # characters of a page; with fewer, no share is taken
 
 
 def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document:
-    """One part for each page with text, with the values of its form fields. `recognise` reads scanned pages (OCR)."""
+    """Returns one part for each page with text, with the values of form fields. `recognise`: OCR for scanned pages."""
     import pypdfium2
 
     try:
@@ -49,7 +49,7 @@ def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document
 
 
 def _recognise(pdf: Any, pages: list[_Page], recognise: Callable[[Any], str]) -> list[int]:
-    """Replaces the texts of pages that are scans or garbled by those recognised; returns the numbers of the pages."""
+    """Replaces the texts of scanned or garbled pages by recognised texts; returns the numbers of these pages."""
     numbers = []
     for place, (text, fields, why) in enumerate(pages):
         if why or (_is_bare(text) and _has_images(pdf, place)):
@@ -61,12 +61,12 @@ def _recognise(pdf: Any, pages: list[_Page], recognise: Callable[[Any], str]) ->
 
 
 def _is_bare(text: str) -> bool:
-    """Whether a page has hardly a letter."""
+    """Whether a page has hardly any letters."""
     return len("".join(text.split())) < _LEAST
 
 
 def _open_forms(pdf: Any, counts: Counter[str]) -> None:
-    """Initialises the forms of pypdfium2's document, which must precede the loading of pages."""
+    """Initialises the forms of pypdfium2's document. This must be done before pages are loaded."""
     import pypdfium2
 
     counts["attachment"] += pdf.count_attachments()
@@ -77,7 +77,10 @@ def _open_forms(pdf: Any, counts: Counter[str]) -> None:
 
 
 def _page(pdf: Any, number: int, counts: Counter[str]) -> _Page:
-    """The text of a page, its form fields, and why the text is none; "" for a page that cannot be loaded."""
+    """Returns the text of a page, its form fields, and the reason if the text is unusable.
+
+    The text is "" for a page that cannot be loaded.
+    """
     import pypdfium2
 
     try:
@@ -99,12 +102,12 @@ def _refuse_garbled(garbled: dict[int, str], pages: Sequence[str]) -> None:
         why = ", ".join(dict.fromkeys(garbled.values()))
         held = f"{len(garbled)} of {len(pages)} pages hold {why}"
         raise UnreadableError(
-            "garbled", f"{held}: its fonts do not tell their letters (no ToUnicode); it needs OCR (corpus.ocr=true)"
+            "garbled", f"{held}: its fonts do not map to characters (no ToUnicode); it needs OCR (corpus.ocr=true)"
         )
 
 
 def _refuse_scan(pdf: Any, pages: Sequence[str]) -> set[int]:
-    """The numbers of pages of images without text. Raises UnreadableError where most pages are such."""
+    """Returns the numbers of pages with images and no text. Raises UnreadableError if most pages are like this."""
     bare = {number for number, text in enumerate(pages, start=1) if _is_bare(text)}
     images = {number for number in bare if _has_images(pdf, number - 1)}
     if len("".join("".join(pages).split())) < _LEAST * len(pages) and 2 * len(images) > len(pages):

@@ -1,8 +1,8 @@
-"""Reads a PDF page of columns column by column where its content lists line by line across them.
+"""Reads a PDF page column by column, if its content lists lines across the columns.
 
-pdfium gives text in the order of the content. Most programs write columns one after the other; some write the first
-line of both, then the second. Tables are written so too, and are left as they are: the lines of columns of running
-text are many, and most are as long as the column is wide.
+pdfium returns text in the order of the content. Most programs write columns one after the other; some write the first
+line of both columns, then the second. Tables are written like this too, and are left unchanged. Columns of running text
+are recognised by many lines, most of them as long as the column is wide.
 """
 
 import ctypes
@@ -22,7 +22,10 @@ _SIGNED = 3  # characters after which a hyphen may divide a word
 
 
 class Piece(NamedTuple):
-    """A run of letters on one line: its box in points, from the lower left corner of the page; and its text."""
+    """A run of letters on one line, with its text.
+
+    Its box is in points, from the lower left corner of the page.
+    """
 
     left: float
     bottom: float
@@ -32,17 +35,18 @@ class Piece(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Half of the height above the lower edge."""
+        """The vertical middle of the box."""
         return (self.bottom + self.top) / 2
 
     def on_line_of(self, other: "Piece") -> bool:
-        """Whether both stand on one line."""
+        """Whether both pieces are on the same line."""
         return other.bottom < self.middle < other.top or self.bottom < other.middle < self.top
 
 
 def by_columns(letters: Any) -> str | None:
-    """The text of a page column by column, with pdfium's mark for a hyphen at a line end; None for a page that is read
-    in its own order. `letters` is pypdfium2's PdfTextPage.
+    """Returns the text of a page column by column, or None if the order of the content is right.
+
+    The text has pdfium's mark for a hyphen at a line end. `letters`: pypdfium2's PdfTextPage.
     """
     pieces = list(_joined(_boxes(letters)))
     gutters = _gutters(pieces)
@@ -52,7 +56,7 @@ def by_columns(letters: Any) -> str | None:
 
 
 def in_order(pieces: Sequence[Piece]) -> str:
-    """The text of pieces of a page in any order: line by line, columns one after the other."""
+    """Returns the text of a page from pieces in any order: line by line, one column after the other."""
     return _joined_columns(pieces, _gutters(pieces))
 
 
@@ -68,7 +72,7 @@ def _boxes(letters: Any) -> Iterator[Piece]:
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The pieces, joined where one follows the other on its line, a blank apart."""
+    """Yields the pieces. A piece that follows another on its line, at most a space apart, is joined to it."""
     last: Piece | None = None
     for piece in pieces:
         if last and piece.on_line_of(last) and -1 < piece.left - last.right < _GAP * (last.top - last.bottom):
@@ -83,7 +87,7 @@ def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
 
 
 def _gutters(pieces: Sequence[Piece]) -> list[float]:
-    """The middles of the gaps between columns of running text, from left to right; [] for a page without columns."""
+    """Returns the x positions of the gaps between columns of text, from left to right; [] without columns."""
     if len(pieces) < 2 * _LINES:
         return []
     height = median(piece.top - piece.bottom for piece in pieces)
@@ -99,7 +103,10 @@ def _gutters(pieces: Sequence[Piece]) -> list[float]:
 
 
 def _best_edge(pieces: Sequence[Piece]) -> float:
-    """The right edge that has most pieces on the side with fewer, less those that run across it."""
+    """Returns the right edge that separates the pieces best.
+
+    The score is the number of pieces on the smaller side, minus the pieces that cross the edge.
+    """
     lefts, rights = sorted(piece.left for piece in pieces), sorted(piece.right for piece in pieces)
 
     def score(edge: float) -> int:
@@ -110,7 +117,7 @@ def _best_edge(pieces: Sequence[Piece]) -> float:
 
 
 def _is_column(pieces: Sequence[Piece], height: float) -> bool:
-    """Whether pieces are lines of running text of one width."""
+    """Whether the pieces are lines of running text of the same width."""
     if len(pieces) < _LINES:
         return False
     width = max(piece.right for piece in pieces) - min(piece.left for piece in pieces)
@@ -119,7 +126,7 @@ def _is_column(pieces: Sequence[Piece], height: float) -> bool:
 
 
 def _side(piece: Piece, gutters: Sequence[float]) -> int | None:
-    """The column of a piece; None for one that crosses a gutter."""
+    """Returns the index of a piece's column; None if it crosses a gutter."""
     if any(piece.left < gutter < piece.right for gutter in gutters):
         return None
     return sum(piece.left >= gutter for gutter in gutters)
@@ -134,7 +141,7 @@ def _alternates(pieces: Sequence[Piece], gutters: Sequence[float]) -> bool:
 
 
 def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[Piece]:
-    """The runs of letters of a page that end at line ends and at gutters."""
+    """Yields the runs of letters of a page. A run ends at a line end or at a gutter."""
     import pypdfium2.raw as raw
 
     box = raw.FS_RECTF()
@@ -157,7 +164,7 @@ def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[Piece]:
 
 
 def _ordered(runs: Sequence[Piece], gutters: Sequence[float]) -> Iterator[list[Piece]]:
-    """The columns from left to right, between the lines that run across all of them."""
+    """Yields the columns from left to right, separated by the lines that cross all columns."""
     columns: list[list[Piece]] = [[] for _ in range(len(gutters) + 1)]
     for piece in sorted(runs, key=lambda piece: -piece.middle):
         side = _side(piece, gutters)
@@ -171,7 +178,7 @@ def _ordered(runs: Sequence[Piece], gutters: Sequence[float]) -> Iterator[list[P
 
 
 def _lines(column: Sequence[Piece]) -> list[str]:
-    """The lines of a column from top to bottom; pieces on one line are joined by a blank."""
+    """Returns the lines of a column from top to bottom. Pieces on one line are joined by a space."""
     lines: list[list[Piece]] = []
     for piece in column:
         if lines and piece.on_line_of(lines[-1][0]):
@@ -184,7 +191,7 @@ def _lines(column: Sequence[Piece]) -> list[str]:
 
 
 def _text(lines: Sequence[str]) -> str:
-    """The lines, with pdfium's mark in place of a hyphen between letters at a line end."""
+    """Joins the lines. A hyphen between letters at a line end is replaced by pdfium's mark."""
     text = ""
     for line in lines:
         if (

@@ -1,4 +1,4 @@
-"""Reads what stands on PDF pages outside of their text (pypdfium2): values of form fields, notes, attachments."""
+"""Reads PDF content that is not page text (pypdfium2): values of form fields, notes, attachments."""
 
 import ctypes
 from collections import Counter
@@ -9,9 +9,9 @@ _SIGNED = 1 << 1  # bytes of a character in pdfium's UTF-16
 
 
 def fields(pdf: Any, page: Any, counts: Counter[str]) -> list[str]:
-    """The form fields of a page as "name: value", and texts written on the page; other notes are counted.
+    """Returns the form fields of a page as "name: value", and text annotations. Other annotations are counted.
 
-    `pdf` and `page` are pypdfium2's, which has no types; forms must be initialised before the page is loaded.
+    `pdf` and `page` are objects of pypdfium2, which has no types. Forms must be initialised before the page is loaded.
     """
     import pypdfium2.raw as raw
 
@@ -32,7 +32,7 @@ def fields(pdf: Any, page: Any, counts: Counter[str]) -> list[str]:
 
 
 def _field(form: Any, note: Any) -> str:
-    """A field as "name: value"; "" for one without a value, for buttons and for passwords."""
+    """Returns a field as "name: value"; "" for a field without a value, a button or a password."""
     import pypdfium2.raw as raw
 
     kind = raw.FPDFAnnot_GetFormFieldType(form, note)
@@ -69,7 +69,10 @@ def _contents(note: Any) -> str:
 
 
 def _string(call: Callable[..., int], *arguments: Any) -> str:
-    """The text that a function of pdfium writes as UTF-16 into a buffer of the size that it tells."""
+    """Returns a text from a function of pdfium.
+
+    Such a function returns the size of a buffer and writes the text into it as UTF-16.
+    """
     size = call(*arguments, None, 0)
     if size <= _SIGNED:
         return ""

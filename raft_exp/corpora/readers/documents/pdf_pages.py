@@ -1,4 +1,4 @@
-"""Mends the text of PDF pages: hyphens at line ends, ligatures, and headers and footers that repeat."""
+"""Repairs the text of PDF pages: hyphens at line ends, ligatures, and repeated headers and footers."""
 
 import re
 from collections import defaultdict
@@ -15,9 +15,9 @@ _SHARE = 0.6  # least share of pages between the first and the last on which a l
 
 
 def joined(pages: Sequence[str]) -> list[str]:
-    """The pages with words joined that are cut at a line end.
+    """Returns the pages with words joined that are split at a line end.
 
-    The hyphen goes where the joined word stands elsewhere in the document; else it stays ("cross-border").
+    The hyphen is removed if the joined word occurs elsewhere in the document, else kept ("cross-border").
     """
     pages = [page if page.isascii() else page.translate(_LIGATURES) for page in pages]
     if not any(map(_MARK.search, pages)):
@@ -32,10 +32,10 @@ def joined(pages: Sequence[str]) -> list[str]:
 
 
 def without_running_lines(pages: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The pages without headers and footers that repeat, and each of these once.
+    """Returns the pages without repeated headers and footers, and each of these lines once.
 
-    Such a line stands on most of the pages, or of every second page, from its first page to its last. The first and
-    the last line of a page may hold the number of the page, the second lines may not.
+    Such a line is on most pages, or most of every second page, between its first and its last page. The first and the
+    last line of a page may contain the page number; the second lines may not.
     """
     lines = [page.split("\n") for page in pages]
     edges = [_edges(page, number) for number, page in enumerate(lines)]
@@ -56,7 +56,7 @@ def without_running_lines(pages: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _runs(numbers: Sequence[int], filled: Sequence[int]) -> bool:
-    """Whether a line on these pages is a header or footer; `filled` are the pages that may have one."""
+    """Whether a line on the pages `numbers` is a header or footer. `filled`: the pages that may have one."""
     first, last = numbers[0], numbers[-1]
     for step in (1, 2):
         counted = [number for number in numbers if (number - first) % step == 0]
@@ -67,7 +67,7 @@ def _runs(numbers: Sequence[int], filled: Sequence[int]) -> bool:
 
 
 def _edges(lines: Sequence[str], page: int) -> dict[int, list[str]]:
-    """The lines at the top and the bottom of a page by their place, in the forms in which they are compared."""
+    """Returns the lines at the top and the bottom of a page by position, in the forms used for comparison."""
     filled = [place for place, line in enumerate(lines) if line.strip()]
     if len(filled) < _SHORTEST:
         return {}
@@ -76,7 +76,7 @@ def _edges(lines: Sequence[str], page: int) -> dict[int, list[str]]:
 
 
 def _forms(line: str, page: int) -> list[str]:
-    """A line, and its forms in which one number is counted from the page, so that page numbers are equal."""
+    """Returns a line, and its forms with one number made relative to the page, so that page numbers become equal."""
     numbers = list(_NUMBER.finditer(line))
     ends = dict.fromkeys((numbers[0], numbers[-1])) if numbers else ()
     return [line, *(f"{line[: found.start()]}\0{int(found[0]) - page}\0{line[found.end() :]}" for found in ends)]

@@ -1,4 +1,4 @@
-"""Checks that a text can be one: embedded files are taken out of it, and pages that are no words are refused."""
+"""Checks that extracted text is real text: removes embedded files, and detects pages without words."""
 
 import re
 from itertools import pairwise
@@ -14,7 +14,7 @@ _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff]")
 
 
 def without_embedded(text: str) -> tuple[str, int]:
-    """The text without files in base64 (pictures, attachments), and how many of them were taken out."""
+    """Returns the text without base64 files (pictures, attachments), and the number of removed files."""
     text, count = _DATA_URI.subn("", text)
     blobs = 0
 
@@ -38,7 +38,10 @@ def _is_base64(text: str) -> bool:
 
 
 def no_language(text: str) -> str:
-    """Why a text is none of any language, for a text that was read from drawn glyphs; "" where it may be one."""
+    """Returns the reason why a text is in no language; "" if it may be real text.
+
+    Used for text that was read from drawn glyphs.
+    """
     signs = "".join(text.split())
     unknown = len(_UNKNOWN.findall(signs))
     if len(signs) >= _LEAST and unknown > 0.3 * len(signs):
@@ -52,7 +55,7 @@ def no_language(text: str) -> str:
 
 
 def single_letters(text: str) -> bool:
-    """Whether most words are one letter: a text whose letters are set apart."""
+    """Whether most words are single letters, as in text with spaces between its letters."""
     if len(_SINGLE.findall(text)) < _LEAST:
         return False
     words = [word for word in text.split() if word.isalpha() and word.isascii()]

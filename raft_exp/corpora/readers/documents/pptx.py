@@ -1,4 +1,4 @@
-"""Reads PowerPoint files (.pptx, .pptm, .ppsx, .potx): one part a slide, with its tables, charts and notes."""
+"""Reads PowerPoint files (.pptx, .pptm, .ppsx, .potx): one part per slide, with its tables, charts and notes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _NUMBERS = ("sldNum", "dt")  # placeholders of slide numbers and dates
 
 
 def read(data: bytes) -> Document:
-    """Reads the shapes of each slide in their order, also in groups; then its notes."""
+    """Reads the shapes of each slide in order, including those in groups, then the notes of the slide."""
     package, counts = Package(data), Counter[str]()
     main = package.main("ppt/presentation.xml")
     relations = package.relations(main)
@@ -41,7 +41,7 @@ class _Slide:
         self._paragraphs = Paragraphs(counts)
 
     def blocks(self) -> list[str]:
-        """The texts of the shapes, then the notes."""
+        """Returns the texts of the shapes, then the notes."""
         found = list(self._texts(self._package.root(self._part)))
         for notes in self._package.related(self._part, "notesSlide"):
             bodies = (shape for shape in notes.iter(f"{_P}sp") if _placeholder(shape) == "body")
@@ -87,7 +87,7 @@ class _Slide:
         return self._package.root(target) if target in self._package.names else None
 
     def _rows(self, table: Element) -> list[list[str]]:
-        """The cells of a table; a merged cell stands in each of its rows and columns."""
+        """Returns the cells of a table. A merged cell is repeated in each of its rows and columns."""
         rows: list[list[str]] = []
         for row in table.findall(f"{A}tr"):
             texts: list[str] = []
@@ -105,6 +105,6 @@ class _Slide:
 
 
 def _placeholder(shape: Element) -> str:
-    """The kind of a placeholder ("body", "sldNum"); "" for other shapes."""
+    """Returns the kind of a placeholder ("body", "sldNum"); "" for other shapes."""
     found = next(iter(shape.iter(f"{_P}ph")), None)
     return "" if found is None else found.get("type", "")

@@ -1,7 +1,7 @@
 """Reads reStructuredText (docutils): sections by titles, with lists, tables, code, formulas and notes.
 
-Files that a text includes are not opened. Directives and roles that docutils does not know (those of Sphinx) are read
-by their content.
+Included files are not opened. Of directives and roles that docutils does not know (those of Sphinx), the content is
+read.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ _LINES = {"paragraph", "line", "term", "classifier", "rubric", "caption", "attri
 
 
 def read(data: bytes) -> Document:
-    """Reads the elements in their order; a note stands after the paragraph that refers to it first."""
+    """Reads the elements in order. A note follows the first paragraph that refers to it."""
     text, warnings = decode(data)
     counts: Counter[str] = Counter()
     reader = _Text(rst_markup.tree(text, counts), counts)
@@ -86,7 +86,7 @@ class _Text:
             self._read(block, depth)
 
     def _problem(self, message: "Element") -> None:
-        """Markup with a fault, as it stands in the file; the message about it is left out."""
+        """Adds faulty markup as it stands in the file, without docutils' message about it."""
         for source in _of(message, "literal_block"):
             if what := rst_markup.disabled(message):
                 self._counts[what] += 1
@@ -94,7 +94,7 @@ class _Text:
                 self.outline.block(source.astext())
 
     def _item(self, item: "Element", depth: int) -> None:
-        """An item with a name: "name: text" where the text is one paragraph, else the name on a line above."""
+        """Adds an item with a name: "name: text" if the text is one paragraph, else the name on its own line."""
         *names, body = item.children
         name = ", ".join(filter(None, (self._words(part) for part in names))).rstrip(":")
         inner = [part for part in body.children if rst_markup.name(part) != "comment"]
@@ -129,7 +129,7 @@ class _Text:
             return  # tables inside of cells are part of these
 
     def _rows(self, group: "Element") -> tuple[int, list[list[str]]]:
-        """The number of rows of names, and the rows; a merged cell stands in each of its rows and columns."""
+        """Returns the number of header rows, and the rows. Merged cells are repeated in their rows and columns."""
         parts = [part for part in group.children if rst_markup.name(part) in ("thead", "tbody")]
         cells = [[self._cell(cell) for cell in row.children] for part in parts for row in part.children]
         header = sum(len(part.children) for part in parts if rst_markup.name(part) == "thead")
@@ -145,7 +145,7 @@ class _Text:
         return f"[{label}] {' '.join(filter(None, texts))}"
 
     def _words(self, node: "Node | None") -> str:
-        """The text of an element on one line."""
+        """Returns the text of an element on one line."""
         return " ".join(self._written(node).split())
 
     def _written(self, node: "Node | None") -> str:
@@ -174,10 +174,10 @@ class _Text:
 
 
 def _of(node: "Element", *names: str) -> "list[Element]":
-    """The elements with one of these names, in order."""
+    """Returns the node's descendants with one of these names, in order."""
     return [inner for inner in node.findall() if rst_markup.name(inner) in names]
 
 
 def _field(name: str, text: str) -> str:
-    """An element without structure: a field of the document ("version: 1.2") or text of a directive."""
+    """Returns an element without structure as text: a document field ("version: 1.2") or the text of a directive."""
     return f"{name}: {text.strip()}" if text.strip() else ""

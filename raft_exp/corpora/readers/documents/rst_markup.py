@@ -1,4 +1,4 @@
-"""Parses reStructuredText into docutils' tree. Directives and roles of Sphinx are made known by their names."""
+"""Parses reStructuredText into docutils' tree. Sphinx directives and roles are registered by name."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ _SETTINGS: dict[str, object] = {
 
 
 def tree(text: str, counts: Counter[str]) -> "Element":
-    """The tree of a text; files that it includes are not opened. Counts text that is made of other files."""
+    """Returns the tree of a text. Included files are not opened; text generated from other files is counted."""
     from docutils.core import publish_doctree
 
     _introduce(text, counts)
@@ -36,7 +36,7 @@ def tree(text: str, counts: Counter[str]) -> "Element":
 
 
 def name(node: "Node | None") -> str:
-    """The name of an element ("paragraph"); "text" for a text, "" for None."""
+    """Returns the name of an element ("paragraph"); "text" for a text node, "" for None."""
     return "" if node is None else str(node.tagname).lstrip("#")
 
 
@@ -48,7 +48,7 @@ INLINE = {  # elements whose pieces are joined without a blank
 
 
 def disabled(message: "Element") -> str:
-    """What a message of docutils says was not read: a file that was not opened; "" for a message of another kind."""
+    """Returns what a docutils message reports as not read (a file that was not opened); "" for other messages."""
     text = message.children[0].astext()[:200] if message.children else ""
     if not any(word in text for word in (" disabled", " deactivated")):
         return ""
@@ -69,14 +69,14 @@ def _introduce(text: str, counts: Counter[str]) -> None:
 
 
 def _role(role: str, raw: str, text: str, *_others: object, **_more: object) -> "tuple[list[Node], list[Node]]":
-    """Text of an unknown role: its title, without the target."""
+    """Handles an unknown role: its text without the target."""
     from docutils import nodes
 
     return [nodes.inline(raw, _TARGET.sub("", text.lstrip("!~")))], []
 
 
 class _AnyOption(dict[str, object]):
-    """Takes each option of a directive as it stands."""
+    """Accepts every option of a directive unchanged."""
 
     def __missing__(self, key: str) -> object:
         return str
@@ -86,7 +86,7 @@ class _AnyOption(dict[str, object]):
 
 
 def _directive(directive: str, counts: Counter[str]) -> Any:
-    """A class of docutils for a directive of this name: its argument and its content are text."""
+    """Returns a docutils class for a directive of this name. Its argument and its content are read as text."""
     from docutils import nodes
     from docutils.parsers.rst import Directive
 

@@ -1,4 +1,4 @@
-"""Reads Rich Text: headings by outline levels, rows of tables, and notes after their paragraph."""
+"""Reads Rich Text (RTF): headings by outline levels, rows of tables, and notes after their paragraph."""
 
 import codecs
 import re
@@ -40,7 +40,7 @@ _READ = ("listtext", "pntext", "shptxt")  # the number of a list item, as it is 
 
 @dataclass(frozen=True)
 class _State:
-    """What holds inside of a group."""
+    """The formatting state inside a group."""
 
     skipped: bool = False
     hidden: bool = False
@@ -52,7 +52,7 @@ class _State:
 
 @dataclass
 class _Page:
-    """The text read so far."""
+    """The text that has been read so far."""
 
     outline: Outline = field(default_factory=Outline)
     paragraph: str = ""
@@ -99,7 +99,7 @@ class _Page:
 
 
 def read(data: bytes) -> Document:
-    """Reads the text in its order; deleted and hidden text is left out."""
+    """Reads the text in order. Deleted and hidden text is left out."""
     if not data.lstrip().startswith(b"{\\rtf"):
         raise UnreadableError("not what its suffix says", f"not an RTF file: it begins with {data[:12]!r}")
     page, counts = _Page(), Counter[str]()
@@ -152,7 +152,7 @@ def _add(page: _Page, state: _State, text: str) -> None:
 
 
 def _command(page: _Page, state: _State, word: str, number: str | None) -> _State:
-    """The state after a control word, which may end a paragraph, a cell or a row."""
+    """Returns the state after a control word. The word may end a paragraph, a cell or a row."""
     if word == "footnote":
         page.begin_note()
         return replace(state, note=True, skipped=False)
@@ -198,5 +198,5 @@ def _encoding(name: str) -> str:
 
 
 def _joined_surrogates(text: str) -> str:
-    """The text with characters beyond U+FFFF whole, which RTF writes as two halves."""
+    """Joins the two halves in which RTF writes characters beyond U+FFFF."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", errors="replace")

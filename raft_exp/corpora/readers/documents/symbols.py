@@ -1,4 +1,6 @@
-"""Characters of symbol fonts, whose codes name pictures and not letters: Symbol, and the common ones of Wingdings."""
+"""Characters of symbol fonts, whose codes stand for pictures instead of letters: Symbol, and the common ones of
+Wingdings.
+"""
 
 _FIRST = 0x20
 # The Symbol font by code from 0x20 (Unicode consortium, MAPPINGS/VENDORS/ADOBE/symbol.txt).
@@ -16,7 +18,7 @@ _WINGDINGS = {
 
 
 def symbol(font: str, code: int) -> str:
-    """The character of a code (0x20 to 0xFF, or the same from 0xF000 on) in a font; "" where it is not known."""
+    """Returns the character of a code in a font; "" if it is unknown. Codes are 0x20 to 0xFF, or 0xF000 higher."""
     place = code - 0xF000 if 0xF000 <= code <= 0xF0FF else code
     if font.lower() == "symbol" and _FIRST < place < _FIRST + len(_SYMBOL):
         return _SYMBOL[place - _FIRST].strip()
@@ -27,7 +29,7 @@ def symbol(font: str, code: int) -> str:
 
 
 def mapped(font: str, text: str) -> tuple[str, int]:
-    """A text with its characters of a symbol font replaced, and how many of them are not known and left out."""
+    """Returns a text with its characters of a symbol font replaced, and the number of unknown ones (left out)."""
     private = not text.isascii() and any("\ue000" <= sign <= "\uf8ff" for sign in text)
     if not (private or _has_pictures(font)):
         return text, 0

@@ -7,7 +7,7 @@ _COLUMNS = 1_000  # of a table, into which cells of the rows above reach
 
 
 class Cell(NamedTuple):
-    """A cell that spans `down` rows (0: all that follow) and `across` columns."""
+    """A cell that spans `down` rows (0: all remaining rows) and `across` columns."""
 
     text: str
     down: int = 1
@@ -15,10 +15,10 @@ class Cell(NamedTuple):
 
 
 def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
-    """One line a row. The first `header` rows name the columns: "name: value; name: value"; without them "a | b".
+    """Returns one line per row: "name: value; name: value" with column names, else "a | b".
 
-    A cell that is merged over several rows or columns stands in `rows` once for each of them; one that is a whole row
-    stands there once. Empty rows are left out.
+    `header`: the number of first rows with column names. In `rows` a merged cell is repeated for each of its rows and
+    columns; a cell that spans a whole row occurs once. Empty rows are left out.
     """
     body = [list(row) for row in rows[header:] if any(row)]
     if not header or not body:
@@ -28,7 +28,7 @@ def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
 
 
 def placed(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
-    """The texts of the cells by column; a merged cell stands in each of its rows and columns."""
+    """Returns the texts of the cells by column. A merged cell is repeated in each of its rows and columns."""
     reaching = dict[int, tuple[int, str]]()  # by column: rows still to fill, and the text
     found = []
     for place, row in enumerate(rows):
@@ -49,7 +49,7 @@ def placed(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
 
 
 def _fill(texts: list[str], reaching: dict[int, tuple[int, str]]) -> None:
-    """Adds the cells that reach into this row from above, where they are next."""
+    """Adds the cells that extend from above into the next columns of this row."""
     while (column := len(texts)) in reaching:
         left, text = reaching.pop(column)
         if left > 1:
@@ -62,7 +62,7 @@ def _columns(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
 
 
 def _name(cells: Sequence[str]) -> str:
-    """The name of a column under several rows of names, without repetitions."""
+    """Joins the names of a column under several header rows, without repetitions."""
     return " ".join(dict.fromkeys(cell for cell in cells if cell))
 
 
@@ -74,6 +74,6 @@ def _named(names: Sequence[str], row: Sequence[str]) -> str:
 
 
 def _trimmed(row: Sequence[str]) -> Sequence[str]:
-    """A row without empty cells at its end."""
+    """Returns a row without empty cells at its end."""
     width = max(place for place, cell in enumerate(row, start=1) if cell)
     return row[:width]

@@ -1,4 +1,4 @@
-"""Reads LaTeX (pylatexenc): sections, lists, tables under their names, code, formulas as they stand, and notes."""
+"""Reads LaTeX (pylatexenc): sections, lists, tables with column names, code, formulas as written, and notes."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ _BREAK = "\v"  # a line break inside of a paragraph
 
 
 def read(data: bytes) -> Document:
-    """Reads the body in its order; notes stand after their paragraph. Files that the text includes are not opened."""
+    """Reads the body in order. Notes follow their paragraph. Included files are not opened."""
     text, warnings = decode(data)
     counts: Counter[str] = Counter()
     reader = _Text(text, counts)
@@ -74,7 +74,7 @@ class _Text:
                 self._line += self._inline(node)
 
     def _macro(self, node: "LatexNode") -> bool:
-        """Reads a macro that ends the paragraph; False for one inside of it."""
+        """Reads a macro that ends the paragraph; returns False for a macro inside a paragraph."""
         name = node.macroname
         if name in tex_names.HEADS and tex_markup.arguments(node):
             self._head(node)
@@ -160,7 +160,7 @@ class _Text:
             self.outline.block(note)
 
     def _words(self, nodes: "Sequence[LatexNode]") -> str:
-        """The text of nodes on one line."""
+        """Returns the text of nodes on one line."""
         return " ".join("".join(map(self._inline, nodes)).replace(_BREAK, " ").split())
 
     def _inline(self, node: "LatexNode") -> str:

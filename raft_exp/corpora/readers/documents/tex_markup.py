@@ -1,4 +1,4 @@
-"""Parses LaTeX into pylatexenc's nodes: with the macros that a text defines, and code set aside before."""
+"""Parses LaTeX into pylatexenc's nodes, with the macros that a text defines. Code is replaced by placeholders first."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _ASIDE = "raftsetaside"  # the macro that stands for code
 
 
 class Macros:
-    """A text and the macros that it defines itself."""
+    """A text and the macros that it defines."""
 
     def __init__(self, text: str) -> None:
         self._aside: list[tuple[str, str]] = []  # environment and content
@@ -41,7 +41,7 @@ class Macros:
         self._left = _MOST
 
     def preamble_and_body(self) -> "tuple[list[LatexNode], list[LatexNode]]":
-        """The macros before the body, and the nodes of the body: the whole text where it marks no body."""
+        """Returns the nodes of the preamble and of the body. Without a marked body, the whole text is the body."""
         before, begin, after = self._text.partition(r"\begin{document}")
         if not begin:
             return [], self._parsed(self._text)
@@ -49,25 +49,25 @@ class Macros:
         return macros, self._parsed(after.partition(r"\end{document}")[0])
 
     def expanded(self, node: "LatexNode") -> "list[LatexNode]":
-        """The nodes for which a macro of the text stands. Raises UnreadableError where they have no end."""
+        """Returns the nodes that a macro of the text expands to. Raises UnreadableError if the expansion is endless."""
         _, body = self.defined[node.macroname]
         for place, given in enumerate(node.nodeargd.argnlist or (), start=1):
             text = "" if given is None else given.latex_verbatim()
             body = body.replace(f"#{place}", text[1:-1] if text[:1] in ("{", "[") else text)
         self._left -= len(body) + 10
         if self._left < 0:
-            raise UnreadableError("damaged", "macros that give more text than a document holds")
+            raise UnreadableError("damaged", "macros that expand to too much text")
         return self._parsed(body)
 
     def code(self, node: "LatexNode") -> tuple[str, str] | None:
-        """The environment and the content of code set aside; None for another macro."""
+        """Returns (environment, content) of a code placeholder; None for another macro."""
         if node.macroname != _ASIDE:
             return None
         name, content = self._aside[int(node.nodeargd.argnlist[0].latex_verbatim().strip("{}"))]
         return name, content if name in ("verbatim", "inline") else content[_skipped(content) :]
 
     def formula(self, node: "LatexNode") -> str:
-        """The LaTeX of a formula without labels and comments; macros without arguments are replaced by their text."""
+        """Returns the LaTeX of a formula without labels and comments. Macros without arguments are expanded."""
         text = re.sub(r"(?<!\\)%.*\n?|\\(?:label|tag)\*?\{[^{}]*\}|\\(?:nonumber|notag)\b", "", node.latex_verbatim())
         for left, right in (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)")):
             if text.startswith(left) and text.endswith(right):
@@ -106,7 +106,7 @@ class Macros:
 
     @cached_property
     def _context(self) -> "LatexContextDb":
-        """The macros and environments that pylatexenc knows, those of `tex_names`, and those of the text."""
+        """Returns the macros and environments of pylatexenc, of `tex_names` and of the text."""
         from pylatexenc.latexwalker import get_default_latex_context_db
         from pylatexenc.macrospec import std_environment, std_macro
 
@@ -122,23 +122,23 @@ class Macros:
 
 
 def kind(node: "LatexNode") -> str:
-    """The kind of a node: chars, macro, environment, group, math, comment, specials."""
+    """Returns the kind of a node: chars, macro, environment, group, math, comment, specials."""
     return type(node).__name__.removeprefix("Latex").removesuffix("Node").lower()
 
 
 def arguments(node: "LatexNode") -> "list[Sequence[LatexNode]]":
-    """The nodes of the arguments of a macro or an environment; the optional ones only where they are given."""
+    """Returns the nodes of each argument of a macro or environment, without missing optional arguments."""
     given = node.nodeargd.argnlist if node.nodeargd is not None else None
     return [_inner(one) for one in given or () if one is not None and not _is_star(one)]
 
 
 def argument(node: "LatexNode") -> "Sequence[LatexNode]":
-    """The nodes of the last argument; () where there is none."""
+    """Returns the nodes of the last argument; () if there is none."""
     return next(reversed(arguments(node)), ())
 
 
 def first_group(nodes: "Sequence[LatexNode]") -> "LatexNode | None":
-    """The group in braces that is the first of these nodes; None where other text is."""
+    """Returns the group in braces at the start of these nodes; None if other text is there."""
     first = next((node for node in nodes if node.latex_verbatim().strip()), None)
     return first if kind(first) == "group" else None
 
@@ -152,7 +152,7 @@ def _is_star(node: "LatexNode") -> bool:
 
 
 def sign(node: "LatexNode") -> str | None:
-    """The character of a macro that is one ("\\ss", "\\'e"); None for another macro."""
+    """Returns the character that a macro stands for ("\\ss", "\\'e"); None for other macros."""
     from pylatexenc.latex2text import LatexNodes2Text
 
     if node.macroname in tex_names.ACCENTS or (node.macroname in _signs() and not arguments(node)):
@@ -162,7 +162,7 @@ def sign(node: "LatexNode") -> str | None:
 
 
 def _signs() -> frozenset[str]:
-    """The macros that pylatexenc writes as characters."""
+    """Returns the macros that pylatexenc writes as characters."""
     global _known  # made once
     if _known is None:
         from pylatexenc.latex2text import get_default_latex_context_db
@@ -178,7 +178,7 @@ _known: frozenset[str] | None = None
 
 
 def special(node: "LatexNode") -> str:
-    """The characters of a sign such as "~" and "--"."""
+    """Returns the characters of a special sequence such as "~" and "--"."""
     text: str = node.specials_chars
     return {"~": "\u00a0", "``": "“", "''": "”", "--": "–", "---": "—", "!`": "¡", "?`": "¿", "\n\n": "\n\n"}.get(
         text, text
@@ -186,7 +186,7 @@ def special(node: "LatexNode") -> str:
 
 
 def units(node: "LatexNode") -> Iterator[str]:
-    """Numbers and units of siunitx: "5", "kilogram"."""
+    """Yields the numbers and units of siunitx: "5", "kilogram"."""
     for one in node.nodeargd.argnlist or ():
         if one is not None and kind(one) == "group" and one.delimiters[0] == "{":
             yield re.sub(r"\\(per|[a-zA-Z]+)", lambda found: " per " if found[1] == "per" else found[1],
@@ -194,7 +194,7 @@ def units(node: "LatexNode") -> Iterator[str]:
 
 
 def _closing(text: str, start: int) -> int:
-    """The offset after the brace that closes the one at `start`; the end of the text where none does."""
+    """Returns the offset after the brace that closes the one at `start`; the end of the text if it is not closed."""
     depth = 0
     for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, start):
         depth += {"{": 1, "}": -1}.get(found[0], 0)

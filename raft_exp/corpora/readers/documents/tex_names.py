@@ -1,4 +1,4 @@
-"""Macros and environments of LaTeX by their part in a text."""
+"""The known macros and environments of LaTeX, grouped by their role in a text."""
 
 HEADS = ("title", "author", "date")
 LEVELS = {"part": 1, "chapter": 2, "section": 3, "subsection": 4, "subsubsection": 5, "paragraph": 6, "subparagraph": 7,

@@ -23,7 +23,7 @@ class _Row:
 
 
 def lines(environment: "LatexNode", words: _Words) -> list[str]:
-    """The rows as lines of text, under the names above the first line inside of the table."""
+    """Returns the rows as lines of text. The rows above the first line inside the table give the column names."""
     rows = _split(environment.nodelist)
     texts = [[text for cell in row.cells for text in _spread(cell, words)] for row in rows]
     _fill(rows, texts, words)
@@ -52,7 +52,7 @@ def _split(nodes: "Sequence[LatexNode]") -> list[_Row]:
 
 
 def _spread(cell: "list[LatexNode]", words: _Words) -> list[str]:
-    """The text of a cell, once for each column that it spans."""
+    """Returns the text of a cell, once for each column that the cell spans."""
     text = words(cell)
     across = _span(cell, "multicolumn")
     return [text] * across
@@ -67,7 +67,7 @@ def _span(cell: "list[LatexNode]", name: str) -> int:
 
 
 def _fill(rows: list[_Row], texts: list[list[str]], words: _Words) -> None:
-    """Repeats the text of a cell in the empty cells below that it spans."""
+    """Repeats the text of a multirow cell in the empty cells below it."""
     for place, row in enumerate(rows):
         column = 0
         for cell in row.cells:
@@ -79,11 +79,11 @@ def _fill(rows: list[_Row], texts: list[list[str]], words: _Words) -> None:
 
 
 def _names(header: list[list[str]], body: list[list[str]]) -> bool:
-    """Whether the rows above the line are names, and no figures above figures."""
+    """Whether the rows above the line are column names rather than figures above figures."""
     numbered = [Row(number, cells) for number, cells in enumerate(body, start=2)]
     return all(csv_dialect.has_names(Row(1, cells), numbered) for cells in header)
 
 
 def _whole(cells: list[str]) -> list[str]:
-    """A cell over the whole row stands once."""
+    """Returns the cells; a cell that spans the whole row is returned once."""
     return cells[:1] if len(set(cells)) == 1 else cells

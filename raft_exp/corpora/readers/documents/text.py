@@ -9,7 +9,7 @@ _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 
 
 def read(data: bytes) -> Document:
-    """One part a paragraph, counted from 1."""
+    """Returns one part per paragraph, numbered from 1."""
     text, warnings = decode(data)
     paragraphs = _BLANK.split(text.strip("\n"))
     parts = [Part(paragraph, "paragraph", str(number)) for number, paragraph in enumerate(paragraphs, start=1)]

@@ -1,4 +1,4 @@
-"""Reads Excel files (.xlsx, .xlsm; python-calamine): rows under the names of their columns, sheet by sheet."""
+"""Reads Excel files (.xlsx, .xlsm; python-calamine) sheet by sheet: rows with their column names."""
 
 import io
 import re
@@ -22,7 +22,9 @@ _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def read(data: bytes) -> Document:
-    """One part a row, with its sheet and number as place; merged cells are repeated in their rows and columns."""
+    """Returns one part per row, with sheet and row number as place. Merged cells are repeated in their rows and
+    columns.
+    """
     from python_calamine import CalamineWorkbook
 
     book = CalamineWorkbook.from_filelike(io.BytesIO(data))
@@ -42,7 +44,7 @@ def read(data: bytes) -> Document:
 
 
 def _text(value: object) -> str:
-    """A value as a spreadsheet shows it: 40.0 as 40, dates as 2024-01-31."""
+    """Returns a value as a spreadsheet shows it: 40.0 as 40, dates as 2024-01-31."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):

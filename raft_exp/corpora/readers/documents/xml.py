@@ -1,4 +1,4 @@
-"""Reads XML (DocBook, JATS, TEI, records of any kind): sections by titles, paragraphs, tables, "name: value" lines."""
+"""Reads XML (DocBook, JATS, TEI, any records): sections by titles, paragraphs, tables, "name: value" lines."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _NAMES = {"id", "class", "style", "lang", "rid", "role", "ref-type", "content-ty
 
 
 def read(data: bytes) -> Document:
-    """Reads the elements in their order. An element with text between its children is a paragraph."""
+    """Reads the elements in order. An element with text between its children is a paragraph."""
     decode(data)  # refuses binary data
     reader = _Reader()
     reader.read(parse_xml(data, any_type=True))
@@ -34,7 +34,9 @@ class _Reader:
         self.outline, self.counts = Outline(), Counter[str]()
 
     def read(self, root: Element) -> None:
-        """Reads an element and all that is in it, with a stack: deep nesting must not exhaust recursion."""
+        """Reads an element with all its contents. It uses a stack, because deep nesting would exceed the recursion
+        limit.
+        """
         waiting: list[tuple[Element | str, int]] = [(root, 0)]
         while waiting:
             item, depth = waiting.pop()
@@ -44,7 +46,7 @@ class _Reader:
                 waiting.extend((inner, depth + 1) for inner in reversed(self._opened(item, depth)))
 
     def _opened(self, element: Element, depth: int) -> list[Element | str]:
-        """Adds an element to the outline; returns what is in it and has to be read still."""
+        """Adds an element to the outline; returns the contents that are still to be read."""
         name = _name(element)
         if not name:
             self.counts["entity"] += 1
@@ -67,7 +69,7 @@ class _Reader:
         return []
 
     def _runs(self, element: Element) -> Iterator[Element | str]:
-        """The texts of a paragraph, and the blocks between them, in their order."""
+        """Yields the texts of a paragraph and the blocks between them, in order."""
         text = element.text or ""
         for inner in element:
             if _name(inner) in _BLOCKS:
@@ -80,7 +82,7 @@ class _Reader:
         yield text
 
     def _words(self, element: Element) -> str:
-        """The text of an element on one line."""
+        """Returns the text of an element on one line."""
         text = (element.text or "") + "".join(self._written(inner) + (inner.tail or "") for inner in element)
         return " ".join(text.split())
 
@@ -106,13 +108,13 @@ class _Reader:
 
 
 def _has_own_text(element: Element) -> bool:
-    """Whether text stands between the children of an element."""
+    """Whether an element has text between its children."""
     own = (element.text or "").strip() or any((inner.tail or "").strip() for inner in element)
     return bool(own) and len(element) > 0
 
 
 def _field(element: Element, name: str) -> str:
-    """An element as "name: value", with its attributes: "price (currency: EUR): 40"; "" for one with neither."""
+    """Returns an element as "name: value", with its attributes: "price (currency: EUR): 40"; "" if it has neither."""
     given = [(key, value) for key, value in element.items() if "}" not in key and key.lower() not in _NAMES]
     shown = f" ({'; '.join(f'{key}: {value}' for key, value in given)})" if given else ""
     value = "" if len(element) else " ".join((element.text or "").split())

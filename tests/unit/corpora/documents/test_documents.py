@@ -314,7 +314,7 @@ def test_without_questions_it_is_said_what_is_missing(own, tmp_path):
     [
         ([], r"corpus\.path: has no value; set corpus\.path=FOLDER"),
         (["corpus.path=nowhere"], r"corpus\.path='nowhere': no such file or folder"),
-        (["corpus.path={}"], r": an empty folder; name one with documents"),
+        (["corpus.path={}"], r": an empty folder; give a folder with documents"),
     ],
 )
 def test_where_there_is_nothing_it_is_said(tmp_path, how, told):
@@ -326,7 +326,7 @@ def test_where_there_is_nothing_it_is_said(tmp_path, how, told):
 def test_a_folder_of_bad_files_alone_says_why(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.txt").write_text("")
-    with pytest.raises(DataError, match=r"gave no passage: 1 file was not read: a\.txt \(empty: 0 bytes\)"):
+    with pytest.raises(DataError, match=r"no file gave a passage: 1 file was not read: a\.txt \(empty: 0 bytes\)"):
         ingested(tmp_path / "own", tmp_path)
 
 

@@ -138,7 +138,7 @@ def test_a_full_disk_is_no_defect_of_a_document(tmp_path, monkeypatch):
     import raft_exp.corpora.documents as documents
 
     monkeypatch.setattr(documents, "_scratch", lambda cache: tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"a\.txt: could not be read in, by no fault of its own: FileNotFoundError"):
+    with pytest.raises(DataError, match=r"a\.txt: could not be read, and the file is not the cause: FileNotFoundError"):
         list(opened(tmp_path / "a.txt", tmp_path).passages())
 
 

@@ -15,7 +15,7 @@ from tests.helpers.natural_questions import corpus, made
     [
         (
             {"question": "who", "title": "x"},
-            r"line 1: no record of Natural Questions \(its keys are",
+            r"line 1: not a record of Natural Questions \(its keys are",
         ),
         ({"question": " ", "answer": ["x"]}, r"line 1: field 'question' is missing or empty"),
         ({"question": "who", "answer": [1]}, r"line 1: field 'answer' is \[1\]; give a list of texts"),

@@ -57,8 +57,8 @@ def test_a_folder_without_what_is_wanted_says_what_it_takes_instead(real: Path, 
     assert "holds no dpr (looked for biencoder-nq-train.json): corpus.train uses pages" in caplog.text
     alone = corpus(real / "lost-in-the-middle")
     assert {question.split for question in alone.questions()} == {"train", "test"}
-    assert "what is there is split by chance" in caplog.text
-    with pytest.raises(DataError, match=r"holds no file of Natural Questions \(looked for .*; name a file"):
+    assert "the other part is split at random" in caplog.text
+    with pytest.raises(DataError, match=r"contains no file of Natural Questions \(looked for .*; give the path"):
         corpus(tmp_path).files()
     with pytest.raises(DataError, match=r"'.*nowhere' does not exist"):
         corpus(tmp_path / "nowhere").files()

@@ -26,7 +26,7 @@ def test_only_role_and_content_of_a_message_are_kept(tmp_path):
     [
         ({"prompt": "x", "completion": "y"}, "field 'messages' is missing or empty; give a list of {role, content}"),
         ({"messages": [ASK]}, "field 'messages' does not end with an assistant message"),
-        ({"messages": [REPLY]}, "field 'messages' holds a reply to nothing"),
+        ({"messages": [REPLY]}, "field 'messages' has an assistant message without a user message"),
         ({"messages": [ASK, {**REPLY, "content": " \n"}]}, "field 'messages' ends with an empty reply"),
         ({"messages": [ASK, {**REPLY, "content": None}]}, "message 1: field 'content' is missing"),
         ({"messages": [{"role": "human", "content": "x"}, REPLY]}, "message 0: field 'role' is 'human'; give one of"),

@@ -54,15 +54,15 @@ def test_a_collection_is_a_stream(tmp_path: Path) -> None:
         file.writelines(f"{number}\ttext {number}\ttitle\n" for number in range(50_000))
         file.write("50000\tno title, but one column too many\tx\ty\n")
     assert [passage.id for passage in islice(collection.read(path), 3)] == ["0", "1", "2"]
-    with pytest.raises(DataError, match=r"long\.tsv, line 50001: .* has not the columns id, text, title"):
+    with pytest.raises(DataError, match=r"long\.tsv, line 50001: .* must have the columns id, text, title"):
         list(collection.read(path))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\t\tT\n", r"line 1: \['1', '', 'T'\] has not the columns id, text, title, with an id and a text"),
-        ("id\ttext\ttitle\n1\tx\n", r"line 2: \['1', 'x'\] has not"),
+        ("1\t\tT\n", r"line 1: \['1', '', 'T'\] must have the columns id, text, title, with an id and a text"),
+        ("id\ttext\ttitle\n1\tx\n", r"line 2: \['1', 'x'\] must have"),
         (f'1\t"never closed {"x" * 140_000}\tT\n', r"after line \d+: field larger than field limit.*quotation mark"),
         ("", "empty"),
     ],

@@ -38,7 +38,7 @@ def test_tables_of_any_delimiter_and_encoding(delimiter, encoding, tmp_path):
         {"question": "Who?", "answers": "Orlan", "document_id": "b.txt"},
     ]
     assert line == (
-        f"{path}: took question from 'Query', answers from 'Output', document_id from 'File' (corpus.columns)"
+        f"{path}: read question from 'Query', answers from 'Output', document_id from 'File' (corpus.columns)"
     )
 
 

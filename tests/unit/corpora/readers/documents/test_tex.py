@@ -35,9 +35,9 @@ def test_macros_without_end_are_refused():
     bomb = "\\newcommand{\\a0}{ha}" + "".join(
         f"\\newcommand{{\\{chr(98 + n)}}}{{{f'{chr(92)}{chr(97 + n)} ' * 20}}}" for n in range(12)
     )
-    with pytest.raises(UnreadableError, match=r"macros that give more text|nested too deeply"):
+    with pytest.raises(UnreadableError, match=r"macros that expand to too much text|nested too deeply"):
         read("\\newcommand{\\x}{\\x\\x}\\x")
-    with pytest.raises(UnreadableError, match="macros that give more text"):
+    with pytest.raises(UnreadableError, match="macros that expand to too much text"):
         read(bomb + "\\m")
 
 
