@@ -225,7 +225,7 @@ class RowBuilder:
 
 
 def render_rows(row_format: RowFormat, passages: Path, specs: Iterable[RowSpec], workers: int) -> Iterator[RenderedRow]:
-    """Renders rows in the order of `specs`, in `workers` processes (0 or 1: in this one)."""
+    """Renders rows in the order of `specs`, in `workers` processes (0 or 1: in this process)."""
     if workers <= 1:
         yield from map(RowBuilder(row_format, passages), specs)
         return

@@ -1,7 +1,7 @@
 """Stage `dataset`: the training rows of a recipe, and the test rows that all arms answer.
 
-A row passes through these files: `recipes.py` pairs a question with its passages and its target (a `RowSpec`),
-`contexts.py` has the rules of that choice, `rows.py` renders the prompt and the target, `audit.py` counts.
+A row passes through these files: `recipes.py` pairs a question with its passages and its target (a `RowSpec`), by the
+rules of `contexts.py`; `rows.py` renders the prompt and the target; `audit.py` counts.
 docs/explanation/raft-data-sets.md states the rules. The settings are those of the paper (arXiv 2403.10131, section 3).
 """
 

@@ -14,7 +14,7 @@ Row = Mapping[str, object]
 
 
 def write_csv_files(out: Path, results: Results) -> None:
-    """Writes both files into `out`."""
+    """Writes results.csv and comparisons.csv into `out`."""
     write_csv(out / "results.csv", RESULTS, result_rows(results))
     write_csv(out / "comparisons.csv", COMPARISONS, comparison_rows(results))
 

@@ -68,7 +68,7 @@ def _found_gold(audit: StudyAudit) -> Iterator[str]:
 
 
 def _fewer_test_distractors(audit: StudyAudit, evaluation: Mapping[str, object]) -> Iterator[str]:
-    """Warns of test sets with fewer distractors than the settings require. `evaluation`: the group of the config."""
+    """Warns of test sets with fewer distractors than the settings require. `evaluation`: this group of the config."""
     changes = {name: section(section(evaluation, "conditions"), name) for name in audit.get("conditions", {})}
     tests = {"": audit["test"], **audit.get("conditions", {})}
     for name, dataset in tests.items():

@@ -175,7 +175,7 @@ def _training_facts(
 
 @dataclass(frozen=True)
 class _Grader:
-    """Grades the answers of an arm to test rows, and writes its predictions."""
+    """Grades an arm's answers to the test questions, and writes the scored answers as predictions."""
 
     config: ReportStage
     answers: dict[str, Path]
@@ -231,7 +231,7 @@ def _score(config: ReportStage, examples: list[Example], facts: "dict[str, Train
 
 
 def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Mapping[str, Losses]) -> None:
-    """Adds the verdict, the warnings, and what differs between the arms."""
+    """Adds to `results` the verdict, the warnings, and the differences between the arms' settings."""
     from raft_exp.reporting.contrasts import contrasts
     from raft_exp.reporting.verdict import verdict
     from raft_exp.reporting.warnings import Study, warnings

@@ -64,7 +64,7 @@ def new_axes(width: float, height: float) -> "tuple[Figure, Axes]":
 
 
 def rows(axes: "Axes", names: list[str]) -> None:
-    """Labels the y axis with `names`, one a row, the first on top."""
+    """Labels the y axis with `names`, one per row, the first at the top."""
     axes.set_yticks(range(len(names)), [short(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0, pad=9)  # a dot at 0 is wider than the line

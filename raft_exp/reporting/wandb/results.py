@@ -30,7 +30,7 @@ Rows = Iterable[Mapping[str, object]]
 
 
 def log(study: WandbStudy, page: bool) -> None:
-    """Logs one run of job type `report`; with `page` it saves a W&B Report of it."""
+    """Logs one run of job type `report`. If `page`, it also saves a W&B Report of the study."""
     folder = study.folder
     results: Results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     audit: StudyAudit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))

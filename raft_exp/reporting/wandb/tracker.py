@@ -55,7 +55,7 @@ class WandbTracker:
 
 
 def tracker_of(values: Mapping[str, object], run: Path) -> Tracker:
-    """Returns the tracker of the study with this resolved config and run folder."""
+    """Returns a W&B tracker if the study logs to W&B, else a tracker that logs nothing."""
     study = study_of(values, run)
     return WandbTracker(study) if study else NoTracker()
 

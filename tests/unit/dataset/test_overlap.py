@@ -184,7 +184,7 @@ def test_gold_overlap_above_a_share_is_refused(tmp_path):
     write_passages(tmp_path, passages)
     found = overlaps(lambda: iter([*questions, replace(shared, id="more")]), Passages(tmp_path))
     told = (
-        "1 of 10 test questions share a gold passage, or a near copy, with training (first: 'q3', in training "
+        "1 of 10 test questions share a gold passage, or a near copy of it, with training (first: 'q3', in training "
         "question 'more'), and dataset.max_gold_overlap is 0.02; remove them from the training data, raise "
         "dataset.max_gold_overlap, or set dataset.allow_overlap=true to train despite the leak"
     )
