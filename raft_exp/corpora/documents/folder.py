@@ -84,11 +84,11 @@ def _checked(file: File, root: Path, max_bytes: int) -> File:
 def _check(file: File, root: Path, max_bytes: int) -> None:
     if file.path.is_symlink():
         if file.path.exists() and not _inside(file.path, root):
-            raise UnreadableError("outside the folder", "a link that leads out of it; copy the file here to read it")
-        raise UnreadableError("not a readable file", "a link to nothing")
+            raise UnreadableError("outside the folder", "a link to a file elsewhere; copy the file into the folder")
+        raise UnreadableError("not a readable file", "a link to a missing file")
     state = file.path.lstat()
     if not stat.S_ISREG(state.st_mode) or not os.access(file.path, os.R_OK):
-        raise UnreadableError("not a readable file", "no regular file, or no right to read it")
+        raise UnreadableError("not a readable file", "not a regular file, or no permission to read it")
     if by_suffix(file.name) is None:
         raise unsupported(file.name)
     if state.st_size > max_bytes:

@@ -111,7 +111,8 @@ def _span(fields: Fields, tokens: Tokens) -> Span | None:
         return Span(start, end)
     if start < 0 or start == end:
         return None
-    raise fields.error("end_token", f"is {end} after {start}, on a page of {len(tokens.words)}", "fetch the file again")
+    what = f"is {end}, but start_token is {start} and the page has {len(tokens.words)} tokens"
+    raise fields.error("end_token", what, "fetch the file again")
 
 
 def _records(fields: Fields, name: str) -> list[Fields]:

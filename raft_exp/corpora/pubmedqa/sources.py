@@ -75,7 +75,7 @@ def _or_instead(
     if instead not in subsets:
         also = "" if instead == name else f", nor {instead} to replace it"
         raise DataError(
-            f"corpus.path={str(path)!r} holds no {name} (looked for {', '.join(_names(name))}){also}; "
+            f"corpus.path={str(path)!r} contains no {name} (looked for {', '.join(_names(name))}){also}; "
             f"correct corpus.path or corpus.{role}, or give the path of a file"
         )
     counts[f"{role}_subset_missing"] = 1

@@ -58,7 +58,7 @@ class QuestionRows:
         self.names: list[str] = []  # of the row that `placed` gave last, as the file has them
         for field in columns:
             if field not in ALIASES:
-                raise DataError(f"corpus.columns: got {field!r}, which is no field; {suggest(field, ALIASES)}")
+                raise DataError(f"corpus.columns: got {field!r}, not a field of a question; {suggest(field, ALIASES)}")
 
     def placed(self) -> Iterator[tuple[str, json_records.Row]]:
         """Yields the rows with their places: "line 3", "record 3" or "row 3"."""

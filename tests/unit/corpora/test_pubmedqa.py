@@ -298,7 +298,7 @@ def test_broken_ground_truth(tmp_path, truth, message):
 def test_missing_path_and_folder_without_records(tmp_path):
     with pytest.raises(DataError, match=r"'.*nowhere' does not exist"):
         corpus(tmp_path / "nowhere").files()
-    with pytest.raises(DataError, match=r"holds no pqa_artificial \(looked for ori_pqaa\.json, .*nor pqa_labeled"):
+    with pytest.raises(DataError, match=r"contains no pqa_artificial \(looked for ori_pqaa\.json, .*nor pqa_labeled"):
         corpus(tmp_path).files()
 
 

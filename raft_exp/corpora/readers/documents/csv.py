@@ -28,7 +28,7 @@ def parts(numbered: Sequence[Row], warnings: list[str], sheet: str = "") -> list
         if names is None or csv_dialect.has_names(names, body):
             texts = _texts(names, body)
         else:
-            warnings.append(f"row {names.number} holds figures: it is read as values, not as names of columns")
+            warnings.append(f"row {names.number} contains numbers: it is read as values, not as column names")
             texts = _texts(None, [names, *body])
         found += [Part(text, "row", f"{sheet}{row.number}") for row, text in texts]
     return found
@@ -39,7 +39,7 @@ def _rows(text: str, warnings: list[str]) -> list[Row]:
         sign, rest = csv_dialect.delimiter(text, quoting=True)
         rows = list(csv_dialect.rows(rest, sign, quoting=True))
     except csv.Error as error:
-        warnings.append(f"quotation marks that do not match ({error}); all are taken as they stand")
+        warnings.append(f"quotation marks that do not match ({error}); all are read as ordinary characters")
         sign, rest = csv_dialect.delimiter(text, quoting=False)
         rows = list(csv_dialect.rows(rest, sign, quoting=False))
     first = 1 if rest is text else 2

@@ -53,7 +53,7 @@ def _decoded(data: bytes, declared: str) -> tuple[str, list[str]]:
 def _marked(data: bytes, encoding: str) -> tuple[str, list[str]]:
     text = data.decode(encoding, errors="replace")
     wrong = text.count("\ufffd")
-    return text, [f"{wrong} characters are no {encoding} and became U+FFFD"] if wrong else []
+    return text, [f"{wrong} characters are not valid {encoding} and became U+FFFD"] if wrong else []
 
 
 def _wide(data: bytes) -> str:

@@ -77,7 +77,7 @@ def unsupported(name: str) -> UnreadableError:
         today = CONVERTED[suffix]
         return UnreadableError("unsupported", f"an Office file from before 2007; open it and save it as {today}")
     return UnreadableError(
-        "unsupported", f"no reader for this kind of file; what is read: {', '.join(sorted(SUFFIXES))}"
+        "unsupported", f"no reader for this kind of file; supported suffixes: {', '.join(sorted(SUFFIXES))}"
     )
 
 
@@ -114,7 +114,7 @@ def _by_content(data: bytes, promised: str) -> str:
         return promised
     if _is_page(data):
         return "html"
-    raise UnreadableError("not what its suffix says", f"not in the form of {promised}: it begins with {data[:12]!r}")
+    raise UnreadableError("not what its suffix says", f"not a {promised} file: it begins with {data[:12]!r}")
 
 
 def _is_page(data: bytes) -> bool:

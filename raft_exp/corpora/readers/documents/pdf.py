@@ -140,8 +140,8 @@ def _warnings(
     kinds = [
         (scans, "image and no text (a scan?)"),
         (blank, "no text"),
-        (garbled, "text of no language, not read (fonts without letters: needs OCR)"),
-        (apart, "letters set apart, not words"),
+        (garbled, "unreadable text left out (the fonts do not map to characters; needs OCR)"),
+        (apart, "single letters with spaces between instead of words"),
         (recognised, "text recognised by OCR, which may be wrong"),
     ]
     return [f"{what}: page{'s' * (len(numbers) > 1)} {_listed(numbers)}" for numbers, what in kinds if numbers]

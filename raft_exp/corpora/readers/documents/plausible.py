@@ -38,9 +38,9 @@ def _is_base64(text: str) -> bool:
 
 
 def no_language(text: str) -> str:
-    """Returns the reason why a text is in no language; "" if it may be real text.
+    """Returns the reason why a text cannot be real language; "" if it can be.
 
-    Used for text that was read from drawn glyphs.
+    `text`: the text of a PDF page, as decoded from its fonts.
     """
     signs = "".join(text.split())
     unknown = len(_UNKNOWN.findall(signs))

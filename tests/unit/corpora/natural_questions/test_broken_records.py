@@ -29,7 +29,10 @@ from tests.helpers.natural_questions import corpus, made
             r"ctxs 1: field 'isgold' is 'yes'; give true or false",
         ),
         ({**made(1), "question_text": None}, r"line 1: field 'question_text' is missing"),
-        ({**made(1), "document_text": "<P> cut"}, r"field 'end_token' is \d+ after \d+, on a page of 2; fetch"),
+        (
+            {**made(1), "document_text": "<P> cut"},
+            r"field 'end_token' is \d+, but start_token is \d+ and",
+        ),
         ({**made(1), "annotations": [{"short_answers": []}]}, r"annotations 1: field 'long_answer' is missing"),
         ('{"question": ', r"line 1: broken, cut off"),
         ("", "empty"),

@@ -54,7 +54,7 @@ def test_a_folder_without_what_is_wanted_says_what_it_takes_instead(real: Path, 
     nq = corpus(real, train="dpr", test="30_documents")
     assert Counter(question.split for question in nq.questions()) == {"test": 214, "train": 1}
     assert (nq.counts["train_file_missing"], nq.counts["test_file_missing"]) == (1, 1)
-    assert "holds no dpr (looked for biencoder-nq-train.json): corpus.train uses pages" in caplog.text
+    assert "contains no dpr (looked for biencoder-nq-train.json): corpus.train uses pages" in caplog.text
     alone = corpus(real / "lost-in-the-middle")
     assert {question.split for question in alone.questions()} == {"train", "test"}
     assert "the other part is split at random" in caplog.text

@@ -64,7 +64,7 @@ def test_an_empty_row_inside_a_table_ends_it_not():
 def test_a_table_without_names_is_values_and_is_reported():
     _, document = documents.read("a.csv", b"Pump,40\nValve,7\nBolt,3\n")
     assert [part.text for part in document.parts] == ["Pump; 40", "Valve; 7", "Bolt; 3"]
-    assert document.warnings == ["row 1 holds figures: it is read as values, not as names of columns"]
+    assert document.warnings == ["row 1 contains numbers: it is read as values, not as column names"]
     assert rows("country,2001,2002\nNorvia,5,6\n") == ["country: Norvia; 2001: 5; 2002: 6"], "years are names"
 
 

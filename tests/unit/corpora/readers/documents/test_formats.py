@@ -147,7 +147,7 @@ def test_json_takes_an_object_of_records_and_a_lone_value():
         ("a.txt", b"", "empty", "0 bytes"),
         ("a.docx", b" \n\t", "empty", "white space"),
         ("a.txt", "\ufeff \u2003\n".encode(), "empty", "white space"),
-        ("a.pdf", b"only words", "not what its suffix says", "not in the form of pdf: it begins with b'only words'"),
+        ("a.pdf", b"only words", "not what its suffix says", "not a pdf file: it begins with b'only words'"),
         ("a.pdf", b"\x89PNG\r\n", "not what its suffix says", "a PNG image"),
         ("a.txt", b"\x1f\x8b\x08\x00", "not what its suffix says", "gzipped"),
         ("a.txt", bytes(range(256)) * 9, "not what its suffix says", "binary data"),

@@ -45,7 +45,7 @@ SHIFTED = "L@MNBOF PIG JA@E@Q DE RSTUV WHG @EFDE@@O PIG XOMIEY P?J ZIC@ KOJC [JO
 def test_pages_of_no_language_are_named_and_a_file_of_them_is_refused():
     document = read(made.pdf("A page of plain text.", SHIFTED, "A page of plain text too."))
     assert [part.label for part in document.parts] == ["1", "3"]
-    assert document.warnings == ["text of no language, not read (fonts without letters: needs OCR): page 2"]
+    assert document.warnings == ["unreadable text left out (the fonts do not map to characters; needs OCR): page 2"]
     with pytest.raises(UnreadableError, match=r"2 of 2 pages hold signs inside words.*OCR") as refused:
         read(made.pdf(SHIFTED, SHIFTED))
     assert refused.value.reason == "garbled"
@@ -166,4 +166,4 @@ def test_rows_of_a_table_stay_rows(first, second):
 
 def test_letters_that_are_set_apart_are_reported():
     spaced = " ".join("the pump was checked on monday and it runs as it should today")
-    assert read(made.pdf(spaced)).warnings == ["letters set apart, not words: page 1"]
+    assert read(made.pdf(spaced)).warnings == ["single letters with spaces between instead of words: page 1"]
