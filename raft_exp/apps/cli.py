@@ -1,4 +1,4 @@
-"""The command line of a study: compose (Hydra), parse, build, run. Errors that the user can fix are one line."""
+"""The command line of a study: composes (Hydra), parses, builds and runs it. Errors of the user are one line."""
 
 import contextlib
 import errno
@@ -70,7 +70,7 @@ class OwnConf(SearchPathPlugin):
     """Adds the folder `conf` of the working directory to Hydra's search path, after the shipped one."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Adds the folder (a hook of Hydra)."""
+        """Adds the folder to `search_path` (a hook of Hydra)."""
         if own := own_conf():
             search_path.append("own", f"file://{own}")
 
@@ -105,7 +105,10 @@ def main() -> None:
 
 
 def _answers_alone(arguments: list[str]) -> bool:
-    """Prints the version or the help, if requested. Help beside overrides is Hydra's, which shows their values."""
+    """Prints the version or the help, if requested, and returns whether it did.
+
+    Help together with overrides is left to Hydra, whose help shows the resulting values.
+    """
     if "--version" in arguments:
         print(f"raft_exp {__version__}")
         return True
@@ -120,7 +123,7 @@ def _answers_alone(arguments: list[str]) -> bool:
 
 
 def _about_run_folder(error: OSError) -> bool:
-    """Whether a missing file concerns the run folder, i.e. the error was not raised within a study."""
+    """Whether the run folder is missing, i.e. the error for a missing file was not raised within a study."""
     return error.errno == errno.ENOENT and _is_outside_study(error)
 
 
@@ -129,10 +132,10 @@ def _is_outside_study(error: BaseException) -> bool:
 
 
 def with_experiment(arguments: list[str]) -> list[str]:
-    """Adds the embedded study if no experiment is named, or only changes to one.
+    """Adds `+experiment=quickstart`, the embedded study, unless the arguments name a study.
 
-    It stands before all other overrides, which take precedence. Its note is about its own corpus, and is left out with
-    another one.
+    Experiments that only change a study (`ON_TOP`) are not counted as studies. The addition comes before all other
+    overrides, which take precedence. With another corpus, the note of the embedded study is removed.
     """
     named = [argument for argument in arguments if argument.lstrip("+~").startswith("experiment=")]
     names = [name.strip("[]'\" ") for argument in named for name in argument.partition("=")[2].split(",")]
@@ -148,7 +151,7 @@ def with_experiment(arguments: list[str]) -> list[str]:
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:
-    """Moves -m to the front; adds it for a search, which runs many jobs."""
+    """Moves -m to the front. Adds -m for sweep=optuna, because a search runs many jobs."""
     several = {"-m", "--multirun"} & set(arguments)
     shows = {"--run", "--cfg", "-c", "--info", "--help", "-h"} & set(arguments)
     if not several and ("sweep=optuna" not in arguments or shows):
@@ -157,7 +160,7 @@ def _with_multirun(arguments: list[str]) -> list[str]:
 
 
 def job(composed: DictConfig) -> None:
-    """Runs one study. In a sweep an error ends this job and not the others."""
+    """Runs one study from the settings that Hydra composed. In a sweep, an error ends only this job."""
     screen.take_any_text()  # in the processes of a launcher `main` has not run
     end_with_command()
     try:
@@ -180,7 +183,10 @@ def job(composed: DictConfig) -> None:
 
 
 def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:
-    """Parses, builds and runs a study into the folder `run`. `sweep`: the name of its sweep, or ""."""
+    """Parses, builds and runs a study, with results in the folder `run`.
+
+    `overrides`: the settings on the command line. `sweep`: name of the sweep to which the study belongs, or "".
+    """
     config = parse(values)
     secrets.check_settings(values)
     config_file = run / "config.yaml"
@@ -218,10 +224,10 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
 
 
 def _warn_of_prompt(config: Config) -> None:
-    """Prints a line where models will repeat the prompt's task as their reply."""
+    """Prints a warning if `prompt.task` has an example answer, which models would repeat as their reply."""
     if sentence := answer_like(config.prompt.task):
         print(
-            f"prompt.task: {sentence!r} reads like an answer, and models repeat it; ask for one: 'Reply with ...'",
+            f"prompt.task: {sentence!r} reads like an answer, and models repeat it; instruct them: 'Reply with ...'",
             file=sys.stderr,
         )
 
@@ -246,11 +252,11 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
     console.print(table(results, config.evaluation.metrics), *verdict(results), sep="\n")
     screen.say(f"report: {run / 'report.html'}")
     if list(run.glob("wandb/offline-run-*")):
-        print(f"W&B: kept offline; to send it: wandb sync {run}/wandb/offline-run-*")
+        print(f"W&B: the run is stored offline; send it with: wandb sync {run}/wandb/offline-run-*")
 
 
 def _write_provenance(run: Path, outcomes: list[Outcome], overrides: list[str]) -> None:
-    """Writes date, version, commit and command into the run folder, and into the heads of its pages."""
+    """Writes date, version, commit and command into the run folder, and to the top of its pages."""
     facts = provenance.provenance(shown_command("python -m raft_exp", overrides), git_commit(), has_local_changes())
     provenance.write(run, facts)
     if outcomes[-1].stage.name == "report":
@@ -258,7 +264,7 @@ def _write_provenance(run: Path, outcomes: list[Outcome], overrides: list[str]) 
 
 
 def _preview(config: Config, outcomes: list[Outcome]) -> None:
-    """Shows rows of the finished data sets, if requested."""
+    """Prints rows of the finished data sets, if `preview` is set."""
     finished = [outcome for outcome in outcomes if outcome.stage.name == "dataset" and outcome.status != "planned"]
     if config.preview and finished:
         from raft_exp.apps.preview import show
@@ -267,7 +273,7 @@ def _preview(config: Config, outcomes: list[Outcome]) -> None:
 
 
 def _show_dataset_warnings(file: Path, config: Config) -> None:
-    """For a run that ends before its report, which has these lines among its warnings."""
+    """Prints the warnings about the data sets in `file` (audit.json), for a run that ends before its report."""
     from raft_exp.reporting.dataset_warnings import dataset_warnings
 
     if file.exists():
@@ -305,7 +311,7 @@ def _write_passages(config: Config, run: Path) -> None:
 
 
 def _push(config: Config, run: Path) -> None:
-    """Pushes the exported dataset to the hub, also in a run that reuses all stages."""
+    """Pushes the exported data set to the hub, also if all stages were reused."""
     repository = config.export.push_to_hub
     if repository:
         commit = hub.push(run / "exports" / HF, repository, config.export.private)
@@ -313,7 +319,7 @@ def _push(config: Config, run: Path) -> None:
 
 
 def resolved(composed: DictConfig) -> dict[str, object]:
-    """Returns the values of a study that Hydra has composed, with the arms and wordings that they name."""
+    """Returns the settings of a study that Hydra composed, with those of its arms and wordings from their files."""
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0

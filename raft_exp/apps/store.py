@@ -25,17 +25,17 @@ _NO_RESULTS = {"ledger", "runs", "extracted"}
 
 @config_dataclass
 class StoreSettings:
-    """The settings of `store`."""
+    """The settings of the command `store`."""
 
-    store: str = Field(default="store", title="PATH", description="the store")
-    yes: bool = Field(default=False, description="prune and repair without asking")
+    store: str = Field(default="store", title="PATH", description="the folder of the store")
+    yes: bool = Field(default=False, description="whether prune and repair remove results without asking")
 
 
 _ACTIONS = {
     "ls": "lists the results in the store",
-    "prune": "removes the results that no run folder names; the paid ledger is never touched",
+    "prune": "removes the results that no run folder uses; never the ledger of paid requests",
     "verify": "reads every file of every result and compares it with its manifest",
-    "repair": "removes the damaged results, which the commands of their studies then make again",
+    "repair": "removes the damaged results; run their studies again to make them anew",
 }
 _COMMAND = Command(
     form="python -m raft_exp.store ls|prune|verify|repair [store=PATH] [yes=true]",
@@ -57,14 +57,14 @@ class StoreEntry:
 
 
 def entries(root: Path) -> list[StoreEntry]:
-    """Returns all results in the store, by stage, oldest first."""
+    """Returns all results in the store `root`, sorted by stage, then by age, oldest first."""
     used = _used(root)
     folders = sorted((root.glob("*/*")), key=lambda path: (path.parent.name, path.stat().st_mtime))
     return [_entry(path, used) for path in folders if path.is_dir() and path.parent.name not in _NO_RESULTS]
 
 
 def _used(root: Path) -> set[str]:
-    """The keys of the results that runs name. Raises StoreError for a run whose plan.json cannot be read."""
+    """Returns the keys of the results that runs use. Raises StoreError for a run whose plan.json cannot be read."""
     keys: set[str] = set()
     for file in (root / "runs").glob("*"):
         plan = Path(file.read_text(encoding="utf-8")) / "plan.json"
@@ -93,14 +93,14 @@ def _entry(path: Path, used: set[str]) -> StoreEntry:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line of the store."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         (action,), chosen = _COMMAND.read(arguments)
         if action not in _ACTIONS:
             raise ConfigError(f"{'|'.join(_ACTIONS)}: got {action!r}; {suggest(action, _ACTIONS)}")
         if not Path(chosen.store).is_dir():
             raise ConfigError(
-                f"store: got {chosen.store!r}, and there is no such folder; name the store with store=PATH"
+                f"store: got {chosen.store!r}, but there is no such folder; name the store with store=PATH"
             )
         results = entries(Path(chosen.store))
         if action == "prune":
@@ -123,13 +123,13 @@ def _list(results: list[StoreEntry]) -> None:
 
 def _prune(unused: list[StoreEntry], yes: bool) -> None:
     if not unused:
-        print("nothing to prune: every result is named by a run folder")
+        print("nothing to prune: every result is used by a run folder")
         return
-    _remove_all(unused, yes, "the paid ledger is never touched")
+    _remove_all(unused, yes, "the ledger of paid requests was not touched")
 
 
 def _damaged(results: list[StoreEntry]) -> list[StoreEntry]:
-    """Reads all complete results and prints a line for each damaged one."""
+    """Checks the files of all complete results, and prints a line for each damaged result. Returns the damaged ones."""
     damaged = []
     complete = [entry for entry in results if entry.state not in ("partial", "left over")]
     for entry in track(complete, "results checked"):
@@ -144,35 +144,38 @@ def _damaged(results: list[StoreEntry]) -> list[StoreEntry]:
 
 def _refuse(damaged: list[StoreEntry], store: str) -> None:
     if damaged:
-        raise StoreError(f"store={store}: {len(damaged)} results are damaged; remove them with store repair")
+        raise StoreError(
+            f"store={store}: {len(damaged)} results are damaged; remove them with "
+            f"`python -m raft_exp.store repair store={store}`"
+        )
 
 
 def _repair(damaged: list[StoreEntry], yes: bool) -> None:
     if damaged:
-        _remove_all(damaged, yes, "the commands of their studies make them again")
+        _remove_all(damaged, yes, "run their studies again to make them anew")
 
 
 def _remove_all(results: list[StoreEntry], yes: bool, note: str) -> None:
     total = decimal(sum(entry.size for entry in results))
     if not yes and not _agreed(f"remove {len(results)} results ({total})? [y/N] "):
-        print("kept everything")
+        print("nothing was removed")
         return
     removed = sum(_remove(entry) for entry in results)
     print(f"removed {removed} results of {len(results)} ({total}); {note}")
 
 
 def _agreed(question: str) -> bool:
-    """Asks at the terminal. Raises ConfigError where nobody can answer."""
+    """Asks a question at the terminal. Raises ConfigError if there is no terminal."""
     try:
         return input(question).strip().lower() == "y"
     except EOFError:
         raise ConfigError(
-            "yes: got False, but nobody can answer the question here (no terminal); add yes=true to the command"
+            "yes: got False, but the question cannot be answered here (no terminal); add yes=true to the command"
         ) from None
 
 
 def _remove(entry: StoreEntry) -> bool:
-    """Removes a result. Returns False if a job holds its lock."""
+    """Removes a result. Returns False, and keeps the result, if a job holds its lock."""
     lock = FileLock(entry.path.with_suffix(".lock"))
     try:
         with lock.acquire(timeout=0):
@@ -180,5 +183,5 @@ def _remove(entry: StoreEntry) -> bool:
     except Timeout:
         return False
     except OSError as error:
-        raise StoreError(f"{error.filename or entry.path}: {error.strerror}; nothing can be removed there") from error
+        raise StoreError(f"{error.filename or entry.path}: {error.strerror}; get write permission there") from error
     return True

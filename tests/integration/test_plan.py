@@ -31,14 +31,14 @@ def test_the_quickstart_is_planned_before_anything_is_made(tmp_path):
     assert "plan of quickstart: asset:pocket on cpu" in shown
     assert "raft minus questions finds from 2 points need 5 points need 10 points need discordance" in shown
     assert "rag (primary) 300 9.1 points 5,980 975 249 0.30 assumed: discordance=0.3" in shown
-    assert "counted: teacher=extractive asks no model" in shown
+    assert "counted: teacher=extractive uses no model" in shown
     made = json.loads((tmp_path / "plan.json").read_text())
     assert (made["study"], made["model"], made["device"]) == ("quickstart", "asset:pocket", "cpu")
     assert [claim["b"] for claim in made["claims"]] == ["base", "rag", "sft", "sft_rag"]
     assert made["memory"][-1]["what"] == "evaluate: a device"
     assert all(figure["basis"] in ("counted", "measured", "assumed", "estimated") for figure in made["hours"])
     assert made["left_out"] == [
-        "hours: no rate for ingest, questions, index, targets, dataset[closed_book], dataset[raft], dataset[test], "
+        "time: unknown for ingest, questions, index, targets, dataset[closed_book], dataset[raft], dataset[test], "
         "dataset[test@k0], dataset[test@k4], report; the store has no comparable result"
     ]
 
@@ -98,9 +98,9 @@ def test_a_finished_run_is_planned_from_its_own_replies(small_study, tmp_path, c
         "source": "questions in the store, within evaluation.max_items",
     }
     assert re.search(r"rows of \d+ tokens in dataset\[raft\]", shown), "counted, no limit"
-    assert "≤ " not in shown.partition("where the store does not count them.")[2]
+    assert "≤ " not in shown.partition("because the store has no counts.")[2]
     assert [figure["source"] for figure in made["hours"]] == [
-        "in the store: they took this time, and are not run again"
+        "reused from the store, not run again; they took this time"
     ]
     assert made["disk"][0]["value"] > 0
 

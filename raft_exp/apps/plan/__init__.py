@@ -1,1 +1,1 @@
-"""What a planned study needs (memory, hours, disk, requests) and which differences its test will find."""
+"""Plans a study: its memory, time, disk space, requests and cost, and the differences that its test can find."""

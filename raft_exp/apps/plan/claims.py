@@ -1,4 +1,4 @@
-"""The comparisons of a planned report, and the differences that their tests will find."""
+"""The comparisons of a planned report, and the smallest differences that their tests can find."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ Replies = Mapping[str, float]  # id of a question -> value of the metric
 
 
 def planned_questions(study: PlannedStudy) -> Figure:
-    """The number of test questions: of the store, else the limit of the settings."""
+    """Returns the number of test questions: counted in the store, else the limit from the settings."""
     test = study.labelled("dataset[test]")
     size = study.expected.sizes.rows(test) if test else None
     figure: Figure = {
@@ -44,15 +44,16 @@ def planned_questions(study: PlannedStudy) -> Figure:
 
 
 def claims(study: PlannedStudy, questions: int | None, discordance: float | None, left: LeftOut) -> list[Claim]:
-    """A claim for each arm that the report compares the reference arm with, in the primary metric.
+    """Returns a claim for each arm that the report compares with the reference arm, in the primary metric.
 
-    `discordance`: the user's assumption, instead of a measured or the usual one.
+    `questions`: number of test questions, None if unknown. `discordance`: the user's value, used instead of a measured
+    or assumed one. `left`: receives a line if no claim can be made.
     """
     chosen = primary_of(study.config)
     metric, a = chosen["metric"], chosen["arm"]
     if not METRICS[metric].per_row:
         left.say(
-            f"claims: {metric} is no mean over questions, so that no formula tells its power; name another metric in "
+            f"claims: {metric} is not a mean over questions, so its power cannot be computed; set another metric in "
             "evaluation.primary.metric"
         )
         return []
@@ -89,9 +90,10 @@ def _claim(
 
 
 def _spread(share: bool, measured: Sequence[float] | None, discordance: float | None) -> Spread:
-    """How much two arms differ: measured in a run, else assumed.
+    """Returns how much two arms differ question by question: measured in a run, else assumed.
 
-    Where values lie between 0 and 1, the deviation is at most the root of the share of questions that differ.
+    `share`: whether the metric is 0 or 1 for each question. For other metrics with values between 0 and 1, the standard
+    deviation is at most the square root of the share of questions that differ.
     """
     kind: SpreadKind = "discordance" if share else "standard deviation"
     if measured:
@@ -106,7 +108,7 @@ def _spread(share: bool, measured: Sequence[float] | None, discordance: float | 
 
 
 def _differences(run: Path | None, metric: str, a: str, b: str) -> list[float] | None:
-    """Arm a minus arm b for each question of a run; None where the run lacks replies of both."""
+    """Returns the metric of arm `a` minus that of arm `b` for each question; None if the run lacks one of them."""
     replies = [_replies(run, metric, name) for name in (a, b)] if run else []
     if not replies or not all(replies) or set(replies[0]) != set(replies[1]):
         return None

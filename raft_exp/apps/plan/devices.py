@@ -1,4 +1,4 @@
-"""Devices that a plan can be made for: memory, speed and bandwidth from the vendors' data sheets."""
+"""The devices of a plan, with memory, speed and bandwidth from the vendors' data sheets."""
 
 import os
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ CORE = 5e10
 
 @dataclass(frozen=True)
 class Device:
-    """One device."""
+    """A device: one GPU, or the CPU of this machine."""
 
     name: DeviceName
     memory: float  # bytes
@@ -25,11 +25,11 @@ class Device:
 
     @property
     def reached(self) -> float:
-        """Operations a second that a computation reaches."""
+        """Operations per second that a computation reaches on this device."""
         return self.operations * self.utilisation
 
     def assumption(self) -> str:
-        """The assumption behind `reached`, as a phrase."""
+        """Returns the assumption behind `reached` as text for the plan."""
         if self.name == "cpu":
             return f"{self.operations / 1e12:.2g} TFLOP/s on {os.cpu_count() or 1} cores"
         return f"{self.utilisation:.0%} of the {self.operations / 1e12:.0f} TFLOP/s of one {self.name}"
@@ -49,7 +49,11 @@ GPUS: dict[DeviceName, tuple[float, float, float]] = {
 
 
 def device(name: DeviceName, utilisation: float | None = None, cores: int | None = None) -> Device:
-    """The device of this name. `utilisation` replaces the usual share; `cores`: of a CPU, all where None."""
+    """Returns the device `name`.
+
+    `utilisation`: share of the peak speed that is reached (None: the usual share). `cores`: used cores of a CPU (None:
+    all).
+    """
     if name == "cpu":
         memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
         return Device(name, memory, CORE * (cores or os.cpu_count() or 1), 2e10, utilisation or 1.0)

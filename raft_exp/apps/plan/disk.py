@@ -1,4 +1,4 @@
-"""Disk space that a study still needs, and that of its results in the store."""
+"""The disk space of a study: of its results in the store, and of the results that it still has to make."""
 
 from pathlib import Path
 
@@ -14,7 +14,10 @@ _BYTES_A_TOKEN = 9  # of a data set: a token is some four bytes of text, which s
 
 
 def disk(study: PlannedStudy, footprint: Footprint | None) -> list[Figure]:
-    """Results that are there, and for those to come: base weights, trained weights, checkpoints, data sets."""
+    """Returns the disk space of present results, and of weights, checkpoints and data sets that are still to be made.
+
+    `footprint`: sizes of the model; None: weights are left out.
+    """
     figures = [_figure("results in the store", _stored(study), "counted", f"of this study, in {study.store.root}")]
     if footprint:
         figures += _weights(study, footprint)
@@ -52,7 +55,7 @@ def _tokens(study: PlannedStudy, dataset: Stage) -> float:
 
 
 def _stored(study: PlannedStudy) -> float:
-    """Bytes of the files of this study's results."""
+    """Returns the bytes of this study's results in the store."""
     folders = [study.store.path(stage) for stage in study.stages if study.store.look(stage).status == "reused"]
     return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
 

@@ -1,4 +1,4 @@
-"""The figures of a plan. Each says how it is known."""
+"""The figures of a plan. Each figure says whether it is counted, measured, assumed or estimated."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NotRequired, TypedDict
@@ -13,7 +13,7 @@ SpreadKind = Literal["discordance", "standard deviation"]  # of a metric of 0 an
 
 
 class Figure(TypedDict):
-    """One figure. `source` names the results or the assumption that it rests on."""
+    """One figure. `source` names the results or the assumption from which it is computed."""
 
     what: str
     value: float | None  # None: unknown, and `source` says why
@@ -33,7 +33,7 @@ class Spread(TypedDict):
 
 
 class Claim(TypedDict):
-    """A comparison of the report, and what its test can find at 80% power and the 5% level."""
+    """A comparison of the report, and the difference that its test finds with 80% power at the 5% level."""
 
     a: str
     b: str
@@ -47,7 +47,7 @@ class Claim(TypedDict):
 
 
 class Plan(TypedDict):
-    """The whole plan, as `out=FILE` has it."""
+    """The whole plan, in the form that `out=FILE.json` writes."""
 
     study: str
     model: str
@@ -63,11 +63,11 @@ class Plan(TypedDict):
 
 @dataclass
 class LeftOut:
-    """Figures that cannot be given, each a line with the reason and a remedy; every line once."""
+    """Figures that cannot be computed: one line for each, with the reason and a remedy."""
 
     lines: list[str] = field(default_factory=list)
 
     def say(self, line: str) -> None:
-        """Adds a line, if it is new."""
+        """Adds a line, unless the same line was added before."""
         if line not in self.lines:
             self.lines.append(line)

@@ -1,7 +1,7 @@
-"""The size of a model with its trainable weights, and what a training step saves, without its weights.
+"""Computes the memory of a model, of its training and of its activations, without loading its weights.
 
-The model is built on torch's meta device, which has shapes and no values. Its configuration must be at hand: in a
-folder, in the package, or in the hub's local cache. The network is not used.
+The model is built on torch's meta device, where tensors have shapes but no values. The model's configuration must be on
+this machine: in a folder, in the package, or in the hub's local cache. The network is not used.
 """
 
 import warnings
@@ -25,7 +25,7 @@ _SUPERVISED = (32, 64)
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes that a forward pass saves for the backward."""
+    """Bytes of activations that a forward pass saves for the backward pass."""
 
     a_token: float
     a_supervised_token: float  # more, at a token that is learned
@@ -48,14 +48,15 @@ class Footprint:
     activations: Activations | None  # None: the model cannot be run without values
 
     def state_bytes(self) -> int:
-        """Bytes of the trained weights, their gradient, and AdamW's two moments."""
+        """Returns the bytes of the trained weights, their gradients, and AdamW's two moments."""
         return 4 * self.trained_bytes
 
 
 def footprint(model: ModelConfig, lora: LoraConfig, precision: str) -> Footprint:
-    """The footprint of a training of `model` with the adapter `lora` (r=0: all weights) in a precision of the trainer.
+    """Returns the footprint of a training of `model` with the adapter `lora` (r=0: all weights are trained).
 
-    Raises ModelError where the configuration is not at hand, or transformers has no such model.
+    `precision`: a value of trainer.precision. Raises ModelError if the model's configuration is not on this machine, or
+    transformers has no such model.
     """
     config = _config(model)
     import torch
@@ -86,7 +87,7 @@ def footprint(model: ModelConfig, lora: LoraConfig, precision: str) -> Footprint
 
 
 def _config(model: ModelConfig) -> "PretrainedConfig":
-    """The configuration. Raises ModelError where it is not at hand, with the command that fetches it."""
+    """Returns the model's configuration. If it is not on this machine, raises ModelError with a command to fetch it."""
     place = resolve(model.name_or_path)
     if not Path(place).is_dir() and not _is_cached(place, model.revision):
         revision = f" --revision {model.revision}" if model.revision else ""
@@ -119,7 +120,10 @@ def _built(config: "PretrainedConfig", dtype: object) -> "PreTrainedModel":
 
 
 def _linear(model: "PreTrainedModel") -> int:
-    """The head is left out: training computes it at supervised tokens alone, and answering at one token of a prompt."""
+    """Returns the number of weights in matrices, without embeddings and output layer.
+
+    The output layer is left out, because it is computed for few tokens: supervised ones, or the last one of a prompt.
+    """
     ends = [module.weight for module in (model.get_input_embeddings(), model.get_output_embeddings()) if module]
     return sum(
         weight.numel() for weight in model.parameters() if weight.dim() >= 2 and not any(weight is end for end in ends)
@@ -127,7 +131,7 @@ def _linear(model: "PreTrainedModel") -> int:
 
 
 def _cache_bytes(config: "PretrainedConfig", itemsize: int) -> int:
-    """Bytes of the keys and values of a token in all layers."""
+    """Returns the bytes of the key-value cache for one token, over all layers."""
     text = config.get_text_config(decoder=True)
     heads = int(text.num_attention_heads)
     size = getattr(text, "head_dim", None) or int(text.hidden_size) // heads
@@ -136,8 +140,11 @@ def _cache_bytes(config: "PretrainedConfig", itemsize: int) -> int:
 
 
 def _activations(model: "nn.Module", config: "PretrainedConfig", dtype: object) -> Activations | None:
-    """Measured by forward passes without values; the part that grows with the square of the length is attention's
-    matrix, which the kernels of training do not save."""
+    """Measures activations by forward passes on the meta device; None if the model cannot run there.
+
+    The part that grows with the square of the length is subtracted: it is the attention matrix, which the attention
+    kernels of training do not save.
+    """
     import torch
 
     from raft_exp.training.layers import activation_bytes
@@ -161,7 +168,10 @@ def _activations(model: "nn.Module", config: "PretrainedConfig", dtype: object) 
 
 
 def _batch(length: int, supervised: int) -> "Batch":
-    """One row without values. The mask has four dimensions, so that no model reads its values to make one."""
+    """Returns a batch of one row on the meta device, with `length` tokens, `supervised` of them supervised.
+
+    The attention mask has four dimensions, so that models use it as it is and do not read its values.
+    """
     import torch
 
     with torch.device("meta"):

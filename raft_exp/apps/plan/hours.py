@@ -1,4 +1,4 @@
-"""Seconds of the stages that a study still has to run: measured rates of the store, else an estimate by operations."""
+"""The expected seconds of the stages to run: from measured results in the store, else from counted operations."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,10 @@ _AT_ONCE = 256  # assumed requests that vLLM answers at once
 
 
 def hours(study: PlannedStudy, footprint: Footprint | None, device: Device, left: LeftOut) -> list[Figure]:
-    """The seconds of the stages in the store, of each stage to run, and the sum of the latter.
+    """Returns the seconds of the reused stages, of each stage to run, and of all stages to run together.
 
-    Stages other than train and evaluate need a measured rate.
+    Stages other than train and evaluate are estimated only from measured results. `footprint`: sizes of the model, None
+    if unknown. `left`: receives a line with the stages that have no estimate.
     """
     figures, unknown = list[Figure](), list[str]()
     for stage in (stage for stage in study.stages if study.store.look(stage).status == "planned"):
@@ -31,7 +32,7 @@ def hours(study: PlannedStudy, footprint: Footprint | None, device: Device, left
         else:
             unknown.append(stage.label)
     if unknown:
-        left.say(f"hours: no rate for {', '.join(unknown)}; the store has no comparable result")
+        left.say(f"time: unknown for {', '.join(unknown)}; the store has no comparable result")
     if len(figures) + len(unknown) > 1 and figures:
         figures.append(_total(figures, len(figures) + len(unknown)))
     return [*_reused(study), *figures]
@@ -42,7 +43,7 @@ def _reused(study: PlannedStudy) -> list[Figure]:
     if not outcomes:
         return []
     seconds = sum(outcome.seconds for outcome in outcomes)
-    source = "in the store: they took this time, and are not run again"
+    source = "reused from the store, not run again; they took this time"
     what = f"{len(outcomes)} of {len(study.stages)} stages"
     return [{"what": what, "value": seconds, "unit": "seconds", "basis": "measured", "source": source}]
 
@@ -75,7 +76,10 @@ def _estimated(study: PlannedStudy, stage: Stage, footprint: Footprint | None, d
 
 
 def _training(study: PlannedStudy, stage: Stage, items: int, footprint: Footprint, device: Device) -> Figure:
-    """Four operations a frozen weight and token, six a trained one; two in a validation pass. Without attention."""
+    """Estimates the seconds of a training from its operations, without those of attention.
+
+    Each token needs four operations per frozen weight and six per trained weight, and two per weight in validation.
+    """
     dataset, trainer = stage.inputs["dataset"], stage.config.trainer
     assert isinstance(dataset, Stage)
     tokens, processes = training_tokens(study, dataset), processes_of(trainer)
@@ -96,16 +100,17 @@ def _training(study: PlannedStudy, stage: Stage, items: int, footprint: Footprin
 
 
 def _validation_rows(study: PlannedStudy, dataset: Stage, trainer: TrainerConfig, examples: int) -> int:
-    """Rows of all validation passes together."""
+    """Returns the number of rows in all validation passes together."""
     counted = study.expected.sizes.validation(dataset)
     rows = min(number for number in (counted, trainer.validation_items, examples) if number is not None)
     return rows * (examples // trainer.batch_size // trainer.validate_every + 1)
 
 
 def _answering(study: PlannedStudy, stage: Stage, items: int, footprint: Footprint, device: Device) -> Figure:
-    """Two operations a weight and token; for each token of a batch, all weights are read once.
+    """Estimates the seconds of an evaluation from operations, memory bandwidth and CPU time.
 
-    transformers needs some time of the CPU for each layer and token of a batch, besides.
+    Each token needs two operations per weight. Each generation step reads all weights once. With transformers, it also
+    needs some CPU time per layer.
     """
     test, engine, new = stage.inputs["test"], stage.config.engine, stage.config.model.max_new_tokens
     assert isinstance(test, Stage)

@@ -1,4 +1,4 @@
-"""`python -m raft_exp.plan RUN|SETTING ...`: what a study needs, and which differences its test will find."""
+"""`python -m raft_exp.plan RUN|SETTING ...`: says what a study needs, and which differences its test can find."""
 
 import json
 import os
@@ -31,22 +31,24 @@ class PlanSettings:
     discordance: _Above0 | None = Field(
         default=None,
         title="SHARE",
-        description="of questions that one of two arms alone answers right (default: as in RUN, else 0.3)",
+        description="share of questions that only one of two arms answers right (default: from RUN, or 0.3)",
     )
     utilisation: _Above0 | None = Field(
         default=None,
         title="SHARE",
-        description="of a GPU's peak operations a second that is reached (default: 0.25)",
+        description="share of a GPU's peak speed that a computation reaches (default: 0.25)",
     )
-    out: str | None = Field(default=None, title="FILE.json", description="the plan as JSON too (default: none)")
+    out: str | None = Field(
+        default=None, title="FILE.json", description="a file to write the plan to, as JSON (default: none)"
+    )
 
 
 _COMMAND = Command(
     form="python -m raft_exp.plan RUN|SETTING [SETTING ...] [device=h100] [out=FILE.json]",
-    about="""Says what a study will need and tell, before it runs: questions for each claim, memory, time, disk,
-requests and cost. Every figure says whether it is counted, measured, assumed or estimated. Nothing is run or sent, and
-no file is written but FILE.json.""",
-    words={"RUN|SETTING": "a run folder (finished, failed or dry), or settings as of `python -m raft_exp`"},
+    about="""Plans a study before it runs: the questions that each comparison needs, memory, time, disk space,
+requests and cost. Every figure says whether it is counted, measured, assumed or estimated. No stage is run, nothing is
+sent, and only FILE.json is written.""",
+    words={"RUN|SETTING": "a run folder (finished, failed or dry), or settings as for `python -m raft_exp`"},
     settings=PlanSettings,
     most=None,
     of_study=True,
@@ -54,7 +56,7 @@ no file is written but FILE.json.""",
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
+    """Runs the command line. `arguments`: default sys.argv[1:]."""
     with one_line_errors():
         words, chosen = _COMMAND.read(arguments)
         _check_out(chosen.out)
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
-    """Makes the plan of a run folder or of settings. Raises RaftError."""
+    """Makes the plan of a study. `words`: a run folder, or settings. Raises RaftError for invalid settings."""
     from raft_exp.apps.plan import claims, disk, hours, teacher
     from raft_exp.apps.plan.devices import device
     from raft_exp.apps.plan.figures import LeftOut
@@ -114,7 +116,7 @@ def _check_out(out: str | None) -> None:
     if Path(out).is_dir():
         raise ConfigError(f"out: got {out!r}, which is a folder; name a file")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"out: got {out!r}, and {folder} is no folder that can be written; name another file")
+        raise ConfigError(f"out: got {out!r}, but {folder} is not a folder that can be written; name another file")
 
 
 def _write(file: Path, plan: "Plan") -> None:

@@ -1,4 +1,4 @@
-"""Memory of a device in training and in answering, by our own estimate."""
+"""Estimates the memory of a device in training, and in answering the test questions."""
 
 from raft_exp.apps.plan.devices import Device
 from raft_exp.apps.plan.figures import Figure
@@ -15,7 +15,10 @@ _ENOUGH = 2048  # tokens of a micro-batch with trainer.accumulate=auto (raft_exp
 def training_memory(
     training: Training, footprint: Footprint, tokens: RowTokens, device: Device, processes: int
 ) -> list[Figure]:
-    """Memory of one device in a training, by what holds it, and the sum."""
+    """Returns the memory of one device in a training: weights, optimizer, activations, and their sum.
+
+    `tokens`: lengths of the training rows. `processes`: number of training processes.
+    """
     name, trainer = f"train[{training.label}]", training.trainer
     shards = processes if trainer.strategy == "fsdp" else 1
     shared = f", in {shards} parts (fsdp)" if shards > 1 else ""
@@ -37,7 +40,11 @@ def training_memory(
 def _activations(
     training: Training, footprint: Footprint, tokens: RowTokens, device: Device, processes: int, other: float
 ) -> Figure | None:
-    """Activations of the largest micro-batch; recomputed ones where the settings say so, or where they do not fit."""
+    """Returns the memory of the activations of the largest micro-batch; None if unknown.
+
+    With activation checkpointing, or if stored activations do not fit, it is that of recomputed activations. `other`:
+    bytes of weights and optimizer.
+    """
     sizes, trainer = footprint.activations, training.trainer
     if sizes is None:
         return None
@@ -57,7 +64,7 @@ def _activations(
 
 
 def _micro_batch(trainer: TrainerConfig, tokens: RowTokens, processes: int) -> float:
-    """Tokens of the largest micro-batch of a process: at least the longest row."""
+    """Returns the tokens of the largest micro-batch of a process, which has at least the longest row."""
     rows = trainer.batch_size / processes
     if trainer.accumulate == "auto":
         return max(min(rows * tokens.mean, _ENOUGH), tokens.longest)
@@ -65,7 +72,7 @@ def _micro_batch(trainer: TrainerConfig, tokens: RowTokens, processes: int) -> f
 
 
 def answering_memory(study: PlannedStudy, footprint: Footprint, device: Device) -> list[Figure]:
-    """Memory of one device while the study's model answers; [] where a server answers."""
+    """Returns the memory of one device while the study's model answers; [] if a server answers."""
     engine = study.config.engine
     if isinstance(engine, VllmEngine) and device.name != "cpu":
         size = engine.gpu_memory_utilization * device.memory
@@ -86,7 +93,7 @@ def _bytes(figure: Figure) -> float:
 
 
 def _fits(size: float, device: Device) -> str:
-    """Whether a size fits: a tenth of the memory is left to kernels and to the allocator."""
+    """Returns text that says whether `size` bytes fit into 90% of the memory; kernels and allocator need the rest."""
     fits = "fits in" if size <= 0.9 * device.memory else "is too much for"
     of = "this machine" if device.name == "cpu" else f"one {device.name}"
     return f"{fits} the {device.memory / 2**30:.0f} GiB of {of}"

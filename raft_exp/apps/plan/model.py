@@ -1,4 +1,4 @@
-"""The sizes of the model of a planned study, and the memory of its largest training."""
+"""The sizes of a planned study's model, and the memory of its largest training."""
 
 from raft_exp.apps.plan.devices import Device
 from raft_exp.apps.plan.figures import Figure, LeftOut
@@ -11,7 +11,10 @@ from raft_exp.pipeline.trainings import Training, trainings
 
 
 def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
-    """The footprint of the model with the adapter of the study; None where its configuration is not at hand."""
+    """Returns the footprint of the model with the study's largest adapter; None if it is unknown or not needed.
+
+    `left`: receives a line with the reason.
+    """
     config = study.config
     if not any(getattr(stage.config, "model", None) for stage in study.stages if stage.name in ("train", "evaluate")):
         return None  # a server answers, and nothing is trained
@@ -24,12 +27,12 @@ def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
         left.say(f"memory, weights on disk, and hours without a measured rate: {error}")
         return None
     if found.activations is None:
-        left.say(f"memory of activations: {config.model.name_or_path} cannot be run without values")
+        left.say(f"memory of activations: {config.model.name_or_path} cannot run on torch's meta device")
     return found
 
 
 def largest_training(study: PlannedStudy, footprint: Footprint, device: Device, left: LeftOut) -> list[Figure]:
-    """The memory of the training that needs most, and of the answers."""
+    """Returns the memory of the training that needs most memory, and of answering the test."""
     all_trainings = trainings(study.config)
     by_training = [figures for training in all_trainings if (figures := _memory(study, training, footprint, device))]
     if device.name != "cpu" and any(training.trainer.devices == "auto" for training in all_trainings):

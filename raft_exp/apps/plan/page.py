@@ -1,4 +1,4 @@
-"""A plan as a short page for the terminal."""
+"""Formats a plan as a short page for the terminal."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,9 +13,9 @@ from raft_exp.pipeline.estimate import duration
 
 
 def page(plan: Plan) -> Iterator[RenderableType]:
-    """The parts of the page, in order."""
+    """Yields the parts of the page, in order."""
     yield f"[bold]plan of {escape(plan['study'])}[/]: {escape(plan['model'])} on {plan['device']}"
-    yield "≤: with the largest sizes that the settings allow, where the store does not count them."
+    yield "≤: an upper bound, from the largest sizes that the settings allow, because the store has no counts."
     yield _table("test", [plan["questions"]])
     if plan["claims"]:
         yield _claims(plan["claims"])
@@ -23,11 +23,11 @@ def page(plan: Plan) -> Iterator[RenderableType]:
         if figures := plan[title]:
             yield _table({"hours": "time", "teacher": "requests and cost"}.get(title, title), _together(figures))
     for line in plan["left_out"]:
-        yield f"left out: {escape(line)}"
+        yield f"not estimated: {escape(line)}"
 
 
 def _claims(claims: Sequence[Claim]) -> Table:
-    """What is compared, the smallest difference that is found, and the questions that larger and smaller ones need."""
+    """Returns a table with the comparisons, the smallest differences that are found, and the needed questions."""
     first = claims[0]
     title = f"claims in {first['metric'].replace('_', ' ')}: {first['test']}, 80% power at the 5% level"
     needed = (f"{points} points need" for points in POINTS)
@@ -66,7 +66,7 @@ def _table(title: str, figures: Sequence[Figure]) -> Table:
 
 
 def _together(figures: Sequence[Figure]) -> list[Figure]:
-    """Figures with one line for all that differ in their names alone."""
+    """Joins figures that differ only in their names into one figure."""
     groups: dict[tuple[object, ...], list[Figure]] = {}
     for figure in figures:
         groups.setdefault((amount(figure), figure["basis"], figure["source"]), []).append(figure)
@@ -77,7 +77,7 @@ def _together(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def amount(figure: Figure) -> str:
-    """The value of a figure with its unit."""
+    """Returns the value of a figure as text, with its unit."""
     value, unit = figure["value"], figure["unit"]
     if value is None:
         return "unknown"

@@ -1,4 +1,4 @@
-"""The study that a plan is about: the settings of a run folder, or those of a command line."""
+"""The study of a plan, from the settings of a run folder or of a command line."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from raft_exp.pipeline.store import Fingerprints, Store
 
 @dataclass(frozen=True)
 class PlannedStudy:
-    """A study with its stages. `run`: its run folder, where the plan is made from one."""
+    """A study with its stages. `run`: the run folder of the plan; None if the plan is made from settings."""
 
     config: Config
     stages: list[Stage]
@@ -28,29 +28,34 @@ class PlannedStudy:
     expected: ExpectedSeconds
 
     def named(self, name: str) -> list[Stage]:
-        """The stages of one name, in order."""
+        """Returns the stages of one name, in order."""
         return [stage for stage in self.stages if stage.name == name]
 
     def missing(self, name: str) -> list[Stage]:
-        """The stages of one name whose results the store does not have."""
+        """Returns the stages of one name whose results the store does not have."""
         return [stage for stage in self.named(name) if self.store.look(stage).status == "planned"]
 
     def labelled(self, label: str) -> Stage | None:
-        """The stage of this label; None where the study has none."""
+        """Returns the stage with this label; None if the study has no such stage."""
         return next((stage for stage in self.stages if stage.label == label), None)
 
 
 def open_study(words: Sequence[str]) -> PlannedStudy:
-    """The study of a run folder, or of settings as `python -m raft_exp` takes them. Raises ConfigError or DataError."""
+    """Returns the study of a run folder, or of settings in the form of `python -m raft_exp`.
+
+    Raises ConfigError or DataError for an invalid folder or setting.
+    """
     folders = [word for word in words if "=" not in word and not word.startswith(("+", "~", "-"))]
     if not folders:
         return _planned(_composed(list(words)), None)
     if len(words) > 1:
-        raise ConfigError(f"RUN|SETTING: got {folders[0]!r} beside others; name one run folder, or settings alone")
+        raise ConfigError(
+            f"RUN|SETTING: got {folders[0]!r} together with other words; give one run folder, or only settings"
+        )
     if not Path(folders[0]).is_dir():
         raise ConfigError(
-            f"RUN|SETTING: got {folders[0]!r}, and there is no such folder; name a run folder, or settings as "
-            "+experiment=pubmedqa"
+            f"RUN|SETTING: got {folders[0]!r}, but there is no such folder; name a run folder, or settings such "
+            "as +experiment=pubmedqa"
         )
     run = Path(folders[0])
     config = read_config(run)
@@ -58,7 +63,7 @@ def open_study(words: Sequence[str]) -> PlannedStudy:
 
 
 def _store_of(run: Path, config: Config) -> Path:
-    """The store of a run: that of its plan.json, which holds whole paths, else that of its settings."""
+    """Returns the store of a run: from the absolute paths in plan.json, else from the settings."""
     with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
         return Path(json.loads((run / "plan.json").read_text(encoding="utf-8"))[0]["path"]).parents[1]
     return Path(config.store)
@@ -72,7 +77,7 @@ def _planned(config: Config, run: Path | None) -> PlannedStudy:
 
 
 def _composed(words: list[str]) -> Config:
-    """The settings of a command line. Raises ConfigError with the setting, its value and the valid values."""
+    """Returns the settings of a command line. Raises ConfigError for an invalid setting."""
     import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -90,7 +95,7 @@ def _composed(words: list[str]) -> Config:
     except (HydraException, OmegaConfBaseException) as error:
         if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
             raise ConfigError(
-                f"{match[1]}: several values, and a plan is about one study; give one value (a list has brackets)"
+                f"{match[1]}: got several values, but a plan is about one study; give one value (a list in brackets)"
             ) from error
         raise explained(error) from error
     except (yaml.YAMLError, ValueError) as error:  # Hydra raises ValueError for defaults that are no list
@@ -106,7 +111,7 @@ def _composed(words: list[str]) -> Config:
 
 
 def _values(words: list[str]) -> tuple[dict[str, object], dict[str, object]]:
-    """The values of a study, and the option that was chosen for each group."""
+    """Returns the values of a study, and the chosen option of each group."""
     from hydra import compose, initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
     from hydra.core.plugins import Plugins

@@ -1,4 +1,4 @@
-"""Requests, tokens and cost of a study: those of its teacher, and of a server that answers the test."""
+"""The requests, tokens and cost of a study's teacher, and the requests to a server that answers the test."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -16,11 +16,11 @@ _SAMPLE = 200  # questions whose prompts are written to count their tokens
 
 
 def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
-    """The requests to the teacher, their tokens and their cost, and the requests of `engine=openai`."""
+    """Returns the requests to the teacher with their tokens and cost, and the requests of `engine=openai`."""
     teacher = study.config.teacher
     figures = [_server(study)] if study.config.engine.name == "openai" else []
     if not is_model(teacher):
-        return [_figure("requests", 0, "requests", "counted", f"teacher={teacher.name} asks no model"), *figures]
+        return [_figure("requests", 0, "requests", "counted", f"teacher={teacher.name} uses no model"), *figures]
     if isinstance(teacher, OpenaiTeacher) and teacher.prices is None:
         left.say("cost: no price is set; give teacher.prices={prompt: ..., reply: ...} per million tokens")
     written = study.labelled("questions")
@@ -40,8 +40,8 @@ def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut) -> list[
     counts = study.expected.sizes.questions(questions)
     if counts is None:
         left.say(
-            "requests for targets: one for each training and validation question, whose number is unknown before "
-            "until=questions"
+            "requests for targets: one for each training and validation question; the number is unknown, run the study "
+            "with until=questions first"
         )
         return []
     number = int(counts.get("train", 0) + counts.get("validation", 0))
@@ -54,12 +54,14 @@ def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut) -> list[
 
 
 def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: LeftOut) -> list[Figure]:
-    """One request a passage that is long enough, and one for each question that is checked."""
+    """Returns the requests for writing questions, one per passage of sufficient length, and for checking them."""
     if study.store.look(stage).status == "reused":
         return [_figure("requests for questions", 0, "requests", "counted", "the questions are in the store")]
     ingest, task = study.labelled("ingest"), teacher.questions
     if task is None or ingest is None or study.store.look(ingest).status != "reused":
-        left.say("requests for questions: one a passage, whose number is unknown before until=ingest")
+        left.say(
+            "requests for questions: one per passage; the number is unknown, run the study with until=ingest first"
+        )
         return []
     from raft_exp.teachers.questions import PassageSample
 
@@ -76,7 +78,10 @@ def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: L
 
 
 def _prompt_tokens(study: PlannedStudy, teacher: ModelTeacher, targets: Stage) -> float | None:
-    """Mean tokens of the prompts for targets, four bytes each; None where questions or passages are not made."""
+    """Returns the mean tokens of the prompts for targets; None if questions or passages are not in the store.
+
+    A token counts as four bytes.
+    """
     inputs = [targets.inputs["passages"], targets.inputs["questions"]]
     stages = [stage for stage in inputs if isinstance(stage, Stage)]
     if teacher.targets is None or any(study.store.look(stage).status != "reused" for stage in stages):
@@ -92,7 +97,10 @@ def _prompt_tokens(study: PlannedStudy, teacher: ModelTeacher, targets: Stage) -
 
 
 def _cost(what: str, number: int, prompt: float | None, task: Task, teacher: ModelTeacher) -> list[Figure]:
-    """Tokens read and written, and their cost where the teacher has prices."""
+    """Returns the tokens of prompts and replies, and their cost if the teacher has prices.
+
+    `number`: requests. `prompt`: mean tokens of a prompt, None if unknown.
+    """
     new = number * task.max_new_tokens
     source = f"replies of at most {task.max_new_tokens} tokens"
     replies: Figure = {**_figure(f"reply tokens for {what}", new, "tokens", "estimated", source), "at_most": True}
@@ -111,7 +119,7 @@ def _cost(what: str, number: int, prompt: float | None, task: Task, teacher: Mod
 
 
 def _server(study: PlannedStudy) -> Figure:
-    """The requests of the arms that a server answers."""
+    """Returns the requests of the arms whose replies come from a server."""
     asked = [stage for stage in study.missing("evaluate") if stage.config.engine.name == "openai"]
     rows = [study.expected.items(stage) for stage in asked]
     what, number = "requests of engine=openai", sum(row or 0 for row in rows)

@@ -1,4 +1,4 @@
-"""Tokens of planned rows: counted in a data set of the store, else at most `model.max_length`."""
+"""The tokens of planned rows: counted in a data set of the store, else the limit `model.max_length`."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _SUPERVISED = 100  # assumed tokens of a target
 
 @dataclass(frozen=True)
 class RowTokens:
-    """Tokens of the rows of a data set: prompt and completion together, and the completion alone."""
+    """Tokens per row of a data set. `mean`, `longest`: prompt and completion; `supervised`: mean of the completion."""
 
     mean: float
     longest: float
@@ -21,7 +21,7 @@ class RowTokens:
 
 
 def training_tokens(study: PlannedStudy, dataset: Stage) -> RowTokens:
-    """The tokens of a training set's rows."""
+    """Returns the tokens per row of a training set."""
     audit = study.expected.sizes.audit(dataset, "train")
     if audit is None:
         limit, room = study.config.model.max_length, study.config.model.max_new_tokens
@@ -38,7 +38,7 @@ def training_tokens(study: PlannedStudy, dataset: Stage) -> RowTokens:
 
 
 def prompt_tokens(study: PlannedStudy, test: Stage, with_passages: bool) -> tuple[float, bool, str]:
-    """Mean tokens of a test prompt, whether that is a bound, and the source."""
+    """Returns the mean tokens of a test prompt, whether this is an upper bound, and the source as text."""
     config = study.config.model
     room = config.max_length - config.max_new_tokens
     audit = study.expected.sizes.audit(test, str(test.config.split)) if with_passages else None
@@ -51,5 +51,5 @@ def prompt_tokens(study: PlannedStudy, test: Stage, with_passages: bool) -> tupl
 
 
 def processes_of(trainer: TrainerConfig) -> int:
-    """Training processes, each on a device; `auto` counts as one a node."""
+    """Returns the number of training processes, one per device. devices=auto counts as one device per node."""
     return (trainer.devices if isinstance(trainer.devices, int) else 1) * trainer.num_nodes

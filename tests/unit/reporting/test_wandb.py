@@ -38,7 +38,7 @@ def tracked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tracked")
     done = raft_exp(folder, *ASKED, "logger.mode=offline", WANDB_API_KEY=KEY, **CANARIES)
     assert done.returncode == 0, done.stderr
-    assert "W&B: kept offline; to send it: wandb sync " in done.stdout
+    assert "W&B: the run is stored offline; send it with: wandb sync " in done.stdout
     return folder, done, run_folder(folder)
 
 

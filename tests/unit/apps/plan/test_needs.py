@@ -145,7 +145,7 @@ def test_hours_by_operations_with_the_assumption_named(study):
     assert figures["13 of 23 stages to run"]["value"] == pytest.approx(
         sum(amount(figure) for name, figure in figures.items() if "stages" not in name)
     )
-    assert left.lines[0].startswith("hours: no rate for ingest, questions, index, targets, dataset[closed_book]")
+    assert left.lines[0].startswith("time: unknown for ingest, questions, index, targets, dataset[closed_book]")
 
 
 def test_measured_rates_come_first_and_are_named(study):
@@ -158,7 +158,7 @@ def test_measured_rates_come_first_and_are_named(study):
     assert train["source"] == f"train[raft] {key[:12]} of the store, in proportion to its 2,400 items"
     again = hours.hours(study(), None, device("h100"), LeftOut())
     assert again[0]["what"] == "1 of 23 stages"
-    assert again[0]["source"] == "in the store: they took this time, and are not run again"
+    assert again[0]["source"] == "reused from the store, not run again; they took this time"
 
 
 def test_disk_of_adapters_checkpoints_and_data_sets(study):
@@ -175,7 +175,7 @@ def test_disk_of_adapters_checkpoints_and_data_sets(study):
 
 def test_a_teacher_without_a_model_is_asked_nothing(study):
     (figure,) = teacher.requests(study(), LeftOut())
-    assert (figure["value"], figure["source"]) == (0, "teacher=extractive asks no model")
+    assert (figure["value"], figure["source"]) == (0, "teacher=extractive uses no model")
 
 
 def test_requests_tokens_and_cost_of_a_teacher(tmp_path):
@@ -209,8 +209,8 @@ def test_requests_without_a_number_or_a_price_are_a_line(study):
     assert teacher.requests(study("teacher=openai"), left) == []
     assert left.lines == [
         "cost: no price is set; give teacher.prices={prompt: ..., reply: ...} per million tokens",
-        "requests for targets: one for each training and validation question, whose number is unknown before "
-        "until=questions",
+        "requests for targets: one for each training and validation question; the number is unknown, run the study "
+        "with until=questions first",
     ]
 
 
@@ -221,7 +221,10 @@ def test_questions_that_the_teacher_writes(tmp_path, study):
     overrides = ("corpus=passages", f"corpus.path={tmp_path / 'passages.jsonl'}", "teacher=openai")
     left = LeftOut()
     assert teacher.requests(study(*overrides), left) == []
-    assert "requests for questions: one a passage, whose number is unknown before until=ingest" in left.lines
+    assert (
+        "requests for questions: one per passage; the number is unknown, run the study with until=ingest first"
+        in left.lines
+    )
     run(tmp_path / "store", "+experiment=quickstart", *overrides, until="ingest")
     config = parse(compose("+experiment=quickstart", *overrides, f"store={tmp_path / 'store'}"))
     store = Store(config.store)
