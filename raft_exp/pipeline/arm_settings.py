@@ -82,7 +82,7 @@ def arm_lora(config: Config, name: str) -> LoraConfig:
 
 
 def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None:
-    """Raises ConfigError if an arm with changes to a group is not trained, or has the name of another recipe."""
+    """Raises ConfigError for `changes` of an arm that is not trained, or that has the name of another recipe."""
     if changes and arm.recipe == "none":
         raise ConfigError(
             f"arms.{name}.{group}: got {changes}, but an arm with recipe: none is not trained; remove the changes"

@@ -45,7 +45,7 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
 def adapter_files(name: str, folder: str | None) -> list[Path]:
     """Returns the two files of an arm's ready-made adapter in `folder`; [] for None.
 
-    Raises ConfigError for a missing file, ModelError for a damaged adapter_config.json or one with impossible values.
+    Raises ConfigError for a missing file, ModelError if adapter_config.json is damaged or has impossible values.
     """
     if folder is None:
         return []

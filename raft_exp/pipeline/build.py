@@ -4,7 +4,8 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (ind
                 |                                                    v
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report
 
-export reads all datasets and the passages. It also runs with until=dataset, and with until=ingest for passages alone.
+The export stage reads all data sets and the passages. It also runs with until=dataset. With until=ingest it exports
+only the passages.
 """
 
 from collections.abc import Iterable
@@ -42,10 +43,9 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
 
 
 def _ends(config: Config, stages: Iterable[Stage], tried: Iterable[Stage]) -> list[Stage]:
-    """The stages at which a study ends with `until`.
+    """Returns the stages up to `until`, except for `tried`, the evaluations of candidates.
 
-    `tried` are the answers that a choice reads. They come before `select`, and are left out here: other evaluations
-    come after it.
+    Those are made only for a select stage, which comes before the other evaluations.
     """
     until = STAGES.index("export" if config.until == "dataset" else config.until)
     before_select = {stage.key for stage in tried}
@@ -53,7 +53,7 @@ def _ends(config: Config, stages: Iterable[Stage], tried: Iterable[Stage]) -> li
 
 
 class _Study:
-    """The stages of a study by their part in it. Each is made when it is first read."""
+    """Makes the stages of a study. Each property makes its stages when it is first read."""
 
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
         self._config, self.make = config, StageMaker(config, fingerprint)
@@ -62,17 +62,17 @@ class _Study:
 
     @cached_property
     def datasets(self) -> dict[str, Stage]:
-        """The training sets by name."""
+        """The stages of the training sets by name."""
         return {name: self.make.training_rows(name, owner) for name, owner in trainings.owners(self._config).items()}
 
     @cached_property
     def _validation(self) -> Stage:
-        """The questions that settings are chosen on."""
+        """The stage of the validation questions on which settings are chosen."""
         return self.make.test_rows("validation", validation(self._config), SettingNames.of("selection.changes"))
 
     @cached_property
     def rates(self) -> Selection:
-        """The search for learning rates; empty in a study that chooses none."""
+        """The stages that search for learning rates; empty if the study does not choose a rate."""
         config, make = self._config, self.make
         if not config.selection.on:
             return Selection()
@@ -82,7 +82,7 @@ class _Study:
 
     @cached_property
     def adapters(self) -> dict[str, Stage]:
-        """The trainings by label, or the choice of a rate for each."""
+        """The stage with the weights of each training, by label: a train stage, or a select stage."""
         trained = {training.label: training for training in self._trainings}
         return self.rates.choices or {label: self.make.train(each, self.datasets) for label, each in trained.items()}
 
@@ -92,7 +92,7 @@ class _Study:
 
     @cached_property
     def _conditions(self) -> dict[str, Stage]:
-        """The test questions under each condition."""
+        """The stages of the test questions under each condition, by the condition's name."""
         return {
             name: self.make.test_rows(
                 f"test@{name}",
@@ -104,23 +104,23 @@ class _Study:
 
     @property
     def tests(self) -> dict[str, Stage]:
-        """The rows of the test and of its conditions, by part."""
+        """The stages of the test rows and of the rows of each condition, by name: `test`, `test@CONDITION`."""
         return {rows.part: rows for rows in (self._test, *self._conditions.values())}
 
     @cached_property
     def _raft_rows(self) -> Stage:
-        """The raft training set, from which worked examples are drawn, also where no arm is trained on it."""
+        """The stage of the raft training set, which supplies worked examples even if no arm is trained on it."""
         return self.datasets.get("raft") or self.make.raft_rows()
 
     @cached_property
     def _examples(self) -> dict[str, Stage]:
-        """Arm -> its worked examples, for arms that are always shown some."""
+        """Arm -> the stage of its worked examples, for arms whose setting `examples` is above 0."""
         shown = {name: arm.examples for name, arm in self._arms.items() if arm.examples}
         return {name: self.make.examples(name, most, self._test, self._raft_rows) for name, most in shown.items()}
 
     @cached_property
     def _tried_examples(self) -> dict[str, Stage]:
-        """Arm -> worked examples that it is tried with, beside the wordings of its prompt."""
+        """Arm -> the stage of its worked examples, for arms whose prompt search tries a prompt with such examples."""
         most = self._config.evaluation.examples
         return {
             name: self.make.examples(
@@ -131,13 +131,13 @@ class _Study:
 
     @property
     def worked_examples(self) -> list[Stage]:
-        """All worked examples, after the training set that they are drawn from where no arm is trained on it."""
+        """All stages of worked examples. The raft training set comes first if no arm is trained on it."""
         stages = [*self._examples.values(), *self._tried_examples.values()]
         return [self._raft_rows, *stages] if stages and "raft" not in self.datasets else stages
 
     @cached_property
     def prompts(self) -> Selection:
-        """The search for a prompt of each untrained arm; empty in a study that asks as it is written."""
+        """The stages that search for a prompt of each untrained arm; empty with evaluation.prompts=as_written."""
         config = self._config
         if not wordings(config):
             return Selection()
@@ -150,12 +150,12 @@ class _Study:
 
     @property
     def searched(self) -> Selection:
-        """The searches for rates and for prompts together."""
+        """The stages of both searches together: for learning rates and for prompts."""
         return self.rates.beside(self.prompts)
 
     @cached_property
     def answers(self) -> dict[str, Stage]:
-        """The answers of every arm to the test, and of arms with passages under every condition."""
+        """The evaluate stages: all arms on the test questions, and arms with passages under each condition."""
         answers = {name: self._answers(name, name, self._test) for name in self._arms}
         for name, arm in self._arms.items():
             for at, rows in self._conditions.items() if arm.context == "passages" else ():
@@ -175,7 +175,7 @@ class _Study:
 
     @cached_property
     def report(self) -> Stage:
-        """The last stage."""
+        """The report stage, the last stage of a study."""
         return self.make.report(
             self.datasets,
             test=self._test,

@@ -115,7 +115,7 @@ def _check_dora(config: Config) -> None:
 def _check_validation_questions(config: Config, setting: str, off: str) -> None:
     """Raises ConfigError if there are no validation questions on which to choose `setting`.
 
-    `off`: the value of the setting that turns the choice off, for the message.
+    `off`: the value of `setting` with which the study makes no choice. The message names it as a remedy.
     """
     if config.evaluation.split == "validation":
         raise ConfigError(

@@ -33,7 +33,8 @@ def explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str
 def unknown_key(path: str, option: object = "") -> str:
     """Returns the error message for the unknown setting `path` (`dataset.q`), with the closest existing name.
 
-    `option`: the chosen option of its group, such as the value of corpus.name. The message lists its settings.
+    `option`: the chosen option of the setting's group, such as the value of corpus.name. The message lists the settings
+    of this option.
     """
     if path in RENAMED:
         return f"{path}: was renamed to {RENAMED[path]}; set {RENAMED[path]}=..."

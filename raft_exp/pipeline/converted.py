@@ -54,7 +54,7 @@ def use(stages: Iterable[Stage], store: Store) -> None:
 def described(stages: Iterable[Stage], store: Store) -> Iterator[None]:
     """Provides a model folder for each GGUF file inside the `with` block, so that the model can be checked.
 
-    It is the converted folder, or a temporary folder without weights if the store has no converted folder.
+    The model folder is the converted folder of the store. If there is none, it is a temporary folder without weights.
     """
     stages = list(stages)
     use(stages, store)

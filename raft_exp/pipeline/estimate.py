@@ -59,7 +59,7 @@ class ExpectedSeconds:
         self.sizes = Sizes(self._results)
 
     def __call__(self, stage: Stage) -> float | None:
-        """Returns the expected seconds of a stage; None where the store has no comparable result."""
+        """Returns the expected seconds of a stage; None if the store has no comparable result."""
         measure = self.measure(stage)
         return measure.seconds if measure else None
 
@@ -89,7 +89,7 @@ class ExpectedSeconds:
         return rows.number if rows else None
 
     def _scaled(self, result: Manifest, stage: Stage) -> Measure | None:
-        """Returns the seconds of a comparable result, scaled to the items of `stage`; None if it is too small."""
+        """Returns the seconds of `result`, scaled to the items of `stage`; None if the result is too small."""
         measured, planned = self._measured(result), self.items(stage)
         if measured and planned and measured < _LEAST * planned:
             return None

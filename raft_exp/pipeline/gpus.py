@@ -1,9 +1,9 @@
 """GPU locks: stages that run at the same time do not share a GPU, unless RAFT_EXP_SHARE_GPUS=1 allows it.
 
-A stage that needs n GPUs waits until n are free on this machine; CUDA_VISIBLE_DEVICES limits its process to them. Each
-GPU has a lock file in /tmp, the same one for all users of the machine; RAFT_EXP_GPU_LOCKS names another folder. The
-operating system releases a lock when its holder ends, even by a kill. Under SLURM the scheduler assigns GPUs, and
-nothing is locked.
+A stage that needs n GPUs waits until n GPUs are free on this machine. CUDA_VISIBLE_DEVICES limits its process to them.
+Each GPU has a lock file in /tmp, which all users of the machine share; RAFT_EXP_GPU_LOCKS names another folder. The
+operating system releases a lock when the process that holds it ends, even if it is killed. Under SLURM the scheduler
+assigns the GPUs, and nothing is locked.
 """
 
 import contextlib

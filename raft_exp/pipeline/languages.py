@@ -49,7 +49,7 @@ def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict
 
 
 def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
-    """Returns the teacher's settings with its shipped tasks in a language. Raises ConfigError without a file for it."""
+    """Returns the teacher's settings with its shipped tasks in `language`. Raises ConfigError if no file has them."""
     if not isinstance(teacher, dict):
         return teacher
     shipped = _shipped("task", _TASKS)
@@ -81,7 +81,7 @@ def _files(folders: Sequence[Path], group: str) -> dict[str, Path]:
 
 
 def _shipped(group: str, options: Sequence[str]) -> dict[tuple[str, object], str]:
-    """Returns the shipped option of each English text. A key is (name of the setting, text)."""
+    """Returns for each English text the name of the shipped prompt or task with it. Keys are (setting, text)."""
     return {
         (str(name), value): option
         for option in options
@@ -91,7 +91,10 @@ def _shipped(group: str, options: Sequence[str]) -> dict[tuple[str, object], str
 
 
 def _words(file: Path, group: str, options: Sequence[str], names: Sequence[str]) -> Words:
-    """Returns the translated texts of `file`. Raises ConfigError for a missing text."""
+    """Reads the translated texts of the prompts or tasks `options`. Raises ConfigError for a missing text.
+
+    `names`: the settings of a prompt or task that are texts.
+    """
     translated, words = _loaded(file), Words()
     for option in options:
         english, own = _loaded(conf_dir() / group / f"{option}.yaml"), translated.get(option)

@@ -91,8 +91,8 @@ def _git(*words: str) -> str:
 def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
     """Returns the manifest of the result in `folder`; None without a manifest.
 
-    Raises StoreError for a damaged manifest, or one of another result. Its message names `label`, the result's stage,
-    and `root`, the folder of the store.
+    Raises StoreError if the manifest is damaged, or belongs to another result. The message names the stage `label` and
+    the store `root`.
     """
     try:
         manifest: Manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

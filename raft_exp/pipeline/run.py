@@ -31,7 +31,7 @@ from raft_exp.prompts import PromptConfig
 
 @dataclass(frozen=True)
 class CompletedStage(Stage):
-    """A stage of a finished run, as an input of further stages. Its own inputs are not needed and may be gone."""
+    """A stage of a finished run, as an input of further stages. Its own inputs are not needed, and may be missing."""
 
     recorded: tuple[str, str] = ("", "")  # label and key from the run's plan.json
 
@@ -40,22 +40,22 @@ class CompletedStage(Stage):
 
     @property
     def name(self) -> str:
-        """The name of the stage, without a part."""
+        """The name of the stage: `train` for the label `train[raft]`."""
         return _stage_name(self.recorded[0])
 
     @property
     def label(self) -> str:
-        """The name in the run's study."""
+        """The label of the stage in the run's plan.json: `train[raft]`."""
         return self.recorded[0]
 
     @property
     def key(self) -> str:  # type: ignore[override]
-        """The key in the run's plan.json."""
+        """The key of the stage's result in the run's plan.json."""
         return self.recorded[1]
 
 
 class FinishedRun:
-    """A run folder. `store`: the store's present folder, if it was moved after the run."""
+    """A finished run, read from its run folder. `store`: the folder of the store, if it was moved after the run."""
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class FinishedRun:
         return config
 
     def _use_converted(self, config: Config) -> None:
-        """Loads models that are GGUF files from the conversions of the run, where they still are."""
+        """Makes this process load a GGUF model from the run's converted folder, if this folder still exists."""
         if gguf.is_gguf(config.model.name_or_path) and self.has(converted.STAGE):
             with contextlib.suppress(DataError, StoreError):  # results can be read without the model
                 loading.use_folder(config.model.name_or_path, self.path(converted.STAGE))
@@ -83,7 +83,7 @@ class FinishedRun:
     def path(self, label: str) -> Path:
         """Returns the result folder of a stage.
 
-        Raises DataError if it did not run, StoreError if it is gone or damaged.
+        Raises DataError if the stage did not run, StoreError if its result is missing or damaged.
         """
         row = self._row(label)
         if row["status"] not in ("ran", "reused"):
@@ -93,13 +93,13 @@ class FinishedRun:
         folder = self.store.root / _stage_name(label) / row["key"]
         if not (folder / "manifest.json").is_file():
             raise StoreError(
-                f"{folder} is not there; if the store was moved, name it with store=PATH, else run the study again"
+                f"{folder} does not exist; if the store was moved, name it with store=PATH, else run the study again"
             )
         check(folder, label, self.store.root)
         return folder
 
     def completed(self, label: str) -> CompletedStage:
-        """Returns a stage of the run as an input for further stages. Raises as `path` does."""
+        """Returns a stage of the run as an input for further stages. Raises the errors of `path`."""
         self.path(label)
 
         def never(*_: object, **__: object) -> None:
@@ -120,14 +120,14 @@ class FinishedRun:
         return name, arms[name]
 
     def weights(self, name: str) -> TrainedWeights | None:
-        """The trained weights of an arm; None for the base model itself."""
+        """Returns the trained weights of an arm; None for an arm that uses the base model without training."""
         arm = self.config.arms[name]
         if arm.recipe == "none":
             return TrainedWeights(Path(arm.adapter), is_adapter=True) if arm.adapter else None
         return TrainedWeights.open(self.path(self.training(name)))
 
     def training(self, name: str) -> str:
-        """Returns the label of the stage whose result holds an arm's weights, a training or the choice of one.
+        """Returns the label of the stage whose result holds an arm's weights: train[...] or select[...].
 
         Raises DataError for an arm without a training.
         """
@@ -137,25 +137,25 @@ class FinishedRun:
         return training.stage
 
     def learning_rate(self, name: str) -> float:
-        """Returns the learning rate that an arm was trained with. Raises as `training` does."""
+        """Returns the learning rate of an arm's training. Raises the errors of `training`."""
         choice = self.path(self.training(name)) / CHOICE
         if choice.exists():
             return float(json.loads(choice.read_text(encoding="utf-8"))["value"])
         return float(resolved_trainer(self.config, name).learning_rate)
 
     def prompt(self, name: str) -> PromptConfig:
-        """Returns the prompt that an arm was asked with at test: the study's, or the one that was chosen for it."""
+        """Returns the prompt of an arm at test: the study's prompt, or the prompt that the study chose for this arm."""
         label = f"select[{name}@prompt]"
         return chosen_prompt(self.path(label)) if self.has(label) else self.config.prompt
 
     def examples(self, name: str) -> list[Example]:
-        """Returns the worked examples that an arm was shown; [] for an arm without."""
+        """Returns the worked examples in the prompts of an arm; [] for an arm without examples."""
         own, choice = f"dataset[examples@{name}]", f"select[{name}@prompt]"
         folder = self.path(own) if self.has(own) else chosen_examples(self.path(choice)) if self.has(choice) else None
         return list(read_jsonl(folder / EXAMPLES, Example)) if folder else []
 
     def training_set(self, name: str) -> str:
-        """Returns the label of the stage that made the training set of an arm. Raises as `training` does."""
+        """Returns the label of the stage that made the training set of an arm. Raises the errors of `training`."""
         self.training(name)
         return f"dataset[{datasets(self.config)[name]}]"
 
@@ -172,7 +172,10 @@ class FinishedRun:
 
 
 def read_config(folder: Path) -> Config:
-    """The settings of a run folder. Raises DataError for none, ConfigError for one of another version."""
+    """Returns the settings in config.yaml of a run folder.
+
+    Raises DataError for a missing or unreadable file, ConfigError for settings of another version of raft_exp.
+    """
     file = folder / "config.yaml"
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -213,7 +216,7 @@ def _shipped() -> object:
 
 
 def _fill(values: object, shipped: object, place: list[str]) -> bool:
-    """Sets a missing value to its shipped value; returns False where there is none."""
+    """Sets the missing setting `place` of `values` to its value in `shipped`. Returns False if it is not there."""
     *parents, name = place
     for parent in parents:
         if not isinstance(values, dict) or not isinstance(shipped, dict):

@@ -1,4 +1,4 @@
-"""Runs the stages of a study in order, and prints which ran and which were reused."""
+"""Runs the stages of a study in order, and prints which stages ran and which were reused."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ class Runner:
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Prints what a run would do, with expected seconds; writes plan.json and nothing else."""
+        """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else."""
         outcomes = [self._store.look(stage) for stage in stages]
         expected = ExpectedSeconds(self._store.root)
         planned = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
@@ -52,7 +52,7 @@ class Runner:
         return outcomes
 
     def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Runs the missing stages in order. plan.json is rewritten after each stage, also after a failure."""
+        """Runs the stages whose results the store lacks. Rewrites plan.json after each stage, also after a failure."""
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
@@ -70,7 +70,7 @@ class Runner:
         if makes_results or self._store.writable:
             self._store.remember_run(self._run)
         else:
-            line = f"store={self._store.root} is read-only: a prune there does not know that this run uses its results"
+            line = f"store={self._store.root} is read-only: a prune there may remove results of this run"
             self._console.print(f"  {escape(line)}", soft_wrap=True)
 
     def _check_models(self, stages: Sequence[Stage], download: bool) -> None:

@@ -34,13 +34,13 @@ class Selection:
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
-        """Joins the stages of two searches. Keys of `choices` are then the parts of labels: `raft` of select[raft]."""
+        """Joins the stages of two searches. Keys of `choices` are then the texts in brackets: raft of select[raft]."""
         questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
         choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """Returns the input `choices` of the report stage; {} without a search, so that the report's key stays."""
+        """Returns the input `choices` of the report stage; {} without a search, to keep the report's key."""
         return {"choices": self.choices} if self.choices else {}
 
 
@@ -77,7 +77,10 @@ def choose_rates(
 
 
 def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, studied: Inputs) -> Stage:
-    """Makes the select stage `label`. `inputs`: those for every metric; `studied`: more inputs for quote metrics."""
+    """Makes the select stage `label`.
+
+    `inputs`: the inputs that every metric needs. `studied`: passages and questions, which metrics of quotes need too.
+    """
     needed = studied if metrics.METRICS[settings.metric].of_quotes else {}
     process = placement.of_encoder(settings.encoder, "select") if settings.encoder else None
     return Stage(select, settings, {**inputs, **needed}, part=label, process=process)
@@ -86,7 +89,7 @@ def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, st
 def choice_settings(
     config: Config, setting: str, values: Mapping[str, object], arms: Sequence[str], grid: bool, ties: bool = False
 ) -> SelectStage:
-    """Returns the settings of a select stage that chooses among `values`, the candidates for `setting` by name.
+    """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
     The study's primary metric decides. If `arms` do not have this metric, the corpus's first metric that they have
     decides. `grid`: whether the values are numbers in ascending order. `ties`: candidates with equal results are

@@ -1,4 +1,4 @@
-"""Numbers of questions, rows and training examples of planned stages, from results in a store or from the settings."""
+"""Numbers of questions, rows and training examples of planned stages, from stored results or from the settings."""
 
 import contextlib
 import json
@@ -57,7 +57,7 @@ class Sizes:
     def questions(self, stage: Stage) -> Mapping[str, float] | None:
         """Returns the counts of a `questions` stage, with the numbers of train, validation and test questions.
 
-        They are read from a result with the same corpus and files. The seed may differ, as it does not change them.
+        The counts are read from a result with the same corpus and files. The seed may differ.
         """
         for result in self._results.of(stage.name):
             if result["key"] == stage.key or same_corpus(result, stage):
@@ -108,7 +108,7 @@ class Sizes:
 
 
 def _limits(dataset: Stage, split: str) -> list[int]:
-    """Returns the limits from the settings on the rows of a split. The corpus also limits the training rows."""
+    """Returns the values of all settings that limit the number of rows of a split."""
     config, questions = dataset.description["config"], dataset.inputs.get("questions")
     limits = [value(config, "max_items"), value(config, "dataset.max_items")]
     if split == "train" and isinstance(questions, Stage):

@@ -1,4 +1,4 @@
-"""Makes each stage of a study from its settings: what it reads, and which process runs it."""
+"""Makes each stage of a study from the settings, with its inputs and the process that runs it."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -41,7 +41,7 @@ Owner = tuple[str, ArmConfig]  # the first arm of a training set, with its name
 
 
 class StageMaker:
-    """Makes the stages of one study, one by one; a stage that several others read is made once."""
+    """Makes the stages of one study. A stage that several others read is made once."""
 
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
         self._config, self._fingerprint = config, fingerprint
@@ -64,7 +64,7 @@ class StageMaker:
 
     @cached_property
     def passages(self) -> Stage:
-        """The passages of the corpus."""
+        """The stage that makes the passages of the corpus."""
         corpus, splitter = self._config.corpus, f"sentencex {metadata.version('sentencex')}"
         identity = passage_identity(corpus, self._corpus)
         if not getattr(self._corpus, "needs_encoder", False):
@@ -75,12 +75,12 @@ class StageMaker:
 
     @property
     def studied(self) -> Inputs:
-        """The stages of passages and questions."""
+        """The stages of passages and questions, as inputs of other stages."""
         return {"passages": self.passages, "questions": self.questions}
 
     @cached_property
     def questions(self) -> Stage:
-        """The questions of the corpus, or those that the teacher writes."""
+        """The stage of the questions, which come from the corpus or are written by the teacher."""
         config = self._config
         inputs: Inputs = {"passages": self.passages}
         if self._writes_questions and is_model(config.teacher):
@@ -105,7 +105,7 @@ class StageMaker:
 
     @cached_property
     def targets(self) -> Stage:
-        """The teacher's targets."""
+        """The stage of the targets, which the teacher writes."""
         inputs, teacher = {"passages": self.passages, "questions": self.questions}, self._config.teacher
         if is_model(teacher):
             settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
@@ -116,7 +116,7 @@ class StageMaker:
 
     @property
     def _pools(self) -> Check:
-        """The check that the data sets can be made of the questions."""
+        """A check that the data sets can be made from the questions."""
         searched = {source for demand in self._demands for source in stage_settings.sources_of(demand)}
         inputs: Inputs = {**self.studied, **self._searched(searched)}
         if self._gold_by_vectors:
@@ -127,27 +127,30 @@ class StageMaker:
 
     @cached_property
     def _demands(self) -> list[Demand]:
-        """What the data sets demand of the questions, which is checked before a teacher is asked."""
+        """The settings of all data sets, by which the questions are checked before the first request to a teacher."""
         return list(demands(self._config, self._window))
 
     @cached_property
     def index(self) -> Stage:
-        """The bm25 index of the passages."""
+        """The stage of the BM25 index of the passages."""
         return Stage(index, IndexStage(f"bm25s {metadata.version('bm25s')}"), {"passages": self.passages})
 
     @property
     def _split_rules(self) -> int:
-        """In the key of the questions where the documents may be too few for a split by document."""
+        """The version of the split rules for corpora with few documents; 0 for corpora with enough documents.
+
+        It is part of the key of the questions stage.
+        """
         return split_units.RULES if may_have_few_documents(self._config.corpus, self._corpus) else 0
 
     @property
     def _gold_by_vectors(self) -> bool:
-        """Whether the gold passages of a file of questions are found by the encoder, the study's retriever."""
+        """Whether the questions come from a file, and the encoder finds their gold passages (retriever=dense)."""
         return self._config.retriever.name == "dense" and bool(self._question_files)
 
     @property
     def before_questions(self) -> list[Stage]:
-        """The stages that the questions read, beside the passages."""
+        """The stages that the questions stage reads, except for the passages."""
         return [self._passage_vectors] if self._gold_by_vectors else []
 
     @cached_property
@@ -174,7 +177,7 @@ class StageMaker:
         return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
-        """The training set named `recipe`, with the settings of its first arm."""
+        """Returns the stage of the training set `recipe`. `owner`: name and settings of its first arm."""
         config, data = self._config, stage_settings.with_gold_limit(self._config, arm_dataset(self._config, *owner))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
         if owner[1].recipe == "raft" and data.path:
@@ -191,7 +194,7 @@ class StageMaker:
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
-        """The rows of test questions in the contexts of `evaluation`. `named`: the names of settings in errors."""
+        """Returns the stage `label` of the test rows for `evaluation`. `named`: names of its settings in errors."""
         settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
         searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
@@ -200,7 +203,7 @@ class StageMaker:
     def export(
         self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
     ) -> list[Stage]:
-        """The export stage; [] where nothing is exported. Raises ConfigError for an invalid file or format."""
+        """Returns the export stage; [] if nothing is exported. Raises ConfigError for an invalid file or format."""
         stage_settings.check_file(self._config)
         if self._config.until == "ingest":  # only passages exist
             passages = stage_settings.passages_alone(self._config)
@@ -210,7 +213,7 @@ class StageMaker:
         return [Stage(export, settings, inputs)] if settings else []
 
     def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
-        """The stage of one training. `rows`: the study's training sets by name."""
+        """Returns the stage of one training. `rows`: the stages of the training sets by name."""
         config, other = self._config, training.matched
         may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
         settings = TrainStage(
@@ -224,11 +227,15 @@ class StageMaker:
         return Stage(train, settings, inputs, self._model_files, training.label, process, launcher)
 
     def raft_rows(self) -> Stage:
-        """The raft training set, also where no arm of the study trains on it."""
+        """Returns the stage of the raft training set, even if no arm of the study is trained on it."""
         return self.training_rows("raft", raft_owner(self._config))
 
     def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
-        """The `count` worked examples of an arm, from the raft training set."""
+        """Returns the stage that draws `count` worked examples for the arm `name` from the training set `rows`.
+
+        `test`: the test questions. `part`: the text in brackets of the stage's label. `required`: whether it is an
+        error if no example can be drawn.
+        """
         config, arm, mode = self._config, self._config.arms[name], self._config.dataset.prompt_mode
         settings = ExamplesStage(
             config.prompt, mode, arm.context, arm.cot, count, self._window, config.seed, name, required
@@ -246,7 +253,11 @@ class StageMaker:
         chosen: Stage | None = None,
         prompt: PromptConfig | None = None,
     ) -> Stage:
-        """The answers of an arm. `prompt` replaces the study's prompt; `chosen` is the stage that chooses a prompt."""
+        """Returns the stage of an arm's answers to `test`. `name`: the text in brackets of its label.
+
+        `prompt` replaces the study's prompt. `chosen`: a select stage that chooses the prompt. `adapter`: the stage of
+        the trained weights. `examples`: the stage of the worked examples.
+        """
         config, engine = self._config, arm.engine or self._config.engine
         model = None if engine.name == "openai" else config.model  # the server's model answers
         mode = config.dataset.prompt_mode
@@ -259,7 +270,7 @@ class StageMaker:
         return Stage(evaluate, settings, inputs, files, name, process)
 
     def report(self, datasets: Mapping[str, Stage], **others: Stage | Mapping[str, Stage]) -> Stage:
-        """The report stage. `others`: its other inputs by name."""
+        """Returns the report stage. `datasets`: the training sets; `others`: the other inputs by name."""
         settings, encoding = stage_settings.report_settings(self._config), self._config.encoder
         inputs: Inputs = {**others, "datasets": datasets, "passages": self.passages, "questions": self.questions}
         if is_model(self._config.teacher) and any("targets" in rows.inputs for rows in datasets.values()):

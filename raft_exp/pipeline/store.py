@@ -32,7 +32,7 @@ from raft_exp.pipeline.manifest import check, describe, read_manifest
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a stage in this run. `seconds`: the time in which the result was made, also for a reused one."""
+    """The outcome of a stage in this run. `seconds`: how long it took to make the result, now or earlier."""
 
     stage: Stage
     path: Path
@@ -192,7 +192,7 @@ class Fingerprints:
             self._known = {}  # only a cache: the hashes are computed again
 
     def __call__(self, files: list[Path]) -> dict[str, str]:
-        """Returns the SHA-256 of each file's content by file name. Equal names get parent folders until they differ."""
+        """Returns the SHA-256 of each file's content by file name. Equal names are extended by parent folders."""
         known = dict(self._known)
         hashes = {name: self._hash(file) for name, file in zip(_names(files), files, strict=True)}
         if self._save and known != self._known:

@@ -1,7 +1,7 @@
 """The trainings of a study, the arms that share each training, and the labels of their stages.
 
-Arms share a training where their recipe, their changes to the dataset, and their settings of trainer and adapter are
-equal.
+Arms share a training if they have the same recipe, the same changes to `dataset`, and the same settings of trainer and
+adapter.
 """
 
 import json
@@ -16,7 +16,7 @@ from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
 
 @dataclass(frozen=True)
 class Matched:
-    """The data set and plan of a reference training. Another training then uses as many supervised tokens."""
+    """A reference training, whose number of supervised tokens another training uses: its data set and its plan."""
 
     dataset: str  # its rows are those of `dataset[dataset]`
     plan: MatchedPlan
@@ -24,7 +24,7 @@ class Matched:
 
 @dataclass(frozen=True)
 class Training:
-    """One training. Its stage is `train[label]`, its rows are those of `dataset[dataset]`."""
+    """One training: the stage train[LABEL], on the training rows of the stage dataset[DATASET]."""
 
     label: str
     dataset: str
@@ -53,7 +53,7 @@ class Training:
 def datasets(config: Config) -> dict[str, str]:
     """Returns the name of each trained arm's training set.
 
-    It is the recipe. If the arm changes `dataset`, it is the name of the first arm with the same recipe and changes.
+    The name is the recipe. If the arm changes `dataset`, it is the name of the first arm with equal recipe and changes.
     """
     names: dict[str, str] = {}
     first: dict[str, str] = {}

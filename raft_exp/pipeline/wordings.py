@@ -8,7 +8,7 @@ evaluate[rag@prompt=chat] -------+-> select[rag@prompt] -> evaluate[rag]
 evaluate[rag@prompt=few_shot] ---+
            dataset[validation] --+
 
-few_shot is the study's own prompt with worked examples of training (evaluation.examples).
+few_shot is the study's own prompt with worked examples from the training set (evaluation.examples).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) ->
     """Returns a study's settings `values` with the prompt in its language, and all candidate wordings in `wordings`.
 
     A wording is taken from `wordings` in `values`, else from its file in the first of `folders` that has the file.
-    Raises ConfigError for an unknown wording, or a file with settings that the study makes for all wordings.
+    Raises ConfigError for an unknown wording, and for a file that has other settings than the texts of a wording.
     """
     values = with_language(values, folders)
     evaluation, prompt, given = values.get("evaluation"), values.get("prompt"), values.get("wordings") or {}

@@ -1,4 +1,4 @@
-"""`python -m raft_exp.pipeline.worker CONFIG KEY OUT PARENT READ TELL`: runs stages in a process of their own.
+"""`python -m raft_exp.pipeline.worker CONFIG KEY OUT PARENT READ TELL`: runs stages in a separate process.
 
 Reasons for a separate process:
 
