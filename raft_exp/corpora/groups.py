@@ -1,6 +1,6 @@
 """Groups of documents that must share a split, so that training shows no text of a test question.
 
-Where questions are split by smaller units (`split_units.py`), the same holds for these units.
+If questions are split by smaller units (`split_units.py`), these units take the place of documents.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from raft_exp.core.shingles import Shingles, shingles, text_hash, units
 
 
 class DocumentGroups:
-    """Groups of documents (union-find); a group is named by its smallest document hash."""
+    """Groups of documents (union-find). The smallest document hash of a group identifies the group."""
 
     def __init__(self) -> None:
         self._parents: dict[int, int] = {}
@@ -23,7 +23,7 @@ class DocumentGroups:
         return document in self._parents
 
     def of(self, document: int) -> int:
-        """The group of a document."""
+        """Returns the group of a document."""
         path = []
         while (parent := self._parents.setdefault(document, document)) != document:
             path.append(document)
@@ -40,7 +40,10 @@ class DocumentGroups:
 
 
 def copied_documents(collection: Passages, documents: Container[int]) -> Iterator[set[int]]:
-    """Sets of documents (units), of these, that share a passage: equal words or a near copy, boilerplate aside."""
+    """Yields sets of the given documents (units) that share a passage: the same words or a near copy.
+
+    Boilerplate passages do not count.
+    """
     sizes: dict[int, int] = {}  # hash of a text -> units
     owners: dict[int, set[int]] = defaultdict(set)  # hash of a text -> documents
     first: dict[int, int] = {}  # hash of a text -> its first passage

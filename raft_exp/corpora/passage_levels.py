@@ -1,4 +1,4 @@
-"""The splits of passages that questions will be written for, by one kind of unit (`split_units.py`)."""
+"""The splits of passages for which questions will be written, by one kind of unit (`split_units.py`)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ from raft_exp.corpora.split_units import SplitBy, divided
 
 
 class PassageLevel:
-    """Units are drawn for the splits by `seed`; units that share passages, or near copies, are in one split.
+    """The splits of passages, drawn by `seed`. Units that share passages or near copies have the same split.
 
-    `asked`: whether questions are written for a passage. Documents are drawn by their number, smaller units up to a
-    share of these passages.
+    `asked`: whether questions are written for a passage. Of documents, a share of their number is drawn; of smaller
+    units, a share of the passages for which questions are written.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PassageLevel:
             self._validation = draw_groups(rest_sizes, config.validation, seed, "validation documents", total)
 
     def passages(self) -> Iterator[tuple[Passage, str]]:
-        """The passages that questions are written for, each with its split."""
+        """Yields the passages for which questions are written, each with its split."""
         for at, passage in enumerate(self.collection):
             if self._asked(passage):
                 group = self._group(at)
@@ -51,12 +51,13 @@ class PassageLevel:
                 yield passage, split
 
     def questions(self) -> Iterator[Question]:
-        """A question without words for each of these passages."""
+        """Yields a placeholder question without text for each of these passages."""
         return (Question(f"about {passage.id}", "", [], [passage.id], split) for passage, split in self.passages())
 
     def is_filled(self) -> bool:
-        """Whether there are training and test passages; by smaller units than documents, also validation passages where
-        some are wanted.
+        """Whether there are training and test passages.
+
+        For units smaller than documents there must also be validation passages, if the settings require them.
         """
         counts = Counter(split for _, split in self.passages())
         wanted = self._config.validation and self.by != "document" and counts.total() > 2
@@ -71,7 +72,7 @@ class PassageLevel:
 
 
 def _groups(collection: Passages) -> DocumentGroups:
-    """The units of a collection, grouped where they share passages."""
+    """Groups the units of a collection that share passages or near copies."""
     groups = DocumentGroups()
     for unit in np.unique(collection.units):
         groups.of(int(unit))

@@ -1,4 +1,4 @@
-"""The splits of the questions of a file by one kind of unit (`split_units.py`), and whether they are of use."""
+"""The splits of a file's questions by one kind of unit (`split_units.py`), and checks of these splits."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -33,14 +33,14 @@ class QuestionLevel:
             self.split = DrawnSplits(by, questions, self.collection, config, seed, together=False).split
 
     def questions(self) -> Iterator[Question]:
-        """The questions with their splits."""
+        """Yields the questions with their splits."""
         return (replace(question, split=self.split(question)) for question in self._questions())
 
     def is_filled(self) -> bool:
         """Whether there are training and test questions.
 
-        By smaller units than documents, there must be validation questions too where some are wanted, and at least half
-        as many drawn test questions as wanted.
+        For units smaller than documents there must also be validation questions, if the settings require them, and at
+        least half of the required number of test questions.
         """
         counts = Counter(question.split for question in self.questions())
         if not counts["train"] or not counts["test"]:
@@ -59,9 +59,8 @@ class QuestionLevel:
 class DrawnSplits:
     """Splits of questions by sections, or one by one.
 
-    Sections form a group with one split as documents do (`Splits`). Questions that are one form a group with one split
-    (`same_questions.py`), and so do, `together`, those that share a gold passage. Groups are drawn up to a share of the
-    questions.
+    Groups are drawn up to a share of the questions. Sections are grouped as documents are (`Splits`). Single questions
+    are grouped if they are the same (`same_questions.py`) or, with `together`, share a gold passage.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class DrawnSplits:
                 del sizes[name]
 
     def split(self, question: Question) -> str:
-        """The split of a question."""
+        """Returns the split of a question."""
         return question.split or self._splits[self._group(question)] or "train"
 
     def _group(self, question: Question) -> int:

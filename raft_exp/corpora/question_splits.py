@@ -1,4 +1,4 @@
-"""The splits of the questions of a file, by document. `question_levels.py` has those by smaller units."""
+"""The splits of a file's questions by document. `question_levels.py` has the splits by smaller units."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,20 +21,21 @@ class Shares(Protocol):
 
     @property
     def validation(self) -> float:
-        """Share of the documents whose questions validate."""
+        """Share of the documents whose questions are in the validation split."""
 
     @property
     def test(self) -> float:
-        """Share of the documents whose questions test."""
+        """Share of the documents whose questions are in the test split."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Splits of questions. A question has the split of the file, else that of another question of its documents, else a
-    split drawn for its documents.
+    """Splits of questions by document.
 
-    Documents form a group with one split where they share a question, or an equally worded question with one answer, or
-    where one has a near copy of a passage of the other. So no training question has the gold of a test question.
+    A question has the split that the file gives it, else the split of another question about its documents, else a
+    split drawn for its documents. Documents are grouped, with one split per group, if they share a question, if they
+    have questions with the same words and answer, or if they share a passage or near copies. So no training question
+    has the gold of a test question.
     """
 
     groups: DocumentGroups
@@ -45,7 +46,7 @@ class Splits:
 
     @classmethod
     def of(cls, questions: Iterable[Question], collection: Passages, config: Shares, seed: int) -> "Splits":
-        """Test and validation documents are drawn only where the file has no question of that split."""
+        """Draws the splits. Test or validation documents are drawn only if the file has no question of that split."""
         groups, document_splits, uses, drawn = DocumentGroups(), dict[int, str](), WordingUses(), False
         for question in questions:
             documents = units_of(question, collection)
@@ -69,7 +70,7 @@ class Splits:
         return cls(groups, owners, test, validation, collection)
 
     def split(self, question: Question) -> str:
-        """The split of a question."""
+        """Returns the split of a question."""
         if question.split:
             return question.split
         group = self.groups.of(units_of(question, self.collection)[0])
@@ -81,10 +82,10 @@ class Splits:
 
 
 def last(*splits: str) -> str:
-    """The split that a document with questions of several splits has: test before validation before train."""
+    """Returns the split of a document with questions of several splits: test before validation before train."""
     return max(splits, key=("", *SPLITS).index)
 
 
 def units_of(question: Question, collection: Passages) -> list[int]:
-    """The documents of a question's gold passages, or their smaller units (`split_units.py`)."""
+    """Returns the documents of a question's gold passages, or their smaller units (`split_units.py`)."""
     return [int(collection.units[collection.find(name)]) for name in question.gold]

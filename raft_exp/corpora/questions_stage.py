@@ -24,7 +24,7 @@ GOLD_RULES = 1  # version of the rules by which gold passages and quotes of a fi
 
 @config_dataclass
 class QuestionsStage:
-    """Settings of the questions."""
+    """The settings of the questions."""
 
     corpus: CorpusConfig
     seed: Seed
@@ -35,9 +35,9 @@ class QuestionsStage:
 
 @stage("questions", VERSION)
 def questions(config: QuestionsStage, *, passages: Path, out: Path, embedded: Path | None = None) -> None:
-    """Writes questions.jsonl and counts.json. Raises DataError when a split that a study needs is empty.
+    """Writes questions.jsonl and counts.json. Raises DataError if a split that a study needs is empty.
 
-    `embedded`: the vectors of the passages, where the settings have an encoder.
+    `embedded`: the vectors of the passages, if the settings have an encoder.
     """
     corpus = open_corpus(config.corpus, config.seed)
     stream, splits, ready = corpus.questions(), Counter[str](), None
@@ -57,8 +57,9 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path, embedded: Pa
 
 
 def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | None) -> None:
-    """Raises DataError where a split that a study needs has no questions. `by`: what a file's questions are split by;
-    None for a corpus with published splits.
+    """Raises DataError if a split that a study needs has no questions.
+
+    `by`: the unit by which a file's questions are split; None for a corpus with published splits.
     """
     for split in ("train", "test"):
         if splits.get(split):
@@ -72,12 +73,12 @@ def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | 
             remedies.append("set corpus.split=auto")
         if split == "test" and not getattr(corpus, "test", 0.0):
             remedies.append("set corpus.test=0.2")
-        remedies += ["add questions", "or give each one its split (train, validation, test) in the file"]
+        remedies += ["add questions", "or set the field split of each question in the file (train, validation, test)"]
         raise DataError(f"{found}, which are split by {by}; {', '.join(remedies)}")
 
 
 def tell_split(out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collection: Passages) -> None:
-    """Writes split.json beside questions.jsonl, and prints a choice of smaller units than documents."""
+    """Writes split.json beside questions.jsonl. Prints the choice if the unit is smaller than a document."""
     choice = split_choice(
         by,
         setting_of(corpus),
@@ -95,12 +96,12 @@ def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Quest
     seen: set[str] = set()
     for question in stream:
         if question.id in seen:
-            raise DataError(f"question id {question.id!r} comes twice; ids must be unique")
+            raise DataError(f"question id {question.id!r} occurs twice; give each question its own id")
         seen.add(question.id)
         if question.split == "test" and not question.answers:
             raise DataError(
-                f"test question {question.id!r} has no answer to compare with; give it one, or remove it (of PubMedQA: "
-                "test on a subset with answers, corpus.test)"
+                f"test question {question.id!r} has no reference answer; add one, or remove the question "
+                "(PubMedQA: set corpus.test to a subset with answers)"
             )
         splits[question.split] += 1
         yield question

@@ -1,4 +1,4 @@
-"""Whether the questions of a corpus have enough passages for their distractors."""
+"""Checks whether the questions of a corpus have enough passages for their distractors."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,10 +12,10 @@ from raft_exp.retrieval.filters import DistractorFilter
 
 
 def has_room(collection: Passages, questions: Callable[[], Iterator[Question]]) -> bool:
-    """Whether each training and test question has `NUM_DISTRACTORS` distractors, and one more for each gold passage; or
-    as many as the whole collection has for it.
+    """Whether each training and test question has enough distractors under the default settings.
 
-    The rules are those of the default settings. Validation contexts may have fewer.
+    A question needs `NUM_DISTRACTORS` distractors and one more for each gold passage, or fewer if even the whole
+    collection has fewer. Validation questions are not checked.
     """
     owners, whole = pools.document_splits(collection, questions()), collection.with_units(_each(collection), True)
     everything = range(len(collection))

@@ -1,4 +1,4 @@
-"""Questions that are one, or nearly: in two splits each would be a leak of the other."""
+"""Finds questions that are the same or nearly the same. Such questions leak if they are in different splits."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -20,14 +20,20 @@ class _Asked:
 
 
 def number_of(question: Question) -> int:
-    """The number of a question: a hash of its id."""
+    """Returns the number of a question: a hash of its id."""
     return hash64(question.id)
 
 
 def same_questions(questions: Iterable[Question], same_gold: bool) -> Iterator[set[int]]:
-    """Pairs of questions, by number, with equal words about one passage or with one answer, with nearly equal words
-    and one answer in one passage, or with some words more and one open answer (`dataset/question_leaks.py`).
-    `same_gold`: also the questions of each gold passage.
+    """Yields sets of question numbers (`number_of`) that must share a split.
+
+    Two questions are the same if they have
+
+    - the same words, and a gold passage or an answer in common;
+    - nearly the same words, one answer and one gold passage;
+    - a few words more or less, and the same open answer (`dataset/question_leaks.py`).
+
+    `same_gold`: also yields the questions of each gold passage as a set.
     """
     by_words: dict[tuple[str, ...], list[_Asked]] = defaultdict(list)
     by_gold: dict[str, list[_Asked]] = defaultdict(list)

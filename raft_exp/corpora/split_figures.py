@@ -1,4 +1,4 @@
-"""What the test questions of a study have in common with its training, by the unit that questions are split by."""
+"""Counts what test questions share with the training data, by the unit that questions are split by."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,10 @@ from raft_exp.corpora.split_units import Setting, SplitBy
 def split_choice(
     by: SplitBy, setting: Setting, drawn: bool, collection: Passages, questions: Callable[[], Iterator[Question]]
 ) -> SplitChoice:
-    """The content of split.json. `collection` has the units of `by`; `questions` streams the questions of a study."""
+    """Returns the content of split.json.
+
+    `collection`: the passages with the units of `by`. `questions`: streams the questions of the study.
+    """
     owners = pools.document_splits(collection, questions())
     documents, units = set[int](), set[int]()
     trained_documents, trained_gold = set[int](), set[int]()
@@ -51,6 +54,6 @@ def split_choice(
 
 
 def _sentences(collection: Passages, at: int) -> set[str]:
-    """The sentences of a passage, each with its document: those of another document are others."""
+    """Returns the sentences of a passage, each with its document, so that equal sentences of two documents differ."""
     passage = collection[at]
     return {f"{passage.document_id}|{stripped}" for sentence in passage.sentences if (stripped := sentence.strip())}

@@ -1,13 +1,13 @@
-"""What questions are split by: whole documents, sections of documents, or single questions (corpus.split).
+"""The unit by which questions are split: documents, sections of documents, or single questions (corpus.split).
 
 - `document`: all questions about a document have one split. Distractors of a question come from other documents.
 - `section`: all questions about a section have one split. A section is a run of passages of one document with one
-  place: a heading, a page, a slide, or some paragraphs or rows of a text without headings. Distractors of a question
-  come from other sections, also from those of its own document.
-- `question`: questions are split one by one, and passages may be distractors in every split. Questions with one gold
-  passage stay together where that leaves enough of each split.
+  place: a heading, a page, a slide, or some paragraphs or rows of a text without headings. Distractors come from other
+  sections, including sections of the same document.
+- `question`: questions are split one by one, and passages may be distractors in every split. Questions with the same
+  gold passage stay together if enough questions remain for each split.
 
-The smaller the unit, the more a test question has in common with training. So `auto` takes the largest one that leaves
+The smaller the unit, the more a test question has in common with training. So `auto` takes the largest unit that leaves
 each question enough passages (`choose`).
 """
 
@@ -38,20 +38,23 @@ def write(folder: Path, choice: SplitChoice) -> None:
 
 
 def read(questions: Path) -> SplitChoice | None:
-    """The choice of a questions stage; None for a corpus with published splits, and for earlier results."""
+    """Returns the split choice of a questions stage.
+
+    Returns None for a corpus with published splits, and for results of earlier versions.
+    """
     file = questions / SPLIT
     choice: SplitChoice | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     return choice
 
 
 def split_passages(passages: Path, questions: Path) -> Passages:
-    """The collection in `passages`, with the units by which the questions in `questions` are split."""
+    """Returns the collection in `passages`, with the units by which the questions in `questions` are split."""
     choice = read(questions)
     return divided(Passages(passages), choice["by"] if choice else "document")
 
 
 def divided(collection: Passages, by: SplitBy) -> Passages:
-    """The collection with the units of a split."""
+    """Returns the collection with the units of a split."""
     if by == "document":
         return collection
     units = _sections(collection) if by == "section" else np.arange(len(collection), dtype=np.uint64)
@@ -59,7 +62,7 @@ def divided(collection: Passages, by: SplitBy) -> Passages:
 
 
 def _sections(collection: Passages) -> np.ndarray:
-    """Shape (passages,): a hash of the section of each passage."""
+    """Returns an array of shape (passages,): a hash of the section of each passage."""
     last: dict[str, tuple[str, int]] = {}  # document -> place of its latest passage, and number of that section
     sections = np.empty(len(collection), dtype=np.uint64)
     for ordinal, passage in enumerate(collection):
@@ -74,7 +77,7 @@ class Level(Protocol):
     """The splits of a corpus by one kind of unit."""
 
     def is_filled(self) -> bool:
-        """Whether each split that is wanted has questions, about as many as wanted."""
+        """Whether each required split has about as many questions as the settings require."""
 
     def has_room(self) -> bool:
         """Whether each question has enough passages for its distractors."""
@@ -84,15 +87,16 @@ L = TypeVar("L", bound=Level)
 
 
 def setting_of(config: object) -> Setting:
-    """The setting corpus.split; `document` for a corpus without it."""
+    """Returns the setting corpus.split; `document` for a corpus without this setting."""
     setting: Setting = getattr(config, "split", "document")
     return setting
 
 
 def choose(setting: Setting, enough: bool, level: Callable[[SplitBy], L]) -> tuple[SplitBy, L]:
-    """The splits by the unit of `setting`; for auto by the largest unit with filled splits and room.
+    """Returns the unit and its splits: those of `setting`, or for auto the largest unit that suffices.
 
-    `enough`: the corpus has enough documents that room needs no look. Where no unit has room, it is the smallest one.
+    A unit suffices if its splits are filled and its questions have room for distractors; if none does, the smallest
+    unit is taken. `enough`: the corpus has so many documents that the room is not checked.
     """
     if setting != "auto":
         return setting, level(setting)
@@ -104,29 +108,29 @@ def choose(setting: Setting, enough: bool, level: Callable[[SplitBy], L]) -> tup
 
 
 def words(choice: SplitChoice) -> str:
-    """The choice in some sentences, for the terminal and the report; "" for a split by document."""
+    """Describes the split in a few sentences, for the terminal and the report; "" for a split by document."""
     if choice["by"] == "document":
         return ""
-    what = "Questions are split" if choice["drawn"] else "The file gives the splits; pools of distractors are"
+    what = "Questions are split" if choice["drawn"] else "The file gives the splits; pools of distractors are formed"
     why = ""
     if choice["setting"] == "auto":
         about = choice["documents"]
-        why = f", as {about:,} documents are too few" if about > 1 else ", as they are about one document"
+        why = f", because {about:,} documents are too few" if about > 1 else ", because all are about one document"
     return (
         f"{what} by {choice['by']}{why} (corpus.split): {_shared(choice)}. "
-        "The figures are about these documents, and say less about new ones."
+        "The figures apply to these documents and say less about new documents."
     )
 
 
 def _shared(choice: SplitChoice) -> str:
-    """What test questions have in common with training."""
+    """Describes what test questions have in common with training."""
     of = choice["test_questions"]
     if choice["by"] == "question":
         return (
             "training contexts may show passages of test questions, and "
-            f"{choice['with_trained_gold']:,} of {of:,} test questions have a gold passage that is gold in training too"
+            f"{choice['with_trained_gold']:,} of {of:,} test questions have a gold passage that is gold in training"
         )
     return (
         f"{choice['of_trained_documents']:,} of {of:,} test questions are about a document of training questions, and "
-        f"{choice['beside_training']:,} have gold that shares a sentence with a passage that training may show"
+        f"{choice['beside_training']:,} have gold with a sentence of a passage that training may show"
     )

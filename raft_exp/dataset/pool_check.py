@@ -1,7 +1,7 @@
-"""Checks that the data sets of a study can be made, before a teacher is paid for their questions and targets.
+"""Checks that the datasets of a study can be built, before a teacher is paid for questions and targets.
 
-A check applies the rules of the data sets themselves: number of distractors, splits, overlap with training. So what
-passes here fails in no data set for want of passages, unless the teacher leaves out questions.
+The checks apply the rules of the datasets: number of distractors, splits, overlap with training. After a passed check
+no dataset fails because of missing passages, unless the teacher skips questions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,11 +43,11 @@ def check_questions(
     indexed: Path | None = None,
     vectors: Path | None = None,
 ) -> None:
-    """Checks the questions of a study. The inputs are those of the stages in `dataset/stage.py`.
+    """Checks the questions of a study. The paths are those of the stages in `dataset/stage.py`.
 
-    `given`: the settings of questions from a file, None for others; `vectors` are the passages' vectors that these
-    read. Raises DataError where a question has too few distractors, a data set has no question, or training holds
-    held-out questions.
+    `given`: the settings of questions from a file; None for other questions. `vectors`: the vectors of the passages, if
+    these settings need them. Raises DataError if a question has too few distractors, a dataset has no questions, or
+    training contains held-out questions.
     """
 
     def check(cut: Path, split: Path) -> None:
@@ -74,11 +74,11 @@ def check_questions(
 def check_passages(
     demands: Sequence[Demand], corpus: CorpusConfig, write: Write, questions_each: int, *, passages: Path
 ) -> None:
-    """Checks the passages that a teacher will write questions for, as if each were the one gold passage of a question.
+    """Checks passages for which a teacher will write questions, as if each were the only gold passage of a question.
 
-    `write` writes such questions without words into a folder; the teacher writes `questions_each` for a passage. Raises
-    DataError where such a question would have too few distractors, or a split no question. What depends on the answers
-    is left to `check_questions`.
+    `write`: writes such questions, without text, into a folder. `questions_each`: how many questions the teacher writes
+    per passage. Raises DataError if such a question would have too few distractors, or a split would have no questions.
+    `check_questions` checks later what depends on the answers.
     """
 
     def check(cut: Path, split: Path) -> None:
@@ -100,7 +100,7 @@ def _rows(questions: Path) -> int:
 
 
 def _check_by_count(demands: Sequence[Demand], passages: Path, questions: Path, rows: int) -> None:
-    """Checks the questions without regard to searches and samples, as if there were `rows` of them."""
+    """Checks only the numbers of distractors, for `rows` questions. Searches and samples are ignored."""
     by_count = [_by_count(demand, rows) for demand in demands if not isinstance(demand, ClosedBookStage)]
     _check([demand for demand in by_count if demand], passages, questions)
 
@@ -124,9 +124,9 @@ def _check(
 
 
 def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage | None:
-    """The demand for `rows` questions without words: any order of the distractors, and any sample of the questions.
+    """Returns a demand for `rows` questions without text, with distractors in any order and no sampling.
 
-    None where a source gives as many distractors as it has.
+    Returns None if the source gives as many distractors as it has.
     """
     if isinstance(demand, TestStage):
         if demand.context == "gold_and_distractors" and demand.distractors == "given":

@@ -1,4 +1,4 @@
-"""Changes of a corpus with which its questions have enough distractors. Each is tried before it is named."""
+"""Finds changes of a corpus after which its questions have enough distractors. Each change is tested first."""
 
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, suppress
@@ -23,9 +23,9 @@ Try = Callable[[Path, Path], None]  # folders of passages and questions; raises 
 
 
 def corpus_remedies(corpus: CorpusConfig, passages: Path, questions: Path, write: Write, check: Try) -> Iterator[str]:
-    """The largest smaller unit to split by that helps, else the largest smaller passages that do.
+    """Yields the first change that helps: a smaller unit to split by, else smaller passages.
 
-    `passages` and `questions` are the folders with too few.
+    Both are tried from the largest to the smallest. `passages`, `questions`: the folders with too few distractors.
     """
     if not isinstance(corpus, DocumentsConfig | PassagesConfig):
         return

@@ -1,4 +1,4 @@
-"""The distractors of the questions of one data set, and the error where a pool has too few of them."""
+"""Selects the distractors of a dataset's questions, and raises the error if a pool has too few."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from raft_exp.retrieval.ranking import Ranker
 
 @config_dataclass
 class SettingNames:
-    """The dotted names of the settings that decide the number of distractors, for errors."""
+    """The dotted names of the settings that decide the number of distractors. Errors show them."""
 
     num_distractors: str
     allow_fewer: str
@@ -24,7 +24,10 @@ class SettingNames:
     def of(
         cls, group: str, changes: Mapping[str, object] | None = None, place: str = "", condition: str = ""
     ) -> "SettingNames":
-        """The names in a config group; those of the settings in `changes`, made at `place`, are there."""
+        """Returns the names of the settings in a config group.
+
+        `changes`: settings that are set at `place` instead, e.g. in a condition; their names begin with `place`.
+        """
         names = {
             name: f"{place if name in (changes or {}) else group}.{name}"
             for name in ("num_distractors", "allow_fewer", "same_document")
@@ -35,7 +38,7 @@ class SettingNames:
 
     @classmethod
     def of_condition(cls, name: str, changes: Mapping[str, object]) -> "SettingNames":
-        """The names for a condition of the evaluation with its changes."""
+        """Returns the names for a condition of the evaluation. `changes`: the settings that the condition sets."""
         return cls.of("evaluation", changes, f"evaluation.conditions.{name}", name)
 
 
@@ -44,11 +47,11 @@ DATASET_NAMES, EVALUATION_NAMES = SettingNames.of("dataset"), SettingNames.of("e
 
 @dataclass(frozen=True)
 class DistractorSupply:
-    """Takes the first distractors of a ranking for each question of a data set.
+    """Takes the first distractors of a ranking for each question of a dataset.
 
-    A question gets `num_distractors`, and as many more as `in_place_of_gold` returns for it. `questions` streams all
-    questions of the data set; it is read where one of them has too few, so that the error gives a number that all of
-    them have.
+    A question gets `num_distractors` distractors, plus the number that `in_place_of_gold` returns for it. `questions`
+    streams all questions of the dataset. It is read only for an error, to find a number of distractors that every
+    question has.
     """
 
     distractor_filter: DistractorFilter
@@ -61,7 +64,10 @@ class DistractorSupply:
     names: SettingNames
 
     def __call__(self, question: Question) -> list[int]:
-        """The ordinals of the distractors. Raises DataError where they are too few and `allow_fewer` is false."""
+        """Returns the ordinals of the distractors.
+
+        Raises DataError if there are too few and `allow_fewer` is false.
+        """
         wanted = self.num_distractors + self.in_place_of_gold(question)
         taken = self.distractor_filter.distractors(question, self.rank(question), wanted)
         if len(taken) < wanted and not self.allow_fewer:
@@ -74,7 +80,7 @@ class DistractorSupply:
         short = sum(count < self.num_distractors for count in counts)
         condition = f" under the condition {names.condition}" if names.condition else ""
         demand = f"{names.num_distractors}={self.num_distractors}" + (
-            f", and {extra} in the place of its gold" if extra else ""
+            f", plus {extra} in place of its gold" if extra else ""
         )
         return DataError(
             f"question {question.id!r}{condition}: {left} of {self.num_distractors + extra} distractors are left "
@@ -88,17 +94,20 @@ class DistractorSupply:
         if passages.shared:
             return f"all {self.pool_size} passages"
         by = "documents" if passages.units is passages.documents else "sections"
-        left_out = "" if self.distractor_filter.same_document else f", but those of the gold's own {by}"
-        return f"the {self.pool_size} passages of {split} {by} and of {by} in no split{left_out}"
+        left_out = "" if self.distractor_filter.same_document else f", without those of the gold's own {by}"
+        return f"the {self.pool_size} passages of {split} {by} and of {by} without a split{left_out}"
 
     def _beside_gold(self, question: Question, distractor_filter: DistractorFilter) -> int:
-        """The highest `num_distractors`, up to the present one, for which the question has enough."""
+        """Returns the largest `num_distractors` for which the question has enough, up to the present setting."""
         extra = self.in_place_of_gold(question)
         wanted = self.num_distractors + extra
         return len(distractor_filter.distractors(question, self.rank(question), wanted)) - extra
 
     def _remedies(self, fewest: int) -> Iterator[str]:
-        """The changes with which every question has enough distractors, `fewest` being those of the poorest one."""
+        """Yields changes after which every question has enough distractors.
+
+        `fewest`: the number of distractors of the question that has the fewest.
+        """
         names = self.names
         if fewest > 0:
             yield f"set {names.num_distractors}={fewest}"
@@ -113,7 +122,10 @@ class DistractorSupply:
         yield f"or set {names.allow_fewer}=true to go on with fewer"
 
     def _wider(self, setting: str, wider: DistractorFilter, fewest: int) -> Iterator[str]:
-        """The remedy of a filter that lets more passages pass, where it helps: with it, perhaps, a lower number."""
+        """Yields the remedy of a filter that accepts more passages, if it gives more distractors.
+
+        The remedy may include a lower `num_distractors`.
+        """
         most = min((self._beside_gold(each, wider) for each in self.questions()), default=0)
         if most > max(fewest, 0):
             number = f" and {self.names.num_distractors}={most}" if most < self.num_distractors else ""

@@ -248,7 +248,7 @@ def test_missing_distractors_of_a_condition_are_counted_in_the_place_of_gold_too
         run(tmp_path, *SMALL, *few, condition)
     message = str(error.value)
     assert re.search(r"under the condition no_gold: \d+ of 1[01] distractors are left", message)
-    assert re.search(r"conditions\.no_gold\.num_distractors=9, and [12] in the place of its gold\)", message)
+    assert re.search(r"conditions\.no_gold\.num_distractors=9, plus [12] in place of its gold\)", message)
     assert message.endswith("leave the condition no_gold out, or set evaluation.allow_fewer=true to go on with fewer")
 
 

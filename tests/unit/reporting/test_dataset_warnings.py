@@ -40,9 +40,13 @@ def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
 @pytest.mark.parametrize(
     ("by", "drawn", "said"),
     [
-        ("section", True, "Questions are split by section, as 6 documents are too few (corpus.split): 9 of 12 test"),
-        ("question", True, "Questions are split by question, as 6 documents are too few (corpus.split): training"),
-        ("section", False, "The file gives the splits; pools of distractors are by section, as 6 documents are too"),
+        ("section", True, "Questions are split by section, because 6 documents are too few (corpus.split): 9 of 12"),
+        ("question", True, "Questions are split by question, because 6 documents are too few (corpus.split): training"),
+        (
+            "section",
+            False,
+            "The file gives the splits; pools of distractors are formed by section, because 6 documents",
+        ),
         ("document", True, ""),
     ],
 )
