@@ -1,4 +1,7 @@
-"""The command line of a study: composes (Hydra), parses, builds and runs it. Errors of the user are one line."""
+"""The command line of a study: Hydra composes the settings, then the study is built and run.
+
+Errors that the user can correct are printed as one line.
+"""
 
 import contextlib
 import errno
@@ -123,7 +126,7 @@ def _answers_alone(arguments: list[str]) -> bool:
 
 
 def _about_run_folder(error: OSError) -> bool:
-    """Whether the run folder is missing, i.e. the error for a missing file was not raised within a study."""
+    """Whether an error for a missing file is about the run folder, i.e. it was not raised within a study."""
     return error.errno == errno.ENOENT and _is_outside_study(error)
 
 
@@ -233,7 +236,7 @@ def _warn_of_prompt(config: Config) -> None:
 
 
 def _shortened(config: Config, stages: list[Stage]) -> list[Stage]:
-    """Returns the stages up to the datasets for a preview, else all."""
+    """Returns the stages up to the data sets for a preview, else all stages."""
     names = STAGES[: STAGES.index("dataset") + 1]
     return [stage for stage in stages if stage.name in names] if config.preview else stages
 

@@ -129,7 +129,7 @@ def _prune(unused: list[StoreEntry], yes: bool) -> None:
 
 
 def _damaged(results: list[StoreEntry]) -> list[StoreEntry]:
-    """Checks the files of all complete results, and prints a line for each damaged result. Returns the damaged ones."""
+    """Checks the files of all complete results, and prints a line for each damaged result. Returns these."""
     damaged = []
     complete = [entry for entry in results if entry.state not in ("partial", "left over")]
     for entry in track(complete, "results checked"):

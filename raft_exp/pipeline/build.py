@@ -45,7 +45,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
 def _ends(config: Config, stages: Iterable[Stage], tried: Iterable[Stage]) -> list[Stage]:
     """Returns the stages up to `until`, except for `tried`, the evaluations of candidates.
 
-    Those are made only for a select stage, which comes before the other evaluations.
+    Candidates are evaluated only for a select stage, which comes before the other evaluations.
     """
     until = STAGES.index("export" if config.until == "dataset" else config.until)
     before_select = {stage.key for stage in tried}
@@ -170,7 +170,7 @@ class _Study:
 
     @cached_property
     def exports(self) -> list[Stage]:
-        """The export stage; [] where nothing is exported."""
+        """The export stage; [] if nothing is exported."""
         return self.make.export(trainings.owners(self._config), self.datasets, self.tests)
 
     @cached_property

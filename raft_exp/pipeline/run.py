@@ -36,7 +36,7 @@ class CompletedStage(Stage):
     recorded: tuple[str, str] = ("", "")  # label and key from the run's plan.json
 
     def __post_init__(self) -> None:
-        """Skips the check of the inputs."""
+        """Does nothing: the inputs of a finished stage are not checked."""
 
     @property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class FinishedRun:
 
     @cached_property
     def config(self) -> Config:
-        """The settings of the study. Raises DataError without config.yaml, ConfigError for an unreadable one."""
+        """The settings of the study. Raises the errors of `read_config`."""
         config = read_config(self.folder)
         self._use_converted(config)
         return config
@@ -112,7 +112,7 @@ class FinishedRun:
         return label in self._rows
 
     def arm(self, name: str | None) -> tuple[str, ArmConfig]:
-        """Returns the arm `name`, or the study's primary arm for None. Raises ConfigError for an unknown arm."""
+        """Returns the arm `name`, or the study's reference arm for None. Raises ConfigError for an unknown arm."""
         arms = {arm: self.config.arms[arm] for arm in self.config.evaluation.arms}
         name = name or primary_of(self.config)["arm"]
         if name not in arms:
@@ -216,7 +216,7 @@ def _shipped() -> object:
 
 
 def _fill(values: object, shipped: object, place: list[str]) -> bool:
-    """Sets the missing setting `place` of `values` to its value in `shipped`. Returns False if it is not there."""
+    """Sets the missing setting `place` of `values` to its value in `shipped`. Returns False if `shipped` lacks it."""
     *parents, name = place
     for parent in parents:
         if not isinstance(values, dict) or not isinstance(shipped, dict):

@@ -27,7 +27,7 @@ _FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its
 
 
 class Runner:
-    """Runs stages against a store. `run`: the run folder; `config_file`: its resolved config, for worker processes."""
+    """Runs stages. `run`: the run folder. `config_file`: the resolved config of the run, for worker processes."""
 
     def __init__(self, store: Store, run: Path, config_file: Path) -> None:
         self._store, self._run = store, run

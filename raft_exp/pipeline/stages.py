@@ -116,7 +116,7 @@ class StageMaker:
 
     @property
     def _pools(self) -> Check:
-        """A check that the data sets can be made from the questions."""
+        """A check that there are enough questions and passages for all data sets."""
         searched = {source for demand in self._demands for source in stage_settings.sources_of(demand)}
         inputs: Inputs = {**self.studied, **self._searched(searched)}
         if self._gold_by_vectors:

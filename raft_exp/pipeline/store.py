@@ -192,7 +192,7 @@ class Fingerprints:
             self._known = {}  # only a cache: the hashes are computed again
 
     def __call__(self, files: list[Path]) -> dict[str, str]:
-        """Returns the SHA-256 of each file's content by file name. Equal names are extended by parent folders."""
+        """Returns the SHA-256 of each file's content by file name. Equal names get parent folders in front."""
         known = dict(self._known)
         hashes = {name: self._hash(file) for name, file in zip(_names(files), files, strict=True)}
         if self._save and known != self._known:

@@ -1,4 +1,4 @@
-"""Wordings of a prompt by name, and the stages that choose one for each untrained arm on validation questions.
+"""Alternative wordings of the prompt, and the stages that choose one for each untrained arm on validation questions.
 
 A wording is a file of conf/prompt/wordings/ in any folder of Hydra's search path. It has a system message and
 instructions; the task, the refusal and the form of the replies are those of the study.

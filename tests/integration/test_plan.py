@@ -29,7 +29,7 @@ def test_the_quickstart_is_planned_before_anything_is_made(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"], "no run folder and no store"
     shown = " ".join(done.stdout.split())
     assert "plan of quickstart: asset:pocket on cpu" in shown
-    assert "raft minus questions finds from 2 points need 5 points need 10 points need discordance" in shown
+    assert "raft minus questions detects ≥ 2 points need 5 points need 10 points need discordance" in shown
     assert "rag (primary) 300 9.1 points 5,980 975 249 0.30 assumed: discordance=0.3" in shown
     assert "counted: teacher=extractive uses no model" in shown
     made = json.loads((tmp_path / "plan.json").read_text())

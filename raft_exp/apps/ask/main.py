@@ -151,7 +151,7 @@ class _TextDisplay:
             print(self._style("2", f"[{number}] {_heading(passage)}\n{printable(passage.text)}\n"))
 
     def piece(self, kind: str, text: str) -> None:
-        """Prints a piece: quotes in quotation marks, the answer on a line of its own."""
+        """Prints a piece of the reply: quotes in quotation marks, the answer on a separate line."""
         if kind != self._kind:
             closing = "\u201d" if self._kind == "quote" else ""
             opening = {"quote": "\u201c", "answer": "answer: "}.get(kind, "")

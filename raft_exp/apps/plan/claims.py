@@ -108,7 +108,7 @@ def _spread(share: bool, measured: Sequence[float] | None, discordance: float | 
 
 
 def _differences(run: Path | None, metric: str, a: str, b: str) -> list[float] | None:
-    """Returns the metric of arm `a` minus that of arm `b` for each question; None if the run lacks one of them."""
+    """Returns the metric of arm `a` minus that of arm `b` for each question; None without replies of both."""
     replies = [_replies(run, metric, name) for name in (a, b)] if run else []
     if not replies or not all(replies) or set(replies[0]) != set(replies[1]):
         return None

@@ -51,8 +51,8 @@ GPUS: dict[DeviceName, tuple[float, float, float]] = {
 def device(name: DeviceName, utilisation: float | None = None, cores: int | None = None) -> Device:
     """Returns the device `name`.
 
-    `utilisation`: share of the peak speed that is reached (None: the usual share). `cores`: used cores of a CPU (None:
-    all).
+    `utilisation`: share of the peak speed that is reached (None: the usual share). `cores`: number of CPU cores
+    (None: all).
     """
     if name == "cpu":
         memory = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

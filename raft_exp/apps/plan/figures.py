@@ -24,7 +24,7 @@ class Figure(TypedDict):
 
 
 class Spread(TypedDict):
-    """How much two arms differ question by question."""
+    """A measure of how often, or how much, two arms differ on the same question."""
 
     kind: SpreadKind
     value: float

@@ -35,7 +35,7 @@ class Activations:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Sizes of one model and its training."""
+    """Numbers of weights and bytes of one model and its training."""
 
     parameters: int  # of the base model, tied ones once
     linear: int  # of `parameters`, those that every token is multiplied with: matrices without embeddings and head

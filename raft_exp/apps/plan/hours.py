@@ -109,8 +109,8 @@ def _validation_rows(study: PlannedStudy, dataset: Stage, trainer: TrainerConfig
 def _answering(study: PlannedStudy, stage: Stage, items: int, footprint: Footprint, device: Device) -> Figure:
     """Estimates the seconds of an evaluation from operations, memory bandwidth and CPU time.
 
-    Each token needs two operations per weight. Each generation step reads all weights once. With transformers, it also
-    needs some CPU time per layer.
+    Each token needs two operations per weight. Each generation step reads all weights once. With transformers, a step
+    also needs some CPU time per layer.
     """
     test, engine, new = stage.inputs["test"], stage.config.engine, stage.config.model.max_new_tokens
     assert isinstance(test, Stage)

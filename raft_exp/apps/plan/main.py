@@ -109,7 +109,7 @@ def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
 
 
 def _check_out(out: str | None) -> None:
-    """Raises ConfigError for a file that cannot be written, before the plan is made."""
+    """Raises ConfigError if `out` cannot be written. Called before the plan is made."""
     if out is None:
         return
     folder = Path(out).parent

@@ -42,8 +42,8 @@ def _activations(
 ) -> Figure | None:
     """Returns the memory of the activations of the largest micro-batch; None if unknown.
 
-    With activation checkpointing, or if stored activations do not fit, it is that of recomputed activations. `other`:
-    bytes of weights and optimizer.
+    With activation checkpointing, or if the stored activations do not fit, activations are recomputed and need less.
+    `other`: bytes of weights and optimizer.
     """
     sizes, trainer = footprint.activations, training.trainer
     if sizes is None:
@@ -93,7 +93,7 @@ def _bytes(figure: Figure) -> float:
 
 
 def _fits(size: float, device: Device) -> str:
-    """Returns text that says whether `size` bytes fit into 90% of the memory; kernels and allocator need the rest."""
+    """Returns a phrase: whether `size` bytes fit into 90% of the memory. Kernels and the allocator need the rest."""
     fits = "fits in" if size <= 0.9 * device.memory else "is too much for"
     of = "this machine" if device.name == "cpu" else f"one {device.name}"
     return f"{fits} the {device.memory / 2**30:.0f} GiB of {of}"

@@ -11,7 +11,7 @@ from raft_exp.pipeline.trainings import Training, trainings
 
 
 def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
-    """Returns the footprint of the model with the study's largest adapter; None if it is unknown or not needed.
+    """Returns the footprint of the model with the study's largest adapter; None if it is unknown or unused.
 
     `left`: receives a line with the reason.
     """

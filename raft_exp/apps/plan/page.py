@@ -27,11 +27,13 @@ def page(plan: Plan) -> Iterator[RenderableType]:
 
 
 def _claims(claims: Sequence[Claim]) -> Table:
-    """Returns a table with the comparisons, the smallest differences that are found, and the needed questions."""
+    """Returns a table with one row per comparison: the smallest difference that its test finds, and the numbers of
+    questions that differences of 2, 5 and 10 points need.
+    """
     first = claims[0]
     title = f"claims in {first['metric'].replace('_', ' ')}: {first['test']}, 80% power at the 5% level"
     needed = (f"{points} points need" for points in POINTS)
-    table = _empty(title, f"{first['a']} minus", "questions", "finds from", *needed, first["spread"]["kind"])
+    table = _empty(title, f"{first['a']} minus", "questions", "detects ≥", *needed, first["spread"]["kind"])
     for claim in claims:
         spread = claim["spread"]
         table.add_row(

@@ -54,7 +54,7 @@ def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut) -> list[
 
 
 def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: LeftOut) -> list[Figure]:
-    """Returns the requests for writing questions, one per passage of sufficient length, and for checking them."""
+    """Returns the number of requests that write questions (one per passage), and of those that check them."""
     if study.store.look(stage).status == "reused":
         return [_figure("requests for questions", 0, "requests", "counted", "the questions are in the store")]
     ingest, task = study.labelled("ingest"), teacher.questions
@@ -119,7 +119,7 @@ def _cost(what: str, number: int, prompt: float | None, task: Task, teacher: Mod
 
 
 def _server(study: PlannedStudy) -> Figure:
-    """Returns the requests of the arms whose replies come from a server."""
+    """Returns the number of requests for the arms whose replies come from a server."""
     asked = [stage for stage in study.missing("evaluate") if stage.config.engine.name == "openai"]
     rows = [study.expected.items(stage) for stage in asked]
     what, number = "requests of engine=openai", sum(row or 0 for row in rows)
