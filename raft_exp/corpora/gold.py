@@ -76,8 +76,8 @@ class GoldFinder:
     def named(self, question: str, answers: Sequence[str], passages: list[int]) -> FoundGold:
         """Returns the gold of a question whose file names the gold passages.
 
-        If some of them contain an answer word for word, the evidence is the best of these and all others. If each
-        contains an answer, one passage is enough as evidence.
+        The evidence is one passage with an answer word for word (the most similar to the question), and every passage
+        without an answer.
         """
         wanted = _wanted(question, answers)
         holding = self._holding(answers, passages)

@@ -22,7 +22,7 @@ REPORT = "ingest_report.json"  # written for a corpus with a `report`
 
 @config_dataclass
 class IngestStage:
-    """The settings that change the passages. Of the corpus, only those in its `passage_settings` are in the key."""
+    """The settings that change the passages. Of the corpus, only its `passage_settings` are part of the store key."""
 
     corpus: Runtime[CorpusConfig]
     passages: dict[str, object]  # see `corpora.passage_identity`

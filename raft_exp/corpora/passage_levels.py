@@ -18,8 +18,8 @@ from raft_exp.corpora.split_units import SplitBy, divided
 class PassageLevel:
     """The splits of passages, drawn by `seed`. Units that share passages or near copies have the same split.
 
-    `asked`: whether questions are written for a passage. Of documents, a share of their number is drawn; of smaller
-    units, a share of the passages for which questions are written.
+    A share of the documents is drawn. Smaller units are drawn up to a share of the passages for which questions are
+    written; `asked` selects these passages.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class QuestionsFileConfig(Protocol):
 
     @property
     def questions(self) -> str | None:
-        """Path of the file."""
+        """The path of the questions file."""
 
     @property
     def max_items(self) -> int | None:

@@ -34,7 +34,7 @@ _MARKER = re.compile(r"(##(?=\s*(?:Reason|Answer|begin_quote|end_quote)))", re.I
 
 @config_dataclass
 class ChatDatasetStage:
-    """The settings that change the rows."""
+    """The settings that change the rows of a chat file."""
 
     path: Runtime[str]  # its content is part of the key
     max_items: Positive | None

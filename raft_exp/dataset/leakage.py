@@ -65,7 +65,10 @@ class NearFinder(Generic[Name]):
         return {name: how for name, how in found.items() if how != "other"}
 
     def _wording(self, name: Name, units: list[str], places: list[int]) -> Wording:
-        """Returns the closest wording between the question and `units`, or a part of `units` around the pairs."""
+        """Returns how the text `units` words the question `name`, as a whole or in its best part.
+
+        `places`: the indices in `units` of pairs that the question also has.
+        """
         question = self._questions[name]
         changes = changeable(len(question))
         if len(places) < self._sizes[name] - 2 * changes:  # a changed unit breaks two pairs

@@ -23,9 +23,10 @@ Try = Callable[[Path, Path], None]  # folders of passages and questions; raises 
 
 
 def corpus_remedies(corpus: CorpusConfig, passages: Path, questions: Path, write: Write, check: Try) -> Iterator[str]:
-    """Yields the first change that helps: a smaller unit to split by, else smaller passages.
+    """Yields the first change that gives enough distractors: a smaller unit to split by, else smaller passages.
 
-    Both are tried from the largest to the smallest. `passages`, `questions`: the folders with too few distractors.
+    Units and passage sizes are tried in descending order. `passages`, `questions`: the folders in which distractors are
+    missing.
     """
     if not isinstance(corpus, DocumentsConfig | PassagesConfig):
         return

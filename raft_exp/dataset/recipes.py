@@ -220,9 +220,10 @@ def published(collection: Passages) -> ContextChooser:
 
 
 def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """Returns a chooser that moves the gold passages of the contexts of `choose` to index `place` (0 is the first).
+    """Returns a chooser that moves the gold passages of a context to index `place` (0 is the first).
 
-    None moves nothing. The chooser raises DataError if a context has fewer than `place` other passages.
+    `choose`: the chooser of the contexts. With `place=None` nothing is moved. The chooser raises DataError if a context
+    has fewer than `place` other passages.
     """
     if place is None:
         return choose
@@ -242,7 +243,7 @@ def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> 
 
 
 def without_gold(collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """Returns a chooser that removes gold passages and passages with an open answer from those of `choose`."""
+    """Returns a chooser that removes gold passages and passages with an open answer from the contexts of `choose`."""
 
     def choose_rest(question: Question) -> list[int]:
         gold = {collection.find(name) for name in question.gold}

@@ -71,7 +71,7 @@ class _Sums:
         self._mrr = self._ndcg = 0.0
 
     def add(self, places: list[int], wanted: int, k: int) -> None:
-        """Adds a question with `wanted` relevant passages, of which those within the first k stand at `places`."""
+        """Adds a question with `wanted` relevant passages. `places`: the ranks of those among the first k."""
         self.questions += 1
         for limit in self._at:
             self._at[limit] += sum(place <= limit for place in places) / wanted
@@ -79,7 +79,7 @@ class _Sums:
         self._ndcg += _gain(places) / _gain(range(1, min(wanted, k) + 1))
 
     def means(self) -> tuple[dict[str, float], float, float]:
-        """The means over the questions: the share at each place, MRR and nDCG."""
+        """Returns the means over the questions: the share at each rank, MRR and nDCG."""
         n = self.questions
         return {str(place): total / n for place, total in self._at.items()}, self._mrr / n, self._ndcg / n
 

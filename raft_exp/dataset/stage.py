@@ -336,9 +336,7 @@ def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator
 def _training_specs(
     source: QuestionTargets, max_items: int | None, seed: int, specs: Callable[[str, HashSample], Iterator[RowSpec]]
 ) -> tuple[int, Iterator[RowSpec]]:
-    """Returns the number of rows, and their specs: at most `max_items` training questions, then all validation
-    questions.
-    """
+    """Returns (number of rows, row specs): at most `max_items` training questions, then all validation questions."""
     samples = {"train": source.sample("train", max_items, seed), "validation": source.sample("validation", None, seed)}
     samples = {split: sample for split, sample in samples.items() if sample}
     rows_in_order = chain.from_iterable(specs(split, sample) for split, sample in samples.items())

@@ -39,7 +39,7 @@ def verdict(results: ComparisonResults) -> str:
 def _highest(results: ComparisonResults, figures: Mapping[str, Figure], among: Sequence[str] = ()) -> str:
     """Names the setting with the highest figure, and the settings that are significantly lower.
 
-    `among`: the settings to list at the start, where they are only a part of all settings.
+    `among`: the names of the compared settings, if these are not all settings.
     """
     metric, arm = results["metrics"][0], results["reference"]
     best = max(figures, key=lambda name: figures[name]["value"])

@@ -47,7 +47,7 @@ class Sweep:
 def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Sweep]:
     """Returns the curves that the conditions form.
 
-    `study`: the study's own evaluation settings. They are a further point of each curve that they fit.
+    `study`: the study's own evaluation settings. They add a point to each curve whose other settings are the same.
     """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, changed in [(STUDY, _own(study)), *settings.items()]:

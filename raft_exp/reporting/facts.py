@@ -1,4 +1,4 @@
-"""Nested figures and settings as lines of text for a page; the sections of an audit."""
+"""Formats nested figures and settings as lines of text for a page, and lists the sections of an audit."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple

@@ -49,7 +49,7 @@ def write(run: Path, facts: Provenance) -> None:
 
 
 def read(run: Path) -> Provenance | None:
-    """Returns the facts of a run folder; None if an older version of raft_exp made the run without provenance.json."""
+    """Returns the facts of a run folder; None for a run of an older version, which wrote no provenance.json."""
     file = run / FILE
     if not file.exists():
         return None

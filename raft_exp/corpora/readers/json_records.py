@@ -1,7 +1,7 @@
 """Streams the records of JSON and parquet datasets of any size: an object of records, an array, JSON lines, parquet.
 
-Files may be gzipped. Content decides on layout and compression, not the name. Every error is a DataError that names the
-place in the file.
+Files may be gzipped. Layout and compression are detected from the content, not from the file name. Every error is a
+DataError that names the place in the file.
 """
 
 import gzip

@@ -76,7 +76,10 @@ def _edges(lines: Sequence[str], page: int) -> dict[int, list[str]]:
 
 
 def _forms(line: str, page: int) -> list[str]:
-    """Returns a line, and its forms with one number made relative to the page, so that page numbers become equal."""
+    """Returns the line, and variants of it in which one number is relative to the page number.
+
+    So lines that differ only in the page number have an equal variant.
+    """
     numbers = list(_NUMBER.finditer(line))
     ends = dict.fromkeys((numbers[0], numbers[-1])) if numbers else ()
     return [line, *(f"{line[: found.start()]}\0{int(found[0]) - page}\0{line[found.end() :]}" for found in ends)]
