@@ -230,7 +230,8 @@ def _warn_of_prompt(config: Config) -> None:
     """Prints a warning if `prompt.task` has an example answer, which models would repeat as their reply."""
     if sentence := answer_like(config.prompt.task):
         print(
-            f"prompt.task: {sentence!r} reads like an answer, and models repeat it; instruct them: 'Reply with ...'",
+            f"prompt.task: {sentence!r} reads like an answer, and models repeat it; write an instruction, such as "
+            "'Reply with ...'",
             file=sys.stderr,
         )
 

@@ -57,7 +57,8 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
         raise ConfigError(f"arms.{name}.{explained(error, ('dataset',))[0]}") from None
     if arm.recipe == "raft" and arm.cot != dataset.cot:
         raise ConfigError(
-            f"arms.{name}.cot: got {arm.cot}, but it is trained with dataset.cot={dataset.cot}; set both to one value"
+            f"arms.{name}.cot: got {arm.cot}, but the arm is trained with dataset.cot={dataset.cot}; set both to "
+            "one value"
         )
     return dataset
 
@@ -89,7 +90,7 @@ def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None
         )
     if changes and name in ("raft", "closed_book") and name != arm.recipe:
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but the arm has the name of a recipe that is not its own; rename it"
+            f"arms.{name}.{group}: got {changes}, but the arm has the name of another recipe; rename the arm"
         )
 
 

@@ -49,7 +49,7 @@ class ArmConfig:
     def _has_weights_of_one_origin(self) -> "ArmConfig":
         if self.adapter and self.recipe != "none":
             raise ValueError(
-                f"arms.*.recipe: got {self.recipe!r} together with a ready-made adapter; set recipe: none, or remove it"
+                f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; set recipe: none, or remove the adapter"
             )
         if self.dataset and self.recipe != "raft":
             raise ValueError(

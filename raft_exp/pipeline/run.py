@@ -112,7 +112,7 @@ class FinishedRun:
         return label in self._rows
 
     def arm(self, name: str | None) -> tuple[str, ArmConfig]:
-        """Returns the arm `name`, or the study's reference arm for None. Raises ConfigError for an unknown arm."""
+        """Returns name and settings of an arm (None: the reference arm). Raises ConfigError for an unknown arm."""
         arms = {arm: self.config.arms[arm] for arm in self.config.evaluation.arms}
         name = name or primary_of(self.config)["arm"]
         if name not in arms:

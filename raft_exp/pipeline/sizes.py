@@ -57,7 +57,7 @@ class Sizes:
     def questions(self, stage: Stage) -> Mapping[str, float] | None:
         """Returns the counts of a `questions` stage, with the numbers of train, validation and test questions.
 
-        The counts are read from a result with the same corpus and files. The seed may differ.
+        The counts are read from a stored result with the same corpus and files. Returns None without such a result.
         """
         for result in self._results.of(stage.name):
             if result["key"] == stage.key or same_corpus(result, stage):

@@ -57,9 +57,9 @@ def test_a_model_that_is_not_at_hand_leaves_figures_out_without_torch(tmp_path):
     made = json.loads((tmp_path / "plan.json").read_text())
     assert (made["device"], made["memory"], made["hours"]) == ("h100", [], [])
     assert made["left_out"][0] == (
-        "memory, weights on disk, and hours without a measured rate: the configuration of Qwen/Qwen2.5-3B-Instruct is "
-        "not in the hub's local cache; fetch it (some kilobytes) with `hf download Qwen/Qwen2.5-3B-Instruct "
-        "config.json --revision aa8e72537993ba99e69dfaafa59ed015b17504d1`"
+        "memory, disk space of weights, and the time of stages that were never measured: the configuration of "
+        "Qwen/Qwen2.5-3B-Instruct is not in the hub's local cache; fetch it (some kilobytes) with `hf download "
+        "Qwen/Qwen2.5-3B-Instruct config.json --revision aa8e72537993ba99e69dfaafa59ed015b17504d1`"
     )
     assert made["questions"]["value"] is None
     assert made["claims"][0]["needed"] == {"2": 5980, "5": 975, "10": 249}, "also where the questions are not made"

@@ -35,14 +35,16 @@ class RunSettings:
     model: str | None = Field(
         default=None, title="DIR", description="an exported model (raft_exp.export) instead of an arm (default: none)"
     )
-    k: Positive | None = Field(default=None, description="passages to retrieve (default: the study's retriever.k)")
+    k: Positive | None = Field(
+        default=None, description="number of passages to retrieve (default: the study's retriever.k)"
+    )
     retriever: Literal["bm25", "dense", "both"] | None = Field(
         default=None, description="the method of the passage search (default: as in the study)"
     )
     engine: Literal["transformers", "vllm"] | None = Field(
         default=None, description="the engine that runs the model (default: as in the study)"
     )
-    accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="where the model runs")
+    accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="the device that runs the model")
     store: str | None = Field(
         default=None,
         title="PATH",

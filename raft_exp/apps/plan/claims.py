@@ -53,7 +53,7 @@ def claims(study: PlannedStudy, questions: int | None, discordance: float | None
     metric, a = chosen["metric"], chosen["arm"]
     if not METRICS[metric].per_row:
         left.say(
-            f"claims: {metric} is not a mean over questions, so its power cannot be computed; set another metric in "
+            f"comparisons: {metric} is not a mean over questions, so its power is not computed; set another metric in "
             "evaluation.primary.metric"
         )
         return []

@@ -55,8 +55,8 @@ def _activations(
     setting, source = trainer.activation_checkpointing, f"{batch:,.0f} tokens a micro-batch ({tokens.source})"
     too_large = setting == "auto" and device.name != "cpu" and stored > 0.8 * (device.memory - other)
     if setting is True or too_large:
-        why = "where they do not fit" if too_large else "trainer.activation_checkpointing"
-        source += f", computed again ({why}; {stored / 2**30:.1f} GiB stored)"
+        why = "because they do not fit" if too_large else "trainer.activation_checkpointing"
+        source += f", recomputed ({why}; {stored / 2**30:.1f} GiB stored)"
     figure = _figure(
         f"train[{training.label}]: activations", recomputed if setting is True or too_large else stored, source
     )

@@ -24,7 +24,7 @@ def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
     try:
         found = footprint(config.model, lora, precision)
     except ModelError as error:
-        left.say(f"memory, weights on disk, and hours without a measured rate: {error}")
+        left.say(f"memory, disk space of weights, and the time of stages that were never measured: {error}")
         return None
     if found.activations is None:
         left.say(f"memory of activations: {config.model.name_or_path} cannot run on torch's meta device")

@@ -31,7 +31,7 @@ def _claims(claims: Sequence[Claim]) -> Table:
     questions that differences of 2, 5 and 10 points need.
     """
     first = claims[0]
-    title = f"claims in {first['metric'].replace('_', ' ')}: {first['test']}, 80% power at the 5% level"
+    title = f"comparisons in {first['metric'].replace('_', ' ')}: {first['test']}, 80% power at the 5% level"
     needed = (f"{points} points need" for points in POINTS)
     table = _empty(title, f"{first['a']} minus", "questions", "detects ≥", *needed, first["spread"]["kind"])
     for claim in claims:

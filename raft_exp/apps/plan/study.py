@@ -28,11 +28,11 @@ class PlannedStudy:
     expected: ExpectedSeconds
 
     def named(self, name: str) -> list[Stage]:
-        """Returns the stages of the name `name` (such as train), in order."""
+        """Returns the stages whose name is `name` (such as train), in order."""
         return [stage for stage in self.stages if stage.name == name]
 
     def missing(self, name: str) -> list[Stage]:
-        """Returns the stages of the name `name` whose results the store does not have."""
+        """Returns the stages whose name is `name`, and whose results the store does not have."""
         return [stage for stage in self.named(name) if self.store.look(stage).status == "planned"]
 
     def labelled(self, label: str) -> Stage | None:

@@ -47,7 +47,7 @@ def prompt_tokens(study: PlannedStudy, test: Stage, with_passages: bool) -> tupl
         return mean, False, f"prompts of {mean:,.0f} tokens in {test.label}"
     if not with_passages:
         return min(_SUPERVISED, room), False, f"prompts of {_SUPERVISED} tokens without passages"
-    return room, True, f"prompts of {room:,} tokens, the most there may be"
+    return room, True, f"prompts of {room:,} tokens, the upper limit"
 
 
 def processes_of(trainer: TrainerConfig) -> int:

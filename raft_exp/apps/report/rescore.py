@@ -97,7 +97,7 @@ class _ReportInputs(TypedDict):
 
 @dataclass
 class _Inputs:
-    """The input folders of the report stage. A folder that the store lacks is made in `made` from the run folder."""
+    """The input folders of the report stage. Folders that the store lacks are made in `made`, from the run folder."""
 
     run: Run
     made: Path

@@ -137,7 +137,7 @@ class _Routes:
         """Answers one question, in one response or as a stream of server-sent events."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             await drain(request.receive)  # otherwise a form of another web page could post here
-            raise RefusedError(415, "the content type must be application/json", "invalid_request")
+            raise RefusedError(415, "the header Content-Type must be application/json", "invalid_request")
         data = read_json(await read_body(request.headers, request.receive, self._limits))
         chat_request = openai_api.read_request(data, self._session.name, self._limits.question)
         chat = ChatResponse(self._session.name)

@@ -53,7 +53,7 @@ class BusyError(Exception):
     """Too many questions wait. `seconds`: the estimated time until there is room."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"busy; try again in {seconds} s")
+        super().__init__(f"the server is busy; try again in {seconds} s")
         self.seconds = seconds
 
 

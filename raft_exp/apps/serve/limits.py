@@ -79,7 +79,10 @@ class RequestLimiter:
         if len(times) >= self._limits.per_minute:
             wait = max(1, round(times[0] + 60 - now))
             return RefusedError(
-                429, f"more than {self._limits.per_minute} requests a minute", "rate_limit_exceeded", wait
+                429,
+                f"more than {self._limits.per_minute} requests per minute; try again in {wait} s",
+                "rate_limit_exceeded",
+                wait,
             )
         times.append(now)
         return None

@@ -173,7 +173,7 @@ def _question(messages: object) -> str:
     content = contents[-1]
     if isinstance(content, list):
         if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content):
-            raise _invalid("messages: only text is supported")
+            raise _invalid("messages: only text is supported; leave other parts out")
         content = "".join(part["text"] for part in content)
     if not isinstance(content, str) or not content.strip():
         raise _invalid("messages: the last message of the role user has no text; write the question there")

@@ -25,4 +25,4 @@ def put_away(folder: Path, jobs: Sequence[Job]) -> None:
     with contextlib.suppress(OSError):
         folder.parent.rmdir()  # if nothing else is there
     if jobs:
-        say(f"no job of this sweep has results; its folder is {place}")
+        say(f"no job of this sweep has results; the sweep's folder is {place}")

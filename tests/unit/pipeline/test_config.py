@@ -226,7 +226,7 @@ ARM = "recipe:raft,context:passages,adapter:null"
         ("closed_book={%s,cot:false,dataset:{cot:false}}", r"arms\.closed_book\.dataset: .*give the arm another name"),
         (
             "mine={%s,cot:true,dataset:{cot:false}}",
-            r"arms\.mine\.cot: got True, but it is trained with dataset\.cot=False",
+            r"arms\.mine\.cot: got True, but the arm is trained with dataset\.cot=False",
         ),
         (
             "mine={%s,cot:true,dataset:{prompt_mode:plain_text}}",

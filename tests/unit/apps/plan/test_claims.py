@@ -87,7 +87,7 @@ def test_a_metric_without_a_formula_is_left_out_in_a_line(study):
     made = claims(study("evaluation.metrics=[macro_f1]", "evaluation.primary.metric=macro_f1"), 300, None, left)
     assert made == []
     assert left.lines == [
-        "claims: macro_f1 is not a mean over questions, so its power cannot be computed; set another metric in "
+        "comparisons: macro_f1 is not a mean over questions, so its power is not computed; set another metric in "
         "evaluation.primary.metric"
     ]
 

@@ -108,7 +108,7 @@ def test_activations_are_computed_again_where_they_do_not_fit(study):
     )
     tokens = 64 * 400
     assert amount(again) * GIB == pytest.approx(tokens * 0.3 * MILLION + 64 * 50 * MILLION)
-    assert "computed again (where they do not fit; 50.7 GiB stored)" in again["source"]
+    assert "recomputed (because they do not fit; 50.7 GiB stored)" in again["source"]
 
 
 def test_memory_of_answers(study):
