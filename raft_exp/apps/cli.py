@@ -296,7 +296,7 @@ def _show_unread(file: Path) -> None:
 
 
 def _write_passages(config: Config, run: Path) -> None:
-    """Writes the file that `export.passages` names."""
+    """Copies the exported passages to the file `export.passages`. Raises StoreError if it cannot be written."""
     if isinstance(config.export.passages, bool):
         return
     file = Path(config.export.passages)
@@ -323,7 +323,7 @@ def _push(config: Config, run: Path) -> None:
 
 
 def resolved(composed: DictConfig) -> dict[str, object]:
-    """Returns the settings of a study that Hydra composed, with those of its arms and wordings from their files."""
+    """Returns the settings that Hydra composed, and adds the study's arms and wordings from their YAML files."""
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0

@@ -122,7 +122,7 @@ def line_with(name: str, sign: str) -> str:
 
 
 def missing_default(text: str) -> ConfigError | None:
-    """Returns a ConfigError if a `defaults` list in a file of the user names a missing file, else None.
+    """Returns a ConfigError if a `defaults` list in a file of the user names a missing file; None for other errors.
 
     `text`: the message of Hydra's error.
     """

@@ -91,8 +91,8 @@ def choice_settings(
 ) -> SelectStage:
     """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
-    The study's primary metric decides. If `arms` do not have this metric, the corpus's first metric that they have
-    decides. `grid`: whether the values are numbers in ascending order. `ties`: candidates with equal results are
+    The study's primary metric decides. If `arms` do not have this metric, the first metric of the corpus that they do
+    have is used. `grid`: whether the values are numbers in ascending order. `ties`: candidates with equal results are
     compared by the lenient form of the metric, if there is one.
     """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics

@@ -65,7 +65,7 @@ class Sizes:
         return None
 
     def rows(self, dataset: Stage) -> Size | None:
-        """Returns the number of rows of a data set, with validation rows; None if no result and no setting gives it."""
+        """Returns the number of rows of a data set, including validation rows; None if unknown."""
         own = self._results.own(dataset)
         if own and "rows" in own["counts"]:
             return Size(int(own["counts"]["rows"]), True)
