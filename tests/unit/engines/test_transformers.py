@@ -132,7 +132,7 @@ def test_out_of_memory_halves_the_batch_once(requests, monkeypatch, caplog):
 def test_no_gpu():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(ModelError, match=r"engine.accelerator=gpu"):
+    with pytest.raises(ModelError, match=r"engine.accelerator: got 'gpu'"):
         engine(accelerator="gpu")
 
 

@@ -180,5 +180,5 @@ def test_a_ready_adapter_is_a_folder_of_peft(tmp_path, test_rows, adapter):
 
 
 def test_a_prompt_that_does_not_fit_is_refused(tmp_path, test_rows):
-    with pytest.raises(DataError, match=r"question q\d: its prompt has \d+ tokens, .* leave room for 84;"):
+    with pytest.raises(DataError, match=r"question q\d: its prompt has \d+ tokens, but .* allows 84;"):
         run(tmp_path, test_rows, model={"max_length": 100})

@@ -167,7 +167,7 @@ def test_what_cannot_be_pooled_is_refused() -> None:
     one, other = seeds_of([[1.0, 0.0]], same=True), seeds_of([[1.0, 0.0]] * 2, same=False)
     with pytest.raises(ValueError, match="two seeds"):
         estimate_over_seeds(SHARE, one)
-    with pytest.raises(ValueError, match="other questions"):
+    with pytest.raises(ValueError, match="different questions"):
         compare_over_seeds(SHARE, other, other[::-1])
     with pytest.raises(ValueError, match="no observations"):
         estimate_over_seeds(SHARE, [*one, {}])

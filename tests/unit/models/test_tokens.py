@@ -152,7 +152,7 @@ def test_a_template_that_leaves_text_out_is_refused(template):
     tokenizer = load_tokenizer("asset:tiny")
     tokenizer.chat_template = template
     question = "Passage 1: " + "word " * 20 + "Question: who?"
-    with pytest.raises(ModelError, match=r"the rendered prompt does not hold the text of the user message"):
+    with pytest.raises(ModelError, match=r"the rendered prompt changes or omits the text of the user message"):
         encode_prompt(tokenizer, [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}])
 
 

@@ -102,7 +102,7 @@ def test_rows_whose_answer_would_be_cut_off_are_refused_by_id(tmp_path, tokenize
 
 
 def test_rows_without_a_reply_are_refused(tmp_path, tokenizer):
-    with pytest.raises(DataError, match="row q0: has no assistant message"):
+    with pytest.raises(DataError, match="row q0: its last message must be an assistant"):
         encoded(tmp_path, [small.example(0, "test")], tokenizer)
 
 

@@ -141,7 +141,7 @@ def test_patience_goes_on_after_an_interruption(tmp_path, rows, monkeypatch):
 @pytest.mark.parametrize(("field", "value"), [("keep", "best"), ("early_stopping", 2)])
 def test_choosing_needs_validation_rows(tmp_path, field, value):
     rows = small.dataset(tmp_path / "rows", train=4, validation=0)
-    with pytest.raises(DataError, match=f"trainer.{field}={value}: there are no validation rows"):
+    with pytest.raises(DataError, match=f"trainer.{field}={value}: needs validation rows"):
         run(tmp_path / "out", rows, **{field: value})
 
 

@@ -55,7 +55,7 @@ def test_all_text_is_there_in_order(parts, size, overlap, seed):
 def test_it_needs_an_encoder(tmp_path):
     (tmp_path / "a.txt").write_text("Text.")
     how = ("corpus=documents", f"corpus.path={tmp_path / 'a.txt'}", f"store={tmp_path}", "corpus.chunk.by=semantic")
-    with pytest.raises(DataError, match=r"corpus\.chunk\.by=semantic: needs an encoder"):
+    with pytest.raises(DataError, match=r"corpus\.chunk\.by=semantic: this corpus has no encoder"):
         list(open_corpus(parse(compose(*how)).corpus).passages())
 
 
