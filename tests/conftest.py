@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # the first example of a property may wait for an import
+settings.load_profile("any machine")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores: more threads only wait for each other
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

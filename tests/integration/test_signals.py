@@ -43,8 +43,9 @@ def stopped(folder: Path, number: int, sign: str, *more: str) -> tuple[int, str]
     return started.returncode, told
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-@pytest.mark.parametrize("stage", SIGNS)
+@pytest.mark.parametrize(
+    ("stage", "number"), [*((stage, signal.SIGTERM) for stage in SIGNS), ("train", signal.SIGUSR1)]
+)
 def test_a_signal_in_any_stage_is_one_line_and_status_75(tmp_path, stage, number):
     sign, longer = SIGNS[stage]
     status, told = stopped(tmp_path, number, sign, longer)
