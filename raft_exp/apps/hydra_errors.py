@@ -47,7 +47,8 @@ def explained(error: Exception) -> ConfigError:
         )
     if match := re.search(r"To append to your default list use (\S+)", text):
         return ConfigError(
-            f"{match[1].lstrip('+').partition('=')[0]}: has no default that can be replaced; write {match[1]}"
+            f"{match[1].lstrip('+').partition('=')[0]}: is not set by default, so it cannot be replaced; "
+            f"add it: {match[1]}"
         )
     if isinstance(error, ConfigCompositionException) and (match := re.search(r"Could not override '([\w.]+)'", text)):
         if match[1].startswith("hydra."):

@@ -170,7 +170,7 @@ def _agreed(question: str) -> bool:
         return input(question).strip().lower() == "y"
     except EOFError:
         raise ConfigError(
-            "yes: got False, but the question cannot be answered here (no terminal); add yes=true to the command"
+            "yes: got False, but there is no terminal at which to confirm the removal; add yes=true to the command"
         ) from None
 
 

@@ -32,7 +32,10 @@ _FACTORS = np.array(
 
 
 def units(text: str) -> list[str]:
-    """Returns the units of a text in their order."""
+    """Splits a text into words in their order, or into characters in scripts without blanks between words.
+
+    Case, punctuation and HTML entities make no difference.
+    """
     visible = html.unescape(text)
     if visible.isascii():
         return _ASCII_UNIT.findall(visible.lower())

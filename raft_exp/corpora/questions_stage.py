@@ -74,7 +74,7 @@ def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | 
         if split == "test" and not getattr(corpus, "test", 0.0):
             remedies.append("set corpus.test=0.2")
         remedies += ["add questions", "or set the field split of each question in the file (train, validation, test)"]
-        raise DataError(f"{found}, which are split by {by}; {', '.join(remedies)}")
+        raise DataError(f"{found}; the questions are split by {by}; {', '.join(remedies)}")
 
 
 def tell_split(out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collection: Passages) -> None:

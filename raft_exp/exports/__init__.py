@@ -56,7 +56,7 @@ class ExportConfig:
             return self
         if self.format == "hf":
             raise ValueError(
-                f"export.passages: got {self.passages!r}, but export.format=hf writes a folder; use "
+                f"export.passages: got the file name {self.passages!r}, but export.format=hf writes a folder; use "
                 "export.passages=true, or export.format=jsonl or parquet"
             )
         if not self.passages.endswith(f".{self.format}"):

@@ -90,7 +90,8 @@ def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None
         )
     if changes and name in ("raft", "closed_book") and name != arm.recipe:
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but the arm has the name of another recipe; rename the arm"
+            f"arms.{name}.{group}: got {changes}, but the arm is named {name!r} and has recipe: {arm.recipe}; "
+            "give the arm a name that is no recipe"
         )
 
 

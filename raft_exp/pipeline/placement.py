@@ -15,9 +15,10 @@ from raft_exp.teachers.model import is_local
 
 
 def of_training(config: Config, label: str) -> str | None:
-    """Returns the process of the training `label`; None for a training on one CPU process.
+    """Returns the name of the process that runs the training `label`; None: it runs on one CPU in the main process.
 
-    A training with a GPU or with ranks needs its own process: Lightning starts ranks with the arguments of the process.
+    A training with a GPU or with several ranks needs a process of its own, because Lightning starts each further rank
+    with the command line of that process.
     """
     return f"train[{label}]" if _holds_device(config) or config.trainer.rank_launcher else None
 

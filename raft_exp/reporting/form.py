@@ -42,9 +42,10 @@ class Readings:
 
     @property
     def one_of_form(self) -> bool:
-        """Whether the primary metric shows a significant difference mainly because of the form of the replies.
+        """Whether the form of the replies explains most of a significant difference in a strict metric.
 
-        The lenient metric must not confirm it, and the effect of the form must exceed the lenient difference.
+        This holds if the lenient difference is not significant in the same direction, and if `effect` is larger than
+        the lenient difference (absolute values).
         """
         claimed = sign(self.primary)
         strict_metric = self.primary["metric"] != self.lenient["metric"]

@@ -99,7 +99,7 @@ def _twice(runs: Sequence[Run], fields: Sequence[str]) -> str:
         first = seen.setdefault((_values(run, fields), run.seed), run)
         if first is not run:
             return f"{first.folder} and {run.folder}"
-    raise AssertionError("called only where two runs have the same values and seed")
+    raise AssertionError("no two runs have the same values and seed")
 
 
 def _values(run: Run, fields: Sequence[str]) -> str:

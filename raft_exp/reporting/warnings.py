@@ -1,6 +1,6 @@
 """Warnings that a reader must know before the verdict: one line each, with figures and a remedy.
 
-A new warning is one function of a `Study`, which yields its lines, and one entry of WARNINGS.
+To add a warning, write a function that takes a `Study` and yields lines of text, and add the function to WARNINGS.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -40,8 +40,8 @@ NO_MARGIN = Margin()
 def within(margin: Margin, source: Similarity, passages: Passages, rejected_candidates: Counter[str]) -> Ranker:
     """Returns a ranker that leaves out passages with a score above the limit of `margin`.
 
-    They are counted in `rejected_candidates` under "too_similar". Gold passages stay in the ranking, as
-    `DistractorFilter` rejects and counts them by another rule.
+    The ranker counts these passages in `rejected_candidates` under "too_similar". It leaves out no gold passage:
+    `DistractorFilter` removes and counts gold passages later.
     """
 
     def rank(question: Question) -> Iterator[int]:

@@ -176,7 +176,10 @@ class AnswerCheck:
         return item["id"]
 
     def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory[bool] | None:
-        """Returns True if the teacher gives the same answer again, else a rejection; None while a reply is missing."""
+        """Asks the teacher the question again, and compares the two answers.
+
+        Returns the replies; their result is True if the answers agree. Returns None while a reply is missing.
+        """
         passage = self._collection[self._collection.find(item["passage"])]
         return ask_until_valid(
             0,

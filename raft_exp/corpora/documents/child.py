@@ -1,8 +1,9 @@
 """`python -m raft_exp.corpora.documents.child SETTINGS SCRATCH PARENT`: reads documents one by one, within limits.
 
-Input: one JSON line {name, path} per document. Output: two lines of `Reply` per document, first its key before reading,
-then its header. The process ends with its parent. It also ends itself after a document that leaves much memory in use
-(`last`).
+Input: one JSON line {name, path} per document. Output: JSON lines (`Reply`), two for most documents: the key of the
+document's bytes, before the text is extracted, and the result. A file that cannot be loaded has the second line alone.
+The process ends with its parent. If a document leaves much memory in use, the process marks its result as `last` and
+ends.
 """
 
 import json

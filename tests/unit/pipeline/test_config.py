@@ -200,7 +200,10 @@ def test_what_cannot_be_is_refused(override, message):
         ),
         ("selection.changes.k=1", r"a new name in selection\.changes needs a plus sign: \+selection\.changes\.k="),
         ("evaluation.conditions.a.k=1", r"a new name in evaluation\.conditions needs a plus sign: \+evaluation"),
-        ("experiment=pubmedqa", r"experiment: has no default that can be replaced; write \+experiment=pubmedqa"),
+        (
+            "experiment=pubmedqa",
+            r"experiment: is not set by default, .*; add it: \+experiment=pubmedqa",
+        ),
     ],
 )
 def test_what_hydra_refuses_is_one_line_of_ours(override, message):

@@ -176,7 +176,7 @@ def test_verify_names_what_is_damaged_and_repair_removes_it(tmp_path, capsys, mo
 
     monkeypatch.setattr("builtins.input", lambda _: (_ for _ in ()).throw(EOFError))
     status, out = run(capsys, "repair", where)
-    assert (status, "no terminal); add yes=true to the command" in out) == (2, True)
+    assert (status, "no terminal at which to confirm the removal; add yes=true" in out) == (2, True)
     status, out = run(capsys, "repair", where, "yes=true")
     assert (status, "removed 1 results of 1" in out) == (0, True)
     assert (store.look(MADE).status, store.look(READER).status) == ("planned", "reused")
