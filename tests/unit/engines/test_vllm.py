@@ -181,8 +181,8 @@ def test_one_engine_answers_all_arms_as_transformers_does(asking, transformers, 
     print("\nthe same greedy answers:", ", ".join(f"{arm} {value:.3f}" for arm, value in shares.items()))
     assert sum(shares.values()) / len(shares) >= 0.95
     assert min(shares.values()) >= 0.9
-    assert share(found["base"], found["sft"]) < 0.7  # the adapters do something
-    assert share(found["rag"], found["sft_rag"]) < 0.7
+    assert share(found["base"], found["sft"]) < 0.9  # the adapters do something
+    assert share(found["rag"], found["sft_rag"]) < 0.9
 
 
 @pytest.mark.vllm
