@@ -126,7 +126,7 @@ def test_the_adapter_alone(run, tmp_path):
         (["out=X", "dtyp=float16"], "ConfigError: dtyp: no such setting; did you mean 'dtype'?"),
         (["arm=raft"], "ConfigError: out: has no value; set out=..."),
         (["out=X", "push_to_hub=me"], "ConfigError: push_to_hub: got 'me'; must be OWNER/NAME"),
-        (["out=X", "arm=rag", "form=adapter"], "the arm rag has none"),
+        (["out=X", "arm=rag", "form=adapter"], "the arm rag has no adapter"),
         (["out=X", "form=adapter", "dtype=float16"], "dtype: got 'float16', but an adapter"),
         (["out=/"], "ConfigError: out: got '/', which already exists"),
         (["out=X", "store=/nowhere"], "if the store was moved, name it with store=PATH"),

@@ -133,7 +133,7 @@ def test_a_language_without_tasks_is_refused_where_a_model_teaches(tmp_path):
     text = (conf_dir() / "prompt" / "languages" / "de.yaml").read_text()
     (tmp_path / "prompt" / "languages" / "nl.yaml").write_text(text)
     assert parse(compose("prompt.language=nl", own=tmp_path)).prompt.language == "nl"
-    with pytest.raises(ConfigError, match=r"^prompt\.language: got 'nl', but .* to conf/task/languages/nl\.yaml"):
+    with pytest.raises(ConfigError, match=r"^prompt\.language: got 'nl', but .* write conf/task/languages/nl\.yaml"):
         compose(*TEACHER, "prompt.language=nl", own=tmp_path)
 
 

@@ -214,7 +214,7 @@ def test_a_plan_tells_the_memory_of_the_base(tmp_path, capsys):
 def test_a_quantized_study_is_exported_with_its_drift(tmp_path, capsys):
     run = small_study.make(tmp_path, "model.quantize=nf4", "evaluation.arms=[raft]")
     export.main([str(run), f"out={tmp_path / 'merged'}", "tolerance=1e-4"])
-    assert "drift of 6 test prompts" in capsys.readouterr().out
+    assert "drift of the logits on 6 test prompts" in capsys.readouterr().out
     assert "quantization_config" not in json.loads((tmp_path / "merged" / "config.json").read_text())
     card = (tmp_path / "merged" / "README.md").read_text()
     assert "The base was quantised to nf4 in training and evaluation; its dequantised weights are merged here." in card
