@@ -80,6 +80,7 @@ def _constraint(problem: ErrorDetails) -> str:
     """Rewrites pydantic's message as a constraint: `must be ...`."""
     message = re.sub(r"^(Input|String|List) should ", "must ", problem["msg"])
     message = message if message.startswith("must ") else f"must be {message}"
+    message = message.replace("a valid boolean", "true or false")
     return message.replace("instance of ", "").replace("'", '"')
 
 

@@ -10,21 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.campaign.table import Row
-from tests.helpers.command_line import command, data_files, environment, raft_exp
+from tests.helpers.command_line import KILLED, command, data_files, environment, marked_processes, raft_exp
 
-STUDY = (
-    "model=tiny",
-    "trainer.threads=1",
-    "corpus.num_entities=1500",
-    "dataset.p=0.8",
-    "dataset.max_items=60",
-    "trainer.max_steps=12",
-    "trainer.batch_size=4",
-    "trainer.checkpoint_every=1",
-    "evaluation.max_items=24",
-    "evaluation.arms=[sft_rag,raft]",
-    "model.max_new_tokens=48",
-)
 AT_ONCE = 2
 # signal -> how many studies, hits of each, and the exit status of a study that was hit
 PLAN = {
@@ -40,7 +27,7 @@ def run(folder: Path, seed: int) -> Iterator[Row]:
     whole = folder / "whole"
     whole.mkdir()
     began = time.monotonic()
-    done = raft_exp(whole, *STUDY)
+    done = raft_exp(whole, *KILLED)
     if done.returncode:
         raise RuntimeError(f"the study did not end: {done.stderr[-2000:]}")
     lasts, wanted = time.monotonic() - began, data_files(whole / "store")
@@ -69,7 +56,7 @@ def _problem(
     for moment in moments:
         mark = f"{folder.name}-{os.getpid()}"
         study = subprocess.Popen(
-            command(*STUDY),
+            command(*KILLED),
             cwd=folder,
             env=environment(RAFT_EXP_CAMPAIGN=mark),
             stdout=subprocess.DEVNULL,
@@ -89,22 +76,11 @@ def _problem(
             if status:
                 return f"status {status} without a signal"
         time.sleep(0.5)
-        if left := _running(mark):
-            return f"{left} processes go on after {moment:.2f} s"
-    done = raft_exp(folder, *STUDY)
+        if left := marked_processes(f"RAFT_EXP_CAMPAIGN={mark}"):
+            return f"{len(left)} processes go on after {moment:.2f} s"
+    done = raft_exp(folder, *KILLED)
     if done.returncode:
         return f"the same command ended with status {done.returncode}: {done.stderr[-300:]}"
     found = data_files(folder / "store")
     other = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     return f"other bytes: {', '.join(other[:3])}" if other else ""
-
-
-def _running(mark: str) -> int:
-    """The number of processes with the mark in their environment."""
-    count = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            count += f"RAFT_EXP_CAMPAIGN={mark}".encode() in (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # ended meanwhile
-    return count

@@ -20,6 +20,23 @@ SMALL = (
     "trainer.checkpoint_every=1",
 )
 
+# A study whose stages are long enough to be hit: for kills.
+KILLED = (
+    "model=tiny",
+    "trainer.threads=1",
+    "dataset.p=0.8",
+    "corpus.num_entities=1500",
+    "dataset.max_items=60",
+    "trainer.max_steps=12",
+    "trainer.batch_size=4",
+    "trainer.checkpoint_every=1",
+    "evaluation.max_items=24",
+    "evaluation.arms=[sft_rag,raft]",
+    "evaluation.conditions=null",
+    "model.max_new_tokens=48",
+    "engine.batch_tokens=1500",
+)
+
 
 def command(*overrides: str) -> list[str]:
     return [sys.executable, "-m", "raft_exp", *overrides]
@@ -50,6 +67,18 @@ def run_folder(folder: Path) -> Path:
 def statuses(run: Path) -> dict[str, str]:
     """Returns stage label -> ran | reused | planned | failed."""
     return {row["stage"]: row["status"] for row in json.loads((run / "plan.json").read_text())}
+
+
+def marked_processes(mark: str) -> list[int]:
+    """Returns the ids of the running processes that have `mark` ("NAME=value") in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue  # the process has ended
+    return found
 
 
 def data_files(store: Path) -> dict[str, bytes]:

@@ -9,23 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import command, data_files, environment, raft_exp, run_folder, statuses
-
-STUDY = (
-    "model=tiny",
-    "trainer.threads=1",
-    "dataset.p=0.8",
-    "corpus.num_entities=1500",
-    "dataset.max_items=60",
-    "trainer.max_steps=12",
-    "trainer.batch_size=4",
-    "trainer.checkpoint_every=1",
-    "evaluation.max_items=24",
-    "evaluation.arms=[sft_rag,raft]",
-    "evaluation.conditions=null",
-    "model.max_new_tokens=48",
-    "engine.batch_tokens=1500",
-)
+from tests.helpers.command_line import KILLED, command, data_files, environment, raft_exp, run_folder, statuses
 
 # A sign in the partial folder that the stage is in the middle of its work.
 MIDDLE = {
@@ -41,12 +25,12 @@ MIDDLE = {
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    done = raft_exp(folder, *STUDY)
+    done = raft_exp(folder, *KILLED)
     assert done.returncode == 0, done.stderr
     return data_files(folder / "store")
 
 
-def killed(folder: Path, sign: str, delay: float, study_of: Sequence[str] = STUDY, **more: str) -> None:
+def killed(folder: Path, sign: str, delay: float, study_of: Sequence[str] = KILLED, **more: str) -> None:
     """Starts the study and kills it, with all that it started, `delay` seconds after the sign appeared."""
     with subprocess.Popen(
         command(*study_of),
@@ -71,7 +55,7 @@ def test_killed_and_started_again_it_ends_in_the_same_bytes(tmp_path, unbroken, 
     killed(tmp_path, MIDDLE[stage], delay)
     left = [path.name for path in (tmp_path / "store" / stage).iterdir() if path.is_dir()]
     assert left, "nothing of the stage was there"
-    done = raft_exp(tmp_path, *STUDY)
+    done = raft_exp(tmp_path, *KILLED)
     assert done.returncode == 0, done.stderr
     assert data_files(tmp_path / "store") == unbroken
     assert set(statuses(run_folder(tmp_path)).values()) <= {"ran", "reused"}
@@ -116,7 +100,7 @@ def test_killed_again_and_again(tmp_path, unbroken):
             killed(tmp_path, MIDDLE[stage], 0.15)
         except AssertionError:  # this stage was finished by the time of the last kill
             continue
-    assert raft_exp(tmp_path, *STUDY).returncode == 0
+    assert raft_exp(tmp_path, *KILLED).returncode == 0
     assert data_files(tmp_path / "store") == unbroken
 
 
@@ -128,7 +112,7 @@ def test_a_stage_in_its_own_process_ends_with_its_study(tmp_path, unbroken):
         ["pgrep", "-f", f"raft_exp.pipeline.worker {tmp_path}"], capture_output=True, text=True, check=False
     )
     assert running.stdout == "", "a stage outlived its study"
-    assert raft_exp(tmp_path, *STUDY, RAFT_EXP_OWN_PROCESS="1").returncode == 0
+    assert raft_exp(tmp_path, *KILLED, RAFT_EXP_OWN_PROCESS="1").returncode == 0
     assert data_files(tmp_path / "store") == unbroken
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from raft_exp.apps.console import COMMANDS
-from tests.helpers.command_line import SMALL, command, environment, raft_exp, run_folder, statuses
+from tests.helpers.command_line import SMALL, command, environment, marked_processes, raft_exp, run_folder, statuses
 
 STUDY = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
 SIGNS = {
@@ -97,18 +97,6 @@ def test_a_reader_that_leaves_ends_nothing(tmp_path, streams):
     assert set(statuses(run_folder(tmp_path)).values()) == {"ran"}
 
 
-def processes(mark: str) -> list[int]:
-    """Ids of the running processes whose environment has the mark."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the processes are found in /proc")
 @pytest.mark.skipif(find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs the extra [launchers]")
@@ -131,10 +119,10 @@ def test_jobs_of_a_launcher_end_with_their_command(tmp_path, number):
         assert started.poll() is None
         assert time.monotonic() < limit
         time.sleep(0.05)
-    assert len(processes(mark)) > 2
+    assert len(marked_processes(mark)) > 2
     started.send_signal(number)
     started.wait(60)
     limit = time.monotonic() + 20
-    while left := processes(mark):
+    while left := marked_processes(mark):
         assert time.monotonic() < limit, f"{len(left)} processes go on"
         time.sleep(0.2)

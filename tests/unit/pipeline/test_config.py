@@ -99,7 +99,7 @@ REFUSED = [
     ("dataset.p=half", r"dataset\.p: got 'half'; must be a valid number"),
     ("dataset.num_distractors=-1", r"dataset\.num_distractors: got -1; must be greater than or equal to 0"),
     ("dataset.num_distractors=2.5", r"dataset\.num_distractors: got 2\.5; must be a valid integer"),
-    ("dataset.cot=1", r"dataset\.cot: got 1; must be a valid boolean"),
+    ("dataset.cot=1", r"dataset\.cot: got 1; must be true or false"),
     ("dataset.no_gold_target=nothing", r"no_gold_target: got 'nothing'; must be .answer., .answer_only. or .refuse."),
     ("trainer.max_steps=0", r"trainer\.max_steps: got 0; must be -1, or greater than or equal to 1"),
     ("trainer.accumulate=3", r"trainer\.accumulate=3 does not divide trainer\.batch_size=16"),
