@@ -197,9 +197,9 @@ def _one(run: Path, out: Path) -> list[str]:
     result += f" {len(others)} more in `results.json`: {', '.join(map(title, others))}." if others else ""
     warnings = [f"- Warning: {line}" for line in results.get("warnings", [])]
     return [
+        *([*warnings, ""] if warnings else []),
         result,
         "",
-        *([*warnings, ""] if warnings else []),
         *table(["arm", *map(title, metrics)], rows),
         "",
         "![figures by arm](figure.svg)",

@@ -34,6 +34,7 @@ def test_a_study_is_published_once(tmp_path):
     page = (made / "README.md").read_text()
     assert page.startswith("# 004: Does it | read?\n")
     assert "python -m raft_exp +experiment=quickstart model=tiny" in page
+    assert 0 < page.index("- Warning: ") < page.index("**Result.**"), "what makes the verdict invalid stands before it"
     results = json.loads((made / "results.json").read_text())
     assert results == json.loads((run / "results.json").read_text())
     for arm in ("rag", "raft", "raft@k0"):
