@@ -20,8 +20,8 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
     """Returns a study's settings `values` with the settings of all its arms under `arms`.
 
     The settings of an arm are read from arm/NAME.yaml in the first of `folders` that has this file. Settings under
-    `arms` change those of the file: `arms.sft.trainer.learning_rate=3e-4`. An arm with all settings under `arms` needs
-    no file. Raises ConfigError for an arm that has neither a file nor settings.
+    `arms` replace those of the file, for example `arms.sft.trainer.learning_rate=3e-4`. An arm with all settings under
+    `arms` needs no file. Raises ConfigError for an arm that has neither a file nor settings.
     """
     arms, evaluation = values.get("arms") or {}, values.get("evaluation")
     names = evaluation.get("arms") if isinstance(evaluation, dict) else None

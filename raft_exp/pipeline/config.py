@@ -104,10 +104,10 @@ class Config:
     until: Runtime[StageName]
     dry_run: Runtime[bool]
     preview: Runtime[Count]
-    report: Runtime[Literal["html", "wandb"]] = "html"  # the default keeps runs from before this setting readable
+    report: Runtime[Literal["html", "wandb"]] = "html"  # runs older than this setting have no value
     selection: SelectionConfig = SelectionConfig()
     run: RunConfig = RunConfig(copy=False)
-    # The prompts that `evaluation.wordings` names, whole: `pipeline.wordings` reads their files.
+    # The complete prompts that `evaluation.wordings` names. `pipeline.wordings` reads them from files.
     wordings: dict[str, PromptConfig] = field(default_factory=dict)
 
     def trained_arms(self) -> list[str]:

@@ -14,7 +14,7 @@ from raft_exp.pipeline.wordings import wordings
 
 
 def raft_owner(config: Config) -> tuple[str, ArmConfig]:
-    """Returns a name and an arm for the raft training set if no arm of the study is trained on it."""
+    """Returns name and settings of a raft arm, for the training set of a study that trains no raft arm."""
     return "raft", ArmConfig("raft", "passages", config.dataset.cot, None, {})
 
 

@@ -70,7 +70,7 @@ def claimed(wanted: int | None) -> Iterator[dict[str, str]]:
         yield {}
         return
     locks = _wait_for(devices, count)
-    order = {} if VISIBLE in os.environ else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the order of nvidia-smi's numbers
+    order = {} if VISIBLE in os.environ else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # GPU numbers as in nvidia-smi
     try:
         yield {VISIBLE: ",".join(locks), **order}
     finally:
@@ -137,7 +137,7 @@ def _acquire(name: str, timeout: float) -> FileLock:
     lock = FileLock(file, mode=0o666)
     try:
         lock.acquire(timeout=timeout)
-        os.utime(file)  # services that clean /tmp remove old files
+        os.utime(file)  # a new time: services that clean /tmp remove old files
     except Timeout:
         raise
     except OSError as error:

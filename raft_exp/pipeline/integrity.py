@@ -17,7 +17,7 @@ class FileRecord(TypedDict):
     sha256: str
 
 
-_checked: dict[Path, tuple[int, int]] = {}  # size and modification time of each file that this process found whole
+_checked: dict[Path, tuple[int, int]] = {}  # size and modification time of each file that passed a check
 
 
 def seal(folder: Path) -> dict[str, FileRecord]:
@@ -81,5 +81,5 @@ def _remember(path: Path) -> None:
 def digest_of(manifest: Mapping[str, object]) -> str:
     """Returns the SHA-256 of a manifest without its field `digest`."""
     values = {name: value for name, value in manifest.items() if name != "digest"}
-    plain = json.loads(json.dumps(values))  # as it is read from the file
+    plain = json.loads(json.dumps(values))  # JSON's types, as in the file: lists instead of tuples
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

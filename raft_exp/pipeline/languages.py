@@ -16,7 +16,7 @@ from raft_exp.pipeline.config import conf_dir
 ENGLISH = "en"
 _PROMPTS = ("default", "brief", "json_reply")
 _WORDS = ("system", "answer_instruction", "reason_instruction", "refusal")
-_TASKS = ("cot_answer", "answerable", "questions")  # five_sentences is the published notebook's, word for word
+_TASKS = ("cot_answer", "answerable", "questions")  # not five_sentences: it quotes a published notebook
 _TASK_WORDS = ("system", "prompt", "again")
 _TEACHER = ("targets", "questions", "check")  # the settings of a teacher that hold tasks
 
@@ -81,7 +81,7 @@ def _files(folders: Sequence[Path], group: str) -> dict[str, Path]:
 
 
 def _shipped(group: str, options: Sequence[str]) -> dict[tuple[str, object], str]:
-    """Returns for each English text the name of the shipped prompt or task with it. Keys are (setting, text)."""
+    """Maps (name of a setting, its English text) to the name of the shipped prompt or task with this text."""
     return {
         (str(name), value): option
         for option in options

@@ -42,7 +42,7 @@ class Manifest(StageDescription):
 
 
 def describe(stage: Stage, folder: Path, seconds: float) -> Manifest:
-    """Returns the manifest of the complete result in `folder`. Also writes its files to the disk (`integrity.seal`)."""
+    """Returns the manifest of the complete result in `folder`. Writes the result's files to the disk (fsync)."""
     counts_file = folder / "counts.json"
     manifest: Manifest = {
         **stage.description,

@@ -11,7 +11,8 @@ from raft_exp.training.config import LoraConfig
 def check_models(stages: Iterable[Stage], download: bool) -> list[str]:
     """Raises ModelError if a training or an evaluation would fail because of the model's configuration or files.
 
-    Returns lines to print for the user. `download`: whether configuration and tokenizer may be fetched from the hub.
+    Returns the notes and warnings of `models.checks.check`, one line each. `download`: whether configuration and
+    tokenizer may be fetched from the hub.
     """
     jobs: list[tuple[ModelConfig, LoraConfig | None, bool, bool]] = []
     for stage in stages:

@@ -93,7 +93,8 @@ class FinishedRun:
         folder = self.store.root / _stage_name(label) / row["key"]
         if not (folder / "manifest.json").is_file():
             raise StoreError(
-                f"{folder} does not exist; if the store was moved, name it with store=PATH, else run the study again"
+                f"{folder} does not exist; if the store was moved, name its new folder with store=PATH, else run the "
+                "study again"
             )
         check(folder, label, self.store.root)
         return folder

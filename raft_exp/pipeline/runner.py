@@ -22,7 +22,7 @@ from raft_exp.pipeline.requirements import check_requirements, quantized_bases
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
 
-_LARGE = ("model", "train", "embed")  # results of weights and vectors: a stage that reads them checks them
+_LARGE = ("model", "train", "embed")  # large results, which are checked only when another stage reads them
 _FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its own, as GPU stages do
 
 
@@ -58,7 +58,7 @@ class Runner:
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
         check_requirements(missing)
         self._remember_run(bool(missing))
-        models = sum(stage.name == converted.STAGE for stage in stages)  # they come first: the checks read them
+        models = sum(stage.name == converted.STAGE for stage in stages)  # conversions of GGUF files stand first
         with contextlib.closing(self._child):
             self._execute(stages[:models], outcomes)
             converted.use(stages[:models], self._store)
@@ -70,7 +70,7 @@ class Runner:
         if makes_results or self._store.writable:
             self._store.remember_run(self._run)
         else:
-            line = f"store={self._store.root} is read-only: a prune there may remove results of this run"
+            line = f"store={self._store.root} is read-only and cannot record this run: `prune` may remove its results"
             self._console.print(f"  {escape(line)}", soft_wrap=True)
 
     def _check_models(self, stages: Sequence[Stage], download: bool) -> None:
@@ -98,7 +98,7 @@ class Runner:
         if name:
             self._child.run(name, stage, out)
             return
-        self._child.close()  # frees its GPU, on which a later stage may wait
+        self._child.close()  # frees the GPU of the child process, which a later stage may need
         tracking.enter_stage(stage.label)
         try:
             self._store.call(stage, out)

@@ -34,7 +34,7 @@ class Selection:
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
-        """Joins the stages of two searches. Keys of `choices` are then the texts in brackets: raft of select[raft]."""
+        """Joins two searches. The keys of its `choices` are the bracketed parts of labels: raft for select[raft]."""
         questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
         choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
@@ -91,9 +91,9 @@ def choice_settings(
 ) -> SelectStage:
     """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
-    The study's primary metric decides. If `arms` do not have this metric, the first metric of the corpus that they do
-    have is used. `grid`: whether the values are numbers in ascending order. `ties`: candidates with equal results are
-    compared by the lenient form of the metric, if there is one.
+    The choice is made by the study's primary metric. A metric of quotes needs arms with reasoning: for other `arms`
+    the first other metric of the corpus takes its place. `grid`: whether the values are numbers in ascending order.
+    `ties`: candidates with equal results are compared by the lenient form of the metric, if there is one.
     """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
     reasons = all(config.arms[name].cot for name in arms)

@@ -35,7 +35,7 @@ class StoredResults:
         files = sorted((self.root / name).glob("*/manifest.json"), key=lambda file: -file.stat().st_mtime_ns)
         manifests = []
         for file in files:
-            with contextlib.suppress(StoreError):  # a damaged result is no measure; whoever uses it is told
+            with contextlib.suppress(StoreError):  # a damaged result is left out; using it raises the error
                 manifests += [read_manifest(file.parent, name, self.root)]
         return [manifest for manifest in manifests if manifest]
 

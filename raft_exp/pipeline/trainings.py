@@ -16,9 +16,9 @@ from raft_exp.training.config import LoraConfig, MatchedPlan, TrainerConfig
 
 @dataclass(frozen=True)
 class Matched:
-    """A reference training, whose number of supervised tokens another training uses: its data set and its plan."""
+    """The training whose number of supervised tokens another training must reach (`trainer.supervised_tokens`)."""
 
-    dataset: str  # its rows are those of `dataset[dataset]`
+    dataset: str  # its training set: NAME of the stage dataset[NAME]
     plan: MatchedPlan
 
 
@@ -31,7 +31,7 @@ class Training:
     arms: tuple[str, ...]  # the arms of `evaluation.arms` with these weights, in this order
     trainer: TrainerConfig  # resolved; with `rates`, its learning rate is not used
     lora: LoraConfig
-    matched: "Matched | None" = None  # the reference training whose number of supervised tokens this one uses
+    matched: "Matched | None" = None  # the training whose number of supervised tokens this one must reach
     rates: tuple[float, ...] = ()  # candidate learning rates, ascending; () if the study does not choose one
 
     @property

@@ -25,8 +25,8 @@ from raft_exp.pipeline.languages import with_language
 from raft_exp.pipeline.selection import Selection, choice, choice_settings
 from raft_exp.prompts import PromptConfig
 
-_OWN = ("system", "answer_instruction", "reason_instruction")  # what every wording says
-_MORE = ("instruction_in",)
+_OWN = ("system", "answer_instruction", "reason_instruction")  # texts that a wording must have
+_MORE = ("instruction_in",)  # settings that a wording may have
 
 Ask = Callable[[str, str, PromptConfig, Stage | None], Stage]  # arm, label of the stage, prompt, examples
 
@@ -53,7 +53,7 @@ def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) ->
     for name in dict.fromkeys(map(str, names)):
         if name in (AS_WRITTEN, FEW_SHOT):
             raise ConfigError(
-                f"evaluation.wordings: got {name!r}, a reserved name that is always tried; rename the file"
+                f"evaluation.wordings: got {name!r}, a name that is reserved for the study's prompt; rename the file"
             )
         if name not in given and name not in files:
             raise ConfigError(f"evaluation.wordings: got {name!r}; {suggest(name, [*files, *given])}")

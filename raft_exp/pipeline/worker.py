@@ -65,7 +65,7 @@ class WorkerProcess:
         except BaseException:  # Ctrl-C: the child receives the signal too
             self.close(patience=30)
             raise
-        status = self.close() if not reply or json.loads(reply)[0] else 0  # the child ends after an error
+        status = self.close() if not reply or json.loads(reply)[0] else 0  # after an error, the child ends
         _raise_error(stage, reply, status, forwarded)
 
     def close(self, patience: float = 60) -> int | None:
@@ -85,7 +85,7 @@ class WorkerProcess:
         return child.returncode
 
     def _start(self, name: str, stage: Stage, out: Path) -> None:
-        self._gpus.close()  # of a start that failed
+        self._gpus.close()  # locks that remain if the last start failed
         devices = self._gpus.enter_context(gpus.claimed(gpus.needed(stage.config)))
         # pipes, not files: a full disk must still be reported
         (read, self._jobs), (replies, tell) = os.pipe(), os.pipe()
@@ -124,7 +124,8 @@ def _launch(config_file: Path, stage: Stage, out: Path) -> None:
                 f"trainer.rank_launcher={shlex.join(stage.launcher)!r}: {error.strerror}: {stage.launcher[0]}; name an "
                 "installed program"
             ) from error
-        with child, _forwarding(child, signal.SIGTERM) as forwarded:  # torchrun ends at any other signal
+        # torchrun forwards SIGTERM to its ranks, but SIGUSR1 ends it
+        with child, _forwarding(child, signal.SIGTERM) as forwarded:
             try:
                 status = child.wait()
             except BaseException:

@@ -102,7 +102,7 @@ def test_a_finished_study_is_shown_from_a_read_only_store(small_study, tmp_path)
         )
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
-    assert f"store={store} is read-only: a prune there may remove" in done.stderr
+    assert f"store={store} is read-only and cannot record this run: `prune` may remove" in done.stderr
     assert f"store={no_index} is read-only: index is made again for this command" in done.stderr
     assert set(statuses(run_folder(tmp_path)).values()) == {"reused"}
     assert " 0 damaged" in done.stdout

@@ -129,7 +129,7 @@ def test_the_adapter_alone(run, tmp_path):
         (["out=X", "arm=rag", "form=adapter"], "the arm rag has no adapter"),
         (["out=X", "form=adapter", "dtype=float16"], "dtype: got 'float16', but an adapter"),
         (["out=/"], "ConfigError: out: got '/', which already exists"),
-        (["out=X", "store=/nowhere"], "if the store was moved, name it with store=PATH"),
+        (["out=X", "store=/nowhere"], "if the store was moved, name its new folder with store=PATH"),
     ],
 )
 def test_what_cannot_be_is_one_line(run, arguments, told, capsys, tmp_path, monkeypatch):
