@@ -244,9 +244,9 @@ def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict
 
 
 def check_kept(figures: ReplyAudit, least: float, what: str, file: Path) -> None:
-    """Raises DataError where no training item has a usable reply, or a smaller share of all items than `least`.
+    """Raises DataError if no training item has a usable reply, or if the share of all items with one is below `least`.
 
-    `what`: words for the usable items in the message. `file`: quarantine.jsonl.
+    `what`: noun and verb for the usable items in the message: "questions have a target". `file`: quarantine.jsonl.
     """
     kept, total = figures["kept"], figures["asked"]
     trained = figures["splits"].get("train", {}).get("kept", 0)

@@ -41,8 +41,8 @@ class Budget:
     def left(self, in_flight: int, prompt: float, most: int) -> bool:
         """Returns whether one more request stays within the limits.
 
-        `in_flight`: number of open requests. Each open request and the new one is assumed to cost the mean of the
-        replies so far; before the first reply, the price of `prompt` prompt tokens and `most` new tokens.
+        `in_flight`: number of open requests. Each open request and the new one are assumed to cost as much as
+        the mean reply so far; before the first reply, as much as `prompt` prompt tokens and `most` new tokens.
         """
         if self.max_requests is not None and self.requests + self.started >= self.max_requests:
             return False

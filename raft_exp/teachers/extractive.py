@@ -1,8 +1,8 @@
 """Teacher `extractive`: the reasoning of a target quotes evidence sentences of the data set. It uses no model.
 
 If a question has no published evidence, the quotes are the gold sentences with the highest ROUGE-L F-score (Lin 2004)
-against its long answer (for PubMedQA the conclusion), in the order of the text. If it has no long answer either, the
-quote is the one gold sentence with the highest ROUGE-L F-score against question and answer.
+against the question's long answer (in PubMedQA: the conclusion), in the order of the text. If the question has no long
+answer either, the quote is the one gold sentence with the highest ROUGE-L F-score against question and answer.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ _QUOTE_MARKS = re.compile(
     '["`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\uff02\uff07]'  # all become '
 )
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-# Labels in the languages of prompt.language: models often translate the labels to the language of the prompt.
+# The words before a question and an answer. Models often translate them to the language of the prompt.
 _QUESTION = "Q|Question|Frage|Pregunta|问题|問題|質問|السؤال|سؤال|प्रश्न"
 _ANSWER = "A|Answer|Antwort|Réponse|Respuesta|答案|答え|回答|الإجابة|الجواب|उत्तर"
 _PAIR = re.compile(
@@ -120,7 +120,7 @@ def _length(gate: Gate, reason: str) -> Rejected | None:
 
 
 def _agreed(written: str, question: Question, form: Form) -> str | None:
-    """Returns the answer of the question with the same words as the reply's answer; None if there is no such answer."""
+    """Returns the question's answer that has the same words as `written`, the answer of the reply; None without one."""
     if written in question.answers:
         return written
     words = _words(written, form)
@@ -164,7 +164,7 @@ def _verbatim(quote: str, text: str) -> str | None:
     whole = _one_line(text)
     wanted, folded = _folded(wanted), _folded(whole)
     place = folded.find(wanted)
-    if place < 0:  # the quotation marks around it may be the teacher's
+    if place < 0:  # the teacher may have put quotation marks around the quote
         wanted = wanted.strip("' ")
         place = folded.find(wanted)
     return whole[place : place + len(wanted)] if place >= 0 and wanted.strip("' .,") else None

@@ -76,7 +76,7 @@ class Ledger:
             self._claims = os.open(self.path.with_suffix(".claims"), os.O_RDWR | os.O_CREAT, 0o644)
         self._guard = threading.Lock()
         self._index: dict[bytes, int] = {}
-        self._end = 0  # end in the file of the lines that are in the index
+        self._end = 0  # offset in the file after the last line that is in the index
         self._claimed: set[int] = set()
         with self._guard, self._alone():
             self._mend()

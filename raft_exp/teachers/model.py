@@ -113,7 +113,7 @@ def is_local(teacher: object) -> TypeGuard[LocalTeacher]:
 
 
 def dated(teacher: Teacher, date: str) -> Teacher:
-    """Returns the teacher with `date` as today's date in its chat template; a teacher behind a server unchanged."""
+    """Returns the teacher with `date` as the date in its chat template. Does not change a teacher behind a server."""
     if not isinstance(teacher, VllmTeacher | TransformersTeacher):
         return teacher
     return replace(teacher, model=replace(teacher.model, date=date))

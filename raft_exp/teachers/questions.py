@@ -196,7 +196,7 @@ class AnswerCheck:
         if abstained(answer, ""):
             return Rejected("unanswerable", "the teacher could not answer its own question")
         if not gate.same_answer(written, answer, self.task.agreement, self._collection.form):
-            return Rejected("other_answer", f"asked again the teacher answered {answer[:80]!r}, not {written[:80]!r}")
+            return Rejected("other_answer", f"the teacher's second answer is {answer[:80]!r}, not {written[:80]!r}")
         return True
 
     def start(self) -> None:
@@ -204,7 +204,7 @@ class AnswerCheck:
         self.tally, self.rejected, self.kept = ReplyCounts(), [], set()
 
     def keep(self, item: dict[str, str], outcome: ReplyHistory[bool]) -> None:
-        """Adds a question to the accepted or to the rejected ones."""
+        """Adds a question to `kept` if the answers agree, else to `rejected`."""
         self.tally.add(outcome, item["split"])
         if outcome.result:
             self.kept.add(item["id"])

@@ -28,11 +28,11 @@ class WrittenQuestionsStage:
     teacher: ModelTeacher
     weights: dict[str, str]  # content hashes of a local model
     seed: Seed
-    split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES where documents may be too few for a split by document
+    split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES if the split may be by section or passage, else 0
 
 
-# Two more than the version of published questions: the gate recognises more refusals, and where several sentences hold
-# the answer, the one most similar to the question is the evidence.
+# Raised twice more than the version of published questions: the gate recognises more refusals; and of several sentences
+# with the answer, the one most similar to the question is the evidence.
 @stage("questions", VERSION + 2, resumable=True)
 def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json.

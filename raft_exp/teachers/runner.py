@@ -108,9 +108,8 @@ class TeacherRunner(Generic[Item, Outcome]):
         self._budget = Budget.of(teacher)
         self._backend: Backend = open_backend(teacher, self._task, room)
         self._display = TeacherDisplay(job.label, len(job))
-        self._refused: dict[
-            str, LedgerEntry
-        ] = {}  # by key; refused by the server for good, not in the ledger as they cost nothing
+        # Requests that the server refused for good, by key. They cost nothing, so the ledger does not store them.
+        self._refused: dict[str, LedgerEntry] = {}
         self._sent: dict[str, _PendingRequest[Item]] = {}  # requests in flight, by name
         self._keys: set[str] = set()  # keys of the requests in flight
         self._again: deque[_PendingRequest[Item]] = deque()  # further attempts after unusable replies
@@ -156,7 +155,7 @@ class TeacherRunner(Generic[Item, Outcome]):
                 for group in replies:
                     self._take(group)
                     if self._ends == "interrupt" and self._teacher.name != "openai":
-                        break  # unlike a server, an engine is not paid for replies in flight
+                        break  # replies in flight can be dropped: a local engine charges nothing for them
         finally:
             self._ledger.release(self._keys.copy())
             self._sent.clear()
@@ -300,5 +299,5 @@ class TeacherRunner(Generic[Item, Outcome]):
     def _progress(self) -> str:
         return (
             f"{len(self._ledger):,} replies of {self._model} are stored in {self._ledger.path}; to continue, repeat "
-            "the command, which requests only the others"
+            "the command, which requests only the missing ones"
         )

@@ -53,7 +53,7 @@ class Task:
 
 @config_dataclass
 class Gate:
-    """The conditions on a reply to become a target (`teachers/gate.py`)."""
+    """The conditions that a reply must meet to become a target (`teachers/gate.py`)."""
 
     retries: Count  # further attempts after an unusable reply
     min_quotes: Count  # least number of verbatim quotes from gold passages, between the quote markers
@@ -95,7 +95,7 @@ class QuestionTask(Task):
 
 @config_dataclass
 class CheckTask(Task):
-    """The task to check the teacher's own questions: it answers each from its passage and must give the same answer."""
+    """The task to check a question: the teacher answers it from its passage, and must give the written answer."""
 
     agreement: Share  # least F1 of the words of both answers, if neither answer contains the other
 

@@ -109,7 +109,7 @@ def test_ctrl_c_keeps_what_is_paid_and_says_how_to_go_on(tmp_path):
         assert running.returncode == 1
         assert "open replies have arrived; press Ctrl-C again to stop now" in errors
         assert f"{len(server.asked)} replies of scripted-1 are stored in" in errors
-        assert "to continue, repeat the command, which requests only the others" in errors
+        assert "to continue, repeat the command, which requests only the missing ones" in errors
         assert "Traceback" not in errors
         assert len(ledger(tmp_path)) == len(server.asked) < 20
         running = start(tmp_path, *ask, *teacher(server, in_flight=20), "until=targets")
