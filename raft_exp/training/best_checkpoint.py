@@ -43,7 +43,7 @@ class BestCheckpoint:
             checkpoint.save_weights(self.path, module)
             if module.trainer.is_global_zero:
                 for file in self._out.glob(_PATTERN):
-                    if file not in (self.path, self._file(previous)):  # the last checkpoint may refer to the previous
+                    if file not in (self.path, self._file(previous)):  # the last checkpoint may name the previous file
                         file.unlink()
 
     @property

@@ -58,12 +58,12 @@ class TrainingCallback(lightning.Callback):
             _truncate(self._out / METRICS, COLUMNS, module.start)
             _truncate(self._out / TIMINGS, TIMED, module.start)
         self._monitor, self._speed = TrainingMonitor(len(module.plan.steps)), speed.SpeedMeter(module)
-        self._timed: dict[int, dict[str, float]] = {}  # step -> its speed, until its figures are there
+        self._timed: dict[int, dict[str, float]] = {}  # step -> its speed, until the step is written
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: RaftModule, outputs: object, batch: TrainingBatch, batch_idx: int
     ) -> None:
-        """After the last micro-batch of a step: validates, writes metrics, and saves or stops where due."""
+        """After the last micro-batch of a step: writes metrics. Validates, saves or stops if this step requires it."""
         if (batch_idx + 1) % module.accumulate:
             return
         last = module.step == len(module.plan.steps)
@@ -72,7 +72,8 @@ class TrainingCallback(lightning.Callback):
         steps = module.finished_steps(newest)
         if any(module.stopped_by):
             steps += module.finished_steps(newest=True)
-        self._timed[module.step] = self._speed.step(module.step - 1)  # after the wait for the figures: the GPU's pace
+        # Timed here, because `finished_steps` blocks until the GPU has finished a step.
+        self._timed[module.step] = self._speed.step(module.step - 1)
         loss = validation_loss(module, self._validation, self._config) if validates else None
         if loss is not None:
             self.best.validated(module, loss)
@@ -142,7 +143,7 @@ class TrainingCallback(lightning.Callback):
         if alone and checkpoint.step(self._out) < module.step < len(module.plan.steps):
             try:
                 self._write(trainer, module, module.finished_steps(newest=True), None)
-            except (ModelError, RuntimeError):  # a step that left out its update, or a device that is lost
+            except (ModelError, RuntimeError):  # a step whose update was skipped, or a lost device
                 return
             self._save(trainer, module)
 

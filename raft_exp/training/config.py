@@ -26,7 +26,7 @@ class LoraConfig:
 
 @config_dataclass
 class MatchedPlan:
-    """The settings of another training that determine its number of supervised tokens. This training uses as many."""
+    """The settings that determine how many supervised tokens another training uses. This training uses as many."""
 
     batch_size: Positive
     max_epochs: Positive

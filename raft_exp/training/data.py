@@ -25,7 +25,7 @@ class ModelInputs(TypedDict):
     position_ids: NotRequired[Tensor]  # int64 [1, tokens]
     cu_seq_lens_q: NotRequired[Tensor]  # int32 [packed rows + 1], offsets of the rows' first tokens, and the total
     max_length_q: NotRequired[int]  # tokens of the longest packed row
-    attention_mask: NotRequired[Tensor]  # bool [1, 1, tokens, tokens], of a row without values alone (meta device)
+    attention_mask: NotRequired[Tensor]  # bool [1, 1, tokens, tokens], only for a row on the meta device
 
 
 class Batch(TypedDict):
@@ -34,7 +34,7 @@ class Batch(TypedDict):
     inputs: ModelInputs
     keep: Tensor  # int64, positions whose logits predict a supervised token
     targets: Tensor  # int64, the tokens to predict at these positions
-    rows: int  # 0: the tensors hold padding alone
+    rows: int  # 0: the tensors contain only padding
 
 
 class TrainingBatch(Batch):

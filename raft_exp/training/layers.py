@@ -101,7 +101,8 @@ def _on_device(module: TrainingModule, numbers: list[int], packing: bool) -> Bat
 
 def activation_bytes(model: nn.Module, batch: Batch) -> int:
     """Measures the bytes that a forward pass saves for the backward pass, without the weights, and frees them."""
-    # By storage object, which stays referenced: an address would be reused as soon as FSDP frees gathered weights.
+    # Storages by their addresses. The references keep them alive: FSDP frees gathered weights, and torch would give a
+    # new tensor the same address.
     weights: dict[int, torch.UntypedStorage] = {}
     saved: dict[int, tuple[torch.UntypedStorage, int]] = {}
 
@@ -111,14 +112,14 @@ def activation_bytes(model: nn.Module, batch: Batch) -> int:
             weights[storage._cdata] = storage
 
     def pack(tensor: Tensor) -> None:
-        # Returns nothing: a saved output would refer to its own graph, a cycle that no garbage collector breaks.
+        # Returns None. To return the tensor would make a cycle with its graph, which is never freed.
         storage = _local(tensor).untyped_storage()
         saved.setdefault(storage._cdata, (storage, storage.nbytes()))
 
     for module in model.modules():
         record_weights(module)
     sharded = any(_local(weight) is not weight for weight in model.parameters())
-    # FSDP gathers full weights for the forward of each layer; its own hook runs before these.
+    # FSDP gathers the full weights of a layer in a hook, which runs before these hooks.
     hooks = [module.register_forward_pre_hook(record_weights) for module in model.modules() if sharded]
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, _no_backward):

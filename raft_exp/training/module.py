@@ -161,7 +161,7 @@ class RaftModule(lightning.LightningModule):
         shared[0] = self._share
         shared = self.trainer.strategy.reduce(shared, reduce_op="sum")
         clipped = nn.utils.clip_grad_norm_(self.trainable().values(), gradient_clip_val or math.inf)
-        # One transfer, behind all of the step's work: each makes the CPU wait for the GPU.
+        # One transfer at the end of the step, because each transfer makes the CPU wait for the GPU.
         figures = torch.cat([shared, sharding.whole(clipped).reshape(1).to(shared)])
         self._figures.put(self.step + 1, optimizer.param_groups[0]["lr"], figures)
         if self.late:
@@ -205,7 +205,7 @@ class RaftModule(lightning.LightningModule):
         """Returns AdamW and its schedule (`learning_rate_factor`), which continues at step `start` after a resume."""
         rate = self._config.learning_rate
         assert rate != "auto", "the settings are resolved"
-        fused = True if self.late else None  # one kernel, which can leave out an update without asking the CPU
+        fused = True if self.late else None  # one kernel, which can skip an update on the device
         optimizer = torch.optim.AdamW(
             self.trainable().values(), lr=rate, weight_decay=self._config.weight_decay, fused=fused
         )

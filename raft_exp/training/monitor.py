@@ -33,7 +33,7 @@ class TrainingMonitor:
             self._warn(
                 "norms",
                 f"step {step}: the gradient's norm is {norm:.3g}; the median of recent steps is {usual:.3g}; "
-                "if grad_norm in metrics.csv is as high again, lower trainer.learning_rate or trainer.gradient_clip",
+                "if grad_norm in metrics.csv is so high again, lower trainer.learning_rate or trainer.gradient_clip",
             )
         self._norms.append(norm)
 

@@ -160,7 +160,7 @@ def _by_kernel(
     grouped = {"enable_gqa": q.shape[1] != k.shape[1]} if _ENABLE_GQA else {}
     offsets, longest = cu_seq_lens_q, max_length_q
     result = varlen_attn(q, k, v, offsets, offsets, longest, longest, scale=scaling, window_size=window, **grouped)
-    assert isinstance(result, Tensor)  # auxiliary outputs are returned on request alone
+    assert isinstance(result, Tensor)  # auxiliary outputs are returned only on request
     return result[None]
 
 

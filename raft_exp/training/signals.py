@@ -8,7 +8,7 @@ NOTED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class SignalCounter:
-    """Counts the signals of NOTED in `counts`, in their order. A second Ctrl-C raises KeyboardInterrupt at once."""
+    """Counts signals in `counts`, in the order of NOTED. A second Ctrl-C raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
         self.counts = [0] * len(NOTED)
@@ -16,8 +16,8 @@ class SignalCounter:
     def listen(self) -> None:
         """Installs the signal handlers; does nothing outside the main thread, where Python cannot install any.
 
-        They replace Lightning's handlers, which broadcast to the other processes: these may be within another
-        collective operation. Lightning restores the previous handlers at the end of training.
+        They replace Lightning's handlers. Those call a collective operation (broadcast) while the other processes may
+        be in another one. Lightning restores the previous handlers at the end of training.
         """
         if threading.current_thread() is threading.main_thread():
             for number in NOTED:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 2
 LAST = "last"  # the folder of the last adapter with trainer.keep=best
-_LOGGED_ROWS = 5  # of the table that goes to W&B
+_LOGGED_ROWS = 5  # number of example rows that are logged to W&B
 ROWS = "rows"  # the folder of token ids, deleted after the training
 
 

@@ -25,7 +25,7 @@ class StepFigures:
 class _Copy:
     step: int
     learning_rate: float
-    values: Tensor  # on the CPU, once `done` has happened
+    values: Tensor  # on the CPU; complete after the event `done`
     done: torch.cuda.Event | None
 
 

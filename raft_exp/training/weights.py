@@ -129,7 +129,7 @@ def _save_adapter(model: "PeftModel", learned: Mapping[str, Tensor], config: Mod
     tensors.write(folder / "adapter_model.safetensors", state, {"format": "pt"})
     settings = model.peft_config["default"].to_dict()
     settings |= {"base_model_name_or_path": config.name_or_path, "revision": config.revision, "inference_mode": True}
-    text = json.dumps(settings, indent=2, sort_keys=True, default=sorted)  # sets, such as target_modules
+    text = json.dumps(settings, indent=2, sort_keys=True, default=sorted)  # writes sets (target_modules) as lists
     (folder / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
 
 
