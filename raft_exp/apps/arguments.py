@@ -38,9 +38,9 @@ class Command(Generic[T]):
     about: str  # what the command does
     words: Mapping[str, str]  # each positional word, and what it means; the first one is required
     settings: type[T]  # a config dataclass; the help shows the title and description of each field
-    most: int | None = 1  # positional words; None: any number
-    free_text: bool = False  # True: words after the first are one text, and also name=value with an unknown name
-    of_study: bool = False  # True: name=value with an unknown name is a word, namely a setting of a study
+    most: int | None = 1  # largest number of positional words; None: no limit
+    free_text: bool = False  # True: the words after the first are one text, which may contain unknown name=value
+    of_study: bool = False  # True: an unknown name=value is a positional word, because it sets a study's setting
 
     def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
         """Returns the positional words and the settings in `arguments` (default: sys.argv[1:]).
@@ -80,7 +80,8 @@ class Command(Generic[T]):
         rule = "Settings can be written before, between or after the other words."
         if self.free_text:
             rule += (
-                "\nA word name=value is a setting if its name is one, or is spelt like one. All else is the question."
+                "\nA word name=value is a setting if its name is a setting, or is spelt like one. All other words are "
+                "the question."
                 "\nIf a question looks like a setting, send it to the standard input."
             )
         if self.of_study:
@@ -94,7 +95,7 @@ class Command(Generic[T]):
         return not (self.free_text or self.of_study) or bool(self._similar(match["name"]))
 
     def _similar(self, name: str) -> list[str]:
-        nearness = 0.8 if self.of_study else 0.6  # a study has many settings, such as preview beside device
+        nearness = 0.8 if self.of_study else 0.6  # a study's setting (preview) may resemble one of the command (device)
         return difflib.get_close_matches(name.lower().replace("-", "_"), _fields(self.settings), n=1, cutoff=nearness)
 
     def _refuse_flags(self, line: Sequence[str]) -> None:

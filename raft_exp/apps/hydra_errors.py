@@ -12,7 +12,7 @@ from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir
 from raft_exp.pipeline.config_errors import unknown_key
 
-_RENAMED = {("trainer", "slurm"): "srun"}  # (group, old option) -> today's
+_RENAMED = {("trainer", "slurm"): "srun"}  # (group, old option) -> new option
 _LAUNCHERS = "pip install 'raft_exp[launchers]'"
 _INSTALL = {
     "joblib": _LAUNCHERS,
@@ -24,7 +24,7 @@ _INSTALL = {
 
 def explained(error: Exception) -> ConfigError:
     """Returns a ConfigError for an error of Hydra or OmegaConf, with the setting, its value and the valid values."""
-    if not str(error) and isinstance(error.__cause__, OmegaConfBaseException):  # Hydra wraps it without a word
+    if not str(error) and isinstance(error.__cause__, OmegaConfBaseException):  # Hydra's own error has no message
         return explained(error.__cause__)
     text = " ".join(str(error).split())
     if own := missing_default(text):
@@ -37,7 +37,7 @@ def explained(error: Exception) -> ConfigError:
             return ConfigError(f"{group}: {option!r} was renamed to {new!r}; use {group}={new}")
         return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
-        name = str(error.missing_cfg_file).removeprefix("experiment/")  # Hydra does not list the others
+        name = str(error.missing_cfg_file).removeprefix("experiment/")  # Hydra's error does not list experiments
         return ConfigError(f"experiment: got {name!r}; {suggest(name, _experiments())}")
     if isinstance(error, OverrideParseException):
         override = error.override or (match[1] if (match := re.search(r"input '(.*)' See", text)) else text)

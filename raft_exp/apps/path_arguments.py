@@ -37,7 +37,7 @@ def _quoted(argument: str) -> str:
 def _exists(value: str) -> bool:
     try:
         return Path(value).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL, no such home
+    except (OSError, ValueError, RuntimeError):  # too long, with NUL, or with ~ of an unknown user
         return False
 
 

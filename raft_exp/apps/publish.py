@@ -170,7 +170,7 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
             commits.add(_json(manifest).get("git_commit"))
     known = ", ".join(f"`{commit[:7]}`" for commit in sorted(filter(None, commits)))
     seconds = sum(row["seconds"] for row in rows.values())
-    yield f"Made at commit {known or 'unknown'}; its {len(rows)} stages took {duration(seconds)} in all."
+    yield f"Made at commit {known or 'unknown'}; the {len(rows)} stages took {duration(seconds)} in all."
 
 
 def _one(run: Path, out: Path) -> list[str]:

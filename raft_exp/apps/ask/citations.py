@@ -78,7 +78,7 @@ def judge(
 def cite(
     quote: str, context: Sequence[ContextPassage], sources: Sequence[str], min_words: int = quotes.MIN_WORDS
 ) -> Citation:
-    """Returns the citation of a quote in the first passage that contains it. Ellipses may stand for any text."""
+    """Returns the citation of a quote in the first passage that contains it. An ellipsis in it matches any text."""
     for number, (passage, source) in enumerate(zip(context, sources, strict=True), start=1):
         if spans := quotes.find(quote, passage.text, passage.title, min_words):
             return Citation(
@@ -98,7 +98,7 @@ def cite(
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
     """Returns citations for a model that does not quote: the first sentence with the answer in each passage."""
-    pattern = answer_pattern([answer])  # the reader sees the sentence, so any corpus is searched by the words
+    pattern = answer_pattern([answer])  # words in every corpus: the reader sees the sentence, and can judge it
     if pattern is None:
         return []
     cited = []

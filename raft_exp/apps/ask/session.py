@@ -53,7 +53,7 @@ class AskPrompt:
     question: str
     context: list[ContextPassage]  # as rendered: cleaned and shortened to fit
     sources: list[str]  # the file of each passage
-    request: Request | None  # None where no passage was found: the model is not asked
+    request: Request | None  # None if no passage was found; the model then writes no reply
 
 
 class RagSession:
@@ -68,7 +68,7 @@ class RagSession:
         folder = run.path("ingest")
         self._passages = Passages(folder)
         window = window_of(self.model)
-        # as for test rows: the context must fit with either instruction
+        # True, as for test rows: the context must fit with and without reasoning
         rendering = RowFormat(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, window, True)
         self._rows = RowBuilder(rendering, folder)
         self._asked = ArmPrompts(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, self.model, self._arm.examples)

@@ -100,7 +100,7 @@ def export(run: FinishedRun, chosen: ExportModel) -> Drift | None:
     if out.exists():
         raise ConfigError(f"out: got {chosen.out!r}, which already exists; remove it, or name another folder")
     partial = out.absolute().with_name(f".{out.absolute().name}.new")
-    shutil.rmtree(partial, ignore_errors=True)  # of a killed export
+    shutil.rmtree(partial, ignore_errors=True)  # left behind by a killed export
     try:
         partial.mkdir(parents=True)
         drift = _write(run, chosen, partial)

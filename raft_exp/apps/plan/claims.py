@@ -98,7 +98,7 @@ def _spread(share: bool, measured: Sequence[float] | None, discordance: float | 
     kind: SpreadKind = "discordance" if share else "standard deviation"
     if measured:
         n = len(measured)
-        # one more question that differs: none in a sample does not mean that there are none
+        # +1 on both sides: a sample in which no question differs does not prove that none differs
         value = (sum(map(bool, measured)) + 1) / (n + 1) if share else max(pstdev(measured), 1 / n)
         source = f"replies of the run to {n} questions"
         return {"kind": kind, "value": value, "basis": "measured", "source": source}

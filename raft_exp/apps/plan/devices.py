@@ -8,8 +8,8 @@ DeviceName = Literal["cpu", "h200", "h100", "a100", "l40s", "l4", "a10g", "rtx40
 
 # Share of a GPU's peak that training reaches: a 3B model in 16 bits on one H200 reached 0.26 (experiments/LOG.md).
 UTILISATION = 0.25
-# Operations a second that one core of a server's CPU reaches in float32 (experiments/LOG.md: 94 tokens of a model of
-# 135 million weights).
+# Operations a second that one core of a server's CPU reaches in float32 (experiments/LOG.md: 94 tokens a second in
+# training a model of 135 million weights).
 CORE = 5e10
 
 
@@ -19,8 +19,8 @@ class Device:
 
     name: DeviceName
     memory: float  # bytes
-    operations: float  # a second: the dense 16-bit peak of a GPU, what is reached of a CPU
-    bandwidth: float  # bytes a second
+    operations: float  # per second: of a GPU the dense 16-bit peak, of a CPU the measured speed
+    bandwidth: float  # bytes per second
     utilisation: float  # share of `operations` that is reached
 
     @property

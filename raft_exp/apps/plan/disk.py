@@ -10,7 +10,7 @@ from raft_exp.core.stage import Stage
 from raft_exp.models import gguf
 from raft_exp.models.loading import resolve
 
-_BYTES_A_TOKEN = 9  # of a data set: a token is some four bytes of text, which stands in the context and in the prompt
+_BYTES_A_TOKEN = 9  # on disk: about four bytes of text, which a row contains twice, in its context and in its prompt
 
 
 def disk(study: PlannedStudy, footprint: Footprint | None) -> list[Figure]:

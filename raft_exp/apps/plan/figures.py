@@ -9,7 +9,7 @@ Basis = Literal["counted", "measured", "assumed", "estimated"]
 Unit = Literal["questions", "GiB", "GB", "seconds", "requests", "tokens", "of the prices' currency"]
 
 
-SpreadKind = Literal["discordance", "standard deviation"]  # of a metric of 0 and 1, and of any other
+SpreadKind = Literal["discordance", "standard deviation"]  # the first for metrics of 0 and 1, the second for others
 
 
 class Figure(TypedDict):
@@ -42,7 +42,7 @@ class Claim(TypedDict):
     test: str
     questions: int | None  # None: unknown before the questions are in the store
     spread: Spread
-    detectable: float | None  # smallest difference, a fraction; None: questions unknown, or none is found
+    detectable: float | None  # smallest difference, a fraction; None: no number of questions, or no difference
     needed: dict[str, int | None]  # difference in points -> questions; None: more than a million
 
 

@@ -28,24 +28,24 @@ class Activations:
     """Bytes of activations that a forward pass saves for the backward pass."""
 
     a_token: float
-    a_supervised_token: float  # more, at a token that is learned
+    a_supervised_token: float  # in addition, for each supervised token
     a_token_recomputed: float  # with activation checkpointing: the inputs of the layers
-    one_layer: float  # a token, in the layer whose activations are computed again
+    one_layer: float  # with activation checkpointing: per token, of the layer that is recomputed
 
 
 @dataclass(frozen=True)
 class Footprint:
     """Numbers of weights and bytes of one model and its training."""
 
-    parameters: int  # of the base model, tied ones once
-    linear: int  # of `parameters`, those that every token is multiplied with: matrices without embeddings and head
+    parameters: int  # of the base model; tied weights count once
+    linear: int  # weights in matrices that every token is multiplied with: without embeddings and head
     layers: int
     frozen_bytes: int  # of weights in memory that are not trained
     trained: int  # weights that are trained
     trained_bytes: int
     saved_bytes: int  # of the base weights on disk
-    cache_bytes: int  # of keys and values, a token
-    activations: Activations | None  # None: the model cannot be run without values
+    cache_bytes: int  # of the keys and values of one token
+    activations: Activations | None  # None: the model cannot run on the meta device
 
     def state_bytes(self) -> int:
         """Returns the bytes of the trained weights, their gradients, and AdamW's two moments."""
@@ -69,7 +69,7 @@ def footprint(model: ModelConfig, lora: LoraConfig, precision: str) -> Footprint
         parameters = sum(weight.numel() for weight in base.parameters())
         saved, linear = parameters * dtype.itemsize, _linear(base)
         with torch.device("meta"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of peft, which a training shows
+            warnings.simplefilter("ignore")  # peft's warnings; the training itself shows them
             trained = trainable(base, lora, precision, 0)
     learned = [weight for weight in trained.parameters() if weight.requires_grad]
     frozen = sum(weight.nbytes for weight in trained.parameters() if not weight.requires_grad)

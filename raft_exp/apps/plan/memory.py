@@ -42,7 +42,7 @@ def _activations(
 ) -> Figure | None:
     """Returns the memory of the activations of the largest micro-batch; None if unknown.
 
-    With activation checkpointing, or if the stored activations do not fit, activations are recomputed and need less.
+    With activation checkpointing, or if the stored activations do not fit, they are recomputed and need less memory.
     `other`: bytes of weights and optimizer.
     """
     sizes, trainer = footprint.activations, training.trainer

@@ -136,7 +136,7 @@ class _Routes:
     async def chat(self, request: Request) -> Response:
         """Answers one question, in one response or as a stream of server-sent events."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            await drain(request.receive)  # otherwise a form of another web page could post here
+            await drain(request.receive)  # otherwise a form on another web page could post here
             raise RefusedError(415, "the header Content-Type must be application/json", "invalid_request")
         data = read_json(await read_body(request.headers, request.receive, self._limits))
         chat_request = openai_api.read_request(data, self._session.name, self._limits.question)
@@ -144,7 +144,7 @@ class _Routes:
         job, events = self._put(chat.id, chat_request)
         if chat_request.stream:
             stream = _pieces(chat, chat_request, events, self._session.reply_format)
-            first = await _unless_gone(anext(stream), request, job)  # an error before it has its own status
+            first = await _unless_gone(anext(stream), request, job)  # an error in it has its own HTTP status
             return StreamingResponse(_events(first, stream, job), media_type="text/event-stream")
         answered = await _unless_gone(_end(events), request, job)
         job.gone.set()
@@ -195,7 +195,7 @@ async def _left(request: Request) -> None:
 
 
 async def _end(events: "asyncio.Queue[Event]") -> AnsweredQuestion:
-    """Returns the complete reply when it is there. Raises RefusedError for a failed question."""
+    """Waits for the complete reply and returns it. Raises RefusedError for a failed question."""
     while True:
         event = await events.get()
         if isinstance(event, FailedQuestion):

@@ -63,7 +63,7 @@ class QueueCounts:
 
     answered: int = 0
     failed: int = 0
-    refused: int = 0  # too many waited
+    refused: int = 0  # because too many questions waited
     waiting: int = 0
     batch_seconds: float = 0.0  # of all batches
 
@@ -76,7 +76,7 @@ class BatchQueue:
         self._jobs: queue.SimpleQueue[QueuedQuestion | None] = queue.SimpleQueue()
         self._inside: list[QueuedQuestion] = []  # they wait or are being answered
         self._lock = threading.Lock()
-        self._seconds = 1.0  # of a batch, as an exponential mean
+        self._seconds = 1.0  # duration of a batch, as an exponential moving average
         self._counts = QueueCounts()
         self._thread = threading.Thread(target=self._work, name="raft_exp answers", daemon=True)
         self._thread.start()

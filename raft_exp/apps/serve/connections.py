@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 10.0
 ACCEPTED = 16  # connections that asyncio accepts in one turn of its loop
 _MOST = 512
-_TURNS = 6  # of the loop, at most, before an accepted connection that is refused has given its descriptor back
+_TURNS = 6  # largest number of turns of the loop until a refused connection has freed its file descriptor
 _RESERVE = 64  # file descriptors for the rest of the process
 
 

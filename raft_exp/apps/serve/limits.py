@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from raft_exp.apps.serve.openai_api import RefusedError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_DRAINED = 32 * 2**20  # bytes that are read of a too large body, so that its client receives the response
+_DRAINED = 32 * 2**20  # bytes that are read of a body that is too large, so that its client reads the response
 _CLIENTS = 10_000  # clients whose last minute is recorded
 
 

@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
         LimitedProtocol.most = most_connections()
         await super().startup(list(sockets) if sockets else None)
         for place in sockets or ():
-            place.listen(_WAITING)  # asyncio has set it to the number that it accepts in one turn
+            place.listen(_WAITING)  # asyncio has set a smaller number: that of one turn of its loop
         host, port = sockets[0].getsockname()[:2] if sockets else ("?", 0)
         address = f"[{host}]" if ":" in host else host
         print(f"serving {self._name} on http://{address}:{port} (the API: /v1; Ctrl-C ends it)", flush=True)
