@@ -54,7 +54,7 @@ def _dataset_audit(folder: Path) -> DatasetAudit:
 
 
 def _gold_audit(path: Path) -> GoldAudit | None:
-    """Reads how the gold passages were identified; None if every question names its one gold passage."""
+    """Returns how the gold passages were identified; None if every question names its one gold passage."""
     counts: dict[str, int] = _read_json(path) if path.exists() else {}
     by_answer, several = counts.get("gold_by_answer", 0), counts.get("gold_several", 0)
     closest = counts.get("gold_by_closeness", 0) + counts.get("gold_by_document", 0)

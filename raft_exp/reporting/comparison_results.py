@@ -18,7 +18,7 @@ class SettingResult(TypedDict):
 
 
 class SettingComparison(PairedDifference):
-    """The difference of `arm_a` in setting `a` minus `arm_b` in setting `b`, over the n questions of `seeds`."""
+    """A difference: `arm_a` in setting `a` minus `arm_b` in setting `b`, over the n questions of `seeds`."""
 
     a: str
     arm_a: str
@@ -27,7 +27,7 @@ class SettingComparison(PairedDifference):
     n: int
     seeds: list[str]
     method: str  # of the interval and the test
-    df: float | None  # degrees of freedom; None for one seed, where the comparison is about that training alone
+    df: float | None  # degrees of freedom; None for one seed: the comparison is then about one training
 
 
 class EqualReplies(TypedDict):

@@ -54,7 +54,8 @@ def _highest(results: ComparisonResults, figures: Mapping[str, Figure], among: S
     ]
     ahead = [row for row in rows if distinguishable(row) and (row["difference"] > 0) == (row["a"] == best)]
     lower = _others(best, ahead, figures)
-    ties = _others(best, (row for row in rows if row not in ahead), figures)  # also worse over the seeds of both
+    # `best` may be lower than another setting in the paired comparison, which uses only common seeds
+    ties = _others(best, (row for row in rows if row not in ahead), figures)
     same = _others(best, (row for row in results["same"] if row["arm"] == arm), figures)
     return " ".join([first, *_significance(lower, ties), *_not_tested(figures, {best, *lower, *ties}, same)])
 

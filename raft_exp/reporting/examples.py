@@ -21,7 +21,7 @@ from raft_exp.reporting.formats import slice_name, title
 
 LIMIT = 200
 _CONTEXT = 8_000  # characters of all passages of a question
-_PASSAGE = 1_500  # of one of them
+_PASSAGE = 1_500  # characters of one passage
 _REPLY = 2_000
 _RIGHT = 0.5  # from this value on a reply counts as right
 _MARKED = re.compile(f"({re.escape(BEGIN_QUOTE)}.*?{re.escape(END_QUOTE)})", re.DOTALL)
@@ -209,7 +209,7 @@ def _spans(text: str, title: str, verbatim: Sequence[str]) -> list[tuple[int, in
     spans = [
         span
         for quote in dict.fromkeys(verbatim)
-        for place in quotes.occurrences(quote, text, title, min_words=1)  # verbatim by the study's own number
+        for place in quotes.occurrences(quote, text, title, min_words=1)  # these quotes have enough words already
         for span in place
     ]
     joined: list[tuple[int, int]] = []

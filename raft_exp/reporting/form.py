@@ -11,7 +11,7 @@ from raft_exp.evaluation.results import Comparison, Results
 LEVEL = 0.05
 _POINTS = 0.05
 _LENIENT = "_lenient"
-_STRICT = ("accuracy", "exact_match")  # with a lenient form; other metrics are judged by the first that is measured
+_STRICT = ("accuracy", "exact_match")  # have a lenient form, and are used if the primary metric has none
 _ANY_FORM = ("answer_in_reply",)  # reads the whole reply
 
 

@@ -11,7 +11,7 @@ from raft_exp.reporting.comparison_results import EqualReplies, SettingCompariso
 from raft_exp.reporting.pooling import STUDY, T_OVER_SEEDS, Observed, Part, arms_under, observed, seeds_of, slice_values
 from raft_exp.reporting.settings import RunGroup
 
-ALL_PAIRS = 8  # settings: with more of them each is compared only with the first
+ALL_PAIRS = 8  # number of settings; with more, each setting is compared only with the first
 _MCNEMAR, _PERMUTATION = "paired bootstrap, exact McNemar test", "paired bootstrap, permutation test"
 
 Rows = list[SettingComparison]

@@ -15,7 +15,7 @@ def is_machine_path(text: str) -> bool:
     A path below the working folder, such as data/questions.csv, is the same on each machine.
     """
     text = text.strip()
-    if text.startswith("/"):  # but "/no_think" before a prompt
+    if text.startswith("/"):  # not "/no_think " at the beginning of a prompt
         return "/" in text[1:] or not re.search(r"\s", text)
     return bool(_WINDOWS.match(text) or _POSIX.match(text)) or ".." in re.split(r"[/\\]", text)
 

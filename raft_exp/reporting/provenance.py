@@ -78,7 +78,7 @@ def stamp(pages: Iterable[Path], facts: Provenance | None, again: Provenance | N
 
 
 def _remade(facts: Provenance | None, again: Provenance | None) -> list[tuple[str, str]]:
-    """Returns the facts of a report that was made again; [] if version and commit are those of the run."""
+    """Returns the facts of the later command; [] if it has the version and commit of the run."""
     if again is None or facts is None:
         return describe(again) if again else []
     _, *program = describe(again)

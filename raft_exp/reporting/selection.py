@@ -11,7 +11,7 @@ from raft_exp.reporting.formats import figure_text, percent
 class ChoiceTable(TypedDict):
     """The table of one choice: a row for each candidate value."""
 
-    name: str  # the training, or what else the choice is for
+    name: str  # the training whose learning rate was chosen, or ARM@prompt
     line: str
     columns: list[str]  # the value, the mean over the arms, each arm
     rows: list[tuple[bool, list[str]]]  # whether it was chosen, and its cells

@@ -24,7 +24,7 @@ class RunGroup:
     name: str
     values: Mapping[str, object]
     runs: Mapping[str, Run]  # by seed
-    named_by_run: bool = False  # the values are too long for a name, or the same for readers
+    named_by_run: bool = False  # True: `values` are too long for a name, or look equal
 
     @property
     def arms(self) -> list[str]:
@@ -64,8 +64,8 @@ class RunGroup:
 def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, object]]:
     """Returns the groups, and the settings that are equal in all runs.
 
-    The groups are ordered by the numbers in which they differ, then as the runs. A setting that only some runs have
-    (runs of another version) is ignored. Raises DataError for two runs with equal settings and the same seed.
+    The groups are ordered by the numbers in which they differ, then in the order of the runs. A setting that only some
+    runs have (runs of another version) is ignored. Raises DataError for two runs with equal settings and the same seed.
     """
     names = dict.fromkeys(name for run in runs for name in run.fields)
     values = {name: [run.setting(name) for run in runs] for name in names}

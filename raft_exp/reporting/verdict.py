@@ -47,9 +47,9 @@ def _claim(results: Results, row: Comparison, random_weights: bool) -> str:
     a, b, metric = row["a"], row["b"], title(row["metric"])
     n, read = results["arms"][a]["n"], form.readings(results)
     if random_weights:
-        return f"A model with random weights cannot tell {a} from {b} in {metric}"
+        return f"A model with random weights cannot show whether {a} and {b} differ in {metric}"
     if n < FEWEST:
-        return f"{_questions(n)} cannot tell {a} from {b} in {metric}"
+        return f"{_questions(n)} cannot show whether {a} and {b} differ in {metric}"
     if read and read.one_of_form:
         return f"The difference between {a} and {b} in {metric} is due to the form of replies"
     return f"{a} is {comparative(row)} {b} in {metric}"
@@ -137,7 +137,7 @@ def invented_quotes(results: Results) -> str:
 
 
 def ranked(ties: int) -> str:
-    """Returns a phrase for the best other arm; `ties`: the number of arms with this best figure."""
+    """Returns a phrase for the best other arm. `ties`: the number of arms with the best figure."""
     return "the best other arm" if ties == 1 else f"one of {ties} best other arms"
 
 

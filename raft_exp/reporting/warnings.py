@@ -51,7 +51,7 @@ def warnings(study: Study) -> list[str]:
 def random_weights(study: Study) -> Iterator[str]:
     """Warns of an untrained model, whose figures are noise."""
     if study.random_weights:
-        small = "pocket" if study.results["corpus"] == "almanac" else "smollm2_135m"  # pocket reads the almanac alone
+        small = "pocket" if study.results["corpus"] == "almanac" else "smollm2_135m"  # pocket is for the almanac only
         yield (
             f"The model {model_name(study.results['model'])} has random weights: the figures show that the study "
             "runs, but they do not compare the arms. Use a trained model, such as "
@@ -69,7 +69,7 @@ def few_questions(study: Study) -> Iterator[str]:
 def _more_questions(study: Study, n: int) -> str:
     most = section(study.settings, "evaluation").get("max_items")
     if isinstance(most, int) and n >= most:
-        return f"raise evaluation.max_items={most} (+debug=short sets it) if the corpus has more"
+        return f"raise evaluation.max_items={most} (+debug=short sets it) if the corpus has more questions"
     drawn = section(study.settings, "corpus").get("name") in ("documents", "passages")
     return "add questions" + (", or raise the share of test questions (corpus.test)" if drawn else "")
 
@@ -100,7 +100,8 @@ def form_of_replies(study: Study) -> Iterator[str]:
     )
     yield (
         f"{a} minus {b} depends on the metric: {strict}, but {lenient}. The second metric accepts an answer in any "
-        f"form. For a verdict by it, set evaluation.primary.metric={read.lenient['metric']}; no new reply is needed."
+        f"form. For a verdict by this metric, set evaluation.primary.metric={read.lenient['metric']}; no reply is "
+        "generated again."
     )
 
 

@@ -42,7 +42,7 @@ _STYLE: dict[str, object] = {
 }
 # Inches, by class of report.css: one picture fills a wide page, the other has readable text on a phone.
 WIDTHS = {"screen": 9.0, "phone": 5.0}
-_LETTERS, _HANDLE = 12, 7  # of the legend an inch, and the marker of an entry, in letters
+_LETTERS, _HANDLE = 12, 7  # letters per inch of the legend; width of an entry's marker in letters
 
 
 @contextmanager

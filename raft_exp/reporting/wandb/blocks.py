@@ -1,6 +1,6 @@
 """The blocks of a W&B Report: curves, tables, plots, examples, and links to the runs.
 
-Each panel selects its runs by id, so that older runs of the same study have no part in it.
+Each panel selects its runs by id, so that it shows no older runs of the same study.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from raft_exp.reporting.verdict import invented_quotes
 from raft_exp.reporting.wandb.curves import axis, curve
 from raft_exp.reporting.wandb.runs import OnlineRun, WandbRun, online_runs
 
-_METRICS = 6  # with a chart each
+_METRICS = 6  # largest number of metrics with a chart
 _PLOTS = "plots/"
 
 Blocks = list[object]

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 _INIT_TIMEOUT = 30  # seconds for the server's first answer
 _FINISH_TIMEOUT = 120  # seconds for the last data at the end of a run; wandb's own default is days
 _ONLINE_RUNS = "wandb/runs.jsonl"  # in the run folder
-_FIRST_HOST = "api.wandb.ai"  # the host of older clients' logins, which newer ones still read
+_FIRST_HOST = "api.wandb.ai"  # older clients stored logins under this host; newer clients still read them
 
 Mode = Literal["online", "offline"]
 

@@ -38,7 +38,7 @@ class WandbStudy:
 
 def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
     """Returns the study of a resolved config and run folder; None if it does not log to W&B."""
-    # from JSON: in strict mode pydantic accepts nested dicts for dataclasses only there
+    # pydantic's strict mode accepts a mapping as a nested dataclass only in JSON
     logger: CsvConfig | WandbConfig = TypeAdapter(LoggerConfig).validate_json(json.dumps(values["logger"]))
     if not isinstance(logger, WandbConfig):
         return None

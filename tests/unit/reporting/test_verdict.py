@@ -190,7 +190,7 @@ def test_few_questions_tell_nothing(tmp_path: Path) -> None:
     for arm, label in (("base", "yes"), ("rag", "no"), ("raft", "yes")):
         study.say(arm, *[label] * 8)
     verdict, warnings = judged(study)
-    assert verdict.startswith("8 test questions cannot tell raft from rag in accuracy")
+    assert verdict.startswith("8 test questions cannot show whether raft and rag differ in accuracy")
     assert "better" not in verdict
     assert about(warnings, "8 test questions are too few to conclude from (fewer than 30): add questions.")
     study.config["settings"] = {"evaluation": {"max_items": 8}, "corpus": {"name": "documents"}}
@@ -205,7 +205,7 @@ def test_a_random_model_tells_nothing(open_study: Study) -> None:
     say(open_study, "rag", 0)
     open_study.config["random_weights"] = True
     verdict, warnings = judged(open_study)
-    assert verdict.startswith("A model with random weights cannot tell raft from rag in exact match")
+    assert verdict.startswith("A model with random weights cannot show whether raft and rag differ in exact match")
     assert about(warnings, "random weights", "model=smollm2_135m")
 
 
