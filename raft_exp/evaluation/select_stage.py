@@ -20,7 +20,7 @@ from raft_exp.prompts import ReplyFormat
 if TYPE_CHECKING:
     from raft_exp.evaluation.scoring import Grading
 
-VERSION = 1  # to be raised with the report's when a change of the metrics changes figures
+VERSION = 1  # raise it, like that of the report, when a metric changes its figures
 CHOICE = "choice.json"
 
 
@@ -57,7 +57,7 @@ def select(
     - `test`: folder of the validation rows.
     - `answers`: `<arm>@<candidate>` -> folder of an evaluate stage.
     - `payloads`: candidate -> result folder of a stage, such as a training. The files of the chosen folder are put into
-      `out`, so that later stages can read `out` in its place.
+      `out`, so that later stages can read `out` in place of it.
     - `passages`, `questions`: result folders of the stages `ingest` and `questions`; needed for metrics of quotes.
 
     Raises DataError where there are no validation rows.
@@ -66,7 +66,7 @@ def select(
     if not examples:
         raise DataError(
             f"{test / 'rows.jsonl'}: no validation questions to choose {config.setting} by; give the corpus validation "
-            "questions, or choose nothing on them (selection.learning_rates=null evaluation.prompts=as_written)"
+            "questions, or make no choice (selection.learning_rates=null evaluation.prompts=as_written)"
         )
     graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
     scored = {

@@ -80,13 +80,13 @@ def slices(
 def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, TrainingFacts]) -> Slices:
     """Returns the indices of the questions in each slice, in the order of `slices`.
 
-    Where a slice of the corpus has the same name as a slice of every study, the slice of the corpus is used.
+    A slice of the corpus replaces the slice of the same name that every study has.
     """
     names = sorted({name for example in examples for name in example.slices})
     of_corpus = {name: _grouped(example.slices.get(name) for example in examples) for name in names}
     in_training = [facts.get(example.id, TrainingFacts(names_gold=True)) for example in examples]
     of_study = {"question_length": _lengths([profile.normalize.length(example.question) for example in examples])}
-    if not profile.closed:  # of closed answers every label occurs in training
+    if not profile.closed:  # closed answers are labels, and training has all labels
         of_study["answer"] = _grouped(_seen(fact.answer_seen) for fact in in_training)
     of_study["document"] = _grouped(_seen(fact.document_seen) for fact in in_training)
     if profile.closed:

@@ -83,7 +83,7 @@ def _compare_figures(
 
     value = float(difference(counts[None, :])[0])
     figures = bootstrap(difference, counts, random)
-    if np.ptp(figures) < 1e-12:  # no item differs: the interval bounds how many items of the population may
+    if np.ptp(figures) < 1e-12:  # no item differs: the interval bounds the share of the population that may differ
         slack = wilson(0, len(pairs))[1]
         figures = np.repeat([value - slack, value + slack], 2)
     return _difference(value, figures, _swapped(metric.aggregate, left, right, counts, random), 0.0)

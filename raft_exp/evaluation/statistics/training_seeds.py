@@ -19,7 +19,8 @@ from raft_exp.evaluation.statistics.intervals import Estimate, bounded, wilson
 from raft_exp.evaluation.statistics.paired import POWER, Difference
 from raft_exp.evaluation.statistics.resampling import CONFIDENCE, blocks, counted, rounded
 
-# The variance between seeds is at least its 5% quantile in studies where training has no effect: smaller is chance.
+# The variance between seeds is at least this quantile of its distribution in studies where training has no effect. A
+# smaller value is due to chance.
 _LUCK = 0.05
 
 Seeds = Sequence[Mapping[str, Observation]]  # for each seed: question id -> observation
