@@ -30,7 +30,7 @@ def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", 
         pushed = hub.upload_folder(
             repo_id=repository, repo_type=kind, folder_path=str(folder), commit_message=f"A {kind} from raft_exp"
         )
-    except Exception as error:  # of httpx, hf_xet, the operating system or the hub: one line for all of them
+    except Exception as error:  # errors of httpx, hf_xet, the operating system or the hub
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise _refused(
             folder, repository, kind, f"{reason}; check the repository name and the write access of the token"

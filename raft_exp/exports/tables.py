@@ -32,9 +32,9 @@ def write(folder: Path, table: Table, form: str) -> dict[str, int]:
 
 
 def file_name(table: Table, split: str, form: str) -> str:
-    """Returns the file name of a split, e.g. raft.chat.jsonl for the main split and raft.chat.validation.jsonl.
+    """Returns the file name of a split, e.g. raft.chat.jsonl for the main split, else raft.chat.validation.jsonl.
 
-    So a trainer that gets the plain name does not read validation rows by mistake.
+    So a trainer that reads raft.chat.jsonl gets no validation rows by mistake.
     """
     if form == HF:
         return f"{HF}/{table.name}/{split}.parquet"
