@@ -11,7 +11,7 @@ from raft_exp.core.shingles import Shingles, shingles, text_hash, units
 
 @dataclass(frozen=True)
 class GoldLinks:
-    """Maps held-out gold passages to training gold passages with the same text or a near copy. All are ordinals."""
+    """Maps held-out gold passages to training gold passages with the same text or a near copy. Passages: ordinals."""
 
     training: Mapping[int, frozenset[int]]  # held-out passage -> training passages; without boilerplate
     identical: frozenset[int]  # held-out passages with an identical one in training

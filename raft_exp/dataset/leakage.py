@@ -15,7 +15,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 _HEAD = 4  # first units of a text, the key of the look-up
 _SHORTEST = 3  # units; shorter texts occur in many texts by chance and are not looked for
-_FREQUENT = 100  # questions; a pair of neighbouring units of more of them ("what is") is no sign of one of them
+_FREQUENT = 100  # a pair of neighbouring units ("what is") in more questions than this identifies none of them
 
 
 class TextFinder(Generic[Name]):
@@ -48,7 +48,7 @@ class NearFinder(Generic[Name]):
                 self._pairs[pair].append(name)
         self._sizes = Counter(
             name for names in self._pairs.values() if len(names) <= _FREQUENT for name in names
-        )  # question -> its pairs that are a sign of it
+        )  # question -> number of pairs that identify it
 
     def within(self, units: list[str]) -> dict[Name, Wording]:
         """Returns {question: wording} for the questions that `units` contains exactly or with small changes.

@@ -15,11 +15,11 @@ from raft_exp.corpora.ingest_stage import IngestStage, ingest
 from raft_exp.corpora.passages import PassagesConfig
 from raft_exp.corpora.split_units import LEVELS
 
-_MOST_PASSAGES = 1000  # of a corpus that is cut anew to try smaller passages
+_MOST_PASSAGES = 1000  # largest corpus that is cut anew to try smaller passages
 _SIZES = (128, 64)  # of smaller passages
 
 Write = Callable[[CorpusConfig, Path, Path], None]  # settings, folder of passages, folder that gets the questions
-Try = Callable[[Path, Path], None]  # folders of passages and questions; raises DataError where they are too few
+Try = Callable[[Path, Path], None]  # folders of passages and questions; raises DataError if passages are too few
 
 
 def corpus_remedies(corpus: CorpusConfig, passages: Path, questions: Path, write: Write, check: Try) -> Iterator[str]:

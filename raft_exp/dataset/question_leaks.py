@@ -18,7 +18,7 @@ from raft_exp.core.wording import WordingUses, answers_agree, open_forms, wordin
 from raft_exp.dataset.gold_overlap import GoldLinks
 from raft_exp.dataset.training_index import ComparedQuestion, TrainingIndex
 
-FREQUENT = 50  # training questions; on an open answer of more of them questions agree by chance, as on yes or no
+FREQUENT = 50  # two questions share an open answer by chance if more training questions than this have it
 
 Leaks = dict[str, str]  # held-out question id -> id of the first training question that leaks it
 
