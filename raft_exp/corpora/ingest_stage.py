@@ -27,7 +27,7 @@ class IngestStage:
     corpus: Runtime[CorpusConfig]
     passages: dict[str, object]  # see `corpora.passage_identity`
     splitter: str  # name and version of the sentence splitter: evidence is stored as sentence numbers
-    encoder: KeyedWhenSet[EncoderConfig | None] = None  # where it decides the passages
+    encoder: KeyedWhenSet[EncoderConfig | None] = None  # set if it decides where passages end
 
 
 @stage("ingest", VERSION)

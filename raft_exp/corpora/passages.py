@@ -23,8 +23,8 @@ class PassagesConfig:
     """The two files, and the shares of the splits for questions without a split."""
 
     name: Literal["passages"]
-    path: Runtime[str | None]  # the key holds the content of the file instead
-    questions: Runtime[str | None]  # the same
+    path: Runtime[str | None]  # the content of the file is part of the key
+    questions: Runtime[str | None]  # the content of the file is part of the key
     max_items: Positive | None
     validation: Share
     test: Share

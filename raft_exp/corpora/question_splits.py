@@ -39,7 +39,7 @@ class Splits:
     """
 
     groups: DocumentGroups
-    owners: dict[int, str]  # group -> the split in the file of one of its questions, "" without one
+    owners: dict[int, str]  # group -> the split that the file gives to one of its questions; "" if it gives none
     test: HashSample
     validation: HashSample
     collection: Passages

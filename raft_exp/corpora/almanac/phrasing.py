@@ -32,7 +32,7 @@ class Fact:
     say: Forms
     ask: Forms
     role: Forms | None = None  # for person and town: the name of the other entity in a bridge question
-    compare: Forms | None = None  # `{a}` and `{b}` are the two names, `{v}` the value where one is asked for
+    compare: Forms | None = None  # `{a}` and `{b}` are the two names, `{v}` a value that the question names
 
 
 TOWN = (

@@ -53,8 +53,8 @@ class DocumentsConfig:
     """The settings of the files, of cutting them into passages, and of the questions about them."""
 
     name: Literal["documents"]
-    path: Runtime[str | None]  # names and content of the files are part of the key
-    questions: Runtime[str | None]  # its content too
+    path: Runtime[str | None]  # the names and the content of the files are part of the key
+    questions: Runtime[str | None]  # the content of the file is part of the key
     max_items: Positive | None
     validation: Share
     test: Share
@@ -97,8 +97,8 @@ class Documents:
         del seed
         self.counts: Counter[str] = Counter()
         self.report: IngestReport | None = None  # set when the passages are streamed
-        self.repeated: dict[str, list[str]] = {}  # document -> ids of the passages that hold what it repeats
-        self.encoder: EncoderConfig | None = None  # with corpus.chunk.by=semantic: set it before they are streamed
+        self.repeated: dict[str, list[str]] = {}  # document -> ids of earlier passages whose text it repeats
+        self.encoder: EncoderConfig | None = None  # for corpus.chunk.by=semantic; set it before passages are streamed
         self._config = config
 
     @property

@@ -44,7 +44,7 @@ class PassageStream:
 
     def __init__(self, documents: Sequence[CutDocument], config: ChunkConfig) -> None:
         self.count = 0  # passages so far
-        self.repeated: dict[str, dict[str, None]] = {}  # document -> ids of the passages that hold what it repeats
+        self.repeated: dict[str, dict[str, None]] = {}  # document -> ids of earlier passages whose text it repeats
         self._documents, self._config = documents, config
         self._places = array("Q")  # of each passage: its document, its number there, its offset in the file
         self._seen: dict[int, int] = {}  # fingerprint -> number of the passage

@@ -30,7 +30,7 @@ _YES_NO: dict[object, str] = {
     1: "yes",
     "NO": "no",
     "YES": "yes",
-}  # the hub has a class label; others mean neither
+}  # the hub stores a class label; any other value means neither yes nor no
 
 
 def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-_DELIMITERS = "\t;|,"  # where several fit equally well, the first: commas stand in texts and numbers too
+_DELIMITERS = "\t;|,"  # the first of equally good ones is used: commas are also in texts and numbers
 _NONE = "\x1f"  # a delimiter that stands in no file: one column
 _DIRECTIVE = re.compile(r'\s*"?sep=(.)"?\s*(?:\n|$)')  # Excel's
-_SAMPLE = 200  # rows from which the delimiter is told
+_SAMPLE = 200  # rows from which the delimiter is determined
 _LEAST = 0.5  # least share of rows that have the usual number of columns
 _NUMBER = re.compile(r"[-+(]?[€$£]?\s?\d[\d.,' \u00a0\u202f]*\s?[%€$£]?\)?")
 _YEAR = re.compile(r"(?:19|20)\d\d")

@@ -19,7 +19,7 @@ Reason = Literal[
     "not a readable file",
 ]
 
-_HEADING = 80  # characters of a heading in a place
+_HEADING = 80  # largest number of characters of a heading in a place
 
 
 class UnreadableError(Exception):

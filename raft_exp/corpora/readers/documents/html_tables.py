@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 200  # columns that a merged cell may span: a page could name any number
 _FRAMED = {"table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"}  # in a table, they make it a frame
-_LONGEST = 1_000  # characters of a cell that is a value and no article
+_LONGEST = 1_000  # characters of a cell; a longer cell is an article, not a value
 
 
 def is_data(table: "Tag") -> bool:

@@ -11,9 +11,9 @@ from raft_exp.corpora.readers.documents.ooxml import not_read
 
 _CONTROLS = re.compile(r"[\x00-\x01\x03-\x08\x0b-\x1f\x7f\uffff]")  # not pdfium's marks of hyphens
 _LEAST = 25  # letters a page; with fewer, a document with images is taken for a scan
-_UNMAPPED = 0.1  # share of glyphs without a letter from which a page is no text
-_Page = tuple[str, list[str], str]  # text, form fields, and why the text is none
-_FEW = 50  # characters of a page; with fewer, no share is taken
+_UNMAPPED = 0.1  # least share of glyphs without a character on a page that is not text
+_Page = tuple[str, list[str], str]  # text, form fields, and the reason if the text is unusable
+_FEW = 50  # characters of a page; with fewer, no share is computed
 
 
 def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document:
@@ -43,7 +43,7 @@ def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document
     if running and parts:
         parts.append(Part("\n".join(running), "section", "page headers and footers"))
     apart = [number for number, text in numbered if plausible.single_letters(text)]
-    apart = apart if 2 * len(apart) > len(parts) else []  # a few such pages are of formulas
+    apart = apart if 2 * len(apart) > len(parts) else []  # few such pages show formulas
     warnings = _warnings(empty, images, sorted(garbled), apart, recognised)
     return Document(_title(pdf), parts, warnings + not_read(counts))
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 _DATA_URI = re.compile(r"data:[\w.+-]{1,60}/[\w.+-]{1,100}(?:;[\w.=+-]{1,100}){0,8};base64,[A-Za-z0-9+/=%_-]*")
 _BLOB = re.compile(r"[A-Za-z0-9+/]{60,}={0,2}(?:\n[A-Za-z0-9+/]{4,}={0,2})*")
 _SHORTEST = 200  # characters of base64 that are no text
-_SWITCHES = 0.25  # share of neighbours of different kind (upper, lower, digit) in base64, at least; 0.65 in the mean
+_SWITCHES = 0.25  # least share of neighbours of different kinds (upper, lower, digit) in base64; the mean is 0.65
 _INSIDE = re.compile(r"[^\W\d_][^\w\s'’.,()/&-]+[^\W\d_]")  # a sign between letters
 _SINGLE = re.compile(r"(?<!\S)[A-Za-z](?!\S)")
-_LEAST = 20  # words from which a share is taken
+_LEAST = 20  # fewest words for which a share is computed
 _UNKNOWN = re.compile("[\ufffd\ue000-\uf8ff]")
 
 

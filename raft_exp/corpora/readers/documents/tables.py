@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_COLUMNS = 1_000  # of a table, into which cells of the rows above reach
+_COLUMNS = 1_000  # largest number of columns that are filled from cells of the rows above
 
 
 class Cell(NamedTuple):

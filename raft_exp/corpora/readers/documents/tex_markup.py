@@ -25,7 +25,7 @@ _DEFINITION = re.compile(
     r"\\(?:(?:re|provide)?newcommand|renewcommand|providecommand)\*?\s*\{?\s*\\([a-zA-Z]+)\s*\}?\s*"
     r"(?:\[(\d)\])?\s*(\[[^\]]*\])?\s*(?=\{)|\\[gex]?def\s*\\([a-zA-Z]+)\s*((?:#\d)*)\s*(?=\{)"
 )
-_MOST = 500_000  # characters that the macros of a text may give
+_MOST = 500_000  # largest number of characters of all expanded macros
 _ASIDE = "raftsetaside"  # the macro that stands for code
 
 

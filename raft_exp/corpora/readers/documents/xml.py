@@ -10,7 +10,7 @@ from raft_exp.corpora.readers.documents.ooxml import Element, not_read, parse_xm
 
 _TITLES = {"title", "head", "heading", "article-title"}
 _CODE = {"programlisting", "screen", "literallayout", "code", "preformat", "eg"}
-_RUNNING = {"p", "para", "simpara"}  # always running text; others only where text or one element is in them
+_RUNNING = {"p", "para", "simpara"}  # always paragraphs; other elements if they hold text or one element
 _PARAGRAPHS = _RUNNING | {"formalpara", "abstract", "note", "caption", "li", "listitem", "ab", "l"}
 _BLOCKS = _PARAGRAPHS | _CODE | xml_tables.TABLES | {"list", "itemizedlist", "orderedlist", "figure", "sec", "section"}
 _TEX = {"tex-math", "alt-text-math"}
