@@ -89,6 +89,7 @@ class Example:
     messages: list[dict[str, str]]
     split: str
     slices: dict[str, str] = field(default_factory=dict)
+    planted: str = field(default="", metadata={_WHEN_SET: True})  # the false answer that a false passage gives
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Answer:
     prompt_tokens: int
     new_tokens: int
     filtered: bool = False  # withheld by a server's content filter; `raw` is empty
+    log_probability: float | None = None  # mean over the tokens of the reply; None: not requested, or not known
 
 
 R = TypeVar("R")

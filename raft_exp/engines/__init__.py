@@ -50,12 +50,19 @@ class Engine(Protocol):
     """A loaded model."""
 
     def generate(
-        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+        self,
+        requests: Sequence[Request],
+        answered: Collection[str] = (),
+        sampling: Sampling | None = None,
+        log_probabilities: bool = False,
     ) -> Iterator[Answer]:
         """Yields an answer for each request whose id is not in `answered`, in any order, as soon as it is complete.
 
         Without `sampling`, decoding is greedy, with at most `max_new_tokens` of the model's config. The engine `openai`
         takes no `sampling`: these settings are in its config.
+
+        `log_probabilities`: the answers of greedy decoding have their `log_probability`, the mean natural logarithm of
+        the probabilities of their tokens, with the end token. It is None where a server does not return it.
 
         Callers pass all requests, also when they resume a run. `transformers` plans its batches over all of them, so
         that a resumed run has the same batches, and the same replies, as an uninterrupted run.

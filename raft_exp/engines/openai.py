@@ -30,7 +30,11 @@ class Openai:
         self._config, self._client = config, ChatClient(config)
 
     def generate(
-        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+        self,
+        requests: Sequence[Request],
+        answered: Collection[str] = (),
+        sampling: Sampling | None = None,
+        log_probabilities: bool = False,
     ) -> Iterator[Answer]:
         """Yields the answers in the order in which the server's replies arrive (`Engine.generate`).
 
@@ -41,6 +45,8 @@ class Openai:
         done = frozenset(answered)
         chats = (ChatPrompt(request.id, request.messages) for request in requests if request.id not in done)
         body = {"temperature": 0, "max_tokens": self._config.max_new_tokens}
+        if log_probabilities:
+            body["logprobs"] = True
         filtered = 0
         with closing(as_they_come(self._client.replies(chats, body))) as stream:
             for name, reply in stream:
@@ -48,7 +54,13 @@ class Openai:
                 filtered += withheld
                 text = "" if withheld else reply.text
                 yield Answer(
-                    name, text, reply.finish == "length", reply.prompt_tokens, reply.new_tokens, filtered=withheld
+                    name,
+                    text,
+                    reply.finish == "length",
+                    reply.prompt_tokens,
+                    reply.new_tokens,
+                    filtered=withheld,
+                    log_probability=reply.log_probability if log_probabilities and text else None,
                 )
         if filtered:
             log.warning("the server's content filter withheld %d replies; they are scored as empty replies", filtered)

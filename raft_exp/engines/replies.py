@@ -19,17 +19,28 @@ def stop_tokens(generation_config: "GenerationConfig | None", tokenizer: "PreTra
 
 
 def answer(
-    request: Request, reply: Sequence[int], stops: Sequence[int], tokenizer: "PreTrainedTokenizerBase"
+    request: Request,
+    reply: Sequence[int],
+    stops: Sequence[int],
+    tokenizer: "PreTrainedTokenizerBase",
+    log_probabilities: Sequence[float] | None = None,
 ) -> Answer:
     """Returns the answer for a reply (token ids) up to its first end token in `stops`.
 
-    A reply without an end token is marked as truncated.
+    A reply without an end token is marked as truncated. `log_probabilities`: of the tokens of the reply, if requested.
     """
     end = next((place for place, token in enumerate(reply) if token in stops), None)
+    new_tokens = len(reply) if end is None else end + 1
     return Answer(
         id=request.id,
         raw=tokenizer.decode(list(reply[:end]), skip_special_tokens=True),
         truncated=end is None,
         prompt_tokens=len(request.prompt_ids),
-        new_tokens=len(reply) if end is None else end + 1,
+        new_tokens=new_tokens,
+        log_probability=_mean(log_probabilities[:new_tokens]) if log_probabilities else None,
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Returns the mean, rounded: the last digits of sums differ between machines."""
+    return round(sum(values) / len(values), 6)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import GenerationConfig, StoppingCriteriaList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from raft_exp.core.collection import hash64
 from raft_exp.core.errors import ModelError
@@ -60,12 +60,18 @@ class Transformers:
         model.generation_config = GenerationConfig()
         self._halved = False
         self._sampling = Sampling(0.0, 1.0, settings.max_new_tokens)
+        self._log_probabilities = False
 
     def generate(
-        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+        self,
+        requests: Sequence[Request],
+        answered: Collection[str] = (),
+        sampling: Sampling | None = None,
+        log_probabilities: bool = False,
     ) -> Iterator[Answer]:
         """Yields the answers batch by batch (`Engine.generate`)."""
         done = set(answered)
+        self._log_probabilities = log_probabilities
         self._sampling = sampling or Sampling(0.0, 1.0, self._settings.max_new_tokens)
         for batch in plan(requests, self._config.batch_tokens, self._sampling.max_new_tokens):
             if all(request.id in done for request in batch):
@@ -114,7 +120,12 @@ class Transformers:
             eos_token_id=self._stops,
             pad_token_id=self._stops[0],  # comes after the end token; `replies.answer` cuts it off
         )
-        hooks = {"streamer": streaming, "stopping_criteria": StoppingCriteriaList([streaming])} if streaming else {}
+        hooks: dict[str, object] = {}
+        if streaming:
+            hooks = {"streamer": streaming, "stopping_criteria": StoppingCriteriaList([streaming])}
+        greedy = GreedyProbabilities() if self._log_probabilities and not sampled and not streaming else None
+        if greedy:
+            hooks["logits_processor"] = LogitsProcessorList([greedy])
         target = self._model.device
         own_generator = torch.random.fork_rng(enabled=sampled)
         with torch.inference_mode(), loading.cpu_threads(self._config.threads), own_generator:
@@ -124,10 +135,31 @@ class Transformers:
                 input_ids=ids.to(target), attention_mask=mask.to(target), generation_config=settings, **hooks
             )
         generated = streaming.replies if streaming else out[:, width:].tolist()
+        values = greedy.rows() if greedy else [None] * len(batch)
         return [
-            replies.answer(request, reply, self._stops, self._tokenizer)
-            for request, reply in zip(batch, generated, strict=True)
+            replies.answer(request, reply, self._stops, self._tokenizer, of_reply)
+            for request, reply, of_reply in zip(batch, generated, values, strict=True)
         ]
+
+
+class GreedyProbabilities(LogitsProcessor):
+    """Records the log probability of the token that greedy decoding chooses: the highest one of each step.
+
+    Keeping the scores of all tokens, as `output_logits` does, would need gigabytes for a large vocabulary.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[torch.Tensor] = []  # one of shape [rows] for each step
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Returns the scores, shape [rows, vocabulary], unchanged."""
+        self._steps.append(scores.float().max(-1).values - scores.float().logsumexp(-1))
+        return scores
+
+    def rows(self) -> list[list[float]]:
+        """Returns the log probabilities of each reply, one for each step."""
+        values: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
+        return values
 
 
 def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) -> Iterator[list[Request]]:

@@ -25,6 +25,7 @@ from raft_exp.models.merge import merge
 if TYPE_CHECKING:
     from vllm import LLM
     from vllm.lora.request import LoRARequest
+    from vllm.outputs import CompletionOutput
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,11 @@ class Vllm:
         self._stops = replies.stop_tokens(own, self._tokenizer)
 
     def generate(
-        self, requests: Sequence[Request], answered: Collection[str] = (), sampling: Sampling | None = None
+        self,
+        requests: Sequence[Request],
+        answered: Collection[str] = (),
+        sampling: Sampling | None = None,
+        log_probabilities: bool = False,
     ) -> Iterator[Answer]:
         """Yields each answer as soon as it is complete (`Engine.generate`).
 
@@ -127,6 +132,7 @@ class Vllm:
             stop_token_ids=self._stops,
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            logprobs=0 if log_probabilities else None,  # 0: of the chosen token alone
         )
         done = frozenset(answered)
         ordered = sorted(requests, key=lambda request: (-len(request.prompt_ids), request.id))
@@ -138,7 +144,8 @@ class Vllm:
             while self._engine.has_unfinished_requests():
                 for output in self._engine.step():
                     reply = output.outputs[0].token_ids
-                    yield replies.answer(waiting.pop(output.request_id), reply, self._stops, self._tokenizer)
+                    values = _log_probabilities(output.outputs[0]) if log_probabilities else None
+                    yield replies.answer(waiting.pop(output.request_id), reply, self._stops, self._tokenizer, values)
         finally:
             if waiting:  # the engine is reused: requests without a reader must not stay in its queue
                 self._engine.abort_request(list(waiting))
@@ -175,6 +182,13 @@ class Vllm:
         finally:
             if waiting:
                 self._engine.abort_request(list(waiting))
+
+
+def _log_probabilities(output: "CompletionOutput") -> list[float] | None:
+    """Returns the log probabilities of the tokens of a reply; None if vLLM returned none."""
+    if output.logprobs is None:
+        return None
+    return [of_step[token].logprob for token, of_step in zip(output.token_ids, output.logprobs, strict=True)]
 
 
 def _start(

@@ -2,6 +2,7 @@
 
 import email.utils
 import json
+import math
 import os
 import re
 import time
@@ -87,6 +88,7 @@ class ServerReply:
     prompt_tokens: int  # 0 where the server does not count tokens
     new_tokens: int
     seconds: float  # duration of the successful attempt
+    log_probability: float | None = None  # mean over the tokens; None where the server does not return it
 
 
 class AttemptError(Exception):
@@ -145,7 +147,13 @@ class ResponseReader:
             )
         usage = data.get("usage")
         return ServerReply(
-            text, finish, str(model), _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"), seconds
+            text,
+            finish,
+            str(model),
+            _count(usage, "prompt_tokens"),
+            _count(usage, "completion_tokens"),
+            seconds,
+            _log_probability(choice.get("logprobs")),
         )
 
     def _refused(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
@@ -220,6 +228,19 @@ def _count(usage: object, name: str) -> int:
     """Returns a number of tokens from the field `usage`; 0 if it is missing or impossible."""
     count = usage.get(name) if isinstance(usage, Mapping) else None
     return count if isinstance(count, int) and 0 <= count < _MOST_TOKENS else 0
+
+
+def _log_probability(logprobs: object) -> float | None:
+    """Returns the mean log probability of the tokens of a reply; None if the field is missing or damaged."""
+    tokens = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    if not isinstance(tokens, list):
+        return None
+    values = [token.get("logprob") if isinstance(token, Mapping) else None for token in tokens]
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if not numbers or len(numbers) < len(values):
+        return None
+    mean = sum(numbers) / len(numbers)
+    return round(mean, 6) if math.isfinite(mean) and mean <= 0 else None
 
 
 def _error(text: str) -> Mapping[str, object]:
