@@ -58,6 +58,10 @@ class Fields:
         there = ", ".join(map(repr, self._columns))
         return f", or name its column among {there}: corpus.columns.{name}=NAME"
 
+    def has_column(self, name: str) -> bool:
+        """Whether the file has a column of this name, for a record made with `columns`."""
+        return name in self._columns
+
     def texts(self, name: str) -> list[str]:
         """Returns a list of texts; [] if the field is missing. A single text becomes a list of one."""
         value = self.get(name, list, str)
@@ -90,6 +94,17 @@ class Fields:
         if value is not None and not isinstance(value, bool):
             raise self.error(name, f"is {value!r:.60}", "give true or false")
         return bool(value)
+
+    def truth(self, *names: str) -> bool | None:
+        """Returns whether the first of the fields that is there is true, or a text that is not empty; None if none is.
+
+        Raises DataError for any other value.
+        """
+        for name in names:
+            value = self._row.get(name)
+            if value is not None:
+                return bool(value) if isinstance(value, str) else self.flag(name)
+        return None
 
     def error(self, name: str, what: str, remedy: str) -> DataError:
         """Returns a DataError with place, field, fault (`what`) and remedy."""

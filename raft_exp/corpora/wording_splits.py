@@ -1,4 +1,5 @@
-"""Splits of Natural Questions. Draws depend only on (seed, question): smaller samples are subsets of larger ones.
+"""Splits of natural_questions and triviaqa. Draws depend only on (seed, question), so smaller samples are subsets of
+larger ones.
 
 Questions with the same words share a split, because one would reveal the answer of the other.
 """
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from raft_exp.core.collection import hash64
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import plain_words
-from raft_exp.corpora.natural_questions.records import Record
+from raft_exp.corpora.context_records import Record
 from raft_exp.corpora.shares import draw_share
 
 
@@ -28,15 +29,24 @@ class Splits:
 
     @classmethod
     def draw(
-        cls, learnable: Iterable[Record], seed: int, *, test: float, validation: float, max_items: int | None
+        cls,
+        learnable: Iterable[Record],
+        seed: int,
+        corpus: str,
+        *,
+        test: float,
+        validation: float,
+        max_items: int | None,
     ) -> "Splits":
         """Draws test and validation shares of the records that can be trained on, and up to `max_items` others for
         train.
+
+        `corpus`: a name that is part of the draws.
         """
         hashes = {record.id: str(question_hash(record.question)) for record in learnable}
-        test_sample = draw_share(dict.fromkeys(hashes.values()), test, seed, "natural_questions test")
+        test_sample = draw_share(dict.fromkeys(hashes.values()), test, seed, f"{corpus} test")
         rest = {name: words for name, words in hashes.items() if words not in test_sample}
-        validation_sample = draw_share(dict.fromkeys(rest.values()), validation, seed, "natural_questions validation")
+        validation_sample = draw_share(dict.fromkeys(rest.values()), validation, seed, f"{corpus} validation")
         train = (name for name, words in rest.items() if words not in validation_sample)
         return cls(test_sample, validation_sample, subsample(train, max_items, seed))
 

@@ -1,0 +1,202 @@
+"""What the corpora natural_questions and triviaqa share: passages and questions from records in two parts."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.text import plain_words
+from raft_exp.corpora.context_records import Piece, Record, content
+from raft_exp.corpora.counting import counting
+from raft_exp.corpora.parts import Source, Sources
+from raft_exp.corpora.questions import answering_sentence
+from raft_exp.corpora.readers import collection
+from raft_exp.corpora.sentences import split_sentences
+from raft_exp.corpora.wording_splits import Splits, question_hash
+
+
+class ContextSettings(Protocol):
+    """The settings that these corpora share."""
+
+    @property
+    def path(self) -> str | None:
+        """A folder or a file; None for a download."""
+
+    @property
+    def collection(self) -> str | None:
+        """A file of more passages, for a retriever to search."""
+
+    @property
+    def records(self) -> int | None:
+        """The largest number of training records to read; None for all."""
+
+    @property
+    def given(self) -> int:
+        """The largest number of published distractors for each training question."""
+
+    @property
+    def max_items(self) -> int | None:
+        """The largest number of training questions; None for all."""
+
+    @property
+    def validation(self) -> float:
+        """The share of the training questions in the validation split."""
+
+    @property
+    def test_share(self) -> float:
+        """The share of the questions in the test split, where there is no test file."""
+
+
+C = TypeVar("C", bound=ContextSettings)
+
+
+class ContextCorpus(ABC, Generic[C]):
+    """Training records are those of one part, test records those of the other. A part alone is split at random.
+
+    Passages depend on neither the seed nor `max_items`; questions depend on both.
+    """
+
+    shares_gold: ClassVar[bool] = True
+    drawn_as: ClassVar[str]  # part of the draws of splits
+
+    def __init__(self, config: C, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self.counts: Counter[str] = Counter()
+
+    @abstractmethod
+    def locate(self) -> Sources:
+        """Returns the parts: of the folder or file `config.path`, or to download."""
+
+    @abstractmethod
+    def read(self, source: Source, is_test: bool) -> Iterator[tuple[Path, Record]]:
+        """Yields (file, record) for every record of a part. `is_test`: whether it is the test part."""
+
+    @abstractmethod
+    def explanation(self, record: Record) -> str:
+        """Returns the long answer of a record; "" if it has none."""
+
+    def files(self) -> list[Path]:
+        """Returns the local data files and the collection. The settings identify downloaded files."""
+        local = [] if self.config.path is None else [path for source in self._sources for path in source.files()]
+        return [*local, *filter(None, [self._collection])]
+
+    def passages(self) -> Iterator[Passage]:
+        """Yields the passages of all records that are used, then those of the collection. Equal passages are yielded
+        once.
+        """
+        seen: set[int] = set()  # of records only: a collection may be larger than memory
+        with counting(self.counts) as counts:
+            for source in self._sources:
+                for path, record in self._records(source, counts):
+                    for piece in record.pieces or []:
+                        if piece.content not in seen:
+                            seen.add(piece.content)
+                            counts["passages"] += 1
+                            yield _passage(piece, source.cited or path.name)
+            for passage in collection.read(self._collection) if self._collection else ():
+                if content(passage.title, passage.text) not in seen:
+                    counts["collection_passages"] += 1
+                    yield passage
+
+    def questions(self) -> Iterator[Question]:
+        """Yields the questions, those of the test files first."""
+        splits = self._splits()
+        with counting(self.counts) as counts:
+            for source in self._sources:
+                for _, record in self._records(source, counts):
+                    split = splits.of(record) if source is self._learned_source else "test"
+                    if split:
+                        yield self._question(record, split, counts)
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return self.locate()
+
+    @property
+    def _learned_source(self) -> Source:
+        return self._sources.train or self._sources.test
+
+    @property
+    def _collection(self) -> Path | None:
+        path = self.config.collection
+        if path is not None and not Path(path).is_file():
+            raise DataError(f"corpus.collection={path!r}: no such file; give TSV or JSON lines of id, text, title")
+        return None if path is None else Path(path)
+
+    def _read(self, source: Source) -> Iterator[tuple[Path, Record]]:
+        most = self.config.records if source is self._learned_source else None
+        return islice(self.read(source, source is self._sources.test), most)
+
+    def _records(self, source: Source, counts: Counter[str]) -> Iterator[tuple[Path, Record]]:
+        """Yields the records that are used. The others are counted by reason."""
+        is_train = source is self._sources.train
+        for path, record in self._read(source):
+            counts["train_records" if is_train else "test_records"] += 1
+            counts.update(record.counted)
+            if reason := record.lack or (self._not_learnable(record) if is_train else ""):
+                counts[reason] += 1
+            else:
+                yield path, record.with_given(self.config.given) if is_train else record
+
+    def _not_learnable(self, record: Record) -> str:
+        if question_hash(record.question) in self._test_questions:
+            return "test_questions_removed_from_train"
+        return "" if record.gold else "without_gold"
+
+    @cached_property
+    def _test_questions(self) -> set[int]:
+        return {question_hash(record.question) for _, record in self._read(self._sources.test)}
+
+    def _splits(self) -> Splits:
+        config = self.config
+        learnable = (record for _, record in self._records(self._learned_source, Counter()) if record.gold)
+        test = 0.0 if self._sources.train else config.test_share
+        return Splits.draw(
+            learnable, self.seed, self.drawn_as, test=test, validation=config.validation, max_items=config.max_items
+        )
+
+    def _question(self, record: Record, split: str, counts: Counter[str]) -> Question:
+        also_answering = _ids(record.also_answering)  # they are in the collection unless `_records` left them out
+        if split == "test":
+            counts["test_without_gold"] += not record.gold
+        else:
+            record = record.with_given(self.config.given)
+        return Question(
+            id=record.id,
+            question=record.question,
+            answers=record.answers,
+            gold=_ids(record.gold),
+            split=split,
+            given=_ids(record.given),
+            evidence=_evidence(record),
+            explanation=self.explanation(record),
+            slices=record.slices,
+            published=None if record.pieces is None or not record.is_context else [p.id for p in record.pieces],
+            also_answering=also_answering,
+        )
+
+
+# `place` stays empty: passages of the test files have none, and training should look the same.
+
+
+def _passage(piece: Piece, cited: str) -> Passage:
+    return Passage(piece.id, piece.title or piece.id, piece.title, piece.text, "", split_sentences(piece.text), cited)
+
+
+def _ids(pieces: Iterable[Piece]) -> list[str]:
+    return list(dict.fromkeys(piece.id for piece in pieces))
+
+
+def _evidence(record: Record) -> list[tuple[str, int]]:
+    """Returns the sentence with the annotated short answer; without an annotation, the first with an answer."""
+    gold = [_passage(piece, "") for piece in record.gold]
+    if record.answer_at is None or not gold:
+        return answering_sentence(gold, record.answers, plain_words)
+    ends = accumulate(len(sentence) for sentence in gold[0].sentences)
+    return [(gold[0].id, next(number for number, end in enumerate(ends) if record.answer_at < end))]
