@@ -47,6 +47,7 @@ from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.passages import PassagesConfig, ReadyPassages
 from raft_exp.corpora.pubmedqa import Pubmedqa, PubmedqaConfig
 from raft_exp.corpora.split_units import FEW_DOCUMENTS, setting_of
+from raft_exp.corpora.triviaqa import Triviaqa, TriviaqaConfig
 
 
 class Corpus(Protocol):
@@ -83,7 +84,13 @@ class Corpus(Protocol):
 
 
 CorpusConfig = Annotated[
-    AlmanacConfig | PubmedqaConfig | HotpotqaConfig | NaturalQuestionsConfig | PassagesConfig | DocumentsConfig,
+    AlmanacConfig
+    | PubmedqaConfig
+    | HotpotqaConfig
+    | NaturalQuestionsConfig
+    | TriviaqaConfig
+    | PassagesConfig
+    | DocumentsConfig,
     Field(discriminator="name"),
 ]
 
@@ -92,6 +99,7 @@ CORPORA: dict[str, Callable[[Any, int], Corpus]] = {
     "pubmedqa": Pubmedqa,
     "hotpotqa": Hotpotqa,
     "natural_questions": NaturalQuestions,
+    "triviaqa": Triviaqa,
     "passages": ReadyPassages,
     "documents": Documents,
 }

@@ -49,12 +49,39 @@ def rows(path: Path) -> Iterator[Row]:
     return (row for _, row in placed(path))
 
 
-def placed(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yields the records of `rows` with their places: "line 3" or "record 3"."""
+def placed(path: Path, batch: int = 1000) -> Iterator[tuple[str, Row]]:
+    """Yields the records of `rows` with their places: "line 3" or "record 3".
+
+    `batch`: rows of parquet in memory at a time.
+    """
     kind = layout(path)
     if kind == "object":
         raise DataError(f"{path}: contains one object of records; give an array, or one record per line")
-    return {"array": _array, "lines": _lines, "parquet": _parquet}[kind](path)
+    if kind == "parquet":
+        return _parquet(path, batch)
+    return {"array": _array, "lines": _lines}[kind](path)
+
+
+def has_list(path: Path, name: str) -> bool:
+    """Whether a file is one object with a list under the key `name`, which `listed` reads."""
+    with open_bytes(path) as file:
+        depth, key = 0, None
+        try:
+            for event, value in ijson.basic_parse(file, multiple_values=True, buf_size=64):
+                if depth == 1 and event == "start_array" and key == name:
+                    return True
+                key = value if event == "map_key" and depth == 1 else None
+                depth += {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}.get(event, 0)
+                if depth <= 0 or (depth == 1 and event == "start_array"):
+                    return False  # the first value has ended, or is a list itself
+        except _BROKEN:
+            pass  # the reader meets the same fault and reports its place
+    return False
+
+
+def listed(path: Path, name: str) -> Iterator[tuple[str, Row]]:
+    """Yields the records of the list under the key `name` of one object, with their places."""
+    return _array(path, f"{name}.item")
 
 
 def keyed(path: Path) -> Iterator[tuple[str, Row]]:
@@ -69,11 +96,11 @@ def keyed(path: Path) -> Iterator[tuple[str, Row]]:
             raise _cut(path, f"after {last} (record {number}, about byte {file.tell()})", error) from error
 
 
-def _array(path: Path) -> Iterator[tuple[str, Row]]:
+def _array(path: Path, prefix: str = "item") -> Iterator[tuple[str, Row]]:
     number = 0
     with open_bytes(path) as file:
         try:
-            for value in ijson.items(file, "item", use_float=True):
+            for value in ijson.items(file, prefix, use_float=True):
                 number += 1
                 yield f"record {number}", _record(path, f"record {number}", value)
         except _BROKEN as error:
@@ -97,14 +124,14 @@ def _lines(path: Path) -> Iterator[tuple[str, Row]]:
             raise _cut(path, f"after line {number}", error) from error
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
+def _parquet(path: Path, batch_size: int) -> Iterator[tuple[str, Row]]:
     import pyarrow
     from pyarrow import parquet
 
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1000):
+            for batch in file.iter_batches(batch_size=batch_size):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"record {number}", row

@@ -20,7 +20,6 @@ REPLY_WORDS = 40  # passages are longer; a sentence with an answer seldom is
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
 _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
-_NEVER_PARTLY_RIGHT = ("yes", "no", "noanswer")
 _DECIMALS = 3  # of a similarity: the last bits of an encoder's output differ between machines
 
 
@@ -59,14 +58,19 @@ def _matches(row: Graded, prediction: str) -> float:
 
 
 def f1(row: Graded) -> float:
-    """HotpotQA's token F1, the maximum over the answers. yes, no and noanswer score 1 if equal, else 0."""
-    predicted = row.normalize(row.prediction)
-    return max(harmonic(*answered(predicted, row.normalize(answer))) for answer in row.answers)
+    """Token F1, the maximum over the answers. As for HotpotQA, yes, no and noanswer score 1 if equal, else 0; TriviaQA
+    has no such rule.
+    """
+    predicted, whole = row.normalize(row.prediction), row.normalize.never_partly_right
+    return max(harmonic(*answered(predicted, row.normalize(answer), whole)) for answer in row.answers)
 
 
-def answered(predicted: str, answer: str) -> tuple[float, float]:
-    """Returns precision and recall of the tokens of a prediction against an answer; both texts are normalised."""
-    if predicted != answer and (predicted in _NEVER_PARTLY_RIGHT or answer in _NEVER_PARTLY_RIGHT):
+def answered(predicted: str, answer: str, never_partly_right: Sequence[str]) -> tuple[float, float]:
+    """Returns precision and recall of the tokens of a prediction against an answer; both texts are normalised.
+
+    Both are 0 if the texts differ and one of them is in `never_partly_right`.
+    """
+    if predicted != answer and (predicted in never_partly_right or answer in never_partly_right):
         return 0.0, 0.0
     tokens, answer_tokens = predicted.split(), answer.split()
     common = sum((Counter(tokens) & Counter(answer_tokens)).values())

@@ -11,6 +11,7 @@ from raft_exp.core import words
 from raft_exp.core.text import answer_pattern, normalise
 
 _DELETE_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_LABELS = ("yes", "no", "noanswer")
 _ARTICLE = re.compile(r"(?:\A\W*(?:A|An)|\b(?:[Tt]he|THE|a|an))\b(?=\W+\w)")
 
 
@@ -20,6 +21,10 @@ class Comparison(Protocol):
     @property
     def name(self) -> str:
         """The name of the comparison in reports."""
+
+    @property
+    def never_partly_right(self) -> tuple[str, ...]:
+        """The normalised texts whose F1 against any other text is 0."""
 
     def __hash__(self) -> int:
         """Returns equal hashes for comparisons with equal settings: results are cached by comparison."""
@@ -43,6 +48,7 @@ class Published:
 
     nfd: bool
     name: str = "as published"
+    never_partly_right: tuple[str, ...] = _LABELS
 
     def __call__(self, text: str) -> str:
         """Returns a text in lower case, without punctuation and articles."""
@@ -66,6 +72,7 @@ class AnyLanguage:
     """Compares texts of any language by the words of `core.words`. Numbers and signs count, English articles do not."""
 
     name: str = "by their words in any language; numbers and signs count"
+    never_partly_right: tuple[str, ...] = _LABELS
 
     def __call__(self, text: str) -> str:
         """Returns the words of a text in the form `scored` of `core.words`, without English articles."""

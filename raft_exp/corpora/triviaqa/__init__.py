@@ -1,0 +1,78 @@
+"""TriviaQA: questions of trivia authors, with documents of Wikipedia and the web as evidence (Joshi et al. 2017).
+
+It is read in the authors' layout (with a folder of evidence files), in that of the hub, in DPR's forms, and in
+FlashRAG's. A single file is split at random by the seed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from raft_exp.core.schema import Count, Positive, Runtime, Share, config_dataclass
+from raft_exp.corpora.context_corpus import ContextCorpus
+from raft_exp.corpora.context_records import Record
+from raft_exp.corpora.origin import Origin
+from raft_exp.corpora.parts import Source, Sources
+from raft_exp.corpora.triviaqa.evidence import EvidenceFiles
+from raft_exp.corpora.triviaqa.records import Reader
+from raft_exp.corpora.triviaqa.sources import LAYOUT, Test, Train, from_published
+
+
+@config_dataclass
+class TriviaqaConfig:
+    """The source of the records, their number and their splits."""
+
+    name: Literal["triviaqa"]
+    path: Runtime[str | None]  # the content of files() is part of the key
+    collection: Runtime[str | None]  # its content too
+    train: Train
+    test: Test
+    words: Positive  # of a passage of an evidence document, at most
+    records: Positive | None
+    given: Count
+    max_items: Positive | None
+    validation: Share
+    test_share: Share
+    repo: str
+    revision: str
+
+
+class Triviaqa(ContextCorpus[TriviaqaConfig]):
+    """The corpus `triviaqa`."""
+
+    passage_settings: ClassVar[tuple[str, ...]] = (
+        "name",
+        "train",
+        "test",
+        "words",
+        "records",
+        "given",
+        "repo",
+        "revision",
+    )
+    drawn_as: ClassVar[str] = "triviaqa"
+    origin: ClassVar[Origin] = Origin("TriviaQA (Joshi et al. 2017, arXiv 1705.03551), with text of Wikipedia")
+
+    def passage_identity(self) -> dict[str, object]:
+        """Returns a digest of the names and sizes of the evidence files, for the key of ingest."""
+        digest = EvidenceFiles.beside(self.files()).digest()
+        return {"evidence": digest} if digest else {}
+
+    def locate(self) -> Sources:
+        """Returns the parts: of the folder or file `corpus.path`, or to download."""
+        config = self.config
+        if config.path is None:
+            return from_published(config.repo, config.revision, config.train, config.test)
+        return LAYOUT.from_path(Path(config.path), {"train": config.train, "test": config.test}, self.counts)
+
+    def read(self, source: Source, is_test: bool) -> Iterator[tuple[Path, Record]]:
+        """Yields (file, record) for every record of a part."""
+        reader = Reader(self.config.words, keeps_all=is_test and self._sources.train is not None)
+        for path in source.files():
+            for record in reader.records(path):
+                yield path, record
+
+    def explanation(self, record: Record) -> str:
+        """Returns "": TriviaQA has no long answers."""
+        del record
+        return ""

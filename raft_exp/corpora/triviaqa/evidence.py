@@ -1,0 +1,117 @@
+"""The evidence documents of TriviaQA's authors: text files beside the questions, cut into passages.
+
+The archive triviaqa-rc.tar.gz has qa/*.json and evidence/{wikipedia,web}/. A record names its documents by file name.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.text import answer_pattern, plain_words
+from raft_exp.corpora.context_forms import first_is_gold
+from raft_exp.corpora.context_records import Piece
+from raft_exp.corpora.sentences import split_sentences
+from raft_exp.retrieval.likeness import by_words
+
+FOLDER = "evidence"
+KINDS = {"EntityPages": "wikipedia", "SearchResults": "web"}  # list of a record -> subfolder of its files
+
+
+@dataclass(frozen=True)
+class Document:
+    """An evidence document."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class EvidenceFiles:
+    """The folders with the evidence files of some question files; none for the other layouts."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def beside(cls, files: Iterable[Path]) -> "EvidenceFiles":
+        """Returns the evidence folders of question files: `evidence` in the file's folder or in the folder above."""
+        found = (folder / FOLDER for file in files for folder in (file.parent, file.parent.parent))
+        return cls(tuple(dict.fromkeys(folder.resolve() for folder in found if folder.is_dir())))
+
+    def digest(self) -> str:
+        """Returns a digest of the names and sizes of all files; "" without folders.
+
+        A file whose content changes and whose size does not is not noticed.
+        """
+        if not self.folders:
+            return ""
+        digest = hashlib.sha256()
+        for folder in self.folders:
+            for name, size in sorted(_sizes(folder, "")):
+                digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()[:16]
+
+    def text(self, kind: str, name: str, where: str) -> str | None:
+        """Returns the text of a document; None if it is missing. Raises DataError for a name outside the folder."""
+        place = PurePosixPath(name)
+        if place.is_absolute() or ".." in place.parts:
+            raise DataError(f"{where}: Filename is {name!r}, outside the folder of evidence; correct the record")
+        for folder in self.folders:
+            path = folder / kind / place
+            if path.is_file():
+                return path.read_text(encoding="utf-8", errors="replace")
+        return None
+
+
+def _sizes(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _sizes(Path(entry.path), f"{prefix}{entry.name}/")
+            else:
+                yield f"{prefix}{entry.name}", entry.stat().st_size
+
+
+def pieces_of(documents: Iterable[Document], words: int, question: str, answers: Sequence[str]) -> list[Piece]:
+    """Returns the passages of a question's documents: the gold passage, others that hold an answer, distractors.
+
+    The gold passage is, among the passages that hold an answer word for word, the one most similar to question and
+    answers (BM25). Distractors come in the order of their similarity to the question.
+    """
+    texts = [(document.title, text) for document in documents for text in passages_of(document.text, words)]
+    search = answer_pattern(answers, plain_words)
+    found = [Piece(title, text, bool(search and search.search(text))) for title, text in texts]
+    holding = _ranked([piece for piece in found if piece.gold], f"{question} {' '.join(answers)}")
+    return [*first_is_gold(holding), *_ranked([piece for piece in found if not piece.gold], question)]
+
+
+def with_closest(pieces: Sequence[Piece], wanted: str) -> list[Piece]:
+    """Returns passages without gold, with the one most similar to the text `wanted` as gold."""
+    closest = _ranked(pieces, wanted)[:1]
+    return [*(replace(piece, gold=True) for piece in closest), *(piece for piece in pieces if piece not in closest)]
+
+
+def passages_of(text: str, words: int) -> Iterator[str]:
+    """Yields the passages of a text: whole sentences of at most so many words together. A longer sentence is cut."""
+    passage: list[str] = []
+    for sentence in split_sentences(" ".join(text.split())):
+        parts = sentence.split()
+        if passage and len(passage) + len(parts) > words:
+            yield " ".join(passage)
+            passage = []
+        passage += parts
+        while len(passage) > words:
+            yield " ".join(passage[:words])
+            passage = passage[words:]
+    if passage:
+        yield " ".join(passage)
+
+
+def _ranked(pieces: Sequence[Piece], text: str) -> list[Piece]:
+    """Returns the passages, the most similar to a text first. Ties keep their order."""
+    if len(pieces) < 2:
+        return [*pieces]
+    scores = by_words(text, [f"{piece.title} {piece.text}" for piece in pieces])
+    return [pieces[at] for at in sorted(range(len(pieces)), key=lambda at: -scores[at])]
