@@ -37,12 +37,13 @@ class FoundGold:
     """The gold of a question. Passages are ordinals."""
 
     passages: list[int]
-    kind: Literal["named", "answer", "document", "closeness"] = "named"
+    kind: Literal["named", "answer", "document", "closeness", "search"] = "named"
     also_answering: list[int] = field(default_factory=list)  # hold an answer too: neither gold nor distractors
     several: bool = False  # the evidence needs several of the passages
     more: bool = False  # a statement has its closest passage beyond `corpus.closest`
     known: bool = True  # False: no passage has anything in common with question and answer
     quotes: list[tuple[int, str]] = field(default_factory=list)  # passages to quote, each with the text to be close to
+    given: list[int] = field(default_factory=list)  # found by a search, without an answer: distractors
 
     def count(self, counts: Counter[str]) -> None:
         """Adds the question to the counts of the questions stage."""
@@ -61,7 +62,7 @@ class FoundGold:
         `both_kinds`, `both_places`: whether the file has questions of both values of a slice; else the slice is left
         out.
         """
-        found = WORD_FOR_WORD if self.kind == "answer" else CLOSEST
+        found = WORD_FOR_WORD if self.kind in ("answer", "search") else CLOSEST
         kind = {SLICE: found} if both_kinds and self.kind != "named" else {}
         return kind | ({PLACES: SEVERAL if self.several else ONE} if both_places else {})
 

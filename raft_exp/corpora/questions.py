@@ -3,6 +3,7 @@
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. The
 fields are those of `records.Question`. `readers/question_rows.py` lists their other names and the file formats. `gold`
 names the gold passages. `document_id` names one or more documents, in which the gold passages are searched (`gold.py`).
+A row of FlashRAG's layout needs neither (`answer_search.py`).
 """
 
 import difflib
@@ -21,6 +22,7 @@ from raft_exp.core.text import Form, answer_pattern
 from raft_exp.corpora.gold_search import GoldSearch, Hints
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
 from raft_exp.corpora.question_splits import SPLITS
+from raft_exp.corpora.readers import flashrag
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.split_units import SplitBy, choose, setting_of
@@ -94,6 +96,12 @@ class ReadyQuestions:
                 "corpus.columns.answers=NAME"
             )
         search.finder.check(first["records"])
+        if lost := first["without_gold"]:
+            say(
+                f"{self.file}: {lost:,} of {first['records']:,} questions are left out: none of the passages that a "
+                "search found for them holds an answer",
+                error=True,
+            )
         if line := rows.taken():
             say(line, error=True)
         level = self._level(lambda: self._questions(rows, Counter(), search))
@@ -129,7 +137,11 @@ class ReadyQuestions:
         for place, row in rows.placed():
             counts["records"] += 1
             fields = Fields(f"{self.file}, {place}", row, rows.names)
-            yield self._question(fields, place, counts, search, kinds)
+            question = self._question(fields, place, counts, search, kinds)
+            if question.gold:
+                yield question
+            else:
+                counts["without_gold"] += 1
 
     def _question(
         self, fields: Fields, place: str, counts: Counter[str], search: GoldSearch, kinds: tuple[bool, bool]
@@ -141,13 +153,14 @@ class ReadyQuestions:
         if quotes:
             counts["evidence_by_answer" if holds else "evidence_by_closeness"] += len(quotes)
         name = place.replace(" ", "-")
+        given = [self._find(fields, "given", passage) for passage in fields.texts("given")] or gold.given
         return Question(
             id=fields.text("id") or name,
             question=fields.needed("question"),
             answers=answers,
             gold=self._ids(gold.passages),
             split=fields.chosen("split", SPLITS) or "",
-            given=[self.collection[self._find(fields, "given", name)].id for name in fields.texts("given")],
+            given=self._ids(given),
             evidence=evidence or quotes,
             explanation=fields.text("explanation") or "",
             slices=gold.slices(*kinds)
@@ -159,11 +172,17 @@ class ReadyQuestions:
         return [self.collection[ordinal].id for ordinal in ordinals]
 
     def _hints(self, fields: Fields) -> Hints:
-        """Returns the passages that a row names as gold, or the passages of each document that it names."""
+        """Returns the passages that a row names as gold, or the passages of each document that it names.
+
+        Of a row in FlashRAG's layout without these names, returns the retrieved passages.
+        """
         named = fields.texts("gold")
         if named:
             return Hints([self._find(fields, "gold", name) for name in dict.fromkeys(named)])
         documents = fields.names("document_id")
+        if not documents and fields.has_column(flashrag.ANSWERS):
+            retrieved = fields.get("retrieved", list)
+            return Hints([], retrieved=None if retrieved is None else self._retrieved(fields, retrieved))
         if not documents:
             raise fields.error(
                 "gold",
@@ -180,6 +199,15 @@ class ReadyQuestions:
                     self._nearest(name),
                 )
         return Hints([], [*found.values()])
+
+    def _retrieved(self, fields: Fields, passages: Iterable[object]) -> list[int]:
+        placed = enumerate(passages, start=1)
+        inner = [
+            Fields(f"{fields.where}, retrieval_result {number}", passage)
+            for number, passage in placed
+            if isinstance(passage, dict)
+        ]
+        return list(dict.fromkeys(self._find(each, "id", each.needed("id")) for each in inner))
 
     def _nearest(self, name: str) -> str:
         """Returns the remedy for an unknown document: the most similar id, or a few existing ids."""

@@ -2,7 +2,8 @@
 
 The project's own JSON files are arrays of {_id, question, answer, context: [[title, [sentence, ...]], ...],
 supporting_facts: [[title, sentence number], ...], type, level}; the hub's columns are id, question, answer,
-context{title: [...], sentences: [[...], ...]}, supporting_facts{title: [...], sent_id: [...]}, type, level.
+context{title: [...], sentences: [[...], ...]}, supporting_facts{title: [...], sent_id: [...]}, type, level. FlashRAG's
+layout has these columns in `metadata` (`readers/flashrag.py`).
 """
 
 import json
@@ -13,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from raft_exp.core.errors import DataError
-from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers import flashrag, json_records
 from raft_exp.corpora.readers.fields import Fields
 
 Fact = tuple[str, int]  # title (or passage id) and sentence number, counted from 0
@@ -93,7 +94,8 @@ class Record:
 def records(files: Iterable[Path]) -> Iterator[Record]:
     """Yields the records of files of either layout. Raises DataError with file, record, field and remedy."""
     for path in files:
-        for place, row in json_records.placed(path):
+        for place, given in json_records.placed(path):
+            row = flashrag.named(given)
             if not (row.keys() & {"_id", "id"} and "context" in row):
                 raise DataError(
                     f"{path}: not a HotpotQA file: {place} has the keys {sorted(row)[:6]}; corpus.path takes "

@@ -1,7 +1,9 @@
 """Reads PubMedQA records in both published layouts (Jin et al. 2019, arXiv 1909.06146).
 
 The project's own JSON files are {PMID: {QUESTION, CONTEXTS, LABELS, LONG_ANSWER, final_decision, YEAR, ...}}; the hub's
-columns are pubid, question, context{contexts, labels, ...}, long_answer, final_decision.
+columns are pubid, question, context{contexts, labels, ...}, long_answer, final_decision. In FlashRAG's layout
+(`readers/flashrag.py`) context and long_answer are in `metadata`, `golden_answers` has the decision, and `id` is the
+PMID unless `metadata` has a pubid.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from raft_exp.core.errors import DataError
-from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers import flashrag, json_records
 
 DECISIONS = ("yes", "no", "maybe")
 
@@ -55,13 +57,19 @@ def _records(path: Path) -> Iterator[tuple[str, json_records.Row]]:
     if json_records.layout(path) == "object":
         yield from json_records.keyed(path)
         return
-    for number, row in enumerate(json_records.rows(path), start=1):
+    for number, given in enumerate(json_records.rows(path), start=1):
+        row = _of_flashrag(given) if flashrag.is_question(given) else given
         if number == 1 and "pubid" not in row:
             raise _foreign(path, f"record {number}", row)
         pmid = row.get("pubid")
         if isinstance(pmid, bool) or not str(pmid).isdigit():
             raise DataError(f"{path}, record {number}: pubid is {pmid!r}, not a PMID; correct or remove the record")
         yield str(pmid), row
+
+
+def _of_flashrag(row: json_records.Row) -> json_records.Row:
+    named = flashrag.named(row)
+    return {"pubid": named.get("id"), "final_decision": named.get("answer"), **named}
 
 
 def _is_record(row: json_records.Row) -> bool:

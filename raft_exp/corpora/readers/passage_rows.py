@@ -1,14 +1,15 @@
 """Reads passages from a file, in the form that `export.passages=true` writes.
 
 The file is JSON lines, an array or parquet (gzipped or not) of {id, text, document_id, title, place, sentences,
-source}. Only `id` and `text` are required.
+source}. Only `id` and `text` are required. In place of `text` it may have FlashRAG's `contents`: the title, a line
+break, the text; passages with the same title form a document.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from raft_exp.core.records import Passage
-from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers import flashrag, json_records
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.sentences import split_sentences
 
@@ -25,14 +26,22 @@ def read(path: Path, split: Split = split_sentences) -> Iterator[Passage]:
 
 
 def _passage(fields: Fields, file: str, split: Split) -> Passage:
-    name, text = fields.needed("id"), fields.needed("text")
+    name, title = fields.needed("id"), fields.text("title") or ""
+    contents = fields.text(flashrag.CONTENTS) if fields.get("text", str, int) is None else None
+    document = name
+    if contents and contents.strip():
+        own_title, text = flashrag.title_and_text(contents)
+        title = title or own_title
+        document = title or name
+    else:
+        text = fields.needed("text")
     sentences = fields.texts("sentences") or split(text)
     if "".join(sentences) != text:
         raise fields.error("sentences", "does not join to the text", "correct it, or leave it out")
     return Passage(
         id=name,
-        document_id=fields.text("document_id") or name,
-        title=fields.text("title") or "",
+        document_id=fields.text("document_id") or document,
+        title=title,
         text=text,
         place=fields.text("place") or "",
         sentences=sentences,

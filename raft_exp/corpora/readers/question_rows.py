@@ -1,8 +1,9 @@
 """Reads a user's file of questions: JSON lines, a JSON array, parquet, CSV, TSV or XLSX.
 
 The column of a field has the name of the field in `records.Question`, a name of `ALIASES`, or the name that
-`corpus.columns` gives. In tables the first row has the column names. A cell with a JSON list has several answers or
-passages; any other cell is one text.
+`corpus.columns` gives. `retrieved` has passages that a retriever found for the question, as in FlashRAG's layout. In
+tables the first row has the column names. A cell with a JSON list has several answers or passages; any other cell is
+one text.
 """
 
 import csv
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from raft_exp.core.errors import DataError, suggest
-from raft_exp.corpora.readers import json_records
+from raft_exp.corpora.readers import flashrag, json_records
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import UnreadableError
 
@@ -40,6 +41,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # field -> other names of it, in ord
     "explanation": (),
     "slices": (),
     "split": (),
+    "retrieved": ("retrieval_result",),
 }
 _LISTS = ("answers", "gold", "given", "evidence", "document_id")  # fields whose cells may be JSON lists
 _DELIMITERS = ",;\t|"
@@ -63,7 +65,8 @@ class QuestionRows:
     def placed(self) -> Iterator[tuple[str, json_records.Row]]:
         """Yields the rows with their places: "line 3", "record 3" or "row 3"."""
         self._taken.clear()
-        for place, row in self._read():
+        for place, given in self._read():
+            row = flashrag.flat(given)
             self.names = list(row)
             yield place, self._named(row)
 
