@@ -20,7 +20,7 @@ from raft_exp.core.processes import end_with_parent
 
 _START = 120.0  # maximum seconds for the start of a process on a busy machine
 _MEMORY, _DEPTH = 70, 71  # exit statuses of the child
-_SIGNALS = {signal.SIGXCPU, signal.SIGKILL}  # of the limit of time
+_SIGNALS = {signal.SIGXCPU, signal.SIGKILL}  # by which the kernel ends a process at the limit of time
 
 
 class LimitError(Exception):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from raft_exp.core.shingles import Shingles
 
 CONTAINMENT = 0.5  # least share of the smaller text's shingles that a near copy has in common with the other text
-LEAST_SHINGLES = 16  # fewer distinctive ones (20 units of text) do not tell a copy from another text of the same form
-MOST_TEXTS = 20  # a shingle of more texts, or of more than half of them, is boilerplate and tells nothing
+LEAST_SHINGLES = 16  # least number of distinctive ones (20 units of text): two short texts of one form are no copies
+MOST_TEXTS = 20  # a shingle in more texts than this, or in more than half of them, is boilerplate
 _LEAST_UNITS = 5  # a shorter text is boilerplate
-_LEAST_UNITS_REPEATED, _FEW_DOCUMENTS = 20, 3  # so is a short one of more than a few documents
+_LEAST_UNITS_REPEATED, _FEW_DOCUMENTS = 20, 3  # also a text of fewer than 20 units in more than 3 documents
 _BATCH = 1000  # rows of one product
 _COUNTERS = 1 << 26  # bytes of the table that counts shingles, by their hashes
 

@@ -13,7 +13,7 @@ from types import FrameType
 from raft_exp.core.errors import StoppedError
 
 _COMMAND = "RAFT_EXP_COMMAND"  # process id of the command, for the jobs that a launcher starts
-_LOOK = 0.5  # seconds between two looks at the parent
+_LOOK = 0.5  # seconds between two checks of the parent
 
 
 class StopSignal(BaseException):

@@ -89,7 +89,7 @@ class _Pipe(io.FileIO):
 
 
 def _unbroken(stream: TextIO) -> TextIO:
-    """Returns the stream unchanged; if it is a pipe and the stdout or stderr of this process, over a `_Pipe`."""
+    """Returns the stream; if it is this process's stdout or stderr and a pipe, a new stream over a `_Pipe`."""
     if type(stream) is not io.TextIOWrapper or isinstance(getattr(stream.buffer, "raw", None), _Pipe):
         return stream
     try:

@@ -43,7 +43,7 @@ _FRACTION = re.compile("(?<=\\d)(?=[\u00bc-\u00be\u2150-\u215f\u2189])")  # 1½:
 _POWER = re.compile("(?<=\\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u207b])")  # 10²: NFKC alone would make it 102
 _ONE_FORM = str.maketrans(
     {"\u066b": ".", "\u066c": ",", "\u2044": "/", "\u2212": "-", "\u2010": "-", "_": " ", "\u2019": "'", "♯": "#"}
-    | {"أ": "ا", "إ": "ا", "ی": "ي", "ک": "ك", "ё": "е", "Ё": "Е", "ı": "i"}  # that many writers do not tell apart
+    | {"أ": "ا", "إ": "ا", "ی": "ي", "ک": "ك", "ё": "е", "Ё": "Е", "ı": "i"}  # letters that many writers exchange
     | dict(zip("άέήίόύώΆΈΉΊΌΎΏΐΰ", "αεηιουωΑΕΗΙΟΥΩϊϋ", strict=True))  # capitals have no accent in Greek
 )
 _CHARGE = "\ufdd0"  # stands for the minus after a letter; no character of Unicode

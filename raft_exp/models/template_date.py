@@ -76,7 +76,7 @@ def _of_hub(name: str, file: str, revision: str | None) -> Path | None:
 
     cached = try_to_load_from_cache(name, file, revision=revision)
     if cached is not None:
-        return Path(cached) if isinstance(cached, str) else None  # else the cache knows that there is no such file
+        return Path(cached) if isinstance(cached, str) else None  # else: cached as missing
     if why_no_hub():
         return None
     try:
