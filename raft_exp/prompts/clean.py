@@ -74,7 +74,7 @@ class Cleaner:
         while found := self._control.subn(lambda token: f"{token[0][0]} {token[0][1:]}", text):
             text, controls = found
             self.escaped += controls
-            if not controls:  # again, as tokens may overlap: the rest of one may be another
+            if not controls:  # repeated: what remains of two overlapping tokens may be a token
                 break
         text, markers = break_markers(text)
         self.escaped += markers

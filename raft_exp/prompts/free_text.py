@@ -66,7 +66,7 @@ _FILLER = re.compile(
 )
 _DENIAL = re.compile(r"\A\W*(?:it|that|this|he|she)\s(?:is|was)(?:n['’]t|\snot)\s[^,;]{1,200}\Z", re.I)
 _LONG_SENTENCE = 2000  # characters; longer ones have no short answer
-_READ = 60  # lines and sentences of the start and of the end of a reply
+_READ = 60  # number of lines and sentences that are read at each end of a reply
 _LONGEST = 40  # words of an answer; longer text is no answer
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-_FIRST, _WORDS_BEFORE = 300, 6  # a hedge at the start of a marked answer is the answer
+# A hedge counts as the marked answer if it is in the first 300 characters, after at most 6 words.
+_FIRST, _WORDS_BEFORE = 300, 6
 _BEFORE = (
     r"(?:(?:(?:a|an|the|is|it is|it's|that|clear|clearly|definite|definitely|probably|likely|most likely|"
     r"simply|just|resounding|"

@@ -20,7 +20,7 @@ from functools import lru_cache
 MIN_WORDS = 3
 Span = tuple[int, int]  # characters of a text: start, end
 
-_PART_WORDS = 2  # of each side of an ellipsis
+_PART_WORDS = 2  # fewest words on each side of an ellipsis
 _ATTEMPTS = 1000  # maximum number of occurrences to check, to bound the time in repetitive text
 # Scripts without spaces between words, and marks that are part of a letter.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"

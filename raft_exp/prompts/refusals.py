@@ -25,7 +25,7 @@ _FILLER = re.compile(rf"(?:{patterns.FILLER})")
 _DESCRIPTION = re.compile(patterns.DESCRIPTION)
 
 _LONGEST = 400  # characters of a piece that are compared with the patterns
-_PIECES = 60  # of the start and of the end of a reply
+_PIECES = 60  # number of sentences that are read at the start and at the end of a reply
 _SENTENCES = re.compile(r"(?<=[.!?])[\"'”’)*]{0,3}\s+|[。！？।؟۔]|\n+|;\s")
 _TURNS = re.compile(
     r"(?:,?\s+|\s*[—–]\s*|^)(?=(?:but|however|nevertheless|nonetheless|though|yet|so|therefore|thus|hence|"

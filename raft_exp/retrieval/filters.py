@@ -79,7 +79,8 @@ class DistractorFilter:
         if not self.same_document and int(self.passages.units[ordinal]) in context.gold_units:
             return "gold_document"
         # A passage that holds the answer word for word is no distractor (dataset.allow_answer_in_distractor). There is
-        # no pattern for yes, no and maybe: without passages that hold these words the distractors would tell the label.
+        # no pattern for yes, no and maybe: if passages with these words were left out, the distractors would reveal
+        # the label.
         if context.answers and holds(context.answers, self.passages[ordinal]):
             return "holds_answer"
         return ""
