@@ -77,7 +77,7 @@ class ChatClient:
         if problem := run.problem():
             raise ServerError(
                 f"{self._group}: {self._config.base_url}: {problem}; all good replies are stored; to continue, repeat "
-                "the command, which requests only the others"
+                "the command, which requests only the missing ones"
             )
 
 

@@ -131,7 +131,7 @@ def test_trouble_that_lasts_is_bounded_and_the_others_are_kept(reason):
     found, told, server = ask(lambda question, _: LASTING[reason] if question == "q3" else Say(), count=10, timeout=2.0)
     assert set(found) == {f"q{i}" for i in range(10)} - {"q3"}
     assert f"1 of 10 requests got no usable reply (first: q3: {reason}" in told
-    assert "repeat the command, which requests only the others" in told
+    assert "repeat the command, which requests only the missing ones" in told
     assert len(server.asked) == (10 if "400" in reason else 13)
 
 
