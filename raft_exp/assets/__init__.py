@@ -1,4 +1,7 @@
-"""Files that ship with the package: embedded models and a sample of real questions. `asset:NAME` names one of them."""
+"""Files that ship with the package. `asset:NAME` names one of them.
+
+They are embedded models, a sample of real questions, and general_text.txt: a text that was written for this project.
+"""
 
 from pathlib import Path
 

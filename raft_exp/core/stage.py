@@ -21,12 +21,15 @@ StageName = Literal[
     "questions",
     "embed",
     "index",
+    "rerank",
     "targets",
     "dataset",
     "export",
     "train",
     "select",
     "evaluate",
+    "transfer",
+    "kl",
     "report",
 ]
 STAGES: tuple[StageName, ...] = get_args(StageName)  # in order of execution

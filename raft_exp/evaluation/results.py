@@ -137,6 +137,62 @@ class Choice(TypedDict):
     candidates: list[Candidate]
 
 
+class PromptLength(TypedDict):
+    """The length of the prompts of a test set."""
+
+    passages: float  # mean number of passages
+    tokens: float  # median
+
+
+class TransferResult(TypedDict):
+    """The figures on the test questions of another corpus (`transfer.json` of a transfer stage)."""
+
+    corpus: str  # its `corpus.name`
+    n: int
+    metrics: list[str]  # the metrics of that corpus, its first one first
+    arms: dict[str, Summary]
+    comparisons: list[Comparison]  # each arm with weights of its own minus the untrained arm with equal contexts
+
+
+class Divergence(TypedDict):
+    """How far an arm's weights moved the predictions on a general text (`kl.json` of a kl stage)."""
+
+    kl: float  # mean KL(base || arm) of the next token's distribution, in nats per token
+    tokens: int
+    base_loss: float  # mean negative log-likelihood of the text by the base model, in nats per token
+    loss: float  # by the model with the arm's weights
+
+
+class Abstention(TypedDict):
+    """Refusals under a condition without gold, beside a test of the same questions with gold in equally many passages.
+
+    The figures of the arms are among their metrics under the condition: refusal_precision, refusal_recall ...
+    """
+
+    with_gold: str  # "test", or the condition whose contexts have the gold
+    right: str  # the metric that says whether an answer is right
+    n: int  # questions with all their gold in the one context and none in the other
+    comparisons: list[Comparison]  # the reference arm minus each other arm
+    curves: dict[str, list[tuple[float, float]]]  # arm -> (coverage, risk); only arms with token probabilities
+
+
+class Conflict(TypedDict):
+    """A test with a false passage in each context. The share of arms that follow it is among their metrics."""
+
+    n: int  # questions with a false passage
+    left_out: dict[str, int]  # reason -> questions that cannot have one
+    without: dict[str, Summary]  # arm -> figures on the same questions in the study's test; {} for the study's test
+    comparisons: list[Comparison]  # the reference arm minus each other arm
+
+
+class ArmPair(TypedDict):
+    """Two arms and the things in which they differ. A pair with one difference isolates it."""
+
+    a: str
+    b: str
+    differ: list[str]
+
+
 class Results(TypedDict):
     """`results.json` of a run folder."""
 
@@ -158,9 +214,15 @@ class Results(TypedDict):
     verdict: str  # the outcome of the primary contrast
     warnings: NotRequired[list[str]]  # what a reader must know before the verdict, one line each
     contrasts: NotRequired[dict[str, list[str]]]  # other arm -> what differs between the reference arm and it
+    pairs: NotRequired[list[ArmPair]]  # what differs between the arms of each pair without the reference arm
     condition_settings: NotRequired[Mapping[str, Mapping[str, object]]]  # condition -> evaluation settings it changes
     selection: NotRequired[dict[str, Choice]]  # by training; absent where nothing was chosen on validation questions
     retrieval: NotRequired[dict[str, RetrievalFigures]]  # "test" or condition -> figures
+    lengths: NotRequired[dict[str, PromptLength]]  # "test" or condition -> length; absent without conditions
+    abstention: NotRequired[dict[str, Abstention]]  # by condition without gold; absent without one
+    conflict: NotRequired[dict[str, Conflict]]  # by condition with conflict=true, or "test"; absent without one
+    transfer: NotRequired[dict[str, TransferResult]]  # by name in evaluation.transfer; absent without it
+    kl: NotRequired[dict[str, Divergence]]  # by arm; absent without evaluation.kl
 
 
 class SeedFigures(TypedDict):
@@ -208,6 +270,11 @@ class Prediction(SupportingSentences):
     quotes: list[Quote]
     supported: NotRequired[bool | None]  # the answer occurs in a verbatim quote; None where that cannot be decided
     metrics: dict[str, float]  # without metrics that are defined over many rows only
+    planted: NotRequired[str]  # the false answer of the context's false passage
+    log_probability: NotRequired[float]  # mean over the tokens of the reply, where the engine returned it
+    # Under a condition without gold: what this arm does with gold in the context, and without. Each list is
+    # [refuses, answers, answers right] as 0 or 1, and the log probability where it is known.
+    outcomes: NotRequired[list[list[float]]]
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
