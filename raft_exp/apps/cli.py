@@ -39,6 +39,7 @@ from raft_exp.core.stage import STAGES, Stage
 from raft_exp.corpora import ingest_stage
 from raft_exp.exports import hub
 from raft_exp.exports.tables import HF
+from raft_exp.pipeline.arm_settings import ignored_settings
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir
@@ -48,6 +49,7 @@ from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.run_folder import fill, move_finished
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Fingerprints, Outcome, Store
+from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 from raft_exp.prompts.task import answer_like
 from raft_exp.reporting import provenance
@@ -195,6 +197,8 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     config_file = run / "config.yaml"
     config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _warn_of_prompt(config)
+    if line := ignored_settings(config):
+        screen.say(line, error=True)
     store = Store(config.store)
     fingerprints = Fingerprints(store, save=not config.dry_run)
     stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
@@ -222,6 +226,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
         tracking.active().end_run()
     if any(outcome.stage.name == "export" for outcome in outcomes):  # last, so that a failure here loses no result
         _write_passages(config, run)
+        _name_tools(config, run)
         _push(config, run)
     return outcomes
 
@@ -314,6 +319,13 @@ def _write_passages(config: Config, run: Path) -> None:
     screen.say(f"passages: {file}")
 
 
+def _name_tools(config: Config, run: Path) -> None:
+    """Prints the folder of each tool that repeats the study's trainings (`export.for`)."""
+    for name in config.export.tools if config.until != "ingest" else []:
+        page = run / "exports" / name / "README.md"
+        screen.say(f"{name}: {page} has the commands, and the arms (adapter: DIR) that compare the results")
+
+
 def _push(config: Config, run: Path) -> None:
     """Pushes the exported data set to the hub, also if all stages were reused."""
     repository = config.export.push_to_hub
@@ -323,7 +335,7 @@ def _push(config: Config, run: Path) -> None:
 
 
 def resolved(composed: DictConfig) -> dict[str, object]:
-    """Returns the settings that Hydra composed, and adds the study's arms and wordings from their YAML files."""
+    """Returns the settings that Hydra composed, and adds the YAML files of its arms, wordings and other corpora."""
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0
@@ -331,7 +343,8 @@ def resolved(composed: DictConfig) -> dict[str, object]:
     if lora in ("full", "none") and r:
         raise ConfigError(f"lora: got {lora}, but the experiment sets lora.r={r}; add lora.r=0")
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
-    return with_wording_files(with_arm_files({str(name): value for name, value in values.items()}, folders), folders)
+    named = with_arm_files({str(name): value for name, value in values.items()}, folders)
+    return with_transfer_files(with_wording_files(named, folders), folders)
 
 
 def _line(error: Exception) -> str:

@@ -1,13 +1,16 @@
 """The settings of the evaluation: arms, test questions, contexts, metrics and conditions."""
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
 from raft_exp.core.errors import suggest
 from raft_exp.core.schema import Count, KeyedWhenSet, Positive, config_dataclass
+from raft_exp.dataset.gold_place import GoldPlace
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.evaluation.primary import PrimaryConfig
+from raft_exp.evaluation.transfer import TransferConfig
 from raft_exp.prompts import quotes
 from raft_exp.retrieval import Distractors, Shares, check_shares
 
@@ -25,19 +28,29 @@ class EvaluationConfig:
     same_document: bool
     allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
-    gold_at: Count | None  # place of the first gold passage, from 0; null: random, or as published
+    gold_at: GoldPlace | None  # place of the first gold passage, from 0; null: random, or as published
     without_gold: bool  # gold passages are removed, so that the context does not contain the answer
     max_items: Positive | None
     metrics: list[str]  # in addition to the corpus's own metrics
     # name -> changes to these settings: {num_distractors: 0}. For arms with passages. null: no conditions.
     conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
+    allow_cut: KeyedWhenSet[bool] = True  # passages may be shortened to fit the prompt; false: this is an error
     min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words never counts as verbatim
     # auto: each untrained arm tries several wordings of the prompt on validation questions; the test uses the best one
     prompts: KeyedWhenSet[Literal["as_written", "auto"]] = "as_written"
     wordings: KeyedWhenSet[list[str] | None] = None  # files of conf/prompt/wordings/ by name; null: all of them
     # with prompts=auto: number of worked examples in the few-shot candidate; 0: no such candidate
     examples: KeyedWhenSet[Count] = 3
+    # name -> another corpus, whose test questions the arms with weights of their own answer too. null: none.
+    # In a file or command: names ([hotpotqa]), or names with settings of the corpus ({hotpotqa: {path: DIR}}).
+    transfer: KeyedWhenSet[Annotated[dict[str, TransferConfig], BeforeValidator(lambda value: value or {})]] = field(
+        default_factory=dict
+    )
+    transfer_items: KeyedWhenSet[Positive | None] = None  # most questions of each other corpus; null: as in its study
+    kl: KeyedWhenSet[bool] = False  # measures KL(base || arm) on a general text, for arms with weights of their own
+    conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
+    token_probabilities: KeyedWhenSet[bool] = False  # store the mean log probability of the tokens of each reply
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
@@ -49,6 +62,11 @@ class EvaluationConfig:
         for name in self.metrics:
             if name not in METRICS:
                 raise ValueError(f"evaluation.metrics: got {name!r}; {suggest(name, METRICS)}")
+            if METRICS[name].automatic:
+                raise ValueError(
+                    f"evaluation.metrics: got {name!r}, which is reported by itself where it applies "
+                    f"({METRICS[name].automatic}); remove it"
+                )
         return self
 
     @model_validator(mode="after")
@@ -57,6 +75,25 @@ class EvaluationConfig:
             raise ValueError(
                 f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the order of the "
                 "retriever; set gold_at to null, or choose another evaluation.context"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_false_passage_has_a_place(self) -> "EvaluationConfig":
+        if self.conflict and self.context == "retrieved":
+            raise ValueError(
+                "evaluation.conflict: got true, but evaluation.context=retrieved shows all passages that the retriever "
+                "returns; set conflict to false, or choose another evaluation.context"
+            )
+        if self.conflict and self.without_gold:
+            raise ValueError(
+                "evaluation.conflict: got true, but evaluation.without_gold=true removes the passages that a false "
+                "passage contradicts; set one of the two to false"
+            )
+        if self.conflict and self.context == "gold_and_distractors" and not self.num_distractors:
+            raise ValueError(
+                "evaluation.conflict: got true, but with evaluation.num_distractors=0 there is no distractor that a "
+                "false passage could replace; use num_distractors=1 or more, or conflict=false"
             )
         return self
 

@@ -11,9 +11,9 @@ from raft_exp import engines
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Answer, Example, Messages, append_complete_lines, dumps, read_jsonl, write_jsonl
-from raft_exp.core.schema import Runtime, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Runtime, config_dataclass
 from raft_exp.core.stage import stage
-from raft_exp.engines import EngineConfig, Request
+from raft_exp.engines import Engine, EngineConfig, Request
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.chosen_prompt import EXAMPLES, chosen_examples, chosen_prompt
 from raft_exp.models.loading import ModelConfig, tokenizer_of
@@ -34,6 +34,7 @@ class AnswerRow(TypedDict):
     prompt_tokens: int
     new_tokens: int
     filtered: NotRequired[Literal[True]]  # absent where false, so that engines without a filter write the same bytes
+    log_probability: NotRequired[float]  # absent where it is not known
 
 
 @config_dataclass
@@ -47,6 +48,9 @@ class EvaluateStage:
     context: Literal["none", "passages"]
     cot: bool
     adapter: Runtime[str | None]  # a ready adapter folder; its content is in the key
+    token_probabilities: KeyedWhenSet[bool] = False  # answers.jsonl has the mean log probability of each reply
+    # The task of the questions, for a prompt that was chosen on questions of another corpus. None: the prompt's own.
+    task: KeyedWhenSet[str | None] = None
 
 
 @stage("evaluate", VERSION, resumable=True)
@@ -64,19 +68,19 @@ def evaluate(
     - `test`: folder of the test rows.
     - `adapter`: folder of a train stage; None: the adapter of `config.adapter`, or the model alone.
     - `examples`: folder of worked examples (`dataset.few_shot.worked_examples`) for the prompts.
-    - `chosen`: folder of a select stage. Its prompt replaces `config.prompt`, and its worked examples are used where
-      `examples` is None.
+    - `chosen`: folder of a select stage. Its prompt replaces `config.prompt`, with the task `config.task` if it is set,
+      and its worked examples are used where `examples` is None.
     """
     began = time.perf_counter()
     if chosen is not None:
-        config, examples = replace(config, prompt=chosen_prompt(chosen)), examples or chosen_examples(chosen)
+        config, examples = replace(config, prompt=_chosen(config, chosen)), examples or chosen_examples(chosen)
     asked = list(_requests(config, test, examples))
     requests = [request for request, _ in asked]
     append_complete_lines(out / ANSWERS)
     before = _read(out)
     if len(before) < len(requests):
         engine = engines.load(config.engine, *_weights(config, adapter), out)
-        answers = engine.generate(requests, frozenset(before))
+        answers = _generated(engine, requests, frozenset(before), config.token_probabilities)
         with (out / ANSWERS).open("a", encoding="utf-8", newline="\n") as file:
             for answer in track(answers, "answering", len(requests), len(before)):
                 file.write(dumps(_row(answer)) + "\n")
@@ -89,6 +93,20 @@ def evaluate(
     (out / "timings.json").write_text(
         json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n", encoding="utf-8"
     )
+
+
+def _chosen(config: EvaluateStage, choice: Path) -> PromptConfig:
+    prompt = chosen_prompt(choice)
+    return prompt if config.task is None else replace(prompt, task=config.task)
+
+
+def _generated(
+    engine: Engine, requests: Sequence[Request], answered: frozenset[str], probabilities: bool
+) -> Iterator[Answer]:
+    """Returns the engine's answers. The argument for probabilities is passed only if set: older engines lack it."""
+    if probabilities:
+        return engine.generate(requests, answered, log_probabilities=True)
+    return engine.generate(requests, answered)
 
 
 def _weights(config: EvaluateStage, trained: Path | None) -> tuple[ModelConfig | None, Path | None]:
@@ -137,6 +155,8 @@ def _row(answer: Answer) -> AnswerRow:
     }
     if answer.filtered:
         row["filtered"] = True
+    if answer.log_probability is not None:
+        row["log_probability"] = answer.log_probability
     return row
 
 

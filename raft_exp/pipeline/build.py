@@ -1,8 +1,8 @@
 """The stages of a study and the inputs of each.
 
-ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (index, embed: for retrieval)
+ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (index, embed, rerank: for retrieval)
                 |                                                    v
-                +-----------> dataset[test] ----------------> evaluate[arm] -> report
+                +-----------> dataset[test] ----------------> evaluate[arm] -> report   (transfer, kl: `elsewhere`)
 
 The export stage reads all data sets and the passages. It also runs with until=dataset. With until=ingest it exports
 only the passages.
@@ -13,11 +13,12 @@ from functools import cached_property
 
 from raft_exp.core.stage import STAGES, Stage, keys_upstream
 from raft_exp.corpora import open_corpus
-from raft_exp.dataset.supply import SettingNames
+from raft_exp.dataset.supply import GOLD_ARMS_NAMES, SettingNames
 from raft_exp.evaluation.selection import FEW_SHOT
 from raft_exp.pipeline import placement, trainings
-from raft_exp.pipeline.conditions import condition, validation
+from raft_exp.pipeline.conditions import condition, gold_alone, validation
 from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.elsewhere import Elsewhere
 from raft_exp.pipeline.selection import Selection, choose_rates
 from raft_exp.pipeline.stages import Fingerprint, StageMaker
 from raft_exp.pipeline.wordings import choose_prompts, wordings
@@ -28,13 +29,16 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     """Returns the stages of a study in order of execution. `fingerprint` returns content hashes of local files."""
     study = _Study(config, fingerprint)
     answers, exported, last = study.answers.values(), study.exports, study.report  # all other stages are made for these
-    make, searched = study.make, study.searched
+    make, searched, elsewhere = study.make, study.searched, study.elsewhere
     first = [make.passages, *make.before_questions, make.questions]
     stages = [*first, *(vectors for vectors in make.vectors.values() if vectors not in first), make.index]
-    stages += [*searched.questions, make.targets]  # the questions come before anything is paid: there may be none
+    stages += [reranked for reranked in make.reranked.values() if "targets" not in reranked.inputs]
+    # these questions come before anything is paid: there may be none
+    stages += [*elsewhere.sources, *searched.questions, make.targets]
+    stages += [reranked for reranked in make.reranked.values() if "targets" in reranked.inputs]
     stages += [*study.datasets.values(), *study.tests.values(), *study.worked_examples, *exported, *searched.trained]
     stages += [*placement.together(searched.answers), *study.adapters.values(), *study.prompts.choices.values()]
-    stages += [*placement.together(answers), last]
+    stages += [*placement.together([*answers, *elsewhere.answers]), *elsewhere.graded, last]
     needed = keys_upstream([*exported, last]) & keys_upstream(_ends(config, stages, searched.answers))
     selected = [stage for stage in stages if stage.key in needed]
     if make.lacks_questions and make.questions in selected:
@@ -56,7 +60,7 @@ class _Study:
     """Makes the stages of a study. Each property makes its stages when it is first read."""
 
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
-        self._config, self.make = config, StageMaker(config, fingerprint)
+        self._config, self.make, self._fingerprint = config, StageMaker(config, fingerprint), fingerprint
         self._arms = {name: config.arms[name] for name in config.evaluation.arms}
         self._trainings = trainings.trainings(config)
 
@@ -71,13 +75,21 @@ class _Study:
         return self.make.test_rows("validation", validation(self._config), SettingNames.of("selection.changes"))
 
     @cached_property
+    def _gold_validation(self) -> Stage:
+        """The same questions with their gold passages alone."""
+        return self.make.test_rows("validation_gold", gold_alone(validation(self._config)), GOLD_ARMS_NAMES)
+
+    def _validation_of(self, name: str) -> Stage:
+        return self._gold_validation if self._arms[name].context == "gold" else self._validation
+
+    @cached_property
     def rates(self) -> Selection:
         """The stages that search for learning rates; empty if the study does not choose a rate."""
         config, make = self._config, self.make
         if not config.selection.on:
             return Selection()
         return choose_rates(
-            config, self._trainings, self.datasets, self._validation, make.studied, make.train, make.evaluate
+            config, self._trainings, self.datasets, self._validation_of, make.studied, make.train, make.evaluate
         )
 
     @cached_property
@@ -89,6 +101,17 @@ class _Study:
     @cached_property
     def _test(self) -> Stage:
         return self.make.test_rows("test", self._config.evaluation)
+
+    @cached_property
+    def _gold_test(self) -> Stage | None:
+        """The stage of the test questions with their gold passages alone; None without arms with `context: gold`."""
+        if all(arm.context != "gold" for arm in self._arms.values()):
+            return None
+        return self.make.test_rows("test_gold", gold_alone(self._config.evaluation), GOLD_ARMS_NAMES)
+
+    def _test_of(self, name: str) -> Stage:
+        gold_test = self._gold_test if self._arms[name].context == "gold" else None
+        return gold_test or self._test
 
     @cached_property
     def _conditions(self) -> dict[str, Stage]:
@@ -105,7 +128,8 @@ class _Study:
     @property
     def tests(self) -> dict[str, Stage]:
         """The stages of the test rows and of the rows of each condition, by name: `test`, `test@CONDITION`."""
-        return {rows.part: rows for rows in (self._test, *self._conditions.values())}
+        gold_test = [self._gold_test] if self._gold_test else []
+        return {rows.part: rows for rows in (self._test, *gold_test, *self._conditions.values())}
 
     @cached_property
     def _raft_rows(self) -> Stage:
@@ -116,7 +140,9 @@ class _Study:
     def _examples(self) -> dict[str, Stage]:
         """Arm -> the stage of its worked examples, for arms whose setting `examples` is above 0."""
         shown = {name: arm.examples for name, arm in self._arms.items() if arm.examples}
-        return {name: self.make.examples(name, most, self._test, self._raft_rows) for name, most in shown.items()}
+        return {
+            name: self.make.examples(name, most, self._test_of(name), self._raft_rows) for name, most in shown.items()
+        }
 
     @cached_property
     def _tried_examples(self) -> dict[str, Stage]:
@@ -124,7 +150,7 @@ class _Study:
         most = self._config.evaluation.examples
         return {
             name: self.make.examples(
-                name, most, self._test, self._raft_rows, f"examples@{name}@{FEW_SHOT}", required=False
+                name, most, self._test_of(name), self._raft_rows, f"examples@{name}@{FEW_SHOT}", required=False
             )
             for name in self._config.tried_with_examples()
         }
@@ -144,9 +170,9 @@ class _Study:
 
         def ask(name: str, label: str, prompt: PromptConfig, shown: Stage | None) -> Stage:
             shown = shown or self._examples.get(name)
-            return self.make.evaluate(label, self._arms[name], self._validation, examples=shown, prompt=prompt)
+            return self.make.evaluate(label, self._arms[name], self._validation_of(name), examples=shown, prompt=prompt)
 
-        return choose_prompts(config, self._validation, self.make.studied, self._tried_examples, ask)
+        return choose_prompts(config, self._validation_of, self.make.studied, self._tried_examples, ask)
 
     @property
     def searched(self) -> Selection:
@@ -156,17 +182,25 @@ class _Study:
     @cached_property
     def answers(self) -> dict[str, Stage]:
         """The evaluate stages: all arms on the test questions, and arms with passages under each condition."""
-        answers = {name: self._answers(name, name, self._test) for name in self._arms}
+        answers = {name: self._answers(name, name, self._test_of(name)) for name in self._arms}
         for name, arm in self._arms.items():
             for at, rows in self._conditions.items() if arm.context == "passages" else ():
                 answers[f"{name}@{at}"] = self._answers(f"{name}@{at}", name, rows)
         return answers
 
     def _answers(self, label: str, name: str, rows: Stage) -> Stage:
-        training = next((training for training in self._trainings if name in training.arms), None)
-        adapter = self.adapters[training.label] if training else None
         examples, prompt = self._examples.get(name), self.prompts.choices.get(name)
-        return self.make.evaluate(label, self._arms[name], rows, adapter, examples, prompt)
+        return self.make.evaluate(label, self._arms[name], rows, self._weights(name), examples, prompt)
+
+    def _weights(self, name: str) -> Stage | None:
+        """The stage with the trained weights of an arm; None for an arm that the study does not train."""
+        training = next((training for training in self._trainings if name in training.arms), None)
+        return self.adapters[training.label] if training else None
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """The stages that measure what the trainings cost on other corpora and on general text."""
+        return Elsewhere(self._config, self._fingerprint, self.make, self._weights, self.prompts.choices)
 
     @cached_property
     def exports(self) -> list[Stage]:
@@ -182,5 +216,7 @@ class _Study:
             conditions=self._conditions,
             answers=self.answers,
             adapters=self.adapters,
+            **({"gold_test": self._gold_test} if self._gold_test else {}),
             **self.searched.read(),
+            **self.elsewhere.read(),
         )

@@ -1,6 +1,7 @@
 """The evaluation settings of a condition, and of the validation questions on which a study chooses settings."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,9 +21,11 @@ _EFFECTIVE = {
         "allow_fewer",
         "gold_at",
         "without_gold",
+        "conflict",
+        "allow_cut",
     ),
-    "retrieved": ("k",),
-    "given": ("gold_at", "without_gold"),
+    "retrieved": ("k", "allow_cut"),
+    "given": ("gold_at", "without_gold", "conflict", "allow_cut"),
 }
 
 
@@ -35,6 +38,29 @@ def condition(config: Config, name: str) -> EvaluationConfig:
     return _with_changes(config.evaluation, config.evaluation.conditions[name], f"evaluation.conditions.{name}")
 
 
+def without_gold(config: Config) -> dict[str, str]:
+    """Returns {condition without gold: the test with gold and otherwise the same contexts}.
+
+    This test is "test", the study's own, or another condition. A condition that has no such test is left out. The place
+    of the gold passages is ignored.
+    """
+    tests = {"test": config.evaluation, **{name: condition(config, name) for name in config.evaluation.conditions}}
+    shown = {name: test for name, test in tests.items() if not (test.without_gold or test.conflict)}
+    pairs = {}
+    for name, test in tests.items():
+        alike = (other for other, with_gold in shown.items() if _contexts(with_gold) == _contexts(test))
+        if test.without_gold and name != "test" and (with_gold := next(alike, None)):
+            pairs[name] = with_gold
+    return pairs
+
+
+def _contexts(evaluation: EvaluationConfig) -> tuple[object, ...]:
+    """Returns the settings of the contexts, except for gold passages and false passages."""
+    ignored = ("gold_at", "without_gold", "conflict")
+    names = [name for name in _EFFECTIVE[evaluation.context] if name not in ignored]
+    return (evaluation.context, *(getattr(evaluation, name) for name in names))
+
+
 def validation(config: Config) -> EvaluationConfig:
     """Returns the evaluation settings for validation questions. Raises ConfigError for invalid selection.changes."""
     changed = _with_changes(config.evaluation, config.selection.changes, "selection.changes")
@@ -42,16 +68,38 @@ def validation(config: Config) -> EvaluationConfig:
     return replace(changed, split="validation", max_items=config.selection.max_items, allow_fewer=True)
 
 
+def gold_alone(evaluation: EvaluationConfig) -> EvaluationConfig:
+    """Returns the evaluation settings of arms with `context: gold`: the same questions with their gold passages."""
+    return replace(
+        evaluation,
+        context="gold_and_distractors",
+        num_distractors=0,
+        distractors="random",
+        mixed=None,
+        same_document=False,
+        allow_fewer=False,
+        k=None,
+        gold_at=None,
+        without_gold=False,
+        conflict=False,
+    )
+
+
+def checked(values: Mapping[str, object], place: str) -> EvaluationConfig:
+    """Returns evaluation settings from their values. Raises ConfigError, with `place`, for an invalid value."""
+    try:
+        evaluation: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(f"{place}: {explained(error, ('evaluation',))[0]}") from None
+    return evaluation
+
+
 def _with_changes(evaluation: EvaluationConfig, changes: dict[str, object], place: str) -> EvaluationConfig:
     allowed = ("context", *dict.fromkeys(key for keys in _EFFECTIVE.values() for key in keys))
     for key in changes:
         if key not in allowed:
             raise ConfigError(f"{place}: got {key!r}; {suggest(key, allowed)}")
-    values = asdict(evaluation) | changes
-    try:
-        changed: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
-    except ValidationError as error:
-        raise ConfigError(f"{place}: {explained(error, ('evaluation',))[0]}") from None
+    changed = checked(asdict(evaluation) | changes, place)
     for key in changes:
         if key not in ("context", *_EFFECTIVE[changed.context]):
             raise ConfigError(

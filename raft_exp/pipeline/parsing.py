@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.core.errors import ConfigError
+from raft_exp.pipeline import transfer_settings
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, arm_trainer
 from raft_exp.pipeline.conditions import condition, validation
 from raft_exp.pipeline.config import Config, primary_of
@@ -18,7 +19,7 @@ from raft_exp.teachers.model import dated
 def parse(values: Mapping[str, object]) -> Config:
     """Builds the config from resolved YAML values. Raises ConfigError for an invalid value or combination."""
     try:
-        # as JSON: only there does pydantic's strict mode accept nested dicts as dataclasses
+        # pydantic's strict mode accepts a mapping as a nested dataclass only in JSON
         config = TypeAdapter(Config).validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError("; ".join(explained(error)[:3])) from None
@@ -32,6 +33,7 @@ def parse(values: Mapping[str, object]) -> Config:
     if config.selection.on or config.evaluation.prompts == "auto":
         validation(config)
     primary_of(config)
+    transfer_settings.check(config)
     return _dated(config)
 
 

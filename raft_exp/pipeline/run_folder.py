@@ -15,6 +15,8 @@ from raft_exp.core.audit import StudyAudit
 from raft_exp.core.errors import StoreError
 from raft_exp.corpora import ingest_stage
 from raft_exp.evaluation.select_stage import CHOICE
+from raft_exp.evaluation.transfer_stage import TRANSFER
+from raft_exp.exports.trainers import TOOLS
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.reporting.audit import study_audit, write_study_audit
@@ -62,7 +64,7 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
     put = _copy if copy else _link
     for outcome in outcomes:
         name, label = outcome.stage.name, outcome.stage.label
-        if (outcome.path / ingest_stage.REPORT).exists():
+        if label == "ingest" and (outcome.path / ingest_stage.REPORT).exists():  # not that of another corpus
             shutil.copyfile(outcome.path / ingest_stage.REPORT, run / ingest_stage.REPORT)
         if (outcome.path / "quarantine.jsonl").exists():
             put(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{name}.jsonl")
@@ -70,10 +72,18 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
             put(outcome.path / "rows.jsonl", run / "dataset" / f"{_part(label)}.jsonl")
         if name == "export":
             for exported in sorted((outcome.path / "exports").iterdir()):
-                put(exported, run / "exports" / exported.name)
+                if exported.name in TOOLS:  # a folder of the run, file by file: the tool writes its results there
+                    for file in sorted(exported.iterdir()):
+                        put(file, run / "exports" / exported.name / file.name)
+                else:
+                    put(exported, run / "exports" / exported.name)
         if name in ("train", "select") and "@" not in label:  # without the trainings of candidates
             weights = TrainedWeights.open(outcome.path).folder
             _copy(weights, run / "adapters" / _part(label), hard_links=not copy)
+        if name == "transfer":
+            put(outcome.path / TRANSFER, run / "transfer" / _part(label) / TRANSFER)
+            for predictions in sorted((outcome.path / "predictions").iterdir()):
+                put(predictions, run / "transfer" / _part(label) / predictions.name)
         if name == "select":
             put(outcome.path / CHOICE, run / "selection" / f"{_part(label)}.json")
         if name == "report":
@@ -92,16 +102,19 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
 def _audit(folders: Mapping[str, Path]) -> StudyAudit:
     """Returns the audit of a study that ends before its report. `folders`: result folder of each stage by label."""
     datasets = {_part(label): folder for label, folder in folders.items() if label.startswith("dataset[")}
-    test = datasets.pop("test")
+    test, gold_test = datasets.pop("test"), datasets.pop("test_gold", None)
     conditions = {name: datasets.pop(name) for name in list(datasets) if name.startswith("test@")}
     datasets = {
-        name: folder for name, folder in datasets.items() if name != "validation" and not name.startswith("examples@")
+        name: folder
+        for name, folder in datasets.items()
+        if name not in ("validation", "validation_gold") and not name.startswith(("examples@", "transfer@"))
     }
     return study_audit(
         datasets,
         test,
         {name.removeprefix("test@"): folder for name, folder in conditions.items()},
         *(folders.get(label) for label in ("ingest", "questions", "targets")),
+        gold_test,
     )
 
 

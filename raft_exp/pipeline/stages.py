@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from raft_exp import retrieval
 from raft_exp.core.stage import Check, Inputs, Stage
@@ -18,11 +19,13 @@ from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
 from raft_exp.dataset.pool_check import Demand, check_passages, check_questions
 from raft_exp.dataset.rows import window_of
 from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
+from raft_exp.engines import TransformersEngine
 from raft_exp.evaluation.config import EvaluationConfig
+from raft_exp.evaluation.kl_stage import TEXT, KlStage, kl
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
-from raft_exp.models import encoder, loading
-from raft_exp.pipeline import placement, stage_settings
+from raft_exp.models import cross_encoder, encoder, loading
+from raft_exp.pipeline import export_settings, placement, stage_settings
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_trainer
 from raft_exp.pipeline.arms import adapter_files
 from raft_exp.pipeline.config import ArmConfig, Config
@@ -32,6 +35,7 @@ from raft_exp.prompts import PromptConfig
 from raft_exp.reporting.stage import report
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
 from raft_exp.retrieval.index_stage import IndexStage, index
+from raft_exp.retrieval.rerank_stage import RerankStage, rerank
 from raft_exp.teachers import questions_stage, targets_stage
 from raft_exp.teachers.model import for_questions, for_targets, is_local, is_model
 from raft_exp.training.stage import TrainStage, train
@@ -61,6 +65,7 @@ class StageMaker:
         self._writes_questions = no_questions and is_model(teacher)
         self.lacks_questions = no_questions and not is_model(teacher)
         self.vectors: dict[str, Stage] = {}  # empty unless a source is dense
+        self.reranked: dict[str, Stage] = {}  # by key; empty without retriever.rerank
 
     @cached_property
     def passages(self) -> Stage:
@@ -111,7 +116,9 @@ class StageMaker:
             settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
             process = placement.of_teacher(teacher)
             return Stage(targets_stage.model_targets, settings, inputs, process=process, check=self._pools)
-        check = self._pools if hasattr(self._config.corpus, "split") else None  # its error may name another split
+        may_help = hasattr(self._config.corpus, "split")  # the error may name another split
+        whole = any(isinstance(demand, dataset.TestStage) and not demand.allow_cut for demand in self._demands)
+        check = self._pools if may_help or whole else None
         return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs, check=check)
 
     @property
@@ -171,10 +178,36 @@ class StageMaker:
 
     def _searched(self, sources: Iterable[str]) -> Inputs:
         """Returns a dataset's inputs for retrieval: the index for the source bm25, the vectors for dense."""
-        if "dense" in sources:
+        needed = retrieval.searches(sources)
+        if "dense" in needed:
             self.vectors = self.vectors or self._embed()
-        inputs: Inputs = {"indexed": self.index} if "bm25" in sources else {}
-        return {**inputs, "embedded": self.vectors} if "dense" in sources else inputs
+        inputs: Inputs = {"indexed": self.index} if "bm25" in needed else {}
+        return {**inputs, "embedded": self.vectors} if "dense" in needed else inputs
+
+    def _reranked(self, samples: dict[str, int | None], more: Inputs) -> Inputs:
+        """Returns a dataset's input of reranked passages.
+
+        `samples`: split -> largest number of its questions. `more`: the targets, for training questions.
+        """
+        config, retriever = self._config, self._config.retriever
+        assert retriever.rerank is not None, "only called with retriever.rerank"
+        settings = RerankStage(retriever.name, retriever.rerank, samples, config.seed)
+        inputs: Inputs = {**self.studied, **self._searched({retriever.name}), **more}
+        files, process = self._reranker_files, placement.of_encoder(retriever.rerank, "rerank")
+        made = Stage(rerank, settings, inputs, files, "+".join(samples), process)
+        return {"reranked": self.reranked.setdefault(made.key, made)}
+
+    @cached_property
+    def _reranker_files(self) -> dict[str, str]:
+        rerank_config = self._config.retriever.rerank
+        return self._fingerprint(cross_encoder.files(rerank_config)) if rerank_config else {}
+
+    def _searched_for(self, raft: dataset.RaftStage) -> Inputs:
+        """Returns the inputs for retrieval of a raft training set."""
+        data, retriever = raft.dataset, raft.retriever
+        if retriever and retriever.rerank:
+            return self._reranked({"train": data.max_items, "validation": None}, {"targets": self.targets})
+        return self._searched({retriever.name} if retriever else retrieval.source_names(data.distractors, data.mixed))
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
         """Returns the stage of the training set `recipe`. `owner`: name and settings of its first arm."""
@@ -187,16 +220,18 @@ class StageMaker:
             studied: Inputs = {"passages": self.passages, "questions": self.questions}
             return Stage(chat_rows, ready_rows, studied, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
-            inputs = {**inputs, **self._searched(retrieval.source_names(data.distractors, data.mixed))}
             raft = stage_settings.raft_settings(config, owner, self._window)
-            return Stage(dataset.raft, raft, inputs, self._model_files, recipe)
+            return Stage(dataset.raft, raft, {**inputs, **self._searched_for(raft)}, self._model_files, recipe)
         closed = stage_settings.closed_book_settings(config, owner, self._window)
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
         """Returns the stage `label` of the test rows for `evaluation`. `named`: names of its settings in errors."""
         settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
-        searched = self._searched(stage_settings.searched_sources(settings))
+        if settings.context == "retrieved" and settings.retriever.rerank:
+            searched = self._reranked({settings.split: settings.max_items}, {})
+        else:
+            searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
         return Stage(dataset.test_set, settings, inputs, self._model_files, label)
 
@@ -204,13 +239,14 @@ class StageMaker:
         self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
     ) -> list[Stage]:
         """Returns the export stage; [] if nothing is exported. Raises ConfigError for an invalid file or format."""
-        stage_settings.check_file(self._config)
+        export_settings.check_file(self._config)
         if self._config.until == "ingest":  # only passages exist
-            passages = stage_settings.passages_alone(self._config)
+            passages = export_settings.passages_alone(self._config)
             return [Stage(export, passages, {"passages": self.passages})] if passages else []
-        settings = stage_settings.export_settings(self._config, recipes, tests)
+        settings = export_settings.export_settings(self._config, recipes, tests)
         inputs: Inputs = {"datasets": datasets, "tests": tests, "questions": self.questions, "passages": self.passages}
-        return [Stage(export, settings, inputs)] if settings else []
+        files = self._model_files if settings and settings.trainers else {}
+        return [Stage(export, settings, inputs, files)] if settings else []
 
     def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
         """Returns the stage of one training. `rows`: the stages of the training sets by name."""
@@ -252,22 +288,46 @@ class StageMaker:
         examples: Stage | None = None,
         chosen: Stage | None = None,
         prompt: PromptConfig | None = None,
+        task: str | None = None,
     ) -> Stage:
         """Returns the stage of an arm's answers to `test`. `name`: the text in brackets of its label.
 
-        `prompt` replaces the study's prompt. `chosen`: a select stage that chooses the prompt. `adapter`: the stage of
-        the trained weights. `examples`: the stage of the worked examples.
+        `prompt` replaces the study's prompt. `chosen`: a select stage that chooses the prompt; `task` replaces the task
+        of its choice. `adapter`: the stage of the trained weights. `examples`: the stage of the worked examples.
         """
         config, engine = self._config, arm.engine or self._config.engine
         model = None if engine.name == "openai" else config.model  # the server's model answers
         mode = config.dataset.prompt_mode
-        settings = EvaluateStage(model, engine, prompt or config.prompt, mode, arm.context, arm.cot, arm.adapter)
+        settings = EvaluateStage(
+            model,
+            engine,
+            prompt or config.prompt,
+            mode,
+            "passages" if arm.shows_passages else "none",
+            arm.cot,
+            arm.adapter,
+            token_probabilities=config.evaluation.token_probabilities,
+            task=task,
+        )
         ready_files = self._fingerprint(adapter_files(name, arm.adapter))
         files = {f"adapter/{file}": d for file, d in ready_files.items()} | (self._model_files if model else {})
         optional = {"adapter": adapter, "examples": examples, "chosen": chosen}
         inputs = {"test": test} | {name: made for name, made in optional.items() if made}
         process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
         return Stage(evaluate, settings, inputs, files, name, process)
+
+    def divergence(self, label: str, name: str, adapter: Stage | None) -> Stage:
+        """Returns the stage kl[LABEL] of the arm `name`. `adapter`: the stage of its weights; None: a ready adapter."""
+        config, arm = self._config, self._config.arms[name]
+        engine = arm.engine or config.engine
+        if not isinstance(engine, TransformersEngine):  # the only engine that gives all probabilities
+            accelerator: Literal["cpu", "auto"] = "cpu" if config.trainer.accelerator == "cpu" else "auto"
+            engine = TransformersEngine("transformers", accelerator, batch_tokens=1, threads=config.trainer.threads)
+        ready = {f"adapter/{file}": d for file, d in self._fingerprint(adapter_files(name, arm.adapter)).items()}
+        files = {"text": next(iter(self._fingerprint([TEXT]).values()))} | ready | self._model_files
+        process = placement.of_answers(config, engine, None)
+        inputs: Inputs = {"weights": adapter} if adapter else {}
+        return Stage(kl, KlStage(config.model, engine, arm.adapter), inputs, files, label, process)
 
     def report(self, datasets: Mapping[str, Stage], **others: Stage | Mapping[str, Stage]) -> Stage:
         """Returns the report stage. `datasets`: the training sets; `others`: the other inputs by name."""

@@ -33,7 +33,7 @@ def _cell(value: object) -> object:
 
 
 def result_rows(results: Results) -> Iterator[Row]:
-    """Yields a row for each figure of a study: arms, baselines, conditions, slices."""
+    """Yields a row for each figure of a study: arms, baselines, conditions, other corpora, slices."""
     for name, arm in results["arms"].items():
         yield from arm_rows({"arm": name}, arm)
     for name, baseline in results.get("baselines", {}).items():
@@ -41,6 +41,9 @@ def result_rows(results: Results) -> Iterator[Row]:
     for condition, arms in results.get("conditions", {}).items():
         for name, arm in arms.items():
             yield from arm_rows({"arm": name, "condition": condition}, arm)
+    for corpus, elsewhere in results.get("transfer", {}).items():
+        for name, summary in elsewhere["arms"].items():
+            yield from metric_rows({"arm": name, "condition": f"transfer@{corpus}"}, summary)
     for cut, groups in results.get("slices", {}).items():
         for group, summaries in groups.items():
             for name, summary in summaries.items():

@@ -1,13 +1,13 @@
 """report.html, report.md and the CSV files of one study."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
-from raft_exp.reporting import conditions, contrasts, published, selection
+from raft_exp.reporting import conditions, contrasts, elsewhere, length, published, selection, special_tables
 from raft_exp.reporting.arm_words import described
 from raft_exp.reporting.audit_tables import audit_views
 from raft_exp.reporting.csv_export import write_csv_files
@@ -59,9 +59,10 @@ def write_pages(
         "results": results,
         "model": model_name(results["model"]),
         **tables(results, settings, _timings(out)),
-        "published": published.table(results),
+        "published": published.table(results, settings),
         "selection": selection.tables(results),
         "supervised": supervised_tokens(results),
+        "cost": elsewhere.cost(results),
         "arms": {name: facts({key: value for key, value in arm.items() if value}) for name, arm in arms.items()},
         "arm_words": {name: described(arms[name]) for name in results["arms"] if name in arms},
         "settings": facts(settings),
@@ -76,11 +77,20 @@ def write_pages(
         "condition_plots": [
             {"title": plot["title"], "svg": Markup(plot["svg"])} for plot in conditions.plots(results, settings)
         ],
+        "refusals": _with_markup(special_tables.refusals(results)),
+        "conflicts": _with_markup(special_tables.conflicts(results)),
+        "length_plot": Markup(length.plot(results, settings)),
         "loss_plot": Markup(curves.losses(losses)),
     }
     for page in PAGES:
         write(out / page, f"{page}.j2", view)
     write_csv_files(out, results)
+
+
+def _with_markup(tables: Iterable[special_tables.SpecialTable]) -> list[dict[str, object]]:
+    from markupsafe import Markup
+
+    return [{**table, "svg": Markup(table["svg"])} for table in tables]
 
 
 def _timings(out: Path) -> Timings:

@@ -11,14 +11,23 @@ import yaml
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import read_jsonl
-from raft_exp.evaluation.metrics import METRICS, Graded, Observation, profile
+from raft_exp.evaluation.metrics import FOLLOWS, METRICS, Graded, Observation, abstention, profile
+from raft_exp.evaluation.metrics.abstention import Outcome, Pair
 from raft_exp.evaluation.results import Results, read_predictions
-from raft_exp.reporting.facts import section
+from raft_exp.reporting.facts import range_text, section
 from raft_exp.training.config import PRECISIONS
 
 ABSENT = "\N{EN DASH}"  # the value of a setting that a run of another version does not have
 # Decide which results a run has and what its verdict is about, and do not change them.
-ASKED = ("evaluation.arms", "evaluation.conditions", "evaluation.primary")
+ASKED = (
+    "evaluation.arms",
+    "evaluation.conditions",
+    "evaluation.primary",
+    "evaluation.transfer",
+    "evaluation.transfer_items",
+    "evaluation.kl",
+    "evaluation.token_probabilities",
+)
 # Settings that do not change results: names, places, and how a run is carried out.
 _TECHNICAL = ("study", "note", "store", "until", "dry_run", "preview", "logger", "report", "export", "run", *ASKED)
 _TECHNICAL_ENDS = ("workers", "threads")
@@ -66,7 +75,7 @@ class Run:
             "learning_rate": rate,
         }
         trainer |= {name: value for name, value in resolved.items() if trainer.get(name) == "auto"}
-        return {**self.config, "model": model, "trainer": trainer}
+        return _with_ranges_as_text({**self.config, "model": model, "trainer": trainer})
 
     @cached_property
     def fields(self) -> list[str]:
@@ -179,6 +188,17 @@ def _open(folder: Path) -> Run:
         ) from None
 
 
+def _with_ranges_as_text(settings: Mapping[str, object]) -> dict[str, object]:
+    """Returns the settings with `0 to 8` for {min: 0, max: 8}, so that a range is compared with a number as a whole."""
+    return {name: _value_or_range(value) for name, value in settings.items()}
+
+
+def _value_or_range(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return range_text(value) if set(value) == {"min", "max"} else _with_ranges_as_text(value)
+
+
 def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -197,16 +217,23 @@ def _replies(path: Path, metrics: Sequence[str], corpus: str) -> Replies:
     normalize = profile(corpus).normalize
     observed: dict[str, dict[str, Observation]] = {}
     replies, questions = hashlib.sha256(), []
+    pairs: dict[str, Pair] = {}
     for row in read_predictions(path):
         question = _digest([row["id"], row["question"], row["answers"]])
         questions.append(question)
         replies.update(_digest([question, row["raw"]]).encode())
+        if "planted" in row and FOLLOWS in row["metrics"]:
+            observed.setdefault(FOLLOWS, {})[question] = row["metrics"][FOLLOWS]
+        if "outcomes" in row:
+            pairs[question] = Pair(*(Outcome(*outcome) for outcome in row["outcomes"]))
         for name in metrics:
             if name in row["metrics"]:
                 observed.setdefault(name, {})[question] = row["metrics"][name]
             elif name in METRICS and not METRICS[name].per_row and (observe := METRICS[name].observe):
                 graded = Graded(row["answers"], row["prediction"], row["raw"], normalize)
                 observed.setdefault(name, {})[question] = observe(graded)
+    for name, values in abstention.observations(list(pairs.values())).items():
+        observed[name] = dict(zip(pairs, values, strict=True))
     return Replies(observed, frozenset(questions), replies.hexdigest())
 
 

@@ -3,31 +3,35 @@
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raft_exp.core.audit import StudyAudit
+from raft_exp.core.audit import DatasetAudit, StudyAudit
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
 from raft_exp.core.stage import stage
+from raft_exp.evaluation.kl_stage import KL
 from raft_exp.evaluation.primary import PrimaryConfig, resolve
-from raft_exp.evaluation.results import ArmResult, Results, ShownExamples
+from raft_exp.evaluation.results import ArmResult, Prediction, Results, ShownExamples
 from raft_exp.evaluation.select_stage import CHOICE
+from raft_exp.evaluation.transfer_stage import TRANSFER
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
 from raft_exp.prompts.quotes import MIN_WORDS
 from raft_exp.reporting.audit import study_audit, write_study_audit
+from raft_exp.reporting.length import lengths
 from raft_exp.reporting.timings import AnswerTimings, Timings
 
 if TYPE_CHECKING:
     from raft_exp.evaluation.metrics import Profile, Vectors
     from raft_exp.evaluation.scoring import ScoredArm, TrainingFacts
+    from raft_exp.evaluation.scoring.refusals import Graded
     from raft_exp.evaluation.supporting_facts import SupportingFacts
 
-VERSION = 7
+VERSION = 8
 
 Losses = dict[str, list[tuple[int, float]]]  # column -> (step, loss)
 
@@ -52,6 +56,8 @@ class ReportStage:
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words is not verbatim
     random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
     trainings: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # trained arm -> its key in `adapters`
+    # condition without gold -> the test with gold and otherwise the same contexts: "test", or another condition
+    without_gold: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)
 
 
 @stage("report", VERSION)
@@ -68,22 +74,29 @@ def report(
     questions: Path | None = None,
     targets: Path | None = None,
     choices: Mapping[str, Path] | None = None,
+    transfer: Mapping[str, Path] | None = None,
+    kl: Mapping[str, Path] | None = None,
+    gold_test: Path | None = None,
 ) -> None:
     """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages and the CSV
     files.
 
     - `test`, `conditions`: the test sets of the study and of its conditions.
+    - `gold_test`: the test questions with their gold passages alone, for arms with `context: gold`.
     - `answers`: the answers by `<arm>` and `<arm>@<condition>`.
     - `passages`, `questions`: needed for metrics of supporting sentences, and for slices by training data.
     - `targets`: the targets of a teacher model; its audit is read.
     - `choices`: the choices made on validation questions.
+    - `transfer`: the graded answers to the questions of other corpora, by the name of the corpus.
+    - `kl`: the measured KL(base || arm) on a general text, by arm.
     """
     from raft_exp.reporting.page import write_pages
 
     examples = _examples(test / "rows.jsonl")
     facts = _training_facts(examples, questions, passages, datasets)
     grader = _Grader(config, answers, _supporting(config, passages, questions), _vectors(config), out)
-    results = _score(config, examples, facts, grader)
+    tested = _tested(config, examples, gold_test)
+    results = _score(config, tested, examples, facts, grader)
     for name, training in config.trainings.items():
         if (counts := adapters[training] / "counts.json").exists():
             results["arms"][name]["supervised_tokens"] = _read_json(counts)["supervised_tokens"]
@@ -94,11 +107,18 @@ def report(
         name: _condition(config, name, folder, facts, grader) for name, folder in conditions.items()
     }
     results["condition_settings"] = config.conditions
-    audit = study_audit(datasets, test, conditions, passages, questions, targets)
+    audit = study_audit(datasets, test, conditions, passages, questions, targets, gold_test)
     tests = {"test": audit["test"], **audit.get("conditions", {})}
     results["retrieval"] = {name: dataset["retrieval"] for name, dataset in tests.items() if "retrieval" in dataset}
+    if config.conditions:
+        results["lengths"] = lengths(tests)
+    _add_special_tests(config, results, tests, grader, _gold_unknown(facts))
     if choices:
         results["selection"] = {name: _read_json(folder / CHOICE) for name, folder in choices.items()}
+    if transfer:
+        results["transfer"] = {name: _read_json(folder / TRANSFER) for name, folder in transfer.items()}
+    if kl:
+        results["kl"] = {name: _read_json(folder / KL) for name, folder in kl.items()}
     losses = {name: _losses(folder / "metrics.csv") for name, folder in adapters.items()}
     _judge(config, results, audit, losses)
     _write_json(out / "results.json", results)
@@ -115,6 +135,23 @@ def report(
         settings=config.settings,
         test=test / "rows.jsonl",
     )
+
+
+def _add_special_tests(
+    config: ReportStage,
+    results: Results,
+    audits: Mapping[str, DatasetAudit],
+    grader: "_Grader",
+    gold_unknown: frozenset[str],
+) -> None:
+    """Adds the results of tests without gold and of tests with false passages. `audits`: of the tests by name."""
+    from raft_exp.reporting.special_tests import SpecialTests
+
+    special = SpecialTests(grader.graded, _profile(config), config.seed, gold_unknown)
+    if config.without_gold:
+        results["abstention"] = special.abstention(results, config.without_gold, grader.save)
+    if conflict := special.conflict(results, audits):
+        results["conflict"] = conflict
 
 
 def _examples_shown(counts: Path) -> ShownExamples | None:
@@ -147,6 +184,14 @@ def _profile(config: ReportStage) -> "Profile":
     own = profile(config.corpus, config.metrics)
     first = [config.primary.metric] if config.primary.metric else []
     return replace(own, metrics=tuple(dict.fromkeys([*first, *own.metrics])))
+
+
+def _with_conflict(profile: "Profile", examples: Sequence[Example]) -> "Profile":
+    """Returns the scoring of a test. If its contexts have false passages, it has the metric of following them too."""
+    from raft_exp.evaluation.metrics import FOLLOWS
+
+    planted = any(example.planted for example in examples)
+    return replace(profile, metrics=(*profile.metrics, FOLLOWS)) if planted else profile
 
 
 def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "SupportingFacts | None":
@@ -182,13 +227,15 @@ class _Grader:
     supporting: "SupportingFacts | None"
     vectors: "Vectors | None"
     out: Path
+    graded: "dict[str, Graded]" = field(default_factory=dict)  # by label
 
     def __call__(self, arm: str, label: str, examples: list[Example]) -> "ScoredArm":
         from raft_exp.evaluation import scoring
+        from raft_exp.evaluation.scoring.refusals import Graded
 
         settings = self.config.arms[arm]
         grading = scoring.Grading(
-            _profile(self.config),
+            _with_conflict(_profile(self.config), examples),
             shown=settings.get("context") != "none",
             reply_format=self.config.reply_format,
             reasons=bool(settings.get("cot")),
@@ -198,16 +245,37 @@ class _Grader:
             min_quote_words=self.config.min_quote_words,
         )
         scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), grading)
-        (self.out / "predictions").mkdir(parents=True, exist_ok=True)
-        write_jsonl(self.out / "predictions" / f"{label}.jsonl", scored.rows)
+        self.graded[label] = Graded(scored, examples)
+        self.save(label, scored.rows)
         return scored
 
+    def save(self, label: str, rows: Sequence[Prediction]) -> None:
+        """Writes the predictions file of a label."""
+        (self.out / "predictions").mkdir(parents=True, exist_ok=True)
+        write_jsonl(self.out / "predictions" / f"{label}.jsonl", rows)
 
-def _score(config: ReportStage, examples: list[Example], facts: "dict[str, TrainingFacts]", grader: _Grader) -> Results:
+
+def _tested(config: ReportStage, examples: list[Example], gold_test: Path | None) -> dict[str, list[Example]]:
+    """Returns the test rows of each arm. Raises DataError if two arms have other questions, or in another order."""
+    alone = _examples(gold_test / "rows.jsonl") if gold_test else []
+    if gold_test and [example.id for example in alone] != [example.id for example in examples]:
+        raise DataError(f"{gold_test / 'rows.jsonl'}: has other questions than the test set; run the study again")
+    return {name: alone if arm.get("context") == "gold" else examples for name, arm in config.arms.items()}
+
+
+def _score(
+    config: ReportStage,
+    tested: Mapping[str, list[Example]],
+    examples: list[Example],
+    facts: "dict[str, TrainingFacts]",
+    grader: _Grader,
+) -> Results:
+    """Returns the figures of the arms. `tested`: the test rows of each arm; `examples`: those of the study."""
     from raft_exp.evaluation import scoring
 
-    profile = _profile(config)
-    arms = {name: grader(name, name, examples) for name in config.arms}
+    profile = _with_conflict(_profile(config), examples)
+    arms = {name: grader(name, name, tested[name]) for name in config.arms}
+    unknown = _gold_unknown(facts)
     primary = resolve(config.primary, config.arms, profile.metrics)
     comparisons = scoring.comparisons(primary["arm"], arms, profile, config.seed, primary)
     return {
@@ -215,7 +283,10 @@ def _score(config: ReportStage, examples: list[Example], facts: "dict[str, Train
         "model": config.model,
         "seed": config.seed,
         "overrides": [],
-        "arms": scoring.summaries(arms, examples, profile, config.seed, _gold_unknown(facts)),
+        "arms": {
+            name: scoring.summaries({name: arm}, tested[name], profile, config.seed, unknown)[name]
+            for name, arm in arms.items()
+        },
         "comparisons": comparisons,
         "detectable": scoring.detectable(comparisons),
         "conditions": {},
@@ -232,7 +303,7 @@ def _score(config: ReportStage, examples: list[Example], facts: "dict[str, Train
 
 def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Mapping[str, Losses]) -> None:
     """Adds to `results` the verdict, the warnings, and the differences between the arms' settings."""
-    from raft_exp.reporting.contrasts import contrasts
+    from raft_exp.reporting.contrasts import contrasts, other_pairs
     from raft_exp.reporting.verdict import verdict
     from raft_exp.reporting.warnings import Study, warnings
 
@@ -240,6 +311,7 @@ def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Map
     results["verdict"] = verdict(results, config.arms, config.random_weights)
     results["warnings"] = warnings(Study(results, audit, config.arms, config.settings, steps, config.random_weights))
     results["contrasts"] = contrasts(results["reference"], config.arms, results.get("selection"))
+    results["pairs"] = other_pairs(results["reference"], config.arms, results.get("selection"))
 
 
 def _condition(
@@ -251,7 +323,8 @@ def _condition(
     examples = _examples(test / "rows.jsonl")
     names = [name for name in config.arms if f"{name}@{condition}" in grader.answers]
     arms = {name: grader(name, f"{name}@{condition}", examples) for name in names}
-    return scoring.summaries(arms, examples, _profile(config), config.seed, _gold_unknown(facts))
+    profile = _with_conflict(_profile(config), examples)
+    return scoring.summaries(arms, examples, profile, config.seed, _gold_unknown(facts))
 
 
 def _gold_unknown(facts: "dict[str, TrainingFacts]") -> frozenset[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
+from raft_exp.reporting import elsewhere
 from raft_exp.reporting.formats import model_name, percent, title
 from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.verdict import invented_quotes, significant
@@ -29,11 +30,14 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """Returns the warnings, the verdict and the share of invented quotes, one line each."""
+    """Returns the warnings, the verdict, the share of invented quotes and the cost elsewhere, one line each."""
     from rich.text import Text
 
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
-    return [*warnings, *(Text(line) for line in (results["verdict"], invented_quotes(results)) if line)]
+    return [
+        *warnings,
+        *(Text(line) for line in (results["verdict"], invented_quotes(results), *elsewhere.lines(results)) if line),
+    ]
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Group":

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 
 
@@ -22,4 +23,4 @@ def compose(*overrides: str, own: Path | None = None) -> dict[str, Any]:
         values = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(values, dict)
     named = with_arm_files({str(name): value for name, value in values.items()}, folders)
-    return with_wording_files(named, folders)
+    return with_transfer_files(with_wording_files(named, folders), folders)

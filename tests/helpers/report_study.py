@@ -53,7 +53,8 @@ class Study:
 
     passages: Path | None = None
 
-    def run(self, name: str = "out", conditions: dict[str, Path] | None = None) -> Path:
+    def run(self, name: str = "out", conditions: dict[str, Path] | None = None, **more: dict[str, Path]) -> Path:
+        """Runs the stage. `more`: further inputs of it."""
         test, out = self.root / "test", self.root / name
         for folder in (test, out):
             folder.mkdir(exist_ok=True)
@@ -70,6 +71,7 @@ class Study:
             adapters={"raft": self.root / "adapter"},
             passages=self.passages,
             out=out,
+            **more,
         )
         return out
 

@@ -14,8 +14,10 @@ from raft_exp.core.audit import DatasetAudit, ReplyAudit, StudyAudit
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.records import Answer, write_jsonl
-from raft_exp.evaluation.results import ArmResult, Choice, Results, read_predictions
+from raft_exp.evaluation.kl_stage import KL
+from raft_exp.evaluation.results import ArmResult, Choice, Divergence, Results, TransferResult, read_predictions
 from raft_exp.evaluation.select_stage import CHOICE
+from raft_exp.evaluation.transfer_stage import TRANSFER
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.integrity import MANIFEST
 from raft_exp.pipeline.manifest import check, git_commit, has_local_changes
@@ -93,6 +95,9 @@ class _ReportInputs(TypedDict):
     questions: Path | None
     targets: Path | None
     choices: dict[str, Path]
+    transfer: dict[str, Path]
+    kl: dict[str, Path]
+    gold_test: Path | None
 
 
 @dataclass
@@ -120,6 +125,7 @@ class _Inputs:
         audits, choices = self._audit.get("conditions", {}), self.run.results.get("selection", {})
         inputs: _ReportInputs = {
             "test": self._rows("test", self._audit.get("test", {})),
+            "gold_test": self._gold_test(),
             "conditions": {name: self._rows(f"test@{name}", audits.get(name, {})) for name in conditions},
             "answers": {label: self._answers(label) for label in labels},
             "datasets": {name: self._dataset(name, audit) for name, audit in datasets.items()},
@@ -127,12 +133,24 @@ class _Inputs:
             "passages": self._optional("ingest"),
             "questions": self._optional("questions"),
             "targets": self._targets(),
-            "choices": {name: self._choice(name, choice) for name, choice in choices.items()},
+            "choices": {name: self._measured("choices", name, CHOICE, choice) for name, choice in choices.items()},
+            "transfer": {
+                name: self._measured("transfer", name, TRANSFER, result)
+                for name, result in self.run.results.get("transfer", {}).items()
+            },
+            "kl": {
+                name: self._measured("kl", name, KL, figures)
+                for name, figures in self.run.results.get("kl", {}).items()
+            },
         }
         needed = {"ingest": inputs["passages"], "questions": inputs["questions"]}
         if gone := [stage for stage, folder in needed.items() if folder is None]:
             self.missing.append(f"the store no longer has {' and '.join(gone)}: figures that need them are left out")
         return inputs
+
+    def _gold_test(self) -> Path | None:
+        audit = self._audit.get("gold_test")
+        return None if audit is None else self._rows("test_gold", audit)
 
     def _targets(self) -> Path | None:
         audit: ReplyAudit | None = self._audit.get("targets")
@@ -166,11 +184,11 @@ class _Inputs:
     def _dataset(self, name: str, audit: DatasetAudit) -> Path:
         return self._folder(f"dataset[{name}]", lambda folder: _write(folder / "audit.json", audit))
 
-    def _choice(self, name: str, choice: Choice) -> Path:
-        """Returns a folder with the run's own choice. It is not computed again, because the test was run with it."""
-        folder = self.made / "choices" / name
+    def _measured(self, kind: str, name: str, file: str, value: Choice | TransferResult | Divergence) -> Path:
+        """Returns a folder with a result of the run, as its stage wrote it. It is not computed again."""
+        folder = self.made / kind / name
         folder.mkdir(parents=True)
-        _write(folder / CHOICE, choice)
+        _write(folder / file, value)
         return folder
 
     def _adapter(self, name: str, stage: str) -> Path:
@@ -216,7 +234,8 @@ def _answers(path: Path, result: ArmResult) -> Iterator[Answer]:
         if unanswered and not row["raw"] and not row["truncated"]:
             unanswered -= 1
         else:
-            yield Answer(row["id"], row["raw"], row["truncated"], next(prompts), next(replies))
+            known = row.get("log_probability")
+            yield Answer(row["id"], row["raw"], row["truncated"], next(prompts), next(replies), log_probability=known)
 
 
 def _with_mean(mean: float, count: int) -> Iterator[int]:

@@ -20,6 +20,7 @@ from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, primary_of
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def study(context: "HydraContext", config: "DictConfig", overrides: Sequence[str
     values = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     assert isinstance(values, dict)
     named = with_arm_files({str(name): value for name, value in values.items()}, sources)
-    return parse(with_wording_files(named, sources))
+    return parse(with_transfer_files(with_wording_files(named, sources), sources))
 
 
 def check_validation(config: Config) -> None:
@@ -64,7 +65,7 @@ def check_validation(config: Config) -> None:
     model writes are neither made nor checked here.
     """
     store = Store(config.store)
-    stages = {stage.name: stage for stage in build(config, Fingerprints(store, save=False))}
+    stages = {stage.label: stage for stage in build(config, Fingerprints(store, save=False))}
     ingest, questions = stages["ingest"], stages["questions"]
     if questions.process:
         return

@@ -1,6 +1,6 @@
 """Computes figures from replies: parses and grades replies, summarises arms, compares arms on the same items."""
 
-from raft_exp.evaluation.scoring.figures import REPLY_SHARES, comparisons, detectable, summaries, summary
+from raft_exp.evaluation.scoring.figures import REPLY_SHARES, compared, comparisons, detectable, summaries, summary
 from raft_exp.evaluation.scoring.labels import baselines, classes
 from raft_exp.evaluation.scoring.replies import Grading, ScoredArm, check_quotes, score_arm
 from raft_exp.evaluation.scoring.slices import TrainingFacts, slices, training_facts
@@ -13,6 +13,7 @@ __all__ = [
     "baselines",
     "check_quotes",
     "classes",
+    "compared",
     "comparisons",
     "detectable",
     "score_arm",

@@ -67,7 +67,7 @@ def comparisons(
     rows: list[Comparison] = []
     for metric in (name for name in profile.metrics if name in arms[reference].observed):
         others = [name for name, arm in arms.items() if name != reference and metric in arm.observed]
-        of_metric = [_compared(metric, reference, other, arms, seed) for other in others]
+        of_metric = [compared(metric, reference, other, arms, seed) for other in others]
         fixed = primary["against"] if primary and primary["metric"] == metric else None
         corrected = [row for row in of_metric if row["b"] != fixed]
         for row, p_value in zip(corrected, statistics.holm([row["p_value"] for row in corrected]), strict=True):
@@ -76,7 +76,7 @@ def comparisons(
     return rows
 
 
-def _compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: int) -> Comparison:
+def compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: int) -> Comparison:
     """Compares arm `a` with arm `b` in one metric (a minus b), without a correction."""
     random = statistics.generator(seed, metric, a, b)
     pair = statistics.compare(METRICS[metric], arms[a].observed[metric], arms[b].observed[metric], random)

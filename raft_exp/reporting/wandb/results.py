@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft_exp.core.audit import OVERLAP_COUNTS, RetrievalFigures, StudyAudit
-from raft_exp.evaluation.results import Results
+from raft_exp.evaluation.results import Results, Summary
 from raft_exp.reporting import conditions, csv_export
 from raft_exp.reporting.examples import examples
 from raft_exp.reporting.facts import audit_sections, facts, main_split
+from raft_exp.reporting.retrieval import rankings
 from raft_exp.reporting.wandb.runs import WandbRun, start
 from raft_exp.reporting.wandb.study import WandbStudy
 
@@ -115,17 +116,13 @@ def examples_table(folder: Path, results: Results) -> "Table":
 
 
 def _retrieval(test_sets: Mapping[str, RetrievalFigures]) -> Iterator[dict[str, object]]:
-    for name, retrieval in test_sets.items():
-        for ranks in (retrieval.get("gold"), retrieval.get("answers")):
+    measured = [(name, one, ranks) for name, one in test_sets.items() for ranks in rankings(one)]
+    for name, retrieval, (retriever, of_ranking) in measured:
+        for ranks in (of_ranking.get("gold"), of_ranking.get("answers")):
             if ranks is None:
                 continue
             figures: dict[str, object] = {**ranks}
-            place = {
-                "questions": name,
-                "retriever": retrieval["retriever"],
-                "k": retrieval["k"],
-                "n": figures.pop("questions", 0),
-            }
+            place = {"questions": name, "retriever": retriever, "k": retrieval["k"], "n": figures.pop("questions", 0)}
             for figure, value in figures.items():
                 for at, share in value.items() if isinstance(value, Mapping) else [("", value)]:
                     yield {**place, "figure": f"{figure}@{at}" if at else figure, "value": share}
@@ -143,13 +140,21 @@ def _plots(results: Results, audit: StudyAudit, settings: Mapping[str, object]) 
 
 
 def _summary(results: Results) -> Iterator[tuple[str, float]]:
-    """Yields (name, value) for all arms. Names are like `raft/f1`, or `raft@k8/f1` under a condition."""
+    """Yields (name, value) for all arms.
+
+    Names are like `raft/f1`, `raft@k8/f1` under a condition, and `raft@transfer@pubmedqa/f1` on another corpus.
+    """
     under_conditions = {
         f"{name}@{condition}": arm for condition, arms in results["conditions"].items() for name, arm in arms.items()
     }
-    for label, arm in {**results["arms"], **under_conditions}.items():
+    others = results.get("transfer", {}).items()
+    elsewhere = {f"{name}@transfer@{corpus}": arm for corpus, found in others for name, arm in found["arms"].items()}
+    summaries: dict[str, Summary] = {**results["arms"], **under_conditions, **elsewhere}
+    for label, arm in summaries.items():
         for metric, figure in arm["metrics"].items():
             yield f"{label}/{metric}", figure["value"]
+    for name, moved in results.get("kl", {}).items():
+        yield f"{name}/kl", moved["kl"]
 
 
 def _audited(audit: StudyAudit) -> Iterator[tuple[str, float]]:

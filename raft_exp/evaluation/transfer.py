@@ -1,0 +1,13 @@
+"""The settings of a test on another corpus (`evaluation.transfer`)."""
+
+from raft_exp.core.schema import config_dataclass
+from raft_exp.corpora import CorpusConfig
+
+
+@config_dataclass
+class TransferConfig:
+    """Another corpus, whose test questions the arms of a study answer. The files of conf/ supply all values."""
+
+    corpus: CorpusConfig
+    task: str  # `prompt.task` for its questions: the kind of answer that they expect; "" for none
+    evaluation: dict[str, object]  # the settings of its test: context, num_distractors, max_items ...

@@ -1,0 +1,133 @@
+"""Stage `transfer`: grades the answers of arms to the test questions of another corpus, and compares them.
+
+Each arm with weights of its own is compared with the untrained arm that saw the same contexts. A negative difference is
+what the training cost on that corpus.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
+from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
+from raft_exp.core.stage import stage
+from raft_exp.evaluation.results import Comparison, TransferResult
+from raft_exp.models.encoder import EncoderConfig
+from raft_exp.prompts import ReplyFormat
+from raft_exp.prompts.quotes import MIN_WORDS
+
+if TYPE_CHECKING:
+    from raft_exp.evaluation.metrics import Profile, Vectors
+    from raft_exp.evaluation.scoring import ScoredArm
+    from raft_exp.evaluation.supporting_facts import SupportingFacts
+
+VERSION = 1  # to be raised with the report's when a change of the metrics changes figures
+TRANSFER = "transfer.json"
+
+
+@config_dataclass
+class TransferStage:
+    """Settings of a transfer stage."""
+
+    corpus: str  # the other corpus
+    metrics: list[str]  # in addition to the corpus's own
+    reply_format: ReplyFormat
+    refusal: str
+    arms: dict[str, dict[str, object]]  # arm -> {context, cot}
+    against: dict[str, str]  # arm with weights of its own -> the untrained arm that it is compared with
+    seed: Seed
+    encoder: EncoderConfig | None  # for metrics that compare vectors of texts
+    min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS
+
+
+@stage("transfer", VERSION)
+def transfer(
+    config: TransferStage,
+    *,
+    test: Path,
+    answers: Mapping[str, Path],
+    out: Path,
+    passages: Path | None = None,
+    questions: Path | None = None,
+) -> None:
+    """Writes transfer.json (a `TransferResult`), counts.json and predictions/<arm>.jsonl.
+
+    - `test`: folder of the other corpus's test rows.
+    - `answers`: arm -> folder of an evaluate stage.
+    - `passages`, `questions`: the other corpus; needed for metrics of quotes.
+
+    Raises DataError where there are no test rows.
+    """
+    from raft_exp.evaluation import scoring
+    from raft_exp.evaluation.metrics import profile
+
+    examples = list(read_jsonl(test / "rows.jsonl", Example))
+    if not examples:
+        raise DataError(f"{test / 'rows.jsonl'}: no test questions; name a corpus with a test split")
+    grader = _Grader(config, profile(config.corpus, config.metrics), _supporting(passages, questions), _vectors(config))
+    arms = {name: grader(name, examples, answers[name]) for name in config.arms}
+    (out / "predictions").mkdir(parents=True, exist_ok=True)
+    for name, arm in arms.items():
+        write_jsonl(out / "predictions" / f"{name}.jsonl", arm.rows)
+    metrics = [name for name in grader.profile.metrics if any(name in arm.observed for arm in arms.values())]
+    result: TransferResult = {
+        "corpus": config.corpus,
+        "n": len(examples),
+        "metrics": metrics,
+        "arms": {name: scoring.summary(arm.observed, metrics, config.seed) for name, arm in arms.items()},
+        "comparisons": [row for metric in metrics for row in _comparisons(config, metric, arms)],
+    }
+    (out / TRANSFER).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (out / "counts.json").write_text(json.dumps({"questions": len(examples), "arms": len(arms)}) + "\n")
+
+
+@dataclass(frozen=True)
+class _Grader:
+    """Grades the answers of an arm."""
+
+    config: TransferStage
+    profile: "Profile"
+    supporting: "SupportingFacts | None"
+    vectors: "Vectors | None"
+
+    def __call__(self, name: str, examples: list[Example], answers: Path) -> "ScoredArm":
+        from raft_exp.evaluation import scoring
+
+        settings = self.config.arms[name]
+        grading = scoring.Grading(
+            self.profile,
+            shown=settings.get("context") != "none",
+            reply_format=self.config.reply_format,
+            reasons=bool(settings.get("cot")),
+            refusal=self.config.refusal,
+            supporting=self.supporting,
+            vectors=self.vectors,
+            min_quote_words=self.config.min_quote_words,
+        )
+        return scoring.score_arm(name, examples, read_jsonl(answers / "answers.jsonl", Answer), grading)
+
+
+def _comparisons(config: TransferStage, metric: str, arms: Mapping[str, "ScoredArm"]) -> Iterable[Comparison]:
+    """Returns the comparisons in one metric: each arm minus its untrained arm, with Holm's correction over them."""
+    from raft_exp.evaluation import scoring, statistics
+
+    both = {a: b for a, b in config.against.items() if metric in arms[a].observed and metric in arms[b].observed}
+    rows = [scoring.compared(metric, a, b, arms, config.seed) for a, b in both.items()]
+    for row, p_value in zip(rows, statistics.holm([row["p_value"] for row in rows]), strict=True):
+        row["p_value_holm"] = p_value
+    return rows
+
+
+def _supporting(passages: Path | None, questions: Path | None) -> "SupportingFacts | None":
+    from raft_exp.evaluation.supporting_facts import SupportingFacts
+
+    return SupportingFacts(passages, questions) if passages and questions else None
+
+
+def _vectors(config: TransferStage) -> "Vectors | None":
+    from raft_exp.models.similarity import TextVectors
+
+    return TextVectors(config.encoder) if config.encoder else None
