@@ -40,7 +40,7 @@ _NAME = 30  # width of the left column
 def help_text(groups: list[str], width: int = 0) -> str:
     """Returns the help for `groups` of settings ("all": every group); an overview if `groups` is empty.
 
-    `width`: width of the text in characters; 0: that of the terminal, within 80 and 120. Raises ConfigError for an
+    `width`: width of the text in characters; 0: the terminal's width, but between 80 and 120. Raises ConfigError for an
     unknown group.
     """
     known = [*(name for name, hint in type_hints(Config).items() if dataclasses_in(hint)), *_CHOICES]

@@ -56,7 +56,7 @@ C = TypeVar("C", bound=ContextSettings)
 
 
 class ContextCorpus(ABC, Generic[C]):
-    """Training records are those of one part, test records those of the other. A part alone is split at random.
+    """Training records come from one part, test records from the other. If there is one part, it is split at random.
 
     Passages depend on neither the seed nor `max_items`; questions depend on both.
     """

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def counting(counts: Counter[str]) -> Iterator[Counter[str]]:
-    """Yields the counter for one stream. At the end `counts` takes, for each entry, the larger of both values.
+    """Yields the counter for one stream. At the end, `counts` gets the larger value of each entry of both counters.
 
     So records that are read twice count once.
     """

@@ -21,7 +21,7 @@ class Source:
 
     names: tuple[str, ...]
     open: Callable[[str], Path] = Path
-    cited: str = ""  # the `source` of its passages; "" for the name of the file
+    cited: str = ""  # the field `source` of its passages; "": the name of their file
 
     def files(self) -> Iterator[Path]:
         """Yields the paths of the files in order."""

@@ -20,7 +20,7 @@ def closest_quotes(
 ) -> tuple[list[Place], bool]:
     """Returns one sentence of each passage, and whether any sentence contains an answer.
 
-    `passages`: each passage with the text that its sentence should be similar to. A passage gives no sentence if it
+    `passages`: (passage, text); its sentence is the most similar to this text. A passage gives no sentence if it
     contains no answer and has nothing in common with the text.
     """
     pattern = answer_pattern(answers, form)

@@ -74,7 +74,7 @@ def _sections(collection: Passages) -> np.ndarray:
 
 
 class Level(Protocol):
-    """The splits of a corpus by one kind of unit."""
+    """The splits of a corpus by one kind of unit: documents, sections or questions."""
 
     def is_filled(self) -> bool:
         """Whether each required split has about as many questions as the settings require."""

@@ -65,7 +65,7 @@ class NearFinder(Generic[Name]):
         return {name: how for name, how in found.items() if how != "other"}
 
     def _wording(self, name: Name, units: list[str], places: list[int]) -> Wording:
-        """Returns how the text `units` words the question `name`, as a whole or in its best part.
+        """Compares the question `name` with the text `units`: with the whole text, or with its most similar part.
 
         `places`: the indices in `units` of pairs that the question also has.
         """

@@ -46,8 +46,8 @@ def holds_gold(question: Question, context: Sequence[ContextPassage]) -> bool:
 def gold_passages(question: Question, context: Sequence[ContextPassage]) -> int:
     """Returns the number of the question's gold passages in a context.
 
-    Gold passages that the dataset names by title count once per document, because other questions may have brought
-    several versions of the document.
+    Gold passages that the dataset names by title count once per document, because the collection may have
+    several versions of a document, from other questions.
     """
     gold = [passage for passage in context if passage.gold]
     named = {passage.id for passage in gold if passage.id in question.gold}

@@ -16,7 +16,7 @@ from raft_exp.prompts import quotes
 
 
 class SupportingFacts:
-    """Looks up the named facts of test and validation questions, and the facts that quotes overlap.
+    """Looks up the supporting facts of test and validation questions, and finds the facts that a reply quotes.
 
     `passages` and `questions` are the folders of the ingest and questions stages.
     """

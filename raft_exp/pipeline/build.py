@@ -49,7 +49,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
 def _ends(config: Config, stages: Iterable[Stage], tried: Iterable[Stage]) -> list[Stage]:
     """Returns the stages up to `until`, except for `tried`, the evaluations of candidates.
 
-    Candidates are evaluated only for a select stage, which comes before the other evaluations.
+    Candidates are evaluated only if a select stage needs their evaluations.
     """
     until = STAGES.index("export" if config.until == "dataset" else config.until)
     before_select = {stage.key for stage in tried}

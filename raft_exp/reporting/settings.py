@@ -39,7 +39,7 @@ class RunGroup:
 
     @property
     def conditions(self) -> list[str]:
-        """The conditions that have the same settings in all runs, with results in all of them."""
+        """The conditions that have results, and the same settings, in all runs."""
         runs = list(self.runs.values())
         return [
             name

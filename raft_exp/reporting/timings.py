@@ -4,7 +4,7 @@ from typing import TypedDict
 
 
 class AnswerTimings(TypedDict):
-    """The timing of one arm. It covers the answers that the last run of its evaluation wrote."""
+    """The timing of one arm. Covers only the answers that the last run of the evaluation generated."""
 
     seconds_per_answer: float
     answers: int

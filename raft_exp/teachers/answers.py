@@ -214,7 +214,7 @@ def ask_until_valid(
     validate: Callable[[LedgerEntry], Result | Rejected],
     ask: Ask,
 ) -> ReplyHistory[Result] | None:
-    """Requests replies until one is valid, with at most `retries` further attempts. None while a reply is missing.
+    """Requests replies until one is valid, at most `retries` + 1 times. Returns None while a reply is missing.
 
     `messages` builds the prompt from the reasons of earlier rejections. `validate` returns the result of a reply, or
     why it is rejected. `ask` returns the reply to a prompt, or None.

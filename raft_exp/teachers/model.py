@@ -120,7 +120,7 @@ def dated(teacher: Teacher, date: str) -> Teacher:
 
 
 def for_targets(teacher: ModelTeacher) -> ModelTeacher:
-    """Returns the teacher with its task for targets only. The other tasks must not change the key of stage targets."""
+    """Returns the teacher with only its task `targets`: other tasks must not change the key of the stage `targets`."""
     return replace(teacher, questions=None, check=None)
 
 

@@ -1,4 +1,4 @@
-"""Makes the report of a finished run again from its files. It uses the present metrics, and loads no model."""
+"""Makes the report of a finished run again, from the run's files and with this version's metrics. Loads no model."""
 
 import itertools
 import json

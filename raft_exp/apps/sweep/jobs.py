@@ -1,4 +1,4 @@
-"""Launches the jobs of a sweep so that the failure of one does not stop the others, and shows them in a table."""
+"""Launches the jobs of a sweep, and shows them in a table. A job that fails does not stop the other jobs."""
 
 import json
 import os

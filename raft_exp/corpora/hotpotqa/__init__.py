@@ -1,6 +1,6 @@
 """HotpotQA: questions that need two Wikipedia paragraphs, published with ten paragraphs and supporting sentences.
 
-Training questions are those of the official training file, test questions those of a dev file: `distractor` (two gold
+Training questions come from the official training file, test questions from a dev file: `distractor` (two gold
 and eight retrieved paragraphs) or `fullwiki` (ten retrieved paragraphs, often without gold). A single file is split at
 random by the seed.
 """

@@ -18,7 +18,7 @@ PUBLISHED = {"pqa_artificial": "ori_pqaa.json", "pqa_labeled": "ori_pqal.json", 
 class Source:
     """A subset of PubMedQA: its name and its files.
 
-    `cited`: the `source` of its passages; "" stands for the name of the file.
+    `cited`: the field `source` of its passages; "": the name of their file.
     """
 
     name: str

@@ -74,7 +74,7 @@ def compare(
 def _compare_figures(
     metric: Metric, pairs: list[tuple[Observation, Observation]], random: np.random.Generator
 ) -> Difference:
-    """`compare` for metrics that are not means, such as macro F1: single items have no difference."""
+    """Compares two arms in a metric that is not a mean, such as macro F1: single items have no difference."""
     cells, counts = counted(pairs)
     left, right = [pair[0] for pair in cells], [pair[1] for pair in cells]
 

@@ -1,6 +1,6 @@
 """Reads reStructuredText (docutils): sections by titles, with lists, tables, code, formulas and notes.
 
-Included files are not opened. Of directives and roles that docutils does not know (those of Sphinx), the content is
+Included files are not opened. If docutils does not know a directive or role (of Sphinx, for example), its content is
 read.
 """
 
