@@ -32,7 +32,7 @@ def explained(error: Exception) -> ConfigError:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and option in _INSTALL:
-            return ConfigError(f"launcher: {option!r} is not installed; run {_INSTALL[option]}, or leave it out")
+            return ConfigError(f"launcher: {option!r} is not installed; run {_INSTALL[option]}, or remove the launcher")
         if new := _RENAMED.get((group, option)):
             return ConfigError(f"{group}: {option!r} was renamed to {new!r}; use {group}={new}")
         return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")

@@ -82,7 +82,7 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
     if out.exists() and not renew:
         raise DataError(f"{out}: exists already; give another NNN_name, or renew=true to make its figures again")
     if renew and not (out / "README.md").exists():
-        raise DataError(f"{out}: no README.md to keep; leave renew=true out")
+        raise DataError(f"{out}: has no README.md, which renew=true keeps; remove renew=true")
     jobs = [job for run in runs for job in _jobs(run)]
     for job in jobs:
         _check(job)
@@ -120,7 +120,7 @@ def _jobs(run: Path) -> list[Path]:
     if not (run / "multirun.yaml").exists():
         return [run]
     if not (run / "sweep.json").exists():
-        raise DataError(f"{run}: the sweep is not finished; run the same command again, it continues in a new folder")
+        raise DataError(f"{run}: the sweep is not finished; run its command again, which continues it in a new folder")
     jobs = json.loads((run / "sweep.json").read_text(encoding="utf-8"))
     if bad := [str(job["job"]) for job in jobs if job["status"] != "done"]:
         raise DataError(f"{run}: jobs {', '.join(bad)} are not done; run the same command again to finish them")

@@ -105,9 +105,9 @@ class GoldFinder:
                 remedy = "leave the questions out, or set retriever=dense with an encoder that knows both languages"
             shown = ", ".join(self.unknown[:_SHOWN]) + (", ..." if len(self.unknown) > _SHOWN else "")
             raise DataError(
-                f"corpus.questions: {len(self.unknown)} of {asked} questions ({shown}) have an answer that is not "
-                f"in their document word for word, and share {shared} with its passages, so their gold is unknown; "
-                f'name their passages in the field "gold", {remedy}'
+                f"corpus.questions: {len(self.unknown)} of {asked} questions ({shown}) have {shared} in common "
+                "with the passages of their document, and no passage contains the answer word for word, so the gold is "
+                f'unknown; name the gold passages in the field "gold", {remedy}'
             )
 
     def _of_document(self, question: str, answers: Sequence[str], passages: list[int], most: int) -> FoundGold:

@@ -67,7 +67,7 @@ def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | 
         found = f"corpus.name={corpus.name!r} has no {split} questions (found {dict(splits)})"
         if by is None:
             settings = [f"corpus.{name}" for name in ("path", "train", "test") if hasattr(corpus, name)]
-            raise DataError(f"{found}; check {', '.join(settings)} and the splits beside the data")
+            raise DataError(f"{found}; check {', '.join(settings)} and the files of splits beside the data")
         remedies = []
         if setting_of(corpus) not in ("auto", "question"):
             remedies.append("set corpus.split=auto")

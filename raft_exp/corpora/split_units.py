@@ -132,5 +132,5 @@ def _shared(choice: SplitChoice) -> str:
         )
     return (
         f"{choice['of_trained_documents']:,} of {of:,} test questions are about a document of training questions, and "
-        f"{choice['beside_training']:,} have gold with a sentence of a passage that training may show"
+        f"{choice['beside_training']:,} have gold that shares a sentence with a passage that training may show"
     )

@@ -47,7 +47,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def damages(folder: Path, records: Mapping[str, FileRecord]) -> list[str]:
-    """Returns a line for each file that differs from its record: `adapter_model.safetensors: other content`.
+    """Returns a line for each file that differs from its record: `adapter_model.safetensors: changed content`.
 
     A file that this process has checked before is read again only if its size or modification time has changed.
     """
@@ -62,7 +62,7 @@ def _damage(path: Path, record: FileRecord) -> str:
             return ""
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != record["sha256"]:
-                return "other content"
+                return "changed content"
     except OSError as error:
         return error.strerror or str(error)
     _remember(path)

@@ -103,7 +103,7 @@ def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
     if not isinstance(manifest, dict) or not {"key", "label", "seconds", "counts"} <= set(manifest):
         raise _damaged(root, label, folder, f"{MANIFEST}: fields are missing")
     if "digest" in manifest and manifest["digest"] != digest_of(manifest):
-        raise _damaged(root, label, folder, f"{MANIFEST}: other content")
+        raise _damaged(root, label, folder, f"{MANIFEST}: changed content")
     if manifest["key"] != folder.name:
         raise _damaged(root, label, folder, f"{MANIFEST}: belongs to another result, {manifest['label']}")
     return manifest

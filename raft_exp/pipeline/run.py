@@ -88,7 +88,7 @@ class FinishedRun:
         row = self._row(label)
         if row["status"] not in ("ran", "reused"):
             raise DataError(
-                f"{self.folder}: {label} is {row['status']}; finish the study first, with the command that began it"
+                f"{self.folder}: {label} is {row['status']}; finish the study first, with the command that started it"
             )
         folder = self.store.root / _stage_name(label) / row["key"]
         if not (folder / "manifest.json").is_file():

@@ -113,7 +113,7 @@ def replies_in_another_form(study: Study) -> Iterator[str]:
         setting = f" (evaluation.primary.metric={lenient[0]})" if lenient else ""
         yield (
             f"Fewer than {percent(_PARSED)}% of the replies have the requested form (parsed): {_shares(low)}. Strict "
-            f"metrics count the others as wrong: compare these arms by a lenient metric{setting}, and read "
+            f"metrics count all other replies as wrong: compare these arms by a lenient metric{setting}, and read "
             "predictions/ARM.jsonl."
         )
 

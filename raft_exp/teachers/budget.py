@@ -76,7 +76,7 @@ class Budget:
     def spent(self) -> str:
         """Returns the limit that ended the run, for an error message."""
         if self.max_requests is not None and self.requests >= self.max_requests:
-            return f"max_requests={self.max_requests}: all allowed requests are sent"
+            return f"max_requests={self.max_requests}: all allowed requests have been sent"
         return f"max_cost={self.max_cost:g}: {self.cost:.4g} is spent, and one more request may exceed the limit"
 
     def estimate(self, model: str, requests: int, prompt: float, task: Task, known: int) -> str:

@@ -283,7 +283,7 @@ class TeacherRunner(Generic[Item, Outcome]):
             self._ends = "interrupt"
             if self._interrupts > 1:
                 raise KeyboardInterrupt
-            self._display.say(f"stops when {len(self._sent)} open replies have arrived; press Ctrl-C again to stop now")
+            self._display.say(f"stops when {len(self._sent)} open requests have replies; press Ctrl-C again to stop")
 
         before = signal.signal(signal.SIGINT, stop)
         try:

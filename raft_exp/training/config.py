@@ -115,7 +115,7 @@ class TrainerConfig:
         if self.accumulate != "auto" and self.batch_size % self.accumulate:
             raise ValueError(
                 f"trainer.accumulate={self.accumulate} does not divide trainer.batch_size={self.batch_size}; "
-                "change either"
+                "change one of them"
             )
         shares = (1 if self.accumulate == "auto" else self.accumulate) * self.num_nodes
         if self.devices != "auto" and self.batch_size % (shares * self.devices):

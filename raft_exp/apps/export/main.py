@@ -64,7 +64,7 @@ class ExportModel:
         if self.push_to_hub is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub, re.ASCII):
             raise ValueError(f"push_to_hub: got {self.push_to_hub!r}; must be OWNER/NAME")
         if self.form == "adapter" and self.dtype is not None:
-            raise ValueError(f"dtype: got {self.dtype!r}, but an adapter keeps its trained data type; leave dtype out")
+            raise ValueError(f"dtype: got {self.dtype!r}, but an adapter keeps its trained data type; remove dtype")
         return self
 
 

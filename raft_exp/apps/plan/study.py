@@ -88,7 +88,7 @@ def _composed(words: list[str]) -> Config:
     from raft_exp.pipeline.parsing import parse
 
     if several := [word for word in words if word in ("-m", "--multirun")]:
-        raise ConfigError(f"{several[0]}: a plan is about one study; leave it out, and give each setting one value")
+        raise ConfigError(f"{several[0]}: a plan is about one study; remove -m, and give each setting one value")
     secrets.check_arguments(words)
     try:
         values, choices = _values(words)

@@ -143,12 +143,12 @@ def read_request(request: dict[str, object], model: str, longest: int) -> ChatRe
         raise no_model(requested, model)
     for name in _REFUSED:
         if request.get(name) not in (None, False, [], {}, "none"):
-            raise _invalid(f"{name}: is not supported; leave it out")
+            raise _invalid(f"{name}: is not supported; remove it")
     if request.get("n") not in (None, 1):
-        raise _invalid("n: only one reply per question is supported; leave it out")
+        raise _invalid("n: only one reply per question is supported; remove n")
     form = request.get("response_format")
     if form is not None and form != {"type": "text"}:
-        raise _invalid("response_format: only the type text is supported; leave it out")
+        raise _invalid("response_format: only the type text is supported; remove it")
     question = _question(request.get("messages"))
     if len(question) > longest:
         raise _invalid(f"the question has {len(question):,} characters; at most {longest:,} are allowed")
@@ -173,7 +173,7 @@ def _question(messages: object) -> str:
     content = contents[-1]
     if isinstance(content, list):
         if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content):
-            raise _invalid("messages: only text is supported; leave other parts out")
+            raise _invalid("messages: only text is supported; remove all other parts")
         content = "".join(part["text"] for part in content)
     if not isinstance(content, str) or not content.strip():
         raise _invalid("messages: the last message of the role user has no text; write the question there")

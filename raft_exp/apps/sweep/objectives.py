@@ -104,7 +104,7 @@ class Goal:
             )
         for name in ("until", "dry_run", "preview"):
             if (got := getattr(config, name)) not in ("report", False, 0):
-                raise ConfigError(f"{name}: got {got!r}, but a search needs the results of each trial; leave it out")
+                raise ConfigError(f"{name}: got {got!r}, but a search needs the results of each trial; remove {name}")
         for name in names:
             _check(name, config)
         return Goal(names, directions, _trained(names[0], config))

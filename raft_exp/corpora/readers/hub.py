@@ -54,5 +54,6 @@ def _matching(folder: str, pattern: str) -> list[Path]:
 def _unreachable(repo: str, pattern: str, reason: str) -> DataError:
     return DataError(
         f"hub data set {repo!r} ({pattern}) cannot be fetched: {reason}; set corpus.path=DIR to a folder "
-        "with the published files, or use a machine with network or with the data set in its hub cache (HF_HOME)"
+        "with the published files, or use a machine with access to the hub, or with the data set in its hub cache "
+        "(HF_HOME)"
     )

@@ -246,7 +246,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("plan nowhere", "RUN|SETTING: got 'nowhere', but there is no such folder; name a run folder, or settings"),
         ("plan . model=tiny", "RUN|SETTING: got '.' together with other words; give one run folder, or only settings"),
         ("plan .", "config.yaml: No such file or directory; name the folder of a run"),
-        ("plan -m model=tiny", "-m: a plan is about one study; leave it out, and give each setting one value"),
+        ("plan -m model=tiny", "-m: a plan is about one study; remove -m, and give each setting one value"),
         (
             "plan dataset.p=0.4,0.6",
             "dataset.p=0.4,0.6: got several values, but a plan is about one study; give one value",

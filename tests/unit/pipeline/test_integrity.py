@@ -168,7 +168,7 @@ def test_verify_names_what_is_damaged_and_repair_removes_it(tmp_path, capsys, mo
     assert run(capsys, "verify", where) == (0, "2 results checked, 0 damaged\n")
     damage(store.path(MADE) / "weights.safetensors", "bit", 0.5)
     status, out = run(capsys, "verify", where)
-    assert (status, "weights.safetensors: other content" in out, "2 results checked, 1 damaged" in out) == (
+    assert (status, "weights.safetensors: changed content" in out, "2 results checked, 1 damaged" in out) == (
         2,
         True,
         True,
