@@ -5,7 +5,7 @@ from typing import Literal
 
 from raft_exp.core.records import Example
 from raft_exp.evaluation import statistics
-from raft_exp.evaluation.results import CountedFigure, MeanTokens, Prediction, Quote
+from raft_exp.evaluation.results import CountedFigure, MeanTokens, PredictedApi, Prediction, Quote
 from raft_exp.evaluation.scoring.replies import ScoredArm
 
 Parts = list[tuple[int, int]]  # (hits, cases) of each reply
@@ -24,7 +24,7 @@ def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozens
     ]
     quotes = [row["quotes"] for row, _ in replied]
     shown = [
-        (row, _gold_shown(row, example)) for row, example in replied if row["context"] and row["id"] not in gold_unknown
+        (row, gold_shown(row, example)) for row, example in replied if row["context"] and row["id"] not in gold_unknown
     ]
     parts: dict[str, Parts] = {
         "quoting": [(bool(of_reply), 1) for of_reply in quotes],
@@ -34,6 +34,7 @@ def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozens
         "supported": [(supported, 1) for row, _ in replied if (supported := row.get("supported")) is not None],
         "abstained_without_gold": [(row["abstained"], 1) for row, gold in shown if gold == "none"],
         "abstained_with_gold": [(row["abstained"], 1) for row, gold in shown if gold == "all"],
+        **_api_calls(row["api"] for row, _ in replied if "api" in row),
     }
     numbers = {name: sum(cases for _, cases in part) for name, part in parts.items()}
     return {
@@ -43,11 +44,19 @@ def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozens
     }
 
 
+def _api_calls(calls: Iterable[PredictedApi]) -> dict[str, Parts]:
+    """Returns the shares of calls that are not right, by their class, and of hallucinations by the authors' rule."""
+    graded = list(calls)
+    classes = ("same_domain", "other_api", "invented", "unparsed")
+    shares: dict[str, Parts] = {f"api_{name}": [(call["call"] == name, 1) for call in graded] for name in classes}
+    return shares | {"api_hallucination": [(call["domain"] == "hallucination", 1) for call in graded]}
+
+
 def _from_distractor(quote: Quote) -> bool:
     return quote["verbatim"] and not quote["gold"]
 
 
-def _gold_shown(row: Prediction, example: Example) -> Literal["all", "some", "none"]:
+def gold_shown(row: Prediction, example: Example) -> Literal["all", "some", "none"]:
     """Returns whether the context shows all, some or none of the gold passages.
 
     With "some", it is undecided whether a reply should abstain.
