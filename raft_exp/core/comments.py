@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from raft_exp.core.schema import setting_name
+
 _KEY = re.compile(r"(?P<indent> *)(?P<key>[\w@/+.]+):(?P<rest>.*)")
 _COMMENT = re.compile(r"(?:^|\s)#\s?(?P<text>.*)$")
 _LITERAL = re.compile(r"[|>][+-]?\s*(#.*)?$")
@@ -89,7 +91,7 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def field_comments(kind: type) -> dict[str, str]:
-    """Returns the comment of each field of a dataclass, inherited fields included; "" for a field without one.
+    """Returns the comment of each setting of a dataclass, inherited ones included; "" for a setting without one.
 
     A comment stands beside its field or on the lines above it.
     """
@@ -97,7 +99,8 @@ def field_comments(kind: type) -> dict[str, str]:
     for base in reversed(kind.__mro__[:-1]):
         if base.__module__.startswith("raft_exp"):
             found |= comments_of(base)
-    return {field.name: found.get(field.name, "") for field in fields(kind)}  # type: ignore[arg-type]
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return {setting_name(name): found.get(name, "") for name in names}
 
 
 def comments_of(kind: type) -> dict[str, str]:

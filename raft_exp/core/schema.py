@@ -46,6 +46,11 @@ def config_dataclass(cls: type[T]) -> type[T]:
     return config_class
 
 
+def setting_name(field_name: str) -> str:
+    """Returns the name of a field's setting. A keyword of Python has an underscore as a field: `for_` is `for`."""
+    return field_name.removesuffix("_")
+
+
 def identity(config: object) -> Any:
     """Returns the fields of a config that are part of a stage's key, as JSON values.
 

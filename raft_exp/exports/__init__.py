@@ -10,19 +10,25 @@ To add a format:
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from raft_exp.core.records import Example
-from raft_exp.core.schema import config_dataclass
-from raft_exp.exports import chat, completion, evaluation, raft_base
+from raft_exp.core.schema import KeyedWhenSet, config_dataclass
+from raft_exp.exports import chat, completion, evaluation, preferences, prompts, raft_base
 from raft_exp.exports.columns import Columns, Row
 from raft_exp.exports.origins import RowOrigins
+from raft_exp.exports.trainers.settings import ToolName
 
-FormatName = Literal["chat", "completion", "eval", "raft_base"]
+FormatName = Literal["chat", "completion", "eval", "raft_base", "prompts", "dpo"]
 # Kind of a dataset: its recipe ("raft", "closed_book"), a ready chat file of the user ("ready"), or a test set.
 Kind = Literal["raft", "closed_book", "ready", "test"]
+
+
+def _as_list(value: object) -> object:
+    """Returns a single name as a list, and null as the empty list."""
+    return [value] if isinstance(value, str) else [] if value is None else value
 
 
 @config_dataclass
@@ -35,6 +41,8 @@ class ExportConfig:
     push_to_hub: str | None
     private: bool
     licence: str | None
+    # tools that get data and configuration files for the study's trainings
+    for_: KeyedWhenSet[Annotated[list[ToolName], BeforeValidator(_as_list)]] = Field(alias="for", default_factory=list)
 
     @model_validator(mode="after")
     def _a_repository_needs_a_folder(self) -> "ExportConfig":
@@ -44,7 +52,7 @@ class ExportConfig:
             raise ValueError(f"export.push_to_hub: got {self.push_to_hub!r}; must be OWNER/NAME")
         if self.format != "hf":
             raise ValueError(f"export.push_to_hub: needs export.format=hf, but export.format is {self.format!r}")
-        if not self.wanted:
+        if not self.has_tables:
             raise ValueError(
                 "export.push_to_hub: there is nothing to push; set export.dataset to a format, or export.passages=true"
             )
@@ -73,18 +81,29 @@ class ExportConfig:
         return list(dict.fromkeys(formats))
 
     @property
-    def wanted(self) -> bool:
+    def tools(self) -> list[ToolName]:
+        """The tools of `for`, without repetitions."""
+        return list(dict.fromkeys(self.for_))
+
+    @property
+    def has_tables(self) -> bool:
         """Whether the study exports a dataset or the passages."""
         return bool(self.names or self.passages)
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the function that builds its rows, its columns, and the kinds of datasets that it can hold."""
+    """A format: the function that builds its rows, its columns, and the kinds of datasets that it can hold.
 
-    row: Callable[[Example, RowOrigins], Row]
+    The function returns None for a row that the format cannot hold. `graded`: the rows say how replies are graded.
+    `quoting`: the format holds only datasets whose targets quote.
+    """
+
+    row: Callable[[Example, RowOrigins], Row | None]
     columns: Columns
     kinds: tuple[Kind, ...]
+    graded: bool = False
+    quoting: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -92,6 +111,8 @@ FORMATS: dict[str, Format] = {
     "completion": Format(completion.row, completion.COLUMNS, ("raft", "closed_book", "ready")),
     "eval": Format(evaluation.row, evaluation.COLUMNS, ("raft", "closed_book", "test")),
     "raft_base": Format(raft_base.row, raft_base.COLUMNS, ("raft",)),
+    "prompts": Format(prompts.row, prompts.COLUMNS, ("raft", "closed_book"), graded=True),
+    "dpo": Format(preferences.row, preferences.COLUMNS, ("raft",), graded=True, quoting=True),
 }
 
 PASSAGE_COLUMNS: Columns = {

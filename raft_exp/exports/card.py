@@ -10,6 +10,7 @@ from raft_exp.exports.tables import HF, Table, file_name
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _SETTINGS = ("p", "num_distractors", "distractors", "cot", "constant_size", "no_gold_target")
+_OF_CONTEXT = ("context", "k", "cot", "no_gold_target")  # of data sets with retrieved or published contexts
 
 
 @config_dataclass
@@ -82,10 +83,18 @@ def _recipes(about: Card, audits: Mapping[str, DatasetAudit]) -> list[str]:
     lines = []
     for name, settings in about.recipes.items():
         train = audits[name]["splits"].get("train")
-        shown = ", ".join(f"{field}={settings[field]}" for field in _SETTINGS)
+        names = _OF_CONTEXT if "context" in settings else _SETTINGS
+        shown = ", ".join(f"{field}={_value(settings[field])}" for field in names if field in settings)
         rows, with_gold = (train["rows"], train["with_gold"]) if train else (0, 0)
         lines.append((name, shown, f"{rows:,}", f"{with_gold:,}"))
     return [_table(("dataset", "settings", "training rows", "with gold"), lines)] if lines else []
+
+
+def _value(value: object) -> str:
+    """Formats a setting as it is written in YAML, such as {min: 0, max: 8}."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {part}' for name, part in value.items())}}}"
+    return str(value)
 
 
 def _table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:

@@ -34,7 +34,7 @@ def _arrow_type(column: ColumnType) -> "pyarrow.DataType":
         return pyarrow.list_(_arrow_type(column[0]))
     if isinstance(column, dict):
         return pyarrow.struct([(name, _arrow_type(inner)) for name, inner in column.items()])
-    return {"string": pyarrow.string(), "bool": pyarrow.bool_()}[column]
+    return {"string": pyarrow.string(), "int": pyarrow.int64(), "bool": pyarrow.bool_()}[column]
 
 
 def _encodable(value: object) -> object:

@@ -6,12 +6,14 @@ A message names the setting as the user writes it (`dataset.p`), its value, and 
 import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass
+from types import NoneType
 from typing import get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from raft_exp.core.errors import suggest
+from raft_exp.core.schema import setting_name
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.renamed import RENAMED
 
@@ -94,12 +96,22 @@ def _place(location: tuple[int | str, ...]) -> str:
             kind = get_args(kind)[-1]
         elif part in names:
             kind = names[str(part)]
+        elif settings := _settings_beside_a_value(kind):  # the name of a member of the union
+            kind = settings
+            continue
         elif not names and parts:
             break  # a plain value: the rest of the location names a member of a union of types
         elif number + 1 < len(location):
             continue  # the name of a member of a union of configs
         parts.append(str(part))
     return ".".join(parts)
+
+
+def _settings_beside_a_value(kind: object) -> object:
+    """Returns the dataclass of a union of a plain value and a dataclass (`int | DistractorRange`); else None."""
+    members = [member for member in get_args(kind) if member is not NoneType]
+    settings = next((member for member in members if is_dataclass(member)), None)
+    return settings if not all(map(is_dataclass, members)) else None
 
 
 def _member(kind: object, option: object) -> object:
@@ -111,7 +123,7 @@ def _member(kind: object, option: object) -> object:
 def _names(kind: object) -> Mapping[str, object]:
     """Returns the type of each field by its name: of one dataclass, or of all dataclasses in a union."""
     if is_dataclass(kind):
-        return dict(get_type_hints(kind))
+        return {setting_name(name): hint for name, hint in get_type_hints(kind).items()}
     if get_args(kind):
         members = [get_args(kind)[0]] if hasattr(kind, "__metadata__") else get_args(kind)
         return {name: hint for member in members for name, hint in _names(member).items()}

@@ -11,6 +11,7 @@ import yaml
 from annotated_types import Ge, Gt, Le, Lt
 
 from raft_exp.core.comments import Setting, YamlFile, field_comments, read_yaml
+from raft_exp.core.schema import setting_name
 from raft_exp.pipeline.config import conf_dir
 
 _PLAIN = {
@@ -74,10 +75,10 @@ def setting_rows(kind: type, prefix: str = "") -> Iterator[tuple[str, object, st
 
 
 def type_hints(kind: type) -> Mapping[str, object]:
-    """Returns the type of each field of a dataclass, with the metadata of `Annotated`."""
+    """Returns the type of each setting of a dataclass, with the metadata of `Annotated`."""
     names = {field.name for field in fields(kind)}
     hints = get_type_hints(kind, include_extras=True)
-    return {name: hint for name, hint in hints.items() if name in names}
+    return {setting_name(name): hint for name, hint in hints.items() if name in names}
 
 
 def dataclasses_in(hint: object) -> list[type]:

@@ -1,14 +1,12 @@
-"""Builds the settings of stages that read several groups of the configuration: data sets, export, report."""
+"""Builds the settings of stages that read several groups of the configuration: data sets, report."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from raft_exp import retrieval
-from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import identity
-from raft_exp.corpora import origin, shares_gold
+from raft_exp.corpora import shares_gold
 from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
 from raft_exp.dataset.pool_check import Demand
 from raft_exp.dataset.rows import Window
@@ -17,21 +15,15 @@ from raft_exp.dataset.supply import SettingNames
 from raft_exp.evaluation import metrics
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.selection import AS_WRITTEN
-from raft_exp.exports import Kind
-from raft_exp.exports.card import Card
-from raft_exp.exports.stage import ExportStage, tables_of
 from raft_exp.models import loading
 from raft_exp.pipeline.arm_settings import arm_dataset, resolved_trainer
+from raft_exp.pipeline.conditions import without_gold
 from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.pipeline.wordings import wordings
 from raft_exp.reporting.stage import ReportStage
 from raft_exp.teachers.model import is_model
 from raft_exp.teachers.model import shown as shown_teacher
-
-Recipes = Mapping[str, tuple[str, ArmConfig]]  # recipe -> its first arm, by name
-
-_TEST: Kind = "test"
 
 
 def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, named: SettingNames) -> TestStage:
@@ -44,7 +36,11 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, 
     same = {field.name: getattr(evaluation, field.name) for field in fields(evaluation) if field.name in names}
     return TestStage(
         **same,
-        retriever=type(config.retriever)(config.retriever.name, evaluation.k or config.retriever.k),
+        retriever=replace(
+            config.retriever,
+            k=evaluation.k or config.retriever.k,
+            rerank=config.retriever.rerank if evaluation.context == "retrieved" else None,
+        ),
         prompt=config.prompt,
         prompt_mode=config.dataset.prompt_mode,
         window=window,
@@ -60,14 +56,16 @@ def raft_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) 
     name, arm = owner
     names = SettingNames.of("dataset", arm.dataset, f"arms.{name}.dataset")
     data = with_gold_limit(config, arm_dataset(config, name, arm))
-    return RaftStage(data, config.prompt, window, config.seed, names)
+    retriever = replace(config.retriever, k=data.k or config.retriever.k) if data.context == "retrieved" else None
+    return RaftStage(replace(data, k=None), config.prompt, window, config.seed, names, retriever)
 
 
 def closed_book_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> ClosedBookStage:
     """Returns the settings of a closed-book training set. `owner`: name and settings of its first arm."""
     data = with_gold_limit(config, arm_dataset(config, *owner))
     limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
-    return ClosedBookStage(config.prompt, *limits, window, config.seed, data.workers)
+    cot = bool(owner[1].dataset.get("cot"))  # dataset.cot of the study is about the raft recipe
+    return ClosedBookStage(config.prompt, *limits, window, config.seed, data.workers, cot)
 
 
 def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
@@ -88,69 +86,9 @@ def sources_of(demand: Demand) -> set[str]:
     """Returns the retrieval sources from which a data set takes its distractors."""
     if isinstance(demand, TestStage):
         return searched_sources(demand) if demand.context == "gold_and_distractors" else set()
-    if isinstance(demand, RaftStage):
+    if isinstance(demand, RaftStage) and demand.dataset.chooses_gold:
         return retrieval.source_names(demand.dataset.distractors, demand.dataset.mixed)
     return set()
-
-
-def passages_alone(config: Config) -> ExportStage | None:
-    """Returns the settings of the export stage in a study with until=ingest; None if passages are not exported."""
-    return ExportStage([], True, config.export.format, {}, None) if config.export.passages else None
-
-
-def check_file(config: Config) -> None:
-    """Raises ConfigError if `export.passages` names a folder, or a file inside the folder of the corpus."""
-    if isinstance(config.export.passages, bool):
-        return
-    file, corpus = Path(config.export.passages).resolve(), getattr(config.corpus, "path", None)
-    if file.is_dir():
-        raise ConfigError(f"export.passages={config.export.passages}: is a folder; name a file")
-    if config.corpus.name == "documents" and corpus and file.is_relative_to(Path(corpus).resolve()):
-        raise ConfigError(
-            f"export.passages={config.export.passages}: lies in corpus.path, so the next study would read it as a "
-            "document; name a file outside it"
-        )
-
-
-def export_settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> ExportStage | None:
-    """Returns the settings of the export stage; None if nothing is exported.
-
-    `recipes`: the first arm of each training set; `tests`: names of the test sets. Raises ConfigError for a format in
-    which no data set of the study can be written.
-    """
-    settings = config.export
-    if not settings.wanted:
-        return None
-    kinds = {name: _kind(config, *owner) for name, owner in recipes.items()} | dict.fromkeys(tests, _TEST)
-    for name in settings.names:
-        if not tables_of(kinds, [name]):
-            raise ConfigError(
-                f"export.dataset: got {name!r}, but no arm of evaluation.arms has a training set for it; "
-                "add such an arm (raft, sft), or name another format"
-            )
-    card = _card(config, recipes, kinds) if settings.format == "hf" else None
-    return ExportStage(settings.names, bool(settings.passages), settings.format, kinds, card)
-
-
-def _kind(config: Config, name: str, arm: ArmConfig) -> Kind:
-    if arm.recipe == "raft":
-        return "ready" if arm_dataset(config, name, arm).path else "raft"
-    return "closed_book"
-
-
-def _card(config: Config, recipes: Recipes, kinds: Mapping[str, Kind]) -> Card:
-    published = origin(config.corpus)
-    datasets = {name: arm_dataset(config, *owner) for name, owner in recipes.items() if kinds[name] == "raft"}
-    return Card(
-        study=config.study,
-        corpus=config.corpus.name,
-        source=published.source,
-        licence=config.export.licence or published.licence,
-        teacher=config.teacher.name,
-        prompt_mode=config.dataset.prompt_mode,
-        seed=config.seed,
-        recipes={name: identity(dataset) for name, dataset in datasets.items()},
-    )
 
 
 def report_settings(config: Config) -> ReportStage:
@@ -172,6 +110,7 @@ def report_settings(config: Config) -> ReportStage:
         settings=_shown_settings(config),
         trainings={arm: training.label for training in trainings(config) for arm in training.arms},
         primary=config.evaluation.primary,
+        without_gold=without_gold(config),
         random_weights=loading.has_random_weights(config.model.name_or_path) and _uses_the_model(config),
     )
 

@@ -116,9 +116,7 @@ class StageMaker:
             settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
             process = placement.of_teacher(teacher)
             return Stage(targets_stage.model_targets, settings, inputs, process=process, check=self._pools)
-        may_help = hasattr(self._config.corpus, "split")  # the error may name another split
-        whole = any(isinstance(demand, dataset.TestStage) and not demand.allow_cut for demand in self._demands)
-        check = self._pools if may_help or whole else None
+        check = self._pools if hasattr(self._config.corpus, "split") else None  # its error may name another split
         return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs, check=check)
 
     @property
@@ -233,7 +231,16 @@ class StageMaker:
         else:
             searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
-        return Stage(dataset.test_set, settings, inputs, self._model_files, label)
+        check = self._windows if label == "test" else None
+        return Stage(dataset.test_set, settings, inputs, self._model_files, label, check=check)
+
+    @property
+    def _windows(self) -> Check | None:
+        """A check of all test sets whose passages must not be shortened (`allow_cut=false`); None without one."""
+        tests = [demand for demand in self._demands if isinstance(demand, dataset.TestStage) and not demand.allow_cut]
+        searched = {source for test in tests for source in stage_settings.sources_of(test)}
+        inputs: Inputs = {**self.studied, **self._searched(searched)}
+        return Check(partial(check_questions, tests, None), inputs) if tests else None
 
     def export(
         self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]

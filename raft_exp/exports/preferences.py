@@ -1,0 +1,92 @@
+"""Format `dpo`: preference pairs for TRL's DPOTrainer. No model writes them.
+
+`chosen` is the training target, if the prompt shows all gold passages and every quote of the target stands word for
+word in one of them. `rejected` is the same reply with a sentence of a distractor in the place of each quote. So the two
+replies differ in their quotes alone: both have the form, the words between the quotes, and the answer of the target.
+
+The sentences are those of all distractors of the prompt that are closest to the question (ROUGE-L), in the order of the
+prompt. A sentence must stand in the prompt as it is, be long enough to count as a verbatim quote, stand in no gold
+passage, and hold no open answer. Rows without such a pair are left out and counted.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from raft_exp.core.records import ContextPassage, Example, Passage, Question, Target
+from raft_exp.core.text import answer_pattern
+from raft_exp.corpora.closest_sentences import closest_sentences
+from raft_exp.exports import reward_columns
+from raft_exp.exports.columns import Columns, ColumnType, Row
+from raft_exp.exports.origins import RowOrigins
+from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE, completion, parse, quote, quotes
+
+_MESSAGES: ColumnType = [{"role": "string", "content": "string"}]
+COLUMNS: Columns = {
+    "id": "string",
+    "prompt": _MESSAGES,
+    "chosen": _MESSAGES,
+    "rejected": _MESSAGES,
+    **reward_columns.COLUMNS,
+}
+_QUOTE = re.compile(f"{BEGIN_QUOTE}(?:(?!{BEGIN_QUOTE}).)*?{END_QUOTE}", re.DOTALL)
+
+
+def row(example: Example, origins: RowOrigins) -> Row | None:
+    """Returns the pair of a row with the columns of the rewards; None if the row has no pair."""
+    question = origins.question(example.id)
+    rejected = _rejected(example, question, origins)
+    if rejected is None:
+        return None
+    return {
+        "id": example.id,
+        "prompt": example.messages[:-1],
+        "chosen": example.messages[-1:],
+        "rejected": [{"role": "assistant", "content": rejected}],
+        **reward_columns.columns(example, question, origins),
+    }
+
+
+def _rejected(example: Example, question: Question, origins: RowOrigins) -> str | None:
+    """Returns the target with quotes from distractors; None if it has no quote from gold, or there are too few."""
+    settings = origins.rewards
+    reply = parse(example.target, settings.reply_format)
+    gold = [passage for passage in example.context if passage.gold]
+    if not example.has_gold or not reply.quotes:
+        return None
+    if not all(_stands_in(text, gold, settings.min_quote_words) for text in reply.quotes):
+        return None
+    distractors = list(_quotable(example, question, origins))
+    sentences = closest_sentences(example.question, distractors, len(reply.quotes), 0.0)
+    if len(sentences) < len(reply.quotes):
+        return None
+    others = map(quote, sentences)
+    reason = _QUOTE.sub(lambda _: next(others), reply.reason)
+    return completion(Target(example.id, reply.prediction, reason), cot=True, reply_format=settings.reply_format)
+
+
+def _quotable(example: Example, question: Question, origins: RowOrigins) -> Iterator[Passage]:
+    """Yields the distractors of a row, in the order of the prompt, with the sentences that a wrong reply can quote."""
+    neither = {*question.gold, *question.also_answering}
+    gold = [passage for passage in example.context if passage.gold]
+    answers = answer_pattern(example.answers, origins.form)
+    least, seen = origins.rewards.min_quote_words, set[str]()
+    for shown in example.context:
+        if shown.gold or shown.id in neither:
+            continue
+        whole = origins.passage(shown.id)
+        sentences = [
+            text
+            for text in dict.fromkeys(sentence.strip() for sentence in whole.sentences)
+            if quotes.stands_exactly(text, shown.text)
+            and _stands_in(text, [shown], least)
+            and not _stands_in(text, gold, least)
+            and not (answers and answers.search(text))
+            and text not in seen
+        ]
+        seen.update(sentences)
+        yield replace(whole, sentences=sentences)
+
+
+def _stands_in(text: str, passages: Sequence[ContextPassage], min_words: int) -> bool:
+    return any(quotes.find(text, passage.text, passage.title, min_words) for passage in passages)
