@@ -16,7 +16,7 @@ from raft_exp.corpora.same_questions import number_of, same_questions
 from raft_exp.corpora.shares import draw_groups
 from raft_exp.corpora.split_units import SplitBy, divided
 
-Questions = Callable[[], Iterator[Question]]  # streams the questions anew, with the split of the file or ""
+Questions = Callable[[], Iterator[Question]]  # each call streams the questions, with the split of the file or ""
 
 
 class QuestionLevel:

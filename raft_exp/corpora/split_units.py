@@ -96,7 +96,7 @@ def choose(setting: Setting, enough: bool, level: Callable[[SplitBy], L]) -> tup
     """Returns the unit and its splits: those of `setting`, or for auto the largest unit that suffices.
 
     A unit suffices if its splits are filled and its questions have room for distractors; if none does, the smallest
-    unit is taken. `enough`: the corpus has so many documents that the room is not checked.
+    unit is taken. `enough`: the corpus has so many documents that no check is needed.
     """
     if setting != "auto":
         return setting, level(setting)

@@ -26,7 +26,7 @@ from raft_exp.dataset.leakage import NearFinder, TextFinder
 from raft_exp.dataset.overlap import Overlap
 from raft_exp.dataset.training_index import ComparedQuestion
 
-Chats = Callable[[], Iterator[ChatRow]]  # streams the training rows anew
+Chats = Callable[[], Iterator[ChatRow]]  # each call streams the training rows
 
 _PIECES = re.compile(r"[\n\r]+|(?<=[.?!\u3002\uff1f\uff01\u061f\u0964])\s*")  # lines and sentences
 

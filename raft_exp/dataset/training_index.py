@@ -11,7 +11,7 @@ from raft_exp.core.records import Question
 from raft_exp.core.shingles import text_hash, units
 from raft_exp.core.wording import answer_forms
 
-Questions = Callable[[], Iterator[Question]]  # streams the questions of all splits anew
+Questions = Callable[[], Iterator[Question]]  # each call streams the questions of all splits
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Supporting facts of HotpotQA: the sentences that a reply quotes, and the sentences that the data set names.
 
-A fact is a pair (title of the paragraph, sentence number from 0), as in the official script. Paragraphs are compared by
-title alone, also where they were published with different questions.
+A fact is a pair (title of the paragraph, sentence number from 0), as in the official script. Paragraphs with
+one title count as the same, even if they were published with different questions.
 """
 
 from bisect import bisect_right

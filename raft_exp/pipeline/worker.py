@@ -204,8 +204,8 @@ def _rank(stages: "_Stages", key: str, out: Path, tell: Path | None) -> None:
         with contextlib.suppress(OSError):
             tell.write_text(reply, encoding="utf-8")
     if status and not first:
-        # Where all ranks fail, the first one replies, and the launcher ends this one meanwhile. Where only this rank
-        # has failed, it prints its own error, and the launcher ends the others because of its exit status.
+        # If all ranks fail, the first rank replies, and the launcher ends this rank during the pause. If only this rank
+        # fails, it prints its error, and its exit status makes the launcher end the other ranks.
         time.sleep(_FIRST_RANK_PATIENCE)
         print(message, file=sys.stderr, flush=True)
     sys.exit(status)

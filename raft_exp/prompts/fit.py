@@ -1,4 +1,4 @@
-"""Shortens all passages of a prompt that is too long by one rule, which does not know the gold passages.
+"""Shortens all passages of a prompt that is too long. One rule applies to gold passages and distractors.
 
 In real use the gold passages are unknown. A rule that did not cut them would raise the scores of all arms with
 passages, and the longest passage would reveal the gold. Therefore `fit` receives texts without gold flags.

@@ -42,9 +42,9 @@ def tokens(text: str) -> list[str]:
 def write(folder: Path, texts: Iterable[str], parts: int = 1, any_language: bool = False) -> dict[str, int]:
     """Writes the index of the texts into a folder. Returns the numbers of passages, words and postings.
 
-    `any_language`: texts are split into words by `indexed` instead of `tokens`. `parts`: the postings are sorted in so
-    many parts, with one part in memory at a time (about 60 bytes for each posting). All postings of a word are in one
-    part. The files are the same for every value of `parts`.
+    `any_language`: texts are split into words by `indexed` instead of `tokens`. `parts`: the number of parts in which
+    the postings are sorted. One part is in memory at a time (about 60 bytes for each posting). All postings of a word
+    are in one part. The files are the same for every value of `parts`.
     """
     if any_language:
         (folder / ANY_LANGUAGE).touch()

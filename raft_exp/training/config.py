@@ -26,7 +26,7 @@ class LoraConfig:
 
 @config_dataclass
 class MatchedPlan:
-    """The settings that determine how many supervised tokens another training uses. This training uses as many."""
+    """The settings from which another training's number of supervised tokens follows. This training uses it too."""
 
     batch_size: Positive
     max_epochs: Positive

@@ -98,7 +98,7 @@ def cite(
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
     """Returns citations for a model that does not quote: the first sentence with the answer in each passage."""
-    pattern = answer_pattern([answer])  # words in every corpus: the reader sees the sentence, and can judge it
+    pattern = answer_pattern([answer])  # by words in every corpus: a reader can check the sentence
     if pattern is None:
         return []
     cited = []

@@ -1,7 +1,7 @@
 """`python -m raft_exp.corpora.documents.child SETTINGS SCRATCH PARENT`: reads documents one by one, within limits.
 
 Input: one JSON line {name, path} per document. Output: JSON lines (`Reply`), two for most documents: the key of the
-document's bytes, before the text is extracted, and the result. A file that cannot be loaded has the second line alone.
+document's bytes, before the text is extracted, and the result. A file that cannot be loaded has only the result line.
 The process ends with its parent. If a document leaves much memory in use, the process marks its result as `last` and
 ends.
 """

@@ -130,7 +130,7 @@ class QuestionRows:
 def _answers(value: object) -> object:
     """Returns the answers as texts, without empty ones.
 
-    A number stays as written in the file. Of SQuAD's {text, answer_start} the texts are taken.
+    A number stays as written in the file. From SQuAD's {text, answer_start}, only the texts are used.
     """
     if isinstance(value, dict) and "text" in value:
         value = value["text"]

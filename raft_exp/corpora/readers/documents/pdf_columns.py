@@ -72,7 +72,7 @@ def _boxes(letters: Any) -> Iterator[Piece]:
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yields the pieces. A piece that follows another on its line, at most a space apart, is joined to it."""
+    """Yields the pieces, joined if one follows another on the same line at a distance of at most a space."""
     last: Piece | None = None
     for piece in pieces:
         if last and piece.on_line_of(last) and -1 < piece.left - last.right < _GAP * (last.top - last.bottom):
