@@ -67,7 +67,7 @@ _FOLDER_ERRORS = {
     errno.ENOTDIR,
 }
 
-# Experiments that are changes to another one, named beside it.
+# Experiments that only change another experiment, which is named together with them.
 ON_TOP = {"fair_lr", "fair_rank"}
 
 
@@ -214,7 +214,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
         try:
             outcomes = runner.execute(stages)
         except RaftError:
-            _preview(config, [store.look(stage) for stage in stages])  # the data sets that were made before
+            _preview(config, [store.look(stage) for stage in stages])  # the data sets that were made before the error
             raise
         fill(run, outcomes, overrides, config.run.copy)
         _write_provenance(run, outcomes, overrides)

@@ -90,8 +90,8 @@ class Stage:
     inputs: Inputs = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)  # local input file name -> sha256 of its content
     part: str = ""  # tells stages of one name apart: `raft` in train[raft]
-    # The process that runs the stage, for one that holds a GPU or starts ranks. Consecutive stages of one process name
-    # share the process. None: the process of the study.
+    # Name of the process, for a stage that uses a GPU or starts ranks. Consecutive stages with the same name share a
+    # process. None: the process of the study.
     process: str | None = None
     launcher: Sequence[str] = ()  # words before that process's command, which start it on several devices or nodes
     check: Check | None = None  # a condition to check before the stage runs, for example before it pays a teacher

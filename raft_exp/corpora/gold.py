@@ -22,9 +22,9 @@ from raft_exp.core.words import indexed
 from raft_exp.corpora.sentences import sentences_of
 from raft_exp.retrieval.likeness import ByWords, Likeness
 
-SLICE = "gold"  # name of the slice by how the gold passages were found, in files with questions of the second kind
+SLICE = "gold"  # name of the slice by how the gold passages were found: word for word, or by similarity
 WORD_FOR_WORD, CLOSEST = "holds the answer", "closest to question and answer"
-PLACES = "evidence"  # name of the slice by the number of passages that the evidence needs, in files with both kinds
+PLACES = "evidence"  # name of the slice by the number of passages that hold the evidence: one, or several
 ONE, SEVERAL = "in one passage", "in several passages"
 _LEAST = 0.5  # of the best score of the document: passages with less are not gold
 _LEAST_WORDS = 2  # of a statement
@@ -38,11 +38,12 @@ class FoundGold:
 
     passages: list[int]
     kind: Literal["named", "answer", "document", "closeness", "search"] = "named"
-    also_answering: list[int] = field(default_factory=list)  # hold an answer too: neither gold nor distractors
+    also_answering: list[int] = field(default_factory=list)  # have an answer, but are neither gold nor distractors
     several: bool = False  # the evidence needs several of the passages
-    more: bool = False  # a statement has its closest passage beyond `corpus.closest`
+    more: bool = False  # the evidence needs more passages than `corpus.closest`
     known: bool = True  # False: no passage has anything in common with question and answer
-    quotes: list[tuple[int, str]] = field(default_factory=list)  # passages to quote, each with the text to be close to
+    # Passages to quote, each with the text that the quote must resemble.
+    quotes: list[tuple[int, str]] = field(default_factory=list)
     given: list[int] = field(default_factory=list)  # found by a search, without an answer: distractors
 
     def count(self, counts: Counter[str]) -> None:
@@ -68,7 +69,7 @@ class FoundGold:
 
 
 class GoldFinder:
-    """Finds the gold passages of questions. `unknown` collects the rows whose question gives no hint of its gold."""
+    """Finds the gold passages of questions. `unknown` collects rows that have nothing in common with a passage."""
 
     def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
         self._collection, self._most, self._likeness = collection, most, likeness

@@ -38,7 +38,7 @@ def card(
     sections = [
         f"# {about.study}",
         "RAFT data (Retrieval-Augmented Fine-Tuning, [arXiv 2403.10131](https://arxiv.org/abs/2403.10131)), made with "
-        "raft_exp: questions among passages of which only some rows hold the answer.",
+        "raft_exp: each row has a question and passages; in some rows no passage holds the answer.",
         "## Tables",
         _table(("configuration", "split", "rows", "fields"), _tables(tables, counts)),
         f'```python\nfrom datasets import load_dataset\n\nload_dataset("THIS_FOLDER", "{tables[0].name}")\n```',

@@ -37,7 +37,7 @@ class RowOrigins:
             if question.id == item:
                 return question
         raise DataError(
-            f"row {item!r} of the dataset has no question in questions.jsonl, or stands in another order there; run "
+            f"row {item!r} of the dataset has no question in questions.jsonl, or the questions have another order; run "
             "`python -m raft_exp.store repair`, then the study again"
         )
 

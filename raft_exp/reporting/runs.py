@@ -18,7 +18,7 @@ from raft_exp.reporting.facts import range_text, section
 from raft_exp.training.config import PRECISIONS
 
 ABSENT = "\N{EN DASH}"  # the value of a setting that a run of another version does not have
-# Decide which results a run has and what its verdict is about, and do not change them.
+# Settings that decide which results a run has, and what its verdict compares. They change no result.
 ASKED = (
     "evaluation.arms",
     "evaluation.conditions",

@@ -228,7 +228,7 @@ def _answers(path: Path, result: ArmResult) -> Iterator[Answer]:
     """Yields the answers in a predictions file. Questions without an answer, whose reply is empty, are left out."""
     answered = result.get("answered", result["n"])
     unanswered = result["n"] - answered
-    tokens = result.get("tokens", {})  # means: predictions have no counts for single replies
+    tokens = result.get("tokens", {})  # means, because a predictions file has no counts of single replies
     prompts, replies = _with_mean(tokens.get("prompt", 0), answered), _with_mean(tokens.get("reply", 0), answered)
     for row in read_predictions(path):
         if unanswered and not row["raw"] and not row["truncated"]:

@@ -57,7 +57,7 @@ class QuestionRows:
         self._path, self._columns = path, columns
         self._taken: Counter[tuple[str, str]] = Counter()
         self._notes: list[str] = []
-        self.names: list[str] = []  # of the row that `placed` gave last, as the file has them
+        self.names: list[str] = []  # column names in the file, of the row that `placed` yielded last
         for field in columns:
             if field not in ALIASES:
                 raise DataError(f"corpus.columns: got {field!r}, not a field of a question; {suggest(field, ALIASES)}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
 LABELS = ("yes", "no", "maybe")
-REPLY_WORDS = 40  # passages are longer; a sentence with an answer seldom is
+REPLY_WORDS = 40  # most passages have more words, but few sentences with an answer do
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
 _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
