@@ -3,24 +3,51 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from raft_exp.core.audit import GoldPart
 from raft_exp.core.collection import Passages
+from raft_exp.dataset.distractor_count import DistractorCount, of_question
 from raft_exp.dataset.rows import RenderedRow, RowSpec
 
 
 class ShortContextCounter:
     """Counts the rows with fewer distractors than the settings require, by split."""
 
-    def __init__(self, collection: Passages, num_distractors: int, constant_size: bool = False) -> None:
-        self._collection, self._num_distractors, self._constant_size = collection, num_distractors, constant_size
+    def __init__(
+        self, collection: Passages, num_distractors: DistractorCount, seed: int, constant_size: bool = False
+    ) -> None:
+        self._collection, self._constant_size = collection, constant_size
+        self._num_distractors, self._seed = num_distractors, seed
         self.rows = Counter[str]()  # split -> rows
 
     def watch(self, specs: Iterator[RowSpec]) -> Iterator[RowSpec]:
         """Yields the rows unchanged and counts their passages."""
         for spec in specs:
             gold, context = {self._collection.find(name) for name in spec.question.gold}, set(spec.context or [])
-            wanted = self._num_distractors + (len(gold) if self._constant_size else len(gold & context))
+            number = of_question(self._num_distractors, self._seed, spec.question.id)
+            wanted = number + (len(gold) if self._constant_size else len(gold & context))
             self.rows[spec.question.split] += len(context) < wanted
             yield spec
+
+
+class GoldInContext:
+    """Counts the rows whose prompt shows all gold passages of the question, a part of them, or none, by split.
+
+    Questions without gold passages count as none.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[GoldPart, int]] = {}
+
+    def watch(self, rows: Iterable[RenderedRow]) -> Iterator[RenderedRow]:
+        """Yields the rows unchanged and counts them."""
+        for row in rows:
+            counts = self._rows.setdefault(row.example.split, {"whole": 0, "part": 0, "none": 0})
+            counts["whole" if row.example.has_gold else "part" if row.gold_shown else "none"] += 1
+            yield row
+
+    def figures(self) -> dict[str, dict[GoldPart, int]]:
+        """Returns {split: {whole, part, none: rows}}."""
+        return self._rows
 
 
 class GoldRecall:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question
 from raft_exp.core.schema import config_dataclass
+from raft_exp.dataset import distractor_count
+from raft_exp.dataset.distractor_count import DistractorCount
 from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.ranking import Ranker
 
@@ -19,6 +21,7 @@ class SettingNames:
     same_document: str
     allow_answer_in_distractor: str = ""  # "" where the setting does not exist: a test
     condition: str = ""  # the condition that the data set is made for; "" for none
+    of_gold_arms: bool = False  # the data set is made for arms with `context: gold`
 
     @classmethod
     def of(
@@ -43,21 +46,23 @@ class SettingNames:
 
 
 DATASET_NAMES, EVALUATION_NAMES = SettingNames.of("dataset"), SettingNames.of("evaluation")
+GOLD_ARMS_NAMES = replace(EVALUATION_NAMES, of_gold_arms=True)
 
 
 @dataclass(frozen=True)
 class DistractorSupply:
     """Takes the first distractors of a ranking for each question of a dataset.
 
-    A question gets `num_distractors` distractors, plus the number that `in_place_of_gold` returns for it. `questions`
-    streams all questions of the dataset. It is read only for an error, to find a number of distractors that every
-    question has.
+    A question gets `num_distractors` distractors (of a range: its own number), plus the number that `in_place_of_gold`
+    returns for it. `questions` streams all questions of the dataset. It is read only for an error, to find a number of
+    distractors that every question has.
     """
 
     distractor_filter: DistractorFilter
     rank: Ranker
     pool_size: int  # passages
-    num_distractors: int
+    num_distractors: DistractorCount
+    seed: int | None  # draws the numbers of a range; None: each question gets the largest number
     in_place_of_gold: Callable[[Question], int]
     questions: Callable[[], Iterator[Question]]
     allow_fewer: bool
@@ -68,22 +73,30 @@ class DistractorSupply:
 
         Raises DataError if there are too few and `allow_fewer` is false.
         """
-        wanted = self.num_distractors + self.in_place_of_gold(question)
+        wanted = self._number(question) + self.in_place_of_gold(question)
         taken = self.distractor_filter.distractors(question, self.rank(question), wanted)
         if len(taken) < wanted and not self.allow_fewer:
             raise self._too_few(question, len(taken))
         return taken
 
+    def _number(self, question: Question) -> int:
+        """Returns D of a question."""
+        if self.seed is None:
+            return distractor_count.most(self.num_distractors)
+        return distractor_count.of_question(self.num_distractors, self.seed, question.id)
+
     def _too_few(self, question: Question, left: int) -> DataError:
-        names, extra = self.names, self.in_place_of_gold(question)
-        counts = [self._beside_gold(each, self.distractor_filter) for each in self.questions()]
-        short = sum(count < self.num_distractors for count in counts)
+        names, extra, number = self.names, self.in_place_of_gold(question), self._number(question)
+        counts, short = list[int](), 0
+        for each in self.questions():
+            counts.append(self._beside_gold(each, self.distractor_filter))
+            short += counts[-1] < self._number(each)
         condition = f" under the condition {names.condition}" if names.condition else ""
-        demand = f"{names.num_distractors}={self.num_distractors}" + (
+        demand = f"{names.num_distractors}={distractor_count.shown(self.num_distractors)}" + (
             f", plus {extra} in place of its gold" if extra else ""
         )
         return DataError(
-            f"question {question.id!r}{condition}: {left} of {self.num_distractors + extra} distractors are left "
+            f"question {question.id!r}{condition}: {left} of {number + extra} distractors are left "
             f"({demand}), and {short} of {len(counts)} {question.split} questions have too few; the pool holds "
             f"{self._pool(question.split)}",
             [*self._remedies(min(counts, default=0))],
@@ -98,9 +111,9 @@ class DistractorSupply:
         return f"the {self.pool_size} passages of {split} {by} and of {by} without a split{left_out}"
 
     def _beside_gold(self, question: Question, distractor_filter: DistractorFilter) -> int:
-        """Returns the largest `num_distractors` for which the question has enough, up to the present setting."""
+        """Returns the largest D for which the question has enough distractors, up to the largest of the setting."""
         extra = self.in_place_of_gold(question)
-        wanted = self.num_distractors + extra
+        wanted = distractor_count.most(self.num_distractors) + extra
         return len(distractor_filter.distractors(question, self.rank(question), wanted)) - extra
 
     def _remedies(self, fewest: int) -> Iterator[str]:
@@ -110,7 +123,7 @@ class DistractorSupply:
         """
         names = self.names
         if fewest > 0:
-            yield f"set {names.num_distractors}={fewest}"
+            yield f"set {names.num_distractors}={self._lowered(fewest)}"
         if not self.distractor_filter.same_document:
             yield from self._wider(names.same_document, replace(self.distractor_filter, same_document=True), fewest)
         if names.allow_answer_in_distractor and not self.distractor_filter.answer_allowed:
@@ -128,5 +141,9 @@ class DistractorSupply:
         """
         most = min((self._beside_gold(each, wider) for each in self.questions()), default=0)
         if most > max(fewest, 0):
-            number = f" and {self.names.num_distractors}={most}" if most < self.num_distractors else ""
+            present = distractor_count.most(self.num_distractors)
+            number = f" and {self.names.num_distractors}={self._lowered(most)}" if most < present else ""
             yield f"set {setting}=true{number}"
+
+    def _lowered(self, limit: int) -> str:
+        return distractor_count.shown(distractor_count.at_most(self.num_distractors, limit))

@@ -23,6 +23,8 @@ def audit_sections(audit: StudyAudit) -> Iterator[AuditSection]:
     for name, dataset in audit["datasets"].items():
         yield AuditSection(f"training set {name}", dataset, main_split(dataset))
     yield AuditSection("test set", audit["test"], main_split(audit["test"]))
+    if "gold_test" in audit:
+        yield AuditSection("test set with gold alone", audit["gold_test"], main_split(audit["gold_test"]))
     if "questions" in audit:
         yield AuditSection("the teacher's questions", audit["questions"])
     if "targets" in audit:
@@ -66,6 +68,8 @@ def facts(value: Mapping[str, object]) -> Facts:
 
 def text(value: object) -> str:
     """Formats a setting or a figure for readers."""
+    if isinstance(value, Mapping) and set(value) == {"min", "max"}:
+        return range_text(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
@@ -75,6 +79,11 @@ def text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def range_text(value: Mapping[str, object]) -> str:
+    """Formats a range of a setting: `0 to 8` for {min: 0, max: 8}."""
+    return f"{text(value['min'])} to {text(value['max'])}"
 
 
 def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:

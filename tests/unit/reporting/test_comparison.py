@@ -159,6 +159,20 @@ def test_curves_over_the_sweep_and_over_the_conditions(tmp_path: Path) -> None:
     assert [row["seed"] for row in at if row not in pooled] == ["1", "1"], "the figures of each seed"
 
 
+def test_a_range_and_a_number_of_distractors_are_two_settings(tmp_path: Path) -> None:
+    counts: list[Any] = [4, {"min": 0, "max": 8}, {"min": 2, "max": 8}]
+    runs = [
+        run_folder(tmp_path / str(place), {"raft": HALF}, dataset__num_distractors=count)
+        for place, count in enumerate(counts)
+    ]
+    told = compared(tmp_path / "out", *runs)
+    assert [one["name"] for one in told["settings"]] == [
+        "num_distractors=4",
+        "num_distractors=0 to 8",
+        "num_distractors=2 to 8",
+    ]
+
+
 def test_the_page_loads_and_runs_nothing(sweep: Path, tmp_path: Path) -> None:
     compared(tmp_path / "out", sweep)
     page = Page((tmp_path / "out/comparison.html").read_text())
