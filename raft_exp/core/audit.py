@@ -124,13 +124,20 @@ class AnswerRanks(TypedDict):
     answer_mrr: float
 
 
-class RetrievalFigures(TypedDict):
-    """The quality of a retriever's k best passages (`raft_exp.dataset.retrieval_quality`)."""
+class RankFigures(TypedDict):
+    """The quality of the first k passages of a ranking (`raft_exp.dataset.retrieval_quality`)."""
+
+    gold: NotRequired[GoldRanks]
+    answers: NotRequired[AnswerRanks]
+
+
+class RetrievalFigures(RankFigures):
+    """The quality of a retriever's k best passages."""
 
     retriever: str
     k: int
-    gold: NotRequired[GoldRanks]
-    answers: NotRequired[AnswerRanks]
+    reranked: NotRequired[int]  # with retriever.rerank: the number of passages that the cross-encoder ordered again
+    before_rerank: NotRequired[RankFigures]  # the k best passages of the retriever alone
 
 
 class OverlapCounts(TypedDict):
@@ -162,6 +169,20 @@ OverlapCount = Literal[
 OVERLAP_COUNTS: tuple[OverlapCount, ...] = get_args(OverlapCount)  # the keys of OverlapCounts
 
 
+GoldPart = Literal["whole", "part", "none"]
+
+
+# The reasons for which a row has no false passage (`dataset.conflicts`), in the order in which they are checked.
+NO_FALSE_PASSAGE = {
+    "label": "the answer is yes, no or maybe",
+    "no_distractor": "the context has no distractor to replace",
+    "in_question": "the question names the answer",
+    "not_in_gold": "no gold passage of the context holds the answer letter for letter",
+    "no_other_answer": "no other question has a false answer of the same type",
+    "cut": "shortening removed the false answer",
+}
+
+
 class DatasetAudit(TypedDict, total=False):
     """The audit of one training set or test set; {} for a dataset without an audit."""
 
@@ -169,7 +190,12 @@ class DatasetAudit(TypedDict, total=False):
     overlap: dict[str, OverlapCounts]  # test or validation -> what training shares with it
     passed_over: dict[str, int]  # distractors rejected, by reason
     fewer_distractors: dict[str, int]  # split -> rows with fewer distractors than configured
-    context: str  # of a test set: gold_and_distractors, retrieved or given
+    refusals: dict[str, int]  # split -> rows that learn to refuse, with dataset.refuse_share
+    # split -> rows with a false passage ("planted"), and rows chosen for one that cannot have it (NO_FALSE_PASSAGE)
+    conflicts: dict[str, dict[str, int]]
+    context: str  # of a test set: gold_and_distractors, retrieved or given; of a training set: retrieved or given
+    # of a training set with such a context: split -> rows that show all gold of their question, a part of it, or none
+    gold_in_context: dict[str, dict[GoldPart, int]]
     gold_found: dict[str, float]  # of a test set: all_gold, recall
     retrieval: RetrievalFigures  # of a test set with retrieved contexts
     file: str  # of a ready chat file: its name
@@ -245,6 +271,7 @@ class StudyAudit(TypedDict):
 
     datasets: dict[str, DatasetAudit]  # by name of the training set
     test: DatasetAudit
+    gold_test: NotRequired[DatasetAudit]  # the test set with gold passages alone, of arms with `context: gold`
     conditions: NotRequired[dict[str, DatasetAudit]]  # the test sets of the conditions
     ingest: NotRequired[IngestAudit]
     split: NotRequired[SplitChoice]  # of the user's own documents

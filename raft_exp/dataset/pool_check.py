@@ -4,7 +4,8 @@ The checks apply the rules of the datasets: number of distractors, splits, overl
 no dataset fails because of missing passages, unless the teacher skips questions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,12 +13,15 @@ from tempfile import TemporaryDirectory
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import read_ids
+from raft_exp.core.sampling import HashSample
 from raft_exp.corpora import CorpusConfig, pools
 from raft_exp.corpora.questions_stage import QuestionsStage
 from raft_exp.corpora.questions_stage import questions as write_questions
 from raft_exp.corpora.split_units import split_passages
+from raft_exp.dataset.conflicts import Conflicts
 from raft_exp.dataset.pool_remedies import Write, corpus_remedies
-from raft_exp.dataset.recipes import QuestionTargets
+from raft_exp.dataset.recipes import QuestionTargets, published
+from raft_exp.dataset.rows import RowSpec
 from raft_exp.dataset.stage import (
     ClosedBookStage,
     RaftStage,
@@ -26,9 +30,12 @@ from raft_exp.dataset.stage import (
     context_chooser,
     raft_recipe,
     sampled,
+    size_setting,
+    test_row_format,
     test_sample,
     training_rankers,
 )
+from raft_exp.dataset.window_check import TooLong, longest, refuse
 
 Demand = RaftStage | ClosedBookStage | TestStage  # the settings of a data set
 
@@ -102,7 +109,7 @@ def _rows(questions: Path) -> int:
 def _check_by_count(demands: Sequence[Demand], passages: Path, questions: Path, rows: int) -> None:
     """Checks only the numbers of distractors, for `rows` questions. Searches and samples are ignored."""
     by_count = [_by_count(demand, rows) for demand in demands if not isinstance(demand, ClosedBookStage)]
-    _check([demand for demand in by_count if demand], passages, questions)
+    _check([demand for demand in by_count if demand], passages, questions, ids_are_final=False)
 
 
 def _check(
@@ -111,16 +118,25 @@ def _check(
     questions: Path,
     embedded: Mapping[str, Path] | None = None,
     indexed: Path | None = None,
+    ids_are_final: bool = True,
 ) -> None:
+    """`ids_are_final`: whether the questions have the ids by which a range of distractors is drawn."""
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     limits = [_limits(demand) for demand in demands if not isinstance(demand, TestStage)]
     for allowed, most in dict.fromkeys(limits):
         check_overlap(source, collection, allowed, most)
+    too_long, window = list[TooLong](), 0
     for demand in demands:
         if isinstance(demand, RaftStage):
-            _check_training(demand, source, collection, embedded, indexed)
+            _check_training(demand, source, collection, embedded, indexed, ids_are_final)
         if isinstance(demand, TestStage):
-            _check_test(demand, source, collection, embedded, indexed)
+            specs = _test_specs(demand, source, collection, embedded, indexed)
+            if demand.allow_cut:
+                deque(specs, maxlen=0)  # a context that cannot be made raises an error
+            else:
+                window, place = demand.window.max_length, (size_setting(demand), demand.names.condition)
+                too_long += longest(test_row_format(demand), passages, specs, *place, least=not ids_are_final)
+    refuse(too_long, window)
 
 
 def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage | None:
@@ -131,9 +147,9 @@ def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage
     if isinstance(demand, TestStage):
         if demand.context == "gold_and_distractors" and demand.distractors == "given":
             return None
-        return replace(demand, distractors="random", mixed=None, max_items=None)
+        return replace(demand, distractors="random", mixed=None, max_items=None, conflict=False)
     settings = demand.dataset
-    if settings.distractors == "given":
+    if settings.distractors == "given" or not settings.chooses_gold:
         return None
     all_with_gold = round(settings.p * rows) == rows or not settings.constant_size
     dataset = replace(
@@ -145,6 +161,8 @@ def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage
         relative_margin=None,
         max_items=None,
         allow_overlap=True,
+        refuse_share=0.0,
+        conflict_share=0.0,
     )
     return replace(demand, dataset=dataset)
 
@@ -160,26 +178,49 @@ def _check_training(
     collection: Passages,
     embedded: Mapping[str, Path] | None,
     indexed: Path | None,
+    ids_are_final: bool,
 ) -> None:
     settings, rankers = config.dataset, training_rankers(config, collection, embedded, indexed)
     sample = source.sample("train", settings.max_items, config.seed)
+    if settings.context == "given":
+        _check_published(source, sample, collection)
+    if not settings.chooses_gold:  # a retrieved context has as many passages as there are
+        return
     pool = pools.pool(pools.document_splits(collection, source.all_questions()), "train")
     rank = rankers.ranker(settings.distractors, settings.mixed, pool, lambda: sampled(source, "train", sample))
     supply = raft_recipe(config).supply(source, "train", sample, rankers.distractor_filter, rank, len(pool))
+    if not ids_are_final:
+        supply = replace(supply, seed=None)
     if not supply.allow_fewer:
         for question in sampled(source, "train", sample):
             supply(question)
 
 
-def _check_test(
+def _check_published(source: QuestionTargets, sample: HashSample, collection: Passages) -> None:
+    """Raises DataError if a training or validation question was published without a context."""
+    choose = published(collection, "dataset.context")
+    for question in (*sampled(source, "train", sample), *source.of("validation")):
+        choose(question)
+
+
+def _test_specs(
     config: TestStage,
     source: QuestionTargets,
     collection: Passages,
     embedded: Mapping[str, Path] | None,
     indexed: Path | None,
-) -> None:
+) -> Iterator[RowSpec]:
+    """Yields the rows of a test set. Those of retrieved contexts, which have as many passages as there are, are left
+    out.
+    """
     sample = test_sample(config, source)
-    if config.context != "retrieved":  # a retrieved context has as many passages as there are
-        choose = context_chooser(config, source, sample, collection, embedded, indexed)
-        for question in sampled(source, config.split, sample):
-            choose(question)
+    if config.context == "retrieved":
+        return
+    choose = context_chooser(config, source, sample, collection, embedded, indexed)
+    specs = (RowSpec(question, choose(question), None) for question in sampled(source, config.split, sample))
+    if config.conflict:
+        conflicts = Conflicts(collection, lambda: source.of(config.split), config.seed)
+        yield from conflicts.alone(specs)
+        conflicts.check(config.names.condition)
+    else:
+        yield from specs

@@ -5,7 +5,7 @@ Training: `RaftRecipe` and `closed_book` yield one `RowSpec` per question. Test:
 streams, so memory does not grow with their number. docs/explanation/raft-data-sets.md states the rules.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,9 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, Target, read_jsonl
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import answer_pattern, holds
-from raft_exp.dataset import contexts
+from raft_exp.dataset import contexts, gold_place
+from raft_exp.dataset.distractor_count import DistractorCount
+from raft_exp.dataset.gold_place import GoldPlace
 from raft_exp.dataset.rows import RowSpec
 from raft_exp.dataset.supply import DATASET_NAMES, DistractorSupply, SettingNames
 from raft_exp.retrieval.filters import DistractorFilter
@@ -74,7 +76,7 @@ class RaftRecipe:
     """The raft recipe (arXiv 2403.10131, section 3). `DatasetConfig` explains the fields."""
 
     p: float
-    num_distractors: int
+    num_distractors: DistractorCount
     constant_size: bool
     partial_gold: bool
     no_gold_target: str
@@ -82,6 +84,7 @@ class RaftRecipe:
     allow_fewer: bool
     seed: int
     names: SettingNames = DATASET_NAMES
+    refuse_share: float = 0.0
 
     def specs(
         self,
@@ -93,7 +96,8 @@ class RaftRecipe:
         pool_size: int,
     ) -> Iterator[RowSpec]:
         """Yields one row for each question of the sample. Raises DataError if distractors are missing."""
-        with_gold = self._with_gold(source, split, sample)
+        with_gold = self.with_gold(source, split, sample)
+        refusing = self._refusing(source, split, sample, with_gold)
         supply = self.supply(source, split, sample, distractor_filter, rank, pool_size)
         for question, target in source.with_targets(split):
             if question.id in sample:
@@ -101,9 +105,9 @@ class RaftRecipe:
                 gold = [distractor_filter.passages.find(passage_id) for passage_id in question.gold]
                 shown_gold = gold if has_gold else self._part_of_gold(question, gold)
                 # D: the first passages of a ranking that depends on (seed, question) alone. So those of D=2 are among
-                # those of D=3, and runs of a sweep over D differ in nothing else.
+                # those of D=3, and runs of a sweep over D differ in nothing else. With a range, the question has its D.
                 context = contexts.shuffled([*shown_gold, *supply(question)], self.seed, question.id)
-                yield self._spec(question, context, has_gold, target)
+                yield self.spec(question, context, has_gold, target, question.id in refusing)
 
     def supply(
         self,
@@ -115,22 +119,33 @@ class RaftRecipe:
         pool_size: int,
     ) -> DistractorSupply:
         """The distractors of the questions of the sample."""
-        with_gold = self._with_gold(source, split, sample)
+        with_gold = self.with_gold(source, split, sample)
         return DistractorSupply(
             distractor_filter,
             rank,
             pool_size,
             self.num_distractors,
+            self.seed,
             in_place_of_gold=lambda question: self._gold_replaced(question, question.id in with_gold),
             questions=lambda: (question for question in source.of(split) if question.id in sample),
             allow_fewer=self.allow_fewer or split == "validation",  # a small validation pool may have too few passages
             names=self.names,
         )
 
-    def _with_gold(self, source: QuestionTargets, split: str, sample: HashSample) -> HashSample:
+    def with_gold(self, source: QuestionTargets, split: str, sample: HashSample) -> HashSample:
+        """Returns the questions of the sample whose rows have gold."""
         # p: exactly round(p * n) rows keep their gold, those with the smallest hashes: the gold rows of a smaller p
         # are among those of a larger one, so that runs of a sweep over p differ in nothing else.
         return contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
+
+    def _refusing(
+        self, source: QuestionTargets, split: str, sample: HashSample, with_gold: HashSample
+    ) -> Container[str]:
+        """Returns the questions whose rows learn to refuse by `refuse_share`, a share of the rows without gold."""
+        if not self.refuse_share:
+            return ()
+        without = (q.id for q in source.of(split) if q.id in sample and q.id not in with_gold)
+        return contexts.refusing_rows(without, self.refuse_share, self.seed)
 
     def _part_of_gold(self, question: Question, gold: list[int]) -> list[int]:
         """Returns the gold passages that a row without full gold contains (`partial_gold`)."""
@@ -147,9 +162,15 @@ class RaftRecipe:
         gold = len(question.gold)
         return gold - gold // 2 if self.partial_gold else gold
 
-    def _spec(self, question: Question, context: list[int], has_gold: bool, target: Target) -> RowSpec:
+    def spec(self, question: Question, context: list[int], has_gold: bool, target: Target, refuses: bool) -> RowSpec:
+        """Returns the row of a question with a context: the `target` with gold, else what the settings make of it.
+
+        `refuses`: whether a row without gold learns to refuse by `refuse_share`.
+        """
         if has_gold:
             return RowSpec(question, context, target, grounded=True)
+        if refuses:  # refuse_share: the text of prompt.refusal
+            return RowSpec(question, context, Target(question.id, self.refusal), refuses=True)
         # no_gold_target: what a row teaches whose context does not hold the answer.
         if self.no_gold_target == "answer":  # the same target as with gold, as in the paper: it quotes hidden text
             return RowSpec(question, context, target)
@@ -158,11 +179,14 @@ class RaftRecipe:
         return RowSpec(question, context, Target(question.id, self.refusal))  # "refuse": the text of prompt.refusal
 
 
-def closed_book(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[RowSpec]:
-    """Yields the questions of raft in the same order, without passages. The target is the answer without reasoning."""
+def closed_book(source: QuestionTargets, split: str, sample: HashSample, cot: bool = False) -> Iterator[RowSpec]:
+    """Yields the questions of raft in the same order, without passages.
+
+    The target is the answer without reasoning; with `cot` the target of raft, whose quotes no prompt shows.
+    """
     for question, target in source.with_targets(split):
         if question.id in sample:
-            yield RowSpec(question, None, replace(target, reason=""))
+            yield RowSpec(question, None, target if cot else replace(target, reason=""))
 
 
 ContextChooser = Callable[[Question], list[int]]  # the ordinals of a question's context, in prompt order
@@ -172,7 +196,7 @@ def gold_and_distractors(supply: DistractorSupply, seed: int) -> ContextChooser:
     """Returns the chooser of the paper's test context: gold passages and distractors, shuffled by (seed, question)."""
 
     def choose(question: Question) -> list[int]:
-        gold = _gold(question, supply.distractor_filter.passages)
+        gold = _gold(question, supply)
         return contexts.shuffled([*gold, *supply(question)], seed, question.id)
 
     return choose
@@ -182,19 +206,24 @@ def distractors_alone(supply: DistractorSupply, seed: int) -> ContextChooser:
     """Returns the chooser of contexts with distractors only, shuffled by (seed, question)."""
 
     def choose(question: Question) -> list[int]:
-        _gold(question, supply.distractor_filter.passages)
+        _gold(question, supply)
         return contexts.shuffled(supply(question), seed, question.id)
 
     return choose
 
 
-def _gold(question: Question, collection: Passages) -> list[int]:
+def _gold(question: Question, supply: DistractorSupply) -> list[int]:
+    if not question.gold and supply.names.of_gold_arms:
+        raise DataError(
+            f"question {question.id!r} names no gold passage for the arms with context: gold (such as oracle); remove "
+            "these arms from evaluation.arms"
+        )
     if not question.gold:
         raise DataError(
             f"question {question.id!r} names no gold passage to put among the distractors; "
             "use evaluation.context=retrieved, or given if the corpus publishes contexts"
         )
-    return [collection.find(name) for name in question.gold]
+    return [supply.distractor_filter.passages.find(name) for name in question.gold]
 
 
 def retrieved(rank: Ranker, k: int) -> ContextChooser:
@@ -202,25 +231,25 @@ def retrieved(rank: Ranker, k: int) -> ContextChooser:
     return lambda question: list(islice(rank(question), k))
 
 
-def published(collection: Passages) -> ContextChooser:
+def published(collection: Passages, setting: str = "evaluation.context") -> ContextChooser:
     """Returns the chooser of the context that was published with the question, in its order.
 
-    The chooser raises DataError for a question without one.
+    The chooser raises DataError for a question without one. `setting`: the setting that the error names.
     """
 
     def choose(question: Question) -> list[int]:
         if question.published is None:
             raise DataError(
                 f"question {question.id!r} was published without a context; "
-                "use evaluation.context=gold_and_distractors or retrieved"
+                f"use {setting}=gold_and_distractors or retrieved"
             )
         return [collection.find(name) for name in question.published]
 
     return choose
 
 
-def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """Returns a chooser that moves the gold passages of a context to index `place` (0 is the first).
+def gold_at(place: GoldPlace | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
+    """Returns a chooser that moves the gold passages of a context to `place`: an index (0 is the first), or its name.
 
     `choose`: the chooser of the contexts. With `place=None` nothing is moved. The chooser raises DataError if a context
     has fewer than `place` other passages.
@@ -232,12 +261,10 @@ def gold_at(place: int | None, collection: Passages, choose: ContextChooser) -> 
         context, gold = choose(question), {collection.find(name) for name in question.gold}
         gold_in_context = [ordinal for ordinal in context if ordinal in gold]
         others = [ordinal for ordinal in context if ordinal not in gold]
-        if gold_in_context and place > len(others):
-            raise DataError(
-                f"evaluation.gold_at: got {place}, and question {question.id!r} has {len(others)} passages beside its "
-                f"gold; give 0 to {len(others)}, or null to keep the order"
-            )
-        return [*others[:place], *gold_in_context, *others[place:]]
+        if not gold_in_context:
+            return others
+        before = gold_place.index(place, len(others), question.id)
+        return [*others[:before], *gold_in_context, *others[before:]]
 
     return choose_and_move
 

@@ -27,18 +27,26 @@ from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, Seed, S
 from raft_exp.core.stage import stage
 from raft_exp.corpora import pools
 from raft_exp.corpora.split_units import split_passages
-from raft_exp.dataset import overlap, recipes, rows
+from raft_exp.dataset import overlap, recipes, rows, training_contexts, window_check
 from raft_exp.dataset.audit import Audit
-from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
+from raft_exp.dataset.conflicts import Conflicts
+from raft_exp.dataset.context_stats import GoldInContext, GoldRecall, ShortContextCounter
+from raft_exp.dataset.distractor_count import DistractorCount, least, most, shown
+from raft_exp.dataset.gold_place import GoldPlace
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec, Window
+from raft_exp.dataset.special_rows import SpecialRows
 from raft_exp.dataset.supply import DATASET_NAMES, EVALUATION_NAMES, DistractorSupply, SettingNames
 from raft_exp.prompts import PromptConfig, PromptMode
 from raft_exp.retrieval import Distractors, Margin, Rankers, RetrieverConfig, Shares
 from raft_exp.retrieval.filters import DistractorFilter
+from raft_exp.retrieval.rerank import Rankings
 
 VERSION = 4
+
+TrainingContext = Literal["gold_and_distractors", "retrieved", "given"]
+Watch = Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]]
 
 
 @config_dataclass
@@ -46,7 +54,7 @@ class DatasetConfig:
     """How a RAFT training set is built.
 
     A training row shows the model a question and a context of passages, and teaches it a target. D is
-    `num_distractors`; g is the number of gold passages of the question:
+    `num_distractors`, or the question's own number of this range; g is the number of gold passages of the question:
 
     - With gold (a share p of the training rows): the context has the g gold passages and D distractors.
     - Without gold (the other rows): the context has D + g distractors with `constant_size`, else D. With
@@ -55,7 +63,7 @@ class DatasetConfig:
     """
 
     p: Share  # share of training rows whose context holds the gold, before any cut; exactly round(p * rows)
-    num_distractors: Count  # D
+    num_distractors: DistractorCount  # D, or the range {min, max} of D
     distractors: Distractors  # the source of the distractors
     mixed: Shares | None  # with distractors=mixed: the share of each source
     max_score: float | None  # bm25 and dense: highest score of a distractor against the question
@@ -74,8 +82,60 @@ class DatasetConfig:
     path: Runtime[str | None]  # a chat file to train on instead; its content is part of the key
     workers: Runtime[Count]  # processes that render rows
     # Largest share of the held-out questions that may rest on gold passages of training. None: any share where the
-    # published splits share gold passages (hotpotqa, natural_questions), else `overlap.MOST_GOLD_OVERLAP`.
+    # published splits share gold passages (hotpotqa, natural_questions, triviaqa), else `overlap.MOST_GOLD_OVERLAP`.
     max_gold_overlap: KeyedWhenSet[Share | None] = None
+    # Exactly this share of the rows without gold learns prompt.refusal; no_gold_target is the target of the others.
+    refuse_share: KeyedWhenSet[Share] = 0.0
+    # In this share of the rows with gold, a false passage replaces a distractor, where one is possible (`conflicts`).
+    conflict_share: KeyedWhenSet[Share] = 0.0
+    # Passages of a training row: gold (a share p) and distractors | the retriever's first k | those published with it.
+    context: KeyedWhenSet[TrainingContext] = "gold_and_distractors"
+    k: KeyedWhenSet[Positive | None] = None  # passages of a retrieved context; None: retriever.k
+
+    @property
+    def chooses_gold(self) -> bool:
+        """Whether the settings, and not a retriever or a published context, decide which rows have gold."""
+        return self.context == "gold_and_distractors"
+
+    @model_validator(mode="after")
+    def _settings_suit_the_context(self) -> "DatasetConfig":
+        if self.k is not None and self.context != "retrieved":
+            raise ValueError(
+                f"dataset.k: got {self.k}, but dataset.context={self.context} has no retrieved passages; use "
+                "dataset.context=retrieved, or dataset.k=null"
+            )
+        if self.conflict_share and not self.chooses_gold:
+            raise ValueError(
+                f"dataset.conflict_share: got {self.conflict_share:g}, but false passages take the place of chosen "
+                f"distractors, and dataset.context={self.context} has none; use dataset.conflict_share=0, or "
+                "dataset.context=gold_and_distractors"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_have_rows(self) -> "DatasetConfig":
+        if self.refuse_share and self.no_gold_target == "refuse":
+            raise ValueError(
+                f"dataset.refuse_share: got {self.refuse_share:g}, but dataset.no_gold_target=refuse makes all rows "
+                "without gold refuse; use dataset.no_gold_target=answer, or dataset.refuse_share=0"
+            )
+        if self.refuse_share and self.p == 1 and self.chooses_gold:
+            raise ValueError(
+                f"dataset.refuse_share: got {self.refuse_share:g}, but with dataset.p=1 no row is without gold; use a "
+                "smaller dataset.p such as 0.8, or dataset.refuse_share=0"
+            )
+        if self.conflict_share and self.p == 0:
+            raise ValueError(
+                f"dataset.conflict_share: got {self.conflict_share:g}, but with dataset.p=0 no row has gold; use a "
+                "larger dataset.p such as 0.8, or dataset.conflict_share=0"
+            )
+        if self.conflict_share and most(self.num_distractors) == 0:
+            raise ValueError(
+                f"dataset.conflict_share: got {self.conflict_share:g}, but with dataset.num_distractors=0 a row with "
+                "gold has no distractor that a false passage could replace; use dataset.num_distractors=1 or more, or "
+                "dataset.conflict_share=0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sources_are_whole(self) -> "DatasetConfig":
@@ -86,12 +146,12 @@ class DatasetConfig:
 
     @model_validator(mode="after")
     def _quotes_have_passages(self) -> "DatasetConfig":
-        without_passages = self.num_distractors == 0 and not self.constant_size and self.p < 1
-        if without_passages and self.cot and self.no_gold_target == "answer":
+        without_passages = least(self.num_distractors) == 0 and not self.constant_size and self.p < 1
+        if self.chooses_gold and without_passages and self.cot and self.no_gold_target == "answer":
             raise ValueError(
-                f"dataset.num_distractors: got 0 with dataset.constant_size=false and dataset.p={self.p:g}, so "
-                "rows without gold have no passage to quote; use dataset.constant_size=true, dataset.p=1, or "
-                "dataset.no_gold_target=answer_only"
+                f"dataset.num_distractors: got {shown(self.num_distractors)} with dataset.constant_size=false and "
+                f"dataset.p={self.p:g}, so rows without gold have no passage to quote; use "
+                "dataset.constant_size=true, dataset.p=1, or dataset.no_gold_target=answer_only"
             )
         return self
 
@@ -105,6 +165,7 @@ class RaftStage:
     window: Window
     seed: Seed
     names: Runtime[SettingNames] = DATASET_NAMES
+    retriever: KeyedWhenSet[RetrieverConfig | None] = None  # with dataset.context=retrieved
 
 
 @config_dataclass
@@ -119,6 +180,7 @@ class ClosedBookStage:
     window: Window
     seed: Seed
     workers: Runtime[Count]
+    cot: KeyedWhenSet[bool] = False  # targets hold the reasoning of the raft recipe, which quotes unseen passages
 
 
 @config_dataclass
@@ -133,7 +195,7 @@ class TestStage:
     same_document: bool
     allow_fewer: bool
     retriever: RetrieverConfig
-    gold_at: Count | None
+    gold_at: GoldPlace | None
     without_gold: bool
     max_items: Positive | None
     prompt: PromptConfig
@@ -144,6 +206,8 @@ class TestStage:
     names: Runtime[SettingNames] = EVALUATION_NAMES
     # Other wordings that arms may be asked in: the contexts, which all arms share, are cut to fit with each.
     other_prompts: KeyedWhenSet[list[PromptConfig]] = field(default_factory=list)
+    allow_cut: KeyedWhenSet[bool] = True  # passages may be shortened to fit the prompt
+    conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
 
 
 @stage("dataset", VERSION)
@@ -156,10 +220,12 @@ def raft(
     out: Path,
     embedded: Mapping[str, Path] | None = None,
     indexed: Path | None = None,
+    reranked: Path | None = None,
 ) -> None:
     """Writes rows.jsonl, audit.json and counts.json of the raft recipe: training rows, then validation rows.
 
-    `embedded`, `indexed`: the folders of the stages embed and index, for dense and bm25 distractors.
+    `embedded`, `indexed`: the folders of the stages embed and index, for dense and bm25 search. `reranked`: the folder
+    of stage `rerank`, for retrieved contexts with `retriever.rerank`.
     """
     settings, source, collection = (
         config.dataset,
@@ -167,20 +233,27 @@ def raft(
         split_passages(passages, questions),
     )
     shared = check_overlap(source, collection, settings.allow_overlap, settings.max_gold_overlap)
-    if settings.cot and not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
-        raise DataError(
-            "dataset.cot=true, but the teacher wrote no reasoning; use teacher=extractive or dataset.cot=false"
-        )
+    if settings.cot:
+        _check_reasons(targets, "dataset.cot=true", "dataset.cot=false")
     recipe, rankers = raft_recipe(config), training_rankers(config, collection, embedded, indexed)
     distractor_filter = rankers.distractor_filter
     owners = pools.document_splits(collection, source.all_questions())
-    short_contexts = ShortContextCounter(collection, settings.num_distractors, settings.constant_size)
+    short_contexts = ShortContextCounter(collection, settings.num_distractors, config.seed, settings.constant_size)
+
+    special = SpecialRows(recipe, source, collection, settings.conflict_share)
+    gold = GoldInContext()
 
     def specs(split: str, sample: HashSample) -> Iterator[RowSpec]:
         pool = pools.pool(owners, split)
         coming = partial(sampled, source, split, sample)
+        if not settings.chooses_gold:
+            rankings = Rankings(reranked) if reranked else None
+            choose = training_contexts.chooser(config.retriever, rankers, pool, coming, rankings)
+            rows_of_split = training_contexts.specs(recipe, source, split, sample, choose, collection)
+            return special.watch(rows_of_split, split, sample)
         rank = rankers.ranker(settings.distractors, settings.mixed, pool, coming)
-        return short_contexts.watch(recipe.specs(source, split, sample, distractor_filter, rank, len(pool)))
+        specs = recipe.specs(source, split, sample, distractor_filter, rank, len(pool))
+        return short_contexts.watch(special.watch(specs, split, sample))
 
     row_format = RowFormat(config.prompt, settings.prompt_mode, settings.cot, config.window, False)
     total, learned = _training_specs(source, settings.max_items, config.seed, specs)
@@ -191,9 +264,12 @@ def raft(
         total,
         settings.workers,
         out,
+        gold.watch,
         overlap=shared,
         passed_over=distractor_filter.rejected_candidates,
         fewer_distractors=short_contexts.rows,
+        **special.figures(),
+        **({} if settings.chooses_gold else {"context": settings.context, "gold_in_context": gold.figures}),
     )
 
 
@@ -201,13 +277,15 @@ def raft(
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe.
 
-    The rows have the questions of raft without passages; their targets are the answers without reasoning.
+    The rows have the questions of raft without passages. Their targets are the answers, with `cot` after the reasoning.
     """
+    if config.cot:
+        _check_reasons(targets, "an arm with recipe: closed_book and dataset: {cot: true}", "remove the arm")
     source = QuestionTargets(questions, targets)
     collection = split_passages(passages, questions)
     shared = check_overlap(source, collection, config.allow_overlap, config.max_gold_overlap)
-    row_format = RowFormat(config.prompt, config.prompt_mode, False, config.window, False)
-    specs = partial(recipes.closed_book, source)
+    row_format = RowFormat(config.prompt, config.prompt_mode, config.cot, config.window, False)
+    specs = partial(recipes.closed_book, source, cot=config.cot)
     total, learned = _training_specs(source, config.max_items, config.seed, specs)
     _write(row_format, passages, learned, total, config.workers, out, overlap=shared)
 
@@ -221,25 +299,39 @@ def test_set(
     out: Path,
     embedded: Mapping[str, Path] | None = None,  # noqa: PT028
     indexed: Path | None = None,  # noqa: PT028
+    reranked: Path | None = None,  # noqa: PT028
 ) -> None:
     """Writes rows.jsonl, audit.json and counts.json of the test rows: one context per question, the same for every arm.
 
-    With `context=retrieved`, audit.json also has the figures of `raft_exp.dataset.retrieval_quality`.
+    With `context=retrieved`, audit.json also has the figures of `raft_exp.dataset.retrieval_quality`. `reranked`: the
+    folder of stage `rerank`, with `retriever.rerank`.
     """
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     sample = test_sample(config, source)
-    choose, gold_recall = context_chooser(config, source, sample, collection, embedded, indexed), GoldRecall()
+    rankings = Rankings(reranked) if reranked else None
+    choose, gold_recall = context_chooser(config, source, sample, collection, embedded, indexed, rankings), GoldRecall()
     num_distractors = config.num_distractors if config.context == "gold_and_distractors" else 0
     constant_size = bool(num_distractors) and config.without_gold
-    short_contexts = ShortContextCounter(collection, num_distractors, constant_size)
+    short_contexts = ShortContextCounter(collection, num_distractors, config.seed, constant_size)
     questions_in_order = sampled(source, config.split, sample)
     unwatched = (RowSpec(question, choose(question), None) for question in questions_in_order)
     specs = short_contexts.watch(unwatched)
     figures: dict[str, object] = {}
+    watch: Watch = gold_recall.watch
+    if config.conflict:
+        conflicts = Conflicts(collection, partial(source.of, config.split), config.seed)
+        specs, figures = conflicts.alone(specs), {"conflicts": lambda: {config.split: conflicts.figures()}}
+        watch = lambda rendered: gold_recall.watch(conflicts.shown(rendered))  # noqa: E731
     if config.context == "retrieved":
-        quality = RetrievalQuality(collection, config.retriever.name, config.retriever.k)
+        quality = RetrievalQuality(collection, config.retriever, rankings)
         specs, figures = quality.watch(specs), {"retrieval": quality.figures}
-    row_format = RowFormat(config.prompt, config.prompt_mode, True, config.window, True, config.other_prompts)
+    row_format = test_row_format(config)
+    if not config.allow_cut:
+        choose = context_chooser(config, source, sample, collection, embedded, indexed, rankings)
+        whole = (RowSpec(question, choose(question), None) for question in sampled(source, config.split, sample))
+        place = (size_setting(config), config.names.condition)
+        window_check.refuse(window_check.longest(row_format, passages, whole, *place), config.window.max_length)
+        watch = _both(partial(window_check.watch, place=place, max_length=config.window.max_length), watch)
     _write(
         row_format,
         passages,
@@ -247,12 +339,14 @@ def test_set(
         len(sample),
         config.workers,
         out,
-        gold_recall.watch,
+        watch,
         context=config.context,
         gold_found=gold_recall.figures,
         fewer_distractors=short_contexts.rows,
         **figures,
     )
+    if config.conflict:
+        conflicts.check(config.names.condition)
 
 
 def raft_recipe(config: RaftStage) -> RaftRecipe:
@@ -268,6 +362,7 @@ def raft_recipe(config: RaftStage) -> RaftRecipe:
         allow_fewer=settings.allow_fewer or settings.distractors == "given",
         seed=config.seed,
         names=config.names,
+        refuse_share=settings.refuse_share,
     )
 
 
@@ -299,8 +394,12 @@ def context_chooser(
     collection: Passages,
     embedded: Mapping[str, Path] | None,
     indexed: Path | None,
+    rankings: Rankings | None = None,
 ) -> recipes.ContextChooser:
-    """Returns the function that chooses the context of each test question in the sample."""
+    """Returns the function that chooses the context of each test question in the sample.
+
+    `rankings`: the reranked passages of retrieved contexts, with `retriever.rerank`.
+    """
     distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
     rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
     coming = partial(sampled, source, config.split, sample)
@@ -308,6 +407,8 @@ def context_chooser(
         choose = recipes.published(collection)
         choose = recipes.without_gold(collection, choose) if config.without_gold else choose
         return recipes.gold_at(config.gold_at, collection, choose)
+    if config.context == "retrieved" and rankings:
+        return recipes.retrieved(rankings.ranked, config.retriever.k)
     if config.context == "retrieved":
         rank = rankers.ranker(config.retriever.name, None, np.arange(len(collection)), coming)
         return recipes.retrieved(rank, config.retriever.k)
@@ -318,6 +419,7 @@ def context_chooser(
         rank,
         len(pool),
         config.num_distractors,
+        config.seed,
         in_place_of_gold=lambda question: len(question.gold) if config.without_gold else 0,
         questions=coming,
         allow_fewer=config.allow_fewer or config.distractors == "given",
@@ -328,9 +430,35 @@ def context_chooser(
     return recipes.gold_at(config.gold_at, collection, choose)
 
 
+def test_row_format(config: TestStage) -> RowFormat:
+    """Returns the settings by which the test rows are rendered."""
+    rendered = (config.prompt, config.prompt_mode, True, config.window, True, config.other_prompts)
+    return RowFormat(*rendered, measure_cut=not config.allow_cut)
+
+
+def size_setting(config: TestStage) -> str:
+    """Returns the setting that decides the number of passages, with its value, for messages."""
+    place = f"evaluation.conditions.{config.names.condition}" if config.names.condition else "evaluation"
+    if config.context == "retrieved":
+        return f"{place}.k={config.retriever.k}"
+    if config.context == "given":
+        return f"{place}.context=given"
+    return f"{config.names.num_distractors}={config.num_distractors}"
+
+
+def _both(first: Watch, second: Watch) -> Watch:
+    return lambda rendered: second(first(rendered))
+
+
 def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
     """Yields the questions of the sample, in the order of the rows."""
     return (question for question in source.of(split) if question.id in sample)
+
+
+def _check_reasons(targets: Path, setting: str, remedy: str) -> None:
+    """Raises DataError if no target has reasoning. `setting`: what asks for it; `remedy`: how to do without it."""
+    if not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
+        raise DataError(f"{setting}, but the teacher wrote no reasoning; use teacher=extractive or {remedy}")
 
 
 def _training_specs(
@@ -362,7 +490,7 @@ def _write(
     total: int,
     workers: int,
     out: Path,
-    watch: Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]] = iter,
+    watch: Watch = iter,
     **more: object,
 ) -> None:
     """Renders the rows and writes them one by one.

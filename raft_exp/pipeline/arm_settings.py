@@ -1,7 +1,7 @@
 """The settings of one arm: the study's settings with the arm's own changes, and the learning rates of its training."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,7 +16,24 @@ from raft_exp.training.config import LoraConfig, TrainerConfig
 _ADAPTER_RATE = 10
 _UNUSED = 1e-4  # learning rate of trainings for which the selection chooses one
 _AROUND = (0.1, 0.3, 1, 3, 10)  # selection.learning_rates=auto: factors of the rate that suits the model
-_RESERVED = ("raft", "closed_book", "test", "validation")  # dataset names that an arm with its own dataset cannot have
+# Dataset names that an arm with its own dataset cannot have.
+_RESERVED = ("raft", "closed_book", "test", "test_gold", "validation", "validation_gold")
+# Settings of a data set that have no effect on retrieved and published contexts, and the values that stand for them in
+# its key: a sweep over one of them trains such an arm once.
+_OF_CHOSEN_GOLD: dict[str, object] = {
+    "p": 0.5,
+    "num_distractors": 0,
+    "distractors": "random",
+    "mixed": None,
+    "max_score": None,
+    "relative_margin": None,
+    "constant_size": True,
+    "partial_gold": False,
+    "same_document": False,
+    "allow_answer_in_distractor": False,
+    "allow_fewer": False,
+}
+_CHOSEN_BY = {"retrieved": "the first of the retriever", "given": "those published with the question"}
 # Settings of the machine, which all trainings of a study share.
 _SHARED = (
     "accelerator",
@@ -44,23 +61,41 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
             f"arms.{name}.dataset.prompt_mode: got {arm.dataset['prompt_mode']!r}, but all arms of a study share one "
             "prompt mode; remove it, and set dataset.prompt_mode"
         )
-    if config.dataset.path and arm.dataset and "path" not in arm.dataset:
+    if config.dataset.path and arm.recipe == "raft" and arm.dataset and "path" not in arm.dataset:
         raise ConfigError(
             f"arms.{name}.dataset: got {arm.dataset}, but the rows of dataset.path={config.dataset.path!r} are ready-"
             f"made and cannot be changed; remove the arm from evaluation.arms, or give the arm its own file: "
             f"arms.{name}.dataset.path=FILE"
         )
-    values = {field.name: getattr(config.dataset, field.name) for field in fields(DatasetConfig)} | arm.dataset
+    values = asdict(config.dataset) | arm.dataset
     try:
         dataset: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(f"arms.{name}.{explained(error, ('dataset',))[0]}") from None
-    if arm.recipe == "raft" and arm.cot != dataset.cot:
+    if (arm.recipe == "raft" or "cot" in arm.dataset) and arm.cot != dataset.cot:
         raise ConfigError(
             f"arms.{name}.cot: got {arm.cot}, but the arm is trained with dataset.cot={dataset.cot}; set both to "
             "one value"
         )
-    return dataset
+    if dataset.chooses_gold:
+        return dataset
+    if unused := [key for key in arm.dataset if key in _OF_CHOSEN_GOLD]:
+        raise ConfigError(
+            f"arms.{name}.dataset.{unused[0]}: got {arm.dataset[unused[0]]!r}, which has no effect with "
+            f"dataset.context={dataset.context}; remove it, or set +arms.{name}.dataset.context=gold_and_distractors"
+        )
+    return replace(dataset, **_OF_CHOSEN_GOLD)
+
+
+def ignored_settings(config: Config) -> str:
+    """Returns a line about the settings that `dataset.context` leaves without effect; "" if there are none."""
+    context = config.dataset.context
+    if config.dataset.chooses_gold or config.dataset.path:
+        return ""
+    return (
+        f"dataset.context={context}: {', '.join(f'dataset.{key}' for key in _OF_CHOSEN_GOLD)} have no effect on the "
+        f"training rows, whose passages are {_CHOSEN_BY[context]}"
+    )
 
 
 def arm_trainer(config: Config, name: str) -> TrainerConfig:

@@ -9,8 +9,21 @@ from raft_exp.reporting.facts import audit_sections, facts, text
 from raft_exp.reporting.formats import percent
 
 NONE = "\N{EN DASH}"
+_NO_DISTRACTORS = "Candidates that were not used as distractors"
 _PLACES = 12  # places of the gold, or sizes of contexts, that a cell lists
-_KNOWN = {"splits", "overlap", "passed_over", "fewer_distractors", "context", "gold_found", "retrieval", "max_length"}
+_KNOWN = {
+    "splits",
+    "overlap",
+    "passed_over",
+    "fewer_distractors",
+    "refusals",
+    "conflicts",
+    "context",
+    "gold_in_context",
+    "gold_found",
+    "retrieval",
+    "max_length",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class AuditView:
 
 def audit_views(audit: StudyAudit) -> Iterator[AuditView]:
     """Yields the views of the training sets and the test set, and of the texts that a teacher model wrote."""
-    data = [*audit["datasets"].values(), audit["test"]]
+    data = [*audit["datasets"].values(), audit["test"], *([audit["gold_test"]] if "gold_test" in audit else [])]
     for section, dataset in zip(audit_sections(audit), data, strict=False):
         tables = [table for table in (_splits(dataset), _overlap(dataset)) if table.rows or table.zeros]
         yield AuditView(section.heading[:1].upper() + section.heading[1:], tables, list(_notes(dataset)), section.split)
@@ -73,6 +86,10 @@ def _splits(dataset: DatasetAudit) -> AuditTable:
         _add_counts(table, label, counts, ["" if value is None else f" ({value:,})" for value in verbatim])
     fewer = dataset.get("fewer_distractors", {})
     _add_counts(table, "rows with fewer distractors than the settings say", [fewer.get(name) for name in splits])
+    _add_counts(table, "rows that learn to refuse", [dataset.get("refusals", {}).get(name) for name in splits])
+    conflicts = [dataset.get("conflicts", {}).get(name, {}) for name in splits]
+    for key, label in {"planted": "rows with a false passage", **words.NO_FALSE_PASSAGE}.items():
+        _add_counts(table, label, [counts.get(key) for counts in conflicts])
     return table
 
 
@@ -103,9 +120,16 @@ def _reasons(replies: Mapping[str, ReplyAudit]) -> Iterator[str]:
 def _notes(dataset: DatasetAudit) -> Iterator[str]:
     if passed := {name: count for name, count in dataset.get("passed_over", {}).items() if count}:
         reasons = [f"{count:,} {words.PASSED_OVER.get(name, words.in_words(name))}" for name, count in passed.items()]
-        yield f"Candidates that were not used as distractors: {', '.join(reasons)}."
+        what = "Passages that are in no context" if "gold_in_context" in dataset else _NO_DISTRACTORS
+        yield f"{what}: {', '.join(reasons)}."
     if "context" in dataset:
         yield f"Contexts: {words.CONTEXTS.get(dataset['context'], dataset['context'])}."
+    for split, rows in dataset.get("gold_in_context", {}).items():
+        whole, part, none = (f"{percent(rows[name] / sum(rows.values()))}%" for name in ("whole", "part", "none"))
+        yield (
+            f"Of the {words.SPLITS.get(split, split)}, {whole} contain all gold passages of their question, {part} a "
+            f"part of them, and {none} none."
+        )
     if found := dataset.get("gold_found"):
         yield (
             f"{percent(found['all_gold'])}% of the prompts contain all gold passages of their question. "

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from raft_exp.core import audit
 from raft_exp.core.audit import OverlapCount, RowCount
 
 SPLITS = {"train": "training rows", "validation": "validation rows", "test": "test rows"}
@@ -24,6 +25,7 @@ ROW_COUNTS: Mapping[RowCount, str] = {
     "rows_cut": "prompts whose passages were shortened to fit",
     "rows_gold_lost": "prompts in which shortening removed the evidence",
 }
+NO_FALSE_PASSAGE = {name: f"no false passage: {why}" for name, why in audit.NO_FALSE_PASSAGE.items()}
 OVERLAP: Mapping[OverlapCount, str] = {
     "questions": "questions with the same words (leaks)",
     "near_questions": "questions with nearly the same words and the same answer (leaks)",
@@ -39,6 +41,7 @@ PASSED_OVER = {
     "same_text": "with a text that is already in the context",
     "gold_document": "from a gold passage's own document",
     "holds_answer": "that contain an answer",
+    "of_another_split": "from documents of another split",
     "answers_too": "that contain an answer and are in the gold passage's document",
 }
 REPLIES = {

@@ -12,6 +12,8 @@ from raft_exp.reporting.leak_warnings import leak_warnings
 _CUT = 0.01  # share of the prompts
 _TELL = 0.05  # distance of the AUC from 0.5
 _FEWEST = 30  # rows of each kind
+_LOWER_D = ", or lower dataset.num_distractors"
+_FEWER_TRAINED = {"retrieved": ", or lower dataset.k", "given": ""}  # context of training rows -> a further remedy
 _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluation.num_distractors"}
 
 
@@ -31,8 +33,8 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
         split = dataset.get("splits", {}).get("train")
         if split:
             yield from _cut_training_prompts(name, dataset, split)
-            yield from _telling_lengths(name, split)
-            yield from _dropped_reasons(name, split)
+            yield from _telling_lengths(name, dataset, split)
+            yield from _dropped_reasons(name, dataset, split)
 
 
 def _found_gold(audit: StudyAudit) -> Iterator[str]:
@@ -109,7 +111,8 @@ def _more_distractors(names: SettingNames, same_document: bool) -> str:
 
 
 def _cut_test_prompts(audit: StudyAudit) -> Iterator[str]:
-    tests = {"": audit["test"], **{f"under {name}: ": of for name, of in audit.get("conditions", {}).items()}}
+    gold = {"with gold alone: ": audit["gold_test"]} if "gold_test" in audit else {}
+    tests = {"": audit["test"], **gold, **{f"under {name}: ": of for name, of in audit.get("conditions", {}).items()}}
     cut = {name: dataset for name, dataset in tests.items() if _is_cut(main_split(dataset))}
     if cut:
         shown = ", ".join(f"{name}{_figures(main_split(dataset))}" for name, dataset in cut.items())
@@ -126,19 +129,20 @@ def _cut_training_prompts(name: str, dataset: DatasetAudit, split: SplitAudit) -
     lost = split.get("rows_gold_lost", 0)
     if _is_cut(split):
         before, after = ((split["with_gold"] + more) / split["rows"] for more in (lost, 0))
-        gold = f" {percent(after)}% of the rows show their gold; before the cut {percent(before)}% did (dataset.p)."
+        setting = "" if "context" in dataset else " (dataset.p)"
+        gold = f" {percent(after)}% of the rows show their gold; before the cut {percent(before)}% did{setting}."
         yield (
             f"Training prompts of {name} whose passages were cut to fit {_limit(dataset)}: {_figures(split)}."
-            f"{gold if lost else ''} Raise model.max_length, or lower dataset.num_distractors."
+            f"{gold if lost else ''} Raise model.max_length{_FEWER_TRAINED.get(dataset.get('context', ''), _LOWER_D)}."
         )
 
 
-def _telling_lengths(name: str, split: SplitAudit) -> Iterator[str]:
+def _telling_lengths(name: str, dataset: DatasetAudit, split: SplitAudit) -> Iterator[str]:
     tell = split.get("length_tell")
     if tell and _tells(tell):
         longer = "longer" if tell["auc"] > 0.5 else "shorter"
         equal = "Use distractors as long as the gold: change dataset.distractors, or use passages of one size"
-
+        equal = "Use passages of one size" if "context" in dataset else equal
         cut = "Raise model.max_length: long prompts lost their gold to the cut"
         remedy = cut if split.get("rows_gold_lost") else equal
         yield (
@@ -158,11 +162,12 @@ def _tells(tell: LengthTell) -> bool:
     return min(n, m) >= _FEWEST and abs(tell["auc"] - 0.5) > max(_TELL, 2 * deviation)
 
 
-def _dropped_reasons(name: str, split: SplitAudit) -> Iterator[str]:
+def _dropped_reasons(name: str, dataset: DatasetAudit, split: SplitAudit) -> Iterator[str]:
     if dropped := split.get("reasons_dropped", 0):
+        more = "" if "context" in dataset else " or dataset.num_distractors"
         yield (
             f"{dropped:,} of {split['rows']:,} training rows of {name} have targets without reasoning, because "
-            "their prompts show no text to quote. Raise model.max_length or dataset.num_distractors, or add documents."
+            f"their prompts show no text to quote. Raise model.max_length{more}, or add documents."
         )
 
 

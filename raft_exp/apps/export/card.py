@@ -14,6 +14,8 @@ from raft_exp.assets import ASSET
 from raft_exp.core.hub import why_no_hub
 from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
+from raft_exp.dataset import distractor_count
+from raft_exp.dataset.stage import DatasetConfig
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
 from raft_exp.models.loading import resolve, tokenizer_of
@@ -122,7 +124,11 @@ def _of_study(config: Config, name: str, arm: ArmConfig) -> dict[str, object]:
         "quantize": config.model.quantize,
         "revision": config.model.revision,
         "trained_on": trained,
-        "shown": "the question and passages" if arm.context == "passages" else "the question alone",
+        "shown": {
+            "none": "the question alone",
+            "passages": "the question and passages",
+            "gold": "the question and its gold passages",
+        }[arm.context],
         "source": published.source,
         "data_licence": published.licence,
         "prompt_mode": config.dataset.prompt_mode,
@@ -145,10 +151,8 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
     if arm.recipe == "raft":
         dataset = arm_dataset(config, name, arm)
         about += [
-            ("p (share of rows whose context holds the gold passages)", f"{dataset.p:g}"),
-            ("D (distractors)", f"{dataset.num_distractors}, {dataset.distractors}"),
+            *_contexts(dataset, config),
             ("targets", "reasoning that quotes the passages, then the answer" if dataset.cot else "the answer alone"),
-            ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
         ]
     lora, trainer = arm_lora(config, name), resolved_trainer(config, name)
     method = ("Q" if config.model.quantize else "") + ("DoRA" if lora.dora else "LoRA")
@@ -162,6 +166,20 @@ def _data(run: FinishedRun, name: str, arm: ArmConfig) -> list[tuple[str, str]]:
             f"{weights}, {steps} steps of {trainer.batch_size} rows, learning rate "
             f"{run.learning_rate(name):g}, seed {config.seed}",
         ),
+    ]
+
+
+def _contexts(dataset: DatasetConfig, config: Config) -> list[tuple[str, str]]:
+    """Returns the settings that decide the contexts of the training rows, and the targets of rows without gold."""
+    if dataset.context == "retrieved":
+        context = f"the first {dataset.k or config.retriever.k} passages of {config.retriever.name}"
+        return [("contexts", context), ("rows without gold", dataset.no_gold_target)]
+    if dataset.context == "given":
+        return [("contexts", "those published with the questions"), ("rows without gold", dataset.no_gold_target)]
+    return [
+        ("p (share of rows whose context holds the gold passages)", f"{dataset.p:g}"),
+        ("D (distractors)", f"{distractor_count.shown(dataset.num_distractors)}, {dataset.distractors}"),
+        ("rows without gold", f"{dataset.no_gold_target}, constant_size={str(dataset.constant_size).lower()}"),
     ]
 
 
@@ -193,7 +211,7 @@ def _of_results(run: FinishedRun, name: str) -> _ResultsPart:
 
 def _of_prompt(run: FinishedRun, name: str, about: About) -> dict[str, str]:
     config, arm = run.config, run.config.arms[name]
-    context = _PLACEHOLDERS if arm.context == "passages" else None
+    context = _PLACEHOLDERS if arm.shows_passages else None
     asked = ArmPrompts(run.prompt(name), config.dataset.prompt_mode, arm.cot, config.model, run.examples(name))
     chat, _ = asked("QUESTION", context)
     tokenizer = tokenizer_of(config.model)
@@ -212,7 +230,7 @@ def _usage(config: Config, about: About, arm: ArmConfig) -> str:
         quantized = f", quantised to {config.model.quantize} with double quantisation" if config.model.quantize else ""
         return f"An adapter for PEFT, on the base model{quantized}. {ask}"
     served = "`vllm serve THIS_FOLDER` and `transformers` load it as it is; retrieval is then up to you."
-    return f"{ask} {served}" if arm.context == "passages" else served
+    return f"{ask} {served}" if arm.shows_passages else served
 
 
 def _figure(figure: Figure | None) -> str:

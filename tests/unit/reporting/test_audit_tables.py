@@ -104,3 +104,18 @@ def test_no_two_headings_of_a_page_are_equal(study: Study, tmp_path: Path) -> No
     assert len(headings) == len(set(headings)) > 8
     lines = re.findall(r"^#+ (.*)", (out / "report.md").read_text(), re.MULTILINE)
     assert len(lines) == len(set(lines)) > 8
+
+
+def test_the_gold_of_retrieved_training_rows_is_in_words() -> None:
+    counts = {"train": {"whole": 30, "part": 10, "none": 20}}
+    retrieved = {**DATASET, "context": "retrieved", "gold_in_context": counts, "passed_over": {"of_another_split": 7}}
+    audit: Any = {"datasets": {"raft_retrieved": retrieved}, "test": {}, "gold_test": {"splits": {"test": split(5)}}}
+    view, _, alone = audit_views(audit)
+    assert view.notes[:3] == [
+        "Passages that are in no context: 7 from documents of another split.",
+        "Contexts: retrieved passages.",
+        "Of the training rows, 50.0% contain all gold passages of their question, 16.7% a part of them, and 33.3% "
+        "none.",
+    ]
+    assert not any("gold_in_context" in note for note in view.notes)
+    assert alone.heading == "Test set with gold alone"

@@ -158,3 +158,15 @@ def test_the_terminal_and_the_audit_say_that_prompts_were_cut(tmp_path):
     assert "Training prompts of raft whose passages were cut" in told
     figures = json.loads((run_folder(tmp_path) / "audit.json").read_text())["test"]["splits"]["test"]
     assert f"({figures['rows_cut']} of {figures['rows']};" in told
+
+
+@pytest.mark.parametrize(
+    ("context", "remedy"),
+    [("retrieved", "Raise model.max_length, or lower dataset.k."), ("given", "Raise model.max_length.")],
+)
+def test_remedies_for_contexts_that_no_setting_of_raft_decides(context, remedy):
+    study = audit(split(60), split(200, cut=50, lost=20))
+    study["datasets"]["raft"]["context"] = context
+    (line,) = warned(study)
+    assert line.endswith(remedy)
+    assert "dataset.p" not in line
