@@ -18,7 +18,7 @@ import numpy as np
 
 from raft_exp import prompts
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import Example, Messages, Target, read_jsonl, write_jsonl
+from raft_exp.core.records import ContextPassage, Example, Messages, Target, read_jsonl, write_jsonl
 from raft_exp.core.sampling import seeded_bits
 from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import stage
@@ -42,7 +42,7 @@ class ExamplesStage:
 
     prompt: PromptConfig
     prompt_mode: str
-    context: Literal["none", "passages"]  # whether the arm sees passages, so that its examples show theirs
+    context: Literal["none", "passages", "gold"]  # the passages that the arm sees, so that its examples show such
     cot: bool  # whether the replies of the examples reason before they answer
     examples: Positive  # at most so many
     window: Window
@@ -99,8 +99,13 @@ def _setting(config: ExamplesStage) -> str:
 
 
 def _messages(config: ExamplesStage, row: Example) -> Messages:
-    context = row.context if config.context == "passages" else None
+    context = _context(config, row) if config.context != "none" else None
     return prompts.messages(config.prompt, config.prompt_mode, row.question, context, config.cot)
+
+
+def _context(config: ExamplesStage, row: Example) -> list[ContextPassage]:
+    """Returns the passages of a row that an example shows: all, the gold passages, or none."""
+    return [] if config.context == "none" else [p for p in row.context if p.gold or config.context == "passages"]
 
 
 def _candidates(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
@@ -125,7 +130,7 @@ def _with_reply(config: ExamplesStage, row: Example) -> Example:
     if not config.cot:
         answer = prompts.parse(row.target, config.prompt.reply_format).prediction
         reply = prompts.completion(Target(row.id, answer), False, config.prompt.reply_format)
-    context = row.context if config.context == "passages" else []
+    context = _context(config, row)
     said = [*_messages(config, row), {"role": "assistant", "content": reply}]
     return replace(row, context=context, target=reply, messages=said)
 

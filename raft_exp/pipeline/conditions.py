@@ -41,16 +41,16 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 def without_gold(config: Config) -> dict[str, str]:
     """Returns {condition without gold: the test with gold and otherwise the same contexts}.
 
-    This test is "test", the study's own, or another condition. A condition that has no such test is left out. The place
-    of the gold passages is ignored.
+    This test is "test", the study's own, or another condition; "" if there is none. The place of the gold passages is
+    ignored.
     """
     tests = {"test": config.evaluation, **{name: condition(config, name) for name in config.evaluation.conditions}}
     shown = {name: test for name, test in tests.items() if not (test.without_gold or test.conflict)}
     pairs = {}
     for name, test in tests.items():
         alike = (other for other, with_gold in shown.items() if _contexts(with_gold) == _contexts(test))
-        if test.without_gold and name != "test" and (with_gold := next(alike, None)):
-            pairs[name] = with_gold
+        if test.without_gold and name != "test":
+            pairs[name] = next(alike, "")
     return pairs
 
 

@@ -36,7 +36,7 @@ class ArmConfig:
     """One arm of the comparison: its training recipe, and its context at test."""
 
     recipe: Literal["none", "closed_book", "raft"]
-    context: Literal["none", "passages"]
+    context: Literal["none", "passages", "gold"]  # gold: the gold passages alone, whatever `evaluation` sets
     cot: bool  # whether the prompt asks for reasoning before the answer
     adapter: str | None  # folder of a ready-made adapter, used instead of a training; null: none
     dataset: dict[str, object]  # changes to `dataset` for this arm's training set, e.g. {cot: false}
@@ -51,10 +51,10 @@ class ArmConfig:
             raise ValueError(
                 f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; set recipe: none, or remove the adapter"
             )
-        if self.dataset and self.recipe != "raft":
+        if self.recipe != "raft" and set(self.dataset) - ({"cot"} if self.recipe == "closed_book" else set()):
             raise ValueError(
-                f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings; "
-                "remove the changes, or set recipe: raft"
+                f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings "
+                "(recipe: closed_book can change cot); remove the changes, or set recipe: raft"
             )
         return self
 
@@ -66,6 +66,11 @@ class ArmConfig:
                 "can have examples; set examples: 0, or recipe: none"
             )
         return self
+
+    @property
+    def shows_passages(self) -> bool:
+        """Whether the prompts of the arm have passages at test."""
+        return self.context != "none"
 
     def needs_weights(self) -> bool:
         """Whether the arm has its own weights. A model behind a server cannot load them."""

@@ -1,7 +1,7 @@
 """Checks for invalid combinations of settings from different groups."""
 
 from raft_exp.core.errors import ConfigError, suggest
-from raft_exp.pipeline.arm_settings import arm_lora, arm_trainer, resolved_trainer
+from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, arm_trainer, resolved_trainer
 from raft_exp.pipeline.config import Config, is_file_name
 from raft_exp.teachers.model import is_model
 
@@ -18,6 +18,8 @@ def check(config: Config) -> None:
     _check_choice_of_prompts(config)
     _check_choice_of_rates(config)
     _check_server_arms(config)
+    _check_gold_arms(config)
+    _check_rerank(config)
 
 
 def _check_arm_names(config: Config) -> None:
@@ -82,6 +84,13 @@ def _check_teacher_tasks(config: Config) -> None:
     for task, shipped in (("targets", "cot_answer"), ("questions", "questions")):
         if is_model(config.teacher) and getattr(config.teacher, task) is None:
             raise ConfigError(f"teacher.{task}: got None; name a task: task@teacher.{task}={shipped}")
+    teacher, writes = config.teacher, getattr(config.corpus, "questions", "") is None
+    if writes and is_model(teacher) and teacher.questions and teacher.questions.pairs and teacher.check is None:
+        raise ConfigError(
+            "teacher.check: got None, but only the check tells whether one passage alone answers a question of "
+            f"teacher.questions={teacher.questions.name}; use task@teacher.check=answerable, or "
+            "task@teacher.questions=questions"
+        )
 
 
 def _check_quantization(config: Config) -> None:
@@ -165,4 +174,29 @@ def _check_server_arms(config: Config) -> None:
             raise ConfigError(
                 f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} needs weights on this machine, but "
                 "engine=openai uses a server; remove the arm from evaluation.arms, or give the arm another engine"
+            )
+
+
+def _check_gold_arms(config: Config) -> None:
+    gold_arms = [name for name in config.evaluation.arms if config.arms[name].context == "gold"]
+    if gold_arms and config.evaluation.conflict:
+        raise ConfigError(
+            f"evaluation.conflict: got True, but arm {gold_arms[0]} (context: gold) is tested on all questions, and a "
+            "false passage is possible for some of them only; set it in a condition "
+            "(+evaluation.conditions.conflict={conflict: true}), or remove the arm from evaluation.arms"
+        )
+
+
+def _check_rerank(config: Config) -> None:
+    rerank, trained = config.retriever.rerank, config.trained_arms()
+    numbers = {"retriever.k": config.retriever.k, "evaluation.k": config.evaluation.k, "dataset.k": config.dataset.k}
+    numbers |= {f"arms.{name}.dataset.k": arm_dataset(config, name, config.arms[name]).k for name in trained}
+    numbers |= {
+        f"evaluation.conditions.{name}.k": changes.get("k") for name, changes in config.evaluation.conditions.items()
+    }
+    for name, k in numbers.items():
+        if rerank and isinstance(k, int) and k > rerank.k_first:
+            raise ConfigError(
+                f"{name}: got {k}, but the cross-encoder orders retriever.rerank.k_first={rerank.k_first} passages; "
+                f"set retriever.rerank.k_first={k} or more, or a smaller {name}"
             )

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from raft_exp.dataset.pool_check import Demand
 from raft_exp.dataset.rows import Window
-from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
+from raft_exp.dataset.supply import EVALUATION_NAMES, GOLD_ARMS_NAMES, SettingNames
 from raft_exp.pipeline import stage_settings
 from raft_exp.pipeline.arm_settings import arm_dataset
-from raft_exp.pipeline.conditions import condition, validation
+from raft_exp.pipeline.conditions import condition, gold_alone, validation
 from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.trainings import owners
 from raft_exp.pipeline.wordings import wordings
@@ -38,5 +38,11 @@ def demands(config: Config, window: Window) -> Iterator[Demand]:
     }
     if config.selection.on or wordings(config):
         tests["validation"] = (validation(config), SettingNames.of("selection.changes"))
+    if any(config.arms[name].context == "gold" for name in config.evaluation.arms):
+        tests |= {
+            f"{name}_gold": (gold_alone(tests[name][0]), GOLD_ARMS_NAMES)
+            for name in ("", "validation")
+            if name in tests
+        }
     for evaluation, names in tests.values():
         yield stage_settings.test_settings(config, evaluation, window, names)

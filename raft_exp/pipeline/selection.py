@@ -48,30 +48,34 @@ def choose_rates(
     config: Config,
     trainings: Sequence[Training],
     rows: Mapping[str, Stage],
-    validation: Stage,
+    validation: Callable[[str], Stage],
     studied: Inputs,
     train: Train,
     evaluate: Evaluate,
 ) -> Selection:
     """Makes the stages that run each training with each candidate learning rate, and choose one rate.
 
-    `rows`: training sets by name. `validation`: the validation questions. `studied`: the stages of passages and
-    questions. `train` and `evaluate` make the stages of one candidate.
+    `rows`: training sets by name. `validation`: returns the validation questions of an arm. `studied`: the stages of
+    passages and questions. `train` and `evaluate` make the stages of one candidate. Arms that see the gold passages
+    alone do not decide, unless all arms of a training do.
     """
-    made = Selection([validation])
+    made = Selection()
     for training in trainings:
+        arms = [arm for arm in training.arms if config.arms[arm].context != "gold"] or list(training.arms)
+        asked = validation(arms[0])
+        made.questions += [asked] if asked.key not in {stage.key for stage in made.questions} else []
         tried = training.tried()
         weights = {name: train(candidate, rows) for name, candidate in tried.items()}
         answers = {
-            f"{arm}@{name}": evaluate(f"{arm}@{name}", config.arms[arm], validation, weights[name])
+            f"{arm}@{name}": evaluate(f"{arm}@{name}", config.arms[arm], asked, weights[name])
             for name in tried
-            for arm in training.arms
+            for arm in arms
         }
         made.trained += weights.values()
         made.answers += answers.values()
         values = {name: candidate.trainer.learning_rate for name, candidate in tried.items()}
-        settings = choice_settings(config, "trainer.learning_rate", values, training.arms, grid=True)
-        inputs: Inputs = {"test": validation, "answers": answers, "payloads": weights}
+        settings = choice_settings(config, "trainer.learning_rate", values, arms, grid=True)
+        inputs: Inputs = {"test": asked, "answers": answers, "payloads": weights}
         made.choices[training.label] = choice(config, training.label, settings, inputs, studied)
     return made
 
@@ -79,9 +83,10 @@ def choose_rates(
 def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, studied: Inputs) -> Stage:
     """Makes the select stage `label`.
 
-    `inputs`: the inputs that every metric needs. `studied`: passages and questions, which metrics of quotes need too.
+    `inputs`: the inputs that every metric needs. `studied`: passages and questions, which metrics of quotes and of API
+    calls need too.
     """
-    needed = studied if metrics.METRICS[settings.metric].of_quotes else {}
+    needed = studied if metrics.METRICS[settings.metric].reads_corpus else {}
     process = placement.of_encoder(settings.encoder, "select") if settings.encoder else None
     return Stage(select, settings, {**inputs, **needed}, part=label, process=process)
 

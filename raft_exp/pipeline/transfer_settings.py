@@ -64,9 +64,10 @@ def other_study(config: Config, name: str) -> Config:
     `name`: the entry of `evaluation.transfer`. Raises ConfigError for invalid settings of the entry.
     """
     entry, place = config.evaluation.transfer[name], f"evaluation.transfer.{name}"
-    if not is_file_name(name):
+    if not is_file_name(name) or name.startswith("."):
         raise ConfigError(
-            f"evaluation.transfer: got {name!r}; the name is used in file names; use only letters, digits and . _ + -"
+            f"evaluation.transfer: got {name!r}; the name is used for a folder; use only letters, digits and . _ + -, "
+            "without a dot at the beginning"
         )
     if _source(entry.corpus) == _source(config.corpus):
         raise ConfigError(

@@ -92,17 +92,17 @@ def wordings(config: Config) -> dict[str, PromptConfig]:
 
 
 def choose_prompts(
-    config: Config, validation: Stage, studied: Inputs, examples: Mapping[str, Stage], ask: Ask
+    config: Config, validation: Callable[[str], Stage], studied: Inputs, examples: Mapping[str, Stage], ask: Ask
 ) -> Selection:
     """Makes the stages that evaluate each untrained arm with every candidate prompt, and choose one for each arm.
 
-    `validation`: the validation questions. `studied`: the stages of passages and questions. `examples`: the worked
-    examples for few_shot, by arm. `ask` makes the stage that evaluates an arm with one prompt.
+    `validation`: returns the validation questions of an arm. `studied`: the stages of passages and questions.
+    `examples`: the worked examples for few_shot, by arm. `ask` makes the stage that evaluates an arm with one prompt.
     """
-    made = Selection([validation])
+    made = Selection(list({stage.key: stage for stage in map(validation, config.untrained_arms())}.values()))
     for arm in config.untrained_arms():
         tried, shown = wordings(config), examples.get(arm)
-        inputs: Inputs = {"test": validation}
+        inputs: Inputs = {"test": validation(arm)}
         if shown:
             tried[FEW_SHOT], inputs = config.prompt, {**inputs, "payloads": {FEW_SHOT: shown}}
         answers = {

@@ -17,6 +17,7 @@ def study_audit(
     passages: Path | None = None,
     questions: Path | None = None,
     targets: Path | None = None,
+    gold_test: Path | None = None,
 ) -> StudyAudit:
     """Reads the audits of the stages and returns them as one structure.
 
@@ -24,12 +25,15 @@ def study_audit(
     - `test`: the folder of the test set.
     - `conditions`: name of a condition -> the folder of its test set.
     - `passages`, `questions`, `targets`: the output folders of the stages ingest, questions and targets.
+    - `gold_test`: the folder of the test set with gold passages alone.
     """
     audit: StudyAudit = {
         "datasets": {name: _dataset_audit(folder) for name, folder in datasets.items()},
         "test": _dataset_audit(test),
         "conditions": {name: _dataset_audit(folder) for name, folder in conditions.items()},
     }
+    if gold_test:
+        audit["gold_test"] = _dataset_audit(gold_test)
     if passages and (passages / INGEST_REPORT).exists():
         audit["ingest"] = _ingest_audit(passages / INGEST_REPORT)
     if questions and (split := split_units.read(questions)):

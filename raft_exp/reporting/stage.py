@@ -26,9 +26,10 @@ from raft_exp.reporting.length import lengths
 from raft_exp.reporting.timings import AnswerTimings, Timings
 
 if TYPE_CHECKING:
+    from raft_exp.evaluation.api_documentation import ApiDocumentation
     from raft_exp.evaluation.metrics import Profile, Vectors
     from raft_exp.evaluation.scoring import ScoredArm, TrainingFacts
-    from raft_exp.evaluation.scoring.refusals import Graded
+    from raft_exp.evaluation.scoring.refusals import GradedTest
     from raft_exp.evaluation.supporting_facts import SupportingFacts
 
 VERSION = 8
@@ -56,7 +57,7 @@ class ReportStage:
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words is not verbatim
     random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
     trainings: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # trained arm -> its key in `adapters`
-    # condition without gold -> the test with gold and otherwise the same contexts: "test", or another condition
+    # condition without gold -> the test with gold and otherwise the same contexts: "test", another condition, or ""
     without_gold: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)
 
 
@@ -84,17 +85,20 @@ def report(
     - `test`, `conditions`: the test sets of the study and of its conditions.
     - `gold_test`: the test questions with their gold passages alone, for arms with `context: gold`.
     - `answers`: the answers by `<arm>` and `<arm>@<condition>`.
-    - `passages`, `questions`: needed for metrics of supporting sentences, and for slices by training data.
+    - `passages`, `questions`: needed for metrics of supporting sentences and of API calls, and for slices by training
+      data.
     - `targets`: the targets of a teacher model; its audit is read.
     - `choices`: the choices made on validation questions.
     - `transfer`: the graded answers to the questions of other corpora, by the name of the corpus.
     - `kl`: the measured KL(base || arm) on a general text, by arm.
     """
+    from raft_exp.evaluation.api_documentation import documentation_for
     from raft_exp.reporting.page import write_pages
 
     examples = _examples(test / "rows.jsonl")
     facts = _training_facts(examples, questions, passages, datasets)
-    grader = _Grader(config, answers, _supporting(config, passages, questions), _vectors(config), out)
+    apis = documentation_for(_profile(config), passages, questions)
+    grader = _Grader(config, answers, _supporting(config, passages, questions), apis, _vectors(config), out)
     tested = _tested(config, examples, gold_test)
     results = _score(config, tested, examples, facts, grader)
     for name, training in config.trainings.items():
@@ -225,13 +229,14 @@ class _Grader:
     config: ReportStage
     answers: dict[str, Path]
     supporting: "SupportingFacts | None"
+    apis: "ApiDocumentation | None"
     vectors: "Vectors | None"
     out: Path
-    graded: "dict[str, Graded]" = field(default_factory=dict)  # by label
+    graded: "dict[str, GradedTest]" = field(default_factory=dict)  # by label
 
     def __call__(self, arm: str, label: str, examples: list[Example]) -> "ScoredArm":
         from raft_exp.evaluation import scoring
-        from raft_exp.evaluation.scoring.refusals import Graded
+        from raft_exp.evaluation.scoring.refusals import GradedTest
 
         settings = self.config.arms[arm]
         grading = scoring.Grading(
@@ -241,11 +246,12 @@ class _Grader:
             reasons=bool(settings.get("cot")),
             refusal=self.config.refusal,
             supporting=self.supporting,
+            apis=self.apis,
             vectors=self.vectors,
             min_quote_words=self.config.min_quote_words,
         )
         scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), grading)
-        self.graded[label] = Graded(scored, examples)
+        self.graded[label] = GradedTest(scored, examples)
         self.save(label, scored.rows)
         return scored
 
@@ -309,7 +315,11 @@ def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Map
 
     steps = {name: curves["loss"][-1][0] for name, curves in losses.items() if curves.get("loss")}
     results["verdict"] = verdict(results, config.arms, config.random_weights)
-    results["warnings"] = warnings(Study(results, audit, config.arms, config.settings, steps, config.random_weights))
+    results["warnings"] = warnings(
+        Study(
+            results, audit, config.arms, config.settings, steps, config.random_weights, without_gold=config.without_gold
+        )
+    )
     results["contrasts"] = contrasts(results["reference"], config.arms, results.get("selection"))
     results["pairs"] = other_pairs(results["reference"], config.arms, results.get("selection"))
 

@@ -53,7 +53,7 @@ class Study:
 
     passages: Path | None = None
 
-    def run(self, name: str = "out", conditions: dict[str, Path] | None = None, **more: dict[str, Path]) -> Path:
+    def run(self, name: str = "out", conditions: dict[str, Path] | None = None, **more: Any) -> Path:
         """Runs the stage. `more`: further inputs of it."""
         test, out = self.root / "test", self.root / name
         for folder in (test, out):

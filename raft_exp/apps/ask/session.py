@@ -131,13 +131,19 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
     config = run.config
     if options.model is None:
         name, arm = run.arm(options.arm)
+        if arm.context == "gold":
+            others = [other for other in config.evaluation.arms if config.arms[other].context != "gold"]
+            raise ConfigError(
+                f"arm: got {name!r}, whose prompts show the gold passages of test questions (context: gold), and a new "
+                f"question has none; name another arm: {', '.join(others) or 'the run has none'}"
+            )
         weights = run.weights(name)
         return _Arm(
             name,
             run.prompt(name),
             config.dataset.prompt_mode,
             arm.cot,
-            arm.context == "passages",
+            arm.shows_passages,
             weights.model_config(config.model) if weights else config.model,
             weights.adapter if weights else None,
             run.examples(name),

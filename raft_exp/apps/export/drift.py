@@ -53,12 +53,13 @@ def samples_of(run: FinishedRun, name: str, tokenizer: "PreTrainedTokenizerBase"
     asked = ArmPrompts(run.prompt(name), config.dataset.prompt_mode, arm.cot, config.model, run.examples(name))
 
     def prompt(row: Example) -> DriftSample:
-        context = row.context if arm.context == "passages" else None
+        context = row.context if arm.shows_passages else None
         chat, _ = asked(row.question, context)
         reply = encode_completion(tokenizer, replies[row.id])[:_POSITIONS]
         return DriftSample(chat, encode_prompt(tokenizer, chat), reply)
 
-    rows = read_jsonl(run.path("dataset[test]") / "rows.jsonl", Example)
+    test = "dataset[test_gold]" if arm.context == "gold" else "dataset[test]"
+    rows = read_jsonl(run.path(test) / "rows.jsonl", Example)
     return [prompt(row) for row in islice(rows, count)]
 
 

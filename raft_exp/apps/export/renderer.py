@@ -1,7 +1,7 @@
 """Reads and writes raft_exp.json of an exported model: all settings that determine a prompt."""
 
 import json
-from dataclasses import field
+from dataclasses import field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -52,11 +52,11 @@ def of(run: FinishedRun, name: str, dtype: Dtype, chat_template: bool) -> Render
         run.prompt(name),
         config.dataset.prompt_mode,
         arm.cot,
-        arm.context == "passages",
+        arm.shows_passages,
         config.model.max_length,
         config.model.max_new_tokens,
         dtype,
-        config.retriever,
+        replace(config.retriever, rerank=None),  # it may be a local folder
         base_name(config),
         config.model.revision,
         chat_template,

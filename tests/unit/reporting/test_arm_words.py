@@ -24,6 +24,12 @@ def settings(name: str) -> dict[str, object]:
         ("gpt_rag", "Not trained; shown the question and passages; answered by engine openai: gpt-4.1-2025-04-14."),
         ("sft", "Fine-tuned on questions and answers without passages; shown the question alone."),
         (
+            "sft_cot",
+            "Fine-tuned on questions, reasoning and answers without passages; shown the question alone, and asked to "
+            "reason with quotes.",
+        ),
+        ("oracle", "Not trained; shown the question and its gold passages alone."),
+        (
             "raft",
             "Fine-tuned on questions among passages, to reason with quotes and then answer; shown the question and "
             "passages.",

@@ -98,6 +98,27 @@ def test_conditions_have_figures_and_settings_of_their_own(study: Study) -> None
     assert rag["tokens"] == {"prompt": 10.0, "reply": 5.0}
 
 
+def test_an_arm_with_gold_alone_is_graded_on_its_own_rows(study: Study) -> None:
+    study.config["arms"] = {**study.config["arms"], "oracle": {"recipe": "none", "context": "gold"}}
+    cut = [replace(row, context=row.context[1:], has_gold=False) for row in study.examples]
+    alone = [replace(row, context=row.context[:1]) for row in study.examples]
+    study.examples = cut
+    (study.root / "gold").mkdir()
+    write_jsonl(study.root / "gold" / "rows.jsonl", alone)
+    study.say("oracle", *(row.answers[0] for row in alone))
+    study.replies["oracle"][0] = answered(alone[0], "I don't know.")
+    out = study.run(gold_test=study.root / "gold")
+    found, predictions = results(out), (out / "predictions" / "oracle.jsonl").read_text().splitlines()
+    assert found["arms"]["oracle"]["metrics"]["accuracy"]["value"] == pytest.approx(59 / 60)
+    assert found["arms"]["oracle"]["behaviour"]["abstained_with_gold"]["n"] == 60, "its prompts show the gold"
+    assert found["arms"]["rag"]["behaviour"]["abstained_without_gold"]["n"] == 60, "and those of rag do not"
+    assert [len(json.loads(line)["context"]) for line in predictions] == [1] * 60
+    write_jsonl(study.root / "gold" / "rows.jsonl", alone[1:])
+    study.replies["oracle"] = study.replies["oracle"][1:]
+    with pytest.raises(DataError, match="has other questions than the test set"):
+        study.run(gold_test=study.root / "gold")
+
+
 def test_seconds_stand_in_a_file_of_their_own(study: Study) -> None:
     study.run()
     (study.root / "answers_rag" / "timings.json").write_text('{"seconds": 12.0, "answers": 40}')
