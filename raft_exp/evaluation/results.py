@@ -248,6 +248,13 @@ class Quote(TypedDict):
     gold: bool  # it occurs in a gold passage of the context
 
 
+class PredictedApi(TypedDict):
+    """How the call in a prediction compares with the documentation of the APIs."""
+
+    call: Literal["right", "same_domain", "other_api", "invented", "unparsed"]  # `evaluation.api_strict`
+    domain: Literal["right", "wrong", "hallucination"]  # by the rule of APIBench's authors (`evaluation.api_domain`)
+
+
 class SupportingSentences(TypedDict, total=False):
     """The supporting facts of a prediction; {} where the corpus names none or the arm's prompt requests no quotes."""
 
@@ -268,6 +275,7 @@ class Prediction(SupportingSentences):
     truncated: bool
     abstained: NotRequired[bool]
     quotes: list[Quote]
+    api: NotRequired[PredictedApi]  # of corpus=apibench
     supported: NotRequired[bool | None]  # the answer occurs in a verbatim quote; None where that cannot be decided
     metrics: dict[str, float]  # without metrics that are defined over many rows only
     planted: NotRequired[str]  # the false answer of the context's false passage

@@ -1,13 +1,18 @@
 """Lists what differs between two arms. A comparison of arms with several differences has several possible causes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
-from raft_exp.evaluation.results import Choice, Comparison, Results
+from raft_exp.evaluation.results import ArmPair, Choice, Comparison, Results
 from raft_exp.evaluation.selection import AS_WRITTEN, FEW_SHOT
 from raft_exp.reporting.formats import p_text, points
 from raft_exp.reporting.verdict import ArmSettings
 
+Arm = Mapping[str, object]  # the settings of an arm
+
 _TRAINING = "training"
+_EQUAL_TARGETS = "with passages or without, with equal targets"
+_OTHER_TARGETS = "passages and quotes, or question and answer alone"
 _NAMED = ("recipe", "context", "cot", "dataset", "adapter", "engine", "trainer", "lora", "examples", "wording")
 
 # Shipped arms that isolate a part of RAFT's difference to rag, for studies without them.
@@ -23,9 +28,39 @@ def contrasts(reference: str, arms: ArmSettings, selection: Mapping[str, Choice]
 
     `selection`: the choices made on validation questions. The chosen prompts are read from it.
     """
-    chosen = {name: choice["chosen"] for name, choice in (selection or {}).items() if choice["setting"] == "prompt"}
-    asked = {name: {**arm, **_asked(chosen.get(f"{name}@prompt", AS_WRITTEN))} for name, arm in arms.items()}
+    asked = _with_chosen_prompts(arms, selection)
     return {name: list(_differences(asked[reference], arm)) for name, arm in asked.items() if name != reference}
+
+
+def other_pairs(reference: str, arms: ArmSettings, selection: Mapping[str, Choice] | None = None) -> list[ArmPair]:
+    """Returns what differs between the arms of each pair without the reference arm, the later arm first."""
+    asked = _with_chosen_prompts({name: arm for name, arm in arms.items() if name != reference}, selection)
+    pairs = combinations(asked, 2)
+    return [
+        {"a": later, "b": earlier, "differ": list(_differences(asked[later], asked[earlier]))}
+        for earlier, later in pairs
+    ]
+
+
+def pair_words(results: Results) -> list[tuple[str, str]]:
+    """Returns (pair, what it isolates or mixes) for each pair of arms without the reference arm.
+
+    Pairs that isolate one difference come first. [] for results of older versions.
+    """
+    pairs = sorted(results.get("pairs", []), key=lambda pair: len(pair["differ"]) != 1)
+    return [(f"{pair['a']} minus {pair['b']}", in_words(pair["differ"])) for pair in pairs]
+
+
+def in_words(differ: Sequence[str]) -> str:
+    """Says what the comparison of two arms isolates, or mixes."""
+    if len(differ) < 2:
+        return f"isolates {differ[0]}" if differ else "compares equal settings"
+    return f"mixes {_joined(differ)}"
+
+
+def _with_chosen_prompts(arms: ArmSettings, selection: Mapping[str, Choice] | None) -> dict[str, Mapping[str, object]]:
+    chosen = {name: choice["chosen"] for name, choice in (selection or {}).items() if choice["setting"] == "prompt"}
+    return {name: {**arm, **_asked(chosen.get(f"{name}@prompt", AS_WRITTEN))} for name, arm in arms.items()}
 
 
 def _asked(chosen: str) -> dict[str, object]:
@@ -33,21 +68,20 @@ def _asked(chosen: str) -> dict[str, object]:
     return {"wording": AS_WRITTEN, "examples": FEW_SHOT} if chosen == FEW_SHOT else {"wording": chosen}
 
 
-def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterator[str]:
+def _differences(a: Arm, b: Arm) -> Iterator[str]:
     recipes = (a.get("recipe", "none"), b.get("recipe", "none"))
+    of_reasoning = bool(a.get("cot")) != bool(b.get("cot"))
     if "none" in recipes:
         if recipes != ("none", "none") or a.get("adapter") != b.get("adapter"):
             yield _TRAINING
     else:
-        if recipes[0] != recipes[1]:
-            yield "the training rows (passages and quotes, or question and answer alone)"
-        elif changed := _changed(a, b, ("dataset",)):
-            yield f"the training rows ({', '.join(changed)})"
-        if changed := _changed(a, b, ("trainer", "lora")):
-            yield f"the training settings ({', '.join(changed)})"
-    if a.get("context") != b.get("context"):
-        yield "passages in the prompt"
-    if bool(a.get("cot")) != bool(b.get("cot")):
+        taught = recipes[0] == recipes[1] and _learns_reasoning(a) != _learns_reasoning(b)
+        if taught and of_reasoning:  # one thing: targets with reasoning, and the prompt that asks for it
+            yield "the reasoning (in targets and prompt)"
+            of_reasoning = False
+        yield from _training(a, b, taught)
+    yield from _passages(a, b)
+    if of_reasoning:
         yield "a prompt that asks to quote"
     if a.get("wording") != b.get("wording"):
         yield "the wording of the prompt"
@@ -57,6 +91,35 @@ def _differences(a: Mapping[str, object], b: Mapping[str, object]) -> Iterator[s
         yield "the engine and its model"
     if others := sorted(name for name in {*a, *b} - {*_NAMED} if a.get(name) != b.get(name)):
         yield ", ".join(others)
+
+
+def _training(a: Arm, b: Arm, of_reasoning: bool) -> Iterator[str]:
+    """Yields what differs between two trainings, besides the reasoning in their targets with `of_reasoning`."""
+    if a.get("recipe") != b.get("recipe"):
+        equal = _learns_reasoning(a) == _learns_reasoning(b)
+        yield f"the training rows ({_EQUAL_TARGETS if equal else _OTHER_TARGETS})"
+    elif changed := [name for name in _changed(a, b, ("dataset",)) if name != "cot" or not of_reasoning]:
+        yield f"the training rows ({', '.join(changed)})"
+    if changed := _changed(a, b, ("trainer", "lora")):
+        yield f"the training settings ({', '.join(changed)})"
+
+
+def _learns_reasoning(arm: Arm) -> bool:
+    """Whether the targets of a trained arm have reasoning. An arm of recipe raft is asked as it is trained."""
+    dataset = arm.get("dataset")
+    of_closed_book = dataset.get("cot") if isinstance(dataset, Mapping) else None
+    return bool(arm.get("cot") if arm.get("recipe") == "raft" else of_closed_book)
+
+
+def _passages(a: Arm, b: Arm) -> Iterator[str]:
+    """Yields the difference between the passages that two arms see at test."""
+    contexts = {a.get("context"), b.get("context")}
+    if contexts == {"passages", "gold"}:
+        yield "the passages in the prompt (gold alone, or those of the test)"
+    elif contexts == {"none", "gold"}:
+        yield "gold passages in the prompt"
+    elif len(contexts) > 1:
+        yield "passages in the prompt"
 
 
 def _changed(a: Mapping[str, object], b: Mapping[str, object], groups: Iterable[str]) -> list[str]:
@@ -94,5 +157,5 @@ def _figures(row: Comparison) -> str:
     return f"{points(row['difference'])} points, {p_text(row['p_value_holm'])}"
 
 
-def _joined(names: list[str]) -> str:
+def _joined(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"

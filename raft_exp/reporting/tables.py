@@ -15,7 +15,8 @@ from raft_exp.evaluation.results import (
     Summary,
 )
 from raft_exp.evaluation.scoring import REPLY_SHARES
-from raft_exp.reporting import conditions, retrieval
+from raft_exp.reporting import conditions, length, retrieval
+from raft_exp.reporting.contrasts import in_words, pair_words
 from raft_exp.reporting.facts import text
 from raft_exp.reporting.formats import p_text, percent, points, slice_heading, slice_name, title
 from raft_exp.reporting.timings import AnswerTimings, Timings
@@ -30,6 +31,11 @@ _BEHAVIOUR = {
     "supported": "answer in a quote",
     "abstained_without_gold": "abstained, no gold shown",
     "abstained_with_gold": "abstained, gold shown",
+    "api_same_domain": "another API of the domain",
+    "api_other_api": "an API of another domain",
+    "api_invented": "no API of the documentation",
+    "api_unparsed": "no call",
+    "api_hallucination": "hallucination (authors' rule)",
 }
 
 
@@ -75,7 +81,8 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
         "without_model": without_model(results.get("baselines", {}), main),
         "detectable": bool(results.get("detectable")),
         "primary": results["primary"]["against"] if "primary" in results else None,
-        "differs": [{"name": name, "what": "; ".join(what)} for name, what in results.get("contrasts", {}).items()],
+        "differs": [{"name": name, "what": in_words(what)} for name, what in results.get("contrasts", {}).items()],
+        "pairs": [{"name": name, "what": what} for name, what in pair_words(results)],
         "differences": [_differences(metric, results) for metric in results["metrics"] if _compared(metric, results)],
         "replies": _replies(arms, timings),
         "behaviour": _behaviour(arms),
@@ -246,13 +253,15 @@ def _conditions(results: Results, settings: Mapping[str, object], metric: str) -
     names = conditions.arms_of(results)
     order = conditions.ordered(results, settings)
     rows = conditions.figures(results, [conditions.STUDY, *order]) if order else {}
-    changed = conditions.settings_of(results, settings)
+    changed, known = conditions.settings_of(results, settings), results.get("lengths", {})
     return {
         "arms": names,
+        "lengths": bool(known),
         "rows": [
             {
                 "name": name,
                 "changed": ", ".join(f"{key} {text(value)}" for key, value in changed.get(name, {}).items()),
+                "length": [f"{known[length.key(name)][figure]:,g}" for figure in length.FIGURES] if known else [],
                 "cells": [cell(_figure(arms, arm, metric)) for arm in names],
             }
             for name, arms in rows.items()

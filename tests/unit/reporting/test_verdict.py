@@ -361,6 +361,9 @@ def test_what_a_contrast_isolates(open_study: Study) -> None:
     markdown = (open_study.root / "out" / "report.md").read_text()
     assert "raft minus rag mixes training and a prompt that asks to quote." in markdown
     assert "raft minus rag_cot isolates training (+33.3 points, p &lt; 0.001)." in markdown
+    assert "- raft minus raft_p1: isolates the training rows (p)" in markdown
+    assert "- sft_rag minus rag: isolates training" in markdown
+    assert "- sft_rag minus rag_cot: mixes training and a prompt that asks to quote" in markdown
     named = markdown.partition("To isolate single differences")[2].partition("\n")[0]
     assert "oracle_sft" in named
     assert "rag_cot" not in named
