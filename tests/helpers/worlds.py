@@ -88,6 +88,14 @@ class Study:
         **changes: Any,
     ) -> dict[str, RowSpec]:
         """The raft recipe's jobs of a split by question id, in its order; `changes` as in `Raft`."""
+        recipe, pool = self.recipe(**changes), pools.pool(self.owners, split)
+        guards = DistractorFilter(self.passages, same_document=same_document, answer_allowed=answer_allowed)
+        kept = self.source.sample(split, max_items, recipe.seed)
+        jobs = recipe.specs(self.source, split, kept, guards, any_order(pool, recipe.seed), len(pool))
+        return {job.question.id: job for job in jobs}
+
+    def recipe(self, **changes: Any) -> RaftRecipe:
+        """The raft recipe with `changes`."""
         how: dict[str, Any] = {
             "p": 0.5,
             "num_distractors": 2,
@@ -98,11 +106,7 @@ class Study:
             "allow_fewer": True,
             "seed": 0,
         } | changes
-        pool = pools.pool(self.owners, split)
-        guards = DistractorFilter(self.passages, same_document=same_document, answer_allowed=answer_allowed)
-        kept = self.source.sample(split, max_items, how["seed"])
-        jobs = RaftRecipe(**how).specs(self.source, split, kept, guards, any_order(pool, how["seed"]), len(pool))
-        return {job.question.id: job for job in jobs}
+        return RaftRecipe(**how)
 
     def gold(self, question: Question) -> set[int]:
         """Ordinals of the gold passages."""

@@ -1,0 +1,164 @@
+"""False passages: copies of gold passages with another question's answer in place of the right one.
+
+A false passage takes the place of one distractor, so the number of passages stays the same. The false answer has the
+visible type of the right one (`answer_types`). It never means the same as an accepted answer, and it occurs neither in
+the question nor in another passage of the context. docs/how-to/refusals-and-conflicts.md states the rules.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from raft_exp.core.audit import NO_FALSE_PASSAGE
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Passage, Question
+from raft_exp.core.sampling import seeded_bits
+from raft_exp.core.scripts import has_unspaced
+from raft_exp.core.text import answer_pattern, holds
+from raft_exp.dataset.answer_types import AnswerType, answer_type, may_mean_the_same
+from raft_exp.dataset.rows import FalsePassage, RenderedRow, RowSpec
+
+
+class Conflicts:
+    """Puts false passages into rows, and counts the rows with and without one by split.
+
+    `questions`: streams the questions of the split, whose first answers are the possible false answers.
+    """
+
+    def __init__(self, collection: Passages, questions: Callable[[], Iterable[Question]], seed: int) -> None:
+        self._collection, self._seed = collection, seed
+        self._others = _by_type(questions())
+        self.counts = Counter[str]()  # "planted", or a key of NO_FALSE_PASSAGE -> rows
+
+    def into(self, specs: Iterable[RowSpec], chosen: Container[str]) -> Iterator[RowSpec]:
+        """Yields all rows. The rows of the `chosen` questions get a false passage where one is possible."""
+        for spec in specs:
+            yield (self._planted(spec) or spec) if spec.question.id in chosen else spec
+
+    def alone(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:
+        """Yields the rows in which a false passage is possible, with it. Leaves the others out."""
+        return (planted for spec in specs if (planted := self._planted(spec)))
+
+    def shown(self, rows: Iterable[RenderedRow]) -> Iterator[RenderedRow]:
+        """Yields the rows whose prompt shows the false answer. A cut of the passages may have removed it."""
+        for row in rows:
+            if row.example.planted:
+                yield row
+            else:
+                self.counts.update({"cut": 1, "planted": -1})
+
+    def figures(self) -> dict[str, int]:
+        """Returns the counts without zeros: `planted`, then the reasons."""
+        return {name: self.counts[name] for name in ("planted", *NO_FALSE_PASSAGE) if self.counts[name]}
+
+    def check(self, condition: str) -> None:
+        """Raises DataError if no row got a false passage. `condition`: of the evaluation; "" for none."""
+        if self.counts["planted"] <= 0:
+            setting = f"evaluation.conditions.{condition}.conflict" if condition else "evaluation.conflict"
+            reasons = ", ".join(f"{count} ({NO_FALSE_PASSAGE[name]})" for name, count in self.figures().items())
+            raise DataError(
+                f"{setting}: got true, but no question can have a false passage; questions left out: {reasons}; set "
+                f"{setting}=false"
+            )
+
+    def _planted(self, spec: RowSpec) -> RowSpec | None:
+        made = self._false_passage(spec)
+        self.counts[made if isinstance(made, str) else "planted"] += 1
+        return None if isinstance(made, str) else replace(spec, planted=made)
+
+    def _false_passage(self, spec: RowSpec) -> FalsePassage | str:
+        """Returns the false passage of a row, or the reason why it has none."""
+        question, context = spec.question, spec.context or []
+        answers = answer_pattern(question.answers, self._collection.form)
+        if answers is None:
+            return "label"
+        place = self._place(question, context)
+        if place is None:
+            return "no_distractor"
+        if answers.search(question.question):
+            return "in_question"
+        rights = [answer for answer in question.answers if answer_type(answer) not in (None, "label")]
+        gold = (ordinal for ordinal in map(self._collection.find, question.gold) if ordinal in context)
+        literal = ((passage, _literal(passage, rights)) for passage in map(self._collection.__getitem__, gold))
+        source = next(((passage, right) for passage, right in literal if right), None)
+        if source is None:
+            return "not_in_gold"
+        shown = [self._collection[ordinal] for ordinal in context if ordinal != place]
+        for false in self._candidates(question, answer_type(source[1])):
+            copy = _copy(source[0], rights, false)
+            if self._is_false(false, question, shown):
+                # the copy may hold the right answer in another spelling
+                return "not_in_gold" if holds(answers, copy) else FalsePassage(place, copy, false)
+        return "no_other_answer"
+
+    def _place(self, question: Question, context: Sequence[int]) -> int | None:
+        """Returns the distractor whose place the false passage takes; None if there is none."""
+        neither = {self._collection.find(name) for name in (*question.gold, *question.also_answering)}
+        distractors = [ordinal for ordinal in context if ordinal not in neither]
+        bits = seeded_bits(self._seed, "conflict place", question.id)
+        return distractors[bits % len(distractors)] if distractors else None
+
+    def _candidates(self, question: Question, kind: AnswerType | None) -> Iterator[str]:
+        """Yields the answers of other questions of a type, from a place drawn by (seed, question)."""
+        others = self._others.get(kind, []) if kind else []
+        start = seeded_bits(self._seed, "conflict answer", question.id) % max(1, len(others))
+        yield from others[start:]
+        yield from others[:start]
+
+    def _is_false(self, false: str, question: Question, shown: Sequence[Passage]) -> bool:
+        if any(may_mean_the_same(false, answer) for answer in question.answers):
+            return False
+        pattern = answer_pattern([false], self._collection.form)
+        if pattern is None or pattern.search(question.question):
+            return False
+        return not any(holds(pattern, passage) for passage in shown)
+
+
+def _by_type(questions: Iterable[Question]) -> dict[AnswerType, list[str]]:
+    """Returns the distinct first answers of the questions by type, sorted, without labels."""
+    found: dict[AnswerType, set[str]] = {}
+    for question in questions:
+        answer = " ".join(question.answers[0].split()) if question.answers else ""
+        kind = answer_type(answer)
+        if kind and kind != "label":
+            found.setdefault(kind, set()).add(answer)
+    return {kind: sorted(answers) for kind, answers in found.items()}
+
+
+def _literal(passage: Passage, answers: Sequence[str]) -> str:
+    """Returns the first answer, the longest first, that stands in a passage letter for letter, ignoring case; or ""."""
+    for answer in sorted(answers, key=lambda answer: (-len(answer), answer)):
+        if (pattern := _pattern([answer])) and any(map(pattern.search, (passage.title, passage.text))):
+            return answer
+    return ""
+
+
+def _copy(passage: Passage, answers: Sequence[str], false: str) -> Passage:
+    """Returns a copy of a passage with `false` in place of each answer, in title and text."""
+    pattern = _pattern(answers)
+    assert pattern is not None, "the passage holds one of the answers"
+    title, text = (pattern.sub(lambda _: false, part) for part in (passage.title, passage.text))
+    name = f"conflict:{passage.id}"  # no passage of the collection: it has no document in common with another
+    return Passage(name, name, title, text, passage.place, [text], passage.source)
+
+
+def _pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
+    alternatives = [_as_written(answer) for answer in sorted(answers, key=lambda answer: (-len(answer), answer))]
+    return re.compile("|".join(filter(None, alternatives)), re.IGNORECASE) if any(alternatives) else None
+
+
+def _as_written(answer: str) -> str:
+    """Returns a regular expression for an answer as whole words, with any white space between its words."""
+    words = answer.split()
+    if not words:
+        return ""
+    before = r"(?<!\w)" if _is_spaced(words[0][0]) else ""
+    after = r"(?!\w)" if _is_spaced(words[-1][-1]) else ""
+    return before + r"\s+".join(map(re.escape, words)) + after
+
+
+def _is_spaced(letter: str) -> bool:
+    """Whether a letter belongs to a script with spaces between words. Signs count as such a letter."""
+    return not has_unspaced(letter)

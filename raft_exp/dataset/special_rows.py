@@ -1,0 +1,49 @@
+"""Training rows with a special lesson: rows that learn to refuse, and rows with a false passage in their context."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.sampling import HashSample
+from raft_exp.dataset import contexts
+from raft_exp.dataset.conflicts import Conflicts
+from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
+from raft_exp.dataset.rows import RowSpec
+
+
+class SpecialRows:
+    """Puts false passages into a share of the rows with gold, and counts the special rows by split."""
+
+    def __init__(
+        self, recipe: RaftRecipe, source: QuestionTargets, collection: Passages, conflict_share: float
+    ) -> None:
+        self._recipe, self._source, self._collection = recipe, source, collection
+        self._conflict_share = conflict_share
+        self._refusals, self._conflicts = Counter[str](), dict[str, Conflicts]()
+
+    def watch(self, specs: Iterable[RowSpec], split: str, sample: HashSample) -> Iterator[RowSpec]:
+        """Yields the rows of a split, some of them with a false passage."""
+        if self._conflict_share:
+            asked = partial(self._source.of, split)
+            conflicts = self._conflicts[split] = Conflicts(self._collection, asked, self._recipe.seed)
+            with_gold = self._recipe.with_gold(self._source, split, sample)
+            names = (question.id for question in asked() if question.id in sample and question.id in with_gold)
+            chosen = contexts.conflict_rows(names, self._conflict_share, self._recipe.seed)
+            specs = conflicts.into(specs, chosen)
+        for spec in specs:
+            self._refusals[split] += spec.refuses
+            yield spec
+
+    def figures(self) -> dict[str, Callable[[], object]]:
+        """Returns the entries of audit.json, as functions to call when all rows are counted; {} without special rows.
+
+        `refusals`: split -> rows that learn to refuse. `conflicts`: split -> what became of the rows chosen for a false
+        passage.
+        """
+        entries: dict[str, Callable[[], object]] = {}
+        if self._recipe.refuse_share:
+            entries["refusals"] = lambda: dict(self._refusals)
+        if self._conflict_share:
+            entries["conflicts"] = lambda: {split: made.figures() for split, made in self._conflicts.items()}
+        return entries
