@@ -8,6 +8,7 @@ from raft_exp.evaluation.results import Primary, SeedFigures
 from raft_exp.evaluation.statistics import seeds
 from raft_exp.reporting import pairing, pooling
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingResult
+from raft_exp.reporting.comparison_special import SPECIAL
 from raft_exp.reporting.comparison_verdict import verdict
 from raft_exp.reporting.facts import section
 from raft_exp.reporting.runs import Run
@@ -30,7 +31,8 @@ def compared(groups: Sequence[RunGroup]) -> ComparisonResults:
         "trained": [arm for arm in dict.fromkeys(a for group in groups for a in group.arms) if _trained(runs, arm)],
         "settings": [_setting(group, metrics) for group in groups],
         "comparisons": rows,
-        "condition_comparisons": pairing.under_conditions(groups, metrics[0]),
+        "condition_comparisons": pairing.under_conditions(groups, metrics[:1]),
+        "special_comparisons": pairing.under_conditions(groups, SPECIAL),
         "slice_comparisons": pairing.by_slice(groups, metrics[0]),
         "same": same,
         "same_questions": pairing.same_questions(groups),
@@ -49,7 +51,7 @@ def _setting(group: RunGroup, metrics: Sequence[str]) -> SettingResult:
         "values": dict(group.values),
         "runs": {seed: run.name for seed, run in group.runs.items()},
         "arms": {arm: pooling.summary(group, arm, metrics) for arm in group.arms},
-        "conditions": pooling.under_conditions(group, metrics),
+        "conditions": pooling.under_conditions(group, [*metrics, *SPECIAL]),
         "slices": pooling.by_slice(group, metrics[:1]),
         "seeds": _by_seed(group, metrics),
     }
@@ -62,7 +64,7 @@ def _by_seed(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, See
     for name in group.conditions:
         under = seeds([{**of_run, "arms": of_run["conditions"][name]} for of_run in results])
         figures |= {f"{arm}@{name}": under[arm] for arm in pooling.arms_under(group, name)}
-    return {label: {name: one[name] for name in metrics if name in one} for label, one in figures.items()}
+    return {label: {name: one[name] for name in (*metrics, *SPECIAL) if name in one} for label, one in figures.items()}
 
 
 def _reference(groups: Sequence[RunGroup]) -> str:

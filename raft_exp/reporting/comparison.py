@@ -142,6 +142,8 @@ def comparison_rows(results: ComparisonResults) -> Iterator[csv_export.Row]:
     yield from map(_comparison_row, results["comparisons"])
     for condition, found in results["condition_comparisons"].items():
         yield from ({**_comparison_row(row), "condition": condition} for row in found)
+    for condition, found in results["special_comparisons"].items():
+        yield from ({**_comparison_row(row), "condition": condition} for row in found)
     for name, values in results["slice_comparisons"].items():
         for value, found in values.items():
             yield from ({**_comparison_row(row), "slice": name, "group": value} for row in found)

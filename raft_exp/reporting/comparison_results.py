@@ -51,6 +51,8 @@ class ComparisonResults(TypedDict):
     settings: list[SettingResult]
     comparisons: list[SettingComparison]
     condition_comparisons: dict[str, list[SettingComparison]]  # by condition; the main metric only
+    # by condition; metrics of refusals and of false passages, for conditions that have them
+    special_comparisons: dict[str, list[SettingComparison]]
     slice_comparisons: dict[str, dict[str, list[SettingComparison]]]  # slice -> value; the main metric only
     same: list[EqualReplies]
     same_questions: list[list[str]]  # the settings, grouped by their test questions

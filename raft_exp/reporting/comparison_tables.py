@@ -6,6 +6,7 @@ from typing import Literal
 from raft_exp.evaluation.results import Figure, Summary
 from raft_exp.reporting import conditions, provenance
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
+from raft_exp.reporting.comparison_special import special
 from raft_exp.reporting.facts import text
 from raft_exp.reporting.formats import percent, slice_heading, slice_name, title
 from raft_exp.reporting.runs import Run
@@ -35,6 +36,7 @@ def tables(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, 
             for name, found in results["condition_comparisons"].items()
         ],
         "under": _under(results, metric),
+        "special": _special(results, len(groups)),
         "slices": _slices(results, metric),
         "runs": [(group.name, seed, _described(run)) for group in groups for seed, run in group.runs.items()],
     }
@@ -108,6 +110,25 @@ def _under(results: ComparisonResults, metric: str) -> dict[str, object]:
         if arm in entry["arms"] and any(arm in arms for arms in under)
     ]
     return {"columns": [conditions.STUDY, *names], "rows": rows}
+
+
+def _special(results: ComparisonResults, settings_compared: int) -> list[dict[str, object]]:
+    """Returns a table of refusals, or of false passages, for each condition that has their metrics."""
+    return [
+        {
+            "name": found["condition"],
+            "columns": [title(metric) for metric in found["metrics"]],
+            "rows": [
+                {"name": row["setting"], "arm": row["arm"], "cells": [cell(figure) for figure in row["figures"]]}
+                for row in found["rows"]
+            ],
+            "differences": [
+                {"metric": title(metric), "rows": _differences(rows, settings_compared)}
+                for metric, rows in found["differences"]
+            ],
+        }
+        for found in special(results)
+    ]
 
 
 def _slices(results: ComparisonResults, metric: str) -> list[dict[str, object]]:

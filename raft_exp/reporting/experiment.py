@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from raft_exp.evaluation.results import Summary
 from raft_exp.reporting.comparison_results import ComparisonResults, SettingComparison, SettingResult
+from raft_exp.reporting.comparison_special import special
 from raft_exp.reporting.formats import figure_text, percent, title
 from raft_exp.reporting.tables import difference
 
@@ -21,10 +22,12 @@ def with_conditions(arms: Mapping[str, Summary], conditions: Mapping[str, Mappin
 
 
 def tables(results: ComparisonResults) -> list[str]:
-    """Returns the lines of three tables in the main metric: figures, differences, figures by kind of question."""
+    """Returns the lines of the tables: figures and differences in the main metric, refusals and false passages, and
+    figures by kind of question.
+    """
     one = len(results["settings"]) == 1
     figures = _arms(results["settings"][0], results["metrics"][0]) if one else _settings(results)
-    return [*figures, "", *_differences(results), "", *_slices(results)]
+    return [*figures, "", *_differences(results), "", *_special(results), *_slices(results)]
 
 
 def _arms(entry: SettingResult, metric: str) -> list[str]:
@@ -66,6 +69,24 @@ def _difference(row: SettingComparison, under: str, several: bool) -> list[str]:
     sides = (f"`{arm}{under}`" + (f" with {setting}" if several else "") for arm, setting in pairs)
     texts = difference(row)
     return [" minus ".join(sides), texts["points"], texts["interval"], texts["p_value"], texts["p_value_holm"]]
+
+
+def _special(results: ComparisonResults) -> list[str]:
+    """Returns two tables for each condition with metrics of refusals or false passages: figures and differences."""
+    several, lines = len(results["settings"]) > 1, list[str]()
+    for found in special(results):
+        under = f"@{found['condition']}"
+        rows = [
+            [*([row["setting"]] if several else []), f"`{row['arm']}{under}`", *map(figure_text, row["figures"])]
+            for row in found["rows"]
+        ]
+        lines += [*table([*(["setting"] if several else []), "arm", *map(title, found["metrics"])], rows), ""]
+        compared = [
+            [title(metric), *_difference(row, under, several)] for metric, of in found["differences"] for row in of
+        ]
+        head = ["metric", "the first minus the second", "difference", "95% interval", "p", "p (Holm)"]
+        lines += [*table(head, compared), ""] if compared else []
+    return lines
 
 
 def _slices(results: ComparisonResults) -> list[str]:

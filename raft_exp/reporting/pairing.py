@@ -55,16 +55,19 @@ def same_questions(groups: Sequence[RunGroup]) -> list[list[str]]:
     return list(found.values())
 
 
-def under_conditions(groups: Sequence[RunGroup], metric: str) -> dict[str, Rows]:
-    """Returns {condition: comparisons in the main metric}. Holm's correction covers one condition at a time."""
+def under_conditions(groups: Sequence[RunGroup], metrics: Sequence[str]) -> dict[str, Rows]:
+    """Returns {condition: comparisons in the metrics that its replies have}.
+
+    Holm's correction covers one metric of one condition at a time.
+    """
     found = {}
     for name in dict.fromkeys(name for group in groups for name in group.conditions):
         part, have = Part(condition=name), [group for group in groups if name in group.conditions]
-        rows = _within(have, [metric], part)
+        rows = _within(have, metrics, part)
         for a, b in _pairs(have):
             if _condition(a, name) == _condition(b, name):
-                rows += _between(a, b, [metric], part)
-        found[name] = correct(rows)
+                rows += _between(a, b, metrics, part)
+        found[name] = [row for metric in metrics for row in correct(each for each in rows if each["metric"] == metric)]
     return {name: rows for name, rows in found.items() if rows}
 
 

@@ -1,11 +1,14 @@
 """The curves of a comparison: over swept settings, and over the numbers that conditions change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from raft_exp.evaluation.metrics import FOLLOWS
 from raft_exp.evaluation.results import Baseline, Figure, Summary
 from raft_exp.reporting import conditions
 from raft_exp.reporting.comparison_results import ComparisonResults
+from raft_exp.reporting.comparison_special import special
 from raft_exp.reporting.facts import section, text
+from raft_exp.reporting.formats import title
 from raft_exp.reporting.plots import arms, curves
 from raft_exp.reporting.settings import RunGroup, number, numeric
 
@@ -26,11 +29,20 @@ def plots(groups: Sequence[RunGroup], results: ComparisonResults, baselines: Map
     drawn = [_arms(results, baselines)] if len(groups) == 1 and len(results["settings"][0]["arms"]) > 1 else []
     for field in numeric(groups):
         drawn.append(_plot(f"By {field}", field, _over(field, groups, results), results, baselines))
+        drawn += _special(field, groups, results)
     for (field, rest), lines in _over_conditions(groups, results).items():
         axis = conditions.Sweep(field, rest, []).axis
         heading = "By the place of gold at test" if field == "gold_at" else f"By {axis} at test"
         drawn.append(_plot(heading, axis, lines, results, baselines))
     return [plot for plot in drawn if plot["svg"]]
+
+
+def _special(field: str, groups: Sequence[RunGroup], results: ComparisonResults) -> Iterator[NotedPlot]:
+    """Yields the curves of invented answers and of followed false passages over a swept field."""
+    for found in special(results):
+        for metric in (name for name in ("invented_answers", FOLLOWS) if name in found["metrics"]):
+            lines = _over(field, groups, results, metric, found["condition"])
+            yield _plot(f"{title(metric)} by {field}, under {found['condition']}", field, lines, results, {}, metric)
 
 
 def _arms(results: ComparisonResults, baselines: Mapping[str, Baseline]) -> NotedPlot:
@@ -51,14 +63,17 @@ def lines(groups: Sequence[RunGroup], results: ComparisonResults) -> dict[str, d
 _Lines = dict[str, dict[str, list[curves.Point]]]  # arm -> the other settings that differ -> points
 
 
-def _over(field: str, groups: Sequence[RunGroup], results: ComparisonResults) -> _Lines:
+def _over(
+    field: str, groups: Sequence[RunGroup], results: ComparisonResults, metric: str = "", condition: str = ""
+) -> _Lines:
+    """Returns the curves of a metric over a swept field. `metric`: "" is the main one. `condition`: "" is the study."""
     lines: _Lines = {}
     for group, entry in zip(groups, results["settings"], strict=True):
         rest = ", ".join(f"{name}={text(value)}" for name, value in group.values.items() if name != field)
         x = number(group.values[field])
         assert x is not None, "a swept field is numeric"
-        for arm, summary in entry["arms"].items():
-            if figure := summary["metrics"].get(results["metrics"][0]):
+        for arm, summary in (entry["conditions"].get(condition, {}) if condition else entry["arms"]).items():
+            if figure := summary["metrics"].get(metric or results["metrics"][0]):
                 lines.setdefault(arm, {}).setdefault(rest, []).append((x, figure))
     return lines
 
@@ -82,14 +97,23 @@ def _figure(of_arms: Mapping[str, Summary], arm: str, metric: str) -> Figure | N
 
 
 def _plot(
-    heading: str, axis: str, lines: _Lines, results: ComparisonResults, baselines: Mapping[str, Baseline]
+    heading: str,
+    axis: str,
+    lines: _Lines,
+    results: ComparisonResults,
+    baselines: Mapping[str, Baseline],
+    metric: str = "",
 ) -> NotedPlot:
     named = _named(lines, results["reference"])
     shown = dict(list(named.items())[:MOST_LINES])
     left_out = len(named) - len(shown)
     note = f"{left_out} more lines are not drawn; the CSV file has them." if left_out else ""
     drawn = {name: points for name, points in shown.items() if len(points) > 1}
-    return {"title": heading, "svg": curves.curves(drawn, results["metrics"][0], axis, baselines), "note": note}
+    return {
+        "title": heading,
+        "svg": curves.curves(drawn, metric or results["metrics"][0], axis, baselines),
+        "note": note,
+    }
 
 
 def _named(lines: _Lines, reference: str) -> dict[str, list[curves.Point]]:
