@@ -40,7 +40,7 @@ def _metrics() -> Iterator[str]:
     yield "| metric | a reply scores | meaning |"
     yield "|---|---|---|"
     for name, metric in METRICS.items():
-        function: Any = metric.batch or (metric.observe if metric.per_row else metric.aggregate)
+        function: Any = metric.of_pair or metric.batch or (metric.observe if metric.per_row else metric.aggregate)
         scores = "0 or 1" if metric.share else "0 to 1" if metric.per_row else "no value of its own"
         yield f"| `{name}` | {scores} | {_cell(_words(function, arguments=False))} |"
 
