@@ -1,4 +1,4 @@
-"""Rules for the contexts of training rows: which rows have gold, and the order of the passages.
+"""Rules for the contexts of training rows: which rows have gold, which refuse, and the order of the passages.
 
 `corpora/pools.py` defines the pools of passages. Each choice depends only on (seed, question id), so the datasets of a
 sweep are paired: the gold rows of p=0.4 are among those of p=0.6, and the distractors of D=2 among those of D=3
@@ -18,6 +18,22 @@ def gold_rows(items: Iterable[str], p: float, seed: int) -> HashSample:
     The rows of a smaller p are a subset of the rows of a larger p.
     """
     return HashSample(items, lambda n: round(p * n), seed, "gold")
+
+
+def refusing_rows(items: Iterable[str], share: float, seed: int) -> HashSample:
+    """Returns the rows that learn to refuse: exactly round(share*n) of n rows without gold.
+
+    The rows of a smaller share are a subset of the rows of a larger share.
+    """
+    return HashSample(items, lambda n: round(share * n), seed, "refuse")
+
+
+def conflict_rows(items: Iterable[str], share: float, seed: int) -> HashSample:
+    """Returns the rows in which a false passage is wanted: exactly round(share*n) of n rows with gold.
+
+    The rows of a smaller share are a subset of the rows of a larger share.
+    """
+    return HashSample(items, lambda n: round(share * n), seed, "conflict")
 
 
 def shuffled(items: list[int], seed: int, item_id: str) -> list[int]:

@@ -4,7 +4,7 @@ To add a warning, write a function that takes a `Study` and yields lines of text
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
@@ -30,6 +30,7 @@ class Study:
     settings: Mapping[str, object]  # the study's groups: model, evaluation ...
     steps: Mapping[str, int]  # training -> optimiser steps
     random_weights: bool = False  # the model of the arms is untrained
+    without_gold: Mapping[str, str] = field(default_factory=dict)  # condition -> the test with gold; "" for none
 
     def shares(self, name: str) -> dict[str, float]:
         """Returns {arm: share of its replies with a property}: parsed, truncated or empty.
@@ -156,6 +157,16 @@ def data_sets(study: Study) -> Iterator[str]:
     yield from dataset_warnings(study.audit, study.settings)
 
 
+def unpaired_conditions(study: Study) -> Iterator[str]:
+    """Warns of conditions without gold whose refusals are not scored: no test has the same contexts with gold."""
+    if unpaired := [name for name, with_gold in study.without_gold.items() if not with_gold]:
+        yield (
+            f"Refusals under {', '.join(unpaired)} are not scored, because no test has the same contexts with gold. "
+            "Add a condition that differs only in without_gold=false, or let the study's own test differ in nothing "
+            "else."
+        )
+
+
 def chosen_at_an_edge(study: Study) -> Iterator[str]:
     """Warns of a setting whose chosen value is the lowest or highest of its candidates."""
     yield from selection.edges(study.results)
@@ -225,6 +236,7 @@ WARNINGS: tuple[Callable[[Study], Iterator[str]], ...] = (
     form_of_replies,
     no_better_than_chance,
     data_sets,
+    unpaired_conditions,
     chosen_at_an_edge,
     fewer_examples,
     truncated_replies,

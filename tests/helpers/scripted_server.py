@@ -21,10 +21,12 @@ class Say:
     delay: float = 0.0
     choices: int = 1
     usage: bool = True
+    logprobs: list[float] | None = None  # of the tokens
 
     def body(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": self.text}
-        choice = {"index": 0, "message": message, "finish_reason": self.finish, "logprobs": None}
+        tokens = None if self.logprobs is None else {"content": [{"token": "a", "logprob": n} for n in self.logprobs]}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish, "logprobs": tokens}
         counts = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
         return {
             "id": "chatcmpl-1",

@@ -19,9 +19,11 @@ REAL = {
     "pubmedqa": ["corpus.path={data}/pubmedqa"],
     "hotpotqa": ["corpus.path={data}/hotpotqa", "corpus.max_items=50"],
     "natural_questions": ["corpus.path={data}/natural_questions"],
+    "triviaqa": ["corpus.path={data}/triviaqa"],
 }
 MADE = {
     "quickstart": ["corpus.num_entities=100"],
+    "abstention": ["corpus.num_entities=100"],
     "fair_lr": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "fair_rank": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "real": ["evaluation.max_items=4"],

@@ -65,6 +65,28 @@ def test_the_arms_own_messages_are_sent_and_no_model_is_loaded(tmp_path, test_ro
     assert {(body["model"], body["temperature"], body["max_tokens"]) for body in server.asked} == {(MODEL, 0, 77)}
 
 
+@pytest.mark.parametrize(
+    ("logprobs", "mean"),
+    [([-0.5, -1.0], -0.75), (None, None), ([], None), ([-1.0, None], None), ([0.5], None), ([-1e400], None)],
+)
+def test_log_probabilities_are_stored_if_they_are_requested_and_returned(tmp_path, test_rows, logprobs, mean):
+    def say(question: str, _: int) -> Say:
+        return Say(f"##Answer: {year(question)}", logprobs=logprobs)
+
+    with ScriptedServer(say) as server:
+        plain = run(server, test_rows, tmp_path / "plain")
+        assert not any("logprobs" in body for body in server.asked)
+        stage = small.evaluate_stage(engine=engine(server.url), token_probabilities=True)
+        (tmp_path / "out").mkdir()
+        evaluate(type(stage)(**{**vars(stage), "model": None}), test=test_rows, out=tmp_path / "out")
+        assert all(body["logprobs"] is True for body in server.asked[len(plain) :])
+    assert all(answer.log_probability is None for answer in plain.values())
+    found = list(read_jsonl(tmp_path / "out" / "answers.jsonl", Answer))
+    assert [answer.log_probability for answer in found] == [mean] * len(plain)
+    lines = (tmp_path / "out" / "answers.jsonl").read_text()
+    assert lines.count("log_probability") == (0 if mean is None else len(plain)), "absent where it is not known"
+
+
 def test_good_answers_are_kept_and_only_the_others_are_asked_again(tmp_path, test_rows):
     bad = {"1": Refuse(400, message="too long"), "2": Break("cut_json")}
 

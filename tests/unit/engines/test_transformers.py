@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,29 @@ def test_the_models_own_sampling_settings_take_no_part(requests, tokenizer, adap
         model = weights.add_adapter(model, small.train_stage().lora, seed=0).eval()
     spiced = Transformers(model, tokenizer, small.engine_config(), small.model_config())
     assert by_id(spiced.generate(requests)) == by_id(engine().generate(requests))
+
+
+def test_log_probabilities_are_those_of_the_replies_tokens_and_change_no_reply(requests, tokenizer):
+    found = by_id(engine().generate(requests, log_probabilities=True))
+    bare = {name: replace(answer, log_probability=None) for name, answer in found.items()}
+    assert bare == by_id(engine().generate(requests))
+    model = loading.load(small.model_config())
+    for request in requests[::4]:
+        ids, logged = list(request.prompt_ids), []
+        with torch.no_grad():
+            while len(logged) < 16 and ids[-1] != tokenizer.eos_token_id:
+                scores = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+                ids.append(int(scores.argmax()))
+                logged.append(float(scores.max()))
+        assert found[request.id].log_probability == pytest.approx(sum(logged) / len(logged), abs=1e-4)
+
+
+def test_a_reply_that_ends_early_has_the_log_probability_of_its_own_tokens(requests):
+    """In a batch, the shorter replies are padded: the padding does not count."""
+    together = by_id(engine().generate(requests, log_probabilities=True))
+    alone = by_id(engine(batch_tokens=1).generate(requests, log_probabilities=True))
+    for name, answer in together.items():
+        assert answer.log_probability == pytest.approx(alone[name].log_probability, abs=1e-4)
 
 
 def test_stops_at_every_end_token(requests):

@@ -65,7 +65,7 @@ def test_the_prompt_is_the_one_that_training_teaches(tmp_path, test_rows, monkey
     seen = {}
 
     class Listening:
-        def generate(self, requests, answered=()):
+        def generate(self, requests, answered=(), **_):
             seen.update({request.id: request for request in requests})
             return iter([Answer(request.id, "", False, 0, 0) for request in requests])
 
