@@ -12,8 +12,8 @@ from raft_exp.core.schema import Count, config_dataclass
 class DistractorRange:
     """A range of D, both ends included. Each number is equally likely for each question."""
 
-    min: Count
-    max: Count
+    min: Count  # of a range: the smallest number
+    max: Count  # of a range: the largest number
 
     @model_validator(mode="after")
     def _has_numbers(self) -> "DistractorRange":
