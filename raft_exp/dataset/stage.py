@@ -241,13 +241,12 @@ def raft(
     short_contexts = ShortContextCounter(collection, settings.num_distractors, config.seed, settings.constant_size)
 
     special = SpecialRows(recipe, source, collection, settings.conflict_share)
-    gold = GoldInContext()
+    gold, rankings = GoldInContext(), Rankings(reranked) if reranked else None
 
     def specs(split: str, sample: HashSample) -> Iterator[RowSpec]:
         pool = pools.pool(owners, split)
         coming = partial(sampled, source, split, sample)
         if not settings.chooses_gold:
-            rankings = Rankings(reranked) if reranked else None
             choose = training_contexts.chooser(config.retriever, rankers, pool, coming, rankings)
             rows_of_split = training_contexts.specs(recipe, source, split, sample, choose, collection)
             return special.watch(rows_of_split, split, sample)
