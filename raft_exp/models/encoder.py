@@ -42,7 +42,7 @@ def needs(module: str) -> None:
     """Raises ModelError where the optional package `module` is not installed."""
     if find_spec(module) is None:
         raise ModelError(
-            f"dense search or semantic similarity needs the package {module}, which is not installed; "
+            f"dense search, reranking or semantic similarity needs the package {module}, which is not installed; "
             "pip install 'raft_exp[dense]'"
         )
 
@@ -60,7 +60,7 @@ def load(config: EncoderConfig) -> Encode:
         source = loading.source(config.name_or_path, config.revision, "encoder")
         model = SentenceTransformer(
             source["pretrained_model_name_or_path"],
-            device=_device(config),
+            device=device_of(config.accelerator, "encoder"),
             model_kwargs={"use_safetensors": True},
             revision=source["revision"],
             local_files_only=source["local_files_only"],
@@ -89,10 +89,14 @@ def load(config: EncoderConfig) -> Encode:
     return encode
 
 
-def _device(config: EncoderConfig) -> str:
+def device_of(accelerator: str, group: str) -> str:
+    """Returns torch's name of the device for `accelerator` (cpu, gpu or auto).
+
+    Raises ModelError where there is no GPU for gpu. `group`: the config group in the message.
+    """
     import torch
 
     has_gpu = torch.cuda.is_available()
-    if config.accelerator == "gpu" and not has_gpu:
-        raise ModelError("encoder.accelerator: got 'gpu', but torch finds no GPU; use encoder.accelerator=cpu")
-    return "cuda" if has_gpu and config.accelerator != "cpu" else "cpu"
+    if accelerator == "gpu" and not has_gpu:
+        raise ModelError(f"{group}.accelerator: got 'gpu', but torch finds no GPU; use {group}.accelerator=cpu")
+    return "cuda" if has_gpu and accelerator != "cpu" else "cpu"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # The import of peft also imports bitsandbytes, which warns about a CPU kernel that is never used (see
 # quantization.use_one_kernel).
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+_ENCODERS = ("encoder", "retriever.rerank")  # config groups of sentence-transformers models
 _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files that define a model
 
 
@@ -72,9 +73,9 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     group in messages. Raises ModelError for a path that is not a folder.
     """
     if gguf.is_gguf(name_or_path):
-        if group == "encoder":
+        if group in _ENCODERS:
             raise ModelError(
-                f"encoder.name_or_path={name_or_path!r}: an encoder cannot be a GGUF file; give a model folder or a "
+                f"{group}.name_or_path={name_or_path!r}: an encoder cannot be a GGUF file; give a model folder or a "
                 "hub id"
             )
         if name_or_path not in _FOLDERS:
@@ -133,13 +134,13 @@ def files(config: Named, group: str = "model") -> list[Path]:
 
     Raises ModelError for a hub id without a revision, and for a folder with impossible values.
     """
-    if gguf.is_gguf(config.name_or_path) and group != "encoder":
+    if gguf.is_gguf(config.name_or_path) and group not in _ENCODERS:
         return [gguf.find(config.name_or_path, group)]
     folder = Path(resolve(config.name_or_path, group))
     if folder.is_dir():
         check_folder(folder, f"{group}.name_or_path={config.name_or_path!r}")
         # an encoder has modules in subfolders; subfolders of a language model are checkpoints, which are not loaded
-        paths = [*folder.iterdir(), *(folder.glob("*/*") if group == "encoder" else [])]
+        paths = [*folder.iterdir(), *(folder.glob("*/*") if group in _ENCODERS else [])]
         return sorted(path for path in paths if path.is_file() and path.suffix in _CONTENT)
     if config.revision is None:
         raise ModelError(

@@ -3,7 +3,8 @@
 Distractors and retrieved contexts are the first passages of such a ranking. A source ranks a pool, i.e. an ascending
 array of passage ordinals. An ordinal is a passage's position in the collection.
 
-Each source has a file: `random.py`, `bm25.py`, `dense.py` and `given.py`. `mixed.py` combines several of them. Each
+Each source has a file: `random.py`, `bm25.py`, `dense.py`, `hybrid.py` and `given.py`. `mixed.py` combines several of
+them. `rerank.py` orders the first passages of the retriever's ranking again, with a cross-encoder. Each source
 builds a `Ranker` (`ranking.py`). Rankings are deterministic, so the distractors of D=2 are the first two of D=3. The
 rules for distractors are in `filters.py`.
 """
@@ -16,27 +17,39 @@ from typing import Literal
 import numpy as np
 
 from raft_exp.core.records import Question
-from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, config_dataclass
+from raft_exp.models.cross_encoder import RerankConfig
 from raft_exp.retrieval.bm25 import Bm25, bm25_ranker
 from raft_exp.retrieval.dense import Dense
 from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.given import given_ranker
+from raft_exp.retrieval.hybrid import SOURCES, hybrid_ranker
 from raft_exp.retrieval.margin import NO_MARGIN, Margin, within
 from raft_exp.retrieval.mixed import Shares, mixed_ranker
 from raft_exp.retrieval.random import random_ranker
 from raft_exp.retrieval.ranking import Ranker, Similarity
 
-__all__ = ["Distractors", "Margin", "Rankers", "RetrieverConfig", "Shares", "bm25_ranker", "random_ranker"]
+__all__ = [
+    "Distractors",
+    "Margin",
+    "Rankers",
+    "RerankConfig",
+    "RetrieverConfig",
+    "Shares",
+    "bm25_ranker",
+    "random_ranker",
+]
 
-Distractors = Literal["random", "bm25", "dense", "given", "mixed"]
+Distractors = Literal["random", "bm25", "dense", "hybrid", "given", "mixed"]
 
 
 @config_dataclass
 class RetrieverConfig:
-    """The retriever of `evaluation.context=retrieved`."""
+    """The retriever of retrieved contexts, and of `ask` and `serve`."""
 
-    name: Literal["bm25", "dense"]
+    name: Literal["bm25", "dense", "hybrid"]
     k: Positive  # passages of a context
+    rerank: KeyedWhenSet[RerankConfig | None] = None  # a cross-encoder that orders the first passages again
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,9 @@ class Rankers:
             return mixed_ranker(
                 rankers, {str(part): share for part, share in shares.items()}, self.distractor_filter, self.seed
             )
+        if name == "hybrid":
+            words, vectors = (self._similarity(part, pool, coming) for part in SOURCES)
+            return hybrid_ranker(words, vectors)
         return within(self.margin, self._similarity(name, pool, coming), passages, rejected)
 
     def _similarity(self, name: str, pool: np.ndarray, coming: Callable[[], Iterable[Question]]) -> Similarity:
@@ -85,6 +101,11 @@ class Rankers:
 def source_names(name: str, shares: Shares | None) -> set[str]:
     """The sources that the setting `name` uses: `name` itself, or for `mixed` the sources with a share above 0."""
     return {part for part, share in (shares or {}).items() if share} if name == "mixed" else {name}
+
+
+def searches(names: Iterable[str]) -> set[str]:
+    """Returns the searches that the sources `names` need: for `hybrid` bm25 and dense, for each other source itself."""
+    return {search for name in names for search in (SOURCES if name == "hybrid" else (name,))}
 
 
 def check_shares(group: str, name: str, shares: Shares | None) -> None:

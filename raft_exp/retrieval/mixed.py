@@ -10,7 +10,7 @@ from raft_exp.core.schema import Share
 from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.ranking import Ranker
 
-Shares = dict[Literal["random", "bm25", "dense", "given"], Share]
+Shares = dict[Literal["random", "bm25", "dense", "hybrid", "given"], Share]
 
 _GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: any number of steps of it around a circle are evenly spread
 

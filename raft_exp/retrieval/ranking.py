@@ -10,11 +10,15 @@ from raft_exp.core.records import Question
 Ranker = Callable[[Question], Iterator[int]]
 
 
-class Similarity(Protocol):
-    """A source that ranks by similarity scores."""
+class Scored(Protocol):
+    """A source that ranks by scores."""
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
         """Yields the ordinals of all passages of the pool with their scores, best first."""
+
+
+class Similarity(Scored, Protocol):
+    """A source that ranks by similarity scores, and can score any passage."""
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
         """Returns the scores of passages, in or outside the pool. `ordinals`: positions in the collection."""

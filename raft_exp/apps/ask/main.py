@@ -38,7 +38,7 @@ class RunSettings:
     k: Positive | None = Field(
         default=None, description="number of passages to retrieve (default: the study's retriever.k)"
     )
-    retriever: Literal["bm25", "dense", "both"] | None = Field(
+    retriever: Literal["bm25", "dense", "hybrid"] | None = Field(
         default=None, description="the method of the passage search (default: as in the study)"
     )
     engine: Literal["transformers", "vllm"] | None = Field(

@@ -1,10 +1,9 @@
-"""Retrieval for new questions over the whole collection: BM25, dense, or both."""
+"""Retrieval for new questions over the whole collection, as in a study: bm25, dense or hybrid, reranked or not."""
 
 import atexit
 import dataclasses
 import shutil
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from importlib import metadata
 from itertools import islice
@@ -14,78 +13,82 @@ from typing import Literal
 
 import numpy as np
 
-from raft_exp.core.collection import mapped
+from raft_exp.core.collection import Passages, mapped
 from raft_exp.core.records import Question
 from raft_exp.core.stage import Stage
-from raft_exp.models import encoder
+from raft_exp.models import cross_encoder, encoder
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Fingerprints
+from raft_exp.retrieval import searches
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.dense import INDEX, VECTORS
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages
+from raft_exp.retrieval.hybrid import SOURCES, hybrid_ranker
 from raft_exp.retrieval.index_stage import IndexStage, index
 from raft_exp.retrieval.nearest import Exact, Indexed
+from raft_exp.retrieval.ranking import Ranker
+from raft_exp.retrieval.rerank import reranked
 
-Method = Literal["bm25", "dense", "both"]
+Method = Literal["bm25", "dense", "hybrid"]
 Accelerator = Literal["cpu", "gpu", "auto"]
-_FUSED = 100  # passages of each ranking that a fusion uses, at least
-_SMOOTHING = 60  # constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+_FIRST = 100  # passages of the first dense search
 
 
 class Searcher:
-    """Searches the passages of a run. If the run's store lacks the index or the vectors, they are made and stored."""
+    """Searches the passages of a run. If the run's store lacks the index or the vectors, they are made and stored.
+
+    With the study's `retriever.rerank`, a cross-encoder orders the first passages again.
+    """
 
     def __init__(self, run: FinishedRun, method: Method, accelerator: Accelerator = "auto") -> None:
-        self._sources: list[_Bm25Source | _DenseSource] = []
-        if method in ("bm25", "both"):
-            self._sources.append(_Bm25Source(_ensure(run, _index(run))))
-        if method in ("dense", "both"):
-            encoder_config = dataclasses.replace(run.config.encoder, accelerator=accelerator)
-            self._sources.append(_DenseSource(_ensure(run, _embed(run, accelerator)), encoder_config))
+        self._passages, self._reranker = Passages(run.path("ingest")), run.config.retriever.rerank
+        sources: dict[str, _Words | _Vectors] = {}
+        for name in sorted(searches({method})):
+            if name == "bm25":
+                sources[name] = _Words(_ensure(run, _index(run)))
+            else:
+                encoder_config = dataclasses.replace(run.config.encoder, accelerator=accelerator)
+                sources[name] = _Vectors(_ensure(run, _embed(run, accelerator)), encoder_config)
+        self._rank: Ranker
+        if method == "hybrid":
+            self._rank = hybrid_ranker(*(sources[name] for name in SOURCES))
+        else:
+            self._rank = sources[method].rank
+        if self._reranker:
+            self._score = cross_encoder.load(dataclasses.replace(self._reranker, accelerator=accelerator))
 
     def __call__(self, question: str, k: int) -> list[int]:
         """Returns the ordinals of the best `k` passages, best first. BM25 alone returns [] without a match."""
-        if len(self._sources) == 1:
-            return self._sources[0].best(question, k)
-        return fused([list(islice(source.ranked(question), max(k, _FUSED))) for source in self._sources])[:k]
+        asked = Question("asked", question, [], [], "test")
+        if not self._reranker:
+            return list(islice(self._rank(asked), k))
+        first = list(islice(self._rank(asked), max(k, self._reranker.k_first)))
+        return reranked(self._score, self._passages, question, first)[:k]
 
 
-def fused(rankings: list[list[int]]) -> list[int]:
-    """Joins rankings by reciprocal rank fusion: the score of a passage is the sum of 1 / (60 + rank).
-
-    Passages with equal scores are sorted by ordinal.
-    """
-    scores: defaultdict[int, float] = defaultdict(float)
-    for ranking in rankings:
-        for rank, ordinal in enumerate(ranking, start=1):
-            scores[ordinal] += 1 / (_SMOOTHING + rank)
-    return sorted(scores, key=lambda ordinal: (-scores[ordinal], ordinal))
-
-
-class _Bm25Source:
+class _Words:
     """Ranks passages by BM25."""
 
     def __init__(self, indexed: Path) -> None:
         size = len(mapped(indexed / "lengths.npy"))
         self._ranking = Bm25(indexed, np.arange(size))
 
-    def ranked(self, question: str) -> Iterator[int]:
-        """Yields the ordinals of passages that share a word with the question, best first."""
-        return (ordinal for ordinal, score in self._scored(question) if score > 0)
+    def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
+        """Yields the ordinals of all passages with their scores, best first."""
+        return self._ranking.ranked(question)
 
-    def best(self, question: str, k: int) -> list[int]:
-        """Returns the ordinals of the best `k` passages; [] if no passage shares a word with the question."""
-        best = list(islice(self._scored(question), k))
-        return [ordinal for ordinal, _ in best] if best and best[0][1] > 0 else []
+    def rank(self, question: Question) -> Iterator[int]:
+        """Yields the ordinals of all passages, best first; of none if no passage shares a word with the question."""
+        for place, (ordinal, score) in enumerate(self.ranked(question)):
+            if place == 0 and score <= 0:
+                return
+            yield ordinal
 
-    def _scored(self, question: str) -> Iterator[tuple[int, float]]:
-        return self._ranking.ranked(Question("asked", question, [], [], "test"))
 
-
-class _DenseSource:
-    """Ranks passages by the dot product of their vectors with that of the question."""
+class _Vectors:
+    """Ranks passages by the dot product of their vectors with that of a new question."""
 
     def __init__(self, embedded: Path, config: EncoderConfig) -> None:
         vectors = mapped(embedded / VECTORS)
@@ -94,20 +97,20 @@ class _DenseSource:
         self._nearest = Exact(vectors, pool) if exact else Indexed(vectors, pool, embedded / INDEX)
         self._encode, self._prefix, self._size = encoder.load(config), config.query_prefix, len(vectors)
 
-    def ranked(self, question: str) -> Iterator[int]:
-        """Yields the ordinals of all passages, best first."""
-        query = self._encode([question], self._prefix)
-        size, count = _FUSED, 0
+    def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
+        """Yields the ordinals of all passages with their scores, best first."""
+        query = self._encode([question.question], self._prefix)
+        size, count = _FIRST, 0
         while count < self._size:  # the index may return fewer than `size`
-            ((places, _),) = self._nearest.best(query, size)
-            yield from places[count:].tolist()
+            ((places, scores),) = self._nearest.best(query, size)
+            yield from zip(places[count:].tolist(), scores[count:].tolist(), strict=True)
             count, size = max(count, len(places)), size * 8
             if size > 8 * self._size:
                 return
 
-    def best(self, question: str, k: int) -> list[int]:
-        """Returns the ordinals of the best `k` passages."""
-        return list(islice(self.ranked(question), k))
+    def rank(self, question: Question) -> Iterator[int]:
+        """Yields the ordinals of all passages, best first."""
+        return (ordinal for ordinal, _ in self.ranked(question))
 
 
 def _index(run: FinishedRun) -> Stage:

@@ -33,7 +33,7 @@ from tests.unit.dataset.test_stage import SMALL, rows, run
 SHARES: Shares = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
 
 
-@pytest.mark.parametrize("name", ["dense", "bm25", "mixed"])
+@pytest.mark.parametrize("name", ["dense", "bm25", "hybrid", "mixed"])
 @given(worlds(), st.integers(0, 5), st.integers(0, 2**16), st.sampled_from([Margin(), Margin(None, 0.05), Margin(2.0)]))
 @MANY
 def test_distractors_of_every_source_are_what_they_must_be(name, world, wanted, seed, margin):
@@ -133,6 +133,8 @@ DENSE = [
     "evaluation.distractors=dense",
     "dataset.distractors=mixed dataset.mixed={random:0.5,dense:0.5}",
     "evaluation.context=retrieved retriever=dense",
+    "evaluation.context=retrieved retriever=hybrid",
+    "dataset.distractors=hybrid",
     "+evaluation.conditions={found:{context:retrieved}} retriever=dense",
     "+evaluation.conditions={hard:{distractors:mixed,mixed:{dense:1.0}}}",
 ]
@@ -196,7 +198,7 @@ REFUSED = [
     ),
     (
         f"{MIXED} dataset.mixed={{random:0.5,mixed:0.5}}",
-        r"dataset\.mixed: got 'mixed'; must be .random., .bm25., .dense.",
+        r"dataset\.mixed: got 'mixed'; must be .random., .bm25., .dense., .hybrid.",
     ),
     (f"{MIXED} dataset.mixed={{random:-1,bm25:2}}", r"dataset\.mixed: got -1; must be greater than or equal to 0"),
     (
@@ -205,9 +207,9 @@ REFUSED = [
     ),
     ("dataset.distractors=given dataset.relative_margin=0.1", r"dataset\.relative_margin: got 0\.1, but .*=given has"),
     ("dataset.relative_margin=5 dataset.distractors=bm25", r"dataset\.relative_margin: got 5; must be less than"),
-    ("dataset.distractors=best", r"dataset\.distractors: got 'best'; must be .random., .bm25., .dense., .given. or"),
+    ("dataset.distractors=best", r"dataset\.distractors: got 'best'; must be .random., .bm25., .dense., .hybrid., "),
     ("evaluation.distractors=mixed", r"evaluation\.mixed: has no value"),
-    ("retriever.name=random", r"retriever\.name: got 'random'; must be .bm25. or .dense."),
+    ("retriever.name=random", r"retriever\.name: got 'random'; must be .bm25., .dense. or .hybrid."),
 ]
 
 

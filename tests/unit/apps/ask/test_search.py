@@ -1,19 +1,32 @@
 """Searching for questions that no study has seen, in a small made collection with a real encoder."""
 
 import shutil
+from copy import copy
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from raft_exp.apps.ask.search import Searcher, fused
+from raft_exp.apps.ask import search
+from raft_exp.apps.ask.search import Searcher
 from raft_exp.apps.store import entries
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question, read_jsonl
+from raft_exp.models import cross_encoder
+from raft_exp.models.cross_encoder import RerankConfig
 from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.retrieval import Rankers
+from raft_exp.retrieval.embed_stage import EmbedStage, embed_questions
+from raft_exp.retrieval.filters import DistractorFilter
+from raft_exp.retrieval.rerank import reranked
+from tests.helpers import cross_encoder as tiny
 from tests.helpers import small_study as small_run
 from tests.helpers.composing import compose
 
@@ -44,19 +57,19 @@ def asked(run: FinishedRun) -> list[Question]:
     return [one for one in read_jsonl(run.path("questions") / "questions.jsonl", Question) if one.split == "test"][:20]
 
 
-@pytest.mark.parametrize("method", ["bm25", "dense", "both"])
+@pytest.mark.parametrize("method", ["bm25", "dense", "hybrid"])
 def test_the_passage_that_a_question_is_about_comes_first(run, method, capfd):
-    search, passages = Searcher(run, method, "cpu"), Passages(run.path("ingest"))
+    searched, passages = Searcher(run, method, "cpu"), Passages(run.path("ingest"))
     questions = [one for one in asked(run) if len(one.gold) == 1]
-    hits = [passages[search(one.question, 3)[0]].id == one.gold[0] for one in questions]
+    hits = [passages[searched(one.question, 3)[0]].id == one.gold[0] for one in questions]
     assert sum(hits) > 0.6 * len(hits)
-    assert len(set(search(questions[0].question, 50))) == len(search(questions[0].question, 50))
+    assert len(set(searched(questions[0].question, 50))) == len(searched(questions[0].question, 50))
 
 
 def test_an_index_is_made_once_and_kept(run, capfd):
-    Searcher(run, "both", "cpu")
+    Searcher(run, "hybrid", "cpu")
     capfd.readouterr()
-    Searcher(run, "both", "cpu")
+    Searcher(run, "hybrid", "cpu")
     assert capfd.readouterr().err == "", "nothing is made again"
     states = {entry.label: entry.state for entry in entries(run.store.root)}
     assert states["index"] == states["embed"] == "used", "prune keeps what a run is asked with"
@@ -64,7 +77,7 @@ def test_an_index_is_made_once_and_kept(run, capfd):
 
 def test_the_stages_are_those_of_a_study_that_searches(run, capfd):
     """The same keys: a study and the questions asked of it share an index."""
-    Searcher(run, "both", "cpu")
+    Searcher(run, "hybrid", "cpu")
     config = parse(compose(*small_run.SMALL, *BOTH, f"store={run.store.root}"))
     stages = {stage.label: stage for stage in pipeline.build(config, Fingerprints(Store(config.store)))}
     assert run.store.look(stages["index"]).status == "reused"
@@ -77,6 +90,30 @@ def test_a_question_of_other_words_finds_nothing_by_words(run):
     assert len(Searcher(run, "bm25")("town", 5)) == 5
 
 
-def test_a_fusion_prefers_what_both_rankings_have():
-    assert fused([[7, 1, 2], [3, 1, 9]])[0] == 1
-    assert fused([[5, 4], [4, 5]]) == [4, 5]
+def test_a_study_and_a_new_question_have_the_same_ranking(run, tmp_path):
+    """`retriever=hybrid` and `retriever.rerank` are one search in the study, in ask and in serve."""
+    config, questions = run.config, asked(run)
+    searched = Searcher(run, "hybrid", "cpu")
+    embed_questions(EmbedStage(run.config.encoder), questions=run.path("questions"), out=tmp_path)
+    folders = {"passages": run.store.path(search._embed(run, "cpu")), "questions": tmp_path}
+    collection = Passages(run.path("ingest"))
+    filter_of_none = DistractorFilter(collection, True, True)
+    rankers = Rankers(filter_of_none, 0, folders, indexed=run.store.path(search._index(run)))
+    rank = rankers.ranker("hybrid", None, np.arange(len(collection)), lambda: questions)
+    for question in questions:
+        assert searched(question.question, 30) == list(islice(rank(question), 30))
+    assert config.retriever.rerank is None
+    reranker = RerankConfig(str(tiny.write(tmp_path / "reranker")), k_first=8, accelerator="cpu")
+    with_reranker = replace(config.retriever, rerank=reranker)
+    run_with = replace_config(run, replace(config, retriever=with_reranker))
+    again, score = Searcher(run_with, "hybrid", "cpu"), cross_encoder.load(reranker)
+    for question in questions:
+        first = list(islice(rank(question), 8))
+        assert again(question.question, 3) == reranked(score, collection, question.question, first)[:3]
+        assert len(again(question.question, 10)) == 10, "more than k_first: as many as are asked for"
+
+
+def replace_config(run: FinishedRun, config: Config) -> FinishedRun:
+    changed = copy(run)
+    changed.config = config
+    return changed

@@ -1,0 +1,93 @@
+"""The cross-encoder that orders retrieved passages again: a sentence-transformers CrossEncoder.
+
+A cross-encoder reads the question and a passage together and returns one score. It is slower than a sentence encoder
+and usually orders passages better, so it reads only the first passages of a ranking.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from raft_exp.core.errors import ModelError
+from raft_exp.core.schema import Positive, config_dataclass
+from raft_exp.models import loading
+from raft_exp.models.encoder import device_of, needs
+
+Score = Callable[[str, list[str]], np.ndarray]  # (question, texts) -> (texts,), float32; higher is more relevant
+GROUP = "retriever.rerank"  # the config group, in messages
+
+
+@config_dataclass
+class RerankConfig:
+    """A cross-encoder (a hub id with a revision, or a local folder), and the number of passages that it reads."""
+
+    name_or_path: str
+    k_first: Positive  # the retriever's first passages, which are ordered again; the first `retriever.k` are used
+    revision: str | None = None  # commit on the hub
+    max_length: Positive | None = 512  # largest number of tokens of question and passage; null: the model's limit
+    batch_size: Positive = 32  # not a Runtime field, as it changes the last bits of a score (accelerator does too)
+    accelerator: Literal["cpu", "gpu", "auto"] = "auto"
+
+
+def files(config: RerankConfig) -> list[Path]:
+    """Returns the local files whose content identifies the cross-encoder; [] for a hub id.
+
+    Raises ModelError where sentence-transformers is missing, or a hub id has no revision.
+    """
+    needs("sentence_transformers")
+    return loading.files(config, GROUP)
+
+
+def load(config: RerankConfig) -> Score:
+    """Loads the cross-encoder, only from safetensors. Returns a function that scores texts for a question.
+
+    Scores are the model's logits: a sigmoid would make large scores equal. Raises ModelError where the model cannot be
+    loaded, or gives several scores for a pair. The returned function raises ModelError when it runs out of memory, or
+    for a score that is not a number.
+    """
+    needs("sentence_transformers")
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    with loading.quiet(), loading.explained(config.name_or_path, config.revision, GROUP):
+        source = loading.source(config.name_or_path, config.revision, GROUP)
+        model = CrossEncoder(
+            source["pretrained_model_name_or_path"],
+            device=device_of(config.accelerator, GROUP),
+            max_length=config.max_length,
+            model_kwargs={"use_safetensors": True},
+            revision=source["revision"],
+            local_files_only=source["local_files_only"],
+            trust_remote_code=source["trust_remote_code"],
+            activation_fn=torch.nn.Identity(),
+        )
+
+    def score(question: str, texts: list[str]) -> np.ndarray:
+        pairs = [(_encodable(question), _encodable(text)) for text in texts]
+        try:
+            scores = np.asarray(model.predict(pairs, batch_size=config.batch_size, show_progress_bar=False), np.float32)
+        except Exception as error:
+            if not loading.is_out_of_memory(error):
+                raise
+            raise ModelError(
+                f"out of memory while scoring passages; lower {GROUP}.batch_size (now {config.batch_size})"
+            ) from error
+        if scores.shape != (len(texts),):
+            raise ModelError(
+                f"{GROUP}.name_or_path={config.name_or_path!r}: the model gives several scores for a question and a "
+                "passage; use a cross-encoder with one (num_labels=1)"
+            )
+        if not np.isfinite(scores).all():
+            raise ModelError(
+                f"{GROUP}.name_or_path={config.name_or_path!r}: the model gave a score of NaN or infinity; use another "
+                "cross-encoder"
+            )
+        return scores
+
+    return score
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # tokenizers refuse lone surrogates
