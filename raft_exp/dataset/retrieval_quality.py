@@ -5,13 +5,16 @@ word. Such a passage need not support the answer, so these figures have other na
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from raft_exp.core.audit import RetrievalFigures
+from raft_exp.core.audit import RankFigures, RetrievalFigures
 from raft_exp.core.collection import Passages
+from raft_exp.core.records import Question
 from raft_exp.core.text import answer_pattern
 from raft_exp.dataset.rows import RowSpec
+from raft_exp.retrieval import RetrieverConfig
 from raft_exp.retrieval.filters import missing_gold
+from raft_exp.retrieval.rerank import Rankings
 
 _PLACES = (1, 2, 3, 5, 10, 20, 50, 100)
 
@@ -29,32 +32,54 @@ class RetrievalQuality:
     - `answer_found` at a rank: whether a passage at this rank or before contains an answer.
     - `answer_mrr`: 1 / rank of the first passage with an answer; 0 if none is among the k.
     - Questions with closed-class answers (yes, no, maybe) are left out, because these words occur in most texts.
+
+    With reranked passages (`rankings`), `before_rerank` has the same figures for the first k of the retriever alone.
     """
 
-    def __init__(self, collection: Passages, retriever: str, k: int) -> None:
-        self._collection, self._retriever, self._k = collection, retriever, k
-        places = [place for place in _PLACES if place < k] + [k]
-        self._gold, self._answers = _Sums(places), _Sums(places)
+    def __init__(self, collection: Passages, retriever: RetrieverConfig, rankings: Rankings | None = None) -> None:
+        self._retriever, self._rankings = retriever, rankings
+        self._shown, self._before = (_Quality(collection, retriever.k) for _ in range(2))
 
     def watch(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:
         """Yields the rows unchanged and scores their contexts."""
         for spec in specs:
-            question, ranking = spec.question, spec.context or []
-            gold = {self._collection.find(name) for name in question.gold}
-            if wanted := len(gold) + question.gold_missing:
-                missing = missing_gold(question)  # the collection may have them from other questions
-                is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in ranking]
-                places = [place for place, hit in enumerate(is_gold, start=1) if hit]
-                self._gold.add(places, wanted, self._k)
-            elif pattern := answer_pattern(question.answers, self._collection.form):
-                texts = enumerate((self._collection[ordinal].text for ordinal in ranking), start=1)
-                first = next((place for place, text in texts if pattern.search(text)), None)
-                self._answers.add([] if first is None else [first], 1, self._k)
+            self._shown.add(spec.question, spec.context or [])
+            if self._rankings:
+                self._before.add(spec.question, self._rankings.first(spec.question)[: self._retriever.k])
             yield spec
 
     def figures(self) -> RetrievalFigures:
         """Returns the entry `retrieval` of audit.json. `gold` and `answers` are missing if no such question exists."""
-        figures: RetrievalFigures = {"retriever": self._retriever, "k": self._k}
+        figures: RetrievalFigures = {"retriever": self._retriever.name, "k": self._retriever.k, **self._shown.figures()}
+        if self._rankings and (rerank := self._retriever.rerank):
+            figures["reranked"] = rerank.k_first
+            figures["before_rerank"] = self._before.figures()
+        return figures
+
+
+class _Quality:
+    """The sums of the figures of one ranking of each question."""
+
+    def __init__(self, collection: Passages, k: int) -> None:
+        self._collection, self._k = collection, k
+        places = [place for place in _PLACES if place < k] + [k]
+        self._gold, self._answers = _Sums(places), _Sums(places)
+
+    def add(self, question: Question, ranking: Sequence[int]) -> None:
+        """Adds the ranking of a question: the ordinals of its k passages, best first."""
+        gold = {self._collection.find(name) for name in question.gold}
+        if wanted := len(gold) + question.gold_missing:
+            missing = missing_gold(question)  # the collection may have them from other questions
+            is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in ranking]
+            self._gold.add([place for place, hit in enumerate(is_gold, start=1) if hit], wanted, self._k)
+        elif pattern := answer_pattern(question.answers, self._collection.form):
+            texts = enumerate((self._collection[ordinal].text for ordinal in ranking), start=1)
+            first = next((place for place, text in texts if pattern.search(text)), None)
+            self._answers.add([] if first is None else [first], 1, self._k)
+
+    def figures(self) -> RankFigures:
+        """Returns the means over the questions with gold passages, and over those without."""
+        figures: RankFigures = {}
         if self._gold.questions:
             recall, mrr, ndcg = self._gold.means()
             figures["gold"] = {"questions": self._gold.questions, "recall": recall, "mrr": mrr, "ndcg": ndcg}

@@ -34,9 +34,12 @@ _EQUAL = {
     ),
     "dataset": ("window.name_or_path",),
     "embed": ("encoder.name_or_path",),
+    "kl": (*_MODEL, "engine.accelerator", "engine.threads"),
+    "rerank": ("reranker.name_or_path", "reranker.k_first", "reranker.accelerator", "samples"),
     "targets": ("teacher.name", "teacher.model"),
 }
-_SAME_INPUT = {"index": "passages", "embed": "passages", "targets": "questions", "export": "passages"}
+_SAME_INPUT = {"index": "passages", "embed": "passages", "rerank": "questions", "targets": "questions"}
+_SAME_INPUT |= {"export": "passages"}
 _UNITS = {"train": "examples", "evaluate": "answers", "dataset": "rows"}  # seconds are in proportion to these counts
 _LEAST = 0.1  # of the planned items: the smallest result that measures a speed
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from raft_exp.core.stage import Stage
 from raft_exp.engines import EngineConfig
+from raft_exp.models.cross_encoder import RerankConfig
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.pipeline.config import Config
 from raft_exp.teachers import TeacherConfig
@@ -42,7 +43,7 @@ def of_teacher(teacher: TeacherConfig) -> str | None:
     return f"teacher {teacher.model} with {teacher.engine}"
 
 
-def of_encoder(config: EncoderConfig, name: str) -> str | None:
+def of_encoder(config: EncoderConfig | RerankConfig, name: str) -> str | None:
     """Returns `name` as the process of a stage whose encoder may use a GPU, else None."""
     return None if config.accelerator == "cpu" else name
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
-from raft_exp.core.audit import RetrievalFigures
+from raft_exp.core.audit import RankFigures, RetrievalFigures
 from raft_exp.reporting.formats import percent
 
 _KINDS = {"gold": "questions with gold passages", "answers": "questions without gold passages (by answers)"}
@@ -25,20 +25,33 @@ class RetrievalTable(TypedDict):
 
 
 def table(retrieval: Mapping[str, RetrievalFigures]) -> RetrievalTable:
-    """Returns the table: one column for each test set with retrieved passages, one row for each figure."""
-    columns = [dict(_cells(figures)) for figures in retrieval.values()]
+    """Returns the table: one column for each test set with retrieved passages, one row for each figure.
+
+    A test set with reranked passages has two columns: before and after reranking.
+    """
+    measured = [
+        (f"{'as in the study' if name == 'test' else name} ({retriever}, k={figures['k']})", ranks)
+        for name, figures in retrieval.items()
+        for retriever, ranks in rankings(figures)
+    ]
+    columns = [dict(_cells(ranks)) for _, ranks in measured]
     rows = sorted({row for cells in columns for row in cells})
     return {
-        "columns": [_title(name, figures) for name, figures in retrieval.items()],
+        "columns": [title for title, _ in measured],
         "rows": [{"name": row[-1], "cells": [cells.get(row, "\N{EN DASH}") for cells in columns]} for row in rows],
     }
 
 
-def _title(name: str, figures: RetrievalFigures) -> str:
-    return f"{'as in the study' if name == 'test' else name} ({figures['retriever']}, k={figures['k']})"
+def rankings(figures: RetrievalFigures) -> Iterator[tuple[str, RankFigures]]:
+    """Yields the figures of each ranking of a test set, with its name: the retriever's own, and the reranked one."""
+    if "before_rerank" in figures:
+        yield figures["retriever"], figures["before_rerank"]
+        yield f"{figures['retriever']}, first {figures['reranked']} reranked", figures
+    else:
+        yield figures["retriever"], figures
 
 
-def _cells(figures: RetrievalFigures) -> Iterator[tuple[tuple[int, int, int, str], str]]:
+def _cells(figures: RankFigures) -> Iterator[tuple[tuple[int, int, int, str], str]]:
     """Yields (row, text) of one column. A row is (group, order, k, label), by which the rows are sorted."""
     kinds = {"gold": figures.get("gold"), "answers": figures.get("answers")}
     for group, (kind, title) in enumerate(_KINDS.items()):

@@ -16,6 +16,7 @@ from raft_exp.core.records import Example, Passage, read_jsonl
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RowSpec
 from raft_exp.reporting.retrieval import table
+from raft_exp.retrieval import RetrieverConfig
 from tests.helpers.embeddings import question
 from tests.helpers.stages import run
 
@@ -32,7 +33,7 @@ def collection(tmp_path_factory):
 
 
 def measured(collection, jobs, k):
-    quality = RetrievalQuality(collection, "bm25", k)
+    quality = RetrievalQuality(collection, RetrieverConfig("bm25", k))
     assert list(quality.watch(jobs)) == jobs, "the jobs pass"
     return quality.figures()
 
