@@ -23,7 +23,7 @@ from raft_exp.models.template_date import DATE
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.prompts import PromptConfig
 from raft_exp.prompts.clean import Cleaner
-from raft_exp.prompts.fit import fit
+from raft_exp.prompts.fit import Render, fit
 from raft_exp.retrieval.filters import missing_gold
 
 _QUOTE_MARKERS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
@@ -55,6 +55,16 @@ class RowFormat:
     window: Window
     fits_both: bool  # cut the context to fit with and without CoT, so that all arms can share it
     other_prompts: list[PromptConfig] = field(default_factory=list)  # the context must fit with these too
+    measure_cut: bool = False  # measures the tokens that a shortened row would need
+
+
+@dataclass(frozen=True)
+class FalsePassage:
+    """A passage with a false answer, which stands in a context in place of a distractor."""
+
+    replaced: int  # ordinal of the distractor
+    passage: Passage
+    answer: str  # the false answer
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,8 @@ class RowSpec:
     context: list[int] | None
     target: Target | None  # None for test rows
     grounded: bool = False  # the target is written from passages of the context
+    refuses: bool = False  # the target is a refusal by `dataset.refuse_share`
+    planted: FalsePassage | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class RenderedRow:
     gold_shown: int = 0  # gold passages of the question whose evidence the prompt shows
     gold_wanted: int = 0  # gold passages that the question has
     text_left: float = 1.0  # share of the characters of the passages that the prompt shows
+    tokens_needed: int = 0  # with `measure_cut`, of a shortened row: tokens of the whole prompt and its reply
 
 
 class RowBuilder:
@@ -95,7 +108,7 @@ class RowBuilder:
         before = (self._clean.escaped, self._clean.replaced)
         question = self._clean(spec.question.question)
         completion = self._completion(spec.target)
-        whole = [self._passage(ordinal, spec.question) for ordinal in spec.context or []]
+        whole = [self._passage(ordinal, spec) for ordinal in spec.context or []]
         escaped, replaced = self._clean.escaped - before[0], self._clean.replaced - before[1]
         context = self._fit(spec, question, whole, self._reply_tokens(spec, completion))
         quotes_nothing = self._quotes_nothing(spec, context)
@@ -119,6 +132,7 @@ class RowBuilder:
             messages=messages,
             split=spec.question.split,
             slices=spec.question.slices,
+            planted=self._planted(spec, context.shown),
         )
         gold_cut = sum(old.gold for old, cut in zip(whole, context.cut, strict=True) if cut)
         counts = Counter(
@@ -140,7 +154,17 @@ class RowBuilder:
             gold_passages(spec.question, context.shown),
             len(set(spec.question.gold)) + spec.question.gold_missing,
             context.text_left,
+            self.tokens_needed(spec) if self._format.measure_cut and any(context.cut) else 0,
         )
+
+    def tokens_needed(self, spec: RowSpec) -> int:
+        """Returns the tokens of the row's longest prompt with whole passages, and of its longest reply."""
+        question = self._clean(spec.question.question)
+        whole = [self._passage(ordinal, spec) for ordinal in spec.context or []]
+        reply = max(self._format.window.max_new_tokens, self._reply_tokens(spec, self._completion(spec.target)))
+        texts = [passage.text for passage in whole]
+        renders = self._renders(spec, question, whole)
+        return reply + max(len(encode_prompt(self._tokenizer, render(texts))) for render in renders)
 
     def _reply_tokens(self, spec: RowSpec, completion: str) -> int:
         return len(encode_completion(self._tokenizer, completion)) if spec.target else 0
@@ -165,18 +189,20 @@ class RowBuilder:
                 f"prompt in model.max_length={window.max_length}; raise model.max_length, or use shorter targets"
             )
 
-        def with_texts(texts: Sequence[str]) -> list[ContextPassage]:
-            return [replace(passage, text=text) for passage, text in zip(whole, texts, strict=True)]
+        renders = self._renders(spec, question, whole)
+        texts = fit(self._tokenizer, renders, [p.text for p in whole], budget, f"question {spec.question.id!r}")
+        return ShownContext(whole, self._with_gold_as_shown(spec, whole, _with_texts(whole, texts)))
+
+    def _renders(self, spec: RowSpec, question: str, whole: Sequence[ContextPassage]) -> list[Render]:
+        """Returns the functions from texts of passages to a prompt, one for each form in which the row is asked."""
 
         def render(texts: Sequence[str], prompt: PromptConfig, cot: bool) -> Messages:
-            context = None if spec.context is None else with_texts(texts)
+            context = None if spec.context is None else _with_texts(whole, texts)
             return prompts.messages(prompt, self._format.prompt_mode, question, context, cot)
 
         cot_options = (True, False) if self._format.fits_both else (self._format.cot,)
         wordings = [self._format.prompt, *self._format.other_prompts]
-        renders = [partial(render, prompt=prompt, cot=cot) for prompt in wordings for cot in cot_options]
-        texts = fit(self._tokenizer, renders, [p.text for p in whole], budget, f"question {spec.question.id!r}")
-        return ShownContext(whole, self._with_gold_as_shown(spec, whole, with_texts(texts)))
+        return [partial(render, prompt=prompt, cot=cot) for prompt in wordings for cot in cot_options]
 
     def _with_gold_as_shown(
         self, spec: RowSpec, whole: list[ContextPassage], shown: list[ContextPassage]
@@ -209,10 +235,22 @@ class RowBuilder:
             "distractors_with_answer": sum(bool(answers and holds(answers, passage)) for passage in distractors),
         }
 
-    def _passage(self, ordinal: int, question: Question) -> ContextPassage:
-        passage = self._passages[ordinal]
+    def _planted(self, spec: RowSpec, shown: Sequence[ContextPassage]) -> str:
+        """Returns the false answer of the row; "" if it has none, or if the prompt does not show it."""
+        if spec.planted is None:
+            return ""
+        answer = self._clean(spec.planted.answer)
+        pattern = answer_pattern([answer], self._passages.form)
+        copies = [passage for passage in shown if passage.id == spec.planted.passage.id]
+        return answer if pattern and any(holds(pattern, passage) for passage in copies) else ""
+
+    def _passage(self, ordinal: int, spec: RowSpec) -> ContextPassage:
+        question, planted = spec.question, spec.planted
+        is_false = planted is not None and planted.replaced == ordinal
+        passage = planted.passage if planted and is_false else self._passages[ordinal]
         title, place, text = self._clean(passage.title), self._clean(passage.place), self._clean(passage.text)
         gold = passage.id in question.gold or int(self._passages.documents[ordinal]) in missing_gold(question)
+        gold = gold and not is_false
         return ContextPassage(passage.id, passage.document_id, title, text, gold, place)
 
     def _completion(self, target: Target | None) -> str:
@@ -222,6 +260,10 @@ class RowBuilder:
         reason = "".join(piece if _QUOTE_MARKERS.fullmatch(piece) else self._clean(piece) for piece in pieces)
         cleaned = replace(target, answer=self._clean(target.answer), reason=reason)
         return prompts.completion(cleaned, self._format.cot, self._format.prompt.reply_format)
+
+
+def _with_texts(passages: Sequence[ContextPassage], texts: Sequence[str]) -> list[ContextPassage]:
+    return [replace(passage, text=text) for passage, text in zip(passages, texts, strict=True)]
 
 
 def render_rows(row_format: RowFormat, passages: Path, specs: Iterable[RowSpec], workers: int) -> Iterator[RenderedRow]:

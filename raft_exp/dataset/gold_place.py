@@ -1,0 +1,24 @@
+"""The place of the gold passages in a test context (`evaluation.gold_at`)."""
+
+from typing import Literal
+
+from raft_exp.core.errors import DataError
+from raft_exp.core.schema import Count
+
+GoldPlace = Count | Literal["first", "middle", "last"]
+
+
+def index(place: int | str, others: int, question_id: str) -> int:
+    """Returns the number of passages before the gold.
+
+    `others`: the number of passages beside the gold. `middle`: half of them, rounded down. Raises DataError where
+    `place` is a larger number.
+    """
+    if isinstance(place, str):
+        return {"first": 0, "middle": others // 2, "last": others}[place]
+    if place > others:
+        raise DataError(
+            f"evaluation.gold_at: got {place}, and question {question_id!r} has {others} passages beside its gold; "
+            f"give 0 to {others}, last, or null to keep the order"
+        )
+    return place
