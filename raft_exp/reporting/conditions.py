@@ -16,6 +16,8 @@ _AXES = {
 }
 _CONTEXTS = {"num_distractors": ("gold_and_distractors",), "k": ("retrieved",)}  # contexts in which the number applies
 
+_NO_CHANGE = ("allow_cut",)  # settings that change no context
+
 Arms = Mapping[str, ArmResult]
 ConditionSettings = Mapping[str, Mapping[str, object]]  # condition -> the evaluation settings that it changes
 
@@ -54,7 +56,11 @@ def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Swe
         for field in _AXES:
             number = changed.get(field)
             if isinstance(number, int | float) and not isinstance(number, bool):
-                others = {key: value for key, value in changed.items() if key != field and value != study.get(key)}
+                others = {
+                    key: value
+                    for key, value in changed.items()
+                    if key not in (field, *_NO_CHANGE) and value != study.get(key)
+                }
                 others = {} if name == STUDY else others  # its other numbers are what the conditions change
                 rest = ", ".join(f"{key} {value}" for key, value in sorted(others.items()))
                 groups.setdefault((field, rest), []).append((float(number), name))
