@@ -26,7 +26,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 # The words before a question and an answer. Models often translate them to the language of the prompt.
 _QUESTION = "Q|Question|Frage|Pregunta|问题|問題|質問|السؤال|سؤال|प्रश्न"
 _ANSWER = "A|Answer|Antwort|Réponse|Respuesta|答案|答え|回答|الإجابة|الجواب|उत्तर"
-_PAIR = re.compile(
+QUESTION_AND_ANSWER = re.compile(
     rf"^[\s>*#\d.)-]*(?:{_QUESTION})(?: ?\d+)?[*\s]*[:：][*\s]*(?P<question>\S.*?)\s*\n"
     rf"[\s>*#-]*(?:{_ANSWER})(?: ?\d+)?[*\s]*[:：][*\s]*(?P<answer>\S.*?)[*\s]*$",
     re.MULTILINE | re.IGNORECASE,
@@ -190,9 +190,9 @@ def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, 
     complete = entry.answer.rpartition("\n")[0] if rejected else entry.answer
     usable: list[tuple[int, str, str]] = []
     dropped = Counter[str]()
-    for number, pair in enumerate(_PAIR.finditer(complete)):
+    for number, pair in enumerate(QUESTION_AND_ANSWER.finditer(complete)):
         question, answer = (" ".join(pair[part].strip("* ").split()) for part in ("question", "answer"))
-        if reason := _question_problem(task, question, answer):
+        if reason := question_problem(task, question, answer):
             dropped[reason] += 1
         elif len(usable) < task.n:
             usable.append((number, question, answer))
@@ -206,7 +206,8 @@ def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, 
     return Rejected(reason, f"no question of it can be used ({reason.replace('_', ' ')})")
 
 
-def _question_problem(task: QuestionTask, question: str, answer: str) -> str:
+def question_problem(task: QuestionTask, question: str, answer: str) -> str:
+    """Returns the reason why a written question is unusable; "" if it is usable."""
     if not question.endswith(("?", "？", "؟", "か。")):
         return "not_a_question"
     if not 3 <= count(question) <= task.max_question_words:

@@ -7,12 +7,14 @@ passages are in one split. A small number of documents is split by section, or p
 The teacher writes questions for a passage, which is their gold passage. A question with the words of an earlier one is
 dropped. In the check, the teacher answers each question from its passage. A question is dropped if the teacher declines
 to answer it, or gives another answer.
+
+With `task.pairs` the questions are about two passages, and both are gold. In the check, the teacher must give the
+answer from both together, and from neither alone.
 """
 
 import json
-import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,12 @@ from raft_exp.core.audit import QuestionsAudit
 from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question, dumps, read_rows, write_jsonl
-from raft_exp.core.sampling import HashSample, subsample
+from raft_exp.core.sampling import subsample
 from raft_exp.core.text import plain_words
-from raft_exp.core.words import count
-from raft_exp.corpora.passage_levels import PassageLevel
 from raft_exp.corpora.quoted import closest_quotes
-from raft_exp.corpora.split_units import SplitBy, choose, setting_of
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
-from raft_exp.teachers import gate
+from raft_exp.teachers import gate, two_passages
 from raft_exp.teachers.answers import (
     QUARANTINE,
     PassFiles,
@@ -41,43 +40,13 @@ from raft_exp.teachers.answers import (
 )
 from raft_exp.teachers.gate import Rejected
 from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.teachers.passage_sample import Item, PassageSample, name_of
 from raft_exp.teachers.runner import Ask
 from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
+from raft_exp.teachers.two_passages import WrittenQuestion, quoted_sentences
 
 WRITTEN = "written.jsonl"
-Item = tuple[Passage, str]  # a passage and the split of its document
-Pairs = tuple[list[tuple[int, str, str]], Counter[str]]  # the result of `gate.pairs`
-
-
-class PassageSample:
-    """The passages to write questions for, each with its split.
-
-    It is a sample of limited size from the passages of each split with at least `task.min_passage_words` words.
-    `corpus.split` selects the unit of the splits, e.g. documents (`corpora/split_units.py`). `enough`: whether there
-    are enough documents for a split by document.
-    """
-
-    def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int, enough: bool = True) -> None:
-        def level(by: SplitBy) -> PassageLevel:
-            return PassageLevel(by, collection, lambda passage: count(passage.text) >= least, corpus, seed)
-
-        least = task.min_passage_words
-        self.by, self._level = choose(setting_of(corpus), enough, level)
-        trained = None if corpus.max_items is None else math.ceil(corpus.max_items / task.n)
-        self._most = {"train": trained, "validation": task.held_out_passages, "test": task.held_out_passages}
-        self._samples = {split: self._limited(split, seed) for split in self._most}
-
-    def __len__(self) -> int:
-        return sum(map(len, self._samples.values()))
-
-    def __iter__(self) -> Iterator[Item]:
-        for passage, split in self._level.passages():
-            if passage.id in self._samples[split]:
-                yield passage, split
-
-    def _limited(self, split: str, seed: int) -> HashSample:
-        ids = (passage.id for passage, own in self._level.passages() if own == split)
-        return subsample(ids, self._most[split], seed)
+Written = tuple[list[WrittenQuestion], Counter[str]]  # usable questions, and counts of the others by reason
 
 
 @dataclass
@@ -100,43 +69,50 @@ class QuestionWriting:
         return len(self.chosen)
 
     def items(self) -> Iterator[Item]:
-        """Yields the passages of the sample, each with its split."""
+        """Yields the passages or pairs of the sample, each with its split."""
         return iter(self.chosen)
 
     def name(self, item: Item) -> str:
-        """Returns the id of the passage."""
-        return item[0].id
+        """Returns the name of the passage or pair."""
+        return name_of(item[0])
 
-    def resolve(self, item: Item, ask: Ask) -> ReplyHistory[Pairs] | None:
-        """Returns the questions that the teacher's replies give for a passage; None while a reply is missing."""
+    def resolve(self, item: Item, ask: Ask) -> ReplyHistory[Written] | None:
+        """Returns the questions that the teacher's replies give for an item; None while a reply is missing."""
         return ask_until_valid(
             self.task.retries,
-            lambda reasons: self._prompts.messages([item[0]], reasons, n=self.task.n),
-            lambda entry: gate.pairs(self.task, entry),
+            lambda reasons: self._prompts.messages(item[0], reasons, n=self.task.n),
+            lambda entry: self._usable(entry, item[0]),
             ask,
         )
+
+    def _usable(self, entry: LedgerEntry, passages: Sequence[Passage]) -> Written | Rejected:
+        if self.task.pairs:
+            return two_passages.questions(self.task, entry, [self._prompts.text(passage) for passage in passages])
+        found = gate.pairs(self.task, entry)
+        return found if isinstance(found, Rejected) else ([(*pair, ()) for pair in found[0]], found[1])
 
     def start(self) -> None:
         """Begins a pass: resets the counts and discards the rows of an earlier pass."""
         self.tally, self.dropped, self._seen = ReplyCounts(), Counter(), set[int]()
         self._files.restart()
 
-    def keep(self, item: Item, outcome: ReplyHistory[Pairs]) -> None:
-        """Writes the questions of a passage to written.jsonl, or a row to quarantine.jsonl where no reply is usable."""
-        passage, split = item
+    def keep(self, item: Item, outcome: ReplyHistory[Written]) -> None:
+        """Writes the questions of an item to written.jsonl, or a row to quarantine.jsonl where no reply is usable."""
+        passages, split = item
+        name = name_of(passages)
         self.tally.add(outcome, split)
         if outcome.result is None:
-            self._files.write(QUARANTINE, quarantine_row(passage.id, split, outcome))
+            self._files.write(QUARANTINE, quarantine_row(name, split, outcome))
             return
-        pairs, dropped = outcome.result
+        usable, dropped = outcome.result
         self.dropped += dropped
-        for number, question, answer in pairs:
+        for number, question, answer, quoted in usable:
             words = hash64(plain_words(question))
             self.dropped["duplicate"] += words in self._seen
             if words not in self._seen:
                 self._seen.add(words)
-                row = {"id": f"{passage.id}?{number}", "passage": passage.id, "question": question, "answer": answer}
-                self._files.write(WRITTEN, {**row, "split": split})
+                row = {"id": f"{name}?{number}", "passages": [passage.id for passage in passages], "quotes": quoted}
+                self._files.write(WRITTEN, {**row, "question": question, "answer": answer, "split": split})
 
     def close(self) -> None:
         """Closes the files."""
@@ -149,7 +125,7 @@ class QuestionWriting:
 
 @dataclass
 class AnswerCheck:
-    """The `TeacherJob` that answers each written question from its passage."""
+    """The `TeacherJob` that answers each written question from its passage, or from its pair and from each alone."""
 
     task: CheckTask
     passages: Path
@@ -167,49 +143,83 @@ class AnswerCheck:
     def __len__(self) -> int:
         return self._total
 
-    def items(self) -> Iterator[dict[str, str]]:
+    def items(self) -> Iterator[dict[str, Any]]:
         """Yields the rows of written.jsonl."""
         return read_rows(self.out / WRITTEN)
 
-    def name(self, item: dict[str, str]) -> str:
+    def name(self, item: dict[str, Any]) -> str:
         """Returns the id of the question."""
-        return item["id"]
+        return str(item["id"])
 
-    def resolve(self, item: dict[str, str], ask: Ask) -> ReplyHistory[bool] | None:
+    def resolve(self, item: dict[str, Any], ask: Ask) -> ReplyHistory[bool] | None:
         """Asks the teacher the question again, and compares the two answers.
 
-        Returns the replies; their result is True if the answers agree. Returns None while a reply is missing.
+        A question about two passages is also asked with each passage alone, which must not give the answer. Returns the
+        replies; their result is True if the question is good. Returns None while a reply is missing.
         """
-        passage = self._collection[self._collection.find(item["passage"])]
+        passages = [self._collection[self._collection.find(name)] for name in item["passages"]]
+        history = self._asked(item, passages, self._compare, ask)
+        for passage in passages if len(passages) > 1 else []:
+            if history is None or not history.result:
+                break
+            alone = self._asked(item, [passage], self._compare_alone, ask)
+            history = alone and ReplyHistory(alone.result, alone.rejected, [*history.entries, *alone.entries])
+        return history
+
+    def _asked(
+        self,
+        item: dict[str, Any],
+        passages: Sequence[Passage],
+        compare: Callable[[LedgerEntry, str], bool | Rejected],
+        ask: Ask,
+    ) -> ReplyHistory[bool] | None:
         return ask_until_valid(
             0,
-            lambda reasons: self._prompts.messages([passage], reasons, question=item["question"]),
-            lambda entry: self._compare(entry, item["answer"]),
+            lambda reasons: self._prompts.messages(passages, reasons, question=item["question"]),
+            lambda entry: compare(entry, item["answer"]),
             ask,
         )
 
     def _compare(self, entry: LedgerEntry, written: str) -> bool | Rejected:
-        if rejected := gate.unusable(entry):
-            return rejected
-        reply = parse(entry.answer, "paper")
-        answer = reply.prediction if reply.parsed else entry.answer.strip()
+        answer = _answer(entry)
+        if isinstance(answer, Rejected):
+            return answer
         if abstained(answer, ""):
             return Rejected("unanswerable", "the teacher could not answer its own question")
-        if not gate.same_answer(written, answer, self.task.agreement, self._collection.form):
+        if not self._agrees(written, answer):
             return Rejected("other_answer", f"the teacher's second answer is {answer[:80]!r}, not {written[:80]!r}")
         return True
+
+    def _compare_alone(self, entry: LedgerEntry, written: str) -> bool | Rejected:
+        answer = _answer(entry)
+        if isinstance(answer, Rejected):
+            return answer
+        if not abstained(answer, "") and self._agrees(written, answer):
+            return Rejected("one_passage_answers", f"one passage alone gives the answer {answer[:80]!r}")
+        return True
+
+    def _agrees(self, written: str, answer: str) -> bool:
+        return gate.same_answer(written, answer, self.task.agreement, self._collection.form)
 
     def start(self) -> None:
         """Begins a pass: discards the results of an earlier pass."""
         self.tally, self.rejected, self.kept = ReplyCounts(), [], set()
 
-    def keep(self, item: dict[str, str], outcome: ReplyHistory[bool]) -> None:
+    def keep(self, item: dict[str, Any], outcome: ReplyHistory[bool]) -> None:
         """Adds a question to `kept` if the answers agree, else to `rejected`."""
         self.tally.add(outcome, item["split"])
         if outcome.result:
             self.kept.add(item["id"])
         else:
             self.rejected.append(quarantine_row(item["id"], item["split"], outcome) | {"question": item["question"]})
+
+
+def _answer(entry: LedgerEntry) -> str | Rejected:
+    """Returns the answer of a reply, or why the reply is unusable."""
+    if rejected := gate.unusable(entry):
+        return rejected
+    reply = parse(entry.answer, "paper")
+    return reply.prediction if reply.parsed else entry.answer.strip()
 
 
 def finish(
@@ -228,7 +238,7 @@ def finish(
     """
     kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()
 
-    def usable() -> Iterator[dict[str, str]]:
+    def usable() -> Iterator[dict[str, Any]]:
         return (row for row in read_rows(out / WRITTEN) if kept is None or row["id"] in kept)
 
     training = subsample((row["id"] for row in usable() if row["split"] == "train"), corpus.max_items, seed)
@@ -243,9 +253,11 @@ def finish(
         audit["checked"] = checked
     (out / "audit.json").write_text(json.dumps(audit, indent=1), encoding="utf-8")
     (out / WRITTEN).unlink()
-    check_kept(written, 0.0, "passages gave a usable question", out / QUARANTINE)
+    asked = "pairs of passages" if writing.task.pairs else "passages"
+    check_kept(written, 0.0, f"{asked} gave a usable question", out / QUARANTINE)
     if checked:
-        check_kept(checked, least, "written questions can be answered from their passage", out / QUARANTINE)
+        source = "both passages and from neither alone" if writing.task.pairs else "their passage"
+        check_kept(checked, least, f"written questions can be answered from {source}", out / QUARANTINE)
     if not splits["test"]:
         raise DataError(
             f"the teacher wrote no usable test question (usable questions by split: {dict(splits)}): see "
@@ -254,12 +266,16 @@ def finish(
     return splits
 
 
-def _question(row: dict[str, str], collection: Passages) -> Question:
-    passage = collection[collection.find(row["passage"])]
-    wanted = f"{row['question']} {row['answer']}"
-    evidence, holds_answer = closest_quotes([(passage, wanted)], [row["answer"]])
-    evidence = evidence if holds_answer else []
-    return Question(row["id"], row["question"], [row["answer"]], [passage.id], row["split"], evidence=evidence)
+def _question(row: dict[str, Any], collection: Passages) -> Question:
+    passages = [collection[collection.find(name)] for name in row["passages"]]
+    if len(passages) == 1:
+        wanted = f"{row['question']} {row['answer']}"
+        evidence, holds_answer = closest_quotes([(passages[0], wanted)], [row["answer"]])
+        evidence = evidence if holds_answer else []
+    else:
+        quoted = zip(passages, row["quotes"], strict=True)
+        evidence = [(passage.id, at) for passage, quote in quoted for at in quoted_sentences(passage, quote)]
+    return Question(row["id"], row["question"], [row["answer"]], row["passages"], row["split"], evidence=evidence)
 
 
 def _counted(question: Question, splits: Counter[str]) -> Question:

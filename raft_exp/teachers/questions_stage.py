@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, write_jsonl
 from raft_exp.core.schema import Count, KeyedWhenSet, Seed, config_dataclass
 from raft_exp.core.stage import stage
@@ -17,7 +19,7 @@ from raft_exp.corpora.questions_stage import VERSION, check_filled, tell_split
 from raft_exp.teachers.model import ModelTeacher
 
 if TYPE_CHECKING:
-    from raft_exp.teachers.questions import PassageSample
+    from raft_exp.teachers.passage_sample import PassageSample
 
 
 @config_dataclass
@@ -62,7 +64,7 @@ def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path)
 
 def passage_sample(config: WrittenQuestionsStage, passages: Path) -> "PassageSample":
     """Returns the passages that the teacher writes questions for."""
-    from raft_exp.teachers.questions import PassageSample
+    from raft_exp.teachers.passage_sample import PassageSample
 
     task = config.teacher.questions
     assert task is not None, "`parse` of the config refuses a teacher without this task"
@@ -72,12 +74,32 @@ def passage_sample(config: WrittenQuestionsStage, passages: Path) -> "PassageSam
 def write_wordless(config: WrittenQuestionsStage, corpus: CorpusConfig, passages: Path, out: Path) -> None:
     """Writes questions.jsonl and split.json before the teacher is called, to check the splits.
 
-    The file has a question with an empty text for each passage that the teacher will get. `corpus` replaces the corpus
-    settings of `config`. Raises DataError for a split without passages.
+    The file has a question with an empty text for each passage or pair that the teacher will get. `corpus` replaces the
+    corpus settings of `config`. Raises DataError for a split without passages or pairs.
     """
+    from raft_exp.teachers.passage_sample import name_of
+
     sample = passage_sample(replace(config, corpus=corpus), passages)
-    check_filled(corpus, Counter(split for _, split in sample), sample.by)
-    asked = (Question(f"about {passage.id}", "", [], [passage.id], split) for passage, split in sample)
+    splits = Counter(split for _, split in sample)
+    _check_pairs(config, splits)
+    check_filled(corpus, splits, sample.by)
+    asked = (
+        Question(f"about {name_of(group)}", "", [], [passage.id for passage in group], split) for group, split in sample
+    )
     write_jsonl(out / "questions.jsonl", asked)
     with redirect_stderr(StringIO()):  # the stage itself prints the split
         tell_split(out, corpus, sample.by, True, Passages(passages))
+
+
+def _check_pairs(config: WrittenQuestionsStage, splits: Mapping[str, int]) -> None:
+    """Raises DataError if the task needs pairs of passages, and a split that a study needs has none."""
+    task = config.teacher.questions
+    if task is None or task.pairs is None:
+        return
+    for split in ("train", "test"):
+        if not splits.get(split):
+            raise DataError(
+                f"teacher.questions.pairs.most_holders={task.pairs.most_holders}: no two {split} passages share a name "
+                f"that so few passages have (pairs by split: {dict(splits)}); use "
+                "task@teacher.questions=questions, add documents, or raise most_holders"
+            )

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.records import Messages, Passage
-from raft_exp.core.schema import Count, Positive, Share, config_dataclass
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Share, config_dataclass
 
 Clean = Callable[[str], str]
 
@@ -77,15 +77,26 @@ class AnswerTask(Task):
 
 
 @config_dataclass
-class QuestionTask(Task):
-    """The task to write questions with answers for a passage."""
+class PairConfig:
+    """How passages are paired, for questions that need two of them (`teachers/pairs.py`)."""
 
-    n: Positive  # number of questions to write for a passage
+    most_holders: Annotated[int, Field(ge=2)]  # a name in more passages is not rare, and links none
+    linked: bool  # passages of two documents may be a pair; false: only passages of one document
+    min_quote_words: Positive  # least number of words of the quote from each passage
+
+
+@config_dataclass
+class QuestionTask(Task):
+    """The task to write questions with answers for a passage, or with `pairs` for two passages."""
+
+    n: Positive  # number of questions to write for a passage, or for a pair
     asked_again: Count  # further attempts after a reply without a usable question
     max_question_words: Positive
     max_answer_words: Positive
     min_passage_words: Count  # shorter passages are skipped
-    held_out_passages: Positive | None  # largest number of passages of the test split, and of the validation split
+    # Largest number of passages, or of pairs, of the test split, and of the validation split
+    held_out_passages: Positive | None
+    pairs: KeyedWhenSet[PairConfig | None] = None  # null: questions about one passage
 
     @property
     def retries(self) -> int:

@@ -63,16 +63,19 @@ def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: L
             "requests for questions: one per passage; the number is unknown, run the study with until=ingest first"
         )
         return []
-    from raft_exp.teachers.questions import PassageSample
+    from raft_exp.teachers.passage_sample import PassageSample
 
     passages = Passages(study.store.path(ingest))
-    number = len(PassageSample(passages, study.config.corpus, task, study.config.seed))
-    written = Prompts(task, cleaner(teacher))
-    tokens = _mean([words_of(written.messages([passage], [], n=task.n)) for passage in islice(passages, _SAMPLE)])
-    figures = [_figure("requests for questions", number, "requests", "counted", "passages that are long enough")]
+    sample = PassageSample(passages, study.config.corpus, task, study.config.seed)
+    number, written = len(sample), Prompts(task, cleaner(teacher))
+    asked = (group for group, _ in sample) if task.pairs else ([passage] for passage in passages)
+    tokens = _mean([words_of(written.messages(group, [], n=task.n)) for group in islice(asked, _SAMPLE)])
+    what = "pairs of passages that share a rare name" if task.pairs else "passages that are long enough"
+    figures = [_figure("requests for questions", number, "requests", "counted", what)]
     figures += _cost("questions", number, tokens, task, teacher)
     if teacher.check:
-        checks = _figure("requests to check them", number * task.n, "requests", "estimated", f"{task.n} a passage")
+        each, of = (3 * task.n, "pair") if task.pairs else (task.n, "passage")  # both passages, and each alone
+        checks = _figure("requests to check them", number * each, "requests", "estimated", f"{each} a {of}")
         figures.append({**checks, "at_most": True})
     return figures
 

@@ -11,7 +11,7 @@ import pytest
 from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage
-from raft_exp.teachers.questions import PassageSample
+from raft_exp.teachers.passage_sample import PassageSample
 from tests.helpers.scripted_server import Say, ScriptedServer
 from tests.helpers.scripted_teacher import asked_about, corpus, good, teacher, town
 from tests.helpers.stages import run

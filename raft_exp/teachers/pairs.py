@@ -1,0 +1,92 @@
+"""Chooses pairs of passages for questions that need both (`task@teacher.questions=two_passages`).
+
+Two passages are linked by the rare names that they share: capitalised words, or words with a digit, that few passages
+have. In scripts without capitals every word counts. A word that the corpus also writes in lower case is an ordinary one
+at the beginning of a sentence, and does not count.
+
+The choice depends on the passages alone, so it is the same in every run.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from raft_exp.core.collection import Passages, hash64
+from raft_exp.core.records import Passage
+from raft_exp.core.words import indexed
+
+_WORD = re.compile(r"[^\W_](?:[\w'\u2019-]*[^\W_])?")
+_POSSESSIVE = re.compile(r"['\u2019]s$")
+_LEAST_LETTERS = 3  # of a name
+_MOST_ALIKE = 0.5  # share of the words of the shorter passage that both may have: more is a copy, or an overlap
+
+Pair = tuple[int, int]  # ordinals, ascending
+
+
+@dataclass(frozen=True)
+class Names:
+    """The words of a passage, as hashes: those that may be names, and those in lower case, which are none."""
+
+    names: frozenset[int]
+    ordinary: frozenset[int]
+
+
+def names_of(text: str) -> Names:
+    """Returns the words of a text that may be names, and its words in lower case."""
+    words = [_POSSESSIVE.sub("", word) for word in _WORD.findall(text)]
+    if any(word.lower() != word.upper() for word in words):
+        marked = {word for word in words if word[0].isupper() or (any(map(str.isdigit, word)) and not word.isdigit())}
+        found = {word.casefold() for word in marked if len(word) >= _LEAST_LETTERS}
+        ordinary = {word for word in words if word.islower() and word not in marked}
+    else:
+        found, ordinary = set(indexed(text)), set[str]()
+    return Names(frozenset(map(hash64, found)), frozenset(map(hash64, ordinary)))
+
+
+class LinkedPairs:
+    """The pairs of passages of each split, the most closely linked first. A passage is in one pair at most.
+
+    `passages`: the passages, each with its split. `most_holders`: a name in more passages links none. `linked`: whether
+    passages of two documents may be a pair. The weight of a pair is the sum of log(passages / holders) over its names.
+    """
+
+    def __init__(
+        self, collection: Passages, passages: Iterable[tuple[Passage, str]], most_holders: int, linked: bool
+    ) -> None:
+        self._collection = collection
+        holders, ordinary, self._splits = defaultdict[int, list[int]](list), set[int](), dict[int, str]()
+        for passage, split in passages:
+            ordinal, found = collection.find(passage.id), names_of(passage.text)
+            self._splits[ordinal] = split
+            ordinary |= found.ordinary
+            for name in found.names:
+                if len(holders[name]) <= most_holders:  # one more than allowed tells that the name is not rare
+                    holders[name].append(ordinal)
+        rare = {name: found for name, found in holders.items() if 2 <= len(found) <= most_holders}
+        self._weights = self._weighed({name: found for name, found in rare.items() if name not in ordinary}, linked)
+
+    def __iter__(self) -> Iterator[tuple[Pair, str]]:
+        """Yields the pairs with their splits, in the order of their first passages."""
+        chosen, taken = list[Pair](), set[int]()
+        for pair in sorted(self._weights, key=lambda pair: (-self._weights[pair], pair)):
+            if taken.isdisjoint(pair) and not self._alike(pair):
+                taken.update(pair)
+                chosen.append(pair)
+        return ((pair, self._splits[pair[0]]) for pair in sorted(chosen))
+
+    def _weighed(self, rare: Mapping[int, list[int]], linked: bool) -> dict[Pair, float]:
+        weights, documents = defaultdict[Pair, float](float), self._collection.documents
+        for found in rare.values():
+            weight = math.log(len(self._splits) / len(found))
+            for one, other in combinations(sorted(found), 2):
+                same = documents[one] == documents[other]
+                if self._splits[one] == self._splits[other] and (linked or same):
+                    weights[one, other] += weight
+        return {pair: round(weight, 6) for pair, weight in weights.items()}  # not the last bits: their order varies
+
+    def _alike(self, pair: Pair) -> bool:
+        one, other = (set(indexed(self._collection[ordinal].text)) for ordinal in pair)
+        return len(one & other) > _MOST_ALIKE * min(len(one), len(other))
