@@ -1,8 +1,8 @@
 """Finds the gold passages of questions that name neither passages nor documents, as in FlashRAG's data sets.
 
-The gold passage is the best one of a search that holds an answer word for word, as in the training data of DPR
-(Karpukhin et al. 2020, arXiv 2004.04906). The passages were retrieved by others, or BM25 searches the whole collection.
-Other passages with an answer are neither gold nor distractors; passages without one are distractors.
+The gold passage is the best hit of a search that contains an answer word for word, as in the training data of DPR
+(Karpukhin et al. 2020, arXiv 2004.04906). The hits are published with the question, or BM25 finds them in the whole
+collection. Other hits with an answer are neither gold nor distractors. Hits without an answer are distractors.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class AnswerSearches:
         self._folder: TemporaryDirectory[str] | None = None
 
     def among(self, answers: Sequence[str], ranked: Sequence[int]) -> FoundGold:
-        """Returns the gold among ranked passages (ordinals). `passages` is empty if none holds an answer."""
+        """Returns the gold among ranked passages (ordinals). Its `passages` are [] if no passage holds an answer."""
         search = answer_pattern(answers, self._collection.form)
         holding = [at for at in ranked if search and search.search(self._collection[at].text)]
         given = [at for at in ranked if at not in holding]

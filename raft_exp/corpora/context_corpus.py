@@ -1,4 +1,4 @@
-"""What the corpora natural_questions and triviaqa share: passages and questions from records in two parts."""
+"""The base of the corpora natural_questions and triviaqa: passages and questions from records in two parts."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -62,7 +62,7 @@ class ContextCorpus(ABC, Generic[C]):
     """
 
     shares_gold: ClassVar[bool] = True
-    drawn_as: ClassVar[str]  # part of the draws of splits
+    drawn_as: ClassVar[str]  # a name that is part of the random draws of splits
 
     def __init__(self, config: C, seed: int) -> None:
         self.config = config
@@ -71,7 +71,7 @@ class ContextCorpus(ABC, Generic[C]):
 
     @abstractmethod
     def locate(self) -> Sources:
-        """Returns the parts: of the folder or file `config.path`, or to download."""
+        """Returns the parts in the folder or file `config.path`, or the parts to download."""
 
     @abstractmethod
     def read(self, source: Source, is_test: bool) -> Iterator[tuple[Path, Record]]:
@@ -87,7 +87,7 @@ class ContextCorpus(ABC, Generic[C]):
         return [*local, *filter(None, [self._collection])]
 
     def passages(self) -> Iterator[Passage]:
-        """Yields the passages of all records that are used, then those of the collection. Equal passages are yielded
+        """Yields the passages of all records that are used, then the collection's. Equal passages are yielded
         once.
         """
         seen: set[int] = set()  # of records only: a collection may be larger than memory
@@ -194,7 +194,7 @@ def _ids(pieces: Iterable[Piece]) -> list[str]:
 
 
 def _evidence(record: Record) -> list[tuple[str, int]]:
-    """Returns the sentence with the annotated short answer; without an annotation, the first with an answer."""
+    """Returns the sentence with the annotated short answer; without one, the first sentence with an answer."""
     gold = [_passage(piece, "") for piece in record.gold]
     if record.answer_at is None or not gold:
         return answering_sentence(gold, record.answers, plain_words)

@@ -5,7 +5,7 @@
 - Retrieved passages: {question, answers, ctxs}. Each context is {title, text} with `isgold` (lost-in-the-middle) or
   `hasanswer` or `has_answer` (DPR), or without a flag (FlashRAG's retrieval_result). Without a flag, a passage holds
   the answer if it has one of the answers word for word.
-- Questions alone: {question, answers} or {question, answer}.
+- Questions without passages: {question, answers} or {question, answer}.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ def answers_of(fields: Fields) -> list[str]:
 
 
 def pieces_of(fields: Fields, row: Row, answers: Sequence[str] | None) -> list[Piece] | None:
-    """Returns the passages of a row in the published order; None for a question alone.
+    """Returns the passages of a row in the published order; None for a question without passages.
 
     `answers`: the first passage of `ctxs` that holds one of them is gold; None: only passages with `isgold` are.
     """
@@ -51,7 +51,7 @@ def pieces_of(fields: Fields, row: Row, answers: Sequence[str] | None) -> list[P
 
 
 def first_is_gold(pieces: Iterable[Piece]) -> list[Piece]:
-    """Returns passages of which only the first that is gold remains gold. The others are marked `also_answering`."""
+    """Returns the passages with only the first gold one as gold. The other gold ones are marked `also_answering`."""
     found, marked = False, list[Piece]()
     for piece in pieces:
         marked.append(replace(piece, gold=False, also_answering=True) if piece.gold and found else piece)
@@ -67,7 +67,7 @@ def question_id(question: str, seen: Counter[str]) -> str:
 
 
 def _dpr(fields: Fields) -> list[Piece]:
-    """Returns the annotated passages as gold. Without annotations every positive passage has the same rights."""
+    """Returns the passages of a row, the annotated ones as gold; without annotations, all positive ones as gold."""
     positive = _contexts(fields, "positive_ctxs")
     annotated = [context for context in positive if context.get("score", int, float) == _ANNOTATED] or positive
     negative = _contexts(fields, "hard_negative_ctxs")

@@ -13,7 +13,7 @@ class Piece:
     title: str
     text: str
     gold: bool
-    also_answering: bool = False  # holds an answer as the gold does: neither gold nor distractor
+    also_answering: bool = False  # contains an answer too: neither gold nor distractor
 
     @cached_property
     def content(self) -> int:
@@ -40,7 +40,7 @@ class Record:
     answers: list[str]
     pieces: list[Piece] | None  # None for a question that is published without passages
     answer_at: int | None = None  # offset of the annotated short answer in the gold text
-    lack: str = ""  # why the record is not used, as a name for counts; "" where it is
+    lack: str = ""  # why the record is not used, as a name for counts; "" if it is used
     slices: dict[str, str] = field(default_factory=dict)
     is_context: bool = True  # `pieces` are the test context of the question, as published
     counted: dict[str, int] = field(default_factory=dict)  # for the counts of the corpus

@@ -16,7 +16,7 @@ Part = Literal["train", "test"]
 class Source:
     """The names of a part's files.
 
-    `open`: name -> path. It downloads the file first if needed.
+    `open`: returns the path of a file by its name. It downloads a missing file first.
     """
 
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class Layout:
 
     dataset: str  # its name in errors
     kinds: Mapping[Part, Mapping[str, tuple[str, ...]]]  # part -> kind -> file names; kinds in order of preference
-    several: frozenset[str] = frozenset()  # kinds of several files; of the others one file is used
+    several: frozenset[str] = frozenset()  # kinds with several files; for all other kinds one file is used
     on_request: frozenset[str] = frozenset()  # kinds that never replace another one
 
     def from_path(self, path: Path, wanted: Mapping[Part, str], counts: Counter[str]) -> Sources:

@@ -33,19 +33,19 @@ def answer_right(prompts: Sequence[Text], completions: Sequence[Text], **columns
 
 
 def quotes_gold(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float | None]:
-    """Returns the share of each reply's quotes that stand word for word in a gold passage; 0 for no quotes.
+    """Returns the share of each reply's quotes that stand word for word in a gold passage; 0 if it has none.
 
-    None for a prompt that shows no passages or asks for no quotes.
+    Returns None for a prompt that shows no passages or asks for no quotes.
     """
     del prompts
     return [_share_of_gold(reply) for reply in _graded(completions, columns)]
 
 
 def refusal_right(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float | None]:
-    """Returns 1 for a reply that answers where the prompt shows all gold passages, or declines where it shows none.
+    """Returns 1 for a reply that answers a prompt with all gold passages, or declines a prompt without gold; else 0.
 
-    Otherwise 0. None for a prompt with some of the gold passages, for one without passages, and for a question without
-    known gold passages: the metrics of abstentions leave these out too.
+    Returns None for a prompt with some of the gold passages, for a prompt without passages, and for a question without
+    known gold passages. The metrics of abstentions leave these out too.
     """
     del prompts
     return [_declines_rightly(reply) for reply in _graded(completions, columns)]
@@ -120,5 +120,5 @@ def _grading(settings: RewardSettings, shown: bool) -> Grading:
 
 
 def _text(completion: Text) -> str:
-    """Returns the text of a reply; of messages the last one's."""
+    """Returns the text of a reply; of a list of messages, the text of the last one."""
     return completion if isinstance(completion, str) else str(completion[-1]["content"] or "")

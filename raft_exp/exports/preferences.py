@@ -2,10 +2,10 @@
 
 `chosen` is the training target, if the prompt shows all gold passages and every quote of the target stands word for
 word in one of them. `rejected` is the same reply with a sentence of a distractor in the place of each quote. So the two
-replies differ in their quotes alone: both have the form, the words between the quotes, and the answer of the target.
+replies differ only in their quotes: both have the form, the words between the quotes, and the answer of the target.
 
-The sentences are those of all distractors of the prompt that are closest to the question (ROUGE-L), in the order of the
-prompt. A sentence must stand in the prompt as it is, be long enough to count as a verbatim quote, stand in no gold
+The sentences are the closest ones to the question (ROUGE-L) in all distractors of the prompt, in the order of the
+prompt. A sentence must be in the prompt unchanged, be long enough to count as a verbatim quote, stand in no gold
 passage, and hold no open answer. Rows without such a pair are left out and counted.
 """
 

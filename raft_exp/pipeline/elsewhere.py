@@ -16,7 +16,7 @@ from raft_exp.pipeline.transfers import OtherCorpus
 
 
 class Elsewhere:
-    """Makes these stages of a study; none where neither setting is on.
+    """Makes the stages of `evaluation.transfer` and `evaluation.kl`; none if neither is set.
 
     `weights` returns the stage with the trained weights of an arm, None for an arm that the study does not train.
     `choices`: arm -> the stage that chose its prompt.
@@ -50,7 +50,7 @@ class Elsewhere:
         return list(self._graded.values())
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """Returns the inputs `transfer` and `kl` of the report stage; without those that are off, to keep its key."""
+        """Returns the report's inputs `transfer` and `kl`, each only if it is set, so that older keys stay."""
         inputs = {"transfer": self._graded, "kl": self._divergences}
         return {name: stages for name, stages in inputs.items() if stages}
 

@@ -63,7 +63,7 @@ def export_settings(config: Config, recipes: Recipes, tests: Iterable[str]) -> E
 
 
 def _of_single_answers(metric: str) -> bool:
-    """Whether a metric has a value for a single answer that needs nothing but the row of the question."""
+    """Whether a metric gives a value to each single answer, computed from the question's row alone."""
     return METRICS[metric].observe is not None and METRICS[metric].per_row and not METRICS[metric].reads_corpus
 
 

@@ -45,7 +45,7 @@ def with_transfer_files(values: Mapping[str, object], folders: Sequence[Path]) -
 
 
 def _named(value: object) -> dict[str, Values]:
-    """Returns the entries by name, with their settings: of a list of names, a mapping, or a list of both."""
+    """Returns {name: settings} of the entries in a list of names, a mapping, or a list of both."""
     parts = value if isinstance(value, list) else [value]
     entries: dict[str, Values] = {}
     for part in parts:
@@ -130,7 +130,7 @@ def _check_corpus(corpus: Values, place: str) -> None:
         checked: object = TypeAdapter(CorpusConfig).validate_json(json.dumps(corpus))
     except ValidationError as error:
         raise ConfigError(f"{place}: {explained(error, ('corpus',))[0]}") from None
-    except ConfigError as error:  # of two settings that do not go together
+    except ConfigError as error:  # an invalid combination of settings
         raise ConfigError(f"{place}: {error}") from None
     assert checked
 

@@ -1,4 +1,4 @@
-"""The settings of the tests on other corpora (`evaluation.transfer`), and the arms that take them."""
+"""The settings of the tests on other corpora (`evaluation.transfer`), and the arms that are tested."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -32,11 +32,11 @@ def weighted_arms(config: Config) -> list[str]:
 def compared_arms(config: Config) -> dict[str, str]:
     """Returns for each arm with weights of its own the untrained arm that it is compared with on other corpora.
 
-    Both have the same kind of context: passages or none. If several untrained arms have it, it is the one of
-    `evaluation.primary.against`, else the first. Raises ConfigError if there is none.
+    Both have the same kind of context: passages or none. Of several untrained arms with this context, the arm
+    `evaluation.primary.against` is chosen, else the first one. Raises ConfigError if there is none.
     """
     arms = config.arms
-    weighted = [name for name in weighted_arms(config) if arms[name].context != "gold"]  # these see no other context
+    weighted = [name for name in weighted_arms(config) if arms[name].context != "gold"]  # which is fixed
     if not weighted:
         raise ConfigError(
             f"evaluation.transfer: got {list(config.evaluation.transfer)}, but no arm of evaluation.arms="

@@ -24,7 +24,7 @@ class NaturalQuestionsConfig:
 
     name: Literal["natural_questions"]
     path: Runtime[str | None]  # the content of files() is part of the key
-    collection: Runtime[str | None]  # its content too
+    collection: Runtime[str | None]  # the content of the file is part of the key
     train: Train
     test: Test
     passage: Literal["any", "paragraph"]
@@ -56,7 +56,7 @@ class NaturalQuestions(ContextCorpus[NaturalQuestionsConfig]):
     )
 
     def locate(self) -> Sources:
-        """Returns the parts: of the folder or file `corpus.path`, or to download."""
+        """Returns the parts in the folder or file `corpus.path`, or the parts to download."""
         config = self.config
         if config.path is None:
             return from_published(config.repo, config.revision, config.train, config.test)

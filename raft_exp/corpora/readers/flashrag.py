@@ -22,7 +22,7 @@ def is_question(row: Mapping[str, object]) -> bool:
 def named(row: Row) -> Row:
     """Returns a question with the names `answers`, `answer` (the first one) and `ctxs` ({id, title, text}).
 
-    The fields of `metadata` become fields of the row. Of HotpotQA's context, `content` becomes `sentences`. A row of
+    The fields of `metadata` become fields of the row. In HotpotQA's context, `content` becomes `sentences`. A row of
     another layout is returned unchanged.
     """
     if not is_question(row):

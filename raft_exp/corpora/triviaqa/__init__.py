@@ -1,7 +1,7 @@
 """TriviaQA: questions of trivia authors, with documents of Wikipedia and the web as evidence (Joshi et al. 2017).
 
-It is read in the authors' layout (with a folder of evidence files), in that of the hub, in DPR's forms, and in
-FlashRAG's. A single file is split at random by the seed.
+The files may have the authors' layout (with a folder of evidence files), the hub's layout, one of DPR's forms, or
+FlashRAG's layout. A single file is split at random by the seed.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ class TriviaqaConfig:
 
     name: Literal["triviaqa"]
     path: Runtime[str | None]  # the content of files() is part of the key
-    collection: Runtime[str | None]  # its content too
+    collection: Runtime[str | None]  # the content of the file is part of the key
     train: Train
     test: Test
-    words: Positive  # of a passage of an evidence document, at most
+    words: Positive  # largest number of words of a passage of an evidence document
     records: Positive | None
     given: Count
     max_items: Positive | None
@@ -59,7 +59,7 @@ class Triviaqa(ContextCorpus[TriviaqaConfig]):
         return {"evidence": digest} if digest else {}
 
     def locate(self) -> Sources:
-        """Returns the parts: of the folder or file `corpus.path`, or to download."""
+        """Returns the parts in the folder or file `corpus.path`, or the parts to download."""
         config = self.config
         if config.path is None:
             return from_published(config.repo, config.revision, config.train, config.test)

@@ -10,8 +10,9 @@ from raft_exp.corpora.readers.fields import Fields
 def accepted(answer: Fields, names: Mapping[str, str]) -> list[str]:
     """Returns the answers of a record as texts. Their normalised forms are those that the evaluation script accepts.
 
-    These are NormalizedAliases, and the normalised HumanAnswers. For each form the texts are the value and the aliases
-    with this form, else the form itself. Without NormalizedAliases the value and all aliases are returned.
+    The script accepts NormalizedAliases and the normalised HumanAnswers. For each of these forms, the result has the
+    value and the aliases with this form, or else the form itself. Without NormalizedAliases, it has the value and all
+    aliases.
 
     `names`: the field names of the layout, by the authors' names.
     """
@@ -26,10 +27,10 @@ def accepted(answer: Fields, names: Mapping[str, str]) -> list[str]:
 
 
 def as_written_first(answers: Sequence[str], text: str) -> list[str]:
-    """Returns the answers with the one first that a text has, the longest if there are several.
+    """Returns the answers, with the longest one that `text` contains as the first.
 
-    The first answer is the target of training, and should be the one that the gold passage has. Lists of aliases begin
-    with any alias: "N Z" stands before "New Zealand". Scores do not depend on the order.
+    The first answer is the target of training, so it should be an answer that the gold passage contains. The published
+    order is arbitrary, for example "N Z" before "New Zealand". Scores do not depend on the order.
     """
     words = f" {plain_words(text)} "
     inside = [answer for answer in answers if f" {plain_words(answer)} " in words and plain_words(answer)]

@@ -30,7 +30,7 @@ class Document:
 
 @dataclass(frozen=True)
 class EvidenceFiles:
-    """The folders with the evidence files of some question files; none for the other layouts."""
+    """The folders with the evidence files of question files in the authors' layout; empty for other layouts."""
 
     folders: tuple[Path, ...]
 
@@ -43,7 +43,7 @@ class EvidenceFiles:
     def digest(self) -> str:
         """Returns a digest of the names and sizes of all files; "" without folders.
 
-        A file whose content changes and whose size does not is not noticed.
+        A change of content that keeps the size of the file is not detected.
         """
         if not self.folders:
             return ""
@@ -77,8 +77,8 @@ def _sizes(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
 def pieces_of(documents: Iterable[Document], words: int, question: str, answers: Sequence[str]) -> list[Piece]:
     """Returns the passages of a question's documents: the gold passage, others that hold an answer, distractors.
 
-    The gold passage is, among the passages that hold an answer word for word, the one most similar to question and
-    answers (BM25). Distractors come in the order of their similarity to the question.
+    The gold passage is the passage with an answer word for word that is most similar to question and answers (BM25).
+    Distractors come in the order of their similarity to the question.
     """
     texts = [(document.title, text) for document in documents for text in passages_of(document.text, words)]
     search = answer_pattern(answers, plain_words)
@@ -88,13 +88,13 @@ def pieces_of(documents: Iterable[Document], words: int, question: str, answers:
 
 
 def with_closest(pieces: Sequence[Piece], wanted: str) -> list[Piece]:
-    """Returns passages without gold, with the one most similar to the text `wanted` as gold."""
+    """Marks the passage that is most similar to the text `wanted` as gold. `pieces`: passages without gold."""
     closest = _ranked(pieces, wanted)[:1]
     return [*(replace(piece, gold=True) for piece in closest), *(piece for piece in pieces if piece not in closest)]
 
 
 def passages_of(text: str, words: int) -> Iterator[str]:
-    """Yields the passages of a text: whole sentences of at most so many words together. A longer sentence is cut."""
+    """Yields the passages of a text: whole sentences with at most `words` words in total. A longer sentence is cut."""
     passage: list[str] = []
     for sentence in split_sentences(" ".join(text.split())):
         parts = sentence.split()

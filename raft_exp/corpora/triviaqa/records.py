@@ -34,8 +34,9 @@ _BATCH = 16  # rows of parquet with the texts of ten documents each
 class Reader:
     """Reads the files of one part.
 
-    `words`: the largest number of words of a passage of an evidence document. `keeps_all`: a question whose evidence
-    does not hold the answer word for word has the most similar passage as gold, so that no test question is lost.
+    `words`: the largest number of words of a passage of an evidence document. `keeps_all`: if no
+    evidence passage contains the answer word for word, the most similar passage is gold, so that no test question is
+    lost.
     """
 
     def __init__(self, words: int, keeps_all: bool) -> None:
@@ -84,7 +85,7 @@ class Reader:
         return self._with_evidence(Record(name, question, answers, None, lack=lack), documents)
 
     def _with_evidence(self, record: Record, documents: Sequence[Document]) -> Record:
-        """Returns a record with the passages of its documents. Without documents it stays a question alone."""
+        """Returns a record with the passages of its documents; without documents, the unchanged record."""
         if not documents or record.lack:
             return record
         pieces = evidence.pieces_of(documents, self._words, record.question, record.answers)

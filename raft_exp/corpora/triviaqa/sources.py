@@ -57,8 +57,8 @@ def _published(repo: str, revision: str, part: str, kind: str) -> Source:
         return Source((address,), web.fetch)
     if kind not in _SUBSETS:
         raise DataError(
-            f"corpus.{part}: got {kind!r}, which is no file to download alone; fetch the archives of {_HOME}, unpack "
-            "them and set corpus.path=DIR"
+            f"corpus.{part}: got {kind!r}, which cannot be downloaded as a single file; fetch the archives of {_HOME}, "
+            "unpack them and set corpus.path=DIR"
         )
     split = "train" if part == "train" else "validation"
     files = hub.fetch(repo, revision, f"{_SUBSETS[kind]}/{split}-*.parquet")

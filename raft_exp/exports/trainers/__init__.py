@@ -34,7 +34,7 @@ class Tool:
     files: Callable[[Iterable[str]], dict[str, str]] = _no_files  # names of training sets -> more files
     reads_texts: bool = True
     placeholders: tuple[str, ...] = ()  # texts that the tool replaces in a prompt
-    adds_first: bool = False  # the tool puts the first token (bos) before a prompt, where the tokenizer does
+    adds_first: bool = False  # the tool puts the first token (bos) before a prompt, if the tokenizer does
 
 
 TOOLS: Mapping[ToolName, Tool] = {

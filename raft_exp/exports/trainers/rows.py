@@ -36,13 +36,13 @@ def token_row(tokenizer: "PreTrainedTokenizerBase", example: Example) -> TokenRo
 def check_texts(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str, placeholders: tuple[str, ...]) -> None:
     """Raises DataError if a tool that reads the texts of a row would train on other token ids.
 
-    Such tools encode prompt and reply apart, without special tokens of their own. `placeholders`: texts that the tool
+    Such tools encode prompt and reply separately, without adding special tokens. `placeholders`: texts that the tool
     replaces in a prompt.
     """
     if replaced := next((text for text in placeholders if text in row.prompt), None):
         raise _refused(row, tool, f"it would replace {replaced} in the prompt")
     if [_ids(tokenizer, text) for text in (row.prompt, row.reply)] != [row.prompt_ids, row.reply_ids]:
-        raise _refused(row, tool, "its texts give other token ids than the study's training has")
+        raise _refused(row, tool, "its texts give other token ids than the study's own training")
 
 
 def _refused(row: TokenRow, tool: str, why: str) -> DataError:
@@ -59,7 +59,7 @@ def first_tokens(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
 
 
 def without_first(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str) -> TokenRow:
-    """Returns a row whose prompt lacks the first token, if the tokenizer puts it before every text.
+    """Removes the first token from a row's prompt, if the tokenizer puts this token before every text.
 
     Raises DataError for a prompt that does not begin with this token: the tool would add it.
     """

@@ -7,7 +7,7 @@ from raft_exp.exports.trainers.settings import ToolSettings
 
 
 def row(tokens: TokenRow) -> Row:
-    """Returns a row that TRL does not encode again. Its loss is over the tokens with mask 1."""
+    """Returns a row that TRL does not encode again. Tokens with mask 1 count in the loss."""
     mask = [0] * len(tokens.prompt_ids) + [1] * len(tokens.reply_ids)
     return {"id": tokens.id, "input_ids": tokens.prompt_ids + tokens.reply_ids, "completion_mask": mask}
 
