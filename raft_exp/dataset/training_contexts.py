@@ -73,10 +73,9 @@ def published_chooser(passages: Passages, keep: SplitFilter) -> ContextChooser:
 def _ranker(
     retriever: RetrieverConfig, rankers: Rankers, coming: Callable[[], Iterable[Question]], rankings: Rankings | None
 ) -> Ranker:
-    if rankings:
-        return rankings.ranked
     everything = np.arange(len(rankers.distractor_filter.passages))
-    return rankers.ranker(retriever.name, None, everything, coming)
+    rank = rankers.ranker(retriever.name, None, everything, coming)
+    return rankings.with_rest(rank) if rankings else rank  # passages of other splits may leave too few of the first
 
 
 def specs(

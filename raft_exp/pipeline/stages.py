@@ -203,9 +203,13 @@ class StageMaker:
     def _searched_for(self, raft: dataset.RaftStage) -> Inputs:
         """Returns the inputs for retrieval of a raft training set."""
         data, retriever = raft.dataset, raft.retriever
+        searched = self._searched(
+            {retriever.name} if retriever else retrieval.source_names(data.distractors, data.mixed)
+        )
         if retriever and retriever.rerank:
-            return self._reranked({"train": data.max_items, "validation": None}, {"targets": self.targets})
-        return self._searched({retriever.name} if retriever else retrieval.source_names(data.distractors, data.mixed))
+            samples = {"train": data.max_items, "validation": None}
+            return {**searched, **self._reranked(samples, {"targets": self.targets})}
+        return searched
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
         """Returns the stage of the training set `recipe`. `owner`: name and settings of its first arm."""

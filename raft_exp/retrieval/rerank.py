@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.models.cross_encoder import Score
+from raft_exp.retrieval.ranking import Ranker
 from raft_exp.retrieval.text import searched_text
 
 RANKINGS = "rankings.jsonl"  # the file that stage `rerank` writes: a `Ranking` for each question
@@ -47,6 +49,19 @@ class Rankings:
     def ranked(self, question: Question) -> Iterator[int]:
         """Yields the same passages in the order of the cross-encoder. It is a `Ranker`."""
         return iter(self._of(question, 1))
+
+    def with_rest(self, rank: Ranker) -> Ranker:
+        """Returns a ranker of the whole pool: the reranked passages, then the others in the order of `rank`.
+
+        `rank`: the retriever's ranking of the same pool.
+        """
+
+        def whole(question: Question) -> Iterator[int]:
+            first = self.first(question)
+            yield from self.ranked(question)
+            yield from islice(rank(question), len(first), None)
+
+        return whole
 
     def _of(self, question: Question, order: int) -> list[int]:
         if question.id not in self._rows:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raft_exp.core.audit import OVERLAP_COUNTS, RetrievalFigures, StudyAudit
 from raft_exp.evaluation.results import Results, Summary
-from raft_exp.reporting import conditions, csv_export
+from raft_exp.reporting import conditions, csv_export, length
 from raft_exp.reporting.examples import examples
 from raft_exp.reporting.facts import audit_sections, facts, main_split
 from raft_exp.reporting.retrieval import rankings
@@ -135,6 +135,7 @@ def _plots(results: Results, audit: StudyAudit, settings: Mapping[str, object]) 
     yield "differences", arms.differences(results)
     for plot in conditions.plots(results, settings):
         yield plot["title"], plot["svg"]
+    yield "By the length of the prompt", length.plot(results, settings)
     for section in audit_sections(audit):
         yield section.heading, histograms.audit(section.split)
 
