@@ -16,7 +16,7 @@ from raft_exp.core.npy import Column, write_header
 from raft_exp.core.records import Passage, dumps, loads, parse, read_jsonl
 from raft_exp.core.text import Form, normalise, plain_words
 
-REPEATED = "repeated.json"  # document -> ids of passages with the text left out of it; only where some was left out
+REPEATED = "repeated.json"  # document -> ids of earlier passages whose text it repeats; no file without repetitions
 TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS, ANY_LANGUAGE = (
     "passages.jsonl",
     "offsets.npy",

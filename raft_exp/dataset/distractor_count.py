@@ -48,8 +48,8 @@ DistractorCount = Annotated[
 def of_question(count: DistractorCount, seed: int, question_id: str) -> int:
     """Returns D of a question: `count` itself, or a number of the range that depends on (seed, question id).
 
-    Each number of the range has a hash for the question, and the smallest hash wins. So D changes with a wider range
-    only where the new range adds the number that wins: all other rows stay as they are.
+    Each number of the range has a hash for the question; D is the number with the smallest hash. So a wider range
+    changes D only for questions where one of the new numbers has the smallest hash.
     """
     if isinstance(count, int):
         return count

@@ -31,8 +31,8 @@ from raft_exp.prompts.few_shot import FewShot, as_example
 log = logging.getLogger(__name__)
 
 VERSION = 1
-_TEST_PROMPTS = 1000  # at most so many are measured
-_CANDIDATES = 500  # at most so many training rows are measured
+_TEST_PROMPTS = 1000  # largest number of test prompts that are measured
+_CANDIDATES = 500  # largest number of training rows that are measured
 _WITH_ROOM = 0.9  # share of the test prompts beside which all examples fit
 
 
@@ -44,11 +44,11 @@ class ExamplesStage:
     prompt_mode: str
     context: Literal["none", "passages", "gold"]  # the passages that the arm sees, so that its examples show such
     cot: bool  # whether the replies of the examples reason before they answer
-    examples: Positive  # at most so many
+    examples: Positive  # largest number of examples
     window: Window
     seed: Seed
     arm: Runtime[str]  # for messages
-    required: KeyedWhenSet[bool] = True  # false: without a row that can be an example there are none, with a warning
+    required: KeyedWhenSet[bool] = True  # false: if no row can be an example, a warning is logged instead of an error
 
 
 @stage("dataset", VERSION)

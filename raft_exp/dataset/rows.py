@@ -37,7 +37,7 @@ class Window:
     revision: str | None
     max_length: Positive
     max_new_tokens: Positive
-    date: Runtime[str] = DATE  # what the chat template is told as today
+    date: Runtime[str] = DATE  # today's date for the chat template
 
 
 def window_of(model: ModelConfig) -> Window:

@@ -476,7 +476,7 @@ def check_overlap(
     """Counts how much of the held-out data is also in the training data; returns the entry `overlap` of audit.json.
 
     Raises DataError if the training data have a held-out question, or have the gold passages of more than a share
-    `most_gold` of a held-out split (None: the default limit). `allowed`: raises nothing.
+    `most_gold` of a held-out split (None: the default limit). With `allowed`, no error is raised.
     """
     most_gold = overlap.most_gold_overlap(source.questions, most_gold)
     return overlap.check(overlap.overlaps(source.all_questions, passages), allowed, most_gold)

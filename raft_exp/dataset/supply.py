@@ -131,7 +131,7 @@ class DistractorSupply:
             yield from self._wider(names.allow_answer_in_distractor, wider, fewest)
         yield "add documents"
         if names.condition:
-            yield f"leave the condition {names.condition} out"
+            yield f"remove the condition {names.condition}"
         yield f"or set {names.allow_fewer}=true to go on with fewer"
 
     def _wider(self, setting: str, wider: DistractorFilter, fewest: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.pipeline.config import Config, is_file_name
 from raft_exp.pipeline.config_errors import explained
 
-# Settings that change the test set, by context.
+# The settings that have an effect on the test set, by value of `context`.
 _EFFECTIVE = {
     "gold_and_distractors": (
         "num_distractors",
@@ -64,7 +64,7 @@ def _contexts(evaluation: EvaluationConfig) -> tuple[object, ...]:
 def validation(config: Config) -> EvaluationConfig:
     """Returns the evaluation settings for validation questions. Raises ConfigError for invalid selection.changes."""
     changed = _with_changes(config.evaluation, config.selection.changes, "selection.changes")
-    # allow_fewer: as in the validation rows of training, whose pool may be small; the audit counts such contexts
+    # allow_fewer: few validation documents may give too few distractors; the audit counts the smaller contexts
     return replace(changed, split="validation", max_items=config.selection.max_items, allow_fewer=True)
 
 

@@ -1,4 +1,4 @@
-"""The settings of all data sets of a study. They serve to check early that there are enough questions and passages."""
+"""The settings of all data sets of a study, by which it is checked early that questions and passages are enough."""
 
 from collections.abc import Iterator
 

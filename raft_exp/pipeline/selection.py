@@ -40,7 +40,7 @@ class Selection:
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """Returns the input `choices` of the report stage; {} without a search, to keep the report's key."""
+        """Returns the input `choices` of the report stage; {} without a search, so that the report's key stays."""
         return {"choices": self.choices} if self.choices else {}
 
 

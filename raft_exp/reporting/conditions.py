@@ -61,7 +61,7 @@ def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Swe
                     for key, value in changed.items()
                     if key not in (field, *_NO_CHANGE) and value != study.get(key)
                 }
-                others = {} if name == STUDY else others  # its other numbers are what the conditions change
+                others = {} if name == STUDY else others  # the study changes none of its own settings
                 rest = ", ".join(f"{key} {value}" for key, value in sorted(others.items()))
                 groups.setdefault((field, rest), []).append((float(number), name))
     curves_found, taken = [], set[str]()

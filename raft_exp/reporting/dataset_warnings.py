@@ -49,7 +49,7 @@ def _found_gold(audit: StudyAudit) -> Iterator[str]:
         )
     if gold and (several := gold.get("several", 0)):
         beyond = gold.get("beyond_closest", 0)
-        raised = f" {beyond:,} answers need more than corpus.closest passages: raise it." if beyond else ""
+        raised = f" {beyond:,} answers need more than corpus.closest passages: raise corpus.closest." if beyond else ""
         yield (
             f"The evidence of {several:,} of {gold['questions']:,} questions "
             f"({percent(gold.get('share_several', 0))}%) is in several passages: the passages that the file of "
@@ -82,7 +82,7 @@ def _fewer_test_distractors(audit: StudyAudit, evaluation: Mapping[str, object])
             gold = " (plus one in place of each gold passage)" if settings.get("without_gold") else ""
             yield (
                 f"{fewer:,} of {rows['rows']:,} test questions{under} have fewer distractors than "
-                f"{names.num_distractors} demands{gold}: their contexts are easier than the settings say. "
+                f"{names.num_distractors} requires{gold}: their contexts are easier than the settings say. "
                 f"{_more_distractors(names, bool(settings.get('same_document')))}."
             )
 
@@ -98,7 +98,7 @@ def _fewer_training_distractors(name: str, dataset: DatasetAudit) -> Iterator[st
             }[split]
             yield (
                 f"{fewer:,} of {rows:,} {what} rows of {name} have fewer distractors than dataset.num_distractors "
-                f"demands, {effect} shorter contexts than the settings say. Add documents, or lower "
+                f"requires, {effect} shorter contexts than the settings say. Add documents, or lower "
                 "dataset.num_distractors."
             )
 

@@ -54,7 +54,7 @@ class ReportStage:
     arms: dict[str, dict[str, object]]  # arm -> {recipe, context, ...}
     settings: dict[str, object]  # shown under "How it was made"
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
-    min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words is not verbatim
+    min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words does not count as verbatim
     random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
     trainings: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # trained arm -> its key in `adapters`
     # condition without gold -> the test with gold and otherwise the same contexts: "test", another condition, or ""

@@ -150,7 +150,8 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
         )
     if options.arm is not None:
         raise ConfigError(
-            f"arm: got {options.arm!r} together with model={options.model!r}, but only one can answer; remove one"
+            f"arm: got {options.arm!r} together with model={options.model!r}, "
+            "but only one can answer; remove arm or model"
         )
     exported = renderer.read(Path(options.model))
     model = dataclasses.replace(

@@ -35,7 +35,7 @@ class Drift:
     prompts: int
     positions: int
     largest: float  # absolute difference of a logit
-    relative: float  # largest norm of differences over norm of centred logits, of any prompt
+    relative: float  # norm of the differences / norm of the centred logits, the largest of all prompts
     same_token: float  # share of positions with the same best token
 
     def __str__(self) -> str:

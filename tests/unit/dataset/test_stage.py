@@ -249,7 +249,7 @@ def test_missing_distractors_of_a_condition_are_counted_in_the_place_of_gold_too
     message = str(error.value)
     assert re.search(r"under the condition no_gold: \d+ of 1[01] distractors are left", message)
     assert re.search(r"conditions\.no_gold\.num_distractors=9, plus [12] in place of its gold\)", message)
-    assert message.endswith("leave the condition no_gold out, or set evaluation.allow_fewer=true to go on with fewer")
+    assert message.endswith("remove the condition no_gold, or set evaluation.allow_fewer=true to go on with fewer")
 
 
 def test_long_contexts_are_cut_to_the_window_and_counted(tmp_path):

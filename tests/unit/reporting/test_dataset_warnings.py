@@ -80,7 +80,7 @@ def test_contexts_with_fewer_distractors_than_demanded_are_named_with_remedies_t
     changes = {"k8": {"num_distractors": 8, "same_document": True}, "no_gold": {"without_gold": True}}
     of_test, k8, no_gold = warned(study, conditions=changes, same_document=False)
     assert of_test == (
-        "3 of 5 test questions have fewer distractors than evaluation.num_distractors demands: their contexts are "
+        "3 of 5 test questions have fewer distractors than evaluation.num_distractors requires: their contexts are "
         "easier than the settings say. Add documents, lower evaluation.num_distractors, or set "
         "evaluation.same_document=true, where documents have several passages."
     )
@@ -98,11 +98,13 @@ def test_validation_rows_with_fewer_distractors_are_named():
     raft["fewer_distractors"] = {"train": 0, "validation": 7}
     (line,) = warned(study)
     assert line.startswith(
-        "7 of 100 validation rows of raft have fewer distractors than dataset.num_distractors demands, which"
+        "7 of 100 validation rows of raft have fewer distractors than dataset.num_distractors requires, which"
     )
     raft["fewer_distractors"] = {"train": 2, "validation": 0}
     (line,) = warned(study)
-    assert line.startswith("2 of 100 training rows of raft have fewer distractors than dataset.num_distractors demands")
+    assert line.startswith(
+        "2 of 100 training rows of raft have fewer distractors than dataset.num_distractors requires"
+    )
 
 
 def test_a_context_as_published_has_no_setting_for_fewer_passages():
