@@ -26,6 +26,8 @@ from raft_exp.core.stage import Stage
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "RAFT_EXP_SHARE_GPUS"
 LOCKS = "RAFT_EXP_GPU_LOCKS"
+# field of a stage's settings -> the config group with its accelerator
+_PLACES = {"trainer": "trainer", "engine": "engine", "encoder": "encoder", "reranker": "retriever.rerank"}
 _PAUSE = 0.5  # seconds between two attempts to lock
 
 
@@ -34,7 +36,8 @@ def needed(config: object) -> int | None:
     trainer = getattr(config, "trainer", None)
     if trainer is not None:
         return 0 if trainer.accelerator == "cpu" else None if trainer.devices == "auto" else int(trainer.devices)
-    model = getattr(config, "engine", None) or getattr(config, "encoder", None)
+    models = (getattr(config, name, None) for name in ("engine", "encoder", "reranker"))
+    model = next(filter(None, models), None)
     if model is None or getattr(model, "name", "") == "openai" or getattr(model, "accelerator", "auto") == "cpu":
         return 0
     return int(getattr(model, "tensor_parallel_size", 1))
@@ -43,10 +46,10 @@ def needed(config: object) -> int | None:
 def check(stages: Iterable[Stage]) -> None:
     """Raises ModelError if a stage requires a GPU and this machine has none. Called before any stage runs."""
     for stage in (stage for stage in stages if not stage.launcher):  # a launcher may start it on other machines
-        for name in ("trainer", "engine", "encoder"):
+        for name, place in _PLACES.items():
             if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _has_gpu():
                 raise ModelError(
-                    f"{name}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
+                    f"{place}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
                     "machine with a GPU, or trainer=cpu with a small model: model=pocket, model=tiny"
                 )
 

@@ -169,4 +169,6 @@ def test_how_many_a_stage_needs():
     assert gpus.needed(config(engine={"name": "transformers", "accelerator": "gpu"})) == 1
     assert gpus.needed(config(engine={"name": "openai"})) == 0
     assert gpus.needed(config(encoder={"accelerator": "cpu"})) == 0
+    assert gpus.needed(config(reranker={"accelerator": "cpu"})) == 0
+    assert gpus.needed(config(reranker={"accelerator": "auto"})) == 1
     assert gpus.needed(config()) == 0
