@@ -1,12 +1,13 @@
 """The paper's figures beside those of the study, for data sets of the paper."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from raft_exp.evaluation.results import Results
-from raft_exp.reporting.formats import percent
+from raft_exp.reporting.facts import section
+from raft_exp.reporting.formats import percent, title
 
 
 class PublishedCorpus(TypedDict):
@@ -14,8 +15,11 @@ class PublishedCorpus(TypedDict):
 
     name: str
     table: str
-    notes: list[str]
     figures: Mapping[str, float]  # arm -> percent
+    questions: NotRequired[int]  # the official number of test questions
+    metric: NotRequired[str]  # ours that stands beside the paper's
+    p: NotRequired[float]  # the best share of training rows with gold (figure 5), in percent
+    distractors: NotRequired[int]  # the best number of distractors in training (figure 6)
 
 
 class Published(TypedDict):
@@ -29,26 +33,57 @@ class Published(TypedDict):
 
 
 @cache
-def _paper() -> Published:
+def paper() -> Published:
+    """Returns the paper's figures."""
     import yaml
 
-    paper: Published = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text(encoding="utf-8"))
-    return paper
+    figures: Published = yaml.safe_load(Path(__file__).with_name("published.yaml").read_text(encoding="utf-8"))
+    return figures
 
 
-def table(results: Results) -> dict[str, object]:
-    """Returns the paper's table for the templates; {} for a corpus that is not in the paper."""
-    paper = _paper()
-    corpus = paper["corpora"].get(results["corpus"])
+def key_of(corpus: str, settings: Mapping[str, object]) -> str:
+    """Returns the key of a study's data set in `corpora`. `settings`: the study's settings, with the group corpus."""
+    hub = section(settings, "corpus").get("hub")
+    return f"{corpus}/{hub}" if hub else corpus
+
+
+def metric_of(published: PublishedCorpus, metrics: list[str]) -> str:
+    """Returns the metric that stands beside the paper's: that of the data set, else the first of `metrics`."""
+    own = published.get("metric")
+    return own if own in metrics else metrics[0]
+
+
+def notes(published: PublishedCorpus) -> Iterator[str]:
+    """Yields the findings of the paper's figures on a data set."""
+    if "p" in published:
+        yield f"Figure 5: the best share of training rows with gold (p) is {published['p']:g}%."
+    if "distractors" in published:
+        yield (
+            f"Figure 6: the best number of distractors in training (D) is {published['distractors']}, over 2 to 10 "
+            "test passages."
+        )
+
+
+def table(results: Results, settings: Mapping[str, object]) -> dict[str, object]:
+    """Returns the paper's table for the templates; {} for a data set that is not in the paper."""
+    figures = paper()
+    corpus = figures["corpora"].get(key_of(results["corpus"], settings))
     if corpus is None:
         return {}
-    metric = results["metrics"][0]
+    metric = metric_of(corpus, results["metrics"])
     return {
-        **{key: paper[key] for key in ("source", "model", "caution")},
-        **{key: corpus[key] for key in ("name", "table", "notes")},
+        **{key: figures[key] for key in ("source", "model", "caution")},
+        **{key: corpus[key] for key in ("name", "table")},
+        "notes": [*notes(corpus)],
+        "metric": title(metric),
         "rows": [
-            {"paper": paper["arms"][arm], "published": f"{figure:.2f}", "arm": arm, "ours": _ours(results, arm, metric)}
-            for arm, figure in corpus["figures"].items()
+            {
+                "paper": figures["arms"][arm],
+                "published": f"{number:.2f}",
+                "arm": arm,
+                "ours": _ours(results, arm, metric),
+            }
+            for arm, number in corpus["figures"].items()
         ],
     }
 
