@@ -24,7 +24,7 @@ HASHED := $(PIP) --require-hashes $(if $(TORCH_INDEX),--extra-index-url $(TORCH_
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors search report bench pocket wheel image lock sbom licences clean
+.PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors paper search report bench pocket wheel image lock sbom licences clean
 
 help:            ## prints this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -109,6 +109,9 @@ sweep-p: $(READY) ## repeats the paper's figure 5 with the embedded study (six t
 
 sweep-distractors: $(READY) ## repeats the paper's figure 6 with the embedded study (four trainings), or STUDY=hotpotqa ...
 	$(PY) -m raft_exp '+experiment=[$(STUDY),paper/distractors]' $(SET) $(ARGS)
+
+paper: $(READY)  ## repeats tables 1 and 2 and figures 5 and 6 of the paper, in one page (needs the hub and a GPU); DATA=DIR: local data sets
+	$(PY) -m raft_exp.paper $(if $(DATA),data=$(DATA)) $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if $(GPUS),trainer.devices=$(GPUS)) $(ARGS)
 
 search: $(READY) ## searches settings on validation questions: TRIALS=20 SPACE="..." STUDY=quickstart (five minutes per trial)
 	$(PY) -m raft_exp sweep=optuna +experiment=$(STUDY) 'evaluation.arms=[raft]' hydra.sweeper.n_trials=$(TRIALS) $(SPACE) $(SET) $(ARGS)

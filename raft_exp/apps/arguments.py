@@ -36,10 +36,11 @@ class Command(Generic[T]):
 
     form: str  # how the command is written: python -m raft_exp.ask RUN ...
     about: str  # what the command does
-    words: Mapping[str, str]  # each positional word, and what it means; the first one is required
+    words: Mapping[str, str]  # each positional word, and what it means; the first one is required (`needs_word`)
     settings: type[T]  # a config dataclass; the help shows the title and description of each field
     most: int | None = 1  # largest number of positional words; None: no limit
     free_text: bool = False  # True: the words after the first are one text, which may contain unknown name=value
+    needs_word: bool = True  # False: no positional word is required
     of_study: bool = False  # True: an unknown name=value is a positional word, because it sets a study's setting
 
     def read(self, arguments: Sequence[str] | None = None) -> tuple[list[str], T]:
@@ -59,7 +60,7 @@ class Command(Generic[T]):
         self._refuse_flags(line)
         chosen = [word for word in line if self._is_setting(word)]
         words = [word for word in line if word not in chosen]
-        if not words:
+        if not words and self.needs_word:
             raise self.missing(next(iter(self.words)))
         if self.free_text and len(words) > 2 and not any(map(_SETTING.fullmatch, words)):
             words = [words[0], " ".join(words[1:])]  # a question without quotation marks

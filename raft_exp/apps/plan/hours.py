@@ -25,9 +25,7 @@ def hours(study: PlannedStudy, footprint: Footprint | None, device: Device, left
     """
     figures, unknown = list[Figure](), list[str]()
     for stage in (stage for stage in study.stages if study.store.look(stage).status == "planned"):
-        if measure := study.expected.measure(stage):
-            figures.append(_measured(stage, measure))
-        elif figure := _estimated(study, stage, footprint, device):
+        if figure := stage_seconds(study, stage, footprint, device):
             figures.append(figure)
         else:
             unknown.append(stage.label)
@@ -36,6 +34,12 @@ def hours(study: PlannedStudy, footprint: Footprint | None, device: Device, left
     if len(figures) + len(unknown) > 1 and figures:
         figures.append(_total(figures, len(figures) + len(unknown)))
     return [*_reused(study), *figures]
+
+
+def stage_seconds(study: PlannedStudy, stage: Stage, footprint: Footprint | None, device: Device) -> Figure | None:
+    """Returns the expected seconds of a stage: measured in the store, else estimated; None if neither is possible."""
+    measure = study.expected.measure(stage)
+    return _measured(stage, measure) if measure else _estimated(study, stage, footprint, device)
 
 
 def _reused(study: PlannedStudy) -> list[Figure]:

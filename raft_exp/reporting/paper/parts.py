@@ -1,0 +1,85 @@
+"""The parts of the paper: a table or figure on one data set, with its finished runs."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from raft_exp.core.audit import StudyAudit
+from raft_exp.core.plan import PlanRow
+from raft_exp.evaluation.results import Figure
+from raft_exp.reporting import pooling
+from raft_exp.reporting.published import PublishedCorpus, metric_of, paper
+from raft_exp.reporting.runs import Run
+from raft_exp.reporting.settings import RunGroup, number, settings
+
+Study = Literal["table1", "p_sweep", "distractors"]
+_UNKNOWN: PublishedCorpus = {"name": "", "table": "", "figures": {}}
+
+
+@dataclass(frozen=True)
+class PaperPart:
+    """A table or figure of the paper on one data set.
+
+    `corpus`: its key in published.yaml. `failure`: why there are no runs, or not all; "" if there are.
+    """
+
+    study: Study
+    corpus: str
+    runs: Sequence[Run]
+    failure: str = ""
+
+    @property
+    def published(self) -> PublishedCorpus:
+        """The paper's figures on the data set."""
+        return paper()["corpora"].get(self.corpus, {**_UNKNOWN, "name": self.corpus})
+
+    @property
+    def name(self) -> str:
+        """The name of the data set."""
+        return self.published["name"]
+
+    @cached_property
+    def metric(self) -> str:
+        """The metric that stands beside the paper's."""
+        return metric_of(self.published, self.runs[0].results["metrics"])
+
+    @cached_property
+    def groups(self) -> list[RunGroup]:
+        """The runs, grouped by setting: runs in one group differ only in their seed."""
+        return settings(self.runs)[0] if self.runs else []
+
+    def over(self, field: str) -> Iterator[tuple[float, RunGroup]]:
+        """Yields the groups with their value of a setting that is a number, in its order."""
+        values = [(number(next(iter(group.runs.values())).setting(field)), group) for group in self.groups]
+        yield from sorted(((value, group) for value, group in values if value is not None), key=lambda pair: pair[0])
+
+    def figure(self, group: RunGroup, arm: str, condition: str = "") -> Figure | None:
+        """Returns the metric of an arm over the seeds of a group; None if it has none."""
+        has = pooling.arms_under(group, condition) if condition else group.arms
+        return pooling.figure(group, arm, self.metric, pooling.Part(condition=condition)) if arm in has else None
+
+
+def training_rows(run: Run) -> int | None:
+    """Returns the number of rows in the raft training set of a run; None if it is unknown."""
+    audit: StudyAudit | None = _json(run.folder / "audit.json")
+    splits = audit["datasets"].get("raft", {}).get("splits", {}) if audit else {}
+    return splits["train"]["rows"] if "train" in splits else None
+
+
+def corpus_counts(run: Run) -> Mapping[str, int]:
+    """Returns the counts of the questions stage of a run; {} if its store no longer has them."""
+    plan: list[PlanRow] = _json(run.folder / "plan.json") or []
+    folder = next((Path(row["path"]) for row in plan if row["stage"] == "questions"), None)
+    counts: Mapping[str, int] | None = _json(folder / "counts.json") if folder else None
+    return counts or {}
+
+
+def _json(path: Path) -> object:
+    try:
+        value: object = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value
