@@ -40,6 +40,7 @@ def test_every_target_of_the_readme_is_there_and_says_what_it_does():
         "documents",
         "sweep-p",
         "sweep-distractors",
+        "paper",
         "search",
         "report",
         "bench",

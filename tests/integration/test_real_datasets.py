@@ -15,6 +15,7 @@ CORPORA = {
     "pubmedqa": "pubmedqa",
     "hotpotqa": "hotpotqa",
     "natural_questions": "natural_questions/lost-in-the-middle/nq-open-20_total_documents_gold_at_0.jsonl.gz",
+    "triviaqa": "triviaqa",
 }
 
 
@@ -115,8 +116,8 @@ def test_both_recipes_ask_the_same_questions_in_the_same_order(made):
 
 
 def test_published_test_contexts_stay_as_published(made):
-    if made.name == "pubmedqa":
-        pytest.skip("PubMedQA publishes no contexts with distractors")
+    if made.name in ("pubmedqa", "triviaqa"):
+        pytest.skip("no contexts with distractors are published")
     for row in made.test:
         assert [passage.id for passage in row.context] == made.questions[row.id].published
     sizes = {len(row.context) for row in made.test}

@@ -1,0 +1,54 @@
+"""The whole paper in its shortest form on real slices: it runs, resumes, says what is missing, and ends in a page."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command_line import environment
+
+# One value in place of each sweep, so that the test ends in a minute; `make paper` has them all.
+FEW = ("+debug=short", "dataset.p=0.6", "dataset.num_distractors=2", "model.max_new_tokens=16")
+
+
+def paper(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "raft_exp.paper", *words]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path, test_data: Path) -> Path:
+    """Two of the data sets."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("triviaqa", "apibench"):
+        (folder / name).symlink_to(test_data / name)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_paper_ends_in_a_page_and_resumes(tmp_path: Path, data: Path) -> None:
+    planned = paper(tmp_path, *FEW, f"data={data}", "dry_run=true")
+    assert planned.returncode == 0, planned.stderr
+    assert "CPU hours of training and answering" in planned.stdout
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "store").exists()
+
+    done = paper(tmp_path, *FEW, f"data={data}")
+    assert done.returncode == 0, done.stderr
+    assert "+debug=short: model=tiny trainer=cpu" in done.stdout
+    figures = json.loads((tmp_path / "runs" / "paper" / "paper.json").read_text())
+    assert any("has no folder pubmedqa" in line for line in figures["missing"])
+    raft = next(row for row in figures["table1"] if row["arm"] == "raft")
+    ours = [cell["ours"]["interval"] for cell in raft["cells"]]
+    assert [bool(interval) for interval in ours] == [False, False, True, True, True]
+    (_, trivia, _) = figures["figure5"]
+    assert trivia["heads"] == ["0.6"]
+
+    runs = sorted((tmp_path / "runs" / "paper").rglob("plan.json"))
+    before = {run: run.stat().st_mtime_ns for run in runs}
+    again = paper(tmp_path, *FEW, f"data={data}")
+    assert again.returncode == 0, again.stderr
+    assert {run: run.stat().st_mtime_ns for run in runs} == before, "finished runs are left as they are"
