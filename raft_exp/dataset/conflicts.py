@@ -54,7 +54,7 @@ class Conflicts:
         return {name: self.counts[name] for name in ("planted", *NO_FALSE_PASSAGE) if self.counts[name]}
 
     def check(self, condition: str) -> None:
-        """Raises DataError if no row got a false passage. `condition`: of the evaluation; "" for none."""
+        """Raises DataError if no row got a false passage. `condition`: the test's condition; "" for none."""
         if self.counts["planted"] <= 0:
             setting = f"evaluation.conditions.{condition}.conflict" if condition else "evaluation.conflict"
             reasons = ", ".join(f"{count} ({NO_FALSE_PASSAGE[name]})" for name, count in self.figures().items())
@@ -101,7 +101,7 @@ class Conflicts:
         return distractors[bits % len(distractors)] if distractors else None
 
     def _candidates(self, question: Question, kind: AnswerType | None) -> Iterator[str]:
-        """Yields the answers of other questions of a type, from a place drawn by (seed, question)."""
+        """Yields all possible false answers of the type `kind`. (seed, question) decides which one is the first."""
         others = self._others.get(kind, []) if kind else []
         start = seeded_bits(self._seed, "conflict answer", question.id) % max(1, len(others))
         yield from others[start:]
@@ -128,7 +128,7 @@ def _by_type(questions: Iterable[Question]) -> dict[AnswerType, list[str]]:
 
 
 def _literal(passage: Passage, answers: Sequence[str]) -> str:
-    """Returns the first answer, the longest first, that stands in a passage letter for letter, ignoring case; or ""."""
+    """Returns the longest answer that a passage holds letter for letter, ignoring case; "" if it holds none."""
     for answer in sorted(answers, key=lambda answer: (-len(answer), answer)):
         if (pattern := _pattern([answer])) and any(map(pattern.search, (passage.title, passage.text))):
             return answer
@@ -140,7 +140,7 @@ def _copy(passage: Passage, answers: Sequence[str], false: str) -> Passage:
     pattern = _pattern(answers)
     assert pattern is not None, "the passage holds one of the answers"
     title, text = (pattern.sub(lambda _: false, part) for part in (passage.title, passage.text))
-    name = f"conflict:{passage.id}"  # no passage of the collection: it has no document in common with another
+    name = f"conflict:{passage.id}"  # a new id, so that the copy shares no document with another passage
     return Passage(name, name, title, text, passage.place, [text], passage.source)
 
 

@@ -11,8 +11,8 @@ GoldPlace = Count | Literal["first", "middle", "last"]
 def index(place: int | str, others: int, question_id: str) -> int:
     """Returns the number of passages before the gold.
 
-    `others`: the number of passages beside the gold. `middle`: half of them, rounded down. Raises DataError where
-    `place` is a larger number.
+    `others`: the number of passages beside the gold. The place `middle` is half of it, rounded down. Raises DataError
+    if `place` is a number above `others`.
     """
     if isinstance(place, str):
         return {"first": 0, "middle": others // 2, "last": others}[place]

@@ -142,7 +142,7 @@ def _check(
 def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage | None:
     """Returns a demand for `rows` questions without text, with distractors in any order and no sampling.
 
-    Returns None if the source gives as many distractors as it has.
+    Returns None if the contexts may have any number of distractors.
     """
     if isinstance(demand, TestStage):
         if demand.context == "gold_and_distractors" and demand.distractors == "given":
@@ -184,7 +184,7 @@ def _check_training(
     sample = source.sample("train", settings.max_items, config.seed)
     if settings.context == "given":
         _check_published(source, sample, collection)
-    if not settings.chooses_gold:  # a retrieved context has as many passages as there are
+    if not settings.chooses_gold:  # a retrieved context may have fewer passages than k
         return
     pool = pools.pool(pools.document_splits(collection, source.all_questions()), "train")
     rank = rankers.ranker(settings.distractors, settings.mixed, pool, lambda: sampled(source, "train", sample))
@@ -210,9 +210,7 @@ def _test_specs(
     embedded: Mapping[str, Path] | None,
     indexed: Path | None,
 ) -> Iterator[RowSpec]:
-    """Yields the rows of a test set. Those of retrieved contexts, which have as many passages as there are, are left
-    out.
-    """
+    """Yields the rows of a test set; none for retrieved contexts, which may have fewer passages than k."""
     sample = test_sample(config, source)
     if config.context == "retrieved":
         return

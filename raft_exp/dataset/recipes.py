@@ -105,7 +105,7 @@ class RaftRecipe:
                 gold = [distractor_filter.passages.find(passage_id) for passage_id in question.gold]
                 shown_gold = gold if has_gold else self._part_of_gold(question, gold)
                 # D: the first passages of a ranking that depends on (seed, question) alone. So those of D=2 are among
-                # those of D=3, and runs of a sweep over D differ in nothing else. With a range, the question has its D.
+                # those of D=3, and runs of a sweep over D differ in nothing else. A range has a D for each question.
                 context = contexts.shuffled([*shown_gold, *supply(question)], self.seed, question.id)
                 yield self.spec(question, context, has_gold, target, question.id in refusing)
 
@@ -118,7 +118,7 @@ class RaftRecipe:
         rank: Ranker,
         pool_size: int,
     ) -> DistractorSupply:
-        """The distractors of the questions of the sample."""
+        """Returns the distractors of the questions of the sample."""
         with_gold = self.with_gold(source, split, sample)
         return DistractorSupply(
             distractor_filter,
@@ -163,7 +163,7 @@ class RaftRecipe:
         return gold - gold // 2 if self.partial_gold else gold
 
     def spec(self, question: Question, context: list[int], has_gold: bool, target: Target, refuses: bool) -> RowSpec:
-        """Returns the row of a question with a context: the `target` with gold, else what the settings make of it.
+        """Returns the row of a question. With gold it teaches `target`, else what `no_gold_target` says.
 
         `refuses`: whether a row without gold learns to refuse by `refuse_share`.
         """
@@ -249,7 +249,7 @@ def published(collection: Passages, setting: str = "evaluation.context") -> Cont
 
 
 def gold_at(place: GoldPlace | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """Returns a chooser that moves the gold passages of a context to `place`: an index (0 is the first), or its name.
+    """Returns a chooser that moves the gold passages of a context to `place`: an index from 0, or e.g. `last`.
 
     `choose`: the chooser of the contexts. With `place=None` nothing is moved. The chooser raises DataError if a context
     has fewer than `place` other passages.

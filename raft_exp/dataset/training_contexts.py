@@ -1,6 +1,6 @@
 """Training contexts that do not depend on which passages are gold: retrieved passages, or the published ones.
 
-A training row then looks as a test row of `evaluation.context=retrieved` or `given`: the same order of passages, with
+A training row then looks like a test row of `evaluation.context=retrieved` or `given`: the same order of passages, with
 or without gold. Passages of validation and test documents are left out, except for the gold passages of the question.
 """
 
@@ -75,7 +75,7 @@ def _ranker(
 ) -> Ranker:
     everything = np.arange(len(rankers.distractor_filter.passages))
     rank = rankers.ranker(retriever.name, None, everything, coming)
-    return rankings.with_rest(rank) if rankings else rank  # passages of other splits may leave too few of the first
+    return rankings.with_rest(rank) if rankings else rank  # the first may hold too few passages of this split
 
 
 def specs(
@@ -88,8 +88,8 @@ def specs(
 ) -> Iterator[RowSpec]:
     """Yields one row for each question of the sample, in the order of the raft recipe, with the context of `choose`.
 
-    A row whose context has all gold passages of its question teaches the target. `recipe` decides what the others
-    teach.
+    A row whose context has all gold passages of its question teaches the target. `recipe` decides what other
+    rows teach.
     """
     choose, refusing = _with_refusals(recipe, source, split, sample, choose, passages)
     for question, target in source.with_targets(split):
@@ -114,7 +114,7 @@ def _with_refusals(
 ) -> tuple[ContextChooser, Container[str]]:
     """Returns the chooser, and the questions whose rows learn to refuse: a share of those without gold.
 
-    Which rows have gold is known only with all contexts, so these are held in memory: 4 bytes per passage.
+    Which rows have gold is known only with all contexts, so all contexts are held in memory: 4 bytes per passage.
     """
     if not recipe.refuse_share:
         return choose, ()

@@ -1,6 +1,6 @@
 """Checks that the prompts of a test set fit into the model's window (`allow_cut=false`).
 
-Without the check, passages that do not fit are shortened. A test of long contexts would then not be one.
+Without the check, passages that do not fit are shortened. A test of long contexts would then have shorter ones.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ _LONGEST = 32  # prompts that are measured before a stage runs: those with the l
 class TooLong:
     """A test set with a prompt that does not fit."""
 
-    setting: str  # that decides the number of passages, with its value: evaluation.num_distractors=99
+    setting: str  # it decides the number of passages; with its value, e.g. evaluation.num_distractors=99
     condition: str  # "" for the study's own test
     question_id: str
     tokens: int  # of the prompt with whole passages, and of the longest reply
@@ -36,8 +36,8 @@ def longest(
     """Measures the prompts with the longest passages; returns the longest of them where it does not fit, else [].
 
     `setting`: the setting that decides the number of passages. `condition`: the condition of the test set, or "".
-    `least`: measures the prompts with the shortest passages instead, and returns one only where none of them fits. It
-    serves for contexts that are not final.
+    `least`: measures the prompts with the shortest passages instead, and returns the shortest prompt if even this one
+    does not fit; for contexts that are not final.
     """
     collection, builder = Passages(passages), RowBuilder(row_format, passages)
     sizes = ((collection.stored_bytes(spec.context or []), at, spec) for at, spec in enumerate(specs))
@@ -50,13 +50,14 @@ def longest(
 
 
 def refuse(found: Sequence[TooLong], max_length: int) -> None:
-    """Raises DataError for the test sets in `found`, if there are any. The message has the largest need of tokens."""
+    """Raises DataError for the test sets in `found`, if there are any. It names the one that needs the most tokens."""
     if not found:
         return
     worst = max(found, key=lambda one: one.tokens)
     names = [one.condition for one in found if one.condition]
     among = f" ({len(found)} test sets do not fit)" if len(found) > 1 else ""
-    leave_out = f"leave out {', '.join(f'~evaluation.conditions.{name}' for name in names)}, " if names else ""
+    without = " ".join(f"~evaluation.conditions.{name}" for name in names)
+    leave_out = f"add {without} to skip what does not fit, " if names else ""
     place = f"evaluation.conditions.{worst.condition}" if worst.condition else "evaluation"
     raise DataError(
         f"{worst.setting}: the prompt of question {worst.question_id!r} and its reply need "

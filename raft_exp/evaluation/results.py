@@ -20,7 +20,7 @@ class Figure(TypedDict):
     high: float
     method: NotRequired[str]  # how the interval was computed
     seeds: NotRequired[int]  # number of training seeds
-    df: NotRequired[float | None]  # degrees of freedom; None for one seed: the interval covers its questions alone
+    df: NotRequired[float | None]  # degrees of freedom; None for one seed: its interval is over questions only
 
 
 class CountedFigure(Figure):
@@ -160,11 +160,11 @@ class Divergence(TypedDict):
     kl: float  # mean KL(base || arm) of the next token's distribution, in nats per token
     tokens: int
     base_loss: float  # mean negative log-likelihood of the text by the base model, in nats per token
-    loss: float  # by the model with the arm's weights
+    loss: float  # the same, by the model with the arm's weights
 
 
 class Abstention(TypedDict):
-    """Refusals under a condition without gold, beside a test of the same questions with gold in equally many passages.
+    """Refusals under a condition without gold, compared with a test with gold, of the same questions and context sizes.
 
     The figures of the arms are among their metrics under the condition: refusal_precision, refusal_recall ...
     """
@@ -177,16 +177,16 @@ class Abstention(TypedDict):
 
 
 class Conflict(TypedDict):
-    """A test with a false passage in each context. The share of arms that follow it is among their metrics."""
+    """A test with a false passage in each context. An arm's metrics say how often it follows the false passage."""
 
     n: int  # questions with a false passage
     left_out: dict[str, int]  # reason -> questions that cannot have one
-    without: dict[str, Summary]  # arm -> figures on the same questions in the study's test; {} for the study's test
+    without: dict[str, Summary]  # arm -> figures on the same questions in the study's test; {} if this is that test
     comparisons: list[Comparison]  # the reference arm minus each other arm
 
 
 class ArmPair(TypedDict):
-    """Two arms and the things in which they differ. A pair with one difference isolates it."""
+    """Two arms and their differences. A pair with one difference shows the effect of this difference alone."""
 
     a: str
     b: str

@@ -24,7 +24,7 @@ class RerankConfig:
     """A cross-encoder (a hub id with a revision, or a local folder), and the number of passages that it reads."""
 
     name_or_path: str
-    k_first: Positive  # the retriever's first passages, which are ordered again; the first `retriever.k` are used
+    k_first: Positive  # number of passages that are ordered again; the first `retriever.k` are then used
     revision: str | None = None  # commit on the hub
     max_length: Positive | None = 512  # largest number of tokens of question and passage; null: the model's limit
     batch_size: Positive = 32  # not a Runtime field, as it changes the last bits of a score (accelerator does too)
@@ -77,7 +77,7 @@ def load(config: RerankConfig) -> Score:
         if scores.shape != (len(texts),):
             raise ModelError(
                 f"{GROUP}.name_or_path={config.name_or_path!r}: the model gives several scores for a question and a "
-                "passage; use a cross-encoder with one (num_labels=1)"
+                "passage; use a cross-encoder with one score (num_labels=1)"
             )
         if not np.isfinite(scores).all():
             raise ModelError(

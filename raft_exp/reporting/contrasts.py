@@ -105,7 +105,7 @@ def _training(a: Arm, b: Arm, of_reasoning: bool) -> Iterator[str]:
 
 
 def _learns_reasoning(arm: Arm) -> bool:
-    """Whether the targets of a trained arm have reasoning. An arm of recipe raft is asked as it is trained."""
+    """Whether the targets of a trained arm have reasoning. Recipe raft has one `cot` for training and test."""
     dataset = arm.get("dataset")
     of_closed_book = dataset.get("cot") if isinstance(dataset, Mapping) else None
     return bool(arm.get("cot") if arm.get("recipe") == "raft" else of_closed_book)

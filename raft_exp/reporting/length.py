@@ -31,8 +31,8 @@ def lengths(tests: Mapping[str, DatasetAudit]) -> dict[str, PromptLength]:
 def plot(results: Results, settings: Mapping[str, object]) -> str:
     """Draws the first metric against the length of the prompt; returns SVG, or "" without two lengths to compare.
 
-    It has the two arms of the verdict, with a line for each sweep over the number of passages: one for each place of
-    the gold passage in evaluation=long.
+    It shows the two arms of the verdict, with a line for each sweep over the number of passages. evaluation=long has a
+    sweep for each place of the gold passage.
     """
     known = results.get("lengths", {})
     found = conditions.sweeps(conditions.settings_of(results, settings), section(settings, "evaluation"))

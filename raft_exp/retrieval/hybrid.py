@@ -21,8 +21,8 @@ def hybrid_ranker(words: Scored, vectors: Scored) -> Ranker:
     """Returns a ranker that joins a search by words and a search by vectors.
 
     A passage without a word of the question has no rank in the search by words. The first 100 passages of each search
-    are joined, then those of the first 800, and so on. So the first passages are the same for every number of passages
-    that is read.
+    are joined, then those of the first 800, and so on. So the order of the first passages does not depend on how many
+    passages are read.
     """
 
     def rank(question: Question) -> Iterator[int]:

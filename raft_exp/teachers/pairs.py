@@ -1,8 +1,8 @@
 """Chooses pairs of passages for questions that need both (`task@teacher.questions=two_passages`).
 
 Two passages are linked by the rare names that they share: capitalised words, or words with a digit, that few passages
-have. In scripts without capitals every word counts. A word that the corpus also writes in lower case is an ordinary one
-at the beginning of a sentence, and does not count.
+have. In scripts without capitals every word counts. A word that the corpus also writes in lower case does not
+count: it has its capital at the beginning of a sentence.
 
 The choice depends on the passages alone, so it is the same in every run.
 """
@@ -21,14 +21,14 @@ from raft_exp.core.words import indexed
 _WORD = re.compile(r"[^\W_](?:[\w'\u2019-]*[^\W_])?")
 _POSSESSIVE = re.compile(r"['\u2019]s$")
 _LEAST_LETTERS = 3  # of a name
-_MOST_ALIKE = 0.5  # share of the words of the shorter passage that both may have: more is a copy, or an overlap
+_MOST_ALIKE = 0.5  # share of the words of the shorter passage that both may have; more means a copy or an overlap
 
 Pair = tuple[int, int]  # ordinals, ascending
 
 
 @dataclass(frozen=True)
 class Names:
-    """The words of a passage, as hashes: those that may be names, and those in lower case, which are none."""
+    """The words of a passage, as hashes: those that may be names, and those in lower case, which are not."""
 
     names: frozenset[int]
     ordinary: frozenset[int]
@@ -85,7 +85,7 @@ class LinkedPairs:
                 same = documents[one] == documents[other]
                 if self._splits[one] == self._splits[other] and (linked or same):
                     weights[one, other] += weight
-        return {pair: round(weight, 6) for pair, weight in weights.items()}  # not the last bits: their order varies
+        return {pair: round(weight, 6) for pair, weight in weights.items()}  # the sum's order changes the last bits
 
     def _alike(self, pair: Pair) -> bool:
         one, other = (set(indexed(self._collection[ordinal].text)) for ordinal in pair)

@@ -1,4 +1,4 @@
-"""Metrics of refusals: the same questions with gold in the context, where to refuse is wrong, and without, where right.
+"""Metrics of refusals, on the same questions with gold (where a refusal is wrong) and without gold (where it is right).
 
 The observation of a question is a `Pair`: the outcome with gold and the outcome without. A reply that is empty, or
 missing, is neither a refusal nor an answer. The positive class is a context without gold, and a refusal is a positive
@@ -138,8 +138,8 @@ ABSTENTION: Mapping[str, Metric] = {
 def observations(pairs: Sequence[Pair]) -> dict[str, list[Observation]]:
     """Returns the observations of each metric that is defined for the pairs of an arm, in their order.
 
-    Precision is undefined without a refusal, the accuracy of answers without an answer, and the area of the curve where
-    an answer has no log probability.
+    Precision is undefined if there is no refusal, selective accuracy if there is no answer, and the area under the
+    curve if an answer has no log probability.
     """
     found: dict[str, list[Observation]] = {}
     for name, metric in ABSTENTION.items():
@@ -162,7 +162,7 @@ def _is_defined(name: str, pairs: Sequence[Pair]) -> bool:
 
 
 def curve(pairs: Sequence[Pair], most: int = 100) -> list[tuple[float, float]]:
-    """Returns at most about `most` points (coverage, risk) of the curve of an arm, in ascending order of coverage."""
+    """Returns at most `most` points (coverage, risk) of the curve of an arm, in ascending order of coverage."""
     accepted, risk = risk_coverage([ranked(pair) for pair in pairs], np.ones((1, len(pairs)), dtype=np.int64))
     points = [(round(float(x), 6), round(float(y), 6)) for x, y in zip(accepted[0], risk[0], strict=True)]
     step = -(-len(points) // most)

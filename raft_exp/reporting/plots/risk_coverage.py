@@ -33,7 +33,7 @@ def risk_coverage(curves: Mapping[str, Sequence[Sequence[float]]]) -> str:
         axes.set_xlim(0, 100)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("coverage: accepted replies, %")
-        axes.set_ylabel("risk: wrong among them, %")
+        axes.set_ylabel("risk: wrong ones among accepted replies, %")
         axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
         legend(figure, [short(name) for name in curves])
         return figure
