@@ -54,7 +54,7 @@ def test_a_model_that_cannot_be_is_refused_before_anything_runs(config, changes,
 
 def test_a_model_with_several_scores_for_a_pair_is_refused(tmp_path):
     score = cross_encoder.load(RerankConfig(str(tiny.write(tmp_path, labels=3)), k_first=5, accelerator="cpu"))
-    with pytest.raises(ModelError, match=r"gives several scores .*; use a cross-encoder with one \(num_labels=1\)"):
+    with pytest.raises(ModelError, match=r"gives several scores .* cross-encoder with one score \(num_labels=1\)"):
         score("Where?", TEXTS)
 
 
