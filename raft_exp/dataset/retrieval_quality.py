@@ -69,7 +69,7 @@ class _Quality:
         """Adds the ranking of a question: the ordinals of its k passages, best first."""
         gold = {self._collection.find(name) for name in question.gold}
         if wanted := len(gold) + question.gold_missing:
-            missing = missing_gold(question)  # the collection may have them from other questions
+            missing = missing_gold(question)  # passages of other questions may come from the same documents
             is_gold = [at in gold or int(self._collection.documents[at]) in missing for at in ranking]
             self._gold.add([place for place, hit in enumerate(is_gold, start=1) if hit], wanted, self._k)
         elif pattern := answer_pattern(question.answers, self._collection.form):

@@ -55,7 +55,7 @@ class RowFormat:
     window: Window
     fits_both: bool  # cut the context to fit with and without CoT, so that all arms can share it
     other_prompts: list[PromptConfig] = field(default_factory=list)  # the context must fit with these too
-    measure_cut: bool = False  # measures the tokens that a shortened row would need
+    measure_cut: bool = False  # for shortened rows, measures the tokens that they would need uncut
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class DatasetConfig:
     """How a RAFT training set is built.
 
     A training row shows the model a question and a context of passages, and teaches it a target. D is
-    `num_distractors`, or the question's own number of this range; g is the number of gold passages of the question:
+    `num_distractors`, or a number of this range that each question has; g is the question's number of gold passages:
 
     - With gold (a share p of the training rows): the context has the g gold passages and D distractors.
     - Without gold (the other rows): the context has D + g distractors with `constant_size`, else D. With
@@ -78,7 +78,7 @@ class DatasetConfig:
     allow_answer_in_distractor: bool  # distractors may hold an open answer (yes, no and maybe are never checked)
     allow_fewer: bool  # build rows with fewer distractors where a source has not enough
     allow_overlap: bool  # build the set although a test question is in the training data
-    max_items: Positive | None  # most training rows; a smaller set is a subset of a larger one
+    max_items: Positive | None  # largest number of training rows; a smaller set is a subset of a larger one
     path: Runtime[str | None]  # a chat file to train on instead; its content is part of the key
     workers: Runtime[Count]  # processes that render rows
     # Largest share of the held-out questions that may rest on gold passages of training. None: any share where the
@@ -88,7 +88,7 @@ class DatasetConfig:
     refuse_share: KeyedWhenSet[Share] = 0.0
     # In this share of the rows with gold, a false passage replaces a distractor, where one is possible (`conflicts`).
     conflict_share: KeyedWhenSet[Share] = 0.0
-    # Passages of a training row: gold (a share p) and distractors | the retriever's first k | those published with it.
+    # Passages of a training row: gold (a share p) and distractors | the retriever's first k | the published ones.
     context: KeyedWhenSet[TrainingContext] = "gold_and_distractors"
     k: KeyedWhenSet[Positive | None] = None  # passages of a retrieved context; None: retriever.k
 
@@ -121,7 +121,7 @@ class DatasetConfig:
             )
         if self.refuse_share and self.p == 1 and self.chooses_gold:
             raise ValueError(
-                f"dataset.refuse_share: got {self.refuse_share:g}, but with dataset.p=1 no row is without gold; use a "
+                f"dataset.refuse_share: got {self.refuse_share:g}, but with dataset.p=1 every row has gold; use a "
                 "smaller dataset.p such as 0.8, or dataset.refuse_share=0"
             )
         if self.conflict_share and self.p == 0:
@@ -455,7 +455,7 @@ def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator
 
 
 def _check_reasons(targets: Path, setting: str, remedy: str) -> None:
-    """Raises DataError if no target has reasoning. `setting`: what asks for it; `remedy`: how to do without it."""
+    """Raises DataError if no target has reasoning. `setting`: what requires it; `remedy`: how to do without it."""
     if not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
         raise DataError(f"{setting}, but the teacher wrote no reasoning; use teacher=extractive or {remedy}")
 

@@ -19,7 +19,7 @@ class SettingNames:
     num_distractors: str
     allow_fewer: str
     same_document: str
-    allow_answer_in_distractor: str = ""  # "" where the setting does not exist: a test
+    allow_answer_in_distractor: str = ""  # "" for a test set, which has no such setting
     condition: str = ""  # the condition that the data set is made for; "" for none
     of_gold_arms: bool = False  # the data set is made for arms with `context: gold`
 
@@ -53,7 +53,7 @@ GOLD_ARMS_NAMES = replace(EVALUATION_NAMES, of_gold_arms=True)
 class DistractorSupply:
     """Takes the first distractors of a ranking for each question of a dataset.
 
-    A question gets `num_distractors` distractors (of a range: its own number), plus the number that `in_place_of_gold`
+    A question gets `num_distractors` distractors (in a range: its own number), plus the number that `in_place_of_gold`
     returns for it. `questions` streams all questions of the dataset. It is read only for an error, to find a number of
     distractors that every question has.
     """

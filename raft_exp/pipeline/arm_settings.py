@@ -33,7 +33,7 @@ _OF_CHOSEN_GOLD: dict[str, object] = {
     "allow_answer_in_distractor": False,
     "allow_fewer": False,
 }
-_CHOSEN_BY = {"retrieved": "the first of the retriever", "given": "those published with the question"}
+_CHOSEN_BY = {"retrieved": "the first ones of the retriever", "given": "those published with the question"}
 # Settings of the machine, which all trainings of a study share.
 _SHARED = (
     "accelerator",

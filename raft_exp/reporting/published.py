@@ -17,7 +17,7 @@ class PublishedCorpus(TypedDict):
     table: str
     figures: Mapping[str, float]  # arm -> percent
     questions: NotRequired[int]  # the official number of test questions
-    metric: NotRequired[str]  # ours that stands beside the paper's
+    metric: NotRequired[str]  # our metric that is shown beside the paper's
     p: NotRequired[float]  # the best share of training rows with gold (figure 5), in percent
     distractors: NotRequired[int]  # the best number of distractors in training (figure 6)
 
@@ -48,13 +48,13 @@ def key_of(corpus: str, settings: Mapping[str, object]) -> str:
 
 
 def metric_of(published: PublishedCorpus, metrics: list[str]) -> str:
-    """Returns the metric that stands beside the paper's: that of the data set, else the first of `metrics`."""
+    """Returns our metric for the table: the `metric` of the data set, else the first of `metrics`."""
     own = published.get("metric")
     return own if own in metrics else metrics[0]
 
 
 def notes(published: PublishedCorpus) -> Iterator[str]:
-    """Yields the findings of the paper's figures on a data set."""
+    """Yields what the paper's figures 5 and 6 show for a data set, a line for each figure."""
     if "p" in published:
         yield f"Figure 5: the best share of training rows with gold (p) is {published['p']:g}%."
     if "distractors" in published:

@@ -162,8 +162,8 @@ def unpaired_conditions(study: Study) -> Iterator[str]:
     if unpaired := [name for name, with_gold in study.without_gold.items() if not with_gold]:
         yield (
             f"Refusals under {', '.join(unpaired)} are not scored, because no test has the same contexts with gold. "
-            "Add a condition that differs only in without_gold=false, or let the study's own test differ in nothing "
-            "else."
+            "Add a condition that differs only in without_gold=false, or give the study's own test the other settings "
+            "of the condition."
         )
 
 

@@ -80,7 +80,7 @@ class _Words:
         return self._ranking.ranked(question)
 
     def rank(self, question: Question) -> Iterator[int]:
-        """Yields the ordinals of all passages, best first; of none if no passage shares a word with the question."""
+        """Yields the ordinals of all passages, best first; nothing if no passage shares a word with the question."""
         for place, (ordinal, score) in enumerate(self.ranked(question)):
             if place == 0 and score <= 0:
                 return

@@ -1,4 +1,4 @@
-"""What the paper still has to run, and the time to expect: from results in the store, else from counted operations."""
+"""What is left to run for the paper, and the expected time: measured in earlier runs, else estimated."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,11 +22,11 @@ _ON_DEVICE = ("train", "evaluate", "embed", "select")  # stages that compute wit
 
 @dataclass(frozen=True)
 class Work:
-    """The work of a sweep. Stages that another sweep needs too are counted once, in the first of them."""
+    """The work of a sweep. A stage that several sweeps need is counted in the first of them."""
 
     to_run: int
     reused: int
-    seconds: dict[str, float]  # by basis: measured, estimated; of the device
+    seconds: dict[str, float]  # time of the device by its basis: measured or estimated
     unknown: list[str]  # names of stages without an estimate
 
 
@@ -44,7 +44,7 @@ class PlannedSweep:
 
 @dataclass
 class Expectation:
-    """Sums up the work of sweeps, one after the other."""
+    """Counts the work of one sweep after the other, each stage once."""
 
     name: DeviceName | None = None
     utilisation: float | None = None
@@ -54,7 +54,7 @@ class Expectation:
     on_gpu: bool = False
 
     def of(self, planned: PlannedSweep) -> Work:
-        """Returns the work of a sweep that was not counted before."""
+        """Returns the work of a sweep, without stages that were counted for an earlier sweep."""
         seconds: dict[str, float] = {}
         unknown: list[str] = []
         to_run = reused = 0

@@ -28,7 +28,7 @@ def is_finished(folder: Path, study: PlannedStudy) -> bool:
 
 
 def unfinished(planned: PlannedSweep) -> list[Path]:
-    """Returns the run folders of a sweep whose jobs are not finished."""
+    """Returns the run folders of the unfinished jobs of a sweep."""
     pairs = zip(planned.job_folders(), planned.studies, strict=True)
     return [folder for folder, study in pairs if not is_finished(folder, study)]
 

@@ -23,7 +23,7 @@ _SHORT, _SMALL = "+debug=short", {"model": "tiny", "trainer": "cpu"}
 class PaperSweep:
     """An experiment of the paper on one data set.
 
-    `words`: the settings of the user and of the local data. `failure`: why it cannot be run; "" if it can.
+    `words`: the settings of the user and of the local data. `failure`: why the sweep cannot be run; "" if it can.
     """
 
     study: Study
@@ -82,7 +82,7 @@ def paper_sweeps(words: Sequence[str], data: Path | None, out: Path) -> Iterator
 
 
 def with_small_model(words: Sequence[str]) -> list[str]:
-    """Returns the settings, with model=tiny and trainer=cpu for `+debug=short` unless they are set.
+    """Returns the settings. If +debug=short is one of them, model=tiny and trainer=cpu are added unless set.
 
     The figures of a short study mean nothing, so it needs no real model.
     """

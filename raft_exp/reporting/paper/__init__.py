@@ -1,1 +1,1 @@
-"""The page of the whole paper: its tables 1 and 2 and its figures 5 and 6, ours beside published (`make paper`)."""
+"""The page of the whole paper: tables 1 and 2 and figures 5 and 6, published and reproduced (`make paper`)."""

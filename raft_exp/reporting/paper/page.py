@@ -20,7 +20,7 @@ def write_paper(out: Path, parts: Sequence[PaperPart]) -> Path:
     main, by_p, by_d = ([part for part in parts if part.study == name] for name in ("table1", "p_sweep", "distractors"))
     figure5, figure6 = figures.figure5(by_p), figures.figure6(by_d)
     view = {
-        "study": "The RAFT paper: ours beside published",
+        "study": "The RAFT paper: published figures and ours",
         "models": _names(model_name(run.results["model"]) for part in parts for run in part.runs),
         "seeds": _names(run.seed for part in parts for run in part.runs),
         "paper": {name: paper()[name] for name in ("source", "model", "caution")},

@@ -23,7 +23,7 @@ _UNKNOWN: PublishedCorpus = {"name": "", "table": "", "figures": {}}
 class PaperPart:
     """A table or figure of the paper on one data set.
 
-    `corpus`: its key in published.yaml. `failure`: why there are no runs, or not all; "" if there are.
+    `corpus`: its key in published.yaml. `failure`: why runs are missing; "" if none is.
     """
 
     study: Study
@@ -43,7 +43,7 @@ class PaperPart:
 
     @cached_property
     def metric(self) -> str:
-        """The metric that stands beside the paper's."""
+        """Our metric that is shown beside the paper's."""
         return metric_of(self.published, self.runs[0].results["metrics"])
 
     @cached_property
@@ -52,12 +52,12 @@ class PaperPart:
         return settings(self.runs)[0] if self.runs else []
 
     def over(self, field: str) -> Iterator[tuple[float, RunGroup]]:
-        """Yields the groups with their value of a setting that is a number, in its order."""
+        """Yields (value, group) for the groups that set `field` to a number, in the order of the values."""
         values = [(number(next(iter(group.runs.values())).setting(field)), group) for group in self.groups]
         yield from sorted(((value, group) for value, group in values if value is not None), key=lambda pair: pair[0])
 
     def figure(self, group: RunGroup, arm: str, condition: str = "") -> Figure | None:
-        """Returns the metric of an arm over the seeds of a group; None if it has none."""
+        """Returns the metric of an arm over the seeds of a group; None if the arm has none."""
         has = pooling.arms_under(group, condition) if condition else group.arms
         return pooling.figure(group, arm, self.metric, pooling.Part(condition=condition)) if arm in has else None
 

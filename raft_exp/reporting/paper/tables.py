@@ -1,4 +1,4 @@
-"""The paper's tables 1 and 2, ours beside published, and what the data of the runs lack."""
+"""Tables 1 and 2: our figures beside the paper's, and what the data of the runs lack."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
@@ -22,7 +22,7 @@ class Pair(TypedDict):
 
 
 class Column(TypedDict):
-    """A data set of table 1, with what our figures rest on."""
+    """A data set of table 1, with our metric and our numbers of questions and training rows."""
 
     name: str
     metric: str
@@ -71,7 +71,7 @@ def _column(part: PaperPart) -> Column:
 
 
 def table1(parts: Sequence[PaperPart]) -> list[TableRow]:
-    """Returns the rows of table 1. An arm that no run has stands there with the paper's figures alone."""
+    """Returns the rows of table 1. An arm that no run has is shown with the paper's figures alone."""
     return [
         {"name": name, "arm": arm, "cells": [_pair(part, arm) for part in parts]}
         for arm, name in paper()["arms"].items()
@@ -92,7 +92,7 @@ def _ours(part: PaperPart, arm: str) -> Figure | None:
 
 
 def table2(parts: Sequence[PaperPart]) -> list[CotRow]:
-    """Returns the rows of table 2. The difference is that of RAFT with and without reasoning, on the same questions."""
+    """Returns the rows of table 2. The difference is RAFT minus RAFT without reasoning, on the same questions."""
     return [_cot(part) for part in parts]
 
 
@@ -119,7 +119,7 @@ def _difference(part: PaperPart) -> SettingComparison | None:
 
 
 def missing(parts: Iterable[PaperPart]) -> Iterator[str]:
-    """Yields a line for each thing that the paper has and these runs have not: studies, files, questions, settings."""
+    """Yields a line for each thing that the paper has and these runs lack: studies, files, questions, settings."""
     said: set[str] = set()
     for part in parts:
         lines = [f"{part.study}: {part.failure}"] if part.failure else []
@@ -136,11 +136,11 @@ def _of_data(part: PaperPart) -> Iterator[str]:
     run = part.runs[0]
     for name, count in corpus_counts(run).items():
         if count and name.endswith("_missing"):
-            yield f"the data lack a form: {name.replace('_', ' ')}" + (f" ({count:,})" if count > 1 else "")
+            yield f"the data are incomplete: {name.replace('_', ' ')}" + (f" ({count:,})" if count > 1 else "")
         if count and name == "seeded_split":
             yield "the data have no official split; a random one is used"
     official, asked = part.published.get("questions"), next(iter(run.results["arms"].values()))["n"]
     if official and asked < official:
-        yield f"{asked:,} of the {official:,} official test questions"
+        yield f"only {asked:,} of the {official:,} official test questions are in the test"
     if any(len(groups) > 1 for groups in [part.groups] if part.study == "table1"):
         yield "the runs of table 1 differ in more than their seed; the first setting is shown"

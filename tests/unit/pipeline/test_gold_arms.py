@@ -100,7 +100,7 @@ def test_a_study_says_which_settings_its_contexts_ignore():
     assert ignored_settings(parse(compose())) == ""
     line = ignored_settings(parse(compose("dataset.context=retrieved", "evaluation.arms=[raft]")))
     assert line.startswith("dataset.context=retrieved: dataset.p, dataset.num_distractors, dataset.distractors, ")
-    assert line.endswith("have no effect on the training rows, whose passages are the first of the retriever")
+    assert line.endswith("have no effect on the training rows, whose passages are the first ones of the retriever")
 
 
 @pytest.mark.parametrize(
