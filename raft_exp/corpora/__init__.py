@@ -40,6 +40,7 @@ from pydantic import Field
 from raft_exp.core import words
 from raft_exp.core.records import Passage, Question
 from raft_exp.corpora.almanac import Almanac, AlmanacConfig
+from raft_exp.corpora.apibench import Apibench, ApibenchConfig
 from raft_exp.corpora.documents import Documents, DocumentsConfig
 from raft_exp.corpora.hotpotqa import Hotpotqa, HotpotqaConfig
 from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestionsConfig
@@ -89,6 +90,7 @@ CorpusConfig = Annotated[
     | HotpotqaConfig
     | NaturalQuestionsConfig
     | TriviaqaConfig
+    | ApibenchConfig
     | PassagesConfig
     | DocumentsConfig,
     Field(discriminator="name"),
@@ -100,6 +102,7 @@ CORPORA: dict[str, Callable[[Any, int], Corpus]] = {
     "hotpotqa": Hotpotqa,
     "natural_questions": NaturalQuestions,
     "triviaqa": Triviaqa,
+    "apibench": Apibench,
     "passages": ReadyPassages,
     "documents": Documents,
 }
