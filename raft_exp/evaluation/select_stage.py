@@ -92,18 +92,21 @@ def _grading(config: SelectStage, arm: str, passages: Path | None, questions: Pa
     from dataclasses import replace
 
     from raft_exp.evaluation import scoring
+    from raft_exp.evaluation.api_documentation import documentation_for
     from raft_exp.evaluation.metrics import profile
     from raft_exp.evaluation.supporting_facts import SupportingFacts
     from raft_exp.models.similarity import TextVectors
 
     settings = config.arms[arm]
+    chosen_by = replace(profile(config.corpus), metrics=tuple(_metrics(config)))
     return scoring.Grading(
-        replace(profile(config.corpus), metrics=tuple(_metrics(config))),
+        chosen_by,
         shown=settings.get("context") != "none",
         reply_format=config.reply_format,
         reasons=bool(settings.get("cot")),
         refusal=config.refusal,
-        supporting=SupportingFacts(passages, questions) if passages and questions else None,
+        supporting=SupportingFacts(passages, questions) if passages and questions and chosen_by.of_quotes else None,
+        apis=documentation_for(chosen_by, passages, questions),
         vectors=TextVectors(config.encoder) if config.encoder else None,
     )
 

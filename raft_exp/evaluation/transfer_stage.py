@@ -20,6 +20,7 @@ from raft_exp.prompts import ReplyFormat
 from raft_exp.prompts.quotes import MIN_WORDS
 
 if TYPE_CHECKING:
+    from raft_exp.evaluation.api_documentation import ApiDocumentation
     from raft_exp.evaluation.metrics import Profile, Vectors
     from raft_exp.evaluation.scoring import ScoredArm
     from raft_exp.evaluation.supporting_facts import SupportingFacts
@@ -57,17 +58,20 @@ def transfer(
 
     - `test`: folder of the other corpus's test rows.
     - `answers`: arm -> folder of an evaluate stage.
-    - `passages`, `questions`: the other corpus; needed for metrics of quotes.
+    - `passages`, `questions`: the other corpus; needed for metrics of quotes and of API calls.
 
     Raises DataError where there are no test rows.
     """
     from raft_exp.evaluation import scoring
+    from raft_exp.evaluation.api_documentation import documentation_for
     from raft_exp.evaluation.metrics import profile
 
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
         raise DataError(f"{test / 'rows.jsonl'}: no test questions; name a corpus with a test split")
-    grader = _Grader(config, profile(config.corpus, config.metrics), _supporting(passages, questions), _vectors(config))
+    own = profile(config.corpus, config.metrics)
+    supporting = _supporting(passages, questions) if own.of_quotes else None
+    grader = _Grader(config, own, supporting, documentation_for(own, passages, questions), _vectors(config))
     arms = {name: grader(name, examples, answers[name]) for name in config.arms}
     (out / "predictions").mkdir(parents=True, exist_ok=True)
     for name, arm in arms.items():
@@ -91,6 +95,7 @@ class _Grader:
     config: TransferStage
     profile: "Profile"
     supporting: "SupportingFacts | None"
+    apis: "ApiDocumentation | None"
     vectors: "Vectors | None"
 
     def __call__(self, name: str, examples: list[Example], answers: Path) -> "ScoredArm":
@@ -104,6 +109,7 @@ class _Grader:
             reasons=bool(settings.get("cot")),
             refusal=self.config.refusal,
             supporting=self.supporting,
+            apis=self.apis,
             vectors=self.vectors,
             min_quote_words=self.config.min_quote_words,
         )

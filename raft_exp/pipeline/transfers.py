@@ -63,7 +63,7 @@ class OtherCorpus:
         """Returns the stage that grades and compares the answers of the arms, by arm."""
         settings = grading(self._config, self._compared)
         inputs: Inputs = {"test": self.test, "answers": answers}
-        if metrics.profile(settings.corpus, settings.metrics).of_quotes:
+        if metrics.profile(settings.corpus, settings.metrics).reads_corpus:
             inputs = {**inputs, **self._make.studied}
         if settings.encoder is None:
             return Stage(transfer, settings, inputs, part=self.name)

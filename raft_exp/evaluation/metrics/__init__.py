@@ -27,6 +27,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from raft_exp.core.text import Form, normalise, plain_words
+from raft_exp.evaluation.metrics import apis, conflict
+from raft_exp.evaluation.metrics.abstention import ABSTENTION
 from raft_exp.evaluation.metrics.answers import (
     LABELS,
     accuracy,
@@ -40,11 +42,16 @@ from raft_exp.evaluation.metrics.answers import (
     rouge_l,
     semantic_similarity,
 )
+from raft_exp.evaluation.metrics.apis import api_call, api_call_lenient, api_domain
 from raft_exp.evaluation.metrics.classes import labels, macro_f1
 from raft_exp.evaluation.metrics.comparison import AnyLanguage, Comparison, Published, normalize
+from raft_exp.evaluation.metrics.conflict import follows_false_passage
 from raft_exp.evaluation.metrics.graded import (
     Aggregate,
+    ApiGrade,
+    CallClass,
     Counts,
+    DomainClass,
     Facts,
     Figures,
     Graded,
@@ -55,14 +62,20 @@ from raft_exp.evaluation.metrics.graded import (
     number,
 )
 from raft_exp.evaluation.metrics.quotes import joint_em, joint_f1, supporting_em, supporting_f1
+from raft_exp.evaluation.metrics.triviaqa import TriviaQA
 
 __all__ = [
+    "ABSTENTION",
+    "FOLLOWS",
     "LABELS",
     "METRICS",
     "PROFILES",
     "Aggregate",
+    "ApiGrade",
+    "CallClass",
     "Comparison",
     "Counts",
+    "DomainClass",
     "Facts",
     "Figures",
     "Graded",
@@ -77,6 +90,8 @@ __all__ = [
     "number",
     "profile",
 ]
+
+FOLLOWS = "follows_false_passage"
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(accuracy, share=True),
@@ -93,6 +108,11 @@ METRICS: dict[str, Metric] = {
     "supporting_f1": Metric(supporting_f1, of_quotes=True),
     "joint_em": Metric(joint_em, share=True, of_quotes=True),
     "joint_f1": Metric(joint_f1, of_quotes=True),
+    FOLLOWS: Metric(follows_false_passage, share=True, automatic=conflict.WHERE),
+    "api_call": Metric(api_call, share=True, automatic=apis.WHERE, of_apis=True),
+    "api_domain": Metric(api_domain, share=True, automatic=apis.WHERE, of_apis=True),
+    "api_call_lenient": Metric(api_call_lenient, share=True, automatic=apis.WHERE, of_apis=True),
+    **ABSTENTION,
 }
 
 
@@ -118,6 +138,16 @@ class Profile:
         return any(METRICS[name].of_quotes for name in self.metrics)
 
     @property
+    def of_apis(self) -> bool:
+        """Whether any of the metrics compares calls with the documentation of APIs."""
+        return any(METRICS[name].of_apis for name in self.metrics)
+
+    @property
+    def reads_corpus(self) -> bool:
+        """Whether any of the metrics needs the passages and questions of the study."""
+        return any(METRICS[name].reads_corpus for name in self.metrics)
+
+    @property
     def needs_vectors(self) -> bool:
         """Whether any of the metrics needs the sentence encoder."""
         return any(METRICS[name].batch for name in self.metrics)
@@ -132,6 +162,8 @@ PROFILES: dict[str, Profile] = {
     "pubmedqa": Profile(("accuracy", "macro_f1", *_OPEN, "accuracy_lenient"), _OFFICIAL, closed=True),
     "hotpotqa": Profile((*_OPEN, *_SUPPORTING, *_MORE), _OFFICIAL),
     "natural_questions": Profile((*_OPEN, "best_subspan_em", *_MORE), _NFD),
+    "triviaqa": Profile((*_OPEN, *_MORE), TriviaQA()),
+    "apibench": Profile(("api_call", "api_domain", "api_call_lenient", "exact_match"), _OFFICIAL),
     "passages": Profile((*_OPEN, *_MORE), _ANY_LANGUAGE),
     "documents": Profile((*_OPEN, *_MORE), _ANY_LANGUAGE),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ def number(observation: Observation) -> float:
     return observation
 
 
+CallClass = Literal["right", "same_domain", "other_api", "invented", "unparsed"]  # see `evaluation.api_strict`
+DomainClass = Literal["right", "wrong", "hallucination"]  # see `evaluation.api_domain`
+
+
+@dataclass(frozen=True)
+class ApiGrade:
+    """How the call of an API in a reply compares with the documentation."""
+
+    call: CallClass  # of a reply in the requested form; of another form "unparsed"
+    lenient: CallClass  # of a reply of any form
+    domain: DomainClass  # by the rule of APIBench's authors, of a reply of any form
+
+
 @dataclass(frozen=True)
 class Graded:
     """A parsed reply, with the reference answers and facts that metrics compare it with."""
@@ -37,6 +50,8 @@ class Graded:
     lenient: str = ""  # the answer found in the reply, whatever form the reply has (`raft_exp.prompts.lenient`)
     facts: Facts = frozenset()  # the sentences that support the answer, according to the data set
     quoted: Facts = frozenset()  # the sentences that the reply quotes
+    planted: str = ""  # the false answer that a false passage of the context gives; "" for none
+    api: ApiGrade | None = None  # None: the study has no documentation of APIs
 
 
 Batch = Callable[[Sequence[Graded], Vectors], Sequence[float]]
@@ -56,6 +71,9 @@ class Metric:
     `aggregate`: computes the figure from the observations; the mean by default.
     `of_quotes`: the metric grades quoted sentences. It is left out for arms whose prompt requests no reasoning.
     `batch`: for metrics that need a model.
+    `of_pair`: in place of `observe`, for metrics of two replies to one question (`metrics.abstention`).
+    `of_apis`: the metric compares calls with the documentation of APIs.
+    `automatic`: for metrics that no setting names, the studies that report them; "" for all others.
     """
 
     observe: Callable[[Graded], Observation] | None = None
@@ -63,6 +81,14 @@ class Metric:
     aggregate: Aggregate = mean
     of_quotes: bool = False
     batch: Batch | None = None
+    of_pair: Callable[[Any], Observation] | None = None  # Any: an `abstention.Pair`, whose module imports this one
+    automatic: str = ""
+    of_apis: bool = False
+
+    @property
+    def reads_corpus(self) -> bool:
+        """Whether the metric needs the passages and questions of the study."""
+        return self.of_quotes or self.of_apis
 
     @property
     def per_row(self) -> bool:

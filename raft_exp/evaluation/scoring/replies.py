@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, ContextPassage, Example
 from raft_exp.core.text import answer_pattern
+from raft_exp.evaluation.api_documentation import ApiDocumentation
 from raft_exp.evaluation.metrics import (
+    FOLLOWS,
     LABELS,
     METRICS,
     Graded,
@@ -54,13 +56,24 @@ class Grading:
     supporting: SupportingFacts | None = None  # for data sets that name the sentences that support an answer
     vectors: Vectors | None = None  # for metrics that need the encoder
     min_quote_words: int = quotes.MIN_WORDS  # shorter quotes never count as verbatim
+    apis: ApiDocumentation | None = None  # for metrics that compare calls of APIs
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The corpus's metrics by name; without metrics of quotes for an arm whose prompt requests no quotes."""
+        """The corpus's metrics by name, without those that do not apply.
+
+        Metrics of quotes are left out for an arm whose prompt requests no quotes, those of API calls without `apis`.
+        """
         metrics = {name: METRICS[name] for name in self.profile.metrics}
         has_quotes = self.reasons and self.supporting is not None
-        return {name: metric for name, metric in metrics.items() if has_quotes or not metric.of_quotes}
+        left_out = {FOLLOWS} if not self.shown else set()
+        return {
+            name: metric
+            for name, metric in metrics.items()
+            if name not in left_out
+            and (has_quotes or not metric.of_quotes)
+            and (self.apis is not None or not metric.of_apis)
+        }
 
 
 def score_arm(name: str, examples: Sequence[Example], answers: Iterable[Answer], grading: Grading) -> ScoredArm:
@@ -105,17 +118,26 @@ def _score_row(
     reply = parse(raw, grading.reply_format)
     context = example.context if grading.shown else []
     lenient_answer = lenient.extract(raw, LABELS if grading.profile.closed else (), example.question)
-    graded = Graded(example.answers, reply.prediction, raw, grading.profile.normalize, lenient_answer)
+    graded = Graded(
+        example.answers,
+        reply.prediction,
+        raw,
+        grading.profile.normalize,
+        lenient_answer,
+        planted=example.planted if grading.shown else "",
+    )
     supporting: SupportingSentences = {}
     if grading.supporting and grading.reasons:
         quoted = grading.supporting.quoted(reply.quotes, context, grading.min_quote_words)
         graded = replace(graded, facts=grading.supporting.named(example.id), quoted=quoted)
         supporting = {"supporting_facts": sorted(quoted)}
+    answered = reply.prediction or lenient.said(raw, example.question).text
+    if grading.apis:
+        graded = replace(graded, api=grading.apis.grade(example.id, reply.prediction, answered))
     observations = {
         name: _observe(metric, graded, answer) for name, metric in grading.metrics.items() if metric.observe
     }
     checked = check_quotes(reply.quotes, context, grading.min_quote_words)
-    answered = reply.prediction or lenient.said(raw, example.question).text
     declines = abstained(answered, grading.refusal, example.question)
     row: Prediction = {
         "id": example.id,
@@ -133,6 +155,12 @@ def _score_row(
         "supported": None if declines or not grading.reasons else _supported(example, reply, checked, grading.profile),
         "metrics": {name: number(value) for name, value in observations.items() if METRICS[name].per_row},
     }
+    if example.planted and grading.shown:
+        row["planted"] = example.planted
+    if graded.api:
+        row["api"] = {"call": graded.api.call, "domain": graded.api.domain}
+    if answer is not None and answer.log_probability is not None:
+        row["log_probability"] = answer.log_probability
     empty = answer is not None and not raw.strip()
     shares = {"parsed": float(reply.parsed), "truncated": float(truncated), "empty": float(empty)}
     return graded, row, {**observations, **shares}
