@@ -276,5 +276,6 @@ class StudyAudit(TypedDict):
     ingest: NotRequired[IngestAudit]
     split: NotRequired[SplitChoice]  # of the user's own documents
     gold: NotRequired[GoldAudit]  # of a file of questions without named gold passages
+    records: NotRequired[dict[str, int]]  # of APIBench: documents and calls, odd lines by kind
     questions: NotRequired[QuestionsAudit]
     targets: NotRequired[ReplyAudit]

@@ -40,6 +40,8 @@ def study_audit(
         audit["split"] = split
     if questions and (gold := _gold_audit(questions / "counts.json")):
         audit["gold"] = gold
+    if questions and (records := _record_counts(questions / "counts.json")):
+        audit["records"] = records
     if questions and (questions / "audit.json").exists():
         audit["questions"] = _read_json(questions / "audit.json")
     if targets and (targets / "audit.json").exists():
@@ -76,6 +78,12 @@ def _gold_audit(path: Path) -> GoldAudit | None:
         "of_many": counts.get("gold_of_many", 0),
         "also_answering": counts.get("also_answering", 0),
     }
+
+
+def _record_counts(path: Path) -> dict[str, int]:
+    """Reads the counts of a published data set's records that are about their form and their documents."""
+    counts: dict[str, int] = _read_json(path) if path.exists() else {}
+    return {name: count for name, count in counts.items() if name.startswith(("api_", "odd_")) and count}
 
 
 def _ingest_audit(path: Path) -> IngestAudit:

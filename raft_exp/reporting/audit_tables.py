@@ -54,6 +54,9 @@ def audit_views(audit: StudyAudit) -> Iterator[AuditView]:
     for section, dataset in zip(audit_sections(audit), data, strict=False):
         tables = [table for table in (_splits(dataset), _overlap(dataset)) if table.rows or table.zeros]
         yield AuditView(section.heading[:1].upper() + section.heading[1:], tables, list(_notes(dataset)), section.split)
+    if "records" in audit:
+        rows = [(words.RECORDS.get(name, words.in_words(name)), [text(n)]) for name, n in audit["records"].items()]
+        yield AuditView("The data set's records", [AuditTable(["number"], rows)], [])
     if "questions" in audit:
         written, checked = audit["questions"]["written"], audit["questions"].get("checked")
         replies = {"written": written} | ({"checked": checked} if checked else {})

@@ -44,6 +44,26 @@ PASSED_OVER = {
     "of_another_split": "from documents of another split",
     "answers_too": "that contain an answer and are in the gold passage's document",
 }
+RECORDS = {  # of APIBench
+    "api_calls": "different calls in the documentation",
+    "api_documents": "documents",
+    "api_gold_by_call": "questions whose gold document was found by its call",
+    "api_gold_by_name": "questions whose gold document was found by its name and description",
+    "api_questions_with_several_documents": "questions whose call is that of several documents",
+    "api_questions_without_document": "questions without a document",
+    "api_repeated_documents": "documents that repeat another one",
+    "odd_call_not_in_documentation": "questions whose call is in the documentation with other options, or not at all",
+    "odd_code_no_text": "questions in a field that is no text",
+    "odd_dictionary_layout": "questions in the layout of a Python dictionary",
+    "odd_documents_without_call": "documents without a call",
+    "odd_output_without_api_call": "outputs that name no call",
+    "odd_spaced_instruction_mark": 'questions that begin with "### Instruction:"',
+    "odd_with_input": 'questions with a part "###Input:"',
+    "odd_without_api_call": "lines without a call, which are left out",
+    "odd_without_instruction": "lines without an instruction, which are left out",
+    "odd_without_instruction_mark": "questions without a mark before the instruction",
+    "odd_without_output_mark": "questions without a mark before the output",
+}
 REPLIES = {
     "asked": "requests",
     "kept": "usable replies",
