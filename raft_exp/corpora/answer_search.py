@@ -1,6 +1,6 @@
 """Finds the gold passages of questions that name neither passages nor documents, as in FlashRAG's data sets.
 
-The gold passage is the best hit of a search that contains an answer word for word, as in the training data of DPR
+The gold passage is the best search hit that contains an answer word for word, as in the training data of DPR
 (Karpukhin et al. 2020, arXiv 2004.04906). The hits are published with the question, or BM25 finds them in the whole
 collection. Other hits with an answer are neither gold nor distractors. Hits without an answer are distractors.
 """

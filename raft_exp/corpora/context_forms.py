@@ -51,7 +51,7 @@ def pieces_of(fields: Fields, row: Row, answers: Sequence[str] | None) -> list[P
 
 
 def first_is_gold(pieces: Iterable[Piece]) -> list[Piece]:
-    """Returns the passages with only the first gold one as gold. The other gold ones are marked `also_answering`."""
+    """Returns the passages. Only the first gold passage stays gold; the others are marked `also_answering`."""
     found, marked = False, list[Piece]()
     for piece in pieces:
         marked.append(replace(piece, gold=False, also_answering=True) if piece.gold and found else piece)

@@ -51,7 +51,7 @@ class PassageLevel:
                 yield passage, split
 
     def questions(self) -> Iterator[Question]:
-        """Yields a placeholder question without text for each of these passages."""
+        """Yields a placeholder question without text for each of the `passages`."""
         return (Question(f"about {passage.id}", "", [], [passage.id], split) for passage, split in self.passages())
 
     def is_filled(self) -> bool:
@@ -64,7 +64,7 @@ class PassageLevel:
         return all(counts[split] for split in ("train", "test", *(["validation"] if wanted else [])))
 
     def has_room(self) -> bool:
-        """Whether a question about each of these passages has enough passages for its distractors."""
+        """Whether a question about each of the `passages` has enough passages for its distractors."""
         return has_room(self.collection, self.questions)
 
     def _group(self, at: int) -> str:

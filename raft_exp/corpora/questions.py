@@ -3,7 +3,7 @@
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. The
 fields are those of `records.Question`. `readers/question_rows.py` lists their other names and the file formats. `gold`
 names the gold passages. `document_id` names one or more documents, in which the gold passages are searched (`gold.py`).
-A row of FlashRAG's layout needs neither (`answer_search.py`).
+A row of FlashRAG's layout needs neither field (`answer_search.py`).
 """
 
 import difflib
@@ -59,7 +59,7 @@ class QuestionsFileConfig(Protocol):
 
 
 def files_of(config: object) -> list[Path]:
-    """Returns the questions file of a corpus config in a list; [] if it has none. Raises DataError if it is missing."""
+    """Returns the questions file of a corpus in a list; [] for none. Raises DataError if the file does not exist."""
     path = config.questions if isinstance(config, QuestionsFileConfig) else None
     if path is not None and not Path(path).is_file():
         raise DataError(f"corpus.questions={path!r}: no such file; give a file with one question per line")

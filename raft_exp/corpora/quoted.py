@@ -20,8 +20,8 @@ def closest_quotes(
 ) -> tuple[list[Place], bool]:
     """Returns one sentence of each passage, and whether any sentence contains an answer.
 
-    `passages`: (passage, text); its sentence is the most similar to this text. A passage gives no sentence if it
-    contains no answer and has nothing in common with the text.
+    `passages`: pairs (passage, text); the sentence of a passage is the most similar to its text. A passage gives no
+    sentence if it contains no answer and has nothing in common with the text.
     """
     pattern = answer_pattern(answers, form)
     places: list[Place] = []

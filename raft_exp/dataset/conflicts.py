@@ -38,7 +38,7 @@ class Conflicts:
             yield (self._planted(spec) or spec) if spec.question.id in chosen else spec
 
     def alone(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:
-        """Yields the rows in which a false passage is possible, with it. Leaves the others out."""
+        """Yields the rows that can have a false passage, each with this passage. Leaves the other rows out."""
         return (planted for spec in specs if (planted := self._planted(spec)))
 
     def shown(self, rows: Iterable[RenderedRow]) -> Iterator[RenderedRow]:

@@ -29,7 +29,7 @@ def refusing_rows(items: Iterable[str], share: float, seed: int) -> HashSample:
 
 
 def conflict_rows(items: Iterable[str], share: float, seed: int) -> HashSample:
-    """Returns the rows that shall get a false passage: exactly round(share*n) of n rows with gold.
+    """Returns the rows that are chosen for a false passage: exactly round(share*n) of n rows with gold.
 
     The rows of a smaller share are a subset of the rows of a larger share.
     """

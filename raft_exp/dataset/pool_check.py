@@ -120,7 +120,7 @@ def _check(
     indexed: Path | None = None,
     ids_are_final: bool = True,
 ) -> None:
-    """`ids_are_final`: whether the questions have the ids by which a range of distractors is drawn."""
+    """Checks each data set. `ids_are_final`: the questions have the ids by which a range of distractors is drawn."""
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     limits = [_limits(demand) for demand in demands if not isinstance(demand, TestStage)]
     for allowed, most in dict.fromkeys(limits):

@@ -182,7 +182,7 @@ class RaftRecipe:
 def closed_book(source: QuestionTargets, split: str, sample: HashSample, cot: bool = False) -> Iterator[RowSpec]:
     """Yields the questions of raft in the same order, without passages.
 
-    The target is the answer without reasoning; with `cot` the target of raft, whose quotes no prompt shows.
+    The target is the answer without reasoning; with `cot`, that of raft, which quotes passages outside the prompt.
     """
     for question, target in source.with_targets(split):
         if question.id in sample:

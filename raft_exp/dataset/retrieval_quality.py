@@ -58,7 +58,7 @@ class RetrievalQuality:
 
 
 class _Quality:
-    """The sums of the figures of one ranking of each question."""
+    """Sums the figures of one kind of ranking over the questions."""
 
     def __init__(self, collection: Passages, k: int) -> None:
         self._collection, self._k = collection, k

@@ -54,7 +54,7 @@ class DatasetConfig:
     """How a RAFT training set is built.
 
     A training row shows the model a question and a context of passages, and teaches it a target. D is
-    `num_distractors`, or a number of this range that each question has; g is the question's number of gold passages:
+    `num_distractors`; if it is a range, each question has a D of its own. g is the number of gold passages:
 
     - With gold (a share p of the training rows): the context has the g gold passages and D distractors.
     - Without gold (the other rows): the context has D + g distractors with `constant_size`, else D. With
@@ -276,7 +276,8 @@ def raft(
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe.
 
-    The rows have the questions of raft without passages. Their targets are the answers, with `cot` after the reasoning.
+    The rows have the questions of raft without passages. Their targets are the answers; with `cot`, the reasoning comes
+    first.
     """
     if config.cot:
         _check_reasons(targets, "an arm with recipe: closed_book and dataset: {cot: true}", "remove the arm")
@@ -475,8 +476,8 @@ def check_overlap(
 ) -> dict[str, OverlapCounts]:
     """Counts how much of the held-out data is also in the training data; returns the entry `overlap` of audit.json.
 
-    Raises DataError if the training data have a held-out question, or have the gold passages of more than a share
-    `most_gold` of a held-out split (None: the default limit). With `allowed`, no error is raised.
+    Raises DataError if a held-out question is in the training data, or if training has gold passages of more than a
+    share `most_gold` of a held-out split (None: the default limit). With `allowed`, no error is raised.
     """
     most_gold = overlap.most_gold_overlap(source.questions, most_gold)
     return overlap.check(overlap.overlaps(source.all_questions, passages), allowed, most_gold)

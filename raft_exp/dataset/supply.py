@@ -53,7 +53,7 @@ GOLD_ARMS_NAMES = replace(EVALUATION_NAMES, of_gold_arms=True)
 class DistractorSupply:
     """Takes the first distractors of a ranking for each question of a dataset.
 
-    A question gets `num_distractors` distractors (in a range: its own number), plus the number that `in_place_of_gold`
+    A question gets D distractors (`distractor_count.of_question`), plus the number that `in_place_of_gold`
     returns for it. `questions` streams all questions of the dataset. It is read only for an error, to find a number of
     distractors that every question has.
     """

@@ -33,7 +33,7 @@ def answer_right(prompts: Sequence[Text], completions: Sequence[Text], **columns
 
 
 def quotes_gold(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float | None]:
-    """Returns the share of each reply's quotes that stand word for word in a gold passage; 0 if it has none.
+    """Returns the share of each reply's quotes that stand word for word in a gold passage; 0 without quotes.
 
     Returns None for a prompt that shows no passages or asks for no quotes.
     """

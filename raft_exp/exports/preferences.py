@@ -48,7 +48,7 @@ def row(example: Example, origins: RowOrigins) -> Row | None:
 
 
 def _rejected(example: Example, question: Question, origins: RowOrigins) -> str | None:
-    """Returns the target with quotes from distractors; None if it has no quote from gold, or there are too few."""
+    """Returns the target with quotes from distractors in place of its gold quotes; None if this is not possible."""
     settings = origins.rewards
     reply = parse(example.target, settings.reply_format)
     gold = [passage for passage in example.context if passage.gold]

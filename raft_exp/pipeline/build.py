@@ -76,7 +76,7 @@ class _Study:
 
     @cached_property
     def _gold_validation(self) -> Stage:
-        """The same questions with their gold passages alone."""
+        """The stage of the validation questions with their gold passages alone."""
         return self.make.test_rows("validation_gold", gold_alone(validation(self._config)), GOLD_ARMS_NAMES)
 
     def _validation_of(self, name: str) -> Stage:

@@ -69,7 +69,7 @@ def validation(config: Config) -> EvaluationConfig:
 
 
 def gold_alone(evaluation: EvaluationConfig) -> EvaluationConfig:
-    """Returns the evaluation settings of arms with `context: gold`: the same questions with their gold passages."""
+    """Returns the evaluation settings of arms with `context: gold`: the test questions with their gold passages."""
     return replace(
         evaluation,
         context="gold_and_distractors",

@@ -1,4 +1,4 @@
-"""The settings of all data sets of a study, by which it is checked early that questions and passages are enough."""
+"""The settings of all data sets of a study, to check early whether there are enough questions and passages."""
 
 from collections.abc import Iterator
 

@@ -34,7 +34,7 @@ class Selection:
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
-        """Joins two searches. The keys of its `choices` are the bracketed parts of labels: raft for select[raft]."""
+        """Joins two searches. The keys of `choices` are then the bracketed parts of labels: raft for select[raft]."""
         questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
         choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
@@ -57,7 +57,7 @@ def choose_rates(
 
     `rows`: training sets by name. `validation`: returns the validation questions of an arm. `studied`: the stages of
     passages and questions. `train` and `evaluate` make the stages of one candidate. Arms that see the gold passages
-    alone do not decide, unless all arms of a training do.
+    alone do not decide, unless all arms of a training see these alone.
     """
     made = Selection()
     for training in trainings:

@@ -69,7 +69,7 @@ def _check(config: Config) -> None:
 
 
 def _model(config: Config) -> tuple[str, str | None]:
-    """Returns what the tools load, and the `model_type` of a model folder."""
+    """Returns the hub id or folder of the model, and the `model_type` of a folder (None for a hub id)."""
     path = loading.resolve(config.model.name_or_path)
     if not Path(path).is_dir():
         return path, None

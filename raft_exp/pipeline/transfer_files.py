@@ -114,7 +114,7 @@ def _test(evaluation: object) -> Values:
 
 
 def _merged(values: Mapping[str, object], place: str, *groups: object) -> Values:
-    """Merges settings, of which later ones win. They may refer to values of the study: `${seed}`."""
+    """Merges settings; later groups replace earlier values. Values may refer to the study: `${seed}`."""
     given = [group for group in groups if group]
     try:
         study = OmegaConf.create({**values, "merged": OmegaConf.merge(*given)})

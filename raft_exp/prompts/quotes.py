@@ -47,7 +47,7 @@ def find(quote: str, text: str, title: str = "", min_words: int = MIN_WORDS) -> 
 
 
 def occurrences(quote: str, text: str, title: str = "", min_words: int = MIN_WORDS) -> Iterator[list[Span]]:
-    """Yields all positions of a quote, each in the form of `find`; for a quote with an ellipsis only the first."""
+    """Yields all positions of a quote, each in the form of `find`; with an ellipsis, only the first position."""
     passage = _folded(text)
     for wanted in _without_source(quote, title):
         if len(_WORD.findall(wanted)) < min_words:

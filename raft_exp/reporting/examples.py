@@ -66,7 +66,7 @@ class ExampleItem(TypedDict):
 
 
 class Agreement(TypedDict):
-    """Counts of test questions by which of two arms is right: the reference arm ("mine") or another one ("theirs")."""
+    """Numbers of test questions by who is right: both arms, the reference arm ("mine"), `arm` ("theirs"), neither."""
 
     arm: str
     both: int

@@ -137,7 +137,7 @@ class _TestQuestion:
 
 @dataclass(frozen=True)
 class Replies:
-    """The scores of an arm's replies. A digest of its id, text and answers identifies a question."""
+    """The scores of an arm's replies. A question is identified by a digest of its id, text and answers."""
 
     observed: Mapping[str, Mapping[str, Observation]]  # metric -> question -> observation
     questions: frozenset[str]

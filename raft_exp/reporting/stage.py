@@ -148,7 +148,7 @@ def _add_special_tests(
     grader: "_Grader",
     gold_unknown: frozenset[str],
 ) -> None:
-    """Adds the results of tests without gold and of tests with false passages. `audits`: of the tests by name."""
+    """Adds the results of tests without gold and with false passages. `audits`: the audits of the tests, by name."""
     from raft_exp.reporting.special_tests import SpecialTests
 
     special = SpecialTests(grader.graded, _profile(config), config.seed, gold_unknown)
@@ -191,7 +191,7 @@ def _profile(config: ReportStage) -> "Profile":
 
 
 def _with_conflict(profile: "Profile", examples: Sequence[Example]) -> "Profile":
-    """Returns the scoring of a test. If its contexts have false passages, it has the metric of following them too."""
+    """Returns the scoring of a test. Contexts with false passages add a metric: how often a reply follows them."""
     from raft_exp.evaluation.metrics import FOLLOWS
 
     planted = any(example.planted for example in examples)
@@ -262,7 +262,7 @@ class _Grader:
 
 
 def _tested(config: ReportStage, examples: list[Example], gold_test: Path | None) -> dict[str, list[Example]]:
-    """Returns the test rows of each arm. Raises DataError if two arms have other questions, or in another order."""
+    """Returns the test rows of each arm. Raises DataError if the arms differ in questions or in their order."""
     alone = _examples(gold_test / "rows.jsonl") if gold_test else []
     if gold_test and [example.id for example in alone] != [example.id for example in examples]:
         raise DataError(f"{gold_test / 'rows.jsonl'}: has other questions than the test set; run the study again")

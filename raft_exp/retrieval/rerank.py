@@ -47,7 +47,7 @@ class Rankings:
         return self._of(question, 0)
 
     def ranked(self, question: Question) -> Iterator[int]:
-        """Yields the same passages in the order of the cross-encoder. It is a `Ranker`."""
+        """Yields the retriever's first passages in the order of the cross-encoder (a `Ranker`)."""
         return iter(self._of(question, 1))
 
     def with_rest(self, rank: Ranker) -> Ranker:

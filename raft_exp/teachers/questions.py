@@ -125,7 +125,7 @@ class QuestionWriting:
 
 @dataclass
 class AnswerCheck:
-    """The `TeacherJob` that answers each written question from its passage; of a pair, from both and each alone."""
+    """The `TeacherJob` that answers each written question from its passages: from all together, and from each alone."""
 
     task: CheckTask
     passages: Path

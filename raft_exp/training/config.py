@@ -26,7 +26,7 @@ class LoraConfig:
 
 @config_dataclass
 class MatchedPlan:
-    """The settings from which another training's number of supervised tokens follows. This training uses it too."""
+    """The settings that determine another training's number of supervised tokens, which this training must reach."""
 
     batch_size: Positive
     max_epochs: Positive

@@ -78,7 +78,7 @@ def judge(
 def cite(
     quote: str, context: Sequence[ContextPassage], sources: Sequence[str], min_words: int = quotes.MIN_WORDS
 ) -> Citation:
-    """Returns the citation of a quote in the first passage that contains it. An ellipsis in it matches any text."""
+    """Returns the citation of a quote in the first passage with it. An ellipsis in the quote matches any text."""
     for number, (passage, source) in enumerate(zip(context, sources, strict=True), start=1):
         if spans := quotes.find(quote, passage.text, passage.title, min_words):
             return Citation(
@@ -97,7 +97,7 @@ def cite(
 
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
-    """Returns citations for a model that does not quote: the first sentence with the answer in each passage."""
+    """Returns citations for a model that does not quote: of each passage, the first sentence with the answer."""
     pattern = answer_pattern([answer])  # by words in every corpus: a reader can check the sentence
     if pattern is None:
         return []

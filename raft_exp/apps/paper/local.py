@@ -1,4 +1,4 @@
-"""The data sets of the paper in a local folder: one subfolder each, with the name of the experiment."""
+"""The data sets of the paper in a local folder: a subfolder for each, with the name of its experiment."""
 
 from pathlib import Path
 

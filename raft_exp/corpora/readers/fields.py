@@ -96,9 +96,9 @@ class Fields:
         return bool(value)
 
     def truth(self, *names: str) -> bool | None:
-        """Returns whether the first of the fields that is there is true, or a text that is not empty; None if none is.
+        """Returns whether the first of `names` that the record has is true, or is a text that is not empty.
 
-        Raises DataError for any other value.
+        Returns None if the record has none of these fields. Raises DataError for any other value.
         """
         for name in names:
             value = self._row.get(name)

@@ -1,6 +1,6 @@
 """The layout of FlashRAG (Jin et al. 2024, arXiv 2405.13576), in which it publishes all its data sets.
 
-- A question is {id, question, golden_answers, metadata}. In the files that FlashRAG writes, it also has
+- A question is {id, question, golden_answers, metadata}. In the files that FlashRAG writes, a question also has
   retrieval_result: the retrieved passages, best first (in the row, or in its object `output`).
 - A passage is {id, contents}. The first line of `contents` is the title, often in quotation marks.
 
@@ -43,7 +43,7 @@ def named(row: Row) -> Row:
 
 
 def retrieval_result(row: Mapping[str, object]) -> object:
-    """Returns the retrieved passages of a row as the file has them; None without any."""
+    """Returns the retrieved passages of a row, unchanged; None if it has none."""
     output = row.get("output")
     return row.get(RETRIEVED, output.get(RETRIEVED) if isinstance(output, dict) else None)
 

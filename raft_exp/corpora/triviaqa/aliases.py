@@ -1,4 +1,4 @@
-"""The answers of TriviaQA: a value and its aliases, of which the evaluation script accepts every normalised form."""
+"""The answers of TriviaQA: a value and its aliases. The evaluation script accepts the normalised form of each."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The comparison of replies and aliases of TriviaQA's evaluation script."""
+"""Compares replies with aliases as TriviaQA's evaluation script does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

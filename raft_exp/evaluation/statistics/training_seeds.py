@@ -112,7 +112,7 @@ def compare_over_seeds(metric: Metric, a: Seeds, b: Seeds) -> SeedDifference:
 def _spread(sample: _Sample, covariance: Array) -> _Spread:
     """Computes the variance of the mean over the seeds.
 
-    `covariance`: shape (k, k), of the sampling errors of the seeds' figures, which the questions cause.
+    `covariance`: shape (k, k), of the errors of the seeds' figures that the sample of questions causes.
     """
     from scipy.special import chdtri
 

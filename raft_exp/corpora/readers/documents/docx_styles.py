@@ -51,7 +51,7 @@ class Styles:
         return int(heading[1]) if heading else 0
 
     def numbering(self, paragraph: Element) -> tuple[str, int, str]:
-        """Returns the list of a paragraph: its id ("" for none), the level from 0, the id of the style that sets it."""
+        """Returns a paragraph's list id ("" for none), its level from 0, and the id of the style that sets it."""
         own = paragraph.find(f"{W}pPr/{W}numPr")
         number, level = value(own, f"{W}numId"), value(own, f"{W}ilvl")
         if number:

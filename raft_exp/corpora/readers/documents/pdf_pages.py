@@ -34,8 +34,8 @@ def joined(pages: Sequence[str]) -> list[str]:
 def without_running_lines(pages: Sequence[str]) -> tuple[list[str], list[str]]:
     """Returns the pages without repeated headers and footers, and each of these lines once.
 
-    Such a line is on most pages, or most of every second page, between its first and its last page. The first and the
-    last line of a page may contain the page number; the second lines may not.
+    Between the first and the last page with such a line, it is on most pages, or on most of every second page. The
+    first and the last line of a page may contain the page number; the lines next to them may not.
     """
     lines = [page.split("\n") for page in pages]
     edges = [_edges(page, number) for number, page in enumerate(lines)]

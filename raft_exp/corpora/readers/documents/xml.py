@@ -114,7 +114,7 @@ def _has_own_text(element: Element) -> bool:
 
 
 def _field(element: Element, name: str) -> str:
-    """Returns an element as "name: value", with its attributes: "price (currency: EUR): 40"; "" if it has neither."""
+    """Returns an element as "name: value", with its attributes: "price (currency: EUR): 40"; "" if empty."""
     given = [(key, value) for key, value in element.items() if "}" not in key and key.lower() not in _NAMES]
     shown = f" ({'; '.join(f'{key}: {value}' for key, value in given)})" if given else ""
     value = "" if len(element) else " ".join((element.text or "").split())
