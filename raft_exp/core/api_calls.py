@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-MOST_CHARACTERS = 20_000  # of a reply; the rest of a longer reply is not read
-MOST_CALLS = 500  # parts of a reply that look like calls; later ones are not read
-MOST_OF_A_CALL = 4_000  # characters of a call; longer ones are not parsed
-DEEPEST = 20  # brackets inside each other; deeper calls are not parsed
+MOST_CHARACTERS = 20_000  # largest number of characters of a reply that are read
+MOST_CALLS = 500  # largest number of parts of a reply that are read as calls
+MOST_OF_A_CALL = 4_000  # largest number of characters of a call; a longer call is not parsed
+DEEPEST = 20  # nesting depth of brackets; calls with deeper brackets are not parsed
 
-# Positional arguments by function: the names of the first ones. All functions `*.from_pretrained` have the same.
+# Function -> the names of its first positional arguments. All functions `*.from_pretrained` have the same names.
 _PARAMETERS = {
     "torch.hub.load": ("repo_or_dir", "model"),
     "hub.load": ("handle",),
@@ -41,7 +41,7 @@ _IDENTIFYING = frozenset(
         "task",
     }
 )
-_SAME_MODULES = {"tensorflow_hub": "hub"}  # the documentation imports the first under the second name
+_SAME_MODULES = {"tensorflow_hub": "hub"}  # module -> the name under which the documentation imports it
 _NO_MODULES = frozenset({"transformers"})  # the documentation calls its functions without the module's name
 
 _FENCED = re.compile(r"```[\w+.-]*[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -54,7 +54,7 @@ _BROKEN = (SyntaxError, ValueError, MemoryError, RecursionError)
 class ApiCall:
     """A call: its function with its module (`torch.hub.load`), and its identifying arguments, sorted by name.
 
-    Of a call that Python cannot parse, `function` is "" and the only argument is the text of the call.
+    If Python cannot parse the call, `function` is "" and the only argument is the text of the call.
     """
 
     function: str
@@ -109,7 +109,7 @@ def _calls(text: str) -> Iterator[ApiCall]:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """Parses Python; None for a text that is no Python, is too long or has too many brackets inside each other."""
+    """Parses Python; None for a text that is not Python, is too long or has too deeply nested brackets."""
     if _depth(text) > DEEPEST or max(map(len, text.split("\n"))) > MOST_OF_A_CALL:
         return None
     with warnings.catch_warnings():
@@ -161,7 +161,7 @@ def _value(node: ast.expr) -> str:
 
 
 def _dotted(node: ast.expr) -> str | None:
-    """Returns the name of a function, `torch.hub.load`; None for a function that is no name, as in `f(x)(y)`."""
+    """Returns the name of a function, `torch.hub.load`; None for a function without a name, as in `f(x)(y)`."""
     names = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)

@@ -41,13 +41,13 @@ class RowCounts(TypedDict, total=False):
     escaped_messages: int  # of a ready chat file: messages with escaped control tokens
     gold_cut: int  # gold passages shortened to fit the prompt
     grounded: int  # targets whose evidence is in the context
-    quotes_closest: int  # quotes in grounded targets whose answer no passage holds: the closest passages are gold
+    quotes_closest: int  # quotes in grounded targets whose gold was assigned by similarity
     quotes_closest_verbatim: int
     quotes_grounded: int  # quotes in other grounded targets
     quotes_grounded_verbatim: int
     quotes_ungrounded: int  # quotes in targets whose evidence is not in the context
     quotes_ungrounded_verbatim: int
-    reasons_dropped: int  # targets that lost their reasoning, as the prompt shows no text of any passage
+    reasons_dropped: int  # targets without their reasoning, because the prompt shows no text of a passage
     repeated_texts: int  # passages whose text occurs earlier in the same context
     replaced: int  # characters replaced by U+FFFD
     rows_cut: int  # rows whose passages were shortened to fit the prompt

@@ -16,15 +16,16 @@ Questions: the class streams them, as hotpotqa/ does, or the user has them in a 
 config the fields of `QuestionsFileConfig` in questions.py, all of them (`questions`, `columns`, `closest`, ...). Then
 questions.py reads the file, finds the gold passages and draws the splits, and `Notes.questions` returns `iter(())`.
 
-Keys: a stage runs again when its key changes. The key of ingest holds the settings in `passage_settings`, that of
-questions all settings; both hold the content of `files`. A field marked `Runtime` is in no key: mark a path
+Keys: a stage runs again when its key changes. The key of ingest holds the settings in `passage_settings`. The key of
+questions holds all settings. Both keys hold the content of `files`. A field marked `Runtime` is in no key: mark a path
 `Runtime[str]`, so that a moved file with the same content runs nothing again. The name of a file is in the keys, its
 folder is not. A corpus whose passages depend on folders adds them in `passage_identity`, as documents/ does. The
 content of `corpus.questions` is in the key of questions and not in that of ingest.
 
-Rules: passages and their order never depend on the seed (runs with other seeds share them); splits and `max_items`
-may. Ids are unique. Each question names its gold passages by id, and has the split train, validation or test; a study
-needs train and test questions. Wrong input raises `DataError` with file, place, field and remedy.
+Rules: passages and their order never depend on the seed, so that runs with other seeds share them. The splits, and the
+questions that `max_items` selects, may depend on it. Ids are unique. Each question names its gold passages by id, and
+has the split train, validation or test; a study needs train and test questions. Wrong input raises `DataError` with
+file, place, field and remedy.
 
 Helpers: readers of JSON, JSON lines, parquet, hub and web files in readers/; a sentence splitter in sentences.py;
 seeded shares in shares.py.

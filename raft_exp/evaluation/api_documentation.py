@@ -16,7 +16,7 @@ from raft_exp.evaluation.metrics import ApiGrade, Profile
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the rules know of a question: its hub, its right calls, and the domain that the data set names."""
+    """The values of a question that the rules need: its hub, its right calls, and the domain of its API."""
 
     hub: str
     gold: frozenset[ApiCall]

@@ -3,8 +3,9 @@
 Source: gorilla/eval/eval-scripts/ast_eval_{hf,tf,th}.py, https://github.com/ShishirPatil/gorilla, commit 6ea5797; the
 rule is written anew here. The scripts parse with tree-sitter, which also gives a tree for code with errors.
 
-- The text between "api_call" and "api_provider" is parsed, from behind its first ":" to its last ")". Without
-  "api_call" it is the whole reply. (The script for Torch Hub scores such a reply as wrong; here all hubs are alike.)
+- The text between "api_call" and "api_provider" is parsed, from after its first ":" to its last ")". Without
+  "api_call" the whole reply is parsed. (The script for Torch Hub scores such a reply as wrong; here all hubs are
+  alike.)
 - A line of the documentation matches if its function is the first part of a subtree, and all of its arguments stand in
   the text of this subtree. Without such a subtree the last subtree takes its place. Which arguments count depends on
   the hub (`_arguments`).
@@ -43,7 +44,7 @@ class DomainRule:
         self._longest = max((len(line.function) for line in self._lines), default=0)
 
     def judge(self, reply: str, domain: str) -> DomainClass:
-        """Scores a reply. `domain`: that of the API which the data set names for the question."""
+        """Scores a reply. `domain`: the domain of the API that the data set names for the question."""
         heads, last = self._subtrees(_marked(reply[:MOST_CHARACTERS]))
         for line in self._lines:
             subtree = heads.get(line.function, last)
@@ -86,7 +87,7 @@ def _marked(reply: str) -> str:
 
 
 def _line(api: Api, hub: str) -> _Line | None:
-    """Returns what the rule reads of a line of the documentation; None for a line that it leaves out."""
+    """Returns the parts of a line of the documentation that the rule reads; None for a line that it leaves out."""
     statements = _parse(api.call).children
     call = statements[0].children[0] if statements and statements[0].child_count else None
     if call is None or call.child_count < 2:
@@ -98,8 +99,8 @@ def _line(api: Api, hub: str) -> _Line | None:
 def _arguments(listed: "Node", hub: str) -> Iterator[bytes]:
     """Yields the arguments of a documented call that the rule compares.
 
-    - Hugging Face: all; of `name=value` the value.
-    - TensorFlow Hub: all; of `model=value` the value, and others as they stand.
+    - Hugging Face: all arguments; of `name=value` only the value.
+    - TensorFlow Hub: all arguments; of `model=value` only the value, other arguments unchanged.
     - Torch Hub: the values of `repo_or_dir` and `model`.
     """
     for node in listed.children:

@@ -24,12 +24,12 @@ class CallRule:
     def judge(self, reply: str, gold: Set[ApiCall], domain: str) -> CallClass:
         """Scores a reply.
 
-        - right: its call is one of `gold`.
+        - right: the deciding call is one of `gold`.
         - same_domain: it is another call of the documentation, of an API with this `domain`.
         - other_api: it is a call of the documentation, of another domain.
-        - invented: it has calls, but none of the documentation.
-        - unparsed: Python can parse no call in it. A call of the documentation that Python cannot parse, such as a
-          shell command, counts as parsed if the reply has it word for word.
+        - invented: the reply has calls, but the documentation has none of them.
+        - unparsed: the reply has no call that Python can parse. A call of the documentation that Python cannot parse,
+          such as a shell command, counts as parsed if the reply has it word for word.
         """
         found = list(calls(reply))
         decisive = next((call for call in (*found, *lines(reply)) if call in gold or call in self._domains), None)

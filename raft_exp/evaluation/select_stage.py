@@ -65,8 +65,8 @@ def select(
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
         raise DataError(
-            f"{test / 'rows.jsonl'}: no validation questions to choose {config.setting} by; give the corpus validation "
-            "questions, or make no choice (selection.learning_rates=null evaluation.prompts=as_written)"
+            f"{test / 'rows.jsonl'}: no validation questions by which to choose {config.setting}; give the corpus "
+            "validation questions, or make no choice (selection.learning_rates=null evaluation.prompts=as_written)"
         )
     graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
     scored = {

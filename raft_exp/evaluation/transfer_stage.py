@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from raft_exp.evaluation.scoring import ScoredArm
     from raft_exp.evaluation.supporting_facts import SupportingFacts
 
-VERSION = 1  # to be raised with the report's when a change of the metrics changes figures
+VERSION = 1  # raise it, like that of the report, when a metric changes its figures
 TRANSFER = "transfer.json"
 
 

@@ -1,4 +1,4 @@
-"""The stages of a test on another corpus (`evaluation.transfer`): those of a study of it, without any training.
+"""The stages of a test on another corpus (`evaluation.transfer`): a study of this corpus without trainings.
 
 ingest[transfer@B] -> questions[transfer@B] -> dataset[transfer@B] -> evaluate[raft@transfer@B] -> transfer[B]
                                                         train[raft] ----------+

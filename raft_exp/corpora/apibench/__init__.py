@@ -60,7 +60,7 @@ class Apibench:
     def questions(self) -> Iterator[Question]:
         """Yields the questions of each hub, those of its test file first.
 
-        A line without an instruction or a call is left out, a training line also if the documentation lacks its call.
+        A line without an instruction or a call is left out; a training line also if the documentation lacks its call.
         """
         config, read = self.config, dict[str, tuple[Line, list[str], list[str]]]()
         gold = GoldDocuments(self._documents(self.counts))

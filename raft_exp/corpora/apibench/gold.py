@@ -1,8 +1,9 @@
 """Finds the documentation that answers a question of APIBench.
 
-The gold passage is the documentation that the line of the question repeats (`api_data`), in all its fields. Where none
-has all of them, it is the documentation of the same call, or else that of the same name and description. Many APIs have
-several documents (TensorFlow Hub: 80 calls on 696 lines). The others of the same call are neither gold nor distractors.
+The gold passage is the documentation whose fields all equal those in the line of the question (`api_data`). If there
+is none, it is the documentation of the same call, or else that of the same name and description. Many APIs have
+several documents (TensorFlow Hub: 80 calls on 696 lines). The others with the gold call are neither gold nor
+distractors.
 """
 
 import json
@@ -45,7 +46,7 @@ class GoldDocuments:
         return self._sentences[name]
 
     def of(self, line: Line, counts: Counter[str]) -> tuple[list[str], list[str]]:
-        """Returns the gold documents of a question, and the ids of the others with its call. Both may be [].
+        """Returns the gold documents of a question, and the ids of other documents with its call. Both may be [].
 
         `counts`: gets the numbers of questions by how their documents were found.
         """

@@ -5,8 +5,8 @@
     ###Instruction: ...\\n###Output: <<<domain>>>: ..., <<<api_call>>>: ...
     {'Instruction': ..., 'Output': {'domain': ..., 'api_call': "...", ...}}
 
-The second is written like a Python dictionary and seldom is one. Lines of other forms are read as far as possible, and
-counted by what is odd in them.
+The second layout looks like a Python dictionary, but most lines are not valid Python. Lines of other forms are read as
+far as possible, and counted by their fault.
 """
 
 import re
@@ -36,14 +36,14 @@ class Line:
     instruction: str
     call: str
     domain: str
-    data: Row  # the documentation of its API, as the line has it
-    is_test: bool  # it is in the test file of a hub that has a training file too
-    is_alone: bool  # its hub has only one file of questions
+    data: Row  # the documentation of the API, as the line repeats it
+    is_test: bool  # the line is in the test file of a hub that also has a training file
+    is_alone: bool  # the hub of the line has only one file of questions
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """The instruction in a field `code`, and what is odd in the field, as names for counts."""
+    """The instruction in a field `code`, and the faults of the field, as names for counts."""
 
     text: str
     odd: list[str] = field(default_factory=list)

@@ -36,7 +36,7 @@ class Sources:
 
 
 def from_published(hubs: Iterable[Hub], repo: str | None, revision: str) -> list[Sources]:
-    """Downloads the files unless cached: from the data set `repo`, or for None from the authors' repository."""
+    """Downloads the files unless cached: from the data set `repo`, or with None from the authors' repository."""
     fetch = partial(_from_hub, repo, revision) if repo else partial(_from_authors, revision)
     return [_sources(name, fetch) for name in hubs]
 
@@ -86,7 +86,7 @@ def _in_folder(folder: Path, name: Hub, counts: Counter[str]) -> Sources:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """Returns the first file of a name in a folder, at any depth, gzipped or not."""
+    """Returns the first file with this name in a folder, at any depth, gzipped or not; None if there is none."""
     for ending in ("", ".gz"):
         if files := sorted(path for path in folder.rglob(name + ending) if path.is_file()):
             return files[0]

@@ -1,8 +1,8 @@
 """Splits of APIBench. Draws depend only on (seed, question), so smaller samples are subsets of larger ones.
 
-Test questions are those of the test files; of a hub with one file of questions, a random share. A question that is
-nearly a test or validation question, about the same call, does not train: the data set's questions were written by a
-model, and many of them differ in a few words.
+Test questions are those of the test files, or a random share for a hub with one file of questions. A question is not
+used for training if it has nearly the words and the same call as a test or validation question: a model wrote the data
+set's questions, and many of them differ in a few words only.
 """
 
 from collections import Counter, defaultdict

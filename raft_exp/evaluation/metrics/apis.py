@@ -26,7 +26,7 @@ def api_call_lenient(row: Graded) -> float:
 def api_domain(row: Graded) -> float:
     """The functionality accuracy of APIBench's authors: 1 if the API that the call matches has the right domain.
 
-    Any API of the domain is right, and so is an invented name that begins with the name of one. Published figures on
-    APIBench use this rule.
+    Any API of the domain is right, and so is an invented name that begins with the name of such an API. Published
+    figures on APIBench use this rule.
     """
     return float(row.api is not None and row.api.domain == "right")

@@ -50,7 +50,7 @@ class Graded:
     lenient: str = ""  # the answer found in the reply, whatever form the reply has (`raft_exp.prompts.lenient`)
     facts: Facts = frozenset()  # the sentences that support the answer, according to the data set
     quoted: Facts = frozenset()  # the sentences that the reply quotes
-    planted: str = ""  # the false answer that a false passage of the context gives; "" for none
+    planted: str = ""  # the false answer in the false passage of the context; "" for none
     api: ApiGrade | None = None  # None: the study has no documentation of APIs
 
 
@@ -73,7 +73,7 @@ class Metric:
     `batch`: for metrics that need a model.
     `of_pair`: in place of `observe`, for metrics of two replies to one question (`metrics.abstention`).
     `of_apis`: the metric compares calls with the documentation of APIs.
-    `automatic`: for metrics that no setting names, the studies that report them; "" for all others.
+    `automatic`: describes the studies that report the metric without a setting; "" for other metrics.
     """
 
     observe: Callable[[Graded], Observation] | None = None
