@@ -27,7 +27,7 @@ T = TypeVar("T")
 _SETTING = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<value>.*)", re.DOTALL)
 _FLAG = re.compile(r"--(?P<name>[A-Za-z][\w-]*)(=(?P<value>.*))?", re.DOTALL)  # the spelling of older versions
 _PLACEHOLDERS: dict[object, str] = {bool: "true|false", int: "NUMBER", float: "NUMBER"}
-_COLUMN = 31  # width of the left column of the help, at most
+_COLUMN = 31  # largest width of the left column of the help
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class StoreEntry:
     label: str
     size: int  # bytes
     seconds: float
-    state: str  # used (named by a run) | unused | partial (a run can resume it) | left over | damaged (its manifest is)
+    state: str  # used (named by a run) | unused | partial (a run can resume it) | left over | damaged (bad manifest)
 
 
 def entries(root: Path) -> list[StoreEntry]:

@@ -152,7 +152,7 @@ class OverlapCounts(TypedDict):
     answers: NotRequired[int]  # distinct answers
     passages: NotRequired[int]  # gold passages with equal words
     near_passages: NotRequired[int]  # gold passages of which training has a near copy
-    gold_overlap: NotRequired[int]  # questions with a gold passage counted in one of the two lines above
+    gold_overlap: NotRequired[int]  # questions with a gold passage that one of the two lines above counts
     boilerplate_passages: NotRequired[int]  # gold passages that are too short or too frequent to be leaks
 
 
@@ -233,10 +233,10 @@ class GoldAudit(TypedDict):
     by_answer: int  # questions with a passage of their document that contains an answer word for word
     closest: int  # questions without such a passage: the gold is the passage closest to question and answer
     share_closest: float  # of the questions
-    several: NotRequired[int]  # the evidence is in several passages
+    several: NotRequired[int]  # questions with their evidence in several passages
     share_several: NotRequired[float]
-    beyond_closest: NotRequired[int]  # an answer has more statements with passages of their own than corpus.closest
-    of_many: NotRequired[int]  # several passages contain the answer: the closest one is gold
+    beyond_closest: NotRequired[int]  # questions whose answer needs more passages than corpus.closest
+    of_many: NotRequired[int]  # questions with several passages that contain the answer: the closest one is gold
     also_answering: NotRequired[int]  # the other passages that contain the answer: neither gold nor distractors
 
 

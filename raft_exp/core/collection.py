@@ -101,7 +101,7 @@ class Passages:
 
         self._file = folder / TEXTS
         self.any_language = (folder / ANY_LANGUAGE).exists()
-        self.form: Form = normalise if self.any_language else plain_words  # in which its texts are compared
+        self.form: Form = normalise if self.any_language else plain_words  # the form in which texts are compared
 
     def with_units(self, units: np.ndarray, shared: bool) -> "Passages":
         """Returns the same collection with other `units` and `shared` (see the class)."""

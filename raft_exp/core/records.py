@@ -50,7 +50,7 @@ class Question:
     slices: dict[str, str] = field(default_factory=dict)  # e.g. {"type": "bridge"}: groups to report by
     published: list[str] | None = None  # ids of the context published with the question, in its order
     gold_missing: int = 0  # gold passages named by the data set without their text; they are not in `gold`
-    # ids of passages that hold the answer too, in a document with several: neither gold nor distractors
+    # ids of other passages with the answer, where a document has several: neither gold nor distractors
     also_answering: list[str] = field(default_factory=list, metadata={_WHEN_SET: True})
 
 

@@ -28,7 +28,7 @@ class PassagesConfig:
     max_items: Positive | None
     validation: Share
     test: Share
-    closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
+    closest: KeyedWhenSet[Positive] = 2  # largest number of gold passages if none has the answer word for word
     columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
     split: KeyedWhenSet[Setting] = "auto"  # what questions are split by (`corpora/split_units.py`)
 

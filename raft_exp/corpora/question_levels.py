@@ -29,7 +29,7 @@ class QuestionLevel:
             self.split = Splits.of(questions(), self.collection, config, seed).split
             return
         self.split = DrawnSplits(by, questions, self.collection, config, seed).split
-        if by == "question" and not self.is_filled():  # too few passages to keep the questions of each together
+        if by == "question" and not self.is_filled():  # too few passages to keep the questions of a passage together
             self.split = DrawnSplits(by, questions, self.collection, config, seed, together=False).split
 
     def questions(self) -> Iterator[Question]:

@@ -96,7 +96,7 @@ def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
     """Measures how well the number of prompt tokens predicts that gold is missing, by the exact AUC (Mann-Whitney)."""
     lengths, gold = np.asarray(tokens), np.asarray(has_gold, dtype=bool)
     ranked, others = np.sort(lengths[gold]), lengths[~gold]
-    # for each row without gold, twice the rows with gold that are shorter, and once those of the same length
+    # for each row without gold: twice the number of shorter rows with gold, plus the number of equally long ones
     wins = np.searchsorted(ranked, others, "left") + np.searchsorted(ranked, others, "right")
     auc = int(wins.sum()) / (2 * len(ranked) * len(others))
     return {"auc": round(auc, 6), "with_gold": len(ranked), "without_gold": len(others)}

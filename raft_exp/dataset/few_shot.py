@@ -42,7 +42,7 @@ class ExamplesStage:
 
     prompt: PromptConfig
     prompt_mode: str
-    context: Literal["none", "passages", "gold"]  # the passages that the arm sees, so that its examples show such
+    context: Literal["none", "passages", "gold"]  # the passages that the arm sees; its examples show the same kind
     cot: bool  # whether the replies of the examples reason before they answer
     examples: Positive  # largest number of examples
     window: Window

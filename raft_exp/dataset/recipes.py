@@ -171,7 +171,7 @@ class RaftRecipe:
             return RowSpec(question, context, target, grounded=True)
         if refuses:  # refuse_share: the text of prompt.refusal
             return RowSpec(question, context, Target(question.id, self.refusal), refuses=True)
-        # no_gold_target: what a row teaches whose context does not hold the answer.
+        # no_gold_target: the target of a row whose context does not hold the answer.
         if self.no_gold_target == "answer":  # the same target as with gold, as in the paper: it quotes hidden text
             return RowSpec(question, context, target)
         if self.no_gold_target == "answer_only":  # the answer without the reasoning: no quotes of hidden text

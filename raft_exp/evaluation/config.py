@@ -47,7 +47,7 @@ class EvaluationConfig:
     transfer: KeyedWhenSet[Annotated[dict[str, TransferConfig], BeforeValidator(lambda value: value or {})]] = field(
         default_factory=dict
     )
-    transfer_items: KeyedWhenSet[Positive | None] = None  # most questions of each other corpus; null: as in its study
+    transfer_items: KeyedWhenSet[Positive | None] = None  # largest number of questions of each; null: as in its study
     kl: KeyedWhenSet[bool] = False  # measures KL(base || arm) on a general text, for arms with weights of their own
     conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
     token_probabilities: KeyedWhenSet[bool] = False  # store the mean log probability of the tokens of each reply

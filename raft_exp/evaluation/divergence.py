@@ -11,8 +11,8 @@ from raft_exp.evaluation.results import Divergence
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-WINDOW = 256  # most tokens of a window: a model reads each window alone
-_TOGETHER = 512  # most tokens of a batch of windows
+WINDOW = 256  # largest number of tokens of a window: a model reads each window alone
+_TOGETHER = 512  # largest number of tokens of a batch of windows
 _ROWS = 64  # places whose distributions are compared at a time
 
 Logits = Callable[[torch.Tensor], torch.Tensor]  # token ids [batch, length] -> logits [batch, length, vocabulary]

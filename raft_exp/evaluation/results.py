@@ -149,7 +149,7 @@ class TransferResult(TypedDict):
 
     corpus: str  # its `corpus.name`
     n: int
-    metrics: list[str]  # the metrics of that corpus, its first one first
+    metrics: list[str]  # the metrics of that corpus, its default one first
     arms: dict[str, Summary]
     comparisons: list[Comparison]  # each arm with weights of its own minus the untrained arm with equal contexts
 
@@ -180,7 +180,7 @@ class Conflict(TypedDict):
     """A test with a false passage in each context. An arm's metrics say how often it follows the false passage."""
 
     n: int  # questions with a false passage
-    left_out: dict[str, int]  # reason -> questions that cannot have one
+    left_out: dict[str, int]  # reason -> questions that cannot have a false passage
     without: dict[str, Summary]  # arm -> figures on the same questions in the study's test; {} if this is that test
     comparisons: list[Comparison]  # the reference arm minus each other arm
 
@@ -215,7 +215,7 @@ class Results(TypedDict):
     warnings: NotRequired[list[str]]  # what a reader must know before the verdict, one line each
     contrasts: NotRequired[dict[str, list[str]]]  # other arm -> what differs between the reference arm and it
     pairs: NotRequired[list[ArmPair]]  # what differs between the arms of each pair without the reference arm
-    condition_settings: NotRequired[Mapping[str, Mapping[str, object]]]  # condition -> evaluation settings it changes
+    condition_settings: NotRequired[Mapping[str, Mapping[str, object]]]  # condition -> settings that it changes
     selection: NotRequired[dict[str, Choice]]  # by training; absent where nothing was chosen on validation questions
     retrieval: NotRequired[dict[str, RetrievalFigures]]  # "test" or condition -> figures
     lengths: NotRequired[dict[str, PromptLength]]  # "test" or condition -> length; absent without conditions

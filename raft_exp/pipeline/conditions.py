@@ -39,7 +39,7 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 
 
 def without_gold(config: Config) -> dict[str, str]:
-    """Returns {condition without gold: the test with gold and otherwise the same contexts}.
+    """Returns {condition without gold: the test with gold and otherwise equal contexts}.
 
     This test is "test", the study's own, or another condition; "" if there is none. The place of the gold passages is
     ignored.

@@ -57,7 +57,7 @@ class ReportStage:
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words does not count as verbatim
     random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
     trainings: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # trained arm -> its key in `adapters`
-    # condition without gold -> the test with gold and otherwise the same contexts: "test", another condition, or ""
+    # condition without gold -> the test with gold and otherwise equal contexts: "test", a condition, or "" for none
     without_gold: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)
 
 

@@ -13,7 +13,7 @@ from raft_exp.retrieval.ranking import Ranker, Scored
 
 SOURCES = ("bm25", "dense")  # the searches that are joined
 _FUSED = 100  # passages of each ranking that are joined first
-_GROWTH = 8  # factor by which the number grows where more passages are needed
+_GROWTH = 8  # factor by which this number grows if more passages are needed
 _SMOOTHING = 60  # constant of the fusion, as published
 
 

@@ -87,7 +87,7 @@ def launch(
     try:
         returns: Sequence[JobReturn] = launcher.launch(batch, initial_job_idx=first)
         errors = [_failure(returned) for returned in returns]
-    except Exception as error:  # a launcher that loses one job returns none: their run folders show which finished
+    except Exception as error:  # a launcher that loses a job returns nothing: look for finished jobs in the run folders
         lost = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         errors = ["" if _is_finished(folder) else f"the launcher lost this job ({lost})" for folder in folders]
     rows = zip(batch, folders, errors, strict=True)

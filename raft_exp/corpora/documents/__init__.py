@@ -63,7 +63,7 @@ class DocumentsConfig:
     limits: LimitsConfig
     workers: Runtime[Positive | None]  # processes that read files; null: one a core
     cache: Runtime[str]  # folder of the extracted texts
-    closest: KeyedWhenSet[Positive] = 2  # most gold passages of a question whose answer stands nowhere word for word
+    closest: KeyedWhenSet[Positive] = 2  # largest number of gold passages if none has the answer word for word
     columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
     ocr: KeyedWhenSet[bool] = False  # whether the text of scanned pages is recognised
     split: KeyedWhenSet[Setting] = "auto"  # what questions are split by (`corpora/split_units.py`)

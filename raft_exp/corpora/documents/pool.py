@@ -150,7 +150,7 @@ class _Child:
 
     def send(self, document: dict[str, str]) -> None:
         """Sends {name, path} of a document to read."""
-        with suppress(OSError):  # it has ended: `receive` finds out
+        with suppress(OSError):  # the process has ended: `receive` reports it
             self._in.write(json.dumps(document).encode() + b"\n")
             self._in.flush()
 

@@ -71,7 +71,7 @@ def _distances(flow: Flow, starts: list[int], encode: Encode, prefix: str) -> ND
     count = len(starts) - 1
     if flow.is_rows or count < _FEWEST:
         return np.empty(0)
-    pairs = ((max(0, place - 1), min(count, place + 1)) for place in range(count + 1))  # each with the one before
+    pairs = ((max(0, place - 1), min(count, place + 1)) for place in range(count + 1))  # sentence + sentence before
     vectors = encode([flow.text[starts[first] : starts[last]].strip() for first, last in pairs], prefix)
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return np.asarray(1.0 - np.einsum("ij,ij->i", vectors[:-2], vectors[2:]), dtype=np.float64)

@@ -46,7 +46,7 @@ def assign(
     if sources.labeled:
         human = known[LABELED]
         validation = human.askable - test - _official_test(sources, human.decisions)
-        # An article of the test or validation split does not train.
+        # Articles of the test and validation splits are not used for training.
         counts["test_ids_removed_from_train"] = len(known[sources.train.name].askable & test)
         counts["validation_ids_removed_from_train"] = len(train & validation)
         train -= human.decisions.keys()

@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
     refuses: float
     answers: float
-    right: float  # it answers, and the answer is right by the study's first metric of shares
+    right: float  # the answer is right by the study's first metric with values of 0 and 1
     log_probability: float | None = None  # mean over the tokens of the reply; None: not known
 
 

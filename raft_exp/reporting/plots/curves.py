@@ -20,7 +20,7 @@ from raft_exp.reporting.plots.drawing import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
-_POINTS = 200  # most points of a loss curve
+_POINTS = 200  # largest number of points of a loss curve
 _LEGEND = 48  # letters of a name in the legend
 _LOGARITHMIC = 30  # ratio of largest to smallest number above which the axis is logarithmic
 
