@@ -82,7 +82,7 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
     if out.exists() and not renew:
         raise DataError(f"{out}: exists already; give another NNN_name, or renew=true to make its figures again")
     if renew and not (out / "README.md").exists():
-        raise DataError(f"{out}: has no README.md, which renew=true keeps; remove renew=true")
+        raise DataError(f"{out}: has no README.md, and renew=true writes none; remove renew=true")
     jobs = [job for run in runs for job in _jobs(run)]
     for job in jobs:
         _check(job)

@@ -80,7 +80,7 @@ def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
     if not candidates:
         raise DataError(
             f"{_setting(config)}: got {config.examples}, but no training row shows its gold"
-            f"{' and reasons' if config.cot else ''}; raise dataset.p, or give 0"
+            f"{' and has reasoning' if config.cot else ''}; raise dataset.p, or give 0"
         )
     examples = [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in candidates]
     lengths = [few_shot.length(asked[0], example) for example in examples]

@@ -64,7 +64,7 @@ class EvaluationConfig:
                 raise ValueError(f"evaluation.metrics: got {name!r}; {suggest(name, METRICS)}")
             if METRICS[name].automatic:
                 raise ValueError(
-                    f"evaluation.metrics: got {name!r}, which is reported by itself where it applies "
+                    f"evaluation.metrics: got {name!r}, which is reported without a setting where it applies "
                     f"({METRICS[name].automatic}); remove it"
                 )
         return self

@@ -70,7 +70,7 @@ def describe(label: str, choice: Choice) -> str:
     best = next(candidate for candidate in choice["candidates"] if candidate["name"] == choice["chosen"])
     asked = next(iter(best["arms"].values()))["n"]
     return (
-        f"{label}: {choice['setting']}={_text(choice)}, chosen of {len(choice['candidates'])} on {asked} "
+        f"{label}: {choice['setting']}={_text(choice)}, the best of {len(choice['candidates'])} on {asked} "
         f"validation questions ({choice['metric'].replace('_', ' ')} {100 * best['mean']:.1f})"
     )
 

@@ -75,7 +75,7 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
     if (arm.recipe == "raft" or "cot" in arm.dataset) and arm.cot != dataset.cot:
         raise ConfigError(
             f"arms.{name}.cot: got {arm.cot}, but the arm is trained with dataset.cot={dataset.cot}; set both to "
-            "one value"
+            "the same value"
         )
     if dataset.chooses_gold:
         return dataset

@@ -161,11 +161,12 @@ def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
             if (job / "results.json").exists():
                 runs.append(_open(job))
             elif job == path:
-                raise DataError(f"{path}: no results.json, the run is unfinished; repeat its command to finish it")
+                raise DataError(f"{path}: the run is unfinished (no results.json); repeat its command to finish it")
             else:
-                left_out.append(f"{job}: no results.json, run left out; repeat the command of the sweep to finish it")
+                told = "left out: it is unfinished (no results.json); repeat the command of the sweep to finish it"
+                left_out.append(f"{job}: {told}")
     if not runs:
-        raise DataError(f"{paths[0]}: no run in it has results.json; repeat the command of the sweep to finish them")
+        raise DataError(f"{paths[0]}: none of its runs is finished (no results.json); repeat the command of the sweep")
     folders = {run.folder.resolve(): run for run in runs}
     return list(folders.values()), left_out
 

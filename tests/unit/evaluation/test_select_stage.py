@@ -107,7 +107,7 @@ def test_the_first_of_equal_candidates_is_chosen_and_an_edge_of_the_grid_is_mark
     choice = chosen(tmp_path, {name: {"x": count} for name, count in zip("abc", right, strict=True)})
     assert (choice["chosen"], choice["edge"]) == (name, edge)
     assert (edge_warning("raft", choice) is None) == (edge is None)
-    assert "chosen of 3 on 8 validation questions (exact match 37.5)" in describe("raft", choice)
+    assert "the best of 3 on 8 validation questions (exact match 37.5)" in describe("raft", choice)
 
 
 def test_candidates_without_a_grid_have_no_edge_and_need_no_files(tmp_path):

@@ -205,13 +205,13 @@ def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
     (sweep / "10.4/results.json").unlink()
     runs, left_out = open_runs([sweep])
     assert len(runs) == 5
-    told = "no results.json, run left out; repeat the command of the sweep to finish it"
+    told = "left out: it is unfinished (no results.json); repeat the command of the sweep to finish it"
     assert left_out == [f"{sweep / '10.4'}: {told}"]
     done = subprocess.run(
         [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    told = "no results.json, the run is unfinished; repeat its command to finish it"
+    told = "the run is unfinished (no results.json); repeat its command to finish it"
     assert done.stderr == f"DataError: {sweep / '10.4'}: {told}\n"
 
 
