@@ -77,6 +77,10 @@ class ContextCorpus(ABC, Generic[C]):
     def read(self, source: Source, is_test: bool) -> Iterator[tuple[Path, Record]]:
         """Yields (file, record) for every record of a part. `is_test`: whether it is the test part."""
 
+    def asked(self, source: Source) -> Iterator[str]:
+        """Yields the question of every record of the test part."""
+        return (record.question for _, record in self._read(source))
+
     @abstractmethod
     def explanation(self, record: Record) -> str:
         """Returns the long answer of a record; "" if it has none."""
@@ -142,7 +146,7 @@ class ContextCorpus(ABC, Generic[C]):
             if reason := record.lack or (self._not_learnable(record) if is_train else ""):
                 counts[reason] += 1
             else:
-                yield path, record.with_given(self.config.given) if is_train else record
+                yield path, record.with_given(self.config.given, also_answering=False) if is_train else record
 
     def _not_learnable(self, record: Record) -> str:
         if question_hash(record.question) in self._test_questions:
@@ -151,7 +155,7 @@ class ContextCorpus(ABC, Generic[C]):
 
     @cached_property
     def _test_questions(self) -> set[int]:
-        return {question_hash(record.question) for _, record in self._read(self._sources.test)}
+        return {question_hash(question) for question in self.asked(self._sources.test)}
 
     def _splits(self) -> Splits:
         config = self.config
@@ -162,11 +166,10 @@ class ContextCorpus(ABC, Generic[C]):
         )
 
     def _question(self, record: Record, split: str, counts: Counter[str]) -> Question:
-        also_answering = _ids(record.also_answering)  # they are in the collection unless `_records` left them out
         if split == "test":
             counts["test_without_gold"] += not record.gold
         else:
-            record = record.with_given(self.config.given)
+            record = record.with_given(self.config.given, also_answering=True)
         return Question(
             id=record.id,
             question=record.question,
@@ -178,7 +181,7 @@ class ContextCorpus(ABC, Generic[C]):
             explanation=self.explanation(record),
             slices=record.slices,
             published=None if record.pieces is None or not record.is_context else [p.id for p in record.pieces],
-            also_answering=also_answering,
+            also_answering=_ids(record.also_answering),
         )
 
 

@@ -64,7 +64,8 @@ class Record:
         others = [piece for piece in self.pieces or [] if piece.also_answering and piece.content not in gold]
         return list({piece.content: piece for piece in others}.values())
 
-    def with_given(self, most: int) -> "Record":
-        """Returns the record with only its gold and its first `most` distractors."""
-        contents = {piece.content for piece in [*self.gold, *self.given[:most]]}
+    def with_given(self, most: int, also_answering: bool) -> "Record":
+        """Returns the record with only its gold and its first `most` distractors, and `also_answering` if wanted."""
+        kept = [*self.gold, *self.given[:most], *(self.also_answering if also_answering else [])]
+        contents = {piece.content for piece in kept}
         return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in contents])

@@ -48,7 +48,7 @@ class FoundGold:
 
     def count(self, counts: Counter[str]) -> None:
         """Adds the question to the counts of the questions stage."""
-        if self.kind != "named":
+        if self.kind != "named" and self.passages:
             counts[f"gold_by_{self.kind}"] += 1
         for name, holds in (("gold_several", self.several), ("gold_beyond_closest", self.more)):
             if holds:

@@ -94,5 +94,5 @@ class Layout:
     def _files(self, folder: Path, kind: str, part: Part) -> list[Path]:
         for name in (name + end for name in self.kinds[part][kind] for end in ("", ".gz")):
             if files := sorted(path for path in folder.rglob(name) if path.is_file()):
-                return files if kind in self.several else files[:1]
+                return files if kind in self.several and "*" in name else files[:1]
         return []

@@ -72,6 +72,11 @@ class Triviaqa(ContextCorpus[TriviaqaConfig]):
             for record in reader.records(path):
                 yield path, record
 
+    def asked(self, source: Source) -> Iterator[str]:
+        """Yields the question of every record of the test part, without a look at its evidence."""
+        reader = Reader(self.config.words, keeps_all=True, reads_evidence=False)
+        return (record.question for path in source.files() for record in reader.records(path))
+
     def explanation(self, record: Record) -> str:
         """Returns "": TriviaQA has no long answers."""
         del record

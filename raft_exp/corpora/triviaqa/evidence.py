@@ -94,19 +94,18 @@ def with_closest(pieces: Sequence[Piece], wanted: str) -> list[Piece]:
 
 
 def passages_of(text: str, words: int) -> Iterator[str]:
-    """Yields the passages of a text: whole sentences with at most `words` words in total. A longer sentence is cut."""
-    passage: list[str] = []
+    """Yields the passages of a text: whole sentences of at most so many words together. A longer sentence is cut."""
+    passage = ""
     for sentence in split_sentences(" ".join(text.split())):
-        parts = sentence.split()
-        if passage and len(passage) + len(parts) > words:
-            yield " ".join(passage)
-            passage = []
-        passage += parts
-        while len(passage) > words:
-            yield " ".join(passage[:words])
-            passage = passage[words:]
-    if passage:
-        yield " ".join(passage)
+        if passage and len((passage + sentence).split()) > words:
+            yield passage.strip()
+            passage = ""
+        passage += sentence
+        while len(parts := passage.split()) > words:
+            yield " ".join(parts[:words])
+            passage = " ".join(parts[words:])
+    if passage.strip():
+        yield passage.strip()
 
 
 def _ranked(pieces: Sequence[Piece], text: str) -> list[Piece]:

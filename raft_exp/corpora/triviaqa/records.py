@@ -34,13 +34,13 @@ _BATCH = 16  # rows of parquet with the texts of ten documents each
 class Reader:
     """Reads the files of one part.
 
-    `words`: the largest number of words of a passage of an evidence document. `keeps_all`: if no
-    evidence passage contains the answer word for word, the most similar passage is gold, so that no test question is
-    lost.
+    `words`: the largest number of words of a passage of an evidence document. `keeps_all`: if no evidence passage
+    contains the answer word for word, the most similar passage is gold, so that no test question is lost.
+    `reads_evidence`: False leaves the documents out.
     """
 
-    def __init__(self, words: int, keeps_all: bool) -> None:
-        self._words, self._keeps_all = words, keeps_all
+    def __init__(self, words: int, keeps_all: bool, reads_evidence: bool = True) -> None:
+        self._words, self._keeps_all, self._reads_evidence = words, keeps_all, reads_evidence
         self._seen: Counter[str] = Counter()
 
     def records(self, path: Path) -> Iterator[Record]:
@@ -49,22 +49,26 @@ class Reader:
             for place, row in _table(path):
                 yield self._in_shared_form(f"{path}, {place}", row)
         elif json_records.has_list(path, _DATA):
-            files, verified = EvidenceFiles.beside([path]), path.name.startswith("verified-")
+            files = EvidenceFiles.beside([path]) if self._reads_evidence else None
             for place, row in json_records.listed(path, _DATA):
-                yield self._of_authors(Fields(f"{path}, {place}", row), files, verified)
+                yield self._of_authors(Fields(f"{path}, {place}", row), files, path.name)
         else:
             for place, row in json_records.placed(path, _BATCH):
                 where = f"{path}, {place}"
                 yield self._of_hub(Fields(where, row)) if _is_hub(row) else self._in_shared_form(where, row)
 
-    def _of_authors(self, fields: Fields, files: EvidenceFiles, verified: bool) -> Record:
+    def _of_authors(self, fields: Fields, files: EvidenceFiles | None, file: str) -> Record:
+        """Parses a record. As in the published evaluation, only verified documents of the web are used."""
+        verified = file.startswith("verified-")
         answer = Fields(f"{fields.where}, Answer", fields.get("Answer", dict) or {})
         answers = accepted(answer, _AUTHORS)
         found = [page for name in evidence.KINDS for page in _pages(fields, name)]
-        if verified and any(page.flag("DocPartOfVerifiedEval") for _, page in found):
+        if verified and "web" in file:
             found = [(kind, page) for kind, page in found if page.flag("DocPartOfVerifiedEval")]
-        texts = [(page, files.text(kind, page.needed("Filename"), page.where)) for kind, page in found]
-        documents = [Document(page.text("Title") or "", text) for page, text in texts if text]
+        documents = []
+        for kind, page in found if files else ():
+            if text := files.text(kind, page.needed("Filename"), page.where):
+                documents.append(Document(page.text("Title") or "", text))
         lack = "" if answers else "without_answer"
         if verified and fields.truth("QuestionPartOfVerifiedEval") is False:
             lack = "not_verified"
@@ -76,7 +80,7 @@ class Reader:
         answer = Fields(f"{fields.where}, answer", fields.get("answer", dict) or {})
         answers = accepted(answer, _HUB)
         documents = []
-        for name, texts in _PAGES:
+        for name, texts in _PAGES if self._reads_evidence else ():
             page = Fields(f"{fields.where}, {name}", fields.get(name, dict) or {})
             titles = page.texts("title")
             documents += [Document(title, text) for title, text in zip(titles, page.texts(texts), strict=False) if text]
@@ -145,7 +149,7 @@ def _is_hub(row: Row) -> bool:
 def _is_table(path: Path) -> bool:
     with json_records.open_bytes(path) as file:
         start = file.readline().lstrip()
-    return b"\t" in start and not start.startswith((b"{", b"["))
+    return b"\t" in start and not start.startswith((b"{", b"[", b"PAR1"))
 
 
 def _table(path: Path) -> Iterator[tuple[str, Row]]:

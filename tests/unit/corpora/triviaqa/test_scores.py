@@ -1,4 +1,4 @@
-"""Scores on real TriviaQA questions with made replies, row by row against a plain computation of the official script."""
+"""Scores on real TriviaQA questions with made replies, row by row against a computation of the published script."""
 
 import random
 import re
