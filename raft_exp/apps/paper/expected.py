@@ -17,7 +17,7 @@ from raft_exp.core.stage import Stage
 from raft_exp.pipeline import converted
 from raft_exp.pipeline.estimate import ExpectedSeconds
 
-_ON_DEVICE = ("train", "evaluate", "embed", "select")  # stages that compute with a model
+ON_DEVICE = ("train", "evaluate", "embed")  # stages that compute with a model
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Expectation:
                     figure = self._figure(study, stage)
                     if figure is None or figure["value"] is None:
                         unknown.append(stage.name)
-                    elif stage.name in _ON_DEVICE:
+                    elif stage.name in ON_DEVICE:
                         devices = processes_of(study.config.trainer) if stage.name == "train" else 1
                         basis = figure["basis"]
                         seconds[basis] = seconds.get(basis, 0.0) + figure["value"] * devices

@@ -1,6 +1,8 @@
 """`python -m raft_exp.paper [SETTING ...]`: runs all studies of the paper, and makes one page of them."""
 
-from collections.abc import Sequence
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ class PaperSettings:
     data: str | None = Field(
         default=None,
         title="DIR",
-        description="a folder with the data sets, each in a folder with the name of its experiment (default: download)",
+        description="a folder with a folder for each data set, named as its experiment (default: download)",
     )
     out: str = Field(default="runs/paper", title="DIR", description="the folder of the runs and of the page")
     dry_run: bool = Field(default=False, description="true: only says what would run, and the time to expect")
@@ -59,12 +61,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         if more := with_small_model(words)[len(words) :]:
             say(f"+debug=short: {' '.join(more)}, because the figures of a short study mean nothing")
-        planned = planned_sweeps(paper_sweeps(words, Path(chosen.data) if chosen.data else None, Path(chosen.out)))
+        data = Path(chosen.data) if chosen.data else None
+        with _each_warning_once():
+            planned = planned_sweeps(paper_sweeps(words, data, Path(chosen.out)))
         if not any(sweep.studies for sweep in planned):
             raise DataError(f"no study of the paper can be run: {planned[0].sweep.failure}")
         _show(planned, chosen.device)
         if not chosen.dry_run:
             _run(planned, Path(chosen.out), words, chosen)
+
+
+@contextlib.contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Inside the `with` block a warning is shown once, and not again for each study that reads the same data."""
+    seen: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        known = message in seen
+        seen.add(message)
+        return not known
+
+    handlers = logging.getLogger().handlers or [logging.lastResort]
+    for handler in filter(None, handlers):
+        handler.addFilter(is_new)
+    try:
+        yield
+    finally:
+        for handler in filter(None, handlers):
+            handler.removeFilter(is_new)
 
 
 def _show(planned: "Sequence[PlannedSweep]", device: DeviceName | None) -> None:

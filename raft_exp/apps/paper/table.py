@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from raft_exp.apps.paper.expected import Expectation, PlannedSweep, Work
+from raft_exp.apps.paper.expected import ON_DEVICE, Expectation, PlannedSweep, Work
 
 _COLUMNS = ("study", "data set", "runs", "stages to run", "reused", "hours")
 
@@ -30,7 +30,7 @@ def lines(planned: Sequence[PlannedSweep], work: Sequence[Work], expectation: Ex
 
 def _hours(work: Work) -> str:
     known = sum(work.seconds.values())
-    sign = "≥ " if {"train", "evaluate"} & {*work.unknown} else ""
+    sign = "≥ " if {*ON_DEVICE} & {*work.unknown} else ""
     return f"{sign}{known / 3600:.2f}" if work.to_run else "0"
 
 
@@ -41,7 +41,7 @@ def _total(work: Sequence[Work], device: str) -> str:
         for basis in ("measured", "estimated")
         if any(basis in own.seconds for own in work)
     }
-    unknown = Counter(name for own in work for name in own.unknown if name in ("train", "evaluate", "embed", "select"))
+    unknown = Counter(name for own in work for name in own.unknown if name in ON_DEVICE)
     parts = [f"{hours:.2f} {basis}" for basis, hours in by_basis.items()]
     line = f"expected: {sum(by_basis.values()):.2f} {device} hours of training and answering"
     line += f" ({', '.join(parts)})" if parts else ""
