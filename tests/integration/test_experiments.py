@@ -21,6 +21,7 @@ REAL = {
     "hotpotqa": ["corpus.path={data}/hotpotqa", "corpus.max_items=50"],
     "natural_questions": ["corpus.path={data}/natural_questions"],
     "triviaqa": ["corpus.path={data}/triviaqa"],
+    "apibench": ["corpus.path={data}/apibench", "corpus.hub=torchhub", "corpus.validation=0.05"],
 }
 MADE = {
     "quickstart": ["corpus.num_entities=100"],

@@ -22,7 +22,7 @@ from raft_exp.corpora.readers.json_records import Row
 _MARK = re.compile(r"\s*#*[ \t]*Instruction[ \t]*:", re.I)
 _KEY = re.compile(r"""\s*\{\s*['"]?Instruction['"]?\s*:""", re.I)
 _OUTPUT_MARK = re.compile(r"#{2,}[ \t]*Output[ \t]*(?::|(?=\n))|<<<domain>>>", re.I)
-_OUTPUT_KEY = re.compile(r"""['"]?\s*,\s*['"]Output['"]\s*:|#{2,}[ \t]*Output[ \t]*:""", re.I)
+_OUTPUT_KEY = re.compile(r"""\s*,\s*['"]Output['"]\s*:|#{2,}[ \t]*Output[ \t]*:""", re.I)
 _INPUT_MARK = re.compile(r"#{2,}[ \t]*Input[ \t]*:", re.I)
 _QUOTES = ("'", '"')
 
