@@ -7,14 +7,14 @@ the question nor in another passage of the context. docs/how-to/refusals-and-con
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from raft_exp.core.audit import NO_FALSE_PASSAGE
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
-from raft_exp.core.sampling import seeded_bits
+from raft_exp.core.sampling import HashSample, seeded_bits
 from raft_exp.core.scripts import has_unspaced
 from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset.answer_types import AnswerType, answer_type, may_mean_the_same
@@ -32,10 +32,14 @@ class Conflicts:
         self._others = _by_type(questions())
         self.counts = Counter[str]()  # "planted", or a key of NO_FALSE_PASSAGE -> rows
 
-    def into(self, specs: Iterable[RowSpec], chosen: Container[str]) -> Iterator[RowSpec]:
-        """Yields all rows. The rows of the `chosen` questions get a false passage where one is possible."""
+    def into(self, specs: Iterable[RowSpec], chosen: HashSample) -> Iterator[RowSpec]:
+        """Yields all rows. The `chosen` rows with gold get a false passage where one is possible.
+
+        `chosen`: a sample of the questions whose rows have gold.
+        """
         for spec in specs:
-            yield (self._planted(spec) or spec) if spec.question.id in chosen else spec
+            wanted = spec.grounded and spec.question.id in chosen  # a sample also "contains" ids it was not drawn from
+            yield (self._planted(spec) or spec) if wanted else spec
 
     def alone(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:
         """Yields the rows that can have a false passage, each with this passage. Leaves the other rows out."""

@@ -30,8 +30,9 @@ class SpecialTests:
 
     @property
     def right(self) -> str:
-        """The metric that says whether an answer is right: the first one whose values are 0 or 1."""
-        return next(name for name in self.profile.metrics if METRICS[name].share and name != FOLLOWS)
+        """The metric that says whether an answer is right: the first metric of answers whose values are 0 or 1."""
+        shares = (name for name in self.profile.metrics if METRICS[name].share and not METRICS[name].of_quotes)
+        return next(name for name in shares if name != FOLLOWS)
 
     def abstention(self, results: Results, pairs: Mapping[str, str], save: Save) -> dict[str, Abstention]:
         """Pairs each condition without gold with a test with gold.

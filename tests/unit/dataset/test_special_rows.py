@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from raft_exp.core.audit import NO_FALSE_PASSAGE
 from raft_exp.core.errors import DataError
@@ -61,7 +61,8 @@ def test_a_false_passage_is_a_copy_of_gold_with_another_questions_answer(world, 
         plain = made.ask(p=1, seed=seed)
         conflicts = conflicts_of(made, "train", seed)
         asked = {question.id: question.answers[0] for question in made.source.of("train")}
-        chosen = {job.question.id: job for job in conflicts.into(plain.values(), plain)}
+        every = made.source.sample("train", None, seed)
+        chosen = {job.question.id: job for job in conflicts.into(plain.values(), every)}
         assert list(chosen) == list(plain)
         assert sum(conflicts.counts.values()) == len(plain)
         for name, job in chosen.items():
@@ -171,7 +172,7 @@ def test_an_answer_means_the_same_as_itself_in_any_case_and_with_an_article(text
 )
 def test_a_share_without_rows_is_refused(changes, why):
     with pytest.raises(ValidationError, match=why):
-        TypeAdapter(DatasetConfig).validate_python(values("dataset", "default") | changes)
+        DatasetConfig(**values("dataset", "default") | changes)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_the_tests_of_a_study(made):
         assert row.planted in {question.answers[0] for question in questions.values() if question.split == "test"}
 
 
-def test_a_test_in_which_no_false_passage_is_possible_is_refused_before_anything_is_paid(tmp_path):
+def test_a_test_in_which_no_false_passage_is_possible_is_refused_before_training(tmp_path):
     towns = [f"T{number}" for number in range(30)]
     lines(tmp_path / "passages.jsonl", *({"id": town, "text": f"{town} is a town by a river."} for town in towns))
     asked = ({"question": f"Is {town} a town?", "answers": ["yes"], "gold": [town]} for town in towns)
@@ -263,5 +264,5 @@ def test_a_test_in_which_no_false_passage_is_possible_is_refused_before_anything
             conditions,
             "evaluation.arms=[rag]",
             "evaluation.num_distractors=1",
-            until="targets",
+            until="dataset",
         )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp.evaluation.metrics import ABSTENTION, METRICS, Graded, profile
@@ -73,7 +73,7 @@ def test_the_area_lies_under_the_drawn_curve(pairs: list[Pair]) -> None:
         assert "risk_coverage_area" not in found
 
 
-@MANY
+@settings(max_examples=10, deadline=None)
 @given(PAIRS, PAIRS)
 def test_every_metric_has_intervals_and_paired_tests(one: list[Pair], other: list[Pair]) -> None:
     size = min(len(one), len(other))

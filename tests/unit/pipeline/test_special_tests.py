@@ -22,7 +22,7 @@ NONE = "{context: gold_and_distractors, without_gold: true}"
         (f"none: {NONE}", ("evaluation.context=retrieved",), {"none": ""}),
         (f"none: {NONE}, first: {{gold_at: 0}}", (), {"none": "test"}),
         ("k4: {num_distractors: 4}", (), {}),
-        (f"none: {NONE}", ("evaluation.conflict=true",), {"none": ""}),
+        ("none: {without_gold: true, conflict: false}", ("evaluation.conflict=true",), {"none": ""}),
     ],
 )
 def test_a_condition_without_gold_is_paired_with_the_test_of_equal_contexts(conditions, more, pairs):
