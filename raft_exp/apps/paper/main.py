@@ -25,21 +25,21 @@ class PaperSettings:
     data: str | None = Field(
         default=None,
         title="DIR",
-        description="a folder with a folder for each data set, named as its experiment (default: download)",
+        description="a folder with one subfolder per data set, named like its experiment (default: download)",
     )
     out: str = Field(default="runs/paper", title="DIR", description="the folder of the runs and of the page")
-    dry_run: bool = Field(default=False, description="true: only says what would run, and the time to expect")
+    dry_run: bool = Field(default=False, description="true: only prints what would run, and the expected time")
     device: DeviceName | None = Field(
         default=None,
         title="NAME",
-        description="of estimated times: cpu, h200, h100, a100, ... (default: cpu or h100, by trainer)",
+        description="the device of the estimated times: cpu, h200, h100, a100, ... (default: cpu or h100, by trainer)",
     )
 
 
 _COMMAND = Command(
     form="python -m raft_exp.paper [SETTING ...] [data=DIR] [out=DIR] [dry_run=true]",
     about="""Runs the studies of the paper: table 1 (and with it table 2) on its five data sets, figures 5 and 6 on
-Natural Questions, TriviaQA and HotpotQA. First prints what would run, and the time to expect. Ends in one page,
+Natural Questions, TriviaQA and HotpotQA. First prints what would run, and the expected time. Ends in one page,
 out/paper.html: the paper's figures and ours, with intervals. The same command resumes: finished stages are reused.""",
     words={"[SETTING ...]": "settings of all studies, as for `python -m raft_exp`"},
     settings=PaperSettings,
@@ -82,13 +82,13 @@ def _each_warning_once() -> Iterator[None]:
         seen.add(message)
         return not known
 
-    handlers = logging.getLogger().handlers or [logging.lastResort]
-    for handler in filter(None, handlers):
+    handlers = [handler for handler in [*logging.getLogger().handlers, logging.lastResort] if handler]
+    for handler in handlers:
         handler.addFilter(is_new)
     try:
         yield
     finally:
-        for handler in filter(None, handlers):
+        for handler in handlers:
             handler.removeFilter(is_new)
 
 
