@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from raft_exp.core.records import Passage, Question
+from raft_exp.corpora.context_corpus import ContextCorpus
 from raft_exp.corpora.natural_questions import NaturalQuestions, NaturalQuestionsConfig
 
 CONF = Path(__file__).parents[2] / "conf" / "corpus" / "natural_questions.yaml"
@@ -21,11 +22,11 @@ def corpus(path: Path | None, seed: int = 0, **changes: object) -> NaturalQuesti
     return NaturalQuestions(NaturalQuestionsConfig(**{**settings, "path": path and str(path), **changes}), seed)
 
 
-def split(source: NaturalQuestions, name: str) -> list[Question]:
+def split(source: ContextCorpus[Any], name: str) -> list[Question]:
     return [question for question in source.questions() if question.split == name]
 
 
-def by_id(source: NaturalQuestions) -> dict[str, Passage]:
+def by_id(source: ContextCorpus[Any]) -> dict[str, Passage]:
     passages = list(source.passages())
     found = {passage.id: passage for passage in passages}
     assert len(found) == len(passages), "a passage comes once"

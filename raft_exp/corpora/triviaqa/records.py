@@ -66,8 +66,8 @@ class Reader:
         if verified and "web" in file:
             found = [(kind, page) for kind, page in found if page.flag("DocPartOfVerifiedEval")]
         documents = []
-        for kind, page in found if files else ():
-            if text := files.text(kind, page.needed("Filename"), page.where):
+        for kind, page in found:
+            if files and (text := files.text(kind, page.needed("Filename"), page.where)):
                 documents.append(Document(page.text("Title") or "", text))
         lack = "" if answers else "without_answer"
         if verified and fields.truth("QuestionPartOfVerifiedEval") is False:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from raft_exp.core.audit import StudyAudit
 from raft_exp.core.plan import PlanRow
@@ -64,22 +64,22 @@ class PaperPart:
 
 def training_rows(run: Run) -> int | None:
     """Returns the number of rows in the raft training set of a run; None if it is unknown."""
-    audit: StudyAudit | None = _json(run.folder / "audit.json")
+    audit: StudyAudit | None = _read_json(run.folder / "audit.json")
     splits = audit["datasets"].get("raft", {}).get("splits", {}) if audit else {}
     return splits["train"]["rows"] if "train" in splits else None
 
 
 def corpus_counts(run: Run) -> Mapping[str, int]:
     """Returns the counts of the questions stage of a run; {} if its store no longer has them."""
-    plan: list[PlanRow] = _json(run.folder / "plan.json") or []
+    plan: list[PlanRow] = _read_json(run.folder / "plan.json") or []
     folder = next((Path(row["path"]) for row in plan if row["stage"] == "questions"), None)
-    counts: Mapping[str, int] | None = _json(folder / "counts.json") if folder else None
+    counts: Mapping[str, int] | None = _read_json(folder / "counts.json") if folder else None
     return counts or {}
 
 
-def _json(path: Path) -> object:
+def _read_json(path: Path) -> Any:
+    """Returns the content of a JSON file; None without a readable file."""
     try:
-        value: object = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return value

@@ -97,7 +97,11 @@ def test_the_hubs_columns_say_the_same(tmp_path: Path) -> None:
     of_hub = list(corpus(tmp_path / "hub", train="wikipedia", test_share=0.0).questions())
     authors = archive(
         tmp_path / "authors",
-        {"wikipedia-train": [record("t1", rows[0]["question"], "Bath", "City of Bath", pages={"Avon.txt": "Avon"})]},
+        {
+            "wikipedia-train": [
+                record("t1", "Which city lies on the Avon?", "Bath", "City of Bath", pages={"Avon.txt": "Avon"})
+            ]
+        },
         {"wikipedia/Avon.txt": RIVERS},
     )
     assert of_hub == list(corpus(authors, train="wikipedia", test_share=0.0).questions())

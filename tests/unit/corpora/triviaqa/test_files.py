@@ -94,9 +94,7 @@ def test_what_is_no_file_of_trivia_is_refused(tmp_path: Path) -> None:
         list(corpus(tmp_path / "other.jsonl").questions())
     with pytest.raises(DataError, match=r"contains no file of TriviaQA \(looked for biencoder-trivia-train.json"):
         corpus(tmp_path).files()
-    with pytest.raises(
-        DataError, match=r"got 'verified_web', which cannot be downloaded as a single file"
-    ):
+    with pytest.raises(DataError, match=r"got 'verified_web', which cannot be downloaded as a single file"):
         list(corpus(None, test="verified_web").questions())
     (tmp_path / "trivia-test.qa.csv").write_text("Who?\t['Ada']\nWho not?\n")
     with pytest.raises(DataError, match=r"trivia-test\.qa\.csv, line 2: not a question, a tab and a list of answers"):
