@@ -33,7 +33,7 @@ def adapter(folder: Path, scale: float) -> Path:
     model = get_peft_model(loading.load(small.model_config()), LoraConfig(r=4, target_modules="all-linear"))
     for name, weight in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=scale) if scale else torch.nn.init.zeros_(weight)
+            weight.data = torch.randn_like(weight) * scale
     model.save_pretrained(folder / "adapter")
     return folder
 

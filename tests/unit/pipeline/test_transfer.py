@@ -1,15 +1,20 @@
 """The tests on other corpora in a study: their stages, keys, arms and settings, and what is refused."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from raft_exp.core.errors import ConfigError, DataError, RaftError
+from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.stage import Stage
+from raft_exp.corpora.almanac import AlmanacConfig
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import conf_dir
+from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.transfer_settings import other_study
 from tests.helpers.composing import compose
 from tests.helpers.stages import stages_of
@@ -19,8 +24,34 @@ REAL = "evaluation.transfer=[real]"
 QUICK = "+experiment=quickstart"
 
 
+def read(stage: Stage, name: str) -> Stage:
+    """An input of a stage."""
+    found = stage.inputs[name]
+    assert isinstance(found, Stage)
+    return found
+
+
+def read_each(stage: Stage, name: str) -> Mapping[str, Stage]:
+    """An input of several parts."""
+    found = stage.inputs[name]
+    assert not isinstance(found, Stage)
+    return found
+
+
 def keys(stages: dict[str, Stage]) -> dict[str, str]:
     return {label: stage.key for label, stage in stages.items()}
+
+
+@pytest.fixture(scope="module")
+def quick() -> dict[str, Any]:
+    """The values of the embedded study, which name no other corpus."""
+    return compose(QUICK)
+
+
+def named(values: dict[str, Any], transfer: object, **evaluation: object) -> Config:
+    """The study with these corpora, and these changes to `evaluation`."""
+    changed = {**values, "evaluation": {**values["evaluation"], **evaluation, "transfer": transfer}}
+    return parse(with_transfer_files(changed, [conf_dir()]))
 
 
 def test_the_arms_answer_the_questions_of_the_other_corpus():
@@ -28,12 +59,12 @@ def test_the_arms_answer_the_questions_of_the_other_corpus():
     asked = [label for label in made if label.startswith("evaluate") and label.endswith("@transfer@real]")]
     assert asked == [f"evaluate[{arm}@transfer@real]" for arm in ("base", "rag", "sft", "sft_rag", "raft")]
     raft = made["evaluate[raft@transfer@real]"]
-    assert raft.inputs["adapter"].key == made["train[raft]"].key
-    assert raft.inputs["test"].key == made["dataset[transfer@real]"].key
-    assert made["evaluate[sft_rag@transfer@real]"].inputs["adapter"].key == made["train[closed_book]"].key
+    assert read(raft, "adapter").key == made["train[raft]"].key
+    assert read(raft, "test").key == made["dataset[transfer@real]"].key
+    assert read(made["evaluate[sft_rag@transfer@real]"], "adapter").key == made["train[closed_book]"].key
     assert "adapter" not in made["evaluate[rag@transfer@real]"].inputs
     assert made["transfer[real]"].config.against == {"sft": "base", "sft_rag": "rag", "raft": "rag"}
-    assert made["report"].inputs["transfer"]["real"].key == made["transfer[real]"].key
+    assert read_each(made["report"], "transfer")["real"].key == made["transfer[real]"].key
 
 
 def test_keys_of_a_study_stay_where_nothing_elsewhere_is_measured():
@@ -46,7 +77,7 @@ def test_keys_of_a_study_stay_where_nothing_elsewhere_is_measured():
 def test_the_questions_and_the_untrained_answers_are_those_of_the_corpus_own_study():
     """A transfer from a study with real's model and prompt to real's corpus makes none of its stages again."""
     own = stages_of("+experiment=real", "evaluation.prompts=as_written")
-    moved = stages_of("+experiment=real", "corpus=almanac", "evaluation.prompts=as_written", REAL)
+    moved = stages_of(QUICK, "model=smollm2_135m", "prompt=default", "evaluation.prompts=as_written", REAL)
     for label, there in (
         ("ingest", "ingest[transfer@real]"),
         ("questions", "questions[transfer@real]"),
@@ -74,22 +105,22 @@ def test_a_study_that_ends_early_makes_no_answers():
 def test_divergences_are_measured_once_for_each_training():
     made = stages_of(QUICK, "evaluation.kl=true")
     assert [label for label in made if label.startswith("kl")] == ["kl[closed_book]", "kl[raft]"]
-    moved = made["report"].inputs["kl"]
+    moved = read_each(made["report"], "kl")
     assert {arm: stage.label for arm, stage in moved.items()} == {
         "sft": "kl[closed_book]",
         "sft_rag": "kl[closed_book]",
         "raft": "kl[raft]",
     }
-    assert made["kl[raft]"].inputs["weights"].key == made["train[raft]"].key
+    assert read(made["kl[raft]"], "weights").key == made["train[raft]"].key
     assert set(made["kl[raft]"].files) >= {"text", "model.safetensors"}
 
 
 def test_chosen_rates_and_prompts_are_used_elsewhere_with_the_task_of_the_corpus():
     made = stages_of("+experiment=real", "selection.learning_rates=auto", WORLD, "evaluation.kl=true")
-    assert made["evaluate[raft@transfer@other]"].inputs["adapter"].label == "select[raft]"
-    assert made["kl[raft]"].inputs["weights"].label == "select[raft]"
+    assert read(made["evaluate[raft@transfer@other]"], "adapter").label == "select[raft]"
+    assert read(made["kl[raft]"], "weights").label == "select[raft]"
     rag = made["evaluate[rag@transfer@other]"]
-    assert rag.inputs["chosen"].label == "select[rag@prompt]"
+    assert read(rag, "chosen").label == "select[rag@prompt]"
     assert rag.config.task == rag.config.prompt.task == ""
     assert made["evaluate[rag]"].config.task is None
     assert made["evaluate[rag]"].config.prompt.task == "Reply with a few words."
@@ -117,8 +148,8 @@ def test_settings_of_an_entry_win():
 
 
 @pytest.mark.parametrize(("most", "expected"), [(None, 250), (40, 40), (400, 250)])
-def test_transfer_items_limits_the_questions(most, expected):
-    config = parse(compose(QUICK, REAL, f"evaluation.transfer_items={'null' if most is None else most}"))
+def test_transfer_items_limits_the_questions(most, expected, quick):
+    config = named(quick, ["real"], transfer_items=most)
     assert other_study(config, "real").evaluation.max_items == expected
     assert config.evaluation.max_items == 300, "of the study's own test"
 
@@ -156,7 +187,9 @@ def test_a_corpus_of_the_users_own_folder_is_found(tmp_path):
     (tmp_path / "corpus").mkdir()
     shutil.copyfile(Path(conf_dir()) / "corpus" / "almanac.yaml", tmp_path / "corpus" / "small_world.yaml")
     entry = "evaluation.transfer={small_world: {world_seed: 3, num_entities: 50}}"
-    assert other_study(parse(compose(QUICK, entry, own=tmp_path)), "small_world").corpus.num_entities == 50
+    corpus = other_study(parse(compose(QUICK, entry, own=tmp_path)), "small_world").corpus
+    assert isinstance(corpus, AlmanacConfig)
+    assert corpus.num_entities == 50
 
 
 def test_a_ready_adapter_is_compared_too(tmp_path):
@@ -175,7 +208,7 @@ def test_the_untrained_arm_is_the_one_of_the_verdict_where_there_are_several():
 REFUSED = [
     ("pubmedqa", r"transfer: got 'pubmedqa'; give names in brackets, \[hotpotqa\]"),
     ("[pubmeda]", r"transfer: got 'pubmeda'; did you mean 'pubmedqa'\?"),
-    ("[fair_lr]", r"transfer: got 'fair_lr'; known: almanac, documents"),
+    ("[fair_lr]", r"transfer: got 'fair_lr'; known: almanac, "),
     ("[3]", r"transfer: got \[3\]; give names"),
     ("{pubmedqa: {pth: x}}", r"transfer\.pubmedqa: corpus\.pth: no such setting; did you mean 'path'\?"),
     ("{almanac: {world_seed: x}}", r"transfer\.almanac: corpus\.world_seed: got 'x'; must be a valid integer"),
@@ -183,7 +216,8 @@ REFUSED = [
     ("{almanac: 7}", r"transfer: got {'almanac': 7}; give names"),
     ("[almanac]", r"transfer\.almanac: is the study's own corpus; name another corpus, or change its settings"),
     ("{almanac: {num_entities: 50}}", r"transfer\.almanac: is the study's own corpus"),
-    ("{our world: {name: almanac, world_seed: 7}}", r"transfer: got 'our world'; the name is used in file names"),
+    ("{our world: {name: almanac, world_seed: 7}}", r"transfer: got 'our world'; the name is used for a folder"),
+    ("{..: {name: almanac, world_seed: 7}}", r"transfer: got '\.\.'; the name is used for a folder"),
     ("[passages]", r"transfer\.passages\.questions: got None, but its test needs questions with answers"),
     ("{almanac: {world_seed: 7, task: 3}}", r"transfer\.almanac\.task: got 3; must be a valid string"),
     ("{almanac: {world_seed: 7, evaluation: 3}}", r"transfer\.almanac\.evaluation: got 3; give a mapping"),
@@ -197,17 +231,16 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("setting", "message"), REFUSED)
-def test_what_cannot_be_measured_is_refused_in_one_line(setting, message):
+def test_what_cannot_be_measured_is_refused_in_one_line(setting, message, quick):
     entry, *more = setting.split(" evaluation.")
+    changes = {name: yaml.safe_load(value) for name, value in (other.split("=") for other in more)}
     with pytest.raises(ConfigError, match=message) as refused:
-        parse(compose(QUICK, f"evaluation.transfer={entry}", *(f"evaluation.{other}" for other in more)))
+        named(quick, yaml.safe_load(entry), **changes)
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("entry", "kind"), [("{pubmedqa: {path: /nowhere}}", DataError), ("{hotpotqa: {path: /nowhere}}", RaftError)]
-)
-def test_a_missing_file_names_the_entry(entry, kind):
-    config = parse(compose(QUICK, f"evaluation.transfer={entry}"))
-    with pytest.raises(kind, match=r"evaluation\.transfer\.\w+: corpus\.path='/nowhere'"):
+@pytest.mark.parametrize("corpus", ["pubmedqa", "hotpotqa"])
+def test_a_missing_file_names_the_entry(corpus, quick):
+    config = named(quick, {corpus: {"path": "/nowhere"}})
+    with pytest.raises(DataError, match=rf"evaluation\.transfer\.{corpus}: corpus\.path='/nowhere'"):
         build(config, lambda files: {})

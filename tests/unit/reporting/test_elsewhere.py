@@ -48,9 +48,10 @@ def test_the_figures_are_in_the_results_and_on_the_pages(study: Study) -> None:
     found = measured(study)
     assert found["transfer"] == {"abstracts": TRANSFER}
     assert found["kl"] == KL
-    for name in ("report.md", "report.html"):
+    for name, heading in (("report.md", "## {}"), ("report.html", "<h2>{}")):
         page = (study.root / "measured" / name).read_text(encoding="utf-8")
-        assert page.index("Verdict") < page.index("What it cost elsewhere") < page.index("Results")
+        places = [page.index(heading.format(part)) for part in ("Verdict", "What it cost elsewhere", "Results")]
+        assert places == sorted(places)
         assert "abstracts (pubmedqa): 300 questions" in page
         assert "\N{MINUS SIGN}6.2" in page
         assert "53.8 (48.8-58.8)" in page
