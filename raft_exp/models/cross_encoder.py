@@ -26,7 +26,7 @@ class RerankConfig:
     name_or_path: str
     k_first: Positive  # number of passages that are ordered again; the first `retriever.k` are then used
     revision: str | None = None  # commit on the hub
-    max_length: Positive | None = 512  # largest number of tokens of question and passage; null: the model's limit
+    max_length: Positive | None = None  # largest number of tokens of question and passage; null: the model's limit
     batch_size: Positive = 32  # not a Runtime field, as it changes the last bits of a score (accelerator does too)
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"
 
@@ -62,6 +62,12 @@ def load(config: RerankConfig) -> Score:
             local_files_only=source["local_files_only"],
             trust_remote_code=source["trust_remote_code"],
             activation_fn=torch.nn.Identity(),
+        )
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if config.max_length is not None and isinstance(positions, int) and config.max_length > positions:
+        raise ModelError(
+            f"{GROUP}.max_length: got {config.max_length}, but {config.name_or_path!r} has {positions} positions; set "
+            f"{GROUP}.max_length=null for the limit of the model"
         )
 
     def score(question: str, texts: list[str]) -> np.ndarray:

@@ -28,7 +28,7 @@ WIDE = "+evaluation.conditions.wide={num_distractors: 8, gold_at: middle, allow_
 
 @pytest.fixture(scope="module")
 def towns(tmp_path_factory):
-    return corpus(tmp_path_factory.mktemp("towns"), documents=MANY)
+    return corpus(tmp_path_factory.mktemp("towns"), documents=60)
 
 
 def needed(error: DataError) -> int:
@@ -37,20 +37,22 @@ def needed(error: DataError) -> int:
     return int(figure[1].replace(",", ""))
 
 
-def test_long_contexts_are_refused_with_the_figure_and_each_remedy_works(towns, tmp_path):
+@pytest.mark.slow
+def test_long_contexts_are_refused_with_the_figure_and_each_remedy_works(tmp_path):
+    towns = corpus(tmp_path, documents=MANY)
     with pytest.raises(DataError) as refused:
-        run(tmp_path, *towns, *STUDY, "evaluation=long", *STUDY)
+        run(tmp_path, *towns, *STUDY, "evaluation=long")
     message = str(refused.value)
     assert "\n" not in message
     assert re.match(r"evaluation\.conditions\.k100_\w+\.num_distractors=99: the prompt of question 'q\d+'", message)
     assert "6 test sets do not fit" in message, "those with 50 and with 100 passages"
     left_out = re.findall(r"~evaluation\.conditions\.k\d+_\w+", message)
     assert len(left_out) == 6
-    made = run(tmp_path, *towns, *STUDY, "evaluation=long", *STUDY, *left_out)
+    made = run(tmp_path, *towns, *STUDY, "evaluation=long", *left_out)
     assert [label for label in made if "@" in label] == [
         f"dataset[test@k20_{at}]" for at in ("first", "middle", "last")
     ]
-    whole = run(tmp_path, *towns, *STUDY, "evaluation=long", *STUDY, f"model.max_length={needed(refused.value)}")
+    whole = run(tmp_path, *towns, *STUDY, "evaluation=long", f"model.max_length={needed(refused.value)}")
     assert len([label for label in whole if "@" in label]) == 9
     for size, place in ((20, 10), (50, 25), (100, 50)):
         for at, before in (("first", 0), ("middle", place - 1), ("last", size - 1)):

@@ -18,7 +18,7 @@ TEXTS = ["the mill of Velmor", "a mill", "birds and fish", "", "bad \udc80 lette
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     folder = tiny.write(tmp_path_factory.mktemp("reranker"))
-    return RerankConfig(str(folder), k_first=5, max_length=256, accelerator="cpu")
+    return RerankConfig(str(folder), k_first=5, accelerator="cpu")
 
 
 def test_scores_are_the_logits_of_the_model_and_the_same_each_time(config):
@@ -56,6 +56,13 @@ def test_a_model_with_several_scores_for_a_pair_is_refused(tmp_path):
     score = cross_encoder.load(RerankConfig(str(tiny.write(tmp_path, labels=3)), k_first=5, accelerator="cpu"))
     with pytest.raises(ModelError, match=r"gives several scores .* cross-encoder with one score \(num_labels=1\)"):
         score("Where?", TEXTS)
+
+
+def test_long_texts_are_cut_to_the_limit_of_the_model_and_a_larger_limit_is_refused(config):
+    score, long = cross_encoder.load(config), "the mill of Velmor " * 40
+    assert score("Where?", [long]).tolist() == score("Where?", [long + "and more"]).tolist()
+    with pytest.raises(ModelError, match=r"rerank\.max_length: got 257, but .* has 256 positions; set .*=null"):
+        cross_encoder.load(replace(config, max_length=257))
 
 
 def test_a_folder_without_weights_is_refused(config, tmp_path):

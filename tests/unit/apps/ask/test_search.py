@@ -92,7 +92,7 @@ def test_a_question_of_other_words_finds_nothing_by_words(run):
 
 def test_a_study_and_a_new_question_have_the_same_ranking(run, tmp_path):
     """`retriever=hybrid` and `retriever.rerank` are one search in the study, in ask and in serve."""
-    config, questions = run.config, asked(run)
+    config, questions = run.config, asked(run)[:6]
     searched = Searcher(run, "hybrid", "cpu")
     embed_questions(EmbedStage(run.config.encoder), questions=run.path("questions"), out=tmp_path)
     folders = {"passages": run.store.path(search._embed(run, "cpu")), "questions": tmp_path}
