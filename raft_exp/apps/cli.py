@@ -68,7 +68,7 @@ _FOLDER_ERRORS = {
 }
 
 # Experiments that only change another experiment, which is named together with them.
-ON_TOP = {"fair_lr", "fair_rank"}
+ON_TOP = {"abstention", "fair_lr", "fair_rank", "recipes"}
 
 
 class OwnConf(SearchPathPlugin):

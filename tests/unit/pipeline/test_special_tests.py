@@ -2,6 +2,7 @@
 
 import pytest
 
+from raft_exp.apps.cli import with_experiment
 from raft_exp.core.errors import ConfigError
 from raft_exp.pipeline.conditions import without_gold
 from raft_exp.pipeline.parsing import parse
@@ -72,3 +73,8 @@ def test_metrics_that_are_reported_by_themselves_cannot_be_named(name):
 def test_an_arm_without_rows_that_refuse_is_refused():
     with pytest.raises(ConfigError, match=r"^arms\.raft_abstain\.dataset\.refuse_share: got 1, but with dataset\.p=1"):
         stages_of("+experiment=quickstart", "evaluation.arms=[rag,raft_abstain]", "dataset.p=1")
+
+
+def test_the_experiment_stands_on_the_embedded_study_or_on_another_one():
+    assert with_experiment(["+experiment=abstention", "seed=1"]) == ["+experiment=[quickstart,abstention]", "seed=1"]
+    assert with_experiment(["+experiment=[pubmedqa,abstention]"]) == ["+experiment=[pubmedqa,abstention]"]

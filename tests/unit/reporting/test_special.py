@@ -20,6 +20,12 @@ REFUSES, RIGHT, WRONG = "Not there.", "yes", "no"
 
 
 @pytest.fixture
+def without_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plots of the pages cost most of the time."""
+    monkeypatch.setattr("raft_exp.reporting.page.write_pages", lambda *_, **__: None)
+
+
+@pytest.fixture
 def refusing(tmp_path: Path) -> Study:
     """rag always answers. raft refuses half the questions without gold, and one with gold."""
     made = Study(tmp_path, [example(number) for number in range(40)])
@@ -95,6 +101,7 @@ def test_one_arm_without_probabilities_is_named(refusing: Study) -> None:
     assert "There is no curve of risk against coverage for rag:" in (out / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_empty_replies_neither_refuse_nor_answer(refusing: Study) -> None:
     refusing.replies["rag@none"] = [replace(row, raw=" ") for row in refusing.replies["rag@none"]]
     del refusing.replies["rag@none"][30:]
@@ -102,6 +109,7 @@ def test_empty_replies_neither_refuse_nor_answer(refusing: Study) -> None:
     assert (rag["refusal_recall"]["value"], rag["invented_answers"]["value"], rag["coverage"]["value"]) == (0, 0, 0.5)
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_questions_whose_gold_was_cut_are_left_out(refusing: Study) -> None:
     cut = [replace(passage, gold=False) for passage in refusing.examples[0].context]
     refusing.examples[0] = replace(refusing.examples[0], context=cut, has_gold=False)
@@ -110,6 +118,7 @@ def test_questions_whose_gold_was_cut_are_left_out(refusing: Study) -> None:
     assert found["conditions"]["none"]["raft"]["metrics"]["refusal_precision"]["value"] == 1
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_a_report_without_such_tests_is_as_before(refusing: Study) -> None:
     refusing.config |= {"without_gold": {}}
     out = refusing.run(conditions=without_gold(refusing))
@@ -176,6 +185,7 @@ def run_folder(study: Study, folder: Path, seed: int, share: float) -> None:
     out.rename(folder)
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_figures_over_seeds_and_doses(refusing: Study, tmp_path: Path) -> None:
     """A sweep over the dose: the figures of the runs are pooled, compared, drawn and published."""
     for share, refusals in ((0.0, 0), (1.0, 30)):
@@ -205,6 +215,7 @@ def test_figures_over_seeds_and_doses(refusing: Study, tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").glob("figure*.svg"))) == 2, "the score and the invented answers against the dose"
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_followed_passages_over_seeds(contradicted: Study, tmp_path: Path) -> None:
     for seed in (1, 2):
         run_folder(contradicted, tmp_path / f"run-{seed}", seed, 0.0)
@@ -215,6 +226,7 @@ def test_followed_passages_over_seeds(contradicted: Study, tmp_path: Path) -> No
     assert any(row["metric"] == "follows_false_passage" for row in told["special_comparisons"]["conflict"])
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_a_condition_without_gold_and_without_a_partner_is_named_in_a_warning(refusing: Study) -> None:
     refusing.config |= {"without_gold": {"none": ""}}
     found = results(refusing.run(conditions=without_gold(refusing)))
