@@ -81,7 +81,10 @@ def transfer(
         "corpus": config.corpus,
         "n": len(examples),
         "metrics": metrics,
-        "arms": {name: scoring.summary(arm.observed, metrics, config.seed) for name, arm in arms.items()},
+        "arms": {
+            name: scoring.summary(arm.observed, [*metrics, *scoring.REPLY_SHARES], config.seed)
+            for name, arm in arms.items()
+        },
         "comparisons": [row for metric in metrics for row in _comparisons(config, metric, arms)],
     }
     (out / TRANSFER).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -26,6 +26,7 @@ class CorpusCost(TypedDict):
 
     heading: str
     rows: list[CostRow]
+    forms: str  # the share of each arm's replies with the requested form, and of those that were cut off
 
 
 class Shift(TypedDict):
@@ -85,7 +86,13 @@ def _corpus(name: str, result: TransferResult) -> CorpusCost:
     shown = [metric for metric in (first, f"{first}_lenient") if metric in METRICS]
     rows = [_row(row, result) for metric in shown for row in result["comparisons"] if row["metric"] == metric]
     corpus = f" ({result['corpus']})" if result["corpus"] != name else ""
-    return {"heading": f"{name}{corpus}: {result['n']:,} questions", "rows": rows}
+    forms = f"{_shares(result, 'parsed', 'in the requested form')} {_shares(result, 'truncated', 'that were cut off')}"
+    return {"heading": f"{name}{corpus}: {result['n']:,} questions", "rows": rows, "forms": forms}
+
+
+def _shares(result: TransferResult, share: str, words: str) -> str:
+    each = [f"{name} {percent(arm['metrics'][share]['value'])}%" for name, arm in result["arms"].items()]
+    return f"Replies {words}: {', '.join(each)}."
 
 
 def _row(row: Comparison, result: TransferResult) -> CostRow:

@@ -45,6 +45,7 @@ def test_each_arm_with_weights_is_compared_with_the_untrained_arm_of_equal_conte
     found = graded(tmp_path, {**right, "raft": [True] * 25 + [False] * 15})
     assert (found["corpus"], found["n"], found["metrics"][0]) == ("pubmedqa", 40, "accuracy")
     values = {name: arm["metrics"]["accuracy"]["value"] for name, arm in found["arms"].items()}
+    assert found["arms"]["rag"]["metrics"]["parsed"]["value"] == 1
     assert values == {"base": 0.25, "rag": 1.0, "sft": 0.5, "raft": 0.625}
     rows = {(row["a"], row["b"]): row for row in found["comparisons"] if row["metric"] == "accuracy"}
     assert list(rows) == [("sft", "base"), ("raft", "rag")]

@@ -56,6 +56,7 @@ def test_the_figures_are_in_the_results_and_on_the_pages(study: Study) -> None:
         assert "\N{MINUS SIGN}6.2" in page
         assert "53.8 (48.8-58.8)" in page
         assert "3,456 tokens" in page
+        assert "Replies in the requested form: rag 99.0%, raft 99.0%. Replies that were cut off: rag 1.0%" in page
         assert "0.123" in page
 
 
