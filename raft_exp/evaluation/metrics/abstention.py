@@ -82,9 +82,8 @@ def ranked(pair: Pair) -> tuple[tuple[float, float], ...]:
 
     Both replies to a question are ranked by the mean log probability of their tokens. Replies that do not answer come
     last and count as wrong.
-
-    Returns (rank, error) of both replies.
     """
+    # (rank, error) of both replies
     return tuple(
         (outcome.log_probability, 1.0 - outcome.right)
         if outcome.answers and outcome.log_probability is not None

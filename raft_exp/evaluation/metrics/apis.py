@@ -19,7 +19,7 @@ def api_call(row: Graded) -> float:
 
 
 def api_call_lenient(row: Graded) -> float:
-    """`api_call` of a reply of any form: the answer is found without an answer marker too (`prompts.lenient`)."""
+    """The score `api_call` of the lenient answer: the answer found in a reply of any form (`prompts.lenient`)."""
     return float(row.api is not None and row.api.lenient == "right")
 
 
