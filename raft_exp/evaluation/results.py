@@ -255,13 +255,20 @@ class PredictedApi(TypedDict):
     domain: Literal["right", "wrong", "hallucination"]  # by the rule of APIBench's authors (`evaluation.api_domain`)
 
 
-class SupportingSentences(TypedDict, total=False):
-    """The supporting facts of a prediction; {} where the corpus names none or the arm's prompt requests no quotes."""
+class SpecialKeys(TypedDict, total=False):
+    """Further keys of a prediction, which are absent where they do not apply."""
 
-    supporting_facts: list[tuple[str, int]]  # quoted sentences: title of the passage and sentence number
+    # The sentences that the reply quotes (title of the passage, sentence number), if the corpus names supporting facts.
+    supporting_facts: list[tuple[str, int]]
+    api: PredictedApi  # of corpus=apibench
+    planted: str  # the false answer of the context's false passage
+    log_probability: float  # mean over the tokens of the reply, where the engine returned it
+    # Under a condition without gold: what the arm does with gold in the context, and without. Each list is
+    # [refuses, answers, answers right] as 0 or 1, and the log probability where it is known.
+    outcomes: list[list[float]]
 
 
-class Prediction(SupportingSentences):
+class Prediction(SpecialKeys):
     """One row of `predictions/<arm>.jsonl`: a question, an arm's reply, and the scores of the reply."""
 
     id: str
@@ -275,14 +282,8 @@ class Prediction(SupportingSentences):
     truncated: bool
     abstained: NotRequired[bool]
     quotes: list[Quote]
-    api: NotRequired[PredictedApi]  # of corpus=apibench
     supported: NotRequired[bool | None]  # the answer occurs in a verbatim quote; None where that cannot be decided
     metrics: dict[str, float]  # without metrics that are defined over many rows only
-    planted: NotRequired[str]  # the false answer of the context's false passage
-    log_probability: NotRequired[float]  # mean over the tokens of the reply, where the engine returned it
-    # Under a condition without gold: what this arm does with gold in the context, and without. Each list is
-    # [refuses, answers, answers right] as 0 or 1, and the log probability where it is known.
-    outcomes: NotRequired[list[list[float]]]
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:

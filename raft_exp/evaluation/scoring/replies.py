@@ -20,7 +20,7 @@ from raft_exp.evaluation.metrics import (
     decision,
     number,
 )
-from raft_exp.evaluation.results import Prediction, Quote, SupportingSentences
+from raft_exp.evaluation.results import Prediction, Quote
 from raft_exp.evaluation.supporting_facts import SupportingFacts
 from raft_exp.prompts import ParsedReply, ReplyFormat, lenient, parse, quotes
 from raft_exp.prompts.refusals import abstained
@@ -126,11 +126,9 @@ def _score_row(
         lenient_answer,
         planted=example.planted if grading.shown else "",
     )
-    supporting: SupportingSentences = {}
     if grading.supporting and grading.reasons:
         quoted = grading.supporting.quoted(reply.quotes, context, grading.min_quote_words)
         graded = replace(graded, facts=grading.supporting.named(example.id), quoted=quoted)
-        supporting = {"supporting_facts": sorted(quoted)}
     answered = reply.prediction or lenient.said(raw, example.question).text
     if grading.apis:
         graded = replace(graded, api=grading.apis.grade(example.id, reply.prediction, answered))
@@ -151,10 +149,11 @@ def _score_row(
         "truncated": truncated,
         "abstained": declines,
         "quotes": checked,
-        **supporting,
         "supported": None if declines or not grading.reasons else _supported(example, reply, checked, grading.profile),
         "metrics": {name: number(value) for name, value in observations.items() if METRICS[name].per_row},
     }
+    if grading.supporting and grading.reasons:
+        row["supporting_facts"] = sorted(graded.quoted)
     if example.planted and grading.shown:
         row["planted"] = example.planted
     if graded.api:

@@ -54,15 +54,20 @@ def test_the_figures_are_those_of_single_replies(pairs: list[Pair]) -> None:
     assert found["coverage"] == pytest.approx(sum(one.answers for one in gold + none) / (2 * len(pairs)))
 
 
+def rank(outcome: Outcome) -> float:
+    known = outcome.log_probability
+    return known if outcome.answers and known is not None else -math.inf
+
+
 @MANY
 @given(PAIRS)
 def test_the_area_lies_under_the_drawn_curve(pairs: list[Pair]) -> None:
     found, points = values(pairs), curve(pairs, most=10_000)
     replies = [one for pair in pairs for one in pair]
-    assert points[-1] == (1.0, pytest.approx(1 - sum(one.right for one in replies) / len(replies), abs=1e-6))
-    ranks = sorted({one.log_probability if one.answers else -math.inf for one in replies}, reverse=True)
-    for (coverage, risk), rank in zip(points, ranks, strict=True):
-        accepted = [one for one in replies if (one.log_probability if one.answers else -math.inf) >= rank]
+    assert points[-1] == pytest.approx([1.0, 1 - sum(one.right for one in replies) / len(replies)], abs=1e-6)
+    ranks = sorted({rank(one) for one in replies}, reverse=True)
+    for (coverage, risk), lowest in zip(points, ranks, strict=True):
+        accepted = [one for one in replies if rank(one) >= lowest]
         assert coverage == pytest.approx(len(accepted) / len(replies), abs=1e-6)
         assert risk == pytest.approx(1 - sum(one.right for one in accepted) / len(accepted), abs=1e-6)
     steps = zip([(0.0, points[0][1]), *points[:-1]], points, strict=True)

@@ -84,8 +84,8 @@ def test_probabilities_give_a_curve_and_its_area(refusing: Study) -> None:
     found = results(out := refusing.run(conditions=without_gold(refusing)))
     rag = found["conditions"]["none"]["rag"]["metrics"]["risk_coverage_area"]
     points = found["abstention"]["none"]["curves"]["rag"]
-    assert points[-1] == [1.0, 0.5], "all replies without gold are wrong"
-    assert [0.5, 0.0] in points, "the confident half is right"
+    assert list(points[-1]) == [1.0, 0.5], "all replies without gold are wrong"
+    assert [0.5, 0.0] in map(list, points), "the confident half is right"
     assert rag["value"] == pytest.approx(0.125)
     assert rag["low"] < rag["value"] < rag["high"]
     assert "There is no curve" not in (out / "report.md").read_text()
