@@ -5,7 +5,7 @@ Training: `RaftRecipe` and `closed_book` yield one `RowSpec` per question. Test:
 streams, so memory does not grow with their number. docs/explanation/raft-data-sets.md states the rules.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -140,10 +140,10 @@ class RaftRecipe:
 
     def _refusing(
         self, source: QuestionTargets, split: str, sample: HashSample, with_gold: HashSample
-    ) -> Container[str]:
+    ) -> HashSample | frozenset[str]:
         """Returns the questions whose rows learn to refuse by `refuse_share`, a share of the rows without gold."""
         if not self.refuse_share:
-            return ()
+            return frozenset()
         without = (q.id for q in source.of(split) if q.id in sample and q.id not in with_gold)
         return contexts.refusing_rows(without, self.refuse_share, self.seed)
 

@@ -31,13 +31,17 @@ class SettingNames:
 
         `changes`: settings that are set at `place` instead, e.g. in a condition; their names begin with `place`.
         """
-        names = {
-            name: f"{place if name in (changes or {}) else group}.{name}"
-            for name in ("num_distractors", "allow_fewer", "same_document")
-        }
-        answer = "allow_answer_in_distractor"
-        of_answers = f"{place if answer in (changes or {}) else group}.{answer}" if group == "dataset" else ""
-        return cls(**names, allow_answer_in_distractor=of_answers, condition=condition)
+
+        def dotted(name: str) -> str:
+            return f"{place if name in (changes or {}) else group}.{name}"
+
+        return cls(
+            dotted("num_distractors"),
+            dotted("allow_fewer"),
+            dotted("same_document"),
+            dotted("allow_answer_in_distractor") if group == "dataset" else "",
+            condition,
+        )
 
     @classmethod
     def of_condition(cls, name: str, changes: Mapping[str, object]) -> "SettingNames":

@@ -6,7 +6,7 @@ or without gold. Passages of validation and test documents are left out, except 
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -111,13 +111,13 @@ def _with_refusals(
     sample: HashSample,
     choose: ContextChooser,
     passages: Passages,
-) -> tuple[ContextChooser, Container[str]]:
+) -> tuple[ContextChooser, HashSample | frozenset[str]]:
     """Returns the chooser, and the questions whose rows learn to refuse: a share of those without gold.
 
     Which rows have gold is known only with all contexts, so all contexts are held in memory: 4 bytes per passage.
     """
     if not recipe.refuse_share:
-        return choose, ()
+        return choose, frozenset()
     questions = [question for question in source.of(split) if question.id in sample]
     chosen = {question.id: array("I", choose(question)) for question in questions}
     without = (q.id for q in questions if not _has_all_gold(q, chosen[q.id], passages))

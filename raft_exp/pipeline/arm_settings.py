@@ -1,6 +1,7 @@
 """The settings of one arm: the study's settings with the arm's own changes, and the learning rates of its training."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import TypeVar
 
@@ -68,10 +69,7 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
             f"arms.{name}.dataset.path=FILE"
         )
     values = asdict(config.dataset) | arm.dataset
-    try:
-        dataset: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
-    except ValidationError as error:
-        raise ConfigError(f"arms.{name}.{explained(error, ('dataset',))[0]}") from None
+    dataset = _dataset(values, name)
     if (arm.recipe == "raft" or "cot" in arm.dataset) and arm.cot != dataset.cot:
         raise ConfigError(
             f"arms.{name}.cot: got {arm.cot}, but the arm is trained with dataset.cot={dataset.cot}; set both to "
@@ -84,7 +82,15 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
             f"arms.{name}.dataset.{unused[0]}: got {arm.dataset[unused[0]]!r}, which has no effect with "
             f"dataset.context={dataset.context}; remove it, or set +arms.{name}.dataset.context=gold_and_distractors"
         )
-    return replace(dataset, **_OF_CHOSEN_GOLD)
+    return _dataset(values | _OF_CHOSEN_GOLD, name)
+
+
+def _dataset(values: Mapping[str, object], arm: str) -> DatasetConfig:
+    try:
+        dataset: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(f"arms.{arm}.{explained(error, ('dataset',))[0]}") from None
+    return dataset
 
 
 def ignored_settings(config: Config) -> str:

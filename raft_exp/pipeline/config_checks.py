@@ -189,7 +189,11 @@ def _check_gold_arms(config: Config) -> None:
 
 def _check_rerank(config: Config) -> None:
     rerank, trained = config.retriever.rerank, config.trained_arms()
-    numbers = {"retriever.k": config.retriever.k, "evaluation.k": config.evaluation.k, "dataset.k": config.dataset.k}
+    numbers: dict[str, object] = {
+        "retriever.k": config.retriever.k,
+        "evaluation.k": config.evaluation.k,
+        "dataset.k": config.dataset.k,
+    }
     numbers |= {f"arms.{name}.dataset.k": arm_dataset(config, name, config.arms[name]).k for name in trained}
     numbers |= {
         f"evaluation.conditions.{name}.k": changes.get("k") for name, changes in config.evaluation.conditions.items()

@@ -113,8 +113,10 @@ def _audit(folders: Mapping[str, Path]) -> StudyAudit:
         datasets,
         test,
         {name.removeprefix("test@"): folder for name, folder in conditions.items()},
-        *(folders.get(label) for label in ("ingest", "questions", "targets")),
-        gold_test,
+        passages=folders.get("ingest"),
+        questions=folders.get("questions"),
+        targets=folders.get("targets"),
+        gold_test=gold_test,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -54,8 +55,9 @@ def test_the_arm_is_tested_with_the_chosen_words(run, tmp_path):
         chosen, shown = choice["value"], choice["chosen"] == "few_shot"
         assert bool(finished.examples(arm)) == shown
         assert (prompt.system, prompt.answer_instruction) == (chosen["system"], chosen["answer_instruction"])
+        context: Literal["none", "passages"] = "passages" if settings.shows_passages else "none"
         stage = EvaluateStage(
-            finished.config.model, finished.config.engine, prompt, "plain_text", settings.context, settings.cot, None
+            finished.config.model, finished.config.engine, prompt, "plain_text", context, settings.cot, None
         )
         (tmp_path / arm).mkdir()
         examples = finished.path(f"dataset[examples@{arm}@few_shot]") if shown else None

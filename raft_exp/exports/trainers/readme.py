@@ -55,7 +55,7 @@ def _compared(name: ToolName, label: str, training: ToolTraining, rows: Mapping[
     folder = f"RUN/exports/{name}/{result(name, label, training, rows)}"
     for arm, tested in training.arms.items():
         if training.lora is None:  # a whole model takes the place of the study's model
-            base = {"none": "base", "passages": "rag_cot" if tested.cot else "rag"}[tested.context]
+            base = {"none": "base", "passages": "rag_cot" if tested.cot else "rag", "gold": "oracle"}[tested.context]
             yield f"python -m raft_exp ... model.name_or_path={folder} 'evaluation.arms=[{base}]'  # the arm {arm}"
             continue
         new = f"{arm}_{name}"

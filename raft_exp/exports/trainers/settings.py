@@ -25,7 +25,7 @@ class ToolLora:
 class TestedArm:
     """How an arm of the study tests the weights of a training."""
 
-    context: Literal["none", "passages"]
+    context: Literal["none", "passages", "gold"]
     cot: bool
 
 
