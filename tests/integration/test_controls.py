@@ -46,7 +46,7 @@ def test_the_report_says_what_each_pair_isolates(run):
     text = (run / "report.md").read_text(encoding="utf-8")
     for line in (
         "raft minus raft_retrieved: isolates the training rows (context)",
-        "sft_cot minus sft: isolates the reasoning (in targets and prompt)",
+        "sft_cot minus sft: mixes the reasoning (in targets and prompt) and the training settings (learning_rate)",
         "oracle minus rag: isolates the passages in the prompt (gold alone, or those of the test)",
         "raft minus raft_oracle: isolates the passages in the prompt (gold alone, or those of the test)",
     ):

@@ -46,7 +46,9 @@ def test_settings_are_chosen_on_what_an_arm_sees():
     assert made["select[oracle@prompt]"].inputs["test"] is made["dataset[validation_gold]"]
     assert made["select[rag@prompt]"].inputs["test"] is made["dataset[validation]"]
     assert made["select[raft]"].inputs["test"] is made["dataset[validation]"], "gold arms do not decide"
-    assert list(made["select[raft]"].inputs["answers"]) == ["raft@lr=0.0001", "raft@lr=0.001"]
+    answers = made["select[raft]"].inputs["answers"]
+    assert isinstance(answers, dict)
+    assert list(answers) == ["raft@lr=0.0001", "raft@lr=0.001"]
     alone = stages_of(RAFT_ORACLE[0], "evaluation.arms=[raft_oracle]", "selection.learning_rates=[1e-3,1e-4]")
     assert alone["select[raft]"].inputs["test"] is alone["dataset[validation_gold]"]
 
@@ -117,7 +119,7 @@ def test_a_study_says_which_settings_its_contexts_ignore():
         ),
         (("dataset.context=retrieved", "dataset.conflict_share=0.2"), r"^dataset\.conflict_share: got 0\.2, but false"),
         (("evaluation.arms=[sft]", "+arms.sft.dataset.p=1"), r"^arms\.\*\.dataset: got .*closed_book can change cot"),
-        (("evaluation.arms=[sft_cot]", "arms.sft_cot.cot=false"), r"^arms\.sft_cot\.cot: got False, but the arm is "),
+        (("evaluation.arms=[sft_cot]", "+arms.sft_cot.cot=false"), r"^arms\.sft_cot\.cot: got False, but the arm is "),
         (("evaluation.arms=[oracle]", "evaluation.conflict=true"), r"^evaluation\.conflict: got True, but arm oracle"),
     ],
 )
