@@ -405,7 +405,7 @@ def test_files_come_from_the_cache_of_the_hub(tmp_path, monkeypatch, real):
     revision = "0" * 40
     folder = tmp_path / "datasets--owner--apis" / "snapshots" / revision
     folder.mkdir(parents=True)
-    settings = {"repo": "owner/apis", "revision": revision}
+    settings: dict[str, Any] = {"repo": "owner/apis", "revision": revision}
     with pytest.raises(DataError, match=r"'owner/apis' \(torchhub_eval\.json\) cannot be fetched.*corpus\.path=DIR"):
         list(corpus(None, "torchhub", **settings).passages())
     for name in ("torchhub_api.jsonl", "torchhub_eval.json", "torchhub_train.json"):

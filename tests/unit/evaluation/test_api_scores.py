@@ -156,7 +156,7 @@ def real(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
                 if document == api
                 or (document["api_name"], document["description"]) == (api["api_name"], api["description"])
             ]
-            keys = {key(call) for call in (line["api_call"], *like)} - {None}
+            keys: set[object] = {made for call in (line["api_call"], *like) if (made := key(call)) is not None}
             rows.append(Row(f"{hub}:{name}:{number}", hub, line["api_call"], api["domain"], keys))
     return Real(rows, documents, ApiDocumentation(folder, folder))
 
