@@ -73,3 +73,20 @@ def test_a_prompt_without_examples_that_was_chosen_stays_without(tmp_path, test_
     with_choice = asked(tmp_path / "a", test_rows, chosen=chosen)
     assert with_choice == asked(tmp_path / "b", test_rows)
     assert "examples" not in with_choice[1]
+
+
+def test_questions_of_another_corpus_are_asked_with_its_task_in_the_chosen_prompt(tmp_path, test_rows, examples):
+    chosen = choice(tmp_path, test_rows, examples, right="as_written")
+    task = "Reply with a year and nothing else."
+    replies = {}
+    for name, prompt, inputs in (
+        ("chosen", PROMPT, {"chosen": chosen}),
+        ("written", replace(PROMPT, task=task), {}),
+        ("plain", PROMPT, {}),
+    ):
+        out = tmp_path / f"asked {name}"
+        out.mkdir()
+        config = small.evaluate_stage(prompt=prompt, task=task if inputs else None)
+        evaluate(config, test=test_rows, out=out, **inputs)
+        replies[name] = (out / "answers.jsonl").read_bytes()
+    assert replies["chosen"] == replies["written"] != replies["plain"]

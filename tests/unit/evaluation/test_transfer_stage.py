@@ -33,7 +33,11 @@ def graded(root: Path, right: dict[str, list[bool]], corpus: str = "pubmedqa", *
     for arm, outcomes in right.items():
         replies = [answered(row, f"##Answer: {'yes' if ok else 'no'}") for row, ok in zip(rows, outcomes, strict=True)]
         write_jsonl(root / arm / "answers.jsonl", replies)
-    settings = {"arms": {name: ARMS[name] for name in right}, "against": AGAINST, "metrics": []} | changes
+    settings: dict[str, Any] = {
+        "arms": {name: ARMS[name] for name in right},
+        "against": AGAINST,
+        "metrics": [],
+    } | changes
     config = TransferStage(corpus=corpus, reply_format="paper", refusal="Not there.", seed=0, encoder=None, **settings)
     transfer(config, test=root / "test", answers={arm: root / arm for arm in right}, out=root / "out")
     found: TransferResult = json.loads((root / "out" / "transfer.json").read_text())

@@ -115,6 +115,15 @@ def test_divergences_are_measured_once_for_each_training():
     assert set(made["kl[raft]"].files) >= {"text", "model.safetensors"}
 
 
+def test_divergences_are_measured_with_transformers_where_another_engine_answers():
+    made = stages_of(QUICK, "engine=vllm", "trainer=gpu", "evaluation.kl=true", WORLD)
+    engine = made["kl[raft]"].config.engine
+    assert (engine.name, engine.accelerator) == ("transformers", "auto")
+    assert made["evaluate[raft@transfer@other]"].config.engine.name == "vllm"
+    assert made["evaluate[raft@transfer@other]"].process == made["evaluate[raft]"].process
+    assert made["kl[raft]"].process not in (None, made["evaluate[raft]"].process)
+
+
 def test_chosen_rates_and_prompts_are_used_elsewhere_with_the_task_of_the_corpus():
     made = stages_of("+experiment=real", "selection.learning_rates=auto", WORLD, "evaluation.kl=true")
     assert read(made["evaluate[raft@transfer@other]"], "adapter").label == "select[raft]"
