@@ -63,7 +63,7 @@ def scored(examples: list[Example], replies: list[str]) -> ScoredArm:
     return score_arm("arm", examples, answers, grading)
 
 
-CASES = st.lists(st.tuples(st.sampled_from(REPLIES), st.sampled_from(list(CONTEXTS))), min_size=1, max_size=12)
+CASES = st.lists(st.tuples(st.sampled_from(REPLIES), st.sampled_from(list(CONTEXTS))), min_size=1, max_size=6)
 
 
 @given(CASES, st.sampled_from(["exact_match", "f1", "answer_in_reply", "rouge_l"]))
