@@ -20,6 +20,8 @@ from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset.answer_types import AnswerType, answer_type, may_mean_the_same
 from raft_exp.dataset.rows import FalsePassage, RenderedRow, RowSpec
 
+_SHORT = 3  # letters of an answer whose case counts
+
 
 class Conflicts:
     """Puts false passages into rows, and counts the rows with and without one by split.
@@ -85,7 +87,8 @@ class Conflicts:
             return "in_question"
         rights = [answer for answer in question.answers if answer_type(answer) not in (None, "label")]
         gold = (ordinal for ordinal in map(self._collection.find, question.gold) if ordinal in context)
-        literal = ((passage, _literal(passage, rights)) for passage in map(self._collection.__getitem__, gold))
+        holding = (passage for passage in map(self._collection.__getitem__, gold) if holds(answers, passage))
+        literal = ((passage, _literal(passage, rights)) for passage in holding)
         source = next(((passage, right) for passage, right in literal if right), None)
         if source is None:
             return "not_in_gold"
@@ -154,13 +157,17 @@ def _pattern(answers: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _as_written(answer: str) -> str:
-    """Returns a regular expression for an answer as whole words, with any white space between its words."""
+    """Returns a regular expression for an answer as whole words, with any white space between its words.
+
+    A part of a number is no word: 12 is not in 12.5. The case of a short answer counts: A is not the article.
+    """
     words = answer.split()
     if not words:
         return ""
-    before = r"(?<!\w)" if _is_spaced(words[0][0]) else ""
-    after = r"(?!\w)" if _is_spaced(words[-1][-1]) else ""
-    return before + r"\s+".join(map(re.escape, words)) + after
+    before = r"(?<!\w)(?<!\d[.,])" if _is_spaced(words[0][0]) else ""
+    after = r"(?!\w)(?![.,]\d)" if _is_spaced(words[-1][-1]) else ""
+    whole = before + r"\s+".join(map(re.escape, words)) + after
+    return f"(?-i:{whole})" if len("".join(words)) <= _SHORT else whole
 
 
 def _is_spaced(letter: str) -> bool:

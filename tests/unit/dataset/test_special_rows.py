@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from raft_exp.core.audit import NO_FALSE_PASSAGE
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import Example, Question, read_jsonl
+from raft_exp.core.records import Example, Passage, Question, read_jsonl
 from raft_exp.dataset.answer_types import answer_type, may_mean_the_same
-from raft_exp.dataset.conflicts import Conflicts
+from raft_exp.dataset.conflicts import Conflicts, _copy
 from raft_exp.dataset.special_rows import SpecialRows
 from raft_exp.dataset.stage import DatasetConfig
 from raft_exp.pipeline.parsing import parse
@@ -115,6 +115,24 @@ def test_a_smaller_share_of_false_passages_is_among_a_larger_one(world, one, oth
             wanted = round(share * sum(row.grounded for row in rows))
             assert sum(counts["train"].values()) == (wanted if share else 0)
         assert planted[0] <= planted[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "copied"),
+    [
+        ("Paris", "He left paris; PARIS slept. Parisians did not.", "He left Lyon; Lyon slept. Parisians did not."),
+        ("New York", "In New\nYork it rains, in York not.", "In Lyon it rains, in York not."),
+        ("12", "It costs 12.5, or 12, or 1,12.", "It costs 12.5, or Lyon, or 1,12."),
+        ("A", "A blood group is A or a mix.", "Lyon blood group is Lyon or a mix."),
+        ("C++ (2nd)", "Write C++ (2nd).", "Write Lyon."),
+        ("\\1", "The token \\1 stands alone.", "The token Lyon stands alone."),
+        ("東京", "彼は東京で生まれた。", "彼はLyonで生まれた。"),
+    ],
+)
+def test_an_answer_is_replaced_as_whole_words(answer, text, copied):
+    source = Passage("p", "d", answer, text, "", [text], "made")
+    copy = _copy(source, [answer], "Lyon")
+    assert (copy.title, copy.text) == ("Lyon", copied)
 
 
 @pytest.mark.parametrize(
