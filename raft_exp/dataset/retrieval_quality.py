@@ -50,7 +50,12 @@ class RetrievalQuality:
 
     def figures(self) -> RetrievalFigures:
         """Returns the entry `retrieval` of audit.json. `gold` and `answers` are missing if no such question exists."""
-        figures: RetrievalFigures = {"retriever": self._retriever.name, "k": self._retriever.k, **self._shown.figures()}
+        figures: RetrievalFigures = {"retriever": self._retriever.name, "k": self._retriever.k}
+        shown = self._shown.figures()
+        if "gold" in shown:
+            figures["gold"] = shown["gold"]
+        if "answers" in shown:
+            figures["answers"] = shown["answers"]
         if self._rankings and (rerank := self._retriever.rerank):
             figures["reranked"] = rerank.k_first
             figures["before_rerank"] = self._before.figures()

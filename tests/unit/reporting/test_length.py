@@ -67,6 +67,6 @@ def test_results_without_lengths_have_neither(long: Results, tmp_path: Path) -> 
 def test_lengths_are_those_of_the_audits() -> None:
     spread = {"min": 1, "median": 812.5, "max": 2000, "sum": 9, "histogram": {"edges": [], "counts": []}}
     split = {"prompt_tokens": spread, "passages_with_gold": {"5": 3, "6": 1}, "passages_without_gold": {"4": 2}}
-    audit: DatasetAudit = {"splits": {"test": split}}  # type: ignore[typeddict-item]  # the keys that are read
+    audit: DatasetAudit = {"splits": {"test": split}}  # type: ignore[dict-item]  # the keys that are read
     assert length.lengths({"test": audit}) == {"test": {"passages": round(29 / 6, 2), "tokens": 812.5}}
     assert length.lengths({"test": {}}) == {}

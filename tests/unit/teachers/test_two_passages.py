@@ -295,8 +295,8 @@ def test_the_last_question_of_a_reply_that_was_cut_off_is_left_out():
 
 
 def test_the_sentences_of_a_quote_are_evidence():
-    passage = Passage("p", "d", "", "One is here. Two is there. Three is gone.", "", [], "")
-    passage = Passage(*[*vars(passage).values()][:5], ["One is here. ", "Two is there. ", "Three is gone."], "")
+    sentences = ["One is here. ", "Two is there. ", "Three is gone."]
+    passage = Passage("p", "d", "", "".join(sentences), "", sentences, "")
     assert quoted_sentences(passage, "Two is there.") == [1]
     assert quoted_sentences(passage, "is there. Three is") == [1, 2]
     assert quoted_sentences(passage, "nowhere at all") == []

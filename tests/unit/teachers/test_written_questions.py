@@ -132,7 +132,7 @@ def test_near_copies_under_other_names_have_one_split(tmp_path):
     texts += [f"A new heading. {text.upper()}" for text in texts]
     write_passages(tmp_path, [Passage(f"d{n}#0", f"d{n}", "", text, "", [text], "") for n, text in enumerate(texts)])
     corpus: Any = SimpleNamespace(test=0.4, validation=0.2, max_items=None)
-    task: Any = SimpleNamespace(min_passage_words=5, n=1, held_out_passages=100)
+    task: Any = SimpleNamespace(min_passage_words=5, n=1, held_out_passages=100, pairs=None)
     splits = [split for _, split in PassageSample(Passages(tmp_path), corpus, task, seed=1)]
     assert splits[:20] == splits[20:]
     assert Counter(splits) == {"test": 16, "validation": 8, "train": 16}
