@@ -40,7 +40,7 @@ def _figure5(part: PaperPart) -> PaperFigure:
                 lines.setdefault(arm, []).append((p, figure))
     best = part.published.get("p")
     published = f"published: the best p is {best:g}%" if best is not None else "published: not in the paper's figure"
-    return _drawn(part, lines, "p: share of training rows with gold", published, _best(lines, "p", 100, "%"))
+    return _drawn(part, lines, "p: share of training rows with gold", published, _best(lines))
 
 
 def figure6(parts: Iterable[PaperPart]) -> list[PaperFigure]:
@@ -61,19 +61,26 @@ def _figure6(part: PaperPart) -> PaperFigure:
     best = part.published.get("distractors")
     published = f"published: the best D is {best}" if best is not None else "published: not in the paper's figure"
     means = {name: sum(y["value"] for _, y in points) / len(points) for name, points in lines.items()}
-    top = max(means, key=lambda name: means[name], default="")
-    ours = f"here: {top} has the highest mean over the test contexts, {percent(means[top])}%" if top else ""
+    ours = _highest(means, "the highest mean over the test contexts", percent(max(means.values()))) if means else ""
     return _drawn(part, lines, "distractors in the test context", published, ours)
 
 
-def _best(lines: Mapping[str, Sequence[curves.Point]], name: str, scale: float, unit: str) -> str:
+def _best(lines: Mapping[str, Sequence[curves.Point]]) -> str:
     """Describes the highest point of RAFT's line, with its interval."""
     points = lines.get("raft", [])
     if not points:
         return ""
-    x, figure = max(points, key=lambda point: point[1]["value"])
-    interval = f"{percent(figure['low'])}\N{EN DASH}{percent(figure['high'])}"
-    return f"here: {name} = {scale * x:g}{unit} has the highest figure, {percent(figure['value'])} ({interval})"
+    _, top = max(points, key=lambda point: point[1]["value"])
+    figure = f"{percent(top['value'])} ({percent(top['low'])}\N{EN DASH}{percent(top['high'])})"
+    return _highest({f"p = {100 * x:g}%": y["value"] for x, y in points}, "the highest figure", figure)
+
+
+def _highest(values: Mapping[str, float], what: str, figure: str) -> str:
+    """Says which of the values is the highest. Equal values are named together."""
+    names = [name for name, value in values.items() if value == max(values.values())]
+    if len(names) == len(values) > 1:
+        return f"here: all have the same figure, {figure}"
+    return f"here: {' and '.join(names)} {'have' if len(names) > 1 else 'has'} {what}, {figure}"
 
 
 def _drawn(part: PaperPart, lines: Points, axis: str, published: str, ours: str) -> PaperFigure:

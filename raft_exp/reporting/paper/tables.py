@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from raft_exp.evaluation.results import Figure
+from raft_exp.models.loading import has_random_weights
 from raft_exp.reporting import pairing
 from raft_exp.reporting.comparison_results import SettingComparison
-from raft_exp.reporting.formats import p_text, points, title
+from raft_exp.reporting.formats import model_name, p_text, points, title
 from raft_exp.reporting.paper.parts import PaperPart, corpus_counts, training_rows
 from raft_exp.reporting.published import paper
 from raft_exp.reporting.tables import NONE, Cell, cell
@@ -121,6 +122,10 @@ def _difference(part: PaperPart) -> SettingComparison | None:
 def missing(parts: Iterable[PaperPart]) -> Iterator[str]:
     """Yields a line for each thing that the paper has and these runs lack: studies, files, questions, settings."""
     said: set[str] = set()
+    parts = [*parts]
+    models = {run.results["model"] for part in parts for run in part.runs}
+    for model in sorted(filter(has_random_weights, models)):
+        yield f"the model {model_name(model)} has random weights: its figures say nothing about the arms"
     for part in parts:
         lines = [f"{part.study}: {part.failure}"] if part.failure else []
         if part.runs:
