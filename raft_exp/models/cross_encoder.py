@@ -23,11 +23,11 @@ GROUP = "retriever.rerank"  # the config group, in messages
 class RerankConfig:
     """A cross-encoder (a hub id with a revision, or a local folder), and the number of passages that it reads."""
 
-    name_or_path: str
+    name_or_path: str  # a hub id, or a local folder
     k_first: Positive  # number of passages that are ordered again; the first `retriever.k` are then used
     revision: str | None = None  # commit on the hub
     max_length: Positive | None = None  # largest number of tokens of question and passage; null: the model's limit
-    batch_size: Positive = 32  # not a Runtime field, as it changes the last bits of a score (accelerator does too)
+    batch_size: Positive = 32  # pairs in a batch; it changes the last bits of a score, as accelerator does
     accelerator: Literal["cpu", "gpu", "auto"] = "auto"
 
 

@@ -37,6 +37,8 @@ def with_bases(file: Path) -> YamlFile:
     for base in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", []):
         if isinstance(base, dict):  # {/task@targets: cot_answer}: a file of another group, under a name
             ((place, option),) = base.items()
+            if option is None:  # a place for a file that the user may choose
+                continue
             group, _, name = place.strip("/").partition("@")
             other = with_bases(conf_dir() / group / f"{option}.yaml").settings
             settings |= {f"{name}.{key}": setting for key, setting in other.items()}
@@ -110,7 +112,8 @@ def type_text(hint: Any) -> str:
     if get_origin(hint) is list:
         return f"list of {type_text(get_args(hint)[0])}"
     if get_origin(hint) is dict:
-        return f"map of {type_text(get_args(hint)[0])} to {type_text(get_args(hint)[1])}"
+        name, value = get_args(hint)
+        return f"map of {type_text(name)} to {'settings' if is_dataclass(value) else type_text(value)}"
     if isinstance(hint, type) and is_dataclass(hint):
         return "settings below"
     return _PLAIN.get(hint, getattr(hint, "__name__", str(hint)))
