@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -183,6 +184,33 @@ def test_one_engine_answers_all_arms_as_transformers_does(asking, transformers, 
     assert min(shares.values()) >= 0.9
     assert share(found["base"], found["sft"]) < 0.9  # the adapters do something
     assert share(found["rag"], found["sft_rag"]) < 0.9
+
+
+def test_log_probabilities_are_those_of_the_chosen_tokens():
+    from raft_exp.engines.vllm import _log_probabilities
+
+    steps = [{5: SimpleNamespace(logprob=-0.5)}, {9: SimpleNamespace(logprob=-3.0), 7: SimpleNamespace(logprob=-1.0)}]
+    assert _log_probabilities(SimpleNamespace(token_ids=(5, 7), logprobs=steps)) == [-0.5, -1.0]
+    assert _log_probabilities(SimpleNamespace(token_ids=(5, 7), logprobs=None)) is None
+
+
+@pytest.mark.vllm
+def test_log_probabilities_are_near_those_of_transformers(asking, study, transformers, loads, tmp_path):
+    from raft_exp.evaluation.stage import _requests
+
+    config = small.evaluate_stage(model=small.values("model", "pocket", max_new_tokens=48))
+    requests = [request for request, _ in _requests(config, study["dataset[test]"], None)]
+    ours, theirs = (
+        {
+            answer.id: answer
+            for answer in engines.load(engine, asking.model, None, tmp_path).generate(requests, log_probabilities=True)
+        }
+        for engine in (transformers, vllm_config())
+    )
+    same = [name for name in ours if ours[name].raw == theirs[name].raw]
+    assert len(same) >= 0.9 * len(ours)
+    for name in same:
+        assert theirs[name].log_probability == pytest.approx(ours[name].log_probability, abs=0.05)
 
 
 @pytest.mark.vllm
