@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from raft_exp.core import gold_place
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
+from raft_exp.core.gold_place import GoldPlace
 from raft_exp.core.records import Question, Target, read_jsonl
 from raft_exp.core.sampling import HashSample, subsample
 from raft_exp.core.text import answer_pattern, holds
-from raft_exp.dataset import contexts, gold_place
+from raft_exp.dataset import contexts
 from raft_exp.dataset.distractor_count import DistractorCount
-from raft_exp.dataset.gold_place import GoldPlace
 from raft_exp.dataset.rows import RowSpec
 from raft_exp.dataset.supply import DATASET_NAMES, DistractorSupply, SettingNames
 from raft_exp.retrieval.filters import DistractorFilter

@@ -20,6 +20,7 @@ from raft_exp import retrieval
 from raft_exp.core.audit import OverlapCounts
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
+from raft_exp.core.gold_place import GoldPlace
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.sampling import HashSample
@@ -32,7 +33,6 @@ from raft_exp.dataset.audit import Audit
 from raft_exp.dataset.conflicts import Conflicts
 from raft_exp.dataset.context_stats import GoldInContext, GoldRecall, ShortContextCounter
 from raft_exp.dataset.distractor_count import DistractorCount, least, most, shown
-from raft_exp.dataset.gold_place import GoldPlace
 from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec, Window

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, model_validator
 
 from raft_exp.core.errors import suggest
+from raft_exp.core.gold_place import GoldPlace
 from raft_exp.core.schema import Count, KeyedWhenSet, Positive, config_dataclass
-from raft_exp.dataset.gold_place import GoldPlace
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.evaluation.primary import PrimaryConfig
 from raft_exp.evaluation.transfer import TransferConfig

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from raft_exp.core import gold_place
 from raft_exp.core.errors import ConfigError, DataError
-from raft_exp.dataset import gold_place
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline.conditions import condition
