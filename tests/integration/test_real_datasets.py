@@ -35,7 +35,10 @@ MIXED = ("dataset.distractors=mixed", "dataset.mixed={given: 0.5, bm25: 0.5}")
 SOURCES = {**dict.fromkeys(CORPORA, BM25), "hotpotqa mixed": MIXED, "natural_questions mixed": MIXED}
 
 
-@pytest.fixture(scope="module", params=SOURCES)
+PARAMS = [pytest.param(name, marks=pytest.mark.slow) if name == "triviaqa" else name for name in SOURCES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def made(request, test_data, tmp_path_factory) -> Made:
     name, store = request.param.partition(" ")[0], tmp_path_factory.mktemp("real")
     settings = (
