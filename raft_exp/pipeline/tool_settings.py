@@ -108,7 +108,7 @@ def _training(config: Config, training: Training) -> ToolTraining:
 
 
 def _lora(lora: LoraConfig) -> ToolLora:
-    modules = [lora.target_modules] if isinstance(lora.target_modules, str) else lora.target_modules
+    modules: list[str] = [lora.target_modules] if isinstance(lora.target_modules, str) else lora.target_modules
     return ToolLora(lora.r, lora.alpha, lora.dropout, modules, lora.rslora, lora.dora)
 
 

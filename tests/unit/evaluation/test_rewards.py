@@ -3,6 +3,7 @@
 import inspect
 import json
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -82,7 +83,7 @@ def test_a_reward_is_what_the_report_counts(cases, metric):
         assert bool(values) == (name in shares)
         if values:
             share = shares[name]["value"] if shown == "none" else 1 - shares[name]["value"]
-            assert sum(values) / len(values) == pytest.approx(share)
+            assert sum(value or 0.0 for value in values) / len(values) == pytest.approx(share)
     assert all(value is None for value, (_, each) in zip(refusals, cases, strict=True) if each in ("some", "closed"))
     quoted = rewards.quotes_gold([""] * len(cases), replies, **given_columns)
     for value, row, (_, shown) in zip(quoted, arm.rows, cases, strict=True):
@@ -118,7 +119,8 @@ def test_each_function_has_the_signature_of_trl():
         assert list(parameters) == ["prompts", "completions", "columns"]
         assert parameters["columns"].kind is inspect.Parameter.VAR_KEYWORD
         assert getattr(rewards, name).__name__ == name, "TRL logs a reward under this name"
-    more = {**columns([example(0, "all")]), "trainer_state": None, "completion_ids": [[1]], "log_metric": print}
+    more: dict[str, Any] = {"trainer_state": None, "completion_ids": [[1]], "log_metric": print}
+    more |= columns([example(0, "all")])
     assert rewards.answer_right([], ["##Answer: three"], **more) == [1.0]
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from raft_exp import rewards
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import ContextPassage, Example, Passage, Question, Target, read_jsonl
+from raft_exp.core.schema import identity
 from raft_exp.core.text import answer_pattern, normalise
 from raft_exp.exports import preferences
 from raft_exp.prompts import completion, parse, quote, quotes
@@ -140,9 +141,9 @@ def test_whatever_the_passages_say_a_rejected_reply_quotes_a_distractor(texts, d
         question=lambda _: question,
         passage=lambda name: next(passage for passage in passages if passage.id == name),
     )
-    row = preferences.row(example, origins)
+    row: Any = preferences.row(example, origins)
     if row is not None:
-        (rejected,) = row["rejected"]  # type: ignore[misc]
+        (rejected,) = row["rejected"]
         check_pair(example, target, rejected["content"], reply_format, 3)
     else:
         usable = {s.strip() for p in passages if p.id != f"p{number}" for s in p.sentences if len(s.split()) >= 3}
@@ -190,4 +191,4 @@ def test_a_data_set_without_any_pair_is_refused(tmp_path):
 
 def test_formats_without_grades_keep_their_keys():
     made = stages_of(*SMALL, "evaluation.arms=[raft]", "export.dataset=[chat,eval]")["export"]
-    assert set(made.description["config"]) == {"formats", "passages", "format", "kinds", "card"}  # type: ignore[arg-type]
+    assert set(identity(made.config)) == {"formats", "passages", "format", "kinds", "card"}

@@ -189,8 +189,8 @@ OTHERS = {
 @pytest.mark.parametrize("name", list(OTHERS))
 def test_every_key_and_value_is_in_the_tools_documented_schema(name):
     settings = stages_of(*SMALL[:3], "evaluation.arms=[raft]", *OTHERS[name], EVERY)["export"].config.trainers
-    for tool, schema in SCHEMAS.items():
-        found = TOOLS[tool].config(settings, "raft", 100)
+    for tool, how in TOOLS.items():
+        found, schema = how.config(settings, "raft", 100), SCHEMAS[tool]
         for key, value in found.items():
             assert key in schema, f"{tool} has no setting {key}"
             assert isinstance(value, schema[key]), (tool, key, value)
