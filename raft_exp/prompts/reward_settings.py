@@ -10,7 +10,7 @@ class RewardSettings:
 
     corpus: str  # its name decides how answers are compared
     metric: str  # the study's primary metric
-    reply_format: ReplyFormat
+    reply_format: ReplyFormat  # the requested form of replies
     refusal: str  # the text of a refusal in this study
     cot: bool  # the prompt asks for reasoning with quotes
     min_quote_words: Positive  # a quote of fewer words is not verbatim
