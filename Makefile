@@ -52,7 +52,7 @@ quickstart: $(CORE) ## runs the embedded study: no GPU, no download; prints a ta
 	$(PY) -m raft_exp $(ARGS)
 
 real: $(REAL)    ## runs a study of a real model (135M parameters) on real questions: no GPU, no hub; downloads 98 MB
-	@echo 'takes about an hour on two idle cores, some minutes with TRAINER=gpu; ARGS=+debug=short makes every stage short'
+	@echo 'takes about 80 minutes on two idle cores, some minutes with TRAINER=gpu; ARGS=+debug=short makes every stage short'
 	$(PY) -m raft_exp +experiment=real $(SET) $(ARGS)
 
 $(REAL): $(CORE)

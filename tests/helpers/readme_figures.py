@@ -1,11 +1,12 @@
 """Checks the figures of an experiment's README.md against its results.json (experiments/README.md has the rules)."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from raft_exp.reporting.formats import title
+from raft_exp.reporting.verdict import invented_quotes
 from tests.helpers.figure_records import Record, records
 
 NUMBER = r"[+\-−]?\d[\d,]*(?:\.\d+)?"
@@ -45,7 +46,15 @@ def faults(readme: str, results: Mapping[str, Any]) -> list[str]:
             if wrong:
                 found.append(f"{what}: {wrong}")
             shown.update(_plain(number) for number in re.findall(NUMBER, cell))
-    return found + list(_prose_faults(readme, shown, known))
+    return found + list(_prose_faults(_without_sentences_of(results, readme), shown, known))
+
+
+def _without_sentences_of(results: Mapping[str, Any], readme: str) -> str:
+    """Returns the README without the sentences that `publish` writes from results.json: warnings, quotes, verdict."""
+    quotes = [invented_quotes(results)] if "arms" in results else []  # else several settings
+    for sentence in (*results.get("warnings", []), *quotes):
+        readme = readme.replace(sentence, "")
+    return readme
 
 
 def _tables(readme: str) -> Iterator[list[list[str]]]:
@@ -73,20 +82,20 @@ def _cells(table: list[list[str]], known: list[Record]) -> Iterator[tuple[str, W
                 yield cell, wanted, f"table row {row[0]!r}, column {name!r}"
 
 
-def _bare(label: str) -> str:
-    """A label without marks of code and bold, and without what stands in brackets at its end."""
+def _bare(label: str, metrics: Container[str] = ()) -> str:
+    """Returns a label without marks of code and bold, and without brackets at its end unless they name a metric."""
     plain = label.replace("`", "").replace("*", "").strip()
-    return plain if plain == "p (Holm)" else re.sub(r"\s*\([^()]*\)$", "", plain)
+    return plain if plain == "p (Holm)" or plain.lower() in metrics else re.sub(r"\s*\([^()]*\)$", "", plain)
 
 
 def _name(label: str, wanted: Wanted, known: list[Record], of_slice: str | None) -> None:
     """Notes what a label names."""
-    bare = _bare(label)
+    metrics = {alias: record.metric for record in known for alias in (record.metric, title(record.metric).lower())}
+    bare = _bare(label, metrics)
     arms = {arm for record in known for arm in record.arms}
     conditions = {arm.partition("@")[2] for arm in arms} - {""}
     settings = {name for record in known for names in record.settings for name in names}
     values = {record.part[1] for record in known if record.part[0] == of_slice} if of_slice else set()
-    metrics = {alias: record.metric for record in known for alias in (record.metric, title(record.metric).lower())}
     value = bare.rpartition("=")[2].strip()
     columns = {"difference": "difference", "95% interval": "interval", "p": "p", "p (Holm)": "p_holm", "n": "n"}
     if " minus " in bare:
