@@ -25,14 +25,14 @@ class PaperSettings:
     data: str | None = Field(
         default=None,
         title="DIR",
-        description="a folder with one subfolder per data set, named like its experiment (default: download)",
+        description="a folder with a subfolder per data set, named like its experiment (default: download)",
     )
     out: str = Field(default="runs/paper", title="DIR", description="the folder of the runs and of the page")
     dry_run: bool = Field(default=False, description="true: only prints what would run, and the expected time")
     device: DeviceName | None = Field(
         default=None,
         title="NAME",
-        description="the device of the estimated times: cpu, h200, h100, a100, ... (default: cpu or h100, by trainer)",
+        description="device of the estimated times: cpu, h200, ... (default: cpu or h100, by trainer)",
     )
 
 

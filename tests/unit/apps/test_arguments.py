@@ -236,7 +236,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("ask RUN retriever=bm52", 'retriever: got \'bm52\'; must be "bm25", "dense" or "both"'),
+        ("ask RUN retriever=bm52", 'retriever: got \'bm52\'; must be "bm25", "dense" or "hybrid"'),
         ("ask RUN k=0 what?", "k: got 0; must be greater than or equal to 1"),
         ("serve RUN port=70000", "port: got 70000; must be less than or equal to 65535"),
         ("serve RUN queue=0", "queue: got 0; must be greater than or equal to 1"),
