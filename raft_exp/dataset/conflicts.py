@@ -19,6 +19,7 @@ from raft_exp.core.scripts import has_unspaced
 from raft_exp.core.text import answer_pattern, holds
 from raft_exp.dataset.answer_types import AnswerType, answer_type, may_mean_the_same
 from raft_exp.dataset.rows import FalsePassage, RenderedRow, RowSpec
+from raft_exp.prompts.answer_kinds import Kind, kind
 
 _SHORT = 3  # letters of an answer whose case counts
 
@@ -107,12 +108,19 @@ class Conflicts:
         bits = seeded_bits(self._seed, "conflict place", question.id)
         return distractors[bits % len(distractors)] if distractors else None
 
-    def _candidates(self, question: Question, kind: AnswerType | None) -> Iterator[str]:
-        """Yields all possible false answers of the type `kind`. (seed, question) decides which one is the first."""
-        others = self._others.get(kind, []) if kind else []
-        start = seeded_bits(self._seed, "conflict answer", question.id) % max(1, len(others))
-        yield from others[start:]
-        yield from others[:start]
+    def _candidates(self, question: Question, of_type: AnswerType | None) -> Iterator[str]:
+        """Yields the answers of a type, each list from a place drawn by (seed, question).
+
+        Answers to questions that ask for the same, such as a place or a person, come first.
+        """
+        asked = kind(question.question)
+        first = self._others.get((of_type, asked), [])
+        rest = [self._others[key] for key in sorted(self._others, key=str) if key[0] == of_type and key[1] != asked]
+        bits = seeded_bits(self._seed, "conflict answer", question.id)
+        for answers in (first, *rest):
+            start = bits % max(1, len(answers))
+            yield from answers[start:]
+            yield from answers[:start]
 
     def _is_false(self, false: str, question: Question, shown: Sequence[Passage]) -> bool:
         if any(may_mean_the_same(false, answer) for answer in question.answers):
@@ -123,15 +131,15 @@ class Conflicts:
         return not any(holds(pattern, passage) for passage in shown)
 
 
-def _by_type(questions: Iterable[Question]) -> dict[AnswerType, list[str]]:
-    """Returns the distinct first answers of the questions by type, sorted, without labels."""
-    found: dict[AnswerType, set[str]] = {}
+def _by_type(questions: Iterable[Question]) -> dict[tuple[AnswerType | None, Kind], list[str]]:
+    """Returns the distinct first answers of the questions by type and kind of question, sorted, without labels."""
+    found: dict[tuple[AnswerType | None, Kind], set[str]] = {}
     for question in questions:
         answer = " ".join(question.answers[0].split()) if question.answers else ""
-        kind = answer_type(answer)
-        if kind and kind != "label":
-            found.setdefault(kind, set()).add(answer)
-    return {kind: sorted(answers) for kind, answers in found.items()}
+        of_type = answer_type(answer)
+        if of_type and of_type != "label":
+            found.setdefault((of_type, kind(question.question)), set()).add(answer)
+    return {key: sorted(answers) for key, answers in found.items()}
 
 
 def _literal(passage: Passage, answers: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,22 @@ def test_a_smaller_share_of_false_passages_is_among_a_larger_one(world, one, oth
             wanted = round(share * sum(row.grounded for row in rows))
             assert sum(counts["train"].values()) == (wanted if share else 0)
         assert planted[0] <= planted[1]
+
+
+def test_answers_to_questions_that_ask_for_the_same_come_first():
+    asked = {
+        "Where is A?": "Rome",
+        "Who is B?": "Ada",
+        "Where is C?": "Oslo",
+        "Who is D?": "Max",
+        "Where is E?": "Bern",
+    }
+    questions = [Question(text, text, [answer], [], "train") for text, answer in asked.items()]
+    for seed in range(5):
+        made = Conflicts(MagicMock(), lambda: questions, seed)
+        assert set(list(made._candidates(questions[0], "name"))[:3]) == {"Rome", "Oslo", "Bern"}
+        assert sorted(made._candidates(questions[1], "name")) == sorted(asked.values())
+        assert list(made._candidates(questions[1], "number")) == []
 
 
 @pytest.mark.parametrize(
