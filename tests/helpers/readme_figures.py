@@ -49,7 +49,7 @@ def faults(readme: str, results: Mapping[str, Any]) -> list[str]:
     return found + list(_prose_faults(_without_sentences_of(results, readme), shown, known))
 
 
-def _without_sentences_of(results: Mapping[str, Any], readme: str) -> str:
+def _without_sentences_of(results: Any, readme: str) -> str:
     """Returns the README without the sentences that `publish` writes from results.json: warnings, quotes, verdict."""
     quotes = [invented_quotes(results)] if "arms" in results else []  # else several settings
     for sentence in (*results.get("warnings", []), *quotes):
