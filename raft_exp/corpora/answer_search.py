@@ -2,10 +2,12 @@
 
 The gold passage is the best search hit that contains an answer word for word, as in the training data of DPR
 (Karpukhin et al. 2020, arXiv 2004.04906). The hits are published with the question, or BM25 finds them in the whole
-collection. Other hits with an answer are neither gold nor distractors. Hits without an answer are distractors.
+collection. Other hits with an answer are neither gold nor distractors. Published hits without an answer are published
+distractors.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,7 +43,8 @@ class AnswerSearches:
         """Returns the gold among the first `FIRST` passages of a BM25 search."""
         asked = Question("", question, [*answers], [], "test")
         ranked = islice(self._bm25().ranked(asked), FIRST)
-        return self.among(answers, [ordinal for ordinal, score in ranked if score > 0])
+        gold = self.among(answers, [ordinal for ordinal, score in ranked if score > 0])
+        return replace(gold, given=[])  # published distractors belong to the split of their question; these do not
 
     def _bm25(self) -> Bm25:
         if self._folder is None:

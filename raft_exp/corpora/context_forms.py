@@ -59,6 +59,20 @@ def first_is_gold(pieces: Iterable[Piece]) -> list[Piece]:
     return marked
 
 
+def as_written_first(answers: Sequence[str], text: str) -> list[str]:
+    """Returns the answers, with the longest one that `text` contains as the first.
+
+    The first answer is the target of training, so it should be an answer that the gold passage contains. The published
+    order is arbitrary, for example "N Z" before "New Zealand". Scores do not depend on the order.
+    """
+    words = f" {plain_words(text)} "
+    inside = [answer for answer in answers if f" {plain_words(answer)} " in words and plain_words(answer)]
+    if not inside:
+        return list(answers)
+    best = max(inside, key=lambda answer: (len(plain_words(answer)), answer in text))
+    return [best, *(answer for answer in answers if answer != best)]
+
+
 def question_id(question: str, seen: Counter[str]) -> str:
     """Returns the id of a question in a form without ids: a hash of it, numbered if the question is repeated."""
     name = f"{hash64(question):016x}"

@@ -19,6 +19,7 @@ from raft_exp.core.records import Passage, Question
 from raft_exp.core.sampling import subsample
 from raft_exp.core.screen import say
 from raft_exp.core.text import Form, answer_pattern
+from raft_exp.corpora.context_forms import as_written_first
 from raft_exp.corpora.gold_search import GoldSearch, Hints
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
 from raft_exp.corpora.question_splits import SPLITS
@@ -152,6 +153,8 @@ class ReadyQuestions:
         gold.count(counts)
         if quotes:
             counts["evidence_by_answer" if holds else "evidence_by_closeness"] += len(quotes)
+        if gold.kind == "search":  # the first answer is the target of training
+            answers = as_written_first(answers, " ".join(self.collection[at].text for at in gold.passages))
         name = place.replace(" ", "-")
         given = [self._find(fields, "given", passage) for passage in fields.texts("given")] or gold.given
         return Question(

@@ -21,7 +21,7 @@ from raft_exp.corpora.readers import flashrag, json_records
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.json_records import Row
 from raft_exp.corpora.triviaqa import evidence
-from raft_exp.corpora.triviaqa.aliases import accepted, as_written_first
+from raft_exp.corpora.triviaqa.aliases import accepted
 from raft_exp.corpora.triviaqa.evidence import Document, EvidenceFiles
 
 _DATA = "Data"
@@ -124,7 +124,7 @@ class Reader:
         return Record(
             fields.text("id") or context_forms.question_id(question, self._seen),
             question,
-            as_written_first(answers, gold.text) if gold else answers,
+            context_forms.as_written_first(answers, gold.text) if gold else answers,
             pieces,
             lack=lack,
             is_context="ctxs" in row,

@@ -30,7 +30,7 @@ PASSAGES = {
     "3": '"Velmor"\nIn Velmor stands a mill of 1802.',
 }
 RETRIEVED = [{"id": name, "contents": text, "score": 1.0} for name, text in PASSAGES.items()]
-ASKED = {"id": "test_7", "question": "When was Velmor built?", "golden_answers": ["1802", "the year 1802"]}
+ASKED = {"id": "test_7", "question": "When was Velmor built?", "golden_answers": ["the year 1802", "1802"]}
 
 
 def wiki(folder: Path) -> Path:
@@ -76,7 +76,7 @@ def test_a_question_without_gold_finds_it_by_its_answer(tmp_path: Path, place: s
     (question,), counts = ready(tmp_path, row, {**ASKED, "id": "test_8", "golden_answers": ["1999"]})
     assert (question.id, question.answers, question.gold) == ("test_7", ["1802", "the year 1802"], ["0"])
     assert question.also_answering == ["3"]
-    assert {*question.given} <= {"1", "2"}
+    assert question.given == ([] if place == "nowhere" else ["1", "2"]), "a search of ours publishes no distractors"
     assert question.evidence == [("0", 1)]
     assert (counts["gold_by_search"], counts["without_gold"]) == (1, 1)
     assert "1 of 2 questions are left out: none of the passages that a search found" in capsys.readouterr().err
