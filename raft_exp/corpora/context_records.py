@@ -65,7 +65,7 @@ class Record:
         return list({piece.content: piece for piece in others}.values())
 
     def with_given(self, most: int, also_answering: bool) -> "Record":
-        """Returns the record with only its gold and its first `most` distractors, and `also_answering` if wanted."""
+        """Returns the record with its gold, its first `most` distractors and, with `also_answering`, those passages."""
         kept = [*self.gold, *self.given[:most], *(self.also_answering if also_answering else [])]
         contents = {piece.content for piece in kept}
         return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in contents])

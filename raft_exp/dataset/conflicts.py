@@ -21,7 +21,7 @@ from raft_exp.dataset.answer_types import AnswerType, answer_type, may_mean_the_
 from raft_exp.dataset.rows import FalsePassage, RenderedRow, RowSpec
 from raft_exp.prompts.answer_kinds import Kind, kind
 
-_SHORT = 3  # letters of an answer whose case counts
+_SHORT = 3  # largest number of letters of an answer whose case must agree
 
 
 class Conflicts:
@@ -41,7 +41,7 @@ class Conflicts:
         `chosen`: a sample of the questions whose rows have gold.
         """
         for spec in specs:
-            wanted = spec.grounded and spec.question.id in chosen  # a sample also "contains" ids it was not drawn from
+            wanted = spec.grounded and spec.question.id in chosen  # a sample "contains" ids outside its items too
             yield (self._planted(spec) or spec) if wanted else spec
 
     def alone(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:
@@ -109,9 +109,9 @@ class Conflicts:
         return distractors[bits % len(distractors)] if distractors else None
 
     def _candidates(self, question: Question, of_type: AnswerType | None) -> Iterator[str]:
-        """Yields the answers of a type, each list from a place drawn by (seed, question).
+        """Yields all possible false answers of a type. (seed, question) decides which one is the first.
 
-        Answers to questions that ask for the same, such as a place or a person, come first.
+        Answers to questions of the same kind, e.g. about a place or a person, come before all others.
         """
         asked = kind(question.question)
         first = self._others.get((of_type, asked), [])

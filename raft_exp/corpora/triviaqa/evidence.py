@@ -94,7 +94,7 @@ def with_closest(pieces: Sequence[Piece], wanted: str) -> list[Piece]:
 
 
 def passages_of(text: str, words: int) -> Iterator[str]:
-    """Yields the passages of a text: whole sentences of at most so many words together. A longer sentence is cut."""
+    """Yields the passages of a text: whole sentences with at most `words` words in total. A longer sentence is cut."""
     passage = ""
     for sentence in split_sentences(" ".join(text.split())):
         if passage and len((passage + sentence).split()) > words:
