@@ -1,7 +1,7 @@
 """The visible types of short answers, and whether two answers may mean the same.
 
-A false passage swaps an answer only for an answer of the same type: dates for dates, numbers for numbers, names for
-names. The type is read from the letters alone, so it is a rough one: Paris and Shakespeare are both names.
+In a false passage, an answer is replaced only by an answer of the same type: a date by a date, a number by a number, a
+name by a name. The type depends only on the characters, so it is rough: Paris and Shakespeare are both names.
 """
 
 import re
@@ -25,8 +25,8 @@ def answer_type(answer: str) -> AnswerType | None:
 
     - "label": yes, no or maybe;
     - "date": a year, a month, a day, a decade or a century;
-    - "number": begins with a digit, with or without a unit;
-    - "name": a word begins with a capital letter, or has no small letters;
+    - "number": a number in digits, with or without a unit;
+    - "name": contains a capital letter;
     - "text": any other answer.
     """
     text = answer.strip()
@@ -42,10 +42,11 @@ def answer_type(answer: str) -> AnswerType | None:
 
 
 def may_mean_the_same(one: str, other: str) -> bool:
-    """Whether two answers may mean the same. In doubt it returns True.
+    """Returns whether two answers may mean the same; True in doubt.
 
-    Case, accents, punctuation, articles, the order of words and the endings of ordinals are ignored. Answers also count
-    as the same if the words or letters of one are all in the other, or if both have one number of the same value.
+    Case, accents, punctuation, articles, the order of words and the endings of ordinals are ignored. Returns True also
+    if one answer has all the words of the other, if each has exactly one number and both numbers are equal, or if, for
+    answers without digits, the letters of one occur as one run in the other.
     """
     a, b = _words(one), _words(other)
     if set(a) <= set(b) or set(b) <= set(a):

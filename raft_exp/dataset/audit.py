@@ -15,7 +15,7 @@ from raft_exp.prompts.quotes import stands_exactly
 
 
 class Audit:
-    """Counts the rows of a stream, by split. Per row it holds only a few numbers in memory (tokens, gold)."""
+    """Counts the rows of a stream, by split. Of each row, only a few numbers stay in memory, such as its tokens."""
 
     def __init__(self) -> None:
         self._splits: dict[str, _SplitCounts] = {}
@@ -93,7 +93,10 @@ class _SplitCounts:
 
 
 def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
-    """Measures how well the number of prompt tokens predicts that gold is missing, by the exact AUC (Mann-Whitney)."""
+    """Returns how well the length of a prompt predicts that gold is missing: the exact AUC (Mann-Whitney).
+
+    `tokens`: the number of prompt tokens of each row. `has_gold`: 1 for each row with gold, else 0.
+    """
     lengths, gold = np.asarray(tokens), np.asarray(has_gold, dtype=bool)
     ranked, others = np.sort(lengths[gold]), lengths[~gold]
     # for each row without gold: twice the number of shorter rows with gold, plus the number of equally long ones
@@ -103,7 +106,10 @@ def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
 
 
 def target_figures(row: RenderedRow) -> dict[str, int]:
-    """Counts of one row: grounded target (0 or 1), quotes in the target, quotes that occur verbatim in the context."""
+    """Returns the counts of one row.
+
+    These are 1 for a grounded target (else 0), the quotes in the target, and the quotes that the context has verbatim.
+    """
     texts = [passage.text for passage in row.example.context]
     verbatim = sum(any(stands_exactly(quote, text) for text in texts) for quote in row.quotes)
     kind = "grounded" if row.example.target_grounded else "ungrounded"

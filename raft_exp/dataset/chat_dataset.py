@@ -86,7 +86,7 @@ def _unique(file: Path) -> Iterator[ChatRow]:
     seen: set[str] = set()
     for chat in read_chats(file):
         if chat.id in seen:
-            raise DataError(f"{chat.where}: id {chat.id!r} comes twice; change or remove one of the two ids")
+            raise DataError(f"{chat.where}: id {chat.id!r} occurs twice; change or remove one of the two ids")
         seen.add(chat.id)
         yield chat
 
@@ -106,7 +106,7 @@ def _rows(config: ChatDatasetStage, chats: Iterator[ChatRow]) -> Iterator[Render
         completion = encode_completion(tokenizer, reply["content"])
         if (size := len(prompt) + len(completion)) > window.max_length:
             raise DataError(
-                f"{chat.where}: {size} tokens, more than model.max_length={window.max_length}; "
+                f"{chat.where}: the row has {size} tokens, more than model.max_length={window.max_length}; "
                 "raise model.max_length, or shorten or remove the row"
             )
         example = Example(chat.id, "", [], [], False, reply["content"], False, messages, chat.split)

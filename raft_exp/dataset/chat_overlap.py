@@ -1,11 +1,13 @@
 """Finds held-out questions and gold passages in the training rows of a chat file, by their text.
 
-A held-out question counts as leaked if a user message of a row contains
+A row leaks a held-out question in three cases:
 
-- its wording. If the wording is a template ("What is the product's name?"), the row must also contain a gold passage of
-  the question or a near copy;
-- nearly its wording, if the reply contains its answer and the row contains a gold passage or a near copy;
-- its wording with a few more or fewer words, or in another order, if the reply contains its open answer.
+- A user message contains the question word for word. If the question is a template ("What is the product's name?"), the
+  row must also contain a gold passage of the question, or a near copy of this passage.
+- A user message contains nearly the same words, the reply contains an answer of the question, and the row contains a
+  gold passage of the question or a near copy of this passage.
+- A user message contains the question with a few more or fewer words, or with its words in another order, and the reply
+  contains an open answer of the question, i.e. not yes, no or maybe.
 """
 
 import re

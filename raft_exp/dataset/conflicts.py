@@ -25,9 +25,9 @@ _SHORT = 3  # largest number of letters of an answer whose case must agree
 
 
 class Conflicts:
-    """Puts false passages into rows, and counts the rows with and without one by split.
+    """Puts false passages into the rows of a split. Counts the rows with and without a false passage.
 
-    `questions`: streams the questions of the split, whose first answers are the possible false answers.
+    `questions`: returns the questions of the split; their first answers are the possible false answers.
     """
 
     def __init__(self, collection: Passages, questions: Callable[[], Iterable[Question]], seed: int) -> None:
@@ -36,9 +36,9 @@ class Conflicts:
         self.counts = Counter[str]()  # "planted", or a key of NO_FALSE_PASSAGE -> rows
 
     def into(self, specs: Iterable[RowSpec], chosen: HashSample) -> Iterator[RowSpec]:
-        """Yields all rows. The `chosen` rows with gold get a false passage where one is possible.
+        """Yields all rows, and puts a false passage into those with gold where one is possible.
 
-        `chosen`: a sample of the questions whose rows have gold.
+        `chosen`: the sample of the questions whose rows may get a false passage.
         """
         for spec in specs:
             wanted = spec.grounded and spec.question.id in chosen  # a sample "contains" ids outside its items too
@@ -49,7 +49,7 @@ class Conflicts:
         return (planted for spec in specs if (planted := self._planted(spec)))
 
     def shown(self, rows: Iterable[RenderedRow]) -> Iterator[RenderedRow]:
-        """Yields the rows whose prompt shows the false answer. A cut of the passages may have removed it."""
+        """Yields the rows whose prompt shows the false answer. Shortened passages may have lost this answer."""
         for row in rows:
             if row.example.planted:
                 yield row
@@ -57,7 +57,7 @@ class Conflicts:
                 self.counts.update({"cut": 1, "planted": -1})
 
     def figures(self) -> dict[str, int]:
-        """Returns the counts without zeros: `planted`, then the reasons."""
+        """Returns the counts above 0: rows with a false passage ("planted"), then rows without one, by reason."""
         return {name: self.counts[name] for name in ("planted", *NO_FALSE_PASSAGE) if self.counts[name]}
 
     def check(self, condition: str) -> None:

@@ -32,7 +32,7 @@ class ShortContextCounter:
 class GoldInContext:
     """Counts the rows whose prompt shows all gold passages of the question, a part of them, or none, by split.
 
-    Questions without gold passages count as none.
+    A question without gold passages counts under "none".
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class GoldInContext:
             yield row
 
     def figures(self) -> dict[str, dict[GoldPart, int]]:
-        """Returns {split: {whole, part, none: rows}}."""
+        """Returns for each split the number of rows under "whole", "part" and "none"."""
         return self._rows
 
 

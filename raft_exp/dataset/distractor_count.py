@@ -48,8 +48,8 @@ DistractorCount = Annotated[
 def of_question(count: DistractorCount, seed: int, question_id: str) -> int:
     """Returns D of a question: `count` itself, or a number of the range that depends on (seed, question id).
 
-    Each number of the range has a hash for the question; D is the number with the smallest hash. So a wider range
-    changes D only for questions where one of the new numbers has the smallest hash.
+    Each number of the range has a hash that depends on seed and question; D is the number with the smallest hash. So a
+    wider range changes D only for a question where a new number has the smallest hash.
     """
     if isinstance(count, int):
         return count
@@ -68,7 +68,7 @@ def most(count: DistractorCount) -> int:
 
 
 def at_most(count: DistractorCount, limit: int) -> DistractorCount:
-    """Returns the part of a range that is not above `limit`; `limit` itself if there is none."""
+    """Returns `count` without the numbers above `limit`; `limit` if all its numbers are above."""
     if isinstance(count, int) or limit <= count.min:
         return min(limit, most(count))
     return DistractorRange(count.min, min(limit, count.max))

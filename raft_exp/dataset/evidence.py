@@ -2,12 +2,12 @@
 
 The first rule that applies to a passage defines its evidence:
 
-1. The dataset names sentences of the passage as evidence. The text must contain all of them. If the passage contains an
-open answer that none of the named sentences of the question contains, the text must also contain the answer.
-2. The passage contains an open answer. The text must contain at least one open answer.
-3. Sentences of the passage are among those most similar to the dataset's long answer (PubMedQA's conclusion), selected
-as teacher=extractive selects its quotes. The text must contain all of them.
-4. Otherwise the text must have at least half of the characters.
+1. The dataset names sentences of the passage as evidence. The shortened text must contain all of them. If the passage
+contains an open answer and no named sentence of the question does, the shortened text must contain an open answer too.
+2. The passage contains an open answer. The shortened text must contain at least one open answer.
+3. Sentences of the passage are among those most similar to the dataset's long answer (PubMedQA's conclusion). They are
+selected by the same rule as the quotes of teacher=extractive. The shortened text must contain all of them.
+4. In all other cases the shortened text must have at least half of the passage's characters.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """Worked examples for an untrained arm: rows of the raft training set, shown before each test question.
 
-The examples are drawn by the seed from rows with gold. They must be short enough that for 90% of the test prompts all
-of them fit into the model's window. Passages of a test prompt are never shortened for an example; a longer prompt gets
-fewer examples.
+The examples are drawn by the seed from rows with gold. They must be so short that 90% of the test prompts have room for
+all of them in the model's window. The other test prompts get fewer examples, because the passages of a test prompt are
+never shortened to make room for an example.
 """
 
 import json
@@ -56,7 +56,8 @@ def worked_examples(config: ExamplesStage, *, rows: Path, test: Path, out: Path)
     """Writes rows.jsonl and counts.json: the worked examples of an arm, in the order of the prompt.
 
     `rows`: the folder of a raft training set. `test`: the folder of the test rows. Raises DataError if no row can be an
-    example or none is short enough. With `required=False` it writes no examples and logs a warning instead.
+    example, or no example is short enough. With `config.required=False`, it logs a warning instead, and writes no
+    examples.
     """
     try:
         examples = _drawn(config, rows, test)
@@ -79,17 +80,17 @@ def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
     candidates = [_with_reply(config, row) for row in _candidates(config, rows, test)]
     if not candidates:
         raise DataError(
-            f"{_setting(config)}: got {config.examples}, but no training row shows its gold"
+            f"{_setting(config)}: got {config.examples}, but no training row has its gold passages in the context"
             f"{' and has reasoning' if config.cot else ''}; raise dataset.p, or give 0"
         )
     examples = [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in candidates]
     lengths = [few_shot.length(asked[0], example) for example in examples]
     places = _short_enough(lengths, config.examples, budget - longest)
     if not places:
-        room = f"{max(budget - longest, 0)} or fewer of model.max_length={window.max_length}"
+        room = f"at most {max(budget - longest, 0)} tokens in model.max_length={window.max_length}"
         raise DataError(
             f"{_setting(config)}: got {config.examples}, but the shortest example has {min(lengths)} tokens "
-            f"and a tenth of the test prompts leave {room}; raise model.max_length, or give 0"
+            f"and a tenth of the test prompts leave room for {room}; raise model.max_length, or give 0"
         )
     return [candidates[place] for place in places]
 

@@ -1,4 +1,4 @@
-"""Finds gold passages of held-out questions with the same text as a gold passage of training, or a near copy."""
+"""Finds gold passages of held-out questions that are equal to a gold passage of training, or a near copy of one."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from raft_exp.core.shingles import Shingles, shingles, text_hash, units
 
 @dataclass(frozen=True)
 class GoldLinks:
-    """Maps held-out gold passages to training gold passages with the same text or a near copy. Passages: ordinals."""
+    """Maps held-out gold passages to gold passages of training that are equal or near copies. Passages are ordinals."""
 
     training: Mapping[int, frozenset[int]]  # held-out passage -> training passages; without boilerplate
     identical: frozenset[int]  # held-out passages with an identical one in training
@@ -22,7 +22,7 @@ class GoldLinks:
         return [ordinal for ordinal in held_out if not self.training.get(ordinal, frozenset()).isdisjoint(training)]
 
     def linked(self, held_out: Iterable[int]) -> int | None:
-        """Returns a training passage that is linked to one of the held-out passages; None if there is none."""
+        """Returns a training passage that is linked to one of the held-out passages; None if no such passage exists."""
         return next((min(self.training[ordinal]) for ordinal in held_out if ordinal in self.training), None)
 
 
@@ -40,7 +40,7 @@ class _Texts:
             self.sizes[words] = len(text_units)
 
     def documents(self, words: int) -> set[int]:
-        """Returns the documents that contain the text with hash `words`, as hashes of their ids."""
+        """Returns the hashed ids of the documents that contain the text with the hash `words`."""
         return {int(self.passages.documents[ordinal]) for ordinal in self.same.get(words, ())}
 
     def shingles(self, hashes: Iterable[int]) -> Iterator[Shingles]:

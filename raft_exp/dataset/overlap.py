@@ -73,10 +73,10 @@ def _first(pairs: Mapping[str, str]) -> tuple[str, str]:
 
 
 def most_gold_overlap(questions: Path, most: float | None) -> float | None:
-    """Returns the value of dataset.max_gold_overlap that applies to the questions in a folder.
+    """Returns the limit that applies to the questions in a folder. `most`: the value of dataset.max_gold_overlap.
 
-    If the splits were drawn by question they share passages, and any share is allowed (1.0). A value other than the
-    default always applies.
+    Splits that were drawn by question share gold passages: for them, None and the default value are replaced by 1.0,
+    which allows any share. In all other cases the limit is `most`.
     """
     choice = split_units.read(questions)
     by_question = choice is not None and choice["by"] == "question" and choice["drawn"]
@@ -86,8 +86,9 @@ def most_gold_overlap(questions: Path, most: float | None) -> float | None:
 def check(found: Mapping[str, Overlap], allowed: bool, max_gold_overlap: float | None) -> dict[str, OverlapCounts]:
     """Returns the entry `overlap` of audit.json.
 
-    Raises DataError, unless `allowed`, if a held-out question is in the training data. Raises it also if more than the
-    share `max_gold_overlap` of a split has near copies in training or shares gold passages with training.
+    Raises DataError if a held-out question is in the training data, or if more than the share `max_gold_overlap` (None:
+    the default) of a split's questions are there in nearly the same words, or share gold passages with training
+    questions. With `allowed`, raises no error.
     """
     most = MOST_GOLD_OVERLAP if max_gold_overlap is None else max_gold_overlap
     for split, overlap in () if allowed else found.items():

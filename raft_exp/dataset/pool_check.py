@@ -50,11 +50,11 @@ def check_questions(
     indexed: Path | None = None,
     vectors: Path | None = None,
 ) -> None:
-    """Checks the questions of a study. The paths are those of the stages in `dataset/stage.py`.
+    """Checks the questions of a study. The paths have the same meaning as in `dataset/stage.py`.
 
-    `given`: the settings of questions from a file; None for other questions. `vectors`: the vectors of the passages, if
-    these settings need them. Raises DataError if a question has too few distractors, a dataset has no questions, or
-    training contains held-out questions.
+    `given`: the settings of questions from a file; None for other questions. `vectors`: the folder with the vectors of
+    the passages, if the settings `given` need it. Raises DataError if a question has too few distractors, a dataset has
+    no questions, or training contains held-out questions.
     """
 
     def check(cut: Path, split: Path) -> None:
@@ -81,11 +81,11 @@ def check_questions(
 def check_passages(
     demands: Sequence[Demand], corpus: CorpusConfig, write: Write, questions_each: int, *, passages: Path
 ) -> None:
-    """Checks passages for which a teacher will write questions, as if each were the only gold passage of a question.
+    """Checks passages before a teacher writes questions on them. Each passage counts as the only gold of a question.
 
     `write`: writes such questions, without text, into a folder. `questions_each`: how many questions the teacher writes
     per passage. Raises DataError if such a question would have too few distractors, or a split would have no questions.
-    `check_questions` checks later what depends on the answers.
+    Checks that need the answers are left to `check_questions`.
     """
 
     def check(cut: Path, split: Path) -> None:

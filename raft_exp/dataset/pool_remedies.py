@@ -23,10 +23,11 @@ Try = Callable[[Path, Path], None]  # folders of passages and questions; raises 
 
 
 def corpus_remedies(corpus: CorpusConfig, passages: Path, questions: Path, write: Write, check: Try) -> Iterator[str]:
-    """Yields the first change that gives enough distractors: a smaller unit to split by, else smaller passages.
+    """Yields the first change that gives enough distractors: a smaller unit for the splits, else smaller passages.
 
-    Units and passage sizes are tried in descending order. `passages`, `questions`: the folders in which distractors are
-    missing.
+    Yields nothing if no change helps. Units and passage sizes are tried in descending order. `passages`, `questions`:
+    folders whose questions have too few distractors. `write` writes the questions of a changed corpus; `check` raises
+    DataError if they have too few distractors.
     """
     if not isinstance(corpus, DocumentsConfig | PassagesConfig):
         return

@@ -2,10 +2,10 @@
 
 A held-out question counts as leaked if training contains a question with
 
-- the same wording and the same gold passage, or another passage of its document;
+- the same wording, and a gold passage with the same text or from the same document;
 - the same wording and answer. For template wordings ("What is the product's name?"), whose answer depends on the
   document, training must also contain a near copy of the gold passage;
-- nearly the same wording, the same answer, and the gold passage, a near copy of it, or another passage of its document;
+- nearly the same wording, the same answer, and a gold passage from the same document or with nearly the same text;
 - the same wording with a few more or fewer words, or in another order, and the same open answer.
 """
 

@@ -164,7 +164,7 @@ class RaftRecipe:
         return gold - gold // 2 if self.partial_gold else gold
 
     def spec(self, question: Question, context: list[int], has_gold: bool, target: Target, refuses: bool) -> RowSpec:
-        """Returns the row of a question. With gold it teaches `target`, else what `no_gold_target` says.
+        """Returns the row of a question. A row with gold teaches `target`; for other rows, `no_gold_target` decides.
 
         `refuses`: whether a row without gold learns to refuse by `refuse_share`.
         """
@@ -183,7 +183,8 @@ class RaftRecipe:
 def closed_book(source: QuestionTargets, split: str, sample: HashSample, cot: bool = False) -> Iterator[RowSpec]:
     """Yields the questions of raft in the same order, without passages.
 
-    The target is the answer without reasoning; with `cot`, that of raft, which quotes passages outside the prompt.
+    The target is the answer without reasoning. With `cot`, it is the target of raft, whose reasoning quotes passages
+    that the prompt does not contain.
     """
     for question, target in source.with_targets(split):
         if question.id in sample:
@@ -216,7 +217,7 @@ def distractors_alone(supply: DistractorSupply, seed: int) -> ContextChooser:
 def _gold(question: Question, supply: DistractorSupply) -> list[int]:
     if not question.gold and supply.names.of_gold_arms:
         raise DataError(
-            f"question {question.id!r} names no gold passage for the arms with context: gold (such as oracle); remove "
+            f"question {question.id!r} names no gold passage for the arms with context=gold (such as oracle); remove "
             "these arms from evaluation.arms"
         )
     if not question.gold:
@@ -235,7 +236,8 @@ def retrieved(rank: Ranker, k: int) -> ContextChooser:
 def published(collection: Passages, setting: str = "evaluation.context") -> ContextChooser:
     """Returns the chooser of the context that was published with the question, in its order.
 
-    The chooser raises DataError for a question without one. `setting`: the setting that the error names.
+    The chooser raises DataError for a question without a published context. `setting`: the name of the setting in this
+    error.
     """
 
     def choose(question: Question) -> list[int]:

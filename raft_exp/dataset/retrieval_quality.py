@@ -49,7 +49,7 @@ class RetrievalQuality:
             yield spec
 
     def figures(self) -> RetrievalFigures:
-        """Returns the entry `retrieval` of audit.json. `gold` and `answers` are missing if no such question exists."""
+        """Returns the entry `retrieval` of audit.json, without `gold` or `answers` if no question has such figures."""
         figures: RetrievalFigures = {"retriever": self._retriever.name, "k": self._retriever.k}
         shown = self._shown.figures()
         if "gold" in shown:
@@ -101,7 +101,7 @@ class _Sums:
         self._mrr = self._ndcg = 0.0
 
     def add(self, places: list[int], wanted: int, k: int) -> None:
-        """Adds a question with `wanted` relevant passages. `places`: the ranks of those among the first k."""
+        """Adds a question with `wanted` relevant passages. `places`: the ranks of these passages among the first k."""
         self.questions += 1
         for limit in self._at:
             self._at[limit] += sum(place <= limit for place in places) / wanted

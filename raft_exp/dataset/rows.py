@@ -95,7 +95,7 @@ class RenderedRow:
 
 
 class RowBuilder:
-    """Renders rows one by one; each worker process has its own."""
+    """Renders rows one by one. Each worker process has its own builder."""
 
     def __init__(self, row_format: RowFormat, passages: Path) -> None:
         self._format = row_format

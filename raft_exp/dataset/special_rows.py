@@ -36,10 +36,10 @@ class SpecialRows:
             yield spec
 
     def figures(self) -> dict[str, Callable[[], object]]:
-        """Returns the entries of audit.json, as functions to call when all rows are counted; {} without special rows.
+        """Returns functions that compute the entries of audit.json when all rows are counted; {} without special rows.
 
-        `refusals`: split -> rows that learn to refuse. `conflicts`: split -> what became of the rows chosen for a false
-        passage.
+        `refusals`: the number of rows that learn to refuse, by split. `conflicts`: counts of the rows that were chosen
+        for a false passage, by split: the rows that have one, then the rows that have none, by reason.
         """
         entries: dict[str, Callable[[], object]] = {}
         if self._recipe.refuse_share:

@@ -170,7 +170,7 @@ class RaftStage:
 
 @config_dataclass
 class ClosedBookStage:
-    """The settings of a closed-book training set. None of them concerns passages."""
+    """The settings of a closed-book training set. It has no settings for passages."""
 
     prompt: PromptConfig
     prompt_mode: str
@@ -381,8 +381,8 @@ def test_sample(config: TestStage, source: QuestionTargets) -> HashSample:
     sample = source.sample(config.split, config.max_items, config.seed)
     if not sample:
         raise DataError(
-            f"the corpus has no {config.split} questions; add them to its files, or set corpus.{config.split} to a "
-            "share of its questions"
+            f"the corpus has no {config.split} questions; add them to the corpus files, or set corpus.{config.split} "
+            "to a share of its questions"
         )
     return sample
 
@@ -476,8 +476,9 @@ def check_overlap(
 ) -> dict[str, OverlapCounts]:
     """Counts how much of the held-out data is also in the training data; returns the entry `overlap` of audit.json.
 
-    Raises DataError if a held-out question is in the training data, or if training has gold passages of more than a
-    share `most_gold` of a held-out split (None: the default limit). With `allowed`, no error is raised.
+    Raises DataError if a held-out question is in the training data, or if more than the share `most_gold` (None: the
+    default) of a held-out split's questions are there in nearly the same words, or share gold passages with training
+    questions. With `allowed`, raises no error.
     """
     most_gold = overlap.most_gold_overlap(source.questions, most_gold)
     return overlap.check(overlap.overlaps(source.all_questions, passages), allowed, most_gold)

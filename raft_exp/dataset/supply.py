@@ -29,7 +29,8 @@ class SettingNames:
     ) -> "SettingNames":
         """Returns the names of the settings in a config group.
 
-        `changes`: settings that are set at `place` instead, e.g. in a condition; their names begin with `place`.
+        `changes`: settings that have their value at `place`, e.g. in a condition, instead of in the group; their names
+        begin with `place`. `condition`: the condition that the dataset is made for; "" for none.
         """
 
         def dotted(name: str) -> str:
@@ -57,9 +58,9 @@ GOLD_ARMS_NAMES = replace(EVALUATION_NAMES, of_gold_arms=True)
 class DistractorSupply:
     """Takes the first distractors of a ranking for each question of a dataset.
 
-    A question gets D distractors (`distractor_count.of_question`), plus the number that `in_place_of_gold`
-    returns for it. `questions` streams all questions of the dataset. It is read only for an error, to find a number of
-    distractors that every question has.
+    A question gets D distractors (`distractor_count.of_question`), plus the number that `in_place_of_gold` returns for
+    the question. `questions` returns all questions of the dataset. It is called only for an error message, which names
+    a number of distractors that every question has.
     """
 
     distractor_filter: DistractorFilter

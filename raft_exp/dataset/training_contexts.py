@@ -25,9 +25,9 @@ SplitFilter = Callable[[Question, Iterable[int]], Iterator[int]]  # yields the p
 
 
 def split_filter(passages: Passages, pool: np.ndarray, left_out: Counter[str]) -> SplitFilter:
-    """Returns a filter that keeps the passages of `pool` and the gold passages of the question, in the same order.
+    """Returns a filter that yields the passages of `pool` and the gold passages of the question, in unchanged order.
 
-    `pool`: ascending ordinals. The other passages are counted in `left_out` under "of_another_split".
+    `pool`: ascending ordinals. The filter counts the other passages in `left_out` under "of_another_split".
     """
     allowed = np.zeros(len(passages), dtype=bool)
     allowed[pool] = True
@@ -50,10 +50,10 @@ def chooser(
     coming: Callable[[], Iterable[Question]],
     rankings: Rankings | None,
 ) -> ContextChooser:
-    """Returns the chooser of the retriever's first k passages, best first, or of the published context, in its order.
+    """Returns the chooser of the retriever's first k passages, best first, or of the published context in its order.
 
-    - `retriever`: None for the published context. It ranks the whole collection, as at test.
-    - `pool`: the passages of the split, ascending ordinals. `coming`: the questions of the rows, in order.
+    - `retriever`: ranks the whole collection, as at test. None: the published context is chosen.
+    - `pool`: the passages of the split as ascending ordinals. `coming`: returns the questions of the rows, in order.
     - `rankings`: the passages that `retriever.rerank` has ordered again; None without a reranker.
     """
     passages = rankers.distractor_filter.passages
@@ -65,7 +65,7 @@ def chooser(
 
 
 def published_chooser(passages: Passages, keep: SplitFilter) -> ContextChooser:
-    """Returns the chooser of the published context without the passages that `keep` leaves out, in its order."""
+    """Returns the chooser of the published context in its own order, without the passages that `keep` leaves out."""
     choose = published(passages, "dataset.context")
     return lambda question: list(keep(question, choose(question)))
 
@@ -88,8 +88,8 @@ def specs(
 ) -> Iterator[RowSpec]:
     """Yields one row for each question of the sample, in the order of the raft recipe, with the context of `choose`.
 
-    A row whose context has all gold passages of its question teaches the target. `recipe` decides what other
-    rows teach.
+    If the context of a row has all gold passages of its question, the row teaches the target from `source`. For the
+    other rows, `recipe` decides what they teach.
     """
     choose, refusing = _with_refusals(recipe, source, split, sample, choose, passages)
     for question, target in source.with_targets(split):

@@ -85,7 +85,7 @@ class TrainingIndex:
             column.sort()
 
     def read(self, rows: Iterable[int]) -> Iterator[tuple[int, ComparedQuestion]]:
-        """Yields (number, question) for the questions with these numbers, in their order."""
+        """Yields (number, question) for the questions with the numbers `rows`, in ascending order of the numbers."""
         chosen = set(rows)
         for row, question in enumerate(self._stream()):
             if row in chosen:

@@ -1,6 +1,6 @@
 """Checks that the prompts of a test set fit into the model's window (`allow_cut=false`).
 
-Without the check, passages that do not fit are shortened. A test of long contexts would then have shorter ones.
+Without this check, passages that do not fit are shortened, and a test of long contexts would test shorter contexts.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,11 +33,11 @@ def longest(
     condition: str,
     least: bool = False,
 ) -> list[TooLong]:
-    """Measures the prompts with the longest passages; returns the longest of them where it does not fit, else [].
+    """Measures the prompts with the longest passages. Returns the longest prompt if it does not fit, else [].
 
     `setting`: the setting that decides the number of passages. `condition`: the condition of the test set, or "".
-    `least`: measures the prompts with the shortest passages instead, and returns the shortest prompt if even this one
-    does not fit; for contexts that are not final.
+    `least`, for contexts that are not final: measures the prompts with the shortest passages instead, and returns the
+    shortest prompt if it does not fit, else [].
     """
     collection, builder = Passages(passages), RowBuilder(row_format, passages)
     sizes = ((collection.stored_bytes(spec.context or []), at, spec) for at, spec in enumerate(specs))
@@ -50,7 +50,7 @@ def longest(
 
 
 def refuse(found: Sequence[TooLong], max_length: int) -> None:
-    """Raises DataError for the test sets in `found`, if there are any. It names the one that needs the most tokens."""
+    """Raises DataError if `found` has test sets. The message names the test set that needs the most tokens."""
     if not found:
         return
     worst = max(found, key=lambda one: one.tokens)

@@ -131,9 +131,9 @@ def test_a_validation_question_may_stand_in_a_validation_row_alone(tmp_path):
     [
         (
             chat("word " * 3000),
-            r"own\.jsonl, line 2: \d{4} tokens, more than model\.max_length=2048; raise model\.max_length",
+            r"own\.jsonl, line 2: the row has \d{4} tokens, more than model\.max_length=2048; raise model\.max_length",
         ),
-        (chat("y?", id="line-1"), r"own\.jsonl, line 2: id 'line-1' comes twice"),
+        (chat("y?", id="line-1"), r"own\.jsonl, line 2: id 'line-1' occurs twice"),
         ({"messages": [{"role": "user", "content": "x"}]}, r"own\.jsonl, line 2: field 'messages' does not end with"),
     ],
 )

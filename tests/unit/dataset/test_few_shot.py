@@ -89,7 +89,10 @@ def test_they_fit_beside_the_test_prompts_or_are_fewer(tmp_path, rows, test, max
 def test_no_row_with_gold_and_no_room_are_refused_in_one_line(tmp_path, rows, test):
     without = [replace(row, has_gold=False) for row in read_jsonl(rows / "rows.jsonl", Example)]
     write_jsonl(rows / "rows.jsonl", without)
-    with pytest.raises(DataError, match=r"arms\.rag_few_shot\.examples: got 3, but no training row shows its gold; "):
+    with pytest.raises(
+        DataError,
+        match=r"arms\.rag_few_shot\.examples: got 3, but no training row has its gold passages in the context; ",
+    ):
         made(tmp_path / "a", rows, test)
 
 
