@@ -22,9 +22,10 @@ _USUAL = [
 
 
 def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
-    """Raises ModelError for an adapter_config.json that is damaged, has impossible values, or has too slow patterns.
+    """Raises ModelError for an adapter_config.json that is damaged, or has impossible values or very slow patterns.
 
-    `modules`: the names of the model's modules, to match the patterns with; by default those in the adapter's weights.
+    The patterns are regular expressions for module names. `modules`: the module names that they are tested with; by
+    default the names in the adapter's weights.
     """
     named = f"adapter={folder}"
     values = read_object(folder / CONFIG, named)

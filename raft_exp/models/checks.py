@@ -58,7 +58,7 @@ def check(
     `download`: whether to download configuration and tokenizer from the hub; a hub model that is neither downloaded nor
     in the local cache is not checked. `by_transformers`: whether transformers runs the model. vLLM has its own model
     classes, so with vLLM only the number of positions is checked.
-    Raises ModelError where a setting does not fit the model.
+    Raises ModelError if a setting does not fit the model.
     """
     place = Path(resolve(model.name_or_path))
     if place.is_dir():
@@ -105,7 +105,7 @@ def check_weights(model: ModelConfig) -> None:
 
 
 def packing_obstacle(config: "PretrainedConfig") -> str:
-    """Returns the part of a model's attention that packed rows do not support; "" if they support all parts."""
+    """Returns the part of a model's attention that does not support packed rows; "" if all parts support them."""
     text = config.get_text_config(decoder=True)
     if getattr(text, "attn_logit_softcapping", None):
         return f"a softcap of attention scores (attn_logit_softcapping={text.attn_logit_softcapping})"
@@ -162,13 +162,13 @@ def _check_kind(model: ModelConfig, config: "PretrainedConfig") -> None:
     names = [name for name in config.architectures or [] if any(word in name for word in _NOT_CAUSAL)]
     if names or config.is_encoder_decoder:
         kind = names[0] if names else f"an encoder with a decoder ({config.model_type})"
-        raise ModelError(f"model.name_or_path={model.name_or_path!r}: is {kind}; {_CHOOSE}")
+        raise ModelError(f"model.name_or_path={model.name_or_path!r}: the model is {kind}; {_CHOOSE}")
 
 
 def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedModel | None":
     """Builds the model on the meta device. Returns None for a model whose construction needs the values of weights.
 
-    Raises ModelError where transformers has no causal language model of this type.
+    Raises ModelError if transformers has no causal language model of this type.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -189,7 +189,7 @@ def _skeleton(model: ModelConfig, config: "PretrainedConfig") -> "PreTrainedMode
 
 
 def _check_size(model: ModelConfig, place: Path, skeleton: "PreTrainedModel") -> None:
-    """Raises ModelError where the weight files in a folder are far too small for the configuration."""
+    """Raises ModelError if the weight files in a folder are far too small for the configuration."""
     size = sum(file.stat().st_size for file in place.glob("*.safetensors")) if place.is_dir() else 0
     weights = sum(weight.numel() for weight in skeleton.parameters())
     if size and weights * _LEAST_BYTES > size:
@@ -377,7 +377,7 @@ def _has_stacked_experts(model: "nn.Module") -> bool:
 def _names_of_experts(names: Sequence[str], skeleton: "PreTrainedModel", remedy: str) -> set[str]:
     """Returns the names that PEFT translates to stacked weights of experts, i.e. layer names of transformers 4.
 
-    Calls PEFT with the names. Raises ModelError where PEFT refuses them; `remedy` ends the message.
+    Calls PEFT with the names. Raises ModelError if PEFT refuses them; `remedy` ends the message.
     """
     import peft
 

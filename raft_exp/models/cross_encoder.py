@@ -34,7 +34,7 @@ class RerankConfig:
 def files(config: RerankConfig) -> list[Path]:
     """Returns the local files whose content identifies the cross-encoder; [] for a hub id.
 
-    Raises ModelError where sentence-transformers is missing, or a hub id has no revision.
+    Raises ModelError if sentence-transformers is not installed, or a hub id has no revision.
     """
     needs("sentence_transformers")
     return loading.files(config, GROUP)
@@ -43,9 +43,9 @@ def files(config: RerankConfig) -> list[Path]:
 def load(config: RerankConfig) -> Score:
     """Loads the cross-encoder, only from safetensors. Returns a function that scores texts for a question.
 
-    Scores are the model's logits: a sigmoid would make large scores equal. Raises ModelError where the model cannot be
-    loaded, or gives several scores for a pair. The returned function raises ModelError when it runs out of memory, or
-    for a score that is not a number.
+    Scores are the model's logits, because a sigmoid would make large scores equal. Raises ModelError if the model
+    cannot be loaded, or gives several scores for one pair. The returned function raises ModelError if memory runs out,
+    or a score is NaN or infinite.
     """
     needs("sentence_transformers")
     import torch

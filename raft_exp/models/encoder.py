@@ -32,14 +32,14 @@ class EncoderConfig:
 def files(config: EncoderConfig) -> list[Path]:
     """Returns the local files whose content identifies the encoder; [] for a hub id.
 
-    Raises ModelError where sentence-transformers is missing, or a hub id has no revision.
+    Raises ModelError if sentence-transformers is not installed, or a hub id has no revision.
     """
     needs("sentence_transformers")
     return loading.files(config, "encoder")
 
 
 def needs(module: str) -> None:
-    """Raises ModelError where the optional package `module` is not installed."""
+    """Raises ModelError if the optional package `module` is not installed."""
     if find_spec(module) is None:
         raise ModelError(
             f"dense search, reranking or semantic similarity needs the package {module}, which is not installed; "
@@ -50,8 +50,7 @@ def needs(module: str) -> None:
 def load(config: EncoderConfig) -> Encode:
     """Loads the encoder, only from safetensors. Returns a function that encodes texts.
 
-    Raises ModelError where the encoder cannot be loaded. The returned function raises ModelError when it runs out of
-    memory.
+    Raises ModelError if the encoder cannot be loaded. The returned function raises ModelError if memory runs out.
     """
     needs("sentence_transformers")
     from sentence_transformers import SentenceTransformer
@@ -92,7 +91,7 @@ def load(config: EncoderConfig) -> Encode:
 def device_of(accelerator: str, group: str) -> str:
     """Returns torch's name of the device for `accelerator` (cpu, gpu or auto).
 
-    Raises ModelError where there is no GPU for gpu. `group`: the config group in the message.
+    Raises ModelError if `accelerator` is gpu and the machine has no GPU. `group`: the config group in the message.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """Checks the size and the values of the JSON files in a model folder before a library reads them.
 
-A config.json with a billion layers, or a vocabulary of a trillion tokens, would use minutes and all memory before it
-fails.
+A library that loads a config.json with a billion layers, or with a vocabulary of a trillion tokens, would run for
+minutes and use all memory before it fails.
 """
 
 import json
@@ -29,7 +29,7 @@ _MAY_BE_INFINITE = "time_step_limit"  # a field of state space models, with the 
 
 
 def check_folder(folder: Path, named: str) -> None:
-    """Raises ModelError for a text file of the folder that is too large, or a config.json with impossible values.
+    """Raises ModelError if a text file of the folder is too large, or config.json has impossible values.
 
     `named`: the folder's name in messages, e.g. "model.name_or_path='x'". A folder without a config.json is accepted.
     """
@@ -46,7 +46,7 @@ def check_folder(folder: Path, named: str) -> None:
 
 
 def read_object(file: Path, named: str) -> Mapping[str, object]:
-    """Returns the object of a small JSON file. Raises ModelError where the file is too large or has no JSON object."""
+    """Returns the object in a small JSON file. Raises ModelError if the file is too large, or holds no JSON object."""
     try:
         if file.stat().st_size > _MOST * _MEGABYTE:
             raise ModelError(f"{named}: {file.name} has more than {_MOST} MB; replace the file")

@@ -2,7 +2,7 @@
 
 The name of a model is the path of its file, or `package:MODULE/FILE.gguf` for a file in an installed Python package.
 The conversion dequantises the weights, and writes the configuration, tokenizer and chat template of the file. The end
-tokens come from the file's metadata, as the tokenizer that transformers converts can have other ones.
+tokens are read from the file's metadata, because the tokenizer that transformers converts can have other end tokens.
 """
 
 import importlib.util
@@ -42,7 +42,7 @@ def is_gguf(name_or_path: str) -> bool:
 
 
 def find(name_or_path: str, group: str = "model") -> Path:
-    """Returns the path of a GGUF file by its name. Raises ModelError where it is missing, or one of several parts."""
+    """Returns the path of a GGUF file from its name. Raises ModelError if it is missing, or is one of several parts."""
     named = f"{group}.name_or_path={name_or_path!r}"
     if name_or_path.startswith(PACKAGE):
         module, _, inner = name_or_path.removeprefix(PACKAGE).partition("/")
@@ -68,7 +68,7 @@ def find(name_or_path: str, group: str = "model") -> Path:
 def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
     """Writes the model of a GGUF file to `folder`: configuration, tokenizer, model card, and weights in `dtype`.
 
-    `weights`: whether to write the weights, which takes long for a large model. Raises ModelError where the file is
+    `weights`: whether to write the weights, which takes long for a large model. Raises ModelError if the file is
     damaged, or transformers cannot read its architecture.
     """
     import torch
@@ -95,9 +95,9 @@ def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
 
 
 def check_installed(name: str) -> None:
-    """Raises ModelError, with the name of the file, where the package that reads GGUF files is not installed."""
+    """Raises ModelError if the package that reads GGUF files is not installed. `name`: the name of the GGUF file."""
     if importlib.util.find_spec("gguf") is None:
-        raise ModelError(f"{name}: reading GGUF files needs gguf; pip install 'raft_exp[gguf]'")
+        raise ModelError(f"{name}: reading GGUF files needs the package gguf; pip install 'raft_exp[gguf]'")
 
 
 def asks_for_date(file: Path) -> bool:
@@ -126,7 +126,7 @@ _SIZES = {
 def _metadata(file: Path) -> Mapping[str, Any]:
     """Returns the values of the file's header, without arrays.
 
-    Raises ModelError where the file is damaged or not a GGUF file, or its header has impossible sizes.
+    Raises ModelError if the file is damaged or not a GGUF file, or its header has impossible sizes.
     """
     check_installed(file.name)
     from gguf import GGUFReader, GGUFValueType
@@ -149,7 +149,7 @@ def _metadata(file: Path) -> Mapping[str, Any]:
 def _mend(tokenizer: "PreTrainedTokenizerBase", values: Mapping[str, Any], file: Path) -> None:
     """Sets the control tokens, the chat template and the rule for splitting words from the file's header.
 
-    Raises ModelError where the header has no end token.
+    Raises ModelError if the header has no end token.
     """
     for name, key in (("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding")):
         number = values.get(f"tokenizer.ggml.{key}_token_id")

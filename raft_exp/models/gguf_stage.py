@@ -22,7 +22,7 @@ class GgufStage:
 def unpack(config: GgufStage, *, out: Path) -> None:
     """Writes config.json, tokenizer, weights (safetensors), README.md with the licence, and counts.json.
 
-    Raises ModelError where the file is missing or damaged, or transformers cannot read its architecture.
+    Raises ModelError if the GGUF file is missing or damaged, or transformers cannot read its architecture.
     """
     write(config, out, weights=True)
     size = sum(file.stat().st_size for file in out.glob("*.safetensors"))

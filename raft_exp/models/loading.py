@@ -62,15 +62,15 @@ _FOLDERS: dict[str, Path] = {}  # name of a GGUF file -> the folder with its con
 
 
 def use_folder(name_or_path: str, folder: Path) -> None:
-    """Registers the folder with the converted model of a GGUF file. This process then loads the model from there."""
+    """Registers `folder` as the converted model of a GGUF file. This process then loads the model from `folder`."""
     _FOLDERS[name_or_path] = folder
 
 
 def resolve(name_or_path: str, group: str = "model") -> str:
-    """Returns the folder or hub id to load.
+    """Returns the folder or hub id from which a model is loaded.
 
-    For `asset:NAME` it is a folder in the package, for a GGUF file the folder with the converted model. `group`: config
-    group in messages. Raises ModelError for a path that is not a folder.
+    For `asset:NAME`, this is a folder in the package; for a GGUF file, the folder with the converted model. `group`:
+    the config group in messages. Raises ModelError for a path that is not a folder.
     """
     if gguf.is_gguf(name_or_path):
         if group in _ENCODERS:
@@ -100,7 +100,10 @@ def resolve(name_or_path: str, group: str = "model") -> str:
 
 
 def has_random_weights(name_or_path: str) -> bool:
-    """Returns whether a model has random weights, by its name: `asset:tiny`, its folder, or a name with tiny-random."""
+    """Returns whether a model has random weights, judged by its name alone.
+
+    Such names are `asset:tiny`, the folder of this asset, and any name that contains `tiny-random`.
+    """
     folder = assets.path(f"{ASSET}tiny")
     return (
         name_or_path == f"{ASSET}tiny"
@@ -156,14 +159,14 @@ def conversion(config: Named) -> dict[str, str]:
 
 
 def tokenizer_of(model: Dated) -> "PreTrainedTokenizerBase":
-    """Loads the tokenizer of a model, with its date for the chat template. Raises ModelError where this fails."""
+    """Loads the tokenizer of a model, with `model.date` for its chat template. Raises ModelError if this fails."""
     return load_tokenizer(model.name_or_path, model.revision, model.date)
 
 
 def load_tokenizer(
     name_or_path: str, revision: str | None = None, date: str = template_date.DATE
 ) -> "PreTrainedTokenizerBase":
-    """Loads a tokenizer, with `date` as today's date in its chat template. Raises ModelError where this fails."""
+    """Loads a tokenizer, with `date` as today's date in its chat template. Raises ModelError if this fails."""
     from transformers import AutoTokenizer
 
     with quiet(), explained(name_or_path, revision):
@@ -173,7 +176,7 @@ def load_tokenizer(
 
 
 def date_files(model: Dated) -> dict[str, str]:
-    """Returns {"prompt.date": date} as an input for stage keys; {} for a model whose chat template contains no date."""
+    """Returns {"prompt.date": date} as a part of stage keys; {} for a model whose chat template does not use a date."""
     if gguf.is_gguf(model.name_or_path):
         asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # it may not be converted yet
     else:
@@ -182,7 +185,7 @@ def date_files(model: Dated) -> dict[str, str]:
 
 
 def load(config: ModelConfig, device: str = "cpu") -> "PreTrainedModel":
-    """Loads a causal language model in evaluation mode, only from safetensors. Raises ModelError where this fails.
+    """Loads a causal language model in evaluation mode, only from safetensors. Raises ModelError if this fails.
 
     With `config.quantize` the weights are quantised on `device`, one after another.
     """
@@ -223,8 +226,8 @@ def load_to_merge(config: ModelConfig) -> "PreTrainedModel":
 def base_memory(config: ModelConfig) -> quantization.BaseMemory:
     """Computes the memory of a quantised base model from its configuration.
 
-    Does not use the network, so a hub model must be in the local cache. Raises ModelError where the
-    configuration cannot be read.
+    Does not use the network, so a hub model must be in the local cache. Raises ModelError if the configuration cannot
+    be read.
     """
     import torch
     from transformers import AutoConfig
@@ -248,7 +251,8 @@ class LoadArguments(TypedDict):
 def source(name_or_path: str, revision: str | None, group: str = "model") -> LoadArguments:
     """Returns the arguments of `from_pretrained` for a model or tokenizer.
 
-    Without access to the hub, they allow only its local cache. Raises ModelError for a folder with impossible values.
+    Without access to the hub, only files in its local cache are allowed. Raises ModelError for a model folder with
+    impossible values.
     """
     place = resolve(name_or_path, group)
     local = Path(place).is_dir() or bool(why_no_hub())
@@ -265,7 +269,7 @@ def source(name_or_path: str, revision: str | None, group: str = "model") -> Loa
 def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
     """Adds the LoRA adapter in `folder` to a model and returns it in evaluation mode.
 
-    Raises ModelError where the folder has no adapter, or the adapter does not fit the model.
+    Raises ModelError if the folder has no adapter, or the adapter does not fit the model.
     """
     import peft
 
@@ -294,9 +298,9 @@ def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
 
 @contextlib.contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Sets the number of torch's CPU threads inside the block; None leaves it unchanged.
+    """Sets the number of torch's CPU threads inside the `with` block; None leaves this number unchanged.
 
-    The last bits of sums depend on this number.
+    The last bits of sums depend on the number of threads.
     """
     import torch
 
@@ -319,7 +323,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Turns off the progress bars and warnings of transformers inside the block."""
+    """Turns off the progress bars and warnings of transformers inside the `with` block."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -335,7 +339,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(name_or_path: str, revision: str | None, group: str = "model") -> Iterator[None]:
-    """Converts loading errors inside the block to a ModelError with one line and a remedy. `group`: config group."""
+    """Converts loading errors inside the `with` block to a ModelError of one line that names a remedy.
+
+    `group`: the config group in the message.
+    """
     try:
         yield
     except RaftError:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def merge(config: ModelConfig, adapter: Path | None, folder: Path) -> None:
     """Writes the merged model (safetensors, in `config.dtype`) and its tokenizer to `folder`.
 
-    Dequantises a quantised base model. Without an adapter, writes only the (dequantised) base model. Raises ModelError
-    where model or adapter cannot be loaded.
+    Dequantises a quantised base model. Without an adapter, writes the base model alone. Raises ModelError if the model
+    or the adapter cannot be loaded.
     """
     base = loading.load_to_merge(config)
     with loading.quiet():
@@ -25,7 +25,7 @@ def merge(config: ModelConfig, adapter: Path | None, folder: Path) -> None:
 
 
 def merged(model: "PreTrainedModel | PeftModel", dtype: str) -> "PreTrainedModel":
-    """Adds the adapter of a model (if it has one) to the weights and returns the model in `dtype`.
+    """Adds the adapter of a model, if there is one, to the model's weights. Returns the model in `dtype`.
 
     `model` must be in float32, as `loading.load_to_merge` returns it.
     """

@@ -1,7 +1,7 @@
 """`python -m raft_exp.models.pattern_child`: matches regular expressions with names of modules, as PEFT does.
 
-`adapter_checks` runs it as a child process with a time limit. Matching a bad pattern can take years, and Python cannot
-interrupt it within a process.
+`adapter_checks` runs this module as a child process with a time limit. The match of a bad pattern can take years, and
+Python cannot interrupt it within a process.
 """
 
 import re

@@ -23,7 +23,7 @@ BYTES_A_WEIGHT = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 
 
 def check_installed(method: Method | None, group: str = "model") -> None:
-    """Raises ModelError where `method` is set and bitsandbytes is not installed. `group`: config group in messages."""
+    """Raises ModelError if `method` is set and bitsandbytes is not installed. `group`: the config group in messages."""
     if method is not None and find_spec("bitsandbytes") is None:
         raise ModelError(
             f"{group}.quantize={method}: needs the package bitsandbytes, which is not installed; "
@@ -44,7 +44,7 @@ def settings(dtype: "torch.dtype") -> "BitsAndBytesConfig":
 
 
 def use_one_kernel(model: "PreTrainedModel") -> None:
-    """Switches off the bfloat16 inference kernel of bitsandbytes on a CPU, as it has no gradient.
+    """Switches off the CPU kernel of bitsandbytes for bfloat16 inference, because this kernel has no gradient.
 
     On a CPU with AVX512-BF16, bitsandbytes converts the weights for this kernel at the first inference. Training
     after a validation pass would then have a gradient of zero.
@@ -68,7 +68,7 @@ def elements(weight: "nn.Parameter") -> int:
 
 @dataclass(frozen=True)
 class BaseMemory:
-    """The size of a base model's weights in memory."""
+    """The memory that the weights of a base model need."""
 
     parameters: int
     bytes: int

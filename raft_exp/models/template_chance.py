@@ -1,6 +1,6 @@
 """Finds chat templates with random output, i.e. with Jinja's filter `random` or its function `lipsum`.
 
-Such templates are refused, as equal settings must give equal prompts.
+Such templates are refused, because equal settings must give equal prompts.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _GENERATION = ("generation", "endgeneration")  # tags of transformers around rep
 
 @lru_cache(maxsize=64)
 def uses_chance(template: str) -> str:
-    """Returns the first part of a template with random output: "|random" or "lipsum()"; "" if there is none."""
+    """Returns the first part of a template that has random output: "|random" or "lipsum()"; "" if no part has."""
     return next(_random_parts(template), "")
 
 

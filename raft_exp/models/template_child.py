@@ -1,7 +1,7 @@
 """`python -m raft_exp.models.template_child`: renders sample chats with a chat template.
 
-`template_limits` runs it as a child process with limits of time and memory. It uses the renderer of transformers,
-without an import of torch.
+`template_limits` runs this module as a child process with limits of time and memory. The child process uses the
+renderer of transformers, without an import of torch.
 """
 
 from typing import TypedDict
@@ -21,7 +21,7 @@ class TemplateSample(TypedDict):
 
 
 def added_characters(sample: TemplateSample) -> int:
-    """Returns the largest number of characters that the template adds to a chat; 0 if it refuses all chats."""
+    """Returns the largest number of characters that the template adds to a chat; 0 if it renders no chat."""
     uses_chance(sample["template"])  # parses the template, as the caller does later
     return max(_added(sample, chat) for chat in sample["chats"])
 

@@ -1,7 +1,7 @@
 """Today's date in chat templates, which is fixed by the setting prompt.date.
 
 Some templates, e.g. those of Llama 3.x, write today's date into each prompt (`strftime_now`). Equal settings must give
-equal prompts, so these templates get the date of prompt.date. It is part of the store keys of such models.
+equal prompts, so these templates get the date of prompt.date. For such models, store keys contain this date.
 """
 
 import re

@@ -1,7 +1,7 @@
 """`python -m raft_exp.models.tokenizer_child`: encodes sample texts with the tokenizer of a model.
 
-`checks` runs it as a child process with limits of time and memory. A regular expression in tokenizer.json can take
-years for a line of dashes, and Python cannot interrupt it within a process.
+`checks` runs this module as a child process with limits of time and memory. A regular expression in tokenizer.json can
+take years for a line of dashes, and Python cannot interrupt it within a process.
 """
 
 from raft_exp.core import limited
@@ -11,7 +11,7 @@ _KINDS = ("a", "Z", "0", " ", "\n", "\t", "-", "=", ".", "_", "\u00e9", "\u4e2d"
 
 
 def fault(file: str) -> str:
-    """Encodes long runs of letters, digits and signs. Returns why the tokenizer fails, or "" if it does not.
+    """Encodes long runs of letters, digits and signs. Returns why the tokenizer fails; "" if it does not fail.
 
     `file`: path of a tokenizer.json.
     """

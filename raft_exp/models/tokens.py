@@ -47,7 +47,7 @@ def encode_completion(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[i
 def end_token_id(tokenizer: "PreTrainedTokenizerBase") -> int:
     """Returns the id of the token that ends a reply.
 
-    It is the control token that the chat template puts after an assistant message, or the eos token if there is none.
+    This is the control token that the chat template puts after an assistant message, else the tokenizer's eos token.
     Raises ModelError for a tokenizer without an end token.
     """
     if tokenizer.chat_template:

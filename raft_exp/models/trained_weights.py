@@ -28,8 +28,8 @@ class TrainedWeights:
     def open(cls, training: Path) -> "TrainedWeights":
         """Returns the weights in the result folder `training` of stage `train`.
 
-        They are a whole model if `model/config.json` exists, otherwise an adapter. Does not check that it exists;
-        `load` does.
+        The weights are a whole model if `model/config.json` exists, otherwise an adapter. Does not check that the adapter
+        exists; `load` does.
         """
         whole = training / WHOLE_MODEL
         if (whole / "config.json").is_file():
@@ -46,11 +46,11 @@ class TrainedWeights:
         return base if self.is_adapter else replace(base, name_or_path=str(self.folder), revision=None)
 
     def load(self, base: ModelConfig, device: str = "cpu") -> "PreTrainedModel | PeftModel":
-        """Loads the trained model in evaluation mode. Raises ModelError where this fails."""
+        """Loads the trained model in evaluation mode. Raises ModelError if this fails."""
         return self._complete(loading.load(self.model_config(base), device))
 
     def load_to_merge(self, base: ModelConfig) -> "PreTrainedModel | PeftModel":
-        """Loads the trained model in float32, without quantised weights. Raises ModelError where this fails."""
+        """Loads the trained model in float32, without quantised weights. Raises ModelError if this fails."""
         return self._complete(loading.load_to_merge(self.model_config(base)))
 
     def _complete(self, model: "PreTrainedModel") -> "PreTrainedModel | PeftModel":
