@@ -1,4 +1,4 @@
-"""Grades the API calls of replies with the documentation of a study's corpus, `corpus=apibench`."""
+"""Grades the API calls in replies by the documentation of the study's corpus (`corpus=apibench`)."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class _Asked:
 
 
 class ApiDocumentation:
-    """The documentation of all hubs of a study, and its test and validation questions.
+    """The API documentation of all hubs of a study, and the study's test and validation questions.
 
-    `passages` and `questions` are the folders of the ingest and questions stages. The calls of a question are compared
-    with the documentation of its own hub.
+    `passages`, `questions`: result folders of the stages `ingest` and `questions`. A reply is compared with the
+    documentation of the hub that the question is about.
     """
 
     def __init__(self, passages: Path, questions: Path) -> None:
@@ -40,9 +40,10 @@ class ApiDocumentation:
         self._asked = {question.id: _asked(question, collection) for question in held_out}
 
     def grade(self, question_id: str, prediction: str, answered: str) -> ApiGrade:
-        """Grades a reply to a question.
+        """Grades the API call in a reply to a question.
 
-        `prediction`: the text after the answer marker; `answered`: the answer, whatever form the reply has.
+        `prediction`: the text after the answer marker. `answered`: the answer found in the reply, with or without a
+        marker.
         """
         asked = self._asked[question_id]
         strict, by_domain = self._rules[asked.hub]
@@ -54,9 +55,10 @@ class ApiDocumentation:
 
 
 def documentation_for(profile: Profile, passages: Path | None, questions: Path | None) -> ApiDocumentation | None:
-    """Returns the documentation that the metrics of a profile need; None if they need none.
+    """Returns the API documentation if a metric of `profile` compares API calls; else None.
 
-    Raises DataError if they need it, and one of the folders is missing.
+    `passages`, `questions`: result folders of the stages `ingest` and `questions`. Raises DataError if a metric needs
+    the documentation, but one of the folders is None.
     """
     if not profile.of_apis:
         return None

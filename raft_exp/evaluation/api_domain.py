@@ -1,18 +1,19 @@
-"""The rule by which the authors of APIBench score a reply: by the domain of the API that its call matches.
+"""The score of APIBench's authors: a reply is right if its call matches an API of the right domain.
 
-Source: gorilla/eval/eval-scripts/ast_eval_{hf,tf,th}.py, https://github.com/ShishirPatil/gorilla, commit 6ea5797; the
-rule is written anew here. The scripts parse with tree-sitter, which also gives a tree for code with errors.
+Source: gorilla/eval/eval-scripts/ast_eval_{hf,tf,th}.py, https://github.com/ShishirPatil/gorilla, commit 6ea5797. This
+file implements the rule of these scripts with its own code. Like the scripts, it parses with tree-sitter, which returns
+a tree even for code with errors.
 
 - The text between "api_call" and "api_provider" is parsed, from after its first ":" to its last ")". Without
-  "api_call" the whole reply is parsed. (The script for Torch Hub scores such a reply as wrong; here all hubs are
-  alike.)
-- A line of the documentation matches if its function is the first part of a subtree, and all of its arguments stand in
-  the text of this subtree. Without such a subtree the last subtree takes its place. Which arguments count depends on
-  the hub (`_arguments`).
-- The first line that matches decides: the reply is right if this line has the domain of the question. The call itself
-  is not compared. A reply without a match is a hallucination.
+  "api_call" the whole reply is parsed. (The script for Torch Hub scores such a reply as wrong; this file treats all
+  hubs alike.)
+- A line of the documentation names a function and its arguments. The line matches if the function is the first part of
+  a subtree, and if the text of this subtree contains all these arguments. If no subtree begins with the function, the
+  last subtree must contain the arguments. Which arguments count depends on the hub (`_arguments`).
+- The reply is right if the first matching line has the domain of the question. Nothing else of the call is compared.
+  A reply without a matching line is a hallucination.
 
-So 'model' matches 'model-of-another-name', and any API of the domain is right.
+So the argument 'model' also matches 'model-of-another-name', and any API of the domain is right.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,10 @@ class _Line:
 
 
 class DomainRule:
-    """The rule with the documentation of a hub, in the order of its file."""
+    """Scores replies by the documentation of one hub.
+
+    `documentation`: the APIs of the hub, in the order of their file.
+    """
 
     def __init__(self, hub: str, documentation: Sequence[Api]) -> None:
         lines = (_line(api, hub) for api in documentation)
@@ -44,7 +48,7 @@ class DomainRule:
         self._longest = max((len(line.function) for line in self._lines), default=0)
 
     def judge(self, reply: str, domain: str) -> DomainClass:
-        """Scores a reply. `domain`: the domain of the API that the data set names for the question."""
+        """Scores a reply. `domain`: the domain of the API that is the reference answer of the question."""
         heads, last = self._subtrees(_marked(reply[:MOST_CHARACTERS]))
         for line in self._lines:
             subtree = heads.get(line.function, last)

@@ -1,7 +1,7 @@
-"""The strict score of an API call: function and identifying arguments equal those of the documentation.
+"""The strict score of an API call: the function and the identifying arguments must equal those of the documentation.
 
-The first call of a reply that equals a call of the documentation decides. Other calls (imports of tokenizers, steps
-before and after) do not count.
+Only one call of a reply is scored, the deciding call: the first one that equals a call of the documentation or of the
+reference answers. Other calls of the reply, such as those that load a tokenizer, do not count.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from raft_exp.evaluation.metrics.graded import CallClass
 
 
 class CallRule:
-    """The rule with the documentation of a hub."""
+    """Scores replies by the documentation of one hub."""
 
     def __init__(self, documentation: Sequence[Api]) -> None:
         self._domains: dict[ApiCall, set[str]] = defaultdict(set)
@@ -22,14 +22,14 @@ class CallRule:
                 self._domains[documented(api.call)].add(api.domain)
 
     def judge(self, reply: str, gold: Set[ApiCall], domain: str) -> CallClass:
-        """Scores a reply.
+        """Scores a reply by its deciding call: the first call that is in `gold` or in the documentation.
 
-        - right: the deciding call is one of `gold`.
-        - same_domain: it is another call of the documentation, of an API with this `domain`.
-        - other_api: it is a call of the documentation, of another domain.
-        - invented: the reply has calls, but the documentation has none of them.
-        - unparsed: the reply has no call that Python can parse. A call of the documentation that Python cannot parse,
-          such as a shell command, counts as parsed if the reply has it word for word.
+        - right: the deciding call is in `gold`.
+        - same_domain: the deciding call is not in `gold`, but an API of `domain` has this call.
+        - other_api: the deciding call is not in `gold`, and only APIs of other domains have it.
+        - invented: the reply has calls, but none of them is in `gold` or in the documentation.
+        - unparsed: the reply has no call that Python can parse. A documented call that Python cannot parse, such as a
+          shell command, counts as parsed if the reply contains it word for word.
         """
         found = list(calls(reply))
         decisive = next((call for call in (*found, *lines(reply)) if call in gold or call in self._domains), None)

@@ -12,8 +12,9 @@ from raft_exp.prompts.few_shot import FewShot, WorkedExample, as_example
 class ArmPrompts:
     """Builds the prompts of an arm.
 
-    `examples`: rows for the worked examples (few-shot) in the prompts. `model`: its tokenizer counts the tokens of a
-    prompt, and examples that do not fit are left out; None for a model behind a server, where all examples are used.
+    `examples`: the rows that each prompt shows as worked examples (few-shot). `model`: the model whose tokenizer counts
+    the tokens of a prompt; examples that do not fit are left out. If `model` is None (a model behind a server), all
+    examples are used.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Reads the prompt, and the worked examples if any, that a select stage chose for an arm."""
+"""Reads the prompt that a select stage chose for an arm, and the worked examples of this prompt if it has any."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ EXAMPLES = "rows.jsonl"  # file of worked examples, in the stage that draws them
 
 
 def chosen_examples(folder: Path) -> Path | None:
-    """Returns the folder with the worked examples that a select stage chose; None if the chosen prompt has none.
+    """Returns the folder with the worked examples of the chosen prompt; None if this prompt has no examples.
 
     `folder`: the folder of the select stage.
     """

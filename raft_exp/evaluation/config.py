@@ -64,8 +64,7 @@ class EvaluationConfig:
                 raise ValueError(f"evaluation.metrics: got {name!r}; {suggest(name, METRICS)}")
             if METRICS[name].automatic:
                 raise ValueError(
-                    f"evaluation.metrics: got {name!r}, which is reported without a setting where it applies "
-                    f"({METRICS[name].automatic}); remove it"
+                    f"evaluation.metrics: got {name!r}, which is always reported {METRICS[name].automatic}; remove it"
                 )
         return self
 
@@ -73,8 +72,8 @@ class EvaluationConfig:
     def _retrieved_contexts_have_the_retrievers_order(self) -> "EvaluationConfig":
         if self.gold_at is not None and self.context == "retrieved":
             raise ValueError(
-                f"evaluation.gold_at: got {self.gold_at}, but evaluation.context=retrieved has the order of the "
-                "retriever; set gold_at to null, or choose another evaluation.context"
+                f"evaluation.gold_at: got {self.gold_at}, but with evaluation.context=retrieved the retriever decides "
+                "the order of the passages; set gold_at to null, or choose another evaluation.context"
             )
         return self
 

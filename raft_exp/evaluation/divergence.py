@@ -1,4 +1,4 @@
-"""The Kullback-Leibler divergence of a trained model from its base model, token by token over a text."""
+"""The mean Kullback-Leibler divergence of a trained model from its base model, over the tokens of a text."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -19,10 +19,10 @@ Logits = Callable[[torch.Tensor], torch.Tensor]  # token ids [batch, length] -> 
 
 
 def windows(tokenizer: "PreTrainedTokenizerBase", text: str, length: int = WINDOW) -> list[list[int]]:
-    """Cuts a text into windows of at most `length` token ids. Their texts follow each other and do not overlap.
+    """Cuts a text into consecutive windows of at most `length` token ids, without overlap.
 
-    Each window begins with the start token if the tokenizer puts one before a text. A last window is left out if it
-    predicts no token.
+    If the tokenizer puts a start token before a text, each window begins with this token. A window of a single token is
+    left out, because it predicts no token.
     """
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     begins = tokenizer.bos_token_id is not None and tokenizer.bos_token_id in tokenizer("")["input_ids"]
@@ -33,7 +33,7 @@ def windows(tokenizer: "PreTrainedTokenizerBase", text: str, length: int = WINDO
 
 
 def batches(cut: Sequence[list[int]]) -> Iterator[torch.Tensor]:
-    """Yields the windows as tensors [batch, length] of about 512 tokens. Windows of a batch have equal lengths."""
+    """Yields the windows `cut` as tensors [batch, length] of about 512 tokens. A batch has windows of one length."""
     for length, group in groupby(cut, len):
         same = list(group)
         size = max(1, _TOGETHER // length)

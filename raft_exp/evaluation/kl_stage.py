@@ -1,6 +1,6 @@
-"""Stage `kl`: how far the weights of an arm have moved the model's predictions on a text of general subjects.
+"""Stage `kl`: measures how much the weights of an arm change the model's predictions on a text of general subjects.
 
-The text, raft_exp/assets/general_text.txt, was written for this project. It has nothing to do with any corpus.
+The text, raft_exp/assets/general_text.txt, was written for this project. It is part of no corpus.
 """
 
 import json
@@ -42,8 +42,8 @@ class KlStage:
 def kl(config: KlStage, *, out: Path, weights: Path | None = None) -> None:
     """Writes kl.json (a `Divergence`) and counts.json.
 
-    `weights`: folder of a train or select stage; None: the weights are those of `config.adapter`. Raises ModelError
-    where a model cannot be loaded, or predicts no finite probabilities.
+    `weights`: result folder of a train or select stage; None to use the adapter `config.adapter`. Raises ModelError if
+    a model cannot be loaded, or if its probabilities are not finite.
     """
     from raft_exp.engines.transformers import device
     from raft_exp.evaluation.divergence import WINDOW, batches, divergence, windows
@@ -54,7 +54,9 @@ def kl(config: KlStage, *, out: Path, weights: Path | None = None) -> None:
     with loading.cpu_threads(config.engine.threads):
         figures = divergence(*_models(config.model, trained, device(config.engine)), batches(cut))
     if not math.isfinite(figures["kl"]):
-        raise ModelError(f"{trained.folder}: the model has no finite probabilities on {TEXT.name}; train it again")
+        raise ModelError(
+            f"{trained.folder}: the model's probabilities on {TEXT.name} are not finite; train the model again"
+        )
     (out / KL).write_text(json.dumps(figures) + "\n", encoding="utf-8")
     (out / "counts.json").write_text(json.dumps({"tokens": figures["tokens"]}) + "\n", encoding="utf-8")
 

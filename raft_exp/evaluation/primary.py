@@ -17,7 +17,7 @@ ArmSettings = Mapping[str, Mapping[str, object]]  # arm -> {recipe, cot, ...}
 
 @config_dataclass
 class PrimaryConfig:
-    """The primary metric and the two arms of the primary contrast. null: chosen by the rules of `resolve`."""
+    """The primary metric and the two arms of the primary contrast. A value of null is replaced by a default."""
 
     metric: str | None = None
     arm: str | None = None
@@ -25,9 +25,9 @@ class PrimaryConfig:
 
 
 def reference_arm(arms: ArmSettings) -> str:
-    """Returns the arm that is compared with each other arm.
+    """Returns the reference arm, which is compared with each other arm.
 
-    It is the arm `raft`; if there is none, the last arm with the recipe `raft`; if there is none, the last arm.
+    The reference is the arm `raft`, else the last arm with the recipe `raft`, else the last arm.
     """
     trained = [name for name, arm in arms.items() if arm.get("recipe") == "raft"]
     return "raft" if "raft" in arms else (trained or list(arms))[-1]
@@ -37,8 +37,8 @@ def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) ->
     """Returns the primary metric and contrast, with defaults in place of None.
 
     Defaults: `metric` is the first of the study's `metrics`; `arm` is the `reference_arm`; `against` is `rag`, else
-    `sft_rag`, else the first other arm. Raises ConfigError for an unknown name, for an arm against itself, and for a
-    metric of quotes where an arm of the contrast has `cot: false`.
+    `sft_rag`, else the first other arm. Raises ConfigError for an unknown name, if both arms are the same, and if the
+    metric grades quotes but one of the two arms writes none (cot=false).
     """
     _check("metric", config.metric, metrics)
     for field in ("arm", "against"):
@@ -55,9 +55,9 @@ def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) ->
     for name in (arm, against):
         if name and METRICS[metric].of_quotes and not arms[name].get("cot"):
             raise ConfigError(
-                f"evaluation.primary.metric: got {metric!r}, which grades quotes, but arm {name!r} has cot: false and "
-                "writes none; set evaluation.primary.arm and evaluation.primary.against to arms with cot: true, or "
-                "choose another metric"
+                f"evaluation.primary.metric: got {metric!r}, which grades quotes, but the arm {name!r} writes no "
+                "quotes (cot=false); set evaluation.primary.arm and evaluation.primary.against to arms with cot=true, "
+                "or choose another metric"
             )
     return {"metric": metric, "arm": arm, "against": against}
 

@@ -13,7 +13,7 @@ from raft_exp.core.records import read_rows
 
 
 class Figure(TypedDict):
-    """A value with its 95% confidence interval. `method`, `seeds` and `df` belong to figures over several runs."""
+    """A value with its 95% confidence interval. Only comparisons of runs have `method`, `seeds` and `df`."""
 
     value: float
     low: float
@@ -24,7 +24,7 @@ class Figure(TypedDict):
 
 
 class CountedFigure(Figure):
-    """A figure with its number of cases n: quotes, or the replies to which the figure applies."""
+    """A figure with `n`, the number of quotes or replies that it is computed from."""
 
     n: int
 
@@ -37,14 +37,14 @@ class Summary(TypedDict):
 
 
 class MeanTokens(TypedDict, total=False):
-    """Mean number of tokens per answered question; {} where no question was answered."""
+    """Mean number of tokens per answered question; {} if no question was answered."""
 
     prompt: float
     reply: float
 
 
 class ShownExamples(TypedDict):
-    """Number of worked examples per prompt, over all test questions of an arm."""
+    """The mean, smallest and largest number of worked examples in a prompt, over all test questions of an arm."""
 
     mean: float
     fewest: int
@@ -62,13 +62,16 @@ class ArmResult(Summary):
 
 
 class Baseline(Summary):
-    """The scores of a constant or random label, for questions whose answers are labels."""
+    """The scores of a baseline without a model: it always predicts one label, or a random label."""
 
     label: NotRequired[str]  # of the constant baseline
 
 
 class PairedFigures(TypedDict):
-    """The difference of two figures (A minus B) on the same questions. Interval and `p_value` are uncorrected."""
+    """The difference of two figures (A minus B) on the same questions.
+
+    The interval and `p_value` are not corrected for several comparisons.
+    """
 
     difference: float
     low: float
@@ -101,7 +104,7 @@ class Comparison(PairedDifference):
 
 
 class LabelScores(TypedDict):
-    """The scores of one label; n: test questions with this label."""
+    """The scores of one label. `n`: number of test questions whose answer is this label."""
 
     precision: float
     recall: float
@@ -155,7 +158,7 @@ class TransferResult(TypedDict):
 
 
 class Divergence(TypedDict):
-    """How far an arm's weights moved the predictions on a general text (`kl.json` of a kl stage)."""
+    """How much an arm's weights change the predictions on a general text (`kl.json` of a kl stage)."""
 
     kl: float  # mean KL(base || arm) of the next token's distribution, in nats per token
     tokens: int
@@ -164,9 +167,9 @@ class Divergence(TypedDict):
 
 
 class Abstention(TypedDict):
-    """Refusals under a condition without gold, compared with a test with gold, of the same questions and context sizes.
+    """Refusals in two tests on the same questions: a condition without gold, and a test with gold.
 
-    The figures of the arms are among their metrics under the condition: refusal_precision, refusal_recall ...
+    The figures of the arms (refusal_precision, refusal_recall ...) are in `conditions` of results.json.
     """
 
     with_gold: str  # "test", or the condition whose contexts have the gold
@@ -177,7 +180,7 @@ class Abstention(TypedDict):
 
 
 class Conflict(TypedDict):
-    """A test with a false passage in each context. An arm's metrics say how often it follows the false passage."""
+    """A test with a false passage in each context. The figures `follows_false_passage` are in the arms' metrics."""
 
     n: int  # questions with a false passage
     left_out: dict[str, int]  # reason -> questions that cannot have a false passage
@@ -186,7 +189,10 @@ class Conflict(TypedDict):
 
 
 class ArmPair(TypedDict):
-    """Two arms and their differences. A pair with one difference shows the effect of this difference alone."""
+    """Two arms, and a list of what differs between them (`differ`).
+
+    If the list has one entry, a comparison of the two arms shows the effect of this entry alone.
+    """
 
     a: str
     b: str
@@ -194,7 +200,7 @@ class ArmPair(TypedDict):
 
 
 class Results(TypedDict):
-    """`results.json` of a run folder."""
+    """The content of `results.json` in a run folder."""
 
     corpus: str  # `corpus.name`
     model: str  # `model.name_or_path`
@@ -249,7 +255,7 @@ class Quote(TypedDict):
 
 
 class PredictedApi(TypedDict):
-    """How the call in a prediction compares with the documentation of the APIs."""
+    """The grades of the API call in a prediction, by comparison with the documentation."""
 
     call: Literal["right", "same_domain", "other_api", "invented", "unparsed"]  # `evaluation.api_strict`
     domain: Literal["right", "wrong", "hallucination"]  # by the rule of APIBench's authors (`evaluation.api_domain`)
@@ -287,6 +293,6 @@ class Prediction(SpecialKeys):
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
-    """Yields the rows of a predictions file. Raises DataError, with file and line, for a line that is not JSON."""
+    """Yields the rows of a predictions file. Raises DataError, which names file and line, if a line is not JSON."""
     rows: Iterator[Any] = read_rows(path)
     yield from rows

@@ -1,9 +1,9 @@
-"""Rewards of replies in the signature of TRL's GRPOTrainer, computed by the parser and the scorers of the report.
+"""Reward functions for TRL's GRPOTrainer. They parse and score replies in the same way as the report.
 
 Each function takes the prompts, the completions (texts, or lists of messages that end with the reply), and the columns
-of an exported data set (`export.dataset=prompts` or `dpo`). It returns one reward for each completion, from 0 to 1, or
-None for a reply to which the reward does not apply; TRL leaves None out of the sum. The functions raise DataError for a
-missing column, and for settings that this version cannot read.
+of an exported data set (`export.dataset=prompts` or `dpo`). It returns one reward from 0 to 1 for each completion. The
+reward is None for a reply to which the function does not apply; TRL leaves None out of the sum. The functions raise
+DataError for a missing column, and for settings that this version cannot read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,32 +27,32 @@ _COLUMNS = ("question", "answers", "context", "has_gold", "names_gold", "grading
 
 
 def answer_right(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float]:
-    """Returns the study's primary metric of each reply: exact match, accuracy, F1, ..."""
+    """Returns for each reply its value in the study's primary metric (exact match, accuracy, F1 ...)."""
     del prompts
     return [reply.prediction["metrics"][reply.settings.metric] for reply in _graded(completions, columns)]
 
 
 def quotes_gold(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float | None]:
-    """Returns the share of each reply's quotes that stand word for word in a gold passage; 0 without quotes.
+    """Returns for each reply the share of its quotes that stand word for word in a gold passage; 0 without quotes.
 
-    Returns None for a prompt that shows no passages or asks for no quotes.
+    The value is None if the prompt shows no passages or does not ask for quotes.
     """
     del prompts
     return [_share_of_gold(reply) for reply in _graded(completions, columns)]
 
 
 def refusal_right(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float | None]:
-    """Returns 1 for a reply that answers a prompt with all gold passages, or declines a prompt without gold; else 0.
+    """Returns for each reply 1 if it answers a prompt with all gold passages, or declines one without gold; else 0.
 
-    Returns None for a prompt with some of the gold passages, for a prompt without passages, and for a question without
-    known gold passages. The metrics of abstentions leave these out too.
+    The value is None if the prompt shows only some of the gold passages or no passages, or if the data set names no
+    gold passages of the question. The report's shares of abstentions leave out the same replies.
     """
     del prompts
     return [_declines_rightly(reply) for reply in _graded(completions, columns)]
 
 
 def form_kept(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float]:
-    """Returns 1 for a reply in the requested form (the share `parsed` of the report), else 0."""
+    """Returns for each reply 1 if it has the requested form (as in the report's share `parsed`), else 0."""
     del prompts
     return [float(reply.prediction["parsed"]) for reply in _graded(completions, columns)]
 
@@ -104,7 +104,10 @@ def _settings(grading: Mapping[str, Any]) -> RewardSettings:
         place = ".".join(map(str, ("grading", *problem["loc"])))
         raise DataError(f"rewards: {place}: {problem['msg']}; export the data again with this version") from None
     if settings.metric not in METRICS:
-        raise DataError(f"rewards: grading.metric: got {settings.metric!r}; export the data again with this version")
+        raise DataError(
+            f"rewards: grading.metric: got {settings.metric!r}, which this version does not have; export the data "
+            "again with this version"
+        )
     return settings
 
 

@@ -1,4 +1,4 @@
-"""Stage `select`: chooses the value of a setting by the scores of validation questions."""
+"""Stage `select`: chooses the value of a setting by the arms' scores on validation questions."""
 
 import json
 import os
@@ -52,21 +52,23 @@ def select(
     passages: Path | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes choice.json, and the files of the chosen candidate's payload.
+    """Writes choice.json, and puts the files of the chosen candidate's payload into `out`.
 
     - `test`: folder of the validation rows.
     - `answers`: `<arm>@<candidate>` -> folder of an evaluate stage.
-    - `payloads`: candidate -> result folder of a stage, such as a training. The files of the chosen folder are put into
-      `out`, so that later stages can read `out` in place of it.
-    - `passages`, `questions`: result folders of the stages `ingest` and `questions`; needed for metrics of quotes.
+    - `payloads`: candidate -> result folder of a stage, such as a training. The files of the chosen candidate's folder
+      are linked into `out`, so that later stages can read `out` in place of that folder.
+    - `passages`, `questions`: result folders of the stages `ingest` and `questions`; needed for metrics of quotes and
+      of API calls.
 
-    Raises DataError where there are no validation rows.
+    Raises DataError if there are no validation rows.
     """
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
         raise DataError(
-            f"{test / 'rows.jsonl'}: no validation questions by which to choose {config.setting}; give the corpus "
-            "validation questions, or make no choice (selection.learning_rates=null evaluation.prompts=as_written)"
+            f"{test / 'rows.jsonl'}: has no validation questions, but the choice of {config.setting} needs them; add "
+            "validation questions to the corpus, or make no choice (selection.learning_rates=null "
+            "evaluation.prompts=as_written)"
         )
     graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
     scored = {

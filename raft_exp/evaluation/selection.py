@@ -1,4 +1,4 @@
-"""Chooses a setting on validation questions: the search's own settings, the rule, and texts for the report."""
+"""Chooses a setting by validation questions: the config of the choice, its rule, and texts for the report."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -13,7 +13,7 @@ FEW_SHOT = "few_shot"  # the same prompt with worked examples
 
 @config_dataclass
 class SelectionConfig:
-    """The settings that a study chooses on validation questions, before the test. By default it chooses none."""
+    """The settings that a study chooses on validation questions before the test. By default no setting is chosen."""
 
     # Candidates for the learning rate of each training; auto: five around the default of the model.
     learning_rates: Literal["auto"] | list[PositiveFloat] | None = None
@@ -23,7 +23,7 @@ class SelectionConfig:
 
     @property
     def on(self) -> bool:
-        """Whether the study chooses anything."""
+        """Whether the study chooses learning rates on validation questions."""
         return self.learning_rates is not None
 
 
@@ -37,12 +37,12 @@ def choose(
 ) -> Choice:
     """Chooses the candidate with the highest mean of `metric` over the arms.
 
-    Among equal candidates the one with the highest value in `ties` is chosen, then the first.
+    If several candidates have the same mean, `ties` decides between them, and then their order: the first wins.
 
     - `values`: candidate -> value of the setting.
     - `figures`: candidate -> arm -> figure of `metric`.
-    - `grid`: the values are ascending numbers, so that a choice of the first or last is reported as an edge.
-    - `ties`: candidate -> mean of another metric.
+    - `grid`: whether the values are ascending numbers. If so, a choice of the first or last value is marked as an edge.
+    - `ties`: candidate -> mean of another metric; higher is better.
     """
     tried = [_candidate(name, value, figures[name]) for name, value in values.items()]
     for name, tie_break in (ties or {}).items():
@@ -66,7 +66,7 @@ def _candidate(name: str, value: object, arms: Mapping[str, CountedFigure]) -> C
 
 
 def describe(label: str, choice: Choice) -> str:
-    """Describes a choice in one line: the chosen value and its figure. `label`: the training or the arms."""
+    """Describes a choice in one line: the chosen value and its figure. `label`: the training or arm that uses it."""
     best = next(candidate for candidate in choice["candidates"] if candidate["name"] == choice["chosen"])
     asked = next(iter(best["arms"].values()))["n"]
     return (
@@ -76,9 +76,9 @@ def describe(label: str, choice: Choice) -> str:
 
 
 def edge_warning(label: str, choice: Choice) -> str | None:
-    """Returns a one-line warning where the chosen value is the lowest or highest of its grid; else None.
+    """Returns a one-line warning if the chosen value is the lowest or highest in its search grid; else None.
 
-    A better value may then lie outside the grid. `label`: the training or the arms.
+    In this case a better value may lie outside the grid. `label`: the training or arm that uses the chosen value.
     """
     if choice["edge"] is None:
         return None

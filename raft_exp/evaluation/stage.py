@@ -66,10 +66,10 @@ def evaluate(
     """Writes answers.jsonl, counts.json and timings.json. Answers of an interrupted run in `out` are reused.
 
     - `test`: folder of the test rows.
-    - `adapter`: folder of a train stage; None: the adapter of `config.adapter`, or the model alone.
+    - `adapter`: folder of a train stage; None to use the adapter `config.adapter`, or no adapter if that is None too.
     - `examples`: folder of worked examples (`dataset.few_shot.worked_examples`) for the prompts.
-    - `chosen`: folder of a select stage. Its prompt replaces `config.prompt`, with the task `config.task` if it is set,
-      and its worked examples are used where `examples` is None.
+    - `chosen`: folder of a select stage. The prompt in this folder replaces `config.prompt`, and `config.task`, if set,
+      replaces the task of that prompt. If `examples` is None, the worked examples of this folder are used.
     """
     began = time.perf_counter()
     if chosen is not None:

@@ -1,7 +1,7 @@
 """Supporting facts of HotpotQA: the sentences that a reply quotes, and the sentences that the data set names.
 
-A fact is a pair (title of the paragraph, sentence number from 0), as in the official script. Paragraphs with
-one title count as the same, even if they were published with different questions.
+A fact is a pair (title of the paragraph, sentence number from 0), as in the official script. Paragraphs with the same
+title count as one paragraph, even if they were published with different questions.
 """
 
 from bisect import bisect_right
@@ -33,9 +33,9 @@ class SupportingFacts:
     def quoted(
         self, texts: Iterable[str], context: Sequence[ContextPassage], min_words: int = quotes.MIN_WORDS
     ) -> Facts:
-        """Returns the sentences of the context that overlap a verbatim quote.
+        """Returns the facts of those sentences of the context that overlap a verbatim quote.
 
-        `texts`: the quotes of a reply; `min_words`: shorter quotes do not count as verbatim.
+        `texts`: the quotes of a reply. `min_words`: a quote of fewer words does not count as verbatim.
         """
         said = list(texts)
         return frozenset(

@@ -6,7 +6,7 @@ from raft_exp.corpora import CorpusConfig
 
 @config_dataclass
 class TransferConfig:
-    """Another corpus, whose test questions the arms of a study answer. The files of conf/ supply all values."""
+    """A second corpus; the arms of a study also answer its test questions. The files of conf/ supply all values."""
 
     corpus: CorpusConfig
     task: str  # `prompt.task` for its questions: the kind of answer that they expect; "" for none

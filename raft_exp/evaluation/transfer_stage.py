@@ -1,7 +1,7 @@
 """Stage `transfer`: grades the answers of arms to the test questions of another corpus, and compares them.
 
-Each arm with weights of its own is compared with the untrained arm that saw the same contexts. A negative difference is
-what the training cost on that corpus.
+Each arm with its own weights is compared with the untrained arm that saw the same contexts. A negative difference means
+that the training made the arm worse on that corpus.
 """
 
 import json
@@ -58,9 +58,10 @@ def transfer(
 
     - `test`: folder of the other corpus's test rows.
     - `answers`: arm -> folder of an evaluate stage.
-    - `passages`, `questions`: the other corpus; needed for metrics of quotes and of API calls.
+    - `passages`, `questions`: result folders of the stages `ingest` and `questions` of the other corpus; needed for
+      metrics of quotes and of API calls.
 
-    Raises DataError where there are no test rows.
+    Raises DataError if there are no test rows.
     """
     from raft_exp.evaluation import scoring
     from raft_exp.evaluation.api_documentation import documentation_for
@@ -68,7 +69,7 @@ def transfer(
 
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
-        raise DataError(f"{test / 'rows.jsonl'}: no test questions; name a corpus with a test split")
+        raise DataError(f"{test / 'rows.jsonl'}: has no test questions; name a corpus with a test split")
     own = profile(config.corpus, config.metrics)
     supporting = _supporting(passages, questions) if own.of_quotes else None
     grader = _Grader(config, own, supporting, documentation_for(own, passages, questions), _vectors(config))

@@ -4,22 +4,24 @@ To add a metric (docs/extend/metric.md has a worked example, which a test runs):
 
 1. Write a function from a `Graded` (one reply with its reference answers, see `graded.py`) to a value in 0..1. Put it
    into a file of this folder: `quotes.py` if it grades quoted sentences. The reported figure is the mean over the test
-   questions. Every question has at least one reference answer. An unanswered question scores 0 without a call.
+   questions. Every question has at least one reference answer. An unanswered question scores 0; the function is not
+   called for it.
 
 2. Add one line to METRICS: `"first_word": Metric(first_word, share=True)`. Set `share=True` if every value is 0 or 1:
-   the report then uses exact methods. Set `of_quotes=True` if the metric grades quotes.
+   the report then uses methods for shares (Wilson, McNemar). Set `of_quotes=True` if the metric grades quotes.
 
-3. Report it. In one study: `evaluation.metrics=[first_word]`, which scores the stored answers and generates none. In
-   every study of a corpus: add the name to the corpus's entry of PROFILES, and raise VERSION in
-   `raft_exp/reporting/stage.py`, so that stored reports are computed again.
+3. Report the metric. For one study, set `evaluation.metrics=[first_word]`: the stored answers are scored, and no new
+   answers are generated. For every study of a corpus, add the name to the corpus's entry of PROFILES, and raise VERSION
+   in `raft_exp/reporting/stage.py`, so that stored reports are computed again.
 
-4. Test it in `tests/unit/evaluation/test_metrics.py`.
+4. Test the metric in `tests/unit/evaluation/test_metrics.py`.
 
-Intervals, comparisons, tables, plots, CSV files and W&B read METRICS. Reports show the name with spaces.
+Intervals, comparisons, tables, plots, CSV files and W&B use all metrics of METRICS. Reports show a metric's name with
+spaces in place of underscores.
 
 A metric that is not a mean has two functions, for example `Metric(labels, aggregate=macro_f1)` in `classes.py`. The
-first returns one observation per row: here the pair of true and predicted label. The second computes the figure from
-the distinct observations and the number of rows of each. A metric that needs a model scores all replies of an arm in
+first (`labels`) returns one observation per row: the pair of true and predicted label. The second (`macro_f1`) computes
+the figure from the distinct observations and their counts. A metric that needs a model scores all replies of an arm in
 one call: `Metric(batch=semantic_similarity)`.
 """
 
@@ -118,7 +120,7 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class Profile:
-    """The scoring of a corpus: its metrics, and how replies are compared with answers.
+    """The metrics of a corpus, and the normalisation with which they compare replies with answers.
 
     The first metric is the default of `evaluation.primary.metric`.
     """
@@ -129,12 +131,12 @@ class Profile:
 
     @property
     def form(self) -> Form:
-        """The function that reduces texts to words before quotes are searched for an answer."""
+        """The function that normalises quotes and answers before an answer is searched in a quote."""
         return normalise if isinstance(self.normalize, AnyLanguage) else plain_words
 
     @property
     def of_quotes(self) -> bool:
-        """Whether any of the metrics grades quotes, and so needs the supporting sentences of the data set."""
+        """Whether any of the metrics grades quotes. Such a metric needs the data set's supporting sentences."""
         return any(METRICS[name].of_quotes for name in self.metrics)
 
     @property
@@ -170,7 +172,7 @@ PROFILES: dict[str, Profile] = {
 
 
 def profile(corpus: str, more: Iterable[str] = ()) -> Profile:
-    """Returns the scoring of a corpus with additional metrics (`more`).
+    """Returns the profile of a corpus with the additional metrics `more`.
 
     A corpus without an entry in PROFILES is scored like NQ-open, without `best_subspan_em`.
     """

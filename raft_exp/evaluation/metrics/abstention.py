@@ -1,7 +1,7 @@
-"""Metrics of refusals, on the same questions with gold (where a refusal is wrong) and without gold (where it is right).
+"""Metrics of refusals. Each question has two contexts: with gold (refusals are wrong), without gold (they are right).
 
-The observation of a question is a `Pair`: the outcome with gold and the outcome without. A reply that is empty, or
-missing, is neither a refusal nor an answer. The positive class is a context without gold, and a refusal is a positive
+The observation of a question is a `Pair`: the outcome with gold and the outcome without gold. An empty or missing reply
+is neither a refusal nor an answer. The positive class is a context without gold, and a refusal is a positive
 prediction.
 """
 
@@ -17,7 +17,7 @@ WHERE = "in a study with a condition without_gold"
 
 
 class Outcome(NamedTuple):
-    """What a reply does. All values but the last are 0 or 1."""
+    """Whether a reply refuses, answers, and answers right, each as 0 or 1; and the reply's mean log probability."""
 
     refuses: float
     answers: float
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The outcomes of a question with gold in the context, and without."""
+    """The two outcomes of a question: with gold in the context, and without gold."""
 
     with_gold: Outcome
     without_gold: Outcome
@@ -36,7 +36,10 @@ Weights = NDArray[np.float64]
 
 
 def refusal_precision(pair: Pair) -> tuple[float, float]:
-    """Of all refusals, the share without gold in the context. Not defined for an arm that never refuses."""
+    """The share of right refusals (no gold in the context) among all refusals. Undefined for an arm that never refuses.
+
+    `pair` gives one numerator and one denominator: (right refusals, refusals).
+    """
     return pair.without_gold.refuses, pair.without_gold.refuses + pair.with_gold.refuses
 
 
@@ -46,23 +49,29 @@ def refusal_recall(pair: Pair) -> float:
 
 
 def refusal_f1(pair: Pair) -> tuple[float, float]:
-    """F1 of refusals: the harmonic mean of their precision and recall. A context without gold is the positive class."""
+    """The harmonic mean of the precision and the recall of refusals. A context without gold is the positive class.
+
+    `pair` gives one numerator and one denominator of the F1.
+    """
     right, wrong = pair.without_gold.refuses, pair.with_gold.refuses
     return 2 * right, right + wrong + 1.0
 
 
 def invented_answers(pair: Pair) -> float:
-    """1 if the arm answers although the context has no gold; the lower, the better."""
+    """1 if the arm answers although the context has no gold. Lower is better."""
     return pair.without_gold.answers
 
 
 def selective_accuracy(pair: Pair) -> tuple[float, float]:
-    """Of all answers, with and without gold in the context, the share of right ones."""
+    """The share of right answers among all answers, with and without gold in the context.
+
+    `pair` gives one numerator and one denominator: (right answers, answers).
+    """
     return sum(outcome.right for outcome in pair), sum(outcome.answers for outcome in pair)
 
 
 def coverage(pair: Pair) -> float:
-    """The share of the two contexts of a question, with and without gold, in which the arm answers."""
+    """The share of a question's two contexts (with gold, without gold) in which the arm answers."""
     return (pair.with_gold.answers + pair.without_gold.answers) / 2
 
 
@@ -78,12 +87,13 @@ def _ratio(parts: Sequence[tuple[float, float]], counts: Counts) -> Figures:
 
 
 def ranked(pair: Pair) -> tuple[tuple[float, float], ...]:
-    """Area under the curve of risk (share of wrong answers) against coverage; the lower, the better.
+    """Area under the curve of risk (share of wrong answers) against coverage. Lower is better.
 
     Both replies to a question are ranked by the mean log probability of their tokens. Replies that do not answer come
     last and count as wrong.
+
+    `pair` gives (log probability, error) of both replies; the error is 1 for a wrong reply, else 0.
     """
-    # (rank, error) of both replies
     return tuple(
         (outcome.log_probability, 1.0 - outcome.right)
         if outcome.answers and outcome.log_probability is not None
@@ -95,7 +105,7 @@ def ranked(pair: Pair) -> tuple[tuple[float, float], ...]:
 def risk_coverage_area(pairs: Sequence[tuple[tuple[float, float], ...]], counts: Counts) -> Figures:
     """Computes the area under the curve of `risk_coverage` for B samples, shape (B,); 0 is best.
 
-    `pairs`: M distinct observations of `ranked`. `counts`: shape (B, M), how often each is in each sample.
+    `pairs`: M distinct observations of `ranked`. `counts`: shape (B, M), how often each pair is in each sample.
     """
     accepted, risk = risk_coverage(pairs, counts)
     before = np.concatenate([np.zeros((len(counts), 1)), accepted[:, :-1]], axis=1)
@@ -106,10 +116,12 @@ def risk_coverage_area(pairs: Sequence[tuple[tuple[float, float], ...]], counts:
 
 
 def risk_coverage(pairs: Sequence[tuple[tuple[float, float], ...]], counts: Counts) -> tuple[Weights, Weights]:
-    """Returns coverage and risk of B samples at each distinct confidence, both of shape (B, levels).
+    """Returns coverage and risk of B samples at each distinct log probability, both of shape (B, levels).
 
-    Replies are accepted in descending order of their log probability. Coverage: share of the accepted replies. Risk:
-    share of errors among them (0 where none is accepted).
+    Replies are accepted in descending order of their log probability. Coverage is the share of accepted replies among
+    all replies. Risk is the share of errors among the accepted replies; 0 if no reply is accepted.
+
+    `pairs`: M distinct observations of `ranked`. `counts`: shape (B, M), how often each pair is in each sample.
     """
     keys = np.array([key for pair in pairs for key, _ in pair])
     errors = np.array([error for pair in pairs for _, error in pair])
@@ -135,10 +147,10 @@ ABSTENTION: Mapping[str, Metric] = {
 
 
 def observations(pairs: Sequence[Pair]) -> dict[str, list[Observation]]:
-    """Returns the observations of each metric that is defined for the pairs of an arm, in their order.
+    """Returns {metric: one observation for each pair of an arm, in order}. Metrics that are undefined are left out.
 
     Precision is undefined if there is no refusal, selective accuracy if there is no answer, and the area under the
-    curve if an answer has no log probability.
+    curve if there is no answer or an answer has no log probability.
     """
     found: dict[str, list[Observation]] = {}
     for name, metric in ABSTENTION.items():
@@ -161,7 +173,7 @@ def _is_defined(name: str, pairs: Sequence[Pair]) -> bool:
 
 
 def curve(pairs: Sequence[Pair], most: int = 100) -> list[tuple[float, float]]:
-    """Returns at most `most` points (coverage, risk) of the curve of an arm, in ascending order of coverage."""
+    """Returns at most `most` points (coverage, risk) of an arm's curve of risk, in ascending order of coverage."""
     accepted, risk = risk_coverage([ranked(pair) for pair in pairs], np.ones((1, len(pairs)), dtype=np.int64))
     points = [(round(float(x), 6), round(float(y), 6)) for x, y in zip(accepted[0], risk[0], strict=True)]
     step = -(-len(points) // most)

@@ -38,7 +38,7 @@ def accuracy(row: Graded) -> float:
 
 
 def accuracy_lenient(row: Graded) -> float:
-    """Accuracy of the lenient answer: the answer found in a reply of any form (`prompts.lenient`)."""
+    """Accuracy of the lenient answer, i.e. the answer that `prompts.lenient` finds in a reply of any form."""
     return float(decision(row.lenient) == decision(row.answers[0]))
 
 
@@ -48,7 +48,7 @@ def exact_match(row: Graded) -> float:
 
 
 def exact_match_lenient(row: Graded) -> float:
-    """Exact match of the lenient answer: the answer found in a reply of any form (`prompts.lenient`)."""
+    """Exact match of the lenient answer, i.e. the answer that `prompts.lenient` finds in a reply of any form."""
     return _matches(row, row.lenient)
 
 
@@ -58,8 +58,8 @@ def _matches(row: Graded, prediction: str) -> float:
 
 
 def f1(row: Graded) -> float:
-    """Token F1, the maximum over the answers. As for HotpotQA, yes, no and noanswer score 1 if equal, else 0; TriviaQA
-    has no such rule.
+    """Token F1, the maximum over the answers. As in HotpotQA, the texts yes, no and noanswer get no partial score: F1
+    is 1 if prediction and answer are equal, else 0. In TriviaQA they are ordinary words.
     """
     predicted, whole = row.normalize(row.prediction), row.normalize.never_partly_right
     return max(harmonic(*answered(predicted, row.normalize(answer), whole)) for answer in row.answers)
@@ -85,19 +85,19 @@ def harmonic(precision: float, recall: float) -> float:
 def best_subspan_em(row: Graded) -> float:
     """best_subspan_em of Lost in the Middle (arXiv 2307.03172): 1 if an answer occurs in the prediction.
 
-    The occurrence may be inside a word. As published, only the first line of the prediction counts. Otherwise a model
-    that copies its passages would score highest.
+    The answer may occur inside a word. As in the published script, only the first line of the prediction is searched.
+    Otherwise a model that copies its passages would score highest.
     """
     predicted = normalize(row.prediction.split("\n")[0].strip(), nfd=False)
     return float(any(normalize(answer, nfd=False) in predicted for answer in row.answers))
 
 
 def answer_in_reply(row: Graded) -> float:
-    """1 if the reply contains an answer as whole words; for labels, if the first label in the reply is right.
+    """1 if the reply contains an answer as whole words. For labels: 1 if the first label in the reply is right.
 
-    The searched text follows the answer marker; without a marker it is the whole reply except its quotes. Where this
-    text has more than 40 words (REPLY_WORDS), the lenient answer is searched instead. Otherwise a model that copies its
-    passages would score highest.
+    The text after the answer marker is searched; without a marker, the whole reply except its quotes. If this text has
+    more than 40 words (REPLY_WORDS), the lenient answer is searched instead. Otherwise a model that copies its passages
+    would score highest.
     """
     text = row.prediction or _QUOTED.sub(" ", row.raw)
     if row.normalize.length(text) > REPLY_WORDS:
@@ -112,8 +112,8 @@ def answer_in_reply(row: Graded) -> float:
 def rouge_l(row: Graded) -> float:
     """ROUGE-L F1 (Lin 2004), the maximum over the answers, by the package rouge-score without stemming.
 
-    `row.normalize.tokens` splits the texts. Where it returns None, rouge-score's tokenizer does: Latin letters and
-    digits.
+    `row.normalize.tokens` splits the texts into tokens. If it returns None, rouge-score's own tokenizer splits them
+    into words of Latin letters and digits.
     """
     return max(_rouge_l(answer, row.prediction, row.normalize) for answer in row.answers)
 
@@ -141,7 +141,7 @@ class _Tokenizer:
 
 
 def semantic_similarity(rows: Sequence[Graded], vectors: Vectors) -> list[float]:
-    """Returns, for each prediction, the highest cosine similarity to one of its answers.
+    """Returns for each row the highest cosine similarity of its prediction to one of its reference answers.
 
     Negative cosines and empty predictions score 0.
 

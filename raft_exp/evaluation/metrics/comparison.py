@@ -1,4 +1,4 @@
-"""Compares replies with answers: as published with the data set (English), or by words of any language."""
+"""Compares replies with answers: by the published rule of the data set (English), or by words of any language."""
 
 import re
 import string
@@ -39,7 +39,7 @@ class Comparison(Protocol):
         """Returns the number of words of a text."""
 
     def tokens(self, text: str) -> list[str] | None:
-        """Returns the tokens for ROUGE-L; None: rouge-score uses its own tokenizer."""
+        """Returns the tokens for ROUGE-L; None if rouge-score must use its own tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Published:
         return len(text.split())
 
     def tokens(self, text: str) -> None:
-        """Returns None: rouge-score uses its own tokenizer (Latin letters and digits)."""
+        """Returns None, so that rouge-score uses its own tokenizer (Latin letters and digits)."""
 
 
 @dataclass(frozen=True)
 class AnyLanguage:
-    """Compares texts of any language by the words of `core.words`. Numbers and signs count, English articles do not."""
+    """Compares texts of any language by words (`core.words`). Numbers and signs count; English articles do not."""
 
     name: str = "by their words in any language; numbers and signs count"
     never_partly_right: tuple[str, ...] = _LABELS
@@ -95,7 +95,7 @@ class AnyLanguage:
 def normalize(text: str, *, nfd: bool) -> str:
     """Normalises a text as HotpotQA does: lower case, without punctuation and articles, single spaces.
 
-    `nfd`: as NQ-open does, which first decomposes accented letters (Unicode NFD).
+    `nfd`: whether accented letters are decomposed first (Unicode NFD), as in NQ-open.
     """
     text = unicodedata.normalize("NFD", text) if nfd else text
     text = text.lower().translate(_DELETE_PUNCTUATION)

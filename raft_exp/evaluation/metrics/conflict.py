@@ -1,4 +1,4 @@
-"""How often a reply follows the false passage of its context."""
+"""The metric of tests with false passages: how often a reply gives the answer of the false passage."""
 
 from raft_exp.evaluation.metrics.graded import Graded
 
@@ -6,9 +6,10 @@ WHERE = "in a study with conflict=true"
 
 
 def follows_false_passage(row: Graded) -> float:
-    """1 if the answer is the false answer of the context's false passage, after normalisation; the lower, the better.
+    """1 if the reply gives the answer of the false passage in its context (after normalisation). Lower is better.
 
-    Both readings of the reply count: the text after the answer marker, and the answer found in any form.
+    Both the text after the answer marker and the lenient answer are compared with the false answer; one match is
+    enough.
     """
     false = row.normalize(row.planted)
     return float(bool(false) and false in (row.normalize(row.prediction), row.normalize(row.lenient)))

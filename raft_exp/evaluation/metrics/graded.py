@@ -32,7 +32,7 @@ DomainClass = Literal["right", "wrong", "hallucination"]  # see `evaluation.api_
 
 @dataclass(frozen=True)
 class ApiGrade:
-    """How the call of an API in a reply compares with the documentation."""
+    """The grades of the API call in a reply, by comparison with the documentation."""
 
     call: CallClass  # of a reply in the requested form; of another form "unparsed"
     lenient: CallClass  # of a reply of any form
@@ -65,15 +65,15 @@ def mean(values: Sequence[float], counts: Counts) -> Figures:
 
 @dataclass(frozen=True)
 class Metric:
-    """The definition of a metric: `observe` scores a single row, or `batch` all rows of an arm in one call.
+    """The definition of a metric: `observe` scores a single row, or `batch` scores all rows of an arm in one call.
 
-    `share`: each row scores 0 or 1, so that exact methods apply (Wilson, McNemar).
-    `aggregate`: computes the figure from the observations; the mean by default.
-    `of_quotes`: the metric grades quoted sentences. It is left out for arms whose prompt requests no reasoning.
-    `batch`: for metrics that need a model.
-    `of_pair`: in place of `observe`, for metrics of two replies to one question (`metrics.abstention`).
-    `of_apis`: the metric compares calls with the documentation of APIs.
-    `automatic`: describes the studies that report the metric without a setting; "" for other metrics.
+    `share`: whether each row scores 0 or 1, so that methods for shares apply (Wilson interval, McNemar test).
+    `aggregate`: function that computes the figure from the observations; the mean by default.
+    `of_quotes`: whether the metric grades quoted sentences. It is left out for arms whose prompt requests no reasoning.
+    `batch`: function of a metric that needs a model.
+    `of_pair`: replaces `observe` in metrics of two replies to one question (`metrics.abstention`).
+    `of_apis`: whether the metric compares calls with the documentation of APIs.
+    `automatic`: names the studies that report the metric without a setting; "" for other metrics.
     """
 
     observe: Callable[[Graded], Observation] | None = None
@@ -92,5 +92,5 @@ class Metric:
 
     @property
     def per_row(self) -> bool:
-        """Whether each row has a value, and the figure is the mean of these values."""
+        """Whether the figure is the mean of one value per row."""
         return self.aggregate is mean

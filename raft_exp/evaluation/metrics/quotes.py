@@ -23,7 +23,7 @@ def joint_em(row: Graded) -> float:
 
 
 def joint_f1(row: Graded) -> float:
-    """F1 from the product of the precisions of answer and facts, and the product of their recalls."""
+    """F1 of a joint precision and a joint recall. Each is the product of the answer's value and the facts' value."""
     predicted, (precision, recall) = row.normalize(row.prediction), _supported(row)
     overlaps = (answered(predicted, row.normalize(answer), row.normalize.never_partly_right) for answer in row.answers)
     return max(harmonic(of_answer[0] * precision, of_answer[1] * recall) for of_answer in overlaps)

@@ -8,7 +8,7 @@ from raft_exp.core import triviaqa
 
 @dataclass(frozen=True)
 class TriviaQA:
-    """The published normalisation of TriviaQA (`core.triviaqa`). In its F1, yes and no are words like others."""
+    """The published normalisation of TriviaQA (`core.triviaqa`). In its F1, yes and no are ordinary words."""
 
     name: str = "as published for TriviaQA"
     never_partly_right: tuple[str, ...] = ()
@@ -27,4 +27,4 @@ class TriviaQA:
         return len(text.split())
 
     def tokens(self, text: str) -> None:
-        """Returns None: rouge-score uses its own tokenizer (Latin letters and digits)."""
+        """Returns None, so that rouge-score uses its own tokenizer (Latin letters and digits)."""

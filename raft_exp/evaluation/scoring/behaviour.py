@@ -12,10 +12,11 @@ Parts = list[tuple[int, int]]  # (hits, cases) of each reply
 
 
 def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozenset[str]) -> dict[str, CountedFigure]:
-    """Returns the share of each behaviour over the answered questions. Behaviours without cases are left out.
+    """Returns {behaviour: its share over the answered questions}. Behaviours without cases are left out.
 
-    A reply can have several quotes, so the intervals of shares of quotes treat the reply as the sampling unit.
-    `gold_unknown`: ids of questions for which the data set names no gold passages; they do not count for abstentions.
+    A reply can have several quotes. Intervals of shares of quotes therefore treat the reply as the sampling unit.
+    `gold_unknown`: ids of questions for which the data set names no gold passages. The shares of abstentions leave
+    these questions out.
     """
     replied = [
         (row, example)
@@ -59,7 +60,7 @@ def _from_distractor(quote: Quote) -> bool:
 def gold_shown(row: Prediction, example: Example) -> Literal["all", "some", "none"]:
     """Returns whether the context shows all, some or none of the gold passages.
 
-    With "some", it is undecided whether a reply should abstain.
+    In the case "some" it is not defined whether the arm should abstain.
     """
     if example.has_gold:
         return "all"
@@ -67,7 +68,7 @@ def gold_shown(row: Prediction, example: Example) -> Literal["all", "some", "non
 
 
 def tokens(arm: ScoredArm) -> MeanTokens:
-    """Returns the mean number of tokens per answered question; {} where no question was answered."""
+    """Returns the mean number of tokens per answered question; {} if no question was answered."""
     answers = [answer for answer in arm.answers if answer is not None]
     return (
         {

@@ -38,7 +38,7 @@ def summaries(
     seed: int,
     gold_unknown: frozenset[str] = frozenset(),
 ) -> dict[str, ArmResult]:
-    """Returns the figures of every arm over all items: metrics, shares of REPLY_SHARES, behaviour and tokens.
+    """Returns the figures of every arm over all items: metrics, the shares REPLY_SHARES, behaviour and tokens.
 
     `gold_unknown`: see `behaviour`.
     """
@@ -61,8 +61,8 @@ def comparisons(
 ) -> list[Comparison]:
     """Compares the reference arm with each other arm in each metric (reference minus other).
 
-    Holm's correction is over the comparisons of one metric. The `primary` contrast was fixed before the run: it is not
-    corrected, and not counted in the correction of the others.
+    P-values are corrected (Holm) over all comparisons of one metric. The `primary` contrast was fixed before the run.
+    Its p-value is not corrected, and the correction of the others does not count it.
     """
     rows: list[Comparison] = []
     for metric in (name for name in profile.metrics if name in arms[reference].observed):
@@ -77,7 +77,7 @@ def comparisons(
 
 
 def compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: int) -> Comparison:
-    """Compares arm `a` with arm `b` in one metric (a minus b), without a correction."""
+    """Compares arm `a` with arm `b` in one metric (a minus b), without a correction of the p-value."""
     random = statistics.generator(seed, metric, a, b)
     pair = statistics.compare(METRICS[metric], arms[a].observed[metric], arms[b].observed[metric], random)
     return {"a": a, "b": b, "metric": metric, **pair.as_figures()}

@@ -1,4 +1,4 @@
-"""Pairs an arm's replies to the same questions with gold in the context and without, and computes the figures."""
+"""Pairs an arm's two replies to a question, with gold in the context and without gold, and computes the figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ class GradedTest:
     examples: Sequence[Example]
 
     def outcomes(self, gold: str, right: str) -> Iterator[tuple[str, Outcome]]:
-        """Yields (question id, outcome) for the contexts that show all or none of the gold passages.
+        """Yields (question id, outcome) for the questions whose context shows the share `gold` of the gold passages.
 
-        `gold`: all | none. `right`: the metric that says whether an answer is right.
+        `gold`: "all" or "none". `right`: the metric that says whether an answer is right.
         """
         for row, example, answer in zip(self.arm.rows, self.examples, self.arm.answers, strict=True):
             if row["context"] and gold_shown(row, example) == gold:
@@ -30,9 +30,10 @@ class GradedTest:
 
 
 def paired(with_gold: GradedTest, without: GradedTest, right: str, gold_unknown: frozenset[str]) -> dict[str, Pair]:
-    """Returns {question id: pair} for the questions with all gold in the one context and none in the other.
+    """Returns {question id: pair} for the questions with all gold in the test `with_gold` and none in `without`.
 
-    `gold_unknown`: ids of questions for which the data set names no gold passages; they are left out.
+    `right`: the metric that says whether an answer is right. `gold_unknown`: ids of questions for which the data set
+    names no gold passages; these questions are left out.
     """
     first = dict(with_gold.outcomes("all", right))
     return {
@@ -43,16 +44,17 @@ def paired(with_gold: GradedTest, without: GradedTest, right: str, gold_unknown:
 
 
 def figures(pairs: Mapping[str, Pair], seed: int) -> dict[str, Figure]:
-    """Returns the metrics of refusals of an arm, with their intervals. Undefined metrics are left out."""
+    """Returns an arm's metrics of refusals with their intervals. Undefined metrics are left out."""
     return summary(observations(list(pairs.values())), ABSTENTION, seed)["metrics"] if pairs else {}
 
 
 def abstention(
     arms: Mapping[str, Mapping[str, Pair]], reference: str, profile: Profile, right: str, with_gold: str, seed: int
 ) -> Abstention:
-    """Compares the arms by their pairs.
+    """Compares the reference arm with the other arms in the metrics of refusals.
 
-    `with_gold`: the name of the test whose contexts have gold. `reference`: the arm that is compared with the others.
+    `arms`: arm -> question id -> pair. `reference`: name of the reference arm. `right`: the metric that says whether an
+    answer is right. `with_gold`: name of the test whose contexts have gold.
     """
     scored = {name: _scored(observations(list(pairs.values()))) for name, pairs in arms.items()}
     own = replace(profile, metrics=tuple(ABSTENTION))

@@ -60,9 +60,9 @@ class Grading:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The corpus's metrics by name, without those that do not apply.
+        """The metrics that apply to the arm, by name.
 
-        Metrics of quotes are left out for an arm whose prompt requests no quotes, those of API calls without `apis`.
+        Metrics of quotes need a prompt that requests quotes, and `supporting`. Metrics of API calls need `apis`.
         """
         metrics = {name: METRICS[name] for name in self.profile.metrics}
         has_quotes = self.reasons and self.supporting is not None
@@ -188,7 +188,7 @@ def check_quotes(
 ) -> list[Quote]:
     """Checks for each quote whether it occurs word for word in a passage of the context, and in a gold passage.
 
-    `min_words`: quotes of fewer words are never verbatim (`prompts.quotes`).
+    `min_words`: a quote of fewer words never counts as verbatim (`prompts.quotes`).
     """
     checked: list[Quote] = []
     for text in texts:

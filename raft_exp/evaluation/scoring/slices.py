@@ -17,7 +17,7 @@ Slices = dict[str, dict[str, list[int]]]  # slice -> value -> indices of its que
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """How a test question relates to the training data. None: unknown, or nothing was trained."""
+    """How a test question relates to the training data. A field is None if this is unknown or no arm was trained."""
 
     names_gold: bool  # the data set names gold passages of the question
     answer_seen: bool | None = None  # a training question has one of its answers
@@ -27,7 +27,7 @@ class TrainingFacts:
 def training_facts(
     test_ids: Iterable[str], questions: Path, passages: Path, datasets: Iterable[Path]
 ) -> dict[str, TrainingFacts]:
-    """Returns the TrainingFacts of the test questions, by id.
+    """Returns {question id: TrainingFacts} for the test questions.
 
     `questions`, `passages`: result folders of the stages `questions` and `ingest`. `datasets`: folders of all training
     sets of the study; their rows together are the training data.
@@ -78,9 +78,9 @@ def slices(
 
 
 def groups_of(examples: Sequence[Example], profile: Profile, facts: Mapping[str, TrainingFacts]) -> Slices:
-    """Returns the indices of the questions in each slice, in the order of `slices`.
+    """Returns {slice: {value: indices of its questions}}: first the slices of the corpus, then those of every study.
 
-    A slice of the corpus replaces the slice of the same name that every study has.
+    If a slice of the corpus has the name of a slice of every study, only the slice of the corpus is returned.
     """
     names = sorted({name for example in examples for name in example.slices})
     of_corpus = {name: _grouped(example.slices.get(name) for example in examples) for name in names}

@@ -43,8 +43,8 @@ def bounded(value: float, variance: float, n: int, z: float = _NORMAL) -> tuple[
     `variance`: the variance of the figure (of the mean, not of single items). The result is Wilson's interval for a
     share with the same variance. It is skewed near 0 and 1, where a bootstrap interval would be too short.
 
-    The variance is first averaged with the largest possible one (of a share with the same mean) at the weight of two
-    items. This matters for small n: where all sampled values are equal, the population may still have others.
+    The variance is first averaged with the largest possible variance (that of a share with the same mean), which counts
+    like two items. This matters for small n: even if the sampled values hardly differ, the population may have others.
     """
     widest = value * (1 - value)
     if variance < 1e-15 or widest < 1e-15:
@@ -57,7 +57,7 @@ def bounded(value: float, variance: float, n: int, z: float = _NORMAL) -> tuple[
 def estimate(metric: Metric, observations: Sequence[Observation], random: np.random.Generator) -> Estimate:
     """Computes a metric over the test items with its interval: Wilson's for shares, `bounded` for other metrics.
 
-    For a metric that is not a mean, the variance comes from the bootstrap. Raises ValueError without observations.
+    For a metric that is not a mean, the variance comes from the bootstrap. Raises ValueError for no observations.
     """
     cells, counts = counted(observations)
     n = len(observations)
@@ -75,7 +75,7 @@ def clustered(parts: Sequence[tuple[int, int]]) -> Estimate:
     """Computes a share and its interval over cases in clusters, for example quotes in replies.
 
     `parts`: (hits, cases) of each cluster. The clusters are the sampling units, so the variance is that of a ratio of
-    two sums over clusters (Cochran 1977, 6.4). Raises ValueError without cases.
+    two sums over clusters (Cochran 1977, 6.4). Raises ValueError if no cluster has cases.
     """
     hits, sizes = (np.array(column, dtype=np.float64) for column in zip(*parts, strict=True))
     used = sizes > 0

@@ -26,8 +26,9 @@ _FEWEST = 8  # items on which one arm alone is right: with fewer, McNemar's test
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two arms (arm a minus arm b). The interval and `p_value` are uncorrected.
+    """The difference of two arms (arm a minus arm b).
 
+    The interval and `p_value` are not corrected for several comparisons.
     `detectable`: the smallest true difference that the test detects with 80% power at the 5% level, for the same number
     of items and the same spread of the differences.
     """
@@ -39,7 +40,7 @@ class Difference:
     detectable: float
 
     def as_figures(self) -> PairedFigures:
-        """Returns the difference in the form of results.json. `p_value_holm` is not yet corrected."""
+        """Returns the difference in the form of results.json. Here `p_value_holm` is still the uncorrected p-value."""
         return {
             "difference": self.difference,
             "low": self.low,
@@ -55,8 +56,8 @@ def compare(
 ) -> Difference:
     """Compares arm a with arm b. `a` and `b` have the observations of the same items in the same order.
 
-    Interval: paired bootstrap. p-value: exact McNemar test for shares, else a permutation test that swaps the two arms
-    item by item.
+    The interval comes from a paired bootstrap. The p-value comes from an exact McNemar test for shares, else from a
+    permutation test that swaps the two arms item by item.
     """
     pairs = list(zip(a, b, strict=True))
     if not metric.per_row:

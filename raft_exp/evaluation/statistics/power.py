@@ -20,11 +20,11 @@ _WIDTH = 8  # standard deviations of the number of discordant questions that are
 
 
 def mcnemar_power(n: int, discordance: float, difference: float) -> float:
-    """Returns the power of the exact two-sided McNemar test: the probability that it is significant for the better arm.
+    """Returns the power of the exact two-sided McNemar test: the probability that it finds the better arm better.
 
     `n`: number of questions. `difference`: true difference of the two shares. `discordance`: expected share of
     questions that exactly one of the arms answers right; at least `difference`. The number of these questions is
-    binomial; the better arm is right in an expected share (1 + difference / discordance) / 2 of them.
+    binomial. The better arm is right in an expected share (1 + difference / discordance) / 2 of these questions.
     """
     from scipy.stats import binom
 
@@ -40,9 +40,9 @@ def mcnemar_power(n: int, discordance: float, difference: float) -> float:
 def detectable_share(n: int, discordance: float) -> float | None:
     """Returns the smallest difference of two shares that McNemar's test detects with `n` questions.
 
-    Returns None if it detects no difference.
+    Returns None if `n` is so small that the test detects no difference.
 
-    `discordance`: see `mcnemar_power`. A difference above `discordance` is tested with a discordance of its own size.
+    `discordance`: see `mcnemar_power`. For a difference above `discordance`, the discordance equals the difference.
     """
 
     def finds(difference: float) -> bool:
@@ -58,7 +58,7 @@ def detectable_share(n: int, discordance: float) -> float | None:
 
 
 def questions_for_share(difference: float, discordance: float) -> int | None:
-    """Returns the number of questions with which McNemar's test detects `difference`; None above MOST_QUESTIONS.
+    """Returns how many questions McNemar's test needs to detect `difference`; None for more than MOST_QUESTIONS.
 
     `discordance`: see `mcnemar_power`.
     """
@@ -76,7 +76,7 @@ def detectable_mean(n: int, deviation: float) -> float:
 
 
 def questions_for_mean(difference: float, deviation: float) -> int:
-    """Returns the number of questions with which a paired test detects `difference`; see `detectable_mean`."""
+    """Returns how many questions a paired test needs to detect `difference`. `deviation`: see `detectable_mean`."""
     return max(1, math.ceil((_SPREAD * deviation / difference) ** 2 - 1e-9))
 
 

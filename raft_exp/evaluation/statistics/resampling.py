@@ -27,7 +27,7 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 def counted(observations: Sequence[T]) -> tuple[list[T], Counts]:
     """Returns the M distinct observations, sorted, and their counts, shape (M,).
 
-    Raises ValueError without observations.
+    Raises ValueError if there are no observations.
     """
     if not observations:
         raise ValueError("no observations")
@@ -39,8 +39,8 @@ def counted(observations: Sequence[T]) -> tuple[list[T], Counts]:
 def bootstrap(figure: Callable[[Counts], Figures], counts: Counts, random: np.random.Generator) -> Figures:
     """Returns the figures of bootstrap resamples, shape (RESAMPLES,).
 
-    `figure`: counts of B samples, shape (B, M) -> figures, shape (B,). `counts`: shape (M,), how often each distinct
-    observation occurs.
+    `figure`: function from the counts of B samples, shape (B, M), to their figures, shape (B,). `counts`: shape (M,),
+    how often each distinct observation occurs.
     """
     n = int(counts.sum())
     sizes = blocks(RESAMPLES, len(counts))
@@ -65,5 +65,5 @@ def middle(figures: Figures) -> tuple[float, float]:
 
 
 def rounded(value: float) -> float:
-    """Rounds a figure to the 12 decimals that files have."""
+    """Rounds a figure to 12 decimals, as in all result files."""
     return round(value, _DECIMALS) + 0.0  # + 0.0: no "-0.0" in the files

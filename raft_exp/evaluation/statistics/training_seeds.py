@@ -1,7 +1,7 @@
 """Figures and differences over several training seeds. Both the trainings and the questions are random.
 
 Model: the figure of a seed is the true figure plus a random effect of its training plus the error of its sampled
-questions. Two seeds may have the same questions (crossed design), different questions (nested) or some in common. The
+questions. Two seeds may have the same questions (crossed design), different ones (nested) or some in common. The
 variance of the mean over k seeds is the variance between seeds divided by k, plus the covariance due to shared
 questions. The interval is a t interval. `docs/explanation/statistics.md` gives the reasons, `benchmarks/simulations.py`
 measures the coverage.
@@ -55,7 +55,7 @@ class _Sample:
 
     @property
     def overlap(self) -> Array:
-        """Shape (k, k): the shared questions of two seeds, divided by the geometric mean of their question counts."""
+        """The number of questions that two seeds share, over the geometric mean of their counts; shape (k, k)."""
         shared = self.asked.T.astype(np.float64) @ self.asked
         return np.asarray(shared / np.sqrt(np.outer(shared.diagonal(), shared.diagonal())), dtype=np.float64)
 
@@ -68,7 +68,7 @@ class _Spread:
     df: float
 
     def quantile(self, share: float) -> float:
-        """Returns a quantile of Student's t distribution; `share`: its probability, 0..1."""
+        """Returns the quantile of Student's t distribution at the probability `share` (0..1)."""
         from scipy.special import stdtrit
 
         return float(stdtrit(self.df, share))

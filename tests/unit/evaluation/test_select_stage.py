@@ -118,5 +118,5 @@ def test_candidates_without_a_grid_have_no_edge_and_need_no_files(tmp_path):
 
 def test_no_validation_questions_are_an_error(tmp_path):
     config = SelectStage("s", {"a": 1}, False, "exact_match", "almanac", "paper", "", {"x": {}}, 0, None)
-    with pytest.raises(DataError, match="no validation questions by which to choose s"):
+    with pytest.raises(DataError, match="has no validation questions, but the choice of s needs them"):
         select(config, test=rows(tmp_path / "test", 0), answers={}, out=tmp_path)

@@ -84,7 +84,7 @@ def test_metrics_that_are_asked_for_are_measured_too(tmp_path):
 
 
 def test_a_corpus_without_test_questions_is_an_error(tmp_path):
-    with pytest.raises(DataError, match=r"rows\.jsonl: no test questions; name a corpus with a test split"):
+    with pytest.raises(DataError, match=r"rows\.jsonl: has no test questions; name a corpus with a test split"):
         graded(tmp_path, {"rag": [], "raft": []}, against={"raft": "rag"})
 
 

@@ -66,7 +66,7 @@ def test_the_dose_changes_the_raft_set_alone():
 
 @pytest.mark.parametrize("name", ["refusal_f1", "follows_false_passage"])
 def test_metrics_that_are_reported_by_themselves_cannot_be_named(name):
-    with pytest.raises(ConfigError, match=rf"^evaluation\.metrics: got '{name}', which is reported without a setting"):
+    with pytest.raises(ConfigError, match=rf"^evaluation\.metrics: got '{name}', which is always reported in "):
         parse(compose(*STUDY, f"evaluation.metrics=[{name}]"))
 
 
