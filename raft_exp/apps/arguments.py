@@ -131,7 +131,7 @@ class Command(Generic[T]):
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Inside the `with` block, a RaftError is printed as one line, and the process exits with its status.
+    """Inside the `with` block, a RaftError is printed as one line, and the process exits with the error's status.
 
     Characters that the terminal cannot show are replaced.
     """
@@ -167,7 +167,7 @@ def settings(kind: type[T], arguments: Sequence[str], **fixed: object) -> T:
         if name in values:
             raise ConfigError(f"{name}: got two values; give one {name}=...")
         if not value:
-            raise ConfigError(f"{name}: has no value; set {name}=..., or leave {name}= out")
+            raise ConfigError(f"{name}: has no value; set {name}=..., or remove {name}=")
         values[name] = _value(known[name].annotation, value)
     try:
         return kind(**fixed, **values)

@@ -72,7 +72,7 @@ ON_TOP = {"abstention", "fair_lr", "fair_rank", "recipes"}
 
 
 class OwnConf(SearchPathPlugin):
-    """Adds the folder `conf` of the working directory to Hydra's search path, after the shipped one."""
+    """Adds the folder `conf` of the working directory to Hydra's search path, after the shipped folder."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Adds the folder to `search_path` (a hook of Hydra)."""
@@ -81,7 +81,7 @@ class OwnConf(SearchPathPlugin):
 
 
 def main() -> None:
-    """Runs one study, or with `-m` one for each combination of values."""
+    """Runs one study, or with `-m` one study for each combination of values."""
     screen.take_any_text()
     begin_command()
     if _answers_alone(sys.argv[1:]):
@@ -139,8 +139,8 @@ def _is_outside_study(error: BaseException) -> bool:
 def with_experiment(arguments: list[str]) -> list[str]:
     """Adds `+experiment=quickstart`, the embedded study, unless the arguments name a study.
 
-    Experiments that only change a study (`ON_TOP`) are not counted as studies. The addition comes before all other
-    overrides, which take precedence. With another corpus, the note of the embedded study is removed.
+    An experiment in `ON_TOP` only changes a study, so it does not count as one. The addition stands before all other
+    overrides, so that they take precedence. If the arguments set another corpus, the embedded study's note is removed.
     """
     named = [argument for argument in arguments if argument.lstrip("+~").startswith("experiment=")]
     names = [name.strip("[]'\" ") for argument in named for name in argument.partition("=")[2].split(",")]
@@ -296,7 +296,8 @@ def _show_unread(file: Path) -> None:
     if report["reasons"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
         screen.say(
-            f"{len(report['not_read'])} of {report['files']} files were not read ({reasons}): {file}", error=True
+            f"{len(report['not_read'])} of {report['files']} files were not read ({reasons}); {file} lists them",
+            error=True,
         )
 
 
@@ -323,7 +324,7 @@ def _name_tools(config: Config, run: Path) -> None:
     """Prints the folder of each tool that repeats the study's trainings (`export.for`)."""
     for name in config.export.tools if config.until != "ingest" else []:
         page = run / "exports" / name / "README.md"
-        screen.say(f"{name}: {page} has the commands, and the arms (adapter: DIR) that compare the results")
+        screen.say(f"{name}: {page} contains the training commands, and arms that compare the results")
 
 
 def _push(config: Config, run: Path) -> None:
@@ -335,7 +336,7 @@ def _push(config: Config, run: Path) -> None:
 
 
 def resolved(composed: DictConfig) -> dict[str, object]:
-    """Returns the settings that Hydra composed, and adds the YAML files of its arms, wordings and other corpora."""
+    """Returns the settings that Hydra composed, with the YAML files of their arms, wordings and other corpora."""
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0

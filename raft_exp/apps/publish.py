@@ -80,9 +80,12 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
     without README.md.
     """
     if out.exists() and not renew:
-        raise DataError(f"{out}: exists already; give another NNN_name, or renew=true to make its figures again")
+        raise DataError(
+            f"{out} exists already; choose another name (NNN_name), or set renew=true to make the figures of "
+            "this folder again"
+        )
     if renew and not (out / "README.md").exists():
-        raise DataError(f"{out}: has no README.md, and renew=true writes none; remove renew=true")
+        raise DataError(f"{out}: has no README.md, and renew=true does not write this file; remove renew=true")
     jobs = [job for run in runs for job in _jobs(run)]
     for job in jobs:
         _check(job)
@@ -120,10 +123,14 @@ def _jobs(run: Path) -> list[Path]:
     if not (run / "multirun.yaml").exists():
         return [run]
     if not (run / "sweep.json").exists():
-        raise DataError(f"{run}: the sweep is not finished; run its command again, which continues it in a new folder")
+        raise DataError(
+            f"{run}: the sweep is not finished; run the command of the sweep again, which continues in a new folder"
+        )
     jobs = json.loads((run / "sweep.json").read_text(encoding="utf-8"))
     if bad := [str(job["job"]) for job in jobs if job["status"] != "done"]:
-        raise DataError(f"{run}: jobs {', '.join(bad)} are not done; run the same command again to finish them")
+        raise DataError(
+            f"{run}: unfinished jobs of the sweep: {', '.join(bad)}; run the same command again to finish them"
+        )
     return [run / job["folder"] for job in jobs]
 
 
@@ -134,7 +141,7 @@ def _check(job: Path) -> None:
             f"{job}: the run is not finished ({', '.join(bad[:3])}); run the same command again to finish it"
         )
     if not (job / "results.json").exists():
-        raise DataError(f"{job}: no results.json; run the study to its end, without until, preview or dry_run")
+        raise DataError(f"{job}: has no results.json; run the study to its end, without until, preview or dry_run")
 
 
 def _json(file: Path) -> Any:

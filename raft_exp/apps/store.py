@@ -74,8 +74,8 @@ def _used(root: Path) -> set[str]:
             continue  # the run folder was removed
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreError(
-                f"{plan}: cannot be read ({error}), so the results of this run are unknown; make it readable, or "
-                f"remove {file} if the run is not needed"
+                f"{plan}: cannot be read ({error}), so the results of this run are unknown; make this file readable, "
+                f"or remove {file} if the run is not needed"
             ) from error
     return keys
 
@@ -145,7 +145,7 @@ def _damaged(results: list[StoreEntry]) -> list[StoreEntry]:
 def _refuse(damaged: list[StoreEntry], store: str) -> None:
     if damaged:
         raise StoreError(
-            f"store={store}: {len(damaged)} results are damaged; remove them with "
+            f"store={store}: damaged results: {len(damaged)}; remove them with "
             f"`python -m raft_exp.store repair store={store}`"
         )
 

@@ -112,7 +112,7 @@ def _without_defaults(error: ConfigError, group: str, file: Path) -> ConfigError
 
 
 def line_with(name: str, sign: str) -> str:
-    """Returns file and line of the first line in the user's files that sets `name` to a value with `sign`, or ""."""
+    """Returns file and line of the first place in the user's files that sets `name` to a text with `sign`; else ""."""
     setting = re.compile(rf"\s*['\"]?{re.escape(name.rpartition('.')[2])}['\"]?\s*:.*{re.escape(sign)}")
     for file in _own_files():
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):

@@ -25,7 +25,10 @@ NOTES: dict[Verdict, str] = {
 
 @dataclass(frozen=True)
 class Citation:
-    """A quote of a reply. `passage`: number of the passage in the context, from 1; None if no passage has the quote."""
+    """A quote of a reply.
+
+    `passage`: number of the first passage of the context that contains the quote, from 1; None if no passage does.
+    """
 
     text: str
     verbatim: bool
@@ -78,7 +81,10 @@ def judge(
 def cite(
     quote: str, context: Sequence[ContextPassage], sources: Sequence[str], min_words: int = quotes.MIN_WORDS
 ) -> Citation:
-    """Returns the citation of a quote in the first passage with it. An ellipsis in the quote matches any text."""
+    """Returns the citation of the first passage that contains the quote. An ellipsis in the quote matches any text.
+
+    If no passage contains the quote, the citation has `passage=None`.
+    """
     for number, (passage, source) in enumerate(zip(context, sources, strict=True), start=1):
         if spans := quotes.find(quote, passage.text, passage.title, min_words):
             return Citation(

@@ -117,7 +117,7 @@ class _Display(Protocol):
         """Shows a piece of the reply. `kind`: reason, quote or answer."""
 
     def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
-        """Shows the citations and the note. `seconds`: the time from the question to the end of the reply."""
+        """Shows the citations and the note of `answer`. `seconds`: time from the question to the end of the reply."""
 
 
 def _ask(session: "RagSession", question: str, display: _Display) -> None:
@@ -163,7 +163,7 @@ class _TextDisplay:
         print(self._style({"answer": "1", "reason": "2"}.get(kind, ""), printable(text)), end="", flush=True)
 
     def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
-        """Prints the citations and the note."""
+        """Prints the citations and the note of `answer`."""
         print("\u201d" if self._kind == "quote" else "")
         self._kind = ""
         for citation in answer.citations:
@@ -188,7 +188,7 @@ class _JsonDisplay:
         """Does nothing: the object is printed at the end."""
 
     def end(self, prompt: "AskPrompt", answer: "CitedAnswer", seconds: float) -> None:
-        """Prints the object."""
+        """Prints the answer as a JSON object."""
         row = {"question": prompt.question, **dataclasses.asdict(answer), "seconds": round(seconds, 3)}
         if self._show_context:
             row["context"] = [dataclasses.asdict(passage) for passage in prompt.context]

@@ -39,7 +39,7 @@ _FIRST = 100  # passages of the first dense search
 class Searcher:
     """Searches the passages of a run. If the run's store lacks the index or the vectors, they are made and stored.
 
-    With the study's `retriever.rerank`, a cross-encoder orders the first passages again.
+    If the study has `retriever.rerank`, a cross-encoder orders the first passages again.
     """
 
     def __init__(self, run: FinishedRun, method: Method, accelerator: Accelerator = "auto") -> None:

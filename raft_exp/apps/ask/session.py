@@ -36,7 +36,7 @@ EngineName = Literal["transformers", "vllm"]
 
 @dataclass(frozen=True)
 class AskOptions:
-    """The user's options for `ask` and `serve`. None: as in the study."""
+    """The user's options for `ask` and `serve`. An option of None has the study's value."""
 
     arm: str | None = None
     model: str | None = None  # an exported folder instead of an arm of the run
@@ -80,7 +80,7 @@ class RagSession:
     def prompt(self, name: str, question: str, k: int | None = None) -> AskPrompt:
         """Retrieves `k` passages and renders the prompt. Raises DataError for a question that is empty or too long.
 
-        `name`: id of the request. `k` None: the `k` of this session.
+        `name`: id of the request. `k`: None means the number of passages of this session.
         """
         if not question.strip():
             raise DataError("the question is empty; write a question")
@@ -109,7 +109,7 @@ class RagSession:
 
     @property
     def reply_format(self) -> ReplyFormat:
-        """The form of the replies."""
+        """The format in which the arm replies: paper or json."""
         return self._arm.prompt.reply_format
 
 

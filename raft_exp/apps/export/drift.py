@@ -1,4 +1,4 @@
-"""The drift of an exported model from the evaluated one: differences of logits on replies to test prompts."""
+"""The drift of an exported model from the evaluated model: differences of logits on replies to test prompts."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -82,7 +82,7 @@ def _logits(model: "PreTrainedModel | PeftModel", samples: Sequence[DriftSample]
 
 
 def compare(before: "Sequence[Tensor]", after: "Sequence[Tensor]") -> Drift:
-    """Returns the drift from the logits `before` to the logits `after`; infinite if `after` is not finite."""
+    """Returns the drift from the logits `before` to the logits `after`: infinite if `after` has NaN or infinity."""
     import torch
 
     pairs = list(zip(before, after, strict=True))

@@ -1,4 +1,4 @@
-"""What is left to run for the paper, and the expected time: measured in earlier runs, else estimated."""
+"""Computes the work that the paper still needs, and its expected time: measured in earlier runs, else estimated."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ class Work:
 
 @dataclass(frozen=True)
 class PlannedSweep:
-    """A sweep with its studies. Without studies, `sweep.failure` says why."""
+    """A sweep with its studies. If there are none, `sweep.failure` states the reason."""
 
     sweep: PaperSweep
     studies: Sequence[PlannedStudy] = ()

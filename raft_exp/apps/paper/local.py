@@ -10,9 +10,10 @@ _NQ_CONTEXTS = ("nq-open-20_total_documents_gold_at_*.jsonl*",)
 
 
 def local_words(data: Path, experiment: str) -> tuple[list[str], str]:
-    """Returns the settings that read a data set from its folder, and what the folder lacks ("" for nothing).
+    """Returns the settings that read a data set from its folder, and a text about missing files ("" for none).
 
-    `experiment`: the name of the data set's experiment. Raises DataError if there is no folder for it.
+    `data`: the folder of all data sets. `experiment`: the name of the data set's experiment, and of its folder in
+    `data`. Raises DataError if this folder does not exist.
     """
     folder = data / experiment
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""`python -m raft_exp.paper [SETTING ...]`: runs all studies of the paper, and makes one page of them."""
+"""`python -m raft_exp.paper [SETTING ...]`: runs all studies of the paper, and writes one page of results."""
 
 import contextlib
 import logging

@@ -17,7 +17,7 @@ _DONE = {"ran", "reused"}
 
 
 def is_finished(folder: Path, study: PlannedStudy) -> bool:
-    """Whether a run folder has the results of a study with these settings, data and versions of the stages."""
+    """Whether a run folder has the results of `study`, made with equal settings, data and versions of the stages."""
     try:
         rows: list[PlanRow] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -34,9 +34,9 @@ def unfinished(planned: PlannedSweep) -> list[Path]:
 
 
 def run(planned: PlannedSweep) -> int:
-    """Runs a sweep in a process of its own, with its output on this terminal. Returns the exit status.
+    """Runs a sweep in a separate process that prints to this terminal. Returns the exit status of the process.
 
-    Raises StoppedError if a signal stopped it.
+    Raises StoppedError if a signal stopped the process.
     """
     process = subprocess.Popen([sys.executable, "-m", "raft_exp", *planned.sweep.arguments])
     try:
@@ -51,7 +51,7 @@ def run(planned: PlannedSweep) -> int:
 
 
 def part(planned: PlannedSweep) -> PaperPart:
-    """Returns the part of the page: the finished runs of a sweep, and why others are missing."""
+    """Returns a sweep's part of the page: the finished runs, and the reason why other runs are missing."""
     sweep, lost = planned.sweep, unfinished(planned)
     finished = [folder for folder in planned.job_folders() if folder not in lost]
     runs = open_runs(finished)[0] if finished else []

@@ -1,4 +1,4 @@
-"""The sweeps of the paper: each of its experiments on each data set that the experiment names."""
+"""The sweeps of the paper: one for each experiment and each data set that the experiment names."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,8 @@ _SHORT, _SMALL = "+debug=short", {"model": "tiny", "trainer": "cpu"}
 class PaperSweep:
     """An experiment of the paper on one data set.
 
-    `words`: the settings of the user and of the local data. `failure`: why the sweep cannot be run; "" if it can.
+    `words`: the settings that read the local data, and the user's settings. `failure`: the reason why the sweep cannot
+    be run; "" if it can be run.
     """
 
     study: Study
@@ -64,7 +65,7 @@ class PaperSweep:
 def paper_sweeps(words: Sequence[str], data: Path | None, out: Path) -> Iterator[PaperSweep]:
     """Yields the sweeps of tables and figures in the order of the paper.
 
-    `words`: settings of all studies. `data`: a folder with local data sets; None: they are downloaded.
+    `words`: settings of all studies. `data`: a folder with local data sets; None: the data sets are downloaded.
     """
     words = with_small_model(words)
     for study in STUDIES:
@@ -82,9 +83,9 @@ def paper_sweeps(words: Sequence[str], data: Path | None, out: Path) -> Iterator
 
 
 def with_small_model(words: Sequence[str]) -> list[str]:
-    """Returns the settings. If +debug=short is one of them, model=tiny and trainer=cpu are added unless set.
+    """Returns `words`. If they contain +debug=short, adds model=tiny and trainer=cpu.
 
-    The figures of a short study mean nothing, so it needs no real model.
+    A group that `words` already set is not added. The figures of a short study mean nothing, so a tiny model is enough.
     """
     if _SHORT not in words:
         return [*words]

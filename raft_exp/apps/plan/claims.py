@@ -46,8 +46,8 @@ def planned_questions(study: PlannedStudy) -> Figure:
 def claims(study: PlannedStudy, questions: int | None, discordance: float | None, left: LeftOut) -> list[Claim]:
     """Returns a claim for each arm that the report compares with the reference arm, in the primary metric.
 
-    `questions`: number of test questions, None if unknown. `discordance`: the user's value, used instead of a measured
-    or assumed one. `left`: receives a line if no claim can be made.
+    `questions`: number of test questions, None if unknown. `discordance`: share of questions that only one of two arms
+    answers right; None: a measured or assumed share. `left`: receives a line if no claim can be made.
     """
     chosen = primary_of(study.config)
     metric, a = chosen["metric"], chosen["arm"]

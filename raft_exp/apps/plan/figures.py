@@ -33,7 +33,7 @@ class Spread(TypedDict):
 
 
 class Claim(TypedDict):
-    """A comparison of the report, and the difference that its test finds with 80% power at the 5% level."""
+    """A comparison of the report, and the smallest difference that its test finds with 80% power at the 5% level."""
 
     a: str
     b: str

@@ -1,4 +1,4 @@
-"""Estimates the memory of a device in training, and in answering the test questions."""
+"""Estimates the memory that a device needs to train, and to answer the test questions."""
 
 from raft_exp.apps.plan.devices import Device
 from raft_exp.apps.plan.figures import Figure

@@ -11,9 +11,10 @@ from raft_exp.pipeline.trainings import Training, trainings
 
 
 def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
-    """Returns the footprint of the model with the study's largest adapter; None if it is unknown or unused.
+    """Returns the footprint of the model with the study's largest adapter.
 
-    `left`: receives a line with the reason.
+    Returns None if the study runs no model on this machine, or if the footprint is unknown. `left`: receives a line
+    with the reason why a size is unknown.
     """
     config = study.config
     if not any(getattr(stage.config, "model", None) for stage in study.stages if stage.name in ("train", "evaluate")):
@@ -27,12 +28,12 @@ def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
         left.say(f"memory, disk space of weights, and the time of stages that were never measured: {error}")
         return None
     if found.activations is None:
-        left.say(f"memory of activations: {config.model.name_or_path} cannot run on torch's meta device")
+        left.say(f"memory of activations: unknown; {config.model.name_or_path} cannot run on torch's meta device")
     return found
 
 
 def largest_training(study: PlannedStudy, footprint: Footprint, device: Device, left: LeftOut) -> list[Figure]:
-    """Returns the memory of the training that needs most memory, and of answering the test."""
+    """Returns the memory for the study's largest training, and for the answers to the test questions."""
     all_trainings = trainings(study.config)
     by_training = [figures for training in all_trainings if (figures := _memory(study, training, footprint, device))]
     if device.name != "cpu" and any(training.trainer.devices == "auto" for training in all_trainings):

@@ -41,7 +41,7 @@ class PlannedStudy:
 
 
 def open_study(words: Sequence[str]) -> PlannedStudy:
-    """Returns the study of a run folder, or of settings in the form of `python -m raft_exp`.
+    """Returns the study of a run folder, or of settings. `words`: one folder, or settings as for `python -m raft_exp`.
 
     Raises ConfigError or DataError for an invalid folder or setting.
     """
@@ -50,7 +50,8 @@ def open_study(words: Sequence[str]) -> PlannedStudy:
         return _planned(_composed(list(words)), None)
     if len(words) > 1:
         raise ConfigError(
-            f"RUN|SETTING: got {folders[0]!r} together with other words; give one run folder, or only settings"
+            f"RUN|SETTING: got the folder {folders[0]!r} together with other arguments; give one run folder, or only "
+            "settings"
         )
     if not Path(folders[0]).is_dir():
         raise ConfigError(

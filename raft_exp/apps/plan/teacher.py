@@ -40,8 +40,8 @@ def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut) -> list[
     counts = study.expected.sizes.questions(questions)
     if counts is None:
         left.say(
-            "requests for targets: one for each training and validation question; the number is unknown, run the study "
-            "with until=questions first"
+            "requests for targets: one for each training and validation question; their number is unknown; run the "
+            "study with until=questions first"
         )
         return []
     number = int(counts.get("train", 0) + counts.get("validation", 0))
@@ -60,7 +60,7 @@ def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: L
     ingest, task = study.labelled("ingest"), teacher.questions
     if task is None or ingest is None or study.store.look(ingest).status != "reused":
         left.say(
-            "requests for questions: one per passage; the number is unknown, run the study with until=ingest first"
+            "requests for questions: one per passage; their number is unknown; run the study with until=ingest first"
         )
         return []
     from raft_exp.teachers.passage_sample import PassageSample

@@ -50,7 +50,7 @@ class QueuedQuestion:
 
 
 class BusyError(Exception):
-    """Too many questions wait. `seconds`: the estimated time until there is room."""
+    """Too many questions wait. `seconds`: the estimated time until the queue has room."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"the server is busy; try again in {seconds} s")

@@ -43,7 +43,7 @@ class LimitedProtocol(H11Protocol):
         self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accepts a connection. If there are too many, closes the oldest connection without a request."""
+        """Accepts a connection. If there are too many, closes the oldest one without a complete request head."""
         super().connection_made(transport)
         self._await_head()
         if len(self.connections) > self.most:

@@ -121,7 +121,7 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
 
 
 async def drain(receive: Receive) -> None:
-    """Reads and discards the rest of a request, up to a limit. A client that still sends may not read the response."""
+    """Reads and discards the rest of a request, up to a limit, because a client may read no response while it sends."""
     size, patience = 0, 10.0
     try:
         async with asyncio.timeout(patience):

@@ -238,7 +238,7 @@ class ChatResponse:
         return self._piece({"reasoning_content": marks + text})
 
     def last(self, answered: AnsweredQuestion, has_answer: bool) -> ChatChunk:
-        """Returns the chunk that ends the message, with citations. `has_answer`: earlier chunks have the answer."""
+        """Returns the chunk that ends the message, with citations. `has_answer`: whether earlier chunks contain it."""
         delta: Delta = {} if has_answer else {"content": text(answered)}
         if self._kind == "quote":
             delta["reasoning_content"] = "\u201d"
@@ -257,7 +257,7 @@ class ChatResponse:
 
 
 def text(answered: AnsweredQuestion) -> str:
-    """Returns the text of the message: the answer, else the raw reply, else the note. Any OpenAI client shows it."""
+    """Returns the text that any OpenAI client shows: the answer, else the raw reply, else the note."""
     if answered.answer.answer:
         return answered.answer.answer
     return (answered.reply.raw if answered.reply else "").strip() or answered.answer.note

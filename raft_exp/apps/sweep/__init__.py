@@ -1,1 +1,1 @@
-"""Sweeps: running their jobs (jobs, folder), the values to try (space), and searches (search, objectives)."""
+"""Sweeps: their jobs (modules `jobs`, `folder`), the values to try (`space`), and searches (`search`, `objectives`)."""

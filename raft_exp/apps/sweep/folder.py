@@ -14,7 +14,7 @@ _SHIPPED_NAME = re.compile(r"(sweep|search)_[\d_-]+")  # of a sweep's folder, in
 
 
 def put_away(folder: Path, jobs: Sequence[Job]) -> None:
-    """Moves the folder of a sweep to `unfinished/` if no job finished (failures, dry runs, previews).
+    """Moves the folder of a sweep to `unfinished/` if its jobs all failed or were dry runs or previews.
 
     A folder with a name that the user chose is not moved.
     """

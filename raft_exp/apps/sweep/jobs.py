@@ -132,7 +132,7 @@ def _plan(folder: Path) -> list[PlanRow]:
 
 
 def study_setting(folder: Path, name: str) -> object:
-    """Returns a setting of the study in a run folder; "" without a readable config.yaml."""
+    """Returns a setting of the study in a run folder; "" if config.yaml cannot be read."""
     try:
         values = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):

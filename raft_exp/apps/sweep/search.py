@@ -204,7 +204,10 @@ class Search:
         self._study.tell(trial.number, list(values))
 
     def fail(self, trial: Trial, error: str) -> bool:
-        """Stores a trial without a result: pruned, or failed with the message `error`. Returns True if pruned."""
+        """Stores a trial without a result: as pruned if the pruner ended it, else as failed with the message `error`.
+
+        Returns whether the trial was pruned.
+        """
         from optuna.trial import TrialState
 
         self._watch_file(trial).unlink(missing_ok=True)

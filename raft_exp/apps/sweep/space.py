@@ -19,8 +19,8 @@ _STUDIES = "+experiment"
 def with_params(arguments: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
     """Joins an experiment's `hydra.sweeper.params` with the overrides of the command line, which take precedence.
 
-    The params of an ablation can name the studies on which it runs. Then the params `+experiment: [a,this],[b,this]`
-    replace the override `+experiment=this`. An override such as `+experiment=[c,this]` is not replaced.
+    An experiment `x` can run on several studies: then its params have `+experiment: [a,x],[b,x]`, which replaces the
+    override `+experiment=x`. An override that names another study, `+experiment=[c,x]`, is not replaced.
     """
     params = dict(params or {})
     alone = [word for word in arguments if word.startswith(f"{_STUDIES}=") and not word.startswith(f"{_STUDIES}=[")]

@@ -105,7 +105,7 @@ def test_text_is_taken_as_it_is_written():
         ("", "RUN is missing; write made RUN out=DIR"),
         ("out=x", "RUN is missing; write made RUN out=DIR"),
         ("RUN", "out: has no value; set out=..."),
-        ("RUN out=", "out: has no value; set out=..., or leave out= out"),
+        ("RUN out=", "out: has no value; set out=..., or remove out="),
         ("RUN out=x out=y", "out: got two values; give one out=..."),
         ("RUN other out=x", "got too many words: RUN other; write made RUN out=DIR"),
         ("RUN outt=x", "outt: no such setting; did you mean 'out'? (known: how, k, out, quiet, share)"),
@@ -246,7 +246,7 @@ def test_a_misspelt_setting_names_the_nearest(name, capsys):
         ("publish RUN", "NNN_name (such as 004_gold_share) is missing; write python -m raft_exp.publish RUN"),
         ("publish 004_x", "RUN is missing; write python -m raft_exp.publish RUN"),
         ("plan nowhere", "RUN|SETTING: got 'nowhere', but there is no such folder; name a run folder, or settings"),
-        ("plan . model=tiny", "RUN|SETTING: got '.' together with other words; give one run folder, or only settings"),
+        ("plan . model=tiny", "RUN|SETTING: got the folder '.' together with other arguments; give one run folder"),
         ("plan .", "config.yaml: No such file or directory; name the folder of a run"),
         ("plan -m model=tiny", "-m: a plan is about one study; remove -m, and give each setting one value"),
         (

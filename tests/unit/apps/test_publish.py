@@ -94,6 +94,6 @@ def test_a_sweep_is_published_when_every_job_is_done(tmp_path):
     assert raft_exp(tmp_path, *sweep, "dataset.p=0.2,7").returncode == 2
     broken = max(tmp_path.glob("runs/*/sweep_*"))
     refused = publish(tmp_path, broken, "006_p")
-    assert "jobs 1 are not done" in refused.stderr
+    assert "unfinished jobs of the sweep: 1;" in refused.stderr
     (broken / "sweep.json").unlink()
     assert "the sweep is not finished" in publish(tmp_path, broken, "006_p").stderr

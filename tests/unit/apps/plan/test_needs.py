@@ -209,8 +209,8 @@ def test_requests_without_a_number_or_a_price_are_a_line(study):
     assert teacher.requests(study("teacher=openai"), left) == []
     assert left.lines == [
         "cost: no price is set; give teacher.prices={prompt: ..., reply: ...} per million tokens",
-        "requests for targets: one for each training and validation question; the number is unknown, run the study "
-        "with until=questions first",
+        "requests for targets: one for each training and validation question; their number is unknown; run the "
+        "study with until=questions first",
     ]
 
 
@@ -222,7 +222,7 @@ def test_questions_that_the_teacher_writes(tmp_path, study):
     left = LeftOut()
     assert teacher.requests(study(*overrides), left) == []
     assert (
-        "requests for questions: one per passage; the number is unknown, run the study with until=ingest first"
+        "requests for questions: one per passage; their number is unknown; run the study with until=ingest first"
         in left.lines
     )
     run(tmp_path / "store", "+experiment=quickstart", *overrides, until="ingest")
