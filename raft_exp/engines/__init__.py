@@ -59,10 +59,10 @@ class Engine(Protocol):
         """Yields an answer for each request whose id is not in `answered`, in any order, as soon as it is complete.
 
         Without `sampling`, decoding is greedy, with at most `max_new_tokens` of the model's config. The engine `openai`
-        takes no `sampling`: these settings are in its config.
+        requires `sampling=None`, because its config has the sampling settings.
 
-        `log_probabilities`: the answers of greedy decoding have their `log_probability`, the mean natural logarithm of
-        the probabilities of their tokens, with the end token. It is None where a server does not return it.
+        `log_probabilities`: whether answers of greedy decoding have a `log_probability`. This is the mean natural
+        logarithm of the probabilities of the reply's tokens, end token included; None if a server does not return them.
 
         Callers pass all requests, also when they resume a run. `transformers` plans its batches over all of them, so
         that a resumed run has the same batches, and the same replies, as an uninterrupted run.

@@ -163,9 +163,10 @@ class GreedyProbabilities(LogitsProcessor):  # type: ignore[misc]
 
 
 def plan(requests: Sequence[Request], batch_tokens: int, max_new_tokens: int) -> Iterator[list[Request]]:
-    """Yields batches of at most `batch_tokens` tokens, or of one request.
+    """Yields batches of at most `batch_tokens` tokens: padded prompts, and `max_new_tokens` for each reply.
 
-    The longest prompts come first, so that a lack of memory shows in the first batch.
+    A request with more tokens is a batch by itself. The longest prompts come first, so that a lack of memory shows in
+    the first batch.
     """
     batch: list[Request] = []
     for request in sorted(requests, key=lambda request: (-len(request.prompt_ids), request.id)):

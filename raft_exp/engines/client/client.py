@@ -40,7 +40,7 @@ class ChatPrompt:
 
 
 class ChatClient:
-    """Sends requests to the server of `config`. `group`: config group in messages, engine or teacher.
+    """Sends requests to the server of `config`. `group`: the config group in error messages, engine or teacher.
 
     Raises ConfigError where the environment has no API key.
     """
@@ -62,8 +62,9 @@ class ChatClient:
         `refuse` is called for each request that the server refuses for good; without `refuse`, such a request counts as
         failed. `keep` is called with each reply before the next request is sent.
 
-        A request fails if no attempt gets a usable reply; the others continue. At the end, or when no more replies can
-        be expected, raises ServerError with the number of failed requests and the reason of the first.
+        A request fails if no attempt gets a usable reply; the other requests continue. If requests failed, raises
+        ServerError at the end, or as soon as no more replies can be expected. The message has the number of failed
+        requests, and the reason of the first failure.
         """
         async with _session(self._config.base_url, self._key) as session:
             reader = ResponseReader(self._config, self._key)
@@ -252,7 +253,7 @@ def _session(url: str, key: str | None) -> "aiohttp.ClientSession":
 
 
 def as_they_come(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
-    """Iterates over an asynchronous stream in synchronous code. The stream makes no progress between two items."""
+    """Iterates over an asynchronous stream in synchronous code. The stream runs only while an item is requested."""
 
     async def following() -> tuple[T] | None:
         try:

@@ -100,7 +100,7 @@ class AttemptError(Exception):
     - "run": the run ends;
     - "start": the run ends if no request has had a reply yet, otherwise the request is sent again.
 
-    `wait`: seconds to wait, by the server's header Retry-After. `limited`: whether the reason is a rate limit.
+    `wait`: seconds to wait, from the server's header Retry-After. `limited`: whether the reason is a rate limit.
     """
 
     def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:
@@ -168,7 +168,7 @@ class ResponseReader:
             raise AttemptError(f"the server does not accept {refused} (status {status}); {remedy}", "run")
         if status < 400:  # redirects are not followed: they would send the key to another server
             raise AttemptError(
-                f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'nowhere'))}; set "
+                f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'another URL'))}; set "
                 "base_url to the right address",
                 "start",  # after a first reply, the cause is the network, e.g. a login page
             )
