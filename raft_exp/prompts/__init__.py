@@ -9,8 +9,8 @@ object. To add a mode:
    and escapes text from documents. `read` is its inverse. The docstring of the module shows an example, and lists what
    `read` cannot restore.
 2. Add the name to PromptMode, and the module to MODES below.
-3. In tests/unit/prompts/test_modes.py, add the layout to LAYOUTS, the parser (if there is one) to PARSERS, and the
-   parts that the mode loses to `carried`. The other tests of that file run for all modes.
+3. In tests/unit/prompts/test_modes.py, add the layout to LAYOUTS, and the parser (if there is one) to PARSERS.
+   To its function `carried`, add the parts that the mode cannot restore. The other tests run for all modes.
 
 Reply formats are in `replies.py`. The system message and the instructions are settings (`PromptConfig`).
 """

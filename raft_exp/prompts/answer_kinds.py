@@ -133,7 +133,7 @@ def options(question: str) -> tuple[str, str] | None:
 
 
 def chosen(sentence: str, names: tuple[str, str]) -> str:
-    """Returns the name that a sentence chooses out of two; "" if it chooses none."""
+    """Returns the one of `names` that the sentence chooses; "" if it chooses none or both."""
     clauses = [
         *reversed(re.split(r"[,;]\s|\s(?:so|therefore|thus|hence|while|whereas|and|but)\s|\.\s", sentence)),
         sentence,
@@ -151,7 +151,7 @@ def chosen(sentence: str, names: tuple[str, str]) -> str:
 
 
 def date(sentence: str, question: str) -> str:
-    """Returns the first date of a sentence that is not in the question; "" if there is none.
+    """Returns the first date that the sentence contains and the question does not; "" if there is none.
 
     Dates with digits are preferred to dates such as "Friday".
     """
@@ -161,10 +161,10 @@ def date(sentence: str, question: str) -> str:
 
 
 def number(sentence: str, question: str, asked: Kind) -> str:
-    """Returns a number of a sentence that is not in the question; "" if there is none.
+    """Returns a number that the sentence contains and the question does not; "" if there is none.
 
-    `asked`: kind of the question. For "number" the result has its unit, for "count" it has none, and for "often" it is
-    a frequency ("twice a year").
+    `asked`: kind of the question. For "number" the result includes the unit, for "count" the result is a bare number,
+    and for "often" the result is a frequency ("twice a year").
     """
     if asked == "often":
         often = _OFTEN.search(sentence)
@@ -193,7 +193,7 @@ def number(sentence: str, question: str, asked: Kind) -> str:
 
 
 def place(sentence: str, fresh: Sequence[str]) -> str:
-    """Returns the place after a preposition ("in Paris"), names preferred to other words; "" if there is none.
+    """Returns the place after a preposition ("in Paris"), a name if possible; "" if there is none.
 
     `fresh`: the words of the sentence that are not in the question; the place must contain one of them.
     """
@@ -215,7 +215,7 @@ def agent(sentence: str, question: str) -> str:
 
 
 def complement(sentence: str, known: Callable[[str], float]) -> str:
-    """Returns the side of a sentence "X is Y" that is new: Y if the question contains X, and X if it contains Y.
+    """Returns the new side of a sentence "X is Y": Y if the question contains X, X if the question contains Y.
 
     `known` returns the share of a text's words that are in the question. Returns "" for a sentence of another form.
     """

@@ -54,7 +54,7 @@ class Cleaner:
     """Escapes markers and control tokens with a space: `<|im_end|>` -> `< |im_end|>`, `##Answer:` -> `# #Answer:`.
 
     Also replaces characters that the prompt mode cannot represent by U+FFFD, so that the passages stored in a row equal
-    those of its prompt. Without a tokenizer, only the tokens of COMMON_CONTROL and the markers are escaped.
+    the passages in its prompt. Without a tokenizer, only the tokens of COMMON_CONTROL and the markers are escaped.
     """
 
     def __init__(self, mode: Mode, tokenizer: "PreTrainedTokenizerBase | None" = None) -> None:

@@ -26,8 +26,8 @@ def fit(
     """Returns the texts of the passages, shortened so that the prompt has at most `budget` tokens.
 
     All texts are cut to one maximum number of characters: the largest with which the prompt fits. `renders`: functions
-    from texts to a prompt, all of which must fit. `item`: name of the row in the error message. Raises DataError if the
-    prompt does not even fit with empty passages.
+    that each make a prompt from the texts; every one of these prompts must fit. `item`: name of the row in the error
+    message. Raises DataError if a prompt does not fit even with empty passages.
     """
 
     def size(cap: int) -> int:

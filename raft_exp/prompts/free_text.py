@@ -73,7 +73,7 @@ _LONGEST = 40  # words of an answer; longer text is no answer
 def bare(text: str, question: str = "") -> str:
     """Returns the answer in the text after an answer marker; "" if there is none.
 
-    It is the first line, without reasons, further sentences and punctuation around it.
+    The answer is the first line, without reasons, further sentences and surrounding punctuation.
     """
     line = _first_line(text)
     if decided := short_answers.yes_or_no(line, question):
@@ -126,7 +126,7 @@ def next_question(reply: str, start: int) -> int | None:
 
 
 def before_next_question(reply: str, question: str) -> str:
-    """Cuts a reply before a line "Question: ..." that follows its answer, unless that line repeats `question`."""
+    """Cuts a reply before a line "Question: ..." after the answer, unless that line repeats `question`."""
     for match in _NEXT_QUESTION.finditer(reply):
         before, asks = reply[: match.start()].strip(), reply[match.end() :].partition("\n")[0]
         if before and not before.endswith(":") and not _FILLER.match(before):

@@ -1,7 +1,7 @@
 """Extracts the answer from a reply of any common form; `replies.parse` accepts only the form that the prompt requests.
 
 Thinking, quotes of passages and text after the end token are removed first (`visible`). Then the first of these rules
-that matches gives the answer; if it matches several times, its last match does:
+that matches gives the answer. If this rule matches several times, the last match gives the answer:
 
 1. `<answer>...</answer>`
 2. a JSON object with an "answer" (also in a fence, inside other text, or cut off)
@@ -66,7 +66,7 @@ _NO_ANSWER_BEHIND = re.compile(
 
 @dataclass(frozen=True)
 class Said:
-    """The part of a reply that contains the answer. `marked`: one of the module's rules 1 to 6 found it."""
+    """The part of a reply that contains the answer. `marked`: whether a rule from 1 to 6 of the module found it."""
 
     text: str
     marked: bool

@@ -37,9 +37,9 @@ _NEGATED = (
 
 
 def named(text: str, labels: Sequence[str], marked: bool) -> str:
-    """Returns the label that a text names; "" if it names none, or a hedge of several.
+    """Returns the label that a text names; "" if the text names no label, or hedges ("yes or no").
 
-    `marked`: the text follows an answer marker; then only its first line is read.
+    `marked`: whether the text follows an answer marker; then only the first line of the text is read.
     """
     label = "|".join(re.escape(name) for name in sorted(labels, key=len, reverse=True))
     text = re.sub(_NEGATED.replace("LABEL", label), " ", text, flags=re.I)

@@ -77,7 +77,7 @@ _PREFIX = 4  # letters that words of one family share: built, builder
 
 
 def says_nothing(words: str, question: str = "") -> bool:
-    """Whether a clause only states that the answer is not told. `words`: the clause as lower-case words."""
+    """Whether a clause only states that the answer is not in the passages. `words`: the clause as lower-case words."""
     said = words.split()
     if not 0 < len(said) <= 40 or not any(map(_DENIAL.fullmatch, said)):
         return False

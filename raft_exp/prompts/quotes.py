@@ -73,7 +73,7 @@ def _with_marks(span: Span, text: str, quote: str) -> Span:
 
 
 def stands_exactly(quote: str, text: str) -> bool:
-    """Whether a text contains a quote exactly, except for white space. Used to check the targets of training rows."""
+    """Whether a text contains a quote exactly, except for white space. This checks targets of training rows."""
     return " ".join(quote.split()) in " ".join(text.split())
 
 
@@ -118,7 +118,7 @@ class _Folded:
     spans: list[Span]  # of the words, in the original text
 
     def places(self, quote: "_Folded", start: int) -> Iterator[Span]:
-        """Yields the spans in `letters`, from `start` on, that equal a quote and begin and end at whole words."""
+        """Yields the spans in `letters`, from position `start` on, that equal the quote and consist of whole words."""
         wanted = [quote.letters, *_other_case(quote.letters)] if quote.letters else []
         for letters in wanted:
             found, place = False, start

@@ -84,7 +84,7 @@ _LONGEST = 300  # maximum number of words of a sentence
 
 
 def is_sentence(text: str, question: str = "") -> bool:
-    """Whether a text is a sentence, not a bare answer: it has a verb and, if a question is given, words of it."""
+    """Whether a text is a sentence, not a bare answer: it has a verb and (if given) words of `question`."""
     words = text.split()
     if not 2 < len(words) <= _LONGEST:
         return len(words) > _LONGEST

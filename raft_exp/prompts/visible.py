@@ -1,4 +1,4 @@
-"""Removes the parts of a reply that are not its answer: thinking, quotes of passages and turns after its end."""
+"""Removes the parts of a reply that are not its answer: thinking, quotes of passages, and later turns of the chat."""
 
 import re
 from collections.abc import Sequence
