@@ -72,7 +72,7 @@ class Rankers:
         """Returns the ranker of the source `name` over a pool of passage ordinals.
 
         `shares`: the shares of `mixed`. `coming` returns the questions in the order in which they will be ranked; dense
-        search reads ahead in it and searches for many questions at once.
+        search reads several of these questions ahead, and searches for them at once.
         """
         passages, rejected = self.distractor_filter.passages, self.distractor_filter.rejected_candidates
         if name == "random":
@@ -104,7 +104,7 @@ def source_names(name: str, shares: Shares | None) -> set[str]:
 
 
 def searches(names: Iterable[str]) -> set[str]:
-    """Returns the searches that the sources `names` need: for `hybrid` bm25 and dense, for each other source itself."""
+    """Returns the searches that the sources `names` need: bm25 and dense for `hybrid`, else the source itself."""
     return {search for name in names for search in (SOURCES if name == "hybrid" else (name,))}
 
 

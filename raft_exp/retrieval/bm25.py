@@ -36,7 +36,7 @@ class Bm25:
 
 
 def bm25_ranker(indexed: Path, pool: np.ndarray) -> Ranker:
-    """Ranks the pool as `Bm25` does, without the scores."""
+    """Returns a ranker that orders the pool as `Bm25` does, without scores."""
     return without_scores(Bm25(indexed, pool))
 
 

@@ -59,7 +59,8 @@ def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
 def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
     """Writes vectors.npy, shape (questions, dimensions), in the order of questions.jsonl, and ids.npy.
 
-    ids.npy has shape (2, questions): the hashes of the question ids, ascending, and for each the row of its vector.
+    ids.npy has shape (2, questions): the hashes of the question ids, ascending, and below each hash the row number of
+    the vector.
     Raises ModelError where the encoder fails.
     """
     file = questions / "questions.jsonl"

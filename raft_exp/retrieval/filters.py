@@ -99,7 +99,7 @@ class _Context:
 
 
 def missing_gold(question: Question) -> set[int]:
-    """Hashes of the ids of gold documents whose text was not published with the question, only their title.
+    """Returns hashes of the ids of gold documents whose title was published with the question, but not their text.
 
     The collection may still hold the text of such a document, published with another question.
     """

@@ -48,9 +48,9 @@ class ByWords:
 
 
 def by_words(text: str, sentences: Sequence[str]) -> list[float]:
-    """BM25 scores of sentences against a text, with document frequencies counted over these sentences.
+    """Returns BM25 scores of sentences against a text, with document frequencies counted over these sentences.
 
-    0 for a sentence without a word of the text.
+    A sentence without a word of the text has the score 0.
     """
     return _WordIndex(sentences).scores(text)
 

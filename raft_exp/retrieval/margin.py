@@ -16,7 +16,7 @@ from raft_exp.retrieval.ranking import Ranker, Similarity, without_scores
 
 @dataclass(frozen=True)
 class Margin:
-    """Limits of a distractor's similarity score; None is no limit. If both are set, the lower limit applies.
+    """Limits of a distractor's similarity score; None means no limit. If both are set, the lower limit applies.
 
     `max_score`: highest allowed score. `relative`: share (0 to 1); the limit is the score of the best gold passage,
     reduced by this share.

@@ -25,7 +25,10 @@ Hits = tuple[np.ndarray, np.ndarray]
 
 
 class Exact:
-    """Exact search: compares each query with every vector of the pool, in chunks. `pool`: rows of `vectors`."""
+    """Exact search: compares each query with every vector of the pool, in chunks.
+
+    `vectors`: one row for each passage of the collection. `pool`: the row numbers of the passages in the pool.
+    """
 
     def __init__(self, vectors: np.ndarray, pool: np.ndarray) -> None:
         self._vectors, self._pool = vectors, pool
@@ -33,8 +36,8 @@ class Exact:
     def best(self, queries: np.ndarray, size: int) -> list[Hits]:
         """Returns the first hits of the exact ranking of each query; `queries` has shape (queries, dimensions).
 
-        About `size` hits for a query: fewer where many scores are nearly equal, and the whole pool where `size` is at
-        least the size of the pool.
+        A query gets about `size` hits: fewer if many scores are nearly equal, and the whole pool if `size` is not
+        below the size of the pool.
         """
         size = min(size, len(self._pool))
         lowest, places = self._propose(queries, size)

@@ -43,7 +43,7 @@ class Rankings:
         }
 
     def first(self, question: Question) -> list[int]:
-        """Returns the retriever's first passages, in its order."""
+        """Returns the retriever's first passages, in the retriever's order."""
         return self._of(question, 0)
 
     def ranked(self, question: Question) -> Iterator[int]:

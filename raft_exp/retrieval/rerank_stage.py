@@ -1,7 +1,7 @@
 """Stage `rerank`: a cross-encoder orders the first passages of the retriever again, for each question of a data set.
 
 It runs only in studies with `retriever.rerank` and retrieved contexts. Data sets with the same questions share a
-result, whatever their number of passages is.
+result, even if their contexts have different numbers of passages.
 """
 
 import json
