@@ -244,7 +244,7 @@ def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict
 
 
 def check_kept(figures: ReplyAudit, least: float, what: str, file: Path) -> None:
-    """Raises DataError if no training item has a usable reply, or if the share of all items with one is below `least`.
+    """Raises DataError if no training item has a usable reply, or if the share of items that have one is below `least`.
 
     `what`: noun and verb for the usable items in the message: "questions have a target". `file`: quarantine.jsonl.
     """

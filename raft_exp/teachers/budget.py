@@ -60,7 +60,7 @@ class Budget:
         self.requests, self.started = self.requests + sent, 0
 
     def pay(self, reply: ServerReply, prompt: float) -> float | None:
-        """Adds the cost of a reply to `cost` and returns it; None without prices.
+        """Adds the cost of a reply to `self.cost`, and returns the reply's cost; None if no prices are set.
 
         `prompt`: estimated tokens of the prompt, used where the server does not count tokens.
         """

@@ -89,7 +89,7 @@ def validate_reply(
 
 
 def unusable(entry: LedgerEntry) -> Rejected | None:
-    """Returns why a reply is unusable for every task: cut off, withheld, refused or empty. None otherwise."""
+    """Returns why a reply is unusable for every task: cut off, withheld, refused or empty; else None."""
     if entry.finish == "length":
         return Rejected("cut_off", "it was cut off; be much shorter")
     if entry.finish == "filtered":

@@ -7,8 +7,8 @@
 All studies share the ledger. A reply is appended under a lock as soon as it arrives, and is flushed to the disk before
 it counts as done.
 
-A claim is a file lock of the operating system on one request, which ends with its process. So two runs at the same time
-pay for a request only once, and no run waits for a run that was killed.
+A claim is a file lock of the operating system on one request. A lock ends with the process that holds it. So two runs
+at the same time pay for a request only once, and no run waits for a run that was killed.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ class Ledger:
         return bytes.fromhex(key) in self._index
 
     def get(self, key: str) -> LedgerEntry | None:
-        """Returns the reply to a request; None if the lines read so far (see `refresh`) do not have it.
+        """Returns the reply to a request; None if no line read so far (see `refresh`) has a reply.
 
         Raises StoreError for a damaged line.
         """

@@ -125,7 +125,7 @@ def for_targets(teacher: ModelTeacher) -> ModelTeacher:
 
 
 def for_questions(teacher: ModelTeacher) -> ModelTeacher:
-    """Returns the teacher without its task for targets, which must not change the key of stage `questions`."""
+    """Returns the teacher without its task `targets`: this task must not change the key of the stage `questions`."""
     return replace(teacher, targets=None)
 
 

@@ -49,8 +49,9 @@ def names_of(text: str) -> Names:
 class LinkedPairs:
     """The pairs of passages of each split, the most closely linked first. A passage is in one pair at most.
 
-    `passages`: the passages, each with its split. `most_holders`: a name in more passages links none. `linked`: whether
-    passages of two documents may be a pair. The weight of a pair is the sum of log(passages / holders) over its names.
+    `passages`: the passages, each with its split. `most_holders`: a name links passages only if at most this
+    many passages contain the name. `linked`: whether passages of two documents may be a pair. Each linking name adds
+    log(number of all passages / number of passages with the name) to the weight of a pair.
     """
 
     def __init__(

@@ -152,7 +152,7 @@ class AnswerCheck:
         return str(item["id"])
 
     def resolve(self, item: dict[str, Any], ask: Ask) -> ReplyHistory[bool] | None:
-        """Asks the teacher the question again, and compares the two answers.
+        """Requests a second answer to the question from the teacher, and compares the two answers.
 
         A question about two passages is also asked with each passage alone, which must not give the answer. Returns the
         replies; their result is True if the question is good. Returns None while a reply is missing.

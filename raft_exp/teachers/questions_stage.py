@@ -74,8 +74,8 @@ def passage_sample(config: WrittenQuestionsStage, passages: Path) -> "PassageSam
 def write_wordless(config: WrittenQuestionsStage, corpus: CorpusConfig, passages: Path, out: Path) -> None:
     """Writes questions.jsonl and split.json before the teacher is called, to check the splits.
 
-    The file has a question with an empty text for each passage or pair that the teacher will get. `corpus` replaces the
-    corpus settings of `config`. Raises DataError for a split without passages or pairs.
+    questions.jsonl has a question without text for each passage or pair that the teacher will get. `corpus` replaces
+    the corpus settings of `config`. Raises DataError for a split without passages or pairs.
     """
     from raft_exp.teachers.passage_sample import name_of
 
@@ -100,6 +100,6 @@ def _check_pairs(config: WrittenQuestionsStage, splits: Mapping[str, int]) -> No
         if not splits.get(split):
             raise DataError(
                 f"teacher.questions.pairs.most_holders={task.pairs.most_holders}: no two {split} passages share a name "
-                f"that so few passages have (pairs by split: {dict(splits)}); use "
+                f"that at most {task.pairs.most_holders} passages have (pairs by split: {dict(splits)}); use "
                 "task@teacher.questions=questions, add documents, or raise most_holders"
             )

@@ -283,7 +283,10 @@ class TeacherRunner(Generic[Item, Outcome]):
             self._ends = "interrupt"
             if self._interrupts > 1:
                 raise KeyboardInterrupt
-            self._display.say(f"stops when {len(self._sent)} open requests have replies; press Ctrl-C again to stop")
+            self._display.say(
+                f"the run stops when all open requests ({len(self._sent)}) have replies; press Ctrl-C again to stop "
+                "at once"
+            )
 
         before = signal.signal(signal.SIGINT, stop)
         try:

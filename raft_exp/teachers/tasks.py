@@ -78,7 +78,7 @@ class AnswerTask(Task):
 
 @config_dataclass
 class PairConfig:
-    """How passages are paired, for questions that need two of them (`teachers/pairs.py`)."""
+    """The settings that choose pairs of passages, for questions that need both (`teachers/pairs.py`)."""
 
     most_holders: Annotated[int, Field(ge=2)]  # a name in more passages is not rare, and links none
     linked: bool  # passages of two documents may be a pair; false: only passages of one document

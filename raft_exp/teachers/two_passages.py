@@ -1,4 +1,4 @@
-"""The gate of questions that need two passages: each must come with a verbatim quote from either passage."""
+"""The gate of questions that need two passages: each question must have a verbatim quote from each passage."""
 
 import re
 from collections import Counter
@@ -24,7 +24,7 @@ WrittenQuestion = tuple[int, str, str, tuple[str, ...]]  # number in the reply, 
 def questions(
     task: QuestionTask, entry: LedgerEntry, texts: Sequence[str]
 ) -> tuple[list[WrittenQuestion], Counter[str]] | Rejected:
-    """Returns the usable questions of a reply, and the counts of unusable ones by reason; or why it is rejected.
+    """Returns the usable questions of a reply, and the counts of unusable ones by reason; or a rejection.
 
     `texts`: the two passages as the prompt shows them. Of a reply that was cut off, the last question is ignored.
     """
@@ -66,7 +66,7 @@ _TOLD = {
 
 
 def quoted_sentences(passage: Passage, quote: str) -> list[int]:
-    """Returns the numbers of the sentences of a passage that a quote is from; [] if the passage does not have it."""
+    """Returns the numbers of the passage's sentences that the quote covers; [] if the quote is not in the passage."""
     spans = quotes.find(quote, passage.text, passage.title, 1)
     numbers, start = list[int](), 0
     for number, sentence in enumerate(passage.sentences):

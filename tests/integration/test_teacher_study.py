@@ -107,7 +107,7 @@ def test_ctrl_c_keeps_what_is_paid_and_says_how_to_go_on(tmp_path):
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
         assert running.returncode == 1
-        assert "open requests have replies; press Ctrl-C again to stop" in errors
+        assert "have replies; press Ctrl-C again to stop at once" in errors
         assert f"{len(server.asked)} replies of scripted-1 are stored in" in errors
         assert "to continue, repeat the command, which requests only the missing ones" in errors
         assert "Traceback" not in errors
