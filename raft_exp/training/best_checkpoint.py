@@ -11,7 +11,7 @@ _PATTERN = "best_*.safetensors"
 
 
 class BestCheckpoint:
-    """Tracks the lowest validation loss, and stores the weights of that step in `out` if `keep`.
+    """Tracks the lowest validation loss. If `keep` is true, stores the weights of that step in `out`.
 
     `patience`: the number of validation passes without a lower loss after which training stops; None: it never stops.
     """

@@ -70,9 +70,9 @@ class TrainerConfig:
     def resolved(self, dtype: Dtype, learning_rate: float | None = None) -> "TrainerConfig":
         """Returns the settings with values in place of `auto`, as they are part of a stage's key.
 
-        `dtype` (of the model) determines an `auto` precision, `learning_rate` (the model's default) an `auto` learning
-        rate. An `auto` packing becomes true; TrainStage.may_pad then allows padding. Raises ValueError for an `auto`
-        learning rate where `learning_rate` is None.
+        An `auto` precision follows from `dtype`, the model's type. An `auto` learning rate becomes `learning_rate`, the
+        model's default. An `auto` packing becomes true; TrainStage.may_pad then allows padding. Raises ValueError
+        for an `auto` learning rate if `learning_rate` is None.
         """
         precision = PRECISIONS[dtype] if self.precision == "auto" else self.precision
         rate = learning_rate if self.learning_rate == "auto" else self.learning_rate

@@ -100,7 +100,7 @@ def _on_device(module: TrainingModule, numbers: list[int], packing: bool) -> Bat
 
 
 def activation_bytes(model: nn.Module, batch: Batch) -> int:
-    """Measures the bytes that a forward pass saves for the backward pass, without the weights, and frees them."""
+    """Returns the bytes that a forward pass saves for the backward pass. The weights are not counted."""
     # Storages by their addresses. The references keep them alive: FSDP frees gathered weights, and torch would give a
     # new tensor the same address.
     weights: dict[int, torch.UntypedStorage] = {}
@@ -131,7 +131,7 @@ def activation_bytes(model: nn.Module, batch: Batch) -> int:
 
 
 def _no_backward(_: object) -> Tensor:
-    raise RuntimeError("activation_bytes saves nothing for a backward")
+    raise RuntimeError("activation_bytes saves no tensors, so a backward pass is not possible")
 
 
 def _local(tensor: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class _InPlace(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Writes the gradient, (softmax - one_hot(target)) * incoming gradient, over the logits and returns them."""
+        """Returns the logits, overwritten with their gradient: (softmax - one_hot(target)) * incoming gradient."""
         logits, targets, norms = ctx.saved_tensors
         (scale,) = gradients
         for chunk, norm, target, factor in zip(

@@ -102,8 +102,8 @@ def attention(
     """Computes packed attention (transformers' attention interface).
 
     Query, key and value have shape [1, heads, tokens, size]; the result has shape [1, tokens, heads, size].
-    `cu_seq_lens_q`: shape [rows + 1], the offset of each row, and the number of tokens. `max_length_q`: tokens of the
-    longest row. Raises ModelError for arguments of the model's attention that packing does not support.
+    `cu_seq_lens_q`: shape [rows + 1], the offset of each row, then the number of all tokens. `max_length_q`: tokens of
+    the longest row. Raises ModelError for arguments of the model's attention that packing does not support.
     """
     if cu_seq_lens_q is None or max_length_q is None:
         raise ValueError("packed attention needs cu_seq_lens_q and max_length_q: make the batch with data.pack")

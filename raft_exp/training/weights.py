@@ -38,8 +38,8 @@ def trainable(model: "PreTrainedModel", config: LoraConfig, precision: str, seed
 def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: bool = False) -> "PeftModel":
     """Returns the model with frozen base weights and a new float32 adapter.
 
-    `mixed`: training uses autocast, which casts the adapter's weights; its inputs then stay in 16 bits. Raises
-    ModelError for target modules that the model does not have.
+    `mixed`: whether training uses autocast, which casts the adapter's weights; the adapter's inputs stay in 16 bits.
+    Raises ModelError for target modules that the model does not have.
     """
     import peft
 
