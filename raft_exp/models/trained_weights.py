@@ -28,8 +28,8 @@ class TrainedWeights:
     def open(cls, training: Path) -> "TrainedWeights":
         """Returns the weights in the result folder `training` of stage `train`.
 
-        The weights are a whole model if `model/config.json` exists, otherwise an adapter. Does not check that the adapter
-        exists; `load` does.
+        The weights are a whole model if `model/config.json` exists, otherwise an adapter. Does not check that the
+        adapter exists; `load` does.
         """
         whole = training / WHOLE_MODEL
         if (whole / "config.json").is_file():

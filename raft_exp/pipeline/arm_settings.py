@@ -60,7 +60,7 @@ def arm_dataset(config: Config, name: str, arm: ArmConfig) -> DatasetConfig:
     if "prompt_mode" in arm.dataset:
         raise ConfigError(
             f"arms.{name}.dataset.prompt_mode: got {arm.dataset['prompt_mode']!r}, but all arms of a study share one "
-            "prompt mode; remove it, and set dataset.prompt_mode"
+            "prompt mode; remove this change, and set dataset.prompt_mode"
         )
     if config.dataset.path and arm.recipe == "raft" and arm.dataset and "path" not in arm.dataset:
         raise ConfigError(
@@ -94,7 +94,7 @@ def _dataset(values: Mapping[str, object], arm: str) -> DatasetConfig:
 
 
 def ignored_settings(config: Config) -> str:
-    """Returns a line about the settings that `dataset.context` leaves without effect; "" if there are none."""
+    """Returns a line with the settings that have no effect with the chosen `dataset.context`; "" if all have one."""
     context = config.dataset.context
     if config.dataset.chooses_gold or config.dataset.path:
         return ""
@@ -111,7 +111,7 @@ def arm_trainer(config: Config, name: str) -> TrainerConfig:
         if key in _SHARED:
             raise ConfigError(
                 f"arms.{name}.trainer.{key}: got {arm.trainer[key]!r}, but all trainings of a study share this "
-                f"setting; remove it, and set trainer.{key}"
+                f"setting; remove this change, and set trainer.{key}"
             )
     _check_owner(name, arm, "trainer", arm.trainer)
     return _changed(config.trainer, TrainerConfig, arm.trainer, name, "trainer")
@@ -127,12 +127,12 @@ def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None
     """Raises ConfigError for `changes` of an arm that is not trained, or that has the name of another recipe."""
     if changes and arm.recipe == "none":
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but an arm with recipe: none is not trained; remove the changes"
+            f"arms.{name}.{group}: got {changes}, but this arm is not trained (recipe=none); remove the changes"
         )
     if changes and name in ("raft", "closed_book") and name != arm.recipe:
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but the arm is named {name!r} and has recipe: {arm.recipe}; "
-            "give the arm a name that is no recipe"
+            f"arms.{name}.{group}: got {changes}, but the arm is named {name!r} and has recipe={arm.recipe}; "
+            "give the arm a name that is not the name of a recipe"
         )
 
 

@@ -5,7 +5,7 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (ind
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report   (transfer, kl: `elsewhere`)
 
 The export stage reads all data sets and the passages. It also runs with until=dataset. With until=ingest it exports
-only the passages.
+only passages.
 """
 
 from collections.abc import Iterable
@@ -104,7 +104,7 @@ class _Study:
 
     @cached_property
     def _gold_test(self) -> Stage | None:
-        """The stage of the test questions with their gold passages alone; None without arms with `context: gold`."""
+        """The stage of the test questions with their gold passages alone; None if no arm has `context=gold`."""
         if all(arm.context != "gold" for arm in self._arms.values()):
             return None
         return self.make.test_rows("test_gold", gold_alone(self._config.evaluation), GOLD_ARMS_NAMES)

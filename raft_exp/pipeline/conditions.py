@@ -39,10 +39,10 @@ def condition(config: Config, name: str) -> EvaluationConfig:
 
 
 def without_gold(config: Config) -> dict[str, str]:
-    """Returns {condition without gold: the test with gold and otherwise equal contexts}.
+    """Returns for each condition without gold the name of the test with gold and otherwise equal contexts.
 
-    This test is "test", the study's own, or another condition; "" if there is none. The place of the gold passages is
-    ignored.
+    The name is "test" for the study's own test, or the name of another condition; "" if no such test exists. The place
+    of the gold passages may differ.
     """
     tests = {"test": config.evaluation, **{name: condition(config, name) for name in config.evaluation.conditions}}
     shown = {name: test for name, test in tests.items() if not (test.without_gold or test.conflict)}
@@ -69,7 +69,7 @@ def validation(config: Config) -> EvaluationConfig:
 
 
 def gold_alone(evaluation: EvaluationConfig) -> EvaluationConfig:
-    """Returns the evaluation settings of arms with `context: gold`: the test questions with their gold passages."""
+    """Returns the evaluation settings of arms with `context=gold`: each question has its gold passages alone."""
     return replace(
         evaluation,
         context="gold_and_distractors",
@@ -86,7 +86,10 @@ def gold_alone(evaluation: EvaluationConfig) -> EvaluationConfig:
 
 
 def checked(values: Mapping[str, object], place: str) -> EvaluationConfig:
-    """Returns evaluation settings from their values. Raises ConfigError, with `place`, for an invalid value."""
+    """Returns evaluation settings from their values. Raises ConfigError for an invalid value.
+
+    `place`: the dotted name with which the message begins.
+    """
     try:
         evaluation: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
     except ValidationError as error:

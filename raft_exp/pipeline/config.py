@@ -49,12 +49,13 @@ class ArmConfig:
     def _has_weights_of_one_origin(self) -> "ArmConfig":
         if self.adapter and self.recipe != "none":
             raise ValueError(
-                f"arms.*.recipe: got {self.recipe!r} beside a ready adapter; set recipe: none, or remove the adapter"
+                f"arms.*.recipe: got {self.recipe!r} together with a ready adapter; set recipe=none, or remove the "
+                "adapter"
             )
         if self.recipe != "raft" and set(self.dataset) - ({"cot"} if self.recipe == "closed_book" else set()):
             raise ValueError(
-                f"arms.*.dataset: got {self.dataset}; only an arm with recipe: raft can change dataset settings "
-                "(recipe: closed_book can change cot); remove the changes, or set recipe: raft"
+                f"arms.*.dataset: got {self.dataset}; only an arm with recipe=raft can change dataset settings "
+                "(an arm with recipe=closed_book can change cot); remove the changes, or set recipe=raft"
             )
         return self
 
@@ -62,8 +63,8 @@ class ArmConfig:
     def _examples_need_an_untrained_arm(self) -> "ArmConfig":
         if self.examples and self.recipe != "none":
             raise ValueError(
-                f"arms.*.examples: got {self.examples} together with recipe: {self.recipe}, but only an untrained arm "
-                "can have examples; set examples: 0, or recipe: none"
+                f"arms.*.examples: got {self.examples} together with recipe={self.recipe}, but only an untrained arm "
+                "can have examples; set examples=0, or recipe=none"
             )
         return self
 

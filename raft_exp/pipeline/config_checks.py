@@ -52,7 +52,7 @@ def _check_worked_examples(config: Config) -> None:
             )
         if arm.examples and arm.cot and not config.dataset.cot:
             raise ConfigError(
-                f"arms.{name}.examples: got {arm.examples} with cot: true, but dataset.cot=false makes rows "
+                f"arms.{name}.examples: got {arm.examples} with cot=true, but dataset.cot=false makes rows "
                 "without reasoning; set cot: false for the arm, or dataset.cot=true"
             )
 
@@ -172,8 +172,9 @@ def _check_server_arms(config: Config) -> None:
         arm = config.arms[name]
         if (arm.engine or config.engine).name == "openai" and arm.needs_weights():
             raise ConfigError(
-                f"arms.{name}: recipe={arm.recipe!r}, adapter={arm.adapter!r} needs weights on this machine, but "
-                "engine=openai uses a server; remove the arm from evaluation.arms, or give the arm another engine"
+                f"arms.{name}: an arm with recipe={arm.recipe!r} and adapter={arm.adapter!r} needs weights on this "
+                "machine, but engine=openai uses a server; remove the arm from evaluation.arms, or give the arm another "
+                "engine"
             )
 
 
@@ -181,8 +182,8 @@ def _check_gold_arms(config: Config) -> None:
     gold_arms = [name for name in config.evaluation.arms if config.arms[name].context == "gold"]
     if gold_arms and config.evaluation.conflict:
         raise ConfigError(
-            f"evaluation.conflict: got True, but arm {gold_arms[0]} (context: gold) is tested on all questions, and a "
-            "false passage is possible for some of them only; set it in a condition "
+            f"evaluation.conflict: got True, but arm {gold_arms[0]} (context=gold) is tested on all questions, and "
+            "a false passage is possible only for some of them; set conflict in a condition "
             "(+evaluation.conditions.conflict={conflict: true}), or remove the arm from evaluation.arms"
         )
 

@@ -18,8 +18,8 @@ from raft_exp.pipeline.transfers import OtherCorpus
 class Elsewhere:
     """Makes the stages of `evaluation.transfer` and `evaluation.kl`; none if neither is set.
 
-    `weights` returns the stage with the trained weights of an arm, None for an arm that the study does not train.
-    `choices`: arm -> the stage that chose its prompt.
+    `weights` returns the stage with the trained weights of an arm; None for an arm that the study does not train.
+    `choices`: the stages that choose a prompt, by arm.
     """
 
     def __init__(
@@ -50,7 +50,10 @@ class Elsewhere:
         return list(self._graded.values())
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """Returns the report's inputs `transfer` and `kl`, each only if it is set, so that older keys stay."""
+        """Returns the report stage's inputs `transfer` and `kl`.
+
+        An input without stages is left out, so that the report's key does not change.
+        """
         inputs = {"transfer": self._graded, "kl": self._divergences}
         return {name: stages for name, stages in inputs.items() if stages}
 

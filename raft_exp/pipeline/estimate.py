@@ -7,7 +7,7 @@ The estimate for a stage is taken from the newest comparable result:
 - dataset: the same tokenizer; scaled by the number of rows
 - other stages: the same input
 
-A result with less than a tenth of the planned items is ignored, because loading takes most of its time. Without a
+A result with less than a tenth of the planned items is ignored, because most of its seconds are loading time. Without a
 comparable result the seconds are unknown.
 """
 

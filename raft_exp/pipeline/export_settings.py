@@ -35,7 +35,7 @@ def check_file(config: Config) -> None:
     if config.corpus.name == "documents" and corpus and file.is_relative_to(Path(corpus).resolve()):
         raise ConfigError(
             f"export.passages={config.export.passages}: lies in corpus.path, so the next study would read it as a "
-            "document; name a file outside it"
+            "document; name a file outside corpus.path"
         )
 
 
@@ -68,7 +68,7 @@ def _of_single_answers(metric: str) -> bool:
 
 
 def reward_settings(config: Config, recipes: Recipes) -> dict[str, RewardSettings]:
-    """Returns for each training set how replies to its rows are graded.
+    """Returns for each training set the settings by which replies to its rows are graded.
 
     Raises ConfigError for a primary metric that has no value for a single reply.
     """

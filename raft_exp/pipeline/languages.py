@@ -38,7 +38,7 @@ def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict
     if isinstance(evaluation, dict) and evaluation.get("prompts") == "auto" and evaluation.get("wordings") is None:
         raise ConfigError(
             f"prompt.language: got {language!r}, but the wordings that evaluation.prompts=auto tries are English; name "
-            "your own (evaluation.wordings=[...]), or set evaluation.prompts=as_written"
+            "your own wordings (evaluation.wordings=[...]), or set evaluation.prompts=as_written"
         )
     words = _words(files[language], "prompt", _PROMPTS, _WORDS)
     worded = {name: words.get((name, value), value) if name in _WORDS else value for name, value in prompt.items()}
@@ -59,7 +59,7 @@ def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
     files = _files(folders, "task")
     if language not in files:
         raise ConfigError(
-            f"prompt.language: got {language!r}, but the teacher's tasks are not translated into it; write "
+            f"prompt.language: got {language!r}, but there is no translation of the teacher's tasks; write "
             f"conf/task/languages/{language}.yaml, like conf/task/languages/de.yaml, or name tasks of your own "
             "(task@teacher.targets=NAME)"
         )

@@ -119,5 +119,5 @@ def check(folder: Path, label: str, root: Path) -> None:
 def _damaged(root: Path, label: str, folder: Path, what: str) -> StoreError:
     return StoreError(
         f"store={root}: the result of {label} is damaged ({folder.parent.name}/{folder.name[:12]}: {what}); "
-        f"`python -m raft_exp.store repair store={root}` removes it; run your command again to make it anew"
+        f"`python -m raft_exp.store repair store={root}` removes the result; then run your command again"
     )

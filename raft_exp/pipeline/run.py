@@ -130,7 +130,7 @@ class FinishedRun:
     def training(self, name: str) -> str:
         """Returns the label of the stage whose result holds an arm's weights: train[...] or select[...].
 
-        Raises DataError for an arm without a training.
+        Raises DataError for an arm that is not trained.
         """
         training = training_of(self.config, name)
         if training is None or not self.has(training.stage):

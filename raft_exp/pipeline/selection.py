@@ -25,7 +25,7 @@ Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]
 class Selection:
     """The stages that search for the best value of a setting; empty in a study without a search.
 
-    `choices`: label of a training, or name of an arm -> the select stage that chooses its value.
+    `choices`: the select stages, by the label of the training or the name of the arm whose value they choose.
     """
 
     questions: list[Stage] = field(default_factory=list)
@@ -40,7 +40,10 @@ class Selection:
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
 
     def read(self) -> dict[str, Mapping[str, Stage]]:
-        """Returns the input `choices` of the report stage; {} without a search, so that the report's key stays."""
+        """Returns the report stage's input `choices`.
+
+        Without a search, returns {}, so that the report's key does not change.
+        """
         return {"choices": self.choices} if self.choices else {}
 
 
@@ -55,9 +58,10 @@ def choose_rates(
 ) -> Selection:
     """Makes the stages that run each training with each candidate learning rate, and choose one rate.
 
-    `rows`: training sets by name. `validation`: returns the validation questions of an arm. `studied`: the stages of
-    passages and questions. `train` and `evaluate` make the stages of one candidate. Arms that see the gold passages
-    alone do not decide, unless all arms of a training see these alone.
+    `rows`: the stages of the training sets, by name. `validation`: returns the stage of an arm's validation questions.
+    `studied`: the stages of passages and questions. `train` and `evaluate` make the stages of one candidate.
+
+    The results of arms that see only gold passages are used only if all arms of the training see only gold passages.
     """
     made = Selection()
     for training in trainings:
@@ -83,8 +87,8 @@ def choose_rates(
 def choice(config: Config, label: str, settings: SelectStage, inputs: Inputs, studied: Inputs) -> Stage:
     """Makes the select stage `label`.
 
-    `inputs`: the inputs that every metric needs. `studied`: passages and questions, which metrics of quotes and of API
-    calls need too.
+    `inputs`: the inputs that every metric needs. `studied`: the stages of passages and questions, which only some
+    metrics need, such as metrics of quotes or of API calls.
     """
     needed = studied if metrics.METRICS[settings.metric].reads_corpus else {}
     process = placement.of_encoder(settings.encoder, "select") if settings.encoder else None
@@ -96,9 +100,10 @@ def choice_settings(
 ) -> SelectStage:
     """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
-    The choice is made by the study's primary metric. A metric of quotes needs arms with reasoning: for other `arms`
-    the first other metric of the corpus takes its place. `grid`: whether the values are numbers in ascending order.
-    `ties`: candidates with equal results are compared by the lenient form of the metric, if there is one.
+    The stage compares the candidates by the study's primary metric. If this is a metric of quotes, and not all `arms`
+    write reasoning, it uses the first metric of the corpus that is not a metric of quotes. `grid`: whether the values
+    are numbers in ascending order. `ties`: whether candidates with equal results are compared by the lenient variant of
+    the metric, if the metric has one.
     """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
     reasons = all(config.arms[name].cot for name in arms)

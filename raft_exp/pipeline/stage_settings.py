@@ -52,7 +52,7 @@ def test_settings(config: Config, evaluation: EvaluationConfig, window: Window, 
 
 
 def raft_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> RaftStage:
-    """Returns the settings of a raft training set. `owner`: name and settings of the first arm that trains on it."""
+    """Returns the settings of a raft training set. `owner`: name and settings of the first arm trained on it."""
     name, arm = owner
     names = SettingNames.of("dataset", arm.dataset, f"arms.{name}.dataset")
     data = with_gold_limit(config, arm_dataset(config, name, arm))
@@ -61,7 +61,7 @@ def raft_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) 
 
 
 def closed_book_settings(config: Config, owner: tuple[str, ArmConfig], window: Window) -> ClosedBookStage:
-    """Returns the settings of a closed-book training set. `owner`: name and settings of its first arm."""
+    """Returns the settings of a closed-book training set. `owner`: name and settings of the first arm trained on it."""
     data = with_gold_limit(config, arm_dataset(config, *owner))
     limits = (data.prompt_mode, data.max_items, data.allow_overlap, data.max_gold_overlap)
     cot = bool(owner[1].dataset.get("cot"))  # dataset.cot of the study is about the raft recipe
@@ -69,7 +69,7 @@ def closed_book_settings(config: Config, owner: tuple[str, ArmConfig], window: W
 
 
 def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
-    """Returns the settings of a training set with the corpus's default for `max_gold_overlap` if it is not set."""
+    """Returns `data`. If `max_gold_overlap` has no value there, the result has the default of the corpus."""
     if data.max_gold_overlap is not None:
         return data
     return replace(data, max_gold_overlap=1.0 if shares_gold(config.corpus) else MOST_GOLD_OVERLAP)
@@ -92,7 +92,7 @@ def sources_of(demand: Demand) -> set[str]:
 
 
 def report_settings(config: Config) -> ReportStage:
-    """Returns the settings of the report stage. A report that is rebuilt from a run folder uses them too."""
+    """Returns the settings of the report stage, for a study and for a report that is rebuilt from a run folder."""
     needs_vectors = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
     return ReportStage(
         study=config.study,

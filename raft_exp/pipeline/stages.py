@@ -212,7 +212,7 @@ class StageMaker:
         return searched
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
-        """Returns the stage of the training set `recipe`. `owner`: name and settings of its first arm."""
+        """Returns the stage of the training set `recipe`. `owner`: name and settings of the first arm trained on it."""
         config, data = self._config, stage_settings.with_gold_limit(self._config, arm_dataset(self._config, *owner))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
         if owner[1].recipe == "raft" and data.path:
@@ -228,7 +228,7 @@ class StageMaker:
         return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
-        """Returns the stage `label` of the test rows for `evaluation`. `named`: names of its settings in errors."""
+        """Returns the stage `label` of the test rows. `named`: the names of the settings `evaluation` in errors."""
         settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
         if settings.context == "retrieved" and settings.retriever.rerank:
             searched = self._reranked({settings.split: settings.max_items}, {})
@@ -280,8 +280,8 @@ class StageMaker:
     def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
         """Returns the stage that draws `count` worked examples for the arm `name` from the training set `rows`.
 
-        `test`: the test questions. `part`: the text in brackets of the stage's label. `required`: whether it is an
-        error if no example can be drawn.
+        `test`: the stage of the test questions. `part`: the text in brackets of the stage's label; "" for the default.
+        `required`: whether the stage raises an error if no example can be drawn.
         """
         config, arm, mode = self._config, self._config.arms[name], self._config.dataset.prompt_mode
         settings = ExamplesStage(
@@ -301,10 +301,10 @@ class StageMaker:
         prompt: PromptConfig | None = None,
         task: str | None = None,
     ) -> Stage:
-        """Returns the stage of an arm's answers to `test`. `name`: the text in brackets of its label.
+        """Returns the stage of an arm's answers to `test`. `name`: the text in brackets of the stage's label.
 
         `prompt` replaces the study's prompt. `chosen`: a select stage that chooses the prompt; `task` replaces the task
-        of its choice. `adapter`: the stage of the trained weights. `examples`: the stage of the worked examples.
+        of the chosen prompt. `adapter`: the stage of the trained weights. `examples`: the stage of the worked examples.
         """
         config, engine = self._config, arm.engine or self._config.engine
         model = None if engine.name == "openai" else config.model  # the server's model answers
@@ -328,7 +328,10 @@ class StageMaker:
         return Stage(evaluate, settings, inputs, files, name, process)
 
     def divergence(self, label: str, name: str, adapter: Stage | None) -> Stage:
-        """Returns the stage kl[LABEL] of the arm `name`. `adapter`: the stage of its weights; None: a ready adapter."""
+        """Returns the stage kl[LABEL] of the arm `name`.
+
+        `adapter`: the stage of the arm's trained weights; None for an arm with a ready adapter.
+        """
         config, arm = self._config, self._config.arms[name]
         engine = arm.engine or config.engine
         if not isinstance(engine, TransformersEngine):  # the only engine that gives all probabilities

@@ -127,7 +127,7 @@ class Store:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Converts an OSError inside the `with` block into a StoreError, unless it names a file outside this store."""
+        """Converts an OSError inside the `with` block into a StoreError, unless the error names a file outside."""
         try:
             yield
         except OSError as error:

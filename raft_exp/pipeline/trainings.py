@@ -53,7 +53,8 @@ class Training:
 def datasets(config: Config) -> dict[str, str]:
     """Returns the name of each trained arm's training set.
 
-    The name is the recipe. If the arm changes `dataset`, it is the name of the first arm with equal recipe and changes.
+    The training set has the name of the recipe. For an arm that changes `dataset`, it has the name of the first arm
+    with the same recipe and the same changes.
     """
     names: dict[str, str] = {}
     first: dict[str, str] = {}

@@ -1,9 +1,9 @@
 """Reads the settings of other corpora (`evaluation.transfer`) from the YAML files of their own studies.
 
-An entry `hotpotqa` takes its corpus from conf/corpus/hotpotqa.yaml, and the settings of its test from
+The entry `hotpotqa` takes its corpus from conf/corpus/hotpotqa.yaml, and the settings of its test from
 conf/evaluation/default.yaml. conf/experiment/hotpotqa.yaml changes both, and has the task. So the questions, contexts
-and task are those of `+experiment=hotpotqa`. An entry may also have the name of another experiment (`real`), or any
-name with the setting `name` (`{old: {name: almanac, world_seed: 7}}`).
+and task are those of `+experiment=hotpotqa`. An entry may also have the name of any other experiment (`real`). With the
+setting `name`, which then names the corpus, it may have any name (`{old: {name: almanac, world_seed: 7}}`).
 """
 
 import json
@@ -33,8 +33,8 @@ _WHOLE = {"corpus", *_OWN}
 def with_transfer_files(values: Mapping[str, object], folders: Sequence[Path]) -> Values:
     """Returns a study's settings `values` with all settings of each corpus in `evaluation.transfer`.
 
-    `folders`: the folders of Hydra's search path; the first with a file counts. Raises ConfigError for an unknown name,
-    and for a setting that the corpus does not have.
+    `folders`: the folders of Hydra's search path. Each file is read from the first folder that has this file. Raises
+    ConfigError for an unknown name, and for a setting that the corpus does not have.
     """
     evaluation = values.get("evaluation")
     named = evaluation.get("transfer") if isinstance(evaluation, dict) else None

@@ -14,7 +14,7 @@ from raft_exp.pipeline.transfer_files import TEST
 
 
 def check(config: Config) -> None:
-    """Raises ConfigError for an unusable test on another corpus, and if there are no weights to measure."""
+    """Raises ConfigError for a test on another corpus with invalid settings, and if no arm has weights of its own."""
     if config.evaluation.kl and not weighted_arms(config):
         raise ConfigError(
             f"evaluation.kl: got true, but no arm of evaluation.arms={config.evaluation.arms} has weights of its own; "
@@ -32,8 +32,8 @@ def weighted_arms(config: Config) -> list[str]:
 def compared_arms(config: Config) -> dict[str, str]:
     """Returns for each arm with weights of its own the untrained arm that it is compared with on other corpora.
 
-    Both have the same kind of context: passages or none. Of several untrained arms with this context, the arm
-    `evaluation.primary.against` is chosen, else the first one. Raises ConfigError if there is none.
+    Both arms have the same kind of context: passages or none. Of several untrained arms with this context, the arm
+    `evaluation.primary.against` is chosen, else the first arm. Raises ConfigError if no untrained arm has this context.
     """
     arms = config.arms
     weighted = [name for name in weighted_arms(config) if arms[name].context != "gold"]  # which is fixed
@@ -51,8 +51,8 @@ def compared_arms(config: Config) -> dict[str, str]:
         if not same:
             remedy = "rag" if arms[name].context == "passages" else "base"
             raise ConfigError(
-                f"evaluation.transfer: arm {name} (context: {arms[name].context}) has no untrained arm with the same "
-                f"context to be compared with; add one to evaluation.arms, such as {remedy}"
+                f"evaluation.transfer: arm {name} has context={arms[name].context}, and no untrained arm has the same "
+                f"context for a comparison; add one to evaluation.arms, such as {remedy}"
             )
         compared[name] = first if first in same else same[0]
     return compared
@@ -71,11 +71,13 @@ def other_study(config: Config, name: str) -> Config:
         )
     if _source(entry.corpus) == _source(config.corpus):
         raise ConfigError(
-            f"{place}: is the study's own corpus; name another corpus, or change its settings "
-            "({almanac: {world_seed: 7}} is another world)"
+            f"{place}: is the study's own corpus; name another corpus, or other settings of this corpus, "
+            "such as another world: {almanac: {world_seed: 7}}"
         )
     if getattr(entry.corpus, "questions", "brings its own") is None:
-        raise ConfigError(f"{place}.questions: got None, but its test needs questions with answers; name their file")
+        raise ConfigError(
+            f"{place}.questions: got None, but the test needs questions with answers; name a question file"
+        )
     if unknown := next((key for key in entry.evaluation if key not in TEST), None):
         raise ConfigError(f"{place}.evaluation: got {unknown!r}; {suggest(unknown, TEST)}")
     values: Mapping[str, object] = asdict(config.evaluation) | entry.evaluation

@@ -21,7 +21,7 @@ from raft_exp.pipeline.transfer_settings import compared_arms, grading, other_st
 
 
 class OtherCorpus:
-    """Makes the stages of one other corpus. They have the keys of a study of that corpus."""
+    """Makes the stages for one other corpus. Their keys are the same as in a study of this corpus."""
 
     def __init__(self, config: Config, name: str, fingerprint: Fingerprint) -> None:
         self.name, self._fingerprint = name, fingerprint
@@ -33,12 +33,15 @@ class OtherCorpus:
 
     @property
     def arms(self) -> list[str]:
-        """The arms that answer its questions: untrained ones for comparison, then those with weights of their own."""
+        """The arms that answer the questions of this corpus.
+
+        First come the untrained arms, for comparison, then the arms with weights of their own.
+        """
         return self._config.evaluation.arms
 
     @cached_property
     def test(self) -> Stage:
-        """The stage of its test rows."""
+        """The stage of the test rows of this corpus."""
         evaluation, place = self._config.evaluation, f"evaluation.transfer.{self.name}.evaluation"
         names = SettingNames.of("evaluation", dict.fromkeys(("num_distractors", "allow_fewer", "same_document")), place)
         return self._make.test_rows(f"transfer@{self.name}", evaluation, names)
@@ -54,7 +57,10 @@ class OtherCorpus:
         return [*(replace(stage, part="@".join(filter(None, (stage.part, own)))) for stage in stages.values()), test]
 
     def answers(self, name: str, arm: ArmConfig, adapter: Stage | None, chosen: Stage | None) -> Stage:
-        """Returns the stage of an arm's answers. `adapter`: its trained weights. `chosen`: the choice of its prompt."""
+        """Returns the stage of an arm's answers.
+
+        `adapter`: the stage of the arm's trained weights. `chosen`: the stage that chooses the arm's prompt.
+        """
         label = f"{name}@transfer@{self.name}"
         task = self._config.prompt.task if chosen else None
         return self._make.evaluate(label, arm, self.test, adapter, chosen=chosen, task=task)

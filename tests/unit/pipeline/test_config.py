@@ -138,11 +138,11 @@ REFUSED = [
     ("~dataset.p", r"dataset\.p: has no value; set dataset\.p="),
     (
         "engine=openai",
-        r"arms\.sft: recipe='closed_book', adapter=None needs weights on this machine, but engine=openai uses a s",
+        r"arms\.sft: an arm with recipe='closed_book' and adapter=None needs weights on this machine, but engine",
     ),
     (
         "evaluation.arms=[mine] +arms.mine={recipe:none,context:none,cot:false,adapter:x,dataset:{}} engine=openai",
-        r"arms\.mine: recipe='none', adapter='x' needs weights on this machine, but engine=openai",
+        r"arms\.mine: an arm with recipe='none' and adapter='x' needs weights on this machine, but engine=openai",
     ),
     (
         "engine=openai evaluation.arms=[rag] engine.api_key_env=sk-123",

@@ -99,8 +99,8 @@ def test_the_rate_of_full_fine_tuning_follows_from_the_arms_own_adapter_settings
         (("+arms.sft.trainer.accumulate=5",), r"arms\.sft\.trainer\.accumulate=5 does not divide trainer\.batch_size"),
         (("+arms.sft.trainer.workers=0",), r"arms\.sft\.trainer\.workers: got 0, but all trainings of a study share"),
         (("+arms.sft.trainer.devices=2",), r"arms\.sft\.trainer\.devices: got 2, but all trainings of a study share"),
-        (("+arms.rag.trainer.max_epochs=2",), r"arms\.rag\.trainer: got .*recipe: none is not trained"),
-        (("+arms.rag.lora.r=2",), r"arms\.rag\.lora: got .*recipe: none is not trained"),
+        (("+arms.rag.trainer.max_epochs=2",), r"arms\.rag\.trainer: got .*this arm is not trained \(recipe=none\)"),
+        (("+arms.rag.lora.r=2",), r"arms\.rag\.lora: got .*this arm is not trained \(recipe=none\)"),
         (("+arms.sft.trainer.learning_rate=auto",), r"arms\.sft\.trainer\.learning_rate: got 'auto', but model"),
         (("+arms.sft.lora.r=0", "lora.dora=true"), r"lora\.dora: got True, but lora\.r=0"),
         (("+arms.sft.lora.r=0", "model.quantize=nf4"), r"model\.quantize=nf4: quantised weights cannot be trained"),
@@ -115,7 +115,7 @@ def test_changes_that_cannot_be_are_refused_in_one_line(overrides, message):
 def test_a_training_cannot_take_the_name_of_another_recipe():
     values = compose()
     values["arms"]["raft"] = {**values["arms"]["sft"], "trainer": {"max_epochs": 2}}
-    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .*; give the arm a name that is no recipe"):
+    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .*; give the arm a name that is not the name"):
         parse(values)
 
 
