@@ -19,7 +19,7 @@ def api_call(row: Graded) -> float:
 
 
 def api_call_lenient(row: Graded) -> float:
-    """`api_call` of the lenient answer, i.e. the answer that `prompts.lenient` finds in a reply of any form."""
+    """The score `api_call` of the lenient answer, which `prompts.lenient` finds in a reply of any form."""
     return float(row.api is not None and row.api.lenient == "right")
 
 

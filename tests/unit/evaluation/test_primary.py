@@ -47,7 +47,7 @@ def test_what_is_named_and_the_rules_for_the_rest(overrides: list[str], wanted: 
             ["evaluation.primary.against=raft"],
             "evaluation.primary.against: got 'raft', which is the primary arm itself",
         ),
-        (["corpus=hotpotqa", "corpus.path=x", QUOTING], "'supporting_f1', which grades quotes, but the arm 'rag' writes no"),
+        (["corpus=hotpotqa", "corpus.path=x", QUOTING], "'supporting_f1', which grades quotes, but the arm 'rag'"),
     ],
 )
 def test_an_unknown_name_is_refused_in_one_line(overrides: list[str], message: str) -> None:
