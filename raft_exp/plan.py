@@ -1,4 +1,4 @@
-"""`python -m raft_exp.plan RUN|SETTING ...`: says what a study needs, and which differences its test can find."""
+"""`python -m raft_exp.plan RUN|SETTING ...`: prints what a study needs, and how small a difference it can detect."""
 
 if __name__ == "__main__":
     from raft_exp.core.processes import stoppable

@@ -1,7 +1,7 @@
 """Reward functions for TRL's GRPOTrainer: answer, quotes, refusal and form of a reply, graded as in the report.
 
 Train on a file of `export.dataset=prompts`: it has the columns that the functions read. docs/how-to/rewards.md shows
-the whole way, from the export to the comparison of the result.
+all steps, from the export to the comparison of the result.
 """
 
 from raft_exp.evaluation.rewards import answer_right, form_kept, quotes_gold, refusal_right

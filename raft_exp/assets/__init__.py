@@ -9,7 +9,10 @@ ASSET = "asset:"
 
 
 def path(name: str) -> Path:
-    """Returns the path of `asset:NAME`; any other name as a path, with ~ expanded. The path need not exist."""
+    """Returns the path of a shipped file if `name` is `asset:NAME`; else returns `name` as a path, with ~ expanded.
+
+    The file need not exist.
+    """
     if name.startswith(ASSET):
         return Path(__file__).parent / name.removeprefix(ASSET)
     return Path(name).expanduser()

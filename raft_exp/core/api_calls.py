@@ -62,21 +62,24 @@ class ApiCall:
 
 
 def documented(text: str) -> ApiCall:
-    """Returns the call of an API's documentation: its first call, or the text itself if it has none."""
+    """Returns the first call in the documentation of an API, or `verbatim(text)` if the text contains no call."""
     return next(calls(text), None) or verbatim(text)
 
 
 def verbatim(text: str) -> ApiCall:
-    """Returns a text as a call that Python cannot parse. White space and the kind of quotation marks do not count."""
+    """Returns a text as an `ApiCall` without a function, for texts that Python cannot parse.
+
+    Texts that differ only in white space or in the kind of quotation marks give equal calls.
+    """
     return ApiCall("", (("text", "".join(text.split()).replace('"', "'")),))
 
 
 def calls(reply: str) -> Iterator[ApiCall]:
-    """Yields the calls in a text in their order; an outer call before those in its arguments.
+    """Yields the calls in a text in their order: an outer call comes before the calls in its arguments.
 
-    The text may be code, code between three backticks, or prose with calls in it. If it is no Python as a whole, or has
-    no call outside its strings and comments, every part `name(...)` with closed brackets is read alone. Such a part
-    that Python cannot parse is yielded as its text (`verbatim`).
+    The text may be code, code between three backticks, or prose with calls in it. If the whole text is not valid
+    Python, or has no call outside strings and comments, every part `name(...)` with closed brackets is parsed alone.
+    Parts that Python cannot parse are yielded as texts (`verbatim`).
     """
     text = reply[:MOST_CHARACTERS]
     for part in (*_FENCED.findall(text), text):
@@ -87,7 +90,7 @@ def calls(reply: str) -> Iterator[ApiCall]:
 
 
 def lines(reply: str) -> Iterator[ApiCall]:
-    """Yields a text and each of its lines as calls that Python cannot parse, for example shell commands."""
+    """Yields the whole text and then each of its lines as `verbatim` calls, for example shell commands."""
     text = reply[:MOST_CHARACTERS]
     yield from map(verbatim, (text, *text.splitlines()))
 

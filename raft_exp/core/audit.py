@@ -32,7 +32,7 @@ class GoldPlace(TypedDict):
 
 
 class RowCounts(TypedDict, total=False):
-    """Counts over the rows of a split. A key is absent where it applies to no row of the split."""
+    """Counts over the rows of a split. A key that applies to no row of the split is absent."""
 
     distractors_cut: int  # distractors shortened to fit the prompt
     distractors_of_gold_document: int
@@ -78,7 +78,7 @@ ROW_COUNTS: tuple[RowCount, ...] = get_args(RowCount)  # the keys of RowCounts, 
 
 
 class LengthTell(TypedDict):
-    """Whether the length of a prompt, in tokens, reveals that its gold passages are missing."""
+    """Figures that show whether the length of a prompt in tokens reveals that its gold passages are missing."""
 
     auc: float  # probability that a row without gold is longer than one with it; ties count half; 0.5: no difference
     with_gold: int  # rows
@@ -86,15 +86,17 @@ class LengthTell(TypedDict):
 
 
 class LengthFigures(TypedDict, total=False):
-    """Statistics of the prompts' lengths in a split. A key is absent where it applies to no row of the split."""
+    """Statistics of the prompts' lengths in a split. A key that applies to no row of the split is absent."""
 
     length_tell: LengthTell  # of splits with both kinds of rows
     median_text_left: float  # of the cut rows: share of the passages' characters that the prompt shows
 
 
 class SplitAudit(RowCounts, LengthFigures):
-    """Figures of one split. `passages_with_gold` and `passages_without_gold` are histograms: number of passages (as a
-    string) -> number of rows.
+    """Figures of one split.
+
+    `passages_with_gold` and `passages_without_gold` are histograms. A key is a number of passages, written as a
+    string; its value is the number of rows with so many passages.
     """
 
     rows: int
@@ -227,7 +229,10 @@ class QuestionsAudit(TypedDict):
 
 
 class GoldAudit(TypedDict):
-    """How gold passages were found for questions without named gold. Audits of earlier versions lack some keys."""
+    """Counts of questions whose file names no gold passages, by the way in which their gold was found.
+
+    Audits of earlier versions lack some keys.
+    """
 
     questions: int  # of the file
     by_answer: int  # questions with a passage of their document that contains an answer word for word

@@ -28,7 +28,7 @@ TEXTS, OFFSETS, DOCUMENTS, TEXT_HASHES, IDS, ANY_LANGUAGE = (
 
 
 def fingerprint(text: str) -> int:
-    """64-bit hash of a text, independent of case and white space."""
+    """Returns a 64-bit hash of a text, independent of case and white space."""
     return hash64(" ".join(text.casefold().split()))
 
 
@@ -84,9 +84,9 @@ class Passages:
     Columns are memory-mapped. A passage is read from disk on access. The object cannot be pickled: each process opens
     the folder itself.
 
-    `units`: shape (n,), for each passage the hash of its unit (document or section); None: its document. All questions
-    of a unit are in one split (`corpora.split_units`). `shared`: a passage may be a distractor in every split, not only
-    in the split of its unit.
+    `units`: shape (n,), the hash of each passage's unit: its document, or a section of it. None: its document.
+    All questions about a unit are in one split (`corpora.split_units`). `shared`: a passage may be a distractor in
+    every split, not only in the split of its unit.
     """
 
     def __init__(self, folder: Path, units: np.ndarray | None = None, shared: bool = False) -> None:
@@ -117,7 +117,8 @@ class Passages:
             return parse(Passage, self._data[start:end])
         except ValueError as error:
             raise DataError(
-                f"{self._file}, line {ordinal + 1}: {error}; remove the folder and run the study again"
+                f"{self._file}, line {ordinal + 1}: {error}; remove the folder {self._file.parent}, which contains "
+                "this file, and run the study again"
             ) from error
 
     def __iter__(self) -> Iterator[Passage]:
@@ -131,13 +132,13 @@ class Passages:
         place = int(self._ids.searchsorted(np.uint64(wanted)))
         if place == len(self._ids) or int(self._ids[place]) != wanted:
             raise DataError(
-                f"passage id {passage_id!r}: a question names it, but the corpus has no such passage; correct the "
-                "question or add the passage"
+                f"passage id {passage_id!r}: a question names this passage, but the corpus does not contain it; "
+                "correct the question or add the passage"
             )
         return int(self._ordinals[place])
 
     def stored_bytes(self, ordinals: Iterable[int]) -> int:
-        """Returns the bytes of passages on disk: a measure of their length that needs no reading."""
+        """Returns how many bytes these passages have on disk, as a measure of their length. No passage is read."""
         return sum(self._end(ordinal) - int(self._offsets[ordinal]) for ordinal in ordinals)
 
     def _end(self, ordinal: int) -> int:
@@ -179,5 +180,5 @@ def mapped(file: Path) -> np.ndarray:
 
 
 def hash64(text: str) -> int:
-    """64-bit hash of a text, the same in every process."""
+    """Returns a 64-bit hash of a text, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -91,7 +91,7 @@ def _flat(values: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def field_comments(kind: type) -> dict[str, str]:
-    """Returns the comment of each setting of a dataclass, inherited ones included; "" for a setting without one.
+    """Returns the comment of each setting of a dataclass, inherited settings included; "" without a comment.
 
     A comment stands beside its field or on the lines above it.
     """

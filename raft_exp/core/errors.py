@@ -1,4 +1,7 @@
-"""Errors that the user can fix. A command prints them as one line, without a traceback, and exits with `status`."""
+"""Errors that the user can fix.
+
+For such an error, a command prints one line without a traceback and exits with the `status` of the error.
+"""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -30,7 +33,7 @@ class DataError(RaftError):
         self._message, self.remedies = message, remedies
 
     def with_remedies(self, remedies: Sequence[str]) -> "DataError":
-        """Returns the error with additional remedies before its own."""
+        """Returns a new error with the same message; `remedies` come before the remedies of this error."""
         return DataError(self._message, [*remedies, *self.remedies])
 
 
@@ -51,7 +54,10 @@ class SweepError(RaftError):
 
 
 class StoppedError(RaftError):
-    """A signal ended a stage after the stage saved its state. This also ends a sweep. The same command resumes both."""
+    """A signal ended a stage after the stage saved its state. The same command resumes the stage.
+
+    The signal also ends a sweep, which the same command resumes too.
+    """
 
     status = 75  # EX_TEMPFAIL: a scheduler's script may start the command again
 

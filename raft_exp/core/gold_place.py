@@ -11,7 +11,7 @@ GoldPlace = Count | Literal["first", "middle", "last"]
 def index(place: int | str, others: int, question_id: str) -> int:
     """Returns the number of passages before the gold.
 
-    `others`: the number of passages beside the gold. The place `middle` is half of it, rounded down. Raises DataError
+    `others`: the number of passages beside the gold. The place `middle` is `others` / 2, rounded down. Raises DataError
     if `place` is a number above `others`.
     """
     if isinstance(place, str):

@@ -1,4 +1,4 @@
-"""Checks whether the Hugging Face hub can be reached. Without network, the hub's client retries 23 seconds per file."""
+"""Checks whether the Hugging Face hub can be reached. Without network, its client retries each file for 23 seconds."""
 
 import ssl
 import urllib.error

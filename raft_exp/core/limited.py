@@ -24,7 +24,7 @@ _SIGNALS = {signal.SIGXCPU, signal.SIGKILL}  # by which the kernel ends a proces
 
 
 class LimitError(Exception):
-    """The work exceeded a limit. The message completes a sentence of the caller: "more than 10 s"."""
+    """The work exceeded a limit. The message completes "needs ..." in a message of the caller: "more than 10 s"."""
 
 
 def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
@@ -43,7 +43,8 @@ def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
         raise LimitError(f"more than {seconds} s") from None
     if done.returncode < 0:
         ended = signal.Signals(-done.returncode)
-        raise LimitError(f"more than {seconds} s" if ended in _SIGNALS else f"too much: {ended.name} ended its process")
+        too_many = f"too many resources (the signal {ended.name} ended the process)"
+        raise LimitError(f"more than {seconds} s" if ended in _SIGNALS else too_many)
     if done.returncode == _MEMORY:
         raise LimitError(f"more than {memory_mb} MB of memory")
     if done.returncode == _DEPTH:

@@ -40,8 +40,8 @@ class _Matrix(NamedTuple):
 def near_copies(first: Iterable[Shingles], second: Iterable[Shingles], repeating: bool = False) -> Iterator[NearCopy]:
     """Yields the pairs (text of `first`, text of `second`) that are near copies.
 
-    `first` is streamed: of its shingles, memory holds only those that `second` has too. `repeating`: texts of `first`
-    may contain the same passages many times, so that `second` alone decides which shingles are boilerplate.
+    `first` is streamed: memory holds only the shingles that occur in both lists. `repeating`: texts of `first` may
+    contain the same passages many times, so that `second` alone decides which shingles are boilerplate.
     """
     vocabulary, indexed = _index(list(second))
     streamed = _look_up(first, vocabulary)
@@ -78,9 +78,9 @@ def near_copies_within(texts: Callable[[], Iterable[Shingles]], owners: NDArray[
 
 
 def is_boilerplate(size: int, documents: int) -> bool:
-    """Whether a text is boilerplate ("None.", a licence line).
+    """Whether a text is boilerplate, for example "None." or a licence line.
 
-    `size`: its number of units (`core.shingles`). `documents`: the number of documents that contain it.
+    `size`: number of units of the text (`core.shingles`). `documents`: number of documents that contain the text.
     """
     short = size < _LEAST_UNITS or (size < _LEAST_UNITS_REPEATED and documents > _FEW_DOCUMENTS)
     return short or documents > MOST_TEXTS

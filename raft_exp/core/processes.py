@@ -62,7 +62,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 class TimeLimitError(Exception):
-    """Raised where a `with time_limit(...)` block exceeds its limit."""
+    """Raised if a `with time_limit(...)` block exceeds its limit."""
 
 
 @contextlib.contextmanager
@@ -96,9 +96,9 @@ def begin_command() -> None:
 
 
 def end_with_command() -> None:
-    """In a job that a launcher started as a child of the command: kills this process when the command has ended.
+    """Kills this process when the command has ended, if a launcher started this process as a child of the command.
 
-    A thread checks the parent's process id every 0.5 s. `end_with_parent` cannot be used here: Linux sends its signal
+    A thread checks the parent's process id every 0.5 s. `end_with_parent` cannot be used here: Linux sends the signal
     when the thread that started the process ends, and launchers start processes from short-lived threads.
     """
     parent = os.getppid()

@@ -1,4 +1,4 @@
-"""Progress bars on stderr for work of more than a few seconds; none where stderr is not a terminal."""
+"""Shows progress bars on stderr for work of more than a few seconds; shows none if stderr is not a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator

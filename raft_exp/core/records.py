@@ -56,7 +56,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Target:
-    """A teacher's target for a question: the answer and, where there is one, the reasoning before it."""
+    """A teacher's target for a question: the answer, and the reasoning before it if there is any."""
 
     id: str
     answer: str
@@ -227,9 +227,9 @@ def _read(path: Path, parsed: Callable[[str], T]) -> Iterator[T]:
             try:
                 yield parsed(line)
             except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error.msg}); mend or remove the line") from error
+                raise DataError(f"{path}, line {number}: not JSON ({error.msg}); correct or remove the line") from error
             except ValueError as error:
-                raise DataError(f"{path}, line {number}: {error}; mend or remove the line") from error
+                raise DataError(f"{path}, line {number}: {error}; correct or remove the line") from error
 
 
 def read_ids(path: Path) -> Iterator[str]:

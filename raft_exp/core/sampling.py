@@ -1,4 +1,4 @@
-"""Random choices that depend on seed and item, not on the order of items. A smaller sample is a subset of a larger."""
+"""Random choices that depend on seed and item, not on the order of items. Small samples are subsets of larger ones."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ class HashSample:
     """A sample of exactly `count(n)` of n items: those with the smallest `seeded_bits`.
 
     With the same items, seed and purpose, a smaller sample is a subset of a larger one. The constructor needs 8 bytes
-    per item; the sample then stores only its largest `seeded_bits`. Raises DataError where two items have equal bits.
+    per item; the sample then stores only its largest `seeded_bits`. Raises DataError if two items have equal bits.
     """
 
     def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:

@@ -47,7 +47,10 @@ def config_dataclass(cls: type[T]) -> type[T]:
 
 
 def setting_name(field_name: str) -> str:
-    """Returns the name of a field's setting. A keyword of Python has an underscore as a field: `for_` is `for`."""
+    """Returns the name of the setting that a field holds: the field name without a final underscore.
+
+    The field of the setting `for` is `for_`, because `for` is a keyword of Python.
+    """
     return field_name.removesuffix("_")
 
 

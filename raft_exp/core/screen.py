@@ -43,10 +43,11 @@ _PLAIN = str.maketrans(
 
 
 def take_any_text() -> None:
-    """Makes stdout and stderr replace characters that their encoding lacks: a minus sign by `-`, others by `\\u4e2d`.
+    """Makes stdout and stderr replace characters that their encoding lacks.
 
-    Where stdin is decoded as ASCII, it is decoded as UTF-8 instead. Output to a pipe whose reader has ended (`| head`)
-    is discarded without an error. Log messages of raft_exp are written without control characters.
+    A minus sign is replaced by `-`, any other character by its code, such as `\\u4e2d`. If stdin would be decoded as
+    ASCII, it is decoded as UTF-8. Output to a pipe whose reader has ended (`| head`) is discarded without an error. Log
+    messages of raft_exp are written without control characters.
     """
     logging.setLogRecordFactory(PrintableRecord)
     codecs.register_error(_ERRORS, _plain)
@@ -59,7 +60,7 @@ def take_any_text() -> None:
 
 
 def say(text: object, error: bool = False) -> None:
-    """Prints untrusted text on stdout, or on stderr for an `error`; control characters are replaced."""
+    """Prints untrusted text on stdout, or on stderr if `error` is true; control characters are replaced."""
     print(printable(str(text)), file=sys.stderr if error else sys.stdout, flush=error)
 
 
@@ -78,7 +79,7 @@ class _Pipe(io.FileIO):
     """A pipe that discards output after its reader has closed it."""
 
     def write(self, data: object) -> int:
-        """Writes to the pipe. If its reader has closed it, connects this file descriptor to the null device first."""
+        """Writes `data`. If the reader has closed the pipe, first connects the file descriptor to the null device."""
         try:
             return super().write(data)  # type: ignore[arg-type]  # any buffer
         except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Scripts that write no spaces between words, combining marks, and the particles of Korean."""
+"""Handles scripts that write no spaces between words, letters with combining marks, and the particles of Korean."""
 
 import re
 import unicodedata
@@ -81,12 +81,12 @@ def before_word(word: str) -> str:
 
 
 def has_unspaced(text: str) -> bool:
-    """Whether a text has letters of a script without spaces, or Korean letters (particles follow without a space)."""
+    """Whether a text has letters of a script without spaces, or of Korean, where particles follow without a space."""
     return bool(_UNSPACED_OR_KOREAN.search(text))
 
 
 def is_unspaced(run: str, keeps_korean: bool) -> bool:
-    """Whether a run (from `runs`) is of a script without spaces. Korean counts as such unless `keeps_korean`."""
+    """Whether a run (from `runs`) is of a script without spaces. Korean counts as one unless `keeps_korean`."""
     return bool((_UNSPACED if keeps_korean else _UNSPACED_OR_KOREAN).match(run))
 
 
@@ -103,18 +103,18 @@ def runs(word: str) -> Iterator[str]:
 
 
 def characters(run: str) -> Iterator[str]:
-    """Yields the characters of a text, each with the combining marks after it."""
+    """Yields the characters of a run (from `runs`), each with the combining marks after it."""
     return (match[0] for match in _CHARACTER.finditer(run))
 
 
 def scored(run: str) -> Iterator[str]:
-    """Yields the units that F1 and ROUGE-L count: words in Thai, Lao, Khmer and Burmese, else characters."""
+    """Yields the units that F1 and ROUGE-L count: words in Thai, Lao, Khmer and Burmese, otherwise characters."""
     for match in _BY_WORDS.finditer(run):
         yield from words(match[0]) if len(match[0]) > 1 else (match[0],)
 
 
 def words(run: str) -> Iterator[str]:
-    """Yields the words of a text by ICU's dictionaries; its characters where ICU has no dictionary of its script."""
+    """Yields the words of a run by ICU's dictionaries; its characters if ICU has no dictionary of the script."""
     if _HAS_DICTIONARY.search(run):
         return iter(_segmented(run))
     return characters(run)
@@ -128,7 +128,7 @@ def _segmented(run: str) -> tuple[str, ...]:
 
 
 def without_particle(word: str) -> str:
-    """Returns a Korean word without the particle at its end; other words unchanged."""
+    """Returns a Korean word without the particle at its end, and any other word unchanged."""
     if word.isascii() or not _HANGUL_END.search(word):
         return word
     match = _WITH_PARTICLE.fullmatch(word)

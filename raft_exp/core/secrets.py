@@ -74,8 +74,8 @@ def check_files(folder: Path, purpose: str) -> None:
         if why := _in_text(text):
             line = next((number for number, part in enumerate(text.splitlines(), 1) if _in_text(part)), 1)
             raise DataError(
-                f"{path.name}, line {line}: {why} (not shown here), so the folder is not {purpose}; remove it from the "
-                "settings of the study and run the study again"
+                f"{path.name}, line {line}: {why} (not shown here), so the folder is not {purpose}; remove the secret "
+                "from the settings of the study and run the study again"
             )
 
 

@@ -82,7 +82,7 @@ class Check:
 class Stage:
     """One step of a study. `config` holds all settings that the function reads; no other setting changes its result.
 
-    Raises TypeError where the names of `inputs` are not the function's keyword names.
+    Raises TypeError if the names of `inputs` are not the keyword names of the function.
     """
 
     function: Callable[..., None]  # marked by `stage`
@@ -115,7 +115,7 @@ class Stage:
 
     @property
     def label(self) -> str:
-        """The name of the stage in its study, with its part: `train[raft]`."""
+        """The name of the stage in its study: `name`, then `part` in brackets if there is one, as in `train[raft]`."""
         return f"{self.name}[{self.part}]" if self.part else self.name
 
     @property

@@ -2,7 +2,7 @@
 
 There are two ways to reduce a text to its words. `normalise` serves the user's own corpora: it reads any language, and
 keeps numbers and signs (`core.words`). `plain_words` serves the published data sets: earlier results on them stay
-valid. `Passages.form` is the function of a collection.
+valid. `Passages.form` is the function that a collection uses.
 """
 
 import re
@@ -52,7 +52,7 @@ def answer_pattern(
     """Returns an AnswerSearch for any of the open answers; None if there is no open answer.
 
     `form`: reduces answers and searched texts to their words. `closed`: labels such as yes and no, which are not
-    searched: distractors without these words would reveal the label.
+    searched. If they were, no distractor would contain the word of the label, and this would reveal the label.
     """
     forms = {form(answer) for answer in answers} - {"", *closed}
     if not forms:

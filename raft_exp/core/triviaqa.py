@@ -9,9 +9,9 @@ _PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "‘’´`", " "
 def normalize(text: str) -> str:
     """Normalises a text as TriviaQA's evaluation script does.
 
-    Lower case; a space in place of each ASCII punctuation mark, underscore and quotation mark (‘ ’ ´ `); without
-    articles; single spaces. HotpotQA's normalisation deletes punctuation instead: `AC/DC` is `acdc` there and `ac dc`
-    here.
+    The result is in lower case, without articles and repeated spaces. A space replaces each ASCII punctuation mark,
+    underscore and quotation mark (‘ ’ ´ `). HotpotQA's normalisation deletes punctuation instead: `AC/DC` becomes
+    `acdc` there and `ac dc` here.
     """
     words = text.lower().translate(_PUNCTUATION)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", words).split())

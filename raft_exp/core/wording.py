@@ -48,12 +48,12 @@ def changeable(size: int) -> int:
 
 
 def answer_forms(answers: Sequence[str]) -> frozenset[str]:
-    """Returns the answers in the form of `plain_words`, without empty ones."""
+    """Returns the answers in the form of `plain_words`, without empty answers."""
     return frozenset(filter(None, map(plain_words, answers)))
 
 
 def open_forms(forms: frozenset[str]) -> frozenset[str]:
-    """Returns the answers without yes, no and maybe: these are equal for many unrelated questions."""
+    """Returns the answers without yes, no and maybe, which many unrelated questions have in common."""
     return forms - CLOSED_CLASS
 
 
@@ -63,7 +63,7 @@ def answers_agree(first: frozenset[str], second: frozenset[str]) -> bool:
 
 
 class WordingUses:
-    """Collects, for each wording (question text) in a data set, the documents that it asks about and its answers.
+    """Collects the documents and the answers of each wording (question text) in a data set.
 
     Wordings and documents are represented by 64-bit hashes.
     """

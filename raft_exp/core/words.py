@@ -82,7 +82,7 @@ _DOT = "\u0307"  # the dot that casefold adds to the i of "İstanbul"
 
 
 def version() -> str:
-    """Returns the version of these rules and of ICU's dictionaries, for the keys of stages."""
+    """Returns the version of this module's rules and of ICU's dictionaries, for the keys of stages."""
     return f"{VERSION}, icu4py {metadata.version('icu4py')}"
 
 
@@ -114,7 +114,7 @@ def _stop_words() -> frozenset[str]:
 
 
 def count(text: str) -> int:
-    """Returns the number of words, split at white space; in scripts without spaces, by ICU's dictionaries."""
+    """Returns the number of words. ICU's dictionaries split scripts without spaces; white space splits the others."""
     words = text.split()
     if text.isascii() or not scripts.has_unspaced(text):
         return len(words)

@@ -35,5 +35,5 @@ def test_errors_name_the_id(tmp_path):
     with pytest.raises(DataError, match="no passages"):
         write_passages(tmp_path, [])
     write_passages(tmp_path, [passage("a")])
-    with pytest.raises(DataError, match="'zz': a question names it"):
+    with pytest.raises(DataError, match="'zz': a question names this passage"):
         Passages(tmp_path).find("zz")
