@@ -53,7 +53,7 @@ from raft_exp.corpora.triviaqa import Triviaqa, TriviaqaConfig
 
 
 class Corpus(Protocol):
-    """The members that the stages ingest and questions use.
+    """The members of a corpus that the stages `ingest` and `questions` use.
 
     Both streams have a fixed order and read their source step by step, so that it need not fit in memory.
 
@@ -63,19 +63,19 @@ class Corpus(Protocol):
     - `report`: an object with `as_dict()`; the stage ingest writes the result to ingest_report.json.
     - `passage_identity() -> dict`: values for the key of ingest, in addition to `passage_settings` and the content of
       `files`.
-    - `shares_gold: ClassVar[bool]`: whether its published splits share gold passages.
+    - `shares_gold: ClassVar[bool]`: whether the published splits share gold passages.
     - `any_language: ClassVar[bool]`: True for a user's own texts (`core.words`).
-    - `document_count(most) -> int`: its number of documents, counted up to `most`; for corpora with a setting `split`.
+    - `document_count(most) -> int`: the number of documents, at most `most`; for corpora with a setting `split`.
     """
 
     passage_settings: ClassVar[tuple[str, ...]]  # the fields of the config that change the passages
     counts: Counter[str]  # written to counts.json: "records", "without_context", ...; filled while streaming
 
     def files(self) -> list[Path]:
-        """Returns the local input files of passages and questions, without `corpus.questions`; [] for data from the
-        hub.
+        """Returns the local input files of passages and questions, without `corpus.questions`.
 
-        Their names and content are part of the keys of ingest and questions. Raises DataError if a file is missing.
+        Returns [] for data from the hub. The names and the content of the files are part of the keys of ingest and
+        questions. Raises DataError if a file is missing.
         """
 
     def passages(self) -> Iterator[Passage]:
@@ -115,7 +115,7 @@ def open_corpus(config: CorpusConfig, seed: int = 0) -> Corpus:
 
 
 def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
-    """Returns the corpus's values for the key of ingest: `passage_settings` and its own `passage_identity`."""
+    """Returns the values of a corpus for the key of ingest: its `passage_settings` and its `passage_identity`."""
     more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
     by_words: dict[str, object] = {"words": words.version()} if any_language(config) else {}
     return {name: getattr(config, name) for name in corpus.passage_settings} | more() | by_words

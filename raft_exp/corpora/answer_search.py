@@ -26,7 +26,7 @@ FIRST = 100  # passages of a ranking in which the gold passage is searched, as f
 
 
 class AnswerSearches:
-    """Searches a collection. The BM25 index is built at the first search, in a temporary folder."""
+    """Searches a collection for gold passages. The BM25 index is built at the first search, in a temporary folder."""
 
     def __init__(self, collection: Passages) -> None:
         self._collection = collection

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def closest_sentences(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
     """Returns at most `most` gold sentences in text order, the most similar ones by F-score.
 
-    The F-score of each must be at least the share `least` of the best F-score.
+    The F-score of each sentence is at least `least` times the best F-score.
     """
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
     scorer = _rouge_l(is_mostly_latin("".join([text, *sentences])))

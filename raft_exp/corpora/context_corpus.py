@@ -91,9 +91,7 @@ class ContextCorpus(ABC, Generic[C]):
         return [*local, *filter(None, [self._collection])]
 
     def passages(self) -> Iterator[Passage]:
-        """Yields the passages of all records that are used, then the collection's. Equal passages are yielded
-        once.
-        """
+        """Yields the passages of all records that are used, then those of the collection, equal passages once."""
         seen: set[int] = set()  # of records only: a collection may be larger than memory
         with counting(self.counts) as counts:
             for source in self._sources:

@@ -34,7 +34,8 @@ def answers_of(fields: Fields) -> list[str]:
 def pieces_of(fields: Fields, row: Row, answers: Sequence[str] | None) -> list[Piece] | None:
     """Returns the passages of a row in the published order; None for a question without passages.
 
-    `answers`: the first passage of `ctxs` that holds one of them is gold; None: only passages with `isgold` are.
+    `answers`: if no passage in `ctxs` has the field `isgold`, the first passage that holds an answer is gold. None:
+    only passages in `ctxs` with a true `isgold` are gold.
     """
     if "positive_ctxs" in row:
         return _dpr(fields)
@@ -51,7 +52,7 @@ def pieces_of(fields: Fields, row: Row, answers: Sequence[str] | None) -> list[P
 
 
 def first_is_gold(pieces: Iterable[Piece]) -> list[Piece]:
-    """Returns the passages. Only the first gold passage stays gold; the others are marked `also_answering`."""
+    """Returns the passages. Only the first gold passage stays gold; later gold passages become `also_answering`."""
     found, marked = False, list[Piece]()
     for piece in pieces:
         marked.append(replace(piece, gold=False, also_answering=True) if piece.gold and found else piece)
@@ -60,7 +61,7 @@ def first_is_gold(pieces: Iterable[Piece]) -> list[Piece]:
 
 
 def as_written_first(answers: Sequence[str], text: str) -> list[str]:
-    """Returns the answers, with the longest one that `text` contains as the first.
+    """Returns the answers in their order, but the longest answer that `text` contains comes first.
 
     The first answer is the target of training, so it should be an answer that the gold passage contains. The published
     order is arbitrary, for example "N Z" before "New Zealand". Scores do not depend on the order.

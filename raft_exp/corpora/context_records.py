@@ -65,7 +65,10 @@ class Record:
         return list({piece.content: piece for piece in others}.values())
 
     def with_given(self, most: int, also_answering: bool) -> "Record":
-        """Returns the record with its gold, its first `most` distractors and, with `also_answering`, those passages."""
+        """Returns the record with its gold passages and its first `most` distractors.
+
+        `also_answering`: whether to keep the passages that are neither gold nor distractors.
+        """
         kept = [*self.gold, *self.given[:most], *(self.also_answering if also_answering else [])]
         contents = {piece.content for piece in kept}
         return replace(self, pieces=[piece for piece in self.pieces or [] if piece.content in contents])

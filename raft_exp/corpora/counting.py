@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def counting(counts: Counter[str]) -> Iterator[Counter[str]]:
-    """Yields the counter for one stream. At the end, `counts` gets the larger value of each entry of both counters.
+    """Yields an empty counter for one stream of records, and merges it into `counts` at the end.
 
-    So records that are read twice count once.
+    Each entry of `counts` becomes the larger of the two values, so that records that are read twice count once.
     """
     stream_counts: Counter[str] = Counter()
     try:

@@ -34,7 +34,7 @@ _PARTS = re.compile(r"[;；\n]+")
 
 @dataclass(frozen=True)
 class FoundGold:
-    """The gold of a question. Passages are ordinals."""
+    """The gold of a question. Passages are given by their ordinals in the collection."""
 
     passages: list[int]
     kind: Literal["named", "answer", "document", "closeness", "search"] = "named"
@@ -60,8 +60,8 @@ class FoundGold:
     def slices(self, both_kinds: bool, both_places: bool) -> dict[str, str]:
         """Returns the slices of the question.
 
-        `both_kinds`, `both_places`: whether the file has questions of both values of a slice; else the slice is left
-        out.
+        `both_kinds`: False leaves out the slice by the way in which the gold was found (word for word or by
+        similarity). `both_places`: False leaves out the slice by the number of passages with evidence (one or several).
         """
         found = WORD_FOR_WORD if self.kind in ("answer", "search") else CLOSEST
         kind = {SLICE: found} if both_kinds and self.kind != "named" else {}
@@ -69,7 +69,10 @@ class FoundGold:
 
 
 class GoldFinder:
-    """Finds the gold passages of questions. `unknown` collects rows that have nothing in common with a passage."""
+    """Finds the gold passages of questions.
+
+    `unknown`: the rows that have nothing in common with any passage of a document that they name.
+    """
 
     def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
         self._collection, self._most, self._likeness = collection, most, likeness
@@ -78,8 +81,8 @@ class GoldFinder:
     def named(self, question: str, answers: Sequence[str], passages: list[int]) -> FoundGold:
         """Returns the gold of a question whose file names the gold passages.
 
-        The evidence is one passage with an answer word for word (the most similar to the question), and every passage
-        without an answer.
+        The evidence is in every gold passage without an answer word for word, and in one gold passage with an answer:
+        the most similar to question and answers.
         """
         wanted = _wanted(question, answers)
         holding = self._holding(answers, passages)
@@ -88,7 +91,7 @@ class GoldFinder:
         return FoundGold(passages, several=len(quoted) > 1, quotes=[(at, wanted) for at in quoted])
 
     def find(self, place: str, question: str, answers: Sequence[str], documents: Sequence[list[int]]) -> FoundGold:
-        """Returns the gold of a question that names its documents. `documents`: the passages of each document."""
+        """Returns the gold of a question whose file names documents. `documents`: the passages of each document."""
         most = self._most if len(documents) == 1 else 1
         parts = [self._of_document(question, answers, passages, most) for passages in documents]
         if not all(part.known for part in parts):
@@ -96,9 +99,7 @@ class GoldFinder:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def check(self, asked: int) -> None:
-        """Raises DataError if a question has nothing in common with any passage of its document. `asked`: all
-        questions.
-        """
+        """Raises DataError if `unknown` has rows. `asked`: the number of all questions."""
         if self.unknown:
             shared, remedy = "nothing", "or leave the questions out"
             if isinstance(self._likeness, ByWords):

@@ -12,10 +12,10 @@ from raft_exp.retrieval.likeness import Likeness
 
 @dataclass(frozen=True)
 class Hints:
-    """The gold passages that a row names, or the passages of each document that it names.
+    """The gold passages that a row names (`named`), or the passages of each document that a row names (`documents`).
 
-    A row that names neither is in FlashRAG's layout, and its gold is searched: among `retrieved`, or, with None, in the
-    whole collection.
+    A row that names neither is in FlashRAG's layout. Its gold is searched among the passages `retrieved`, or in the
+    whole collection if `retrieved` is None.
     """
 
     named: list[int]

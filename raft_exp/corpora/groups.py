@@ -40,7 +40,7 @@ class DocumentGroups:
 
 
 def copied_documents(collection: Passages, documents: Container[int]) -> Iterator[set[int]]:
-    """Yields sets of the given documents (units) that share a passage: the same words or a near copy.
+    """Yields sets of `documents` (or smaller units) that have passages with the same words or near copies.
 
     Boilerplate passages do not count.
     """

@@ -54,7 +54,7 @@ class ReadyPassages:
         return [Path(self._path)]
 
     def document_count(self, most: int) -> int:
-        """Returns the number of documents, counted up to `most`, in the first passages of the file.
+        """Returns the number of documents in the first passages of the file, at most `most`.
 
         If the file cannot be read, it returns `most`; the ingest stage raises the error.
         """

@@ -83,7 +83,7 @@ class ReadyQuestions:
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Yields every question with its split, in file order.
 
-        `counts`: gets the numbers of questions by how their gold and evidence were determined.
+        Adds the numbers of questions to `counts`, by the way in which gold and evidence were found.
         """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
         search = GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))

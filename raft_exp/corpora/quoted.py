@@ -1,8 +1,8 @@
-"""Selects the sentences of gold passages that a target quotes, if the dataset names none.
+"""Selects the sentences that a target quotes from gold passages, if the dataset does not name these sentences.
 
-A target quotes one sentence per passage: the most similar to question and answer. If some sentences of the passage
-contain an answer word for word, it is one of these. Rare words weigh more (`retrieval/likeness.py`). Among equally
-similar sentences the first is taken.
+One sentence is quoted per passage: the one most similar to question and answer. If sentences of the passage contain an
+answer word for word, only these are considered. Rare words weigh more (`retrieval/likeness.py`). Among equally similar
+sentences the first is taken.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,10 +18,11 @@ Place = tuple[str, int]  # passage id, sentence number
 def closest_quotes(
     passages: Iterable[tuple[Passage, str]], answers: Sequence[str], form: Form = normalise, scores: Scores = by_words
 ) -> tuple[list[Place], bool]:
-    """Returns one sentence of each passage, and whether any sentence contains an answer.
+    """Returns (places of the chosen sentences, whether any sentence contains an answer).
 
-    `passages`: pairs (passage, text); the sentence of a passage is the most similar to its text. A passage gives no
-    sentence if it contains no answer and has nothing in common with the text.
+    `passages`: pairs (passage, text). One sentence is chosen from each passage: the one most similar to the text of the
+    pair. If sentences contain an answer, only these are considered. No sentence is chosen from a passage that contains
+    no answer and has nothing in common with the text.
     """
     pattern = answer_pattern(answers, form)
     places: list[Place] = []

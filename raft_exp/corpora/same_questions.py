@@ -33,7 +33,7 @@ def same_questions(questions: Iterable[Question], same_gold: bool) -> Iterator[s
     - nearly the same words, one answer and one gold passage;
     - a few words more or less, and the same open answer (`dataset/question_leaks.py`).
 
-    `same_gold`: also yields the questions of each gold passage as a set.
+    `same_gold`: also yields, for each gold passage, the set of its questions.
     """
     by_words: dict[tuple[str, ...], list[_Asked]] = defaultdict(list)
     by_gold: dict[str, list[_Asked]] = defaultdict(list)

@@ -38,10 +38,9 @@ class Splits:
         validation: float,
         max_items: int | None,
     ) -> "Splits":
-        """Draws test and validation shares of the records that can be trained on, and up to `max_items` others for
-        train.
+        """Draws shares of the learnable questions for test and validation, and up to `max_items` others for training.
 
-        `corpus`: a name that is part of the draws.
+        `learnable`: the records that can be trained on. `corpus`: a name, so that each corpus has its own draws.
         """
         hashes = {record.id: str(question_hash(record.question)) for record in learnable}
         test_sample = draw_share(dict.fromkeys(hashes.values()), test, seed, f"{corpus} test")

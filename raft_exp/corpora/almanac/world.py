@@ -28,15 +28,15 @@ class World:
     realm: Realm = "study"
 
     def kind(self, number: int) -> str:
-        """Returns town, person, mineral, ship, bird or study."""
+        """Returns the kind of an entity: town, person, mineral, ship, bird or study."""
         return _group(self.seed, number // 2, self.validation, self.test)[0]
 
     def split(self, number: int) -> str:
-        """Returns train, validation or test."""
+        """Returns the split of an entity: train, validation or test."""
         return _group(self.seed, number // 2, self.validation, self.test)[1]
 
     def id(self, number: int) -> str:
-        """Returns the id of the document."""
+        """Returns the id of the document about an entity."""
         return f"{self.kind(number)}-{number}"
 
     def name(self, number: int) -> str:
@@ -45,14 +45,20 @@ class World:
         return f"{given_name(self.seed, number)} {name}" if self.kind(number) == "person" else name
 
     def alike(self, number: int, kind: str, split: str) -> Iterator[int]:
-        """Yields other entities of a kind and split, in cyclic order from `number`; tries at most `_SPAN` numbers."""
+        """Yields the numbers of other entities of a kind and split, in cyclic order from `number`.
+
+        Only a limited number of entities is searched.
+        """
         for step in range(1, min(self.size, _SPAN)):
             other = (number + step) % self.size
             if _group(self.seed, other // 2, self.validation, self.test) == (kind, split):
                 yield other
 
     def other(self, number: int, fact: Fact) -> int | None:
-        """Returns the entity that is the value of a fact (a person or a town); None if the split has none."""
+        """Returns the number of the person or town that is the value of a fact of entity `number`.
+
+        Returns None if the value is not an entity, or if no such entity is found in the split.
+        """
         if fact.values not in KINDS:
             return None
         start = number + draw(self.seed, "other", number, fact.name) % 1000
@@ -76,12 +82,12 @@ class World:
         return f"{given_name(self.seed, *keys)} {name}" if kind == "person" else name
 
     def pick(self, forms: Forms, *keys: object) -> str:
-        """Returns one of the realm's phrasings, drawn by the keys."""
+        """Returns one of the phrasings of the world's realm, drawn by the keys."""
         choice = forms.of(self.realm)
         return choice[draw(self.seed, "form", *keys) % len(choice)]
 
     def say(self, number: int, fact: Fact, value: str | None = None) -> str:
-        """Returns the sentence of the document that states a fact."""
+        """Returns the sentence of the document that states a fact. `value`: None for the true value."""
         text = self.pick(fact.say, number, fact.name)
         return text.format(n=self.name(number), v=self.value(number, fact) if value is None else value)
 
@@ -119,7 +125,7 @@ class World:
         return [(name, self.pick(forms, number, name).format(**words, v=value)) for name, forms, value in facts]
 
     def passage(self, number: int) -> Passage:
-        """Returns the document, which is a single passage."""
+        """Returns the document about an entity, which is a single passage."""
         texts = [sentence for _, sentence in self.facts(number)]
         sentences = [f"{text} " for text in texts[:-1]] + texts[-1:]
         name, document = self.name(number), self.id(number)

@@ -1,4 +1,4 @@
-"""APIBench: which call of a model hub solves a task, answered from the hub's documentation (Patil et al. 2023).
+"""APIBench: questions about the API call that solves a task, and the documentation of model hubs (Patil et al. 2023).
 
 A passage is the documentation of one API (one line of `*_api.jsonl`). A question is the instruction in the field `code`
 of a line of `*_eval.json` or `*_train.json`; its answer is the line's `api_call`. Test questions are those of the file
@@ -49,7 +49,7 @@ class Apibench:
         self.counts: Counter[str] = Counter()
 
     def files(self) -> list[Path]:
-        """Returns the data files; [] for files to download."""
+        """Returns the local data files; [] if the files are downloaded."""
         return [] if self.config.path is None else [path for source in self._sources for path in source.files]
 
     def passages(self) -> Iterator[Passage]:
@@ -60,7 +60,7 @@ class Apibench:
     def questions(self) -> Iterator[Question]:
         """Yields the questions of each hub, those of its test file first.
 
-        A line without an instruction or a call is left out; a training line also if the documentation lacks its call.
+        Lines without an instruction or a call are left out, and training lines whose call the documentation lacks.
         """
         config, read = self.config, dict[str, tuple[Line, list[str], list[str]]]()
         gold = GoldDocuments(self._documents(self.counts))

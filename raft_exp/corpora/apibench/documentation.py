@@ -36,7 +36,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Api:
-    """What the scores read of the documentation of an API."""
+    """The values of an API's documentation that the metrics read."""
 
     hub: str
     domain: str
@@ -44,7 +44,7 @@ class Api:
 
 
 def documents(source: Sources, counts: Counter[str]) -> Iterator[Document]:
-    """Yields the documentation of a hub in the order of the file."""
+    """Yields the documentation of a hub in the order of the file, and adds the numbers of documents to `counts`."""
     for number, (_, row) in enumerate(json_records.placed(source.documentation), start=1):
         counts["api_documents"] += 1
         counts["odd_documents_without_call"] += not one_line(row.get("api_call"))

@@ -1,8 +1,8 @@
 """Finds the documentation that answers a question of APIBench.
 
 The gold passage is the documentation whose fields all equal those in the line of the question (`api_data`). If there
-is none, it is the documentation of the same call, or else that of the same name and description. Many APIs have
-several documents (TensorFlow Hub: 80 calls on 696 lines). The others with the gold call are neither gold nor
+is none, it is the documentation of the same call, or else the one with the same name and description. Many APIs have
+several documents (TensorFlow Hub: 80 calls on 696 lines). Other documents with the gold call are neither gold nor
 distractors.
 """
 
@@ -17,7 +17,7 @@ from raft_exp.corpora.readers.json_records import Row
 
 
 class GoldDocuments:
-    """The documentation by content, by call, and by name and description.
+    """Finds documentation by content, by call, and by name and description.
 
     `counts`: the numbers of documents, of different calls, and of documents that repeat another one.
     """
@@ -42,13 +42,13 @@ class GoldDocuments:
         )
 
     def call_sentence(self, name: str) -> int:
-        """Returns the number of the sentence of a document that has its call."""
+        """Returns the number of the sentence that has the call. `name`: the passage id of the documentation."""
         return self._sentences[name]
 
     def of(self, line: Line, counts: Counter[str]) -> tuple[list[str], list[str]]:
-        """Returns the gold documents of a question, and the ids of other documents with its call. Both may be [].
+        """Returns the ids of a question's gold documents, and of other documents with the same call. Both may be [].
 
-        `counts`: gets the numbers of questions by how their documents were found.
+        Adds to `counts` how the documents were found.
         """
         same_call = self._calls.get((line.hub, documented(line.call)), [])
         described = self._described.get((line.hub, _description(line.data)), [])

@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Instruction:
-    """The instruction in a field `code`, and the faults of the field, as names for counts."""
+    """The instruction in a field `code`, and the faults of the field, each as the name of a count."""
 
     text: str
     odd: list[str] = field(default_factory=list)

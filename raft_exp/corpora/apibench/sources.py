@@ -36,7 +36,7 @@ class Sources:
 
 
 def from_published(hubs: Iterable[Hub], repo: str | None, revision: str) -> list[Sources]:
-    """Downloads the files unless cached: from the data set `repo`, or with None from the authors' repository."""
+    """Downloads the files that are not cached. `repo`: a data set on the hub; None: the authors' repository."""
     fetch = partial(_from_hub, repo, revision) if repo else partial(_from_authors, revision)
     return [_sources(name, fetch) for name in hubs]
 
@@ -75,7 +75,7 @@ def _in_folder(folder: Path, name: Hub, counts: Counter[str]) -> Sources:
     if (described := found[documentation]) is None or part is None:
         lacking = [file for file in (documentation, test) if found[file] is None]
         raise DataError(
-            f"corpus.path={str(folder)!r} contains no {' and no '.join(lacking)} (nor the same with .gz); add them, or "
+            f"corpus.path={str(folder)!r} contains no {' and no '.join(lacking)} (also not with .gz); add them, or "
             "choose another hub: corpus.hub=huggingface, torchhub or tensorflow"
         )
     for file in (test, train):

@@ -1,8 +1,8 @@
 """Splits of APIBench. Draws depend only on (seed, question), so smaller samples are subsets of larger ones.
 
 Test questions are those of the test files, or a random share for a hub with one file of questions. A question is not
-used for training if it has nearly the words and the same call as a test or validation question: a model wrote the data
-set's questions, and many of them differ in a few words only.
+used for training if a test or validation question has the same words, or nearly the same words and the same call: a
+model wrote the questions of the data set, and many of them differ in a few words only.
 """
 
 from collections import Counter, defaultdict
@@ -28,7 +28,7 @@ def assign(
 ) -> dict[str, str]:
     """Returns {id of a line: train, validation or test}, in the order of the lines. Unused lines are missing.
 
-    `counts`: gets the numbers of lines removed from training.
+    Enters the numbers of lines removed from training into `counts`.
     """
     drawn = _draw((line for line in lines if line.is_alone), test_share, seed, "apibench test")
     test = [line for line in lines if line.is_test or (line.is_alone and plain_words(line.instruction) in drawn)]

@@ -81,9 +81,11 @@ class DocumentsConfig:
 def check_installed(config: DocumentsConfig) -> None:
     """Raises DataError if packages that read the files are missing. The message names the extra to install."""
     if missing := readers.missing():
-        raise DataError(f"corpus=documents needs {', '.join(missing)}: pip install 'raft_exp[documents]'")
+        raise DataError(f"corpus=documents needs {', '.join(missing)}; run pip install 'raft_exp[documents]'")
     if config.ocr and (missing := readers.missing(ocr.LIBRARIES)):
-        raise DataError(f"corpus.ocr=true: needs {', '.join(missing)}; pip install 'raft_exp[ocr]', or set it to false")
+        raise DataError(
+            f"corpus.ocr=true: needs {', '.join(missing)}; run pip install 'raft_exp[ocr]', or set corpus.ocr=false"
+        )
 
 
 class Documents:
@@ -139,7 +141,7 @@ class Documents:
         if report.bad and self._config.on_error == "fail":
             raise DataError(
                 f"corpus.path={self._config.path!r}: {summary(report.bad)} (corpus.on_error=fail); repair or "
-                "remove them, or set corpus.on_error=skip"
+                "remove these files, or set corpus.on_error=skip"
             )
         documents = [
             CutDocument(file.name, reading.header, self._settings.passages(reading.key), report.documents[file.name])
@@ -183,8 +185,8 @@ class Documents:
     def _encoder_config(self) -> EncoderConfig:
         if self.encoder is None:
             raise DataError(
-                "corpus.chunk.by=semantic: this corpus has no encoder; set its attribute `encoder` before you read it "
-                "(a study sets it), or use corpus.chunk.by=sentences or sections"
+                "corpus.chunk.by=semantic: this corpus has no encoder; set the attribute `encoder` of the corpus "
+                "before you read passages (a study does so), or use corpus.chunk.by=sentences or sections"
             )
         return self.encoder
 

@@ -1,6 +1,6 @@
 """Cuts documents into passages of whole units with at most `size` tokens (`units.py`).
 
-A unit is a sentence, or a paragraph with by=sections. Each passage repeats up to `overlap` tokens of the passage
+A unit is a sentence, or with `by="sections"` a paragraph. Each passage repeats up to `overlap` tokens of the passage
 before. A passage may span pages, paragraphs, rows and records, and its place names them ("pages 3-4"). It never spans
 two sections or slides. A row or record is cut only if it is longer than `size`.
 """
@@ -51,9 +51,9 @@ class ChunkConfig:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A passage with its offsets in its flow: text[start:end].
+    """A passage, with its offsets `start` and `end` in the text of its flow.
 
-    text[start:fresh] repeats the end of the chunk before.
+    The part from `start` to `fresh` repeats the end of the chunk before.
     """
 
     text: str

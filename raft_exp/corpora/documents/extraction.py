@@ -29,7 +29,7 @@ from raft_exp.corpora.readers.documents.kinds import by_suffix
 class Header(TypedDict, total=False):
     """The result of reading a document: kind, title and warnings.
 
-    For a document that was not read it has `reason` and `detail` instead.
+    If the document could not be read, the header has `reason` and `detail` instead.
     """
 
     kind: str
@@ -112,7 +112,10 @@ def load(path: str, max_bytes: int) -> bytes:
 
 
 def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> tuple[Header, bool]:
-    """Reads a document and caches its passages. Returns (header, whether it was read now). Raises MemoryError."""
+    """Reads a document and caches its passages. Returns (header, whether it was not in the cache).
+
+    Raises MemoryError if the document exceeds the memory.
+    """
     cached = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
     header = _cached_header(cached) if cached else _read(name, data, key, settings, scratch)
     if "reason" not in header and settings.by != "semantic" and not settings.passages(key).exists():

@@ -36,7 +36,7 @@ def list_files(path: str | None, max_bytes: int, excluded: Iterable[Path]) -> li
         raise DataError(f"corpus.path={path!r}: no such file or folder; give a folder of documents, or one document")
     files = _walk(root, {item.resolve() for item in excluded}) if root.is_dir() else [File(Path(path).name, root)]
     if not files:
-        raise DataError(f"corpus.path={path!r}: an empty folder; give a folder with documents")
+        raise DataError(f"corpus.path={path!r}: this folder is empty; give a folder with documents")
     return sorted((_checked(file, root, max_bytes) for file in files), key=lambda file: file.name)
 
 

@@ -44,7 +44,7 @@ class NearCopy(NamedTuple):
 class NearCopies:
     """The passages of a corpus so far, by number.
 
-    `read`: number of a passage -> (its document, its text).
+    `read`: a function from the number of a passage to its document (as a number) and its text.
     """
 
     def __init__(self, read: Callable[[int], tuple[int, str]]) -> None:
@@ -78,7 +78,8 @@ class NearCopies:
 def sketch(text: str) -> list[int]:
     """Returns the smallest hashes of a text's runs of five words; [] for a text of fewer than 20 words.
 
-    A run is the words of `_plain` with single blanks. Its hash is a polynomial of its bytes, modulo 2**64.
+    The words of a run are those of `shingles.units`, joined by single blanks. The hash of a run is a polynomial of its
+    bytes, modulo 2**64.
     """
     data = np.frombuffer(_plain(text).encode(), dtype=np.uint8).astype(np.uint64)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(data == ord(" ")) + 1])

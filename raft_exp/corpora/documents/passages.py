@@ -117,6 +117,6 @@ def _id(document: CutDocument, number: int) -> str:
 
 
 def context(title: str, place: str) -> str:
-    """Returns the line "title > section" of a passage; only the title outside of sections."""
+    """Returns the line "title > section" of a passage; without a section, only the title."""
     section = place.removeprefix("section ") if place.startswith("section ") else ""
     return " > ".join(dict.fromkeys(filter(None, (" ".join(title.split()), " ".join(section.split())))))

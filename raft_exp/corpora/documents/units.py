@@ -47,7 +47,7 @@ def sentences(text: str, start: int, end: int) -> Iterator[int]:
 def paragraphs(text: str) -> Iterator[int]:
     """Yields the start offsets of paragraphs.
 
-    A single first line may be a heading. It belongs to the next paragraph.
+    A first paragraph of one line may be a heading, so it is joined with the next paragraph.
     """
     yield 0
     for number, found in enumerate(_PARAGRAPHS.finditer(text)):

@@ -43,8 +43,8 @@ def assign(
 ) -> Assigned:
     """Assigns the records to splits.
 
-    Test: all records of the test source, even without gold; if there is no training source, a random share of them.
-    Training leaves out questions without complete evidence and questions with the words of a test question.
+    All records of the test source become test questions, even without gold; if there is no training source, a random
+    share of them does. Training has no question without complete evidence, and none with the words of a test question.
     """
     test, train = _features(sources.test), _features(sources.train) if sources.train else {}
     gold_missing = any(features.gold_missing for features in test.values())

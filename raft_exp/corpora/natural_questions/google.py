@@ -34,7 +34,7 @@ _YES_NO: dict[object, str] = {
 
 
 def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:
-    """Yields (place, row) for the rows of a file. Parquet is read in groups of 16 rows, only the needed columns."""
+    """Yields (place, row) for the rows of a file. Of parquet, only the needed columns are read, 16 rows at once."""
     if json_records.layout(path) != "parquet":
         yield from json_records.placed(path)
         return

@@ -63,7 +63,10 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Page:
-    """One record. It has one annotation in the training set and five in the development set."""
+    """A question with a Wikipedia page: one record of the data set.
+
+    A record of the training set has one annotation; a record of the development set has five.
+    """
 
     id: str
     question: str
@@ -74,14 +77,14 @@ class Page:
 
     @property
     def gold(self) -> Span | None:
-        """The long answer with the most votes. With several annotators it needs at least two votes."""
+        """The long answer with the most votes, or None. If there are several annotators, at least two must agree."""
         votes = Counter(annotation.long for annotation in self.annotations if annotation.long)
         best = votes.most_common(1)
         return best[0][0] if best and best[0][1] >= min(2, len(self.annotations)) else None
 
     @property
     def answers(self) -> list[str]:
-        """All short answers. If there are none, the more frequent of yes and no."""
+        """All short answers; if there are none, the more frequent of yes and no; [] if there is no answer."""
         texts = dict.fromkeys(text for span in self._shorts if (text := self.tokens.text(span)))
         votes = Counter(annotation.yes_no for annotation in self.annotations if annotation.yes_no)
         return list(texts) or [word for word, _ in votes.most_common(1)]

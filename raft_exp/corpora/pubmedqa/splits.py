@@ -127,7 +127,9 @@ def _ground_truth(path: Path) -> dict[str, str | None]:
         except ValueError as error:
             raise DataError(f"{path}: not JSON ({error}); fetch the file again or remove it") from error
     if not isinstance(truth, dict) or not truth:
-        raise DataError(f"{path}: not an object of PMID: decision; fetch the file again or remove it")
+        raise DataError(
+            f"{path}: expected a JSON object that maps each PMID to its decision; fetch the file again or remove it"
+        )
     return {pmid: decision_of(path, pmid, decision) for pmid, decision in truth.items()}
 
 

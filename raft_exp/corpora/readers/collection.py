@@ -47,8 +47,8 @@ def _tabbed(path: Path) -> Iterator[Passage]:
                     yield _passage(path, f"line {lines.line_num}", columns, row)
         except (csv.Error, ValueError, EOFError, OSError) as error:
             raise DataError(
-                f"{path}, after line {lines.line_num}: {error}; mend the file (if a text begins with a quotation "
-                "mark, quote the whole text and double the quotation marks inside)"
+                f"{path}, after line {lines.line_num}: {error}; correct the file (if a text begins with a "
+                "quotation mark, quote the whole text and double each quotation mark inside)"
             ) from error
 
 
@@ -58,6 +58,6 @@ def _passage(path: Path, place: str, columns: list[str], row: list[str]) -> Pass
     if len(row) != len(columns) or not name.strip() or not text.strip():
         raise DataError(
             f"{path}, {place}: {row!r:.60} must have the columns {', '.join(columns)}, with an id and a text; "
-            "mend or remove the line"
+            "correct or remove the line"
         )
     return Passage(name, name, fields.get("title", ""), text, "", split_sentences(text), path.name)

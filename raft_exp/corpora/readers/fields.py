@@ -15,7 +15,7 @@ _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a numbe
 class Fields:
     """A record. `where` is its file and its place in the file, for errors. A null field counts as missing.
 
-    `columns`: field -> its name in the file, if corpus.columns gives it another name.
+    `columns`: the column names of the file, which messages about a missing field show.
     """
 
     def __init__(self, where: str, row: Mapping[str, object], columns: Sequence[str] = ()) -> None:
@@ -45,21 +45,21 @@ class Fields:
         return None if value is None else str(value)
 
     def needed(self, name: str) -> str:
-        """Returns a text. Raises DataError if it is missing or empty."""
+        """Returns a text. Raises DataError if the field is missing or the text is empty."""
         value = self.text(name)
         if value is None or not value.strip():
             raise self.error(name, "is missing or empty", f"give it or remove the record{self.other_name(name)}")
         return value
 
     def other_name(self, name: str) -> str:
-        """Returns the end of a message about a missing field: the file's column names, and how to name one of them."""
+        """Returns the end of a message about a missing field: the column names, and the setting that selects one."""
         if not self._columns or name in self._row:
             return ""
         there = ", ".join(map(repr, self._columns))
         return f", or name its column among {there}: corpus.columns.{name}=NAME"
 
     def has_column(self, name: str) -> bool:
-        """Whether the file has a column of this name, for a record made with `columns`."""
+        """Whether `columns` has this name."""
         return name in self._columns
 
     def texts(self, name: str) -> list[str]:
@@ -96,9 +96,9 @@ class Fields:
         return bool(value)
 
     def truth(self, *names: str) -> bool | None:
-        """Returns whether the first of `names` that the record has is true, or is a text that is not empty.
+        """Returns the first of these fields that the record has, as a boolean. A text is true unless it is empty.
 
-        Returns None if the record has none of these fields. Raises DataError for any other value.
+        Returns None if the record has none of these fields. Raises DataError for a value of another type.
         """
         for name in names:
             value = self._row.get(name)

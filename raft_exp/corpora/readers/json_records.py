@@ -42,7 +42,7 @@ def layout(path: Path) -> Layout:
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """Yields the records of an array, JSON lines or parquet.
+    """Yields the records of a file: an array, JSON lines or parquet.
 
     Raises DataError for an object of records, which `keyed` reads.
     """
@@ -50,9 +50,9 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def placed(path: Path, batch: int = 1000) -> Iterator[tuple[str, Row]]:
-    """Yields the records of `rows` with their places: "line 3" or "record 3".
+    """Yields each record of a file with its place: "line 3" or "record 3". The file is one that `rows` reads.
 
-    `batch`: rows of parquet in memory at a time.
+    `batch`: how many parquet rows are held in memory at a time.
     """
     kind = layout(path)
     if kind == "object":
@@ -136,7 +136,9 @@ def _parquet(path: Path, batch_size: int) -> Iterator[tuple[str, Row]]:
                     number += 1
                     yield f"record {number}", row
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: parquet that cannot be read ({_first_line(error)}); fetch the file again") from error
+        raise DataError(
+            f"{path}: this parquet file cannot be read ({_first_line(error)}); fetch the file again"
+        ) from error
 
 
 @contextmanager
@@ -190,7 +192,10 @@ def _holds_records(file: BinaryIO) -> bool:
 
 def _record(path: Path, where: str, value: object) -> Row:
     if not isinstance(value, dict):
-        raise DataError(f"{path}, {where}: a {type(value).__name__} in place of a record; give the published data file")
+        raise DataError(
+            f"{path}, {where}: got a value of type {type(value).__name__}, but a record must be a JSON object; give "
+            "the published data file"
+        )
     return value
 
 

@@ -19,7 +19,7 @@ Split = Callable[[str], list[str]]
 def read(path: Path, split: Split = split_sentences) -> Iterator[Passage]:
     """Yields the passages in file order. Raises DataError with file, line, field and remedy.
 
-    `split`: splits a text into sentences.
+    `split`: a function that splits a text into sentences.
     """
     for place, row in json_records.placed(path):
         yield _passage(Fields(f"{path}, {place}", row), path.name, split)

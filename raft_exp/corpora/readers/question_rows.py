@@ -60,7 +60,9 @@ class QuestionRows:
         self.names: list[str] = []  # column names in the file, of the row that `placed` yielded last
         for field in columns:
             if field not in ALIASES:
-                raise DataError(f"corpus.columns: got {field!r}, not a field of a question; {suggest(field, ALIASES)}")
+                raise DataError(
+                    f"corpus.columns: got {field!r}, which is not a field of a question; {suggest(field, ALIASES)}"
+                )
 
     def placed(self) -> Iterator[tuple[str, json_records.Row]]:
         """Yields the rows with their places: "line 3", "record 3" or "row 3"."""
@@ -71,7 +73,10 @@ class QuestionRows:
             yield place, self._named(row)
 
     def taken(self) -> str:
-        """Returns one line for the user: which fields were read from columns of other names; "" if none."""
+        """Returns one line for the user about columns with other names than their fields, and about a guessed encoding.
+
+        Returns "" if there is nothing to report.
+        """
         other = [f"{field} from {name!r}" for field, name in self._taken if field != name]
         said = ([f"read {', '.join(other)} (corpus.columns)"] if other else []) + self._notes
         return f"{self._path}: {'; '.join(said)}" if said else ""
@@ -82,7 +87,7 @@ class QuestionRows:
         if start.startswith(b"PK\x03\x04"):
             return _records(_of_sheet(self._path), self._path, self._columns)
         if start.startswith(b"\xd0\xcf\x11\xe0"):
-            raise DataError(f"{self._path}: an old Excel file (.xls); save it as .xlsx or CSV")
+            raise DataError(f"{self._path}: this is an old Excel file (.xls); save it as .xlsx or CSV")
         if start.lstrip().startswith((b"{", b"[", b"PAR1")):
             return json_records.placed(self._path)
         return _records(self._of_text(), self._path, self._columns)
@@ -110,7 +115,8 @@ class QuestionRows:
             return [[*row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]
         except csv.Error as error:
             raise DataError(
-                f"{self._path}: quotation marks that do not match ({error}); write a quotation mark inside a cell twice"
+                f"{self._path}: the quotation marks do not match ({error}); double each quotation mark that is inside "
+                'a cell ("")'
             ) from error
         finally:
             csv.field_size_limit(before)
@@ -181,8 +187,8 @@ def _records(
         header = cells
         if not any(_field(name, columns) == "question" for name in header):
             raise DataError(
-                f"{path}: no column of questions among {', '.join(map(repr, filter(None, header)))}; name it: "
-                "corpus.columns.question=NAME"
+                f"{path}: no column of questions was found among {', '.join(map(repr, filter(None, header)))}; "
+                "name the column: corpus.columns.question=NAME"
             )
 
 
@@ -214,4 +220,4 @@ def _of_sheet(path: Path) -> list[list[object]]:
         sheets = (book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names)
         return next(([[*row] for row in sheet] for sheet in sheets if sheet), [])
     except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise DataError(f"{path}: an Excel file that cannot be read ({error}); save it as CSV in UTF-8") from error
+        raise DataError(f"{path}: this Excel file cannot be read ({error}); save it as CSV in UTF-8") from error

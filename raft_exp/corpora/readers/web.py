@@ -40,4 +40,6 @@ def fetch(url: str) -> Path:
 
 
 def _unreachable(url: str, reason: str) -> DataError:
-    return DataError(f"{url} cannot be fetched: {reason}; copy the file here and set corpus.path to its folder")
+    return DataError(
+        f"{url} cannot be fetched: {reason}; copy the file to this machine and set corpus.path to its folder"
+    )

@@ -7,13 +7,13 @@ from raft_exp.corpora.readers.fields import Fields
 
 
 def accepted(answer: Fields, names: Mapping[str, str]) -> list[str]:
-    """Returns the answers of a record as texts. Their normalised forms are those that the evaluation script accepts.
+    """Returns the answers of a record whose normalised form the evaluation script accepts.
 
-    The script accepts NormalizedAliases and the normalised HumanAnswers. For each of these forms, the result has the
-    value and the aliases with this form, or else the form itself. Without NormalizedAliases, it has the value and all
-    aliases.
+    The script accepts the forms in NormalizedAliases and the normalised HumanAnswers. The result has the value and the
+    aliases with such a form, then the HumanAnswers, then each accepted form that none of these texts has. Without
+    NormalizedAliases, the result has the value, all aliases and the HumanAnswers.
 
-    `names`: the field names of the layout, by the authors' names.
+    `names`: authors' name of a field -> its name in this layout.
     """
     value = answer.text(names["Value"])
     spelt = [*([value] if value else []), *answer.texts(names["Aliases"])]

@@ -165,5 +165,6 @@ def _table(path: Path) -> Iterator[tuple[str, Row]]:
                     yield f"line {number}", {"question": question, "answers": ast.literal_eval(answers)}
         except (csv.Error, ValueError, SyntaxError, EOFError, OSError) as error:
             raise DataError(
-                f"{path}, line {number}: not a question, a tab and a list of answers ({error}); fetch the file again"
+                f"{path}, line {number}: expected a question, a tab and a list of answers ({error}); fetch "
+                "the file again"
             ) from error

@@ -58,7 +58,7 @@ def _share(text: str, sign: str, quoting: bool) -> float:
 
 
 def rows(text: str, sign: str, quoting: bool) -> Iterator[list[str]]:
-    """Yields the rows of a text."""
+    """Yields the rows of a text. `sign`: the delimiter. `quoting`: whether cells may be quoted."""
     file = io.StringIO(text, newline="")
     if quoting:
         return csv.reader(file, delimiter=sign, strict=True, quotechar=_quote(text, sign))
@@ -77,8 +77,8 @@ def _quote(text: str, sign: str) -> str:
 def tables(numbered: Sequence[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
     """Yields the tables of a file: the row of column names (None if there is none) and the other rows.
 
-    A table begins at the top of the file. It also begins after an empty row, if column names and then figures follow.
-    Lines of text above a table form a table without names.
+    The first table begins at the top of the file. A new one begins after an empty row if a row of column names and then
+    numbers follow. Lines of text above a table are yielded as a table of their own, without column names.
     """
     usual = _usual_width(numbered)
     blocks = [_block(rows, usual, place == 0) for place, rows in enumerate(_blocks(numbered))]
@@ -147,7 +147,10 @@ def _names_figures(names: Row, body: Sequence[Row]) -> bool:
 
 
 def has_names(names: Row, body: Sequence[Row]) -> bool:
-    """Whether the first row of a table has column names, i.e. no figure above figures, except for years."""
+    """Whether `names`, the first row of a table, has column names.
+
+    A row with a number above a column of numbers has none, unless the number may be a year.
+    """
     figures = [place for place, cell in enumerate(names.cells) if is_number(cell) and not _YEAR.fullmatch(cell)]
     below = ([row.cells[place] for row in body[:_SAMPLE] if place < len(row.cells)] for place in figures)
     return not any(column and all(is_number(cell) or not cell for cell in column) for column in below)

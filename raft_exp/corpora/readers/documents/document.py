@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
-    """A document's text in its original order. `warnings` name text that was left out, and guesses."""
+    """A document's text in its original order. `warnings` tell which text was left out and what was guessed."""
 
     title: str  # "" where the document has none
     parts: list[Part]

@@ -74,7 +74,7 @@ class _Body:
         self._carried = ""
 
     def flat(self, container: Element) -> list[str]:
-        """Returns the paragraphs and table rows of a cell or a note, one text each."""
+        """Returns the paragraphs and table rows of a cell or a note, each as one text."""
         lines: list[str] = []
         for block in blocks(container):
             if block.tag == _PARAGRAPH:

@@ -39,7 +39,10 @@ class Lists:
         self._restarted: set[tuple[str, int]] = set()
 
     def label(self, paragraph: Element) -> str:
-        """Returns the number or bullet of a paragraph and advances its counter: "2.", "iv)", "-"; "" without one."""
+        """Returns the number or bullet of a paragraph ("2.", "iv)", "-"), and advances the counter of the list.
+
+        Returns "" for a paragraph without number and bullet.
+        """
         list_, level, style = self._styles.numbering(paragraph)
         if list_ in ("", "0") or list_ not in self._lists:
             return ""
@@ -93,7 +96,7 @@ def _written(levels: dict[int, _Level], counters: dict[int, int], level: int) ->
 
 
 def number(count: int, form: str) -> str:
-    """Formats a count in the number format of a list (lowerRoman, upperLetter, decimalZero, ...), else in digits."""
+    """Formats a count in the number format `form` (lowerRoman, upperLetter, decimalZero, ...); by default in digits."""
     if form in ("lowerRoman", "upperRoman"):
         written = roman(count)
         return written.upper() if form == "upperRoman" else written

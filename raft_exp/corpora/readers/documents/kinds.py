@@ -82,7 +82,10 @@ def unsupported(name: str) -> UnreadableError:
 
 
 def decide(name: str, data: bytes) -> tuple[str, list[str]]:
-    """Returns the format of a file, and a warning if its suffix differs. Raises UnreadableError."""
+    """Returns the format of a file, and a list with a warning if its suffix names another format.
+
+    Raises UnreadableError for a file without content, or of a format without a reader.
+    """
     promised = by_suffix(name)
     if promised is None:
         raise unsupported(name)

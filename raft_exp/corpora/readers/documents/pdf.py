@@ -17,7 +17,10 @@ _FEW = 50  # characters of a page; with fewer, no share is computed
 
 
 def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document:
-    """Returns one part for each page with text, with the values of form fields. `recognise`: OCR for scanned pages."""
+    """Returns one part for each page with text or form fields, and one for the repeated headers and footers.
+
+    `recognise`: returns the text of a scanned page (OCR); None: scanned pages are not read.
+    """
     import pypdfium2
 
     try:

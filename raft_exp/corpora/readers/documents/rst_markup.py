@@ -48,7 +48,7 @@ INLINE = {  # elements whose pieces are joined without a blank
 
 
 def disabled(message: "Element") -> str:
-    """Returns what a docutils message reports as not read (a file that was not opened); "" for other messages."""
+    """Returns "included file" or "raw block" if docutils reports that it did not read one; "" for other messages."""
     text = message.children[0].astext()[:200] if message.children else ""
     if not any(word in text for word in (" disabled", " deactivated")):
         return ""

@@ -18,7 +18,10 @@ _WINGDINGS = {
 
 
 def symbol(font: str, code: int) -> str:
-    """Returns the character of a code in a font; "" if it is unknown. Codes are 0x20 to 0xFF, or 0xF000 higher."""
+    """Returns the character of a code in a font; "" if it is unknown.
+
+    `code`: 0x20 to 0xFF, with or without 0xF000 added.
+    """
     place = code - 0xF000 if 0xF000 <= code <= 0xF0FF else code
     if font.lower() == "symbol" and _FIRST < place < _FIRST + len(_SYMBOL):
         return _SYMBOL[place - _FIRST].strip()
@@ -29,7 +32,7 @@ def symbol(font: str, code: int) -> str:
 
 
 def mapped(font: str, text: str) -> tuple[str, int]:
-    """Returns a text with its characters of a symbol font replaced, and the number of unknown ones (left out)."""
+    """Returns a text whose symbol characters are replaced, and the number of unknown characters, which are left out."""
     private = not text.isascii() and any("\ue000" <= sign <= "\uf8ff" for sign in text)
     if not (private or _has_pictures(font)):
         return text, 0

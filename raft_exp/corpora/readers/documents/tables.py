@@ -17,7 +17,7 @@ class Cell(NamedTuple):
 def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
     """Returns one line per row: "name: value; name: value" with column names, else "a | b".
 
-    `header`: the number of first rows with column names. In `rows` a merged cell is repeated for each of its rows and
+    `header`: how many rows at the top have column names. In `rows` a merged cell is repeated for each of its rows and
     columns; a cell that spans a whole row occurs once. Empty rows are left out.
     """
     body = [list(row) for row in rows[header:] if any(row)]
@@ -28,7 +28,7 @@ def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
 
 
 def placed(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
-    """Returns the texts of the cells by column. A merged cell is repeated in each of its rows and columns."""
+    """Returns the rows with one text per column. A merged cell is repeated in each of its rows and columns."""
     reaching = dict[int, tuple[int, str]]()  # by column: rows still to fill, and the text
     found = []
     for place, row in enumerate(rows):

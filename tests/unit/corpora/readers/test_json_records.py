@@ -45,7 +45,7 @@ def test_parquet(tmp_path):
     assert json_records.layout(path) == "parquet"
     assert list(json_records.rows(path)) == ROWS
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match=r"rows\.bin: parquet that cannot be read"):
+    with pytest.raises(DataError, match=r"rows\.bin: this parquet file cannot be read"):
         list(json_records.rows(path))
 
 
@@ -103,8 +103,8 @@ def test_empty_file(tmp_path, data):
     ("data", "message"),
     [
         (b"%PDF-1.7", "neither JSON nor parquet"),
-        (b'[{"a": 1}, 3]', "record 2: a int in place of a record"),
-        (b'{"a": 1}\n[2]\n', "line 2: a list in place of a record"),
+        (b'[{"a": 1}, 3]', "record 2: got a value of type int, but a record must"),
+        (b'{"a": 1}\n[2]\n', "line 2: got a value of type list, but a record must"),
         (b'{"a": 1}\n\xff\n', "line 2: broken"),
         (b'{"1": {"a": 1}}', "one object of records"),
     ],

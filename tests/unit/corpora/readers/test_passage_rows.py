@@ -46,7 +46,7 @@ def test_gzipped_files_and_arrays_are_read_too(tmp_path):
         ({"id": "a", "text": "x", "sentences": ["y"]}, "field 'sentences' does not join to the text"),
         ({"id": "a", "text": "x", "sentences": [1]}, "field 'sentences' is [1]; give a list of texts"),
         ("{broken", "broken, cut off or not one JSON record"),
-        ("[1]", "not one JSON record|a list in place of a record"),
+        ("[1]", "not one JSON record|got a value of type list"),
     ],
 )
 def test_what_cannot_be_is_refused_with_file_line_and_remedy(tmp_path, row, told):

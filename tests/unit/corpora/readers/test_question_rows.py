@@ -113,7 +113,7 @@ def test_columns_that_cannot_be_guessed_are_named(tmp_path):
     path = tmp_path / "fragen.csv"
     path.write_text("Frage;Antwort;Datei\nWer?;Orlan;a.txt\n")
     with pytest.raises(
-        DataError, match=r"no column of questions among 'Frage', 'Antwort', 'Datei'; name it: corpus\.col"
+        DataError, match=r"no column of questions was found among 'Frage', 'Antwort', 'Datei'; name the column"
     ):
         rows(path)
     (row,), _ = rows(path, question="Frage", answers="Antwort", document_id="Datei")
@@ -126,8 +126,8 @@ def test_columns_that_cannot_be_guessed_are_named(tmp_path):
     ("content", "says"),
     [
         (b"\xd0\xcf\x11\xe0rest", "old Excel file"),
-        (b"PK\x03\x04rest", "Excel file that cannot be read"),
-        (b'question,answer\nWho,"a"b\n', "quotation marks that do not match"),
+        (b"PK\x03\x04rest", "Excel file cannot be read"),
+        (b'question,answer\nWho,"a"b\n', "the quotation marks do not match"),
         (b"\x00\x01\x02\x03", "save it as CSV in UTF-8"),
         (b"", "empty"),
     ],

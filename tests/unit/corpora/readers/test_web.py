@@ -59,7 +59,7 @@ def test_what_cannot_be_fetched_is_one_line_and_leaves_no_file(
     server: str, tmp_path: Path, path: str, reason: str
 ) -> None:
     for _ in range(2):
-        with pytest.raises(DataError, match=rf"{path} cannot be fetched: .*{reason}; copy the file here") as error:
+        with pytest.raises(DataError, match=rf"{path} cannot be fetched: .*{reason}; copy the file to this") as error:
             web.fetch(server + path)
         assert "\n" not in str(error.value)
         assert not [file for file in tmp_path.rglob("*") if file.is_file()]

@@ -97,5 +97,5 @@ def test_what_is_no_file_of_trivia_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"got 'verified_web', which cannot be downloaded as a single file"):
         list(corpus(None, test="verified_web").questions())
     (tmp_path / "trivia-test.qa.csv").write_text("Who?\t['Ada']\nWho not?\n")
-    with pytest.raises(DataError, match=r"trivia-test\.qa\.csv, line 2: not a question, a tab and a list of answers"):
+    with pytest.raises(DataError, match=r"trivia-test\.qa\.csv, line 2: expected a question, a tab and a list"):
         list(corpus(tmp_path / "trivia-test.qa.csv").questions())

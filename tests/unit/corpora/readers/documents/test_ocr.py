@@ -73,5 +73,5 @@ def test_it_is_refused_where_it_cannot_work(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"got corpus\.limits\.memory_mb=1024.*set corpus\.limits\.memory_mb=2048"):
         parse(compose(*how))
     monkeypatch.setattr(ocr, "LIBRARIES", {"no_such_module": "rapidocr"})
-    with pytest.raises(DataError, match=r"corpus\.ocr=true: needs rapidocr; pip install 'raft_exp\[ocr\]'"):
+    with pytest.raises(DataError, match=r"corpus\.ocr=true: needs rapidocr; run pip install 'raft_exp\[ocr\]'"):
         list(open_corpus(parse(compose(*how, "corpus.limits.memory_mb=2048")).corpus).passages())
