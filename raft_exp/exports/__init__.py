@@ -51,10 +51,14 @@ class ExportConfig:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.push_to_hub, re.ASCII):
             raise ValueError(f"export.push_to_hub: got {self.push_to_hub!r}; must be OWNER/NAME")
         if self.format != "hf":
-            raise ValueError(f"export.push_to_hub: needs export.format=hf, but export.format is {self.format!r}")
+            raise ValueError(
+                f"export.push_to_hub: got {self.push_to_hub!r}, but export.format={self.format} writes no dataset "
+                "repository; set export.format=hf"
+            )
         if not self.has_tables:
             raise ValueError(
-                "export.push_to_hub: there is nothing to push; set export.dataset to a format, or export.passages=true"
+                f"export.push_to_hub: got {self.push_to_hub!r}, but the study exports nothing; set export.dataset to a "
+                "format, or export.passages=true"
             )
         return self
 
@@ -93,10 +97,11 @@ class ExportConfig:
 
 @dataclass(frozen=True)
 class Format:
-    """A format: the function that builds its rows, its columns, and the kinds of datasets that it can hold.
+    """A format of exported datasets.
 
-    The function returns None for a row that the format cannot hold. `graded`: the rows say how replies are graded.
-    `quoting`: the format holds only datasets whose targets quote.
+    `row`: function that builds an exported row; it returns None for an example that the format cannot hold. `kinds`:
+    the kinds of datasets that the format can hold. `graded`: whether exported rows state how replies are graded.
+    `quoting`: whether the format needs targets with quotes.
     """
 
     row: Callable[[Example, RowOrigins], Row | None]

@@ -32,7 +32,7 @@ def card(
 ) -> str:
     """Returns the text of README.md.
 
-    `counts`: number of rows by table and split. `audits`: the audit of each dataset by its name.
+    `counts`: table -> split -> number of rows. `audits`: dataset name -> audit.
     """
     front = yaml.safe_dump(_front(about, tables, counts), sort_keys=False, allow_unicode=True)
     sections = [

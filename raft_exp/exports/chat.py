@@ -8,6 +8,6 @@ COLUMNS: Columns = {"id": "string", "messages": [{"role": "string", "content": "
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """Returns the id and the messages of a row. The last message is the assistant's, i.e. the training target."""
+    """Returns the id and the messages of a row. The last message is the training target, with the role assistant."""
     del origins
     return {"id": example.id, "messages": example.messages}

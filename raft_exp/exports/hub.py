@@ -1,6 +1,6 @@
 """Pushes an exported folder to the Hugging Face hub, as a dataset repository or a model repository.
 
-Pushing is not part of a stage. So an export is stored even if the push fails, and every run pushes again.
+No stage includes the push. So an export is stored even if the push fails, and every run pushes again.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ from raft_exp.core.hub import why_no_hub
 
 
 def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:
-    """Uploads a folder, creates the repository where it does not exist, and returns the commit id.
+    """Uploads a folder to a repository, which is created if it does not exist. Returns the commit id.
 
-    The token comes from HF_TOKEN or `hf auth login`. Raises DataError where the push fails, or where a file contains
-    text that looks like an API key.
+    The token comes from HF_TOKEN or `hf auth login`. Raises DataError if the push fails, or if a file contains text
+    that looks like an API key.
     """
     from huggingface_hub import HfApi, get_token
 

@@ -1,4 +1,4 @@
-"""Finds what a dataset row does not have itself, for export formats with such fields: question, passages, grading."""
+"""Looks up the question, the passages and the grading of a dataset row, for export formats with such fields."""
 
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,10 @@ from raft_exp.prompts.reward_settings import RewardSettings
 
 
 class RowOrigins:
-    """Reads the questions of a dataset one after another, while the caller reads the rows in the same order.
+    """Looks up the questions and passages of dataset rows. The caller must read the rows in the order of the questions.
 
-    `questions` and `passages` are the folders of the stages `questions` and `ingest`. `rewards`: how replies to the
-    rows are graded; None for formats that do not state it.
+    `questions`, `passages`: result folders of the stages `questions` and `ingest`. `rewards`: the settings by which
+    replies to the rows are graded; None for formats that do not state these settings.
     """
 
     def __init__(self, questions: Path, passages: Path, rewards: RewardSettings | None = None) -> None:
@@ -24,7 +24,7 @@ class RowOrigins:
 
     @property
     def rewards(self) -> RewardSettings:
-        """How replies to the rows are graded."""
+        """The settings by which replies to the rows are graded."""
         assert self._rewards is not None, "the settings of the stage have it for each format that states it"
         return self._rewards
 
@@ -46,12 +46,12 @@ class RowOrigins:
         return [self.passage(name).text for name in question.gold]
 
     def passage(self, name: str) -> Passage:
-        """Returns the passage with the id `name`, as it was before a prompt shortened it."""
+        """Returns the passage with the id `name` in full length; a prompt may show it shortened."""
         return self._collection[self._collection.find(name)]
 
     @property
     def form(self) -> Form:
-        """The function by which texts of the collection are compared."""
+        """The function that normalises texts of the collection before they are compared."""
         return self._collection.form
 
     @cached_property

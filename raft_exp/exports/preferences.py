@@ -1,12 +1,13 @@
-"""Format `dpo`: preference pairs for TRL's DPOTrainer. No model writes them.
+"""Format `dpo`: preference pairs for TRL's DPOTrainer, made from the training rows without a model.
 
-`chosen` is the training target, if the prompt shows all gold passages and every quote of the target stands word for
-word in one of them. `rejected` is the same reply with a sentence of a distractor in the place of each quote. So the two
-replies differ only in their quotes: both have the form, the words between the quotes, and the answer of the target.
+A row has a pair if its prompt shows all gold passages and every quote of its target stands word for word in one of
+them. `chosen` is the target. `rejected` is the target with each quote replaced by a sentence of a distractor. So the
+two replies differ only in their quotes: they have the same form, words between the quotes, and answer.
 
-The sentences are the closest ones to the question (ROUGE-L) in all distractors of the prompt, in the order of the
-prompt. A sentence must be in the prompt unchanged, be long enough to count as a verbatim quote, stand in no gold
-passage, and hold no open answer. Rows without such a pair are left out and counted.
+The replacing sentences are those most similar to the question (ROUGE-L) in all distractors of the prompt, in the order
+of the prompt. Such a sentence must stand in the prompt unchanged, be long enough to count as a verbatim quote, stand in
+no gold passage, and contain no answer other than a label. A row with too few such sentences has no pair. Rows without a
+pair are left out and counted.
 """
 
 import re
@@ -33,7 +34,7 @@ _QUOTE = re.compile(f"{BEGIN_QUOTE}(?:(?!{BEGIN_QUOTE}).)*?{END_QUOTE}", re.DOTA
 
 
 def row(example: Example, origins: RowOrigins) -> Row | None:
-    """Returns the pair of a row with the columns of the rewards; None if the row has no pair."""
+    """Returns the preference pair of a row and the columns that `raft_exp.rewards` reads; None if it has no pair."""
     question = origins.question(example.id)
     rejected = _rejected(example, question, origins)
     if rejected is None:

@@ -9,6 +9,6 @@ COLUMNS: Columns = {"id": "string", "prompt": [{"role": "string", "content": "st
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """Returns the prompt of a row as chat messages, with the columns of the rewards."""
+    """Returns the prompt of a row as chat messages, and the columns that `raft_exp.rewards` reads."""
     prompt, question = example.messages[:-1], origins.question(example.id)
     return {"id": example.id, "prompt": prompt, **reward_columns.columns(example, question, origins)}

@@ -23,7 +23,7 @@ COLUMNS: Columns = {
 def row(example: Example, origins: RowOrigins) -> Row:
     """Returns the fields of a row.
 
-    `original_answer` is the question's long answer (its first answer if it has none). `synthetic_answer` is the target.
+    `original_answer` is the question's long answer, else its first answer. `synthetic_answer` is the target.
     """
     question = origins.question(example.id)
     return {

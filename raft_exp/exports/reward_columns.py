@@ -23,10 +23,10 @@ COLUMNS: Columns = {
 
 
 def columns(example: Example, question: Question, origins: RowOrigins) -> Row:
-    """Returns the columns of a row.
+    """Returns the columns of a row by name.
 
-    `has_gold`: the prompt shows all gold passages with their evidence. `names_gold`: the question has known gold
-    passages. `grading`: the settings of `RewardSettings`.
+    `has_gold`: whether the prompt shows all gold passages with their evidence. `names_gold`: whether the data set names
+    gold passages of the question. `grading`: the settings by which replies are graded (`RewardSettings`).
     """
     return {
         "question": example.question,

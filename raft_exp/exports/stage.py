@@ -47,8 +47,8 @@ def tables_of(
 ) -> list[tuple[str, FormatName]]:
     """Returns (dataset name, format) for each dataset and each format that can hold it.
 
-    A test set has no targets, a ready chat file has no contexts, and some targets have no quotes: some formats cannot
-    hold them.
+    Some formats cannot hold a test set (without targets), a ready chat file (without contexts), or targets without
+    quotes. `kinds`: dataset name -> kind. `rewards`: training set -> its grading.
     """
     return [(name, chosen) for chosen in formats for name in kinds if _can_hold(FORMATS[chosen], name, kinds, rewards)]
 
@@ -67,10 +67,10 @@ def export(
     tests: dict[str, Path] | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes the folder exports/ with one table for each dataset and format, a folder for each tool, and counts.json.
+    """Writes counts.json and the folder exports/, with a table for each dataset and format and a folder for each tool.
 
-    `datasets` and `tests`: folders of training and test sets by name. `questions`: folder of stage `questions`; without
-    it only the passages are written.
+    `datasets` and `tests`: name -> folder of the training or test set. `questions`: folder of the stage `questions`; if
+    it is None, no dataset is written as a table.
     """
     folders = {**(datasets or {}), **(tests or {})}
     audits = {name: _audit(folder) for name, folder in folders.items()}

@@ -1,9 +1,10 @@
 """Data and configuration files with which other tools repeat the trainings of a study (`export.for`).
 
-Every tool trains on the token ids and the loss mask of the study's own training: the prompts are written with the
-study's chat template (thinking off, its date), and the tool adds nothing to them. To add a tool:
+Every tool trains on the token ids and the loss mask of the study's own training. The prompts are written with the chat
+template of the study, without thinking and with the study's date; the tool adds nothing to them. To add a tool:
 
-1. Write a file in this package with `row` (a TokenRow as the tool reads it) and `config` (its configuration file).
+1. Write a file in this package with two functions: `row` turns a TokenRow into a row of the tool's data file, and
+   `config` returns the tool's configuration file.
 2. Add its name to ToolName in `settings.py`, and a line to TOOLS.
 3. Check its files with the tool's own loader, and list it in docs/how-to/other-trainers.md.
 """

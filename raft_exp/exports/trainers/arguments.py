@@ -4,7 +4,7 @@ from raft_exp.exports.trainers.settings import ToolTraining
 
 
 def training_arguments(training: ToolTraining, label: str, rows: int, seed: int) -> dict[str, object]:
-    """Returns the arguments of one training. `label`: folder of the result; `rows`: number of training rows."""
+    """Returns the arguments of one training. `label`: folder for the result. `rows`: number of training rows."""
     return {
         "output_dir": label,
         "max_steps": training.steps(rows),

@@ -1,4 +1,4 @@
-"""Axolotl (`axolotl train`): the format `input_output`, in which each segment of a text says whether it is trained."""
+"""Axolotl (`axolotl train`): the format `input_output`, in which each segment of a text says whether it has a loss."""
 
 from raft_exp.exports.columns import Row
 from raft_exp.exports.trainers.rows import TokenRow
@@ -6,13 +6,13 @@ from raft_exp.exports.trainers.settings import ToolSettings
 
 
 def row(tokens: TokenRow) -> Row:
-    """Returns the prompt, which has no loss, and the reply."""
+    """Returns two segments: the prompt, without a loss, and the reply, with a loss."""
     prompt, reply = {"label": False, "text": tokens.prompt}, {"label": True, "text": tokens.reply}
     return {"segments": [prompt, reply]}
 
 
 def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
-    """Returns the configuration file of a training."""
+    """Returns the configuration of the training `label` on `rows` rows."""
     training, model = settings.trainings[label], settings.model
     return {
         "base_model": settings.path,

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def write(out: Path, settings: ToolSettings, datasets: Mapping[str, Path]) -> dict[str, int]:
-    """Writes a folder for each tool into `out`. Returns the number of rows by data file (`trl/raft.jsonl`).
+    """Writes a folder for each tool into `out`. Returns {data file, such as `trl/raft.jsonl`: number of rows}.
 
-    `datasets`: folders of the training sets by name. Raises DataError for a row that a tool would train differently.
+    `datasets`: name of a training set -> its folder. Raises DataError for a row on which a tool would train with other
+    token ids than the study.
     """
     tokenizer = tokenizer_of(settings.model)
     names = list(dict.fromkeys(training.dataset for training in settings.trainings.values()))

@@ -17,14 +17,14 @@ def row(tokens: TokenRow) -> Row:
 
 
 def files(datasets: Iterable[str]) -> dict[str, str]:
-    """Returns dataset_info.json, the register of the data files."""
+    """Returns {file name: content} for dataset_info.json, which lists the data files of the training sets."""
     columns = {"prompt": "instruction", "response": "output"}
     register = {name: {"file_name": f"{name}.jsonl", "formatting": "alpaca", "columns": columns} for name in datasets}
     return {"dataset_info.json": json.dumps(register, indent=2) + "\n"}
 
 
 def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
-    """Returns the configuration file of a training."""
+    """Returns the configuration of the training `label` on `rows` rows."""
     training, model = settings.trainings[label], settings.model
     return {
         "model_name_or_path": settings.path,

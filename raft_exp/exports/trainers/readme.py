@@ -13,7 +13,7 @@ _EQUAL = (
 
 
 def readme(name: ToolName, settings: ToolSettings, rows: Mapping[str, int]) -> str:
-    """Returns the text. `rows`: the number of rows of each training set."""
+    """Returns the text of README.md. `rows`: training set -> number of rows."""
     tool, trainings = TOOLS[name], settings.trainings
     commands = [tool.command.format(label=label) for label in trainings]
     several = max(training.devices for training in trainings.values())
@@ -33,7 +33,10 @@ def readme(name: ToolName, settings: ToolSettings, rows: Mapping[str, int]) -> s
 
 
 def result(name: ToolName, label: str, training: ToolTraining, rows: Mapping[str, int]) -> str:
-    """Returns the folder of a training's weights, below the folder of the tool."""
+    """Returns the folder of the trained weights, relative to the folder of the tool.
+
+    `label`: name of the training. `rows`: training set -> number of rows.
+    """
     return TOOLS[name].result.format(label=label, steps=training.steps(rows[training.dataset]))
 
 

@@ -23,7 +23,7 @@ class TokenRow:
 
 
 def token_row(tokenizer: "PreTrainedTokenizerBase", example: Example) -> TokenRow:
-    """Renders a training row. The token ids are those of the study's own training."""
+    """Returns a training row as texts and token ids. The token ids are those of the study's own training."""
     *messages, reply = example.messages
     prompt_ids, reply_ids = encode_prompt(tokenizer, messages), encode_completion(tokenizer, reply["content"])
     end = str(tokenizer.convert_ids_to_tokens(end_token_id(tokenizer)))
@@ -34,9 +34,9 @@ def token_row(tokenizer: "PreTrainedTokenizerBase", example: Example) -> TokenRo
 
 
 def check_texts(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str, placeholders: tuple[str, ...]) -> None:
-    """Raises DataError if a tool that reads the texts of a row would train on other token ids.
+    """Raises DataError if `tool`, which reads the texts of `row`, would train on other token ids than those of `row`.
 
-    Such tools encode prompt and reply separately, without adding special tokens. `placeholders`: texts that the tool
+    Such a tool encodes prompt and reply separately, and adds no special tokens. `placeholders`: texts that the tool
     replaces in a prompt.
     """
     if replaced := next((text for text in placeholders if text in row.prompt), None):
@@ -61,7 +61,7 @@ def first_tokens(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
 def without_first(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str) -> TokenRow:
     """Removes the first token from a row's prompt, if the tokenizer puts this token before every text.
 
-    Raises DataError for a prompt that does not begin with this token: the tool would add it.
+    Raises DataError for a prompt that does not begin with this token, because the tool would add the token.
     """
     first = first_tokens(tokenizer)
     if not first:

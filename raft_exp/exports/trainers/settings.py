@@ -1,4 +1,4 @@
-"""The settings of a study's trainings, in the terms that the tools of `export.for` share."""
+"""The settings of a study's trainings that the tools of `export.for` need."""
 
 from typing import Literal
 

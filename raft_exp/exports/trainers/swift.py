@@ -1,8 +1,8 @@
 """ms-swift (`swift sft`): chats of two messages, and the template `dummy`, which adds only the first and the end token.
 
-The template adds the first token if the tokenizer adds it to every text, and the tokenizer's end token to a reply that
-does not end with it. So the prompt is written without the first token, and models whose replies end with another token
-are refused.
+The template adds the first token (bos) if the tokenizer puts this token before every text. The template also adds the
+tokenizer's end token to a reply that does not end with this token. So the prompt is written without the first token,
+and models whose replies end with another token are rejected.
 """
 
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ def _refused(tokenizer: "PreTrainedTokenizerBase", why: str) -> ConfigError:
 
 
 def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
-    """Returns the configuration file of a training."""
+    """Returns the configuration of the training `label` on `rows` rows."""
     training, model = settings.trainings[label], settings.model
     steps = training.steps(rows)
     return {

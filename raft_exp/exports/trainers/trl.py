@@ -7,13 +7,13 @@ from raft_exp.exports.trainers.settings import ToolSettings
 
 
 def row(tokens: TokenRow) -> Row:
-    """Returns a row that TRL does not encode again. Tokens with mask 1 count in the loss."""
+    """Returns the token ids of a row, which TRL does not encode again. Only tokens with mask 1 count in the loss."""
     mask = [0] * len(tokens.prompt_ids) + [1] * len(tokens.reply_ids)
     return {"id": tokens.id, "input_ids": tokens.prompt_ids + tokens.reply_ids, "completion_mask": mask}
 
 
 def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
-    """Returns the configuration file of a training."""
+    """Returns the configuration of the training `label` on `rows` rows."""
     training, model = settings.trainings[label], settings.model
     return {
         "model_name_or_path": settings.path,

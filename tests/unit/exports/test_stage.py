@@ -184,14 +184,14 @@ def test_a_licence_that_nobody_stated_is_not_made_up(made, tmp_path):
     [
         ("export.dataset=alpaca", r"export\.dataset: got 'alpaca'; must be .*\"?chat"),
         ("export.format=csv", r"export\.format: got 'csv'; must be"),
-        ("export.push_to_hub=me/data", r"export\.push_to_hub: needs export\.format=hf, but .* is 'jsonl'"),
+        ("export.push_to_hub=me/data", r"export\.push_to_hub: got 'me/data', but export\.format=jsonl writes"),
         ("export.push_to_hub=data", r"export\.push_to_hub: got 'data'; must be OWNER/NAME"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(override, told):
     with pytest.raises(ConfigError, match=told):
         parse(compose(override))
-    with pytest.raises(ConfigError, match=r"nothing to push; set export\.dataset"):
+    with pytest.raises(ConfigError, match=r"exports nothing; set export\.dataset"):
         parse(compose("export.push_to_hub=me/data", "export.format=hf"))
 
 

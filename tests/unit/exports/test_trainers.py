@@ -234,7 +234,7 @@ def test_an_arm_that_no_tool_can_repeat_is_named(tmp_path):
             ("selection.learning_rates=[1e-3,1e-4]",),
             r"selection\.learning_rates chooses .*; set selection\.learning_rates=nu",
         ),
-        (("export.for=[trl]", "export.format=hf", "export.push_to_hub=me/x"), r"nothing to push"),
+        (("export.for=[trl]", "export.format=hf", "export.push_to_hub=me/x"), r"exports nothing"),
     ],
 )
 def test_what_no_tool_can_repeat_is_refused_before_a_stage_runs(overrides, told):
