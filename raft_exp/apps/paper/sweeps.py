@@ -37,7 +37,7 @@ class PaperSweep:
 
     @property
     def corpus(self) -> str:
-        """The key of the data set in published.yaml: its experiment, or `apibench/HUB`."""
+        """The key of the data set in published.yaml: the name of its experiment, or `apibench/HUB`."""
         hubs = [name.rpartition("/")[2] for name in self.experiments if "/hubs/" in name]
         return "/".join([self.experiments[0], *hubs])
 

@@ -165,7 +165,7 @@ def describe_planned(jobs: Sequence[Job]) -> str:
 
 
 def study_overrides(overrides: Sequence[str]) -> list[str]:
-    """Returns the overrides of a study, without those that concern the sweep itself."""
+    """Returns the overrides that concern the study. The overrides of the sweep are left out."""
     return [override for override in overrides if not override.lstrip("+~").startswith(_OF_THE_SWEEP)]
 
 

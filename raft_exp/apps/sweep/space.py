@@ -96,7 +96,7 @@ def _part(name: str, override: "Override") -> Choices | Interval:
 
 
 def grid(space: Space) -> Iterator[dict[str, str]]:
-    """Yields all points of a space in which each setting is a Choices; yields nothing if one is an Interval."""
+    """Yields all points of a space in which each setting is a Choices; yields nothing if a setting is an Interval."""
     parts = [part.values if isinstance(part, Choices) else () for part in space.values()]
     for values in itertools.product(*parts):
         yield dict(zip(space, values, strict=True))
