@@ -88,7 +88,7 @@ NO_VLLM = (
 
 @config_dataclass
 class VllmEngine:
-    """vLLM, loaded once for all arms of a base model, in a process of its own.
+    """vLLM, loaded once for all arms of a base model, in a separate process.
 
     Replies of vLLM are not fully reproducible: the other requests of a batch change the last bits of sums and, rarely,
     a token of greedy decoding. Settings that only change the batches are therefore runtime fields. Settings that change

@@ -38,8 +38,8 @@ class Openai:
     ) -> Iterator[Answer]:
         """Yields the answers in the order in which the server's replies arrive (`Engine.generate`).
 
-        A reply that the server's content filter withheld is an empty answer with `filtered=True`; it is not requested
-        again. Raises ServerError after the last answer if a request got no usable reply.
+        A reply that the server's content filter withheld is an empty answer with `filtered=True`. This reply is not
+        requested again. Raises ServerError after the last answer if a request got no usable reply.
         """
         assert sampling is None, "the decoding settings of a server are in its config"
         done = frozenset(answered)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def stop_tokens(generation_config: "GenerationConfig | None", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """Returns the ids of all end tokens: first that of the training targets, then those of the model's config."""
+    """Returns the ids of all end tokens: first the training targets' end token, then those of the model's config."""
     own = getattr(generation_config, "eos_token_id", None)
     own = own if isinstance(own, list) else [] if own is None else [own]
     return list(dict.fromkeys([tokens.end_token_id(tokenizer), *own]))

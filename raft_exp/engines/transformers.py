@@ -143,7 +143,7 @@ class Transformers:
 
 
 class GreedyProbabilities(LogitsProcessor):  # type: ignore[misc]
-    """Records the log probability of the token that greedy decoding chooses: the highest one of each step.
+    """Records the log probability of the token that greedy decoding chooses, in each step.
 
     Keeping the scores of all tokens, as `output_logits` does, would need gigabytes for a large vocabulary.
     """
