@@ -1,4 +1,4 @@
-"""Finds the short answer in a sentence: a date, number, place, agent or option. The question determines which kind."""
+"""Finds the short answer in a sentence: a date, number, place, agent or option. The question determines the kind."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -207,7 +207,7 @@ def place(sentence: str, fresh: Sequence[str]) -> str:
 
 
 def agent(sentence: str, question: str) -> str:
-    """Returns the agent X of a passive sentence ("was written by X"); "" if there is none or the question names it."""
+    """Returns the agent X of a passive sentence ("was written by X"); "" if there is none or the question has X."""
     match = _AGENT.search(sentence)
     if not match or match[1].lower() in question.lower() or re.search(r"\bby\b", question):
         return ""

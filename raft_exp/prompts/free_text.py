@@ -114,7 +114,7 @@ def answer(text: str, question: str = "") -> str:
 
 
 def next_question(reply: str, start: int) -> int | None:
-    """Returns the position at which a reply, after its answer, continues with a new question; None if it does not.
+    """Returns the position after the answer where a reply continues with a new question; None without a new question.
 
     `start`: position of the answer.
     """

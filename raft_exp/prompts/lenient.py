@@ -87,7 +87,7 @@ def extract(raw: str, labels: Sequence[str] = (), question: str = "") -> str:
 def said(raw: str, question: str = "") -> Said:
     """Applies rules 1 to 6 of the module in order, and returns the text that the first matching rule finds.
 
-    Returns the whole reply, as `visible` shortens it, if no rule matches.
+    If no rule matches, returns the whole reply as shortened by `visible`.
     """
     reply = free_text.before_next_question(visible(raw), question)
     for rule in (_tagged, _from_json, _marked, _boxed, _labelled, _from_sentence):

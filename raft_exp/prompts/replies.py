@@ -39,7 +39,7 @@ def completion(target: Target, cot: bool, reply_format: ReplyFormat) -> str:
 
 
 def quote(text: str) -> str:
-    """Returns a verbatim quote between its markers, for use in a reason. Reply markers in the text are escaped."""
+    """Returns a verbatim quote between quote markers, for use in a reason. Reply markers in the text are escaped."""
     return f"{BEGIN_QUOTE} {break_markers(text.strip())[0]} {END_QUOTE}"
 
 
