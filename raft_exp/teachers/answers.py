@@ -217,7 +217,7 @@ def ask_until_valid(
     """Requests replies until one is valid, at most `retries` + 1 times. Returns None while a reply is missing.
 
     `messages` builds the prompt from the reasons of earlier rejections. `validate` returns the result of a reply, or
-    why it is rejected. `ask` returns the reply to a prompt, or None.
+    why the reply is rejected. `ask` returns the reply to a prompt, or None.
     """
     rejected: list[Rejected] = []
     entries: list[LedgerEntry] = []

@@ -24,7 +24,7 @@ class ExtractiveConfig:
 
 
 def write(config: ExtractiveConfig, question: Question, gold: Sequence[Passage]) -> Target:
-    """Returns a target with the question's first answer; its reasoning consists of quotes from the gold passages."""
+    """Returns a target with the question's first answer. The reasoning consists of quotes from the gold passages."""
     if unsupported(question):
         sentences = closest_sentences(f"{question.question} {question.answers[0]}", gold, 1, 1.0)
     else:

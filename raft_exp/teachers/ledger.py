@@ -129,7 +129,7 @@ class Ledger:
             os.fsync(self._file)
 
     def claim(self, key: str) -> bool:
-        """Claims a request for this process. Returns False if it is claimed already, or its reply exists."""
+        """Claims a request for this process. Returns False if the request is claimed already or has a reply."""
         place = _place(key)
         with self._guard:
             if place in self._claimed or not self._lock(place):
@@ -213,7 +213,7 @@ class Ledger:
 
 
 def has_answers(folder: str | Path, model: str) -> bool:
-    """Returns whether the ledger file of a model exists and is not empty, without opening it."""
+    """Returns whether the ledger file of a model exists and is not empty. Does not open the ledger."""
     file = _file(Path(folder), model)
     return file.exists() and file.stat().st_size > 0
 

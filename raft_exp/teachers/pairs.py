@@ -2,7 +2,7 @@
 
 Two passages are linked by the rare names that they share: capitalised words, or words with a digit, that few passages
 have. In scripts without capitals every word counts. A word that the corpus also writes in lower case does not
-count: it has its capital at the beginning of a sentence.
+count: its capital only marks the beginning of a sentence.
 
 The choice depends on the passages alone, so it is the same in every run.
 """
@@ -28,14 +28,14 @@ Pair = tuple[int, int]  # ordinals, ascending
 
 @dataclass(frozen=True)
 class Names:
-    """The words of a passage, as hashes: those that may be names, and those in lower case, which are not."""
+    """The words of a passage, as hashes. `names`: words that may be names. `ordinary`: words in lower case."""
 
     names: frozenset[int]
     ordinary: frozenset[int]
 
 
 def names_of(text: str) -> Names:
-    """Returns the words of a text that may be names, and its words in lower case."""
+    """Returns the words of a text that may be names, and the words in lower case, which are not names."""
     words = [_POSSESSIVE.sub("", word) for word in _WORD.findall(text)]
     if any(word.lower() != word.upper() for word in words):
         marked = {word for word in words if word[0].isupper() or (any(map(str.isdigit, word)) and not word.isdigit())}

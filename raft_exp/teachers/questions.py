@@ -125,7 +125,7 @@ class QuestionWriting:
 
 @dataclass
 class AnswerCheck:
-    """The `TeacherJob` that answers each written question from its passages: from all together, and from each alone."""
+    """The `TeacherJob` that answers each question from all its passages together, and from each passage alone."""
 
     task: CheckTask
     passages: Path
@@ -154,8 +154,8 @@ class AnswerCheck:
     def resolve(self, item: dict[str, Any], ask: Ask) -> ReplyHistory[bool] | None:
         """Requests a second answer to the question from the teacher, and compares the two answers.
 
-        A question about two passages is also asked with each passage alone, which must not give the answer. Returns the
-        replies; their result is True if the question is good. Returns None while a reply is missing.
+        A question about two passages is also sent with each passage alone. The teacher must then not give the answer.
+        Returns the replies; their result is True if the question is good. Returns None while a reply is missing.
         """
         passages = [self._collection[self._collection.find(name)] for name in item["passages"]]
         history = self._asked(item, passages, self._compare, ask)

@@ -2,7 +2,7 @@
 
 The work of a stage is a `TeacherJob`: a list of items, each with an outcome that depends on replies only. A pass goes
 through all items and sends the requests that have no reply in the ledger. When a reply arrives, its item is resolved
-again, which may need another request.
+again. This may need another request.
 
 Passes are repeated until a pass needs no request. This last pass writes the results in the order of the items. So the
 results do not depend on the order in which the replies arrived.

@@ -65,7 +65,7 @@ class Gate:
 
 @config_dataclass
 class AnswerTask(Task):
-    """The task to write the target of a question from its gold passages and its answer, if it has one."""
+    """The task to write the target of a question from the gold passages and the answer (if the question has one)."""
 
     reply: Literal["paper", "json", "text"]  # ##Reason: ... ##Answer: | {"reason", "answer"} | text: reasoning alone
     gate: Gate
@@ -106,7 +106,7 @@ class QuestionTask(Task):
 
 @config_dataclass
 class CheckTask(Task):
-    """The task to check a question: the teacher answers it from its passage, and must give the written answer."""
+    """The task to check a question: the teacher answers it from the passage, and must give the written answer."""
 
     agreement: Share  # least F1 of the words of both answers, if neither answer contains the other
 
