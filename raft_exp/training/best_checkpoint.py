@@ -31,7 +31,7 @@ class BestCheckpoint:
         self._step, self._waited = state["step"], state["waited"]
 
     def validated(self, module: RaftModule, loss: float) -> None:
-        """Records the loss of a validation pass, and saves the weights if it is the lowest so far.
+        """Records the loss of a validation pass, and saves the weights if this loss is the lowest so far.
 
         All processes must call this method, with the same loss.
         """

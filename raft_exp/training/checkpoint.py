@@ -66,13 +66,16 @@ def step(out: Path) -> int:
 
 
 def remove(out: Path) -> None:
-    """Deletes the checkpoint, and an incomplete one of a killed run."""
+    """Deletes the checkpoint, and the incomplete checkpoint of a killed run."""
     for name in (NAME, f"{NAME}.new"):
         (out / name).unlink(missing_ok=True)
 
 
 def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> BestState:
-    """Loads weights and optimiser state from the checkpoint into `module` and `optimizer`. Returns its BestState."""
+    """Loads weights and optimiser state from the checkpoint in `out` into `module` and `optimizer`.
+
+    Returns the BestState of the checkpoint.
+    """
     with safe_open(out / NAME, framework="pt") as file:
         metadata = json.loads(file.metadata()["state"])
         states: dict[int, dict[str, Tensor]] = {}

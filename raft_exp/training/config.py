@@ -68,7 +68,7 @@ class TrainerConfig:
     supervised_tokens: KeyedWhenSet[str | None] = None
 
     def resolved(self, dtype: Dtype, learning_rate: float | None = None) -> "TrainerConfig":
-        """Returns the settings with values in place of `auto`, as they are part of a stage's key.
+        """Returns the settings in the form that enters a stage's key: with values in place of `auto`.
 
         An `auto` precision follows from `dtype`, the model's type. An `auto` learning rate becomes `learning_rate`, the
         model's default. An `auto` packing becomes true; TrainStage.may_pad then allows padding. Raises ValueError

@@ -41,7 +41,7 @@ class TrainingModule(Protocol):
 
 
 def layers(model: nn.Module) -> list[nn.Module]:
-    """Returns the decoder layers. In transformers they have one base class in all models."""
+    """Returns the decoder layers. In transformers, the layers of all models have one base class."""
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]

@@ -173,8 +173,8 @@ class RaftModule(lightning.LightningModule):
     def finished_steps(self, newest: bool) -> list[StepFigures]:
         """Returns the figures of finished steps that were not returned before, in order.
 
-        If `late`, the figures of the last step are included only with `newest`, which waits for the device. Raises
-        ModelError for a loss or norm that is not finite.
+        If `late`, the figures of the last step are included only with `newest`: the call then waits for the device.
+        Raises ModelError for a loss or norm that is not finite.
         """
         steps, self._read = self._read, []
         return steps + self._checked(newest)

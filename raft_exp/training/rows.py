@@ -113,7 +113,7 @@ def read(
 ) -> Rows:
     """Returns the tokenised rows of one split of a dataset folder.
 
-    The first process that calls this function writes them into `folder`; other processes, and a resumed run, open them.
+    The first process that calls this function writes rows into `folder`; other processes, and a resumed run, open them.
     `most`: maximum number of rows (None: all), chosen at random by `seed`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ class SpeedMeter:
         self._clock = time.perf_counter()
 
     def step(self, step: int) -> dict[str, float]:
-        """Returns the figures of the step that ends now; `step`: its index in the plan, from 0.
+        """Returns the figures of the step that ends now; `step`: the index of this step in the plan, from 0.
 
         `seconds` is the time since the previous step or `restart`. `peak_gib`: peak memory in GiB. `mfu` is present
         only for GPUs with a known peak.
