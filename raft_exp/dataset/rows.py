@@ -158,7 +158,7 @@ class RowBuilder:
         )
 
     def tokens_needed(self, spec: RowSpec) -> int:
-        """Returns the tokens of the row's longest prompt with whole passages, and of its longest reply."""
+        """Returns the number of tokens in the longest prompt, with whole passages, and the longest reply together."""
         question = self._clean(spec.question.question)
         whole = [self._passage(ordinal, spec) for ordinal in spec.context or []]
         reply = max(self._format.window.max_new_tokens, self._reply_tokens(spec, self._completion(spec.target)))

@@ -99,8 +99,8 @@ def check_weights(model: ModelConfig) -> None:
     folder = Path(resolve(model.name_or_path))
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise ModelError(
-            f"model.name_or_path={model.name_or_path!r}: no weights (*.safetensors) in the folder; save the model "
-            "there with save_pretrained"
+            f"model.name_or_path={model.name_or_path!r}: the folder has no weights (*.safetensors); save the "
+            "model there with save_pretrained"
         )
 
 
@@ -246,7 +246,7 @@ def _check_positions(model: ModelConfig, positions: int | None) -> None:
     reply = "" if model.max_new_tokens < positions else f" and model.max_new_tokens below {positions}"
     raise ModelError(
         f"model.max_length={model.max_length}: {model.name_or_path} has {positions} positions; "
-        f"set model.max_length={positions}{reply}, or choose a model with more"
+        f"set model.max_length={positions}{reply}, or choose a model with more positions"
     )
 
 
@@ -304,8 +304,8 @@ def _check_lora(lora: LoraSettings, skeleton: "PreTrainedModel", config: "Pretra
     size = int(getattr(config.get_text_config(decoder=True), "hidden_size", lora.r))
     if lora.r > size:
         raise ModelError(
-            f"lora.r={lora.r}: larger than the hidden size {size} of {name}; set lora.r={size} or less, or train all "
-            "weights with lora=full"
+            f"lora.r={lora.r}: the rank is larger than the hidden size {size} of {name}; set lora.r={size} or less, or "
+            "train all weights with lora=full"
         )
     linear = _linear_names(skeleton)
     if not isinstance(lora.target_modules, str):

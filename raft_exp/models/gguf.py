@@ -139,7 +139,7 @@ def _metadata(file: Path) -> Mapping[str, Any]:
         types = sorted({tensor.tensor_type.name for tensor in reader.tensors})
     except Exception as error:  # numpy's and struct's errors of a damaged file, of several types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{file.name}: not a complete GGUF file ({reason}); download it again") from error
+        raise ModelError(f"{file.name}: the file is not a complete GGUF file ({reason}); download it again") from error
     own = {name.partition(".")[2]: value for name, value in fields.items()}  # without "llama."
     sizes = {known: own[name] for name, known in _SIZES.items() if name in own}
     check_values(sizes, file.name, "its header")
@@ -156,7 +156,7 @@ def _mend(tokenizer: "PreTrainedTokenizerBase", values: Mapping[str, Any], file:
         if number is not None:
             setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(int(number)))
     if tokenizer.eos_token_id is None:
-        raise ModelError(f"{file.name}: has no end token (tokenizer.ggml.eos_token_id); choose another file")
+        raise ModelError(f"{file.name}: the file has no end token (tokenizer.ggml.eos_token_id); choose another file")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.chat_template = values.get("tokenizer.chat_template") or tokenizer.chat_template

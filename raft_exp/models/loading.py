@@ -80,7 +80,7 @@ def resolve(name_or_path: str, group: str = "model") -> str:
             )
         if name_or_path not in _FOLDERS:
             raise ModelError(
-                f"{group}.name_or_path={name_or_path!r}: its conversion is not in the store; run the study again"
+                f"{group}.name_or_path={name_or_path!r}: the converted model is not in the store; run the study again"
             )
         return str(_FOLDERS[name_or_path])
     if name_or_path.startswith(ASSET):

@@ -119,7 +119,7 @@ def _apply_template(tokenizer: "PreTrainedTokenizerBase", messages: Messages, ad
         )
     added = len(text) - sum(len(message["content"]) for message in messages)
     if added > template_limits.MOST_ADDED:
-        raise ValueError(f"it adds {added:,} characters to the messages")
+        raise ValueError(f"the template adds {added:,} characters to the messages")
     if left_out := [message["role"] for message in messages if message["content"].strip() not in text]:
         raise ValueError(f"the rendered prompt changes or omits the text of the {left_out[0]} message")
     # Some templates open a <think> block even with enable_thinking=False: the prompt closes it.

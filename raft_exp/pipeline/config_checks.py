@@ -134,8 +134,8 @@ def _check_validation_questions(config: Config, setting: str, off: str) -> None:
     corpus = config.corpus
     if not corpus.validation and corpus.name != "pubmedqa" and not getattr(corpus, "questions", ""):
         raise ConfigError(
-            f"corpus.validation: got {corpus.validation}, but {setting} is chosen on validation questions, and there "
-            f"are none; use a share such as corpus.validation=0.05, or {setting}={off}"
+            f"corpus.validation: got {corpus.validation}, but {setting} is chosen on validation questions, and the "
+            f"study has none; use a share such as corpus.validation=0.05, or {setting}={off}"
         )
 
 
@@ -173,7 +173,7 @@ def _check_server_arms(config: Config) -> None:
         if (arm.engine or config.engine).name == "openai" and arm.needs_weights():
             raise ConfigError(
                 f"arms.{name}: an arm with recipe={arm.recipe!r} and adapter={arm.adapter!r} needs weights on this "
-                "machine, but engine=openai uses a server; remove the arm from evaluation.arms, or give the arm another "
+                "machine, but engine=openai uses a server; remove the arm from evaluation.arms, or give it another "
                 "engine"
             )
 

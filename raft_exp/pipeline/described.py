@@ -53,7 +53,7 @@ def first_sentence(about: str) -> str:
 
 
 def value_text(value: object) -> str:
-    """Returns a default value as text for the command line. Texts over 60 characters are cut, a mapping is `{...}`."""
+    """Returns a default value as text for the command line. Cuts texts over 60 characters; a mapping is `{...}`."""
     if isinstance(value, str):
         short = " ".join(value.split()) or '""'
         return short if len(short) <= 60 else f"{short[:57]}..."

@@ -127,7 +127,10 @@ class Store:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Converts an OSError inside the `with` block into a StoreError, unless the error names a file outside."""
+        """Converts an OSError inside the `with` block into a StoreError.
+
+        An OSError that names a file outside this store is raised unchanged.
+        """
         try:
             yield
         except OSError as error:

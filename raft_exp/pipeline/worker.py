@@ -144,7 +144,7 @@ def _raise_error(stage: Stage, reply: str, status: int | None, forwarded: list[s
     if forwarded and (status or not reply):
         raise StoppedError(f"{stage.label} was stopped by {forwarded[0].name}; run the same command again to resume it")
     if status or not reply:
-        raise RaftError(f"{stage.label}: its process ended with status {status}; see its output above")
+        raise RaftError(f"{stage.label}: the process of this stage ended with status {status}; see the output above")
 
 
 @contextlib.contextmanager

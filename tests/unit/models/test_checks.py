@@ -278,7 +278,7 @@ def test_an_untied_output_head_can_be_adapted(folder):
 def test_a_rank_above_the_size_of_the_model(folder):
     name = folder()
     message = refusal(name, lora(r=33))
-    assert "lora.r=33: larger than the hidden size 32 of LlamaForCausalLM; set lora.r=32 or less" in message
+    assert "lora.r=33: the rank is larger than the hidden size 32 of LlamaForCausalLM; set lora.r=32 or less" in message
     assert check(name, lora(r=32)) == []
     assert check(name, lora(r=0)) == []
 
@@ -313,7 +313,7 @@ def test_a_folder_without_weights(folder):
 
     model = small.model_config(name_or_path=folder())
     with pytest.raises(
-        ModelError, match=r"no weights \(\*\.safetensors\) in the folder; save the model there with save_pretr"
+        ModelError, match=r"the folder has no weights \(\*\.safetensors\); save the model there with save_pretr"
     ):
         checks.check_weights(model)
     AutoModelForCausalLM.from_config(loading_config(model.name_or_path)).save_pretrained(model.name_or_path)

@@ -138,7 +138,7 @@ def test_a_billion_layers_are_refused_in_one_line(tmp_path):
 
 
 def test_a_model_that_was_not_converted_is_refused_where_it_is_loaded():
-    with pytest.raises(ModelError, match="its conversion is not in the store"):
+    with pytest.raises(ModelError, match="the converted model is not in the store"):
         loading.load_tokenizer("/nowhere/absent.gguf")
 
 

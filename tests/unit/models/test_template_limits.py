@@ -62,7 +62,7 @@ def test_a_template_that_takes_long_for_one_question_alone_is_ended():
 
 def test_a_template_that_writes_much_for_one_question_alone_is_refused():
     hostile = tokenizer(BODY + "{% if 'pump' in messages[-1].content %}{{ 'x' * 10 ** 6 }}{% endif %}")
-    with pytest.raises(ModelError, match=r"it adds 1,000,0\d\d characters"):
+    with pytest.raises(ModelError, match=r"the template adds 1,000,0\d\d characters"):
         chat_text(hostile, MESSAGES)
 
 

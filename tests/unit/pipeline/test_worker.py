@@ -73,7 +73,7 @@ def test_a_killed_process_is_one_clear_error_and_the_next_stage_has_a_new_one(tm
         study.run("ingest", "one")
         [first] = workers(study.config_file)
         os.kill(first, signal.SIGKILL)
-        with pytest.raises(RaftError, match=r"^questions: its process ended with status -9; see its output ab"):
+        with pytest.raises(RaftError, match=r"^questions: the process of this stage ended with status -9; see the"):
             study.run("questions", "one")
         assert study.run("questions", "one").is_dir()
         assert workers(study.config_file) != {first}
