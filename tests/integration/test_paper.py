@@ -38,7 +38,7 @@ def test_the_paper_ends_in_a_page_and_resumes(tmp_path: Path, data: Path) -> Non
 
     done = paper(tmp_path, *FEW, f"data={data}")
     assert done.returncode == 0, done.stderr
-    assert "+debug=short: model=tiny trainer=cpu" in done.stdout
+    assert "+debug=short adds model=tiny trainer=cpu" in done.stdout
     figures = json.loads((tmp_path / "runs" / "paper" / "paper.json").read_text())
     assert any("has no folder pubmedqa" in line for line in figures["missing"])
     assert any("TriviaQA: the data are incomplete: test file missing" in line for line in figures["missing"])

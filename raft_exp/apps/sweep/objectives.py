@@ -72,8 +72,8 @@ def check_validation(config: Config) -> None:
     store.ensure(ingest, store.call)
     if not store.ensure(questions, store.call).counts.get("validation"):
         raise ConfigError(
-            "sweep: got 'optuna', which compares trials on validation questions, but the corpus has none; hold some "
-            "out with corpus.validation=0.1, or mark them in the file of questions"
+            "sweep: got 'optuna', which compares trials on validation questions, but the corpus has none; set "
+            "corpus.validation=0.1, or mark validation questions in the file of questions"
         )
 
 
