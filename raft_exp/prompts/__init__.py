@@ -6,8 +6,8 @@ object. To add a mode:
 1. Write `raft_exp/prompts/<mode>.py` with the four names of `document.Mode`: FORBIDDEN (characters that the format
    cannot represent), DELIMITER (text of a document that looks like the mode's own syntax), `render` and `read`.
    `json.py` is the shortest example. `render` calls `carried` first, returns a well-formed document for every input,
-   and escapes text from documents. `read` inverts `render`. The docstring of the module shows an example, and lists what
-   `read` cannot restore.
+   and escapes text from documents. `read` inverts `render`. The docstring of the module shows an example, and lists
+   what `read` cannot restore.
 2. Add the name to PromptMode, and the module to MODES below.
 3. In tests/unit/prompts/test_modes.py, add the layout to LAYOUTS, and the parser (if there is one) to PARSERS.
    To its function `carried`, add the parts that the mode cannot restore. The other tests run for all modes.
