@@ -1,8 +1,9 @@
 """False passages: copies of gold passages with another question's answer in place of the right one.
 
 A false passage takes the place of one distractor, so the number of passages stays the same. The false answer has the
-visible type of the right one (`answer_types`). It never means the same as an accepted answer, and it occurs neither in
-the question nor in another passage of the context. docs/how-to/refusals-and-conflicts.md states the rules.
+visible type of the right answer (`answer_types`). The false answer never means the same as an accepted answer, and
+occurs neither in the question nor in another passage of the context. docs/how-to/refusals-and-conflicts.md states the
+rules.
 """
 
 import re
@@ -36,9 +37,9 @@ class Conflicts:
         self.counts = Counter[str]()  # "planted", or a key of NO_FALSE_PASSAGE -> rows
 
     def into(self, specs: Iterable[RowSpec], chosen: HashSample) -> Iterator[RowSpec]:
-        """Yields all rows, and puts a false passage into those with gold where one is possible.
+        """Yields all rows, and puts false passages into the rows of the `chosen` questions.
 
-        `chosen`: the sample of the questions whose rows may get a false passage.
+        A row stays unchanged if it has no gold, or if no false passage is possible.
         """
         for spec in specs:
             wanted = spec.grounded and spec.question.id in chosen  # a sample "contains" ids outside its items too

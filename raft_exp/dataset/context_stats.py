@@ -30,7 +30,7 @@ class ShortContextCounter:
 
 
 class GoldInContext:
-    """Counts the rows whose prompt shows all gold passages of the question, a part of them, or none, by split.
+    """Counts by split the rows whose prompt shows all gold passages of the question, some gold passages, or none.
 
     A question without gold passages counts under "none".
     """

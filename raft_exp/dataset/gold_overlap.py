@@ -44,7 +44,7 @@ class _Texts:
         return {int(self.passages.documents[ordinal]) for ordinal in self.same.get(words, ())}
 
     def shingles(self, hashes: Iterable[int]) -> Iterator[Shingles]:
-        """Yields the shingles (word n-grams) of the texts with these hashes."""
+        """Yields the shingles (word n-grams) of the texts with the given hashes."""
         return (shingles(units(self.passages[self.same[words][0]].text)) for words in hashes)
 
 

@@ -20,7 +20,7 @@ MOST_GOLD_OVERLAP = 0.02  # of the held-out questions, where dataset.max_gold_ov
 
 @dataclass(frozen=True)
 class Overlap:
-    """What one held-out split shares with training: counts and examples."""
+    """The overlap of one held-out split with training: counts and examples."""
 
     size: int  # questions of the split
     figures: OverlapCounts  # the entry of audit.json

@@ -53,8 +53,8 @@ def check_questions(
     """Checks the questions of a study. The paths have the same meaning as in `dataset/stage.py`.
 
     `given`: the settings of questions from a file; None for other questions. `vectors`: the folder with the vectors of
-    the passages, if the settings `given` need it. Raises DataError if a question has too few distractors, a dataset has
-    no questions, or training contains held-out questions.
+    the passages, if the settings `given` need these vectors. Raises DataError if a question has too few
+    distractors, a dataset has no questions, or training contains held-out questions.
     """
 
     def check(cut: Path, split: Path) -> None:

@@ -234,7 +234,7 @@ def retrieved(rank: Ranker, k: int) -> ContextChooser:
 
 
 def published(collection: Passages, setting: str = "evaluation.context") -> ContextChooser:
-    """Returns the chooser of the context that was published with the question, in its order.
+    """Returns the chooser of the context that was published with the question, in the published order.
 
     The chooser raises DataError for a question without a published context. `setting`: the name of the setting in this
     error.

@@ -83,7 +83,7 @@ class _Quality:
             self._answers.add([] if first is None else [first], 1, self._k)
 
     def figures(self) -> RankFigures:
-        """Returns the means over the questions with gold passages, and over those without."""
+        """Returns the means over the questions with gold passages, and over the questions without gold passages."""
         figures: RankFigures = {}
         if self._gold.questions:
             recall, mrr, ndcg = self._gold.means()

@@ -31,7 +31,7 @@ _QUOTE_MARKERS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
 
 @config_dataclass
 class Window:
-    """The properties of a model that its prompts depend on: its tokenizer and its limits in tokens."""
+    """The properties of a model on which prompts depend: the tokenizer, and the limits in tokens."""
 
     name_or_path: str
     revision: str | None

@@ -46,8 +46,8 @@ def holds_gold(question: Question, context: Sequence[ContextPassage]) -> bool:
 def gold_passages(question: Question, context: Sequence[ContextPassage]) -> int:
     """Returns the number of the question's gold passages in a context.
 
-    If the dataset names gold passages by title, they count once per document: the collection may have several versions
-    of a document, which come from different questions.
+    If the dataset names gold passages by title, each document counts once, because the collection may have several
+    versions of a document, which come from different questions.
     """
     gold = [passage for passage in context if passage.gold]
     named = {passage.id for passage in gold if passage.id in question.gold}

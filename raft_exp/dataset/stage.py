@@ -54,7 +54,7 @@ class DatasetConfig:
     """How a RAFT training set is built.
 
     A training row shows the model a question and a context of passages, and teaches it a target. D is
-    `num_distractors`; if it is a range, each question has a D of its own. g is the number of gold passages:
+    `num_distractors`; if this is a range, each question has a D of its own. g is the number of gold passages:
 
     - With gold (a share p of the training rows): the context has the g gold passages and D distractors.
     - Without gold (the other rows): the context has D + g distractors with `constant_size`, else D. With
@@ -377,7 +377,7 @@ def training_rankers(
 
 
 def test_sample(config: TestStage, source: QuestionTargets) -> HashSample:
-    """Returns the ids of the test questions. Raises DataError if there are none."""
+    """Returns the ids of the test questions. Raises DataError if the corpus has no such questions."""
     sample = source.sample(config.split, config.max_items, config.seed)
     if not sample:
         raise DataError(

@@ -14,7 +14,7 @@ from raft_exp.retrieval.ranking import Ranker
 
 @config_dataclass
 class SettingNames:
-    """The dotted names of the settings that decide the number of distractors. Errors show them."""
+    """The dotted names of the settings that decide the number of distractors. Error messages show these names."""
 
     num_distractors: str
     allow_fewer: str

@@ -50,7 +50,7 @@ def chooser(
     coming: Callable[[], Iterable[Question]],
     rankings: Rankings | None,
 ) -> ContextChooser:
-    """Returns the chooser of the retriever's first k passages, best first, or of the published context in its order.
+    """Returns the chooser of a row's context: the retriever's first k passages, best first, or the published context.
 
     - `retriever`: ranks the whole collection, as at test. None: the published context is chosen.
     - `pool`: the passages of the split as ascending ordinals. `coming`: returns the questions of the rows, in order.
@@ -65,7 +65,7 @@ def chooser(
 
 
 def published_chooser(passages: Passages, keep: SplitFilter) -> ContextChooser:
-    """Returns the chooser of the published context in its own order, without the passages that `keep` leaves out."""
+    """Returns the chooser of the published context, in published order, without the passages that `keep` drops."""
     choose = published(passages, "dataset.context")
     return lambda question: list(keep(question, choose(question)))
 
