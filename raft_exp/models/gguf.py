@@ -42,7 +42,7 @@ def is_gguf(name_or_path: str) -> bool:
 
 
 def find(name_or_path: str, group: str = "model") -> Path:
-    """Returns the path of a GGUF file from its name. Raises ModelError if it is missing, or is one of several parts."""
+    """Returns the path of a GGUF file. Raises ModelError if the file is missing, or is one of several parts."""
     named = f"{group}.name_or_path={name_or_path!r}"
     if name_or_path.startswith(PACKAGE):
         module, _, inner = name_or_path.removeprefix(PACKAGE).partition("/")

@@ -267,7 +267,7 @@ def source(name_or_path: str, revision: str | None, group: str = "model") -> Loa
 
 
 def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
-    """Adds the LoRA adapter in `folder` to a model and returns it in evaluation mode.
+    """Adds the LoRA adapter in `folder` to a model. Returns the adapted model in evaluation mode.
 
     Raises ModelError if the folder has no adapter, or the adapter does not fit the model.
     """

@@ -21,7 +21,7 @@ class TemplateSample(TypedDict):
 
 
 def added_characters(sample: TemplateSample) -> int:
-    """Returns the largest number of characters that the template adds to a chat; 0 if it renders no chat."""
+    """Returns the largest number of characters that the template adds to a chat; 0 if no chat is rendered."""
     uses_chance(sample["template"])  # parses the template, as the caller does later
     return max(_added(sample, chat) for chat in sample["chats"])
 
