@@ -54,7 +54,8 @@ def use(stages: Iterable[Stage], store: Store) -> None:
 def described(stages: Iterable[Stage], store: Store) -> Iterator[None]:
     """Provides a model folder for each GGUF file inside the `with` block, so that the model can be checked.
 
-    The model folder is the converted folder of the store. If there is none, it is a temporary folder without weights.
+    The model folder is the converted folder of the store. If the store has none, a temporary folder without weights is
+    provided.
     """
     stages = list(stages)
     use(stages, store)

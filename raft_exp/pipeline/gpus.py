@@ -1,9 +1,9 @@
 """GPU locks: stages that run at the same time do not share a GPU, unless RAFT_EXP_SHARE_GPUS=1 allows it.
 
-A stage that needs n GPUs waits until n GPUs are free on this machine. CUDA_VISIBLE_DEVICES limits its process to them.
-Each GPU has a lock file in /tmp, which all users of the machine share; RAFT_EXP_GPU_LOCKS names another folder. The
-operating system releases a lock when the process that holds it ends, even if it is killed. Under SLURM the scheduler
-assigns the GPUs, and nothing is locked.
+A stage that needs n GPUs waits until n GPUs are free on this machine. CUDA_VISIBLE_DEVICES limits the process of the
+stage to these GPUs. Each GPU has a lock file in /tmp, which all users of the machine share; RAFT_EXP_GPU_LOCKS names
+another folder. The operating system releases a lock when the process that holds the lock ends, even if the process is
+killed. Under SLURM the scheduler assigns the GPUs, and nothing is locked.
 """
 
 import contextlib

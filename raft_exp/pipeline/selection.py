@@ -101,9 +101,9 @@ def choice_settings(
     """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
     The stage compares the candidates by the study's primary metric. If this is a metric of quotes, and not all `arms`
-    write reasoning, it uses the first metric of the corpus that is not a metric of quotes. `grid`: whether the values
-    are numbers in ascending order. `ties`: whether candidates with equal results are compared by the lenient variant of
-    the metric, if the metric has one.
+    write reasoning, the stage uses the first metric of the corpus that is not a metric of quotes. `grid`: whether
+    the values are numbers in ascending order. `ties`: whether candidates with equal results are compared by the
+    lenient variant of the metric, if the metric has one.
     """
     own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
     reasons = all(config.arms[name].cot for name in arms)

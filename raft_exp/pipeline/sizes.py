@@ -40,7 +40,7 @@ class StoredResults:
         return [manifest for manifest in manifests if manifest]
 
     def own(self, stage: Stage) -> Manifest | None:
-        """Returns the manifest of the stage's own result; None if the store does not have it."""
+        """Returns the manifest of the stage's own result; None if the store has no such result."""
         return next((manifest for manifest in self.of(stage.name) if manifest["key"] == stage.key), None)
 
     def folder(self, manifest: Manifest) -> Path:
@@ -119,7 +119,7 @@ def _limits(dataset: Stage, split: str) -> list[int]:
 def same_corpus(result: Manifest, stage: Stage) -> bool:
     """Whether a stored result of `ingest` or `questions` has the same corpus settings and files as the planned stage.
 
-    The seed may differ, because it does not change sizes.
+    The seeds may differ, because a seed does not change sizes.
     """
     config = stage.description["config"]
     same = all(_unseeded(value(result["config"], name)) == _unseeded(value(config, name)) for name in _OF_CORPUS)

@@ -64,7 +64,7 @@ class Store:
         return os.access(self.root, os.W_OK)
 
     def path(self, stage: Stage) -> Path:
-        """Returns the folder of the stage's result, whether it exists or not."""
+        """Returns the folder of the stage's result, whether this folder exists or not."""
         return self.root / stage.name / stage.key
 
     def call(self, stage: Stage, out: Path) -> None:

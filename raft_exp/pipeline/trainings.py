@@ -77,7 +77,7 @@ def trainings(config: Config) -> list[Training]:
     """Returns the trainings of the arms in `evaluation.arms`, in the order of their first arms.
 
     The label of a training is the name of its data set if no other training uses this data set, or if its trainer and
-    adapter have the study's settings. Otherwise the label is the name of its first arm.
+    adapter have the study's settings. Otherwise the label is the name of the training's first arm.
     """
     of_arm = datasets(config)
     groups: dict[str, list[str]] = {}

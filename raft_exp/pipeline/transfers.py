@@ -48,7 +48,7 @@ class OtherCorpus:
 
     @property
     def sources(self) -> list[Stage]:
-        """The stages up to the test rows, in order of execution, with labels of their own."""
+        """The stages up to the test rows, in order of execution. Each label contains the name of the corpus."""
         make, test = self._make, self.test  # the test rows decide which searches are needed
         first = [make.passages, *make.before_questions, make.questions]
         searches = [*make.vectors.values(), make.index, *make.reranked.values()]

@@ -34,7 +34,7 @@ Ask = Callable[[str, str, PromptConfig, Stage | None], Stage]  # arm, label of t
 def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
     """Returns a study's settings `values` with the prompt in its language, and all candidate wordings in `wordings`.
 
-    A wording is taken from `wordings` in `values`, else from its file in the first of `folders` that has the file.
+    A wording is read from `wordings` in `values`, else from a file in the first of `folders` that has this file.
     Raises ConfigError for an unknown wording, and for a file that has other settings than the texts of a wording.
     """
     values = with_language(values, folders)
