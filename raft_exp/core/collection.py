@@ -1,4 +1,4 @@
-"""A passage collection on disk: JSON lines with a memory-mapped index. Memory does not grow with its size."""
+"""A passage collection on disk: JSON lines with a memory-mapped index. Memory use does not grow with its size."""
 
 import hashlib
 import json

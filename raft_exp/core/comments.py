@@ -19,7 +19,7 @@ _LITERAL = re.compile(r"[|>][+-]?\s*(#.*)?$")
 
 @dataclass(frozen=True)
 class Setting:
-    """A key of a YAML file: its value as written in the file, and its comment ("" for none)."""
+    """A key of a YAML file: its value as written in the file, and its comment ("" if there is none)."""
 
     value: object
     comment: str

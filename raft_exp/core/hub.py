@@ -10,7 +10,7 @@ _TIMEOUT = 5.0  # seconds
 
 @cache
 def why_no_hub() -> str:
-    """Returns the reason why the hub cannot be reached; "" if it replies, with any HTTP status.
+    """Returns the reason why the hub cannot be reached; "" if the hub replies, with any HTTP status.
 
     The check runs once per process.
     """

@@ -17,7 +17,7 @@ _LOOK = 0.5  # seconds between two checks of the parent
 
 
 class StopSignal(BaseException):
-    """Raised on SIGTERM and SIGUSR1. A BaseException, like KeyboardInterrupt: `except Exception` does not catch it."""
+    """Raised on SIGTERM and SIGUSR1. It is a BaseException, so that `except Exception` does not catch it."""
 
 
 @contextlib.contextmanager

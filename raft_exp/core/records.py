@@ -198,7 +198,7 @@ def loads(line: str | bytes) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[object]) -> int:
-    """Writes rows (records or dicts), one a line, and returns their number. Syncs the file to disk."""
+    """Writes rows (records or dicts), one per line, and returns their number. Syncs the file to disk."""
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:

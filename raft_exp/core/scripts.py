@@ -86,7 +86,7 @@ def has_unspaced(text: str) -> bool:
 
 
 def is_unspaced(run: str, keeps_korean: bool) -> bool:
-    """Whether a run (from `runs`) is of a script without spaces. Korean counts as one unless `keeps_korean`."""
+    """Whether a run (from `runs`) is of a script without spaces. Korean also counts unless `keeps_korean`."""
     return bool((_UNSPACED if keeps_korean else _UNSPACED_OR_KOREAN).match(run))
 
 
@@ -114,7 +114,7 @@ def scored(run: str) -> Iterator[str]:
 
 
 def words(run: str) -> Iterator[str]:
-    """Yields the words of a run by ICU's dictionaries; its characters if ICU has no dictionary of the script."""
+    """Splits a run into words by ICU's dictionaries, or into characters if ICU has no dictionary of the script."""
     if _HAS_DICTIONARY.search(run):
         return iter(_segmented(run))
     return characters(run)

@@ -1,4 +1,4 @@
-"""Refuses secrets (API keys, passwords) in settings, commands and files. They belong in environment variables.
+"""Refuses secrets (API keys, passwords) in settings, commands and files. Secrets belong in environment variables.
 
 A text counts as a secret if it contains
 

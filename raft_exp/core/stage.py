@@ -80,7 +80,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of a study. `config` holds all settings that the function reads; no other setting changes its result.
+    """One step of a study. `config` holds all settings that change the result of the function.
 
     Raises TypeError if the names of `inputs` are not the keyword names of the function.
     """

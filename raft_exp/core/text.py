@@ -1,8 +1,8 @@
 """Compares texts by their words: whether they are equal, and whether a text contains an answer.
 
 There are two ways to reduce a text to its words. `normalise` serves the user's own corpora: it reads any language, and
-keeps numbers and signs (`core.words`). `plain_words` serves the published data sets: earlier results on them stay
-valid. `Passages.form` is the function that a collection uses.
+keeps numbers and signs (`core.words`). `plain_words` serves the published data sets, so that earlier results on these
+stay valid. `Passages.form` is the function that a collection uses.
 """
 
 import re
@@ -27,7 +27,7 @@ def normalise(text: str) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Returns a text in NFKC and case-folded, with one space in place of all characters but letters and digits."""
+    """Returns a text in NFKC and case-folded, with one space between runs of letters and digits."""
     return _NON_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
