@@ -55,7 +55,7 @@ from raft_exp.corpora.triviaqa import Triviaqa, TriviaqaConfig
 class Corpus(Protocol):
     """The members of a corpus that the stages `ingest` and `questions` use.
 
-    Both streams have a fixed order and read their source step by step, so that it need not fit in memory.
+    Passages and questions are streamed in a fixed order, so that the source may be larger than memory.
 
     Optional members:
 
@@ -136,11 +136,11 @@ def may_have_few_documents(config: CorpusConfig, corpus: Corpus) -> bool:
 
 
 def shares_gold(config: CorpusConfig) -> bool:
-    """Whether the published splits of a corpus share gold passages, as questions about one Wikipedia page do."""
+    """Whether the published splits of a corpus share gold passages, for example pages of Wikipedia."""
     return bool(getattr(CORPORA[config.name], "shares_gold", False))
 
 
 def origin(config: CorpusConfig) -> Origin:
-    """Returns source and licence of a corpus; empty if its class has none."""
+    """Returns source and licence of a corpus; an empty `Origin` if the class of the corpus has none."""
     source: Origin = getattr(CORPORA[config.name], "origin", Origin())
     return source

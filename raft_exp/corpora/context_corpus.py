@@ -21,7 +21,7 @@ from raft_exp.corpora.wording_splits import Splits, question_hash
 
 
 class ContextSettings(Protocol):
-    """The settings that these corpora share."""
+    """The settings that the corpora natural_questions and triviaqa share."""
 
     @property
     def path(self) -> str | None:
@@ -49,14 +49,14 @@ class ContextSettings(Protocol):
 
     @property
     def test_share(self) -> float:
-        """The share of the questions in the test split, where there is no test file."""
+        """The share of the questions in the test split, if there is no test file."""
 
 
 C = TypeVar("C", bound=ContextSettings)
 
 
 class ContextCorpus(ABC, Generic[C]):
-    """Training records come from one part, test records from the other. If there is one part, it is split at random.
+    """Training records come from one part, test records from the other. A single part is split at random.
 
     Passages depend on neither the seed nor `max_items`; questions depend on both.
     """
@@ -91,7 +91,7 @@ class ContextCorpus(ABC, Generic[C]):
         return [*local, *filter(None, [self._collection])]
 
     def passages(self) -> Iterator[Passage]:
-        """Yields the passages of all records that are used, then those of the collection, equal passages once."""
+        """Yields the passages of all used records, each once, then the other passages of the collection."""
         seen: set[int] = set()  # of records only: a collection may be larger than memory
         with counting(self.counts) as counts:
             for source in self._sources:
@@ -107,7 +107,7 @@ class ContextCorpus(ABC, Generic[C]):
                     yield passage
 
     def questions(self) -> Iterator[Question]:
-        """Yields the questions, those of the test files first."""
+        """Yields the questions, first those of the test files."""
         splits = self._splits()
         with counting(self.counts) as counts:
             for source in self._sources:

@@ -75,7 +75,7 @@ def as_written_first(answers: Sequence[str], text: str) -> list[str]:
 
 
 def question_id(question: str, seen: Counter[str]) -> str:
-    """Returns the id of a question in a form without ids: a hash of it, numbered if the question is repeated."""
+    """Returns the id of a question in a form without ids: a hash of its text, numbered if it is repeated."""
     name = f"{hash64(question):016x}"
     seen[name] += 1
     return name if seen[name] == 1 else f"{name}-{seen[name]}"

@@ -16,7 +16,7 @@ Part = Literal["train", "test"]
 class Source:
     """The names of a part's files.
 
-    `open`: returns the path of a file by its name. It downloads a missing file first.
+    `open`: a function from the name of a file to its path; it downloads a missing file first.
     """
 
     names: tuple[str, ...]

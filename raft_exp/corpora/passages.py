@@ -56,7 +56,7 @@ class ReadyPassages:
     def document_count(self, most: int) -> int:
         """Returns the number of documents in the first passages of the file, at most `most`.
 
-        If the file cannot be read, it returns `most`; the ingest stage raises the error.
+        Returns `most` if the file cannot be read; the ingest stage then raises the error.
         """
         documents: set[str] = set()
         try:

@@ -33,9 +33,9 @@ class Splits:
     """Splits of questions by document.
 
     A question has the split that the file gives it, else the split of another question about its documents, else a
-    split drawn for its documents. Documents are grouped, with one split per group, if they share a question, if they
-    have questions with the same words and answer, or if they share a passage or near copies. So no training question
-    has the gold of a test question.
+    split drawn for its documents. Documents are grouped, with one split per group, if a question has gold in each of
+    them, if they have questions with the same words and answer, or if they share a passage or near copies. So no
+    training question has the gold of a test question.
     """
 
     groups: DocumentGroups

@@ -60,7 +60,7 @@ class QuestionsFileConfig(Protocol):
 
 
 def files_of(config: object) -> list[Path]:
-    """Returns the questions file of a corpus in a list; [] for none. Raises DataError if the file does not exist."""
+    """Returns the questions file of a corpus in a list, or []. Raises DataError if the file does not exist."""
     path = config.questions if isinstance(config, QuestionsFileConfig) else None
     if path is not None and not Path(path).is_file():
         raise DataError(f"corpus.questions={path!r}: no such file; give a file with one question per line")

@@ -100,7 +100,7 @@ def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Quest
         seen.add(question.id)
         if question.split == "test" and not question.answers:
             raise DataError(
-                f"test question {question.id!r} has no reference answer; add one, or remove the question "
+                f"test question {question.id!r} has no reference answer; add an answer, or remove the question "
                 "(PubMedQA: set corpus.test to a subset with answers)"
             )
         splits[question.split] += 1

@@ -1,7 +1,7 @@
 """Sentence splitting without loss: `"".join(split_sentences(text)) == text`; white space belongs to the next sentence.
 
 The rules are those of sentencex (Wikimedia, MIT), which needs no model and does not split at "vs.", "i.e.", "et al." or
-"P = .03". Its version is part of the stage keys, because evidence is stored as sentence numbers.
+"P = .03". The version of sentencex is in the stage keys, because evidence is stored as sentence numbers.
 """
 
 import re

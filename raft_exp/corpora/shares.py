@@ -22,8 +22,8 @@ def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: 
 def draw_groups(sizes: Mapping[str, int], share: float, seed: int, purpose: str, of: int) -> set[str]:
     """Draws whole groups in random order, up to round(share * of) members in total.
 
-    `sizes`: group -> number of its members. If every group is larger than this total, the smallest is drawn. With 0 <
-    share < 1 and two or more groups, at least one group is drawn and at least one is left.
+    `sizes`: group -> number of its members. If every group is larger than this total, the smallest group is drawn. With
+    0 < share < 1 and two or more groups, at least one group is drawn and at least one is left.
     """
     wanted = round(share * of)
     if 0 < share < 1:

@@ -93,7 +93,7 @@ def setting_of(config: object) -> Setting:
 
 
 def choose(setting: Setting, enough: bool, level: Callable[[SplitBy], L]) -> tuple[SplitBy, L]:
-    """Returns the unit and its splits: those of `setting`, or for auto the largest unit that suffices.
+    """Returns the unit and its splits: those of `setting`, or for `auto` the largest unit that suffices.
 
     A unit suffices if its splits are filled and its questions have room for distractors; if none does, the smallest
     unit is taken. `enough`: the corpus has so many documents that no check is needed.

@@ -58,7 +58,7 @@ class Apibench:
             yield document.passage
 
     def questions(self) -> Iterator[Question]:
-        """Yields the questions of each hub, those of its test file first.
+        """Yields the questions of each hub, first those of the test file.
 
         Lines without an instruction or a call are left out, and training lines whose call the documentation lacks.
         """

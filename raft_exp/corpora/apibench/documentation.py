@@ -1,4 +1,4 @@
-"""The documentation of APIBench's hubs: each line is an API and becomes a passage, each field a sentence.
+"""The documentation of APIBench's hubs: each line becomes a passage, and each field a sentence.
 
 The fields are texts, lists, objects or null, and change their type from line to line. `domain` and `api_call` come
 first, so that a shortened passage keeps them; the code example comes last.

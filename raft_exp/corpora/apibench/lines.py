@@ -50,7 +50,7 @@ class Instruction:
 
 
 def lines(source: Sources, counts: Counter[str]) -> Iterator[Line]:
-    """Yields the lines of a hub that have an instruction and a call, those of the test file first."""
+    """Yields the lines of a hub that have an instruction and a call, first those of the test file."""
     for part, path in (("eval", source.test), ("train", source.train)):
         for number, (_, row) in enumerate(json_records.placed(path) if path else (), start=1):
             counts[f"{source.hub}_{part}_lines"] += 1
@@ -71,7 +71,7 @@ def _line(source: Sources, name: str, row: Row, text: str, in_test_file: bool) -
 
 
 def instruction(code: object) -> Instruction:
-    """Reads the instruction in a field `code` of any layout; "" where there is none."""
+    """Reads the instruction in a field `code` of any layout; "" if there is none."""
     if isinstance(code, dict):
         text = one_line(code.get("Instruction", code.get("instruction")))
         return Instruction(text, ["code_no_text", *([] if text else ["without_instruction"])])

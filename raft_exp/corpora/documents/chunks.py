@@ -124,7 +124,7 @@ def cut(flow: Flow, size: int, overlap: int, by: By = "sentences") -> Iterator[C
 
 
 def packed(flow: Flow, starts: list[int], units: Iterable[Span], size: int, overlap: int) -> Iterator[Chunk]:
-    """Packs units of a flow into passages. `starts`: the offsets of the flow's sentences, and its end."""
+    """Packs units of a flow into passages. `starts`: the offsets of the flow's sentences and of its end."""
     spans = list(units)
     counts = [tokens(flow.text[start:end]) for start, end in spans]
     for first, fresh, last in _packed(counts, size, overlap):

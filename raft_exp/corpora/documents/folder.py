@@ -24,7 +24,7 @@ class File:
 
 
 def list_files(path: str | None, max_bytes: int, excluded: Iterable[Path]) -> list[File]:
-    """Returns all files sorted by name, including refused ones.
+    """Returns all files sorted by name, including refused files.
 
     Hidden files, run folders and the `excluded` paths (a store, a file of questions) are left out. Raises DataError if
     there are no files.

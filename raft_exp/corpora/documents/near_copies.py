@@ -2,7 +2,8 @@
 
 **Contained**: every run of five words and every symbol (such as - or %) of the passage also occurs in the earlier one,
 so the passage adds nothing. **Similar**: the passage is from another document, and at least 80% of its runs occur in
-the earlier one. It has some words of its own (another number, another name, "not"), which a question may be about.
+the earlier one. A similar passage has some new words (another number, another name, "not"), which a question may be
+about.
 
 Candidate pairs share the smallest hashes of their runs (a bottom-k sketch: A. Broder, "On the resemblance and
 containment of documents", 1997). Their texts are then read again and compared, so that only the sketches stay in

@@ -1,4 +1,4 @@
-"""Reads the passages of documents from the cache, and leaves out those that repeat an earlier one."""
+"""Reads the passages of documents from the cache, and leaves out passages that repeat an earlier one."""
 
 import json
 from array import array

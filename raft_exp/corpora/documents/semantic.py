@@ -3,8 +3,8 @@
 The distance at the end of a sentence is measured between the vectors of the two sentences before it and of the two
 sentences after it. A passage ends where this distance is among the largest 5% of the document, or where the passage
 would exceed `size`. Passages overlap only at ends of the second kind. The limit by percentile is that of the semantic
-chunkers of LlamaIndex and rag-colls (after G. Kamradt, "5 levels of text splitting"). They compare windows that
-overlap, which places the end a sentence too early or too late.
+chunkers of LlamaIndex and rag-colls (after G. Kamradt, "5 levels of text splitting"). Those compare windows
+that overlap, which places the end a sentence too early or too late.
 """
 
 import hashlib

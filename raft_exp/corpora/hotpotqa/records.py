@@ -34,7 +34,7 @@ class Paragraph:
 
     @cached_property
     def id(self) -> str:
-        """The passage id: title and a hash of the sentences, so that records with the same paragraph share its id."""
+        """The passage id: title and a hash of the sentences, so that a paragraph has the same id in all records."""
         return f"{self.title}:{sha256(json.dumps(self.sentences).encode()).hexdigest()[:12]}"
 
 

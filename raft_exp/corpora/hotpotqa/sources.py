@@ -17,7 +17,7 @@ _TEST = ("hotpot_dev_{0}_v1.json", "{0}/validation*.parquet", "{0}/validation*.j
 class Source:
     """The files of a part (training or test).
 
-    `cited`: the field `source` of its passages; "": the name of their file.
+    `cited`: the value of the field `source` of the passages; "": the name of the file.
     """
 
     files: tuple[Path, ...]

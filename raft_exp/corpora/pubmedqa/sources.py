@@ -18,7 +18,7 @@ PUBLISHED = {"pqa_artificial": "ori_pqaa.json", "pqa_labeled": "ori_pqal.json", 
 class Source:
     """A subset of PubMedQA: its name and its files.
 
-    `cited`: the field `source` of its passages; "": the name of their file.
+    `cited`: the value of the field `source` of the passages; "": the name of the file.
     """
 
     name: str

@@ -13,7 +13,7 @@ _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a numbe
 
 
 class Fields:
-    """A record. `where` is its file and its place in the file, for errors. A null field counts as missing.
+    """A record. `where`: the file and the place of the record, for errors. A null field counts as missing.
 
     `columns`: the column names of the file, which messages about a missing field show.
     """
@@ -71,7 +71,7 @@ class Fields:
         return list(values)
 
     def names(self, name: str) -> list[str]:
-        """Returns the distinct texts of a field that has a text, an integer or a list of these; [] if it is missing.
+        """Returns the distinct texts of a field that has a text, an integer or a list of these; [] if missing.
 
         Raises DataError for any other value.
         """

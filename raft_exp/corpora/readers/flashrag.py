@@ -1,4 +1,4 @@
-"""The layout of FlashRAG (Jin et al. 2024, arXiv 2405.13576), in which it publishes all its data sets.
+"""The layout in which FlashRAG (Jin et al. 2024, arXiv 2405.13576) publishes all data sets.
 
 - A question is {id, question, golden_answers, metadata}. In the files that FlashRAG writes, a question also has
   retrieval_result: the retrieved passages, best first (in the row, or in its object `output`).

@@ -12,7 +12,7 @@ _SHARDS = re.compile(r"-of-(\d+)\.")
 def fetch(repo: str, revision: str, pattern: str) -> list[Path]:
     """Returns the repository's files that match `pattern`, sorted.
 
-    Raises DataError if they are neither cached nor reachable.
+    Raises DataError if the files are neither cached nor reachable.
     """
     if cached := _cached(repo, revision, pattern):
         return cached

@@ -143,7 +143,7 @@ def _parquet(path: Path, batch_size: int) -> Iterator[tuple[str, Row]]:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file for reading. It is decompressed if it is gzipped; a byte order mark is skipped.
+    """Opens a file for reading. A gzipped file is decompressed; a byte order mark is skipped.
 
     Raises DataError if the file is unreadable.
     """

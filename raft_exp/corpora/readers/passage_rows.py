@@ -1,8 +1,8 @@
 """Reads passages from a file, in the form that `export.passages=true` writes.
 
 The file is JSON lines, an array or parquet (gzipped or not) of {id, text, document_id, title, place, sentences,
-source}. Only `id` and `text` are required. In place of `text` it may have FlashRAG's `contents`: the title, a line
-break, the text; passages with the same title form a document.
+source}. Only `id` and `text` are required. FlashRAG's `contents` may replace `text`: the title, a line break, the
+text. Then passages with the same title form a document.
 """
 
 from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ _TIMEOUT = 30.0  # seconds without a byte
 
 
 def fetch(url: str) -> Path:
-    """Returns the path of the cached file. Raises DataError if it is neither cached nor reachable."""
+    """Returns the path of the cached file. Raises DataError if the file is neither cached nor reachable."""
     from huggingface_hub import constants
 
     parts = urlsplit(url)

@@ -38,7 +38,7 @@ def missing(libraries: Mapping[str, str] = LIBRARIES) -> list[str]:
 
 
 def versions(with_ocr: bool = False) -> dict[str, str]:
-    """Returns the versions that decide how a file is read: of these readers and of their libraries."""
+    """Returns the versions of these readers and of their libraries, which decide how a file is read."""
     packages = [*LIBRARIES.values(), *(ocr.LIBRARIES.values() if with_ocr else ())]
     lacking = missing(LIBRARIES | ocr.LIBRARIES)
     libraries = {package: metadata.version(package) for package in packages if package not in lacking}

@@ -22,7 +22,7 @@ def read(data: bytes) -> Document:
 
 
 def parts(numbered: Sequence[Row], warnings: list[str], sheet: str = "") -> list[Part]:
-    """Returns one part per row, with the names of its columns. `sheet` stands before the number of the row."""
+    """Returns one part per row, with the column names. `sheet` stands before the number of the row."""
     found: list[Part] = []
     for names, body in csv_dialect.tables(numbered):
         if names is None or csv_dialect.has_names(names, body):

@@ -31,7 +31,7 @@ class Row:
 
 
 def delimiter(text: str, quoting: bool) -> tuple[str, str]:
-    """Returns the delimiter, and the text without a line that declares it (`sep=;`).
+    """Returns the delimiter, and the text without the line `sep=;` that may declare the delimiter.
 
     `quoting`: whether cells may be quoted. Raises csv.Error if no delimiter fits.
     """

@@ -51,7 +51,7 @@ class Styles:
         return int(heading[1]) if heading else 0
 
     def numbering(self, paragraph: Element) -> tuple[str, int, str]:
-        """Returns a paragraph's list id ("" for none), its level from 0, and the id of the style that sets it."""
+        """Returns a paragraph's list id ("" for no list), the level from 0, and the id of the style that sets them."""
         own = paragraph.find(f"{W}pPr/{W}numPr")
         number, level = value(own, f"{W}numId"), value(own, f"{W}ilvl")
         if number:

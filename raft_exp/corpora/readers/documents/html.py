@@ -54,7 +54,7 @@ def read(data: bytes) -> Document:
 
 
 def read_text(text: str) -> Document:
-    """Reads HTML text. It walks the tree with a stack, because deep nesting would exceed the recursion limit."""
+    """Reads HTML text. A stack replaces recursion, because deep nesting would exceed the recursion limit."""
     from bs4 import BeautifulSoup
     from bs4.element import NavigableString, RubyTextString, Tag
 

@@ -54,8 +54,8 @@ def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
 
 
 def nodes(tag: "Tag") -> "Iterator[PageElement]":
-    """Yields the nodes inside a tag, in order. bs4's own iterator is slow in deep pages: it looks for the last node
-    first.
+    """Yields the nodes inside a tag, in order. bs4's own iterator is slow in deep pages, because it first looks for the
+    last node.
     """
     from bs4.element import Tag
 

@@ -66,7 +66,7 @@ _MOST_UNPACKED = 1 << 30  # bytes
 
 
 def by_suffix(name: str) -> str | None:
-    """Returns the format of a file name's suffix; None if no reader exists for it."""
+    """Returns the format of a file name's suffix; None for a suffix without a reader."""
     return SUFFIXES.get(PurePosixPath(name).suffix.lower())
 
 

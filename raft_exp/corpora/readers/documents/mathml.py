@@ -13,7 +13,7 @@ _SPACE = {"mspace", "maligngroup", "malignmark", "none", "mprescripts"}
 
 
 def latex(math: "Tag") -> str:
-    """Returns the LaTeX of a <math> element: its annotation, its alttext or its converted MathML; "" if it is empty."""
+    """Returns the LaTeX of a <math> element: its annotation, alttext or converted MathML; "" for an empty element."""
     for annotation in math.find_all("annotation"):
         if "tex" in str(annotation.get("encoding", "")).lower():
             return _bare(annotation.get_text())

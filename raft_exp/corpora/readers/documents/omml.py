@@ -24,7 +24,7 @@ _LINE_END = r" \\ "
 
 
 def latex(element: Element) -> str:
-    """Returns the LaTeX of an equation or of a part of an equation; "" if it is empty."""
+    """Returns the LaTeX of an equation or of a part of an equation; "" for an empty element."""
     name = element.tag.removeprefix(M)
     if name in _WRITERS:
         return _WRITERS[name](element)

@@ -24,7 +24,7 @@ _SIGNED = 3  # characters after which a hyphen may divide a word
 class Piece(NamedTuple):
     """A run of letters on one line, with its text.
 
-    Its box is in points, from the lower left corner of the page.
+    The box of the piece is in points, from the lower left corner of the page.
     """
 
     left: float

@@ -34,8 +34,8 @@ def joined(pages: Sequence[str]) -> list[str]:
 def without_running_lines(pages: Sequence[str]) -> tuple[list[str], list[str]]:
     """Returns the pages without repeated headers and footers, and each of these lines once.
 
-    A line counts as repeated if most pages between its first and its last page have it, or most of every second page.
-    If it is the first or the last line of a page, the page number in it may differ.
+    A line is repeated if most pages from its first to its last page have it, or most of the left or of the right pages.
+    In the first and the last line of a page, the page number may differ.
     """
     lines = [page.split("\n") for page in pages]
     edges = [_edges(page, number) for number, page in enumerate(lines)]

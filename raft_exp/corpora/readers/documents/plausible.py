@@ -38,7 +38,7 @@ def _is_base64(text: str) -> bool:
 
 
 def no_language(text: str) -> str:
-    """Returns the reason why a text cannot be real language; "" if it can be.
+    """Returns the reason why a text cannot be real language; "" if there is no such reason.
 
     `text`: the text of a PDF page, as decoded from its fonts.
     """

@@ -22,8 +22,9 @@ _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def read(data: bytes) -> Document:
-    """Returns one part per row, with sheet and row number as place. Merged cells are repeated in their rows and
-    columns.
+    """Returns one part per row, with sheet and row number as place.
+
+    A merged cell is repeated in each of its rows and columns.
     """
     from python_calamine import CalamineWorkbook
 

@@ -34,8 +34,8 @@ class _Reader:
         self.outline, self.counts = Outline(), Counter[str]()
 
     def read(self, root: Element) -> None:
-        """Reads an element with all its contents. It uses a stack, because deep nesting would exceed the recursion
-        limit.
+        """Reads an element with all its contents. A stack replaces recursion, because deep nesting would exceed
+        the recursion limit.
         """
         waiting: list[tuple[Element | str, int]] = [(root, 0)]
         while waiting:
