@@ -1,4 +1,4 @@
-"""Formats the audit of a study as tables: one view for each dataset, and one for a teacher model's replies."""
+"""Formats the audit of a study as tables, in one view for each dataset and each kind of a teacher model's replies."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ _KNOWN = {
 class AuditTable:
     """A table with one column of labels and one column for each split.
 
-    `zeros` names the counts that are 0 in all splits. They have no row.
+    `zeros`: labels of the counts that are 0 in all splits. These counts have no row.
     """
 
     columns: list[str]
@@ -49,7 +49,7 @@ class AuditView:
 
 
 def audit_views(audit: StudyAudit) -> Iterator[AuditView]:
-    """Yields the views of the training sets and the test set, and of the texts that a teacher model wrote."""
+    """Yields the views of the training sets, the test set, the data set's records, and a teacher model's replies."""
     data = [*audit["datasets"].values(), audit["test"], *([audit["gold_test"]] if "gold_test" in audit else [])]
     for section, dataset in zip(audit_sections(audit), data, strict=False):
         tables = [table for table in (_splits(dataset), _overlap(dataset)) if table.rows or table.zeros]

@@ -16,12 +16,12 @@ from raft_exp.reporting.settings import RunGroup
 
 
 def compared(groups: Sequence[RunGroup]) -> ComparisonResults:
-    """Returns the comparison of the settings. Raises DataError where the runs have no metric in common."""
+    """Returns the comparison of the settings. Raises DataError if the runs have no metric in common."""
     runs = [run for group in groups for run in group.runs.values()]
     metrics = [name for name in METRICS if all(name in run.results["metrics"] for run in runs)]
     metrics.sort(key=runs[0].results["metrics"].index)
     if not metrics:
-        raise DataError(f"{runs[0].folder}: no metric in common with the other runs; compare runs of one corpus")
+        raise DataError(f"{runs[0].folder}: has no metric in common with the other runs; compare runs of one corpus")
     primary = _primary(groups, metrics)
     rows, same, apart = pairing.comparisons(groups, metrics, primary)
     reference = _reference(groups)

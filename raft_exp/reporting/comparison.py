@@ -102,14 +102,14 @@ def _warned(runs: Sequence[Run]) -> list[str]:
 def baselines(runs: Sequence[Run]) -> Mapping[str, Baseline]:
     """Returns the baselines if they are the same in all runs, else {}.
 
-    They differ, for example, between seeds with different test questions.
+    Baselines differ, for example, between seeds with different test questions.
     """
     first = runs[0].results.get("baselines", {})
     return first if all(run.results.get("baselines", {}) == first for run in runs) else {}
 
 
 def columns(groups: Sequence[RunGroup]) -> tuple[str, ...]:
-    """Returns the columns of `rows`: the setting, one column for each field that differs, then the figures."""
+    """Returns the column names of `rows`: the setting, one column for each field that differs, then the figures."""
     own = ("condition", "slice", "group", "arm", "metric", "seed", "value", "low", "high", "n", "seeds", "method", "df")
     return ("setting", *groups[0].values, *own)
 

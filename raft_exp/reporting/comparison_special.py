@@ -1,4 +1,4 @@
-"""The tables of a comparison about refusals (conditions without gold) and about false passages."""
+"""Tables in a comparison of runs: refusals (in conditions without gold) and false passages."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypedDict
@@ -19,7 +19,7 @@ class SpecialFigures(TypedDict):
 
 
 class SpecialComparison(TypedDict):
-    """The special metrics under one condition."""
+    """The figures and differences of the metrics SPECIAL under one condition."""
 
     condition: str
     metrics: list[str]
@@ -28,7 +28,7 @@ class SpecialComparison(TypedDict):
 
 
 def special(results: ComparisonResults) -> list[SpecialComparison]:
-    """Returns the special metrics of each condition that has any."""
+    """Returns the table of each condition that has figures in metrics of SPECIAL."""
     names = dict.fromkeys(name for entry in results["settings"] for name in entry["conditions"])
     return [found for name in names if (found := _under(name, results))["metrics"]]
 

@@ -13,8 +13,8 @@ _MOST = 8  # settings that a sentence names
 def verdict(results: ComparisonResults) -> str:
     """Returns the verdict in a few sentences.
 
-    Several settings with the same test questions: the setting in which the reference arm has the highest figure in the
-    main metric. A single setting: its arms against each other.
+    For several settings with the same test questions, the verdict names the setting in which the reference arm has the
+    highest figure in the main metric. For a single setting, the verdict compares two arms.
     """
     metric, arm = results["metrics"][0], results["reference"]
     figures = {

@@ -1,4 +1,4 @@
-"""Results under conditions (tests with other evaluation settings), and their curves over one changed number."""
+"""Results under conditions (tests with other evaluation settings), and curves of conditions that change one number."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,9 +47,10 @@ class Sweep:
 
 
 def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Sweep]:
-    """Returns the curves that the conditions form.
+    """Returns the curves that the conditions form: the conditions of a curve differ only in one number.
 
-    `study`: the study's own evaluation settings. They add a point to each curve whose other settings are the same.
+    `settings`: condition -> the settings that it changes. `study`: the study's own evaluation settings. The study's own
+    test is a point of each curve whose conditions change nothing else.
     """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, changed in [(STUDY, _own(study)), *settings.items()]:
@@ -81,14 +82,14 @@ def _own(study: Mapping[str, object]) -> dict[str, object]:
 def settings_of(results: Results, settings: Mapping[str, object]) -> ConditionSettings:
     """Returns {condition: the settings that it changes} for the conditions with results.
 
-    `settings`: the study's config. It is read for results of older versions, which do not have these settings.
+    `settings`: the study's config. It is used only for results of older versions, which lack the conditions' settings.
     """
     known = results.get("condition_settings") or section(section(settings, "evaluation"), "conditions")
     return {name: section(known, name) for name in results.get("conditions", {})}
 
 
 def ordered(results: Results, settings: Mapping[str, object]) -> list[str]:
-    """Returns the names of the conditions in table order: each curve in the order of its numbers, then the rest."""
+    """Returns the conditions in table order: those of each curve, sorted by number, then those without a curve."""
     found = sweeps(settings_of(results, settings), section(settings, "evaluation"))
     names = [name for sweep in found for _, name in sweep.points if name != STUDY]
     return [*dict.fromkeys([*names, *results.get("conditions", {})])]
@@ -102,7 +103,7 @@ def arms_of(results: Results) -> list[str]:
 
 
 def figures(results: Results, names: Iterable[str]) -> dict[str, Arms]:
-    """Returns {condition: {arm: results}}. The key STUDY has the results without a condition."""
+    """Returns {name: {arm: results}} for the conditions `names`. The name STUDY means the study's own test."""
     conditions = results.get("conditions", {})
     return {name: results["arms"] if name == STUDY else conditions[name] for name in names}
 

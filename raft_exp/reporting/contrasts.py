@@ -24,16 +24,19 @@ ISOLATING = {
 
 
 def contrasts(reference: str, arms: ArmSettings, selection: Mapping[str, Choice] | None = None) -> dict[str, list[str]]:
-    """Returns {other arm: what differs between it and the reference arm}.
+    """Returns {other arm: list of what differs between this arm and the reference arm}.
 
-    `selection`: the choices made on validation questions. The chosen prompts are read from it.
+    `selection`: the choices made on validation questions, which include the chosen prompts of the arms.
     """
     asked = _with_chosen_prompts(arms, selection)
     return {name: list(_differences(asked[reference], arm)) for name, arm in asked.items() if name != reference}
 
 
 def other_pairs(reference: str, arms: ArmSettings, selection: Mapping[str, Choice] | None = None) -> list[ArmPair]:
-    """Returns what differs between the arms of each pair without the reference arm, the later arm first."""
+    """Returns what differs between the two arms of each pair that does not include the reference arm.
+
+    In a pair, `a` is the later arm and `b` the earlier arm.
+    """
     asked = _with_chosen_prompts({name: arm for name, arm in arms.items() if name != reference}, selection)
     pairs = combinations(asked, 2)
     return [
@@ -43,16 +46,16 @@ def other_pairs(reference: str, arms: ArmSettings, selection: Mapping[str, Choic
 
 
 def pair_words(results: Results) -> list[tuple[str, str]]:
-    """Returns (pair, what it isolates or mixes) for each pair of arms without the reference arm.
+    """Returns (name, phrase of `in_words`) for each pair of arms that does not include the reference arm.
 
-    Pairs that isolate one difference come first. [] for results of older versions.
+    Pairs with one difference come first. The list is empty for results of older versions.
     """
     pairs = sorted(results.get("pairs", []), key=lambda pair: len(pair["differ"]) != 1)
     return [(f"{pair['a']} minus {pair['b']}", in_words(pair["differ"])) for pair in pairs]
 
 
 def in_words(differ: Sequence[str]) -> str:
-    """Says what the comparison of two arms isolates, or mixes."""
+    """Returns a phrase about the differences of two arms: "isolates ..." for one, "mixes ... and ..." for several."""
     if len(differ) < 2:
         return f"isolates {differ[0]}" if differ else "compares equal settings"
     return f"mixes {_joined(differ)}"
@@ -133,9 +136,10 @@ def _changed(a: Mapping[str, object], b: Mapping[str, object], groups: Iterable[
 
 
 def lines(results: Results) -> list[str]:
-    """Describes a primary contrast whose arms differ in several things; returns [] for other contrasts.
+    """Returns one line about a primary contrast whose arms differ in several things; [] for other contrasts.
 
-    The line names the arms of the study that isolate one difference, and the shipped arms that would.
+    The line names the study's arms that differ from the primary arm in one thing, and shipped arms that the study could
+    add for this purpose.
     """
     primary, differ = results.get("primary"), results.get("contrasts", {})
     if not primary or len(mixed := differ.get(str(primary["against"]), [])) < 2:

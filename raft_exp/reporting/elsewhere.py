@@ -1,4 +1,4 @@
-"""What the trainings cost elsewhere: on the questions of other corpora, and on a text of general subjects."""
+"""The effect of the trainings on other data: the questions of other corpora, and a text of general subjects."""
 
 from collections.abc import Iterator
 from typing import TypedDict
@@ -12,7 +12,7 @@ HEADING = "What it cost elsewhere"
 
 
 class CostRow(DifferenceTexts):
-    """One metric of an arm on another corpus, beside the untrained arm with the same contexts."""
+    """An arm's figure in one metric on another corpus, and the figure of the untrained arm with the same contexts."""
 
     metric: str
     arm: str
@@ -22,7 +22,7 @@ class CostRow(DifferenceTexts):
 
 
 class CorpusCost(TypedDict):
-    """The figures on one other corpus."""
+    """The figures on one other corpus, formatted."""
 
     heading: str
     rows: list[CostRow]
@@ -39,7 +39,10 @@ class Shift(TypedDict):
 
 
 class Cost(TypedDict):
-    """The section of a report; both lists are empty for a study that measured neither."""
+    """The section of a report about other corpora (`corpora`) and the general text (`shifts`).
+
+    A list is empty if the study did not measure its part.
+    """
 
     corpora: list[CorpusCost]
     shifts: list[Shift]
@@ -47,7 +50,7 @@ class Cost(TypedDict):
 
 
 def cost(results: Results) -> Cost:
-    """Returns the section of a report, formatted."""
+    """Returns the section of a report about other corpora and the general text, formatted."""
     measured = results.get("kl", {})
     shifts: list[Shift] = [
         {
@@ -66,7 +69,7 @@ def cost(results: Results) -> Cost:
 
 
 def lines(results: Results) -> Iterator[str]:
-    """Yields one sentence for each other corpus, and one for the KL figures: for the terminal."""
+    """Yields sentences for the terminal: one for each other corpus, and one for the KL figures."""
     for name, result in results.get("transfer", {}).items():
         metric = result["metrics"][0]
         found = [

@@ -1,8 +1,8 @@
 """The examples of a report: test questions with passages and replies, shortened to keep the page small.
 
 A report has at most `LIMIT` examples. Questions that the same arms answer right form a group (all arms, raft alone,
-...). The groups take turns, so that rare disagreements are included. Within a group the order is a hash of the id.
-Questions on which the arms disagree come first.
+...). Examples are taken from the groups in turn, so that rare disagreements are included. Within a group, a hash of the
+ids decides the order. In the report, questions on which the arms disagree come first.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Part = tuple[str, str]  # a piece of text and its kind, which is a CSS class or 
 
 
 class ExamplePassage(TypedDict):
-    """A passage, cut around its first quote."""
+    """A passage, shortened to the text around the first quote from the passage."""
 
     title: str
     place: str
@@ -66,7 +66,10 @@ class ExampleItem(TypedDict):
 
 
 class Agreement(TypedDict):
-    """Numbers of test questions by who is right: both arms, the reference arm ("mine"), `arm` ("theirs"), neither."""
+    """How many test questions are answered right by both arms, by the reference arm only, by `arm` only, by neither.
+
+    These numbers are `both`, `mine`, `theirs` and `neither`.
+    """
 
     arm: str
     both: int
@@ -135,9 +138,11 @@ def _judged(files: Mapping[str, Path], metrics: Sequence[str]) -> tuple[str, dic
 
 
 def choose(right: Mapping[str, Pattern], limit: int) -> list[str]:
-    """Returns the ids of at most `limit` questions, taken in turn from each pattern.
+    """Returns the ids of at most `limit` questions, taken in turn from each pattern of right and wrong arms.
 
     Questions on which the arms disagree come first. Otherwise the ids are in test order.
+
+    `right`: question id -> pattern.
     """
     groups: dict[Pattern, list[str]] = {}
     for name in sorted(right, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()):

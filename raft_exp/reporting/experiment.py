@@ -16,14 +16,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def with_conditions(arms: Mapping[str, Summary], conditions: Mapping[str, Mapping[str, Summary]]) -> dict[str, Summary]:
-    """Returns the arms, then the arms under conditions as `<arm>@<condition>`."""
+    """Returns the entries of `arms`, then those of `conditions` with the keys `<arm>@<condition>`."""
     under = {f"{name}@{condition}": arm for condition, row in conditions.items() for name, arm in row.items()}
     return {**arms, **under}
 
 
 def tables(results: ComparisonResults) -> list[str]:
-    """Returns the lines of the tables: figures and differences in the main metric, refusals and false passages, and
-    figures by kind of question.
+    """Returns the Markdown lines of all tables of a study.
+
+    The tables show the figures and differences in the main metric, the metrics of refusals and of false passages, and
+    the figures by kind of question.
     """
     one = len(results["settings"]) == 1
     figures = _arms(results["settings"][0], results["metrics"][0]) if one else _settings(results)

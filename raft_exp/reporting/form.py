@@ -17,8 +17,9 @@ _ANY_FORM = ("answer_in_reply",)  # reads the whole reply
 
 @dataclass(frozen=True)
 class Readings:
-    """The primary contrast in three metrics: the primary metric, a strict metric, and the lenient form of the strict
-    one.
+    """The primary contrast in the primary metric, in a strict metric, and in the lenient variant of the strict metric.
+
+    The primary metric may itself be the strict metric or the lenient variant.
     """
 
     primary: Comparison
@@ -27,25 +28,28 @@ class Readings:
 
     @property
     def effect(self) -> float:
-        """The part of the strict difference that is due to the form of the replies: strict minus lenient."""
+        """The part of the strict difference that is due to the form of the replies.
+
+        It is the strict difference minus the lenient difference.
+        """
         return self.strict["difference"] - self.lenient["difference"]
 
     @property
     def differ(self) -> bool:
-        """Whether the strict and the lenient difference differ in sign, or only one of them is significant."""
+        """Whether only one of the two differences is significant, or both are, with opposite signs."""
         return sign(self.strict) != sign(self.lenient)
 
     @property
     def disagree(self) -> bool:
-        """Whether strict and lenient metric lead to different verdicts, or differ by more than five points."""
+        """Whether the strict and the lenient metric give different verdicts, or differences over five points apart."""
         return self.differ or abs(self.effect) > _POINTS
 
     @property
     def one_of_form(self) -> bool:
-        """Whether the form of the replies explains most of a significant difference in a strict metric.
+        """Whether the form of the replies explains most of a significant difference in the primary metric.
 
-        This holds if the lenient difference is not significant in the same direction, and if `effect` is larger than
-        the lenient difference (absolute values).
+        This is true if the lenient difference is not significant in the same direction, and if `effect` is larger than
+        the lenient difference (absolute values). It is never true for a lenient primary metric.
         """
         claimed = sign(self.primary)
         strict_metric = self.primary["metric"] != self.lenient["metric"]
@@ -61,9 +65,10 @@ def contrast(results: Results, metric: str) -> Comparison | None:
 
 
 def readings(results: Results) -> Readings | None:
-    """Returns the primary contrast in a strict metric and in its lenient form.
+    """Returns the primary contrast measured with the primary metric, a strict metric, and its lenient variant.
 
-    Returns None if the primary metric accepts any form of reply, or if no such pair of metrics was measured.
+    Returns None if the primary metric is answer_in_reply, which accepts replies in any format, or if no strict metric
+    was measured together with its lenient variant.
     """
     metric = results["primary"]["metric"]
     if metric in _ANY_FORM:
@@ -79,7 +84,7 @@ def readings(results: Results) -> Readings | None:
 
 
 def sign(row: Comparison) -> int:
-    """Returns the sign of a significant difference: 1 in favour of arm a, -1 of arm b; 0 if it is not significant.
+    """Returns 1 if arm a is significantly better, -1 if arm b is significantly better, else 0.
 
     The p-value is not corrected, because the contrast was fixed before the run.
     """

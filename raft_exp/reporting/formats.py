@@ -5,7 +5,7 @@ from raft_exp.reporting.paths import is_machine_path, last_name
 
 
 def title(metric: str) -> str:
-    """Returns a metric's name for readers."""
+    """Returns a metric's name for readers, such as `exact match (lenient)`."""
     name = metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM").replace("rouge l", "ROUGE-L")
     return f"{name.removesuffix(' lenient')} (lenient)" if name.endswith(" lenient") else name
 

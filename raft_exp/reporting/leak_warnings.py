@@ -6,9 +6,10 @@ from raft_exp.core.audit import OverlapCounts, StudyAudit
 
 
 def leak_warnings(audit: StudyAudit) -> Iterator[str]:
-    """Yields the leaks that `dataset.allow_overlap` or `dataset.max_gold_overlap` permit, for each held-out split.
+    """Yields warnings about leaks: test or validation questions that the training data contains.
 
-    Training sets with the same leaks share a line.
+    Without `dataset.allow_overlap` or a high `dataset.max_gold_overlap`, such leaks end the study with an error.
+    Training sets with the same leaks share one warning.
     """
     for split in ("test", "validation"):
         names: dict[str, list[str]] = {}

@@ -16,10 +16,9 @@ _SIZES = ("num_distractors", "k")  # settings that decide the number of passages
 
 
 def lengths(tests: Mapping[str, DatasetAudit]) -> dict[str, PromptLength]:
-    """Returns the length of the prompts of each test set: the mean number of passages and the median of the tokens.
+    """Returns the length of the prompts of each test set: mean number of passages, and median number of tokens.
 
-    `tests`: the audits of the test sets, by `test` and by condition. The tokens are those of the prompt that asks for a
-    reasoning.
+    `tests`: "test" or condition -> audit of the test set. The tokens are those of the prompt that asks for reasoning.
     """
     found: dict[str, PromptLength] = {}
     for name, audit in tests.items():
@@ -31,8 +30,8 @@ def lengths(tests: Mapping[str, DatasetAudit]) -> dict[str, PromptLength]:
 def plot(results: Results, settings: Mapping[str, object]) -> str:
     """Draws the first metric against the length of the prompt; returns SVG, or "" without two lengths to compare.
 
-    It shows the two arms of the verdict, with a line for each sweep over the number of passages. evaluation=long has a
-    sweep for each place of the gold passage.
+    The plot shows the two arms of the verdict, with a line for each sweep over the number of passages. A study with
+    evaluation=long has a sweep for each place of the gold passage.
     """
     known = results.get("lengths", {})
     found = conditions.sweeps(conditions.settings_of(results, settings), section(settings, "evaluation"))
@@ -60,7 +59,7 @@ def _points(
 
 
 def key(condition: str) -> str:
-    """Returns the name of a condition's test set in `lengths`."""
+    """Returns the key of a condition in the result of `lengths`: "test" for STUDY, else the condition's name."""
     return "test" if condition == STUDY else condition
 
 

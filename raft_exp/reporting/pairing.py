@@ -47,7 +47,7 @@ def comparisons(
 
 
 def same_questions(groups: Sequence[RunGroup]) -> list[list[str]]:
-    """Groups the names of the settings by their test questions (of all seeds)."""
+    """Returns groups of names: the settings of a group have the same test questions (over all seeds)."""
     found: dict[frozenset[str], list[str]] = {}
     for group in groups:
         asked = frozenset[str]().union(*(group.replies(group.arms[0], seed).questions for seed in group.runs))
@@ -56,7 +56,7 @@ def same_questions(groups: Sequence[RunGroup]) -> list[list[str]]:
 
 
 def under_conditions(groups: Sequence[RunGroup], metrics: Sequence[str]) -> dict[str, Rows]:
-    """Returns {condition: comparisons in the metrics that its replies have}.
+    """Returns {condition: comparisons in those of `metrics` that were measured under the condition}.
 
     Holm's correction covers one metric of one condition at a time.
     """
@@ -72,7 +72,7 @@ def under_conditions(groups: Sequence[RunGroup], metrics: Sequence[str]) -> dict
 
 
 def by_slice(groups: Sequence[RunGroup], metric: str) -> dict[str, dict[str, Rows]]:
-    """Returns {slice: {value: comparisons of the arms within each setting, in the main metric}}.
+    """Returns {slice: {value: comparisons of the arms within each setting, in `metric`}}.
 
     Holm's correction covers one slice at a time.
     """

@@ -1,6 +1,6 @@
 """Pools the figures of a setting over its seeds: of the study, of a condition, or of a slice.
 
-One seed: the interval covers the sampling of questions, for this training run alone. Several seeds: see
+With one seed, the interval covers the sampling of questions, for this training run alone. For several seeds, see
 `evaluation.statistics.training_seeds`.
 """
 
@@ -34,7 +34,7 @@ STUDY = Part()
 
 
 def observed(group: RunGroup, arm: str, metric: str, seed: str, part: Part = STUDY) -> Observed:
-    """Returns {question: observation} of one seed, sorted by question; {} if the seed has none."""
+    """Returns {question: observation} of one seed, sorted by question; {} if the seed does not have the metric."""
     observations = group.replies(part.label(arm), seed).observed.get(metric, {})
     questions = observations.keys() if part.slice is None else group.runs[seed].slices[part.slice[0]][part.slice[1]]
     return {name: observations[name] for name in sorted(questions) if name in observations}
@@ -54,7 +54,7 @@ def figure(group: RunGroup, arm: str, metric: str, part: Part = STUDY) -> Figure
 
 
 def summary(group: RunGroup, arm: str, metrics: Sequence[str], part: Part = STUDY) -> Summary:
-    """Returns the figures of an arm. `n` counts a question once, also if several seeds have it."""
+    """Returns the figures of an arm. `n` counts a question once, even if several seeds have it."""
     seeds = seeds_of(group, part)
     questions = {name for seed in seeds for metric in metrics[:1] for name in observed(group, arm, metric, seed, part)}
     figures = {metric: figure(group, arm, metric, part) for metric in metrics}
@@ -62,7 +62,7 @@ def summary(group: RunGroup, arm: str, metrics: Sequence[str], part: Part = STUD
 
 
 def seeds_of(group: RunGroup, part: Part) -> list[str]:
-    """Returns the seeds for which the setting has results of this part."""
+    """Returns the seeds of a setting that have results of `part`."""
     if part.slice is None:
         return list(group.runs)
     name, value = part.slice

@@ -1,7 +1,7 @@
 """Date, version, commit and command of a run, in the head of its pages.
 
-The report stage writes the same bytes whenever the same study is run, so its pages have a placeholder for these facts.
-In the run folder the placeholder is replaced.
+The report stage always writes the same bytes for the same study, so its pages have a placeholder for these facts. In
+the run folder the placeholder is replaced.
 """
 
 import json
@@ -22,7 +22,7 @@ _LETTERS = 12  # of a commit
 class Provenance(TypedDict):
     """The content of `provenance.json`: how a run was made.
 
-    The command contains no secret, and of each path only the last part.
+    The command contains no secrets, and only the last part of each path.
     """
 
     date: str  # the end of the run, in UTC
@@ -68,8 +68,8 @@ def describe(facts: Provenance) -> list[tuple[str, str]]:
 def stamp(pages: Iterable[Path], facts: Provenance | None, again: Provenance | None = None) -> None:
     """Replaces the placeholder in pages (.html, .md) by the facts of their run.
 
-    `again`: the facts of a later command that made the report again. They are shown if `facts` is None, or if version
-    or commit differ.
+    `again`: the facts of a later command that made the report again. They are shown if `facts` is None, or if the later
+    command had another version or commit.
     """
     for page in pages:
         text = page.read_text(encoding="utf-8")

@@ -42,7 +42,7 @@ def paper() -> Published:
 
 
 def key_of(corpus: str, settings: Mapping[str, object]) -> str:
-    """Returns the key of a study's data set in `corpora`. `settings`: the study's settings, with the group corpus."""
+    """Returns the key of a study's data set in published.yaml. `settings`: the study's settings, by groups."""
     hub = section(settings, "corpus").get("hub")
     return f"{corpus}/{hub}" if hub else corpus
 

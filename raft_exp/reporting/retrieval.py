@@ -43,7 +43,7 @@ def table(retrieval: Mapping[str, RetrievalFigures]) -> RetrievalTable:
 
 
 def rankings(figures: RetrievalFigures) -> Iterator[tuple[str, RankFigures]]:
-    """Yields the figures of each ranking of a test set, with its name: the retriever's own, and the reranked one."""
+    """Yields (name, figures) for each ranking of a test set: the retriever's ranking, and the reranked one if any."""
     if "before_rerank" in figures:
         yield figures["retriever"], figures["before_rerank"]
         yield f"{figures['retriever']}, first {figures['reranked']} reranked", figures

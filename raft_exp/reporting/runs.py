@@ -91,10 +91,10 @@ class Run:
         ]
 
     def setting(self, name: str) -> object:
-        """Returns the value of a setting by dotted name; None inside a null group; ABSENT if the run has no such
-        setting.
+        """Returns the value of a setting by dotted name.
 
-        If an arm does not change a trainer or adapter setting, the value is the study's.
+        Returns None if the setting is in a group that is null, and ABSENT if the run has no such setting. A trainer or
+        adapter setting that an arm does not change has the study's value.
         """
         value = self._value(name)
         arms, arm, group, *_ = [*name.split("."), "", "", ""]
@@ -121,7 +121,7 @@ class Run:
         """Returns the graded replies of `<arm>` or `<arm>@<condition>`. Raises DataError if the file is missing."""
         path = self.folder / "predictions" / f"{label}.jsonl"
         if not path.exists():
-            raise DataError(f"{path}: missing; write it again with python -m raft_exp.report {self.folder}")
+            raise DataError(f"{path}: does not exist; write it again with `python -m raft_exp.report {self.folder}`")
         return _replies(path, self.results["metrics"], self.results["corpus"])
 
 
@@ -147,8 +147,8 @@ class Replies:
 def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
     """Returns the finished runs in the folders, and a line for each unfinished run of a sweep.
 
-    Each path is the folder of a run or of a sweep. Raises DataError for any other path, for an unfinished run, and if
-    no run is finished.
+    Each path must be the folder of a run or of a sweep. Raises DataError for any other path, for an unfinished run
+    outside a sweep, and if no run is finished.
     """
     runs, left_out = [], []
     for path in paths:
@@ -166,7 +166,10 @@ def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
                 told = "left out: it is unfinished (no results.json); repeat the command of the sweep to finish it"
                 left_out.append(f"{job}: {told}")
     if not runs:
-        raise DataError(f"{paths[0]}: none of its runs is finished (no results.json); repeat the command of the sweep")
+        raise DataError(
+            f"{paths[0]}: contains no finished run (no results.json); repeat the command of the sweep to finish the "
+            "runs"
+        )
     folders = {run.folder.resolve(): run for run in runs}
     return list(folders.values()), left_out
 

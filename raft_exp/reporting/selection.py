@@ -23,7 +23,7 @@ def tables(results: Results) -> list[ChoiceTable]:
 
 
 def edges(results: Results) -> Iterator[str]:
-    """Yields a warning for each choice of the lowest or highest value of its grid."""
+    """Yields a warning for each setting whose chosen value is the lowest or highest in its search grid."""
     for name, choice in results.get("selection", {}).items():
         if warning := edge_warning(name, choice):
             yield warning

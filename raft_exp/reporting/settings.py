@@ -55,7 +55,7 @@ class RunGroup:
         return {}
 
     def replies(self, label: str, seed: str) -> Replies:
-        """The graded replies of `<arm>` or `<arm>@<condition>`; the file is read once."""
+        """Returns the graded replies of `<arm>` or `<arm>@<condition>`; the file is read once."""
         if (label, seed) not in self._replies:
             self._replies[label, seed] = self.runs[seed].replies(label)
         return self._replies[label, seed]
@@ -64,8 +64,8 @@ class RunGroup:
 def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, object]]:
     """Returns the groups, and the settings that are equal in all runs.
 
-    The groups are ordered by the numbers in which they differ, then in the order of the runs. A setting that only some
-    runs have (runs of another version) is ignored. Raises DataError for two runs with equal settings and the same seed.
+    The groups are ordered by the numbers in which they differ, then by the order of the runs. A setting is ignored if
+    some runs (of another version) lack it. Raises DataError for two runs with equal settings and the same seed.
     """
     names = dict.fromkeys(name for run in runs for name in run.fields)
     values = {name: [run.setting(name) for run in runs] for name in names}
@@ -111,7 +111,7 @@ def _nested(values: Sequence[object]) -> bool:
 
 
 def numeric(groups: Sequence[RunGroup]) -> list[str]:
-    """Returns the fields that differ and have a number in every group, i.e. the swept numbers."""
+    """Returns the fields that differ between the groups and have a number in every group, i.e. the swept numbers."""
     fields = list(groups[0].values)
     return [name for name in fields if all(number(group.values[name]) is not None for group in groups)]
 
@@ -133,7 +133,7 @@ def _group(fields: Sequence[str], group: Mapping[str, Run]) -> RunGroup:
 
 
 def named(groups: Sequence[RunGroup]) -> list[RunGroup]:
-    """Returns the groups with distinct names for readers: their values if these are short, else their run folders."""
+    """Returns the groups with distinct names for readers: the values of a group if short, else the name of its runs."""
     names = [group.name for group in groups]
     if _all_differ(names) and all(0 < len(name) <= _LONGEST and name.isprintable() for name in names):
         return list(groups)

@@ -35,10 +35,10 @@ class SpecialTests:
         return next(name for name in shares if name != FOLLOWS)
 
     def abstention(self, results: Results, pairs: Mapping[str, str], save: Save) -> dict[str, Abstention]:
-        """Compares each condition without gold with its test with gold.
+        """Returns {condition: entry of `abstention`} for the conditions without gold that have a test with gold.
 
-        `pairs`: condition -> its test with gold, "" for none. Adds the metrics of refusals to the figures of the arms
-        in `results`, and the outcomes to the rows of their predictions.
+        `pairs`: condition -> its test with gold; "" if it has no such test. The function also adds the metrics of
+        refusals to the arms' figures in `results`, and the outcomes to the rows of predictions, which `save` writes.
         """
         found: dict[str, Abstention] = {}
         for condition, with_gold in pairs.items():
@@ -57,7 +57,7 @@ class SpecialTests:
         return found
 
     def conflict(self, results: Results, audits: Mapping[str, DatasetAudit]) -> dict[str, Conflict]:
-        """Returns the entry of each test with false passages. `audits`: the audits of all tests, by name."""
+        """Returns {test: entry of `conflict`} for the tests with false passages. `audits`: test -> audit."""
         found: dict[str, Conflict] = {}
         for test, audit in audits.items():
             if counts := {name: n for of in audit.get("conflicts", {}).values() for name, n in of.items()}:

@@ -79,18 +79,19 @@ def report(
     kl: Mapping[str, Path] | None = None,
     gold_test: Path | None = None,
 ) -> None:
-    """Writes results.json, timings.json, audit.json, predictions/<arm>[@<condition>].jsonl, the pages and the CSV
-    files.
+    """Writes results.json, timings.json, audit.json, the predictions, the pages and the CSV files.
 
-    - `test`, `conditions`: the test sets of the study and of its conditions.
-    - `gold_test`: the test questions with their gold passages alone, for arms with `context: gold`.
-    - `answers`: the answers by `<arm>` and `<arm>@<condition>`.
+    All paths are result folders of stages. The predictions are files `predictions/<arm>[@<condition>].jsonl`.
+
+    - `test`: the test set of the study. `conditions`: condition -> its test set.
+    - `gold_test`: the test questions with their gold passages alone, for arms with context=gold.
+    - `answers`: `<arm>` or `<arm>@<condition>` -> its answers.
     - `passages`, `questions`: needed for metrics of supporting sentences and of API calls, and for slices by training
       data.
-    - `targets`: the targets of a teacher model; its audit is read.
-    - `choices`: the choices made on validation questions.
-    - `transfer`: the graded answers to the questions of other corpora, by the name of the corpus.
-    - `kl`: the measured KL(base || arm) on a general text, by arm.
+    - `targets`: the targets of a teacher model, whose audit is read.
+    - `choices`: name of a choice -> the choice made on validation questions.
+    - `transfer`: name of another corpus -> the graded answers to its questions.
+    - `kl`: arm -> the measured KL(base || arm) on a general text.
     """
     from raft_exp.evaluation.api_documentation import documentation_for
     from raft_exp.reporting.page import write_pages
@@ -170,11 +171,13 @@ def _examples_shown(counts: Path) -> ShownExamples | None:
 def _examples(path: Path) -> list[Example]:
     examples = list(read_jsonl(path, Example))
     if not examples:
-        raise DataError(f"{path}: no test questions; check corpus.test and evaluation.max_items")
+        raise DataError(f"{path}: has no test questions; check corpus.test and evaluation.max_items")
     seen: set[str] = set()
     for example in examples:
         if not example.answers:
-            raise DataError(f"{path}: question {example.id!r} has no reference answer; add one or remove the question")
+            raise DataError(
+                f"{path}: question {example.id!r} has no reference answer; add an answer, or remove the question"
+            )
         if example.id in seen:
             raise DataError(f"{path}: two rows have the id {example.id!r}; give each row its own id")
         seen.add(example.id)
@@ -256,7 +259,7 @@ class _Grader:
         return scored
 
     def save(self, label: str, rows: Sequence[Prediction]) -> None:
-        """Writes the predictions file of a label."""
+        """Writes the predictions file of a label, i.e. of `<arm>` or `<arm>@<condition>`."""
         (self.out / "predictions").mkdir(parents=True, exist_ok=True)
         write_jsonl(self.out / "predictions" / f"{label}.jsonl", rows)
 

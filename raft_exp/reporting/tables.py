@@ -96,14 +96,14 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
 
 
 def metrics(results: Results) -> list[str]:
-    """Returns the metrics of the results table: the compared metrics, each with its lenient form, then the others."""
+    """Returns the metrics of the results table: the compared metrics, each before its lenient variant, then others."""
     present = dict.fromkeys(name for arm in results["arms"].values() for name in arm["metrics"])
     first = [name for metric in results["metrics"] for name in (metric, f"{metric}_lenient")]
     return [name for name in dict.fromkeys([*first, *present]) if name in present and name not in REPLY_SHARES]
 
 
 def cell(figure: Figure | None, missing: str = "") -> Cell:
-    """Formats a figure in percent with its interval. `missing` is shown below the dash of a missing figure."""
+    """Formats a figure in percent with its interval. For no figure, the cell has a dash and the text `missing`."""
     if figure is None:
         return {"value": NONE, "interval": missing, "marked": False}
     has_interval = figure.get("low") is not None
@@ -241,7 +241,7 @@ def _slice(
 
 
 def reference_first(results: Results) -> list[str]:
-    """Returns the arms, the reference arm first. On a narrow page only the first columns are visible."""
+    """Returns the arms, the reference arm first, because a narrow page shows only the first columns."""
     return sorted(results["arms"], key=lambda name: name != results["reference"])
 
 

@@ -30,7 +30,7 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """Returns the warnings, the verdict, the share of invented quotes and the cost elsewhere, one line each."""
+    """Returns the warnings, the verdict, the share of invented quotes and the effects on other data, one line each."""
     from rich.text import Text
 
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
@@ -43,8 +43,9 @@ def verdict(results: Results) -> list["Text"]:
 def table(results: Results, requested: Collection[str] = ()) -> "Group":
     """Returns the table of results in percent: arms as rows, metrics with 95% intervals as columns.
 
-    `requested`: the metrics of evaluation.metrics. Each part has five metrics, which fit in 80 characters. The caption
-    names the metrics without a column. * marks a significant difference from the reference arm.
+    The table is split into parts of five metrics, which fit in 80 characters. The caption names the metrics without a
+    column. The mark * means a significant difference from the reference arm. `requested`: the metrics of
+    evaluation.metrics.
     """
     from rich.console import Group
     from rich.text import Text

@@ -1,10 +1,10 @@
-"""The structure of `timings.json`: seconds of the answers. They differ between machines and runs."""
+"""The structure of `timings.json`: seconds per answer, which differ between machines and runs."""
 
 from typing import TypedDict
 
 
 class AnswerTimings(TypedDict):
-    """The timing of one arm. Covers only the answers that the last run of the evaluation generated."""
+    """The timing of one arm. It covers only the answers that the last run of the evaluation generated."""
 
     seconds_per_answer: float
     answers: int

@@ -21,14 +21,14 @@ def distinguishable(comparison: PairedDifference) -> bool:
 
 
 def significant(comparisons: Sequence[Comparison]) -> set[tuple[str, str]]:
-    """Returns the pairs (arm, metric) that differ significantly from the reference arm."""
+    """Returns the pairs (arm, metric) in which the arm differs significantly from the reference arm."""
     return {(row["b"], row["metric"]) for row in comparisons if distinguishable(row)}
 
 
 def verdict(results: Results, arms: ArmSettings, random_weights: bool = False) -> str:
-    """Returns a sentence with the outcome of `results["primary"]`, then sentences with facts that qualify it.
+    """Returns a sentence with the outcome of the primary contrast, then sentences that qualify this outcome.
 
-    `random_weights`: the model of the arms is untrained, so that no arm can be called better.
+    `random_weights`: whether the model of the arms is untrained. If so, the verdict calls no arm better.
     """
     primary = results["primary"]
     row = form.contrast(results, primary["metric"])
@@ -114,7 +114,7 @@ def _other_seeds(arms: ArmSettings, row: Comparison) -> list[str]:
 
 
 def scope(results: Results, arms: ArmSettings) -> str:
-    """Returns the number of test questions, and the arms with a single training, in words."""
+    """Returns sentences that name the number of test questions, and the trained arms with their seed."""
     n = max(arm["n"] for arm in results["arms"].values())
     trained = [name for name in results["arms"] if arms.get(name, {}).get("recipe", "none") != "none"]
     once = f" One training (seed {results['seed']}) of {', '.join(trained)}." if trained else ""
@@ -122,9 +122,9 @@ def scope(results: Results, arms: ArmSettings) -> str:
 
 
 def invented_quotes(results: Results) -> str:
-    """Returns the share of the primary arm's quotes that are in no passage of the prompt, in one sentence.
+    """Returns a sentence with the share of the reference arm's quotes that stand in no passage of the prompt.
 
-    Returns "" if the arm quotes nothing.
+    Returns "" if the reference arm quotes nothing.
     """
     arm = results["reference"]
     figure = results["arms"][arm].get("behaviour", {}).get("quotes_verbatim")
@@ -137,7 +137,7 @@ def invented_quotes(results: Results) -> str:
 
 
 def ranked(ties: int) -> str:
-    """Returns a phrase for the best other arm. `ties`: the number of arms with the best figure."""
+    """Returns a phrase for the best other arm. `ties`: the number of other arms that share the best figure."""
     return "the best other arm" if ties == 1 else f"one of {ties} best other arms"
 
 

@@ -22,7 +22,7 @@ _STEPS = 20
 
 @dataclass(frozen=True)
 class Study:
-    """The inputs of the warnings."""
+    """The results, the audit and the settings of a study, from which warnings are made."""
 
     results: Results
     audit: StudyAudit
@@ -33,7 +33,7 @@ class Study:
     without_gold: Mapping[str, str] = field(default_factory=dict)  # condition -> the test with gold; "" for none
 
     def shares(self, name: str) -> dict[str, float]:
-        """Returns {arm: share of its replies with a property}: parsed, truncated or empty.
+        """Returns {arm: share of its replies that have the property `name`}: parsed, truncated or empty.
 
         Unanswered questions do not count.
         """
@@ -107,7 +107,7 @@ def form_of_replies(study: Study) -> Iterator[str]:
 
 
 def replies_in_another_form(study: Study) -> Iterator[str]:
-    """Warns of arms that often reply in another form, which strict metrics count as wrong."""
+    """Warns of arms whose replies often lack the requested form; strict metrics count such replies as wrong."""
     low = {arm: share for arm, share in study.shares("parsed").items() if share < _PARSED}
     if low:
         lenient = [name for name in study.results["metrics"] if name.endswith("_lenient")]
@@ -168,7 +168,7 @@ def unpaired_conditions(study: Study) -> Iterator[str]:
 
 
 def chosen_at_an_edge(study: Study) -> Iterator[str]:
-    """Warns of a setting whose chosen value is the lowest or highest of its candidates."""
+    """Warns of each setting whose chosen value is the lowest or highest in its search grid."""
     yield from selection.edges(study.results)
 
 
@@ -186,7 +186,8 @@ def fewer_examples(study: Study) -> Iterator[str]:
 def no_better_than_chance(study: Study) -> Iterator[str]:
     """Warns if no arm is clearly above a trivial score.
 
-    This score is the best baseline without a model; for open answers, the untrained arm without passages.
+    This score is that of the best baseline without a model. For open answers, it is the figure of the untrained arm
+    without passages, or zero if the study has no such arm.
     """
     metric = study.results["metrics"][0]
     figures = {name: arm["metrics"][metric] for name, arm in study.results["arms"].items() if metric in arm["metrics"]}

@@ -28,7 +28,7 @@ class PaperFigure(TypedDict):
 
 
 def figure5(parts: Iterable[PaperPart]) -> list[PaperFigure]:
-    """Returns figure 5 on each data set: the metric over p, the share of training rows with gold."""
+    """Returns figure 5 for each data set: a metric against p, the share of training rows with gold."""
     return [_figure5(part) for part in parts]
 
 
@@ -44,7 +44,10 @@ def _figure5(part: PaperPart) -> PaperFigure:
 
 
 def figure6(parts: Iterable[PaperPart]) -> list[PaperFigure]:
-    """Returns figure 6 on each data set: the metric over the distractors at test, a line for each D of training."""
+    """Returns figure 6 for each data set: a metric against the number of distractors at test.
+
+    Each number of distractors in training (D) has a line.
+    """
     return [_figure6(part) for part in parts]
 
 

@@ -14,7 +14,10 @@ PAGE, FIGURES = "paper.html", "paper.json"
 
 
 def write_paper(out: Path, parts: Sequence[PaperPart]) -> Path:
-    """Writes the page and its figures into `out`; returns the path of the page. Parts without runs have dashes."""
+    """Writes the page and its figures into `out`; returns the path of the page.
+
+    The page shows dashes for parts without runs.
+    """
     from markupsafe import Markup
 
     main, by_p, by_d = ([part for part in parts if part.study == name] for name in ("table1", "p_sweep", "distractors"))

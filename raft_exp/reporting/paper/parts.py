@@ -23,7 +23,7 @@ _UNKNOWN: PublishedCorpus = {"name": "", "table": "", "figures": {}}
 class PaperPart:
     """A table or figure of the paper on one data set.
 
-    `corpus`: its key in published.yaml. `failure`: why runs are missing; "" if none is.
+    `corpus`: key of the data set in published.yaml. `failure`: why runs are missing; "" if no run is missing.
     """
 
     study: Study
@@ -43,7 +43,7 @@ class PaperPart:
 
     @cached_property
     def metric(self) -> str:
-        """Our metric that is shown beside the paper's."""
+        """The name of our metric, whose figures are shown beside the paper's figures."""
         return metric_of(self.published, self.runs[0].results["metrics"])
 
     @cached_property
@@ -57,7 +57,7 @@ class PaperPart:
         yield from sorted(((value, group) for value, group in values if value is not None), key=lambda pair: pair[0])
 
     def figure(self, group: RunGroup, arm: str, condition: str = "") -> Figure | None:
-        """Returns the metric of an arm over the seeds of a group; None if the arm has none."""
+        """Returns an arm's figure in `metric` over the seeds of a group; None if the arm has no figure."""
         has = pooling.arms_under(group, condition) if condition else group.arms
         return pooling.figure(group, arm, self.metric, pooling.Part(condition=condition)) if arm in has else None
 

@@ -1,4 +1,4 @@
-"""Tables 1 and 2: our figures beside the paper's, and what the data of the runs lack."""
+"""Tables 1 and 2 with our figures beside the paper's figures, and a list of what the runs lack."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
@@ -16,7 +16,7 @@ RAFT, WITHOUT_COT = "raft", "raft_no_cot"
 
 
 class Pair(TypedDict):
-    """A published figure and ours."""
+    """A figure of the paper and our figure."""
 
     published: str
     ours: Cell
@@ -120,7 +120,10 @@ def _difference(part: PaperPart) -> SettingComparison | None:
 
 
 def missing(parts: Iterable[PaperPart]) -> Iterator[str]:
-    """Yields a line for each thing that the paper has and these runs lack: studies, files, questions, settings."""
+    """Yields a line for each way in which the runs fall short of the paper.
+
+    Examples: a model with random weights, failed studies, missing files, fewer questions.
+    """
     said: set[str] = set()
     parts = [*parts]
     models = {run.results["model"] for part in parts for run in part.runs}

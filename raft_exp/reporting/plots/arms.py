@@ -37,7 +37,7 @@ def of_arms(
     baselines: Mapping[str, Baseline],
     by_seed: Mapping[str, Iterable[float]],
 ) -> str:
-    """Draws `intervals` for any arms. `by_seed` has the figures of each arm's seeds, drawn as small dots."""
+    """Draws the plot of `intervals` for the given arms. `by_seed`: arm -> figures of its seeds, drawn as small dots."""
 
     def draw(width: float) -> "Figure":
         plot, axes = new_axes(width, 0.9 + 0.34 * len(arms))
@@ -70,8 +70,8 @@ def of_arms(
 def differences(results: Results) -> str:
     """Draws the paired differences in the main metric with 95% intervals. Returns SVG, or "" without differences.
 
-    A filled dot is a significant difference. The pale bar is the range of true differences that the test detects with
-    less than 80% power. It is drawn if the results have this figure.
+    A filled dot marks a significant difference. The pale bar is the range of true differences that the test detects
+    with less than 80% power; results of older versions have no such bar.
     """
     metric = results["metrics"][0]
     comparisons = [row for row in results["comparisons"] if row["metric"] == metric]

@@ -37,9 +37,9 @@ def curves(
     *,
     ticks: Mapping[float, str] | None = None,
 ) -> str:
-    """Draws the metric of each line against a number, with 95% intervals. Returns SVG, or "" without points.
+    """Draws a metric against a number: a curve with 95% intervals for each line. Returns SVG, or "" without points.
 
-    `ticks`: names for the numbers on the x axis.
+    `ticks`: number on the x axis -> its name.
     """
     places = sorted({x for points in lines.values() for x, _ in points})
     if not places:

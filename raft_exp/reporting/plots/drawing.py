@@ -97,7 +97,7 @@ def short(name: str, most: int = 24) -> str:
 
 
 def picture(draw: "Callable[[float], Figure]", description: str) -> str:
-    """Returns a plot as SVG elements, one for each of `WIDTHS`. The style sheet shows the one that fits the page.
+    """Returns a plot as SVG elements, one for each of `WIDTHS`. The page shows only the element that fits its width.
 
     `draw` makes the figure for a width in inches. `description` is the text for screen readers.
     """
@@ -123,7 +123,10 @@ def _svg(figure: "Figure", description: str, name: str) -> str:
 
 
 def standalone(pictures: str) -> str:
-    """Returns the wide version of a plot as a complete SVG file, in the colours of the light theme."""
+    """Returns the wide version of a plot as a complete SVG file, in the colours of the light theme.
+
+    `pictures`: the plot as `picture` returns it.
+    """
     wide = pictures.partition("</svg>")[0] + "</svg>"
     style_sheet = Path(__file__).parents[1] / "templates" / "report.css"
     light = style_sheet.read_text(encoding="utf-8").partition("}")[0]

@@ -24,7 +24,7 @@ Blocks = list[object]
 
 
 def of_study(run: WandbRun, folder: Path, note: str, results: Results, logged: Sequence[str]) -> Blocks:
-    """Returns the blocks of one study. `logged`: the names of its tables and plots in W&B."""
+    """Returns the blocks of one study. `logged`: the names of the study's tables and plots in W&B."""
     runset = _runset(run, "results", [run.id])
     trainings = [online["id"] for online in online_runs(folder) if online["job_type"] == "train"]
     bars = [

@@ -16,7 +16,7 @@ from raft_exp.reporting.wandb.study import study_of
 
 
 def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
-    """Logs one run of job type `sweep`. If `page`, it also saves a W&B Report of the whole sweep.
+    """Logs one run of job type `sweep`. `page`: whether to save a W&B Report of the whole sweep too.
 
     The tables are those of `python -m raft_exp.report`. Each point of a curve is one step of the run's history.
     """

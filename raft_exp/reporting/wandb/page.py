@@ -20,7 +20,7 @@ _TITLE = 128  # letters: W&B's limit
 
 
 def check(logger: LoggerConfig) -> None:
-    """Raises ConfigError if a W&B Report could not be saved. Called before anything is computed."""
+    """Raises ConfigError if a W&B Report could not be saved. A command calls it before it computes anything."""
     if why := _missing(logger):
         raise ConfigError(f"report: got 'wandb', but {why}; or use report=html, which needs no W&B")
 
@@ -47,7 +47,10 @@ def _missing(logger: LoggerConfig) -> str:
 
 
 def publish(run: WandbRun, study: WandbStudy, blocks: Callable[[], list[object]]) -> None:
-    """Saves a W&B Report of these blocks and prints its address; logs a warning if it cannot be saved."""
+    """Saves a W&B Report and prints its address; logs a warning if the report cannot be saved.
+
+    `blocks`: function that returns the blocks of the report.
+    """
     try:
         if run.offline:
             raise ServerError("the run is kept offline")

@@ -113,7 +113,7 @@ def online_runs(folder: Path) -> Iterator[OnlineRun]:
 
 
 def mode_of(setting: Literal["auto", "online", "offline"]) -> Mode:
-    """Returns the W&B mode for `logger.mode`. `auto` is online with a login, unless WANDB_MODE forbids sending."""
+    """Returns the W&B mode. The setting auto means online if a login exists and WANDB_MODE permits it, else offline."""
     if setting != "auto":
         return setting
     return "online" if has_key() and not offline_variable() else "offline"

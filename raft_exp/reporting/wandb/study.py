@@ -37,7 +37,7 @@ class WandbStudy:
 
 
 def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
-    """Returns the study of a resolved config and run folder; None if it does not log to W&B."""
+    """Returns the study of a resolved config and run folder; None if the study does not log to W&B."""
     # pydantic's strict mode accepts a mapping as a nested dataclass only in JSON
     logger: CsvConfig | WandbConfig = TypeAdapter(LoggerConfig).validate_json(json.dumps(values["logger"]))
     if not isinstance(logger, WandbConfig):
@@ -47,7 +47,10 @@ def study_of(values: Mapping[str, object], run: Path) -> WandbStudy | None:
 
 
 def write_note(study: WandbStudy | None, overrides: Sequence[str], sweep: str) -> None:
-    """Writes the sweep and the settings of the command line to the run folder, because config.yaml lacks them."""
+    """Writes the sweep and the settings of the command line to the run folder, because config.yaml lacks them.
+
+    Does nothing if `study` is None. `overrides`: the arguments of the command line.
+    """
     if study:
         note = {"sweep": sweep, "given": dict(_given(overrides, study.settings))}
         (study.folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")

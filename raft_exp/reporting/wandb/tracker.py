@@ -61,10 +61,10 @@ def tracker_of(values: Mapping[str, object], run: Path) -> Tracker:
 
 
 def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
-    """Raises ConfigError for settings that W&B would refuse at the end. Called before anything is computed.
+    """Raises ConfigError for settings with which W&B would fail at the end of the study.
 
-    `page`: the study ends with a W&B Report. Jobs of a sweep (`sweep` is not empty) skip this check, because the
-    process of the sweep makes one report for all jobs.
+    A command calls this function before it computes anything. `page`: whether a W&B Report is requested. In a job of a
+    sweep (`sweep` is not "") the report is not checked, because the process of the sweep makes one for all jobs.
     """
     from raft_exp.reporting.wandb.runs import has_key
 
@@ -80,9 +80,9 @@ def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
 
 
 def log_study(study: WandbStudy | None, page: bool) -> None:
-    """Logs the results of a finished study from its run folder, even if no stage ran.
+    """Logs the results of a finished study from its run folder, even if no stage ran. Does nothing for None.
 
-    `page`: also saves a W&B Report. A job of a sweep saves none, because the sweep has one for all jobs.
+    `page`: whether to save a W&B Report too. A job of a sweep saves no report, because the sweep has one for all jobs.
     """
     if study is None:
         return
