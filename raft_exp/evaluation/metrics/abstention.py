@@ -38,7 +38,7 @@ Weights = NDArray[np.float64]
 def refusal_precision(pair: Pair) -> tuple[float, float]:
     """The share of right refusals (no gold in the context) among all refusals. Undefined for an arm that never refuses.
 
-    `pair` gives one numerator and one denominator: (right refusals, refusals).
+    `pair` -> (right refusals, refusals). For several pairs, the first values and the second values are summed first.
     """
     return pair.without_gold.refuses, pair.without_gold.refuses + pair.with_gold.refuses
 
@@ -51,7 +51,7 @@ def refusal_recall(pair: Pair) -> float:
 def refusal_f1(pair: Pair) -> tuple[float, float]:
     """The harmonic mean of the precision and the recall of refusals. A context without gold is the positive class.
 
-    `pair` gives one numerator and one denominator of the F1.
+    `pair` -> (numerator, denominator). For several pairs, the numerators and the denominators are summed first.
     """
     right, wrong = pair.without_gold.refuses, pair.with_gold.refuses
     return 2 * right, right + wrong + 1.0
@@ -65,7 +65,7 @@ def invented_answers(pair: Pair) -> float:
 def selective_accuracy(pair: Pair) -> tuple[float, float]:
     """The share of right answers among all answers, with and without gold in the context.
 
-    `pair` gives one numerator and one denominator: (right answers, answers).
+    `pair` -> (right answers, answers). For several pairs, the first values and the second values are summed first.
     """
     return sum(outcome.right for outcome in pair), sum(outcome.answers for outcome in pair)
 
@@ -92,7 +92,7 @@ def ranked(pair: Pair) -> tuple[tuple[float, float], ...]:
     Both replies to a question are ranked by the mean log probability of their tokens. Replies that do not answer come
     last and count as wrong.
 
-    `pair` gives (log probability, error) of both replies; the error is 1 for a wrong reply, else 0.
+    `pair` -> (log probability, error) of each of its two replies; the error is 1 for a wrong reply, else 0.
     """
     return tuple(
         (outcome.log_probability, 1.0 - outcome.right)
@@ -149,8 +149,8 @@ ABSTENTION: Mapping[str, Metric] = {
 def observations(pairs: Sequence[Pair]) -> dict[str, list[Observation]]:
     """Returns {metric: one observation for each pair of an arm, in order}. Metrics that are undefined are left out.
 
-    Precision is undefined if there is no refusal, selective accuracy if there is no answer, and the area under the
-    curve if there is no answer or an answer has no log probability.
+    The precision of refusals is undefined if there is no refusal. The selective accuracy is undefined if there is no
+    answer. The area under the curve is undefined if there is no answer, or if an answer has no log probability.
     """
     found: dict[str, list[Observation]] = {}
     for name, metric in ABSTENTION.items():
@@ -173,7 +173,7 @@ def _is_defined(name: str, pairs: Sequence[Pair]) -> bool:
 
 
 def curve(pairs: Sequence[Pair], most: int = 100) -> list[tuple[float, float]]:
-    """Returns at most `most` points (coverage, risk) of an arm's curve of risk, in ascending order of coverage."""
+    """Returns at most `most` points (coverage, risk) of an arm, in ascending order of coverage."""
     accepted, risk = risk_coverage([ranked(pair) for pair in pairs], np.ones((1, len(pairs)), dtype=np.int64))
     points = [(round(float(x), 6), round(float(y), 6)) for x, y in zip(accepted[0], risk[0], strict=True)]
     step = -(-len(points) // most)

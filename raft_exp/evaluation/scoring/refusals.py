@@ -20,9 +20,9 @@ class GradedTest:
     examples: Sequence[Example]
 
     def outcomes(self, gold: str, right: str) -> Iterator[tuple[str, Outcome]]:
-        """Yields (question id, outcome) for the questions whose context shows the share `gold` of the gold passages.
+        """Yields (question id, outcome) for the questions whose context shows all gold passages, or none of them.
 
-        `gold`: "all" or "none". `right`: the metric that says whether an answer is right.
+        `gold`: "all" or "none", to choose between the two. `right`: the metric that says whether an answer is right.
         """
         for row, example, answer in zip(self.arm.rows, self.examples, self.arm.answers, strict=True):
             if row["context"] and gold_shown(row, example) == gold:

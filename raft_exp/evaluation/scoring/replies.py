@@ -31,7 +31,7 @@ class ScoredArm:
     """The predictions of an arm and the observations of its metrics, in the order of the test questions.
 
     `observed` maps the name of a metric, or of a share such as `parsed`, to observations. Metrics of quotes are present
-    only for arms that reason.
+    only for arms whose prompt asks for quotes.
     """
 
     rows: list[Prediction]
@@ -104,9 +104,13 @@ def _by_id(name: str, examples: Sequence[Example], answers: Iterable[Answer]) ->
     by_id: dict[str, Answer] = {}
     for answer in answers:
         if answer.id not in ids:
-            raise DataError(f"arm {name}: answer to {answer.id!r}, which is not a test question; run the study again")
+            raise DataError(
+                f"arm {name}: has an answer to {answer.id!r}, which is no test question; run the study again"
+            )
         if answer.id in by_id:
-            raise DataError(f"arm {name}: two answers to {answer.id!r}; remove one of the lines from its answers.jsonl")
+            raise DataError(
+                f"arm {name}: has two answers to {answer.id!r}; remove one of them from the arm's answers.jsonl"
+            )
         by_id[answer.id] = answer
     return by_id
 

@@ -20,7 +20,9 @@ _WIDTH = 8  # standard deviations of the number of discordant questions that are
 
 
 def mcnemar_power(n: int, discordance: float, difference: float) -> float:
-    """Returns the power of the exact two-sided McNemar test: the probability that it finds the better arm better.
+    """Returns the power of the exact two-sided McNemar test.
+
+    The power is the probability of a significant result in favour of the better arm.
 
     `n`: number of questions. `difference`: true difference of the two shares. `discordance`: expected share of
     questions that exactly one of the arms answers right; at least `difference`. The number of these questions is

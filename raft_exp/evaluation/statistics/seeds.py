@@ -19,7 +19,7 @@ def seeds(results: Iterable[Results]) -> dict[str, dict[str, SeedFigures]]:
         for arm, summary in run["arms"].items():
             for metric, figure in summary["metrics"].items():
                 if str(run["seed"]) in values[arm][metric]:
-                    raise DataError(f"two runs have seed {run['seed']}; compare runs that differ only in their seed")
+                    raise DataError(f"two runs have seed {run['seed']}; give runs with different seeds")
                 values[arm][metric][str(run["seed"])] = figure["value"]
     return {
         arm: {metric: _over_seeds(by_seed) for metric, by_seed in metrics.items()} for arm, metrics in values.items()

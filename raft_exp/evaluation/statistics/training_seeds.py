@@ -55,7 +55,10 @@ class _Sample:
 
     @property
     def overlap(self) -> Array:
-        """The number of questions that two seeds share, over the geometric mean of their counts; shape (k, k)."""
+        """The share of questions that two seeds have in common, for all pairs of seeds: shape (k, k).
+
+        The share is the number of common questions, divided by the geometric mean of the seeds' numbers of questions.
+        """
         shared = self.asked.T.astype(np.float64) @ self.asked
         return np.asarray(shared / np.sqrt(np.outer(shared.diagonal(), shared.diagonal())), dtype=np.float64)
 

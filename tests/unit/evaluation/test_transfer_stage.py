@@ -93,5 +93,5 @@ def test_an_answer_to_another_question_is_an_error(tmp_path):
     answers = tmp_path / "rag" / "answers.jsonl"
     write_jsonl(answers, [Answer("other", row.raw, False, 1, 1) for row in read_jsonl(answers, Answer)])
     config = TransferStage("pubmedqa", [], "paper", "Not there.", {"rag": ARMS["rag"]}, {}, 0, None)
-    with pytest.raises(DataError, match="answer to 'other', which is not a test question"):
+    with pytest.raises(DataError, match="has an answer to 'other', which is no test question"):
         transfer(config, test=tmp_path / "test", answers={"rag": tmp_path / "rag"}, out=tmp_path / "out")
