@@ -34,8 +34,8 @@ def write(folder: Path, table: Table, form: str) -> dict[str, int]:
 def file_name(table: Table, split: str, form: str) -> str:
     """Returns the file name of a split. `form`: jsonl, parquet or hf.
 
-    The main split is, for example, raft.chat.jsonl, and the validation split raft.chat.validation.jsonl. So a trainer
-    that reads raft.chat.jsonl gets no validation rows by mistake.
+    In jsonl and parquet, the main split has a name such as raft.chat.jsonl, and the validation split a name such as
+    raft.chat.validation.jsonl. So a trainer that reads raft.chat.jsonl gets no validation rows by mistake.
     """
     if form == HF:
         return f"{HF}/{table.name}/{split}.parquet"

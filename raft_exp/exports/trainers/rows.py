@@ -40,9 +40,9 @@ def check_texts(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str, 
     replaces in a prompt.
     """
     if replaced := next((text for text in placeholders if text in row.prompt), None):
-        raise _refused(row, tool, f"it would replace {replaced} in the prompt")
+        raise _refused(row, tool, f"the tool would replace {replaced} in the prompt")
     if [_ids(tokenizer, text) for text in (row.prompt, row.reply)] != [row.prompt_ids, row.reply_ids]:
-        raise _refused(row, tool, "its texts give other token ids than the study's own training")
+        raise _refused(row, tool, "the texts of the row give other token ids than the study's own training")
 
 
 def _refused(row: TokenRow, tool: str, why: str) -> DataError:
@@ -67,7 +67,7 @@ def without_first(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str
     if not first:
         return row
     if row.prompt_ids[: len(first)] != first:
-        raise _refused(row, tool, f"it would put {tokenizer.convert_ids_to_tokens(first)} before the prompt")
+        raise _refused(row, tool, f"the tool would put {tokenizer.convert_ids_to_tokens(first)} before the prompt")
     text = row.prompt.removeprefix("".join(tokenizer.convert_ids_to_tokens(first)))
     return replace(row, prompt=text, prompt_ids=row.prompt_ids[len(first) :])
 

@@ -53,7 +53,7 @@ class ToolTraining:
 
     @property
     def batch_size(self) -> int:
-        """The rows of one optimiser step, over all devices and micro-batches."""
+        """The number of rows in one optimiser step, over all devices and micro-batches."""
         return self.rows_a_device * self.accumulate * self.devices
 
     def steps(self, rows: int) -> int:

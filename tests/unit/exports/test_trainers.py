@@ -104,7 +104,7 @@ def test_a_tool_that_would_change_a_text_is_refused():
     tokenizer = load_tokenizer("asset:pocket")
     tokens = token_row(tokenizer, example_of("What is {{idx}}?", "##Answer: x"))
     check_texts(tokenizer, tokens, "axolotl", TOOLS["axolotl"].placeholders)
-    with pytest.raises(DataError, match=r"row 'q' cannot be written for llamafactory: it would replace \{\{idx\}\} in"):
+    with pytest.raises(DataError, match=r"row 'q' cannot be written for llamafactory: the tool would replace \{\{"):
         check_texts(tokenizer, tokens, "llamafactory", TOOLS["llamafactory"].placeholders)
     other_end = copy.deepcopy(tokenizer)
     other_end.eos_token = "<s>"
