@@ -31,7 +31,7 @@ class SettingComparison(PairedDifference):
 
 
 class EqualReplies(TypedDict):
-    """An arm whose replies are the same in the settings `a` and `b`. It is not compared between them."""
+    """An arm whose replies are the same in the settings `a` and `b`, so that the arm is not compared between them."""
 
     a: str
     b: str

@@ -1,4 +1,4 @@
-"""Warnings about a study's datasets: cut prompts, leaks, lost gold, lengths that reveal the gold. One line each."""
+"""Warnings about a study's datasets, such as cut prompts, leaks, and prompt lengths that reveal gold. One line each."""
 
 from collections.abc import Iterator, Mapping
 

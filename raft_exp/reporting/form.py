@@ -67,8 +67,8 @@ def contrast(results: Results, metric: str) -> Comparison | None:
 def readings(results: Results) -> Readings | None:
     """Returns the primary contrast measured with the primary metric, a strict metric, and its lenient variant.
 
-    Returns None if the primary metric is answer_in_reply, which accepts replies in any format, or if no strict metric
-    was measured together with its lenient variant.
+    Returns None if the primary metric is answer_in_reply, which accepts replies of any form, or if no strict metric was
+    measured together with its lenient variant.
     """
     metric = results["primary"]["metric"]
     if metric in _ANY_FORM:

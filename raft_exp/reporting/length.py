@@ -1,4 +1,4 @@
-"""The length of the prompts of each test set, and the plot of the score against it."""
+"""The length of the prompts of each test set, and a plot of the score against this length."""
 
 from collections.abc import Mapping
 from typing import Literal

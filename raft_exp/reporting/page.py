@@ -40,7 +40,7 @@ def write_pages(
     """Writes the pages into `out`. `out` holds the predictions, and timings.json if the answers were timed.
 
     - `losses`: adapter -> column -> loss curve.
-    - `arms`, `settings`: the settings to show.
+    - `arms`: arm -> its settings. `settings`: the study's settings. The pages show both.
     - `test`: the file of the test rows. Their passages are shown with the examples.
     """
     from markupsafe import Markup

@@ -20,7 +20,7 @@ Observed = Mapping[str, Observation]  # by question
 
 @dataclass(frozen=True)
 class Part:
-    """The part of the results to read: a condition, the questions with one value of a slice, or by default all."""
+    """The part of the results to read: a condition, the questions with one value of a slice, or the study's test."""
 
     condition: str = ""
     slice: tuple[str, str] | None = None  # name and value

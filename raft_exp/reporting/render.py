@@ -17,7 +17,7 @@ _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}  # "</scrip
 
 
 def write(path: Path, template: str, view: Mapping[str, object]) -> None:
-    """Renders a template into `path`. An HTML page gets a policy that forbids connections and scripts of others."""
+    """Renders a template into `path`. In an HTML page, a policy forbids connections and all scripts but its own."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     markdown = path.suffix == ".md"

@@ -18,7 +18,7 @@ _LONGEST = 80  # letters of a name by values
 class RunGroup:
     """Runs that differ only in their seed.
 
-    `values`: the fields that differ between the groups, with their values. Of a path only the last part is shown.
+    `values`: field that differs between the groups -> its value in this group. Paths are shortened to their last part.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The results of two special kinds of test: without gold in the context, and with a false passage in it."""
+"""The results of two special kinds of test: contexts without gold, and contexts with a false passage."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -96,14 +96,14 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
 
 
 def metrics(results: Results) -> list[str]:
-    """Returns the metrics of the results table: the compared metrics, each before its lenient variant, then others."""
+    """Returns the metrics of the results table: the compared metrics with their lenient variants, then the others."""
     present = dict.fromkeys(name for arm in results["arms"].values() for name in arm["metrics"])
     first = [name for metric in results["metrics"] for name in (metric, f"{metric}_lenient")]
     return [name for name in dict.fromkeys([*first, *present]) if name in present and name not in REPLY_SHARES]
 
 
 def cell(figure: Figure | None, missing: str = "") -> Cell:
-    """Formats a figure in percent with its interval. For no figure, the cell has a dash and the text `missing`."""
+    """Formats a figure in percent with its interval. For None, the cell has a dash and the text `missing`."""
     if figure is None:
         return {"value": NONE, "interval": missing, "marked": False}
     has_interval = figure.get("low") is not None

@@ -153,7 +153,7 @@ def unanswered_questions(study: Study) -> Iterator[str]:
 
 
 def data_sets(study: Study) -> Iterator[str]:
-    """Warns of cut prompts, lost gold, leaks and revealing lengths (`raft_exp.reporting.dataset_warnings`)."""
+    """Warns of problems in the datasets, such as cut prompts and leaks (`raft_exp.reporting.dataset_warnings`)."""
     yield from dataset_warnings(study.audit, study.settings)
 
 

@@ -70,7 +70,7 @@ def training_rows(run: Run) -> int | None:
 
 
 def corpus_counts(run: Run) -> Mapping[str, int]:
-    """Returns the counts of the questions stage of a run; {} if its store no longer has them."""
+    """Returns the counts of the questions stage of a run; {} if the store no longer has these counts."""
     plan: list[PlanRow] = _read_json(run.folder / "plan.json") or []
     folder = next((Path(row["path"]) for row in plan if row["stage"] == "questions"), None)
     counts: Mapping[str, int] | None = _read_json(folder / "counts.json") if folder else None

@@ -6,7 +6,7 @@ from raft_exp.reporting.plots.curves import Point
 
 
 def history(field: str, lines: Mapping[str, Iterable[Point]]) -> list[dict[str, float]]:
-    """Returns a row for each value of the swept field, with the value of each line at this point."""
+    """Returns a row for each value of the swept field. It holds this value and the figure of each line."""
     rows: dict[float, dict[str, float]] = {}
     for line, points in lines.items():
         for x, figure in points:

@@ -19,8 +19,8 @@ _NOTE = "tracking.json"  # in the run folder: for stages in a process of their o
 class WandbStudy:
     """A study that logs to W&B.
 
-    `settings`: the resolved config. `given`: the settings of the job's command line by dotted name; W&B can use them as
-    axes.
+    `settings`: the resolved config. `given`: dotted name -> value, for the settings of the job's command line; W&B can
+    use these settings as axes of plots.
     """
 
     logger: WandbConfig

@@ -63,8 +63,8 @@ def tracker_of(values: Mapping[str, object], run: Path) -> Tracker:
 def check(logger: LoggerConfig, page: bool, sweep: str) -> None:
     """Raises ConfigError for settings with which W&B would fail at the end of the study.
 
-    A command calls this function before it computes anything. `page`: whether a W&B Report is requested. In a job of a
-    sweep (`sweep` is not "") the report is not checked, because the process of the sweep makes one for all jobs.
+    Commands call this function before any computation. `page`: whether a W&B Report is requested. In a job of a sweep
+    (`sweep` is not "") the report is not checked, because the process of the sweep makes one report for all jobs.
     """
     from raft_exp.reporting.wandb.runs import has_key
 
