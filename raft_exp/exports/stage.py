@@ -131,8 +131,8 @@ def _check_rows(table: Table, counts: Mapping[str, int], audits: Mapping[str, Da
         log.warning("exports/%s: %d rows without a preference pair are left out", table.name, left_out)
     if rows.get(table.main) and not counts[table.main]:
         raise DataError(
-            f"export.dataset: no row of the data set {name!r} can be written as {chosen!r}; its targets must quote "
-            "gold passages (teacher=extractive), and its prompts must show distractors (dataset.num_distractors)"
+            f"export.dataset: no row of the data set {name!r} can be written as {chosen!r}; the targets must "
+            "quote gold passages (teacher=extractive), and the prompts must show distractors (dataset.num_distractors)"
         )
 
 

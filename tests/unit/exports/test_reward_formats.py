@@ -185,7 +185,7 @@ def test_what_cannot_be_graded_or_paired_is_refused_before_a_stage_runs(override
 
 
 def test_a_data_set_without_any_pair_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"no row of the data set 'raft' can be written as 'dpo'; its targets must"):
+    with pytest.raises(DataError, match=r"no row of the data set 'raft' can be written as 'dpo'; the targets must"):
         run(tmp_path, *SMALL, "evaluation.arms=[raft]", "export.dataset=dpo", "dataset.num_distractors=0")
 
 
