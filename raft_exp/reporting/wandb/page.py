@@ -57,7 +57,9 @@ def publish(run: WandbRun, study: WandbStudy, blocks: Callable[[], list[object]]
         print(f"W&B report: {_saved(run, study, blocks())}")
     except Exception as error:  # the study is complete: no error of the server may end it
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        log.warning("W&B report: not saved (%s); repeat the command to save it: no stage runs again", reason)
+        log.warning(
+            "W&B report: could not be saved (%s); repeat the command to save the report (no stage runs again)", reason
+        )
         log.info("traceback", exc_info=True)  # for raft_exp.log
 
 

@@ -237,7 +237,7 @@ def test_a_server_that_refuses_the_page_ends_no_study(tracked):
     with wandb_server.serving(reports=False) as server:
         done = raft_exp(folder, *ASKED, "report=wandb", **online(server))
     assert done.returncode == 0, done.stderr
-    assert [line for line in done.stderr.splitlines() if "W&B report: not saved" in line]
+    assert [line for line in done.stderr.splitlines() if "W&B report: could not be saved" in line]
     assert "Traceback" not in done.stderr
     assert (run_folder(folder) / "report.html").exists()
 
