@@ -8,7 +8,7 @@ from raft_exp.core.audit import OverlapCounts, StudyAudit
 def leak_warnings(audit: StudyAudit) -> Iterator[str]:
     """Yields warnings about leaks: test or validation questions that the training data contains.
 
-    Without `dataset.allow_overlap` or a high `dataset.max_gold_overlap`, such leaks end the study with an error.
+    `dataset.allow_overlap` or `dataset.max_gold_overlap` permits these leaks; other leaks end a study with an error.
     Training sets with the same leaks share one warning.
     """
     for split in ("test", "validation"):
