@@ -89,7 +89,9 @@ def transfer(
         "comparisons": [row for metric in metrics for row in _comparisons(config, metric, arms)],
     }
     (out / TRANSFER).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (out / "counts.json").write_text(json.dumps({"questions": len(examples), "arms": len(arms)}) + "\n")
+    (out / "counts.json").write_text(
+        json.dumps({"questions": len(examples), "arms": len(arms)}) + "\n", encoding="utf-8"
+    )
 
 
 @dataclass(frozen=True)

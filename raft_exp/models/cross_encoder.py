@@ -28,7 +28,7 @@ class RerankConfig:
     revision: str | None = None  # commit on the hub
     max_length: Positive | None = None  # largest number of tokens of question and passage; null: the model's limit
     batch_size: Positive = 32  # pairs in a batch; it changes the last bits of a score, as accelerator does
-    accelerator: Literal["cpu", "gpu", "auto"] = "auto"
+    accelerator: Literal["cpu", "gpu", "auto"] = "auto"  # auto: a GPU if there is one
 
 
 def files(config: RerankConfig) -> list[Path]:

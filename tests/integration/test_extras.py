@@ -52,6 +52,7 @@ WORKS: dict[str, list[tuple[str, ...]]] = {
     "ask": [(COMMANDS["ask"], "RUN", "Where?", "arm=rag")],
     "export": [(COMMANDS["export"], "RUN", "out=model")],
     "plan": [(COMMANDS["plan"], "RUN")],
+    "paper": [(COMMANDS["paper"], "--help")],
     "publish": [(COMMANDS["publish"], "RUN", "004_tried")],
     "report": [(COMMANDS["report"], "RUN", "out=page")],
     "serve": [(COMMANDS["serve"], "--help")],

@@ -102,7 +102,7 @@ def test_a_question_without_a_word_of_its_document_is_refused_with_its_place(tmp
         {"question": "Who cleans the valve?", "answers": ["crew 4"], "document_id": "m"},
         {"question": "Wie oft geschieht das?", "answers": ["wöchentlich"], "document_id": "m"},
     ]
-    message = r"^corpus\.questions: 1 of 2 questions \(line 2\) have an answer that is not in their .*\"gold\", leave"
+    message = r"^corpus\.questions: 1 of 2 questions \(line 2\) have no word in common with the passages .*\"gold\""
     with pytest.raises(DataError, match=message):
         read(tmp_path, rows, OWN_WORDS)
 

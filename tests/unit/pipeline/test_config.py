@@ -38,7 +38,9 @@ GROUPS = sorted(
 EXPERIMENTS = sorted(
     str(path.relative_to(conf_dir() / "experiment").with_suffix(""))
     for path in (conf_dir() / "experiment").rglob("*.yaml")
+    if path.parent.name != "hubs"  # these stand on top of apibench
 )
+HUBS = sorted(path.stem for path in (conf_dir() / "experiment" / "paper" / "hubs").glob("*.yaml"))
 # what an option needs beside it
 PLACES = {"reranker": "reranker@retriever.rerank"}  # groups that are chosen for one setting
 NEEDS = {("engine", "openai"): ["evaluation.arms=[base,rag]"]}
@@ -67,6 +69,12 @@ def test_every_task_for_targets_parses_with_every_teacher_that_is_a_model(teache
 def test_every_experiment_parses(experiment):
     study = "own" if experiment in ON_TOP else Path(experiment).name  # a change to another study keeps its name
     assert parse(compose(f"+experiment={experiment}")).study == study
+
+
+@pytest.mark.parametrize("hub", HUBS)
+def test_every_column_of_table_1_that_is_a_hub_parses(hub):
+    config = parse(compose(f"+experiment=[apibench,paper/hubs/{hub},paper/table1]", "corpus.path=there"))
+    assert (config.study, config.corpus.hub) == ("table1", hub)
 
 
 @pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name.startswith("paper/")])
@@ -116,7 +124,7 @@ REFUSED = [
     ("evaluation.gold_at=-1", r"evaluation\.gold_at: got -1; must be greater than or equal to 0"),
     ("evaluation.without_gold=true evaluation.context=retrieved", r"without_gold: got true, but .*context=retrieved"),
     ("evaluation.without_gold=true evaluation.gold_at=1", r"gold_at: got 1, but evaluation\.without_gold=true"),
-    ("evaluation.gold_at=0 evaluation.context=retrieved", r"evaluation\.gold_at: got 0, but .*context=retrieved has"),
+    ("evaluation.gold_at=0 evaluation.context=retrieved", r"evaluation\.gold_at: got 0, but .*context=retrieved the"),
     ("+evaluation.conditions={p2:{context:given,num_distractors:2}}", r"p2: got 'num_distractors', which has no eff"),
     ("prompt.refusal=''", r"prompt\.refusal: got ''; write a sentence that declines to answer"),
     ("evaluation.gold_at=0 +evaluation.conditions={r:{context:retrieved}}", r"conditions\.r: .*gold_at: got 0, but"),

@@ -166,7 +166,7 @@ def test_a_study_that_trains_nothing_draws_its_examples_from_a_training_set_all_
 def test_the_names_of_what_is_always_tried_are_taken(tmp_path, name):
     text = "system: Hi.\nanswer_instruction: 'Say ##Answer: x'\nreason_instruction: 'Say ##Reason: ##Answer: x'\n"
     folders = [own(tmp_path, name, text), Path(conf_dir())]
-    with pytest.raises(ConfigError, match=rf"evaluation\.wordings: got '{name}', a reserved name"):
+    with pytest.raises(ConfigError, match=rf"evaluation\.wordings: got '{name}', a name that is reserved"):
         with_wording_files(values("evaluation.prompts=auto"), folders)
 
 

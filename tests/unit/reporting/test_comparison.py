@@ -167,9 +167,9 @@ def test_a_range_and_a_number_of_distractors_are_two_settings(tmp_path: Path) ->
     ]
     told = compared(tmp_path / "out", *runs)
     assert [one["name"] for one in told["settings"]] == [
-        "num_distractors=4",
-        "num_distractors=0 to 8",
-        "num_distractors=2 to 8",
+        "dataset.num_distractors=4",
+        "dataset.num_distractors=0 to 8",
+        "dataset.num_distractors=2 to 8",
     ]
 
 

@@ -255,9 +255,15 @@ def test_cut_prompts_are_told(open_study: Study) -> None:
     audit = open_study.root / "test" / "audit.json"
     audit.write_text(json.dumps({"splits": {"test": {"rows": 300, "rows_cut": 3}}}))
     assert judged(open_study)[1] == [], "1% is not more than 1%"
-    audit.write_text(json.dumps({"splits": {"test": {"rows": 300, "rows_cut": 36, "rows_gold_lost": 9}}}))
+    sizes = {
+        "passages_with_gold": {"5": 300},
+        "passages_without_gold": {},
+        "prompt_tokens": {"min": 600, "max": 800, "median": 700},
+    }
+    audit.write_text(json.dumps({"splits": {"test": {"rows": 300, "rows_cut": 36, "rows_gold_lost": 9, **sizes}}}))
     write_jsonl(open_study.root / "rows.jsonl", open_study.examples)
-    (open_study.root / "audit.json").write_text(json.dumps({"splits": {"test": {"rows": 300, "rows_cut": 150}}}))
+    cut = {"rows": 300, "rows_cut": 150, **sizes}
+    (open_study.root / "audit.json").write_text(json.dumps({"splits": {"test": cut}}))
     open_study.config["conditions"] = {"k8": {"num_distractors": 8}}
     warnings = results(open_study.run(conditions={"k8": open_study.root}))["warnings"]
     (line,) = about(warnings, "cut to fit model.max_length", "12.0% (36 of 300", "Raise model.max_length")
