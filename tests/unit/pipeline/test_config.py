@@ -18,6 +18,7 @@ from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.sweep.space import with_params
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.schema import identity
+from raft_exp.corpora.apibench import ApibenchConfig
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.arm_settings import resolved_trainer
 from raft_exp.pipeline.config import conf_dir
