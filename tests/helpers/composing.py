@@ -1,5 +1,7 @@
 """Composes the shipped configs in tests as the command line does."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,13 @@ def compose(*overrides: str, own: Path | None = None) -> dict[str, Any]:
     `own` is a user's folder `conf`, where `apps.cli.OwnConf` has added it to Hydra's search path.
     """
     folders = [conf_dir(), *([own] if own else [])]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    named = with_arm_files(deepcopy(_composed(conf_dir(), overrides)), folders)
+    return with_transfer_files(with_wording_files(named, folders), folders)
+
+
+@cache
+def _composed(conf: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+    with initialize_config_dir(str(conf), version_base="1.3"):
         values = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
     assert isinstance(values, dict)
-    named = with_arm_files({str(name): value for name, value in values.items()}, folders)
-    return with_transfer_files(with_wording_files(named, folders), folders)
+    return {str(name): value for name, value in values.items()}
