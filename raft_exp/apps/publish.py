@@ -124,12 +124,14 @@ def _jobs(run: Path) -> list[Path]:
         return [run]
     if not (run / "sweep.json").exists():
         raise DataError(
-            f"{run}: the sweep is not finished; run the command of the sweep again, which continues in a new folder"
+            f"{run}: the sweep is not finished; run its command again (it reuses all stored results), then publish the "
+            "folder of that sweep"
         )
     jobs = json.loads((run / "sweep.json").read_text(encoding="utf-8"))
     if bad := [str(job["job"]) for job in jobs if job["status"] != "done"]:
         raise DataError(
-            f"{run}: unfinished jobs of the sweep: {', '.join(bad)}; run the same command again to finish them"
+            f"{run}: unfinished jobs of the sweep: {', '.join(bad)}; run its command again (it reuses all stored "
+            "results), then publish the folder of that sweep"
         )
     return [run / job["folder"] for job in jobs]
 

@@ -81,8 +81,8 @@ class GoldFinder:
     def named(self, question: str, answers: Sequence[str], passages: list[int]) -> FoundGold:
         """Returns the gold of a question whose file names the gold passages.
 
-        The evidence is in every gold passage without an answer word for word, and in one gold passage with an answer:
-        the most similar to question and answers.
+        Every gold passage in which no answer occurs word for word counts as evidence. Of the gold passages in which an
+        answer occurs, only the one most similar to the question and the answers counts.
         """
         wanted = _wanted(question, answers)
         holding = self._holding(answers, passages)

@@ -75,7 +75,8 @@ class ReadyPassages:
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""
         raise DataError(
-            "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE to JSON lines of "
-            "{question, answers, document_id or gold}, or let a model write them (teacher=openai)"
+            "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE, a JSON lines "
+            "file with the fields question, answers, and document_id or gold, or let a model write the questions "
+            "(teacher=openai)"
         )
         yield  # never reached: makes this a generator, which raises only when it is read

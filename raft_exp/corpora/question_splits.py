@@ -82,7 +82,10 @@ class Splits:
 
 
 def last(*splits: str) -> str:
-    """Returns the split of a document with questions of several splits: test before validation before train."""
+    """Returns the split of a document whose questions have these splits ("" for a question without a split).
+
+    It is test if any of them is test, else validation if any is validation, else train if any is train, else "".
+    """
     return max(splits, key=("", *SPLITS).index)
 
 

@@ -44,9 +44,12 @@ def answer_type(answer: str) -> AnswerType | None:
 def may_mean_the_same(one: str, other: str) -> bool:
     """Returns whether two answers may mean the same; True in doubt.
 
-    Case, accents, punctuation, articles, the order of words and the endings of ordinals are ignored. Returns True also
-    if one answer has all the words of the other, if each has exactly one number and both numbers are equal, or if, for
-    answers without digits, the letters of one occur as one run in the other.
+    Case, accents, punctuation, articles and the endings of ordinals are ignored. Returns True
+
+    - if one answer has all the words of the other, in any order;
+    - if each answer has exactly one number, and both numbers are equal;
+    - if both answers are equal without spaces;
+    - if neither has digits, and one, without spaces, is a substring of the other, without spaces.
     """
     a, b = _words(one), _words(other)
     if set(a) <= set(b) or set(b) <= set(a):

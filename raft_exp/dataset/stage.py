@@ -106,9 +106,9 @@ class DatasetConfig:
             )
         if self.conflict_share and not self.chooses_gold:
             raise ValueError(
-                f"dataset.conflict_share: got {self.conflict_share:g}, but false passages take the place of chosen "
-                f"distractors, and dataset.context={self.context} has none; use dataset.conflict_share=0, or "
-                "dataset.context=gold_and_distractors"
+                f"dataset.conflict_share: got {self.conflict_share:g}, but false passages replace distractors that "
+                f"are selected for a question, and dataset.context={self.context} selects none; use "
+                "dataset.conflict_share=0, or dataset.context=gold_and_distractors"
             )
         return self
 

@@ -83,8 +83,8 @@ def _graded(completions: Sequence[Text], columns: Mapping[str, Sequence[Any]]) -
     for name in _COLUMNS:
         if name not in columns:
             raise DataError(
-                f"rewards: the data set has no column {name!r}; train on a file of export.dataset=prompts, with "
-                "remove_unused_columns=False"
+                f"rewards: the data set has no column {name!r}; train on a file that was exported with "
+                "export.dataset=prompts, and set remove_unused_columns=False in the trainer's configuration"
             )
     rows = zip(completions, *(columns[name] for name in _COLUMNS), strict=True)
     for completion, question, answers, context, has_gold, names_gold, grading in rows:

@@ -1,6 +1,7 @@
 """Pushes an exported folder to the Hugging Face hub, as a dataset repository or a model repository.
 
-No stage includes the push. So an export is stored even if the push fails, and every run pushes again.
+The push is not part of a stage. So a failed push does not lose the export, and every run pushes again instead of
+skipping the push as already done.
 """
 
 from pathlib import Path

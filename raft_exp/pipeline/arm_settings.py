@@ -131,8 +131,8 @@ def _check_owner(name: str, arm: ArmConfig, group: str, changes: object) -> None
         )
     if changes and name in ("raft", "closed_book") and name != arm.recipe:
         raise ConfigError(
-            f"arms.{name}.{group}: got {changes}, but the arm is named {name!r} and has recipe={arm.recipe}; "
-            "give the arm a name that is not the name of a recipe"
+            f"arms.{name}.{group}: got {changes}, but an arm with settings of its own cannot have the name of "
+            f"another recipe (name {name!r}, recipe={arm.recipe}); give the arm another name"
         )
 
 

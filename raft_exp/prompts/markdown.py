@@ -15,9 +15,9 @@ Place: paragraph 1
 
 Answer in the form: ##Answer: {answer}
 
-Each line of a block quote begins with ">", so that no text in it is read as a heading, and nothing is escaped. Title
-and place are single lines: their white space is collapsed. Every line end becomes a line feed. The instruction comes
-last, unchanged.
+Each line of a block quote begins with ">". So no text in it is read as a heading, and nothing needs to be escaped.
+Title and place are single lines: their white space is collapsed. Every line end becomes a line feed. The instruction
+comes last, unchanged.
 """
 
 import re

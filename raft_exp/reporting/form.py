@@ -48,8 +48,9 @@ class Readings:
     def one_of_form(self) -> bool:
         """Whether the form of the replies explains most of a significant difference in the primary metric.
 
-        This is true if the lenient difference is not significant in the same direction, and if `effect` is larger than
-        the lenient difference (absolute values). It is never true for a lenient primary metric.
+        The lenient difference is the difference in the lenient metric, which ignores the form of a reply. The property
+        is true if `effect` is larger in absolute value than the lenient difference, and the lenient difference is not
+        significant or is significant in the opposite direction. It is always false if the primary metric is lenient.
         """
         claimed = sign(self.primary)
         strict_metric = self.primary["metric"] != self.lenient["metric"]

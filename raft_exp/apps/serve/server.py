@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
         self._name = name
 
     async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
-        """Starts the server, and prints its address (a hook of uvicorn)."""
+        """Starts the server and prints its address. Uvicorn calls this method."""
         LimitedProtocol.most = most_connections()
         await super().startup(list(sockets) if sockets else None)
         for place in sockets or ():

@@ -63,7 +63,7 @@ class Job:
 
     @property
     def figure_name(self) -> str:
-        """The arm and metric of `figure`: `raft accuracy`."""
+        """The arm and the metric of `figure`, for example `raft accuracy`; "" without results."""
         results = _results(self.folder)
         return f"{results['reference']} {results['metrics'][0].replace('_', ' ')}" if results else ""
 

@@ -137,7 +137,7 @@ class _Run:
         await asyncio.gather(*workers)
 
     def problem(self) -> str:
-        """Returns why some requests have no reply; "" if each has a reply or was refused."""
+        """Returns why requests have no reply, apart from those reported with `refuse`; "" if there are no others."""
         if self._ended:
             return f"{self._ended} (after {self._good} good replies)"
         if self._failed:

@@ -20,5 +20,8 @@ def axis(field: str) -> str:
 
 
 def curve(field: str, line: str) -> str:
-    """Returns the W&B name of a line's values."""
+    """Returns the W&B name of the y values of a line.
+
+    `field`: the swept setting, on the x axis. `line`: the name of one line of the chart, for example of an arm.
+    """
     return f"{axis(field)}/{line.replace('.', '_')}"

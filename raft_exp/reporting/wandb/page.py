@@ -20,7 +20,7 @@ _TITLE = 128  # letters: W&B's limit
 
 
 def check(logger: LoggerConfig) -> None:
-    """Raises ConfigError if a W&B Report could not be saved. Commands call this function before any computation."""
+    """Raises ConfigError if it is not possible to save a W&B Report. Commands call this before any computation."""
     if why := _missing(logger):
         raise ConfigError(f"report: got 'wandb', but {why}; or use report=html, which needs no W&B")
 

@@ -127,7 +127,7 @@ def test_each_function_has_the_signature_of_trl():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"grading": None}, r"rewards: the data set has no column 'grading'; train on a file of export\.dataset="),
+        ({"grading": None}, r"rewards: the data set has no column 'grading'; train on a file that was exported"),
         ({"answers": None}, r"rewards: the data set has no column 'answers'"),
         ({"grading": [{"corpus": "documents"}]}, r"rewards: grading\.\w+: .*; export the data again"),
         (

@@ -115,7 +115,7 @@ def test_changes_that_cannot_be_are_refused_in_one_line(overrides, message):
 def test_a_training_cannot_take_the_name_of_another_recipe():
     values = compose()
     values["arms"]["raft"] = {**values["arms"]["sft"], "trainer": {"max_epochs": 2}}
-    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .*; give the arm a name that is not the name"):
+    with pytest.raises(ConfigError, match=r"arms\.raft\.trainer: got .* cannot have the name of another recipe"):
         parse(values)
 
 

@@ -175,7 +175,7 @@ def _take_out_entities(root: Element) -> int:
 
 
 def chosen(element: Element) -> Element | None:
-    """Returns the form of an AlternateContent element that is read: its first choice, else its fallback."""
+    """Returns the alternative to read from an AlternateContent element: its first choice, else its fallback."""
     choice = element.find(_CHOICE)
     return choice if choice is not None else next(iter(element), None)
 

@@ -127,7 +127,10 @@ def kind(node: "LatexNode") -> str:
 
 
 def arguments(node: "LatexNode") -> "list[Sequence[LatexNode]]":
-    """Returns the nodes of each argument of a macro or environment, without missing optional arguments."""
+    """Returns the nodes of each argument of a macro or environment.
+
+    Optional arguments that are not given are left out, and so is the star of a starred macro.
+    """
     given = node.nodeargd.argnlist if node.nodeargd is not None else None
     return [_inner(one) for one in given or () if one is not None and not _is_star(one)]
 

@@ -112,7 +112,7 @@ def test_best_of_one_and_of_several_objectives(tmp_path):
 
 
 def test_what_cannot_be_searched_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.sampler: got 'grid', but an interval"):
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.sampler: got 'grid', but a grid needs a list of values"):
         search(tmp_path, NUMBERS, sampler="grid")
     run(search(tmp_path), 1)
     with pytest.raises(SweepError, match="holds another search"):
