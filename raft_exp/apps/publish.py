@@ -22,6 +22,7 @@ from raft_exp.pipeline.estimate import duration
 
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+")
 _DONE = {"ran", "reused"}
+_FOLDERS = ("store=", "hydra.run.dir=", "hydra.sweep.dir=", "hydra.sweep.subdir=")
 
 
 @config_dataclass
@@ -158,14 +159,14 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
         if (run / "multirun.yaml").exists():
             overrides = yaml.safe_load((run / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
             of_hydra = [override for override in overrides["hydra"] if not override.startswith("hydra.mode=")]
-            yield f"python -m raft_exp -m {shlex.join([*of_hydra, *_elsewhere(overrides['task'])])}"
+            yield f"python -m raft_exp -m {shlex.join(_elsewhere([*of_hydra, *overrides['task']]))}"
         else:
             yield f"python -m raft_exp {shlex.join(_elsewhere(_json(run / 'results.json')['overrides']))}"
 
 
 def _elsewhere(overrides: Sequence[str]) -> list[str]:
-    """Returns the overrides without `store=PATH`, because the path differs between machines."""
-    return [override for override in overrides if not override.startswith("store=")]
+    """Returns the overrides without the folders of store and runs, because the paths differ between machines."""
+    return [override for override in overrides if not override.startswith(_FOLDERS)]
 
 
 def _made(jobs: Sequence[Path]) -> Iterator[str]:

@@ -77,9 +77,9 @@ def test_a_partial_run_is_refused(tmp_path):
 @pytest.mark.slow
 def test_a_sweep_is_published_when_every_job_is_done(tmp_path):
     sweep = ("-m", *SMALL, "evaluation.arms=[rag,raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
-    done = raft_exp(tmp_path, *sweep, "dataset.p=0.2,1", "seed=0,1")
+    folder = tmp_path / "runs" / "own" / "sweep_0"
+    done = raft_exp(tmp_path, *sweep, "dataset.p=0.2,1", "seed=0,1", f"hydra.sweep.dir={folder}")
     assert done.returncode == 0, done.stderr
-    folder = next(tmp_path.glob("runs/*/sweep_*"))
     done = publish(tmp_path, folder, "005_p")
     assert done.returncode == 0, done.stderr
     made = tmp_path / "experiments" / "005_p"
