@@ -19,7 +19,7 @@ def test_nothing_is_made_before_a_model_is_refused(more, tmp_path):
         done = raft_exp(tmp_path, *chosen, *teacher(server), "model.max_length=900", *more, SCRIPTED_KEY="key")
     assert done.returncode == 2
     line = f"ModelError: model.max_length=900: {model} has 256 positions; set model.max_length=256, or choose a model"
-    assert done.stderr.splitlines()[-1] == f"{line} with more"
+    assert done.stderr.splitlines()[-1] == f"{line} with more positions"
     assert "Traceback" not in done.stderr
     assert not server.asked
     assert set(statuses(run_folder(tmp_path)).values()) == {"planned"}

@@ -284,7 +284,7 @@ def test_broken_records(tmp_path, records, message):
         ({"9": "yes"}, r"test_ground_truth\.json: PMID 9 is not in the data"),
         ({"7": "no"}, "PMID 7 is 'no' in this file and 'yes' in the data"),
         ({"7": "sure"}, "PMID 7 has the decision 'sure'"),
-        (["7"], "not an object"),
+        (["7"], "expected a JSON object"),
         ('{"7": ', "not JSON"),
     ],
 )

@@ -257,8 +257,8 @@ def test_results_of_a_tool_stay_in_the_run_folder_and_leave_the_store_as_it_is(t
         folder.mkdir(exist_ok=True)
         cli.study(compose(*chosen), folder, list(chosen))
         told = capsys.readouterr().out
-        assert f"trl: {folder / 'exports' / 'trl' / 'README.md'} has the commands" in told
-        assert f"swift: {folder / 'exports' / 'swift' / 'README.md'} has the commands" in told
+        assert f"trl: {folder / 'exports' / 'trl' / 'README.md'} contains the" in told
+        assert f"swift: {folder / 'exports' / 'swift' / 'README.md'} contains the" in told
         assert not (folder / "exports" / "trl").is_symlink(), "the tool writes into this folder"
         result = folder / "exports" / "trl" / "raft" / "adapter_config.json"
         result.parent.mkdir(exist_ok=True)
