@@ -252,7 +252,7 @@ def test_the_same_inputs_give_the_same_bytes(study: Study) -> None:
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda s: s.replies["rag"].append(answered(example(999), "x")), "arm rag: has an answer to 'q999', which is no test"),
+        (lambda s: s.replies["rag"].append(answered(example(999), "x")), "rag: has an answer to 'q999', which is"),
         (lambda s: s.replies["rag"].append(answered(example(3), "x")), "rag: has two answers to 'q3'"),
         (lambda s: s.examples.append(example(3)), "two rows have the id 'q3'"),
         (lambda s: s.examples.append(example(99, answers=[])), "'q99' has no reference answer"),

@@ -304,7 +304,7 @@ def test_a_study_of_documents_is_split_by_document(tmp_path):
 
 
 def test_without_questions_it_is_said_what_is_missing(own, tmp_path):
-    remedies = r"corpus\.questions: has no value.*document_id} \(the path within .*teacher=openai"
+    remedies = r"corpus\.questions: has no value.*JSON lines file with the fields .*document_id .*teacher=openai"
     with pytest.raises(DataError, match=remedies):
         run(tmp_path, *DOCUMENTS, f"corpus.path={own}")
 
