@@ -25,7 +25,7 @@ REAL = {
 }
 MADE = {
     "quickstart": ["corpus.num_entities=100"],
-    "abstention": ["corpus.num_entities=100"],
+    "abstention": ["corpus.num_entities=300"],
     "fair_lr": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "fair_rank": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "recipes": ["corpus.num_entities=100"],
