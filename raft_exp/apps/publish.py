@@ -93,7 +93,7 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
     beside = out.with_name(f".{out.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    shutil.copyfile(jobs[0] / "config.yaml", beside / "config.yaml")
+    _write_config(jobs[0] / "config.yaml", beside / "config.yaml")
     parts = _one(jobs[0], beside) if len(jobs) == 1 else _several(jobs, beside)
     head = [f"# {out.name[:3]}: {question or out.name[4:].replace('_', ' ')}", ""]
     head += ["**Question.** " + (question or "_To be written._"), "", "**Command**", "```", *_commands(runs), "```"]
@@ -164,6 +164,12 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
             yield f"python -m raft_exp {shlex.join(_elsewhere(_json(run / 'results.json')['overrides']))}"
 
 
+def _write_config(made: Path, out: Path) -> None:
+    """Copies config.yaml with the default store, because the path of a store differs between machines."""
+    text = made.read_text(encoding="utf-8")
+    out.write_text(re.sub(r"^store: .*$", "store: store", text, count=1, flags=re.MULTILINE), encoding="utf-8")
+
+
 def _elsewhere(overrides: Sequence[str]) -> list[str]:
     """Returns the overrides without the folders of store and runs, because the paths differ between machines."""
     return [override for override in overrides if not override.startswith(_FOLDERS)]
@@ -193,7 +199,8 @@ def _one(run: Path, out: Path) -> list[str]:
     from raft_exp.reporting.verdict import invented_quotes
 
     results: Results = _json(run / "results.json")
-    shutil.copyfile(run / "results.json", out / "results.json")
+    results["overrides"] = _elsewhere(results["overrides"])
+    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     (out / "figure.svg").write_text(standalone(intervals(results)) + "\n", encoding="utf-8")
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     metrics, others = shown_metrics(results, config["evaluation"].get("metrics", []))

@@ -24,7 +24,7 @@ def publish(folder, *arguments):
 
 @pytest.mark.slow
 def test_a_study_is_published_once(tmp_path):
-    done = raft_exp(tmp_path, *SMALL, "evaluation.arms=[rag,raft]")
+    done = raft_exp(tmp_path, *SMALL, "evaluation.arms=[rag,raft]", f"store={tmp_path / 'own_store'}")
     assert done.returncode == 0, done.stderr
     folder, run = tmp_path, run_folder(tmp_path)
     done = publish(folder, run, "004_rag_and_raft", "question=Does it | read?")
@@ -36,7 +36,10 @@ def test_a_study_is_published_once(tmp_path):
     assert "python -m raft_exp +experiment=quickstart model=tiny" in page
     assert 0 < page.index("- Warning: ") < page.index("**Result.**"), "what makes the verdict invalid stands before it"
     results = json.loads((made / "results.json").read_text())
-    assert results == json.loads((run / "results.json").read_text())
+    shown = json.loads((run / "results.json").read_text())
+    assert shown["overrides"].pop() == f"store={tmp_path / 'own_store'}"
+    assert results == shown
+    assert not [file for file in made.iterdir() if str(tmp_path) in file.read_text()], "no path of this machine"
     for arm in ("rag", "raft", "raft@k0"):
         figure = results["arms"].get(arm) or results["conditions"]["k0"]["raft"]
         value = f"{100 * figure['metrics']['exact_match']['value']:.1f}"
