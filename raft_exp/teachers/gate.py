@@ -6,7 +6,7 @@ exact words of the passage.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -196,14 +196,16 @@ def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, 
             dropped[reason] += 1
         elif len(usable) < task.n:
             usable.append((number, question, answer))
-    if usable:
-        return usable, dropped
-    if rejected:
-        return rejected
+    return (usable, dropped) if usable else rejected or none_usable(dropped, {})
+
+
+def none_usable(dropped: Counter[str], explanations: Mapping[str, str]) -> Rejected:
+    """Returns why no question of a reply can be used: the most frequent reason in `dropped`, with its explanation."""
     if not dropped:
         return Rejected("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
     reason = dropped.most_common(1)[0][0]
-    return Rejected(reason, f"no question of it can be used ({reason.replace('_', ' ')})")
+    explanation = explanations.get(reason, reason.replace("_", " "))
+    return Rejected(reason, f"no question of it can be used ({explanation})")
 
 
 def question_problem(task: QuestionTask, question: str, answer: str) -> str:

@@ -8,7 +8,7 @@ from raft_exp import prompts
 from raft_exp.core.records import Passage
 from raft_exp.core.words import count
 from raft_exp.prompts import quotes
-from raft_exp.teachers.gate import QUESTION_AND_ANSWER, Rejected, question_problem, unusable
+from raft_exp.teachers.gate import QUESTION_AND_ANSWER, Rejected, none_usable, question_problem, unusable
 from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.tasks import QuestionTask
 
@@ -47,17 +47,10 @@ def questions(
             dropped[quoted_from] += 1
         elif len(usable) < task.n:
             usable.append((number, question, answer, quoted_from))
-    if usable:
-        return usable, dropped
-    if rejected:
-        return rejected
-    if not dropped:
-        return Rejected("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
-    reason = dropped.most_common(1)[0][0]
-    return Rejected(reason, f"no question of it can be used ({_TOLD.get(reason, reason.replace('_', ' '))})")
+    return (usable, dropped) if usable else rejected or none_usable(dropped, _EXPLANATIONS)
 
 
-_TOLD = {
+_EXPLANATIONS = {
     "few_quotes": "each needs two lines 'Quote 1: ...' and 'Quote 2: ...', one for each passage",
     "short_quote": "a quote had too few words",
     "quote_not_in_passage": "a quote does not stand word for word in a passage",
