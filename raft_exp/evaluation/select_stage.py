@@ -4,18 +4,20 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl
-from raft_exp.core.schema import KeyedWhenSet, Seed, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.evaluation.results import CountedFigure, Summary
 from raft_exp.evaluation.selection import choose
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
+from raft_exp.prompts.quotes import MIN_WORDS
 
 if TYPE_CHECKING:
     from raft_exp.evaluation.scoring import Grading
@@ -39,6 +41,7 @@ class SelectStage:
     seed: Seed
     encoder: EncoderConfig | None  # for metrics that compare vectors of texts
     tie_break: KeyedWhenSet[str | None] = None  # a second metric, which decides between candidates with equal figures
+    min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words does not count as verbatim
 
 
 @stage("select", VERSION)
@@ -70,11 +73,11 @@ def select(
             "validation questions to the corpus, or make no choice (selection.learning_rates=null "
             "evaluation.prompts=as_written)"
         )
-    graders = {arm: _grading(config, arm, passages, questions) for arm in config.arms}
+    gradings = _gradings(config, passages, questions)
     scored = {
         name: {
             arm: _summary(config, f"{arm}@{name}", examples, answers[f"{arm}@{name}"], grading)
-            for arm, grading in graders.items()
+            for arm, grading in gradings.items()
         }
         for name in config.candidates
     }
@@ -90,27 +93,12 @@ def select(
     (out / CHOICE).write_text(json.dumps(choice, indent=1) + "\n", encoding="utf-8")
 
 
-def _grading(config: SelectStage, arm: str, passages: Path | None, questions: Path | None) -> "Grading":
-    from dataclasses import replace
-
+def _gradings(config: SelectStage, passages: Path | None, questions: Path | None) -> "dict[str, Grading]":
     from raft_exp.evaluation import scoring
-    from raft_exp.evaluation.api_documentation import documentation_for
     from raft_exp.evaluation.metrics import profile
-    from raft_exp.evaluation.supporting_facts import SupportingFacts
-    from raft_exp.models.similarity import TextVectors
 
-    settings = config.arms[arm]
     chosen_by = replace(profile(config.corpus), metrics=tuple(_metrics(config)))
-    return scoring.Grading(
-        chosen_by,
-        shown=settings.get("context") != "none",
-        reply_format=config.reply_format,
-        reasons=bool(settings.get("cot")),
-        refusal=config.refusal,
-        supporting=SupportingFacts(passages, questions) if passages and questions and chosen_by.of_quotes else None,
-        apis=documentation_for(chosen_by, passages, questions),
-        vectors=TextVectors(config.encoder) if config.encoder else None,
-    )
+    return scoring.arm_gradings(config, chosen_by, passages, questions)
 
 
 def _metrics(config: SelectStage) -> list[str]:

@@ -6,7 +6,6 @@ that the training made the arm worse on that corpus.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,7 @@ from raft_exp.prompts import ReplyFormat
 from raft_exp.prompts.quotes import MIN_WORDS
 
 if TYPE_CHECKING:
-    from raft_exp.evaluation.api_documentation import ApiDocumentation
-    from raft_exp.evaluation.metrics import Profile, Vectors
     from raft_exp.evaluation.scoring import ScoredArm
-    from raft_exp.evaluation.supporting_facts import SupportingFacts
 
 VERSION = 1  # raise it, like that of the report, when a metric changes its figures
 TRANSFER = "transfer.json"
@@ -64,20 +60,20 @@ def transfer(
     Raises DataError if there are no test rows.
     """
     from raft_exp.evaluation import scoring
-    from raft_exp.evaluation.api_documentation import documentation_for
     from raft_exp.evaluation.metrics import profile
 
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
         raise DataError(f"{test / 'rows.jsonl'}: has no test questions; name a corpus with a test split")
     own = profile(config.corpus, config.metrics)
-    supporting = _supporting(passages, questions) if own.of_quotes else None
-    grader = _Grader(config, own, supporting, documentation_for(own, passages, questions), _vectors(config))
-    arms = {name: grader(name, examples, answers[name]) for name in config.arms}
+    arms = {
+        name: scoring.score_arm(name, examples, read_jsonl(answers[name] / "answers.jsonl", Answer), grading)
+        for name, grading in scoring.arm_gradings(config, own, passages, questions).items()
+    }
     (out / "predictions").mkdir(parents=True, exist_ok=True)
     for name, arm in arms.items():
         write_jsonl(out / "predictions" / f"{name}.jsonl", arm.rows)
-    metrics = [name for name in grader.profile.metrics if any(name in arm.observed for arm in arms.values())]
+    metrics = [name for name in own.metrics if any(name in arm.observed for arm in arms.values())]
     result: TransferResult = {
         "corpus": config.corpus,
         "n": len(examples),
@@ -94,34 +90,6 @@ def transfer(
     )
 
 
-@dataclass(frozen=True)
-class _Grader:
-    """Grades the answers of an arm."""
-
-    config: TransferStage
-    profile: "Profile"
-    supporting: "SupportingFacts | None"
-    apis: "ApiDocumentation | None"
-    vectors: "Vectors | None"
-
-    def __call__(self, name: str, examples: list[Example], answers: Path) -> "ScoredArm":
-        from raft_exp.evaluation import scoring
-
-        settings = self.config.arms[name]
-        grading = scoring.Grading(
-            self.profile,
-            shown=settings.get("context") != "none",
-            reply_format=self.config.reply_format,
-            reasons=bool(settings.get("cot")),
-            refusal=self.config.refusal,
-            supporting=self.supporting,
-            apis=self.apis,
-            vectors=self.vectors,
-            min_quote_words=self.config.min_quote_words,
-        )
-        return scoring.score_arm(name, examples, read_jsonl(answers / "answers.jsonl", Answer), grading)
-
-
 def _comparisons(config: TransferStage, metric: str, arms: Mapping[str, "ScoredArm"]) -> Iterable[Comparison]:
     """Returns the comparisons in one metric: each arm minus its untrained arm, with Holm's correction over them."""
     from raft_exp.evaluation import scoring, statistics
@@ -131,15 +99,3 @@ def _comparisons(config: TransferStage, metric: str, arms: Mapping[str, "ScoredA
     for row, p_value in zip(rows, statistics.holm([row["p_value"] for row in rows]), strict=True):
         row["p_value_holm"] = p_value
     return rows
-
-
-def _supporting(passages: Path | None, questions: Path | None) -> "SupportingFacts | None":
-    from raft_exp.evaluation.supporting_facts import SupportingFacts
-
-    return SupportingFacts(passages, questions) if passages and questions else None
-
-
-def _vectors(config: TransferStage) -> "Vectors | None":
-    from raft_exp.models.similarity import TextVectors
-
-    return TextVectors(config.encoder) if config.encoder else None

@@ -122,4 +122,5 @@ def choice_settings(
         seed=config.seed,
         encoder=config.encoder if metrics.METRICS[metric].batch else None,
         tie_break=f"{metric}_lenient" if ties and f"{metric}_lenient" in metrics.METRICS else None,
+        min_quote_words=config.evaluation.min_quote_words,
     )

@@ -26,11 +26,9 @@ from raft_exp.reporting.length import lengths
 from raft_exp.reporting.timings import AnswerTimings, Timings
 
 if TYPE_CHECKING:
-    from raft_exp.evaluation.api_documentation import ApiDocumentation
-    from raft_exp.evaluation.metrics import Profile, Vectors
-    from raft_exp.evaluation.scoring import ScoredArm, TrainingFacts
+    from raft_exp.evaluation.metrics import Profile
+    from raft_exp.evaluation.scoring import Grading, ScoredArm, TrainingFacts
     from raft_exp.evaluation.scoring.refusals import GradedTest
-    from raft_exp.evaluation.supporting_facts import SupportingFacts
 
 VERSION = 8
 
@@ -93,13 +91,12 @@ def report(
     - `transfer`: name of another corpus -> the graded answers to its questions.
     - `kl`: arm -> the measured KL(base || arm) on a general text.
     """
-    from raft_exp.evaluation.api_documentation import documentation_for
+    from raft_exp.evaluation import scoring
     from raft_exp.reporting.page import write_pages
 
     examples = _examples(test / "rows.jsonl")
     facts = _training_facts(examples, questions, passages, datasets)
-    apis = documentation_for(_profile(config), passages, questions)
-    grader = _Grader(config, answers, _supporting(config, passages, questions), apis, _vectors(config), out)
+    grader = _Grader(scoring.arm_gradings(config, _profile(config), passages, questions), answers, out)
     tested = _tested(config, examples, gold_test)
     results = _score(config, tested, examples, facts, grader)
     for name, training in config.trainings.items():
@@ -201,20 +198,6 @@ def _with_conflict(profile: "Profile", examples: Sequence[Example]) -> "Profile"
     return replace(profile, metrics=(*profile.metrics, FOLLOWS)) if planted else profile
 
 
-def _supporting(config: ReportStage, passages: Path | None, questions: Path | None) -> "SupportingFacts | None":
-    from raft_exp.evaluation.supporting_facts import SupportingFacts
-
-    if passages is None or questions is None or not _profile(config).of_quotes:
-        return None
-    return SupportingFacts(passages, questions)
-
-
-def _vectors(config: ReportStage) -> "Vectors | None":
-    from raft_exp.models.similarity import TextVectors
-
-    return TextVectors(config.encoder) if config.encoder else None
-
-
 def _training_facts(
     examples: list[Example], questions: Path | None, passages: Path | None, datasets: dict[str, Path]
 ) -> "dict[str, TrainingFacts]":
@@ -229,11 +212,8 @@ def _training_facts(
 class _Grader:
     """Grades an arm's answers to the test questions, and writes the scored answers as predictions."""
 
-    config: ReportStage
-    answers: dict[str, Path]
-    supporting: "SupportingFacts | None"
-    apis: "ApiDocumentation | None"
-    vectors: "Vectors | None"
+    gradings: "dict[str, Grading]"  # by arm
+    answers: dict[str, Path]  # by label
     out: Path
     graded: "dict[str, GradedTest]" = field(default_factory=dict)  # by label
 
@@ -241,18 +221,8 @@ class _Grader:
         from raft_exp.evaluation import scoring
         from raft_exp.evaluation.scoring.refusals import GradedTest
 
-        settings = self.config.arms[arm]
-        grading = scoring.Grading(
-            _with_conflict(_profile(self.config), examples),
-            shown=settings.get("context") != "none",
-            reply_format=self.config.reply_format,
-            reasons=bool(settings.get("cot")),
-            refusal=self.config.refusal,
-            supporting=self.supporting,
-            apis=self.apis,
-            vectors=self.vectors,
-            min_quote_words=self.config.min_quote_words,
-        )
+        grading = self.gradings[arm]
+        grading = replace(grading, profile=_with_conflict(grading.profile, examples))
         scored = scoring.score_arm(label, examples, read_jsonl(self.answers[label] / "answers.jsonl", Answer), grading)
         self.graded[label] = GradedTest(scored, examples)
         self.save(label, scored.rows)
