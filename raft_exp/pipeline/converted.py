@@ -13,7 +13,7 @@ from raft_exp.models import gguf, gguf_stage, loading
 from raft_exp.models.loading import ModelConfig
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.store import Store
-from raft_exp.teachers.model import is_local
+from raft_exp.tasks.model import is_local
 
 STAGE = "model"
 

@@ -10,9 +10,10 @@ from raft_exp.core.stage import Stage
 from raft_exp.engines import EngineConfig
 from raft_exp.models.cross_encoder import RerankConfig
 from raft_exp.models.encoder import EncoderConfig
+from raft_exp.models.nli import NliConfig
 from raft_exp.pipeline.config import Config
+from raft_exp.tasks.model import is_local
 from raft_exp.teachers import TeacherConfig
-from raft_exp.teachers.model import is_local
 
 
 def of_training(config: Config, label: str) -> str | None:
@@ -43,7 +44,7 @@ def of_teacher(teacher: TeacherConfig) -> str | None:
     return f"teacher {teacher.model} with {teacher.engine}"
 
 
-def of_encoder(config: EncoderConfig | RerankConfig, name: str) -> str | None:
+def of_encoder(config: EncoderConfig | RerankConfig | NliConfig, name: str) -> str | None:
     """Returns `name` as the process of a stage whose encoder may use a GPU, else None."""
     return None if config.accelerator == "cpu" else name
 

@@ -11,7 +11,7 @@ from raft_exp.engines.client.protocol import ChatConfig, key_of
 from raft_exp.models import gguf, quantization
 from raft_exp.models.loading import ModelConfig, base_memory
 from raft_exp.pipeline import converted, gpus
-from raft_exp.teachers import ledger
+from raft_exp.tasks import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
 

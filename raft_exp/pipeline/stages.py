@@ -36,8 +36,9 @@ from raft_exp.reporting.stage import report
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
 from raft_exp.retrieval.index_stage import IndexStage, index
 from raft_exp.retrieval.rerank_stage import RerankStage, rerank
+from raft_exp.tasks.model import is_local
 from raft_exp.teachers import questions_stage, targets_stage
-from raft_exp.teachers.model import for_questions, for_targets, is_local, is_model
+from raft_exp.teachers.model import for_questions, for_targets, is_model
 from raft_exp.training.stage import TrainStage, train
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]

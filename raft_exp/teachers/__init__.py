@@ -10,10 +10,9 @@ To add a teacher that computes its targets from the data set:
 2. Add the config to TeacherConfig and the function to TEACHERS below.
 3. Write conf/teacher/<name>.yaml.
 
-Teachers that are language models share these modules: `model.py` (settings), `tasks.py` (prompts), `runner.py`
-(requests), `ledger.py` (stored replies), `budget.py` (limits of cost), `gate.py` (validation of replies), `answers.py`
-and `questions.py` (files of the stages). To add a model behind another API, write a `backends.Backend`, add its
-settings to `model.py`, and add a case to `backends.open_backend`.
+Teachers that are language models use the room `tasks`, which sends requests and stores replies. Their modules here:
+`model.py` (settings), `tasks.py` (their tasks), `gate.py` (validation of replies), `answers.py` and `questions.py`
+(files of the stages).
 """
 
 from collections.abc import Callable, Sequence

@@ -7,7 +7,6 @@ exact words of the passage.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from raft_exp import prompts
@@ -15,7 +14,8 @@ from raft_exp.core.records import Question, Target
 from raft_exp.core.text import CLOSED_CLASS, Form, plain_words
 from raft_exp.core.words import count
 from raft_exp.prompts.refusals import abstained
-from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.replies import Rejected, unusable
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
 
 _MARKS = re.compile(f"({prompts.BEGIN_QUOTE}|{prompts.END_QUOTE})")
@@ -43,14 +43,6 @@ _POINTS_AT_PASSAGE = re.compile(
     r"|(?<!\w)(?:المقطع|النص|المستند)(?: أعلاه)?(?!\w)|(?:इस|उस|उपरोक्त|दिए गए) (?:अनुच्छेद|पाठ|दस्तावेज़)",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """The reason why a reply is rejected."""
-
-    reason: str  # name of the reason, for counts
-    message: str  # one sentence about the reply, which is part of the prompt of the next attempt
 
 
 def validate_reply(
@@ -86,17 +78,6 @@ def validate_reply(
     if isinstance(reason, Rejected):
         return reason
     return _length(task.gate, reason) or Target(question.id, answer, reason)
-
-
-def unusable(entry: LedgerEntry) -> Rejected | None:
-    """Returns why a reply is unusable for every task: cut off, withheld, refused or empty; else None."""
-    if entry.finish == "length":
-        return Rejected("cut_off", "it was cut off; be much shorter")
-    if entry.finish == "filtered":
-        return Rejected("filtered", "a content filter withheld it")
-    if entry.finish == "refused":  # not a reply: the server accepts no such request
-        return Rejected("refused_by_server", entry.answer)
-    return None if entry.answer.strip() else Rejected("empty", "it was empty")
 
 
 def _judge_text(gate: Gate, text: str, question: Question) -> Target | Rejected:

@@ -4,87 +4,53 @@ A teacher has up to three tasks: to write targets for questions; to write questi
 questions; and to check that these questions can be answered.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Literal, TypeGuard, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeGuard, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from raft_exp import prompts
-from raft_exp.assets import ASSET
 from raft_exp.core import schema
-from raft_exp.core.records import encodable
-from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.core.schema import Runtime, Share, config_dataclass
 from raft_exp.engines import TransformersEngine, VllmEngine
-from raft_exp.engines.client.protocol import ChatConfig
-from raft_exp.models.loading import ModelConfig, tokenizer_of
-from raft_exp.prompts.clean import Cleaner
+from raft_exp.tasks.model import LocalModel, ServerModel
+from raft_exp.tasks.task import Task
 from raft_exp.teachers.tasks import AnswerTask, CheckTask, QuestionTask
 
 Teacher = TypeVar("Teacher")
-Price = Annotated[float, Field(ge=0)]
 
 
 @config_dataclass
-class Prices:
-    """The prices of a server, in any currency."""
+class OpenaiTeacher(ServerModel):
+    """A teacher behind a server with OpenAI's chat API."""
 
-    prompt: Price  # for a million prompt tokens
-    reply: Price  # for a million reply tokens
-
-
-@config_dataclass
-class OpenaiTeacher(ChatConfig):
-    """A model behind a server with OpenAI's chat API. The ledger stores replies by model name, not by server."""
+    group: ClassVar[str] = "teacher"
 
     name: Literal["openai"]
-    base_url: Runtime[str]
-    served_as: Runtime[str | None]
     targets: AnswerTask | None  # None in the settings of a stage that writes no targets
     questions: QuestionTask | None
     check: CheckTask | None  # null: the teacher's questions are not checked
-    prices: Runtime[Prices | None]  # null: unknown
-    max_cost: Runtime[PositiveFloat | None]  # limit for one run, in the currency of `prices`
     min_kept: Runtime[Share]  # least share of questions with a target
-    ledger: Runtime[str]
-
-    @model_validator(mode="after")
-    def _a_budget_needs_prices(self) -> "OpenaiTeacher":
-        if self.max_cost is not None and self.prices is None:
-            raise ValueError(
-                f"teacher.max_cost: got {self.max_cost:g}, but teacher.prices is null; set the prices of a million "
-                "tokens, as in 'teacher.prices={prompt: 2.0, reply: 8.0}', or teacher.max_cost=null"
-            )
-        return self
 
 
 @config_dataclass
-class _LocalTeacher:
-    model: ModelConfig
+class _LocalTeacher(LocalModel):
+    group: ClassVar[str] = "teacher"
+
     targets: AnswerTask | None
     questions: QuestionTask | None
     check: CheckTask | None
-    max_requests: Runtime[Positive | None]  # limit for the prompts of one run
     min_kept: Runtime[Share]
-    ledger: Runtime[str]
-    window: Runtime[Positive]  # number of prompts in one call of the engine
 
-    @model_validator(mode="after")
-    def _a_prompt_has_room(self) -> "_LocalTeacher":
-        for field in ("targets", "questions", "check"):
-            task = getattr(self, field)
-            if task and task.max_new_tokens >= self.model.max_length:
-                raise ValueError(
-                    f"teacher.{field}.max_new_tokens: got {task.max_new_tokens}; must be less than "
-                    f"teacher.model.max_length={self.model.max_length}, which holds prompt and reply"
-                )
-        return self
+    def named_tasks(self) -> Mapping[str, Task]:
+        """Returns the tasks of the teacher by the name of their setting."""
+        named = {"targets": self.targets, "questions": self.questions, "check": self.check}
+        return {name: task for name, task in named.items() if task}
 
 
 @config_dataclass
 class VllmTeacher(_LocalTeacher):
-    """A model that runs in this process with vLLM."""
+    """A teacher that runs in this process with vLLM."""
 
     name: Literal["vllm"]
     engine: VllmEngine
@@ -92,7 +58,7 @@ class VllmTeacher(_LocalTeacher):
 
 @config_dataclass
 class TransformersTeacher(_LocalTeacher):
-    """A model that runs in this process with transformers."""
+    """A teacher that runs in this process with transformers."""
 
     name: Literal["transformers"]
     engine: TransformersEngine
@@ -105,11 +71,6 @@ ModelTeacher = Annotated[OpenaiTeacher | VllmTeacher | TransformersTeacher, Fiel
 def is_model(teacher: object) -> TypeGuard[OpenaiTeacher | LocalTeacher]:
     """Returns whether a teacher is a language model."""
     return isinstance(teacher, OpenaiTeacher | VllmTeacher | TransformersTeacher)
-
-
-def is_local(teacher: object) -> TypeGuard[LocalTeacher]:
-    """Returns whether a teacher is a language model that runs in this process."""
-    return isinstance(teacher, VllmTeacher | TransformersTeacher)
 
 
 def dated(teacher: Teacher, date: str) -> Teacher:
@@ -137,33 +98,3 @@ def shown(teacher: ModelTeacher) -> dict[str, object]:
     model = teacher.model if isinstance(teacher.model, str) else teacher.model.name_or_path
     gate = schema.identity(teacher.targets.gate) if teacher.targets else {}
     return {"name": teacher.name, "model": model, "tasks": tasks, "temperature": temperatures, "gate": gate}
-
-
-def identity(teacher: ModelTeacher, weights: Mapping[str, str]) -> dict[str, object]:
-    """Returns the fields that identify a teacher's model in the keys of the ledger.
-
-    `weights`: content hashes of the files of a local model, {} for other models.
-    """
-    if teacher.name == "openai":
-        return {"model": teacher.model, "extra_body": teacher.extra_body}
-    model = teacher.model
-    name = model.name_or_path
-    if weights and not name.startswith(ASSET):
-        name = Path(name).name
-    version = {"revision": model.revision, "dtype": model.dtype, "weights": dict(weights)}
-    quantized = {"quantize": model.quantize} if model.quantize else {}
-    return {"model": name, **version, **quantized, "by": teacher.name}
-
-
-def cleaner(teacher: ModelTeacher) -> Callable[[str], str]:
-    """Returns a function that makes control tokens and reply markers in document texts harmless (`prompts.clean`)."""
-    if is_local(teacher):
-        tokenizer = tokenizer_of(teacher.model)
-        return Cleaner(prompts.MODES["plain_text"], tokenizer)
-    clean = Cleaner(prompts.MODES["plain_text"])
-    return lambda text: clean(text) if _suspect(text) else text
-
-
-def _suspect(text: str) -> bool:
-    """Returns whether a text may need cleaning. This fast test spares most texts the slow search."""
-    return "<" in text or "[" in text or "##" in text or not encodable(text)

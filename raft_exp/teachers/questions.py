@@ -28,21 +28,16 @@ from raft_exp.core.text import plain_words
 from raft_exp.corpora.quoted import closest_quotes
 from raft_exp.prompts import parse
 from raft_exp.prompts.refusals import abstained
+from raft_exp.tasks.counts import ReplyCounts
+from raft_exp.tasks.files import PassFiles
+from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.replies import Rejected, ReplyHistory, ask_until_valid, unusable
+from raft_exp.tasks.runner import Ask
+from raft_exp.tasks.task import Clean, Prompts
 from raft_exp.teachers import gate, two_passages
-from raft_exp.teachers.answers import (
-    QUARANTINE,
-    PassFiles,
-    ReplyCounts,
-    ReplyHistory,
-    ask_until_valid,
-    check_kept,
-    quarantine_row,
-)
-from raft_exp.teachers.gate import Rejected
-from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.teachers.answers import QUARANTINE, check_kept, quarantine_row
 from raft_exp.teachers.passage_sample import Item, PassageSample, name_of
-from raft_exp.teachers.runner import Ask
-from raft_exp.teachers.tasks import CheckTask, Clean, Prompts, QuestionTask
+from raft_exp.teachers.tasks import CheckTask, QuestionTask
 from raft_exp.teachers.two_passages import WrittenQuestion, quoted_sentences
 
 WRITTEN = "written.jsonl"
@@ -51,7 +46,7 @@ Written = tuple[list[WrittenQuestion], Counter[str]]  # usable questions, and co
 
 @dataclass
 class QuestionWriting:
-    """The `TeacherJob` that writes questions to written.jsonl. Drops questions with the words of an earlier one."""
+    """The `TaskJob` that writes questions to written.jsonl. Drops questions with the words of an earlier one."""
 
     task: QuestionTask
     chosen: PassageSample
@@ -125,7 +120,7 @@ class QuestionWriting:
 
 @dataclass
 class AnswerCheck:
-    """The `TeacherJob` that answers each question from all its passages together, and from each passage alone."""
+    """The `TaskJob` that answers each question from all its passages together, and from each passage alone."""
 
     task: CheckTask
     passages: Path
@@ -216,7 +211,7 @@ class AnswerCheck:
 
 def _answer(entry: LedgerEntry) -> str | Rejected:
     """Returns the answer of a reply, or why the reply is unusable."""
-    if rejected := gate.unusable(entry):
+    if rejected := unusable(entry):
         return rejected
     reply = parse(entry.answer, "paper")
     return reply.prediction if reply.parsed else entry.answer.strip()

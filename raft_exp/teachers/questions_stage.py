@@ -42,20 +42,20 @@ def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path)
     The teacher's replies are stored in its ledger, so that a killed run requests only the missing ones. Raises
     BudgetError, ServerError, and DataError where too few questions are usable.
     """
-    from raft_exp.teachers.model import cleaner, identity
+    from raft_exp.tasks.model import cleaner, identity
+    from raft_exp.tasks.runner import TaskRunner
     from raft_exp.teachers.questions import AnswerCheck, QuestionWriting, finish
-    from raft_exp.teachers.runner import TeacherRunner
 
     teacher, clean = config.teacher, cleaner(config.teacher)
     assert teacher.questions is not None, "`parse` of the config refuses a teacher without this task"
     model = identity(teacher, config.weights)
     sample = passage_sample(config, passages)
     writing, checking = QuestionWriting(teacher.questions, sample, out, clean), None
-    TeacherRunner(teacher, model, writing, out).settle()
+    TaskRunner(teacher, model, writing, out).settle()
     writing.finish()
     if teacher.check:
         checking = AnswerCheck(teacher.check, passages, out, clean)
-        TeacherRunner(teacher, model, checking, out).settle()
+        TaskRunner(teacher, model, checking, out).settle()
     splits = finish(out, passages, config.corpus, config.seed, teacher.min_kept, writing, checking)
     tell_split(out, config.corpus, sample.by, True, Passages(passages))
     figures = {"passages_asked": len(sample), "written": writing.tally.counts["kept"], **splits}

@@ -61,12 +61,12 @@ def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path,
     The teacher's replies are stored in its ledger, so that a killed run requests only the missing ones. Raises
     BudgetError, ServerError, and DataError where too few questions have a target.
     """
+    from raft_exp.tasks.model import cleaner, identity
+    from raft_exp.tasks.runner import TaskRunner
     from raft_exp.teachers.answers import TargetWriting
-    from raft_exp.teachers.model import cleaner, identity
-    from raft_exp.teachers.runner import TeacherRunner
 
     job = TargetWriting(config.teacher, questions, passages, out, cleaner(config.teacher))
-    TeacherRunner(config.teacher, identity(config.teacher, config.weights), job, out).settle()
+    TaskRunner(config.teacher, identity(config.teacher, config.weights), job, out).settle()
     job.finish()
 
 

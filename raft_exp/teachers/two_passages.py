@@ -8,8 +8,9 @@ from raft_exp import prompts
 from raft_exp.core.records import Passage
 from raft_exp.core.words import count
 from raft_exp.prompts import quotes
-from raft_exp.teachers.gate import QUESTION_AND_ANSWER, Rejected, none_usable, question_problem, unusable
-from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.replies import Rejected, unusable
+from raft_exp.teachers.gate import QUESTION_AND_ANSWER, none_usable, question_problem
 from raft_exp.teachers.tasks import QuestionTask
 
 # The label of a quote in the languages of prompt.language, with a few words behind it: "Quote 1:", "Quote from B:"

@@ -8,9 +8,10 @@ from raft_exp.apps.plan.study import PlannedStudy
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.stage import Stage
-from raft_exp.teachers.budget import words_of
-from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, cleaner, is_model
-from raft_exp.teachers.tasks import Prompts, Task
+from raft_exp.tasks.budget import words_of
+from raft_exp.tasks.model import cleaner
+from raft_exp.tasks.task import Prompts, Task
+from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, is_model
 
 _SAMPLE = 200  # questions whose prompts are written to count their tokens
 

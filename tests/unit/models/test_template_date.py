@@ -15,9 +15,10 @@ from raft_exp.models.loading import ModelConfig, load_tokenizer
 from raft_exp.models.template_date import parsed, written
 from raft_exp.models.tokens import chat_text, encode_prompt, end_token_id
 from raft_exp.pipeline.build import build
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Fingerprints, Store
-from raft_exp.teachers.model import is_local
+from raft_exp.pipeline.store import Store
+from raft_exp.tasks.model import is_local
 from tests.helpers.composing import compose
 from tests.helpers.tokenizers import CHATML, qwen2
 

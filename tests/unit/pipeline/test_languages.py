@@ -10,10 +10,11 @@ from raft_exp.pipeline.config import conf_dir
 from raft_exp.pipeline.parsing import parse
 from raft_exp.prompts import lenient
 from raft_exp.prompts.refusals import abstained
+from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.task import Prompts
 from raft_exp.teachers import gate
-from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.model import OpenaiTeacher
-from raft_exp.teachers.tasks import Prompts, QuestionTask
+from raft_exp.teachers.tasks import QuestionTask
 from tests.helpers.composing import compose
 
 CODES = sorted(file.stem for file in (conf_dir() / "prompt" / "languages").glob("*.yaml"))

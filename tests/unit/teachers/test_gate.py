@@ -8,9 +8,9 @@ import pytest
 from raft_exp.core.records import Question, Target
 from raft_exp.core.schema import identity
 from raft_exp.core.text import normalise
+from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.replies import Rejected
 from raft_exp.teachers import gate
-from raft_exp.teachers.gate import Rejected
-from raft_exp.teachers.ledger import LedgerEntry
 from raft_exp.teachers.tasks import AnswerTask, Gate, QuestionTask
 from tests.helpers import small_training as small
 

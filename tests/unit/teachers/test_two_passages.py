@@ -14,8 +14,8 @@ from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Passage
 from raft_exp.pipeline.parsing import parse
-from raft_exp.teachers.gate import Rejected
-from raft_exp.teachers.ledger import LedgerEntry
+from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.replies import Rejected
 from raft_exp.teachers.pairs import LinkedPairs, names_of
 from raft_exp.teachers.tasks import PairConfig, QuestionTask
 from raft_exp.teachers.two_passages import questions, quoted_sentences

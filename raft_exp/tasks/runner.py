@@ -1,6 +1,6 @@
-"""Sends the requests of a stage to its teacher, stores the replies in the ledger, and applies the limits of the budget.
+"""Sends the requests of a job to its model, stores the replies in the ledger, and applies the limits of the budget.
 
-The work of a stage is a `TeacherJob`: a list of items, each with an outcome that depends on replies only. A pass goes
+The work of a stage is a `TaskJob`: a list of items, each with an outcome that depends on replies only. A pass goes
 through all items and sends the requests that have no reply in the ledger. When a reply arrives, its item is resolved
 again. This may need another request.
 
@@ -23,13 +23,13 @@ from raft_exp.core.errors import BudgetError
 from raft_exp.core.records import Messages
 from raft_exp.engines.client.client import ChatPrompt
 from raft_exp.engines.client.protocol import ServerReply
-from raft_exp.teachers import ledger
-from raft_exp.teachers.backends import Backend, open_backend
-from raft_exp.teachers.budget import Budget, words_of
-from raft_exp.teachers.display import TeacherDisplay
-from raft_exp.teachers.ledger import Ledger, LedgerEntry
-from raft_exp.teachers.model import ModelTeacher
-from raft_exp.teachers.tasks import Task
+from raft_exp.tasks import ledger
+from raft_exp.tasks.backends import Backend, open_backend
+from raft_exp.tasks.budget import Budget, words_of
+from raft_exp.tasks.display import TaskDisplay
+from raft_exp.tasks.ledger import Ledger, LedgerEntry
+from raft_exp.tasks.model import LocalModel, TaskModel
+from raft_exp.tasks.task import Task
 
 # Takes the messages of a request and the number of the attempt. Returns the reply; None while there is none.
 Ask = Callable[[Messages, int], LedgerEntry | None]
@@ -39,8 +39,8 @@ Outcome = TypeVar("Outcome")
 _SAMPLE = 500  # number of items from which the number of requests is estimated
 
 
-class TeacherJob(Protocol[Item, Outcome]):
-    """The work of a stage: items that need replies of a teacher, and the files with their outcomes."""
+class TaskJob(Protocol[Item, Outcome]):
+    """The work of a stage: items that need replies of a model, and the files with their outcomes."""
 
     label: str
 
@@ -81,17 +81,15 @@ class _PendingRequest(Generic[Item]):
     name: str  # of the item and the attempt, for messages
 
 
-class TeacherRunner(Generic[Item, Outcome]):
-    """Runs one job with one teacher.
+class TaskRunner(Generic[Item, Outcome]):
+    """Runs one job with one model.
 
-    `identity`: fields that identify the teacher's model in the ledger (`model.identity`). `room`: folder for temporary
+    `identity`: fields that identify the model in the ledger (`model.identity`). `room`: folder for temporary
     files.
     """
 
-    def __init__(
-        self, teacher: ModelTeacher, identity: dict[str, object], job: TeacherJob[Item, Outcome], room: Path
-    ) -> None:
-        self._job, self._task, self._teacher = job, job.task, teacher
+    def __init__(self, model: TaskModel, identity: dict[str, object], job: TaskJob[Item, Outcome], room: Path) -> None:
+        self._job, self._task, self._local = job, job.task, isinstance(model, LocalModel)
         parameters = {
             **identity,
             "task": self._task.name,
@@ -104,10 +102,10 @@ class TeacherRunner(Generic[Item, Outcome]):
         attempts = range(self._task.retries + 1)
         self._parameters = [ledger.fixed({**parameters, "attempt": attempt}) for attempt in attempts]
         self._model = str(identity["model"])
-        self._ledger: Ledger = ledger.opened(teacher.ledger, self._model)
-        self._budget = Budget.of(teacher)
-        self._backend: Backend = open_backend(teacher, self._task, room)
-        self._display = TeacherDisplay(job.label, len(job))
+        self._ledger: Ledger = ledger.opened(model.ledger, self._model)
+        self._budget = Budget.of(model)
+        self._backend: Backend = open_backend(model, self._task, room)
+        self._display = TaskDisplay(job.label, len(job))
         # Requests that the server refused for good, by key. They cost nothing, so the ledger does not store them.
         self._refused: dict[str, LedgerEntry] = {}
         self._sent: dict[str, _PendingRequest[Item]] = {}  # requests in flight, by name
@@ -144,7 +142,7 @@ class TeacherRunner(Generic[Item, Outcome]):
         self._budget.ended(self._backend.sent - sent)
         self._check_interrupts()
         if self._ends and self._backend.sent == sent:
-            raise BudgetError(f"teacher.{self._budget.spent()}; {self._progress()}")
+            raise BudgetError(f"{self._budget.group}.{self._budget.spent()}; {self._progress()}")
         self._ends = ""
         return bool(self._open)
 
@@ -154,7 +152,7 @@ class TeacherRunner(Generic[Item, Outcome]):
             with closing(replies):
                 for group in replies:
                     self._take(group)
-                    if self._ends == "interrupt" and self._teacher.name != "openai":
+                    if self._ends == "interrupt" and self._local:
                         break  # replies in flight can be dropped: a local engine charges nothing for them
         finally:
             self._ledger.release(self._keys.copy())

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from raft_exp.core.errors import StoreError
-from raft_exp.teachers import ledger
-from raft_exp.teachers.ledger import Ledger, LedgerEntry, fixed, request_key
+from raft_exp.tasks import ledger
+from raft_exp.tasks.ledger import Ledger, LedgerEntry, fixed, request_key
 from tests.helpers.command_line import environment
 
 ROW = {"answer": "yes", "finish": "stop", "prompt_tokens": 3, "new_tokens": 1, "seconds": 0.5, "cost": 0.25}
@@ -97,7 +97,7 @@ def test_a_process_sees_what_another_writes(tmp_path):
 CLAIMING = """
 import sys, time
 from pathlib import Path
-from raft_exp.teachers.ledger import Ledger
+from raft_exp.tasks.ledger import Ledger
 found = Ledger(Path(sys.argv[1]), "m")
 print(found.claim(sys.argv[2]), flush=True)
 time.sleep(60)

@@ -1,4 +1,4 @@
-"""The ledger of a teacher: a file with one line for each reply, so that no request is paid twice.
+"""The ledger of a model: a file with one line for each reply, so that no request is paid twice.
 
     store/ledger/<model>.jsonl     {"key": ..., "task": ..., "attempt": 0, "model": ..., "answer": ..., "finish": ...,
                                     "prompt_tokens": ..., "new_tokens": ..., "seconds": ..., "cost": ...}

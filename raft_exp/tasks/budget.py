@@ -1,12 +1,12 @@
-"""Limits on a teacher's requests and cost in one run, the amounts spent, and the estimate before the first request."""
+"""Limits on a model's requests and cost in one run, the amounts spent, and the estimate before the first request."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from raft_exp.core.records import Messages
 from raft_exp.engines.client.protocol import ServerReply
-from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, Prices
-from raft_exp.teachers.tasks import Task
+from raft_exp.tasks.model import Prices, ServerModel, TaskModel
+from raft_exp.tasks.task import Task
 
 _BYTES = 4  # approximate UTF-8 bytes of a token, used where a server does not count tokens
 
@@ -20,7 +20,8 @@ def words_of(messages: Messages) -> float:
 class Budget:
     """The limits of a run, and the amounts that all stages of this process have spent."""
 
-    paid: bool = False  # whether the teacher's server charges for tokens
+    group: str = ""  # name of the model's settings in messages
+    paid: bool = False  # whether the model's server charges for tokens
     prices: Prices | None = None
     max_cost: float | None = None
     max_requests: int | None = None
@@ -30,11 +31,11 @@ class Budget:
     started: int = 0  # requests of the current pass
 
     @classmethod
-    def of(cls, teacher: ModelTeacher) -> "Budget":
-        """Returns the budget of the teacher's ledger in this process, with the limits of `teacher`."""
-        budget = _budgets.setdefault(str(Path(teacher.ledger).absolute()), cls())
-        budget.paid, budget.max_requests = isinstance(teacher, OpenaiTeacher), teacher.max_requests
-        limits = (teacher.prices, teacher.max_cost) if isinstance(teacher, OpenaiTeacher) else (None, None)
+    def of(cls, model: TaskModel) -> "Budget":
+        """Returns the budget of a group of settings and its ledger in this process, with the limits of `model`."""
+        budget = _budgets.setdefault((model.group, str(Path(model.ledger).absolute())), cls(model.group))
+        budget.paid, budget.max_requests = isinstance(model, ServerModel), model.max_requests
+        limits = (model.prices, model.max_cost) if isinstance(model, ServerModel) else (None, None)
         budget.prices, budget.max_cost = limits
         return budget
 
@@ -91,7 +92,7 @@ class Budget:
         if self.prices is not None:
             line += f", cost {self._price(read, 0):.3g} to {self._price(read, written):.3g}"
         elif self.paid:
-            line += ", cost unknown (set teacher.prices)"
+            line += f", cost unknown (set {self.group}.prices)"
         return line + (f"; unusable replies are requested again, up to {task.retries} times" if task.retries else "")
 
     def _price(self, prompt: float, new: float) -> float:
@@ -99,7 +100,7 @@ class Budget:
         return float((prompt * self.prices.prompt + new * self.prices.reply) / 1e6)
 
 
-_budgets: dict[str, Budget] = {}
+_budgets: dict[tuple[str, str], Budget] = {}
 
 
 def _short(tokens: float) -> str:

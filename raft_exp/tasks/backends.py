@@ -1,4 +1,4 @@
-"""The backends that generate a teacher's replies: a server, or an engine in this process."""
+"""The backends that generate the replies of a model: a server, or an engine in this process."""
 
 import asyncio
 import contextlib
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from raft_exp.engines.client.client import ChatClient, ChatPrompt, Keep, Refuse
-from raft_exp.engines.client.protocol import ChatConfig, Finish, ServerReply
-from raft_exp.teachers.model import LocalTeacher, ModelTeacher, OpenaiTeacher
-from raft_exp.teachers.tasks import Task
+from raft_exp.engines.client.protocol import Finish, ServerReply
+from raft_exp.tasks.model import LocalModel, ServerModel, TaskModel
+from raft_exp.tasks.task import Task
 
 ReplyStream = Generator[list[tuple[str, ServerReply]], None, None]
 
@@ -36,7 +36,7 @@ class Backend(Protocol):
 class ApiBackend:
     """A server with OpenAI's chat API. A second thread sends the chats, so that the caller does not delay requests."""
 
-    def __init__(self, config: ChatConfig, task: Task) -> None:
+    def __init__(self, config: ServerModel, task: Task) -> None:
         self._config = config
         self._body = {
             "temperature": task.temperature,
@@ -48,7 +48,7 @@ class ApiBackend:
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
         """Sends the chats to the server (`Backend.replies`). Raises ConfigError where the API key is missing."""
-        client = ChatClient(replace(self._config, max_requests=left), "teacher")
+        client = ChatClient(replace(self._config, max_requests=left), self._config.group)
         arrived: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
         sending = _Sending(client.replies(chats, self._body, refuse, keep), arrived)
         sending.start()
@@ -110,8 +110,8 @@ class _Sending(threading.Thread):
 class EngineBackend:
     """A model in this process, which is loaded at the first prompt. `room`: folder for temporary files."""
 
-    def __init__(self, teacher: LocalTeacher, task: Task, room: Path) -> None:
-        self._teacher, self._task, self._room = teacher, task, room
+    def __init__(self, local: LocalModel, task: Task, room: Path) -> None:
+        self._local, self._task, self._room = local, task, room
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
@@ -121,10 +121,10 @@ class EngineBackend:
         from raft_exp.models.loading import tokenizer_of
         from raft_exp.models.tokens import encode_prompt
 
-        model, task = self._teacher.model, self._task
+        model, task = self._local.model, self._task
         engine, tokenizer = None, tokenizer_of(model)
         room = model.max_length - task.max_new_tokens
-        while window := list(islice(chats, min(self._teacher.window, self._teacher.window if left is None else left))):
+        while window := list(islice(chats, min(self._local.window, self._local.window if left is None else left))):
             requests = []
             for chat in window:
                 ids = encode_prompt(tokenizer, chat.messages)
@@ -136,7 +136,7 @@ class EngineBackend:
             left = None if left is None else left - len(requests)
             if not requests:
                 continue
-            engine = engine or engines.load(self._teacher.engine, model, None, self._room)
+            engine = engine or engines.load(self._local.engine, model, None, self._room)
             before = time.perf_counter()
             sampling = Sampling(task.temperature or 0.0, 1.0 if task.top_p is None else task.top_p, task.max_new_tokens)
             for answer in engine.generate(requests, sampling=sampling):
@@ -149,8 +149,8 @@ class EngineBackend:
                 yield [(answer.id, reply)]
 
 
-def open_backend(teacher: ModelTeacher, task: Task, room: Path) -> Backend:
-    """Returns the backend of a teacher. `room`: folder for temporary files while an engine is loaded."""
-    if isinstance(teacher, OpenaiTeacher):
-        return ApiBackend(teacher, task)
-    return EngineBackend(teacher, task, room)
+def open_backend(model: TaskModel, task: Task, room: Path) -> Backend:
+    """Returns the backend of a model. `room`: folder for temporary files while an engine is loaded."""
+    if isinstance(model, ServerModel):
+        return ApiBackend(model, task)
+    return EngineBackend(model, task, room)

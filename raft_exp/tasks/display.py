@@ -1,4 +1,4 @@
-"""The progress bar of a teacher: done, in flight, failed, tokens, cost, time left. Shown only on a terminal."""
+"""The progress bar of a job: done, in flight, failed, tokens, cost, time left. Shown only on a terminal."""
 
 import sys
 from types import TracebackType
@@ -10,7 +10,7 @@ from rich.text import Text
 from raft_exp.core.screen import Console
 
 
-class TeacherDisplay:
+class TaskDisplay:
     """A progress bar that shows the attributes done, in_flight, failed, tokens and cost. The caller sets them."""
 
     def __init__(self, label: str, total: int) -> None:
@@ -28,7 +28,7 @@ class TeacherDisplay:
         """Prints a line above the progress bar."""
         self._console.print(f"  [dim]{escape(self._label)}: {escape(text)}[/]", soft_wrap=True)
 
-    def __enter__(self) -> "TeacherDisplay":
+    def __enter__(self) -> "TaskDisplay":
         if sys.stderr.isatty():
             columns = (
                 TextColumn("  {task.description}"),
@@ -53,7 +53,7 @@ class TeacherDisplay:
 class _Figures(ProgressColumn):
     """The column with the counts. Reads them from `display` each time that the bar is drawn."""
 
-    def __init__(self, display: TeacherDisplay) -> None:
+    def __init__(self, display: TaskDisplay) -> None:
         super().__init__()
         self._display = display
 
