@@ -44,11 +44,12 @@ from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.converted import conversions
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.manifest import git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.run_folder import fill, move_finished
 from raft_exp.pipeline.runner import Runner
-from raft_exp.pipeline.store import Fingerprints, Outcome, Store
+from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 from raft_exp.prompts.task import answer_like

@@ -74,6 +74,7 @@ class Corpus(Protocol):
     def files(self) -> list[Path]:
         """Returns the local input files of passages and questions, without `corpus.questions`.
 
+        An entry may be a folder, for a corpus of very many files (triviaqa/): it stands for all files in it and below.
         Returns [] for data from the hub. The names and the content of the files are part of the keys of ingest and
         questions. Raises DataError if a file is missing.
         """

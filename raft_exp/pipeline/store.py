@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,47 +181,3 @@ def _remove_half_written(partial: Path) -> None:
         for leftover in partial.rglob(pattern):
             if leftover.is_file():
                 leftover.unlink()
-
-
-class Fingerprints:
-    """Content hashes of local input files, cached in the store by path, size and modification time."""
-
-    def __init__(self, store: Store, save: bool = True) -> None:
-        self._file, self._save = store.root / "fingerprints.json", save
-        try:
-            self._known: dict[str, list[int | str]] = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._known = {}  # only a cache: the hashes are computed again
-
-    def __call__(self, files: list[Path]) -> dict[str, str]:
-        """Returns the SHA-256 of each file's content by file name. Equal names get parent folders in front."""
-        known = dict(self._known)
-        hashes = {name: self._hash(file) for name, file in zip(_names(files), files, strict=True)}
-        if self._save and known != self._known:
-            with contextlib.suppress(OSError):  # the first stage reports a store that cannot be written
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(self._file, json.dumps(self._known))
-        return hashes
-
-    def _hash(self, file: Path) -> str:
-        state = file.stat()
-        known = self._known.get(str(file.absolute()))
-        if known and known[:2] == [state.st_size, state.st_mtime_ns]:
-            return str(known[2])
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        self._known[str(file.absolute())] = [state.st_size, state.st_mtime_ns, digest]
-        return digest
-
-
-def _names(files: list[Path]) -> list[str]:
-    names = [file.name for file in files]
-    parts = 1
-    while len(set(names)) < len({file.absolute() for file in files}):
-        parts += 1
-        twice = {name for name, count in Counter(names).items() if count > 1}
-        names = [
-            "/".join(file.absolute().parts[-parts:]) if name in twice else name
-            for name, file in zip(names, files, strict=True)
-        ]
-    return names

@@ -244,8 +244,9 @@ class _Stages:
 
         from raft_exp.pipeline import converted
         from raft_exp.pipeline.build import build
+        from raft_exp.pipeline.fingerprints import Fingerprints
         from raft_exp.pipeline.parsing import parse
-        from raft_exp.pipeline.store import Fingerprints, Store
+        from raft_exp.pipeline.store import Store
         from raft_exp.reporting.wandb.tracker import tracker_of
 
         logging.basicConfig(  # all ranks write to the log of the run

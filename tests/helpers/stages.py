@@ -4,8 +4,9 @@ from pathlib import Path
 
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 from tests.helpers.composing import compose
 
 

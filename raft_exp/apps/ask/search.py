@@ -18,9 +18,9 @@ from raft_exp.core.records import Question
 from raft_exp.core.stage import Stage
 from raft_exp.models import cross_encoder, encoder
 from raft_exp.models.encoder import EncoderConfig
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.runner import Runner
-from raft_exp.pipeline.store import Fingerprints
 from raft_exp.retrieval import searches
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.dense import INDEX, VECTORS

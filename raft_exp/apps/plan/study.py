@@ -13,8 +13,9 @@ from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.converted import conversions
 from raft_exp.pipeline.estimate import ExpectedSeconds
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.run import read_config
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 
 
 @dataclass(frozen=True)

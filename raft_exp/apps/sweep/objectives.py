@@ -18,8 +18,9 @@ from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, primary_of
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 

@@ -53,10 +53,10 @@ class Triviaqa(ContextCorpus[TriviaqaConfig]):
     drawn_as: ClassVar[str] = "triviaqa"
     origin: ClassVar[Origin] = Origin("TriviaQA (Joshi et al. 2017, arXiv 1705.03551), with text of Wikipedia")
 
-    def passage_identity(self) -> dict[str, object]:
-        """Returns a digest of the names and sizes of the evidence files, for the key of ingest."""
-        digest = EvidenceFiles.beside(self.files()).digest()
-        return {"evidence": digest} if digest else {}
+    def files(self) -> list[Path]:
+        """Returns the local data files, the folders of evidence files and the collection."""
+        files = super().files()
+        return [*files, *EvidenceFiles.beside(files).folders]
 
     def locate(self) -> Sources:
         """Returns the parts in the folder or file `corpus.path`, or the parts to download."""

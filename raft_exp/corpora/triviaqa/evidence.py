@@ -3,8 +3,6 @@
 The archive triviaqa-rc.tar.gz has qa/*.json and evidence/{wikipedia,web}/. A record names its documents by file name.
 """
 
-import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -38,20 +36,7 @@ class EvidenceFiles:
     def beside(cls, files: Iterable[Path]) -> "EvidenceFiles":
         """Returns the evidence folders of question files: `evidence` in the file's folder or in the folder above."""
         found = (folder / FOLDER for file in files for folder in (file.parent, file.parent.parent))
-        return cls(tuple(dict.fromkeys(folder.resolve() for folder in found if folder.is_dir())))
-
-    def digest(self) -> str:
-        """Returns a digest of the names and sizes of all files; "" without folders.
-
-        A change of content that keeps the size of the file is not detected.
-        """
-        if not self.folders:
-            return ""
-        digest = hashlib.sha256()
-        for folder in self.folders:
-            for name, size in sorted(_sizes(folder, "")):
-                digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()[:16]
+        return cls(tuple({folder.resolve(): folder for folder in found if folder.is_dir()}.values()))
 
     def text(self, kind: str, name: str, where: str) -> str | None:
         """Returns the text of a document; None if it is missing. Raises DataError for a name outside the folder."""
@@ -63,15 +48,6 @@ class EvidenceFiles:
             if path.is_file():
                 return path.read_text(encoding="utf-8", errors="replace")
         return None
-
-
-def _sizes(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _sizes(Path(entry.path), f"{prefix}{entry.name}/")
-            else:
-                yield f"{prefix}{entry.name}", entry.stat().st_size
 
 
 def pieces_of(documents: Iterable[Document], words: int, question: str, answers: Sequence[str]) -> list[Piece]:

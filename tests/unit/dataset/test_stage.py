@@ -18,8 +18,9 @@ from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.models.tokens import encode_prompt
 from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 from tests.helpers.composing import compose
 from tests.helpers.stages import run as rooms_of_a_study
 

@@ -8,7 +8,8 @@ import pytest
 from raft_exp.core.errors import StoreError
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import Stage, stage
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.fingerprints import Fingerprints
+from raft_exp.pipeline.store import Store
 
 
 @config_dataclass

@@ -13,8 +13,9 @@ import yaml
 
 from raft_exp.core.errors import RaftError
 from raft_exp.pipeline import build as pipeline
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.worker import WorkerProcess
 from tests.helpers.command_line import environment
 from tests.helpers.composing import compose

@@ -19,9 +19,10 @@ from raft_exp.models import cross_encoder
 from raft_exp.models.cross_encoder import RerankConfig
 from raft_exp.pipeline import build as pipeline
 from raft_exp.pipeline.config import Config
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.run import FinishedRun
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 from raft_exp.retrieval import Rankers
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_questions
 from raft_exp.retrieval.filters import DistractorFilter

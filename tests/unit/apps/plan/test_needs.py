@@ -14,8 +14,9 @@ from raft_exp.apps.plan.tokens import RowTokens, training_tokens
 from raft_exp.core.records import write_jsonl
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.estimate import ExpectedSeconds
+from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Fingerprints, Store
+from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.teachers.model import is_model
 from tests.helpers.composing import compose

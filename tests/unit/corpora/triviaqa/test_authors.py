@@ -1,5 +1,6 @@
 """The authors' layout: evidence files cut into passages, verified questions, aliases; and the hub's columns."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from raft_exp.core.triviaqa import normalize
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.triviaqa.aliases import accepted
 from raft_exp.corpora.triviaqa.evidence import passages_of
+from raft_exp.pipeline.fingerprints import Fingerprints
+from raft_exp.pipeline.store import Store
 from tests.helpers.natural_questions import by_id, split
 from tests.helpers.triviaqa import archive, corpus, record
 
@@ -63,12 +66,35 @@ def test_a_folder_without_dprs_files_reads_the_authors(tmp_path: Path) -> None:
     assert (trivia.counts["train_file_missing"], trivia.counts["test_file_missing"]) == (1, 1)
 
 
-def test_new_evidence_gives_a_new_key(tmp_path: Path) -> None:
-    folder = made(tmp_path)
-    before = corpus(folder).passage_identity()
-    assert before == corpus(folder).passage_identity() != {}
+def keys(folder: Path, store: Path) -> dict[str, str]:
+    """The content hashes in the keys of the stages that read the folder."""
+    return Fingerprints(Store(store))(corpus(folder).files())
+
+
+def test_every_change_of_the_evidence_gives_a_new_key(tmp_path: Path) -> None:
+    folder, store = made(tmp_path / "data"), tmp_path / "store"
+    avon = folder / "evidence" / "wikipedia" / "Avon.txt"
+    seen = [keys(folder, store)]
+    assert set(seen[0]) == {"wikipedia-train.json", "verified-wikipedia-dev.json", "evidence"}
+    avon.write_text(avon.read_text().replace("Bath", "Rome"))  # of the same size
+    os.utime(avon, ns=(1, 1))  # within one tick of the file system's clock
+    seen.append(keys(folder, store))
     (folder / "evidence" / "wikipedia" / "None.txt").write_text("Oslo is cold.")
-    assert corpus(folder).passage_identity() != before
+    seen.append(keys(folder, store))
+    avon.rename(avon.with_name("Isis.txt"))
+    seen.append(keys(folder, store))
+    assert len({each["evidence"] for each in seen}) == len(seen)
+    assert keys(folder, tmp_path / "other") == seen[-1], "the hash is of the content, not of what the store remembers"
+
+
+def test_evidence_files_are_read_again_only_after_a_change_of_size_or_time(tmp_path: Path) -> None:
+    folder, store = made(tmp_path / "data"), tmp_path / "store"
+    avon, first = folder / "evidence" / "wikipedia" / "Avon.txt", keys(folder, store)
+    before = avon.stat()
+    avon.write_text(avon.read_text().replace("Bath", "Rome"))
+    os.utime(avon, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert keys(folder, store) == first
+    assert keys(folder, tmp_path / "other") != first
 
 
 def test_a_file_name_outside_the_evidence_is_refused(tmp_path: Path) -> None:
