@@ -51,6 +51,14 @@ class ShownExamples(TypedDict):
     most: int
 
 
+class CitationFigures(TypedDict, total=False):
+    """Recall and precision of an arm's citations (`evaluation.citations`). A figure without cases is absent."""
+
+    recall: CountedFigure  # share of the claims that their cited passages support; n: claims
+    precision: CountedFigure  # share of the cited passages that support their claim; n: cited passages
+    cut: int  # number of texts of cited passages that were too long for the model of evaluation.nli
+
+
 class ArmResult(Summary):
     """The figures of an arm over all test questions. An unanswered question counts as wrong."""
 
@@ -59,6 +67,10 @@ class ArmResult(Summary):
     tokens: NotRequired[MeanTokens]
     supervised_tokens: NotRequired[int]  # target tokens in the arm's training; absent for an untrained arm
     examples: NotRequired[ShownExamples]  # absent for an arm without worked examples
+    # Share of the quotes that no passage of the prompt contains. Absent for an arm whose prompt asks for no quotes, and
+    # for one that quotes nothing.
+    invented_quotes: NotRequired[CountedFigure]
+    citations: NotRequired[dict[str, CitationFigures]]  # by who decides on support: "nli", "judge"
 
 
 class Baseline(Summary):
@@ -188,6 +200,74 @@ class Conflict(TypedDict):
     comparisons: list[Comparison]  # the reference arm minus each other arm
 
 
+class Wording(TypedDict):
+    """The texts that metrics of wording (BLEU, ROUGE, chrF, similarities) compare replies with."""
+
+    reference: Literal["answers", "long_answer", "target"]
+    questions: int  # test questions with such a text
+    missing: int  # test questions without one, which these metrics leave out
+    bleu: NotRequired[str]  # sacrebleu's description of BLEU
+
+
+class JudgeFigure(TypedDict):
+    """The mean of a judge's values in one task. Without values, `value`, `low` and `high` are None."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int  # replies with a value
+    missing: int  # replies without one: the judge gave no usable reply
+
+
+class JudgedPair(JudgeFigure):
+    """How often a judge prefers the reply of arm `a` to that of arm `b` (1: always, 0.5: as often as not, 0: never).
+
+    Each question is judged in both orders. `n`: questions with a value. Questions on which the orders disagree count 0.5.
+    """
+
+    a: str
+    b: str
+    first_position: float | None  # share of the single decisions, ties left out, for the reply that was shown first
+    disagreed: int  # questions on which the two orders have different winners
+
+
+class CorrectedFigure(Figure):
+    """A judge's figure that labels correct."""
+
+    n: int  # replies with a value of the judge
+    labels: int  # labelled replies among them
+
+
+class Agreement(TypedDict):
+    """How well a judge agrees with the labels in one task."""
+
+    kappa: float | None  # Cohen's kappa; None where it is not defined
+    n: int  # labelled replies
+
+
+class Corrected(TypedDict):
+    """Figures of a judge that labels correct, by task."""
+
+    arms: dict[str, dict[str, CorrectedFigure]]  # task -> arm
+    comparisons: list[Comparison]  # `metric` is the task
+
+
+class JudgeResults(TypedDict):
+    """The figures by a judge (`evaluation.judge`). They are the judge's opinion, unless `corrected` exists."""
+
+    model: str
+    tasks_versions: dict[str, str]  # setting of the task -> name and version of its file
+    tasks: dict[str, dict[str, JudgeFigure]]  # task -> arm
+    comparisons: list[Comparison]  # the reference arm minus each other arm; `metric` is the task
+    pairs: list[JudgedPair]  # the reference arm and each other arm
+    replies: int  # of the judge, over all stages; those that were paid for an earlier study count too
+    prompt_tokens: int
+    new_tokens: int
+    cost: float | None  # in the currency of evaluation.judge.prices; None: unknown
+    corrected: NotRequired[Corrected]  # absent without labels
+    agreement: NotRequired[dict[str, Agreement]]  # by task; absent without labels
+
+
 class ArmPair(TypedDict):
     """Two arms, and a list of what differs between them (`differ`).
 
@@ -229,6 +309,8 @@ class Results(TypedDict):
     conflict: NotRequired[dict[str, Conflict]]  # by condition with conflict=true, or "test"; absent without one
     transfer: NotRequired[dict[str, TransferResult]]  # by name in evaluation.transfer; absent without it
     kl: NotRequired[dict[str, Divergence]]  # by arm; absent without evaluation.kl
+    judge: NotRequired[JudgeResults]  # absent without evaluation.judge
+    wording: NotRequired[Wording]  # absent where replies are compared with answers, and BLEU is no metric of the study
 
 
 class SeedFigures(TypedDict):
@@ -261,6 +343,24 @@ class PredictedApi(TypedDict):
     domain: Literal["right", "wrong", "hallucination"]  # by the rule of APIBench's authors (`evaluation.api_domain`)
 
 
+class ClaimRow(TypedDict):
+    """A claim of a reply, and the passages that it cites (`evaluation.citations`)."""
+
+    claim: str
+    answer: bool  # a sentence of the answer; False: of the reasons
+    passages: list[str]  # ids of the cited passages
+    supporting: list[str]  # ids of those that support the claim, alone or as a needed part
+    supported: bool  # the cited passages, alone or together, support the claim
+
+
+class ShownJudgement(TypedDict):
+    """What a judge says of a reply in one task."""
+
+    value: float | None  # None: missing
+    words: str
+    missing: NotRequired[str]  # why the value is missing
+
+
 class SpecialKeys(TypedDict, total=False):
     """Further keys of a prediction, which are absent where they do not apply."""
 
@@ -268,6 +368,9 @@ class SpecialKeys(TypedDict, total=False):
     supporting_facts: list[tuple[str, int]]
     api: PredictedApi  # of corpus=apibench
     planted: str  # the false answer of the context's false passage
+    long_reference: str  # with evaluation.reference=long_answer or target, for a question that has one
+    claims: list[ClaimRow]  # with evaluation.nli, where the arm's prompt shows passages and asks for quotes
+    judge: dict[str, ShownJudgement]  # by task, with evaluation.judge; a task that does not apply is absent
     log_probability: float  # mean over the tokens of the reply, where the engine returned it
     # Under a condition without gold: what the arm does with gold in the context, and without. Each list is
     # [refuses, answers, answers right] as 0 or 1, and the log probability where it is known.
