@@ -54,6 +54,7 @@ def _of_runs(results: Mapping[str, Any]) -> Iterator[Record]:
                     yield Record("seed", (label,), (known,), metric, {"value": number}, seed)
     groups = [("", ("", ""), results["comparisons"])]
     groups += [(name, ("", ""), rows) for name, rows in results["condition_comparisons"].items()]
+    groups += [(name, ("", ""), rows) for name, rows in results.get("special_comparisons", {}).items()]
     for name, values in results["slice_comparisons"].items():
         groups += [("", (name, value), rows) for value, rows in values.items()]
     for condition, part, rows in groups:

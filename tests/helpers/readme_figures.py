@@ -19,6 +19,7 @@ ALLOWED = re.compile(r"<!-- not from results\.json: (.*?) -->", re.DOTALL)
 DECIMAL = re.compile(r"(?<![\w.])[+\-−]?\d[\d,]*\.\d+(?![\w.]*\w)")
 P_VALUE = re.compile(r"\bp(?: \(Holm\))? ?([=<]) ?(0?\.\d+)")
 ROUND_OFF = 1e-9
+SECOND_LABELS = ("arm", "the first minus the second")  # heads of a second column of labels
 
 
 @dataclass
@@ -74,12 +75,14 @@ def _cells(table: list[list[str]], known: list[Record]) -> Iterator[tuple[str, W
     for row in rows:
         if len(row) != len(head):
             yield "?", Wanted(unknown=[f"{len(row)} cells under {len(head)} heads"]), row[0]
-        for name, cell in zip(head[1:], row[1:], strict=False):
+        labels = 2 if head[1] in SECOND_LABELS else 1
+        for name, cell in zip(head[labels:], row[labels:], strict=False):
             wanted = Wanted()
-            for label, is_row in ((row[0], True), (name, False)):
-                _name(label, wanted, known, of_slice if is_row else None)
+            for label in row[:labels]:
+                _name(label, wanted, known, of_slice)
+            _name(name, wanted, known, None)
             if re.search(r"\d", cell):
-                yield cell, wanted, f"table row {row[0]!r}, column {name!r}"
+                yield cell, wanted, f"table row {' | '.join(row[:labels])!r}, column {name!r}"
 
 
 def _bare(label: str, metrics: Container[str] = ()) -> str:
