@@ -4,9 +4,9 @@ A cross-encoder reads the question and a passage together and returns one score.
 and usually orders passages better, so it reads only the first passages of a ranking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -15,8 +15,35 @@ from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.models import loading
 from raft_exp.models.encoder import device_of, needs
 
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
 Score = Callable[[str, list[str]], np.ndarray]  # (question, texts) -> (texts,), float32; higher is more relevant
 GROUP = "retriever.rerank"  # the config group, in messages
+
+
+class PairModel(Protocol):
+    """The settings of a model that reads two texts together: RerankConfig or NliConfig."""
+
+    @property
+    def name_or_path(self) -> str:
+        """A hub id, or a local folder."""
+
+    @property
+    def revision(self) -> str | None:
+        """The commit on the hub; None for a local folder."""
+
+    @property
+    def max_length(self) -> int | None:
+        """The largest number of tokens of both texts together; None: the limit of the model."""
+
+    @property
+    def batch_size(self) -> int:
+        """The number of pairs in a batch."""
+
+    @property
+    def accelerator(self) -> str:
+        """The device: cpu, gpu or auto."""
 
 
 @config_dataclass
@@ -47,15 +74,35 @@ def load(config: RerankConfig) -> Score:
     cannot be loaded, or gives several scores for one pair. The returned function raises ModelError if memory runs out,
     or a score is NaN or infinite.
     """
+    model = open_model(config, GROUP)
+
+    def score(question: str, texts: list[str]) -> np.ndarray:
+        scores = logits(model, config, GROUP, [(question, text) for text in texts])
+        if scores.shape != (len(texts),):
+            raise ModelError(
+                f"{GROUP}.name_or_path={config.name_or_path!r}: the model gives several scores for a question and a "
+                "passage; use a cross-encoder with one score (num_labels=1)"
+            )
+        return scores
+
+    return score
+
+
+def open_model(config: PairModel, group: str) -> "CrossEncoder":
+    """Loads a cross-encoder, only from safetensors. Its outputs are logits. `group`: the config group in messages.
+
+    Raises ModelError if sentence-transformers is not installed, the model cannot be loaded, or `config.max_length` is
+    above its limit.
+    """
     needs("sentence_transformers")
     import torch
     from sentence_transformers import CrossEncoder
 
-    with loading.quiet(), loading.explained(config.name_or_path, config.revision, GROUP):
-        source = loading.source(config.name_or_path, config.revision, GROUP)
+    with loading.quiet(), loading.explained(config.name_or_path, config.revision, group):
+        source = loading.source(config.name_or_path, config.revision, group)
         model = CrossEncoder(
             source["pretrained_model_name_or_path"],
-            device=device_of(config.accelerator, GROUP),
+            device=device_of(config.accelerator, group),
             max_length=config.max_length,
             model_kwargs={"use_safetensors": True},
             revision=source["revision"],
@@ -66,34 +113,34 @@ def load(config: RerankConfig) -> Score:
     positions = getattr(model.config, "max_position_embeddings", None)
     if config.max_length is not None and isinstance(positions, int) and config.max_length > positions:
         raise ModelError(
-            f"{GROUP}.max_length: got {config.max_length}, but {config.name_or_path!r} has {positions} positions; set "
-            f"{GROUP}.max_length=null for the limit of the model"
+            f"{group}.max_length: got {config.max_length}, but {config.name_or_path!r} has {positions} positions; set "
+            f"{group}.max_length=null for the limit of the model"
         )
-
-    def score(question: str, texts: list[str]) -> np.ndarray:
-        pairs = [(_encodable(question), _encodable(text)) for text in texts]
-        try:
-            scores = np.asarray(model.predict(pairs, batch_size=config.batch_size, show_progress_bar=False), np.float32)
-        except Exception as error:
-            if not loading.is_out_of_memory(error):
-                raise
-            raise ModelError(
-                f"out of memory while scoring passages; lower {GROUP}.batch_size (now {config.batch_size})"
-            ) from error
-        if scores.shape != (len(texts),):
-            raise ModelError(
-                f"{GROUP}.name_or_path={config.name_or_path!r}: the model gives several scores for a question and a "
-                "passage; use a cross-encoder with one score (num_labels=1)"
-            )
-        if not np.isfinite(scores).all():
-            raise ModelError(
-                f"{GROUP}.name_or_path={config.name_or_path!r}: the model gave a score of NaN or infinity; use another "
-                "cross-encoder"
-            )
-        return scores
-
-    return score
+    return model
 
 
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()  # tokenizers refuse lone surrogates
+def logits(model: "CrossEncoder", config: PairModel, group: str, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Returns the model's logits for pairs of texts: shape (pairs,) for a model with one label, else (pairs, labels).
+
+    Raises ModelError if memory runs out, or a logit is NaN or infinite.
+    """
+    texts = [(encodable(first), encodable(second)) for first, second in pairs]
+    try:
+        scores = np.asarray(model.predict(texts, batch_size=config.batch_size, show_progress_bar=False), np.float32)
+    except Exception as error:
+        if not loading.is_out_of_memory(error):
+            raise
+        raise ModelError(
+            f"out of memory while scoring passages; lower {group}.batch_size (now {config.batch_size})"
+        ) from error
+    if not np.isfinite(scores).all():
+        raise ModelError(
+            f"{group}.name_or_path={config.name_or_path!r}: the model gave a score of NaN or infinity; use another "
+            "cross-encoder"
+        )
+    return scores
+
+
+def encodable(text: str) -> str:
+    """Returns a text without lone surrogates, which tokenizers refuse."""
+    return text.encode("utf-8", "replace").decode()

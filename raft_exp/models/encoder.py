@@ -42,8 +42,8 @@ def needs(module: str) -> None:
     """Raises ModelError if the optional package `module` is not installed."""
     if find_spec(module) is None:
         raise ModelError(
-            f"dense search, reranking or semantic similarity needs the package {module}, which is not installed; "
-            "pip install 'raft_exp[dense]'"
+            f"dense search, reranking, semantic similarity or evaluation.nli needs the package {module}, which is not "
+            "installed; pip install 'raft_exp[dense]'"
         )
 
 

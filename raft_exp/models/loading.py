@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # The import of peft also imports bitsandbytes, which warns about a CPU kernel that is never used (see
 # quantization.use_one_kernel).
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-_ENCODERS = ("encoder", "retriever.rerank")  # config groups of sentence-transformers models
+_ENCODERS = ("encoder", "retriever.rerank", "evaluation.nli")  # config groups of sentence-transformers models
 _CONTENT = {".json", ".jinja", ".model", ".safetensors", ".txt"}  # suffixes of the files that define a model
 
 

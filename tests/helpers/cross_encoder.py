@@ -1,11 +1,17 @@
 """A tiny cross-encoder with random weights. It reads letters, and its scores depend on question and passage."""
 
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
+NLI = ("contradiction", "entailment", "neutral")
 
-def write(folder: Path, labels: int = 1, seed: int = 0) -> Path:
-    """Saves the model and its tokenizer into the folder and returns it. Equal seeds give equal weights."""
+
+def write(folder: Path, labels: int = 1, seed: int = 0, names: Sequence[str] = ()) -> Path:
+    """Saves the model and its tokenizer into the folder and returns it. Equal seeds give equal weights.
+
+    `names`: the names of its labels, in place of `labels`.
+    """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
@@ -28,7 +34,7 @@ def write(folder: Path, labels: int = 1, seed: int = 0) -> Path:
         intermediate_size=32,
         max_position_embeddings=256,
         initializer_range=0.5,  # scores that differ
-        num_labels=labels,
+        **({"id2label": dict(enumerate(names))} if names else {"num_labels": labels}),
     )
     BertForSequenceClassification(config).eval().save_pretrained(folder)
     return folder
