@@ -20,15 +20,15 @@ def asked(number: int, *answers: str, gold: bool = True, **changes: Any) -> Exam
 
 
 def scored(examples: Sequence[Example], replies: Sequence[str | None], corpus: str = "own", **how: Any) -> ScoredArm:
-    """Scores an arm with these replies, None for no reply; `how`: fields of `Grading`."""
-    metrics = how.pop("metrics", ())
+    """Scores an arm with these replies, None for no reply; `how`: fields of `Grading`, and metrics and reference."""
+    scored_as = profile(corpus, how.pop("metrics", ()), how.pop("reference", "answers"))
     answers = [
         Answer(example.id, raw, False, prompt_tokens=10 + place, new_tokens=len(raw.split()))
         for place, (example, raw) in enumerate(zip(examples, replies, strict=True))
         if raw is not None
     ]
     settings: dict[str, Any] = {"shown": True, "reply_format": "paper", "reasons": True, "refusal": "Not there."} | how
-    return score_arm("made", examples, answers, Grading(profile(corpus, metrics), **settings))
+    return score_arm("made", examples, answers, Grading(scored_as, **settings))
 
 
 def quoting(*quotes: str, answer: str = "Paris") -> str:

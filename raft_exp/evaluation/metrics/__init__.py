@@ -23,10 +23,14 @@ A metric that is not a mean has two functions, for example `Metric(labels, aggre
 first (`labels`) returns one observation per row: the pair of true and predicted label. The second (`macro_f1`) computes
 the figure from the distinct observations and their counts. A metric that needs a model scores all replies of an arm in
 one call: `Metric(batch=semantic_similarity)`.
+
+A metric of wording, such as BLEU, compares `row.text` with `row.references`: `Metric(rouge_1, of_wording=True)`. The
+setting `evaluation.reference` decides which texts these are.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from raft_exp.core.text import Form, normalise, plain_words
 from raft_exp.evaluation.metrics import apis, conflict
@@ -41,14 +45,13 @@ from raft_exp.evaluation.metrics.answers import (
     exact_match,
     exact_match_lenient,
     f1,
-    rouge_l,
-    semantic_similarity,
 )
 from raft_exp.evaluation.metrics.apis import api_call, api_call_lenient, api_domain
 from raft_exp.evaluation.metrics.classes import labels, macro_f1
 from raft_exp.evaluation.metrics.comparison import AnyLanguage, Comparison, Published, normalize
 from raft_exp.evaluation.metrics.conflict import follows_false_passage
 from raft_exp.evaluation.metrics.graded import (
+    TOKENIZER,
     Aggregate,
     ApiGrade,
     CallClass,
@@ -57,13 +60,17 @@ from raft_exp.evaluation.metrics.graded import (
     Facts,
     Figures,
     Graded,
+    MaybeObservation,
     Metric,
     Observation,
     Vectors,
     mean,
     number,
 )
+from raft_exp.evaluation.metrics.overlap import bleu, bleu_statistics, chrf, chrf_statistics
 from raft_exp.evaluation.metrics.quotes import joint_em, joint_f1, supporting_em, supporting_f1
+from raft_exp.evaluation.metrics.rouge import rouge_1, rouge_2, rouge_l
+from raft_exp.evaluation.metrics.similarity import semantic_similarity
 from raft_exp.evaluation.metrics.triviaqa import TriviaQA
 
 __all__ = [
@@ -72,6 +79,8 @@ __all__ = [
     "LABELS",
     "METRICS",
     "PROFILES",
+    "TOKENIZER",
+    "WORDING",
     "Aggregate",
     "ApiGrade",
     "CallClass",
@@ -81,9 +90,11 @@ __all__ = [
     "Facts",
     "Figures",
     "Graded",
+    "MaybeObservation",
     "Metric",
     "Observation",
     "Profile",
+    "Reference",
     "Vectors",
     "decision",
     "macro_f1",
@@ -91,6 +102,7 @@ __all__ = [
     "normalize",
     "number",
     "profile",
+    "with_wording",
 ]
 
 FOLLOWS = "follows_false_passage"
@@ -102,10 +114,14 @@ METRICS: dict[str, Metric] = {
     "exact_match": Metric(exact_match, share=True),
     "exact_match_lenient": Metric(exact_match_lenient, share=True),
     "f1": Metric(f1),
-    "rouge_l": Metric(rouge_l),
+    "bleu": Metric(bleu_statistics, aggregate=bleu, of_wording=True),
+    "rouge_1": Metric(rouge_1, of_wording=True),
+    "rouge_2": Metric(rouge_2, of_wording=True),
+    "rouge_l": Metric(rouge_l, of_wording=True),
+    "chrf": Metric(chrf_statistics, aggregate=chrf, of_wording=True),
     "answer_in_reply": Metric(answer_in_reply, share=True),
     "best_subspan_em": Metric(best_subspan_em, share=True),
-    "semantic_similarity": Metric(batch=semantic_similarity),
+    "semantic_similarity": Metric(batch=semantic_similarity, of_wording=True),
     "supporting_em": Metric(supporting_em, share=True, of_quotes=True),
     "supporting_f1": Metric(supporting_f1, of_quotes=True),
     "joint_em": Metric(joint_em, share=True, of_quotes=True),
@@ -116,6 +132,11 @@ METRICS: dict[str, Metric] = {
     "api_call_lenient": Metric(api_call_lenient, share=True, automatic=apis.WHERE, of_apis=True),
     **ABSTENTION,
 }
+
+# The metrics that every study with long references reports, beside those of its corpus.
+WORDING = ("bleu", "rouge_1", "rouge_2", "rouge_l", "chrf")
+
+Reference = Literal["answers", "long_answer", "target"]  # the texts that metrics of wording compare replies with
 
 
 @dataclass(frozen=True)
@@ -128,6 +149,8 @@ class Profile:
     metrics: tuple[str, ...]
     normalize: Comparison
     closed: bool = False  # the answers are labels: the report has baselines and a table of classes
+    reference: Reference = "answers"
+    tokenizer: str = TOKENIZER  # sacrebleu's tokenizer for BLEU
 
     @property
     def form(self) -> Form:
@@ -154,6 +177,14 @@ class Profile:
         """Whether any of the metrics needs the sentence encoder."""
         return any(METRICS[name].batch for name in self.metrics)
 
+    def of_reasons(self, name: str) -> bool:
+        """Whether a metric grades the reasoning of a reply, so that an arm that writes none has no figure.
+
+        Of a question whose answers are labels, only the reasoning can be compared with a long reference.
+        """
+        metric = METRICS[name]
+        return metric.of_quotes or (metric.of_wording and self.closed and self.reference != "answers")
+
 
 _OPEN = ("exact_match", "f1", "answer_in_reply")
 _MORE = ("exact_match_lenient", "rouge_l")
@@ -171,10 +202,19 @@ PROFILES: dict[str, Profile] = {
 }
 
 
-def profile(corpus: str, more: Iterable[str] = ()) -> Profile:
-    """Returns the profile of a corpus with the additional metrics `more`.
+def profile(
+    corpus: str, more: Iterable[str] = (), reference: Reference = "answers", tokenizer: str = TOKENIZER
+) -> Profile:
+    """Returns the profile of a corpus with the additional metrics `more`; with long references, also with WORDING.
 
-    A corpus without an entry in PROFILES is scored like NQ-open, without `best_subspan_em`.
+    `reference`: the texts that metrics of wording compare with. `tokenizer`: sacrebleu's, for BLEU. A corpus without an
+    entry in PROFILES is scored like NQ-open, without `best_subspan_em`.
     """
     own = PROFILES.get(corpus, Profile((*_OPEN, *_MORE), _NFD))
-    return replace(own, metrics=tuple(dict.fromkeys((*own.metrics, *more))))
+    metrics = dict.fromkeys((*own.metrics, *with_wording(more, reference)))
+    return replace(own, metrics=tuple(metrics), reference=reference, tokenizer=tokenizer)
+
+
+def with_wording(metrics: Iterable[str], reference: Reference) -> list[str]:
+    """Returns the metrics, and those of WORDING if the study has long references."""
+    return list(dict.fromkeys([*metrics, *(WORDING if reference != "answers" else ())]))

@@ -3,24 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from raft_exp.evaluation.metrics.comparison import Comparison, normalize
-from raft_exp.evaluation.metrics.graded import Graded, Vectors
-
-if TYPE_CHECKING:
-    from rouge_score.rouge_scorer import RougeScorer
+from raft_exp.evaluation.metrics.comparison import normalize
+from raft_exp.evaluation.metrics.graded import Graded
 
 LABELS = ("yes", "no", "maybe")
 REPLY_WORDS = 40  # most passages have more words, but few sentences with an answer do
 _LABEL = re.compile(rf"(?<!\w)({'|'.join(LABELS)})(?!\w)")
 _QUOTED = re.compile(r"##begin_quote##.*?(?:##end_quote##|$)", re.DOTALL)
 _MARKER = re.compile(r"##\w+(?:##|:)")
-_DECIMALS = 3  # of a similarity: the last bits of an encoder's output differ between machines
 
 
 def decision(prediction: str) -> str:
@@ -107,51 +98,3 @@ def answer_in_reply(row: Graded) -> float:
         return float(label is not None and label[1] in {decision(answer) for answer in row.answers})
     # Deleting the punctuation of "##Reason:Paris" would join the marker and the word.
     return float(row.normalize.holds(_MARKER.sub(" ", text), row.answers))
-
-
-def rouge_l(row: Graded) -> float:
-    """ROUGE-L F1 (Lin 2004), the maximum over the answers, by the package rouge-score without stemming.
-
-    `row.normalize.tokens` splits the texts into tokens. If it returns None, rouge-score's own tokenizer splits them
-    into words of Latin letters and digits.
-    """
-    return max(_rouge_l(answer, row.prediction, row.normalize) for answer in row.answers)
-
-
-@lru_cache(maxsize=10_000)
-def _rouge_l(answer: str, prediction: str, comparison: Comparison) -> float:
-    return float(_scorer(comparison).score(answer, prediction)["rougeL"].fmeasure)
-
-
-@lru_cache(maxsize=4)
-def _scorer(comparison: Comparison) -> "RougeScorer":
-    from rouge_score.rouge_scorer import RougeScorer
-
-    own = comparison.tokens("") is not None
-    return RougeScorer(["rougeL"], use_stemmer=False, tokenizer=_Tokenizer(comparison) if own else None)
-
-
-@dataclass(frozen=True)
-class _Tokenizer:
-    comparison: Comparison
-
-    def tokenize(self, text: str) -> list[str]:
-        """Returns the tokens of a text (the interface that rouge-score expects)."""
-        return self.comparison.tokens(text) or []
-
-
-def semantic_similarity(rows: Sequence[Graded], vectors: Vectors) -> list[float]:
-    """Returns for each row the highest cosine similarity of its prediction to one of its reference answers.
-
-    Negative cosines and empty predictions score 0.
-
-    `vectors` encodes texts as unit vectors.
-    """
-    predicted = vectors([row.prediction for row in rows])
-    answers = vectors([answer for row in rows for answer in row.answers])
-    ends = np.cumsum([len(row.answers) for row in rows])
-    cosines = (
-        float((answers[end - len(row.answers) : end] @ vector).max()) if row.prediction.strip() else 0.0
-        for row, vector, end in zip(rows, predicted, ends, strict=True)
-    )
-    return [round(min(1.0, max(0.0, cosine)), _DECIMALS) for cosine in cosines]

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from raft_exp.evaluation.metrics.comparison import Comparison
 
+TOKENIZER = "13a"  # sacrebleu's default: for languages with spaces between words
+
 Facts = frozenset[tuple[str, int]]  # sentences: (title of the passage, sentence number)
 Counts = NDArray[np.int64]
 Figures = NDArray[np.float64]
@@ -16,6 +18,7 @@ Vectors = Callable[[Sequence[str]], NDArray[np.float32]]  # texts -> (texts, dim
 
 # What a metric computes for one row: a number; for a metric that is not a mean, a tuple of hashable, sortable values.
 Observation: TypeAlias = "float | str | tuple[Observation, ...]"
+MaybeObservation: TypeAlias = "Observation | None"  # None: the metric leaves the row out
 # (M distinct observations, how often each occurs in B samples: shape (B, M)) -> the figures of the samples: shape (B,)
 Aggregate = Callable[[Sequence[Any], Counts], Figures]  # Any: each metric aggregates its own kind of observation
 
@@ -52,6 +55,21 @@ class Graded:
     quoted: Facts = frozenset()  # the sentences that the reply quotes
     planted: str = ""  # the false answer in the false passage of the context; "" for none
     api: ApiGrade | None = None  # None: the study has no documentation of APIs
+    # With evaluation.reference=long_answer or target: the long text of the reply (`evaluation.long_text`), and the
+    # long reference. None: metrics of wording compare the prediction with the answers.
+    long_text: str = ""
+    long_reference: str | None = None
+    tokenizer: str = TOKENIZER  # sacrebleu's tokenizer for BLEU
+
+    @property
+    def text(self) -> str:
+        """The text that metrics of wording compare with `references`."""
+        return self.prediction if self.long_reference is None else self.long_text
+
+    @property
+    def references(self) -> Sequence[str]:
+        """The texts that metrics of wording compare `text` with; at least one."""
+        return self.answers if self.long_reference is None else [self.long_reference]
 
 
 Batch = Callable[[Sequence[Graded], Vectors], Sequence[float]]
@@ -73,6 +91,7 @@ class Metric:
     `batch`: function of a metric that needs a model.
     `of_pair`: replaces `observe` in metrics of two replies to one question (`metrics.abstention`).
     `of_apis`: whether the metric compares calls with the documentation of APIs.
+    `of_wording`: whether the metric compares texts, so that `evaluation.reference` decides which ones.
     `automatic`: names the studies that report the metric without a setting; "" for other metrics.
     """
 
@@ -84,6 +103,7 @@ class Metric:
     of_pair: Callable[[Any], Observation] | None = None  # Any: an `abstention.Pair`, whose module imports this one
     automatic: str = ""
     of_apis: bool = False
+    of_wording: bool = False
 
     @property
     def reads_corpus(self) -> bool:

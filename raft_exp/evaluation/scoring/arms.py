@@ -42,12 +42,17 @@ class GradingSettings(Protocol):
 
 
 def arm_gradings(
-    settings: GradingSettings, profile: Profile, passages: Path | None, questions: Path | None
+    settings: GradingSettings,
+    profile: Profile,
+    passages: Path | None,
+    questions: Path | None,
+    references: Mapping[str, str] | None = None,
 ) -> dict[str, Grading]:
     """Returns arm -> how its replies are graded, for all arms of `settings`.
 
     `passages`, `questions`: result folders of the stages `ingest` and `questions`. Without them the metrics of quotes
-    are left out. Raises DataError if `profile` has metrics of API calls, which need both.
+    are left out. `references`: question id -> its long reference, for metrics of wording. Raises DataError if `profile`
+    has metrics of API calls, which need both.
     """
     from raft_exp.models.similarity import TextVectors
 
@@ -65,6 +70,7 @@ def arm_gradings(
             apis=apis,
             vectors=vectors,
             min_quote_words=settings.min_quote_words,
+            references=references or {},
         )
         for name, arm in settings.arms.items()
     }

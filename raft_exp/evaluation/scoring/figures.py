@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from raft_exp.core.records import Example
 from raft_exp.evaluation import statistics
-from raft_exp.evaluation.metrics import METRICS, Metric, Observation, Profile
+from raft_exp.evaluation.metrics import METRICS, MaybeObservation, Metric, Profile
 from raft_exp.evaluation.results import ArmResult, Comparison, Primary, Summary
 from raft_exp.evaluation.scoring.behaviour import behaviour, tokens
 from raft_exp.evaluation.scoring.replies import ScoredArm
@@ -15,19 +15,23 @@ _SHARE = Metric(share=True)  # without `observe`: `score_arm` observes these sha
 
 
 def summary(
-    observed: Mapping[str, Sequence[Observation]], names: Iterable[str], seed: int, items: Sequence[int] | None = None
+    observed: Mapping[str, Sequence[MaybeObservation]],
+    names: Iterable[str],
+    seed: int,
+    items: Sequence[int] | None = None,
 ) -> Summary:
     """Returns the figures of an arm. Metrics without observations are left out.
 
-    `observed`: metric -> observations in the order of the test items. `names`: the metrics to report. `items`: indices
-    of the items to use; None: all.
+    `observed`: metric -> observations in the order of the test items; None: the metric leaves the item out. `names`:
+    the metrics to report. `items`: indices of the items to use; None: all.
     """
     metrics = {}
     for name in (name for name in names if name in observed):
         observations = observed[name]
         chosen = observations if items is None else [observations[place] for place in items]
-        estimate = statistics.estimate(METRICS.get(name, _SHARE), chosen, statistics.generator(seed, name))
-        metrics[name] = estimate.as_figure()
+        if present := [observation for observation in chosen if observation is not None]:
+            estimate = statistics.estimate(METRICS.get(name, _SHARE), present, statistics.generator(seed, name))
+            metrics[name] = estimate.as_figure()
     return {"n": len(next(iter(observed.values()))) if items is None else len(items), "metrics": metrics}
 
 
@@ -77,9 +81,13 @@ def comparisons(
 
 
 def compared(metric: str, a: str, b: str, arms: Mapping[str, ScoredArm], seed: int) -> Comparison:
-    """Compares arm `a` with arm `b` in one metric (a minus b), without a correction of the p-value."""
+    """Compares arm `a` with arm `b` in one metric (a minus b), without a correction of the p-value.
+
+    The metric must leave the same items out in both arms.
+    """
     random = statistics.generator(seed, metric, a, b)
-    pair = statistics.compare(METRICS[metric], arms[a].observed[metric], arms[b].observed[metric], random)
+    left, right = ([one for one in arms[arm].observed[metric] if one is not None] for arm in (a, b))
+    pair = statistics.compare(METRICS[metric], left, right, random)
     return {"a": a, "b": b, "metric": metric, **pair.as_figures()}
 
 

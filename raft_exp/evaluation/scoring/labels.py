@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from raft_exp.core.records import Example
 from raft_exp.evaluation import statistics
@@ -59,7 +58,7 @@ def baselines(examples: Sequence[Example], profile: Profile, seed: int) -> dict[
     counts = Counter(example.answers[0] for example in examples)
     names = _names(counts)
     label = max(names, key=lambda name: counts[name])
-    metrics = [name for name in profile.metrics if METRICS[name].observe and not METRICS[name].of_quotes]
+    metrics = [name for name in profile.metrics if METRICS[name].observe and not profile.of_reasons(name)]
     constant = {name: [_observed(name, example.answers, label, profile) for example in examples] for name in metrics}
     chance = {name: _by_chance(name, counts, names, profile, seed).as_figure() for name in metrics}
     return {
@@ -72,7 +71,8 @@ def _observed(metric: str, answers: Sequence[str], label: str, profile: Profile)
     """Returns the observation of a metric for a reply that consists only of `label`. `answers`: reference answers."""
     observe = METRICS[metric].observe
     assert observe is not None, "baselines have no metrics that need a model"
-    return observe(replace(Graded(answers, label, label, profile.normalize), lenient=label))
+    row = Graded(answers, label, label, profile.normalize, lenient=label, tokenizer=profile.tokenizer)
+    return observe(row)
 
 
 def _by_chance(

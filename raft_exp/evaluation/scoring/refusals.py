@@ -69,7 +69,7 @@ def abstention(
 
 
 def _scored(observed: dict[str, list[Observation]]) -> ScoredArm:
-    return ScoredArm([], observed, [])
+    return ScoredArm([], {name: list(column) for name, column in observed.items()}, [])
 
 
 def _outcome(row: Prediction, answer: Answer | None, right: str) -> Outcome:

@@ -1,18 +1,20 @@
 """Parses and grades replies. Each reply gives a row of `predictions/<arm>.jsonl` and an observation for each metric."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, ContextPassage, Example
 from raft_exp.core.text import answer_pattern
+from raft_exp.evaluation import long_text
 from raft_exp.evaluation.api_documentation import ApiDocumentation
 from raft_exp.evaluation.metrics import (
     FOLLOWS,
     LABELS,
     METRICS,
     Graded,
+    MaybeObservation,
     Metric,
     Observation,
     Profile,
@@ -31,11 +33,11 @@ class ScoredArm:
     """The predictions of an arm and the observations of its metrics, in the order of the test questions.
 
     `observed` maps the name of a metric, or of a share such as `parsed`, to observations. Metrics of quotes are present
-    only for arms whose prompt asks for quotes.
+    only for arms whose prompt asks for quotes. None: the question has no long reference, and is left out of the metric.
     """
 
     rows: list[Prediction]
-    observed: dict[str, list[Observation]]
+    observed: dict[str, list[MaybeObservation]]
     answers: list[Answer | None]  # None: not answered
 
     @property
@@ -57,23 +59,29 @@ class Grading:
     vectors: Vectors | None = None  # for metrics that need the encoder
     min_quote_words: int = quotes.MIN_WORDS  # shorter quotes never count as verbatim
     apis: ApiDocumentation | None = None  # for metrics that compare calls of APIs
+    references: Mapping[str, str] = field(default_factory=dict)  # question id -> its long reference, where it has one
 
     @property
     def metrics(self) -> dict[str, Metric]:
         """The metrics that apply to the arm, by name.
 
-        Metrics of quotes need a prompt that requests quotes, and `supporting`. Metrics of API calls need `apis`.
+        Metrics of reasoning and of quotes need a prompt that requests it. Metrics of quotes also need `supporting`.
+        Metrics of API calls need `apis`.
         """
         metrics = {name: METRICS[name] for name in self.profile.metrics}
-        has_quotes = self.reasons and self.supporting is not None
         left_out = {FOLLOWS} if not self.shown else set()
         return {
             name: metric
             for name, metric in metrics.items()
             if name not in left_out
-            and (has_quotes or not metric.of_quotes)
+            and (self.reasons or not self.profile.of_reasons(name))
+            and (self.supporting is not None or not metric.of_quotes)
             and (self.apis is not None or not metric.of_apis)
         }
+
+    def lacks_reference(self, metric: Metric, example: Example) -> bool:
+        """Whether a question has no long reference for a metric that compares with one."""
+        return metric.of_wording and self.profile.reference != "answers" and example.id not in self.references
 
 
 def score_arm(name: str, examples: Sequence[Example], answers: Iterable[Answer], grading: Grading) -> ScoredArm:
@@ -85,18 +93,20 @@ def score_arm(name: str, examples: Sequence[Example], answers: Iterable[Answer],
     replies = [by_id.get(example.id) for example in examples]
     rows: list[Prediction] = []
     graded_rows: list[Graded] = []
-    observed: dict[str, list[Observation]] = defaultdict(list)
+    observed: dict[str, list[MaybeObservation]] = defaultdict(list)
     for example, answer in zip(examples, replies, strict=True):
         graded, row, observations = _score_row(example, answer, grading)
         rows.append(row)
         graded_rows.append(graded)
         for metric, observation in observations.items():
             observed[metric].append(observation)
-    for metric, values in _batches(graded_rows, replies, grading).items():
+    for metric, values in _batches(examples, graded_rows, replies, grading).items():
         observed[metric] = list(values)
         for row, value in zip(rows, values, strict=True):
-            row["metrics"][metric] = value
-    return ScoredArm(rows, observed, replies)
+            if value is not None:
+                row["metrics"][metric] = value
+    measured = {name: column for name, column in observed.items() if any(one is not None for one in column)}
+    return ScoredArm(rows, measured, replies)
 
 
 def _by_id(name: str, examples: Sequence[Example], answers: Iterable[Answer]) -> dict[str, Answer]:
@@ -117,7 +127,7 @@ def _by_id(name: str, examples: Sequence[Example], answers: Iterable[Answer]) ->
 
 def _score_row(
     example: Example, answer: Answer | None, grading: Grading
-) -> tuple[Graded, Prediction, dict[str, Observation]]:
+) -> tuple[Graded, Prediction, dict[str, MaybeObservation]]:
     raw, truncated = (answer.raw, answer.truncated) if answer else ("", False)
     reply = parse(raw, grading.reply_format)
     context = example.context if grading.shown else []
@@ -129,7 +139,11 @@ def _score_row(
         grading.profile.normalize,
         lenient_answer,
         planted=example.planted if grading.shown else "",
+        tokenizer=grading.profile.tokenizer,
     )
+    if (reference := grading.references.get(example.id)) is not None:
+        written = long_text.of_reply(reply, grading.profile.closed)
+        graded = replace(graded, long_text=written, long_reference=reference)
     if grading.supporting and grading.reasons:
         quoted = grading.supporting.quoted(reply.quotes, context, grading.min_quote_words)
         graded = replace(graded, facts=grading.supporting.named(example.id), quoted=quoted)
@@ -137,7 +151,9 @@ def _score_row(
     if grading.apis:
         graded = replace(graded, api=grading.apis.grade(example.id, reply.prediction, answered))
     observations = {
-        name: _observe(metric, graded, answer) for name, metric in grading.metrics.items() if metric.observe
+        name: None if grading.lacks_reference(metric, example) else _observe(metric, graded, answer)
+        for name, metric in grading.metrics.items()
+        if metric.observe
     }
     checked = check_quotes(reply.quotes, context, grading.min_quote_words)
     declines = abstained(answered, grading.refusal, example.question)
@@ -154,7 +170,9 @@ def _score_row(
         "abstained": declines,
         "quotes": checked,
         "supported": None if declines or not grading.reasons else _supported(example, reply, checked, grading.profile),
-        "metrics": {name: number(value) for name, value in observations.items() if METRICS[name].per_row},
+        "metrics": {
+            name: number(value) for name, value in observations.items() if value is not None and METRICS[name].per_row
+        },
     }
     if grading.supporting and grading.reasons:
         row["supporting_facts"] = sorted(graded.quoted)
@@ -162,6 +180,8 @@ def _score_row(
         row["planted"] = example.planted
     if graded.api:
         row["api"] = {"call": graded.api.call, "domain": graded.api.domain}
+    if graded.long_reference is not None:
+        row["long_reference"] = graded.long_reference
     if answer is not None and answer.log_probability is not None:
         row["log_probability"] = answer.log_probability
     empty = answer is not None and not raw.strip()
@@ -175,15 +195,26 @@ def _observe(metric: Metric, graded: Graded, answer: Answer | None) -> Observati
     return 0.0 if metric.per_row and answer is None else metric.observe(graded)
 
 
-def _batches(rows: Sequence[Graded], answers: Sequence[Answer | None], grading: Grading) -> dict[str, list[float]]:
-    """Returns the values of the metrics with `Metric.batch`, one per row; 0 for unanswered questions."""
-    batches = {name: metric.batch for name, metric in grading.metrics.items() if metric.batch}
-    answered = [graded for graded, answer in zip(rows, answers, strict=True) if answer is not None]
-    columns: dict[str, list[float]] = {}
-    for name, batch in batches.items():
-        assert grading.vectors is not None, f"{name} needs an encoder"
-        values = iter(batch(answered, grading.vectors) if answered else [])
-        columns[name] = [0.0 if answer is None else next(values) for answer in answers]
+def _batches(
+    examples: Sequence[Example], rows: Sequence[Graded], answers: Sequence[Answer | None], grading: Grading
+) -> dict[str, list[float | None]]:
+    """Returns the values of the metrics with `Metric.batch`, one per row.
+
+    An unanswered question has the value 0, and a question without a long reference None.
+    """
+    columns: dict[str, list[float | None]] = {}
+    for name, metric in grading.metrics.items():
+        if metric.batch:
+            assert grading.vectors is not None, f"{name} needs an encoder"
+            compared = [not grading.lacks_reference(metric, example) for example in examples]
+            scored = [
+                row for row, answer, has in zip(rows, answers, compared, strict=True) if has and answer is not None
+            ]
+            values = iter(metric.batch(scored, grading.vectors) if scored else [])
+            columns[name] = [
+                None if not has else 0.0 if answer is None else next(values)
+                for answer, has in zip(answers, compared, strict=True)
+            ]
     return columns
 
 
