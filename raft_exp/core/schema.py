@@ -22,7 +22,11 @@ class _KeyedWhenSetMark:
     """Marks a field that was added later. Its default gives the same results as the code before the field."""
 
 
-_RUNTIME, _KEYED_WHEN_SET = _RuntimeMark(), _KeyedWhenSetMark()
+class _KeyedUnlessListMark:
+    """Marks a field that is part of a stage's key only where its value is not a list."""
+
+
+_RUNTIME, _KEYED_WHEN_SET, _KEYED_UNLESS_LIST = _RuntimeMark(), _KeyedWhenSetMark(), _KeyedUnlessListMark()
 
 # A field that is not part of a stage's key: it does not change the result (number of workers), or it is the path of a
 # local file, and the key holds the content of that file instead.
@@ -30,6 +34,10 @@ Runtime = Annotated[T, _RUNTIME]
 
 # A field that is part of a stage's key only where it differs from its default: a new setting changes no existing keys.
 KeyedWhenSet = Annotated[T, _KEYED_WHEN_SET]
+
+# A field that is part of a stage's key only where its value is not a list. The members of a list must be equivalent, so
+# that the result does not depend on the list: servers of one model.
+KeyedUnlessList = Annotated[T, _KEYED_UNLESS_LIST]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -57,7 +65,8 @@ def setting_name(field_name: str) -> str:
 def identity(config: object) -> Any:
     """Returns the fields of a config that are part of a stage's key, as JSON values.
 
-    `Runtime` fields, and `KeyedWhenSet` fields with their default value, are left out at every depth.
+    `Runtime` fields, `KeyedWhenSet` fields with their default value, and `KeyedUnlessList` fields with a list are left
+    out at every depth.
     """
     if is_dataclass(config) and not isinstance(config, type):
         hints = get_type_hints(type(config), include_extras=True)
@@ -76,6 +85,8 @@ def identity(config: object) -> Any:
 def _is_keyed(field: DataclassField[object], hint: object, value: object) -> bool:
     marks = getattr(hint, "__metadata__", ())
     if any(isinstance(mark, _RuntimeMark) for mark in marks):
+        return False
+    if isinstance(value, list) and any(isinstance(mark, _KeyedUnlessListMark) for mark in marks):
         return False
     return not any(isinstance(mark, _KeyedWhenSetMark) for mark in marks) or value != _default(field)
 

@@ -116,7 +116,7 @@ def _variables() -> list[tuple[str, str]]:
 def _in_url(text: str, place: str) -> str:
     """Returns why a URL counts as a secret; "" for other texts.
 
-    `place`: dotted name of the setting. Query, fragment and path are checked only if it ends in `base_url`.
+    `place`: dotted name of the setting. Query, fragment and path are checked only in a `base_url`, or a list of them.
     """
     if not re.match(r"https?://", text):
         return ""
@@ -126,7 +126,7 @@ def _in_url(text: str, place: str) -> str:
         return ""
     if parts.password:
         return "is a URL with a password"
-    if place.rpartition(".")[2] != "base_url":
+    if place.rpartition(".")[2].partition("[")[0] != "base_url":
         return ""
     if parts.query or parts.fragment:
         return "is a URL with a query or a fragment"

@@ -78,6 +78,7 @@ class ScriptedServer:
         self.proxy_keys: set[str] = set()  # values of Proxy-Authorization, when used as a proxy
         self.at_once = self.most_at_once = 0
         self._times: Counter[str] = Counter()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -94,6 +95,21 @@ class ScriptedServer:
         self._thread.join(10)
         self._loop.close()
 
+    def kill(self) -> None:
+        """Closes the port and all connections, as the end of a process does. For use in a script."""
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def revive(self) -> None:
+        """Opens the port of a killed server again. For use in the script of any server."""
+
+        async def start() -> None:
+            port = int(self.url.rpartition(":")[2].removesuffix("/v1"))
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+
+        asyncio.run_coroutine_threadsafe(start(), self._loop)
+
     async def _end(self) -> None:
         self._server.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -102,6 +118,7 @@ class ScriptedServer:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 asked, *lines = head.decode().split("\r\n")
@@ -124,6 +141,7 @@ class ScriptedServer:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # the client has disconnected, or the test has ended
         finally:
+            self._writers.discard(writer)
             writer.close()
 
     async def _answer(self, step: Step, writer: asyncio.StreamWriter) -> None:

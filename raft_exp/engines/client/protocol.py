@@ -14,28 +14,31 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from raft_exp.core.errors import ConfigError
-from raft_exp.core.schema import Positive, PositiveFloat, Runtime, config_dataclass
+from raft_exp.core.schema import KeyedUnlessList, Positive, PositiveFloat, Runtime, config_dataclass
 from raft_exp.engines.client import urls
 
 _MOST_TOKENS = 100_000_000  # larger token counts of a server are ignored as errors
-_PATIENCE = 600.0  # seconds; a longer Retry-After ends the run
+_PATIENCE = 600.0  # seconds; a longer Retry-After ends the run, or the use of this server
 
 Finish = Literal["stop", "length", "filtered"]
 _FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # any other finish_reason: stop
 
-Ends = Literal["nothing", "request", "start", "run"]
+Ends = Literal["nothing", "request", "start", "server", "run"]
 
 
 @config_dataclass
 class ChatConfig:
-    """A server with OpenAI's chat API, the model, and limits on the requests."""
+    """Servers with OpenAI's chat API, the model, and limits on the requests.
 
-    base_url: str
+    With several servers, each must serve the same model: a server is chosen for a request because it is free.
+    """
+
+    base_url: KeyedUnlessList[str | list[str]]
     model: str
     served_as: str | None  # pattern for the model name in replies; null: `model`, with or without a date
     api_key_env: Runtime[str | None]  # name of the environment variable with the API key (not the key itself)
     extra_body: dict[str, Any]  # further fields of every request; a null value removes a field
-    in_flight: Runtime[Annotated[int, Field(ge=1, le=1000)]]  # number of requests at the same time
+    in_flight: Runtime[Annotated[int, Field(ge=1, le=1000)]]  # number of requests at the same time, to each server
     attempts: Runtime[Positive]  # largest number of attempts for one request
     timeout: Runtime[PositiveFloat]  # seconds for one attempt, until the last byte of the reply
     max_requests: Runtime[Positive | None]  # largest number of attempts for all requests of one run
@@ -43,21 +46,18 @@ class ChatConfig:
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> "ChatConfig":
-        if "@" in self.base_url or "?" in self.base_url:
-            raise ValueError(
-                "base_url: contains a user name, password or query (not shown here); remove them, and put the key into "
-                "the environment variable that api_key_env names"
-            )
-        try:
-            urls.parsed(self.base_url)
-        except ValueError:
-            raise ValueError(f"base_url: got {self.base_url!r}; must be http(s)://HOST/v1 or a similar URL") from None
+        urls.check_servers(self.servers)
         if self.api_key_env is not None and not re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", self.api_key_env):
             raise ValueError(
                 "api_key_env: must be the NAME of an environment variable, in capitals, not the key itself (the value "
                 "is not shown here)"
             )
         return self
+
+    @property
+    def servers(self) -> list[str]:
+        """The URLs of `base_url`, without a slash at the end."""
+        return [url.rstrip("/") for url in ([self.base_url] if isinstance(self.base_url, str) else self.base_url)]
 
 
 def key_of(config: ChatConfig, group: str) -> str | None:
@@ -98,14 +98,18 @@ class AttemptError(Exception):
     - "nothing": the request is sent again;
     - "request": the request fails;
     - "run": the run ends;
-    - "start": the run ends if no request has had a reply yet, otherwise the request is sent again.
+    - "start": the run ends if the server has had no good reply yet, otherwise the request is sent again;
+    - "server": the run ends, unless another server can take the request.
 
     `wait`: seconds to wait, from the server's header Retry-After. `limited`: whether the reason is a rate limit.
+    `down`: whether the reason is the server and not the request: no connection, no reply in time, status 5xx.
     """
 
-    def __init__(self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False) -> None:
+    def __init__(
+        self, reason: str, ends: Ends, wait: float | None = None, limited: bool = False, down: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.ends, self.wait, self.limited = reason, ends, wait, limited
+        self.reason, self.ends, self.wait, self.limited, self.down = reason, ends, wait, limited, down
 
 
 class ResponseReader:
@@ -121,7 +125,7 @@ class ResponseReader:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
-            raise AttemptError("the reply is not JSON", "nothing") from None
+            raise AttemptError("the reply is not JSON", "nothing", down=True) from None
         return self._read(data, seconds)
 
     def cleaned(self, text: str) -> str:
@@ -171,6 +175,7 @@ class ResponseReader:
                 f"status {status}: the server redirects to {self.cleaned(headers.get('Location', 'another URL'))}; set "
                 "base_url to the right address",
                 "start",  # after a first reply, the cause is the network, e.g. a login page
+                down=True,
             )
         if status in (402, 405, 407):  # no credit, wrong method, proxy login: no other request would succeed
             raise AttemptError(f"status {status}: {message}", "run")
@@ -179,6 +184,7 @@ class ResponseReader:
             raise AttemptError(
                 f"status 404: the server has no {model}, or no /chat/completions at base_url ({message})",
                 "start",
+                down=True,
             )
         if code == "insufficient_quota":
             raise AttemptError("the account has no credit left (insufficient_quota); add credit", "run")
@@ -187,9 +193,11 @@ class ResponseReader:
             if wait is not None and wait > _PATIENCE:
                 raise AttemptError(
                     f"the server accepts the next request only after {wait:.0f} s (status {status})",
-                    "run",
+                    "server",
+                    wait,
+                    limited=True,
                 )
-            raise AttemptError(f"status {status}: {message}", "nothing", wait, limited=status == 429)
+            raise AttemptError(f"status {status}: {message}", "nothing", wait, status == 429, down=status >= 500)
         raise AttemptError(f"status {status}: {message}", "request")
 
 

@@ -1,11 +1,13 @@
 """Reads the URLs of servers and proxies. Messages never contain the password of a URL."""
 
 import re
+from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from raft_exp.core.errors import ConfigError
 
+_REMEDY = "must be http(s)://HOST/v1 or a similar URL, or a list of such URLs"
 _PASSWORD = re.compile(r"//[^/@\s]+@")
 
 
@@ -16,6 +18,26 @@ def parsed(text: str) -> SplitResult:
         raise ValueError("no http(s) URL")
     parts.hostname.encode("idna")  # UnicodeError is a ValueError
     return parts
+
+
+def check_servers(servers: Sequence[str]) -> None:
+    """Raises ValueError for URLs that cannot be servers of one run. The message never contains a secret."""
+    if not servers:
+        raise ValueError(f"base_url: got []; {_REMEDY}")
+    for url in servers:
+        if "@" in url or "?" in url:
+            raise ValueError(
+                "base_url: contains a user name, password or query (not shown here); remove them, and put the key into "
+                "the environment variable that api_key_env names"
+            )
+        try:
+            parsed(url)
+        except ValueError:
+            raise ValueError(f"base_url: got {url!r}; {_REMEDY}") from None
+        if servers.count(url) > 1:
+            raise ValueError(
+                f"base_url: got {url!r} twice; name each server once, and raise in_flight for more requests"
+            )
 
 
 def proxy(url: str) -> str | None:

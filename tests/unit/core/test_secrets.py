@@ -92,6 +92,9 @@ def test_a_key_in_an_address_is_refused(url):
     with pytest.raises(ConfigError, match=r"engine.base_url: is a URL with") as error:
         secrets.check_settings({"engine": {"base_url": url}})
     assert url not in str(error.value)
+    with pytest.raises(ConfigError, match=r"teacher.base_url\[1\]: is a URL with") as error:
+        secrets.check_settings({"teacher": {"base_url": ["https://host/v1", url]}})
+    assert url not in str(error.value)
 
 
 @pytest.mark.parametrize(

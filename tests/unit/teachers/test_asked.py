@@ -150,6 +150,30 @@ def test_trouble_after_a_healthy_start_ends_clearly_with_every_good_row_kept(tmp
     assert len(server.asked) == 22
 
 
+def test_one_of_two_servers_dies_and_no_row_is_missing_or_written_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(chat_client, "_FIRST_WAIT", 0.01)
+    ask, answered = corpus(tmp_path), []
+
+    def dying(prompt, _):
+        answered.append(prompt)
+        if len(answered) == 8:
+            first.kill()
+        return Say(good(prompt).text, delay=0.01)
+
+    def slow(prompt, _):
+        return Say(good(prompt).text, delay=0.01)
+
+    with ScriptedServer(dying) as first, ScriptedServer(slow) as second:
+        urls = f"[{first.url},{second.url}]"
+        made = run(tmp_path / "store", *ask, *teacher(second, base_url=urls, in_flight=3), until="targets")
+        alone = run(tmp_path / "store", *ask, *teacher(second), until="targets")
+    assert made["targets"] == alone["targets"], "the servers are in no key"
+    assert len(lines(made["targets"] / "targets.jsonl")) == 32
+    keys = [row["key"] for row in lines(tmp_path / "store" / "ledger" / "scripted-1.jsonl")]
+    assert len(keys) == len(set(keys)) == 32
+    assert len(first.asked) + len(second.asked) <= 32 + 3
+
+
 def test_without_a_key_it_says_which_variable_and_asks_nothing(tmp_path, monkeypatch):
     monkeypatch.delenv("SCRIPTED_KEY")
     with (
