@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from judge_studies import judge
 from seed_studies import questions_alone, seeds
 
 from raft_exp.evaluation import statistics
@@ -213,6 +214,7 @@ KINDS = {  # name -> simulation, studies of each row
     "differences": (differences, 2_000),
     "seeds": (seeds, 3_000),
     "questions": (questions_alone, 2_000),
+    "judge": (judge, 2_000),
 }
 
 

@@ -5,7 +5,15 @@ one multinomial draw over the few distinct values (or differences, or label pair
 rows cheap, and the order of the rows has no effect. `benchmarks/simulations.py` measures the coverage of the intervals.
 """
 
+from raft_exp.evaluation.statistics.agreement import kappa
 from raft_exp.evaluation.statistics.intervals import Estimate, bounded, clustered, estimate, expected, wilson
+from raft_exp.evaluation.statistics.judged import (
+    FEWEST_LABELS,
+    CorrectedDifference,
+    Judged,
+    corrected,
+    corrected_difference,
+)
 from raft_exp.evaluation.statistics.paired import POWER, Difference, compare, holm
 from raft_exp.evaluation.statistics.resampling import CONFIDENCE, PERMUTATIONS, RESAMPLES, generator
 from raft_exp.evaluation.statistics.seeds import seeds
@@ -19,11 +27,14 @@ from raft_exp.evaluation.statistics.training_seeds import (
 
 __all__ = [
     "CONFIDENCE",
+    "FEWEST_LABELS",
     "PERMUTATIONS",
     "POWER",
     "RESAMPLES",
+    "CorrectedDifference",
     "Difference",
     "Estimate",
+    "Judged",
     "SeedDifference",
     "SeedEstimate",
     "Seeds",
@@ -31,11 +42,14 @@ __all__ = [
     "clustered",
     "compare",
     "compare_over_seeds",
+    "corrected",
+    "corrected_difference",
     "estimate",
     "estimate_over_seeds",
     "expected",
     "generator",
     "holm",
+    "kappa",
     "seeds",
     "wilson",
 ]
