@@ -206,6 +206,8 @@ class Wording(TypedDict):
     reference: Literal["answers", "long_answer", "target"]
     questions: int  # test questions with such a text
     missing: int  # test questions without one, which these metrics leave out
+    unspaced: int  # texts in a script that writes no spaces between words
+    tokenizer: str  # sacrebleu's, for BLEU
     bleu: NotRequired[str]  # sacrebleu's description of BLEU
 
 
@@ -222,7 +224,8 @@ class JudgeFigure(TypedDict):
 class JudgedPair(JudgeFigure):
     """How often a judge prefers the reply of arm `a` to that of arm `b` (1: always, 0.5: as often as not, 0: never).
 
-    Each question is judged in both orders. `n`: questions with a value. Questions on which the orders disagree count 0.5.
+    Each question is judged in both orders. `n`: questions with a value. A disagreement of the
+    orders counts 0.5.
     """
 
     a: str
@@ -232,24 +235,49 @@ class JudgedPair(JudgeFigure):
 
 
 class CorrectedFigure(Figure):
-    """A judge's figure that labels correct."""
+    """A judge's figure that labels correct (`statistics.judged`)."""
 
-    n: int  # replies with a value of the judge
+    n: int  # replies to which the task applies, those without a judgement included
     labels: int  # labelled replies among them
 
 
-class Agreement(TypedDict):
-    """How well a judge agrees with the labels in one task."""
+class CorrectedComparison(TypedDict):
+    """The difference of two corrected figures (arm `a` minus arm `b`) on the questions that both arms have."""
 
-    kappa: float | None  # Cohen's kappa; None where it is not defined
-    n: int  # labelled replies
+    a: str
+    b: str
+    metric: str  # the task
+    difference: float
+    low: float
+    high: float
+    n: int  # questions
+    labels: int  # questions with a label for both arms
 
 
 class Corrected(TypedDict):
-    """Figures of a judge that labels correct, by task."""
+    """Figures of a judge that labels correct."""
 
     arms: dict[str, dict[str, CorrectedFigure]]  # task -> arm
-    comparisons: list[Comparison]  # `metric` is the task
+    comparisons: list[CorrectedComparison]  # the reference arm minus each other arm
+    too_few: dict[str, dict[str, int]]  # task -> arm -> its labels, where they are too few for a corrected figure
+
+
+class JudgeErrors(TypedDict):
+    """The labelled replies of an arm, and on how many of them the judge's value is higher or lower than the label."""
+
+    labels: int
+    higher: int
+    lower: int
+
+
+class Agreement(TypedDict):
+    """How well a judge agrees with the labels in one task. Replies without a judgement are left out."""
+
+    kappa: float | None  # Cohen's kappa over all arms; None where all judgements and labels are equal
+    low: float | None
+    high: float | None
+    n: int  # labelled replies
+    arms: dict[str, JudgeErrors]
 
 
 class JudgeResults(TypedDict):

@@ -70,9 +70,9 @@ def _explain(place: str, problem: ErrorDetails) -> str:
     if kind in ("missing", "missing_argument") or got == "???":
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
-        message, group = str(problem["ctx"]["error"]), problem["loc"][:1]
-        shared = group and message.partition(":")[0] in ("base_url", "api_key_env")  # settings of several groups
-        return f"{group[0]}.{message}" if shared else message
+        message = str(problem["ctx"]["error"])
+        shared = place and message.partition(":")[0] in ("base_url", "api_key_env")  # settings of several groups
+        return f"{place.removesuffix('.openai')}.{message}" if shared else message
     if kind == "union_tag_invalid":
         return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"
     return f"{place}: got {got!r}; {_constraint(problem)}"

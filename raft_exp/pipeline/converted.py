@@ -26,6 +26,8 @@ def conversions(config: Config, fingerprint: Callable[[list[Path]], dict[str, st
     models: dict[str, ModelConfig] = {"model": config.model}
     if is_local(config.teacher):
         models["teacher.model"] = config.teacher.model
+    if is_local(config.evaluation.judge):
+        models["evaluation.judge.model"] = config.evaluation.judge.model
     named: dict[str, list[tuple[str, ModelConfig]]] = {}
     for group, model in models.items():
         if gguf.is_gguf(model.name_or_path):
@@ -39,7 +41,7 @@ def _conversion(
     group, model = users[0]
     dtype = model.dtype if all(other.dtype == model.dtype for _, other in users) else "float32"
     (digest,) = fingerprint([gguf.find(name, group)]).values()
-    part = "" if group == "model" else "teacher"
+    part = "" if group == "model" else group.split(".")[-2]  # teacher, judge
     return Stage(gguf_stage.unpack, gguf_stage.GgufStage(name, group, dtype), files={"gguf": digest}, part=part)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.core.errors import ConfigError
+from raft_exp.evaluation.judge.config import dated as dated_judge
 from raft_exp.pipeline import transfer_settings
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, arm_trainer
 from raft_exp.pipeline.conditions import condition, validation
@@ -39,5 +40,7 @@ def parse(values: Mapping[str, object]) -> Config:
 
 def _dated(config: Config) -> Config:
     """Returns the config with `prompt.date` as the date in the chat templates of its models."""
-    date = config.prompt.date
+    date, judge = config.prompt.date, config.evaluation.judge
+    if judge is not None:
+        config = replace(config, evaluation=replace(config.evaluation, judge=dated_judge(judge, date)))
     return replace(config, model=replace(config.model, date=date), teacher=dated(config.teacher, date))

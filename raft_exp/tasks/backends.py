@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from raft_exp.engines.client.client import ChatClient, ChatPrompt, Keep, Refuse
 from raft_exp.engines.client.protocol import Finish, ServerReply
 from raft_exp.tasks.model import LocalModel, ServerModel, TaskModel
 from raft_exp.tasks.task import Task
+
+if TYPE_CHECKING:
+    from raft_exp.engines import Engine
 
 ReplyStream = Generator[list[tuple[str, ServerReply]], None, None]
 
@@ -107,22 +110,40 @@ class _Sending(threading.Thread):
         self.join(10)
 
 
-class EngineBackend:
-    """A model in this process, which is loaded at the first prompt. `room`: folder for temporary files."""
+class LazyEngine:
+    """The engine of a model in this process, loaded when it is first needed. Jobs of one model can share it.
 
-    def __init__(self, local: LocalModel, task: Task, room: Path) -> None:
-        self._local, self._task, self._room = local, task, room
+    `room`: folder for temporary files while the engine is loaded.
+    """
+
+    def __init__(self, room: Path) -> None:
+        self._room = room
+        self._loaded: Engine | None = None
+
+    def of(self, local: LocalModel) -> "Engine":
+        """Returns the engine of the model, which must be the same for all calls. Raises ModelError."""
+        from raft_exp import engines
+
+        if self._loaded is None:
+            self._loaded = engines.load(local.engine, local.model, None, self._room)
+        return self._loaded
+
+
+class EngineBackend:
+    """A model in this process, which is loaded at the first prompt."""
+
+    def __init__(self, local: LocalModel, task: Task, engine: LazyEngine) -> None:
+        self._local, self._task, self._engine = local, task, engine
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
         """Generates the replies with the model (`Backend.replies`). Refuses prompts that are too long for the model."""
-        from raft_exp import engines
         from raft_exp.engines import Request, Sampling
         from raft_exp.models.loading import tokenizer_of
         from raft_exp.models.tokens import encode_prompt
 
         model, task = self._local.model, self._task
-        engine, tokenizer = None, tokenizer_of(model)
+        tokenizer = tokenizer_of(model)
         room = model.max_length - task.max_new_tokens
         while window := list(islice(chats, min(self._local.window, self._local.window if left is None else left))):
             requests = []
@@ -136,7 +157,7 @@ class EngineBackend:
             left = None if left is None else left - len(requests)
             if not requests:
                 continue
-            engine = engine or engines.load(self._local.engine, model, None, self._room)
+            engine = self._engine.of(self._local)
             before = time.perf_counter()
             sampling = Sampling(task.temperature or 0.0, 1.0 if task.top_p is None else task.top_p, task.max_new_tokens)
             for answer in engine.generate(requests, sampling=sampling):
@@ -149,8 +170,8 @@ class EngineBackend:
                 yield [(answer.id, reply)]
 
 
-def open_backend(model: TaskModel, task: Task, room: Path) -> Backend:
-    """Returns the backend of a model. `room`: folder for temporary files while an engine is loaded."""
+def open_backend(model: TaskModel, task: Task, engine: LazyEngine) -> Backend:
+    """Returns the backend of a model. `engine`: the engine of a model in this process."""
     if isinstance(model, ServerModel):
         return ApiBackend(model, task)
-    return EngineBackend(model, task, room)
+    return EngineBackend(model, task, engine)

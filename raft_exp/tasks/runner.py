@@ -24,7 +24,7 @@ from raft_exp.core.records import Messages
 from raft_exp.engines.client.client import ChatPrompt
 from raft_exp.engines.client.protocol import ServerReply
 from raft_exp.tasks import ledger
-from raft_exp.tasks.backends import Backend, open_backend
+from raft_exp.tasks.backends import Backend, LazyEngine, open_backend
 from raft_exp.tasks.budget import Budget, words_of
 from raft_exp.tasks.display import TaskDisplay
 from raft_exp.tasks.ledger import Ledger, LedgerEntry
@@ -85,10 +85,17 @@ class TaskRunner(Generic[Item, Outcome]):
     """Runs one job with one model.
 
     `identity`: fields that identify the model in the ledger (`model.identity`). `room`: folder for temporary
-    files.
+    files. `engine`: the engine of a model in this process, if several jobs share it.
     """
 
-    def __init__(self, model: TaskModel, identity: dict[str, object], job: TaskJob[Item, Outcome], room: Path) -> None:
+    def __init__(
+        self,
+        model: TaskModel,
+        identity: dict[str, object],
+        job: TaskJob[Item, Outcome],
+        room: Path,
+        engine: LazyEngine | None = None,
+    ) -> None:
         self._job, self._task, self._local = job, job.task, isinstance(model, LocalModel)
         parameters = {
             **identity,
@@ -104,7 +111,7 @@ class TaskRunner(Generic[Item, Outcome]):
         self._model = str(identity["model"])
         self._ledger: Ledger = ledger.opened(model.ledger, self._model)
         self._budget = Budget.of(model)
-        self._backend: Backend = open_backend(model, self._task, room)
+        self._backend: Backend = open_backend(model, self._task, engine or LazyEngine(room))
         self._display = TaskDisplay(job.label, len(job))
         # Requests that the server refused for good, by key. They cost nothing, so the ledger does not store them.
         self._refused: dict[str, LedgerEntry] = {}

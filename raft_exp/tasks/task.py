@@ -67,9 +67,7 @@ class Prompts:
         `reasons`: reasons why earlier replies were rejected; the prompt shows the last one. `values`: further variables
         of the template.
         """
-        shown: dict[str, object] = {
-            name: self._clean(value) if value and isinstance(value, str) else value for name, value in values.items()
-        }
+        shown = {name: self._safe(value) for name, value in values.items()}
         shown["context"] = "\n\n".join(map(self._shown, passages))
         if self._apart:
             shown["passages"] = [self._parts(passage) for passage in passages]
@@ -85,6 +83,12 @@ class Prompts:
             ) from None
         prompt = {"role": "user", "content": user.strip()}
         return [{"role": "system", "content": system.strip()}, prompt] if system.strip() else [prompt]
+
+    def _safe(self, value: object) -> object:
+        """Returns a value of the template with its texts cleaned: of a text, or of a list of texts."""
+        if isinstance(value, str):
+            return self._clean(value) if value else value
+        return [self._safe(one) for one in value] if isinstance(value, list | tuple) else value
 
     def text(self, passage: Passage) -> str:
         """Returns the text of a passage as it stands in the prompt."""
