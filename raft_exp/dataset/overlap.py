@@ -13,6 +13,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.corpora import split_units
 from raft_exp.dataset.gold_overlap import gold_links
 from raft_exp.dataset.question_leaks import question_leaks
+from raft_exp.dataset.recipes import QuestionTargets
 from raft_exp.dataset.training_index import ComparedQuestion, Questions, TrainingIndex
 
 MOST_GOLD_OVERLAP = 0.02  # of the held-out questions, where dataset.max_gold_overlap has no value
@@ -118,3 +119,16 @@ def check(found: Mapping[str, Overlap], allowed: bool, max_gold_overlap: float |
 def _example(overlap: Overlap, figure: str) -> str:
     held_out, learned = overlap.examples[figure]
     return f"(first: {held_out!r}, in {learned})"
+
+
+def check_overlap(
+    source: QuestionTargets, passages: Passages, allowed: bool, most_gold: float | None
+) -> dict[str, OverlapCounts]:
+    """Counts how much of the held-out data is also in the training data; returns the entry `overlap` of audit.json.
+
+    Raises DataError if a held-out question is in the training data, or if more than the share `most_gold` (None: the
+    default) of a held-out split's questions are there in nearly the same words, or share gold passages with training
+    questions. With `allowed`, raises no error.
+    """
+    most_gold = most_gold_overlap(source.questions, most_gold)
+    return check(overlaps(source.all_questions, passages), allowed, most_gold)

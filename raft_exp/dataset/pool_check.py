@@ -19,23 +19,14 @@ from raft_exp.corpora.questions_stage import QuestionsStage
 from raft_exp.corpora.questions_stage import questions as write_questions
 from raft_exp.corpora.split_units import split_passages
 from raft_exp.dataset.conflicts import Conflicts
+from raft_exp.dataset.overlap import check_overlap
 from raft_exp.dataset.pool_remedies import Write, corpus_remedies
 from raft_exp.dataset.recipes import QuestionTargets, published
 from raft_exp.dataset.rows import RowSpec
-from raft_exp.dataset.stage import (
-    ClosedBookStage,
-    RaftStage,
-    TestStage,
-    check_overlap,
-    context_chooser,
-    raft_recipe,
-    sampled,
-    size_setting,
-    test_row_format,
-    test_sample,
-    training_rankers,
-)
+from raft_exp.dataset.testing_stage import TestStage, context_chooser, size_setting, test_row_format, test_sample
+from raft_exp.dataset.training_stage import ClosedBookStage, RaftStage, raft_recipe, training_rankers
 from raft_exp.dataset.window_check import TooLong, longest, refuse
+from raft_exp.dataset.writing import sampled
 
 Demand = RaftStage | ClosedBookStage | TestStage  # the settings of a data set
 
@@ -50,7 +41,7 @@ def check_questions(
     indexed: Path | None = None,
     vectors: Path | None = None,
 ) -> None:
-    """Checks the questions of a study. The paths have the same meaning as in `dataset/stage.py`.
+    """Checks the questions of a study. The paths have the meaning that the stages `dataset` give them.
 
     `given`: the settings of questions from a file; None for other questions. `vectors`: the folder with the vectors of
     the passages, if the settings `given` need these vectors. Raises DataError if a question has too few

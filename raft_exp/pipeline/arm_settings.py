@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.core.errors import ConfigError
-from raft_exp.dataset.stage import DatasetConfig
+from raft_exp.dataset.config import DatasetConfig
 from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.config_errors import explained
 from raft_exp.training.config import LoraConfig, TrainerConfig

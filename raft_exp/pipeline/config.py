@@ -14,7 +14,7 @@ from pydantic import model_validator
 from raft_exp.core.schema import Count, KeyedWhenSet, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import StageName
 from raft_exp.corpora import CorpusConfig
-from raft_exp.dataset.stage import DatasetConfig
+from raft_exp.dataset.config import DatasetConfig
 from raft_exp.engines import EngineConfig
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.metrics import profile

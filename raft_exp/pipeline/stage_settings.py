@@ -7,11 +7,13 @@ from typing import Any
 from raft_exp import retrieval
 from raft_exp.core.schema import identity
 from raft_exp.corpora import shares_gold
+from raft_exp.dataset.config import DatasetConfig
 from raft_exp.dataset.overlap import MOST_GOLD_OVERLAP
 from raft_exp.dataset.pool_check import Demand
 from raft_exp.dataset.rows import Window
-from raft_exp.dataset.stage import ClosedBookStage, DatasetConfig, RaftStage, TestStage
 from raft_exp.dataset.supply import SettingNames
+from raft_exp.dataset.testing_stage import TestStage
+from raft_exp.dataset.training_stage import ClosedBookStage, RaftStage
 from raft_exp.evaluation import metrics
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.selection import AS_WRITTEN

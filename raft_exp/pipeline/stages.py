@@ -13,7 +13,7 @@ from raft_exp.corpora import may_have_few_documents, open_corpus, passage_identi
 from raft_exp.corpora.ingest_stage import IngestStage, ingest
 from raft_exp.corpora.questions import files_of
 from raft_exp.corpora.questions_stage import GOLD_RULES, QuestionsStage, questions
-from raft_exp.dataset import stage as dataset
+from raft_exp.dataset import testing_stage, training_stage
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
 from raft_exp.dataset.few_shot import ExamplesStage, worked_examples
 from raft_exp.dataset.pool_check import Demand, check_passages, check_questions
@@ -201,7 +201,7 @@ class StageMaker:
         rerank_config = self._config.retriever.rerank
         return self._fingerprint(cross_encoder.files(rerank_config)) if rerank_config else {}
 
-    def _searched_for(self, raft: dataset.RaftStage) -> Inputs:
+    def _searched_for(self, raft: training_stage.RaftStage) -> Inputs:
         """Returns the inputs for retrieval of a raft training set."""
         data, retriever = raft.dataset, raft.retriever
         searched = self._searched(
@@ -224,9 +224,9 @@ class StageMaker:
             return Stage(chat_rows, ready_rows, studied, files | self._model_files, recipe)
         if owner[1].recipe == "raft":
             raft = stage_settings.raft_settings(config, owner, self._window)
-            return Stage(dataset.raft, raft, {**inputs, **self._searched_for(raft)}, self._model_files, recipe)
+            return Stage(training_stage.raft, raft, {**inputs, **self._searched_for(raft)}, self._model_files, recipe)
         closed = stage_settings.closed_book_settings(config, owner, self._window)
-        return Stage(dataset.closed_book, closed, inputs, self._model_files, recipe)
+        return Stage(training_stage.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
         """Returns the stage `label` of the test rows. `named`: the names of the settings `evaluation` in errors."""
@@ -237,12 +237,14 @@ class StageMaker:
             searched = self._searched(stage_settings.searched_sources(settings))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, **searched}
         check = self._windows if label == "test" else None
-        return Stage(dataset.test_set, settings, inputs, self._model_files, label, check=check)
+        return Stage(testing_stage.test_set, settings, inputs, self._model_files, label, check=check)
 
     @property
     def _windows(self) -> Check | None:
         """A check of all test sets whose passages must not be shortened (`allow_cut=false`); None without one."""
-        tests = [demand for demand in self._demands if isinstance(demand, dataset.TestStage) and not demand.allow_cut]
+        tests = [
+            demand for demand in self._demands if isinstance(demand, testing_stage.TestStage) and not demand.allow_cut
+        ]
         searched = {source for test in tests for source in stage_settings.sources_of(test)}
         inputs: Inputs = {**self.studied, **self._searched(searched)}
         return Check(partial(check_questions, tests, None), inputs) if tests else None

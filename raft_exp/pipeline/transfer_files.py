@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.corpora import CorpusConfig
-from raft_exp.dataset.stage import TestStage
+from raft_exp.dataset.testing_stage import TestStage
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.pipeline.config_errors import explained
 

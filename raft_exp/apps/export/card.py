@@ -15,7 +15,7 @@ from raft_exp.core.hub import why_no_hub
 from raft_exp.core.records import ContextPassage
 from raft_exp.corpora import origin
 from raft_exp.dataset import distractor_count
-from raft_exp.dataset.stage import DatasetConfig
+from raft_exp.dataset.config import DatasetConfig
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.results import Figure
 from raft_exp.models.loading import resolve, tokenizer_of

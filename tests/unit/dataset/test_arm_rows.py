@@ -10,7 +10,7 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Question, read_jsonl
 from raft_exp.corpora import pools
-from raft_exp.dataset import stage as dataset
+from raft_exp.dataset import training_stage
 from raft_exp.dataset.distractor_count import DistractorRange, of_question
 from raft_exp.retrieval.bm25 import Bm25
 from tests.helpers.stages import run, stages_of
@@ -117,4 +117,4 @@ def test_reasoning_that_no_teacher_wrote_is_refused(made, tmp_path):
     (tmp_path / "targets" / "targets.jsonl").write_text("\n".join(plain) + "\n", encoding="utf-8")
     folders = {"passages": made["ingest"], "questions": made["questions"], "targets": tmp_path / "targets"}
     with pytest.raises(DataError, match=r"arm with recipe: closed_book and dataset: {cot: true}.*no reasoning"):
-        dataset.closed_book(stages["dataset[sft_cot]"].config, **folders, out=tmp_path)
+        training_stage.closed_book(stages["dataset[sft_cot]"].config, **folders, out=tmp_path)

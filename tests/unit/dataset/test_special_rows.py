@@ -14,9 +14,9 @@ from raft_exp.core.audit import NO_FALSE_PASSAGE
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Passage, Question, read_jsonl
 from raft_exp.dataset.answer_types import answer_type, may_mean_the_same
+from raft_exp.dataset.config import DatasetConfig
 from raft_exp.dataset.conflicts import Conflicts, _copy
 from raft_exp.dataset.special_rows import SpecialRows
-from raft_exp.dataset.stage import DatasetConfig
 from raft_exp.pipeline.parsing import parse
 from tests.helpers.composing import compose
 from tests.helpers.files import lines

@@ -196,7 +196,7 @@ def test_without_gold_nothing_that_is_shown_holds_the_answer(tmp_path):
 
 
 def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
-    from raft_exp.dataset import stage as dataset
+    from raft_exp.dataset import training_stage
 
     made = run(tmp_path, *SMALL)
     questions = list(read_jsonl(made["questions"] / "questions.jsonl", Question))
@@ -210,9 +210,9 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     stages = {stage.label: stage for stage in pipeline.build(config, Fingerprints(Store(tmp_path / "store")))}
     folders = {"passages": made["ingest"], "targets": made["targets"], "questions": tmp_path / "leaky"}
     with pytest.raises(DataError, match=r"1 test questions are also in the training data.*dataset\.allow_overlap=true"):
-        dataset.raft(stages["dataset[raft]"].config, **folders, out=tmp_path)
+        training_stage.raft(stages["dataset[raft]"].config, **folders, out=tmp_path)
     settings = stages["dataset[closed_book]"].config
-    dataset.closed_book(replace(settings, allow_overlap=True), **folders, out=tmp_path)
+    training_stage.closed_book(replace(settings, allow_overlap=True), **folders, out=tmp_path)
     assert json.loads((tmp_path / "audit.json").read_text())["overlap"]["test"]["questions"] == 1
 
 

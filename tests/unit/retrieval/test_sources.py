@@ -16,7 +16,7 @@ from raft_exp.core.collection import Passages, fingerprint, write_passages
 from raft_exp.core.errors import ConfigError, ModelError
 from raft_exp.core.records import Example, Passage, Question, read_jsonl, write_jsonl
 from raft_exp.corpora import pools
-from raft_exp.dataset import stage as dataset
+from raft_exp.dataset import training_stage
 from raft_exp.pipeline.conditions import condition
 from raft_exp.pipeline.parsing import parse
 from raft_exp.retrieval import Margin, Rankers, Shares, random_ranker
@@ -91,7 +91,7 @@ def raft(study, tmp_path, questions=None, *overrides) -> tuple[list[Example], di
     folders = {"passages": study["ingest"], "questions": tmp_path, "targets": study["targets"]}
     stage = stages_of(*SMALL, *overrides)["dataset[raft]"]
     words = indexed.write(tmp_path, Passages(study["ingest"])) if "indexed" in stage.inputs else None
-    dataset.raft(stage.config, **folders, indexed=words, out=tmp_path)
+    training_stage.raft(stage.config, **folders, indexed=words, out=tmp_path)
     return rows(tmp_path), json.loads((tmp_path / "audit.json").read_text())
 
 

@@ -1,0 +1,181 @@
+"""Stage `dataset` for the training sets: the rows of the recipes `raft` and `closed_book`.
+
+The settings are those of the paper (arXiv 2403.10131, section 3). docs/explanation/raft-data-sets.md states the rules.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from raft_exp.core.collection import Passages
+from raft_exp.core.errors import DataError
+from raft_exp.core.records import Target, read_jsonl
+from raft_exp.core.sampling import HashSample
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, Seed, Share, config_dataclass
+from raft_exp.core.stage import stage
+from raft_exp.corpora import pools
+from raft_exp.corpora.split_units import split_passages
+from raft_exp.dataset import recipes, training_contexts
+from raft_exp.dataset.config import DatasetConfig
+from raft_exp.dataset.context_stats import GoldInContext, ShortContextCounter
+from raft_exp.dataset.overlap import check_overlap
+from raft_exp.dataset.recipes import QuestionTargets, RaftRecipe
+from raft_exp.dataset.rows import RowFormat, RowSpec, Window
+from raft_exp.dataset.special_rows import SpecialRows
+from raft_exp.dataset.supply import DATASET_NAMES, SettingNames
+from raft_exp.dataset.writing import VERSION, sampled, write_rows
+from raft_exp.prompts import PromptConfig
+from raft_exp.retrieval import Margin, Rankers, RetrieverConfig
+from raft_exp.retrieval.filters import DistractorFilter
+from raft_exp.retrieval.rerank import Rankings
+
+
+@config_dataclass
+class RaftStage:
+    """The settings of a raft training set."""
+
+    dataset: DatasetConfig
+    prompt: PromptConfig
+    window: Window
+    seed: Seed
+    names: Runtime[SettingNames] = DATASET_NAMES
+    retriever: KeyedWhenSet[RetrieverConfig | None] = None  # with dataset.context=retrieved
+
+
+@config_dataclass
+class ClosedBookStage:
+    """The settings of a closed-book training set. It has no settings for passages."""
+
+    prompt: PromptConfig
+    prompt_mode: str
+    max_items: Positive | None
+    allow_overlap: bool
+    max_gold_overlap: Share | None
+    window: Window
+    seed: Seed
+    workers: Runtime[Count]
+    cot: KeyedWhenSet[bool] = False  # targets hold the reasoning of the raft recipe, which quotes unseen passages
+
+
+@stage("dataset", VERSION)
+def raft(
+    config: RaftStage,
+    *,
+    passages: Path,
+    questions: Path,
+    targets: Path,
+    out: Path,
+    embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
+    reranked: Path | None = None,
+) -> None:
+    """Writes rows.jsonl, audit.json and counts.json of the raft recipe: training rows, then validation rows.
+
+    `embedded`, `indexed`: the folders of the stages embed and index, for dense and bm25 search. `reranked`: the folder
+    of stage `rerank`, for retrieved contexts with `retriever.rerank`.
+    """
+    settings, source, collection = (
+        config.dataset,
+        QuestionTargets(questions, targets),
+        split_passages(passages, questions),
+    )
+    shared = check_overlap(source, collection, settings.allow_overlap, settings.max_gold_overlap)
+    if settings.cot:
+        _check_reasons(targets, "dataset.cot=true", "dataset.cot=false")
+    recipe, rankers = raft_recipe(config), training_rankers(config, collection, embedded, indexed)
+    distractor_filter = rankers.distractor_filter
+    owners = pools.document_splits(collection, source.all_questions())
+    short_contexts = ShortContextCounter(collection, settings.num_distractors, config.seed, settings.constant_size)
+
+    special = SpecialRows(recipe, source, collection, settings.conflict_share)
+    gold, rankings = GoldInContext(), Rankings(reranked) if reranked else None
+
+    def specs(split: str, sample: HashSample) -> Iterator[RowSpec]:
+        pool = pools.pool(owners, split)
+        coming = partial(sampled, source, split, sample)
+        if not settings.chooses_gold:
+            choose = training_contexts.chooser(config.retriever, rankers, pool, coming, rankings)
+            rows_of_split = training_contexts.specs(recipe, source, split, sample, choose, collection)
+            return special.watch(rows_of_split, split, sample)
+        rank = rankers.ranker(settings.distractors, settings.mixed, pool, coming)
+        specs = recipe.specs(source, split, sample, distractor_filter, rank, len(pool))
+        return short_contexts.watch(special.watch(specs, split, sample))
+
+    row_format = RowFormat(config.prompt, settings.prompt_mode, settings.cot, config.window, False)
+    total, learned = _training_specs(source, settings.max_items, config.seed, specs)
+    write_rows(
+        row_format,
+        passages,
+        learned,
+        total,
+        settings.workers,
+        out,
+        gold.watch,
+        overlap=shared,
+        passed_over=distractor_filter.rejected_candidates,
+        fewer_distractors=short_contexts.rows,
+        **special.figures(),
+        **({} if settings.chooses_gold else {"context": settings.context, "gold_in_context": gold.figures}),
+    )
+
+
+@stage("dataset", VERSION)
+def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
+    """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe.
+
+    The rows have the questions of raft without passages. Their targets are the answers; with `cot`, the reasoning comes
+    first.
+    """
+    if config.cot:
+        _check_reasons(targets, "an arm with recipe: closed_book and dataset: {cot: true}", "remove the arm")
+    source = QuestionTargets(questions, targets)
+    collection = split_passages(passages, questions)
+    shared = check_overlap(source, collection, config.allow_overlap, config.max_gold_overlap)
+    row_format = RowFormat(config.prompt, config.prompt_mode, config.cot, config.window, False)
+    specs = partial(recipes.closed_book, source, cot=config.cot)
+    total, learned = _training_specs(source, config.max_items, config.seed, specs)
+    write_rows(row_format, passages, learned, total, config.workers, out, overlap=shared)
+
+
+def raft_recipe(config: RaftStage) -> RaftRecipe:
+    """Returns the recipe of a training set."""
+    settings = config.dataset
+    return RaftRecipe(
+        p=settings.p,
+        num_distractors=settings.num_distractors,
+        constant_size=settings.constant_size,
+        partial_gold=settings.partial_gold,
+        no_gold_target=settings.no_gold_target,
+        refusal=config.prompt.refusal,
+        allow_fewer=settings.allow_fewer or settings.distractors == "given",
+        seed=config.seed,
+        names=config.names,
+        refuse_share=settings.refuse_share,
+    )
+
+
+def training_rankers(
+    config: RaftStage, collection: Passages, embedded: Mapping[str, Path] | None, indexed: Path | None
+) -> Rankers:
+    """Returns the rankers of the distractors of a training set."""
+    settings = config.dataset
+    distractor_filter = DistractorFilter(collection, settings.same_document, settings.allow_answer_in_distractor)
+    margin = Margin(settings.max_score, settings.relative_margin)
+    return Rankers(distractor_filter, config.seed, embedded, margin, indexed)
+
+
+def _check_reasons(targets: Path, setting: str, remedy: str) -> None:
+    """Raises DataError if no target has reasoning. `setting`: what requires it; `remedy`: how to do without it."""
+    if not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
+        raise DataError(f"{setting}, but the teacher wrote no reasoning; use teacher=extractive or {remedy}")
+
+
+def _training_specs(
+    source: QuestionTargets, max_items: int | None, seed: int, specs: Callable[[str, HashSample], Iterator[RowSpec]]
+) -> tuple[int, Iterator[RowSpec]]:
+    """Returns (number of rows, row specs): at most `max_items` training questions, then all validation questions."""
+    samples = {"train": source.sample("train", max_items, seed), "validation": source.sample("validation", None, seed)}
+    samples = {split: sample for split, sample in samples.items() if sample}
+    rows_in_order = chain.from_iterable(specs(split, sample) for split, sample in samples.items())
+    return sum(map(len, samples.values())), rows_in_order

@@ -1,0 +1,50 @@
+"""Renders the rows of a training or test set, and writes them with their audit."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from raft_exp.core.progress import track
+from raft_exp.core.records import Question, write_jsonl
+from raft_exp.core.sampling import HashSample
+from raft_exp.dataset import rows
+from raft_exp.dataset.audit import Audit
+from raft_exp.dataset.recipes import QuestionTargets
+from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec
+
+VERSION = 4  # of the stages that write training and test sets
+
+Watch = Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]]
+
+
+def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
+    """Yields the questions of the sample, in the order of the rows."""
+    return (question for question in source.of(split) if question.id in sample)
+
+
+def write_rows(
+    row_format: RowFormat,
+    passages: Path,
+    specs: Iterable[RowSpec],
+    total: int,
+    workers: int,
+    out: Path,
+    watch: Watch = iter,
+    **more: object,
+) -> None:
+    """Renders the rows and writes them one by one.
+
+    `watch`: a function that passes the rows on and may count them. `more`: further entries of audit.json; a function in
+    it is called at the end, when all rows are counted.
+    """
+    audit = Audit()
+    rendered = audit.watch(watch(rows.render_rows(row_format, passages, specs, workers)))
+    write_jsonl(out / "rows.jsonl", (row.example for row in track(rendered, "writing rows", total)))
+    more = {name: value() if callable(value) else value for name, value in more.items()}
+    figures: dict[str, Any] = {"splits": audit.figures(), **more, "max_length": row_format.window.max_length}
+    (out / "audit.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
+    counts = {"rows": audit.rows, "with_gold": audit.with_gold}
+    if fewer := sum(figures.get("fewer_distractors", {}).values()):
+        counts["with_fewer_distractors"] = fewer  # the terminal shows it beside the stage
+    (out / "counts.json").write_text(json.dumps(counts), encoding="utf-8")
