@@ -8,6 +8,7 @@ from raft_exp.core.processes import stoppable
 COMMANDS = {
     "ask": "raft_exp.apps.ask.main",
     "export": "raft_exp.apps.export.main",
+    "label": "raft_exp.apps.label.main",
     "paper": "raft_exp.apps.paper.main",
     "plan": "raft_exp.apps.plan.main",
     "publish": "raft_exp.apps.publish",

@@ -24,10 +24,11 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
 
 
-def _cell(value: object) -> object:
+def safe_cell(value: object) -> object:
+    """Returns a cell that a spreadsheet program shows as text: an apostrophe comes before a text like a formula."""
     # A spreadsheet runs text that begins like a formula; numbers are safe.
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
@@ -57,9 +58,16 @@ def metric_rows(place: Row, summary: Summary) -> Iterator[Row]:
 
 
 def arm_rows(place: Row, arm: ArmResult) -> Iterator[Row]:
-    """Yields the metrics of an arm, then the rates of its behaviours (e.g. quoting), each with its number of cases."""
+    """Yields the metrics of an arm, then the rates of its behaviours and citations, each with its number of cases."""
     yield from metric_rows(place, arm)
-    for name, figure in arm.get("behaviour", {}).items():
+    figures = dict(arm.get("behaviour", {}))
+    if "invented_quotes" in arm:
+        figures["invented_quotes"] = arm["invented_quotes"]
+    for decider, of_citations in arm.get("citations", {}).items():
+        figures |= {
+            f"citation_{name}_{decider}": of_citations[name] for name in ("recall", "precision") if name in of_citations
+        }
+    for name, figure in figures.items():
         yield {"n": arm["n"], **place, "metric": name, **figure}
 
 
