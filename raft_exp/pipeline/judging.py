@@ -6,6 +6,7 @@ from pathlib import Path
 
 from raft_exp.core.stage import Inputs, Stage
 from raft_exp.evaluation.judge.config import JudgeConfig, for_pairs, for_replies, tasks_of
+from raft_exp.evaluation.judge.labels import usable_labels
 from raft_exp.evaluation.judge.pairs_stage import JudgePairsStage, judge_pairs
 from raft_exp.evaluation.judge.replies import ReplyForm
 from raft_exp.evaluation.judge.stage import JudgeStage, judge
@@ -68,6 +69,19 @@ def judging(
         {name: of_arm(name) for name in (config.evaluation.arms if tasks_of(chosen) else [])},
         {f"{reference}|{other}": of_pair(other) for other in others},
     )
+
+
+def label_files(config: Config, fingerprint: Fingerprint) -> dict[str, str]:
+    """Returns the content hash of the labels that correct the judge's figures; {} without labels.
+
+    Raises DataError for a file whose labels cannot be used.
+    """
+    judge, labels = config.evaluation.judge, config.evaluation.labels
+    if judge is None or labels is None:
+        return {}
+    usable_labels(Path(labels), {name: task.reply == "claims" for name, task in tasks_of(judge).items()})
+    (digest,) = fingerprint([Path(labels)]).values()
+    return {"labels": digest}
 
 
 def _weights(judge: JudgeConfig, fingerprint: Fingerprint) -> dict[str, str]:

@@ -150,8 +150,9 @@ def line(results: Results) -> str:
 
 
 def state(judge: JudgeResults) -> str:
-    """Returns whether labels correct the figures of a judge: corrected by labels | uncorrected."""
-    return "corrected by labels" if judge.get("corrected") else "uncorrected"
+    """Returns whether labels correct the figures of a judge, in words."""
+    found = judge.get("corrected")
+    return "uncorrected; corrected by labels below" if found and found["arms"] else "uncorrected"
 
 
 def _short(figure: JudgeFigure) -> str:
