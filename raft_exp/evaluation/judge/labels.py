@@ -101,22 +101,23 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
     header = lines[first] if first < len(lines) else ""
     separator = named[4:5] if marked else max(_SEPARATORS, key=header.count)
     reader = csv.reader(io.StringIO("".join(lines[first:]), newline=""), delimiter=separator or ",", strict=True)
+    line = first + 1  # where a row begins
     try:
         names = [name.strip().casefold() for name in next(reader, [])]
         if absent := [name for name in COLUMNS if name not in names]:
             raise DataError(
-                f"{path}, line {first + 1}: no column {', '.join(absent)}; the columns label_id, task and label of the "
+                f"{path}, line {line}: no column {', '.join(absent)}; the columns label_id, task and label of the "
                 f"sheet must stay; make the sheet again with python -m raft_exp.label RUN, or {_AGAIN}"
             )
         places = [names.index(name) for name in COLUMNS]
-        before = reader.line_num
+        line = first + reader.line_num + 1
         for row in reader:
             cells = [_cell(row[place]) if place < len(row) else "" for place in places]
             if any(cells):
-                yield first + before + 1, cells[0], cells[1], cells[2]
-            before = reader.line_num
+                yield line, cells[0], cells[1], cells[2]
+            line = first + reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}, line {first + reader.line_num}: no CSV ({error}); {_AGAIN}") from error
+        raise DataError(f"{path}, line {line}: no CSV ({error}); {_AGAIN}") from error
 
 
 def _cell(text: str) -> str:
