@@ -18,22 +18,25 @@ class HashSample:
     """A sample of exactly `count(n)` of n items: those with the smallest `seeded_bits`.
 
     With the same items, seed and purpose, a smaller sample is a subset of a larger one. The constructor needs 8 bytes
-    per item; the sample then stores only its largest `seeded_bits`. Raises DataError if two items have equal bits.
+    per item; the sample then stores the 8 bytes of each item in it. Raises DataError if two items have equal bits.
     """
 
     def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:
         numbers = np.fromiter((seeded_bits(seed, purpose, item) for item in items), dtype=np.uint64)
         self._seed, self._purpose = seed, purpose
-        self._count = min(count(len(numbers)), len(numbers))
-        self._limit = int(np.partition(numbers, self._count - 1)[self._count - 1]) if self._count else -1
-        if self._count and np.count_nonzero(numbers <= np.uint64(self._limit)) != self._count:
+        size = min(count(len(numbers)), len(numbers))
+        limit = np.partition(numbers, size - 1)[size - 1] if size else np.uint64(0)
+        self._drawn = np.sort(numbers[numbers <= limit]) if size else numbers[:0]
+        if len(self._drawn) != size:
             raise DataError(f"seed: {seed} gives two items the same random number ({purpose}); use another seed")
 
     def __contains__(self, item: str) -> bool:
-        return seeded_bits(self._seed, self._purpose, item) <= self._limit
+        bits = np.uint64(seeded_bits(self._seed, self._purpose, item))
+        place = np.searchsorted(self._drawn, bits)
+        return bool(place < len(self._drawn) and self._drawn[place] == bits)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._drawn)
 
 
 def subsample(items: Iterable[str], most: int | None, seed: int) -> HashSample:
