@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from raft_exp import __version__
 from raft_exp.core import screen
+from raft_exp.core.bounds import remedy
 from raft_exp.core.errors import ConfigError, RaftError, suggest
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def settings(kind: type[T], arguments: Sequence[str], **fixed: object) -> T:
             raise ConfigError(f"{name}: has no value; set {name}=...") from None
         valid = problem["msg"].replace("Input should be ", "").replace("'", '"')
         valid = "true or false" if problem["type"] == "bool_type" else valid
-        raise ConfigError(f"{name}: got {problem['input']!r}; must be {valid}") from None
+        raise ConfigError(f"{name}: got {problem['input']!r}; must be {valid}{remedy(name, problem)}") from None
 
 
 def _fields(kind: type) -> "dict[str, FieldInfo]":

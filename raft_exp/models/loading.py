@@ -53,7 +53,8 @@ class ModelConfig:
         if self.max_new_tokens >= self.max_length:
             raise ValueError(
                 f"model.max_new_tokens: got {self.max_new_tokens}; must be less than "
-                f"model.max_length={self.max_length}, which holds prompt and reply"
+                f"model.max_length={self.max_length}, which holds prompt and reply; set a smaller "
+                "model.max_new_tokens, or a larger model.max_length"
             )
         return self
 

@@ -89,7 +89,7 @@ def _dataset(values: Mapping[str, object], arm: str) -> DatasetConfig:
     try:
         dataset: DatasetConfig = TypeAdapter(DatasetConfig).validate_json(json.dumps(values))
     except ValidationError as error:
-        raise ConfigError(f"arms.{arm}.{explained(error, ('dataset',))[0]}") from None
+        raise ConfigError(f"arms.{arm}.{explained(error, ('dataset',), f'arms.{arm}.dataset')[0]}") from None
     return dataset
 
 
@@ -144,7 +144,7 @@ def _changed(settings: Settings, kind: type[Settings], changes: dict[str, object
     try:
         changed: Settings = TypeAdapter(kind).validate_json(json.dumps(values))
     except ValidationError as error:
-        raise ConfigError(f"arms.{arm}.{explained(error, (group,))[0]}") from None
+        raise ConfigError(f"arms.{arm}.{explained(error, (group,), f'arms.{arm}.{group}')[0]}") from None
     return changed
 
 

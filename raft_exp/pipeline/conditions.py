@@ -93,7 +93,7 @@ def checked(values: Mapping[str, object], place: str) -> EvaluationConfig:
     try:
         evaluation: EvaluationConfig = TypeAdapter(EvaluationConfig).validate_json(json.dumps(values))
     except ValidationError as error:
-        raise ConfigError(f"{place}: {explained(error, ('evaluation',))[0]}") from None
+        raise ConfigError(f"{place}: {explained(error, ('evaluation',), place)[0]}") from None
     return evaluation
 
 

@@ -12,24 +12,29 @@ from typing import get_args, get_origin, get_type_hints
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from raft_exp.core.bounds import remedy
 from raft_exp.core.errors import suggest
 from raft_exp.core.schema import setting_name
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.renamed import RENAMED
 
 
-def explained(error: ValidationError, parents: tuple[str, ...] = ()) -> list[str]:
+def explained(error: ValidationError, parents: tuple[str, ...] = (), group: str = "") -> list[str]:
     """Returns one message for each invalid field. `parents`: the groups above the fields.
 
-    For a union of types, one message lists the valid values of all types.
+    For a union of types, one message lists the valid values of all types. `group`: the name that the user writes in
+    place of `parents`, if it is another (`evaluation.conditions.NAME`).
     """
     problems: dict[str, str] = {}
+    remedies: dict[str, str] = {}
     for problem in error.errors():
         place = _place((*parents, *problem["loc"]))
         known = problems.get(place)
         other = _constraint(problem).removeprefix("must be ")
         problems[place] = _explain(place, problem) if known is None else f"{known}, or {other}"
-    return list(problems.values())
+        setting = group + place.removeprefix(".".join(parents)) if group else place
+        remedies[place] = remedies.get(place) or remedy(setting, problem)
+    return [message + remedies[place] for place, message in problems.items()]
 
 
 def unknown_key(path: str, option: object = "") -> str:
@@ -91,6 +96,7 @@ def _place(location: tuple[int | str, ...]) -> str:
     kind: object = Config
     parts: list[str] = []
     for number, part in enumerate(location):
+        kind = _without_none(kind)
         names = _names(kind)
         if get_origin(kind) in (dict, list):
             kind = get_args(kind)[-1]
@@ -105,6 +111,12 @@ def _place(location: tuple[int | str, ...]) -> str:
             continue  # the name of a member of a union of configs
         parts.append(str(part))
     return ".".join(parts)
+
+
+def _without_none(kind: object) -> object:
+    """Returns the type X of `X | None`; other types unchanged."""
+    members = [member for member in get_args(kind) if member is not NoneType]
+    return members[0] if NoneType in get_args(kind) and len(members) == 1 else kind
 
 
 def _settings_beside_a_value(kind: object) -> object:

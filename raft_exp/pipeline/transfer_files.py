@@ -70,7 +70,11 @@ def _entry(name: str, changes: Values, values: Mapping[str, object], folders: Se
     corpora = _files(folders, "corpus")
     if named not in corpora:
         studies = [study for study in _files(folders, "experiment") if _experiment(study, folders).get("name")]
-        raise ConfigError(f"evaluation.transfer: got {named!r}; {suggest(named, [*corpora, *studies])}")
+        others = ", ".join(study for study in studies if study not in corpora)
+        raise ConfigError(
+            f"evaluation.transfer: got {named!r}, which is no corpus; {suggest(named, corpora)}; the name of an "
+            f"experiment stands for its corpus and settings: {others}"
+        )
     corpus = _merged(values, place, _loaded(corpora[named]), experiment.get("corpus"), of_corpus)
     own_test = changes.get("evaluation") or {}
     if not isinstance(own_test, dict):
@@ -129,7 +133,7 @@ def _check_corpus(corpus: Values, place: str) -> None:
     try:
         checked: object = TypeAdapter(CorpusConfig).validate_json(json.dumps(corpus))
     except ValidationError as error:
-        raise ConfigError(f"{place}: {explained(error, ('corpus',))[0]}") from None
+        raise ConfigError(f"{place}: {explained(error, ('corpus',), place)[0]}") from None
     except ConfigError as error:  # an invalid combination of settings
         raise ConfigError(f"{place}: {error}") from None
     assert checked

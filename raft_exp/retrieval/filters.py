@@ -9,12 +9,14 @@ counts the rejected passages under this name (`passed_over`). The audit of a tes
 `_Context` holds what the rules compare a passage with; it is built once for each question. The document and the text
 fingerprint of a passage are in memory. A rule that reads title or text needs a disk read for each passage.
 
-To make a rule optional, add a field to `DistractorFilter`, and a setting to `DatasetConfig` (raft_exp/dataset/config.py)
-and conf/dataset/default.yaml. Pass the setting to the filter in `training_rankers` and in `context_chooser`.
+To make a rule optional, add a field to `DistractorFilter`, and a setting to `DatasetConfig`
+(raft_exp/dataset/config.py) and conf/dataset/default.yaml. Pass the setting to the filter in `training_rankers` and in
+`context_chooser`.
 
 When a change gives other distractors for the same settings, raise VERSION in raft_exp/dataset/writing.py, so that
-stored data sets are built again. Then renew the golden files with `RAFT_EXP_TEST_DATA=DIR python -m tests.golden.keys` and
-`python -m tests.golden.rows` (tests/golden/README.md). Tests: tests/unit/dataset/test_contexts.py and test_recipes.py.
+stored data sets are built again. Then renew the golden files with `RAFT_EXP_TEST_DATA=DIR python -m tests.golden.keys`
+and `python -m tests.golden.rows` (tests/golden/README.md). Tests: tests/unit/dataset/test_contexts.py and
+test_recipes.py.
 
 Other modules decide the order of the passages (the sources of this package), the pool (`raft_exp.corpora.pools`) and
 the limits of similarity (`margin.py`). The filter does not apply to published test contexts

@@ -76,7 +76,8 @@ class LocalModel:
             if task.max_new_tokens >= self.model.max_length:
                 raise ValueError(
                     f"{self.group}.{field}.max_new_tokens: got {task.max_new_tokens}; must be less than "
-                    f"{self.group}.model.max_length={self.model.max_length}, which holds prompt and reply"
+                    f"{self.group}.model.max_length={self.model.max_length}, which holds prompt and reply; set a "
+                    f"smaller {self.group}.{field}.max_new_tokens, or a larger {self.group}.model.max_length"
                 )
         return self
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from raft_exp.apps.sweep.search import Direction, SearchConfig, Trial
+from raft_exp.core.bounds import remedy
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.stage import Stage
 from raft_exp.evaluation.metrics import profile
@@ -43,7 +44,9 @@ def parsed(kind: type[T], values: Mapping[str, object]) -> T:
     except ValidationError as error:
         problem = error.errors()[0]
         valid = problem["msg"].replace("Input should be ", "").replace("'", '"')
-        raise ConfigError(f"hydra.sweeper.{problem['loc'][0]}: got {problem['input']!r}; must be {valid}") from None
+        name = f"hydra.sweeper.{problem['loc'][0]}"
+        message = f"{name}: got {problem['input']!r}; must be {valid}{remedy(name, problem)}"
+        raise ConfigError(message) from None
 
 
 def study(context: "HydraContext", config: "DictConfig", overrides: Sequence[str]) -> Config:

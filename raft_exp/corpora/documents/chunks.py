@@ -44,7 +44,8 @@ class ChunkConfig:
     def _overlap_is_less_than_size(self) -> "ChunkConfig":
         if self.overlap >= self.size:
             raise ValueError(
-                f"corpus.chunk.overlap: got {self.overlap}; must be less than corpus.chunk.size={self.size}"
+                f"corpus.chunk.overlap: got {self.overlap}; must be less than corpus.chunk.size={self.size}; set "
+                f"corpus.chunk.overlap={self.size // 8}, or a larger corpus.chunk.size"
             )
         return self
 
