@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from raft_exp import __version__
+from raft_exp.apps.experiments import with_experiment
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.path_arguments import with_quoted_paths
 from raft_exp.apps.settings_help import help_text
@@ -67,9 +68,6 @@ _FOLDER_ERRORS = {
     errno.EFBIG,
     errno.ENOTDIR,
 }
-
-# Experiments that only change another experiment, which is named together with them.
-ON_TOP = {"abstention", "fair_lr", "fair_rank", "recipes"}
 
 
 class OwnConf(SearchPathPlugin):
@@ -135,25 +133,6 @@ def _about_run_folder(error: OSError) -> bool:
 
 def _is_outside_study(error: BaseException) -> bool:
     return all(frame.f_code is not study.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
-
-
-def with_experiment(arguments: list[str]) -> list[str]:
-    """Adds `+experiment=quickstart`, the embedded study, unless the arguments name a study.
-
-    An experiment in `ON_TOP` only changes a study, so it does not count as one. The addition stands before all other
-    overrides, so that they take precedence. If the arguments set another corpus, the embedded study's note is removed.
-    """
-    named = [argument for argument in arguments if argument.lstrip("+~").startswith("experiment=")]
-    names = [name.strip("[]'\" ") for argument in named for name in argument.partition("=")[2].split(",")]
-    if not set(names) <= ON_TOP:
-        return arguments
-    arguments = [argument for argument in arguments if argument not in named]
-    first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
-    other_corpus = any(argument.startswith("corpus=") and argument != "corpus=almanac" for argument in arguments)
-    has_note = any(argument.startswith("note=") for argument in arguments)
-    note = ["note="] if other_corpus and not has_note else []
-    experiments = f"[{','.join(['quickstart', *names])}]" if names else "quickstart"
-    return [*arguments[:first], f"+experiment={experiments}", *note, *arguments[first:]]
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:

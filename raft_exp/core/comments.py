@@ -71,7 +71,7 @@ def read_yaml(path: Path) -> YamlFile:
         above = []
         if _LITERAL.search(match["rest"].strip()):
             block = indent
-    about = " ".join(line for line in head if line and not line.startswith("@package"))
+    about = " ".join(line for line in head if line and not line.startswith("@"))
     return YamlFile(about, {key: Setting(value, " ".join(comments.get(key, []))) for key, value in values.items()})
 
 

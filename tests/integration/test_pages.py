@@ -12,7 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep
 from hydra.core.plugins import Plugins
 
-from raft_exp.apps.cli import OwnConf, with_experiment
+from raft_exp.apps.cli import OwnConf
+from raft_exp.apps.experiments import with_experiment
 from raft_exp.apps.settings_help import help_text
 from raft_exp.pipeline.parsing import parse
 from tests.helpers import pages

@@ -119,7 +119,8 @@ def _values(words: list[str]) -> tuple[dict[str, object], dict[str, object]]:
     from hydra.core.plugins import Plugins
     from omegaconf import open_dict
 
-    from raft_exp.apps.cli import OwnConf, resolved, with_experiment
+    from raft_exp.apps.cli import OwnConf, resolved
+    from raft_exp.apps.experiments import with_experiment
     from raft_exp.apps.path_arguments import with_quoted_paths
     from raft_exp.pipeline.config import conf_dir
 

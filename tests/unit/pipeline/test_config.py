@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from hydra_plugins.raft_exp.grid_sweeper import GridSweeper
-from raft_exp.apps.cli import ON_TOP
+from raft_exp.apps.experiments import changes_study
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.sweep.space import with_params
 from raft_exp.core.errors import ConfigError, ModelError
@@ -68,7 +68,7 @@ def test_every_task_for_targets_parses_with_every_teacher_that_is_a_model(teache
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_parses(experiment):
-    study = "own" if experiment in ON_TOP else Path(experiment).name  # a change to another study keeps its name
+    study = "own" if changes_study(experiment) else Path(experiment).name  # a change to another study keeps its name
     assert parse(compose(f"+experiment={experiment}")).study == study
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft_exp.apps.cli import with_experiment
+from raft_exp.apps.experiments import with_experiment
 from raft_exp.core.errors import ConfigError
 from raft_exp.pipeline.arm_settings import learning_rates
 from raft_exp.pipeline.parsing import parse

@@ -1,8 +1,10 @@
 """Conditions without gold and their partners, token probabilities, and the shipped arms and settings for them."""
 
 import pytest
+from hydra.core.plugins import Plugins
 
-from raft_exp.apps.cli import with_experiment
+from raft_exp.apps.cli import OwnConf
+from raft_exp.apps.experiments import with_experiment
 from raft_exp.core.errors import ConfigError
 from raft_exp.pipeline.conditions import without_gold
 from raft_exp.pipeline.parsing import parse
@@ -78,3 +80,15 @@ def test_an_arm_without_rows_that_refuse_is_refused():
 def test_the_experiment_stands_on_the_embedded_study_or_on_another_one():
     assert with_experiment(["+experiment=abstention", "seed=1"]) == ["+experiment=[quickstart,abstention]", "seed=1"]
     assert with_experiment(["+experiment=[pubmedqa,abstention]"]) == ["+experiment=[pubmedqa,abstention]"]
+
+
+@pytest.mark.parametrize(("more", "changes"), [("# @changes study\n", True), ("", False)])
+def test_a_file_of_the_users_says_itself_that_it_changes_a_study(more, changes, tmp_path, monkeypatch):
+    (tmp_path / "conf/experiment").mkdir(parents=True)
+    file = tmp_path / "conf/experiment/six.yaml"
+    file.write_text(f"# @package _global_\n\n{more}# Six.\ndataset:\n  num_distractors: 6\n")
+    monkeypatch.chdir(tmp_path)
+    Plugins.instance().register(OwnConf)
+    experiment = "+experiment=[quickstart,six]" if changes else "+experiment=six"
+    assert with_experiment(["+experiment=six", "seed=1"]) == [experiment, "seed=1"]
+    assert compose(experiment, own=tmp_path / "conf")["dataset"]["num_distractors"] == 6
