@@ -87,15 +87,14 @@ class PairJudging:
             yield self._row(a, b) if _needs_judge(a, b) else _without_judge(a, b)
 
     def _row(self, a: JudgedReply, b: JudgedReply) -> PairJudgement:
-        outcomes = {a_first: self._outcomes[a.id, a_first] for a_first in (True, False)}
-        row: PairJudgement = {"id": a.id, "value": None, "words": [], "winners": []}
-        for a_first, outcome in outcomes.items():
-            if outcome.result is None:
-                return {**row, "missing": outcome.rejected[-1].reason}
-            row["words"].append(outcome.result.words)
-            row["winners"].append(_WINNERS[a_first][outcome.result.better])
-        one, other = row["winners"]
-        return {**row, "value": _VALUES[one] if one == other else 0.5}
+        one, other = (self._outcomes[a.id, a_first] for a_first in (True, False))
+        if one.result is None or other.result is None:
+            lacking = one if one.result is None else other
+            missing = lacking.rejected[-1].reason
+            return {"id": a.id, "value": None, "words": [], "winners": [], "missing": missing}
+        winners = [_WINNERS[True][one.result.better], _WINNERS[False][other.result.better]]
+        value = _VALUES[winners[0]] if winners[0] == winners[1] else 0.5
+        return {"id": a.id, "value": value, "words": [one.result.words, other.result.words], "winners": winners}
 
 
 def _needs_judge(a: JudgedReply, b: JudgedReply) -> bool:
