@@ -1,6 +1,8 @@
 """What tests share: real records where the machine has them, composed configs, small studies."""
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"  # nothing in the tests may depend on a network
 os.environ["WANDB_MODE"] = "offline"
+
+# The tests start many processes; without files of bytecode each would compile the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish() -> None:
+    """Leaves out the modules of torch and others when Python looks for garbage, which takes a second with them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from tests.helpers import warm_process
 
 # A study of every stage in seconds: what it finds is noise, how it is found is not.
 SMALL = (
@@ -38,6 +41,20 @@ KILLED = (
 )
 
 
+_SEVERAL = """
+import json, sys
+from importlib import import_module
+for name, *words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    import_module(name).main()
+"""
+
+
+def several(*lines: tuple[str, ...]) -> list[str]:
+    """Returns the call of a process that runs several commands: the module with `main` and the words of each."""
+    return [sys.executable, "-c", _SEVERAL, json.dumps(lines)]
+
+
 def command(*overrides: str) -> list[str]:
     return [sys.executable, "-m", "raft_exp", *overrides]
 
@@ -47,10 +64,38 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def raft_exp(folder: Path, *overrides: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Returns the finished process, with its output."""
-    return subprocess.run(
-        command(*overrides), cwd=folder, env=environment(**more), capture_output=True, text=True, check=False
-    )
+    """Runs a study in a process of its own; returns the finished process, with its output."""
+    return run_module("raft_exp", folder, *overrides, **more)
+
+
+def run_module(module: str, folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m module` in a process of its own; returns the finished process, with its output."""
+    return run_words(folder, "-m", module, *arguments, **more)
+
+
+def run_words(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs `python` with some words in a process of its own; returns the finished process, with its output."""
+    line, environ = [sys.executable, *words], environment(**more)
+    if words[0] == "-m" and warm_process.can_run(folder, environ):
+        running = warm_process.start(list(words[1:]), folder, environ)
+        return subprocess.CompletedProcess(line, *running.finish())
+    return subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+def start(folder: Path, *overrides: str, **more: str) -> warm_process.Running:
+    """Starts a study in a process of its own, for a test that sends it signals."""
+    environ = environment(**more)
+    assert warm_process.can_run(folder, environ)
+    return warm_process.start(["raft_exp", *overrides], folder, environ)
+
+
+def wait_for_file(running: warm_process.Running, folder: Path, pattern: str) -> None:
+    """Waits until `folder` has a file of the pattern. Fails if the command ends before."""
+    limit = time.monotonic() + 120
+    while not any(folder.glob(pattern)):
+        assert not running.has_ended(), running.finish()
+        assert time.monotonic() < limit, f"no {pattern}"
+        time.sleep(0.001)
 
 
 def obey_file_modes() -> None:
