@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,16 @@ import yaml
 from raft_exp.apps.report.rescore import make_again
 from raft_exp.evaluation.metrics import METRICS, Metric
 from raft_exp.reporting.runs import open_runs
-from tests.helpers.command_line import SMALL, command, data_files, environment, raft_exp, run_folder, statuses
+from tests.helpers.command_line import (
+    SMALL,
+    command,
+    data_files,
+    environment,
+    raft_exp,
+    run_folder,
+    run_module,
+    statuses,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +98,7 @@ def test_all_arms_answer_the_same_questions_in_the_same_contexts(study):
 
 def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
     run = run_folder(study[0])
-    again = subprocess.run(
-        [sys.executable, "-m", "raft_exp.report", str(run), f"out={tmp_path}"],
-        cwd=study[0],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    again = run_module("raft_exp.report", study[0], str(run), f"out={tmp_path}")
     assert again.stdout == f"report: {tmp_path / 'report.html'}\n", again.stderr
     assert (tmp_path / "results.json").read_text() == (run / "results.json").read_text()
     pages = [path for path in run.iterdir() if path.suffix in (".html", ".md", ".csv")]
@@ -236,14 +237,7 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
 
 def test_the_store_is_listed_and_pruned(study, tmp_path):
     folder, _ = study
-    listed = subprocess.run(
-        [sys.executable, "-m", "raft_exp.store", "ls"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    listed = run_module("raft_exp.store", folder, "ls")
     assert listed.returncode == 0, listed.stderr
     assert "train[raft]" in listed.stdout
     small = (f"store={tmp_path / 'store'}", "until=ingest", "corpus.num_entities=50")
@@ -253,14 +247,7 @@ def test_the_store_is_listed_and_pruned(study, tmp_path):
     (tmp_path / "store" / "extracted" / "writing-1").mkdir(parents=True)
     run_folder(tmp_path).rename(tmp_path / "moved")  # no run shows it any more
     assert raft_exp(tmp_path, *small, "corpus.num_entities=60").returncode == 0
-    pruned = subprocess.run(
-        [sys.executable, "-m", "raft_exp.store", "prune", f"store={tmp_path / 'store'}", "yes=true"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    pruned = run_module("raft_exp.store", tmp_path, "prune", f"store={tmp_path / 'store'}", "yes=true")
     assert "removed 1 results" in pruned.stdout, pruned.stderr
     assert len(list((tmp_path / "store" / "ingest").glob("*/manifest.json"))) == 1
     assert (tmp_path / "store" / "ledger" / "paid.jsonl").exists()

@@ -3,13 +3,12 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import pages
-from tests.helpers.command_line import environment, raft_exp, run_folder
+from tests.helpers.command_line import raft_exp, run_folder, run_words
 from tests.helpers.scripted_server import ScriptedServer
 from tests.helpers.scripted_teacher import corpus, good, teacher
 
@@ -27,10 +26,7 @@ def with_page(folder: Path, name: str) -> list[list[str]]:
 
 
 def run(folder: Path, words: list[str], *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *words[1:], *(more if "raft_exp" in words else ())]
-    done = subprocess.run(
-        command, cwd=folder, env=environment(SCRIPTED_KEY="key"), capture_output=True, text=True, check=False
-    )
+    done = run_words(folder, *words[1:], *(more if "raft_exp" in words else ()), SCRIPTED_KEY="key")
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr}"
     return done
 

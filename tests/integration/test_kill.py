@@ -1,7 +1,5 @@
 """A killed study goes on with the same command and ends in the same bytes, wherever it was killed."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -9,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import KILLED, command, data_files, environment, raft_exp, run_folder, statuses
+from tests.helpers.command_line import (
+    KILLED,
+    command,
+    data_files,
+    environment,
+    raft_exp,
+    run_folder,
+    start,
+    statuses,
+    wait_for_file,
+)
 
 # A sign in the partial folder that the stage is in the middle of its work.
 MIDDLE = {
@@ -31,22 +39,11 @@ def unbroken(tmp_path_factory):
 
 
 def killed(folder: Path, sign: str, delay: float, study_of: Sequence[str] = KILLED, **more: str) -> None:
-    """Starts the study and kills it, with all that it started, `delay` seconds after the sign appeared."""
-    with subprocess.Popen(
-        command(*study_of),
-        cwd=folder,
-        env=environment(**more),
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as study:
-        limit = time.monotonic() + 120
-        while not list((folder / "store").glob(sign)):
-            assert study.poll() is None, "ended before the sign appeared"
-            assert time.monotonic() < limit, "the sign did not appear"
-            time.sleep(0.001)
-        time.sleep(delay)
-        os.kill(study.pid, signal.SIGKILL)
+    """Starts the study and kills it `delay` seconds after the sign appeared."""
+    running = start(folder, *study_of, **more)
+    wait_for_file(running, folder / "store", sign)
+    time.sleep(delay)
+    running.kill()
 
 
 @pytest.mark.slow
@@ -117,7 +114,7 @@ def test_a_stage_in_its_own_process_ends_with_its_study(tmp_path, unbroken):
 
 
 def test_two_studies_at_once_make_each_result_once(tmp_path):
-    small = ("until=dataset", "corpus.num_entities=400")
+    small = ("until=questions", "corpus.num_entities=6000")
     both = [
         subprocess.Popen(command(*small), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -2,20 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import environment
+from tests.helpers.command_line import run_module
 
 # One value in place of each sweep, so that the test ends in a minute; `make paper` has them all.
 FEW = ("+debug=short", "dataset.p=0.6", "dataset.num_distractors=2", "model.max_new_tokens=16")
 
 
 def paper(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "raft_exp.paper", *words]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    return run_module("raft_exp.paper", folder, *words)
 
 
 @pytest.fixture

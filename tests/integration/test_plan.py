@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from raft_exp.apps.plan.main import main
-from tests.helpers.command_line import environment, raft_exp
+from tests.helpers.command_line import environment, raft_exp, run_module
 
 
 def plan(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "raft_exp.plan", *words]
-    return subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False)
+    return run_module("raft_exp.plan", folder, *words, **more)
 
 
 def files(folder: Path) -> dict[str, int]:

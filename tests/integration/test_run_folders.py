@@ -2,11 +2,10 @@
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-from tests.helpers.command_line import environment, raft_exp, statuses
+from tests.helpers.command_line import raft_exp, run_module, statuses
 from tests.helpers.small_study import SMALL
 from tests.integration.test_makefile import make
 
@@ -96,13 +95,7 @@ def test_a_run_with_copies_can_be_moved_and_needs_no_store(study, tmp_path):
     shutil.move(shutil.copytree(second, tmp_path / "copy"), tmp_path / "moved")
     (study / "store").rename(study / "elsewhere")
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "raft_exp.report", tmp_path / "moved"],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_module("raft_exp.report", tmp_path, "moved")
     finally:
         (study / "elsewhere").rename(study / "store")
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from raft_exp.apps.console import COMMANDS
-from tests.helpers.command_line import SMALL, command, environment, marked_processes, raft_exp, run_folder, statuses
+from tests.helpers.command_line import (
+    SMALL,
+    command,
+    environment,
+    marked_processes,
+    raft_exp,
+    run_folder,
+    start,
+    statuses,
+    wait_for_file,
+)
 
 STUDY = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
 SIGNS = {
@@ -25,22 +35,11 @@ SIGNS = {
 
 def stopped(folder: Path, number: int, sign: str, *more: str) -> tuple[int, str]:
     """Starts the study, sends the signal when the file is there; returns exit status and stderr."""
-    started = subprocess.Popen(
-        command(*STUDY, *more),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    limit = time.monotonic() + 120
-    while not list(folder.glob(sign)):
-        assert started.poll() is None, started.communicate()[1]
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-    started.send_signal(number)
-    _, told = started.communicate(timeout=120)
-    return started.returncode, told
+    running = start(folder, *STUDY, *more)
+    wait_for_file(running, folder, sign)
+    running.send_signal(number)
+    status, _, told = running.finish()
+    return status, told
 
 
 @pytest.mark.parametrize(
@@ -60,6 +59,20 @@ def test_the_same_command_goes_on(tmp_path):
     assert raft_exp(tmp_path, *STUDY, "trainer.max_steps=12").returncode == 0
 
 
+def with_own_packages(module: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m module`, which finds the packages in `folder` before all others."""
+    path = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    return subprocess.run(
+        [sys.executable, "-m", module, "run"],
+        cwd=folder,
+        env=environment(PYTHONPATH=path),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a background job ignores Ctrl-C
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("number", "status", "line"),
     [
@@ -70,19 +83,14 @@ def test_the_same_command_goes_on(tmp_path):
 def test_a_signal_among_the_first_imports_is_one_line(tmp_path, number, status, line):
     """The signal comes when the first heavy package is imported."""
     (tmp_path / "hydra.py").write_text(f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(30)\n")
-    environ = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    done = subprocess.run(
-        [sys.executable, "-m", "raft_exp"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
-    )
+    done = with_own_packages("raft_exp", tmp_path)
     assert (done.returncode, done.stderr.strip()) == (status, line)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_ctrl_c_among_the_first_imports_of_any_command_is_one_line(tmp_path, name):
     (tmp_path / "pydantic.py").write_text("import os, time\nos.kill(os.getpid(), 2)\ntime.sleep(30)\n")
-    environ = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    line = [sys.executable, "-m", f"raft_exp.{name}", "run"]
-    done = subprocess.run(line, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    done = with_own_packages(f"raft_exp.{name}", tmp_path)
     assert (done.returncode, done.stderr.strip()) == (1, "stopped; the same command resumes from here")
 
 
@@ -90,7 +98,7 @@ def test_ctrl_c_among_the_first_imports_of_any_command_is_one_line(tmp_path, nam
     "streams", ["2>&1 | head -1", "2>/dev/null | head -1", "2>&1 >/dev/null | head -1", ">&- 2>&-"]
 )
 def test_a_reader_that_leaves_ends_nothing(tmp_path, streams):
-    line = shlex.join(command(*SMALL, "until=dataset"))
+    line = shlex.join(command(*SMALL, "until=targets"))
     script = f"set -o pipefail; {line} {streams}"
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, check=False)
     assert done.returncode == 0

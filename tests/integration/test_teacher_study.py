@@ -3,16 +3,16 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import environment, run_folder
+from tests.helpers import command_line
+from tests.helpers.command_line import run_folder
 from tests.helpers.scripted_server import Refuse, Say, ScriptedServer
 from tests.helpers.scripted_teacher import corpus, good, of_any_passage, script, teacher
+from tests.helpers.warm_process import Running
 
 KEY = "sk-planted-0123456789abcdef"
 SMALL = (
@@ -28,15 +28,8 @@ SMALL = (
 )
 
 
-def start(folder: Path, *overrides: str, experiment: str = "passages") -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "raft_exp", f"+experiment={experiment}", *SMALL, *overrides],
-        cwd=folder,
-        text=True,
-        env=environment(SCRIPTED_KEY=KEY),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def start(folder: Path, *overrides: str, experiment: str = "passages") -> Running:
+    return command_line.start(folder, f"+experiment={experiment}", *SMALL, *overrides, SCRIPTED_KEY=KEY)
 
 
 def ledger(folder: Path) -> list[dict]:
@@ -60,8 +53,8 @@ def test_from_passages_to_the_report_and_the_key_is_nowhere(tmp_path):
     }
     with ScriptedServer(script(bad)) as server:
         running = start(tmp_path, *ask, *teacher(server), "teacher.prices={prompt:2.0,reply:8.0}")
-        told, errors = running.communicate(timeout=300)
-    assert running.returncode == 0, errors
+        status, told, errors = running.finish()
+    assert status == 0, errors
     assert server.keys == {f"Bearer {KEY}"}
     run = run_folder(tmp_path)
     results = json.loads((run / "results.json").read_text())
@@ -88,8 +81,8 @@ def test_a_folder_of_files_becomes_a_study(tmp_path, test_data):
     with ScriptedServer(of_any_passage) as server:
         files = f"corpus.path={test_data / 'documents' / 'ok'}"
         running = start(tmp_path, *loose, *few, files, *teacher(server), experiment="documents")
-        _, errors = running.communicate(timeout=300)
-    assert running.returncode == 0, errors
+        status, _, errors = running.finish()
+    assert status == 0, errors
     audit = json.loads((run_folder(tmp_path) / "audit.json").read_text())
     assert audit["questions"]["written"]["kept"] > 40
     assert audit["targets"]["kept"] > 0.8 * audit["targets"]["asked"]
@@ -105,15 +98,15 @@ def test_ctrl_c_keeps_what_is_paid_and_says_how_to_go_on(tmp_path):
         running = start(tmp_path, *ask, *teacher(server, in_flight=4), "until=targets")
         until(lambda: len(server.asked) >= 9)
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=60)
-        assert running.returncode == 1
+        status, _, errors = running.finish()
+        assert status == 1
         assert "have replies; press Ctrl-C again to stop at once" in errors
         assert f"{len(server.asked)} replies of scripted-1 are stored in" in errors
         assert "to continue, repeat the command, which requests only the missing ones" in errors
         assert "Traceback" not in errors
         assert len(ledger(tmp_path)) == len(server.asked) < 20
         running = start(tmp_path, *ask, *teacher(server, in_flight=20), "until=targets")
-        assert running.wait(60) == 0
+        assert running.finish()[0] == 0
         assert len(server.asked) == 48
 
 
@@ -125,17 +118,16 @@ def test_kill_9_at_twenty_moments_pays_at_most_what_was_in_flight_twice(tmp_path
         for kill in range(1, 21):
             moment = len(server.asked) + chance.randint(1, 85)
             running = start(tmp_path, *how)
-            until(lambda moment=moment, running=running: len(server.asked) >= moment or running.poll() is not None)
+            until(lambda moment=moment, running=running: len(server.asked) >= moment or running.has_ended())
             time.sleep(chance.random() / 20)
-            running.kill()
-            assert running.wait() == -signal.SIGKILL, "it was finished"
+            assert running.kill() == -signal.SIGKILL, "it was finished"
             time.sleep(0.1)  # what was in flight arrives at the server
             assert len(server.asked) - len(ledger(tmp_path)) <= kill * 16
-        assert start(tmp_path, *how).wait(120) == 0
+        assert start(tmp_path, *how).finish()[0] == 0
         asked = len(server.asked)
     with ScriptedServer(lambda prompt, _: good(prompt)) as other:
         whole = start(tmp_path, *ask, *teacher(other), "teacher.targets.temperature=0.9", "store=other")
-        assert whole.wait(120) == 0
+        assert whole.finish()[0] == 0
     assert asked - 2000 <= 20 * 16
     broken, unbroken = (next((tmp_path / name / "targets").glob("*/targets.jsonl")) for name in ("store", "other"))
     assert broken.read_bytes() == unbroken.read_bytes()

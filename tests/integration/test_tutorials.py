@@ -1,14 +1,12 @@
 """The tutorials, followed as they are written, with studies in their short form."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import pages
-from tests.helpers.command_line import environment, run_folder
+from tests.helpers.command_line import run_folder, run_words
 
 TUTORIALS = pages.ROOT / "docs" / "tutorials"
 SHORT = ("+debug=short", "model=tiny", "trainer=cpu", "trainer.threads=1", "model.max_new_tokens=32")
@@ -22,14 +20,7 @@ def words_of(name: str, folder: Path) -> list[list[str]]:
 
 
 def run(folder: Path, words: list[str], *more: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words[1:], *more],
-        cwd=folder,
-        env=environment(PYTHONPATH=str(pages.ROOT)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_words(folder, *words[1:], *more)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout
 

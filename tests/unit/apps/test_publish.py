@@ -2,24 +2,15 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
 
-from tests.helpers.command_line import SMALL, environment, raft_exp, run_folder
+from tests.helpers.command_line import SMALL, raft_exp, run_folder, run_module
 
 
 def publish(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "raft_exp.publish", *map(str, arguments)],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_module("raft_exp.publish", folder, *map(str, arguments))
 
 
 @pytest.mark.slow

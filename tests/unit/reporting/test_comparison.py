@@ -4,8 +4,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from raft_exp.reporting.compare import compared as compare_settings
 from raft_exp.reporting.comparison import write_comparison
 from raft_exp.reporting.runs import open_runs
 from raft_exp.reporting.settings import settings
+from tests.helpers.command_line import run_module
 from tests.helpers.html_page import Page
 from tests.helpers.runs import run_folder
 
@@ -207,9 +206,7 @@ def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
     assert len(runs) == 5
     told = "left out: it is unfinished (no results.json); repeat the command of the sweep to finish it"
     assert left_out == [f"{sweep / '10.4'}: {told}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4")], capture_output=True, text=True, check=False
-    )
+    done = run_module("raft_exp.report", sweep, str(sweep / "10.4"))
     assert done.returncode == 2
     told = "the run is unfinished (no results.json); repeat its command to finish it"
     assert done.stderr == f"DataError: {sweep / '10.4'}: {told}\n"
@@ -217,8 +214,7 @@ def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", ["outt=x", "outt=/some/folder"])
 def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path, wrong: str) -> None:
-    command = [sys.executable, "-m", "raft_exp.report", str(sweep / "10.4"), wrong]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_module("raft_exp.report", sweep, str(sweep / "10.4"), wrong)
     assert done.returncode == 2
     assert done.stderr == "ConfigError: outt: no such setting; did you mean 'out'? (known: out)\n"
 
