@@ -196,7 +196,7 @@ def test_no_text_opens_or_closes_a_part_of_a_prompt(text, name):
         about = {"question": one, "references": [one], "explanation": one, "refusal": one}
         passages = [Passage("p", "d", one, one, one, [], "")]
         (*_, user) = prompts.messages(passages, [], **about, reply=one, answer=one, gold_shown=True)
-        names = "question|reference|explanation|answer|reply|passage"
+        names = "|".join(set(re.findall(r"</(\w+)>", task.prompt)))
         return re.findall(rf"<[\s/]*(?:{names})", unicodedata.normalize("NFKC", user["content"]), re.IGNORECASE)
 
     assert tags(text) == tags("x")
