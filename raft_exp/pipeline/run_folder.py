@@ -8,7 +8,7 @@ names with `hydra.run.dir` or `hydra.sweep.dir` stays where it is.
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from raft_exp.core.audit import StudyAudit
@@ -16,7 +16,9 @@ from raft_exp.core.errors import StoreError
 from raft_exp.corpora import ingest_stage
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.evaluation.transfer_stage import TRANSFER
+from raft_exp.exports.stage import ExportStage
 from raft_exp.exports.trainers import TOOLS
+from raft_exp.exports.trainers.settings import with_model_folder
 from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.reporting.audit import study_audit, write_study_audit
@@ -73,8 +75,7 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
         if name == "export":
             for exported in sorted((outcome.path / "exports").iterdir()):
                 if exported.name in TOOLS:  # a folder of the run, file by file: the tool writes its results there
-                    for file in sorted(exported.iterdir()):
-                        put(file, run / "exports" / exported.name / file.name)
+                    _put_tool(put, exported, outcome.stage.config, run / "exports" / exported.name)
                 else:
                     put(exported, run / "exports" / exported.name)
         if name in ("train", "select") and "@" not in label:  # without the trainings of candidates
@@ -118,6 +119,17 @@ def _audit(folders: Mapping[str, Path]) -> StudyAudit:
         targets=folders.get("targets"),
         gold_test=gold_test,
     )
+
+
+def _put_tool(put: Callable[[Path, Path], None], made: Path, settings: ExportStage, place: Path) -> None:
+    """Puts the files for another tool into the folder `place` of the run. Configurations get the model's path."""
+    assert settings.trainers is not None, "there is a folder for a tool"
+    for file in sorted(made.iterdir()):
+        put(file, place / file.name)
+        if file.suffix == ".yaml":
+            text = with_model_folder(file.read_text(encoding="utf-8"), settings.trainers.path)
+            _make_room(place / file.name)
+            (place / file.name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _part(label: str) -> str:

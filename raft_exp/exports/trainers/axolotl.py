@@ -15,7 +15,7 @@ def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
     """Returns the configuration of the training `label` on `rows` rows."""
     training, model = settings.trainings[label], settings.model
     return {
-        "base_model": settings.path,
+        "base_model": settings.model_entry,
         **({"revision_of_model": model.revision} if model.revision else {}),
         "datasets": [{"path": f"{training.dataset}.jsonl", "ds_type": "json", "type": "input_output"}],
         "train_on_inputs": False,

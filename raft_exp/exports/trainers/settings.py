@@ -1,10 +1,14 @@
 """The settings of a study's trainings that the tools of `export.for` need."""
 
+import json
+from pathlib import Path
 from typing import Literal
 
-from raft_exp.core.schema import Positive, PositiveFloat, Seed, Share, config_dataclass
+from raft_exp.core.schema import Positive, PositiveFloat, Runtime, Seed, Share, config_dataclass
 from raft_exp.models.dtype import Dtype
 from raft_exp.models.loading import ModelConfig
+
+MODEL_FOLDER = "MODEL_FOLDER"  # stands for the path of a model folder
 
 ToolName = Literal["trl", "axolotl", "llamafactory", "swift"]
 
@@ -72,8 +76,22 @@ class ToolSettings:
     study: str
     tools: list[ToolName]
     model: ModelConfig
-    path: str  # what the tools load: a hub id, or the absolute path of a model folder
+    path: Runtime[str]  # what the tools load: a hub id, or the absolute path of a model folder
     family: str | None  # `model_type` of a model folder; None for a hub id
     trainings: dict[str, ToolTraining]
     left_out: list[str]  # arms whose training no tool can repeat
     seed: Seed
+
+    @property
+    def model_entry(self) -> str:
+        """The model's entry in the configuration files of the tools: a hub id, or MODEL_FOLDER.
+
+        The files in the store do not depend on where the model folder is. `with_model_folder` gives those of a run its
+        path.
+        """
+        return MODEL_FOLDER if Path(self.path).is_absolute() else self.path
+
+
+def with_model_folder(configuration: str, path: str) -> str:
+    """Returns the text of a tool's configuration file (YAML) with the path of the model folder."""
+    return configuration.replace(f": {MODEL_FOLDER}\n", f": {json.dumps(path, ensure_ascii=False)}\n")

@@ -48,7 +48,7 @@ def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
     training, model = settings.trainings[label], settings.model
     steps = training.steps(rows)
     return {
-        "model": settings.path,
+        "model": settings.model_entry,
         **({"model_type": settings.family} if settings.family in _FAMILIES else {}),
         **({"model_revision": model.revision} if model.revision else {}),
         "use_hf": True,

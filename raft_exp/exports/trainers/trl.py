@@ -16,7 +16,7 @@ def config(settings: ToolSettings, label: str, rows: int) -> dict[str, object]:
     """Returns the configuration of the training `label` on `rows` rows."""
     training, model = settings.trainings[label], settings.model
     return {
-        "model_name_or_path": settings.path,
+        "model_name_or_path": settings.model_entry,
         **({"model_revision": model.revision} if model.revision else {}),
         "dtype": training.dtype,
         "datasets": [{"path": "json", "data_files": f"{training.dataset}.jsonl", "split": "train"}],

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.exports.trainers import TOOLS, swift
 from raft_exp.exports.trainers.rows import check_texts, token_row, without_first
+from raft_exp.exports.trainers.settings import with_model_folder
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.models.tokens import encode_completion, encode_prompt
 from raft_exp.pipeline.parsing import parse
@@ -265,3 +267,21 @@ def test_results_of_a_tool_stay_in_the_run_folder_and_leave_the_store_as_it_is(t
         result.write_text("{}")
     assert result.read_text() == "{}"
     assert not list((tmp_path / "store" / "export").glob("*/exports/trl/raft"))
+    for tool, entry in (("trl", "model_name_or_path"), ("swift", "model")):
+        (stored,) = (tmp_path / "store" / "export").glob(f"*/exports/{tool}/raft.yaml")
+        assert yaml.safe_load(stored.read_text())[entry] == "MODEL_FOLDER"
+        found = yaml.safe_load((folder / "exports" / tool / "raft.yaml").read_text())[entry]
+        assert (Path(found) / "config.json").is_file()
+        assert {**yaml.safe_load(stored.read_text()), entry: found} == yaml.safe_load(
+            (folder / "exports" / tool / "raft.yaml").read_text()
+        )
+
+
+@pytest.mark.parametrize("place", ["/a: b #c/'d\"", "/Modèle\\x", "/plain"])
+def test_the_place_of_the_model_folder_is_in_no_key_and_in_the_configurations_of_the_run(place):
+    export = stages_of(*SMALL, "export.for=trl")["export"]
+    moved = replace(export, config=replace(export.config, trainers=replace(export.config.trainers, path=place)))
+    assert moved.key == export.key
+    assert moved.config.trainers.model_entry == "MODEL_FOLDER"
+    written = yaml.safe_dump({"model": moved.config.trainers.model_entry, "more": 1}, sort_keys=False)
+    assert yaml.safe_load(with_model_folder(written, place)) == {"model": place, "more": 1}
