@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, get_args
 
 from raft_exp.core.schema import identity
+from raft_exp.core.shards import Sharded
 
 StageName = Literal[
     "model",
@@ -45,13 +46,16 @@ class StageSpec:
     name: StageName
     version: int  # to be raised when a change of the code changes the bytes of the result
     resumable: bool  # continues from the partial folder of a killed run
+    sharded: Sharded | None = None  # how to spread the stage over several processes; None: it runs in one
 
 
-def stage(name: StageName, version: int, resumable: bool = False) -> Callable[[Function], Function]:
+def stage(
+    name: StageName, version: int, resumable: bool = False, sharded: Sharded | None = None
+) -> Callable[[Function], Function]:
     """Returns a decorator that stores a StageSpec on a stage function and returns the same function."""
 
     def mark(function: Function) -> Function:
-        function.stage_spec = StageSpec(name, version, resumable)  # type: ignore[attr-defined]
+        function.stage_spec = StageSpec(name, version, resumable, sharded)  # type: ignore[attr-defined]
         return function
 
     return mark

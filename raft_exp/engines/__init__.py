@@ -120,6 +120,20 @@ _MODULES = {
 }
 
 
+def groups(config: EngineConfig, model: ModelConfig | None, requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    """Yields the requests in the groups that a sharded evaluation must not cut.
+
+    For `transformers` with greedy decoding, a group is a batch, because the other prompts of a batch change the last
+    bits of sums. For other engines it is one request.
+    """
+    if config.name == "transformers" and model is not None:
+        from raft_exp.engines.transformers import plan
+
+        yield from plan(requests, config.batch_tokens, model.max_new_tokens)
+    else:
+        yield from ([request] for request in requests)
+
+
 def load(config: EngineConfig, model: ModelConfig | None, adapter: Path | None, room: Path) -> Engine:
     """Loads the engine `config.name` with a model and, if `adapter` is not None, a LoRA adapter.
 

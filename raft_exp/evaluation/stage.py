@@ -2,18 +2,29 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal
 
 from raft_exp import engines
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
-from raft_exp.core.records import Answer, Example, Messages, append_complete_lines, dumps, read_jsonl, write_jsonl
+from raft_exp.core.records import Answer, Example, Messages, append_complete_lines, dumps, read_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Runtime, config_dataclass
+from raft_exp.core.shards import Shard, Sharded
 from raft_exp.core.stage import stage
 from raft_exp.engines import Engine, EngineConfig, Request
+from raft_exp.evaluation.answer_files import (
+    ANSWERS,
+    TIMINGS,
+    examples_shown,
+    read_answers,
+    row_of,
+    write_answers,
+    write_counts,
+    write_timings,
+)
 from raft_exp.evaluation.asking import ArmPrompts
 from raft_exp.evaluation.chosen_prompt import EXAMPLES, chosen_examples, chosen_prompt
 from raft_exp.models.loading import ModelConfig, tokenizer_of
@@ -22,19 +33,6 @@ from raft_exp.models.trained_weights import TrainedWeights
 from raft_exp.prompts import PromptConfig
 
 VERSION = 1
-ANSWERS = "answers.jsonl"
-
-
-class AnswerRow(TypedDict):
-    """One row of answers.jsonl."""
-
-    id: str
-    raw: str
-    truncated: bool
-    prompt_tokens: int
-    new_tokens: int
-    filtered: NotRequired[Literal[True]]  # absent where false, so that engines without a filter write the same bytes
-    log_probability: NotRequired[float]  # absent where it is not known
 
 
 @config_dataclass
@@ -53,7 +51,49 @@ class EvaluateStage:
     task: KeyedWhenSet[str | None] = None
 
 
-@stage("evaluate", VERSION, resumable=True)
+def compute_shard(
+    config: EvaluateStage,
+    *,
+    test: Path,
+    shard: Shard,
+    out: Path,
+    adapter: Path | None = None,
+    examples: Path | None = None,
+    chosen: Path | None = None,
+) -> None:
+    """Writes answers.jsonl and timings.json of the shard's questions. A batch of the engine is never cut."""
+    began = time.perf_counter()
+    config, examples = _with_choice(config, examples, chosen)
+    requests = [request for request, _ in _requests(config, test, examples)]
+    groups = engines.groups(config.engine, config.model, requests)
+    others = {request.id for number, group in enumerate(groups) if not shard.holds(number) for request in group}
+    generated = _answer(config, requests, frozenset(others), adapter, out)
+    write_timings(out, time.perf_counter() - began, generated)
+
+
+def join_shards(
+    config: EvaluateStage,
+    *,
+    test: Path,
+    shards: Sequence[Path],
+    out: Path,
+    adapter: Path | None = None,
+    examples: Path | None = None,
+    chosen: Path | None = None,
+) -> None:
+    """Writes the files of `evaluate` from the answers of all shards. timings.json has the seconds of all shards."""
+    write_answers(out, (answer for folder in shards for answer in read_answers(folder).values()))
+    evaluate(config, test=test, out=out, adapter=adapter, examples=examples, chosen=chosen)  # generates no answer
+    timings = [json.loads((folder / TIMINGS).read_text(encoding="utf-8")) for folder in shards]
+    write_timings(out, sum(each["seconds"] for each in timings), sum(each["answers"] for each in timings))
+
+
+def _can_be_sharded(config: EvaluateStage) -> bool:
+    """Whether several processes may answer: not those of a server, because its request limits hold for one process."""
+    return config.engine.name != "openai"
+
+
+@stage("evaluate", VERSION, resumable=True, sharded=Sharded(compute_shard, join_shards, _can_be_sharded))
 def evaluate(
     config: EvaluateStage,
     *,
@@ -72,27 +112,41 @@ def evaluate(
       replaces the task of that prompt. If `examples` is None, the worked examples of this folder are used.
     """
     began = time.perf_counter()
-    if chosen is not None:
-        config, examples = replace(config, prompt=_chosen(config, chosen)), examples or chosen_examples(chosen)
+    config, examples = _with_choice(config, examples, chosen)
     asked = list(_requests(config, test, examples))
     requests = [request for request, _ in asked]
+    generated = _answer(config, requests, frozenset(), adapter, out)
+    finished = read_answers(out)
+    write_answers(out, [finished[request.id] for request in requests])
+    shown = examples_shown([count for _, count in asked]) if examples else {}
+    write_counts(out, [finished[request.id] for request in requests], shown)
+    write_timings(out, time.perf_counter() - began, generated)
+
+
+def _with_choice(
+    config: EvaluateStage, examples: Path | None, chosen: Path | None
+) -> tuple[EvaluateStage, Path | None]:
+    """Returns the settings with the chosen prompt, and the folder of the worked examples. `chosen`: see `evaluate`."""
+    if chosen is None:
+        return config, examples
+    return replace(config, prompt=_chosen(config, chosen)), examples or chosen_examples(chosen)
+
+
+def _answer(
+    config: EvaluateStage, requests: Sequence[Request], skipped: frozenset[str], adapter: Path | None, out: Path
+) -> int:
+    """Appends the missing answers to answers.jsonl, except for the ids in `skipped`. Returns their number."""
     append_complete_lines(out / ANSWERS)
-    before = _read(out)
-    if len(before) < len(requests):
+    before = read_answers(out)
+    total = len(requests) - len(skipped)
+    if len(before) < total:
         engine = engines.load(config.engine, *_weights(config, adapter), out)
-        answers = _generated(engine, requests, frozenset(before), config.token_probabilities)
+        answers = _generated(engine, requests, skipped.union(before), config.token_probabilities)
         with (out / ANSWERS).open("a", encoding="utf-8", newline="\n") as file:
-            for answer in track(answers, "answering", len(requests), len(before)):
-                file.write(dumps(_row(answer)) + "\n")
+            for answer in track(answers, "answering", total, len(before)):
+                file.write(dumps(row_of(answer)) + "\n")
                 file.flush()
-    finished = _read(out)
-    _write_in_order(out, [finished[request.id] for request in requests])
-    shown = _examples_shown([count for _, count in asked]) if examples else {}
-    _write_counts(out, [finished[request.id] for request in requests], shown)
-    seconds = time.perf_counter() - began
-    (out / "timings.json").write_text(
-        json.dumps({"seconds": seconds, "answers": len(finished) - len(before)}) + "\n", encoding="utf-8"
-    )
+    return total - len(before)
 
 
 def _chosen(config: EvaluateStage, choice: Path) -> PromptConfig:
@@ -143,46 +197,3 @@ def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
         return ids
 
     return encode
-
-
-def _row(answer: Answer) -> AnswerRow:
-    row: AnswerRow = {
-        "id": answer.id,
-        "raw": answer.raw,
-        "truncated": answer.truncated,
-        "prompt_tokens": answer.prompt_tokens,
-        "new_tokens": answer.new_tokens,
-    }
-    if answer.filtered:
-        row["filtered"] = True
-    if answer.log_probability is not None:
-        row["log_probability"] = answer.log_probability
-    return row
-
-
-def _read(out: Path) -> dict[str, Answer]:
-    if not (out / ANSWERS).exists():
-        return {}
-    return {answer.id: answer for answer in read_jsonl(out / ANSWERS, Answer)}
-
-
-def _write_in_order(out: Path, answers: list[Answer]) -> None:
-    write_jsonl(out / f"{ANSWERS}.new", map(_row, answers))
-    (out / f"{ANSWERS}.new").replace(out / ANSWERS)
-
-
-def _write_counts(out: Path, answers: list[Answer], more: Mapping[str, int]) -> None:
-    counts = {
-        "answers": len(answers),
-        "truncated": sum(answer.truncated for answer in answers),
-        "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
-        "new_tokens": sum(answer.new_tokens for answer in answers),
-    }
-    if filtered := sum(answer.filtered for answer in answers):
-        counts["filtered"] = filtered
-    (out / "counts.json").write_text(json.dumps({**counts, **more}) + "\n", encoding="utf-8")
-
-
-def _examples_shown(counts: Sequence[int]) -> dict[str, int]:
-    """Returns the number of worked examples in all prompts together, and the most and fewest in one prompt."""
-    return {"examples": sum(counts), "most_examples": max(counts), "fewest_examples": min(counts)}

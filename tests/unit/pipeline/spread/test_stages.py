@@ -1,0 +1,115 @@
+"""The stages that can be spread write the same bytes for every number of shards."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raft_exp.core.collection import write_passages
+from raft_exp.core.records import write_jsonl
+from raft_exp.core.shards import Shard
+from raft_exp.evaluation.stage import evaluate
+from raft_exp.retrieval import embed_stage
+from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
+from tests.helpers import small_training as small
+from tests.helpers.worlds import EXAMPLES, worlds
+
+COUNTS = (1, 3, 7)
+
+
+def in_shards(stage: Callable[..., None], count: int, config: Any, out: Path, **inputs: Path) -> dict[str, bytes]:
+    """Computes all shards, joins them, and returns the files."""
+    functions = stage.stage_spec.sharded  # type: ignore[attr-defined]
+    folders = [out / f"{index} of {count}" for index in range(count)]
+    for index, shard in enumerate(folders):
+        shard.mkdir(parents=True)
+        functions.compute(config, **inputs, shard=Shard(index, count), out=shard)
+    (out / "joined").mkdir()
+    functions.join(config, **inputs, shards=folders, out=out / "joined")
+    return files(out / "joined")
+
+
+def whole(stage: Callable[..., None], config: Any, out: Path, **inputs: Path) -> dict[str, bytes]:
+    out.mkdir(parents=True)
+    stage(config, **inputs, out=out)
+    return files(out)
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in out.iterdir() if file.name != "timings.json"}
+
+
+@given(st.integers(0, 60), st.integers(1, 9))
+def test_the_shards_of_a_table_are_its_rows_in_order(total, count):
+    shards = [Shard(index, count) for index in range(count)]
+    assert [row for shard in shards for row in shard.rows(total)] == list(range(total))
+    assert [sum(shard.holds(row) for shard in shards) for row in range(total)] == [1] * total
+
+
+def _lengths(config: Any) -> Callable[[list[str], str], np.ndarray]:
+    """An encoder whose vectors depend on all texts of a call, as the last bits of real vectors do."""
+
+    def encode(texts: list[str], prefix: str) -> np.ndarray:
+        longest = max(map(len, texts))
+        return np.array([[len(text), longest, len(texts)] for text in texts], dtype=np.float32) / 7
+
+    return encode
+
+
+@settings(max_examples=max(5, EXAMPLES // 5), deadline=None)
+@given(worlds(), st.integers(1, 6))
+def test_vectors_do_not_depend_on_the_number_of_shards(world, rows_of_a_slice):
+    passages, questions = world
+    config = EmbedStage(small.encoder_config(exact_up_to=1000))
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as name:
+        room = Path(name)
+        patch.setattr(embed_stage, "load", _lengths)
+        patch.setattr(embed_stage, "_SLICE", rows_of_a_slice)
+        (room / "passages").mkdir()
+        write_passages(room / "passages", passages)
+        (room / "questions").mkdir()
+        write_jsonl(room / "questions" / "questions.jsonl", questions)
+        for stage, kind in ((embed_passages, "passages"), (embed_questions, "questions")):
+            inputs = {kind: room / kind}
+            expected = whole(stage, config, room / "whole" / kind, **inputs)
+            for count in COUNTS:
+                assert in_shards(stage, count, config, room / f"{kind} in {count}", **inputs) == expected
+
+
+def test_no_question_is_no_vector(tmp_path, monkeypatch):
+    (tmp_path / "questions").mkdir()
+    write_jsonl(tmp_path / "questions" / "questions.jsonl", [])
+    config, inputs = EmbedStage(small.encoder_config()), {"questions": tmp_path / "questions"}
+    monkeypatch.setattr(embed_stage, "load", lambda config: lambda texts, prefix: np.zeros((len(texts), 3), np.float32))
+    expected = whole(embed_questions, config, tmp_path / "whole", **inputs)
+    assert in_shards(embed_questions, 3, config, tmp_path / "three", **inputs) == expected
+
+
+@pytest.fixture(scope="module")
+def test_rows(tmp_path_factory):
+    return small.dataset(tmp_path_factory.mktemp("test"), train=0, validation=0, test=10)
+
+
+def test_answers_do_not_depend_on_the_number_of_shards(tmp_path, test_rows):
+    config = small.evaluate_stage(engine=small.engine_config(batch_tokens=700), token_probabilities=True)
+    expected = whole(evaluate, config, tmp_path / "whole", test=test_rows)
+    for count in COUNTS:
+        found = in_shards(evaluate, count, config, tmp_path / str(count), test=test_rows)
+        assert found == expected, count
+        timings = json.loads((tmp_path / str(count) / "joined" / "timings.json").read_text())
+        assert timings["answers"] == 10
+
+
+def test_every_shard_has_answers_and_no_answer_is_in_two(tmp_path, test_rows):
+    config = small.evaluate_stage(engine=small.engine_config(batch_tokens=700))
+    in_shards(evaluate, 3, config, tmp_path, test=test_rows)
+    shards = [(tmp_path / f"{index} of 3" / "answers.jsonl").read_text().splitlines() for index in range(3)]
+    ids = [json.loads(line)["id"] for shard in shards for line in shard]
+    assert all(shards)
+    assert sorted(ids) == sorted(set(ids))
