@@ -182,7 +182,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     store = Store(config.store)
     fingerprints = Fingerprints(store, save=not config.dry_run)
     stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
-    runner = Runner(store, run, config_file)
+    runner = Runner(store, run, config_file, config.spread)
     if config.dry_run:
         return runner.plan(stages)
     check(config.logger, config.makes_wandb_page(), sweep)

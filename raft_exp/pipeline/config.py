@@ -24,6 +24,7 @@ from raft_exp.evaluation.selection import SelectionConfig
 from raft_exp.exports import ExportConfig
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.models.loading import ModelConfig
+from raft_exp.pipeline.spread.config import ONE_PROCESS, SpreadConfig
 from raft_exp.prompts import PromptConfig
 from raft_exp.reporting.wandb.config import LoggerConfig
 from raft_exp.retrieval import RetrieverConfig
@@ -113,6 +114,7 @@ class Config:
     report: Runtime[Literal["html", "wandb"]] = "html"  # runs older than this setting have no value
     selection: SelectionConfig = SelectionConfig()
     run: RunConfig = RunConfig(copy=False)
+    spread: Runtime[SpreadConfig] = ONE_PROCESS
     # The complete prompts that `evaluation.wordings` names. `pipeline.wordings` reads them from files.
     wordings: dict[str, PromptConfig] = field(default_factory=dict)
 

@@ -1,6 +1,6 @@
 """Checks for the packages, GPUs and API keys that the planned stages need, before any stage runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 from raft_exp.core.errors import ModelError
@@ -15,9 +15,12 @@ from raft_exp.tasks import ledger
 from raft_exp.teachers.model import OpenaiTeacher
 
 
-def check_requirements(stages: Sequence[Stage]) -> None:
-    """Raises ModelError, DataError or ConfigError for the first missing requirement. The message names a remedy."""
-    gpus.check(stages)
+def check_requirements(stages: Sequence[Stage], elsewhere: Callable[[Stage], bool] = lambda stage: False) -> None:
+    """Raises ModelError, DataError or ConfigError for the first missing requirement. The message names a remedy.
+
+    `elsewhere`: whether a stage runs on other machines, so that this machine needs no GPU for it.
+    """
+    gpus.check(stage for stage in stages if not elsewhere(stage))
     _check_readers(stages)
     _check_engines(stages)
     _check_quantization(stages)

@@ -19,6 +19,8 @@ from raft_exp.pipeline import converted
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.requirements import check_requirements, quantized_bases
+from raft_exp.pipeline.spread.config import ONE_PROCESS, SpreadConfig
+from raft_exp.pipeline.spread.driver import Spread
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
 
@@ -29,9 +31,10 @@ _FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its
 class Runner:
     """Runs stages. `run`: the run folder. `config_file`: the resolved config of the run, for worker processes."""
 
-    def __init__(self, store: Store, run: Path, config_file: Path) -> None:
+    def __init__(self, store: Store, run: Path, config_file: Path, spread: SpreadConfig = ONE_PROCESS) -> None:
         self._store, self._run = store, run
         self._child = WorkerProcess(config_file)
+        self._spread = Spread(spread, store, config_file)
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
@@ -56,7 +59,8 @@ class Runner:
         outcomes = [self._store.look(stage) for stage in stages]
         self._write_plan(outcomes)
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
-        check_requirements(missing)
+        self._spread.check(missing)
+        check_requirements(missing, self._spread.on_other_machines)
         self._remember_run(bool(missing))
         models = sum(stage.name == converted.STAGE for stage in stages)  # conversions of GGUF files stand first
         with contextlib.closing(self._child):
@@ -82,7 +86,7 @@ class Runner:
             if outcomes[place].status == "planned":
                 self._console.print(f"  [dim]…[/] {escape(stage.label)}")
             try:
-                outcomes[place] = self._store.ensure(stage, self._make)
+                outcomes[place] = self._ensure(stage, stages[place + 1 :])
                 if outcomes[place].status == "reused" and stage.name not in _LARGE:
                     self._store.checked(stage)  # its files are shown or linked at the end
             except BaseException:
@@ -92,6 +96,14 @@ class Runner:
                 raise
             self._show(outcomes[place])
             self._write_plan(outcomes)
+
+    def _ensure(self, stage: Stage, following: Sequence[Stage]) -> Outcome:
+        if not self._spread.takes(stage):
+            return self._store.ensure(stage, self._make)
+        self._child.close()  # frees its GPUs
+        outcome = self._store.ensure(stage, lambda stage, out: self._spread.make(stage, out, following))
+        self._spread.remove_shards(stage)
+        return outcome
 
     def _make(self, stage: Stage, out: Path) -> None:
         name = stage.process or (stage.label if os.environ.get(_FORCED) else None)

@@ -32,6 +32,7 @@ from raft_exp.core.errors import ConfigError, RaftError, StoppedError
 from raft_exp.core.processes import end_with, end_with_parent
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import gpus
+from raft_exp.pipeline.rebuilt import RebuiltStudy, log_to_file
 
 _RANKS = ("RANK", "SLURM_PROCID")  # environment variables in which launchers number their processes
 _FIRST_RANK_PATIENCE = 15  # seconds
@@ -216,7 +217,7 @@ class _Stages:
 
     def __init__(self, config_file: Path) -> None:
         self._config_file = config_file
-        self._built: dict[str, Stage] = {}
+        self._study: RebuiltStudy | None = None
 
     def run(self, key: str, out: Path) -> str:
         """Runs one stage into `out`; returns the reply: a JSON line [error message or "", exit status]."""
@@ -227,45 +228,22 @@ class _Stages:
         return json.dumps(["", 0]) + "\n"
 
     def _run(self, key: str, out: Path) -> None:
-        if not self._built:
-            self._build()
-        stage = self._built[key]
+        self._study = study = self._study or self._build()
+        stage = study.stages[key]
         tracking.enter_stage(stage.label)
         try:
-            with self._store.guarded():
-                self._store.call(stage, out)
+            with study.store.guarded():
+                study.store.call(stage, out)
         finally:
             tracking.active().end_run()
 
-    def _build(self) -> None:
-        import logging
-
-        import yaml
-
-        from raft_exp.pipeline import converted
-        from raft_exp.pipeline.build import build
-        from raft_exp.pipeline.fingerprints import Fingerprints
-        from raft_exp.pipeline.parsing import parse
-        from raft_exp.pipeline.store import Store
+    def _build(self) -> RebuiltStudy:
         from raft_exp.reporting.wandb.tracker import tracker_of
 
-        logging.basicConfig(  # all ranks write to the log of the run
-            filename=self._config_file.with_name("raft_exp.log"),
-            level=logging.INFO,
-            format="[%(asctime)s][%(name)s][%(levelname)s] %(message)s",
-        )
-        screen = logging.StreamHandler()
-        screen.setLevel(logging.WARNING)
-        screen.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-        logging.getLogger().addHandler(screen)
-        values: dict[str, object] = yaml.safe_load(self._config_file.read_text(encoding="utf-8"))
-        config = parse(values)
-        self._store = Store(config.store)
-        tracking.activate(tracker_of(values, self._config_file.parent))
-        fingerprints = Fingerprints(self._store, save=False)
-        models = converted.conversions(config, fingerprints)
-        converted.use(models, self._store)
-        self._built = {stage.key: stage for stage in (*models, *build(config, fingerprints))}
+        log_to_file(self._config_file.with_name("raft_exp.log"))
+        study = RebuiltStudy(self._config_file)
+        tracking.activate(tracker_of(study.values, self._config_file.parent))
+        return study
 
 
 if __name__ == "__main__":

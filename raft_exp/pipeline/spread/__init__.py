@@ -1,0 +1,11 @@
+"""Spreads a stage over several processes: on this machine, as a SLURM array, or on a Ray cluster (`spread=...`).
+
+A stage that can be spread has `Sharded` functions (`raft_exp.core.shards`). With `spread.tasks=N` each of N tasks
+computes one shard of it into the store, under a key of its own. The study then joins the shards. The files and the key
+of the stage do not depend on N.
+
+- `config`: the settings.
+- `driver`: starts the tasks of a stage, starts a lost task again, and joins the shards.
+- `task`: the process of one task. `command`: starts this process.
+- `local`, `slurm`, `ray`: the engines that run the tasks. Only the chosen engine is imported.
+"""
