@@ -32,6 +32,7 @@ NEEDS: dict[str, list[tuple[str, ...]]] = {
     "search": [(STUDY, "sweep=optuna", "dataset.p=0.4,0.6")],
     "launchers": [(STUDY, *SWEEP, f"launcher={name}") for name in ("joblib", "slurm", "submitit_local")],
     "ray": [(STUDY, *SWEEP, "launcher=ray")],
+    "spread": [(STUDY, f"spread={name}", "spread.tasks=2") for name in ("ray", "slurm")],
     "wandb-report": [(STUDY, "logger=wandb", "report=wandb")],
     "vllm": [
         (STUDY, "engine=vllm"),
