@@ -214,7 +214,7 @@ KINDS = {  # name -> simulation, studies of each row
     "differences": (differences, 2_000),
     "seeds": (seeds, 3_000),
     "questions": (questions_alone, 2_000),
-    "judge": (judge, 2_000),
+    "judge": (judge, 500),
 }
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -14,7 +14,9 @@ from raft_exp.core.audit import DatasetAudit, ReplyAudit, StudyAudit
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
 from raft_exp.core.records import Answer, write_jsonl
+from raft_exp.evaluation.citations.stage import CITATIONS
 from raft_exp.evaluation.kl_stage import KL
+from raft_exp.evaluation.references_stage import write_references
 from raft_exp.evaluation.results import ArmResult, Choice, Divergence, Results, TransferResult, read_predictions
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.evaluation.transfer_stage import TRANSFER
@@ -44,7 +46,11 @@ def make_again(run: Run, out: Path) -> list[str]:
     try:
         config = _config(run)
         inputs = _Inputs(run, partial / "inputs", {training.label: training.stage for training in trainings(config)})
-        report(report_settings(config), **inputs.all(), out=partial / "report")
+        settings = report_settings(config)
+        if settings.labels and not Path(settings.labels).exists():
+            inputs.missing.append(f"{settings.labels} is missing: no label corrects the figures of the judge")
+            settings = replace(settings, labels=None)
+        report(settings, **inputs.all(), out=partial / "report")
         _copy_overrides(run, partial / "report" / "results.json")
         _stamp(run, partial / "report")
         _move(partial / "report", out)
@@ -98,6 +104,10 @@ class _ReportInputs(TypedDict):
     transfer: dict[str, Path]
     kl: dict[str, Path]
     gold_test: Path | None
+    references: Path | None
+    citations: dict[str, Path]
+    judgements: dict[str, Path]
+    judged_pairs: dict[str, Path]
 
 
 @dataclass
@@ -133,6 +143,7 @@ class _Inputs:
             "passages": self._optional("ingest"),
             "questions": self._optional("questions"),
             "targets": self._targets(),
+            "references": self._references(),
             "choices": {name: self._measured("choices", name, CHOICE, choice) for name, choice in choices.items()},
             "transfer": {
                 name: self._measured("transfer", name, TRANSFER, result)
@@ -142,6 +153,11 @@ class _Inputs:
                 name: self._measured("kl", name, KL, figures)
                 for name, figures in self.run.results.get("kl", {}).items()
             },
+            "judgements": {name: self._judge("judge", name) for name in self._judged("judge")},
+            "judged_pairs": {
+                name.replace(",", "|"): self._judge("judge_pairs", name) for name in self._judged("judge_pairs")
+            },
+            "citations": {name: self._citations(name) for name in arms if "nli" in arms[name].get("citations", {})},
         }
         needed = {"ingest": inputs["passages"], "questions": inputs["questions"]}
         if gone := [stage for stage, folder in needed.items() if folder is None]:
@@ -155,6 +171,21 @@ class _Inputs:
     def _targets(self) -> Path | None:
         audit: ReplyAudit | None = self._audit.get("targets")
         return self._folder("targets", lambda folder: _write(folder / "audit.json", audit)) if audit else None
+
+    def _references(self) -> Path | None:
+        """The long texts that replies are compared with; without the store, those in the predictions."""
+
+        def make(folder: Path) -> None:
+            texts: dict[str, str] = {}
+            for arm in self.run.results["arms"]:
+                rows = read_predictions(self.run.folder / "predictions" / f"{arm}.jsonl")
+                texts |= {row["id"]: row["long_reference"] for row in rows if "long_reference" in row}
+            write_references(folder, texts)
+            if audit := self._audit.get("references"):
+                _write(folder / "audit.json", audit)
+
+        compared = self.run.results.get("wording")
+        return self._folder("references", make) if compared and compared["reference"] != "answers" else None
 
     def _place(self, row: PlanRow) -> Path:
         path = Path(row["path"])
@@ -209,6 +240,28 @@ class _Inputs:
             write_jsonl(folder / "answers.jsonl", _answers(path, self._result(label)))
 
         return self._folder(f"evaluate[{label}]", make)
+
+    def _judged(self, kind: str) -> list[str]:
+        """Returns the arms, or the pairs of arms, whose judgements are in the run folder."""
+        return sorted(folder.name for folder in (self.run.folder / kind).glob("*"))
+
+    def _judge(self, kind: str, name: str) -> Path:
+        def make(folder: Path) -> None:
+            for file in (self.run.folder / kind / name).iterdir():
+                if not file.exists():  # a link
+                    raise DataError(f"{file}: the store no longer has it; run the study again")
+                shutil.copyfile(file, folder / file.name)
+
+        return self._folder(f"{kind}[{name.replace(',', '|')}]", make)
+
+    def _citations(self, arm: str) -> Path:
+        def make(folder: Path) -> None:
+            rows = read_predictions(self.run.folder / "predictions" / f"{arm}.jsonl")
+            claims = ({"id": row["id"], "claims": row["claims"]} for row in rows if "claims" in row)
+            write_jsonl(folder / CITATIONS, claims)
+            _write(folder / "counts.json", {"cut": self._result(arm)["citations"]["nli"]["cut"]})
+
+        return self._folder(f"citations[{arm}]", make)
 
     def _result(self, label: str) -> ArmResult:
         arm, _, condition = label.partition("@")
