@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -25,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from raft_exp import __version__
 from raft_exp.apps.experiments import with_experiment
+from raft_exp.apps.group_arguments import with_group_names
 from raft_exp.apps.hydra_errors import explained
 from raft_exp.apps.path_arguments import with_quoted_paths
 from raft_exp.apps.settings_help import help_text
@@ -48,9 +50,10 @@ from raft_exp.pipeline.converted import conversions
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.manifest import git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.run_begin import CONFIG, begin, has_results, remove_refused, write_config
 from raft_exp.pipeline.run_folder import fill, move_finished
 from raft_exp.pipeline.runner import Runner
-from raft_exp.pipeline.store import Outcome, Store
+from raft_exp.pipeline.store import Outcome, open_store
 from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 from raft_exp.prompts.task import answer_like
@@ -86,7 +89,7 @@ def main() -> None:
     if _answers_alone(sys.argv[1:]):
         return
     Plugins.instance().register(OwnConf)
-    sys.argv[1:] = with_experiment(_with_multirun(with_quoted_paths(sys.argv[1:])))
+    sys.argv[1:] = with_experiment(_with_multirun(with_group_names(with_quoted_paths(sys.argv[1:]))))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise its errors instead of ending the process
     try:
         screen.check_arguments(sys.argv[1:])
@@ -158,6 +161,7 @@ def job(composed: DictConfig) -> None:
         study(values, Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task), sweep)
     except RaftError as error:
         chosen = HydraConfig.get()
+        remove_refused(Path(chosen.runtime.output_dir))
         placed = error
         if isinstance(error, ConfigError):
             placed = with_place(error, chosen.runtime.choices, chosen.overrides.task)
@@ -174,16 +178,16 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     """
     config = parse(values)
     secrets.check_settings(values)
-    config_file = run / "config.yaml"
-    config_file.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _warn_of_prompt(config)
     if line := ignored_settings(config):
         screen.say(line, error=True)
-    store = Store(config.store)
+    store = open_store(config.store, config.local_store)
     fingerprints = Fingerprints(store, save=not config.dry_run)
     stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
-    runner = Runner(store, run, config_file, config.spread)
+    runner = Runner(store, run, run / CONFIG, config.spread)
     if config.dry_run:
+        if not has_results(run):
+            write_config(run, values)
         return runner.plan(stages)
     check(config.logger, config.makes_wandb_page(), sweep)
     write_note(study_of(values, run), overrides, sweep)
@@ -192,7 +196,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     try:
         stages = _shortened(config, stages)
         try:
-            outcomes = runner.execute(stages)
+            outcomes = runner.execute(stages, partial(begin, run, values))
         except RaftError:
             _preview(config, [store.look(stage) for stage in stages])  # the data sets that were made before the error
             raise
@@ -233,12 +237,14 @@ def _show(config: Config, run: Path, outcomes: list[Outcome], wandb_study: Wandb
     if outcomes[-1].stage.name != "report":
         _show_dataset_warnings(run / "audit.json", config)
         return
+    from raft_exp.evaluation.metrics import with_wording
     from raft_exp.reporting.terminal import table, verdict
 
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     log_study(wandb_study, page=config.report == "wandb")
     console = Console()
-    console.print(table(results, config.evaluation.metrics), *verdict(results), sep="\n")
+    requested = with_wording(config.evaluation.metrics, config.evaluation.reference)
+    console.print(table(results, requested), *verdict(results), sep="\n")
     screen.say(f"report: {run / 'report.html'}")
     if list(run.glob("wandb/offline-run-*")):
         print(f"W&B: the run is stored offline; send it with: wandb sync {run}/wandb/offline-run-*")

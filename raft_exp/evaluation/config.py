@@ -7,12 +7,25 @@ from pydantic import BeforeValidator, model_validator
 
 from raft_exp.core.errors import suggest
 from raft_exp.core.gold_place import GoldPlace
-from raft_exp.core.schema import Count, KeyedWhenSet, Positive, config_dataclass
-from raft_exp.evaluation.metrics import METRICS
+from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, config_dataclass
+from raft_exp.evaluation.judge.config import JudgeConfig
+from raft_exp.evaluation.metrics import METRICS, Reference
+from raft_exp.evaluation.metrics.tokenizers import Tokenizer
 from raft_exp.evaluation.primary import PrimaryConfig
 from raft_exp.evaluation.transfer import TransferConfig
+from raft_exp.models.nli import NliConfig
 from raft_exp.prompts import quotes
 from raft_exp.retrieval import Distractors, Shares, check_shares
+
+
+def _no_mere_name(value: object) -> object:
+    """Raises ValueError for the name of a judge without its settings, which a file of conf/ may hold by mistake."""
+    if isinstance(value, str):
+        raise ValueError(
+            f"evaluation.judge: got {value!r}, a name without settings; on the command line use "
+            f"evaluation.judge={value}, and in a file the defaults entry '- override /judge@evaluation.judge: {value}'"
+        )
+    return value
 
 
 @config_dataclass
@@ -36,6 +49,10 @@ class EvaluationConfig:
     conditions: Annotated[dict[str, dict[str, object]], BeforeValidator(lambda value: {} if value is None else value)]
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
     allow_cut: KeyedWhenSet[bool] = True  # passages may be shortened to fit the prompt; false: this is an error
+    # What metrics of wording (BLEU, ROUGE ...) compare replies with: the answers, the long answers of the data set, or
+    # the texts that the teacher writes for the questions of the evaluation
+    reference: KeyedWhenSet[Reference] = "answers"
+    bleu_tokenizer: KeyedWhenSet[Tokenizer] = "auto"  # auto: by prompt.language
     min_quote_words: KeyedWhenSet[Positive] = quotes.MIN_WORDS  # a quote of fewer words never counts as verbatim
     # auto: each untrained arm tries several wordings of the prompt on validation questions; the test uses the best one
     prompts: KeyedWhenSet[Literal["as_written", "auto"]] = "as_written"
@@ -50,11 +67,24 @@ class EvaluationConfig:
     transfer_items: KeyedWhenSet[Positive | None] = None  # largest number of questions of each; null: as in its study
     kl: KeyedWhenSet[bool] = False  # measures KL(base || arm) on a general text, for arms with weights of their own
     conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
+    # a language model that judges the replies; null: none
+    judge: KeyedWhenSet[Annotated[JudgeConfig | None, BeforeValidator(_no_mere_name)]] = None
+    labels: Runtime[str | None] = None  # a CSV file with labels of people; its content is in the report's key
+    nli: KeyedWhenSet[NliConfig | None] = None  # decides which claims of a reply the passages support that it quotes
     token_probabilities: KeyedWhenSet[bool] = False  # store the mean log probability of the tokens of each reply
 
     @model_validator(mode="after")
     def _shares_are_whole(self) -> "EvaluationConfig":
         check_shares("evaluation", self.distractors, self.mixed)
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_of_a_judge(self) -> "EvaluationConfig":
+        if self.labels is not None and self.judge is None:
+            raise ValueError(
+                f"evaluation.labels: got {self.labels!r}, but the study has no judge whose figures they could correct; "
+                "set evaluation.judge=openai (or vllm, transformers), or labels to null"
+            )
         return self
 
     @model_validator(mode="after")

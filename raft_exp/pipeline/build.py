@@ -1,8 +1,8 @@
 """The stages of a study and the inputs of each.
 
 ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (index, embed, rerank: for retrieval)
-                |                                                    v
-                +-----------> dataset[test] ----------------> evaluate[arm] -> report   (transfer, kl: `elsewhere`)
+                |     (judge, citations; transfer, kl: `elsewhere`)  v
+                +-----------> dataset[test] ----------------> evaluate[arm] -> report
 
 The export stage reads all data sets and the passages. It also runs with until=dataset. With until=ingest it exports
 only passages.
@@ -19,6 +19,7 @@ from raft_exp.pipeline import placement, trainings
 from raft_exp.pipeline.conditions import condition, gold_alone, validation
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.elsewhere import Elsewhere
+from raft_exp.pipeline.judging import Judging, judging
 from raft_exp.pipeline.selection import Selection, choose_rates
 from raft_exp.pipeline.stages import Fingerprint, StageMaker
 from raft_exp.pipeline.wordings import choose_prompts, wordings
@@ -34,26 +35,30 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     stages = [*first, *(vectors for vectors in make.vectors.values() if vectors not in first), make.index]
     stages += [reranked for reranked in make.reranked.values() if "targets" not in reranked.inputs]
     # these questions come before anything is paid: there may be none
-    stages += [*elsewhere.sources, *searched.questions, make.targets]
+    stages += [*elsewhere.sources, *searched.questions]
+    stages += [*make.references, make.targets]  # without long references, the study ends before it pays for training
     stages += [reranked for reranked in make.reranked.values() if "targets" in reranked.inputs]
     stages += [*study.datasets.values(), *study.tests.values(), *study.worked_examples, *exported, *searched.trained]
     stages += [*placement.together(searched.answers), *study.adapters.values(), *study.prompts.choices.values()]
-    stages += [*placement.together([*answers, *elsewhere.answers]), *elsewhere.graded, last]
-    needed = keys_upstream([*exported, last]) & keys_upstream(_ends(config, stages, searched.answers))
+    stages += [*placement.together([*answers, *elsewhere.answers]), *study.judging.stages]
+    stages += [*study.citations.values(), *elsewhere.graded, last]
+    needed = keys_upstream([*exported, last]) & keys_upstream(
+        _ends(config, stages, [*searched.answers, *make.references[:-1]])
+    )
     selected = [stage for stage in stages if stage.key in needed]
     if make.lacks_questions and make.questions in selected:
         next(iter(open_corpus(config.corpus).questions()), None)  # raises the error before any stage runs
     return selected + exported if config.until == "ingest" else selected
 
 
-def _ends(config: Config, stages: Iterable[Stage], tried: Iterable[Stage]) -> list[Stage]:
-    """Returns the stages up to `until`, except for `tried`, the evaluations of candidates.
+def _ends(config: Config, stages: Iterable[Stage], on_demand: Iterable[Stage]) -> list[Stage]:
+    """Returns the stages up to `until`, except for `on_demand`, which run only if a later stage needs their results.
 
-    Candidates are evaluated only if a select stage needs their evaluations.
+    These are the evaluations of candidates, for a select stage, and the teacher's texts for the evaluation.
     """
     until = STAGES.index("export" if config.until == "dataset" else config.until)
-    before_select = {stage.key for stage in tried}
-    return [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in before_select]
+    excepted = {stage.key for stage in on_demand}
+    return [stage for stage in stages if STAGES.index(stage.name) <= until and stage.key not in excepted]
 
 
 class _Study:
@@ -198,6 +203,20 @@ class _Study:
         return self.adapters[training.label] if training else None
 
     @cached_property
+    def judging(self) -> Judging:
+        """The stages in which a language model judges the replies; empty without evaluation.judge."""
+        tests = {name: self._test_of(name) for name in self._arms}
+        return judging(self._config, self._fingerprint, self.make.questions, tests, self.answers)
+
+    @cached_property
+    def citations(self) -> dict[str, Stage]:
+        """Arm -> the stage that checks the citations of its replies; {} without evaluation.nli."""
+        if self._config.evaluation.nli is None:
+            return {}
+        arms = [name for name, arm in self._arms.items() if arm.cites]
+        return {name: self.make.citations(name, self._test_of(name), self.answers[name]) for name in arms}
+
+    @cached_property
     def elsewhere(self) -> Elsewhere:
         """The stages that measure what the trainings cost on other corpora and on general text."""
         return Elsewhere(self._config, self._fingerprint, self.make, self._weights, self.prompts.choices)
@@ -217,6 +236,8 @@ class _Study:
             answers=self.answers,
             adapters=self.adapters,
             **({"gold_test": self._gold_test} if self._gold_test else {}),
+            **self.judging.read(),
+            **({"citations": self.citations} if self.citations else {}),
             **self.searched.read(),
             **self.elsewhere.read(),
         )

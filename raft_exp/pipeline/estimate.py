@@ -35,12 +35,17 @@ _EQUAL = {
     "dataset": ("window.name_or_path",),
     "embed": ("encoder.name_or_path",),
     "kl": (*_MODEL, "engine.accelerator", "engine.threads"),
+    "citations": ("nli.name_or_path", "nli.accelerator"),
     "rerank": ("reranker.name_or_path", "reranker.k_first", "reranker.accelerator", "samples"),
     "targets": ("teacher.name", "teacher.model"),
+    "judge": ("judge.name", "judge.model"),
+    "judge_pairs": ("judge.name", "judge.model"),
 }
 _SAME_INPUT = {"index": "passages", "embed": "passages", "rerank": "questions", "targets": "questions"}
 _SAME_INPUT |= {"export": "passages"}
-_UNITS = {"train": "examples", "evaluate": "answers", "dataset": "rows"}  # seconds are in proportion to these counts
+# seconds are in proportion to these counts
+_UNITS = {"train": "examples", "evaluate": "answers", "citations": "replies", "dataset": "rows"}
+_UNITS |= {"judge": "questions", "judge_pairs": "questions"}
 _LEAST = 0.1  # of the planned items: the smallest result that measures a speed
 
 
@@ -87,7 +92,8 @@ class ExpectedSeconds:
                 return int(config.trainer.max_steps * config.trainer.batch_size)
             examples = self.sizes.examples(_input(stage, "dataset"))
             return examples.number * int(config.trainer.max_epochs) if examples else None
-        tested = _input(stage, "test") if stage.name in ("evaluate", "select", "report") else stage
+        testing = ("evaluate", "judge", "judge_pairs", "citations", "select", "report")
+        tested = _input(stage, "test") if stage.name in testing else stage
         rows = self.sizes.rows(tested) if tested.name == "dataset" else None
         return rows.number if rows else None
 

@@ -27,7 +27,9 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 SHARED = "RAFT_EXP_SHARE_GPUS"
 LOCKS = "RAFT_EXP_GPU_LOCKS"
 # field of a stage's settings -> the config group with its accelerator
-_PLACES = {"trainer": "trainer", "engine": "engine", "encoder": "encoder", "reranker": "retriever.rerank"}
+_PLACES = {"trainer": "trainer", "engine": "engine", "encoder": "encoder"}
+_PLACES |= {"reranker": "retriever.rerank", "nli": "evaluation.nli"}
+_LOCAL = {"teacher": "teacher.engine", "judge": "evaluation.judge.engine"}  # the same for engines of other models
 _PAUSE = 0.5  # seconds between two attempts to lock
 
 
@@ -36,8 +38,9 @@ def needed(config: object) -> int | None:
     trainer = getattr(config, "trainer", None)
     if trainer is not None:
         return 0 if trainer.accelerator == "cpu" else None if trainer.devices == "auto" else int(trainer.devices)
-    models = (getattr(config, name, None) for name in ("engine", "encoder", "reranker"))
-    model = next(filter(None, models), None)
+    local = (getattr(getattr(config, name, None), "engine", None) for name in _LOCAL)
+    models = (getattr(config, name, None) for name in ("engine", "encoder", "reranker", "nli"))
+    model = next(filter(None, (*models, *local)), None)
     if model is None or getattr(model, "name", "") == "openai" or getattr(model, "accelerator", "auto") == "cpu":
         return 0
     return int(getattr(model, "tensor_parallel_size", 1))
@@ -46,8 +49,10 @@ def needed(config: object) -> int | None:
 def check(stages: Iterable[Stage]) -> None:
     """Raises ModelError if a stage requires a GPU and this machine has none. Called before any stage runs."""
     for stage in (stage for stage in stages if not stage.launcher):  # a launcher may start it on other machines
-        for name, place in _PLACES.items():
-            if getattr(getattr(stage.config, name, None), "accelerator", "") == "gpu" and not _has_gpu():
+        places = {place: getattr(stage.config, name, None) for name, place in _PLACES.items()}
+        local = {place: getattr(getattr(stage.config, name, None), "engine", None) for name, place in _LOCAL.items()}
+        for place, model in {**places, **local}.items():
+            if getattr(model, "accelerator", "") == "gpu" and not _has_gpu():
                 raise ModelError(
                     f"{place}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
                     "machine with a GPU, or trainer=cpu with a small model: model=pocket, model=tiny"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from raft_exp.core.stage import Stage
 from raft_exp.engines import EngineConfig
+from raft_exp.evaluation.judge.config import JudgeConfig
 from raft_exp.models.cross_encoder import RerankConfig
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.models.nli import NliConfig
@@ -39,9 +40,18 @@ def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str
 
 def of_teacher(teacher: TeacherConfig) -> str | None:
     """Returns the process of a teacher model that may use a GPU, else None. Both stages of the teacher share it."""
-    if not is_local(teacher) or (teacher.engine.name == "transformers" and teacher.engine.accelerator == "cpu"):
+    return _of_local("teacher", teacher)
+
+
+def of_judge(judge: JudgeConfig) -> str | None:
+    """Returns the process of a judge that may use a GPU, else None. All stages of the judge share it."""
+    return _of_local("judge", judge)
+
+
+def _of_local(role: str, model: object) -> str | None:
+    if not is_local(model) or (model.engine.name == "transformers" and model.engine.accelerator == "cpu"):
         return None
-    return f"teacher {teacher.model} with {teacher.engine}"
+    return f"{role} {model.model} with {model.engine}"
 
 
 def of_encoder(config: EncoderConfig | RerankConfig | NliConfig, name: str) -> str | None:

@@ -12,7 +12,7 @@ from raft_exp.models import gguf, quantization
 from raft_exp.models.loading import ModelConfig, base_memory
 from raft_exp.pipeline import converted, gpus
 from raft_exp.tasks import ledger
-from raft_exp.teachers.model import OpenaiTeacher
+from raft_exp.tasks.model import ServerModel, is_local
 
 
 def check_requirements(stages: Sequence[Stage], elsewhere: Callable[[Stage], bool] = lambda stage: False) -> None:
@@ -40,8 +40,8 @@ def _check_readers(stages: Sequence[Stage]) -> None:
 def _check_engines(stages: Sequence[Stage]) -> None:
     """Raises ModelError for an engine that is not installed, before any stage runs."""
     for stage in (stage for stage in stages if not stage.launcher):
-        for group in ("engine", "teacher"):
-            if getattr(getattr(stage.config, group, None), "name", "") == "vllm" and find_spec("vllm") is None:
+        for name, group in (("engine", "engine"), ("teacher", "teacher"), ("judge", "evaluation.judge")):
+            if getattr(getattr(stage.config, name, None), "name", "") == "vllm" and find_spec("vllm") is None:
                 raise ModelError(f"{group}: {NO_VLLM}, or use {group}=transformers")
 
 
@@ -55,14 +55,15 @@ def _check_quantization(stages: Sequence[Stage]) -> None:
 def _check_keys(stages: Sequence[Stage]) -> None:
     """Raises ConfigError if the API key of a stage is missing, before any stage runs.
 
-    A teacher is not checked if its ledger has replies of its model, because then only new requests need the key.
+    A teacher or judge is not checked if its ledger has replies of its model: only new requests need the key.
     """
     for stage in stages:
-        engine, teacher = (getattr(stage.config, group, None) for group in ("engine", "teacher"))
+        engine, *asked = (getattr(stage.config, name, None) for name in ("engine", "teacher", "judge"))
         if isinstance(engine, ChatConfig):
             key_of(engine, "engine")
-        if isinstance(teacher, OpenaiTeacher) and not ledger.has_answers(teacher.ledger, teacher.model):
-            key_of(teacher, "teacher")
+        for model in asked:
+            if isinstance(model, ServerModel) and not ledger.has_answers(model.ledger, model.model):
+                key_of(model, model.group)
 
 
 def quantized_bases(stages: Sequence[Stage]) -> list[str]:
@@ -80,6 +81,7 @@ def quantized_bases(stages: Sequence[Stage]) -> list[str]:
 
 def _models(stage: Stage) -> list[tuple[str, ModelConfig]]:
     """Returns the models that a stage loads, each with the name of its settings group."""
-    teacher = getattr(stage.config, "teacher", None)
-    pairs = [("model", getattr(stage.config, "model", None)), ("teacher.model", getattr(teacher, "model", None))]
-    return [(group, model) for group, model in pairs if isinstance(model, ModelConfig)]
+    own = getattr(stage.config, "model", None)
+    asked = [getattr(stage.config, name, None) for name in ("teacher", "judge")]
+    local = [(f"{model.group}.model", model.model) for model in asked if is_local(model)]
+    return [*([("model", own)] if isinstance(own, ModelConfig) else []), *local]

@@ -14,16 +14,17 @@ from pathlib import Path
 from raft_exp.core.audit import StudyAudit
 from raft_exp.core.errors import StoreError
 from raft_exp.corpora import ingest_stage
+from raft_exp.evaluation.judge.rows import JUDGEMENTS, PAIRS
+from raft_exp.evaluation.judge.stage import SUMMARY
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.evaluation.transfer_stage import TRANSFER
 from raft_exp.exports.stage import ExportStage
 from raft_exp.exports.trainers import TOOLS
 from raft_exp.exports.trainers.settings import with_model_folder
 from raft_exp.models.trained_weights import TrainedWeights
+from raft_exp.pipeline.run_begin import UNFINISHED
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.reporting.audit import study_audit, write_study_audit
-
-UNFINISHED = "unfinished"
 
 
 def move_finished(run: Path, study: str, store: Store) -> Path:
@@ -69,7 +70,8 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
         if label == "ingest" and (outcome.path / ingest_stage.REPORT).exists():  # not that of another corpus
             shutil.copyfile(outcome.path / ingest_stage.REPORT, run / ingest_stage.REPORT)
         if (outcome.path / "quarantine.jsonl").exists():
-            put(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{name}.jsonl")
+            file = f"{name}@{_part(label)}" if _part(label) else name
+            put(outcome.path / "quarantine.jsonl", run / "quarantine" / f"{file}.jsonl")
         if name == "dataset":
             put(outcome.path / "rows.jsonl", run / "dataset" / f"{_part(label)}.jsonl")
         if name == "export":
@@ -85,6 +87,10 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
             put(outcome.path / TRANSFER, run / "transfer" / _part(label) / TRANSFER)
             for predictions in sorted((outcome.path / "predictions").iterdir()):
                 put(predictions, run / "transfer" / _part(label) / predictions.name)
+        if name == "judge":
+            _put_judge(put, outcome.path, run / "judge" / _part(label))
+        if name == "judge_pairs":
+            _put_judge(put, outcome.path, run / "judge_pairs" / _part(label).replace("|", ","))
         if name == "select":
             put(outcome.path / CHOICE, run / "selection" / f"{_part(label)}.json")
         if name == "report":
@@ -118,7 +124,15 @@ def _audit(folders: Mapping[str, Path]) -> StudyAudit:
         questions=folders.get("questions"),
         targets=folders.get("targets"),
         gold_test=gold_test,
+        references=folders.get("references"),
     )
+
+
+def _put_judge(put: Callable[[Path, Path], None], made: Path, place: Path) -> None:
+    """Puts the values of a judge and the description of the judge into the folder `place` of the run."""
+    for name in (JUDGEMENTS, PAIRS, SUMMARY):
+        if (made / name).exists():
+            put(made / name, place / name)
 
 
 def _put_tool(put: Callable[[Path, Path], None], made: Path, settings: ExportStage, place: Path) -> None:

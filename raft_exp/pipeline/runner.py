@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -17,8 +17,10 @@ from raft_exp.evaluation.results import Choice
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline import converted
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
+from raft_exp.pipeline.judge_requests import judge_estimate
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.requirements import check_requirements, quantized_bases
+from raft_exp.pipeline.run_begin import has_results
 from raft_exp.pipeline.spread.config import ONE_PROCESS, SpreadConfig
 from raft_exp.pipeline.spread.driver import Spread
 from raft_exp.pipeline.store import Outcome, Store
@@ -38,29 +40,39 @@ class Runner:
         self._console = Console(stderr=True, highlight=False)
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else."""
+        """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else.
+
+        A folder with the results of an earlier run keeps the plan of this run.
+        """
         outcomes = [self._store.look(stage) for stage in stages]
         expected = ExpectedSeconds(self._store.root)
         planned = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
         seconds = {stage.label: expected(stage) for stage in planned}
-        self._write_plan(outcomes, seconds)
+        if not has_results(self._run):
+            self._write_plan(outcomes, seconds)
         for outcome in outcomes:
             self._show(outcome, seconds.get(outcome.stage.label))
         if seconds:
             self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
+        if asked := judge_estimate(planned, expected, self._store):
+            self._console.print(f"  {escape(asked.line())}", soft_wrap=True)
         with converted.described(stages, self._store):
             for line in quantized_bases(planned):
                 self._console.print(f"  {escape(line)}", soft_wrap=True)
             self._check_models(planned, download=False)
         return outcomes
 
-    def execute(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Runs the stages whose results the store lacks. Rewrites plan.json after each stage, also after a failure."""
+    def execute(self, stages: Sequence[Stage], begin: Callable[[], None] = lambda: None) -> list[Outcome]:
+        """Runs the stages whose results the store lacks. Rewrites plan.json after each stage, also after a failure.
+
+        `begin`: a function that is called after the checks for packages, GPUs and keys, before anything is written.
+        """
         outcomes = [self._store.look(stage) for stage in stages]
-        self._write_plan(outcomes)
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]
         self._spread.check(missing)
         check_requirements(missing, self._spread.on_other_machines)
+        begin()
+        self._write_plan(outcomes)
         self._remember_run(bool(missing))
         models = sum(stage.name == converted.STAGE for stage in stages)  # conversions of GGUF files stand first
         with contextlib.closing(self._child):

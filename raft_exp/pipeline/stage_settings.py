@@ -14,13 +14,14 @@ from raft_exp.dataset.rows import Window
 from raft_exp.dataset.supply import SettingNames
 from raft_exp.dataset.testing_stage import TestStage
 from raft_exp.dataset.training_stage import ClosedBookStage, RaftStage
-from raft_exp.evaluation import metrics
 from raft_exp.evaluation.config import EvaluationConfig
+from raft_exp.evaluation.judge.config import shown as shown_judge
+from raft_exp.evaluation.references_stage import ReferencesStage
 from raft_exp.evaluation.selection import AS_WRITTEN
 from raft_exp.models import loading
 from raft_exp.pipeline.arm_settings import arm_dataset, resolved_trainer
 from raft_exp.pipeline.conditions import without_gold
-from raft_exp.pipeline.config import ArmConfig, Config
+from raft_exp.pipeline.config import ArmConfig, Config, profile_of
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.pipeline.wordings import wordings
 from raft_exp.reporting.stage import ReportStage
@@ -77,6 +78,14 @@ def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
     return replace(data, max_gold_overlap=1.0 if shares_gold(config.corpus) else MOST_GOLD_OVERLAP)
 
 
+def references_settings(config: Config) -> ReferencesStage | None:
+    """Returns the settings of the stage of long references; None where replies are compared with answers."""
+    own = profile_of(config)
+    if own.reference == "answers":
+        return None
+    return ReferencesStage(own.reference, config.evaluation.split, own.closed)
+
+
 def searched_sources(settings: TestStage) -> set[str]:
     """Returns the retrieval sources that the test rows need: bm25, dense, ..."""
     if settings.context == "retrieved":
@@ -95,7 +104,7 @@ def sources_of(demand: Demand) -> set[str]:
 
 def report_settings(config: Config) -> ReportStage:
     """Returns the settings of the report stage, for a study and for a report that is rebuilt from a run folder."""
-    needs_vectors = metrics.profile(config.corpus.name, config.evaluation.metrics).needs_vectors
+    own = profile_of(config)
     return ReportStage(
         study=config.study,
         note=config.note,
@@ -103,11 +112,14 @@ def report_settings(config: Config) -> ReportStage:
         model=config.model.name_or_path,
         seed=config.seed,
         metrics=config.evaluation.metrics,
-        encoder=config.encoder if needs_vectors else None,
+        encoder=config.encoder if own.needs_vectors else None,
+        reference=own.reference,
+        tokenizer=own.tokenizer,
         reply_format=config.prompt.reply_format,
         refusal=config.prompt.refusal,
         conditions=config.evaluation.conditions,
         min_quote_words=config.evaluation.min_quote_words,
+        labels=config.evaluation.labels,
         arms={name: _shown_arm(config, name) for name in config.evaluation.arms},
         settings=_shown_settings(config),
         trainings={arm: training.label for training in trainings(config) for arm in training.arms},
@@ -134,6 +146,8 @@ def _shown_settings(config: Config) -> dict[str, object]:
         settings = {"arms": changes, **settings}
     if is_model(config.teacher):
         settings["teacher"] = shown_teacher(config.teacher)
+    if config.evaluation.judge is not None:
+        settings["evaluation"]["judge"] = shown_judge(config.evaluation.judge)
     if config.dataset.path:  # p, D and the like do not apply to a ready chat file
         settings["dataset"] = {"path": Path(config.dataset.path).name, "cot": config.dataset.cot}
     return settings

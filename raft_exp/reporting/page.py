@@ -7,7 +7,19 @@ from pathlib import Path
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.statistics import PERMUTATIONS, RESAMPLES
-from raft_exp.reporting import conditions, contrasts, elsewhere, length, published, selection, special_tables
+from raft_exp.reporting import (
+    citations,
+    conditions,
+    contrasts,
+    elsewhere,
+    judge_corrected,
+    judge_cost,
+    judge_tables,
+    length,
+    published,
+    selection,
+    special_tables,
+)
 from raft_exp.reporting.arm_words import described
 from raft_exp.reporting.audit_tables import audit_views
 from raft_exp.reporting.csv_export import write_csv_files
@@ -23,6 +35,7 @@ from raft_exp.reporting.supervised import supervised_tokens
 from raft_exp.reporting.tables import reference_first, tables
 from raft_exp.reporting.timings import Timings
 from raft_exp.reporting.verdict import invented_quotes, scope
+from raft_exp.reporting.wording import wording_line
 
 
 def write_pages(
@@ -54,6 +67,7 @@ def write_pages(
         "scope": scope(results, arms),
         "quarantine": list(quarantine(audit)),
         "invented": invented_quotes(results),
+        "judging": judge_cost.line(results),
         "warnings": results.get("warnings", []),
         "contrasts": contrasts.lines(results),
         "results": results,
@@ -61,8 +75,12 @@ def write_pages(
         **tables(results, settings, _timings(out)),
         "published": published.table(results, settings),
         "selection": selection.tables(results),
+        "wording": wording_line(results),
         "supervised": supervised_tokens(results),
         "cost": elsewhere.cost(results),
+        "citations": citations.table(results),
+        "judge": judge_tables.view(results),
+        "judge_corrected": judge_corrected.view(results),
         "arms": {name: facts({key: value for key, value in arm.items() if value}) for name, arm in arms.items()},
         "arm_words": {name: described(arms[name]) for name in results["arms"] if name in arms},
         "settings": facts(settings),

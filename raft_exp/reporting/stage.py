@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from raft_exp.core.audit import DatasetAudit, StudyAudit
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
-from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.evaluation.kl_stage import KL
+from raft_exp.evaluation.metrics import TOKENIZER, Reference
 from raft_exp.evaluation.primary import PrimaryConfig, resolve
+from raft_exp.evaluation.references_stage import read_references
 from raft_exp.evaluation.results import ArmResult, Prediction, Results, ShownExamples
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.evaluation.transfer_stage import TRANSFER
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from raft_exp.evaluation.scoring import Grading, ScoredArm, TrainingFacts
     from raft_exp.evaluation.scoring.refusals import GradedTest
 
-VERSION = 8
+VERSION = 9
 
 Losses = dict[str, list[tuple[int, float]]]  # column -> (step, loss)
 
@@ -53,6 +55,9 @@ class ReportStage:
     settings: dict[str, object]  # shown under "How it was made"
     primary: KeyedWhenSet[PrimaryConfig] = PrimaryConfig()
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words does not count as verbatim
+    reference: KeyedWhenSet[Reference] = "answers"  # what metrics of wording compare replies with
+    tokenizer: KeyedWhenSet[str] = TOKENIZER  # of BLEU
+    labels: Runtime[str | None] = None  # a CSV file that corrects the figures of a judge; its content is keyed
     random_weights: KeyedWhenSet[bool] = False  # the model of the arms is untrained
     trainings: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # trained arm -> its key in `adapters`
     # condition without gold -> the test with gold and otherwise equal contexts: "test", a condition, or "" for none
@@ -76,6 +81,10 @@ def report(
     transfer: Mapping[str, Path] | None = None,
     kl: Mapping[str, Path] | None = None,
     gold_test: Path | None = None,
+    citations: Mapping[str, Path] | None = None,
+    references: Path | None = None,
+    judgements: Mapping[str, Path] | None = None,
+    judged_pairs: Mapping[str, Path] | None = None,
 ) -> None:
     """Writes results.json, timings.json, audit.json, the predictions, the pages and the CSV files.
 
@@ -90,13 +99,23 @@ def report(
     - `choices`: name of a choice -> the choice made on validation questions.
     - `transfer`: name of another corpus -> the graded answers to its questions.
     - `kl`: arm -> the measured KL(base || arm) on a general text.
+    - `references`: the long texts that replies are compared with, unless `config.reference` is answers.
+    - `judgements`: arm -> what a judge says of its replies.
+    - `judged_pairs`: `<a>|<b>` -> which of the replies of two arms the judge prefers.
+    - `citations`: arm -> which claims of its replies the cited passages support.
     """
     from raft_exp.evaluation import scoring
+    from raft_exp.reporting.citations import add_citations, add_invented_quotes, add_judged_citations
+    from raft_exp.reporting.judge import add_judge
+    from raft_exp.reporting.judge_corrected import add_corrected
     from raft_exp.reporting.page import write_pages
+    from raft_exp.reporting.wording import wording
 
     examples = _examples(test / "rows.jsonl")
     facts = _training_facts(examples, questions, passages, datasets)
-    grader = _Grader(scoring.arm_gradings(config, _profile(config), passages, questions), answers, out)
+    long_references = read_references(references) if references else {}
+    gradings = scoring.arm_gradings(config, _profile(config), passages, questions, long_references)
+    grader = _Grader(gradings, answers, out)
     tested = _tested(config, examples, gold_test)
     results = _score(config, tested, examples, facts, grader)
     for name, training in config.trainings.items():
@@ -109,12 +128,21 @@ def report(
         name: _condition(config, name, folder, facts, grader) for name, folder in conditions.items()
     }
     results["condition_settings"] = config.conditions
-    audit = study_audit(datasets, test, conditions, passages, questions, targets, gold_test)
+    if compared := wording(_profile(config), examples, long_references):
+        results["wording"] = compared
+    audit = study_audit(datasets, test, conditions, passages, questions, targets, gold_test, references)
     tests = {"test": audit["test"], **audit.get("conditions", {})}
     results["retrieval"] = {name: dataset["retrieval"] for name, dataset in tests.items() if "retrieval" in dataset}
     if config.conditions:
         results["lengths"] = lengths(tests)
     _add_special_tests(config, results, tests, grader, _gold_unknown(facts))
+    scored = {name: grader.graded[name].arm.rows for name in config.arms}
+    add_invented_quotes(results, config.arms, scored)
+    add_judge(results, judgements or {}, judged_pairs or {}, scored, grader.save)
+    if config.labels:
+        add_corrected(results, Path(config.labels), judgements or {}, scored)
+    add_citations(results, citations or {}, scored, grader.save)
+    add_judged_citations(results, judgements or {}, config.arms, grader.graded)
     if choices:
         results["selection"] = {name: _read_json(folder / CHOICE) for name, folder in choices.items()}
     if transfer:
@@ -185,7 +213,7 @@ def _profile(config: ReportStage) -> "Profile":
     """Returns the scoring of the corpus, with the primary metric first."""
     from raft_exp.evaluation.metrics import profile
 
-    own = profile(config.corpus, config.metrics)
+    own = profile(config.corpus, config.metrics, config.reference, config.tokenizer)
     first = [config.primary.metric] if config.primary.metric else []
     return replace(own, metrics=tuple(dict.fromkeys([*first, *own.metrics])))
 
@@ -255,7 +283,7 @@ def _score(
     profile = _with_conflict(_profile(config), examples)
     arms = {name: grader(name, name, tested[name]) for name in config.arms}
     unknown = _gold_unknown(facts)
-    primary = resolve(config.primary, config.arms, profile.metrics)
+    primary = resolve(config.primary, config.arms, profile)
     comparisons = scoring.comparisons(primary["arm"], arms, profile, config.seed, primary)
     return {
         "corpus": config.corpus,

@@ -1,13 +1,14 @@
 """The table that a run prints at its end, with the verdict and the warnings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from raft_exp.evaluation.results import ArmResult, Figure, Results
-from raft_exp.reporting import elsewhere
+from raft_exp.reporting import citations, elsewhere, judge_corrected, judge_cost, judge_tables
 from raft_exp.reporting.formats import model_name, percent, title
 from raft_exp.reporting.supervised import supervised_tokens
-from raft_exp.reporting.verdict import invented_quotes, significant
+from raft_exp.reporting.verdict import INVENTED, has_invented_quotes, invented_quotes, significant
+from raft_exp.reporting.wording import wording_line
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -30,29 +31,42 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """Returns the warnings, the verdict, the share of invented quotes and the effects on other data, one line each."""
+    """Returns the warnings, the verdict, and lines on quotes, citations, judging and the effects on other data."""
     from rich.text import Text
 
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
     return [
         *warnings,
-        *(Text(line) for line in (results["verdict"], invented_quotes(results), *elsewhere.lines(results)) if line),
+        *(
+            Text(line)
+            for line in (
+                results["verdict"],
+                invented_quotes(results),
+                judge_tables.line(results),
+                *judge_corrected.lines(results),
+                citations.line(results),
+                judge_cost.line(results),
+                wording_line(results),
+                *elsewhere.lines(results),
+            )
+            if line
+        ),
     ]
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Group":
     """Returns the table of results in percent: arms as rows, metrics with 95% intervals as columns.
 
-    The table is split into parts of five metrics, which fit in 80 characters. The caption names the metrics without a
-    column. The mark * means a significant difference from the reference arm. `requested`: the metrics of
-    evaluation.metrics.
+    The share of invented quotes stands beside the primary metric if an arm has it. The table is split into parts of
+    five metrics, which fit in 80 characters. The caption names the metrics without a column. The mark * means a
+    significant difference from the reference arm. `requested`: the metrics of evaluation.metrics.
     """
     from rich.console import Group
     from rich.text import Text
 
     metrics, others = shown_metrics(results, requested)
     more = f" {len(others)} more in report.md: {', '.join(map(title, others))}." if others else ""
-    parts = [_part(results, metrics[start : start + _COLUMNS]) for start in range(0, len(metrics), _COLUMNS)]
+    parts = [_part(results, metrics[start : start + _COLUMNS], not start) for start in range(0, len(metrics), _COLUMNS)]
     parts[0].title = Text(f"{results['corpus']}, {model_name(results['model'])}, seed {results['seed']}")
     parts[-1].caption = Text(
         f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05{_correction(results)}). "
@@ -61,23 +75,28 @@ def table(results: Results, requested: Collection[str] = ()) -> "Group":
     return Group(*parts)
 
 
-def _part(results: Results, metrics: Collection[str]) -> "Table":
-    """Returns the table of the given metrics."""
+def _part(results: Results, metrics: Sequence[str], first: bool) -> "Table":
+    """Returns the table of the given metrics. `first`: whether the first of them is the primary metric."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     marked = significant(results["comparisons"])
+    quotes = first and has_invented_quotes(results)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("arm")
-    for metric in metrics:
+    for place, metric in enumerate(metrics):
         table.add_column(title(metric), justify="right", min_width=_FIGURES)
+        if quotes and place == 0:
+            table.add_column(INVENTED, justify="right", min_width=_FIGURES)
     table.add_column("n", justify="right")
     for name, arm in results["arms"].items():
         cells = [_cell(arm["metrics"].get(metric), marked=(name, metric) in marked) for metric in metrics]
+        cells[1:1] = [_cell(arm.get("invented_quotes"))] if quotes else []
         table.add_row(Text(name), *cells, _answered(arm))
     for name, baseline in results["baselines"].items():
         cells = [_cell(baseline["metrics"].get(metric)) for metric in metrics]
+        cells[1:1] = [_cell(None)] if quotes else []
         label = f" ({baseline['label']})" if "label" in baseline else ""
         table.add_row(Text(f"{name}{label}"), *cells, "", style="dim")
     return table
@@ -101,7 +120,7 @@ def _n(results: Results) -> str:
 def _cell(figure: Figure | None, *, marked: bool = False) -> "Text":
     from rich.text import Text
 
-    if figure is None:  # a metric of quotes, for an arm that does not reason
+    if figure is None:  # a figure of quotes, for an arm that does not reason
         return Text("-", "dim")
     # Below its figure and no wider than "42.3-51.0": five metrics fit in 80 columns.
     interval = f"{percent(figure['low'])}-{percent(figure['high'])}".replace("100.0", "100")

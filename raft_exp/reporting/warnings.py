@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from raft_exp.core.audit import StudyAudit
 from raft_exp.evaluation.results import Results
-from raft_exp.reporting import form, selection
+from raft_exp.reporting import form, judge_tables, selection
 from raft_exp.reporting.dataset_warnings import dataset_warnings
 from raft_exp.reporting.facts import section
 from raft_exp.reporting.formats import model_name, p_text, percent, points, title
 from raft_exp.reporting.verdict import FEWEST, ArmSettings
+from raft_exp.reporting.wording import wording_warnings
 
 _PARSED = 0.9
 _TRUNCATED = 0.05
@@ -230,6 +231,21 @@ def _listed(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
+def wording(study: Study) -> Iterator[str]:
+    """Warns of texts that metrics of wording cannot compare."""
+    yield from wording_warnings(study.results)
+
+
+def missing_judgements(study: Study) -> Iterator[str]:
+    """Warns of a judge that often gave no usable judgement."""
+    if lacking := list(judge_tables.missing(study.results)):
+        yield (
+            f"The judge gave no usable judgement of many replies, which its figures leave out ({'; '.join(lacking)}). "
+            "Read the reasons (`missing` in predictions/ARM.jsonl), and use another judge, or raise max_new_tokens of "
+            "its task (evaluation.judge.tasks.TASK.max_new_tokens)."
+        )
+
+
 WARNINGS: tuple[Callable[[Study], Iterator[str]], ...] = (
     random_weights,
     few_questions,
@@ -244,4 +260,6 @@ WARNINGS: tuple[Callable[[Study], Iterator[str]], ...] = (
     replies_in_another_form,
     empty_replies,
     unanswered_questions,
+    missing_judgements,
+    wording,
 )

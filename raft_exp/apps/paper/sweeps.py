@@ -8,6 +8,7 @@ from typing import get_args
 
 import yaml
 
+from raft_exp.apps.group_arguments import with_group_names
 from raft_exp.apps.paper.local import local_words
 from raft_exp.apps.path_arguments import with_quoted_paths
 from raft_exp.core.errors import DataError
@@ -57,7 +58,7 @@ class PaperSweep:
 
         from raft_exp.apps.sweep.space import with_params
 
-        words = with_params([self._experiment, *with_quoted_paths(self.words)], self.params)
+        words = with_params([self._experiment, *with_group_names(with_quoted_paths(self.words))], self.params)
         (batch,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
         return [list(overrides) for overrides in batch]
 

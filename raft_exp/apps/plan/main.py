@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
     """Makes the plan of a study. `words`: a run folder, or settings. Raises RaftError for invalid settings."""
-    from raft_exp.apps.plan import claims, disk, hours, teacher
+    from raft_exp.apps.plan import claims, disk, hours, judge, teacher
     from raft_exp.apps.plan.devices import device
     from raft_exp.apps.plan.figures import LeftOut
     from raft_exp.apps.plan.model import largest_training, sizes
@@ -90,7 +90,7 @@ def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
         footprint = sizes(study, left)
         memory = largest_training(study, footprint, planned, left) if footprint else []
         spent = disk.disk(study, footprint)
-        asked = teacher.requests(study, left)
+        asked = [*teacher.requests(study, left), *judge.requests(study, left)]
         expected = hours.hours(study, footprint, planned, left)
     questions = claims.planned_questions(study)
     number = None if questions["value"] is None else int(questions["value"])

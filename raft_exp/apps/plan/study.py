@@ -15,7 +15,7 @@ from raft_exp.pipeline.converted import conversions
 from raft_exp.pipeline.estimate import ExpectedSeconds
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.run import read_config
-from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.store import Store, open_store
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _store_of(run: Path, config: Config) -> Path:
 
 
 def _planned(config: Config, run: Path | None) -> PlannedStudy:
-    store = Store(config.store)
+    store = open_store(config.store, config.local_store)
     fingerprints = Fingerprints(store, save=False)
     stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
     return PlannedStudy(config, stages, store, run, ExpectedSeconds(store.root))
@@ -121,12 +121,15 @@ def _values(words: list[str]) -> tuple[dict[str, object], dict[str, object]]:
 
     from raft_exp.apps.cli import OwnConf, resolved
     from raft_exp.apps.experiments import with_experiment
+    from raft_exp.apps.group_arguments import with_group_names
     from raft_exp.apps.path_arguments import with_quoted_paths
     from raft_exp.pipeline.config import conf_dir
 
     Plugins.instance().register(OwnConf)
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed = compose("config", with_experiment(with_quoted_paths(words)), return_hydra_config=True)
+        composed = compose(
+            "config", with_experiment(with_group_names(with_quoted_paths(words))), return_hydra_config=True
+        )
     HydraConfig.instance().set_config(composed)  # `resolved` reads the chosen options
     choices = dict(composed.hydra.runtime.choices)
     with open_dict(composed):
