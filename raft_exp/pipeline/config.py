@@ -17,7 +17,8 @@ from raft_exp.corpora import CorpusConfig
 from raft_exp.dataset.config import DatasetConfig
 from raft_exp.engines import EngineConfig
 from raft_exp.evaluation.config import EvaluationConfig
-from raft_exp.evaluation.metrics import profile
+from raft_exp.evaluation.metrics import Profile, profile
+from raft_exp.evaluation.metrics.tokenizers import tokenizer_of
 from raft_exp.evaluation.primary import resolve
 from raft_exp.evaluation.results import Primary
 from raft_exp.evaluation.selection import SelectionConfig
@@ -74,6 +75,11 @@ class ArmConfig:
         """Whether the prompts of the arm have passages at test."""
         return self.context != "none"
 
+    @property
+    def cites(self) -> bool:
+        """Whether the prompts of the arm have passages at test and ask for quotes of them."""
+        return self.shows_passages and self.cot
+
     def needs_weights(self) -> bool:
         """Whether the arm has its own weights. A model behind a server cannot load them."""
         return self.recipe != "none" or self.adapter is not None
@@ -107,7 +113,7 @@ class Config:
     logger: Runtime[LoggerConfig]
     arms: dict[str, ArmConfig]
     seed: Seed
-    store: Runtime[str]
+    store: Runtime[str]  # a folder, or the URL of a folder in object storage
     until: Runtime[StageName]
     dry_run: Runtime[bool]
     preview: Runtime[Count]
@@ -115,6 +121,7 @@ class Config:
     selection: SelectionConfig = SelectionConfig()
     run: RunConfig = RunConfig(copy=False)
     spread: Runtime[SpreadConfig] = ONE_PROCESS
+    local_store: Runtime[str] = "store"  # folder of the local results if `store` is a URL
     # The complete prompts that `evaluation.wordings` names. `pipeline.wordings` reads them from files.
     wordings: dict[str, PromptConfig] = field(default_factory=dict)
 
@@ -142,7 +149,14 @@ class Config:
 def primary_of(config: Config) -> Primary:
     """Returns the primary metric and the two arms that it compares. Raises ConfigError for an unknown metric or arm."""
     arms = {name: {"recipe": config.arms[name].recipe, "cot": config.arms[name].cot} for name in config.evaluation.arms}
-    return resolve(config.evaluation.primary, arms, profile(config.corpus.name, config.evaluation.metrics).metrics)
+    return resolve(config.evaluation.primary, arms, profile_of(config))
+
+
+def profile_of(config: Config) -> Profile:
+    """Returns the metrics of a study, and how they compare replies with answers and longer texts."""
+    evaluation = config.evaluation
+    tokenizer = tokenizer_of(evaluation.bleu_tokenizer, config.prompt.language)
+    return profile(config.corpus.name, evaluation.metrics, evaluation.reference, tokenizer)
 
 
 def is_file_name(name: str) -> bool:

@@ -1,8 +1,9 @@
 """Checks for invalid combinations of settings from different groups."""
 
 from raft_exp.core.errors import ConfigError, suggest
+from raft_exp.evaluation.metrics.tokenizers import check_tokenizer
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_lora, arm_trainer, resolved_trainer
-from raft_exp.pipeline.config import Config, is_file_name
+from raft_exp.pipeline.config import Config, is_file_name, profile_of
 from raft_exp.teachers.model import is_model
 
 
@@ -20,6 +21,8 @@ def check(config: Config) -> None:
     _check_server_arms(config)
     _check_gold_arms(config)
     _check_rerank(config)
+    _check_wording(config)
+    _check_citations(config)
 
 
 def _check_arm_names(config: Config) -> None:
@@ -188,6 +191,24 @@ def _check_gold_arms(config: Config) -> None:
         )
 
 
+def _check_wording(config: Config) -> None:
+    evaluation = config.evaluation
+    if "bleu" in profile_of(config).metrics:
+        check_tokenizer(evaluation.bleu_tokenizer, config.prompt.language)
+    if evaluation.reference == "target" and config.dataset.path:
+        raise ConfigError(
+            f"evaluation.reference: got 'target', but with dataset.path={config.dataset.path!r} no teacher writes the "
+            "targets of this study; use evaluation.reference=answers or long_answer"
+        )
+    reasons = any(config.arms[name].cot for name in evaluation.arms)
+    if evaluation.reference != "answers" and profile_of(config).closed and not reasons:
+        raise ConfigError(
+            f"evaluation.reference: got {evaluation.reference!r}, but the answers of corpus={config.corpus.name} are "
+            f"labels, and no arm of evaluation.arms={evaluation.arms} writes reasoning (cot=true); add an arm that "
+            "does, for example rag_cot, or use evaluation.reference=answers"
+        )
+
+
 def _check_rerank(config: Config) -> None:
     rerank, trained = config.retriever.rerank, config.trained_arms()
     numbers: dict[str, object] = {
@@ -205,3 +226,12 @@ def _check_rerank(config: Config) -> None:
                 f"{name}: got {k}, but the cross-encoder orders retriever.rerank.k_first={rerank.k_first} passages; "
                 f"set retriever.rerank.k_first={k} or more, or a smaller {name}"
             )
+
+
+def _check_citations(config: Config) -> None:
+    model, arms = config.evaluation.nli, config.evaluation.arms
+    if model and not any(config.arms[name].cites for name in arms):
+        raise ConfigError(
+            f"evaluation.nli: got {model.name_or_path!r}, but no arm of evaluation.arms={arms} shows passages and asks "
+            "for quotes (cot=true); add such an arm, for example raft, or set evaluation.nli=null"
+        )

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
@@ -20,12 +21,14 @@ from raft_exp.dataset.pool_check import Demand, check_passages, check_questions
 from raft_exp.dataset.rows import window_of
 from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
 from raft_exp.engines import TransformersEngine
+from raft_exp.evaluation.citations.stage import CitationsStage, citations
 from raft_exp.evaluation.config import EvaluationConfig
 from raft_exp.evaluation.kl_stage import TEXT, KlStage, kl
+from raft_exp.evaluation.references_stage import references
 from raft_exp.evaluation.stage import EvaluateStage, evaluate
 from raft_exp.exports.stage import export
-from raft_exp.models import cross_encoder, encoder, loading
-from raft_exp.pipeline import export_settings, placement, stage_settings
+from raft_exp.models import cross_encoder, encoder, loading, nli
+from raft_exp.pipeline import export_settings, judging, placement, stage_settings
 from raft_exp.pipeline.arm_settings import arm_dataset, arm_trainer
 from raft_exp.pipeline.arms import adapter_files
 from raft_exp.pipeline.config import ArmConfig, Config
@@ -39,6 +42,7 @@ from raft_exp.retrieval.rerank_stage import RerankStage, rerank
 from raft_exp.tasks.model import is_local
 from raft_exp.teachers import questions_stage, targets_stage
 from raft_exp.teachers.model import for_questions, for_targets, is_model
+from raft_exp.teachers.target_questions import EvaluatedQuestions
 from raft_exp.training.stage import TrainStage, train
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
@@ -119,6 +123,28 @@ class StageMaker:
             return Stage(targets_stage.model_targets, settings, inputs, process=process, check=self._pools)
         check = self._pools if hasattr(self._config.corpus, "split") else None  # its error may name another split
         return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs, check=check)
+
+    @cached_property
+    def references(self) -> list[Stage]:
+        """The stages of the long texts that replies are compared with; [] where replies are compared with answers.
+
+        Texts of the teacher come from a `targets` stage of their own, which no training set reads.
+        """
+        settings = stage_settings.references_settings(self._config)
+        if settings is None:
+            return []
+        inputs: Inputs = {"questions": self.questions}
+        if settings.reference == "long_answer":
+            return [Stage(references, settings, inputs)]
+        return [self._evaluated_targets, Stage(references, settings, {**inputs, "targets": self._evaluated_targets})]
+
+    @cached_property
+    def _evaluated_targets(self) -> Stage:
+        """The stage of the teacher's targets for the questions of the evaluation."""
+        evaluation = self._config.evaluation
+        evaluated = EvaluatedQuestions(evaluation.split, evaluation.max_items, self._config.seed)
+        made = replace(self.targets.config, evaluated=evaluated)
+        return replace(self.targets, config=made, part=evaluation.split)
 
     @property
     def _pools(self) -> Check:
@@ -330,6 +356,20 @@ class StageMaker:
         process = placement.of_answers(config, engine, adapter.key if adapter else arm.adapter)
         return Stage(evaluate, settings, inputs, files, name, process)
 
+    def citations(self, name: str, test: Stage, answers: Stage) -> Stage:
+        """Returns the stage that decides which claims the passages support that the replies of the arm `name` quote."""
+        model, prompt = self._config.evaluation.nli, self._config.prompt
+        assert model is not None, "only called with evaluation.nli"
+        least = self._config.evaluation.min_quote_words
+        settings = CitationsStage(model, prompt.reply_format, prompt.refusal, least)
+        inputs: Inputs = {"test": test, "answers": answers}
+        return Stage(citations, settings, inputs, self._nli_files, name, placement.of_encoder(model, "citations"))
+
+    @cached_property
+    def _nli_files(self) -> dict[str, str]:
+        model = self._config.evaluation.nli
+        return self._fingerprint(nli.files(model)) if model else {}
+
     def divergence(self, label: str, name: str, adapter: Stage | None) -> Stage:
         """Returns the stage kl[LABEL] of the arm `name`.
 
@@ -352,7 +392,10 @@ class StageMaker:
         inputs: Inputs = {**others, "datasets": datasets, "passages": self.passages, "questions": self.questions}
         if is_model(self._config.teacher) and any("targets" in rows.inputs for rows in datasets.values()):
             inputs = {**inputs, "targets": self.targets}  # for the audit of unusable replies
+        if self.references:
+            inputs = {**inputs, "references": self.references[-1]}
+        labels = judging.label_files(self._config, self._fingerprint)
         if settings.encoder is None:
-            return Stage(report, settings, inputs)
+            return Stage(report, settings, inputs, labels)
         files, process = self._fingerprint(encoder.files(encoding)), placement.of_encoder(encoding, "report")
-        return Stage(report, settings, inputs, files, process=process)
+        return Stage(report, settings, inputs, files | labels, process=process)

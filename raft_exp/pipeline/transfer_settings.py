@@ -5,11 +5,10 @@ from dataclasses import asdict, replace
 
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.corpora import CorpusConfig
-from raft_exp.evaluation import metrics
 from raft_exp.evaluation.primary import PrimaryConfig
 from raft_exp.evaluation.transfer_stage import TransferStage
 from raft_exp.pipeline.conditions import checked
-from raft_exp.pipeline.config import Config, is_file_name, primary_of
+from raft_exp.pipeline.config import Config, is_file_name, primary_of, profile_of
 from raft_exp.pipeline.transfer_files import TEST
 
 
@@ -81,7 +80,8 @@ def other_study(config: Config, name: str) -> Config:
     if unknown := next((key for key in entry.evaluation if key not in TEST), None):
         raise ConfigError(f"{place}.evaluation: got {unknown!r}; {suggest(unknown, TEST)}")
     values: Mapping[str, object] = asdict(config.evaluation) | entry.evaluation
-    plain = {"split": "test", "conditions": {}, "transfer": {}, "kl": False, "primary": asdict(PrimaryConfig())}
+    plain = {"split": "test", "conditions": {}, "transfer": {}, "kl": False, "nli": None, "reference": "answers"}
+    plain |= {"primary": asdict(PrimaryConfig())}
     arms = compared_arms(config)
     evaluation = checked({**values, **plain, "arms": list(dict.fromkeys([*arms.values(), *arms]))}, place)
     limits = [most for most in (evaluation.max_items, config.evaluation.transfer_items) if most is not None]
@@ -102,7 +102,7 @@ def _source(corpus: CorpusConfig) -> list[object]:
 def grading(other: Config, compared: Mapping[str, str]) -> TransferStage:
     """Returns the settings by which answers to another corpus are graded. `other`: the result of `other_study`."""
     evaluation = other.evaluation
-    needs_vectors = metrics.profile(other.corpus.name, evaluation.metrics).needs_vectors
+    own = profile_of(other)
     return TransferStage(
         corpus=other.corpus.name,
         metrics=evaluation.metrics,
@@ -111,6 +111,7 @@ def grading(other: Config, compared: Mapping[str, str]) -> TransferStage:
         arms={name: {"context": other.arms[name].context, "cot": other.arms[name].cot} for name in evaluation.arms},
         against=dict(compared),
         seed=other.seed,
-        encoder=other.encoder if needs_vectors else None,
+        encoder=other.encoder if own.needs_vectors else None,
         min_quote_words=evaluation.min_quote_words,
+        tokenizer=own.tokenizer,
     )

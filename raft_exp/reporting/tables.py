@@ -1,7 +1,7 @@
 """Formats the results as tables of texts, for the templates of the HTML and the Markdown page."""
 
 from collections.abc import Mapping, Sequence, Set
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.evaluation.results import (
@@ -20,8 +20,9 @@ from raft_exp.reporting.contrasts import in_words, pair_words
 from raft_exp.reporting.facts import text
 from raft_exp.reporting.formats import p_text, percent, points, slice_heading, slice_name, title
 from raft_exp.reporting.timings import AnswerTimings, Timings
-from raft_exp.reporting.verdict import distinguishable, significant
+from raft_exp.reporting.verdict import INVENTED, distinguishable, has_invented_quotes, significant
 
+T = TypeVar("T")
 NONE = "\N{EN DASH}"
 _BEHAVIOUR = {
     "quoting": "replies that quote",
@@ -75,9 +76,13 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
         for name, arm in of_condition.items()
     }
     return {
-        "metrics": [title(metric) for metric in names],
-        "rows": [_row(name, arm, names, marked) for name, arm in arms.items()],
-        "baselines": [_row(_baseline(name, arm), arm, names) for name, arm in results.get("baselines", {}).items()],
+        "metrics": _with_quotes(results, [title(metric) for metric in names], INVENTED),
+        "rows": [_arm_row(name, names, marked, results) for name in arms],
+        "baselines": [
+            {**row, "cells": _with_quotes(results, row["cells"], cell(None))}
+            for row in (_row(_baseline(name, arm), arm, names) for name, arm in results.get("baselines", {}).items())
+        ],
+        "invented_quotes": has_invented_quotes(results),
         "without_model": without_model(results.get("baselines", {}), main),
         "detectable": bool(results.get("detectable")),
         "primary": results["primary"]["against"] if "primary" in results else None,
@@ -113,18 +118,32 @@ def cell(figure: Figure | None, missing: str = "") -> Cell:
 
 def _row(name: str, arm: Summary, names: Sequence[str], marked: Set[tuple[str, str]] = frozenset()) -> Row:
     cells: list[Cell] = [
-        {**cell(arm["metrics"].get(m), "does not reason" if _of_quotes(m) else ""), "marked": (name, m) in marked}
+        {**cell(arm["metrics"].get(m), "does not reason" if _of_reasons(m) else ""), "marked": (name, m) in marked}
         for m in names
     ]
     return {"name": name, "cells": cells}
+
+
+def _arm_row(name: str, names: Sequence[str], marked: Set[tuple[str, str]], results: Results) -> Row:
+    """Returns the row of an arm, with its share of invented quotes after the primary metric if any arm has one."""
+    arm = results["arms"][name]
+    row = _row(name, arm, names, marked)
+    return {**row, "cells": _with_quotes(results, row["cells"], cell(arm.get("invented_quotes")))}
+
+
+def _with_quotes(results: Results, cells: list[T], of_quotes: T) -> list[T]:
+    """Returns the cells of a row with the cell of invented quotes after the first one, if any arm has this figure."""
+    return [*cells[:1], of_quotes, *cells[1:]] if has_invented_quotes(results) else cells
 
 
 def _figure(arms: Mapping[str, Summary], arm: str, metric: str) -> Figure | None:
     return arms[arm]["metrics"].get(metric) if arm in arms else None
 
 
-def _of_quotes(metric: str) -> bool:
-    return metric in METRICS and METRICS[metric].of_quotes
+def _of_reasons(metric: str) -> bool:
+    """Whether an arm that does not reason may have no figure of the metric."""
+    known = METRICS.get(metric)
+    return known is not None and (known.of_quotes or (known.of_wording and known.observe is not None))
 
 
 def _baseline(name: str, arm: Baseline) -> str:

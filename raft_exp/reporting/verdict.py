@@ -7,6 +7,7 @@ from raft_exp.reporting import form
 from raft_exp.reporting.form import LEVEL
 from raft_exp.reporting.formats import p_text, percent, points, title
 
+INVENTED = "invented quotes"  # the heading of the column beside the primary metric
 FEWEST = 30  # test questions; with fewer the verdict claims nothing
 
 ArmSettings = Mapping[str, Mapping[str, object]]  # arm -> {recipe, adapter, ...}
@@ -119,6 +120,11 @@ def scope(results: Results, arms: ArmSettings) -> str:
     trained = [name for name in results["arms"] if arms.get(name, {}).get("recipe", "none") != "none"]
     once = f" One training (seed {results['seed']}) of {', '.join(trained)}." if trained else ""
     return f"Measured on {_questions(n)}.{once}"
+
+
+def has_invented_quotes(results: Results) -> bool:
+    """Whether any arm has a share of invented quotes."""
+    return any("invented_quotes" in arm for arm in results["arms"].values())
 
 
 def invented_quotes(results: Results) -> str:

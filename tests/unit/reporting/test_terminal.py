@@ -22,6 +22,7 @@ def test_the_table_for_the_terminal(study: Study) -> None:
     assert "100.0" in raft
     assert "*" not in raft
     assert "7000/7405" in text
+    assert "invented" not in text, "no prompt asks for quotes"
 
 
 def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_named(study: Study) -> None:
