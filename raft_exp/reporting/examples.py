@@ -1,8 +1,9 @@
 """The examples of a report: test questions with passages and replies, shortened to keep the page small.
 
 A report has at most `LIMIT` examples. Questions that the same arms answer right form a group (all arms, raft alone,
-...). Examples are taken from the groups in turn, so that rare disagreements are included. Within a group, a hash of the
-ids decides the order. In the report, questions on which the arms disagree come first.
+...). With a judge, the groups also differ in the arms on which judge and metric disagree. Examples are taken from the
+groups in turn, so that rare disagreements are included. Within a group, a hash of the ids decides the order. In the
+report, questions on which the arms disagree come first.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import TypedDict
 from raft_exp.core.records import ContextPassage, Example, read_jsonl
 from raft_exp.evaluation.results import Prediction, Quote, read_predictions
 from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE, quotes
+from raft_exp.reporting import example_support as support
 from raft_exp.reporting.formats import slice_name, title
 
 LIMIT = 200
@@ -52,6 +54,9 @@ class ExampleReply(TypedDict):
     raw: list[Part]  # kind: marker, gold, distractor, invented or ""
     cut: bool  # `raw` was shortened
     shown: bool  # the arm's prompt had the passages
+    judged: support.Verdict  # the judge calls the reply right; None: no judgement
+    judge: list[support.JudgeWords]  # [] without a judge
+    claims: support.ExampleClaims  # none without evaluation.nli
 
 
 class ExampleItem(TypedDict):
@@ -86,6 +91,7 @@ class Examples(TypedDict):
     total: int
     reference: str
     agreement: list[Agreement]
+    judge: list[support.JudgeAgreement]  # [] without a judge
     items: list[ExampleItem]
 
 
@@ -98,10 +104,11 @@ def examples(
     streams, and only the chosen questions are held in memory.
     """
     files = {arm: predictions / f"{arm}.jsonl" for arm in arms}
-    metric, right = _judged(files, metrics)
+    metric, right, verdicts = _graded(files, metrics)
     if not right:
         return None
-    chosen = dict.fromkeys(choose(right, limit))
+    disputes = {name: support.disputed(right[name], judged) for name, judged in verdicts.items()}
+    chosen = dict.fromkeys(choose(right, limit, disputes))
     replies = {
         arm: {row["id"]: row for row in read_predictions(file) if row["id"] in chosen} for arm, file in files.items()
     }
@@ -117,36 +124,41 @@ def examples(
         "total": len(right),
         "reference": reference,
         "agreement": _agreement(patterns, list(arms), reference),
+        "judge": support.agreement(arms, right, verdicts),
         "items": [items[name] for name in chosen if name in items],
     }
 
 
-def _judged(files: Mapping[str, Path], metrics: Sequence[str]) -> tuple[str, dict[str, Pattern]]:
-    """Returns the first metric with values for single questions, and {question id: pattern} in test order.
+def _graded(
+    files: Mapping[str, Path], metrics: Sequence[str]
+) -> tuple[str, dict[str, Pattern], dict[str, list[support.Verdict]]]:
+    """Returns the first metric with values for single questions, {question id: pattern} in test order, and verdicts.
 
-    A pattern says for each arm whether its reply is right by this metric.
+    A pattern says for each arm whether its reply is right by this metric. The verdicts say the same by the judge.
     """
     first = next(chain.from_iterable(read_predictions(file) for file in files.values()), None)
     metric = next((name for name in metrics if first and name in first["metrics"]), None)
     if metric is None:
-        return "", {}
+        return "", {}, {}
     right: dict[str, list[bool]] = {}
+    verdicts: dict[str, list[support.Verdict]] = {}
     for place, file in enumerate(files.values()):
         for row in read_predictions(file):
             right.setdefault(row["id"], [False] * len(files))[place] = row["metrics"].get(metric, 0.0) >= _RIGHT
-    return metric, {name: tuple(pattern) for name, pattern in right.items()}
+            verdicts.setdefault(row["id"], [None] * len(files))[place] = support.verdict(row)
+    return metric, {name: tuple(pattern) for name, pattern in right.items()}, verdicts
 
 
-def choose(right: Mapping[str, Pattern], limit: int) -> list[str]:
+def choose(right: Mapping[str, Pattern], limit: int, disputes: Mapping[str, Pattern] | None = None) -> list[str]:
     """Returns the ids of at most `limit` questions, taken in turn from each pattern of right and wrong arms.
 
     Questions on which the arms disagree come first. Otherwise the ids are in test order.
 
-    `right`: question id -> pattern.
+    `right`: question id -> pattern. `disputes`: question id -> for each arm, whether judge and metric disagree.
     """
     groups: dict[Pattern, list[str]] = {}
     for name in sorted(right, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()):
-        groups.setdefault(right[name], []).append(name)
+        groups.setdefault((*right[name], *(disputes or {}).get(name, ())), []).append(name)
     turns = zip_longest(*(groups[pattern] for pattern in sorted(groups)))
     taken = set([name for turn in turns for name in turn if name is not None][:limit])
     return sorted((name for name in right if name in taken), key=lambda name: len(set(right[name])) == 1)
@@ -176,13 +188,14 @@ def _item(row: Example, replies: Sequence[Prediction | None], right: Pattern) ->
     shown = any(reply["context"] for reply in replies if reply)
     verbatim = [quote["text"] for reply in replies if reply for quote in reply["quotes"] if quote["verbatim"]]
     limit = min(_PASSAGE, _CONTEXT // max(1, len(row.context)))
+    numbers = {passage.id: number for number, passage in enumerate(row.context, start=1)}
     return {
         "id": row.id,
         "question": _cut(row.question, _REPLY),
         "answers": [_cut(answer, _PASSAGE) for answer in row.answers[:20]],
         "slices": {slice_name(name): value for name, value in row.slices.items()},
         "context": [_passage(passage, verbatim, limit) for passage in row.context] if shown else [],
-        "replies": [_reply(reply, ok) for reply, ok in zip(replies, right, strict=True)],
+        "replies": [_reply(reply, ok, numbers) for reply, ok in zip(replies, right, strict=True)],
     }
 
 
@@ -240,7 +253,7 @@ _NO_REPLY: Prediction = {  # of a question that an arm's file does not have
 }
 
 
-def _reply(prediction: Prediction | None, right: bool) -> ExampleReply:
+def _reply(prediction: Prediction | None, right: bool, numbers: Mapping[str, int]) -> ExampleReply:
     reply = prediction or _NO_REPLY
     raw = reply["raw"]
     shortened, lenient = _cut(raw, _REPLY), _one_spaced(reply.get("lenient", ""))
@@ -260,6 +273,9 @@ def _reply(prediction: Prediction | None, right: bool) -> ExampleReply:
         "raw": list(_marked(shortened, reply["quotes"])),
         "cut": shortened != raw,
         "shown": bool(reply["context"]),
+        "judged": support.verdict(reply),
+        "judge": support.words_of(reply),
+        "claims": support.claims_of(reply, numbers),
     }
 
 

@@ -16,12 +16,22 @@
     return node;
   }
 
-  // The choice is the part of the address after "#": right=ARM, wrong=ARM, slice=NAME:VALUE, q=WORDS, page, passages=1
+  // How judge and metric may differ on a reply: in the address, in the form, and as a condition.
+  const JUDGED = {
+    over: ["right, metric wrong", (reply) => reply.judged === true && !reply.right],
+    under: ["wrong, metric right", (reply) => reply.judged === false && reply.right],
+    agrees: ["agrees with the metric", (reply) => reply.judged === reply.right],
+    missing: ["no judgement", (reply) => reply.judged === null],
+  };
+
+  // The choice is the part of the address after "#": right=ARM, wrong=ARM, judge=KIND, of=ARM (whose reply the judge
+  // judged), slice=NAME:VALUE, q=WORDS, page, passages=1
   function fromAddress() {
     const given = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
     const known = (name) => given.getAll(name).filter((arm) => data.arms.includes(arm));
     return {
-      right: known("right"), wrong: known("wrong"), slice: given.get("slice") || "", q: given.get("q") || "",
+      right: known("right"), wrong: known("wrong"), judge: given.get("judge") in JUDGED ? given.get("judge") : "",
+      of: known("of")[0] || "", slice: given.get("slice") || "", q: given.get("q") || "",
       page: Math.max(1, parseInt(given.get("page"), 10) || 1), passages: given.get("passages") === "1",
     };
   }
@@ -30,6 +40,8 @@
     const told = new URLSearchParams();
     for (const arm of choice.right) told.append("right", arm);
     for (const arm of choice.wrong) told.append("wrong", arm);
+    if (choice.judge) told.set("judge", choice.judge);
+    if (choice.of) told.set("of", choice.of);
     if (choice.slice) told.set("slice", choice.slice);
     if (choice.q) told.set("q", choice.q);
     if (choice.page > 1) told.set("page", choice.page);
@@ -43,13 +55,17 @@
     item.id, item.question, ...item.answers,
     ...item.context.flatMap((passage) => [passage.title, joined(passage.parts)]),
     ...item.replies.map((reply) => joined(reply.raw)),
+    ...item.replies.flatMap((reply) => reply.judge.map((said) => said.words)),
   ].join("\n").toLowerCase());
 
   function hits(choice) {
     const words = choice.q.toLowerCase().split(/\s+/).filter(Boolean);
     const is = (item, arms, wanted) => arms.every((arm) => item.replies[data.arms.indexOf(arm)].right === wanted);
+    const judged = (item) => item.replies.some((reply, place) =>
+      (!choice.of || data.arms[place] === choice.of) && JUDGED[choice.judge][1](reply));
     return data.items.filter((item, place) =>
       is(item, choice.right, true) && is(item, choice.wrong, false) &&
+      (!choice.judge || judged(item)) &&
       (!choice.slice || slicesOf(item).includes(choice.slice)) &&
       words.every((word) => texts[place].includes(word)));
   }
@@ -71,7 +87,30 @@
         reply.prediction || (text ? "no answer in the requested form" : "no reply")),
       reply.lenient ? make("p", { class: "lenient" }, "answer in any form: " + reply.lenient) : null,
       make("p", { class: "raw" }, ...pieces(reply.raw), reply.cut ? make("small", {}, " (shortened)") : ""),
-      make("p", { class: "soft" }, [values, ...reply.notes, reply.shown ? "" : "no passages in the prompt"].filter(Boolean).join(" · ")));
+      make("p", { class: "soft" }, [values, ...reply.notes, reply.shown ? "" : "no passages in the prompt"].filter(Boolean).join(" · ")),
+      judgeOf(reply), claimsOf(reply));
+  }
+
+  // 1 and 0 as a mark; a share of claims as a percentage
+  const shareOf = (value) => value === 1 ? "✓" : value === 0 ? "✗" : Math.round(100 * value) + "%";
+
+  function judgeOf(reply) {
+    if (!reply.judge.length) return null;
+    return make("ul", { class: "judge" }, ...reply.judge.map((said) => make("li", {},
+      make("b", {}, "judge, " + said.task + (said.value === null ? ": " : " " + shareOf(said.value) + " ")),
+      said.value === null ? "no judgement (" + said.words + ")" : said.words)));
+  }
+
+  function claimsOf(reply) {
+    const claims = reply.claims, more = claims.number - claims.shown.length;
+    if (!claims.number) return null;
+    return make("details", { class: "claims" },
+      make("summary", {}, claims.supported + " of " + claims.number + " claims supported by the cited passages"),
+      make("ul", {}, ...claims.shown.map((claim) => make("li", {},
+        make("b", { class: claim.supported ? "held" : "unheld" }, claim.supported ? "✓ " : "✗ "), claim.text,
+        make("small", { class: "soft" }, claim.cited.length ? " cites " + claim.cited.map(
+          (number) => number + (claim.supporting.includes(number) ? " ✓" : "")).join(", ") : " cites none"))),
+        more ? make("li", {}, make("small", {}, more + " more, in predictions/")) : ""));
   }
 
   function passagesOf(item, open) {
@@ -118,19 +157,32 @@
     return make("label", {}, "kind ", select);
   }
 
+  function judgeChoice(choice) {
+    if (!data.judge.length) return "";
+    const kinds = [["", "any"], ...Object.entries(JUDGED).map(([kind, [text]]) => [kind, text])];
+    const arms = [["", "of any arm"], ...data.judge.map((one) => [one.arm, "of " + one.arm])];
+    const selects = [["judge", kinds], ["of", arms]].map(([key, options]) => {
+      const select = make("select", key === "of" ? { ariaLabel: "arm of the judged reply" } : {}, ...options.map(
+        ([value, text]) => make("option", { value, selected: value === choice[key] }, text)));
+      select.addEventListener("change", () => { choice[key] = select.value; changed(choice); });
+      return select;
+    });
+    return make("span", {}, make("label", {}, "judge ", selects[0]), " ", selects[1]);
+  }
+
   function controls(choice) {
-    const search = make("input", { type: "search", value: choice.q, placeholder: "words in question, passages, replies" });
+    const search = make("input", { type: "search", value: choice.q, placeholder: "words in question, passages, replies" + (data.judge.length ? ", judge" : "") });
     search.addEventListener("input", () => { choice.q = search.value; changed(choice); });
     const passages = make("input", { type: "checkbox", checked: choice.passages });
     passages.addEventListener("change", () => { choice.passages = passages.checked; changed(choice, choice.page); });
     const clear = make("button", { type: "button" }, "clear");
     clear.addEventListener("click", () => {
-      Object.assign(choice, { right: [], wrong: [], slice: "", q: "" });
+      Object.assign(choice, { right: [], wrong: [], judge: "", of: "", slice: "", q: "" });
       changed(choice);
       draw(choice);
     });
     return make("form", { class: "controls" },
-      ...data.arms.map((arm) => armChoice(arm, choice)), sliceChoice(choice),
+      ...data.arms.map((arm) => armChoice(arm, choice)), judgeChoice(choice), sliceChoice(choice),
       make("label", { class: "search" }, "search ", search), make("label", {}, passages, " show passages"), clear);
   }
 

@@ -57,10 +57,56 @@ def test_patterns_are_taken_in_turn() -> None:
     assert set(Counter(right[name] for name in choose(right, 40)).values()) == {10}
 
 
+def test_rare_disagreements_of_judge_and_metric_are_among_the_chosen() -> None:
+    right = {f"q{i}": (True, i % 2 == 0) for i in range(10_000)}
+    disputes = {f"q{i}": (i == 4321, i in (8, 9)) for i in range(10_000)}
+    chosen = choose(right, 50, disputes)
+    assert len(chosen) == 50
+    assert {"q4321", "q8", "q9"} <= set(chosen)
+
+
+def judged(row: dict[str, Any], value: float | None, **more: dict[str, Any]) -> dict[str, Any]:
+    """Adds a judgement in the task `correct`, and further keys, to a row of predictions."""
+    said = {"value": value, "words": "Because." if value is not None else ""}
+    return {**row, "judge": {"correct": said if value is not None else {**said, "missing": "not_json"}}, **more}
+
+
+def test_the_judges_words_and_its_agreement_with_the_metric(tmp_path: Path) -> None:
+    verdicts = [(True, 1.0), (True, 0.0), (False, 1.0), (False, 0.0), (False, 1.0), (True, None)]
+    raft = [judged(reply(f"q{i}", right), value) for i, (right, value) in enumerate(verdicts)]
+    rag = [reply(f"q{i}", True) for i in range(6)]
+    found = shown(tmp_path, [row(f"q{i}") for i in range(6)], rag=rag, raft=raft)
+    assert found["judge"] == [{"arm": "raft", "both": 1, "judge": 2, "metric": 1, "neither": 1, "missing": 1}]
+    replies = {item["id"]: item["replies"][1] for item in found["items"]}
+    assert [replies[f"q{i}"]["judged"] for i in range(6)] == [True, False, True, False, True, None]
+    assert replies["q0"]["judge"] == [{"task": "correct", "value": 1.0, "words": "Because."}]
+    assert replies["q5"]["judge"] == [{"task": "correct", "value": None, "words": "not json"}]
+    without = found["items"][0]["replies"][0]
+    assert (without["judged"], without["judge"], without["claims"]) == (
+        None,
+        [],
+        {"number": 0, "supported": 0, "shown": []},
+    )
+
+
+def test_claims_name_the_passages_by_their_numbers(tmp_path: Path) -> None:
+    claim = {"claim": "It helped.", "answer": False, "supported": True}
+    claims = [{**claim, "passages": ["q#0", "q#1"], "supporting": ["q#1"]}]
+    rows = [row("q", "The drug helped.", "Mice do not talk.")]
+    found = shown(tmp_path, rows, rag=[reply("q", True)], raft=[{**reply("q", True), "claims": claims}])
+    claims = found["items"][0]["replies"][1]["claims"]
+    assert (claims["number"], claims["supported"]) == (1, 1)
+    assert claims["shown"] == [{"text": "It helped.", "supported": True, "cited": [1, 2], "supporting": [2]}]
+    assert found["judge"] == []
+
+
 def test_the_file_stays_small(tmp_path: Path) -> None:
     names = [f"q{i}" for i in range(LIMIT + 20)]
     rows = [row(name, *["long " * 500] * 20) for name in names]
-    replies = [reply(name, True, raw="much " * 1000) for name in names]
+    claim = {"claim": "much " * 1000, "answer": False, "passages": [], "supporting": [], "supported": False}
+    replies = [judged(reply(name, True, raw="much " * 1000), 1.0, claims=[claim] * 50) for name in names]
+    for one in replies:
+        one["judge"] |= {task: {"value": 0.5, "words": "much " * 1000} for task in ("supported", "complete")}
     found = shown(tmp_path, rows, raft=replies, rag=replies)
     assert len(found["items"]) == LIMIT
     assert found["total"] == LIMIT + 20
