@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 # The last parts of the names of settings whose value may be a path.
-_PATHS = "path|questions|train|test|cache|passages|store|ledger|name_or_path|adapter|dir|file|labels"
+_PATHS = "path|questions|train|test|cache|passages|store|local_store|ledger|name_or_path|adapter|dir|file|labels"
 _SETTING = re.compile(rf"(\+{{0,2}}(?:[\w@/-]+\.)*(?:{_PATHS}))=(.+)", re.S)
 
 

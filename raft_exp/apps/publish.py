@@ -22,7 +22,7 @@ from raft_exp.pipeline.estimate import duration
 
 _NAME = re.compile(r"\d{3}_[a-z0-9_]+")
 _DONE = {"ran", "reused"}
-_FOLDERS = ("store=", "hydra.run.dir=", "hydra.sweep.dir=", "hydra.sweep.subdir=")
+_FOLDERS = ("store=", "local_store=", "hydra.run.dir=", "hydra.sweep.dir=", "hydra.sweep.subdir=")
 
 
 @config_dataclass
@@ -166,8 +166,8 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
 
 def _write_config(made: Path, out: Path) -> None:
     """Copies config.yaml with the default store, because the path of a store differs between machines."""
-    text = made.read_text(encoding="utf-8")
-    out.write_text(re.sub(r"^store: .*$", "store: store", text, count=1, flags=re.MULTILINE), encoding="utf-8")
+    text = re.sub(r"^(store|local_store): .*$", r"\1: store", made.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    out.write_text(text, encoding="utf-8")
 
 
 def _elsewhere(overrides: Sequence[str]) -> list[str]:

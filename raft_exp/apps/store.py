@@ -12,12 +12,14 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
+from raft_exp.apps import remote_store
 from raft_exp.apps.arguments import Command, one_line_errors
 from raft_exp.core.errors import ConfigError, StoreError, suggest
 from raft_exp.core.progress import track
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.screen import Console
 from raft_exp.pipeline.manifest import check, read_manifest
+from raft_exp.pipeline.remote import is_remote
 
 # Folders without results: the paid ledger, which is never pruned, the list of runs, and the texts of read documents.
 _NO_RESULTS = {"ledger", "runs", "extracted"}
@@ -27,7 +29,7 @@ _NO_RESULTS = {"ledger", "runs", "extracted"}
 class StoreSettings:
     """The settings of the command `store`."""
 
-    store: str = Field(default="store", title="PATH", description="the folder of the store")
+    store: str = Field(default="store", title="PATH", description="the folder of the store, or its URL (s3://, gs://)")
     yes: bool = Field(default=False, description="whether prune and repair remove results without asking")
 
 
@@ -98,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (action,), chosen = _COMMAND.read(arguments)
         if action not in _ACTIONS:
             raise ConfigError(f"{'|'.join(_ACTIONS)}: got {action!r}; {suggest(action, _ACTIONS)}")
+        if is_remote(chosen.store):
+            remote_store.run(action, chosen.store, chosen.yes)
+            return
         if not Path(chosen.store).is_dir():
             raise ConfigError(
                 f"store: got {chosen.store!r}, but there is no such folder; name the store with store=PATH"
@@ -157,21 +162,11 @@ def _repair(damaged: list[StoreEntry], yes: bool) -> None:
 
 def _remove_all(results: list[StoreEntry], yes: bool, note: str) -> None:
     total = decimal(sum(entry.size for entry in results))
-    if not yes and not _agreed(f"remove {len(results)} results ({total})? [y/N] "):
+    if not yes and not remote_store.agreed(f"remove {len(results)} results ({total})? [y/N] "):
         print("nothing was removed")
         return
     removed = sum(_remove(entry) for entry in results)
     print(f"removed {removed} results of {len(results)} ({total}); {note}")
-
-
-def _agreed(question: str) -> bool:
-    """Asks a question at the terminal. Raises ConfigError if there is no terminal."""
-    try:
-        return input(question).strip().lower() == "y"
-    except EOFError:
-        raise ConfigError(
-            "yes: got False, but there is no terminal at which to confirm the removal; add yes=true to the command"
-        ) from None
 
 
 def _remove(entry: StoreEntry) -> bool:

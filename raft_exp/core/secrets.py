@@ -63,6 +63,11 @@ def check_arguments(words: Iterable[str]) -> None:
             )
 
 
+def is_secret(text: str) -> bool:
+    """Whether a text contains a secret, so that it must not be shown."""
+    return bool(_in_text(text))
+
+
 def check_files(folder: Path, purpose: str) -> None:
     """Raises DataError if a text file of at most 20 MB under `folder` contains a secret.
 

@@ -49,7 +49,7 @@ def use(stages: Iterable[Stage], store: Store) -> None:
     """Makes this process load each GGUF file from its converted folder, if the store has this folder."""
     for stage in stages:
         if stage.name == STAGE and store.look(stage).status == "reused":
-            loading.use_folder(stage.config.name_or_path, store.path(stage))
+            loading.use_folder(stage.config.name_or_path, store.obtain(stage))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NotRequired
@@ -95,17 +96,26 @@ def read_manifest(folder: Path, label: str, root: Path) -> Manifest | None:
     the store `root`.
     """
     try:
-        manifest: Manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = (folder / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise _damaged(root, label, folder, f"{MANIFEST}: {error}") from error
+    except OSError as error:
+        raise damaged(root, label, folder, [f"{MANIFEST}: {error}"]) from error
+    return parse_manifest(content, label, folder, root)
+
+
+def parse_manifest(content: bytes, label: str, folder: Path, root: Path | str) -> Manifest:
+    """Returns the manifest of the result in `folder` from the content of its file. Raises the error of `damaged`."""
+    try:
+        manifest: Manifest = json.loads(content)
+    except ValueError as error:
+        raise damaged(root, label, folder, [f"{MANIFEST}: {error}"]) from error
     if not isinstance(manifest, dict) or not {"key", "label", "seconds", "counts"} <= set(manifest):
-        raise _damaged(root, label, folder, f"{MANIFEST}: fields are missing")
+        raise damaged(root, label, folder, [f"{MANIFEST}: fields are missing"])
     if "digest" in manifest and manifest["digest"] != digest_of(manifest):
-        raise _damaged(root, label, folder, f"{MANIFEST}: changed content")
+        raise damaged(root, label, folder, [f"{MANIFEST}: changed content"])
     if manifest["key"] != folder.name:
-        raise _damaged(root, label, folder, f"{MANIFEST}: belongs to another result, {manifest['label']}")
+        raise damaged(root, label, folder, [f"{MANIFEST}: belongs to another result, {manifest['label']}"])
     return manifest
 
 
@@ -113,10 +123,12 @@ def check(folder: Path, label: str, root: Path) -> None:
     """Raises StoreError if a file of the result in `folder` differs from the manifest."""
     manifest = read_manifest(folder, label, root)
     if manifest and (found := damages(folder, manifest.get("contents", {}))):
-        raise _damaged(root, label, folder, "; ".join(found[:3]) + (f"; {len(found) - 3} more" * (len(found) > 3)))
+        raise damaged(root, label, folder, found)
 
 
-def _damaged(root: Path, label: str, folder: Path, what: str) -> StoreError:
+def damaged(root: Path | str, label: str, folder: Path, found: Sequence[str]) -> StoreError:
+    """Returns the error for a damaged result. `root`: folder or URL of the store. `found`: a line for each damage."""
+    what = "; ".join(found[:3]) + (f"; {len(found) - 3} more" * (len(found) > 3))
     return StoreError(
         f"store={root}: the result of {label} is damaged ({folder.parent.name}/{folder.name[:12]}: {what}); "
         f"`python -m raft_exp.store repair store={root}` removes the result; then run your command again"

@@ -14,11 +14,13 @@ from raft_exp.pipeline.conditions import condition, validation
 from raft_exp.pipeline.config import Config, primary_of
 from raft_exp.pipeline.config_checks import check
 from raft_exp.pipeline.config_errors import explained
+from raft_exp.pipeline.remote import with_local_store
 from raft_exp.teachers.model import dated
 
 
 def parse(values: Mapping[str, object]) -> Config:
     """Builds the config from resolved YAML values. Raises ConfigError for an invalid value or combination."""
+    values = with_local_store(values)
     try:
         # pydantic's strict mode accepts a mapping as a nested dataclass only in JSON
         config = TypeAdapter(Config).validate_json(json.dumps(values))

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from raft_exp.core.stage import Stage
-from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.store import open_store
 
 
 class RebuiltStudy:
@@ -20,7 +20,7 @@ class RebuiltStudy:
 
         self.values: dict[str, object] = yaml.safe_load(config_file.read_text(encoding="utf-8"))
         config = parse(self.values)
-        self.store = Store(config.store)
+        self.store = open_store(config.store, config.local_store)
         fingerprints = Fingerprints(self.store, save=False)
         models = converted.conversions(config, fingerprints)
         converted.use(models, self.store)

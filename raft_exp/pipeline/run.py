@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,8 +24,9 @@ from raft_exp.pipeline.arm_settings import resolved_trainer
 from raft_exp.pipeline.config import ArmConfig, Config, conf_dir, primary_of
 from raft_exp.pipeline.manifest import check
 from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.remote import is_remote
 from raft_exp.pipeline.renamed import with_new_names
-from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.store import Store, open_store
 from raft_exp.pipeline.trainings import datasets, training_of
 from raft_exp.prompts import PromptConfig
 
@@ -55,12 +57,15 @@ class CompletedStage(Stage):
 
 
 class FinishedRun:
-    """A finished run, read from its run folder. `store`: the folder of the store, if it was moved after the run."""
+    """A finished run, read from its run folder.
+
+    `store`: the folder of the store, if it was moved after the run, or the URL of a store that has the run's results.
+    """
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
         self.folder = folder
         self._rows = {row["stage"]: row for row in _read_plan(folder)}
-        self._store = Path(store).absolute() if store else None
+        self._store = store
 
     @cached_property
     def config(self) -> Config:
@@ -78,7 +83,11 @@ class FinishedRun:
     @cached_property
     def store(self) -> Store:
         """The store with the run's results."""
-        return Store(self._store or Path(next(iter(self._rows.values()))["path"]).parents[1])
+        made = Path(next(iter(self._rows.values()))["path"]).parents[1]
+        url = self._store or read_store(self.folder)
+        if not is_remote(url):
+            return Store(self._store or made)
+        return open_store(url, str(made if os.access(made, os.W_OK) else "store"))
 
     def path(self, label: str) -> Path:
         """Returns the result folder of a stage.
@@ -90,7 +99,7 @@ class FinishedRun:
             raise DataError(
                 f"{self.folder}: {label} is {row['status']}; finish the study first, with the command that started it"
             )
-        folder = self.store.root / _stage_name(label) / row["key"]
+        folder = self.store.obtain(CompletedStage(_never, None, recorded=(label, row["key"])))
         if not (folder / "manifest.json").is_file():
             raise StoreError(
                 f"{folder} does not exist; if the store was moved, name its new folder with store=PATH, else run the "
@@ -102,11 +111,7 @@ class FinishedRun:
     def completed(self, label: str) -> CompletedStage:
         """Returns a stage of the run as an input for further stages. Raises the errors of `path`."""
         self.path(label)
-
-        def never(*_: object, **__: object) -> None:
-            raise AssertionError(f"{label} has run before")
-
-        return CompletedStage(never, None, recorded=(label, self._row(label)["key"]))
+        return CompletedStage(_never, None, recorded=(label, self._row(label)["key"]))
 
     def has(self, label: str) -> bool:
         """Whether the study has a stage of this label."""
@@ -170,6 +175,17 @@ class FinishedRun:
         if label not in self._rows:
             raise DataError(f"{self.folder}: the study has no stage {label}; {suggest(label, self._rows)}")
         return self._rows[label]
+
+
+def _never(*_: object, **__: object) -> None:
+    raise AssertionError("a finished stage does not run again")
+
+
+def read_store(folder: Path) -> str:
+    """Returns the setting `store` in config.yaml of a run folder; "" for a folder without this file."""
+    with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
+        return str(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")).get("store", ""))
+    return ""
 
 
 def read_config(folder: Path) -> Config:

@@ -4,6 +4,8 @@
     store/<stage>/<key>.partial/    an unfinished result, of a running stage or a killed run
     store/runs/                     the run folders that use the store (prune keeps the results that they name)
 
+With `store=s3://...` or `gs://...` this folder is `local_store`, and a RemoteStore has the finished results too.
+
 A result is checked against its manifest before another stage or a command uses it (`Store.checked`).
 `python -m raft_exp.store` lists results (ls), removes results that no run folder names (prune), checks all results
 (verify), and removes damaged results (repair).
@@ -24,9 +26,12 @@ from filelock import FileLock, Timeout
 from raft_exp.core.errors import StoreError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.plan import PlanRow, Status
-from raft_exp.core.stage import Inputs, Stage
+from raft_exp.core.stage import STAGES, Inputs, Stage
 from raft_exp.pipeline.integrity import MANIFEST, sync_folder
-from raft_exp.pipeline.manifest import check, describe, read_manifest
+from raft_exp.pipeline.manifest import Manifest, check, describe, read_manifest
+from raft_exp.pipeline.remote import RemoteStore, is_remote
+
+_ON_DEMAND = ("model", "embed")  # large results, which are downloaded only when a stage or a command reads them
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,18 @@ class Outcome:
         }
 
 
-class Store:
-    """The results under one root folder."""
+def open_store(store: str, local: str) -> "Store":
+    """Returns the store of the settings `store` and `local_store`. Raises ConfigError for an invalid URL."""
+    return Store(local, RemoteStore(store)) if is_remote(store) else Store(store)
 
-    def __init__(self, root: str | Path) -> None:
+
+class Store:
+    """The results under one root folder. `remote`: object storage that has the finished results of all machines."""
+
+    def __init__(self, root: str | Path, remote: RemoteStore | None = None) -> None:
         self.root = Path(root).absolute()
+        self._remote = remote
+        self._remote_is_writable = False
 
     @property
     def writable(self) -> bool:
@@ -85,12 +97,30 @@ class Store:
 
     def checked(self, stage: Stage) -> Path:
         """Checks a result against its manifest, and returns its folder. Raises StoreError for a damaged result."""
-        check(self.path(stage), stage.label, self.root)
+        check(self.obtain(stage), stage.label, self.root)
         return self.path(stage)
 
+    def obtain(self, stage: Stage) -> Path:
+        """Returns the folder of the stage's result. Downloads a result that only the remote store has."""
+        folder = self.path(stage)
+        if self._remote_manifest(stage) is not None:
+            with self.guarded(), self._lock(stage):
+                if self._remote and not (folder / MANIFEST).exists():  # another job may have it by now
+                    self._remote.download(folder, stage.label)
+        return folder
+
+    def _remote_manifest(self, stage: Stage) -> Manifest | None:
+        """Returns the manifest of a result that only the remote store has; None for any other result."""
+        if self._remote is None or stage.name not in STAGES or (self.path(stage) / MANIFEST).exists():
+            return None
+        return self._remote.manifest(stage.name, stage.key, stage.label)
+
     def look(self, stage: Stage) -> Outcome:
-        """Returns the outcome "reused" if the store has the stage's result, else "planned"."""
-        manifest = read_manifest(self.path(stage), stage.label, self.root)
+        """Returns the outcome "reused" if the store has the stage's result, else "planned".
+
+        The folder of a result that only the remote store has does not exist before `obtain`.
+        """
+        manifest = read_manifest(self.path(stage), stage.label, self.root) or self._remote_manifest(stage)
         if manifest is None:
             return Outcome(stage, self.path(stage), "planned", 0.0, {})
         return Outcome(stage, self.path(stage), "reused", manifest["seconds"], manifest["counts"])
@@ -102,11 +132,22 @@ class Store:
         the first. Raises StoreError if the store cannot be read or written.
         """
         outcome = self.look(stage)
-        if outcome.status == "reused":
-            return outcome
-        with self.guarded(), self._lock(stage):
-            outcome = self.look(stage)  # another job may have made the result while this one waited
-            return outcome if outcome.status == "reused" else self._make(stage, execute)
+        if outcome.status == "planned":
+            self._check_remote(stage)
+            with self.guarded(), self._lock(stage):
+                outcome = self.look(stage)  # another job may have made the result while this one waited
+                outcome = outcome if outcome.status == "reused" else self._make(stage, execute)
+        if stage.name not in _ON_DEMAND:
+            self.obtain(stage)
+        if self._remote and stage.name in STAGES and (outcome.path / MANIFEST).exists():
+            self._remote.upload(outcome.path, stage.label)
+        return outcome
+
+    def _check_remote(self, stage: Stage) -> None:
+        """Raises StoreError if a result cannot be uploaded, before the result is computed."""
+        if self._remote and stage.name in STAGES and not self._remote_is_writable:
+            self._remote.check_writable()
+            self._remote_is_writable = True
 
     def _make(self, stage: Stage, execute: Callable[[Stage, Path], None]) -> Outcome:
         partial = self.path(stage).with_suffix(".partial")
@@ -136,9 +177,10 @@ class Store:
             if error.filename and self.root not in (Path(error.filename), *Path(error.filename).parents):
                 raise  # a file outside the store
             reason = error.strerror or str(error)
+            setting = "local_store" if self._remote else "store"
             raise StoreError(
-                f"store={self.root}: {reason} ({error.filename or 'while writing'}); "
-                "free disk space or get write permission there, or choose another folder with store=PATH"
+                f"{setting}={self.root}: {reason} ({error.filename or 'while writing'}); "
+                f"free disk space or get write permission there, or choose another folder with {setting}=PATH"
             ) from error
 
     @contextlib.contextmanager

@@ -139,7 +139,7 @@ def _ensure(run: FinishedRun, stage: Stage) -> Path:
     result is made in a temporary folder for this process.
     """
     if run.store.look(stage).status == "reused":
-        return run.store.path(stage)
+        return run.store.obtain(stage)
     if not run.store.writable:
         print(f"store={run.store.root} is read-only: {stage.label} is made again for this command", file=sys.stderr)
         folder = Path(mkdtemp(prefix="raft_exp_"))

@@ -13,15 +13,14 @@ from raft_exp.apps.sweep.search import Direction, SearchConfig, Trial
 from raft_exp.core.bounds import remedy
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.stage import Stage
-from raft_exp.evaluation.metrics import profile
 from raft_exp.evaluation.results import Results
 from raft_exp.evaluation.scoring import REPLY_SHARES
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
-from raft_exp.pipeline.config import Config, primary_of
+from raft_exp.pipeline.config import Config, primary_of, profile_of
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.store import Store
+from raft_exp.pipeline.store import open_store
 from raft_exp.pipeline.transfer_files import with_transfer_files
 from raft_exp.pipeline.wordings import with_wording_files
 
@@ -68,7 +67,7 @@ def check_validation(config: Config) -> None:
     Makes the passages and questions of the study in its store, and the trials reuse them. Questions that a teacher
     model writes are neither made nor checked here.
     """
-    store = Store(config.store)
+    store = open_store(config.store, config.local_store)
     stages = {stage.label: stage for stage in build(config, Fingerprints(store, save=False))}
     ingest, questions = stages["ingest"], stages["questions"]
     if questions.process:
@@ -135,7 +134,7 @@ def _check(name: str, config: Config) -> None:
 
 
 def _metrics(config: Config) -> tuple[str, ...]:
-    return profile(config.corpus.name, config.evaluation.metrics).metrics
+    return profile_of(config).metrics
 
 
 def _check_part(name: str, part: str, known: Collection[str]) -> None:
