@@ -42,6 +42,7 @@ def test_runs_without_results_have_a_place_of_their_own(tmp_path):
         assert raft_exp(tmp_path, *words).returncode == status
     assert folders(tmp_path) == ["unfinished/quickstart"] * 3
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["unfinished"]
+    assert len(list((tmp_path / "runs" / "unfinished").iterdir())) == 3, "a refused command leaves no folder"
     done = make("report", folder=tmp_path)
     assert done.stdout.startswith("no finished run yet; run make quickstart")
     assert raft_exp(tmp_path, *SHORT, "until=ingest").returncode == 0, "a run that ends where it is told to is finished"

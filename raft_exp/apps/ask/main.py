@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
-from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.apps.arguments import Command, needs_packages, one_line_errors
 from raft_exp.core.printable import printable
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.pipeline.run import FinishedRun
+from raft_exp.retrieval import searches
 
 if TYPE_CHECKING:
     from raft_exp.apps.ask.citations import Citation, CitedAnswer
@@ -87,10 +88,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def opened(folder: Path, chosen: RunSettings) -> "RagSession":
     """Opens a run folder, and loads the model that answers."""
     run = FinishedRun(folder, chosen.store)  # its errors come before the imports that take seconds
+    _check_packages(run, chosen)
     from raft_exp.apps.ask.session import AskOptions, RagSession
 
     options = AskOptions(chosen.arm, chosen.model, chosen.k, chosen.retriever, chosen.engine, chosen.accelerator)
     return RagSession(run, options)
+
+
+def _check_packages(run: FinishedRun, chosen: RunSettings) -> None:
+    """Raises ConfigError for a search or an engine whose packages are not installed, before anything is loaded."""
+    if (chosen.engine or run.config.engine.name) == "vllm":
+        needs_packages("vllm", "vllm")
+    retriever = run.config.retriever
+    if chosen.model is None and not run.arm(chosen.arm)[1].shows_passages:
+        return
+    if "dense" in searches({chosen.retriever or retriever.name}) or retriever.rerank:
+        needs_packages("dense", "sentence_transformers")
 
 
 def _questions() -> Iterator[str]:

@@ -29,6 +29,14 @@ def found(run: Path) -> list[Example]:
     return list(read_jsonl(run / "dataset" / "test@found.jsonl", Example))
 
 
+@pytest.mark.parametrize("words", [{"retriever": "dense"}, {"retriever": "hybrid"}, {"engine": "vllm"}])
+def test_a_missing_extra_is_refused_before_anything_is_loaded(words, run, monkeypatch):
+    monkeypatch.setattr("raft_exp.apps.arguments.find_spec", lambda name: None)
+    monkeypatch.setattr(RagSession, "__init__", lambda *_: pytest.fail("the session was opened"))
+    with pytest.raises(ConfigError, match=r"pip install 'raft_exp\[(dense|vllm)\]'"):
+        ask.opened(run, ask.AskSettings(**words))
+
+
 def test_the_prompt_is_that_of_the_evaluation(run, asker):
     for row in found(run):
         asked = asker.prompt(row.id, row.question)
