@@ -29,17 +29,23 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
         return dict(values)  # `parse` reports the error
     arms = dict(arms)
     files = {file.stem: file for folder in reversed(folders) for file in sorted((folder / "arm").glob("*.yaml"))}
+    from_files: dict[str, object] = {}
     for name in dict.fromkeys(map(str, [*names, *arms])):
         changes = arms.get(name, {})
         if name in arms and (name not in files or not isinstance(changes, dict) or set(changes) >= _SETTINGS):
             continue
         if name not in files:
             raise ConfigError(f"evaluation.arms: got {name!r}; {suggest(name, [*files, *arms])}")
-        # an arm's file may refer to values of the study: ${dataset.cot}
-        arm = OmegaConf.merge(OmegaConf.load(files[name]), changes)
-        study = OmegaConf.create({**values, "arms": {name: arm}})
-        arms[name] = OmegaConf.to_container(study, resolve=True)["arms"][name]  # type: ignore[index,call-overload]
-    return {**values, "arms": arms}
+        from_files[name] = OmegaConf.merge(OmegaConf.load(files[name]), changes)
+    return {**values, "arms": {**arms, **_resolved(from_files, values)}}
+
+
+def _resolved(arms: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:
+    """Returns the settings of arms, which may refer to values of the study: ${dataset.cot}."""
+    study = OmegaConf.create({**values, "arms": arms})
+    resolved = OmegaConf.to_container(study.arms, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(name): settings for name, settings in resolved.items()}
 
 
 def adapter_files(name: str, folder: str | None) -> list[Path]:
