@@ -1,5 +1,6 @@
 """Runs the first stages of a study in this process."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from raft_exp.core.stage import Stage
@@ -22,9 +23,25 @@ def stages_of(*overrides: str) -> dict[str, Stage]:
     return {stage.label: stage for stage in made}
 
 
-def run(store: Path, *overrides: str, until: str = "dataset") -> dict[str, Path]:
-    """Runs all stages up to `until`; returns stage label -> folder of its result."""
-    kept = Store(store)
+def run(store: Path, *overrides: str, until: str = "dataset", only: Collection[str] = ()) -> dict[str, Path]:
+    """Runs all stages up to `until`; returns stage label -> folder of its result.
 
+    `only`: labels of stages; if not empty, runs these stages and those whose results they need.
+    """
+    kept = Store(store)
     stages = study_stages(store, *overrides, f"until={until}")
-    return {stage.label: kept.ensure(stage, kept.call).path for stage in stages}
+    needed = _with_inputs([stage for stage in stages if stage.label in only] if only else stages)
+    return {stage.label: kept.ensure(stage, kept.call).path for stage in stages if stage.key in needed}
+
+
+def _with_inputs(stages: Iterable[Stage]) -> set[str]:
+    """The keys of stages and of all stages whose results they need."""
+    needed, waiting = set[str](), list(stages)
+    while waiting:
+        stage = waiting.pop()
+        if stage.key not in needed:
+            needed.add(stage.key)
+            checked = stage.check.inputs if stage.check else {}
+            for value in (*stage.inputs.values(), *checked.values()):
+                waiting += [value] if isinstance(value, Stage) else value.values()
+    return needed

@@ -3,8 +3,13 @@
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from threading import Event, Lock
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +19,7 @@ from raft_exp.core.collection import Passages, write_passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Passage, Question, Target, read_jsonl, write_jsonl
 from raft_exp.core.text import answer_pattern, holds
+from raft_exp.dataset import rows as row_builder
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window, render_rows
 from raft_exp.models.loading import load_tokenizer
 from raft_exp.models.tokens import encode_prompt
@@ -27,9 +33,20 @@ from tests.helpers.stages import run as rooms_of_a_study
 SMALL = ["corpus.num_entities=120", "corpus.validation=0.2"]
 
 
-def run(tmp_path: Path, *overrides: str, rooms: str = "dataset") -> dict[str, Path]:
-    """Runs the stages up to `rooms`; label -> folder."""
-    return rooms_of_a_study(tmp_path / "store", *overrides, until=rooms)
+def run(tmp_path: Path, *overrides: str, rooms: str = "dataset", only: Collection[str] = ()) -> dict[str, Path]:
+    """Runs the stages up to `rooms`, or those in `only` with what they need; label -> folder."""
+    return rooms_of_a_study(tmp_path / "store", *overrides, until=rooms, only=only)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose store the tests share: results of equal settings are made once."""
+    return tmp_path_factory.mktemp("shared")
+
+
+def raft_rows(folder: Path, *overrides: str) -> list[Example]:
+    """The training rows of the small study with the recipe raft."""
+    return rows(run(folder, *SMALL, *overrides, only=["dataset[raft]"])["dataset[raft]"])
 
 
 def rows(folder: Path, split: str = "train") -> list[Example]:
@@ -97,6 +114,7 @@ def test_both_recipes_have_the_same_questions_in_the_same_order(real):
     assert all(row.messages[-1] == {"role": "assistant", "content": row.target} for row in raft + closed)
 
 
+@pytest.mark.slow  # each worker imports transformers
 def test_bytes_are_the_same_for_one_and_two_workers(tmp_path):
     few = (*SMALL, "evaluation.arms=[sft,raft]", "evaluation.conditions=null")
     one = run(tmp_path / "one", *few, "dataset.workers=1")
@@ -106,9 +124,46 @@ def test_bytes_are_the_same_for_one_and_two_workers(tmp_path):
         assert (one[label] / "rows.jsonl").read_bytes() == (two[label] / "rows.jsonl").read_bytes()
 
 
-def test_sweeps_of_p_and_distractors_are_paired(tmp_path):
+def test_rows_of_two_workers_come_in_their_order(tmp_path, monkeypatch):
+    """With threads in place of the processes, of which the first is the slower one."""
+    write_passages(tmp_path, [Passage("a", "a", "", "A text.", "", ["A text."], "")])
+    monkeypatch.setattr(row_builder, "_builder", None)
+    monkeypatch.setattr(row_builder, "get_context", lambda _: None)
+    monkeypatch.setattr(row_builder, "ProcessPoolExecutor", threads)
+    monkeypatch.setattr(row_builder, "_work", slower_at_first(row_builder._work))
+    asked = [Question(f"q{number}", f"What is {number}?", ["it"], [], "test") for number in range(300)]
+    form = RowFormat(parse(compose()).prompt, "plain_text", True, Window("asset:tiny", None, 512, 32), False)
+    one, two = (
+        [row.example.id for row in render_rows(form, tmp_path, [RowSpec(each, [0], None) for each in asked], workers)]
+        for workers in (1, 2)
+    )
+    assert one == two == [question.id for question in asked]
+
+
+def threads(workers: int, _: object, start: Callable[..., None], arguments: tuple[object, ...]) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, initializer=start, initargs=arguments)
+
+
+def slower_at_first(work: Callable[[Sequence[RowSpec]], Any]) -> Callable[[Sequence[RowSpec]], Any]:
+    """The work, where the first call waits until the second one has ended."""
+    calls, second, one_reader = count(), Event(), Lock()
+
+    def waited(specs: Sequence[RowSpec]) -> Any:
+        number = next(calls)
+        if number == 0:
+            assert second.wait(60)
+        with one_reader:
+            done = work(specs)
+        if number == 1:
+            second.set()
+        return done
+
+    return waited
+
+
+def test_sweeps_of_p_and_distractors_are_paired(shared):
     def made(*overrides):
-        return {row.id: row for row in rows(run(tmp_path, *SMALL, *overrides)["dataset[raft]"])}
+        return {row.id: row for row in raft_rows(shared, *overrides)}
 
     low, high = made("dataset.p=0.4"), made("dataset.p=0.6")
     assert {name for name, row in low.items() if row.has_gold} < {name for name, row in high.items() if row.has_gold}
@@ -125,8 +180,8 @@ def test_sweeps_of_p_and_distractors_are_paired(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["answer", "answer_only", "refuse"])
-def test_what_rows_without_gold_learn(tmp_path, kind):
-    train = rows(run(tmp_path, *SMALL, f"dataset.no_gold_target={kind}")["dataset[raft]"])
+def test_what_rows_without_gold_learn(shared, kind):
+    train = raft_rows(shared, f"dataset.no_gold_target={kind}")
     without = [row for row in train if not row.has_gold]
     assert without
     assert not any(row.target_grounded for row in without)
@@ -136,14 +191,14 @@ def test_what_rows_without_gold_learn(tmp_path, kind):
     assert all("##begin_quote##" in row.target for row in train if row.has_gold)
 
 
-def test_without_constant_size_rows_without_gold_are_shorter(tmp_path):
-    train = rows(run(tmp_path, *SMALL, "dataset.constant_size=false")["dataset[raft]"])
+def test_without_constant_size_rows_without_gold_are_shorter(shared):
+    train = raft_rows(shared, "dataset.constant_size=false")
     assert {len(row.context) for row in train if not row.has_gold} == {4}
     assert min(len(row.context) for row in train if row.has_gold) == 5
 
 
-def test_retrieved_contexts_are_the_best_k_of_the_whole_collection(tmp_path):
-    made = run(tmp_path, *SMALL, "evaluation.context=retrieved", "evaluation.k=3")
+def test_retrieved_contexts_are_the_best_k_of_the_whole_collection(shared):
+    made = run(shared, *SMALL, "evaluation.context=retrieved", "evaluation.k=3", only=["dataset[test]"])
     asked = rows(made["dataset[test]"], "test")
     assert {len(row.context) for row in asked} == {3}
     figures = json.loads((made["dataset[test]"] / "audit.json").read_text())
@@ -163,9 +218,10 @@ def test_retrieved_contexts_are_the_best_k_of_the_whole_collection(tmp_path):
     assert told["gold"]["recall"]["1"] < told["gold"]["recall"]["3"]
 
 
-def test_gold_stands_together_where_it_is_wanted(tmp_path):
-    def contexts_of(label, *overrides):
-        return {row.id: row.context for row in rows(run(tmp_path, *SMALL, *overrides)[f"dataset[{label}]"], "test")}
+def test_gold_stands_together_where_it_is_wanted(shared):
+    def contexts_of(name, *overrides):
+        label = f"dataset[{name}]"
+        return {row.id: row.context for row in rows(run(shared, *SMALL, *overrides, only=[label])[label], "test")}
 
     before, swept = contexts_of("test"), contexts_of("test", "evaluation.gold_at=2")
     assert contexts_of("test@g2", "+evaluation.conditions={g2:{gold_at:2}}") == swept
@@ -178,9 +234,9 @@ def test_gold_stands_together_where_it_is_wanted(tmp_path):
         contexts_of("test", "evaluation.gold_at=5")
 
 
-def test_without_gold_nothing_that_is_shown_holds_the_answer(tmp_path):
+def test_without_gold_nothing_that_is_shown_holds_the_answer(shared):
     away = "+evaluation.conditions={no_gold:{without_gold:true}}"
-    made = run(tmp_path, *SMALL, "corpus.num_entities=300", away)
+    made = run(shared, *SMALL, "corpus.num_entities=300", away, only=["dataset[test]", "dataset[test@no_gold]"])
     asked = {row.id: row for row in rows(made["dataset[test]"], "test")}
     alone = rows(made["dataset[test@no_gold]"], "test")
     assert [row.id for row in alone] == list(asked)
@@ -198,7 +254,7 @@ def test_without_gold_nothing_that_is_shown_holds_the_answer(tmp_path):
 def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     from raft_exp.dataset import training_stage
 
-    made = run(tmp_path, *SMALL)
+    made = run(tmp_path, *SMALL, rooms="targets")
     questions = list(read_jsonl(made["questions"] / "questions.jsonl", Question))
     tested = next(question for question in questions if question.split == "test")
     leak = next(question.id for question in questions if question.split == "train")
@@ -216,9 +272,9 @@ def test_a_test_question_in_the_training_data_fails_the_build(tmp_path):
     assert json.loads((tmp_path / "audit.json").read_text())["overlap"]["test"]["questions"] == 1
 
 
-def test_a_target_that_cannot_fit_is_refused(tmp_path):
+def test_a_target_that_cannot_fit_is_refused(shared):
     with pytest.raises(DataError, match=r"question '.*': its target needs \d+ tokens, which leaves no room"):
-        run(tmp_path, *SMALL, "evaluation.arms=[raft]", "model.max_length=40", "model.max_new_tokens=20")
+        run(shared, *SMALL, "evaluation.arms=[raft]", "model.max_length=40", "model.max_new_tokens=20")
 
 
 @pytest.mark.parametrize(
@@ -237,9 +293,9 @@ def test_a_target_that_cannot_fit_is_refused(tmp_path):
         ),
     ],
 )
-def test_missing_distractors_are_reported_with_the_setting_that_asked_for_them(tmp_path, overrides, setting):
+def test_missing_distractors_are_reported_with_the_setting_that_asked_for_them(shared, overrides, setting):
     with pytest.raises(DataError, match=rf"of 999 distractors are left \({setting}=999\).*; set {setting}=\d+, "):
-        run(tmp_path, *SMALL, *overrides)
+        run(shared, *SMALL, *overrides)
 
 
 def test_missing_distractors_of_a_condition_are_counted_in_the_place_of_gold_too(tmp_path):
@@ -253,35 +309,39 @@ def test_missing_distractors_of_a_condition_are_counted_in_the_place_of_gold_too
     assert message.endswith("remove the condition no_gold, or set evaluation.allow_fewer=true to go on with fewer")
 
 
-def test_long_contexts_are_cut_to_the_window_and_counted(tmp_path):
-    made = run(tmp_path, *SMALL, "model.max_length=320", "model.max_new_tokens=64", "evaluation.num_distractors=6")
+def test_long_contexts_are_cut_to_the_window_and_counted(shared):
+    narrow = ("model.max_length=320", "model.max_new_tokens=64", "evaluation.num_distractors=6")
+    made = run(shared, *SMALL, *narrow, only=["dataset[raft]"])
     figures = json.loads((made["dataset[raft]"] / "audit.json").read_text())["splits"]["train"]
     assert figures["distractors_cut"] > 0
     assert figures["rows_cut"] > 0
     assert figures["prompt_tokens"]["max"] + 64 <= 320
 
 
-def test_passages_of_the_run_are_whole(tmp_path):
-    found = Passages(run(tmp_path, *SMALL, rooms="ingest")["ingest"])
+def test_passages_of_the_run_are_whole(shared):
+    found = Passages(run(shared, *SMALL, rooms="ingest")["ingest"])
     assert len(found) >= 120
     assert all("".join(passage.sentences) == passage.text for passage in found)
 
 
-def test_a_longer_instruction_of_either_kind_fits_every_arm(tmp_path):
+def test_a_longer_instruction_of_either_kind_fits_every_arm(shared):
     tokenizer = load_tokenizer("asset:tiny")
     for longer in ("answer_instruction", "reason_instruction"):
         override = f"prompt.{longer}='{' '.join(['more'] * 40)}'"
-        made = run(tmp_path, *SMALL, "model.max_length=420", "model.max_new_tokens=64", override)
+        narrow = ("model.max_length=420", "model.max_new_tokens=64", "evaluation.max_items=20")
+        made = run(shared, *SMALL, *narrow, override, only=["dataset[test]"])
         config = parse(compose(override))
-        for row in rows(made["dataset[test]"], "test")[:20]:
+        asked = rows(made["dataset[test]"], "test")
+        assert len(asked) == 20
+        for row in asked:
             for cot in (True, False):
-                asked = prompts.messages(config.prompt, "plain_text", row.question, row.context, cot)
-                assert len(encode_prompt(tokenizer, asked)) <= 420 - 64
+                prompt = prompts.messages(config.prompt, "plain_text", row.question, row.context, cot)
+                assert len(encode_prompt(tokenizer, prompt)) <= 420 - 64
 
 
-def test_reasoning_without_a_reason_is_refused(tmp_path):
+def test_reasoning_without_a_reason_is_refused(shared):
     with pytest.raises(DataError, match=r"dataset\.cot=true, but .* wrote no reasoning; use teacher=extractive"):
-        run(tmp_path, *SMALL, "teacher=reference", "evaluation.arms=[raft]")
+        run(shared, *SMALL, "teacher=reference", "evaluation.arms=[raft]")
 
 
 def test_a_leak_is_counted_also_where_the_gold_is_not(tmp_path):
