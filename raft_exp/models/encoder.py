@@ -1,9 +1,10 @@
 """The sentence encoder for dense search and semantic similarity: a sentence-transformers model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -11,7 +12,12 @@ from raft_exp.core.errors import ModelError
 from raft_exp.core.schema import Count, Positive, config_dataclass
 from raft_exp.models import loading
 
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from torch import Tensor
+
 Encode = Callable[[list[str], str], np.ndarray]  # (texts, prefix of each text) -> (texts, dimensions), float32
+EncodeTokens = Callable[[list[str]], list[np.ndarray]]  # texts -> (tokens, dimensions) of each text, float32
 
 
 @config_dataclass
@@ -52,6 +58,63 @@ def load(config: EncoderConfig) -> Encode:
 
     Raises ModelError if the encoder cannot be loaded. The returned function raises ModelError if memory runs out.
     """
+    model = _model(config)
+
+    def encode(texts: list[str], prefix: str) -> np.ndarray:
+        with _memory_explained(config):
+            vectors = model.encode(
+                _encodable(texts),
+                prompt=prefix,
+                batch_size=config.batch_size,
+                normalize_embeddings=config.normalize,
+                show_progress_bar=False,
+            )
+        return np.asarray(vectors, dtype=np.float32)
+
+    return encode
+
+
+def load_tokens(config: EncoderConfig) -> EncodeTokens:
+    """Loads the encoder. Returns a function that encodes the tokens of texts, without special tokens and prefix.
+
+    The vectors are those of the last layer, before they are pooled. Raises ModelError as `load` does.
+    """
+    model = _model(config)
+
+    def encode(texts: list[str]) -> list[np.ndarray]:
+        with _memory_explained(config):
+            found = model.encode(
+                _encodable(texts), batch_size=config.batch_size, output_value=None, show_progress_bar=False
+            )
+        return [_of_words(model, one) for one in found]
+
+    return encode
+
+
+def _of_words(model: "SentenceTransformer", found: Mapping[str, "Tensor"]) -> np.ndarray:
+    ids, vectors = found["input_ids"].tolist(), np.asarray(found["token_embeddings"].cpu(), dtype=np.float32)
+    special = model.tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
+    shown = [place for place, is_special in enumerate(special[: len(vectors)]) if not is_special]
+    return vectors[shown]
+
+
+def _encodable(texts: list[str]) -> list[str]:
+    return [text.encode("utf-8", "replace").decode() for text in texts]  # tokenizers refuse lone surrogates
+
+
+@contextmanager
+def _memory_explained(config: EncoderConfig) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not loading.is_out_of_memory(error):
+            raise
+        raise ModelError(
+            f"out of memory while encoding texts; lower encoder.batch_size (now {config.batch_size})"
+        ) from error
+
+
+def _model(config: EncoderConfig) -> "SentenceTransformer":
     needs("sentence_transformers")
     from sentence_transformers import SentenceTransformer
 
@@ -67,25 +130,7 @@ def load(config: EncoderConfig) -> Encode:
         )
     if config.max_length is not None:
         model.max_seq_length = config.max_length
-
-    def encode(texts: list[str], prefix: str) -> np.ndarray:
-        try:
-            vectors = model.encode(
-                [text.encode("utf-8", "replace").decode() for text in texts],  # tokenizers refuse lone surrogates
-                prompt=prefix,
-                batch_size=config.batch_size,
-                normalize_embeddings=config.normalize,
-                show_progress_bar=False,
-            )
-        except Exception as error:
-            if not loading.is_out_of_memory(error):
-                raise
-            raise ModelError(
-                f"out of memory while encoding texts; lower encoder.batch_size (now {config.batch_size})"
-            ) from error
-        return np.asarray(vectors, dtype=np.float32)
-
-    return encode
+    return model
 
 
 def device_of(accelerator: str, group: str) -> str:

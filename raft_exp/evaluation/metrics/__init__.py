@@ -70,7 +70,7 @@ from raft_exp.evaluation.metrics.graded import (
 from raft_exp.evaluation.metrics.overlap import bleu, bleu_statistics, chrf, chrf_statistics
 from raft_exp.evaluation.metrics.quotes import joint_em, joint_f1, supporting_em, supporting_f1
 from raft_exp.evaluation.metrics.rouge import rouge_1, rouge_2, rouge_l
-from raft_exp.evaluation.metrics.similarity import semantic_similarity
+from raft_exp.evaluation.metrics.similarity import semantic_similarity, token_similarity
 from raft_exp.evaluation.metrics.triviaqa import TriviaQA
 
 __all__ = [
@@ -122,6 +122,7 @@ METRICS: dict[str, Metric] = {
     "answer_in_reply": Metric(answer_in_reply, share=True),
     "best_subspan_em": Metric(best_subspan_em, share=True),
     "semantic_similarity": Metric(batch=semantic_similarity, of_wording=True),
+    "token_similarity": Metric(batch=token_similarity, of_wording=True),
     "supporting_em": Metric(supporting_em, share=True, of_quotes=True),
     "supporting_f1": Metric(supporting_f1, of_quotes=True),
     "joint_em": Metric(joint_em, share=True, of_quotes=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,17 @@ TOKENIZER = "13a"  # sacrebleu's default: for languages with spaces between word
 Facts = frozenset[tuple[str, int]]  # sentences: (title of the passage, sentence number)
 Counts = NDArray[np.int64]
 Figures = NDArray[np.float64]
-Vectors = Callable[[Sequence[str]], NDArray[np.float32]]  # texts -> (texts, dimensions), each of length 1
+
+
+class Vectors(Protocol):
+    """Encodes texts as vectors of length 1."""
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float32]:
+        """Returns the vectors of the texts, shape (texts, dimensions)."""
+
+    def tokens(self, texts: Sequence[str], /) -> list[NDArray[np.float32]]:
+        """Returns the vectors of the tokens of each text, shape (tokens, dimensions)."""
+
 
 # What a metric computes for one row: a number; for a metric that is not a mean, a tuple of hashable, sortable values.
 Observation: TypeAlias = "float | str | tuple[Observation, ...]"

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from raft_exp.evaluation.metrics import METRICS, PROFILES, Graded, decision, macro_f1, normalize, number, profile
 from raft_exp.evaluation.metrics.classes import labels
@@ -229,12 +231,41 @@ def test_rouge_l_equals_its_definition(prediction: str, answer: str) -> None:
         assert value("rouge_l", graded(prediction, "zzz", gold)) == pytest.approx(expected), "best over the answers"
 
 
+class Places:
+    """The vectors of texts, and of their words as tokens."""
+
+    def __init__(self, places: dict[str, list[float]]) -> None:
+        self._places = places
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([self._places[text] for text in texts], dtype=np.float32)
+
+    def tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        return [
+            np.array([self._places[word] for word in text.split()], dtype=np.float32).reshape(-1, 2) for text in texts
+        ]
+
+
+def test_token_similarity_is_f1_of_the_closest_tokens_and_never_below_0() -> None:
+    places = {"up": [0.0, 1.0], "right": [1.0, 0.0], "left": [-1.0, 0.0], "slant": [0.6, 0.8]}
+    rows = [
+        graded("up right", "right up"),
+        graded("slant", "up right"),  # precision 0.8, recall (0.8 + 0.6) / 2
+        graded("slant", "left", "slant"),
+        graded("right", "left"),
+        graded("", "up"),
+    ]
+    batch = METRICS["token_similarity"].batch
+    assert batch is not None
+    assert list(batch(rows * 30, Places(places))) == [1.0, 0.747, 1.0, 0.0, 0.0] * 30
+
+
 def test_similarity_is_the_cosine_of_the_best_answer_and_never_below_0() -> None:
     places = {"up": [0.0, 1.0], "right": [1.0, 0.0], "left": [-1.0, 0.0], "slant": [0.6, 0.8], " ": [1.0, 0.0]}
     rows = [graded("slant", "up", "right"), graded("right", "left"), graded("up", "up"), graded(" ", "right")]
     batch = METRICS["semantic_similarity"].batch
     assert batch is not None
-    found = batch(rows, lambda texts: np.array([places[text] for text in texts], dtype=np.float32))
+    found = batch(rows, Places(places))
     assert list(found) == [0.8, 0.0, 1.0, 0.0]
 
 

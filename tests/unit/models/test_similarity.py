@@ -42,3 +42,19 @@ def test_vectors_have_length_1_and_come_in_the_order_asked(vectors: TextVectors)
     assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
     assert (found[0] == found[2]).all()
     assert not np.allclose(found[0], found[1])
+
+
+def test_the_similarity_of_tokens_is_that_of_their_vectors_without_special_tokens(vectors: TextVectors) -> None:
+    one, twice, nothing = vectors.tokens(["the cheese", "The cheese, the cheese", ""])
+    assert (len(one), len(twice), len(nothing)) == (2, 5, 0)
+    assert np.linalg.norm(twice, axis=1) == pytest.approx([1] * 5, abs=1e-5)
+    said = ["Paris is the capital of France.", "The capital of France is Paris.", "Cats sleep all day.", None]
+    rows = [asked(number, "Paris is the capital of France.") for number in range(len(said))]
+    replies = [f"##Answer: {text}" if text else None for text in said]
+    arm = scored(rows, replies, metrics=["token_similarity"], vectors=vectors)
+    same, other, far, missing = arm.observed["token_similarity"]
+    assert (same, missing) == (1.0, 0.0)
+    assert isinstance(other, float)
+    assert isinstance(far, float)
+    assert 0.7 < other < 1
+    assert far < 0.5
