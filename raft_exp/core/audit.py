@@ -284,3 +284,4 @@ class StudyAudit(TypedDict):
     records: NotRequired[dict[str, int]]  # of APIBench: documents and calls, odd lines by kind
     questions: NotRequired[QuestionsAudit]
     targets: NotRequired[ReplyAudit]
+    references: NotRequired[ReplyAudit]  # the teacher's texts for the questions of the evaluation

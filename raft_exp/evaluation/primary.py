@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.core.schema import config_dataclass
-from raft_exp.evaluation.metrics import METRICS
+from raft_exp.evaluation.metrics import METRICS, Profile
 from raft_exp.evaluation.results import Primary
 
 _AGAINST = ("rag", "sft_rag")  # the default comparison arm is the first of these in the study
@@ -33,17 +33,17 @@ def reference_arm(arms: ArmSettings) -> str:
     return "raft" if "raft" in arms else (trained or list(arms))[-1]
 
 
-def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) -> Primary:
+def resolve(config: PrimaryConfig, arms: ArmSettings, profile: Profile) -> Primary:
     """Returns the primary metric and contrast, with defaults in place of None.
 
-    Defaults: `metric` is the first of the study's `metrics`; `arm` is the `reference_arm`; `against` is `rag`, else
-    `sft_rag`, else the first other arm. Raises ConfigError for an unknown name, if both arms are the same, and if the
-    metric grades quotes but one of the two arms writes none (cot=false).
+    Defaults: `metric` is the first of the study's metrics (`profile`); `arm` is the `reference_arm`; `against` is
+    `rag`, else `sft_rag`, else the first other arm. Raises ConfigError for an unknown name, if both arms are the same,
+    and if the metric grades reasoning or its quotes, but one of the two arms writes none (cot=false).
     """
-    _check("metric", config.metric, metrics)
+    _check("metric", config.metric, profile.metrics)
     for field in ("arm", "against"):
         _check(field, getattr(config, field), arms)
-    metric = config.metric or metrics[0]
+    metric = config.metric or profile.metrics[0]
     arm = config.arm or reference_arm(arms)
     if arm == config.against:
         raise ConfigError(
@@ -53,11 +53,12 @@ def resolve(config: PrimaryConfig, arms: ArmSettings, metrics: Sequence[str]) ->
     others = [name for name in arms if name != arm]
     against = config.against or next((name for name in (*_AGAINST, *others) if name in others), None)
     for name in (arm, against):
-        if name and METRICS[metric].of_quotes and not arms[name].get("cot"):
+        if name and profile.of_reasons(metric) and not arms[name].get("cot"):
+            graded = "quotes" if METRICS[metric].of_quotes else "reasoning"
             raise ConfigError(
-                f"evaluation.primary.metric: got {metric!r}, which grades quotes, but the arm {name!r} writes no "
-                "quotes (cot=false); set evaluation.primary.arm and evaluation.primary.against to arms with cot=true, "
-                "or choose another metric"
+                f"evaluation.primary.metric: got {metric!r}, which grades {graded}, but the arm {name!r} writes no "
+                f"{graded} (cot=false); set evaluation.primary.arm and evaluation.primary.against to arms with "
+                "cot=true, or choose another metric"
             )
     return {"metric": metric, "arm": arm, "against": against}
 

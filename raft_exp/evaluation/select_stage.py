@@ -13,6 +13,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
 from raft_exp.core.stage import stage
+from raft_exp.evaluation.metrics.graded import TOKENIZER
 from raft_exp.evaluation.results import CountedFigure, Summary
 from raft_exp.evaluation.selection import choose
 from raft_exp.models.encoder import EncoderConfig
@@ -42,6 +43,7 @@ class SelectStage:
     encoder: EncoderConfig | None  # for metrics that compare vectors of texts
     tie_break: KeyedWhenSet[str | None] = None  # a second metric, which decides between candidates with equal figures
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS  # a quote of fewer words does not count as verbatim
+    tokenizer: KeyedWhenSet[str] = TOKENIZER  # of BLEU
 
 
 @stage("select", VERSION)
@@ -97,7 +99,7 @@ def _gradings(config: SelectStage, passages: Path | None, questions: Path | None
     from raft_exp.evaluation import scoring
     from raft_exp.evaluation.metrics import profile
 
-    chosen_by = replace(profile(config.corpus), metrics=tuple(_metrics(config)))
+    chosen_by = replace(profile(config.corpus), metrics=tuple(_metrics(config)), tokenizer=config.tokenizer)
     return scoring.arm_gradings(config, chosen_by, passages, questions)
 
 

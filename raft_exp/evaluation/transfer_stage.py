@@ -13,6 +13,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, Seed, config_dataclass
 from raft_exp.core.stage import stage
+from raft_exp.evaluation.metrics.graded import TOKENIZER
 from raft_exp.evaluation.results import Comparison, TransferResult
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.prompts import ReplyFormat
@@ -38,6 +39,7 @@ class TransferStage:
     seed: Seed
     encoder: EncoderConfig | None  # for metrics that compare vectors of texts
     min_quote_words: KeyedWhenSet[Positive] = MIN_WORDS
+    tokenizer: KeyedWhenSet[str] = TOKENIZER  # of BLEU
 
 
 @stage("transfer", VERSION)
@@ -65,7 +67,7 @@ def transfer(
     examples = list(read_jsonl(test / "rows.jsonl", Example))
     if not examples:
         raise DataError(f"{test / 'rows.jsonl'}: has no test questions; name a corpus with a test split")
-    own = profile(config.corpus, config.metrics)
+    own = profile(config.corpus, config.metrics, tokenizer=config.tokenizer)
     arms = {
         name: scoring.score_arm(name, examples, read_jsonl(answers[name] / "answers.jsonl", Answer), grading)
         for name, grading in scoring.arm_gradings(config, own, passages, questions).items()

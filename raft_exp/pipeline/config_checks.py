@@ -14,6 +14,7 @@ def check(config: Config) -> None:
     _check_worked_examples(config)
     _check_supervised_tokens(config)
     _check_teacher_tasks(config)
+    _check_judge_tasks(config)
     _check_quantization(config)
     _check_dora(config)
     _check_choice_of_prompts(config)
@@ -93,6 +94,15 @@ def _check_teacher_tasks(config: Config) -> None:
             "teacher.check: got None, but only the check tells whether one passage alone answers a question of "
             f"teacher.questions={teacher.questions.name}; use task@teacher.check=answerable, or "
             "task@teacher.questions=questions"
+        )
+
+
+def _check_judge_tasks(config: Config) -> None:
+    judge = config.evaluation.judge
+    if judge and judge.pair is None and not any(judge.tasks.values()):
+        raise ConfigError(
+            "evaluation.judge.tasks: names no task, and evaluation.judge.pair is null; set one of them, as in "
+            "task@evaluation.judge.tasks.correct=judge_correct, or evaluation.judge=null"
         )
 
 

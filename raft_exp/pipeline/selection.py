@@ -14,7 +14,7 @@ from raft_exp.core.stage import Inputs, Stage
 from raft_exp.evaluation import metrics
 from raft_exp.evaluation.select_stage import SelectStage, select
 from raft_exp.pipeline import placement
-from raft_exp.pipeline.config import ArmConfig, Config, primary_of
+from raft_exp.pipeline.config import ArmConfig, Config, primary_of, profile_of
 from raft_exp.pipeline.trainings import Training
 
 Train = Callable[[Training, Mapping[str, Stage]], Stage]
@@ -100,15 +100,18 @@ def choice_settings(
 ) -> SelectStage:
     """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
-    The stage compares the candidates by the study's primary metric. If this is a metric of quotes, and not all `arms`
-    write reasoning, the stage uses the first metric of the corpus that is not a metric of quotes. `grid`: whether
+    The stage compares the candidates by the study's primary metric, or by the first metric of the corpus where the
+    primary metric does not apply: where it grades quotes and not all `arms` write reasoning, and where it compares with
+    long references, which only the questions of the evaluation have. `grid`: whether
     the values are numbers in ascending order. `ties`: whether candidates with equal results are compared by the
     lenient variant of the metric, if the metric has one.
     """
-    own = metrics.profile(config.corpus.name, config.evaluation.metrics).metrics
-    reasons = all(config.arms[name].cot for name in arms)
+    own = profile_of(config)
+    reasons, answers = all(config.arms[name].cot for name in arms), own.reference == "answers"
     metric = next(
-        name for name in (primary_of(config)["metric"], *own) if reasons or not metrics.METRICS[name].of_quotes
+        name
+        for name in (primary_of(config)["metric"], *own.metrics)
+        if (reasons or not metrics.METRICS[name].of_quotes) and (answers or not metrics.METRICS[name].of_wording)
     )
     return SelectStage(
         setting=setting,
@@ -123,4 +126,5 @@ def choice_settings(
         encoder=config.encoder if metrics.METRICS[metric].batch else None,
         tie_break=f"{metric}_lenient" if ties and f"{metric}_lenient" in metrics.METRICS else None,
         min_quote_words=config.evaluation.min_quote_words,
+        tokenizer=own.tokenizer,
     )

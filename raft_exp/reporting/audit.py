@@ -18,6 +18,7 @@ def study_audit(
     questions: Path | None = None,
     targets: Path | None = None,
     gold_test: Path | None = None,
+    references: Path | None = None,
 ) -> StudyAudit:
     """Reads the audits of the stages and returns them as one structure.
 
@@ -26,6 +27,7 @@ def study_audit(
     - `conditions`: name of a condition -> the folder of its test set.
     - `passages`, `questions`, `targets`: the output folders of the stages ingest, questions and targets.
     - `gold_test`: the folder of the test set with gold passages alone.
+    - `references`: the output folder of the stage references.
     """
     audit: StudyAudit = {
         "datasets": {name: _dataset_audit(folder) for name, folder in datasets.items()},
@@ -46,6 +48,8 @@ def study_audit(
         audit["questions"] = _read_json(questions / "audit.json")
     if targets and (targets / "audit.json").exists():
         audit["targets"] = _read_json(targets / "audit.json")
+    if references and (references / "audit.json").exists():
+        audit["references"] = _read_json(references / "audit.json")
     return audit
 
 

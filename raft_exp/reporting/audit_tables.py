@@ -65,6 +65,9 @@ def audit_views(audit: StudyAudit) -> Iterator[AuditView]:
     if "targets" in audit:
         replies = {"targets": audit["targets"]}
         yield AuditView("The teacher's targets", [_replies(replies)], list(_reasons(replies)))
+    if "references" in audit:
+        replies = {"texts": audit["references"]}
+        yield AuditView("The teacher's texts for the evaluation", [_replies(replies)], list(_reasons(replies)))
 
 
 def _splits(dataset: DatasetAudit) -> AuditTable:

@@ -29,6 +29,8 @@ def audit_sections(audit: StudyAudit) -> Iterator[AuditSection]:
         yield AuditSection("the teacher's questions", audit["questions"])
     if "targets" in audit:
         yield AuditSection("the teacher's targets", audit["targets"])
+    if "references" in audit:
+        yield AuditSection("the teacher's texts for the evaluation", audit["references"])
 
 
 def quarantine(audit: StudyAudit) -> Iterator[str]:
@@ -38,6 +40,7 @@ def quarantine(audit: StudyAudit) -> Iterator[str]:
         ("passages gave no usable question", questions["written"] if questions else None),
         ("written questions could not be answered from their passage", questions.get("checked") if questions else None),
         ("questions got no usable target and are in no training set", audit.get("targets")),
+        ("questions of the evaluation got no usable text to compare the wording with", audit.get("references")),
     ]
     for what, figures in replies:
         if figures and figures["quarantined"]:

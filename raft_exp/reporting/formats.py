@@ -3,10 +3,12 @@
 from raft_exp.evaluation.results import Figure
 from raft_exp.reporting.paths import is_machine_path, last_name
 
+_TITLES = {"bleu": "BLEU", "rouge_1": "ROUGE-1", "rouge_2": "ROUGE-2", "rouge_l": "ROUGE-L", "chrf": "chrF"}
+
 
 def title(metric: str) -> str:
     """Returns a metric's name for readers, such as `exact match (lenient)`."""
-    name = metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM").replace("rouge l", "ROUGE-L")
+    name = _TITLES.get(metric) or metric.replace("_", " ").replace("f1", "F1").replace(" em", " EM")
     return f"{name.removesuffix(' lenient')} (lenient)" if name.endswith(" lenient") else name
 
 

@@ -117,12 +117,18 @@ def _within(groups: Sequence[RunGroup], metrics: Sequence[str], part: Part) -> R
 def _between(a: RunGroup, b: RunGroup, metrics: Sequence[str], part: Part) -> Rows:
     """Compares the arms that both settings have, and the two reference arms if their names differ.
 
-    Arms with equal replies in both settings are skipped.
+    Arms with equal replies in both settings are skipped, and metrics of wording where the texts differ that replies are
+    compared with.
     """
+    metrics = [metric for metric in metrics if not METRICS[metric].of_wording or _same_references(a, b)]
     arms = [(arm, arm) for arm in _arms_of_both(a, b, part)]
     if a.reference != b.reference and a.reference in _arms(a, part) and b.reference in _arms(b, part):
         arms.append((a.reference, b.reference))
     return [row for pair in arms if not _equal(a, b, *pair, part) for row in _paired(a, b, pair, metrics, part)]
+
+
+def _same_references(a: RunGroup, b: RunGroup) -> bool:
+    return all(a.replies(a.arms[0], seed).references == b.replies(b.arms[0], seed).references for seed in _shared(a, b))
 
 
 def _arms(group: RunGroup, part: Part) -> list[str]:

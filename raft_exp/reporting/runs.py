@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,9 +11,20 @@ import yaml
 
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import read_jsonl
-from raft_exp.evaluation.metrics import FOLLOWS, METRICS, Graded, Observation, abstention, profile
+from raft_exp.evaluation import long_text
+from raft_exp.evaluation.metrics import (
+    FOLLOWS,
+    METRICS,
+    Graded,
+    Metric,
+    Observation,
+    Profile,
+    abstention,
+    profile,
+)
 from raft_exp.evaluation.metrics.abstention import Outcome, Pair
-from raft_exp.evaluation.results import Results, read_predictions
+from raft_exp.evaluation.results import Prediction, Results, read_predictions
+from raft_exp.prompts import ReplyFormat, parse
 from raft_exp.reporting.facts import range_text, section
 from raft_exp.training.config import PRECISIONS
 
@@ -122,7 +133,18 @@ class Run:
         path = self.folder / "predictions" / f"{label}.jsonl"
         if not path.exists():
             raise DataError(f"{path}: does not exist; write it again with `python -m raft_exp.report {self.folder}`")
-        return _replies(path, self.results["metrics"], self.results["corpus"])
+        return _replies(path, self.results["metrics"], self._scored_as, self._reply_format)
+
+    @property
+    def _scored_as(self) -> Profile:
+        compared = self.results.get("wording")
+        if compared is None:
+            return profile(self.results["corpus"])
+        return profile(self.results["corpus"], (), compared["reference"], compared["tokenizer"])
+
+    @property
+    def _reply_format(self) -> ReplyFormat:
+        return "json" if section(self.config, "prompt").get("reply_format") == "json" else "paper"
 
 
 @dataclass(frozen=True)
@@ -142,6 +164,7 @@ class Replies:
     observed: Mapping[str, Mapping[str, Observation]]  # metric -> question -> observation
     questions: frozenset[str]
     digest: str  # of all questions and replies
+    references: str  # digest of the long texts that replies are compared with, and of how BLEU splits them
 
 
 def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -217,15 +240,16 @@ def _technical(name: str) -> bool:
     )
 
 
-def _replies(path: Path, metrics: Sequence[str], corpus: str) -> Replies:
-    normalize = profile(corpus).normalize
+def _replies(path: Path, metrics: Sequence[str], scored_as: Profile, reply_format: ReplyFormat) -> Replies:
     observed: dict[str, dict[str, Observation]] = {}
     replies, questions = hashlib.sha256(), []
+    references = hashlib.sha256(f"{scored_as.reference} {scored_as.tokenizer}".encode())
     pairs: dict[str, Pair] = {}
     for row in read_predictions(path):
         question = _digest([row["id"], row["question"], row["answers"]])
         questions.append(question)
         replies.update(_digest([question, row["raw"]]).encode())
+        references.update(_digest([question, row.get("long_reference")]).encode())
         if "planted" in row and FOLLOWS in row["metrics"]:
             observed.setdefault(FOLLOWS, {})[question] = row["metrics"][FOLLOWS]
         if "outcomes" in row:
@@ -233,12 +257,23 @@ def _replies(path: Path, metrics: Sequence[str], corpus: str) -> Replies:
         for name in metrics:
             if name in row["metrics"]:
                 observed.setdefault(name, {})[question] = row["metrics"][name]
-            elif name in METRICS and not METRICS[name].per_row and (observe := METRICS[name].observe):
-                graded = Graded(row["answers"], row["prediction"], row["raw"], normalize)
-                observed.setdefault(name, {})[question] = observe(graded)
+            elif (metric := METRICS.get(name)) and not metric.per_row and metric.observe:
+                graded = _graded(row, metric, scored_as, reply_format)
+                observed.setdefault(name, {}).update({question: metric.observe(graded)} if graded else {})
     for name, values in abstention.observations(list(pairs.values())).items():
         observed[name] = dict(zip(pairs, values, strict=True))
-    return Replies(observed, frozenset(questions), replies.hexdigest())
+    return Replies(observed, frozenset(questions), replies.hexdigest(), references.hexdigest())
+
+
+def _graded(row: Prediction, metric: Metric, scored_as: Profile, reply_format: ReplyFormat) -> Graded | None:
+    """Returns a graded reply from its row of predictions; None if the metric leaves the question out."""
+    graded = Graded(row["answers"], row["prediction"], row["raw"], scored_as.normalize, tokenizer=scored_as.tokenizer)
+    if not metric.of_wording or scored_as.reference == "answers":
+        return graded
+    if "long_reference" not in row:
+        return None
+    text = long_text.of_reply(parse(row["raw"], reply_format), scored_as.closed)
+    return replace(graded, long_text=text, long_reference=row["long_reference"])
 
 
 def _digest(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Writes targets with a teacher model: one valid reply for each training and validation question.
+"""Writes targets with a teacher model: one valid reply for each question.
 
 A prompt has the question and its gold passages. `gate.py` decides whether a reply is valid.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from raft_exp.core.audit import ReplyAudit
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
-from raft_exp.core.records import Question, Target, read_jsonl
+from raft_exp.core.records import Question, Target
 from raft_exp.tasks.counts import ReplyCounts
 from raft_exp.tasks.files import PassFiles
 from raft_exp.tasks.replies import ReplyHistory, Result, ask_until_valid
@@ -19,6 +19,7 @@ from raft_exp.tasks.runner import Ask
 from raft_exp.tasks.task import Clean, Prompts
 from raft_exp.teachers import gate
 from raft_exp.teachers.model import ModelTeacher
+from raft_exp.teachers.target_questions import EvaluatedQuestions, target_questions
 from raft_exp.teachers.tasks import AnswerTask
 
 TARGETS, QUARANTINE = "targets.jsonl", "quarantine.jsonl"
@@ -33,6 +34,7 @@ class TargetWriting:
     passages: Path
     out: Path
     clean: Clean
+    evaluated: EvaluatedQuestions | None = None  # None: the training and validation questions
     label: str = "targets"
     tally: ReplyCounts = field(default_factory=ReplyCounts)
 
@@ -40,17 +42,15 @@ class TargetWriting:
         assert self.teacher.targets is not None, "`parse` of the config refuses a teacher without this task"
         self.task: AnswerTask = self.teacher.targets
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
-        counts = json.loads((self.questions / "counts.json").read_text(encoding="utf-8"))
-        self._total = counts.get("train", 0) + counts.get("validation", 0)
+        self._total = sum(1 for _ in self.items())
         self._files = PassFiles(self.out, TARGETS, QUARANTINE)
 
     def __len__(self) -> int:
-        return int(self._total)
+        return self._total
 
     def items(self) -> Iterator[Question]:
-        """Yields the training and validation questions."""
-        everything = read_jsonl(self.questions / "questions.jsonl", Question)
-        return (question for question in everything if question.split != "test")
+        """Yields the questions in the order of questions.jsonl."""
+        return target_questions(self.questions, self.evaluated)
 
     def name(self, item: Question) -> str:
         """Returns the id of the question."""
@@ -95,7 +95,8 @@ class TargetWriting:
         self._files.finish()
         figures = self.tally.figures()
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-        check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE)
+        needed = self.evaluated.split if self.evaluated else "train"
+        check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE, needed)
         counts = {
             "targets": figures["kept"],
             "quarantined": figures["quarantined"],
@@ -113,17 +114,18 @@ def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict
     return {"id": name, "split": split, "reasons": reasons, "reply": reply}
 
 
-def check_kept(figures: ReplyAudit, least: float, what: str, file: Path) -> None:
-    """Raises DataError if no training item has a usable reply, or if the share of items that have one is below `least`.
+def check_kept(figures: ReplyAudit, least: float, what: str, file: Path, split: str = "train") -> None:
+    """Raises DataError if no item of a split has a usable reply, or too few items have one: a share below `least`.
 
     `what`: noun and verb for the usable items in the message: "questions have a target". `file`: quarantine.jsonl.
     """
     kept, total = figures["kept"], figures["asked"]
-    trained = figures["splits"].get("train", {}).get("kept", 0)
-    if trained and kept >= least * total:
+    needed = figures["splits"].get(split, {}).get("kept", 0)
+    if needed and kept >= least * total:
         return
     reasons = ", ".join(f"{count} {reason}" for reason, count in list(figures["reasons"].items())[:4])
-    limit = f" (teacher.min_kept={least:g})" if trained else ", none of them in the training split"
+    name = "training" if split == "train" else split
+    limit = f" (teacher.min_kept={least:g})" if needed else f", none of them in the {name} split"
     raise DataError(
         f"only {kept} of {total} {what}{limit}; the replies to the others were rejected ({reasons}): see {file}; use "
         "another model or task, or a less strict gate (teacher.targets.gate)"

@@ -1,8 +1,12 @@
-"""Stage `targets`: the teacher writes a target for each training and validation question."""
+"""Stage `targets`: the teacher writes a target for each training and validation question.
+
+With `evaluated`, it writes targets for the questions of the evaluation instead, which replies are compared with.
+"""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -10,10 +14,11 @@ from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, Target, append_complete_lines, dumps, read_jsonl
-from raft_exp.core.schema import config_dataclass
+from raft_exp.core.schema import KeyedWhenSet, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
 from raft_exp.teachers.model import ModelTeacher
+from raft_exp.teachers.target_questions import EvaluatedQuestions, target_questions
 
 VERSION = 2
 MODEL_VERSION = 3  # version of the stage with a teacher model; since 3, the gate recognises more refusals
@@ -24,22 +29,24 @@ class TargetsStage:
     """Settings that change the targets of a teacher without a model."""
 
     teacher: TeacherConfig
+    evaluated: KeyedWhenSet[EvaluatedQuestions | None] = None
 
 
 @stage("targets", VERSION, resumable=True)
 def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
-    """Appends a row for each training and validation question to targets.jsonl. Continues the file of a killed run.
+    """Appends a row for each question to targets.jsonl. Continues the file of a killed run.
 
     Raises DataError for a question without an answer.
     """
     file = out / "targets.jsonl"
     done = append_complete_lines(file)
-    total = sum(1 for _ in _trained(questions))
+    chosen = partial(target_questions, questions, config.evaluated)
+    total = sum(1 for _ in chosen())
     counts: Counter[str] = Counter()
     with file.open("a", encoding="utf-8", newline="\n") as lines:
-        for target in track(_write(config, passages, islice(_trained(questions), done, None)), "targets", total, done):
+        for target in track(_write(config, passages, islice(chosen(), done, None)), "targets", total, done):
             lines.write(dumps(target) + "\n")
-    for target, question in zip(read_jsonl(file, Target), _trained(questions), strict=True):
+    for target, question in zip(read_jsonl(file, Target), chosen(), strict=True):
         counts.update(targets=1, with_reason=int(bool(target.reason)))
         if config.teacher.name == "extractive" and extractive.unsupported(question):
             counts["closest_sentence"] += 1
@@ -52,6 +59,7 @@ class ModelTargetsStage:
 
     teacher: ModelTeacher
     weights: dict[str, str]  # content hashes of a local model
+    evaluated: KeyedWhenSet[EvaluatedQuestions | None] = None
 
 
 @stage("targets", MODEL_VERSION, resumable=True)
@@ -65,14 +73,9 @@ def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path,
     from raft_exp.tasks.runner import TaskRunner
     from raft_exp.teachers.answers import TargetWriting
 
-    job = TargetWriting(config.teacher, questions, passages, out, cleaner(config.teacher))
+    job = TargetWriting(config.teacher, questions, passages, out, cleaner(config.teacher), config.evaluated)
     TaskRunner(config.teacher, identity(config.teacher, config.weights), job, out).settle()
     job.finish()
-
-
-def _trained(questions: Path) -> Iterator[Question]:
-    rows = read_jsonl(questions / "questions.jsonl", Question)
-    return (question for question in rows if question.split != "test")
 
 
 def _write(config: TargetsStage, passages: Path, questions: Iterable[Question]) -> Iterator[Target]:

@@ -6,12 +6,12 @@ from itertools import islice
 from raft_exp.apps.plan.figures import Basis, Figure, LeftOut, Unit
 from raft_exp.apps.plan.study import PlannedStudy
 from raft_exp.core.collection import Passages
-from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.stage import Stage
 from raft_exp.tasks.budget import words_of
 from raft_exp.tasks.model import cleaner
 from raft_exp.tasks.task import Prompts, Task
 from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, is_model
+from raft_exp.teachers.target_questions import target_questions
 
 _SAMPLE = 200  # questions whose prompts are written to count their tokens
 
@@ -27,31 +27,36 @@ def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
     written = study.labelled("questions")
     if written is not None and hasattr(written.config, "teacher"):  # the corpus has none: the teacher writes them
         figures = [*_questions(study, teacher, written, left), *figures]
-    return [*_targets(study, teacher, left), *figures]
+    references = _targets(study, teacher, left, study.config.evaluation.split)
+    return [*_targets(study, teacher, left), *references, *figures]
 
 
-def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut) -> list[Figure]:
-    stage, task = study.labelled("targets"), teacher.targets
+def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut, split: str = "") -> list[Figure]:
+    """Returns the requests for targets: of training and validation questions, or of the evaluation's (`split`)."""
+    stage, task = study.labelled(f"targets[{split}]" if split else "targets"), teacher.targets
     if stage is None or task is None:
         return []
+    what = f"targets of {split} questions" if split else "targets"
     if study.store.look(stage).status == "reused":
-        return [_figure("requests for targets", 0, "requests", "counted", "the targets are in the store")]
+        return [_figure(f"requests for {what}", 0, "requests", "counted", "the targets are in the store")]
     questions = stage.inputs["questions"]
     assert isinstance(questions, Stage)
-    counts = study.expected.sizes.questions(questions)
+    counts, each = study.expected.sizes.questions(questions), f"{split or 'training and validation'} question"
     if counts is None:
         left.say(
-            "requests for targets: one for each training and validation question; their number is unknown; run the "
-            "study with until=questions first"
+            f"requests for {what}: one for each {each}; their number is unknown; run the study with until=questions "
+            "first"
         )
         return []
-    number = int(counts.get("train", 0) + counts.get("validation", 0))
-    source = "one for each training and validation question; replies in the ledger are not paid again"
+    number = sum(int(counts.get(name, 0)) for name in ([split] if split else ["train", "validation"]))
+    most = study.config.evaluation.max_items if split else None
+    number = number if most is None else min(number, most)
+    source = f"one for each {each}; replies in the ledger are not paid again"
     if task.retries:
         source += f"; up to {task.retries} more for an unusable reply"
     tokens = _prompt_tokens(study, teacher, stage)
-    figures = [_figure("requests for targets", number, "requests", "counted", source)]
-    return [*figures, *_cost("targets", number, tokens, task, teacher)]
+    figures = [_figure(f"requests for {what}", number, "requests", "counted", source)]
+    return [*figures, *_cost(what, number, tokens, task, teacher)]
 
 
 def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: LeftOut) -> list[Figure]:
@@ -66,7 +71,7 @@ def _questions(study: PlannedStudy, teacher: ModelTeacher, stage: Stage, left: L
         return []
     from raft_exp.teachers.passage_sample import PassageSample
 
-    passages = Passages(study.store.path(ingest))
+    passages = Passages(study.store.obtain(ingest))
     sample = PassageSample(passages, study.config.corpus, task, study.config.seed)
     number, written = len(sample), Prompts(task, cleaner(teacher))
     asked = (group for group, _ in sample) if task.pairs else ([passage] for passage in passages)
@@ -90,10 +95,9 @@ def _prompt_tokens(study: PlannedStudy, teacher: ModelTeacher, targets: Stage) -
     stages = [stage for stage in inputs if isinstance(stage, Stage)]
     if teacher.targets is None or any(study.store.look(stage).status != "reused" for stage in stages):
         return None
-    passages, prompts = Passages(study.store.path(stages[0])), Prompts(teacher.targets, cleaner(teacher))
-    rows = read_jsonl(study.store.path(stages[1]) / "questions.jsonl", Question)
+    passages, prompts = Passages(study.store.obtain(stages[0])), Prompts(teacher.targets, cleaner(teacher))
     sizes = []
-    for question in islice((row for row in rows if row.split != "test"), _SAMPLE):
+    for question in islice(target_questions(study.store.obtain(stages[1]), targets.config.evaluated), _SAMPLE):
         gold = [passages[passages.find(name)] for name in question.gold]
         shown = {"question": question.question, "answer": next(iter(question.answers), ""), "answers": question.answers}
         sizes.append(words_of(prompts.messages(gold, [], **shown, explanation=question.explanation)))
