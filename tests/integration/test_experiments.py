@@ -1,6 +1,9 @@
 """Every experiment that ships runs in its shortest form, on real records where there are some: no GPU, no hub."""
 
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -83,6 +86,26 @@ def test_a_study_whose_teacher_is_a_model_runs_in_its_short_form(tmp_path, test_
         asking = teacher(server)
         done = raft_exp(tmp_path, f"+experiment={TAUGHT[0]}", *SHORT, *own, *asking, SCRIPTED_KEY="sk-planted")
     finished(tmp_path, done, 1)
+    (run,) = (plan.parent for plan in tmp_path.glob("runs/**/plan.json"))
+    results = json.loads((run / "results.json").read_text())
+    wording = ("bleu", "rouge_1", "rouge_2", "rouge_l", "chrf")
+    assert results["wording"] | {"reference": "target", "questions": 8, "missing": 0} == results["wording"]
+    reasoned = {name for name, arm in results["arms"].items() if set(wording) <= set(arm["metrics"])}
+    assert reasoned == {"rag_cot", "raft"}
+    assert {row["metric"] for row in results["comparisons"] if row["b"] == "rag_cot"} >= set(wording)
+    for shown in (done.stdout, (run / "report.md").read_text()):
+        assert all(name in shown for name in ("BLEU", "ROUGE-1", "ROUGE-2", "ROUGE-L", "chrF", "tok:13a"))
+    again = subprocess.run(
+        [sys.executable, "-m", "raft_exp.report", run], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    scored_again = json.loads((run / "results.json").read_text())
+    assert scored_again["arms"] == results["arms"]
+    shutil.rmtree(tmp_path / "store")  # the run folder alone is enough
+    again = subprocess.run(
+        [sys.executable, "-m", "raft_exp.report", run], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert json.loads((run / "results.json").read_text())["wording"] == results["wording"], again.stderr
 
 
 def finished(folder, done, jobs):
