@@ -58,6 +58,7 @@ class Plan(TypedDict):
     hours: list[Figure]
     disk: list[Figure]
     teacher: list[Figure]
+    warnings: list[str]  # why the results of the study will say little
     left_out: list[str]
 
 

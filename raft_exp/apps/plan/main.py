@@ -75,10 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
     """Makes the plan of a study. `words`: a run folder, or settings. Raises RaftError for invalid settings."""
-    from raft_exp.apps.plan import claims, disk, hours, judge, teacher
+    from raft_exp.apps.plan import claims, disk, hours, judge, model, teacher
     from raft_exp.apps.plan.devices import device
     from raft_exp.apps.plan.figures import LeftOut
-    from raft_exp.apps.plan.model import largest_training, sizes
     from raft_exp.apps.plan.study import open_study
     from raft_exp.pipeline import converted
 
@@ -87,8 +86,8 @@ def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
     name = chosen.device or ("cpu" if trainer.accelerator == "cpu" else "h100")
     planned = device(name, chosen.utilisation, trainer.threads)
     with converted.described(study.stages, study.store):
-        footprint = sizes(study, left)
-        memory = largest_training(study, footprint, planned, left) if footprint else []
+        footprint = model.sizes(study, left)
+        memory = model.largest_training(study, footprint, planned, left) if footprint else []
         spent = disk.disk(study, footprint)
         asked = [*teacher.requests(study, left), *judge.requests(study, left)]
         expected = hours.hours(study, footprint, planned, left)
@@ -104,6 +103,7 @@ def make(words: Sequence[str], chosen: PlanSettings) -> "Plan":
         "hours": expected,
         "disk": spent,
         "teacher": asked,
+        "warnings": model.warnings(study),
         "left_out": left.lines,
     }
 

@@ -32,6 +32,17 @@ def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
     return found
 
 
+def warnings(study: PlannedStudy) -> list[str]:
+    """Returns a line for a model with random weights, whose results compare nothing."""
+    report = study.labelled("report")
+    if report is None or not report.config.random_weights:
+        return []
+    return [
+        f"the model {study.config.model.name_or_path} has random weights: such a study shows that everything runs, but "
+        "does not compare the arms; plan with a trained model, such as model=qwen2_5_0_5b"
+    ]
+
+
 def largest_training(study: PlannedStudy, footprint: Footprint, device: Device, left: LeftOut) -> list[Figure]:
     """Returns the memory for the study's largest training, and for the answers to the test questions."""
     all_trainings = trainings(study.config)

@@ -22,6 +22,8 @@ def page(plan: Plan) -> Iterator[RenderableType]:
     for title in ("memory", "hours", "disk", "teacher"):
         if figures := plan[title]:
             yield _table({"hours": "time", "teacher": "requests and cost"}.get(title, title), _together(figures))
+    for line in plan["warnings"]:
+        yield f"[yellow]warning:[/] {escape(line)}"
     for line in plan["left_out"]:
         yield f"not estimated: {escape(line)}"
 

@@ -9,6 +9,7 @@ from raft_exp.apps.plan.devices import device
 from raft_exp.apps.plan.figures import LeftOut
 from raft_exp.apps.plan.footprint import Activations, Footprint
 from raft_exp.apps.plan.memory import answering_memory, training_memory
+from raft_exp.apps.plan.model import warnings
 from raft_exp.apps.plan.study import PlannedStudy
 from raft_exp.apps.plan.tokens import RowTokens, training_tokens
 from raft_exp.core.records import write_jsonl
@@ -47,6 +48,12 @@ def study(tmp_path):
         return PlannedStudy(config, stages, store, None, ExpectedSeconds(store.root))
 
     return make
+
+
+@pytest.mark.parametrize(("model", "warned"), [("tiny", True), ("pocket", False)])
+def test_a_model_with_random_weights_is_named(study, model, warned):
+    lines = warnings(study(f"model={model}"))
+    assert [line.startswith("the model asset:tiny has random weights: ") for line in lines] == [True] * warned
 
 
 def keep(study, label, seconds=1.0, audit=None, **counts):
