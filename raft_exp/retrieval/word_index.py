@@ -9,7 +9,7 @@ time. It stores words as 64-bit hashes, so that it needs no vocabulary in memory
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -46,18 +46,40 @@ def write(folder: Path, texts: Iterable[str], parts: int = 1, any_language: bool
     the postings are sorted. One part is in memory at a time (about 60 bytes for each posting). All postings of a word
     are in one part. The files are the same for every value of `parts`.
     """
-    if any_language:
-        (folder / ANY_LANGUAGE).touch()
-    lengths, files = array("I"), [folder / f"part{number}" for number in range(parts)]
+    count(folder, texts, 0, parts, any_language)
+    return finish(folder, [folder], parts, any_language)
+
+
+def count(folder: Path, texts: Iterable[str], first: int, parts: int, any_language: bool) -> None:
+    """Counts the words of the texts, the first step of `write`: writes lengths.npy and a file for each part.
+
+    `first`: the ordinal of the first text in its collection.
+    """
+    lengths, files = array("I"), _part_files(folder, parts)
     for chunk in _chunks(texts):
-        postings, sizes = _counted(chunk, len(lengths), any_language)
+        postings, sizes = _counted(chunk, first + len(lengths), any_language)
         lengths.extend(sizes)
         for file, piece in zip(files, _split(postings, parts), strict=True):
             with file.open("ab") as opened:
                 piece.tofile(opened)
-    np.save(folder / LENGTHS, np.frombuffer(lengths, dtype=np.uint32))
-    words, total = _finish(folder, files, np.frombuffer(lengths, dtype=np.uint32))
+    np.save(folder / LENGTHS, np.array(lengths, dtype=np.uint32))
+
+
+def finish(folder: Path, counted: Sequence[Path], parts: int, any_language: bool) -> dict[str, int]:
+    """Writes the index, the last step of `write`. Returns the numbers of passages, words and postings.
+
+    `counted`: the folders of `count`, in the order of their texts. The files of the parts in `folder` are deleted.
+    """
+    if any_language:
+        (folder / ANY_LANGUAGE).touch()
+    lengths = np.concatenate([np.load(each / LENGTHS) for each in counted])
+    np.save(folder / LENGTHS, lengths)
+    words, total = _finish(folder, [_part_files(each, parts) for each in counted], lengths)
     return {"passages": len(lengths), "words": words, "postings": total}
+
+
+def _part_files(folder: Path, parts: int) -> list[Path]:
+    return [folder / f"part{number}" for number in range(parts)]
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -110,10 +132,11 @@ def _split(postings: np.ndarray, parts: int) -> list[np.ndarray]:
     return np.split(postings, np.searchsorted(postings["word"], borders))
 
 
-def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, int]:
-    """Writes the columns of the index part by part and deletes the files of the parts.
+def _finish(folder: Path, counted: list[list[Path]], lengths: np.ndarray) -> tuple[int, int]:
+    """Writes the columns of the index part by part, and deletes the files of the parts in `folder`.
 
-    `lengths`: number of words of each passage. Returns the numbers of words and postings.
+    `counted`: the files of the parts, a list for each folder. `lengths`: number of words of each passage. Returns the
+    numbers of words and postings.
     """
     words = postings = 0
     with (
@@ -122,8 +145,8 @@ def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, 
         Column(folder / HOLDERS, "<u4") as holders,
         Column(folder / SCORES, "<f4") as scores,
     ):
-        for file in files:
-            part = np.fromfile(file, dtype=_POSTING) if file.exists() else np.empty(0, dtype=_POSTING)
+        for files in zip(*counted, strict=True):
+            part = _postings(files)
             part = part[
                 np.argsort(part["word"], kind="stable")
             ]  # stable: chunks came in order, so holders stay ascending
@@ -133,9 +156,16 @@ def _finish(folder: Path, files: list[Path], lengths: np.ndarray) -> tuple[int, 
             holders.extend(part["holder"])
             scores.extend(_scores(part, first, lengths))
             words, postings = words + len(first), postings + len(part)
-            file.unlink(missing_ok=True)
+            for file in files:
+                if file.parent == folder:
+                    file.unlink(missing_ok=True)
         starts.add(postings)
     return words, postings
+
+
+def _postings(files: Sequence[Path]) -> np.ndarray:
+    pieces = [np.fromfile(file, dtype=_POSTING) for file in files if file.exists()]
+    return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, dtype=_POSTING), *pieces])
 
 
 def _scores(part: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> np.ndarray:

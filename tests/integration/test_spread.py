@@ -23,7 +23,6 @@ STUDY = (
     f"encoder.name_or_path={Path(minilm.__file__).parent / 'model'}",
     "evaluation.max_items=24",
     "evaluation.arms=[base,rag]",
-    "evaluation.primary=null",
     "evaluation.conditions=null",
     "model.max_new_tokens=48",
     "engine.batch_tokens=1500",

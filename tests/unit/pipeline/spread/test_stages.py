@@ -15,8 +15,9 @@ from raft_exp.core.collection import write_passages
 from raft_exp.core.records import write_jsonl
 from raft_exp.core.shards import Shard
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.retrieval import embed_stage
+from raft_exp.retrieval import embed_stage, index_stage
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
+from raft_exp.retrieval.index_stage import IndexStage
 from tests.helpers import small_training as small
 from tests.helpers.worlds import EXAMPLES, worlds
 
@@ -80,6 +81,23 @@ def test_vectors_do_not_depend_on_the_number_of_shards(world, rows_of_a_slice):
             expected = whole(stage, config, room / "whole" / kind, **inputs)
             for count in COUNTS:
                 assert in_shards(stage, count, config, room / f"{kind} in {count}", **inputs) == expected
+
+
+@settings(max_examples=max(5, EXAMPLES // 5), deadline=None)
+@given(worlds(), st.integers(1, 400), st.booleans())
+def test_an_index_does_not_depend_on_the_number_of_shards(world, bytes_of_a_part, any_language):
+    passages, _ = world
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as name:
+        patch.setattr(index_stage, "_PART", bytes_of_a_part)
+        (Path(name) / "passages").mkdir()
+        write_passages(Path(name) / "passages", passages, any_language)
+        inputs = {"passages": Path(name) / "passages"}
+        expected = whole(index_stage.index, IndexStage("bm25s"), Path(name) / "whole", **inputs)
+        assert not [file for file in expected if file.startswith("part")]
+        for count in COUNTS:
+            assert (
+                in_shards(index_stage.index, count, IndexStage("bm25s"), Path(name) / str(count), **inputs) == expected
+            )
 
 
 def test_no_question_is_no_vector(tmp_path, monkeypatch):
