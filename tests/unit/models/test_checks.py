@@ -25,25 +25,14 @@ from raft_exp.models import checks
 from raft_exp.training import weights
 from raft_exp.training.config import LoraConfig
 from tests.helpers import small_training as small
+from tests.helpers.small_models import EXPERTS, SMALL
 from tests.helpers.tokenizers import TOKENIZERS, qwen2
 
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "head_dim": 16,
-    "vocab_size": 600,
-    "max_position_embeddings": 1024,
-    "tie_word_embeddings": False,
-}
-EXPERTS = {"num_experts_per_tok": 2, "moe_intermediate_size": 16}
 FAMILIES = {
     "llama": LlamaConfig(**SMALL, architectures=["LlamaForCausalLM"]),
     "qwen3": Qwen3Config(**SMALL | {"tie_word_embeddings": True}, architectures=["Qwen3ForCausalLM"]),
-    "qwen3_moe": Qwen3MoeConfig(**SMALL, **EXPERTS, num_experts=4, architectures=["Qwen3MoeForCausalLM"]),
-    "qwen2_moe": Qwen2MoeConfig(**SMALL, **EXPERTS, num_experts=4, shared_expert_intermediate_size=16),
+    "qwen3_moe": Qwen3MoeConfig(**SMALL, **EXPERTS, architectures=["Qwen3MoeForCausalLM"]),
+    "qwen2_moe": Qwen2MoeConfig(**SMALL, **EXPERTS, shared_expert_intermediate_size=16),
     "mixtral": MixtralConfig(**SMALL, num_local_experts=4, architectures=["MixtralForCausalLM"]),
     "gpt_oss": GptOssConfig(**SMALL, num_local_experts=4, num_experts_per_tok=2),
     "gemma2": Gemma2Config(**SMALL, sliding_window=8),

@@ -13,22 +13,12 @@ from raft_exp.training import packed, speed, weights
 from raft_exp.training.config import LoraConfig
 from raft_exp.training.data import Batch
 from raft_exp.training.layers import activation_bytes
+from tests.helpers.small_models import EXPERTS, SMALL
 
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "head_dim": 16,
-    "vocab_size": 600,
-    "tie_word_embeddings": False,
-}
-MOE = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
 FAMILIES = {
     "llama": LlamaConfig(**SMALL),
     "qwen3": Qwen3Config(**SMALL | {"tie_word_embeddings": True}),
-    "qwen3_moe": Qwen3MoeConfig(**SMALL, **MOE),
+    "qwen3_moe": Qwen3MoeConfig(**SMALL, **EXPERTS),
     "mixtral": MixtralConfig(**SMALL, num_local_experts=4),
     "gemma2": Gemma2Config(**SMALL, sliding_window=8),
     "gpt2": GPT2Config(n_positions=1024, n_embd=32, n_layer=2, n_head=2, vocab_size=600),
