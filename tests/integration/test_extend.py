@@ -67,8 +67,11 @@ def test_the_corpus_works_as_written(tmp_path):
 
 
 def test_the_task_works_as_written(tmp_path):
-    (study,) = with_page(tmp_path, "task")
+    study, judged = with_page(tmp_path, "task")
     corpus(tmp_path)
+    run(tmp_path, judged, "model=tiny", "trainer=cpu", "dry_run=true")
+    (plan,) = tmp_path.glob("runs/unfinished/*/config.yaml")
+    assert "Judge whether a reply is polite." in plan.read_text()
     with ScriptedServer(lambda prompt, times: good(prompt)) as server:
         run(tmp_path, study, *teacher(server)[1:], "model=tiny", "trainer=cpu")
         prompts = [str(request) for request in server.asked]
