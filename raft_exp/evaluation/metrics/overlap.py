@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from raft_exp.evaluation.metrics.graded import Counts, Figures, Graded
 
 if TYPE_CHECKING:
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
 _ORDERS = 4  # of BLEU
 _BETA = 2  # of chrF: the weight of recall
@@ -94,13 +95,13 @@ def _shares(common: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[
 
 @lru_cache(maxsize=8)
 def _bleu(tokenizer: str) -> "BLEU":
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(tokenize=tokenizer, force=True)
 
 
 @lru_cache(maxsize=1)
 def _chrf() -> "CHRF":
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return CHRF()

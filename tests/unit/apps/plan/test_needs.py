@@ -190,7 +190,12 @@ def test_requests_tokens_and_cost_of_a_teacher(tmp_path):
     """Of questions in the store, from their own prompts: tokens of four bytes."""
     overrides = ("corpus.num_entities=60", "teacher=openai")
     run(tmp_path / "store", "+experiment=quickstart", *overrides, until="questions")
-    priced = (*overrides, "teacher.prices={prompt: 2, reply: 8}")
+    priced = (
+        *overrides,
+        "teacher.prices={prompt: 2, reply: 8}",
+        "evaluation.reference=target",
+        "evaluation.max_items=6",
+    )
     config = parse(compose("+experiment=quickstart", *priced, f"store={tmp_path / 'store'}"))
     store = Store(config.store)
     stages = build(config, lambda files: {file.name: "" for file in files})
@@ -209,6 +214,10 @@ def test_requests_tokens_and_cost_of_a_teacher(tmp_path):
     new = number * config.teacher.targets.max_new_tokens
     assert figures["reply tokens for targets"]["value"] == new
     assert figures["cost of targets"]["value"] == pytest.approx((2 * read + 8 * new) / 1e6)
+    assert figures["requests for targets of test questions"]["value"] == 6, "the texts that replies are compared with"
+    assert figures["cost of targets of test questions"]["value"] == pytest.approx(
+        (2 * amount(figures["prompt tokens for targets of test questions"]) + 8 * new / number * 6) / 1e6
+    )
     assert left.lines == []
 
 
