@@ -36,7 +36,7 @@ $(READY): $(CORE)
 	@touch $(READY)
 
 $(CORE): pyproject.toml constraints.txt $(if $(HASHES),$(wildcard requirements/*.txt))
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "raft_exp needs Python 3.11 or newer, and $(PYTHON) is %d.%d; use make PYTHON=python3.12 ..." % v[:2])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11, 5) else "raft_exp needs Python 3.11.5 or newer, and $(PYTHON) is %d.%d.%d; use make PYTHON=python3.12 ..." % v[:3])'
 	$(PYTHON) -m venv $(VENV)
 ifeq ($(HASHES),)
 	$(if $(TORCH_INDEX),$(PY) $(PIP) -c constraints.txt --index-url $(TORCH_INDEX) torch)

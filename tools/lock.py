@@ -18,10 +18,10 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "requirements"
-PYTHON = "3.11.5"  # the oldest Python that every pinned package supports
 _OF_TORCH = re.compile("(nvidia|cuda)-|(triton|torch)==")  # torch, and the packages that only its CUDA build needs
 _BUILD = (
     "editables",
@@ -35,7 +35,7 @@ _HEADER = "# Made by `make lock` from pyproject.toml and constraints.txt: the ha
 def main() -> None:
     """Writes the five files of the folder requirements/."""
     FOLDER.mkdir(exist_ok=True)
-    backend = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    backend = _pyproject()["build-system"]["requires"]
     blocks = _compiled(["pyproject.toml", "--extra", "dev"])
     _write("dev", [block for block in blocks if not _OF_TORCH.match(block)])
     _write("cuda", [block for block in blocks if _OF_TORCH.match(block)])
@@ -44,12 +44,21 @@ def main() -> None:
     _write("tools", _compiled(["-"], "\n".join(_TOOLS)))
 
 
+def oldest_python() -> str:
+    """Returns the oldest version of Python that raft_exp and every pinned package support (`requires-python`)."""
+    return str(_pyproject()["project"]["requires-python"]).removeprefix(">=")
+
+
+def _pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def _compiled(sources: list[str], stdin: str = "") -> list[str]:
-    """Returns one text for each package, with its version and hashes, for all platforms and Python from `PYTHON` on.
+    """Returns one text for each package, with its version and hashes, for all platforms and Python from the oldest on.
 
     `sources`: files with requirements, "-" for `stdin`.
     """
-    options = ["-c", "constraints.txt", "--generate-hashes", "--universal", "--python-version", PYTHON]
+    options = ["-c", "constraints.txt", "--generate-hashes", "--universal", "--python-version", oldest_python()]
     command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *options, "--no-header", "--no-annotate", "-q"]
     text = subprocess.run(command, cwd=ROOT, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout
     return [f"{block.strip()}\n" for block in re.split(r"\n(?=\S)", text) if block.strip()]

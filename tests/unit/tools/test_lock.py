@@ -2,9 +2,11 @@
 
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tools import lock
 
@@ -50,6 +52,16 @@ def test_all_dependencies_of_development_are_locked():
     assert wanted <= set(pins(locked("dev"))) | {"torch"}
     assert pins(locked("cpu")).keys() == {"torch"}
     assert pins(locked("cuda"))["torch"] == pins(locked("cpu"))["torch"]
+
+
+def test_the_oldest_python_has_every_pinned_package():
+    oldest = lock.oldest_python()
+    installed = {normal(found.metadata["Name"]): found.metadata["Requires-Python"] for found in distributions()}
+    wanted = {name: installed[name] for name in pins(locked("dev")) if installed.get(name)}
+    assert [name for name, needed in wanted.items() if not SpecifierSet(needed).contains(oldest)] == []
+    assert len(wanted) > 100
+    checked = f"v >= ({oldest.replace('.', ', ')})"
+    assert checked in (ROOT / "Makefile").read_text(encoding="utf-8"), "the Makefile refuses an older one plainly"
 
 
 def test_what_builds_the_wheel_is_pinned():
