@@ -86,6 +86,18 @@ def test_intervals_and_tests_over_seeds_keep_what_they_say(tmp_path):
     assert max(found["one run"].values()) > 0.15
 
 
+@pytest.mark.slow
+def test_labels_correct_any_judge(tmp_path):
+    """A fifth of the simulations of a judge: the intervals hold the truth."""
+    found = simulated(tmp_path, "--only", "judge", "--share", "0.2")
+    covers = found["covers"]
+    assert len(covers) == 117
+    assert min(covers.values()) >= 0.87, covers
+    erring = [rate for what, rate in covers.items() if "perfect" not in what]
+    assert 0.94 <= sum(erring) / len(erring) <= 0.97
+    assert max(found["uncorrected"].values()) < 0.05
+
+
 def test_scoring_is_timed_step_by_step(tmp_path):
     rows = run(tmp_path, "scoring.py", "pubmedqa", "--questions", "30", "--arms", "2")
     assert [row.split()[0] for row in rows] == [

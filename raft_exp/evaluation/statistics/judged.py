@@ -8,9 +8,10 @@ likelihood estimate of Tenenbein (1970, JASA 65). It needs no assumption about t
 a judge may favour an arm.
 
 The usual intervals fail for few labels: 20 labels without a disagreement have no variance. So the interval is the
-middle of draws of a Bayesian bootstrap (Rubin 1981, Annals of Statistics 9) with two more labelled questions, which are
-spread evenly over the pairs of an extreme judgement and an extreme label. For judgements of 0 and 1 these are Jeffreys'
-priors of the judge's rates of error (on such intervals: Brown, Cai and DasGupta 2001, Statistical Science 16).
+middle of draws of a Bayesian bootstrap (Rubin 1981, Annals of Statistics 9) with two more labels (for two arms, one
+more question), which are spread evenly over the pairs of an extreme judgement and an extreme label. For judgements of
+0 and 1 these are Jeffreys' priors of the judge's rates of error (on such intervals: Brown, Cai and DasGupta 2001,
+Statistical Science 16).
 
 A correction by sensitivity and specificity (Rogan and Gladen 1978; intervals of Lang and Reiczigel 2014) divides by
 their sum minus 1, so it has no bound for a judge that is no better than chance.
@@ -29,7 +30,7 @@ from raft_exp.evaluation.statistics.intervals import Estimate
 from raft_exp.evaluation.statistics.resampling import RESAMPLES, middle, rounded
 
 FEWEST_LABELS = 20  # of an arm; the simulations show that the intervals hold the truth from this number on
-_MORE = 2.0  # labelled questions that are added for the interval; half as many are added to all questions
+_MORE = 2.0  # labels that are added for the interval; half as many judgements are added to all questions
 _NEXT_TO_NOTHING = 1e-6  # as many, for the value: it matters only if all labelled replies have the same judgement
 
 Array = NDArray[np.float64]
@@ -106,8 +107,9 @@ def _corrected(arms: Sequence[Judged], random: np.random.Generator) -> tuple[lis
     judged = np.stack([arm.predicted for arm in arms], axis=1)
     labels = np.array([[arm.labels[place] for place in places] for arm in arms], dtype=np.float64).T
     every, sample = Cells.of(judged), Cells.of(np.concatenate([judged[places], labels], axis=1))
-    means = every.means(every.drawn(_MORE / 2, random))
-    weights = sample.drawn(_MORE, random)
+    more = _MORE / len(arms)  # a question has a label for each arm
+    means = every.means(every.drawn(more / 2, random))
+    weights = sample.drawn(more, random)
     values = [
         float(_moved(sample.rows, sample.weights(_NEXT_TO_NOTHING), number, every.means(every.weights(0.0)))[0])
         for number in range(len(arms))
