@@ -15,9 +15,11 @@ from raft_exp.core.collection import write_passages
 from raft_exp.core.records import write_jsonl
 from raft_exp.core.shards import Shard
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.retrieval import embed_stage, index_stage
+from raft_exp.models.cross_encoder import RerankConfig
+from raft_exp.retrieval import embed_stage, index_stage, rerank_stage
 from raft_exp.retrieval.embed_stage import EmbedStage, embed_passages, embed_questions
 from raft_exp.retrieval.index_stage import IndexStage
+from raft_exp.retrieval.rerank_stage import RerankStage
 from tests.helpers import small_training as small
 from tests.helpers.worlds import EXAMPLES, worlds
 
@@ -98,6 +100,26 @@ def test_an_index_does_not_depend_on_the_number_of_shards(world, bytes_of_a_part
             assert (
                 in_shards(index_stage.index, count, IndexStage("bm25s"), Path(name) / str(count), **inputs) == expected
             )
+
+
+@settings(max_examples=max(5, EXAMPLES // 5), deadline=None)
+@given(worlds(), st.integers(1, 4))
+def test_rankings_do_not_depend_on_the_number_of_shards(world, most):
+    passages, questions = world
+    reranker = RerankConfig("made", k_first=5, accelerator="cpu")
+    config = RerankStage("bm25", reranker, {"train": most, "test": None}, seed=0)
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as name:
+        room = Path(name)
+        patch.setattr(rerank_stage, "load", lambda config: lambda question, texts: np.array([len(t) for t in texts]))
+        for kind in ("passages", "questions", "indexed"):
+            (room / kind).mkdir()
+        write_passages(room / "passages", passages)
+        write_jsonl(room / "questions" / "questions.jsonl", questions)
+        index_stage.index(IndexStage("bm25s"), passages=room / "passages", out=room / "indexed")
+        inputs = {kind: room / kind for kind in ("passages", "questions", "indexed")}
+        expected = whole(rerank_stage.rerank, config, room / "whole", **inputs)
+        for count in COUNTS:
+            assert in_shards(rerank_stage.rerank, count, config, room / str(count), **inputs) == expected
 
 
 def test_no_question_is_no_vector(tmp_path, monkeypatch):
