@@ -33,6 +33,8 @@ NEEDS: dict[str, list[tuple[str, ...]]] = {
     "launchers": [(STUDY, *SWEEP, f"launcher={name}") for name in ("joblib", "slurm", "submitit_local")],
     "ray": [(STUDY, *SWEEP, "launcher=ray")],
     "spread": [(STUDY, f"spread={name}", "spread.tasks=2") for name in ("ray", "slurm")],
+    "s3": [(STUDY, "store=s3://bucket/store"), (COMMANDS["store"], "ls", "store=s3://bucket/store")],
+    "gs": [(STUDY, "store=gs://bucket/store"), (COMMANDS["store"], "ls", "store=gs://bucket/store")],
     "wandb-report": [(STUDY, "logger=wandb", "report=wandb")],
     "vllm": [
         (STUDY, "engine=vllm"),
