@@ -6,6 +6,7 @@ random, with rates that may differ by arm. People label the replies of some ques
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -59,9 +60,10 @@ def judge(studies: int) -> Iterator[Row]:
         what = f"difference of {a} and {b}, {name}, {labels} labels"
         yield _difference(studies, what, a - b, _drawn(name, a, b, labels))
     for labels in LABELS:
-        yield _figure(studies, f"claims, {labels} labels", SUPPORTED, lambda random, n=labels: _of_claims(random, n))
-        yield _difference(studies, f"difference of claims, {labels} labels", 0, lambda r, n=labels: _of_claims(r, n))
-        yield _figure(studies, f"missing judgements, {labels} labels", 0.7, lambda r, n=labels: _with_missing(r, n))
+        claims, missing = partial(_of_claims, labels), partial(_with_missing, labels)
+        yield _figure(studies, f"claims, {labels} labels", SUPPORTED, claims)
+        yield _difference(studies, f"difference of claims, {labels} labels", 0, claims)
+        yield _figure(studies, f"missing judgements, {labels} labels", 0.7, missing)
         yield _kappa(studies, labels)
     yield _uncorrected(studies)
 
@@ -77,7 +79,7 @@ def _drawn(name: str, a: float, b: float, labels: int) -> Callable[[np.random.Ge
     return draw
 
 
-def _of_claims(random: np.random.Generator, labels: int) -> Study:
+def _of_claims(labels: int, random: np.random.Generator) -> Study:
     """Replies of 1 to 5 claims. The claims of a reply stand together: all are supported more often than by chance."""
     numbers = random.integers(1, CLAIMS + 1, (N, 2))
     rates = random.beta(4 * SUPPORTED, 4 * (1 - SUPPORTED), (N, 1))
@@ -86,7 +88,7 @@ def _of_claims(random: np.random.Generator, labels: int) -> Study:
     return Study(supported / numbers, judged / numbers, labels)
 
 
-def _with_missing(random: np.random.Generator, labels: int) -> Study:
+def _with_missing(labels: int, random: np.random.Generator) -> Study:
     """A good judge whose judgement is missing for a tenth of the right replies and for half of the wrong ones."""
     study = _drawn("a good judge", 0.7, 0.7, labels)(random)
     lost = random.random((N, 2)) < np.where(study.true == 1, 0.1, 0.5)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from raft_exp.evaluation.statistics.intervals import Estimate
-from raft_exp.evaluation.statistics.judged import Array, Cells
-from raft_exp.evaluation.statistics.resampling import middle, rounded
+from raft_exp.evaluation.statistics.judged import Array, Cells, widened_middle
+from raft_exp.evaluation.statistics.resampling import rounded
 
 Pair = tuple[float, float]  # judgement, label
 _MORE = 2.0  # questions that are added for the interval, as in `judged`
@@ -28,8 +28,12 @@ def kappa(questions: Sequence[Sequence[Pair]], random: np.random.Generator) -> E
     corners = np.array([_moments(*corner) for corner in Cells.corners(2)])
     cells, counts = np.unique(sums, axis=0, return_counts=True)
     weights = Cells(np.concatenate([cells, corners]), counts.astype(np.float64)).drawn(_MORE, random)
-    low, high = middle(_kappa(weights @ np.concatenate([cells, corners])))
-    return Estimate(rounded(float(value)), rounded(min(low, float(value))), rounded(max(high, float(value))))
+    low, high = widened_middle(_kappa(weights @ np.concatenate([cells, corners])), len(sums))
+    return Estimate(
+        rounded(float(value)),
+        rounded(max(-1.0, min(low, float(value)))),
+        rounded(min(1.0, max(high, float(value)))),
+    )
 
 
 def _moments(judged: float, label: float) -> tuple[float, ...]:

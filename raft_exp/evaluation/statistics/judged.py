@@ -80,7 +80,7 @@ def corrected(arm: Judged, random: np.random.Generator) -> Estimate:
     Raises ValueError for fewer than `FEWEST_LABELS` labels.
     """
     (value,), draws = _corrected([arm], random)
-    low, high = (_within(end, 0.0) for end in _interval(draws[0], len(arm.labelled)))
+    low, high = (_within(end, 0.0) for end in widened_middle(draws[0], len(arm.labelled)))
     return Estimate(rounded(value), rounded(min(value, low)), rounded(max(value, high)))
 
 
@@ -92,7 +92,7 @@ def corrected_difference(a: Judged, b: Judged, random: np.random.Generator) -> C
     both = sorted({*a.labelled} & {*b.labelled})
     values, draws = _corrected([a.only(both), b.only(both)], random)
     value = values[0] - values[1]
-    low, high = (_within(end, -1.0) for end in _interval(draws[0] - draws[1], len(both)))
+    low, high = (_within(end, -1.0) for end in widened_middle(draws[0] - draws[1], len(both)))
     return CorrectedDifference(rounded(value), rounded(min(value, low)), rounded(max(value, high)))
 
 
@@ -167,9 +167,12 @@ class Cells:
         return np.asarray(weights @ self.rows, dtype=np.float64)
 
 
-def _interval(draws: Array, labels: int) -> tuple[float, float]:
-    """Returns the middle 95% of draws. Like a t quantile, a factor makes it wider where there are few labels."""
-    mean, wider = float(draws.mean()), ((labels + 1) / (labels - 1)) ** 0.5
+def widened_middle(draws: Array, labels: int) -> tuple[float, float]:
+    """Returns the middle 95% of draws, made wider where there are few labelled questions.
+
+    The factor turns the variance of the Bayesian bootstrap, a sum of squares over n (n + 1), into that over n (n - 1).
+    """
+    mean, wider = float(draws.mean()), ((labels + 1) / max(1, labels - 1)) ** 0.5
     low, high = middle(draws)
     return mean + (low - mean) * wider, mean + (high - mean) * wider
 

@@ -101,13 +101,20 @@ def test_the_difference_is_that_of_the_two_figures():
     assert found.low <= found.difference <= found.high
 
 
+def kappa(questions):
+    found = statistics.kappa(questions, random())
+    assert found is not None
+    return found
+
+
 def test_kappa_is_cohens():
     table = [*[(1.0, 1.0)] * 20, *[(1.0, 0.0)] * 5, *[(0.0, 1.0)] * 10, *[(0.0, 0.0)] * 15]
-    found = statistics.kappa([[pair] for pair in table], random())
+    found = kappa([[pair] for pair in table])
     assert found.value == pytest.approx(0.4), "0.7 agree, 0.5 by chance"
     assert 0.05 < found.low < 0.4 < found.high < 0.75
-    assert statistics.kappa([[(1.0, 1.0), (0.0, 0.0)]] * 10, random()).value == 1
-    assert statistics.kappa([[(1.0, 0.0)], [(0.0, 1.0)]] * 10, random()).value == -1
+    assert kappa([[(1.0, 1.0), (0.0, 0.0)]] * 10).value == 1
+    assert kappa([[(1.0, 0.0)], [(0.0, 1.0)]] * 10).value == -1
+    assert -1 <= kappa([[(1.0, 1.0), (1.0, 0.0)]]).low <= kappa([[(1.0, 1.0), (1.0, 0.0)]]).high <= 1, "one question"
     assert statistics.kappa([[(1.0, 1.0)]] * 30, random()) is None
     assert statistics.kappa([], random()) is None
 
@@ -116,5 +123,5 @@ def test_kappa_of_shares_has_quadratic_weights():
     pairs = [(0.0, 0.5), (0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 0.0)]
     judged, label = np.array(pairs).T
     by_chance = np.mean((judged[:, None] - label[None, :]) ** 2)
-    found = statistics.kappa([[pair] for pair in pairs], random())
+    found = kappa([[pair] for pair in pairs])
     assert found.value == pytest.approx(1 - np.mean((judged - label) ** 2) / by_chance)

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +19,26 @@ RIGHT = {"base": 0.5, "rag": 0.6, "raft": 0.6}
 ACCEPTS = {"base": (0.9, 0.1), "rag": (0.7, 0.05), "raft": (0.98, 0.5)}  # the judge favours raft over rag
 
 
+@dataclass
+class Judged:
+    study: Study
+    folders: dict[str, Path]  # arm -> its stage `judge`
+
+    @property
+    def root(self) -> Path:
+        return self.study.root
+
+    def run(self, labels: Path | None, name: str, folders: dict[str, Path] | None = None) -> Path:
+        self.study.config["labels"] = str(labels) if labels else None
+        return self.study.run(name, judgements=folders or self.folders)
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """The replies and judgements of a study, with a sheet of labels in which people are never wrong."""
     root = tmp_path_factory.mktemp("judged")
     made = Study(root, [example(i) for i in range(N)])
+    folders: dict[str, Path] = {}
     random = np.random.default_rng(5)
     rows = []
     for arm, share in RIGHT.items():
@@ -34,10 +51,9 @@ def study(tmp_path_factory):
         folder = judge_folder(root, arm, judged)
         raw = {reply.id: reply.raw for reply in made.replies[arm]}
         rows += [[label_id(arm, f"q{i}", raw[f"q{i}"]), "correct", int(right[i])] for i in range(LABELLED)]
-        made.config.setdefault("folders", {})[arm] = folder
-    made.folders = made.config.pop("folders")
+        folders[arm] = folder
     write_labels(root / "labels.csv", rows)
-    return made
+    return Judged(made, folders)
 
 
 def judgement(i, value):
@@ -59,16 +75,11 @@ def write_labels(path, rows):
         csv.writer(file).writerows([["label_id", "task", "label"], *rows])
 
 
-def run(study, labels, name):
-    study.config["labels"] = str(labels) if labels else None
-    return study.run(name, judgements=study.folders)
-
-
 def test_labels_correct_the_judge_that_favours_an_arm(study):
-    out = run(study, study.root / "labels.csv", "corrected")
+    out = study.run(study.root / "labels.csv", "corrected")
     found = results(out)
     judge = found["judge"]
-    raw = {arm: figure["value"] for arm, figure in judge["tasks"]["correct"].items()}
+    raw = {arm: figure["value"] or 0.0 for arm, figure in judge["tasks"]["correct"].items()}
     assert raw["raft"] - raw["rag"] > 0.2, "the judge alone"
     corrected = judge["corrected"]["arms"]["correct"]
     for arm, right in RIGHT.items():
@@ -78,13 +89,17 @@ def test_labels_correct_the_judge_that_favours_an_arm(study):
     assert differences["rag"]["low"] <= 0 <= differences["rag"]["high"]
     assert abs(differences["rag"]["difference"]) < 0.15
     agreement = judge["agreement"]["correct"]
-    assert 0.3 < agreement["low"] < agreement["kappa"] < agreement["high"] < 0.8
+    kappa, low, high = agreement["kappa"], agreement["low"], agreement["high"]
+    assert kappa is not None
+    assert low is not None
+    assert high is not None
+    assert 0.3 < low < kappa < high < 0.8
     assert agreement["n"] == 3 * LABELLED - 1, "a missing judgement agrees with nothing"
     assert agreement["arms"]["raft"]["higher"] > 5 > agreement["arms"]["raft"]["lower"]
     for page in ("report.html", "report.md"):
         text = (out / page).read_text()
         assert "Corrected by labels" in text
-        assert f"kappa {agreement['kappa']:.2f}" in text
+        assert f"kappa {kappa:.2f}" in text
     lines = "\n".join(str(line) for line in terminal.verdict(found))
     assert "uncorrected; corrected by labels below" in lines
     assert f"Corrected by labels, correct: base {100 * corrected['base']['value']:.1f}% (" in lines
@@ -92,7 +107,7 @@ def test_labels_correct_the_judge_that_favours_an_arm(study):
 
 
 def test_without_labels_the_report_says_uncorrected(study):
-    out = run(study, None, "uncorrected")
+    out = study.run(None, "uncorrected")
     found = results(out)
     assert "corrected" not in found["judge"]
     assert "No labels: these figures are the judge's opinion." in (out / "report.md").read_text()
@@ -105,7 +120,7 @@ def test_too_few_labels_are_said_and_not_computed(study):
         rows = list(csv.reader(file))[1:]
     few = [row for number, row in enumerate(rows) if number < LABELLED + 19]
     write_labels(study.root / "few.csv", few)
-    found = results(run(study, study.root / "few.csv", "few"))["judge"]
+    found = results(study.run(study.root / "few.csv", "few"))["judge"]
     assert list(found["corrected"]["arms"]["correct"]) == ["base"]
     assert found["corrected"]["too_few"] == {"correct": {"rag": 19, "raft": 0}}
     assert found["corrected"]["comparisons"] == []
@@ -124,10 +139,10 @@ def test_too_few_labels_are_said_and_not_computed(study):
     ],
 )
 def test_labels_of_another_study_are_refused(study, row, message):
-    raw = next(reply.raw for reply in study.replies["raft"] if reply.id == "q199")
+    raw = next(reply.raw for reply in study.study.replies["raft"] if reply.id == "q199")
     write_labels(study.root / "other.csv", [[row[0].replace("of q199", label_id("raft", "q199", raw)), *row[1:]]])
     with pytest.raises(DataError, match=message):
-        run(study, study.root / "other.csv", "other")
+        study.run(study.root / "other.csv", "other")
 
 
 def test_a_task_that_does_not_apply_has_no_label(study):
@@ -136,6 +151,5 @@ def test_a_task_that_does_not_apply_has_no_label(study):
     folder = study.root / "part"
     folder.mkdir()
     folders = {**study.folders, "rag": judge_folder(folder, "rag", judged)}
-    study.config["labels"] = str(study.root / "labels.csv")
     with pytest.raises(DataError, match=r"line 72: task: got 'correct', which does not apply to the reply L"):
-        study.run("part_out", judgements=folders)
+        study.run(study.root / "labels.csv", "part_out", folders)
