@@ -37,9 +37,9 @@ def with_bases(file: Path) -> YamlFile:
     for base in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("defaults", []):
         if isinstance(base, dict):  # {/task@targets: cot_answer}: a file of another group, under a name
             ((place, option),) = base.items()
-            if option is None:  # a place for a file that the user may choose
-                continue
             group, _, name = place.strip("/").partition("@")
+            if option is None:  # a place for a file that the user may choose: the first one describes its settings
+                option = files_of(group)[0].stem
             other = with_bases(conf_dir() / group / f"{option}.yaml").settings
             settings |= {f"{name}.{key}": setting for key, setting in other.items()}
         elif base != "_self_":

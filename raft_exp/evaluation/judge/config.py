@@ -49,7 +49,7 @@ class OpenaiJudge(ServerModel):
     group: ClassVar[str] = GROUP
 
     name: Literal["openai"]
-    tasks: Tasks
+    tasks: Tasks  # about one reply, by name: files of conf/task/, as in task@evaluation.judge.tasks.correct=NAME
     pair: PairTask | None  # null: no comparisons of two replies
 
 
@@ -57,8 +57,8 @@ class OpenaiJudge(ServerModel):
 class _LocalJudge(LocalModel):
     group: ClassVar[str] = GROUP
 
-    tasks: Tasks
-    pair: PairTask | None
+    tasks: Tasks  # about one reply, by name
+    pair: PairTask | None  # null: no comparisons of two replies
 
     def named_tasks(self) -> Mapping[str, Task]:
         """Returns the tasks of the judge by the name of their setting."""

@@ -27,7 +27,8 @@ def figure(values: Values, task: str, of_claims: bool, seed: int) -> JudgeFigure
     if not present:
         return {"value": None, "low": None, "high": None, "n": 0, "missing": missing}
     estimate = statistics.estimate(_metric(of_claims), present, statistics.generator(seed, "judge", task))
-    return {**estimate.as_figure(), "n": len(present), "missing": missing}
+    value, low, high = estimate.value, estimate.low, estimate.high
+    return {"value": value, "low": low, "high": high, "n": len(present), "missing": missing}
 
 
 def comparisons(arms: Mapping[str, Values], reference: str, task: str, of_claims: bool, seed: int) -> list[Comparison]:

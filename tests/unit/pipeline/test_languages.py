@@ -11,6 +11,7 @@ from raft_exp.pipeline.parsing import parse
 from raft_exp.prompts import lenient
 from raft_exp.prompts.refusals import abstained
 from raft_exp.tasks.ledger import LedgerEntry
+from raft_exp.tasks.replies import Rejected
 from raft_exp.tasks.task import Prompts
 from raft_exp.teachers import gate
 from raft_exp.teachers.model import OpenaiTeacher
@@ -164,5 +165,5 @@ def test_written_questions_are_read_and_checked_in_the_language(code):
     good, vague = (gate.pairs(task, LedgerEntry(reply, "stop", 1, 1, 0.1, None)) for reply in PAIRS[code])
     assert isinstance(good, tuple)
     assert len(good[0]) == 1
-    assert isinstance(vague, gate.Rejected)
+    assert isinstance(vague, Rejected)
     assert vague.reason == "points_at_passage"

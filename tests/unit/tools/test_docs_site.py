@@ -31,7 +31,7 @@ def test_every_setting_of_the_dataclasses_is_listed(page):
 def test_every_setting_of_conf_is_listed(page):
     for group in ("trainer", "lora", "dataset", "evaluation", "selection", "export", "prompt"):
         for key in comments.read_yaml(conf_dir() / group / "default.yaml").settings:
-            assert f"| `{group}.{key}` |" in page
+            assert f"| `{group}.{key}` |" in page or key == "defaults"
 
 
 def test_every_setting_has_words(page):

@@ -16,7 +16,7 @@ from raft_exp.evaluation.judge.pairs import first_position
 from raft_exp.tasks.model import Prices
 from raft_exp.tasks.task import Prompts
 from tests.helpers.scripted_judge import JudgedStudy, honest, script, shipped, verdict
-from tests.helpers.scripted_server import Refuse, Say, ScriptedServer
+from tests.helpers.scripted_server import Refuse, Say, ScriptedServer, Step
 
 
 def replies(study: JudgedStudy) -> list[str]:
@@ -60,8 +60,9 @@ def test_rubbish_is_a_missing_value_with_its_reason_and_never_a_zero(tmp_path):
     study = JudgedStudy(tmp_path)
     right = [study.right(number) for number in range(8)]
 
-    def rubbish(prompt: str, times: int) -> Say | Refuse:
-        kinds = {0: Say("I would say it is fine."), 1: Say('{"verdict": 0}'), 2: Refuse(400, message="too long")}
+    def rubbish(prompt: str, times: int) -> Step:
+        kinds: dict[int, Step] = {0: Say("I would say it is fine."), 1: Say('{"verdict": 0}')}
+        kinds[2] = Refuse(400, message="too long")
         number = next(n for n in range(8) if f"town {n} founded" in prompt)
         return kinds.get(number) or script()(prompt, times)
 
@@ -88,7 +89,7 @@ def test_a_server_that_fails_ends_the_stage_and_the_next_run_pays_only_what_is_m
     study, calls = JudgedStudy(tmp_path), []
     answers = study.answer("raft", [study.right(number) for number in range(8)])
 
-    def failing(prompt: str, times: int) -> Say | Refuse:
+    def failing(prompt: str, times: int) -> Step:
         calls.append(prompt)
         return script()(prompt, times) if len(calls) <= 10 else Refuse(401)
 
@@ -124,7 +125,7 @@ def test_a_preference_for_a_position_is_cancelled_in_pairs(tmp_path, share):
     a = study.answer("a", [study.right(n) if right[n] else f"##Answer: {n}" for n in range(40)])
     b = study.answer("b", [study.right(n) + "." if n % 2 else f"##Answer: no {n}" for n in range(40)])
 
-    def biased(prompt: str, times: int) -> Say:
+    def biased(prompt: str, times: int) -> Step:
         number = int(prompt.partition("town ")[2].split()[0])
         if number % 10 < 10 * share:
             return Say('{"reason": "The first one.", "better": "A"}')
@@ -148,7 +149,7 @@ def test_pairs_that_need_no_judge_are_not_asked_and_one_unusable_order_is_missin
     a = study.answer("a", [study.right(0), "", study.right(2), study.right(3)])
     b = study.answer("b", [study.right(0), "##Answer: 9", "##Answer: 9", "##Answer: 9"])
 
-    def half(prompt: str, times: int) -> Say:
+    def half(prompt: str, times: int) -> Step:
         bad = "town 3" in prompt and prompt.index("in 1203") > prompt.index("Reply B:")
         return Say("B, I think") if bad else script()(prompt, times)
 
