@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from raft_exp.apps.cli import with_experiment
+from raft_exp.apps.experiments import with_experiment
 from raft_exp.pipeline.parsing import parse
 from tests.helpers.command_line import environment
 from tests.helpers.composing import compose
