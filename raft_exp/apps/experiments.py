@@ -6,6 +6,7 @@ The file of a change says so in its head, beside `# @package _global_`:
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from raft_exp.apps.yaml_errors import own_conf
@@ -14,12 +15,13 @@ from raft_exp.pipeline.config import conf_dir
 _HEAD = re.compile(r"#\s*@(?P<key>\w+)\s+(?P<value>\S+)\s*")
 
 
-def changes_study(name: str) -> bool:
+def changes_study(name: str, more: Sequence[Path] = ()) -> bool:
     """Whether the experiment `name` only changes a study that is named together with it.
 
-    The file is looked up in the shipped conf/ and in the folder conf of the working directory. False without a file.
+    The file is looked up in the shipped conf/, in the folders `more`, and in the folder conf of the working directory.
+    False without a file.
     """
-    folders = filter(None, [conf_dir(), own_conf()])
+    folders = filter(None, [conf_dir(), *more, own_conf()])
     files = [folder / "experiment" / f"{name}.yaml" for folder in folders]
     file = next((file for file in files if file.is_file()), None)
     return file is not None and _head(file).get("changes") == "study"
@@ -33,7 +35,8 @@ def with_experiment(arguments: list[str]) -> list[str]:
     """
     named = [argument for argument in arguments if argument.lstrip("+~").startswith("experiment=")]
     names = [name.strip("[]'\" ") for argument in named for name in argument.partition("=")[2].split(",")]
-    if not all(map(changes_study, names)):
+    folders = list(_config_dirs(arguments))
+    if not all(changes_study(name, folders) for name in names):
         return arguments
     arguments = [argument for argument in arguments if argument not in named]
     first = next((place for place, argument in enumerate(arguments) if "=" in argument), len(arguments))
@@ -42,6 +45,14 @@ def with_experiment(arguments: list[str]) -> list[str]:
     note = ["note="] if other_corpus and not has_note else []
     experiments = f"[{','.join(['quickstart', *names])}]" if names else "quickstart"
     return [*arguments[:first], f"+experiment={experiments}", *note, *arguments[first:]]
+
+
+def _config_dirs(arguments: Sequence[str]) -> Iterator[Path]:
+    """Yields the folders that Hydra's options --config-dir DIR and -cd DIR add to its search path."""
+    for place, argument in enumerate(arguments):
+        option, _, folder = argument.partition("=")
+        if option in ("--config-dir", "-cd"):
+            yield Path(folder or "".join(arguments[place + 1 : place + 2]))
 
 
 def _head(file: Path) -> dict[str, str]:

@@ -92,3 +92,6 @@ def test_a_file_of_the_users_says_itself_that_it_changes_a_study(more, changes, 
     experiment = "+experiment=[quickstart,six]" if changes else "+experiment=six"
     assert with_experiment(["+experiment=six", "seed=1"]) == [experiment, "seed=1"]
     assert compose(experiment, own=tmp_path / "conf")["dataset"]["num_distractors"] == 6
+    monkeypatch.chdir(tmp_path / "conf")
+    for option in (["--config-dir", str(tmp_path / "conf")], [f"--config-dir={tmp_path / 'conf'}"]):
+        assert experiment in with_experiment([*option, "+experiment=six"])
