@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import cached_property
 from importlib import metadata
@@ -36,6 +36,7 @@ from raft_exp.corpora.readers.documents import ocr
 from raft_exp.corpora.split_units import Setting
 from raft_exp.models.encoder import EncoderConfig
 
+_PER_PROCESS = 200_000  # bytes of files for each further process, whose start takes about half a second of CPU time
 _STALE = 24 * 3600  # age in seconds at which temporary folders of killed runs are deleted
 
 
@@ -61,7 +62,7 @@ class DocumentsConfig:
     chunk: ChunkConfig
     on_error: Literal["skip", "fail"]
     limits: LimitsConfig
-    workers: Runtime[Positive | None]  # processes that read files; null: one a core
+    workers: Runtime[Positive | None]  # processes that read files; null: one for each CPU core, fewer for small files
     cache: Runtime[str]  # folder of the extracted texts
     closest: KeyedWhenSet[Positive] = 2  # largest number of gold passages if none has the answer word for word
     columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
@@ -196,7 +197,7 @@ class Documents:
         files = self._readable
         readings: dict[int, pool.ReadDocument] = {}
         scratch = _scratch(Path(self._settings.cache))
-        workers = self._config.workers or os.cpu_count() or 1
+        workers = self._config.workers or _processes(files)
         try:
             done = pool.read_all(files, self._settings, scratch, workers)
             readings.update(track(done, "reading documents", total=len(files)))
@@ -206,6 +207,18 @@ class Documents:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return [readings[place] for place in range(len(files))]
+
+
+def _processes(files: Sequence[folder.File]) -> int:
+    """Returns the number of processes that read `files`: one for each CPU core, fewer if the files are small."""
+    return min(os.cpu_count() or 1, 1 + sum(map(_size, files)) // _PER_PROCESS)
+
+
+def _size(file: folder.File) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError:  # the reader reports it
+        return 0
 
 
 def _scratch(cache: Path) -> Path:

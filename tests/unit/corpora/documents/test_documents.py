@@ -10,6 +10,8 @@ from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.records import Example, read_jsonl
 from raft_exp.core.schema import identity
 from raft_exp.corpora import open_corpus
+from raft_exp.corpora.documents import pool
+from raft_exp.corpora.documents.pool import ReadDocument
 from raft_exp.pipeline.parsing import parse
 from tests.helpers import documents as made
 from tests.helpers.command_line import raft_exp, run_folder, statuses
@@ -43,6 +45,27 @@ def ingested(folder, tmp_path, *overrides):
     """The opened corpus, once it is read, and its passages."""
     opened = corpus(folder, tmp_path, *overrides)
     return opened, list(opened.passages())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "setting", "started"),
+    [((10, 10, 10), "null", 1), ((10, 250_000, 10), "null", 2), ((900_000,) * 3, "null", 4), ((10, 10, 10), "3", 3)],
+)
+def test_small_files_start_few_processes(tmp_path, monkeypatch, sizes, setting, started):
+    for number, size in enumerate(sizes):
+        (tmp_path / f"{number}.txt").write_text("a" * size)
+    asked = []
+
+    def read_all(files, settings, scratch, workers):
+        asked.append(workers)
+        return enumerate([ReadDocument("", {"reason": "empty", "detail": ""}, True)] * len(files))
+
+    monkeypatch.setattr(pool, "read_all", read_all)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    opened = corpus(tmp_path, tmp_path, f"corpus.workers={setting}")
+    with pytest.raises(DataError, match="no file gave a passage"):
+        list(opened.passages())
+    assert asked == [started]
 
 
 def test_passages_say_document_title_and_place(own, tmp_path):
