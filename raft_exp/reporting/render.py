@@ -5,10 +5,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -18,10 +20,17 @@ _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}  # "</scrip
 
 def write(path: Path, template: str, view: Mapping[str, object]) -> None:
     """Renders a template into `path`. In an HTML page, a policy forbids connections and all scripts but its own."""
+    markdown = path.suffix == ".md"
+    own = {} if markdown else {"script": script(), "policy": policy()}
+    page = _environment(markdown).get_template(template).render({**view, **own})
+    path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+@cache
+def _environment(markdown: bool) -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    markdown = path.suffix == ".md"
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("raft_exp.reporting", "templates"),
         undefined=StrictUndefined,
         autoescape=not markdown,
@@ -30,9 +39,6 @@ def write(path: Path, template: str, view: Mapping[str, object]) -> None:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    own = {} if markdown else {"script": script(), "policy": policy()}
-    page = environment.get_template(template).render({**view, **own})
-    path.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def script() -> "Markup":

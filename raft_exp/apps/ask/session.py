@@ -65,6 +65,9 @@ class RagSession:
         self.k = options.k or run.config.retriever.k
         self.model = self._arm.model
         self._min_quote_words = run.config.evaluation.min_quote_words
+        method = options.retriever or run.config.retriever.name
+        # first, because its errors come before the import of transformers, which takes seconds
+        self._search = Searcher(run, method, options.accelerator) if self._arm.passages else None
         folder = run.path("ingest")
         self._passages = Passages(folder)
         window = window_of(self.model)
@@ -73,9 +76,7 @@ class RagSession:
         self._rows = RowBuilder(rendering, folder)
         self._asked = ArmPrompts(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, self.model, self._arm.examples)
         self._tokenizer = tokenizer_of(self.model)
-        method = options.retriever or run.config.retriever.name
         self.engine = _engine(run, options, self.model, self._arm.adapter)
-        self._search = Searcher(run, method, options.accelerator) if self._arm.passages else None
 
     def prompt(self, name: str, question: str, k: int | None = None) -> AskPrompt:
         """Retrieves `k` passages and renders the prompt. Raises DataError for a question that is empty or too long.
