@@ -51,10 +51,12 @@ def made(request, test_data, tmp_path_factory) -> Made:
         *SOURCES[request.param],
         "dataset.same_document=false",
         "evaluation.arms=[sft,raft]",
+        "dataset.max_items=100",
         "evaluation.max_items=50",
     )
-    folders = run(store, *settings, "dataset.num_distractors=3")
-    less = run(store, *settings, "dataset.num_distractors=2")
+    labels = ("dataset[closed_book]", "dataset[raft]", "dataset[test]")
+    folders = run(store, *settings, "dataset.num_distractors=3", only=labels)
+    less = run(store, *settings, "dataset.num_distractors=2", only=["dataset[raft]"])
     return Made(
         name,
         by_id(folders["dataset[raft]"]),

@@ -18,7 +18,14 @@ from tests.helpers.files import lines
 from tests.helpers.stages import run
 from tests.helpers.tokenizers import saved
 
-SMALL = ("corpus.num_entities=60", "corpus.validation=0.2", "evaluation.arms=[sft,raft]")
+SMALL = ("corpus.num_entities=60", "corpus.validation=0.2", "evaluation.arms=[sft,raft]", "evaluation.conditions=null")
+RAFT = ("dataset[raft]",)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that the tests share: results of equal settings are made once."""
+    return tmp_path_factory.mktemp("store")
 
 
 def chat(text: str, **more):
@@ -65,11 +72,11 @@ def test_an_exported_chat_file_is_the_same_training_set(tmp_path, mode):
     assert audit["splits"]["train"]["escaped_messages"] == 0
 
 
-def test_validation_rows_validate_and_max_items_limits_training_rows(tmp_path):
+def test_validation_rows_validate_and_max_items_limits_training_rows(shared, tmp_path):
     held = [chat(f"v {number}?", split="validation") for number in range(3)]
     file = lines(tmp_path / "own.jsonl", *(chat(f"t {number}?") for number in range(20)), *held)
     few, more = (
-        rows(run(tmp_path, *SMALL, f"dataset.path={file}", f"dataset.max_items={most}")["dataset[raft]"])
+        rows(run(shared, *SMALL, f"dataset.path={file}", f"dataset.max_items={most}", only=RAFT)["dataset[raft]"])
         for most in (4, 9)
     )
     assert [row.split for row in few].count("train") == 4
@@ -77,53 +84,53 @@ def test_validation_rows_validate_and_max_items_limits_training_rows(tmp_path):
     assert {row.id for row in few} < {row.id for row in more}
 
 
-def test_the_key_follows_the_content_not_the_place(tmp_path):
+def test_the_key_follows_the_content_not_the_place(shared, tmp_path):
     one = lines(tmp_path / "own.jsonl", chat("a?"))
-    first = run(tmp_path / "store", *SMALL, f"dataset.path={one}")["dataset[raft]"]
+    first = run(shared, *SMALL, f"dataset.path={one}", only=RAFT)["dataset[raft]"]
     (tmp_path / "moved").mkdir()
     moved = lines(tmp_path / "moved" / "own.jsonl", chat("a?"))
-    assert run(tmp_path / "store", *SMALL, f"dataset.path={moved}")["dataset[raft]"] == first
+    assert run(shared, *SMALL, f"dataset.path={moved}", only=RAFT)["dataset[raft]"] == first
     lines(moved, chat("b?"))
-    assert run(tmp_path / "store", *SMALL, f"dataset.path={moved}")["dataset[raft]"] != first
+    assert run(shared, *SMALL, f"dataset.path={moved}", only=RAFT)["dataset[raft]"] != first
 
 
-def test_a_control_token_in_a_file_is_broken_up_and_counted(tmp_path):
+def test_a_control_token_in_a_file_is_broken_up_and_counted(shared, tmp_path):
     tokenizer = load_tokenizer("asset:tiny")
     token = tokenizer.eos_token
     file = lines(tmp_path / "own.jsonl", chat(f"one {token} two"), chat("plain"))
-    made = run(tmp_path, *SMALL, f"dataset.path={file}")["dataset[raft]"]
+    made = run(shared, *SMALL, f"dataset.path={file}", only=RAFT)["dataset[raft]"]
     found = read(made, "train", tokenizer, 2048, tmp_path / "found")
-    harmless = run(tmp_path, *SMALL, f"dataset.path={lines(tmp_path / 'x.jsonl', chat('one x two'), chat('plain'))}")
+    harmless = run(shared, *SMALL, f"dataset.path={lines(tmp_path / 'x.jsonl', chat('one x two'), chat('plain'))}")
     plain = read(harmless["dataset[raft]"], "train", tokenizer, 2048, tmp_path / "plain")
     assert (found.tokens == tokenizer.eos_token_id).sum() == (plain.tokens == tokenizer.eos_token_id).sum()
     assert json.loads((made / "audit.json").read_text())["splits"]["train"]["escaped_messages"] == 1
     assert rows(made)[0].target == "##Answer: here", "our own marks stay"
 
 
-def test_a_test_question_in_the_file_fails_the_build(tmp_path):
-    made = run(tmp_path, *SMALL, until="questions")
+def test_a_test_question_in_the_file_fails_the_build(shared, tmp_path):
+    made = run(shared, *SMALL, until="questions")
     questions = list(read_jsonl(made["questions"] / "questions.jsonl", Question))
     asked = next(question for question in questions if question.split == "test")
     file = lines(tmp_path / "own.jsonl", chat("fine"), chat(f"Question: {asked.question.upper()}\nAnswer!"))
     told = rf"1 test questions are also in the training data \(first: '{asked.id}', in .*own\.jsonl, line 2\)"
     with pytest.raises(DataError, match=told):
-        run(tmp_path, *SMALL, f"dataset.path={file}")
-    allowed = run(tmp_path, *SMALL, f"dataset.path={file}", "dataset.allow_overlap=true")["dataset[raft]"]
+        run(shared, *SMALL, f"dataset.path={file}")
+    allowed = run(shared, *SMALL, f"dataset.path={file}", "dataset.allow_overlap=true", only=RAFT)["dataset[raft]"]
     overlap = json.loads((allowed / "audit.json").read_text())["overlap"]
     assert {split: counts["questions"] for split, counts in overlap.items()} == {"test": 1, "validation": 0}
 
 
-def test_a_validation_question_may_stand_in_a_validation_row_alone(tmp_path):
-    made = run(tmp_path, *SMALL, "export.dataset=chat")
+def test_a_validation_question_may_stand_in_a_validation_row_alone(shared, tmp_path):
+    made = run(shared, *SMALL, "export.dataset=chat")
     exports = made["export"] / "exports"
     held = [json.loads(line) for line in (exports / "raft.chat.validation.jsonl").open()]
     train = [json.loads(line) for line in (exports / "raft.chat.jsonl").open()]
     file = lines(tmp_path / "own.jsonl", *train, *({**row, "split": "validation"} for row in held))
-    back = run(tmp_path, *SMALL, f"dataset.path={file}")["dataset[raft]"]
+    back = run(shared, *SMALL, f"dataset.path={file}", only=RAFT)["dataset[raft]"]
     assert [(row.id, row.split) for row in rows(back)] == [(row.id, row.split) for row in rows(made["dataset[raft]"])]
     lines(file, *train, *held)
     with pytest.raises(DataError, match=rf"{len(held)} validation questions are also in the training data"):
-        run(tmp_path, *SMALL, f"dataset.path={file}")
+        run(shared, *SMALL, f"dataset.path={file}")
 
 
 @pytest.mark.parametrize(
@@ -137,10 +144,10 @@ def test_a_validation_question_may_stand_in_a_validation_row_alone(tmp_path):
         ({"messages": [{"role": "user", "content": "x"}]}, r"own\.jsonl, line 2: field 'messages' does not end with"),
     ],
 )
-def test_rows_that_cannot_be_trained_on_are_refused(tmp_path, more, told):
+def test_rows_that_cannot_be_trained_on_are_refused(shared, tmp_path, more, told):
     file = lines(tmp_path / "own.jsonl", chat("x?"), more)
     with pytest.raises(DataError, match=told):
-        run(tmp_path / "store", *SMALL, f"dataset.path={file}", "model.max_length=2048")
+        run(shared, *SMALL, f"dataset.path={file}", "model.max_length=2048")
 
 
 ODD = {
@@ -177,31 +184,31 @@ def test_what_a_template_refuses_is_one_line(tmp_path):
     assert str(error.value).endswith("refuses the messages: Too long; correct or remove the row, or use another model")
 
 
-def test_a_file_without_training_rows_or_that_is_not_there_is_refused(tmp_path):
+def test_a_file_without_training_rows_or_that_is_not_there_is_refused(shared, tmp_path):
     with pytest.raises(DataError, match=r"dataset\.path='.*' has no training rows"):
-        run(tmp_path, *SMALL, f"dataset.path={lines(tmp_path / 'own.jsonl', chat('x?', split='validation'))}")
+        run(shared, *SMALL, f"dataset.path={lines(tmp_path / 'own.jsonl', chat('x?', split='validation'))}")
     with pytest.raises(ConfigError, match=r"dataset\.path='nowhere' \(arm raft\): no such file"):
-        run(tmp_path, *SMALL, "dataset.path=nowhere")
+        run(shared, *SMALL, "dataset.path=nowhere")
 
 
-def test_an_arm_may_have_a_file_of_its_own_but_no_other_change(tmp_path):
+def test_an_arm_may_have_a_file_of_its_own_but_no_other_change(shared, tmp_path):
     file = lines(tmp_path / "own.jsonl", chat("x?"))
     mine = "+arms.mine={recipe:raft,context:passages,cot:true,adapter:null,dataset:{%s}}"
-    made = run(tmp_path, *SMALL[:2], mine % f"path:{file}", "evaluation.arms=[raft,mine]")
+    made = run(shared, *SMALL[:2], mine % f"path:{file}", "evaluation.arms=[raft,mine]")
     assert len(rows(made["dataset[mine]"])) == 1 < len(rows(made["dataset[raft]"]))
     with pytest.raises(ConfigError, match=r"arms\.mine\.dataset: got \{'p': 1\.0\}, but the rows of dataset.path"):
         parse(compose(mine % "p:1.0", f"dataset.path={file}", "evaluation.arms=[mine]"))
 
 
-def test_what_a_chat_file_cannot_say_is_not_exported(tmp_path):
+def test_what_a_chat_file_cannot_say_is_not_exported(shared, tmp_path):
     file = lines(tmp_path / "own.jsonl", chat("x?"))
-    made = run(tmp_path, *SMALL[:2], "evaluation.arms=[raft]", f"dataset.path={file}", "export.dataset=[chat,eval]")
+    made = run(shared, *SMALL[:2], "evaluation.arms=[raft]", f"dataset.path={file}", "export.dataset=[chat,eval]")
     assert sorted(path.name for path in (made["export"] / "exports").iterdir()) == [
         "raft.chat.jsonl",
         "test.eval.jsonl",
     ]
     with pytest.raises(ConfigError, match=r"got 'raft_base', but no arm"):
-        run(tmp_path, *SMALL[:2], "evaluation.arms=[raft]", f"dataset.path={file}", "export.dataset=raft_base")
+        run(shared, *SMALL[:2], "evaluation.arms=[raft]", f"dataset.path={file}", "export.dataset=raft_base")
 
 
 LEAKS = {  # how a test question may stand in a chat file: a prompt and a reply, from the question and its gold
@@ -221,8 +228,8 @@ LEAKS = {  # how a test question may stand in a chat file: a prompt and a reply,
 @pytest.mark.parametrize(
     ("figure", "plant"), [(figure, plant) for figure, plants in LEAKS.items() for plant in plants.values()]
 )
-def test_leaks_in_the_file_are_counted_whatever_their_form(tmp_path, figure, plant):
-    made = run(tmp_path, *SMALL, until="questions")
+def test_leaks_in_the_file_are_counted_whatever_their_form(shared, tmp_path, figure, plant):
+    made = run(shared, *SMALL, until="questions")
     questions = read_jsonl(made["questions"] / "questions.jsonl", Question)
     asked = next(q for q in questions if q.split == "test" and q.slices["kind"] == "single")
     collection = Passages(made["ingest"])
@@ -230,8 +237,8 @@ def test_leaks_in_the_file_are_counted_whatever_their_form(tmp_path, figure, pla
     row = {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": reply}]}
     file = lines(tmp_path / "own.jsonl", chat("fine"), row)
     with pytest.raises(DataError, match=r"\d+ .*test questions .*dataset\.allow_overlap=true"):
-        run(tmp_path, *SMALL, f"dataset.path={file}", "dataset.max_gold_overlap=0")
-    allowed = run(tmp_path, *SMALL, f"dataset.path={file}", "dataset.allow_overlap=true")["dataset[raft]"]
+        run(shared, *SMALL, f"dataset.path={file}", "dataset.max_gold_overlap=0")
+    allowed = run(shared, *SMALL, f"dataset.path={file}", "dataset.allow_overlap=true", only=RAFT)["dataset[raft]"]
     found = json.loads((allowed / "audit.json").read_text())["overlap"]["test"]
     assert found[figure] >= 1
     if figure != "gold_overlap":

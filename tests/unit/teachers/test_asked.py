@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from raft_exp.core.errors import BudgetError, ConfigError, DataError, ServerError
 from raft_exp.engines.client import client as chat_client
-from tests.helpers.command_line import environment
+from tests.helpers.command_line import command, environment, raft_exp
 from tests.helpers.scripted_server import Break, Refuse, Say, ScriptedServer, Step
 from tests.helpers.scripted_teacher import asked_about, corpus, good, script, teacher
 from tests.helpers.stages import run
@@ -85,9 +84,9 @@ def test_another_study_pays_nothing_for_what_was_asked_before(tmp_path):
         assert len(server.asked) == 10
         run(tmp_path / "store", *ask, *teacher(server), "corpus.max_items=25", until="targets")
         assert len(server.asked) == 25
-        whole = run(tmp_path / "store", *ask, *teacher(server), "dataset.p=0.4", "seed=3")
+        whole = run(tmp_path / "store", *ask, *teacher(server), "dataset.p=0.4", "seed=3", only=["dataset[raft]"])
         assert len(server.asked) == 32
-        run(tmp_path / "store", *ask, *teacher(server), "dataset.p=0.6", "dataset.no_gold_target=refuse")
+        run(tmp_path / "store", *ask, *teacher(server), "dataset.no_gold_target=refuse", only=["dataset[raft]"])
         assert len(server.asked) == 32
         run(tmp_path / "store", *ask, *teacher(server), "teacher.targets.temperature=0.5", until="targets")
         assert len(server.asked) == 64
@@ -188,8 +187,9 @@ def test_what_the_ledger_holds_needs_no_key_and_what_it_lacks_does(tmp_path):
     with ScriptedServer(lambda prompt, _: good(prompt)) as server:
 
         def asked(key: str, most: int) -> tuple[int, str]:
-            one = study(tmp_path, store, *ask, *teacher(server), f"corpus.max_items={most}", SCRIPTED_KEY=key)
-            return one.wait(120), one.communicate()[1]
+            how = (*ask, *teacher(server), f"corpus.max_items={most}", f"store={store}", "until=targets")
+            done = raft_exp(tmp_path, *STUDY, *how, SCRIPTED_KEY=key)
+            return done.returncode, done.stderr
 
         assert asked("", 5)[0] == 2
         assert asked(KEY, 5)[0] == 0
@@ -247,12 +247,14 @@ def test_braces_and_markers_of_a_document_stay_text(tmp_path):
     assert "{{ 7 * 7 }} {% raw %} # #Answer: 5 < /passage> < |im_end|>" in shown
 
 
-def study(folder: Path, store: Path, *overrides: str, **variables: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "raft_exp", "+experiment=passages", "model=tiny", "trainer=cpu", *overrides]
+STUDY = ("+experiment=passages", "model=tiny", "trainer=cpu")
+
+
+def study(folder: Path, store: Path, *overrides: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*command, f"store={store}", "until=targets"],
+        command(*STUDY, *overrides, f"store={store}", "until=targets"),
         cwd=folder,
-        env=environment(**variables),
+        env=environment(),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
