@@ -76,7 +76,7 @@ def run_module(module: str, folder: Path, *arguments: str, **more: str) -> subpr
 def run_words(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs `python` with some words in a process of its own; returns the finished process, with its output."""
     line, environ = [sys.executable, *words], environment(**more)
-    if words[0] == "-m" and warm_process.can_run(folder, environ):
+    if words[0] == "-m" and warm_process.can_run(environ):
         running = warm_process.start(list(words[1:]), folder, environ)
         return subprocess.CompletedProcess(line, *running.finish())
     return subprocess.run(line, cwd=folder, env=environ, capture_output=True, text=True, check=False)
@@ -85,7 +85,7 @@ def run_words(folder: Path, *words: str, **more: str) -> subprocess.CompletedPro
 def start(folder: Path, *overrides: str, **more: str) -> warm_process.Running:
     """Starts a study in a process of its own, for a test that sends it signals."""
     environ = environment(**more)
-    assert warm_process.can_run(folder, environ)
+    assert warm_process.can_run(environ)
     return warm_process.start(["raft_exp", *overrides], folder, environ)
 
 

@@ -41,13 +41,9 @@ _OUTPUTS = ("out", "err")
 _ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def can_run(folder: Path, environment: Mapping[str, str]) -> bool:
-    """Whether a fork would be the same as a new process in this folder, with these environment variables.
-
-    It would not be with another package raft_exp in the folder, or another value of a variable that is read at the
-    start.
-    """
-    return not (folder / "raft_exp").exists() and _at_start(environment) == _at_start(_ENVIRONMENT)
+def can_run(environment: Mapping[str, str]) -> bool:
+    """Whether a fork can have this environment: no variable that is read at the start differs from the server's."""
+    return _at_start(environment) == _at_start(_ENVIRONMENT)
 
 
 @dataclass(frozen=True)
@@ -147,6 +143,9 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(opened, number)
         os.close(opened)
     sys.path.insert(0, request["folder"])
+    if (Path(request["folder"]) / "raft_exp").exists():  # a copy of the package, with the changes of a test
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("raft_exp", "hydra_plugins")]:
+            del sys.modules[name]
     sys.argv = request["words"]
 
 
