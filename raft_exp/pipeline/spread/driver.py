@@ -51,7 +51,7 @@ class Spread:
 
     def _count(self, stage: Stage) -> int:
         """Returns the number of tasks for a stage."""
-        if self._config.tasks != "auto":
+        if isinstance(self._config.tasks, int):
             return self._config.tasks
         wanted = gpus.needed(stage.config)
         return max(1, len(gpus.visible()) // wanted) if wanted else 1

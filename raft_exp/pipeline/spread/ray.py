@@ -16,13 +16,13 @@ class RayTasks:
         self._ends = not ray.is_initialized()  # whether this object disconnects from the cluster
         ray.init(config.address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
         options = {"num_cpus": config.cpus, "num_gpus": config.gpus, "max_retries": 0}
-        self._run = ray.remote(**options)(command.__call__)
+        self._remote, self._command = ray.remote(**options)(_run), command
         self._running: dict[Any, int] = {}
 
     def start(self, tasks: Sequence[int]) -> None:
         """Starts these tasks."""
         for index in tasks:
-            self._running[self._run.remote(index)] = index
+            self._running[self._remote.remote(self._command, index)] = index
 
     def ended(self) -> Iterator[int]:
         """Yields each task when it ends, until no task is left."""
@@ -36,3 +36,7 @@ class RayTasks:
             ray.cancel(reference, force=True)
         if self._ends:
             ray.shutdown()
+
+
+def _run(command: TaskCommand, index: int) -> int:
+    return command(index)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from raft_exp.core.processes import end_with_parent
 from raft_exp.pipeline.spread.command import TaskCommand
 from raft_exp.pipeline.spread.config import LocalSpread, RaySpread, SlurmSpread
 from raft_exp.pipeline.spread.local import LocalTasks
@@ -22,7 +23,7 @@ class Sleeping(TaskCommand):
     """Task N sleeps for N seconds."""
 
     def start(self, index: int) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(["sleep", str(index)])
+        process = subprocess.Popen(["sleep", str(index)], preexec_fn=end_with_parent)
         (self.folder / str(index)).write_text(str(process.pid))
         return process
 
