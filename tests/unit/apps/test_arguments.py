@@ -110,7 +110,7 @@ def test_text_is_taken_as_it_is_written():
         ("RUN other out=x", "got too many words: RUN other; write made RUN out=DIR"),
         ("RUN outt=x", "outt: no such setting; did you mean 'out'? (known: how, k, out, quiet, share)"),
         ("RUN batch=3", "batch: no such setting; known: how, k, out, quiet, share"),
-        ("RUN out=x k=0", "k: got 0; must be greater than or equal to 1"),
+        ("RUN out=x k=0", "k: got 0; must be greater than or equal to 1; set k=1 or a larger value"),
         ("RUN out=x k=2026-01-01", "k: got datetime.date(2026, 1, 1); must be a valid integer"),
         ("RUN out=x k=2.5", "k: got 2.5; must be a valid integer"),
         ("RUN out=x how=best", 'how: got \'best\'; must be "fast" or "good"'),
