@@ -2,12 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import SMALL, environment, raft_exp, run_folder
+from tests.helpers.command_line import SMALL, environment, several
 
 ASCII = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
 LATIN = {"PYTHONIOENCODING": "latin-1:strict", "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8"}
@@ -27,44 +26,17 @@ OVER = (
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study that was run without a UTF-8 terminal and locale."""
-    folder = tmp_path_factory.mktemp("ascii")
-    chosen = ("evaluation.arms=[rag,raft]", "evaluation.conditions=null")
-    done = raft_exp(folder, *SMALL, *chosen, **ASCII)
-    assert done.returncode == 0, done.stderr
-    (folder / "told").write_text(done.stdout + done.stderr, encoding="ascii")
-    return folder
-
-
-def test_a_study_ends_with_its_table(folder: Path) -> None:
-    told = (folder / "told").read_text(encoding="ascii")
-    assert "Traceback" not in told
-    assert "+ ran     report" in told
-    assert "|raft" in told, "a box of ASCII"
-    verdict = json.loads((run_folder(folder) / "results.json").read_text(encoding="utf-8"))["verdict"]
-    assert "\N{MINUS SIGN}" in verdict
-    assert verdict.replace("\N{MINUS SIGN}", "-")[:60] in " ".join(told.split())
-
-
-@pytest.mark.parametrize("locale", [ASCII, LATIN], ids=["ascii", "latin-1"])
-@pytest.mark.parametrize(
-    "words", [("report", "RUN"), ("ask", "RUN", "Where is it?"), ("export", "RUN", "out=OUT"), ("store", "ls")]
+STUDY = (*SMALL, "evaluation.arms=[rag,raft]", "evaluation.conditions=null", "hydra.run.dir=run")
+SHOWING = (
+    ("raft_exp.apps.report.main", "run"),
+    ("raft_exp.apps.ask.main", "run", "Where is it?"),
+    ("raft_exp.apps.export.main", "run", "out={out}"),
+    ("raft_exp.apps.store", "ls"),
+    ("raft_exp.apps.cli", *OVER, "preview=3", "hydra.run.dir={out}_preview"),
 )
-def test_the_other_commands_show_it(
-    folder: Path, tmp_path: Path, words: tuple[str, ...], locale: dict[str, str]
-) -> None:
-    places = {"RUN": str(run_folder(folder)), "out=OUT": f"out={tmp_path / 'model'}"}
-    command, *arguments = (places.get(word, word) for word in words)
-    call = [sys.executable, "-m", f"raft_exp.{command}", *arguments]
-    done = subprocess.run(call, cwd=folder, env=environment(**locale), capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("locale", [ASCII, LATIN], ids=["ascii", "latin-1"])
-def test_a_preview_shows_passages_that_the_terminal_lacks(tmp_path: Path, locale: dict[str, str]) -> None:
+def write_passages(folder: Path) -> None:
     rows = [
         {
             "id": f"{name}#0",
@@ -82,8 +54,56 @@ def test_a_preview_shows_passages_that_the_terminal_lacks(tmp_path: Path, locale
     ]
     for file, lines in (("passages", rows), ("questions", questions)):
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        (tmp_path / f"{file}.jsonl").write_text(text, encoding="utf-8")
-    done = raft_exp(tmp_path, *OVER, "preview=3", **locale)
+        (folder / f"{file}.jsonl").write_text(text, encoding="utf-8")
+
+
+def run_all(folder: Path, locale: dict[str, str], *lines: tuple[str, ...]) -> tuple[str, str]:
+    """Runs the commands of some lines in a process with this locale. Returns standard output and standard error."""
+    done = subprocess.run(several(*lines), cwd=folder, env=environment(**locale), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "\\u95ee\\u9898" in done.stdout
-    assert "the capital" in done.stdout
+    assert b"Traceback" not in done.stderr
+    return done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
+
+
+def showing(name: str) -> list[tuple[str, ...]]:
+    return [tuple(word.format(out=name) if "{out}" in word else word for word in line) for line in SHOWING]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A folder with a study, and the output of it and of the other commands, in a terminal and locale of ASCII."""
+    folder = tmp_path_factory.mktemp("ascii")
+    write_passages(folder)
+    return folder, *run_all(folder, ASCII, ("raft_exp.apps.cli", *STUDY), *showing("ascii"))
+
+
+def check_preview(out: str) -> None:
+    """A preview shows passages whose letters the terminal lacks."""
+    assert "\\u95ee\\u9898" in out
+    assert "the capital" in out
+
+
+def test_a_study_ends_with_its_table(finished: tuple[Path, str, str]) -> None:
+    folder, out, err = finished
+    assert (out + err).isascii()
+    assert "+ ran     report" in err
+    assert "|raft" in out, "a box of ASCII"
+    verdict = json.loads((folder / "run" / "results.json").read_text(encoding="utf-8"))["verdict"]
+    assert "\N{MINUS SIGN}" in verdict
+    assert verdict.replace("\N{MINUS SIGN}", "-")[:60] in " ".join((out + err).split())
+
+
+def test_the_other_commands_show_it_in_ascii(finished: tuple[Path, str, str]) -> None:
+    folder, out, _ = finished
+    assert "report: " in out
+    assert "train[raft]" in out, "of the store"
+    assert (folder / "ascii" / "model.safetensors").exists()
+    check_preview(out)
+
+
+def test_the_other_commands_show_it_in_latin_1(finished: tuple[Path, str, str]) -> None:
+    folder, *_ = finished
+    out, _ = run_all(folder, LATIN, *showing("latin"))
+    assert "train[raft]" in out
+    assert (folder / "latin" / "model.safetensors").exists()
+    check_preview(out)

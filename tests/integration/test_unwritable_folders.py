@@ -1,24 +1,13 @@
 """Full disks, and folders that cannot be written."""
 
 import contextlib
-import json
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-from tests.helpers.command_line import command, environment, obey_file_modes, raft_exp, run_folder, statuses
+from tests.helpers.command_line import command, environment, obey_file_modes, raft_exp, run_folder, several, statuses
 from tests.helpers.small_study import SMALL
-
-# Runs several commands in one process, each with the words of a line.
-COMMANDS = """
-import json, sys
-from importlib import import_module
-for name, *words in json.loads(sys.argv[1]):
-    sys.argv[1:] = words
-    import_module(name).main()
-"""
 
 
 @pytest.mark.parametrize("store", ["/proc/nowhere", "{file}"])
@@ -74,7 +63,7 @@ def read_only(folder):
 
 def without_rights(folder, *commands):
     return subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        several(*commands),
         cwd=folder,
         env=environment(HYDRA_FULL_ERROR="1"),
         preexec_fn=obey_file_modes,
