@@ -25,7 +25,7 @@ from raft_exp.evaluation.selection import SelectionConfig
 from raft_exp.exports import ExportConfig
 from raft_exp.models.encoder import EncoderConfig
 from raft_exp.models.loading import ModelConfig
-from raft_exp.pipeline.spread.config import ONE_PROCESS, SpreadConfig
+from raft_exp.pipeline.spread_settings import ONE_PROCESS, SpreadConfig
 from raft_exp.prompts import PromptConfig
 from raft_exp.reporting.wandb.config import LoggerConfig
 from raft_exp.retrieval import RetrieverConfig

@@ -21,8 +21,8 @@ from raft_exp.pipeline.judge_requests import judge_estimate
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.requirements import check_requirements, quantized_bases
 from raft_exp.pipeline.run_begin import has_results
-from raft_exp.pipeline.spread.config import ONE_PROCESS, SpreadConfig
 from raft_exp.pipeline.spread.driver import Spread
+from raft_exp.pipeline.spread_settings import ONE_PROCESS, SpreadConfig
 from raft_exp.pipeline.store import Outcome, Store
 from raft_exp.pipeline.worker import WorkerProcess
 

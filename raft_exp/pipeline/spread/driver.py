@@ -16,8 +16,8 @@ from raft_exp.core.shards import Shard
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline import gpus
 from raft_exp.pipeline.spread.command import TaskCommand
-from raft_exp.pipeline.spread.config import SpreadConfig
 from raft_exp.pipeline.spread.shard_stage import joined, shard_of, sharded, shards_of
+from raft_exp.pipeline.spread_settings import SpreadConfig
 from raft_exp.pipeline.store import Store
 
 _ENGINES = {"local": ("local", "LocalTasks"), "slurm": ("slurm", "SlurmTasks"), "ray": ("ray", "RayTasks")}

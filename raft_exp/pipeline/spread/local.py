@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from raft_exp.pipeline.spread.command import TaskCommand
-from raft_exp.pipeline.spread.config import LocalSpread
+from raft_exp.pipeline.spread_settings import LocalSpread
 
 _PATIENCE = 10  # seconds for a task to end after SIGTERM
 

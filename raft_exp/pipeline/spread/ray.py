@@ -6,7 +6,7 @@ from typing import Any
 import ray
 
 from raft_exp.pipeline.spread.command import TaskCommand
-from raft_exp.pipeline.spread.config import RaySpread
+from raft_exp.pipeline.spread_settings import RaySpread
 
 
 class RayTasks:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import submitit
 
 from raft_exp.pipeline.spread.command import TaskCommand
-from raft_exp.pipeline.spread.config import SlurmSpread
+from raft_exp.pipeline.spread_settings import SlurmSpread
 
 ARRAY = 1000  # largest number of tasks of an array: SLURM's MaxArraySize is 1001 unless a cluster changes it
 _LOOK = 1.0  # seconds between two looks at the tasks

@@ -14,9 +14,9 @@ from raft_exp.evaluation.stage import evaluate
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.spread import local
 from raft_exp.pipeline.spread.command import TaskCommand
-from raft_exp.pipeline.spread.config import LocalSpread, RaySpread, SlurmSpread, SpreadConfig
 from raft_exp.pipeline.spread.driver import Spread
 from raft_exp.pipeline.spread.shard_stage import shard_of, sharded
+from raft_exp.pipeline.spread_settings import LocalSpread, RaySpread, SlurmSpread, SpreadConfig
 from raft_exp.pipeline.store import Store
 from tests.helpers import small_training as small
 

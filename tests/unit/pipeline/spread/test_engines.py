@@ -13,8 +13,8 @@ import pytest
 
 from raft_exp.core.processes import end_with_parent
 from raft_exp.pipeline.spread.command import TaskCommand
-from raft_exp.pipeline.spread.config import LocalSpread, RaySpread, SlurmSpread
 from raft_exp.pipeline.spread.local import LocalTasks
+from raft_exp.pipeline.spread_settings import LocalSpread, RaySpread, SlurmSpread
 from tests.helpers import slurm
 
 
