@@ -16,7 +16,9 @@ def value(argument: str) -> object:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("setting", ["corpus.path", "corpus.questions", "store", "hydra.run.dir", "+arms.x.adapter"])
+@pytest.mark.parametrize(
+    "setting", ["corpus.path", "corpus.questions", "store", "hydra.run.dir", "+arms.x.adapter", "evaluation.labels"]
+)
 def test_a_folder_that_exists_is_one_text(name, setting, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
