@@ -43,7 +43,8 @@ EXPERIMENTS = sorted(
 )
 HUBS = sorted(path.stem for path in (conf_dir() / "experiment" / "paper" / "hubs").glob("*.yaml"))
 # what an option needs beside it
-PLACES = {"reranker": "reranker@retriever.rerank", "nli": "nli@evaluation.nli"}  # groups that are chosen for one setting
+# groups that are chosen for one setting
+PLACES = {"reranker": "reranker@retriever.rerank", "nli": "nli@evaluation.nli", "judge": "judge@evaluation.judge"}
 NEEDS = {("engine", "openai"): ["evaluation.arms=[base,rag]"]}
 PLUGINS = {"joblib": "joblib", "slurm": "submitit", "submitit_local": "submitit", "ray": "ray"}
 
