@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from raft_exp.evaluation.results import ArmResult, Results, Summary
+from raft_exp.reporting.judge_csv import judge_comparison_rows, judge_rows
 
 RESULTS = ("arm", "condition", "slice", "group", "metric", "value", "low", "high", "n")
 COMPARISONS = ("a", "b", "metric", "difference", "low", "high", "p_value", "p_value_holm", "detectable")
@@ -34,7 +35,7 @@ def safe_cell(value: object) -> object:
 
 
 def result_rows(results: Results) -> Iterator[Row]:
-    """Yields a row for each figure of a study: arms, baselines, conditions, other corpora, slices."""
+    """Yields a row for each figure of a study: arms, baselines, conditions, other corpora, the judge, slices."""
     for name, arm in results["arms"].items():
         yield from arm_rows({"arm": name}, arm)
     for name, baseline in results.get("baselines", {}).items():
@@ -45,6 +46,7 @@ def result_rows(results: Results) -> Iterator[Row]:
     for corpus, elsewhere in results.get("transfer", {}).items():
         for name, summary in elsewhere["arms"].items():
             yield from metric_rows({"arm": name, "condition": f"transfer@{corpus}"}, summary)
+    yield from judge_rows(results)
     for cut, groups in results.get("slices", {}).items():
         for group, summaries in groups.items():
             for name, summary in summaries.items():
@@ -77,3 +79,5 @@ def comparison_rows(results: Results) -> Iterator[Row]:
     for comparison in results["comparisons"]:
         shown = {name: value for name, value in comparison.items() if name in COMPARISONS}
         yield {**shown, "detectable": detectable.get(comparison["metric"], {}).get(comparison["b"], "")}
+    for row in judge_comparison_rows(results):
+        yield {name: value for name, value in row.items() if name in COMPARISONS}

@@ -75,6 +75,11 @@ def write_labels(path, rows):
         csv.writer(file).writerows([["label_id", "task", "label"], *rows])
 
 
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_labels_correct_the_judge_that_favours_an_arm(study):
     out = study.run(study.root / "labels.csv", "corrected")
     found = results(out)
@@ -96,6 +101,12 @@ def test_labels_correct_the_judge_that_favours_an_arm(study):
     assert 0.3 < low < kappa < high < 0.8
     assert agreement["n"] == 3 * LABELLED - 1, "a missing judgement agrees with nothing"
     assert agreement["arms"]["raft"]["higher"] > 5 > agreement["arms"]["raft"]["lower"]
+    rows = {(row["arm"], row["metric"]): row for row in read_csv(out / "results.csv")}
+    assert float(rows["raft", "judge_correct"]["value"]) == raw["raft"]
+    assert float(rows["raft", "judge_correct_corrected"]["low"]) == corrected["raft"]["low"]
+    compared = {(row["b"], row["metric"]): row for row in read_csv(out / "comparisons.csv")}
+    assert float(compared["rag", "judge_correct_corrected"]["difference"]) == differences["rag"]["difference"]
+    assert compared["rag", "judge_correct"]["p_value"] != ""
     for page in ("report.html", "report.md"):
         text = (out / page).read_text()
         assert "Corrected by labels" in text
