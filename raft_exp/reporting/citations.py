@@ -142,5 +142,5 @@ def line(results: Results) -> str:
 
 
 def _both(figures: CitationFigures) -> str:
-    shares = (figures.get(name) for name, _ in _FIGURES)
+    shares = (figures.get("recall"), figures.get("precision"))
     return " / ".join(f"{percent(figure['value'])}%" if figure else "none" for figure in shares)

@@ -57,8 +57,8 @@ class JudgeAgreement(TypedDict):
 
 def verdict(row: Prediction) -> Verdict:
     """Returns whether the judge calls a reply right; None without a judgement in the task `correct`."""
-    value = row.get("judge", {}).get(TASK, {}).get("value")
-    return None if value is None else value >= _RIGHT
+    said = row.get("judge", {}).get(TASK)
+    return None if said is None or said["value"] is None else said["value"] >= _RIGHT
 
 
 def words_of(row: Prediction) -> list[JudgeWords]:

@@ -148,8 +148,8 @@ def test_citations_by_a_judge_count_its_claims_and_the_quoted_passages(out: Path
     found = results(out)
     figures = found["arms"]["raft"]["citations"]["judge"]
     # claims that a quoted passage supports: 1 of 2, 1 of 2, 0 of 2; quoted passages that support one: 1 of 2, 1 of 1
-    assert (figures["recall"]["value"], figures["recall"]["n"]) == (pytest.approx(2 / 6), 90)
-    assert (figures["precision"]["value"], figures["precision"]["n"]) == (pytest.approx(2 / 3), 45)
+    assert (figures["recall"]["value"], figures["precision"]["value"]) == pytest.approx((2 / 6, 2 / 3))
+    assert (figures["recall"]["n"], figures["precision"]["n"]) == (90, 45)
     assert "citations" not in found["arms"]["rag"], "its prompt asks for no quotes"
     cost = "Judging by judge: 90 replies of the judge, 1,234 tokens in prompts, 56 in replies, cost 0.25."
     for page in ((out / "report.md").read_text(), Page((out / "report.html").read_text()).text, shown(found)):

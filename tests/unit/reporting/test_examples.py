@@ -65,7 +65,7 @@ def test_rare_disagreements_of_judge_and_metric_are_among_the_chosen() -> None:
     assert {"q4321", "q8", "q9"} <= set(chosen)
 
 
-def judged(row: dict[str, Any], value: float | None, **more: dict[str, Any]) -> dict[str, Any]:
+def judged(row: dict[str, Any], value: float | None, **more: Any) -> dict[str, Any]:
     """Adds a judgement in the task `correct`, and further keys, to a row of predictions."""
     said = {"value": value, "words": "Because." if value is not None else ""}
     return {**row, "judge": {"correct": said if value is not None else {**said, "missing": "not_json"}}, **more}

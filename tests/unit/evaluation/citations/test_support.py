@@ -1,5 +1,7 @@
 """Recall and precision of citations on made claims, with a model that entails what the test says, by hand."""
 
+from typing import Any
+
 import pytest
 
 from raft_exp.core.records import ContextPassage
@@ -66,8 +68,8 @@ def test_the_model_reads_titles_and_texts_and_nothing_twice():
 
 
 def row(passages: str, supporting: str, supported: bool) -> ClaimRow:
-    named = {"passages": list(passages), "supporting": list(supporting)}
-    return {"claim": "it", "answer": False, "supported": supported, **named}
+    cited, held = list(passages), list(supporting)
+    return {"claim": "it", "answer": False, "supported": supported, "passages": cited, "supporting": held}
 
 
 def test_recall_and_precision_are_shares_of_claims_and_of_citations():
@@ -79,8 +81,8 @@ def test_recall_and_precision_are_shares_of_claims_and_of_citations():
     ]
     figures = citation_figures(replies)
     recall, precision = figures["recall"], figures["precision"]
-    assert (recall["value"], recall["n"]) == (pytest.approx(4 / 6), 6)
-    assert (precision["value"], precision["n"]) == (pytest.approx(5 / 8), 8)
+    assert (recall["value"], precision["value"]) == pytest.approx((4 / 6, 5 / 8))
+    assert (recall["n"], precision["n"]) == (6, 8)
     for figure in (recall, precision):
         assert 0 < figure["low"] < figure["value"] < figure["high"] < 1
     assert set(citation_figures([[row("", "", False)]])) == {"recall"}, "nothing is cited"
@@ -98,9 +100,13 @@ def test_intervals_treat_the_reply_as_the_sampling_unit():
 
 def test_the_rate_of_invented_quotes_is_over_quotes():
     found, invented = ({"text": "x", "verbatim": verbatim, "gold": False} for verbatim in (True, False))
-    rows = [reply("q1", True, quotes=[found, invented, invented]), reply("q2", True, quotes=[found]), reply("q3", True)]
+    rows: list[Any] = [
+        reply("q1", True, quotes=[found, invented, invented]),
+        reply("q2", True, quotes=[found]),
+        reply("q3", True),
+    ]
     figure = invented_quotes(rows)
     assert figure
     assert (figure["value"], figure["n"]) == (0.5, 4)
     assert figure["low"] < 0.5 < figure["high"]
-    assert invented_quotes([reply("q3", True)]) is None
+    assert invented_quotes(rows[2:]) is None
