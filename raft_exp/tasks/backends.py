@@ -11,8 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from raft_exp.engines.client.client import ChatClient, ChatPrompt, Keep, Refuse
+from raft_exp.engines.client.client import ChatClient, Keep, Refuse
 from raft_exp.engines.client.protocol import Finish, ServerReply
+from raft_exp.engines.client.queue import ChatPrompt
 from raft_exp.tasks.model import LocalModel, ServerModel, TaskModel
 from raft_exp.tasks.task import Task
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from raft_exp.evaluation.judge.rows import JudgedClaim
+from raft_exp.prompts.visible import without_thinking
 from raft_exp.tasks.ledger import LedgerEntry
 from raft_exp.tasks.replies import Rejected, unusable
 
@@ -17,6 +18,7 @@ _SHARES = {True: 1.0, False: 0.0}
 
 VERDICT, CLAIMS, BETTER = ("reason", "verdict"), ("reason", "claims"), ("reason", "better")  # fields of a reply
 _CLAIM = ("claim", "supported", "passages")
+_NO_JSON = object()
 
 
 @dataclass(frozen=True)
@@ -92,20 +94,31 @@ def _claim(row: object, passages: int) -> JudgedClaim | Rejected:
 
 
 def _fields(entry: LedgerEntry, names: Sequence[str]) -> dict[str, object] | Rejected:
-    """Returns the fields of a reply that is one JSON object with exactly `names`; a code fence around it is allowed."""
+    """Returns the fields of a reply that is one JSON object with exactly `names`.
+
+    A code fence around it, and the thinking of a model before it (`<think>`), are allowed.
+    """
     if rejected := unusable(entry):
         return rejected
-    text = entry.answer.strip()
-    fenced = _FENCE.fullmatch(text)
-    try:
-        found = json.loads(fenced[1] if fenced else text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
+    found = _parsed(entry.answer)
+    if found is _NO_JSON:
+        found = _parsed(without_thinking(entry.answer))
+    if found is _NO_JSON:
         return Rejected("not_json", f"it was not one JSON object, with each of the fields {_listed(names)} once")
     if not isinstance(found, dict) or set(found) != set(names):
         return Rejected("other_fields", f"it must be one JSON object with exactly the fields {_listed(names)}")
     if not isinstance(found["reason"], str):
         return Rejected("no_reason", '"reason" must be a text')
     return {**found, "reason": found["reason"].strip()}
+
+
+def _parsed(text: str) -> object:
+    """Returns the JSON value of a text; _NO_JSON if it is none, or has a field twice."""
+    fenced = _FENCE.fullmatch(text.strip())
+    try:
+        return json.loads(fenced[1] if fenced else text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

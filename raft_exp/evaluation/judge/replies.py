@@ -9,6 +9,7 @@ from raft_exp.core.records import Answer, Example, Passage, Question, read_jsonl
 from raft_exp.core.schema import config_dataclass
 from raft_exp.prompts import BEGIN_QUOTE, END_QUOTE, ReplyFormat, lenient, parse
 from raft_exp.prompts.refusals import abstained
+from raft_exp.prompts.visible import without_thinking
 
 _MARKER = re.compile(r"##\w+(?:##|:)")
 
@@ -68,7 +69,8 @@ def judged_replies(
 
 
 def shown_reply(raw: str, reply_format: ReplyFormat, question: str) -> tuple[str, str]:
-    """Returns the text of a reply (reasons, then the answer) and its answer alone, both without markers."""
+    """Returns the text of a reply (reasons, then the answer) and its answer alone, without markers and thinking."""
+    raw = without_thinking(raw)
     parsed = parse(raw, reply_format)
     if not parsed.parsed:
         whole = _plain(raw)

@@ -60,7 +60,8 @@ def test_a_reply_in_another_form_is_rejected_and_has_no_verdict(text):
 
 def test_a_reply_in_its_form_is_read_with_or_without_a_code_fence():
     whole = '{"reason": " So it is. ", "verdict": false}'
-    assert gate.verdict(entry(whole)) == gate.verdict(entry(f"```json\n{whole}\n```")) == Judged(0.0, "So it is.")
+    others = (f"```json\n{whole}\n```", f'<think>{{"verdict": true}}?\n</think>\n\n{whole}')
+    assert {gate.verdict(entry(text)) for text in (whole, *others)} == {Judged(0.0, "So it is.")}
     claims = [GOOD, {"claim": "Nor that.", "supported": False, "passages": []}]
     judged = gate.claims(entry(json.dumps({"reason": "r", "claims": claims})), 2)
     assert isinstance(judged, Judged)
