@@ -21,8 +21,8 @@ from typing import Generic, Protocol, TypeVar
 
 from raft_exp.core.errors import BudgetError
 from raft_exp.core.records import Messages
-from raft_exp.engines.client.queue import ChatPrompt
 from raft_exp.engines.client.protocol import ServerReply
+from raft_exp.engines.client.queue import ChatPrompt
 from raft_exp.tasks import ledger
 from raft_exp.tasks.backends import Backend, LazyEngine, open_backend
 from raft_exp.tasks.budget import Budget, words_of

@@ -14,6 +14,7 @@ from hydra.core.plugins import Plugins
 
 from raft_exp.apps.cli import OwnConf
 from raft_exp.apps.experiments import with_experiment
+from raft_exp.apps.group_arguments import with_group_names
 from raft_exp.apps.settings_help import help_text
 from raft_exp.pipeline.parsing import parse
 from tests.helpers import pages
@@ -66,7 +67,7 @@ def test_the_studies_of_a_page_compose_and_parse(page, tmp_path, monkeypatch):
             assert help_text(words)
             continue
         words = words[:-1] if "--cfg" in line.words() else words
-        overrides = OverridesParser.create().parse_overrides(with_experiment(words))
+        overrides = OverridesParser.create().parse_overrides(with_experiment(with_group_names(words)))
         chosen = [one_value(override) for override in overrides if not override.key_or_group.startswith("hydra.")]
         parse(compose(*chosen, own=tmp_path / "conf"))
 
