@@ -35,8 +35,9 @@ def replies(urls: list[str], requests: int, in_flight: int, half: Callable[[], N
     """Returns the time of each reply, first the start, and the number of attempts. Calls `half` half way."""
     import aiohttp  # noqa: F401  (what the first request of a process would import is not the requests' time)
 
-    from raft_exp.engines.client.client import ChatClient, ChatPrompt
+    from raft_exp.engines.client.client import ChatClient
     from raft_exp.engines.client.protocol import ChatConfig
+    from raft_exp.engines.client.queue import ChatPrompt
 
     config = ChatConfig(
         base_url=urls,

@@ -24,8 +24,9 @@ SERVER = Path(__file__).with_name("teacher_server.py")
 def client_alone(url: str, requests: int, in_flight: int) -> float:
     import aiohttp  # noqa: F401  (what the first request of a process would import is not the requests' time)
 
-    from raft_exp.engines.client.client import ChatClient, ChatPrompt
+    from raft_exp.engines.client.client import ChatClient
     from raft_exp.engines.client.protocol import ChatConfig
+    from raft_exp.engines.client.queue import ChatPrompt
 
     config = ChatConfig(
         base_url=url,

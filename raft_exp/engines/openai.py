@@ -8,7 +8,8 @@ from pathlib import Path
 from raft_exp.core.errors import ModelError
 from raft_exp.core.records import Answer
 from raft_exp.engines import OpenaiEngine, Request, Sampling
-from raft_exp.engines.client.client import ChatClient, ChatPrompt, as_they_come
+from raft_exp.engines.client.client import ChatClient, as_they_come
+from raft_exp.engines.client.queue import ChatPrompt
 from raft_exp.models.loading import ModelConfig
 
 log = logging.getLogger(__name__)

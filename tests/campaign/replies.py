@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from raft_exp.core.errors import ServerError
-from raft_exp.engines.client.client import ChatClient, ChatPrompt
+from raft_exp.engines.client.client import ChatClient
 from raft_exp.engines.client.protocol import ChatConfig
+from raft_exp.engines.client.queue import ChatPrompt
 from tests.campaign.table import Row
 from tests.helpers.scripted_server import MODEL, Body, Break, Refuse, Say, ScriptedServer, Step
 

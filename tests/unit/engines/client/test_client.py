@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from raft_exp.core.errors import ConfigError, ServerError, StoreError
 from raft_exp.engines.client import client as chat_client
-from raft_exp.engines.client.client import ChatClient, ChatPrompt
+from raft_exp.engines.client.client import ChatClient
 from raft_exp.engines.client.protocol import ChatConfig
+from raft_exp.engines.client.queue import ChatPrompt
 from tests.helpers.scripted_server import MODEL, Body, Break, Refuse, Say, ScriptedServer
 
 KEY = "sk-planted-0123456789abcdef"

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from raft_exp.core.errors import ServerError
 from raft_exp.core.schema import identity
 from raft_exp.engines.client import client as chat_client
-from raft_exp.engines.client.client import ChatClient, ChatPrompt
+from raft_exp.engines.client.client import ChatClient
 from raft_exp.engines.client.protocol import ChatConfig
+from raft_exp.engines.client.queue import ChatPrompt
 from tests.helpers.scripted_server import MODEL, Break, Refuse, Say, ScriptedServer
 
 IN_FLIGHT = 4
