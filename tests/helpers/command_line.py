@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.helpers import warm_process
@@ -91,11 +92,19 @@ def start(folder: Path, *overrides: str, **more: str) -> warm_process.Running:
 
 def wait_for_file(running: warm_process.Running, folder: Path, pattern: str) -> None:
     """Waits until `folder` has a file of the pattern. Fails if the command ends before."""
-    limit = time.monotonic() + 120
-    while not any(folder.glob(pattern)):
+    wait_until(running, lambda: any(folder.glob(pattern)))
+
+
+def wait_until(running: warm_process.Running, reached: Callable[[], bool], pause: float = 0.001) -> None:
+    """Waits for an effect of the command, with a look every `pause` seconds.
+
+    Fails if the command ends before, or after five minutes.
+    """
+    limit = time.monotonic() + 300
+    while not reached():
         assert not running.has_ended(), running.finish()
-        assert time.monotonic() < limit, f"no {pattern}"
-        time.sleep(0.001)
+        assert time.monotonic() < limit
+        time.sleep(pause)
 
 
 def obey_file_modes() -> None:

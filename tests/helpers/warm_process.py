@@ -71,6 +71,11 @@ class Running:
         self.send_signal(signal.SIGKILL)
         return self.finish()[0]
 
+    def kill_group(self) -> None:
+        """Ends the command, and all processes that it started in its group, with SIGKILL."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.finish()
+
     def finish(self) -> tuple[int, str, str]:
         """Waits for the end. Returns exit status, standard output and standard error."""
         status = _reply()
@@ -138,7 +143,8 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    for number, file in enumerate((os.devnull, *(Path(request["outputs"]) / name for name in _OUTPUTS))):
+    outputs = [os.path.join(request["outputs"], name) for name in _OUTPUTS]
+    for number, file in enumerate([os.devnull, *outputs]):
         opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         os.dup2(opened, number)
         os.close(opened)

@@ -1,17 +1,14 @@
 """`sweep=optuna` as a user runs it, killed and shared."""
 
-import os
 import re
 import shlex
-import signal
 import sqlite3
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import SMALL, command, environment, raft_exp, statuses
+from tests.helpers.command_line import SMALL, command, environment, raft_exp, start, statuses, wait_until
 
 pytest.importorskip("optuna", reason="the extra [search]")
 
@@ -38,20 +35,9 @@ def finished(folder: Path) -> int:
 
 def killed(folder: Path, arguments: tuple[str, ...], trials: int) -> None:
     """Starts the search and kills it, with all that it started, after so many trials."""
-    with subprocess.Popen(
-        command(*arguments),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as search:
-        limit = time.monotonic() + 300
-        while finished(folder) < trials:
-            assert search.poll() is None, "ended before it was killed"
-            assert time.monotonic() < limit
-            time.sleep(0.05)
-        os.killpg(search.pid, signal.SIGKILL)
+    search = start(folder, *arguments)
+    wait_until(search, lambda: finished(folder) >= trials, pause=0.05)
+    search.kill_group()
 
 
 def tried(printed: str) -> list[list[str]]:

@@ -1,17 +1,13 @@
 """Sweeps as a user runs them: what is shared is made once, what fails fails alone, what was killed goes on."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.helpers.command_line import SMALL, command, environment, raft_exp, statuses
+from tests.helpers.command_line import SMALL, raft_exp, start, statuses, wait_until
 
 SWEPT = ("0.2", "0.4", "0.6", "0.8", "1")
 
@@ -67,22 +63,10 @@ def test_a_sweep_of_p_on_real_records_survives_a_kill(tmp_path, test_data):
 
 def _kill_in_the_middle(folder: Path, sweep: tuple[str, ...]) -> None:
     """In the training of the third job."""
-    with subprocess.Popen(
-        command(*sweep),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as running:
-        limit = time.monotonic() + 300
-        while made(folder / "store", "train") < 3 or not list(
-            (folder / "store" / "train").glob("*.partial/metrics.csv")
-        ):
-            assert running.poll() is None, "ended before it was killed"
-            assert time.monotonic() < limit
-            time.sleep(0.01)
-        os.killpg(running.pid, signal.SIGKILL)
+    running = start(folder, *sweep)
+    trained = folder / "store" / "train"
+    wait_until(running, lambda: made(folder / "store", "train") >= 3 and any(trained.glob("*.partial/metrics.csv")))
+    running.kill_group()
 
 
 def test_an_experiment_sweeps_by_itself_and_the_command_line_has_the_last_word(tmp_path):

@@ -1,8 +1,6 @@
 """Files made to hurt, and kills: each costs its own process, and what was read stays."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,7 +10,7 @@ import pytest
 from raft_exp.corpora import open_corpus
 from raft_exp.pipeline.parsing import parse
 from tests.helpers import documents as made
-from tests.helpers.command_line import command, data_files, environment, raft_exp
+from tests.helpers.command_line import data_files, environment, raft_exp, start, wait_until
 from tests.helpers.composing import compose
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -94,7 +92,7 @@ def test_files_made_to_hurt_hurt_nobody_else(tmp_path):
     for name, (data, _) in HOSTILE.items():
         (own / name).write_bytes(data())
     (own / "zz.txt").write_text("A good file. It is read last.")
-    limits = ("corpus.limits.seconds=12", "corpus.limits.memory_mb=150", "corpus.limits.file_mb=30")
+    limits = ("corpus.limits.seconds=60", "corpus.limits.memory_mb=150", "corpus.limits.file_mb=30")
     start = time.monotonic()
     told = measured(f"corpus.path={own}", f"store={tmp_path / 'store'}", *limits)
     taken = time.monotonic() - start
@@ -103,7 +101,7 @@ def test_files_made_to_hurt_hurt_nobody_else(tmp_path):
     assert told["bad"].keys() == HOSTILE.keys()
     assert told["count"] == 1
     assert told["grown"] < 200
-    assert taken < 12 * len(HOSTILE) + 30, "no file takes longer than its limit"
+    assert taken < 60 * len(HOSTILE) + 30, "no file takes longer than its limit"
 
 
 def test_real_defects_cost_the_parent_nothing(test_data, tmp_path):
@@ -152,19 +150,9 @@ def test_a_killed_ingest_goes_on(tmp_path):
     whole.mkdir()
     done = raft_exp(whole, *study)
     assert done.returncode == 0, done.stderr
-    with subprocess.Popen(
-        command(*study, "corpus.workers=1"),
-        cwd=tmp_path,
-        env=environment(),
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as killed:
-        limit = time.monotonic() + 60
-        while len(list((tmp_path / "store" / "extracted").glob("*.jsonl"))) < 5:
-            assert killed.poll() is None, "ended before it could be killed"
-            assert time.monotonic() < limit
-            time.sleep(0.001)
-        os.kill(killed.pid, signal.SIGKILL)
+    killed = start(tmp_path, *study, "corpus.workers=1")
+    wait_until(killed, lambda: len(list((tmp_path / "store" / "extracted").glob("*.jsonl"))) >= 5)
+    killed.kill()
     time.sleep(0.3)
     left = subprocess.run(["pgrep", "-f", f"documents.child.*{tmp_path}/store"], capture_output=True, check=False)
     assert left.stdout == b"", "a reading process outlived its study"
