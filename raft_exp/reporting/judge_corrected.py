@@ -119,7 +119,7 @@ def _rows(
 
 
 def _interval(figure: CorrectedFigure) -> str:
-    return f"{percent(figure['low'])}-{percent(figure['high'])}"
+    return f"{percent(figure['low'])}{NONE}{percent(figure['high'])}"
 
 
 def _agreement(found: Agreement) -> str:
