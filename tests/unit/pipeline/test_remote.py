@@ -1,5 +1,6 @@
 """A store in object storage: results are shared by machines, and nothing half, damaged or secret passes."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from raft_exp.pipeline.build import build
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.remote import RemoteStore, with_local_store
+from raft_exp.pipeline.run import FinishedRun
 from raft_exp.pipeline.store import Store, open_store
 from tests.helpers import object_storage
 from tests.helpers.composing import compose
@@ -132,6 +134,32 @@ def test_a_killed_upload_is_no_result_and_is_repeated(tmp_path, bucket, monkeypa
     assert first.ensure(STAGE, refuse).status == "reused"
     assert second.ensure(STAGE, refuse).status == "reused"
     assert files(first.path(STAGE)) == files(second.path(STAGE))
+
+
+def test_a_killed_download_leaves_nothing_that_counts(tmp_path, bucket, monkeypatch):
+    first, second = open_store(URL, str(tmp_path / "a")), open_store(URL, str(tmp_path / "b"))
+    first.ensure(STAGE, first.call)
+    left = second.path(STAGE).with_suffix(".download")
+    (left / "part").mkdir(parents=True)
+    (left / "part" / "other.txt").write_text("half")
+    assert second.look(STAGE).status == "reused"
+    assert second.ensure(STAGE, refuse).status == "reused"
+    assert files(first.path(STAGE)) == files(second.path(STAGE))
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("named", ["in the settings", "by the command"])
+def test_a_run_folder_on_another_machine_finds_its_results(tmp_path, bucket, monkeypatch, named):
+    first = open_store(URL, str(tmp_path / "a"))
+    row = first.ensure(STAGE, first.call).as_dict() | {"path": f"/gone/store/ingest/{STAGE.key}"}
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "plan.json").write_text(json.dumps([row]))
+    (run / "config.yaml").write_text(f"store: {URL if named == 'in the settings' else 'store'}\n")
+    monkeypatch.chdir(tmp_path)
+    finished = FinishedRun(run, URL if named == "by the command" else None)
+    assert files(finished.path("ingest")) == files(first.path(STAGE))
+    assert finished.path("ingest").is_relative_to(tmp_path / "store")
 
 
 DAMAGES = {
