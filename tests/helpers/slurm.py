@@ -88,10 +88,11 @@ def kill(folder: Path, task: str) -> None:
 def running(folder: Path) -> list[str]:
     """Returns the tasks whose processes run."""
     pids = {file.parent.name: file.read_text().strip() for file in (folder / "jobs").glob("*/pid")}
-    return [task for task, pid in pids.items() if pid and _runs(Path("/proc") / pid)]
+    return [task for task, pid in pids.items() if pid and runs(Path("/proc") / pid)]
 
 
-def _runs(process: Path) -> bool:
+def runs(process: Path) -> bool:
+    """Whether the process of a folder in /proc runs; a zombie does not."""
     try:
         return (process / "stat").read_text().rpartition(") ")[2][0] != "Z"
     except OSError:

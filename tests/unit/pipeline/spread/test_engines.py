@@ -33,6 +33,14 @@ class Sleeping(TaskCommand):
         return int((self.folder / str(index)).read_text())
 
 
+def ends(pid: int) -> None:
+    """Waits until a process has ended; fails after half a minute."""
+    limit = time.monotonic() + 30
+    while slurm.runs(Path("/proc") / str(pid)):
+        assert time.monotonic() < limit, "the task still runs"
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def sleeping(tmp_path):
     return Sleeping(tmp_path / "config.yaml", ("key",), 3, tmp_path, tmp_path, 1)
@@ -77,11 +85,7 @@ def test_a_task_ends_with_the_process_that_started_it(tmp_path):
         while "ready" not in (tmp_path / "0.log").read_text():
             time.sleep(0.01)
         study.kill()
-    for _ in range(500):
-        if not Path(f"/proc/{task}").exists():
-            return
-        time.sleep(0.01)
-    raise AssertionError("the task still runs")
+    ends(task)
 
 
 def test_slurm_tasks_end_when_their_jobs_do(tmp_path, monkeypatch):
@@ -135,8 +139,7 @@ def test_ray_tasks_end_when_their_processes_do(sleeping):
     tasks.start([98])
     pid = sleeping.pid(98)
     tasks.stop()
-    time.sleep(2)
-    assert not Path(f"/proc/{pid}").exists()
+    ends(pid)
 
 
 def test_the_command_line_imports_no_engine():
