@@ -1,11 +1,8 @@
 """The figures of a judge as rows of results.csv and comparisons.csv."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
-from raft_exp.evaluation.results import Results
-
-_FIGURE: tuple[Literal["value", "low", "high"], ...] = ("value", "low", "high")
+from raft_exp.evaluation.results import CorrectedFigure, JudgeFigure, Results
 
 
 def judge_rows(results: Results) -> Iterator[Mapping[str, object]]:
@@ -13,14 +10,17 @@ def judge_rows(results: Results) -> Iterator[Mapping[str, object]]:
     if "judge" not in results:
         return
     judge = results["judge"]
+    corrected = judge["corrected"]["arms"] if "corrected" in judge else {}
     for task, arms in judge["tasks"].items():
         for arm, raw in arms.items():
-            values = {name: "" if raw[name] is None else raw[name] for name in _FIGURE}
-            yield {"arm": arm, "metric": f"judge_{task}", **values, "n": raw["n"]}
-    for task, by_arm in judge["corrected"]["arms"].items() if "corrected" in judge else ():
-        for arm, figure in by_arm.items():
-            values = {name: figure[name] for name in _FIGURE}
-            yield {"arm": arm, "metric": f"judge_{task}_corrected", **values, "n": figure["n"]}
+            yield _row(arm, f"judge_{task}", raw)
+        for arm, figure in corrected.get(task, {}).items():
+            yield _row(arm, f"judge_{task}_corrected", figure)
+
+
+def _row(arm: str, metric: str, figure: JudgeFigure | CorrectedFigure) -> Mapping[str, object]:
+    values = {"value": figure["value"], "low": figure["low"], "high": figure["high"]}  # None: an empty cell
+    return {"arm": arm, "metric": metric, "n": figure["n"], **values}
 
 
 def judge_comparison_rows(results: Results) -> Iterator[Mapping[str, object]]:

@@ -8,6 +8,7 @@ import pytest
 
 from raft_exp.apps import cli
 from raft_exp.apps.label.main import main
+from raft_exp.apps.report.main import main as report
 from raft_exp.core.sampling import seeded_bits
 from raft_exp.evaluation.results import read_predictions
 from tests.helpers.composing import compose
@@ -102,7 +103,15 @@ def test_the_labels_of_a_sheet_correct_the_judge(run, capsys, tmp_path):
     assert found["agreement"]["correct"]["n"] == 160
     assert "Corrected by labels" in (again / "report.md").read_text()
 
+    report([str(again)])
+    assert results(again)["judge"]["corrected"] == found["corrected"]
+    (folder / "labels").rename(folder / "moved")
     capsys.readouterr()
+    report([str(again)])
+    assert "labels.csv is missing: no label corrects the figures of the judge" in capsys.readouterr().err
+    assert "corrected" not in results(again)["judge"]
+    (folder / "moved").rename(folder / "labels")
+
     main([str(folder), "n=200"])
     assert "160 labels kept" in capsys.readouterr().out
     with pytest.raises(SystemExit):
