@@ -66,6 +66,12 @@ def test_an_installation_with_hashes_takes_no_other_file(tmp_path, hashes, build
     ]
 
 
+def test_ci_installs_with_hashes():
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    (chosen,) = [place for place, line in enumerate(lines) if line.startswith('export HASHES="${HASHES-cpu}"')]
+    assert chosen < lines.index("make install")
+
+
 def test_variables_stand_in_the_command():
     (command,) = make("-n", "pubmedqa", "MODEL=qwen2_5_3b", "TRAINER=ddp", "GPUS=8", "ARGS=seed=1").stdout.splitlines()
     chosen = "+experiment=pubmedqa model=qwen2_5_3b trainer=ddp trainer.devices=8"
