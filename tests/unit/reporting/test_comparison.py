@@ -19,6 +19,7 @@ from raft_exp.reporting.runs import open_runs
 from raft_exp.reporting.settings import settings
 from tests.helpers.command_line import run_module
 from tests.helpers.html_page import Page
+from tests.helpers.markdown_tables import broken_tables
 from tests.helpers.runs import run_folder
 
 HALF, MORE, ALL = [1, 0] * 30, [1, 0, 1, 1] * 15, [1] * 60
@@ -359,6 +360,7 @@ def test_the_tables_of_the_markdown_are_tables(sweep: Path, tmp_path: Path) -> N
     rows = re.findall(r"^\| raft, p=.*\|$", markdown, re.MULTILINE)
     assert len(rows) == 6
     assert {row.count("|") for row in rows} == {9}
+    assert broken_tables(markdown) == []
 
 
 SAME: dict[str, Any] = {"dataset__num_distractors": 3}

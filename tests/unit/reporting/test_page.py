@@ -13,6 +13,7 @@ from raft_exp.evaluation.results import Results
 from raft_exp.reporting.page import write_pages
 from raft_exp.reporting.terminal import verdict
 from tests.helpers.html_page import Page
+from tests.helpers.markdown_tables import broken_tables
 from tests.helpers.report_study import Study, results
 from tests.helpers.runs import STUDY, everything, todays
 
@@ -45,6 +46,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     timings = {"raft": {"seconds_per_answer": 0.0123, "answers": 250}, "rag": {"seconds_per_answer": 1.5}}
     (out / "timings.json").write_text(json.dumps({"arms": timings}))
     return out, *pages(out, everything())
+
+
+def test_every_table_of_the_markdown_is_a_table(full: tuple[Path, str, str]) -> None:
+    assert "## Classes" in full[2]
+    assert broken_tables(full[2]) == []
 
 
 @pytest.mark.parametrize(
