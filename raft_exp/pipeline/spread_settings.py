@@ -27,8 +27,8 @@ class SlurmSpread:
     minutes: Positive  # time limit of a task; a task that exceeds it is started again, and resumes
     cpus: Positive  # of a task
     memory_gb: PositiveFloat  # of a task
-    gpus: Count  # of a task
-    sbatch: dict[str, str | int]  # more parameters of sbatch: {qos: high}
+    gpus: Count  # of a task, for stages that may use a GPU
+    sbatch: dict[str, str | int]  # more parameters of sbatch, by name
 
 
 @config_dataclass
@@ -39,7 +39,7 @@ class RaySpread:
     tasks: Positive
     address: str | None  # auto, or the address of a cluster; null: Ray is started on this machine for the study
     cpus: PositiveFloat  # of a task
-    gpus: Annotated[float, Field(ge=0)]  # of a task
+    gpus: Annotated[float, Field(ge=0)]  # of a task, for stages that may use a GPU
 
 
 SpreadConfig = Annotated[LocalSpread | SlurmSpread | RaySpread, Field(discriminator="name")]

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ from raft_exp.core.stage import Stage
 from raft_exp.pipeline import gpus
 from raft_exp.pipeline.spread.command import TaskCommand
 from raft_exp.pipeline.spread.shard_stage import joined, shard_of, sharded, shards_of
-from raft_exp.pipeline.spread_settings import SpreadConfig
+from raft_exp.pipeline.spread_settings import LocalSpread, SpreadConfig
 from raft_exp.pipeline.store import Store
 
 _ENGINES = {"local": ("local", "LocalTasks"), "slurm": ("slurm", "SlurmTasks"), "ray": ("ray", "RayTasks")}
@@ -131,7 +132,10 @@ class Spread:
         for index in missing:
             command.error(index).unlink(missing_ok=True)
         module, name = _ENGINES[self._config.name]
-        engine: Tasks = getattr(import_module(f"raft_exp.pipeline.spread.{module}"), name)(self._config, command)
+        config = self._config
+        if not isinstance(config, LocalSpread) and gpus.needed(group[0].config) == 0:
+            config = replace(config, gpus=0)
+        engine: Tasks = getattr(import_module(f"raft_exp.pipeline.spread.{module}"), name)(config, command)
         try:
             engine.start(missing)
             finished = self._finished(engine, command, group)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from raft_exp.pipeline.spread.driver import Spread
 from raft_exp.pipeline.spread.shard_stage import shard_of, sharded
 from raft_exp.pipeline.spread_settings import LocalSpread, RaySpread, SlurmSpread, SpreadConfig
 from raft_exp.pipeline.store import Store
+from tests.helpers import slurm
 from tests.helpers import small_training as small
 
 SLURM = SlurmSpread("slurm", 3, None, None, None, 60, 1, 1.0, 0, {})
@@ -52,7 +54,8 @@ class Study:
         self.fates: list[Callable[[TaskCommand, int], None]] = []
         self.started: list[list[int]] = []
 
-    def tasks(self, config: LocalSpread, command: TaskCommand) -> "Tasks":
+    def tasks(self, config: SpreadConfig, command: TaskCommand) -> "Tasks":
+        self.config = config
         return Tasks(self, command)
 
     def compute(self, command: TaskCommand, index: int) -> None:
@@ -153,6 +156,15 @@ def test_auto_is_a_task_for_each_gpu_of_a_stage_that_uses_one(study, monkeypatch
     assert spread.takes(whole)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     assert not spread.takes(whole), "one engine is one process"
+
+
+def test_a_stage_without_a_gpu_asks_the_cluster_for_none(study, monkeypatch):
+    pytest.importorskip("submitit", reason="pip install 'raft_exp[spread]'")
+    monkeypatch.setenv("PATH", slurm.install(study.folder / "slurm"))
+    monkeypatch.setattr("raft_exp.pipeline.spread.slurm.SlurmTasks", study.tasks)
+    study.run(replace(SLURM, gpus=2))
+    assert study.started == [[0, 1, 2]]
+    assert study.config == replace(SLURM, gpus=0)
 
 
 def test_another_number_of_tasks_after_an_error_gives_the_same_result(study):
