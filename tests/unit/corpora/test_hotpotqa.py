@@ -237,9 +237,8 @@ def test_repeated_training_questions_do_not_stop_the_build(tmp_path):
     rows = [record(str(number), question=f"Where is {number // 2}?") for number in range(12)]
     written(tmp_path, [record("test")], "hotpot_dev_distractor_v1.json")
     written(tmp_path, rows, "hotpot_train_v1.1.json")
-    made = run(
-        tmp_path / "store", *LOCAL, f"corpus.path={tmp_path}", "corpus.validation=0.5", "dataset.allow_fewer=true"
-    )
+    few = (f"corpus.path={tmp_path}", "corpus.validation=0.5", "dataset.allow_fewer=true")
+    made = run(tmp_path / "store", *LOCAL, *few, only=["dataset[raft]"])
     assert {row.split for row in read_jsonl(made["dataset[raft]"] / "rows.jsonl", Example)} == {"train", "validation"}
 
 
@@ -370,7 +369,8 @@ def rows_of(folder: Path, split: str) -> list[Example]:
 
 
 def test_rows_of_the_experiment(tmp_path, official):
-    made = run(tmp_path, *LOCAL, WHOLE, f"corpus.path={official}", "evaluation.max_items=20")
+    labels = ("dataset[raft]", "dataset[test]")
+    made = run(tmp_path, *LOCAL, WHOLE, f"corpus.path={official}", "evaluation.max_items=20", only=labels)
     dev, train = published(official / DEV), published(official / TRAIN)
     for row in rows_of(made["dataset[test]"], "test"):
         assert [passage.title for passage in row.context] == [title for title, _ in dev[row.id]["context"]]
@@ -390,7 +390,7 @@ def test_rows_of_the_experiment(tmp_path, official):
 
 def test_full_wiki_rows_tell_what_gold_they_hold(tmp_path, official):
     fullwiki = ("corpus.setting=fullwiki", "evaluation.max_items=60", "evaluation.arms=[base]")
-    made = run(tmp_path, *LOCAL, WHOLE, f"corpus.path={official}", *fullwiki)
+    made = run(tmp_path, *LOCAL, WHOLE, f"corpus.path={official}", *fullwiki, only=["dataset[test]"])
     tested = rows_of(made["dataset[test]"], "test")
     assert all(row.has_gold == (row.slices["gold"] == "whole") for row in tested)
     assert {row.slices["gold"] for row in tested} == {"whole", "part", "absent"}
@@ -408,7 +408,7 @@ def test_gold_that_another_record_brings_is_gold_and_never_a_distractor(tmp_path
     file = written(tmp_path, [lacking, *others], "hotpot_dev_fullwiki_v1.json")
     settings = ("corpus.setting=fullwiki", f"evaluation.context={context}", "evaluation.num_distractors=3")
     more = ("evaluation.distractors=random", "retriever.k=9", "evaluation.arms=[base]", "evaluation.max_items=null")
-    made = run(tmp_path, *LOCAL, f"corpus.path={file.parent}", *settings, *more)
+    made = run(tmp_path, *LOCAL, f"corpus.path={file.parent}", *settings, *more, only=["dataset[test]"])
     row = next(row for row in rows_of(made["dataset[test]"], "test") if row.id == "lacking")
     shown = {passage.document_id: passage.gold for passage in row.context}
     assert len(shown) == (9 if context == "retrieved" else 4)

@@ -164,9 +164,8 @@ REAL = {
 def real(request, test_data, tmp_path_factory) -> Real:
     file, *more = REAL[request.param]
     local = (f"corpus.path={test_data / file}", "model=tiny", "trainer=cpu", "evaluation.max_items=60")
-    folders = run(
-        tmp_path_factory.mktemp("cut"), f"+experiment={request.param}", *local, *more, "evaluation.arms=[rag]"
-    )
+    study = (f"+experiment={request.param}", *local, *more, "evaluation.arms=[rag]")
+    folders = run(tmp_path_factory.mktemp("cut"), *study, only=["dataset[test]"])
     return Real(
         list(read_jsonl(folders["dataset[test]"] / "rows.jsonl", Example)),
         {question.id: question for question in read_jsonl(folders["questions"] / "questions.jsonl", Question)},

@@ -58,7 +58,8 @@ def real(test_data, tmp_path_factory):
     """A window in which every prompt fits, so that nothing is cut."""
     folder = tmp_path_factory.mktemp("real")
     local = [f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu", "model.max_length=3072"]
-    return run(folder, "+experiment=pubmedqa", *local)
+    labels = [f"dataset[{name}]" for name in ("closed_book", "raft", "test")]
+    return run(folder, "+experiment=pubmedqa", *local, only=labels)
 
 
 def test_share_with_gold_is_exact_on_real_records(real):

@@ -93,7 +93,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path, monkeypatch):
 
 def test_above_exact_up_to_an_index_is_built_and_used(study, tmp_path):
     pytest.importorskip("faiss")
-    found = run(tmp_path, *WORLD, *ENCODER, "evaluation.context=retrieved", "retriever=dense", "encoder.exact_up_to=50")
+    dense = ("evaluation.context=retrieved", "retriever=dense", "encoder.exact_up_to=50")
+    found = run(tmp_path, *WORLD, *ENCODER, *dense, only=["dataset[test]"])
     assert (found["embed"] / "index.faiss").exists()
     assert not (study["embed"] / "index.faiss").exists()
     exact = [[p.id for p in row.context] for row in rows(study["dataset[test]"], "test")]

@@ -19,7 +19,8 @@ STAGE = IndexStage("bm25s")
 
 
 def test_all_passages_are_indexed_whatever_the_parts(tmp_path, monkeypatch):
-    made = run(tmp_path / "store", *SMALL, "evaluation.context=retrieved", "evaluation.k=3")
+    retrieved = ("evaluation.context=retrieved", "evaluation.k=3")
+    made = run(tmp_path / "store", *SMALL, *retrieved, only=["dataset[test]"])
     collection = Passages(made["ingest"])
     counts = json.loads((made["index"] / "counts.json").read_text())
     assert counts["passages"] == len(collection)

@@ -82,7 +82,7 @@ def test_chance_has_not_changed(size, first):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("study"), *SMALL)
+    return run(tmp_path_factory.mktemp("study"), *SMALL, rooms="targets")
 
 
 def raft(study, tmp_path, questions=None, *overrides) -> tuple[list[Example], dict]:
@@ -250,7 +250,7 @@ def test_a_missing_package_is_named(monkeypatch):
 def test_hotpotqa_rows_stand_beside_their_own_paragraphs(test_data, tmp_path):
     data = ["+experiment=hotpotqa", f"corpus.path={test_data / 'hotpotqa'}", "model=tiny", "trainer=cpu"]
     data.append("model.max_length=8192")  # no passage is cut
-    made = run(tmp_path, *data, "dataset.num_distractors=4", "evaluation.arms=[raft]", "evaluation.max_items=5")
+    made = run(tmp_path, *data, "dataset.num_distractors=4", "evaluation.arms=[raft]", only=["dataset[raft]"])
     given = {each.id: each.given for each in read_jsonl(made["questions"] / "questions.jsonl", Question)}
     train = rows(made["dataset[raft]"])
     assert sum(not passage.gold for row in train for passage in row.context) > 2 * len(train) > 0
@@ -263,11 +263,13 @@ def test_pubmedqa_rows_keep_the_margin(test_data, tmp_path):
     data = ["+experiment=pubmedqa", f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu"]
     data.append("model.max_length=8192")  # no passage is cut
     margin = ("dataset.distractors=bm25", "dataset.relative_margin=0.5")
-    made = run(tmp_path, *data, *margin, "evaluation.arms=[raft]", "evaluation.max_items=5")
+    made = run(tmp_path, *data, *margin, "evaluation.arms=[raft]", "dataset.max_items=100", only=["dataset[raft]"])
     collection, questions = Passages(made["ingest"]), list(read_jsonl(made["questions"] / "questions.jsonl", Question))
     pool = pools.pool(pools.document_splits(collection, questions), "train")
     scores, by_id = Bm25(made["index"], pool), {each.id: each for each in questions}
-    for row in rows(made["dataset[raft]"])[:100]:
+    train = rows(made["dataset[raft]"])
+    assert len(train) == 100
+    for row in train:
         each = by_id[row.id]
         best = max(scores.similarity(each, map(collection.find, each.gold)))
         others = [collection.find(passage.id) for passage in row.context if not passage.gold]
