@@ -5,11 +5,12 @@ Made questions, five passages each, and made replies of every sort: right, nearl
 
 import argparse
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from clock import Clock
+from numpy.typing import NDArray
 
 from raft_exp.core.records import Answer, ContextPassage, Example
 from raft_exp.evaluation import scoring
@@ -40,10 +41,16 @@ def reply(asked: Example, reasons: bool, draw: random.Random) -> str:
     return f"{reason}##Answer: {answer}"
 
 
-def vectors(texts: Any) -> Any:
+class MadeVectors:
     """Replaces the sentence encoder, whose time is not measured."""
-    made = np.random.default_rng(0).normal(2, 1, (len(texts), 16))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float32]:
+        made = np.random.default_rng(0).normal(2, 1, (len(texts), 16)).astype(np.float32)
+        lengths: NDArray[np.float32] = np.linalg.norm(made, axis=1, keepdims=True)
+        return made / lengths
+
+    def tokens(self, texts: Sequence[str], /) -> list[NDArray[np.float32]]:
+        return [self(text.split() or [text]) for text in texts]
 
 
 def timed(name: str, work: Callable[[], Any]) -> Any:
@@ -67,7 +74,7 @@ def main() -> None:
     }
 
     def grade(name: str) -> scoring.ScoredArm:
-        how = scoring.Grading(scored_as, True, "paper", name == "raft", "Not there.", vectors=vectors)
+        how = scoring.Grading(scored_as, True, "paper", name == "raft", "Not there.", vectors=MadeVectors())
         return scoring.score_arm(name, examples, answers[name], how)
 
     arms = timed("replies", lambda: {name: grade(name) for name in names})
