@@ -1,6 +1,6 @@
 """Experiments on the command line: studies, and changes to a study.
 
-The file of a change says so in its head, beside `# @package _global_`:
+A file that only changes a study has this line at its top, beside `# @package _global_`:
 
     # @changes study
 """
@@ -19,7 +19,7 @@ def changes_study(name: str, more: Sequence[Path] = ()) -> bool:
     """Whether the experiment `name` only changes a study that is named together with it.
 
     The file is looked up in the shipped conf/, in the folders `more`, and in the folder conf of the working directory.
-    False without a file.
+    Returns False if no folder has the file.
     """
     folders = filter(None, [conf_dir(), *more, own_conf()])
     files = [folder / "experiment" / f"{name}.yaml" for folder in folders]

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterable
 
-# setting -> Hydra's name of its group; the setting alone would be a text without settings
+# setting -> Hydra's name of its group; without it, Hydra would set the file's name as a text
 _GROUPS = {"evaluation.judge": "judge@evaluation.judge", "evaluation.nli": "nli@evaluation.nli"}
 _CHOICE = re.compile(rf"({'|'.join(map(re.escape, _GROUPS))})=([\w./-]+(?:,[\w./-]+)*)")
 
 
 def with_group_names(arguments: Iterable[str]) -> list[str]:
-    """Returns the arguments with Hydra's name of a group in place of the setting that a file of the group fills.
+    """Replaces the setting by Hydra's name of its group in each argument that chooses a file of the group.
 
-    An argument whose value is no name of a file, or no list of names for a sweep, is not changed.
+    Other arguments are not changed. A value that chooses is the name of a file, or a list of names for a sweep.
     """
     return [_named(argument) for argument in arguments]
 

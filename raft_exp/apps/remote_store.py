@@ -18,7 +18,7 @@ def run(action: str, url: str, yes: bool) -> None:
     remote = RemoteStore(url)
     if action == "prune":
         raise ConfigError(
-            f"store: got {url!r}, but prune knows only the run folders of this machine; prune the local folder with "
+            f"store: got {url!r}, but prune finds only the run folders of this machine; prune the local folder with "
             "store=PATH, and remove results of the URL with the tool of its provider"
         )
     results = remote.results()

@@ -31,7 +31,9 @@ class LabelSettings:
     tasks: str | None = Field(
         default=None, title="TASK[,TASK]", description="the tasks to label (default: all tasks of the judge)"
     )
-    seed: Seed = Field(default=0, description="chooses the questions; those of a smaller n are among those of a larger")
+    seed: Seed = Field(
+        default=0, description="random seed of the questions; a larger n adds questions to those of a smaller n"
+    )
     store: str | None = Field(
         default=None,
         title="PATH",
@@ -73,7 +75,7 @@ def _tasks(run: FinishedRun, chosen: str | None) -> dict[str, bool]:
     judge = run.config.evaluation.judge
     if judge is None:
         raise ConfigError(
-            f"{run.folder}: the study has no judge, whose figures labels could correct; run it with "
+            f"{run.folder}: the study has no judge, so labels have nothing to correct; run it with "
             "evaluation.judge=openai (or vllm, transformers) first"
         )
     known = {name: task.reply == "claims" for name, task in tasks_of(judge).items()}
@@ -107,7 +109,7 @@ def _lines(run: FinishedRun, place: Path, sample: Sample, kept: int) -> list[str
     lines = [f"sheet: {place / PAGE} ({size}{f', {kept} labels kept' if kept else ''})"]
     if sample.questions < FEWEST_LABELS:
         needed = FEWEST_LABELS * sample.arms
-        lines.append(f"note: figures are corrected from {FEWEST_LABELS} labels of an arm on; that needs n={needed}")
+        lines.append(f"note: a figure is corrected if its arm has {FEWEST_LABELS} labels or more; use n={needed}")
     return [
         *lines,
         f"label the replies there and move the downloaded file to {place / CSV}, or fill in that file; then run",

@@ -25,7 +25,7 @@ class SheetReply:
 
 @dataclass(frozen=True)
 class Sample:
-    """The replies of a sheet, in an order that does not tell their arms."""
+    """The replies of a sheet, in an order that does not reveal their arms."""
 
     replies: list[SheetReply]
     questions: int

@@ -64,7 +64,7 @@ class _PageReply(TypedDict):
 def write_sheet(
     folder: Path, replies: Sequence[SheetReply], tasks: Mapping[str, bool], labels: Sequence[Label]
 ) -> None:
-    """Writes sheet.html and labels.csv. `tasks`: task -> whether its values are shares. `labels`: those known already.
+    """Writes sheet.html and labels.csv. `tasks`: task -> whether its values are shares. `labels`: existing labels.
 
     The page keeps its labels in the browser, and writes the same CSV file without the texts.
     """

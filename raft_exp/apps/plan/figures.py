@@ -58,7 +58,7 @@ class Plan(TypedDict):
     hours: list[Figure]
     disk: list[Figure]
     teacher: list[Figure]
-    warnings: list[str]  # why the results of the study will say little
+    warnings: list[str]  # reasons why the study cannot compare its arms well
     left_out: list[str]
 
 

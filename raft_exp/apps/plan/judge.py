@@ -25,7 +25,7 @@ def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
     if estimate.requests is None:
         left.say("requests to the judge: unknown before the questions are made; run the study with until=questions")
     read, written = estimate.prompt_tokens, estimate.reply_tokens
-    counted = f"replies of the largest size, four bytes a token, over {SAMPLE} questions"
+    counted = f"prompts of up to {SAMPLE} questions with replies of the largest size, four bytes a token"
     figures = [
         _figure("requests to the judge", estimate.requests, "requests", source),
         _figure("prompt tokens for the judge", read, "tokens", counted if read is not None else _NO_TEST_ROWS),

@@ -33,7 +33,7 @@ def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
 
 
 def warnings(study: PlannedStudy) -> list[str]:
-    """Returns a line for a model with random weights, whose results compare nothing."""
+    """Returns a warning if the model has random weights; its results cannot compare arms."""
     report = study.labelled("report")
     if report is None or not report.config.random_weights:
         return []

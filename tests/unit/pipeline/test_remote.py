@@ -287,7 +287,7 @@ def test_the_commands_list_results_and_say_what_they_leave(tmp_path, bucket, cap
     if action == "prune":
         with pytest.raises(SystemExit):
             command.main(["prune", f"store={URL}"])
-        assert "prune knows only the run folders of this machine" in capsys.readouterr().err
+        assert "prune finds only the run folders of this machine" in capsys.readouterr().err
         assert len(objects(bucket)) == 5
     else:
         command.main(["ls", f"store={URL}"])
