@@ -1,4 +1,4 @@
-"""The end of a message about a number out of bounds: a value that is accepted."""
+"""Remedies in messages about a number out of bounds: they name a value that is accepted."""
 
 from collections.abc import Callable
 

@@ -35,8 +35,8 @@ Runtime = Annotated[T, _RUNTIME]
 # A field that is part of a stage's key only where it differs from its default: a new setting changes no existing keys.
 KeyedWhenSet = Annotated[T, _KEYED_WHEN_SET]
 
-# A field that is part of a stage's key only where its value is not a list. The members of a list must be equivalent, so
-# that the result does not depend on the list: servers of one model.
+# A field that is part of a stage's key only where its value is not a list. The members of a list must be equivalent,
+# for example servers of one model, so that the result does not depend on the list.
 KeyedUnlessList = Annotated[T, _KEYED_UNLESS_LIST]
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -83,9 +83,9 @@ def _entailment(config: NliConfig, labels: Mapping[str | int, str]) -> int:
     numbers = [number for number, name in names.items() if name == ENTAILMENT]
     if len(names) < 2 or len(numbers) != 1:
         raise ModelError(
-            f"{GROUP}.name_or_path={config.name_or_path!r}: the labels of the model are {sorted(names.values())}, and "
-            f"one of several labels must be {ENTAILMENT!r}; use a cross-encoder for natural language inference, such "
-            "as nli@evaluation.nli=deberta"
+            f"{GROUP}.name_or_path={config.name_or_path!r}: the labels of the model are {sorted(names.values())}, but "
+            f"it needs at least two labels, one of them {ENTAILMENT!r}; use a cross-encoder for natural language "
+            "inference, such as nli@evaluation.nli=deberta"
         )
     return numbers[0]
 
@@ -96,5 +96,5 @@ def _cut(model: "CrossEncoder", pairs: Sequence[tuple[str, str]]) -> list[bool]:
     if limit is None:
         return [False] * len(pairs)
     first, second = ([cross_encoder.encodable(text) for text in texts] for texts in zip(*pairs, strict=True))
-    with loading.quiet():  # of long texts the tokenizer warns
+    with loading.quiet():  # the tokenizer warns of long texts
         return [len(ids) > limit for ids in tokenizer(first, second, truncation=False)["input_ids"]]

@@ -184,8 +184,8 @@ class _Run:
         ):
             self._end(reason)
             return True
-        # The failures of a server that is down, and a rate limit, are no failures of this request while others get
-        # replies.
+        # An attempt does not count if the server was down before and another one is free, or if it met a rate limit and
+        # other requests got replies since the last failed attempt.
         lasts = (trouble.down and server.down and other) or (trouble.limited and self._good > request.replies)
         request.tries += not lasts
         request.replies = self._good
@@ -206,7 +206,7 @@ class _Run:
             server.rest(wait)
         elif trouble.down:
             server.failed(max(_wait_before(server.failures + 1), trouble.wait or 0.0))
-            if server.failures == 2 and server.tested:  # a failed test: more than the failure of one request
+            if server.failures == 2 and server.tested:  # the server failed before, and in a test
                 log.warning("%s: %s; its requests go to the other servers", self._group, reason)
             server.tested = False
         else:

@@ -12,7 +12,7 @@ from raft_exp.engines.client import urls
 
 
 class Server:
-    """One server, and what its last replies tell about it. Times are those of `time.monotonic`.
+    """One server, and its state by its last responses. Times are those of `time.monotonic`.
 
     Raises ConfigError where the environment sets an unusable proxy for it.
     """
@@ -21,13 +21,13 @@ class Server:
         self.url, self.proxy = url, urls.proxy(url)
         self.replies = 0  # number of good replies
         self.failures = 0  # failed tests since the last response; 0: the server replies
-        self.tested = False  # whether a test is open
+        self.tested = False  # whether a test request has no response yet
         self.rests_until = 0.0  # after a rate limit: no request before this time
         self._test_at = 0.0
 
     @property
     def down(self) -> bool:
-        """Whether the last response of the server is an error of the server, or there was none."""
+        """Whether the last request got a server error, or no response."""
         return self.failures > 0
 
     @property
