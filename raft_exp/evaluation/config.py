@@ -70,7 +70,7 @@ class EvaluationConfig:
     # a language model that judges the replies; null: none
     judge: KeyedWhenSet[Annotated[JudgeConfig | None, BeforeValidator(_no_mere_name)]] = None
     labels: Runtime[str | None] = None  # a CSV file with labels of people; its content is in the report's key
-    nli: KeyedWhenSet[NliConfig | None] = None  # decides which claims of a reply the passages support that it quotes
+    nli: KeyedWhenSet[NliConfig | None] = None  # decides whether the quoted passages support a reply's claims
     token_probabilities: KeyedWhenSet[bool] = False  # store the mean log probability of the tokens of each reply
 
     @model_validator(mode="after")

@@ -8,8 +8,8 @@ A reply in the requested form gives reasons, with quotes of passages between mar
   piece after a quote that continues its sentence (it begins with a small letter; or with a digit or a letter without
   case, and the quote has no full stop at its end). A sentence of fewer than LEAST_WORDS words ("Hence yes.") is no
   claim. A sentence that occurs again counts once.
-- The sentences of the answer. A bare answer such as "1902" says nothing on its own. Therefore the model reads the
-  question before it, as ALCE does with the short answers of QAMPARI.
+- The sentences of the answer. An answer such as "1902" is no statement on its own. Therefore the model reads the
+  question and then the answer, as ALCE does with the short answers of QAMPARI.
 
 A claim of the reasons cites the quotes that are nearest to it: those with the fewest other claims between the quote and
 the claim. If quotes before and after the claim are equally near, it cites those before it, because RAFT's replies quote
@@ -40,9 +40,9 @@ class Claim:
     """A claim of a reply."""
 
     text: str
-    hypothesis: str  # the text of which support is asked: of an answer, the question and the text
+    hypothesis: str  # the text that passages must support; of a claim of the answer, question and text
     answer: bool
-    passages: tuple[int, ...]  # the passages that it cites: places in the context, from 0, ascending
+    passages: tuple[int, ...]  # the cited passages: places in the context, from 0, ascending
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _pieces(reply: ParsedReply) -> tuple[list[str], list[tuple[str, int]]]:
     text = first
     for piece in others:
         quote, closed, after = piece.partition(END_QUOTE)
-        if not closed:  # no quote: its text goes on
+        if not closed:  # without an end marker it is no quote: the text before it goes on
             text += f"\n{piece}"
             continue
         claims |= dict.fromkeys(_sentences(text, last_quote, quote))

@@ -1,7 +1,7 @@
 """Recall and precision of an arm's citations, and its rate of invented quotes.
 
-The figures are shares of claims, of cited passages and of quotes. A reply can have several of them. Intervals therefore
-treat the reply as the sampling unit.
+The figures are shares of claims, of cited passages and of quotes. One reply can have several claims, passages and
+quotes. Therefore intervals treat the reply as the sampling unit.
 """
 
 from collections.abc import Iterable

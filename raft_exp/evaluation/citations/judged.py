@@ -33,7 +33,7 @@ class JudgedCitations:
 
 
 def quoted_passages(row: Prediction, context: Sequence[ContextPassage]) -> set[int]:
-    """Returns the numbers of the passages, from 1, that a verbatim quote of a reply stands in."""
+    """Returns the numbers, from 1, of the passages that contain a verbatim quote of a reply."""
     return {
         number
         for quote in row["quotes"]

@@ -1,4 +1,4 @@
-"""Stage `citations`: decides for the claims of an arm's replies whether the passages that they cite support them.
+"""Stage `citations`: decides for each claim in an arm's replies whether its cited passages support it.
 
 It runs with `evaluation.nli`, for each arm whose prompt shows passages and asks for quotes.
 """
@@ -21,8 +21,8 @@ from raft_exp.prompts import ReplyFormat
 
 VERSION = 1
 CITATIONS = "citations.jsonl"
-# Replies whose claims are read in common batches. It is constant, so that batches have the same texts after a kill: the
-# other texts of a batch change the last bits of a score.
+# Number of replies whose claims share batches. It is constant, so that the batches have the same texts after a kill.
+# The other texts of a batch change the last bits of a score.
 _SLICE = 64
 
 

@@ -1,9 +1,9 @@
 """Which claims the cited passages support, by a model for natural language inference (NLI).
 
 A claim is supported if one of its cited passages alone entails it, or all of them together do. A cited passage supports
-its claim if it alone entails the claim, or if the claim is supported by the passages together and not by the others
-without this passage. ALCE's citation recall and precision (arXiv 2305.14627) count the same things. `docs/reference/
-metrics.md` lists the differences.
+its claim if it alone entails the claim. It also does if no cited passage alone entails the claim, all together do,
+and the others without this one do not. ALCE's citation recall and precision (arXiv 2305.14627) are much the same.
+docs/how-to/citations.md lists the differences.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
