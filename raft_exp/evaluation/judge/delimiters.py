@@ -15,7 +15,7 @@ _STANDS_FOR = "\u2039"  # ‹
 def delimited(clean: Clean, task: Task) -> Clean:
     """Returns a function that applies `clean` to a text, and makes the tags of the task's templates in it harmless.
 
-    A tag is harmful in any case and with any spaces: `< / REPLY >`.
+    Tags in upper or lower case and with spaces count too: `< / REPLY >`.
     """
     names = set(re.findall(r"</([\w-]+)>", task.system + task.prompt + task.again))
     if not names:

@@ -30,8 +30,8 @@ class Label:
 def label_id(arm: str, question: str, raw: str) -> str:
     """Returns the name of a reply in a sheet: a hash, which hides the arm. `raw`: the whole reply.
 
-    After another training, when the reply differs, labels of the earlier reply do not fit. The first character is a
-    letter, because spreadsheet programs change texts that look like numbers.
+    A reply that differs after another training has another name, so labels of the earlier reply do not fit it. The
+    first character is a letter, because spreadsheet programs change texts that look like numbers.
     """
     text = "\x00".join((arm, question, raw)).encode("utf-8", "surrogatepass")
     return f"L{hashlib.sha256(text).hexdigest()[:12]}"
@@ -117,7 +117,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
                 yield line, cells[0], cells[1], cells[2]
             line = first + reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}, line {line}: no CSV ({error}); {_AGAIN}") from error
+        raise DataError(f"{path}, line {line}: not CSV ({error}); {_AGAIN}") from error
 
 
 def _cell(text: str) -> str:
@@ -135,7 +135,7 @@ def _text(path: Path) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace")
     if b"\0" in content or content.startswith(b"PK"):
-        raise DataError(f"{path}: no CSV file; {_AGAIN}")
+        raise DataError(f"{path}: not a CSV file; {_AGAIN}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

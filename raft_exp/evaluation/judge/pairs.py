@@ -11,7 +11,7 @@ from raft_exp.evaluation.judge.delimiters import delimited
 from raft_exp.evaluation.judge.gate import Preferred
 from raft_exp.evaluation.judge.replies import JudgedReply
 from raft_exp.evaluation.judge.rows import PairJudgement, Winner
-from raft_exp.tasks.counts import ReplyCounts
+from raft_exp.tasks.counts import PaidReplies
 from raft_exp.tasks.replies import ReplyHistory, ask_until_valid
 from raft_exp.tasks.runner import Ask
 from raft_exp.tasks.task import Clean, Prompts
@@ -41,7 +41,7 @@ class PairJudging:
     pairs: Sequence[tuple[JudgedReply, JudgedReply]]
     clean: Clean
     label: str = "judge, pairs"
-    tally: ReplyCounts = field(default_factory=ReplyCounts)
+    tally: PaidReplies = field(default_factory=PaidReplies)
 
     def __post_init__(self) -> None:
         self._prompts = Prompts(self.task, delimited(self.clean, self.task))
@@ -51,7 +51,7 @@ class PairJudging:
         return 2 * sum(_needs_judge(*pair) for pair in self.pairs)
 
     def items(self) -> Iterator[Pair]:
-        """Yields each pair that needs a judge in both orders. Which order comes first does not tell the arms."""
+        """Yields, in both orders, each pair that needs a judge. The order that is first does not reveal the arms."""
         for a, b in self.pairs:
             if _needs_judge(a, b):
                 first = bool(seeded_bits(0, "judge", a.id) & 1)
@@ -74,7 +74,7 @@ class PairJudging:
 
     def start(self) -> None:
         """Begins a pass: discards the comparisons of an earlier pass."""
-        self.tally, self._outcomes = ReplyCounts(), {}
+        self.tally, self._outcomes = PaidReplies(), {}
 
     def keep(self, item: Pair, outcome: ReplyHistory[Preferred]) -> None:
         """Stores the comparison of a pair in one order."""
@@ -102,7 +102,7 @@ def _needs_judge(a: JudgedReply, b: JudgedReply) -> bool:
 
 
 def _without_judge(a: JudgedReply, b: JudgedReply) -> PairJudgement:
-    """Returns the row of two equal replies, or of an empty reply beside another: no judge is needed."""
+    """Returns the row of a pair that needs no judge: two equal replies, or one empty reply."""
     words = "The replies are equal." if a.reply == b.reply else "One of the replies is empty."
     value = 0.5 + 0.5 * (bool(a.reply) - bool(b.reply))
     return {"id": a.id, "value": value, "words": [words, words], "winners": []}

@@ -34,7 +34,7 @@ class Judgement(TypedDict):
 
 
 class PairJudgement(TypedDict):
-    """A row of pairs.jsonl: which of two arms has the better reply. The judge is asked in both orders.
+    """A row of pairs.jsonl: which of two arms has the better reply. The judge reads the replies in both orders.
 
     The value is 1 if arm a is better in both orders, 0 if b is, and else 0.5: a tie, or the two orders disagree.
     """
@@ -42,7 +42,7 @@ class PairJudgement(TypedDict):
     id: str  # of the question
     value: float | None  # None: missing, because one of the two replies of the judge cannot be used
     words: list[str]  # the judge's reasons: with the reply of a first, with the reply of b first
-    winners: list[Winner]  # in the same two orders; [] for a missing value, and for equal replies, which are not asked
+    winners: list[Winner]  # in the same two orders; [] for a missing value, and where no judge is needed
     missing: NotRequired[str]  # why the value is missing; absent for a value
 
 

@@ -181,7 +181,7 @@ class Profile:
     def of_reasons(self, name: str) -> bool:
         """Whether a metric grades the reasoning of a reply, so that an arm that writes none has no figure.
 
-        Of a question whose answers are labels, only the reasoning can be compared with a long reference.
+        Where the answers are labels, only the reasoning is compared with a long reference.
         """
         metric = METRICS[name]
         return metric.of_quotes or (metric.of_wording and self.closed and self.reference != "answers")

@@ -2,7 +2,7 @@
 
 The observation of a row holds its sufficient statistics: sacrebleu's counts for the row. The figure is computed from
 their sums, as sacrebleu does, for many bootstrap samples in one step. BLEU is that of sacrebleu's default settings
-(case counts, exponential smoothing, no effective order); chrF is chrF2 with characters of orders 1 to 6.
+(case-sensitive, exponential smoothing, no effective order); chrF is chrF2 with characters of orders 1 to 6.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ORDERS = 4  # of BLEU
 _BETA = 2  # of chrF: the weight of recall
-_EPSILON = 1e-16  # sacrebleu's precision or recall of an order without n-grams
+_EPSILON = 1e-16  # sacrebleu's value for precision and recall of an order without n-grams
 
 Statistics = tuple[int, ...]
 
@@ -28,8 +28,8 @@ Statistics = tuple[int, ...]
 def bleu_statistics(row: Graded) -> Statistics:
     """Returns sacrebleu's counts for BLEU of one row, 10 numbers.
 
-    They are the number of tokens of the text, of its closest reference, and for the orders 1 to 4 the n-grams in
-    common, and then the n-grams of the text.
+    In this order: the tokens of the text; the tokens of the reference with the closest length; the matching n-grams of
+    orders 1 to 4; all n-grams of the text of orders 1 to 4.
     """
     # sacrebleu's bootstrap reads the same counts by this method: there is no public one.
     counts = _bleu(row.tokenizer)._extract_corpus_statistics([row.text], [[one] for one in row.references])
@@ -45,8 +45,8 @@ def bleu(statistics: Sequence[Statistics], counts: Counts) -> Figures:
     sums = _sums(statistics, counts)
     length, reference, common, total = sums[:, 0], sums[:, 1], sums[:, 2 : 2 + _ORDERS], sums[:, 2 + _ORDERS :]
     missing = common == 0
-    smoothed = np.where(missing, 0.5 ** missing.cumsum(axis=1), common)  # each order without a match halves it again
-    whole = total.all(axis=1) & common.any(axis=1)  # BLEU is 0 without n-grams of an order, and without any match
+    smoothed = np.where(missing, 0.5 ** missing.cumsum(axis=1), common)  # 1/2, 1/4, ...: each order without a match
+    whole = total.all(axis=1) & common.any(axis=1)  # BLEU is 0 if an order has no n-grams, or no order has a match
     precisions = np.divide(smoothed, total, out=np.ones_like(total), where=total > 0)
     short = np.divide(reference, length, out=np.ones_like(length), where=(length > 0) & (length < reference))
     result: Figures = whole * np.exp(1 - short) * np.exp(np.log(precisions).mean(axis=1))

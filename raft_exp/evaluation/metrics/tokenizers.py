@@ -17,7 +17,7 @@ _PACKAGES = {"ja-mecab": ("ja", ("MeCab", "ipadic")), "ko-mecab": ("ko", ("mecab
 
 
 def tokenizer_of(setting: Tokenizer, language: str) -> str:
-    """Returns the tokenizer for texts of a language (`prompt.language`), which counts with the setting `auto` only."""
+    """Returns the tokenizer for BLEU. The language (`prompt.language`) decides only with the setting `auto`."""
     return _OF_LANGUAGE.get(language, TOKENIZER) if setting == "auto" else setting
 
 

@@ -31,7 +31,7 @@ from raft_exp.evaluation.statistics.resampling import RESAMPLES, middle, rounded
 
 FEWEST_LABELS = 20  # of an arm; the simulations show that the intervals hold the truth from this number on
 _MORE = 2.0  # labels that are added for the interval; half as many judgements are added to all questions
-_NEXT_TO_NOTHING = 1e-6  # as many, for the value: it matters only if all labelled replies have the same judgement
+_NEXT_TO_NOTHING = 1e-6  # labels added for the value; they matter only if all labelled replies have one judgement
 
 Array = NDArray[np.float64]
 
@@ -40,8 +40,8 @@ Array = NDArray[np.float64]
 class Judged:
     """The judgements and labels of one arm's replies, each 0..1, in the order of the questions; None: missing.
 
-    A reply without a judgement counts as judged like the mean of the arm's other replies. So it stays among the replies
-    that the estimate is about, whatever the reason for the missing judgement.
+    The mean of the arm's other judgements stands in for a missing one. So the reply stays among those that the estimate
+    is about, whatever the reason for the missing judgement.
     """
 
     judgements: Sequence[float | None]

@@ -69,7 +69,7 @@ def test_shares_of_claims(tmp_path, word, value):
         (f"{A},correkt,yes", r"line 2: task: got 'correkt'; did you mean 'correct'\?"),
         (",correct,yes", r"line 2: label_id is empty"),
         (f"{A},correct,yes\n\n{A},correct,no", rf"line 4: label: got 'no' for {A} \(correct\), but line 2 has another"),
-        (f'{A},supported,"y\n', r"line 2: no CSV"),
+        (f'{A},supported,"y\n', r"line 2: not CSV"),
     ],
 )
 def test_a_label_that_cannot_be_used_is_named_with_its_line(tmp_path, rows, message):
@@ -87,7 +87,7 @@ def test_lines_are_counted_in_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04 a workbook", "no CSV file; in the spreadsheet, save it as CSV"),
+        (b"PK\x03\x04 a workbook", "not a CSV file; in the spreadsheet, save it as CSV"),
         (b"", "line 1: no column label_id, task, label"),
         (b"id,label\nq1,yes\n", "line 1: no column label_id, task;"),
     ],
