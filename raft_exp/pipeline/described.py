@@ -38,7 +38,7 @@ def with_bases(file: Path) -> YamlFile:
         if isinstance(base, dict):  # {/task@targets: cot_answer}: a file of another group, under a name
             ((place, option),) = base.items()
             group, _, name = place.strip("/").partition("@")
-            if option is None:  # a place for a file that the user may choose: the first one describes its settings
+            if option is None:  # no file by default: the group's first file describes the settings
                 option = files_of(group)[0].stem
             other = with_bases(conf_dir() / group / f"{option}.yaml").settings
             settings |= {f"{name}.{key}": setting for key, setting in other.items()}

@@ -16,12 +16,12 @@ from raft_exp.tasks.model import ServerModel
 from raft_exp.tasks.task import Prompts
 
 STAGES = ("judge", "judge_pairs")
-SAMPLE = 50  # test questions whose prompts are written to count their tokens
+SAMPLE = 50  # largest number of test questions whose prompts are rendered to count tokens
 
 
 @dataclass(frozen=True)
 class JudgeEstimate:
-    """The requests of planned stages to their judge. Replies in the ledger are not paid again, so it may need fewer."""
+    """The requests of planned stages to their judge. Replies in the ledger are not paid again, so fewer may be sent."""
 
     judge: JudgeConfig
     requests: int | None  # at most; None: the number of test questions is unknown
@@ -40,7 +40,7 @@ class JudgeEstimate:
         """Returns the estimate as one line for the terminal."""
         model = model_name(self.judge)
         if self.requests is None:
-            return f"judge: requests to {model} unknown before the questions are made (until=questions)"
+            return f"judge: number of requests to {model} unknown before the questions are made (until=questions)"
         read = f", about {self.prompt_tokens:,.0f} tokens in prompts" if self.prompt_tokens is not None else ""
         line = f"judge: at most {self.requests:,} requests to {model}{read}, at most {self.reply_tokens:,} tokens in "
         line += "replies (unusable replies are requested again)"

@@ -143,7 +143,7 @@ class RemoteStore:
         try:
             for name in names:
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
-                with self._reached(), contextlib.suppress(FileNotFoundError):  # a missing object is a damage
+                with self._reached(), contextlib.suppress(FileNotFoundError):  # a missing object counts as damage
                     self._files.get_file(f"{self._root}/{stage}/{key}/{name}", str(partial / name))
             if found := damages(partial, manifest.get("contents", {})):
                 raise damaged(self.url, label, folder, found)

@@ -1,4 +1,4 @@
-"""The begin of a run in its folder, which may hold the files of an earlier run, and the end of a refused run."""
+"""Begins a run in its folder, which may hold the files of an earlier run, and removes the folder of a refused run."""
 
 import contextlib
 import shutil

@@ -102,9 +102,10 @@ def choice_settings(
 
     The stage compares the candidates by the study's primary metric, or by the first metric of the corpus where the
     primary metric does not apply: where it grades quotes and not all `arms` write reasoning, and where it compares with
-    long references, which only the questions of the evaluation have. `grid`: whether
-    the values are numbers in ascending order. `ties`: whether candidates with equal results are compared by the
-    lenient variant of the metric, if the metric has one.
+    long references, which only the questions of the evaluation have.
+
+    `grid`: whether the values are numbers in ascending order. `ties`: whether candidates with equal results are
+    compared by the lenient variant of the metric, if the metric has one.
     """
     own = profile_of(config)
     reasons, answers = all(config.arms[name].cot for name in arms), own.reference == "answers"

@@ -357,7 +357,7 @@ class StageMaker:
         return Stage(evaluate, settings, inputs, files, name, process)
 
     def citations(self, name: str, test: Stage, answers: Stage) -> Stage:
-        """Returns the stage that decides which claims the passages support that the replies of the arm `name` quote."""
+        """Returns the stage that checks the claims in the replies of the arm `name` against the passages they cite."""
         model, prompt = self._config.evaluation.nli, self._config.prompt
         assert model is not None, "only called with evaluation.nli"
         least = self._config.evaluation.min_quote_words

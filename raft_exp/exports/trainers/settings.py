@@ -86,8 +86,8 @@ class ToolSettings:
     def model_entry(self) -> str:
         """The model's entry in the configuration files of the tools: a hub id, or MODEL_FOLDER.
 
-        The files in the store do not depend on where the model folder is. `with_model_folder` gives those of a run its
-        path.
+        The files in the store do not depend on where the model folder is. `with_model_folder` writes its path into the
+        files of a run.
         """
         return MODEL_FOLDER if Path(self.path).is_absolute() else self.path
 

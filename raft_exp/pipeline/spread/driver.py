@@ -159,8 +159,8 @@ class Spread:
             starts[index] += 1
             if starts[index] == _STARTS:
                 raise RaftError(
-                    f"{task} was lost {_STARTS} times, because its process was killed; see {command.log(index)}; the "
-                    "same command goes on from here"
+                    f"{task} was lost {_STARTS} times, because its process was killed; see {command.log(index)}; "
+                    "repeat the command to continue"
                 )
             print(f"  {task} was lost; it is started again", file=sys.stderr, flush=True)
             engine.start([index])

@@ -67,7 +67,8 @@ def _fail(folder: Path, index: str, message: str, status: int) -> None:
 def _end_with_study(store: Store, stage: Stage) -> None:
     """Ends this process when the study has ended, on whatever machine the study runs.
 
-    The study holds the lock of the stage as long as it runs. A thread tries to get this lock.
+    The study holds the lock of the stage as long as it runs. A thread tries to get this lock, and kills this process
+    when it succeeds.
     """
     lock = store.path(stage).with_suffix(".lock")
     threading.Thread(target=_watch, args=(lock,), name="raft_exp study", daemon=True).start()
