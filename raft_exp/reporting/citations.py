@@ -97,7 +97,7 @@ def add_judged_citations(
 
 
 def table(results: Results) -> CitationTable:
-    """Returns the table of the section on citations: recall and precision by each of those who decide on support."""
+    """Returns the table of the section on citations: recall and precision by the NLI model, and by the judge."""
     arms = {name: arm for name, arm in results["arms"].items() if arm.get("citations")}
     deciders = [name for name in _DECIDED_BY if any(name in arm["citations"] for arm in arms.values())]
     rows: list[CitationRow] = [

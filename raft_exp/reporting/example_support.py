@@ -42,7 +42,7 @@ class ExampleClaims(TypedDict):
 
 
 class JudgeAgreement(TypedDict):
-    """How many replies of an arm both judge and metric call right, the judge alone, the metric alone, and neither.
+    """Numbers of an arm's replies that are right by both judge and metric, by one alone, and by neither.
 
     `missing`: replies without a judgement.
     """

@@ -19,7 +19,7 @@ class EvaluatedQuestions:
 
 
 def target_questions(folder: Path, evaluated: EvaluatedQuestions | None) -> Iterator[Question]:
-    """Yields the training and validation questions; with `evaluated`, the questions of the evaluation in its place.
+    """Yields the training and validation questions; with `evaluated`, the questions of the evaluation in their place.
 
     `folder`: result folder of the stage `questions`.
     """

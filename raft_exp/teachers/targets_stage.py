@@ -1,6 +1,6 @@
 """Stage `targets`: the teacher writes a target for each training and validation question.
 
-With `evaluated`, it writes targets for the questions of the evaluation instead, which replies are compared with.
+With `evaluated`, it writes targets for the questions of the evaluation instead. Replies are compared with these.
 """
 
 import json
