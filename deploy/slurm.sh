@@ -3,7 +3,7 @@
 # Run:     with stubs of sbatch and scontrol (tests/integration/test_deploy.py).
 # Not run: a real SLURM.
 #
-# A study on one SLURM job of several nodes. The settings of the study stand behind the name of this script. srun starts
+# A study on one SLURM job of several nodes. The settings of the study follow the name of this script. srun starts
 # the trainings on all nodes (trainer=srun). With spread=slurm spread.tasks=32 the study sends other stages as arrays.
 # Work folder and store must be on a file system that all nodes share: docs/how-to/gpus-and-slurm.md.
 #
