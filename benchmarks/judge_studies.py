@@ -53,7 +53,7 @@ class Study:
 def judge(studies: int) -> Iterator[Row]:
     """Coverage of corrected figures, of corrected differences, of both for shares of claims, and of kappa."""
     for name, share, labels in product(JUDGES, SHARES, LABELS):
-        if name != FAVOURS:  # one arm alone has the judge's errors about it, whatever those about others are
+        if name != FAVOURS:  # a figure of one arm depends only on the judge's errors on that arm
             draw = _drawn(name, share, share, labels)
             yield _figure(studies, f"share {share}, {name}, {labels} labels", share, draw)
     for name, (a, b), labels in product(JUDGES, PAIRS, LABELS):

@@ -4,7 +4,7 @@
 sends the requests of a job through a backend (`backends.py`), within the limits of `budget.py`, and stores the replies
 (`ledger.py`). `replies.py` sends a request again after an unusable reply. `counts.py` and `files.py` write results.
 
-The rooms above define their own tasks: `teachers` (targets and questions), `evaluation/judge` (judgements). To add a
-model behind another API, write a `backends.Backend`, add its settings to `model.py`, and add a case to
-`backends.open_backend`.
+The packages that use this one define their own tasks: `teachers` (targets and questions), `evaluation/judge`
+(judgements). To add a model behind another API, write a `backends.Backend`, add its settings to `model.py`, and add a
+case to `backends.open_backend`.
 """

@@ -1,6 +1,6 @@
 """Settings of a model that does tasks: behind a server, or in this process with vLLM or transformers.
 
-A room above adds its tasks to one of these classes, e.g. a teacher or a judge.
+A package that uses `tasks` adds its own tasks to one of these classes, for example a teacher or a judge.
 """
 
 from collections.abc import Callable, Mapping

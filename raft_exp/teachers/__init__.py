@@ -10,7 +10,7 @@ To add a teacher that computes its targets from the data set:
 2. Add the config to TeacherConfig and the function to TEACHERS below.
 3. Write conf/teacher/<name>.yaml.
 
-Teachers that are language models use the room `tasks`, which sends requests and stores replies. Their modules here:
+Teachers that are language models use the package `tasks`, which sends requests and stores replies. Their modules here:
 `model.py` (settings), `tasks.py` (their tasks), `gate.py` (validation of replies), `answers.py` and `questions.py`
 (files of the stages).
 """

@@ -65,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             place.mkdir(exist_ok=True)
             write_sheet(place, sample.replies, tasks, kept)
         except OSError as error:
-            raise StoreError(f"{place}: {error.strerror}; give the run folder write permission") from error
+            raise StoreError(
+                f"{place}: {error.strerror}; free disk space, or give the run folder write permission"
+            ) from error
         for line in _lines(run, place, sample, len(kept)):
             say(line)
 
@@ -91,7 +93,7 @@ def _tasks(run: FinishedRun, chosen: str | None) -> dict[str, bool]:
 
 
 def _labels(path: Path, sample: Sample, tasks: dict[str, bool]) -> list[Label]:
-    """Returns the labels that a sheet has already. Raises DataError if they do not belong to the new sheet."""
+    """Returns the labels in an existing sheet, [] without one. Raises DataError if they do not fit the new sheet."""
     if not path.exists():
         return []
     rows = {(reply.name, task) for reply in sample.replies for task in reply.tasks}

@@ -248,8 +248,8 @@ class _Inputs:
     def _judge(self, kind: str, name: str) -> Path:
         def make(folder: Path) -> None:
             for file in (self.run.folder / kind / name).iterdir():
-                if not file.exists():  # a link
-                    raise DataError(f"{file}: the store no longer has it; run the study again")
+                if not file.exists():
+                    raise DataError(f"{file}: links to a result that the store no longer has; run the study again")
                 shutil.copyfile(file, folder / file.name)
 
         return self._folder(f"{kind}[{name.replace(',', '|')}]", make)
