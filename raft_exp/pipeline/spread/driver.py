@@ -160,7 +160,7 @@ class Spread:
             if starts[index] == _STARTS:
                 raise RaftError(
                     f"{task} was lost {_STARTS} times, because its process was killed; see {command.log(index)}; "
-                    "repeat the command to continue"
+                    "run the same command again to continue"
                 )
             print(f"  {task} was lost; it is started again", file=sys.stderr, flush=True)
             engine.start([index])
