@@ -288,7 +288,7 @@ class JudgeResults(TypedDict):
     tasks: dict[str, dict[str, JudgeFigure]]  # task -> arm
     comparisons: list[Comparison]  # the reference arm minus each other arm; `metric` is the task
     pairs: list[JudgedPair]  # the reference arm and each other arm
-    replies: int  # of the judge, over all stages; those that were paid for an earlier study count too
+    replies: int  # of the judge, each once, also where arms share it; those of an earlier study count too
     prompt_tokens: int
     new_tokens: int
     cost: float | None  # in the currency of evaluation.judge.prices; None: unknown

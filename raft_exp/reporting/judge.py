@@ -6,7 +6,7 @@ from pathlib import Path
 
 from raft_exp.evaluation.judge import figures
 from raft_exp.evaluation.judge.rows import Judgement, read_judgements, read_pairs
-from raft_exp.evaluation.judge.stage import SUMMARY, JudgeSummary
+from raft_exp.evaluation.judge.stage import SUMMARY, JudgeSummary, spent
 from raft_exp.evaluation.results import JudgeResults, Prediction, Results, ShownJudgement
 
 Save = Callable[[str, Sequence[Prediction]], None]  # writes the predictions of an arm
@@ -54,8 +54,6 @@ def _figures(results: Results, judgements: Mapping[str, Sequence[Judgement]], fo
     claims = {task for summary in summaries for task in summary["claims"]}
     versions = {task: version for summary in summaries for task, version in summary["versions"].items()}
     tasks = {task: {arm: of_arm[task] for arm, of_arm in values.items() if task in of_arm} for task in versions}
-    costs = [summary["cost"] for summary in summaries]
-    known = [cost for cost in costs if cost is not None]
     return {
         "model": summaries[0]["model"],
         "tasks_versions": versions,
@@ -70,10 +68,7 @@ def _figures(results: Results, judgements: Mapping[str, Sequence[Judgement]], fo
             for row in figures.comparisons(arms, results["reference"], task, task in claims, seed)
         ],
         "pairs": [],
-        "replies": sum(summary["replies"] for summary in summaries),
-        "prompt_tokens": sum(summary["prompt_tokens"] for summary in summaries),
-        "new_tokens": sum(summary["new_tokens"] for summary in summaries),
-        "cost": round(sum(known), 6) if len(known) == len(costs) else None,
+        **spent(summaries),
     }
 
 

@@ -59,3 +59,18 @@ class ReplyCounts:
             if self._priced:
                 figures["cost"] = round(self._cost, 6)
         return figures
+
+
+class PaidReplies(ReplyCounts):
+    """Counts as `ReplyCounts`, and stores the requests, so that jobs with equal requests can count their reply once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Request -> prompt tokens, new tokens and cost of its reply.
+        self.paid: dict[str, tuple[int, int, float | None]] = {}
+
+    def add(self, history: ReplyHistory[Result], split: str) -> None:
+        """Adds the replies to one question or passage to the counts."""
+        super().add(history, split)
+        for entry in history.entries:
+            self.paid[entry.key] = (entry.prompt_tokens, entry.new_tokens, entry.cost)

@@ -22,7 +22,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from raft_exp.core.errors import StoreError
@@ -47,6 +47,7 @@ class LedgerEntry:
     new_tokens: int
     seconds: float
     cost: float | None  # None without prices
+    key: str = field(default="", compare=False)  # of the request; "" for a reply that is not in the file
 
 
 def fixed(parameters: Mapping[str, object]) -> str:

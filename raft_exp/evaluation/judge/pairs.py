@@ -11,7 +11,7 @@ from raft_exp.evaluation.judge.delimiters import delimited
 from raft_exp.evaluation.judge.gate import Preferred
 from raft_exp.evaluation.judge.replies import JudgedReply
 from raft_exp.evaluation.judge.rows import PairJudgement, Winner
-from raft_exp.tasks.counts import ReplyCounts
+from raft_exp.tasks.counts import PaidReplies
 from raft_exp.tasks.replies import ReplyHistory, ask_until_valid
 from raft_exp.tasks.runner import Ask
 from raft_exp.tasks.task import Clean, Prompts
@@ -41,7 +41,7 @@ class PairJudging:
     pairs: Sequence[tuple[JudgedReply, JudgedReply]]
     clean: Clean
     label: str = "judge, pairs"
-    tally: ReplyCounts = field(default_factory=ReplyCounts)
+    tally: PaidReplies = field(default_factory=PaidReplies)
 
     def __post_init__(self) -> None:
         self._prompts = Prompts(self.task, delimited(self.clean, self.task))
@@ -74,7 +74,7 @@ class PairJudging:
 
     def start(self) -> None:
         """Begins a pass: discards the comparisons of an earlier pass."""
-        self.tally, self._outcomes = ReplyCounts(), {}
+        self.tally, self._outcomes = PaidReplies(), {}
 
     def keep(self, item: Pair, outcome: ReplyHistory[Preferred]) -> None:
         """Stores the comparison of a pair in one order."""

@@ -9,7 +9,7 @@ from raft_exp.evaluation.judge.delimiters import delimited
 from raft_exp.evaluation.judge.gate import Judged
 from raft_exp.evaluation.judge.replies import JudgedReply
 from raft_exp.evaluation.judge.rows import Judgement
-from raft_exp.tasks.counts import ReplyCounts
+from raft_exp.tasks.counts import PaidReplies
 from raft_exp.tasks.ledger import LedgerEntry
 from raft_exp.tasks.replies import Rejected, ReplyHistory, ask_until_valid
 from raft_exp.tasks.runner import Ask
@@ -28,7 +28,7 @@ class ReplyJudging:
     replies: Sequence[JudgedReply]
     refusal: str  # the text of a refusal in the study
     clean: Clean
-    tally: ReplyCounts = field(default_factory=ReplyCounts)
+    tally: PaidReplies = field(default_factory=PaidReplies)
     rows: dict[str, Judgement] = field(default_factory=dict)  # by question
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class ReplyJudging:
 
     def start(self) -> None:
         """Begins a pass: discards the judgements of an earlier pass."""
-        self.tally, self.rows = ReplyCounts(), {}
+        self.tally, self.rows = PaidReplies(), {}
 
     def keep(self, item: JudgedReply, outcome: ReplyHistory[Judged]) -> None:
         """Adds the row of a reply. Without a usable reply of the judge, its value is missing."""

@@ -1,9 +1,9 @@
 """Stage `judge`: a language model judges the replies of one arm to the test questions."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from raft_exp.core.records import write_jsonl
 from raft_exp.core.schema import config_dataclass
@@ -12,7 +12,7 @@ from raft_exp.evaluation.judge.config import JudgeConfig, model_name, tasks_of, 
 from raft_exp.evaluation.judge.replies import ReplyForm, judged_replies
 from raft_exp.evaluation.judge.rows import JUDGEMENTS
 from raft_exp.evaluation.judge.single import ReplyJudging, judged_in
-from raft_exp.tasks.counts import ReplyCounts
+from raft_exp.tasks.counts import PaidReplies
 
 VERSION = 1
 SUMMARY = "judge.json"
@@ -35,6 +35,18 @@ class JudgeSummary(TypedDict):
     model: str
     versions: dict[str, str]  # setting of a task -> name and version of its file
     claims: list[str]  # the tasks with claims, whose values are shares
+    replies: int
+    prompt_tokens: int
+    new_tokens: int
+    cost: float | None  # None: a reply has no price
+    # Request -> prompt tokens, new tokens and cost of its reply. Other arms may have the same request, which is paid
+    # once. Absent in files of earlier versions.
+    paid: NotRequired[dict[str, tuple[int, int, float | None]]]
+
+
+class Spent(TypedDict):
+    """The replies of a judge, with their tokens and cost."""
+
     replies: int
     prompt_tokens: int
     new_tokens: int
@@ -66,29 +78,49 @@ def judge(config: JudgeStage, *, test: Path, questions: Path, answers: Path, out
 
 
 def write_summary(
-    out: Path, judge: JudgeConfig, tallies: Sequence[ReplyCounts], rows: int, questions: int, missing: Mapping[str, int]
+    out: Path, judge: JudgeConfig, tallies: Sequence[PaidReplies], rows: int, questions: int, missing: Mapping[str, int]
 ) -> None:
     """Writes judge.json and counts.json.
 
     `rows`: number of rows with a value or a missing value. `questions`: number of test questions. `missing`: name of a
     count -> number of missing values.
     """
-    figures = [tally.figures() for tally in tallies]
-    costs = [figure.get("cost") for figure in figures if "replies" in figure]
-    known = [cost for cost in costs if cost is not None]
+    paid = {key: reply for tally in tallies for key, reply in tally.paid.items()}
     summary: JudgeSummary = {
         "model": model_name(judge),
         "versions": versions(judge),
         "claims": [name for name, task in tasks_of(judge).items() if task.reply == "claims"],
-        "replies": sum(figure.get("replies", 0) for figure in figures),
-        "prompt_tokens": sum(figure.get("prompt_tokens", 0) for figure in figures),
-        "new_tokens": sum(figure.get("new_tokens", 0) for figure in figures),
-        "cost": round(sum(known), 6) if len(known) == len(costs) else None,
+        **_sum(paid.values()),
+        "paid": paid,
     }
-    (out / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    (out / SUMMARY).write_text(json.dumps(summary) + "\n", encoding="utf-8")
     counts: dict[str, float] = {"rows": rows, "missing": sum(missing.values()), "replies": summary["replies"]}
     counts |= {"questions": questions, "prompt_tokens": summary["prompt_tokens"], "new_tokens": summary["new_tokens"]}
     if summary["cost"] is not None:
         counts["cost"] = summary["cost"]
     counts |= missing if len(missing) > 1 else {}
     (out / "counts.json").write_text(json.dumps(counts) + "\n", encoding="utf-8")
+
+
+def spent(summaries: Sequence[JudgeSummary]) -> Spent:
+    """Returns what several stages spent together. A reply that they share is paid, and counted, once."""
+    paid = {key: reply for summary in summaries for key, reply in summary.get("paid", {}).items()}
+    parts: list[Spent | JudgeSummary] = [_sum(paid.values()), *(one for one in summaries if "paid" not in one)]
+    costs = [part["cost"] for part in parts]
+    known = [cost for cost in costs if cost is not None]
+    return {
+        "replies": sum(part["replies"] for part in parts),
+        "prompt_tokens": sum(part["prompt_tokens"] for part in parts),
+        "new_tokens": sum(part["new_tokens"] for part in parts),
+        "cost": round(sum(known), 6) if len(known) == len(costs) else None,
+    }
+
+
+def _sum(paid: Collection[tuple[int, int, float | None]]) -> Spent:
+    known = [cost for *_, cost in paid if cost is not None]
+    return {
+        "replies": len(paid),
+        "prompt_tokens": sum(prompt for prompt, _, _ in paid),
+        "new_tokens": sum(new for _, new, _ in paid),
+        "cost": round(sum(known), 6) if len(known) == len(paid) else None,
+    }

@@ -13,6 +13,7 @@ from raft_exp.core.records import Passage
 from raft_exp.engines.client import client as chat_client
 from raft_exp.evaluation.judge.delimiters import delimited
 from raft_exp.evaluation.judge.pairs import first_position
+from raft_exp.evaluation.judge.stage import spent
 from raft_exp.tasks.model import Prices
 from raft_exp.tasks.task import Prompts
 from tests.helpers.scripted_judge import JudgedStudy, honest, script, shipped, verdict
@@ -101,6 +102,24 @@ def test_a_server_that_fails_ends_the_stage_and_the_next_run_pays_only_what_is_m
         assert len(server.asked) == 22
         study.judged(study.judge(server), answers)
         assert len(server.asked) == 22
+
+
+def test_a_reply_of_the_judge_that_arms_share_is_counted_once(tmp_path):
+    study = JudgedStudy(tmp_path)
+    with ScriptedServer(script()) as server:
+        priced = study.judge(server, prices=Prices(1e6, 0.0))
+        for arm in ("rag", "raft"):
+            answers = study.answer(arm, [f"##Reason: {arm} reads. {study.right(n)}" for n in range(8)])
+            study.judged(priced, answers)
+        requests = len(server.asked)
+    summaries = [json.loads((tmp_path / f"judged_{arm}" / "judge.json").read_text()) for arm in ("rag", "raft")]
+    assert [summary["replies"] for summary in summaries] == [32, 32]
+    assert requests == 64 - 8, "the task correct reads the answers alone, which are equal"
+    together = spent(summaries)
+    assert together["replies"] == requests
+    assert together["cost"] == together["prompt_tokens"] == 11 * requests
+    older = [{name: value for name, value in summary.items() if name != "paid"} for summary in summaries]
+    assert spent(older)["replies"] == 64, "files of earlier versions do not name the requests"
 
 
 def test_a_budget_ends_the_stage_by_the_name_of_its_setting(tmp_path):
