@@ -281,14 +281,14 @@ class Agreement(TypedDict):
 
 
 class JudgeResults(TypedDict):
-    """The figures by a judge (`evaluation.judge`). They are the judge's opinion, unless `corrected` exists."""
+    """The figures of a judge (`evaluation.judge`). Labels correct those in `corrected`, and no others."""
 
     model: str
     tasks_versions: dict[str, str]  # setting of the task -> name and version of its file
     tasks: dict[str, dict[str, JudgeFigure]]  # task -> arm
     comparisons: list[Comparison]  # the reference arm minus each other arm; `metric` is the task
     pairs: list[JudgedPair]  # the reference arm and each other arm
-    replies: int  # of the judge, each once, also where arms share it; those of an earlier study count too
+    replies: int  # of the judge; a reply that arms share counts once; those of an earlier study count too
     prompt_tokens: int
     new_tokens: int
     cost: float | None  # in the currency of evaluation.judge.prices; None: unknown
@@ -378,7 +378,7 @@ class ClaimRow(TypedDict):
     answer: bool  # a sentence of the answer; False: of the reasons
     passages: list[str]  # ids of the cited passages
     supporting: list[str]  # ids of those that support the claim, alone or as a needed part
-    supported: bool  # the cited passages, alone or together, support the claim
+    supported: bool  # whether the cited passages, alone or together, support the claim
 
 
 class ShownJudgement(TypedDict):

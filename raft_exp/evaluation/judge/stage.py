@@ -30,7 +30,7 @@ class JudgeStage:
 
 
 class JudgeSummary(TypedDict):
-    """The content of judge.json: which judge was asked, and how much."""
+    """The content of judge.json: the judge, its tasks, its numbers of replies and tokens, and the cost."""
 
     model: str
     versions: dict[str, str]  # setting of a task -> name and version of its file
