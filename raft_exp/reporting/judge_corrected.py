@@ -124,6 +124,8 @@ def _interval(figure: CorrectedFigure) -> str:
 
 def _agreement(found: Agreement) -> str:
     kappa, low, high = found["kappa"], found["low"], found["high"]
+    if not found["n"]:
+        return "kappa is not defined: no labelled reply has a judgement"
     if kappa is None or low is None or high is None:
         return f"kappa is not defined: all of {found['n']:,} judgements and labels are equal"
     return f"kappa {kappa:.2f} ({low:.2f} to {high:.2f}), {found['n']:,} labels"

@@ -139,6 +139,20 @@ def test_too_few_labels_are_said_and_not_computed(study):
     assert "an arm needs at least 20 labels (correct: rag has 19, raft has 0)" in text
 
 
+def test_labels_alone_give_the_figures_of_a_judge_without_a_usable_reply(study):
+    root = study.root / "rubbish"
+    root.mkdir()
+    missing = [{"id": f"q{i}", "task": "correct", "value": None, "words": "", "missing": "not_json"} for i in range(N)]
+    folders = {arm: judge_folder(root, arm, missing) for arm in RIGHT}
+    found = results(study.run(study.root / "labels.csv", "alone", folders))["judge"]
+    for arm, right in RIGHT.items():
+        figure = found["corrected"]["arms"]["correct"][arm]
+        assert figure["low"] <= right <= figure["high"]
+        assert (figure["n"], figure["labels"]) == (N, LABELLED)
+    text = (study.root / "alone" / "report.md").read_text()
+    assert "correct, judge and labels: kappa is not defined: no labelled reply has a judgement" in text
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
