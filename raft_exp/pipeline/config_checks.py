@@ -104,6 +104,11 @@ def _check_judge_tasks(config: Config) -> None:
             "evaluation.judge.tasks: names no task, and evaluation.judge.pair is null; set one of them, as in "
             "task@evaluation.judge.tasks.correct=judge_correct, or evaluation.judge=null"
         )
+    if judge and judge.tasks.get("pair"):
+        raise ConfigError(
+            "evaluation.judge.tasks: got 'pair', which is the name of the comparisons (evaluation.judge.pair); give "
+            "the task another name, as in +task@evaluation.judge.tasks.polite=NAME"
+        )
 
 
 def _check_quantization(config: Config) -> None:

@@ -83,6 +83,8 @@ def test_the_name_of_a_judge_alone_and_a_judge_without_a_task_are_refused():
     none = (*(f"evaluation.judge.tasks.{name}=null" for name in shipped().tasks), "evaluation.judge.pair=null")
     with pytest.raises(ConfigError, match=r"^evaluation\.judge\.tasks: names no task"):
         parse(compose(*JUDGE, *none))
+    with pytest.raises(ConfigError, match=r"^evaluation\.judge\.tasks: got 'pair', which is the name of"):
+        parse(compose(*JUDGE, "+task@evaluation.judge.tasks.pair=judge_correct"))
 
 
 def test_a_missing_key_or_package_ends_the_study_before_any_stage(monkeypatch):
