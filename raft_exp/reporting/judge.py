@@ -54,6 +54,7 @@ def _figures(results: Results, judgements: Mapping[str, Sequence[Judgement]], fo
     claims = {task for summary in summaries for task in summary["claims"]}
     versions = {task: version for summary in summaries for task, version in summary["versions"].items()}
     tasks = {task: {arm: of_arm[task] for arm, of_arm in values.items() if task in of_arm} for task in versions}
+    total = spent(summaries)
     return {
         "model": summaries[0]["model"],
         "tasks_versions": versions,
@@ -68,7 +69,10 @@ def _figures(results: Results, judgements: Mapping[str, Sequence[Judgement]], fo
             for row in figures.comparisons(arms, results["reference"], task, task in claims, seed)
         ],
         "pairs": [],
-        **spent(summaries),
+        "replies": total["replies"],
+        "prompt_tokens": total["prompt_tokens"],
+        "new_tokens": total["new_tokens"],
+        "cost": total["cost"],
     }
 
 
