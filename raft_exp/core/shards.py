@@ -37,6 +37,10 @@ def always(config: Any) -> bool:
     return True
 
 
+def no_setting(config: Any) -> None:
+    """Returns None: no runtime setting decides which work a shard has."""
+
+
 @dataclass(frozen=True)
 class Sharded:
     """The functions that compute the shards of a stage and join them (see the module's docstring)."""
@@ -44,3 +48,5 @@ class Sharded:
     compute: Callable[..., None]
     join: Callable[..., None]
     allowed: Callable[[Any], bool] = always  # whether a stage with these settings can be sharded
+    # The value of the runtime settings that decide which work a shard has. It is part of the keys of the shards.
+    cut_by: Callable[[Any], object] = no_setting

@@ -93,7 +93,12 @@ def _can_be_sharded(config: EvaluateStage) -> bool:
     return config.engine.name != "openai"
 
 
-@stage("evaluate", VERSION, resumable=True, sharded=Sharded(compute_shard, join_shards, _can_be_sharded))
+def _cut_by(config: EvaluateStage) -> int | None:
+    """Returns the setting that decides the batches, and so the questions of a shard; None without batches."""
+    return config.engine.batch_tokens if config.engine.name == "transformers" else None
+
+
+@stage("evaluate", VERSION, resumable=True, sharded=Sharded(compute_shard, join_shards, _can_be_sharded, _cut_by))
 def evaluate(
     config: EvaluateStage,
     *,

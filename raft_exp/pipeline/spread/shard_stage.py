@@ -29,9 +29,11 @@ class ShardStage(Stage):
 
     @property
     def description(self) -> StageDescription:
-        """The values from which the key is computed: those of the whole stage, and the shard."""
+        """The values from which the key is computed: those of the whole stage, and those that decide its work."""
+        functions = sharded(self)
+        cut = functions.cut_by(self.config) if functions else None
         settings = [self.spec.name, self.shard.index, self.shard.count, identity(self.config)]
-        return {**super().description, "config": settings}
+        return {**super().description, "config": settings if cut is None else [*settings, cut]}
 
 
 def sharded(stage: Stage) -> Sharded | None:
