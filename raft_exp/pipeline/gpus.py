@@ -3,7 +3,8 @@
 A stage that needs n GPUs waits until n GPUs are free on this machine. CUDA_VISIBLE_DEVICES limits the process of the
 stage to these GPUs. Each GPU has a lock file in /tmp, which all users of the machine share; RAFT_EXP_GPU_LOCKS names
 another folder. The operating system releases a lock when the process that holds the lock ends, even if the process is
-killed. Under SLURM the scheduler assigns the GPUs, and nothing is locked.
+killed. Under SLURM the scheduler assigns the GPUs, and nothing is locked. Only the tasks of `spread=local` lock them:
+they share the GPUs of one job.
 """
 
 import contextlib
@@ -67,14 +68,16 @@ def _has_gpu() -> bool:
 
 
 @contextlib.contextmanager
-def claimed(wanted: int | None) -> Iterator[dict[str, str]]:
+def claimed(wanted: int | None, within_job: bool = False) -> Iterator[dict[str, str]]:
     """Waits until `wanted` GPUs (None: all) are free, and locks them inside the `with` block.
 
-    Yields the environment variables for the process that uses these GPUs; {} if no lock is needed.
+    Yields the environment variables for the process that uses these GPUs; {} if no lock is needed. `within_job`:
+    whether several processes of one SLURM job share its GPUs, so that locks are needed there too.
     """
     devices = visible()
     count = len(devices) if wanted is None else wanted
-    if not 0 < count <= len(devices) or os.environ.get(SHARED) == "1" or "SLURM_JOB_ID" in os.environ:
+    assigned = "SLURM_JOB_ID" in os.environ and not within_job
+    if not 0 < count <= len(devices) or os.environ.get(SHARED) == "1" or assigned:
         yield {}
         return
     locks = _wait_for(devices, count)

@@ -8,16 +8,18 @@ early is lost (killed), and is started again.
 import contextlib
 import json
 import os
+import platform
 import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from raft_exp.core import screen
-from raft_exp.core.errors import RaftError
+from raft_exp.core.errors import ConfigError, RaftError
 from raft_exp.core.files import write_atomically
 from raft_exp.core.processes import end_with
 from raft_exp.core.shards import Shard
@@ -38,20 +40,34 @@ def main() -> None:
     log_to_file(Path(config_file).with_name("raft_exp.log"))
     try:
         study = RebuiltStudy(Path(config_file))
-        stages = [study.stages[key] for key in keys]
+        stages = _stages(study, keys)
         _end_with_study(study.store, stages[0])
-        _compute(study.store, stages, Shard(int(index), int(count)))
+        _compute(study, stages, Shard(int(index), int(count)))
     except RaftError as error:
         _fail(Path(folder), index, str(error) or type(error).__name__, error.status)
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        _fail(Path(folder), index, f"{type(error).__name__}: {error}", 1)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        log = Path(folder, f"{index}.log")
+        _fail(Path(folder), index, f"task {int(index) + 1} of {count} failed ({reason}); see {log}", 1)
 
 
-def _compute(store: Store, stages: list[Stage], shard: Shard) -> None:
-    with gpus.claimed(gpus.needed(stages[0].config)) as devices:
+def _stages(study: RebuiltStudy, keys: Sequence[str]) -> list[Stage]:
+    """Returns the stages with these keys. Raises ConfigError if the study has other keys on this machine."""
+    if not set(keys) <= study.stages.keys():
+        raise ConfigError(
+            f"spread: on the machine {platform.node()} the stages of this study have other keys; install the same "
+            "versions of raft_exp and its packages on all machines, and change no file that the settings name while "
+            "the study runs"
+        )
+    return [study.stages[key] for key in keys]
+
+
+def _compute(study: RebuiltStudy, stages: list[Stage], shard: Shard) -> None:
+    store = study.store
+    with gpus.claimed(gpus.needed(stages[0].config), within_job=study.engine == "local") as devices:
         os.environ.update(devices)  # CUDA reads them when it is first used
         for stage in stages:
             functions = sharded(stage)

@@ -76,6 +76,12 @@ def test_nothing_is_locked_where_it_is_asked_for_or_another_has_done_it(monkeypa
         assert one == other == {}
 
 
+def test_tasks_of_one_slurm_job_take_a_gpu_each(monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with gpus.claimed(1, within_job=True) as one, gpus.claimed(1, within_job=True) as other:
+        assert [one[gpus.VISIBLE], other[gpus.VISIBLE]] == ["0", "1"]
+
+
 def test_a_stage_of_its_own_process_sees_the_gpus_that_it_holds(monkeypatch, tmp_path):
     script = tmp_path / "python"  # stands for Python: says what it sees, and that its stage is done
     script.write_text(f'#!/bin/bash\necho "$CUDA_VISIBLE_DEVICES" > {tmp_path}/seen\necho \'["", 0]\' >&"${{@: -1}}"\n')
