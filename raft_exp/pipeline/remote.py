@@ -139,7 +139,7 @@ class RemoteStore:
         assert manifest is not None, "only called for a complete result"
         partial = folder.with_suffix(".download")
         shutil.rmtree(partial, ignore_errors=True)
-        names = [*manifest.get("contents", {}), MANIFEST]
+        names = [*(manifest["contents"] if "contents" in manifest else self._names(stage, key)), MANIFEST]
         try:
             for name in names:
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +155,13 @@ class RemoteStore:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         sync_folder(folder.parent)
+
+    def _names(self, stage: str, key: str) -> list[str]:
+        """Returns the names of the files of a result, for a manifest that does not list them."""
+        place = f"{self._root}/{stage}/{key}/"
+        with self._reached():
+            names = (str(path).removeprefix(place) for path in self._files.find(place))
+            return [name for name in names if name != MANIFEST]
 
     def damages(self, stage: str, key: str, manifest: Manifest) -> list[str]:
         """Reads every object of a result, and returns a line for each that differs from the manifest."""

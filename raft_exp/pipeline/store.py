@@ -72,7 +72,8 @@ class Store:
     @property
     def writable(self) -> bool:
         """Whether this user can add results. A read-only store is enough to show a finished study."""
-        return os.access(self.root, os.W_OK)
+        existing = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+        return os.access(existing, os.W_OK)
 
     def path(self, stage: Stage) -> Path:
         """Returns the folder of the stage's result, whether this folder exists or not."""

@@ -104,6 +104,23 @@ def test_a_result_from_before_the_url_is_uploaded(tmp_path, bucket):
     assert f"studies/ingest/{STAGE.key}/manifest.json" in objects(bucket)
 
 
+def test_a_result_whose_manifest_lists_no_file_is_downloaded_whole(tmp_path, bucket):
+    local = Store(tmp_path / "a")
+    folder = local.ensure(STAGE, local.call).path
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name in ("contents", "digest"):  # as in older results
+        del manifest[name]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    open_store(URL, str(tmp_path / "a")).ensure(STAGE, refuse)
+    second = open_store(URL, str(tmp_path / "b"))
+    second.ensure(STAGE, refuse)
+    assert files(second.path(STAGE)) == files(folder)
+
+
+def test_a_local_store_that_does_not_exist_yet_can_be_written(tmp_path):
+    assert Store(tmp_path / "new" / "store").writable
+
+
 class Killed(BaseException):
     """The end of a process."""
 
