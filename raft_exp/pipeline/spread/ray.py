@@ -1,28 +1,44 @@
 """Runs the tasks on a Ray cluster."""
 
-from collections.abc import Iterator, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import ray
 
+from raft_exp.core.errors import ConfigError
+from raft_exp.pipeline import gpus
 from raft_exp.pipeline.spread.command import TaskCommand
 from raft_exp.pipeline.spread_settings import RaySpread
 
 
 class RayTasks:
-    """The tasks as remote functions of Ray. `driver` starts a lost task again, so Ray itself does not."""
+    """The tasks as remote functions of Ray. `driver` starts a lost task again, so Ray itself does not.
+
+    Raises ConfigError if there is no cluster at the address, or this machine alone is too small for a task.
+    """
 
     def __init__(self, config: RaySpread, command: TaskCommand) -> None:
         self._ends = not ray.is_initialized()  # whether this object disconnects from the cluster
-        ray.init(config.address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
+        try:
+            ray.init(config.address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(
+                f"spread.address={config.address}: Ray cannot be used ({reason}); start a cluster with `ray start "
+                "--head`, or use spread.address=null, which starts Ray on this machine"
+            ) from error
+        self._check_size(config, ray.nodes())
         options = {"num_cpus": config.cpus, "num_gpus": config.gpus, "max_retries": 0}
         self._remote, self._command = ray.remote(**options)(_run), command
+        self._shares_gpus = 0 < config.gpus < 1
         self._running: dict[Any, int] = {}
 
     def start(self, tasks: Sequence[int]) -> None:
         """Starts these tasks."""
         for index in tasks:
-            self._running[self._remote.remote(self._command, index)] = index
+            self._running[self._remote.remote(self._command, index, self._shares_gpus)] = index
 
     def ended(self) -> Iterator[int]:
         """Yields each task when it ends, until no task is left."""
@@ -37,6 +53,22 @@ class RayTasks:
         if self._ends:
             ray.shutdown()
 
+    def _check_size(self, config: RaySpread, machines: Sequence[Mapping[str, Any]]) -> None:
+        """Without a machine that is large enough for a task, Ray waits for one without a word."""
+        for machine in machines:
+            has = machine["Resources"]
+            if machine["Alive"] and has.get("CPU", 0) >= config.cpus and has.get("GPU", 0) >= config.gpus:
+                return
+        wanted = f"spread.cpus={config.cpus:g} and spread.gpus={config.gpus:g}"
+        if config.address is None:
+            if self._ends:
+                ray.shutdown()
+            raise ConfigError(f"{wanted}: this machine has fewer; lower them")
+        line = f"  no machine of the Ray cluster has {wanted}; the tasks wait until one joins; else stop and lower them"
+        print(line, file=sys.stderr, flush=True)
 
-def _run(command: TaskCommand, index: int) -> int:
+
+def _run(command: TaskCommand, index: int, shares_gpus: bool) -> int:
+    if shares_gpus:
+        os.environ[gpus.SHARED] = "1"  # the process of the task gets the variables of this one
     return command(index)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import submitit
 
+from raft_exp.core.errors import ConfigError
 from raft_exp.pipeline.spread.command import TaskCommand
 from raft_exp.pipeline.spread_settings import SlurmSpread
 
@@ -19,12 +20,13 @@ class SlurmTasks:
         self._command = command
         self._jobs: dict[int, submitit.Job[int]] = {}
         self._executor = submitit.SlurmExecutor(command.folder)
+        arrays = -(-config.tasks // ARRAY)  # at the same time, each with its share of `at_once`
         self._executor.update_parameters(
             job_name="raft_exp",
             time=config.minutes,
             cpus_per_task=config.cpus,
             mem=f"{int(config.memory_gb * 1024)}MB",
-            array_parallelism=config.at_once or config.tasks,
+            array_parallelism=max(1, config.at_once // arrays) if config.at_once else config.tasks,
             use_srun=False,
             **({"partition": config.partition} if config.partition else {}),
             **({"account": config.account} if config.account else {}),
@@ -33,10 +35,18 @@ class SlurmTasks:
         )
 
     def start(self, tasks: Sequence[int]) -> None:
-        """Sends these tasks, at most 1,000 in an array."""
+        """Sends these tasks, at most 1,000 in an array. Raises ConfigError if sbatch refuses them."""
         for start in range(0, len(tasks), ARRAY):
             array = tasks[start : start + ARRAY]
-            self._jobs.update(zip(array, self._executor.map_array(self._command, array), strict=True))
+            try:
+                jobs = self._executor.map_array(self._command, array)
+            except submitit.core.utils.FailedJobError as error:
+                reason = " ".join(str(error).split())[:200]
+                raise ConfigError(
+                    f"spread: sbatch refused the tasks ({reason}); correct spread.partition, account, minutes, cpus, "
+                    "memory_gb, gpus or sbatch, or use spread=local"
+                ) from error
+            self._jobs.update(zip(array, jobs, strict=True))
 
     def ended(self) -> Iterator[int]:
         """Yields each task when its job ends, until no task is left."""
