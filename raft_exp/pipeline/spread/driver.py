@@ -1,5 +1,6 @@
 """Runs the shards of a stage in tasks, and joins them."""
 
+import contextlib
 import json
 import shutil
 import sys
@@ -23,7 +24,7 @@ from raft_exp.pipeline.store import Store
 
 _ENGINES = {"local": ("local", "LocalTasks"), "slurm": ("slurm", "SlurmTasks"), "ray": ("ray", "RayTasks")}
 _PACKAGES = {"slurm": "submitit", "ray": "ray"}
-_PROGRAMS = {"slurm": ("sbatch", "srun")}
+_PROGRAMS = {"slurm": ("sbatch", "srun", "sacct", "scancel")}
 _STARTS = 4  # how often a task is started before the study fails
 
 
@@ -96,7 +97,8 @@ class Spread:
         functions = sharded(stage)
         for shard in shards_of(stage, functions, self._count(stage)) if functions else ():
             shutil.rmtree(self._store.path(shard), ignore_errors=True)
-            self._store.path(shard).with_suffix(".lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # in a store that cannot be written
+                self._store.path(shard).with_suffix(".lock").unlink()
 
     def _goes_with(self, other: Stage, stage: Stage) -> bool:
         if other.name != stage.name or other.process != stage.process or not self.takes(other):
@@ -124,8 +126,8 @@ class Spread:
         labels = ", ".join(stage.label for stage in group)
         print(f"  {labels}: {len(missing)} tasks ({self._config.name})", file=sys.stderr, flush=True)
         self._run(command, group, missing)
-        shutil.rmtree(folder)
-        if not any(folder.parent.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)  # a task that still closes its log on NFS can keep the folder
+        with contextlib.suppress(OSError):  # it has folders of other stages
             folder.parent.rmdir()
 
     def _run(self, command: TaskCommand, group: Sequence[Stage], missing: Sequence[int]) -> None:

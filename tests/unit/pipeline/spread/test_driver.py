@@ -1,6 +1,8 @@
 """A spread stage through the runner: shards, lost tasks, errors, and what a second run does."""
 
+import errno
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -167,6 +169,42 @@ def test_a_stage_without_a_gpu_asks_the_cluster_for_none(study, monkeypatch):
     assert study.config == replace(SLURM, gpus=0)
 
 
+def test_questions_that_another_limit_cuts_otherwise_are_other_shards(study):
+    keys = set()
+    for batch_tokens in (700, 1500):
+        config = small.evaluate_stage(engine=small.engine_config(batch_tokens=batch_tokens))
+        whole = Stage(evaluate, config, {"test": study.stages[0]})
+        functions = sharded(whole)
+        assert functions is not None
+        keys.add((whole.key, shard_of(whole, functions, Shard(0, 3)).key))
+    assert len({key for key, _ in keys}) == 1, "the limit changes no answer"
+    assert len({key for _, key in keys}) == 2, "but the questions of a shard"
+
+
+def test_a_finished_stage_needs_no_right_to_write(study, monkeypatch):
+    study.run(LocalSpread("local", 2))
+    monkeypatch.setattr(Store, "writable", False)
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert study.run(LocalSpread("local", 2))
+
+
+def test_a_log_that_cannot_be_removed_ends_no_study(study, monkeypatch):
+    remove = shutil.rmtree
+
+    def keeps_logs(folder: Path, ignore_errors: bool = False) -> None:
+        if Path(folder).parent.name != "spread":
+            remove(folder, ignore_errors)
+        elif not ignore_errors:
+            raise OSError(errno.ENOTEMPTY, "Directory not empty", str(folder))
+
+    monkeypatch.setattr(shutil, "rmtree", keeps_logs)
+    assert study.run(LocalSpread("local", 2))
+
+
 def test_another_number_of_tasks_after_an_error_gives_the_same_result(study):
     study.fates = [study.compute, failed]
     with pytest.raises(RaftError):
@@ -177,11 +215,13 @@ def test_another_number_of_tasks_after_an_error_gives_the_same_result(study):
 @pytest.mark.parametrize(
     ("spread", "line"),
     [
-        (SLURM, r"spread: got 'slurm', but this machine has no program sbatch; .*spread=local"),
+        (SLURM, r"spread: got 'slurm', but this machine has no program sacct; .*spread=local"),
         (RaySpread("ray", 3, None, 1, 0), r"spread: got 'ray', which needs the package ray; .*raft_exp\[spread\]"),
     ],
 )
 def test_what_an_engine_lacks_is_said_before_any_stage_runs(study, monkeypatch, spread, line):
+    for program in ("sbatch", "srun"):
+        (study.folder / program).touch(0o755)
     monkeypatch.setenv("PATH", str(study.folder))
     monkeypatch.setattr("raft_exp.pipeline.spread.driver.find_spec", lambda name: None if name == "ray" else True)
     with pytest.raises(ConfigError, match=line):
