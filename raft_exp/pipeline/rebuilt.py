@@ -10,7 +10,7 @@ from raft_exp.pipeline.store import open_store
 class RebuiltStudy:
     """The settings, the store and the stages of a study (`stages`: by key), from its resolved config.
 
-    `engine`: the engine of the tasks of a spread stage: local, slurm or ray.
+    `spread`: what runs the tasks of a spread stage: local, slurm or ray.
     """
 
     def __init__(self, config_file: Path) -> None:
@@ -24,7 +24,7 @@ class RebuiltStudy:
         self.values: dict[str, object] = yaml.safe_load(config_file.read_text(encoding="utf-8"))
         config = parse(self.values)
         self.store = open_store(config.store, config.local_store)
-        self.engine = config.spread.name
+        self.spread = config.spread.name
         fingerprints = Fingerprints(self.store, save=False)
         models = converted.conversions(config, fingerprints)
         converted.use(models, self.store)

@@ -67,7 +67,7 @@ def _stages(study: RebuiltStudy, keys: Sequence[str]) -> list[Stage]:
 
 def _compute(study: RebuiltStudy, stages: list[Stage], shard: Shard) -> None:
     store = study.store
-    with gpus.claimed(gpus.needed(stages[0].config), within_job=study.engine == "local") as devices:
+    with gpus.claimed(gpus.needed(stages[0].config), within_job=study.spread == "local") as devices:
         os.environ.update(devices)  # CUDA reads them when it is first used
         for stage in stages:
             functions = sharded(stage)

@@ -33,7 +33,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_other_keys_on_another_machine_are_named_with_a_remedy(run):
-    message, status = run(SimpleNamespace(stages={"other": None}, engine="ray"))
+    message, status = run(SimpleNamespace(stages={"other": None}, spread="ray"))
     assert "have other keys; install the same versions" in message
     assert status == 2
 
