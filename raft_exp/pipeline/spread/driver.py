@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from raft_exp.core.errors import ConfigError, RaftError, StoppedError
+from raft_exp.core.errors import ConfigError, RaftError, StoppedError, StoreError
 from raft_exp.core.progress import track
 from raft_exp.core.shards import Shard
 from raft_exp.core.stage import Stage
@@ -89,7 +89,13 @@ class Spread:
         self._compute(group)
         functions = sharded(stage)
         assert functions is not None, "takes() is True"
-        folders = [self._store.checked(shard) for shard in shards_of(stage, functions, self._count(stage))]
+        shards = shards_of(stage, functions, self._count(stage))
+        if gone := [shard.label for shard in shards if self._store.look(shard).status != "reused"]:
+            raise StoreError(
+                f"store={self._store.root}: the result of {gone[0]} was removed while this study ran; run the same "
+                "command again, and `python -m raft_exp.store prune` only when no study runs"
+            )
+        folders = [self._store.checked(shard) for shard in shards]
         self._store.call(joined(stage, functions, folders), out)
 
     def remove_shards(self, stage: Stage) -> None:

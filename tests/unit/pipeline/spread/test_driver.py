@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from raft_exp.core.errors import ConfigError, RaftError
+from raft_exp.core.errors import ConfigError, RaftError, StoreError
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.shards import Shard, Sharded
 from raft_exp.core.stage import Stage, stage
@@ -190,6 +190,22 @@ def test_a_finished_stage_needs_no_right_to_write(study, monkeypatch):
 
     monkeypatch.setattr(Path, "unlink", unlink)
     assert study.run(LocalSpread("local", 2))
+
+
+def test_a_shard_that_somebody_removes_is_missed_before_the_join(study):
+    functions = sharded(study.stages[0])
+    assert functions is not None
+    first = study.store.path(shard_of(study.stages[0], functions, Shard(0, 3)))
+
+    def removes_the_first(command: TaskCommand, index: int) -> None:
+        study.compute(command, index)
+        shutil.rmtree(first)
+
+    study.fates = [study.compute, study.compute, removes_the_first]
+    with pytest.raises(StoreError, match="embed shard 1 of 3 was removed while this study ran; run the same command"):
+        study.run(LocalSpread("local", 3))
+    assert study.run(LocalSpread("local", 3)) == ["".join(f"{number}\n" for number in range(10)).encode()]
+    assert study.started == [[0, 1, 2], [0]]
 
 
 def test_a_log_that_cannot_be_removed_ends_no_study(study, monkeypatch):
