@@ -1,6 +1,6 @@
 """Checks for the packages, GPUs and API keys that the planned stages need, before any stage runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from importlib.util import find_spec
 
 from raft_exp.core.errors import ModelError
@@ -55,15 +55,25 @@ def _check_quantization(stages: Sequence[Stage]) -> None:
 def _check_keys(stages: Sequence[Stage]) -> None:
     """Raises ConfigError if the API key of a stage is missing, before any stage runs.
 
-    A teacher or judge is not checked if its ledger has replies of its model: only new requests need the key.
+    A teacher or judge is not checked if its ledger has replies of its model: only new requests need the key. A judge of
+    replies that this run generates is always checked, because the run pays for these replies first.
     """
+    planned = {stage.key for stage in stages}
     for stage in stages:
         engine, *asked = (getattr(stage.config, name, None) for name in ("engine", "teacher", "judge"))
         if isinstance(engine, ChatConfig):
             key_of(engine, "engine")
         for model in asked:
-            if isinstance(model, ServerModel) and not ledger.has_answers(model.ledger, model.model):
+            if isinstance(model, ServerModel) and (
+                _judges_new_replies(stage, planned) or not ledger.has_answers(model.ledger, model.model)
+            ):
                 key_of(model, model.group)
+
+
+def _judges_new_replies(stage: Stage, planned: Set[str]) -> bool:
+    """Whether a judge's stage reads answers of a planned stage. `planned`: the keys of the planned stages."""
+    read = (made for name, made in stage.inputs.items() if name in ("answers", "answers_a", "answers_b"))
+    return any(isinstance(made, Stage) and made.key in planned for made in read)
 
 
 def quantized_bases(stages: Sequence[Stage]) -> list[str]:

@@ -96,6 +96,16 @@ def test_a_missing_key_or_package_ends_the_study_before_any_stage(monkeypatch):
         check_requirements(list(judging(*STUDY, "judge@evaluation.judge=vllm").values()))
 
 
+def test_a_judge_needs_its_key_before_the_replies_that_it_judges_are_generated(tmp_path, monkeypatch):
+    """Replies of the judge from another study say nothing about those that this study needs."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (tmp_path / f"{shipped().model}.jsonl").write_text("{}\n")
+    study = (*JUDGE, f"evaluation.judge.ledger={tmp_path}")
+    check_requirements(list(judging(*study).values()))
+    with pytest.raises(ConfigError, match=r"^evaluation\.judge\.api_key_env: "):
+        check_requirements(list(made(*study).values()))
+
+
 def test_a_local_judge_runs_in_a_process_of_its_own_unless_it_needs_no_gpu():
     processes = {stage.process for stage in judging(*STUDY, "judge@evaluation.judge=transformers").values()}
     gpu = ("judge@evaluation.judge=transformers", "evaluation.judge.engine.accelerator=auto")
