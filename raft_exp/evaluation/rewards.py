@@ -108,6 +108,12 @@ def _settings(grading: Mapping[str, Any]) -> RewardSettings:
             f"rewards: grading.metric: got {settings.metric!r}, which this version does not have; export the data "
             "again with this version"
         )
+    metric = METRICS[settings.metric]
+    if metric.observe is None or not metric.per_row:
+        raise DataError(
+            f"rewards: grading.metric: got {settings.metric!r}, which has no value for a single reply; set "
+            "evaluation.primary.metric to another metric, and export the data again"
+        )
     return settings
 
 

@@ -131,8 +131,12 @@ def test_each_function_has_the_signature_of_trl():
         ({"answers": None}, r"rewards: the data set has no column 'answers'"),
         ({"grading": [{"corpus": "documents"}]}, r"rewards: grading\.\w+: .*; export the data again"),
         (
+            {"grading": [{**SETTINGS, "metric": "meteor"}]},
+            r"rewards: grading\.metric: got 'meteor', which .*; export the data again",
+        ),
+        (
             {"grading": [{**SETTINGS, "metric": "bleu"}]},
-            r"rewards: grading\.metric: got 'bleu', which .*; export the data again",
+            r"rewards: grading\.metric: got 'bleu', which has no value for a single reply; set evaluation\.primary",
         ),
         ({"grading": [{**SETTINGS, "cot": "yes"}]}, r"rewards: grading\.cot: .*boolean.*; export the data again"),
     ],
