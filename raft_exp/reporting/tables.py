@@ -80,7 +80,9 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
         "rows": [_arm_row(name, names, marked, results) for name in arms],
         "baselines": [
             {**row, "cells": _with_quotes(results, row["cells"], cell(None))}
-            for row in (_row(_baseline(name, arm), arm, names) for name, arm in results.get("baselines", {}).items())
+            for row in (
+                _row(_baseline(name, arm), arm, names, missing="") for name, arm in results.get("baselines", {}).items()
+            )
         ],
         "invented_quotes": has_invented_quotes(results),
         "without_model": without_model(results.get("baselines", {}), main),
@@ -116,10 +118,16 @@ def cell(figure: Figure | None, missing: str = "") -> Cell:
     return {"value": percent(figure["value"]), "interval": interval, "marked": False}
 
 
-def _row(name: str, arm: Summary, names: Sequence[str], marked: Set[tuple[str, str]] = frozenset()) -> Row:
+def _row(
+    name: str,
+    arm: Summary,
+    names: Sequence[str],
+    marked: Set[tuple[str, str]] = frozenset(),
+    missing: str = "does not reason",
+) -> Row:
+    """Returns a row of figures. `missing`: why the row may have no figure in a metric of reasons."""
     cells: list[Cell] = [
-        {**cell(arm["metrics"].get(m), "does not reason" if _of_reasons(m) else ""), "marked": (name, m) in marked}
-        for m in names
+        {**cell(arm["metrics"].get(m), missing if _of_reasons(m) else ""), "marked": (name, m) in marked} for m in names
     ]
     return {"name": name, "cells": cells}
 
