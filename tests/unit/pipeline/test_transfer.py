@@ -75,9 +75,9 @@ def test_keys_of_a_study_stay_where_nothing_elsewhere_is_measured():
 
 
 def test_the_questions_and_the_untrained_answers_are_those_of_the_corpus_own_study():
-    """A transfer from a study with real's model and prompt to real's corpus makes none of its stages again."""
-    own = stages_of("+experiment=real", "evaluation.prompts=as_written")
-    moved = stages_of(QUICK, "model=smollm2_135m", "prompt=default", "evaluation.prompts=as_written", REAL)
+    """A transfer from a study with the same model and prompt to real's corpus makes none of its stages again."""
+    own = stages_of("+experiment=real", "model=tiny", "evaluation.prompts=as_written")
+    moved = stages_of(QUICK, "model=tiny", "prompt=default", "evaluation.prompts=as_written", REAL)
     for label, there in (
         ("ingest", "ingest[transfer@real]"),
         ("questions", "questions[transfer@real]"),
@@ -125,7 +125,7 @@ def test_divergences_are_measured_with_transformers_where_another_engine_answers
 
 
 def test_chosen_rates_and_prompts_are_used_elsewhere_with_the_task_of_the_corpus():
-    made = stages_of("+experiment=real", "selection.learning_rates=auto", WORLD, "evaluation.kl=true")
+    made = stages_of("+experiment=real", "model=tiny", "selection.learning_rates=auto", WORLD, "evaluation.kl=true")
     assert read(made["evaluate[raft@transfer@other]"], "adapter").label == "select[raft]"
     assert read(made["kl[raft]"], "weights").label == "select[raft]"
     rag = made["evaluate[rag@transfer@other]"]
@@ -216,8 +216,8 @@ def test_the_untrained_arm_is_the_one_of_the_verdict_where_there_are_several():
 
 REFUSED = [
     ("pubmedqa", r"transfer: got 'pubmedqa'; give names in brackets, \[hotpotqa\]"),
-    ("[pubmeda]", r"transfer: got 'pubmeda'; did you mean 'pubmedqa'\?"),
-    ("[fair_lr]", r"transfer: got 'fair_lr'; known: almanac, "),
+    ("[pubmeda]", r"transfer: got 'pubmeda', which is no corpus; did you mean 'pubmedqa'\?"),
+    ("[fair_lr]", r"transfer: got 'fair_lr', which is no corpus; known: almanac, "),
     ("[3]", r"transfer: got \[3\]; give names"),
     ("{pubmedqa: {pth: x}}", r"transfer\.pubmedqa: corpus\.pth: no such setting; did you mean 'path'\?"),
     ("{almanac: {world_seed: x}}", r"transfer\.almanac: corpus\.world_seed: got 'x'; must be a valid integer"),

@@ -198,7 +198,7 @@ REFUSED = [
     ),
     (
         f"{MIXED} dataset.mixed={{random:0.5,mixed:0.5}}",
-        r"dataset\.mixed: got 'mixed'; must be .random., .bm25., .dense., .hybrid.",
+        r"dataset\.mixed\.mixed: got 'mixed'; must be .random., .bm25., .dense., .hybrid.",
     ),
     (f"{MIXED} dataset.mixed={{random:-1,bm25:2}}", r"dataset\.mixed\.random: got -1; must be greater than or equal"),
     (
