@@ -43,6 +43,7 @@ class EmbedStage:
 def compute_passages(config: EmbedStage, *, passages: Path, shard: Shard, out: Path) -> None:
     """Writes vectors.npy of the shard's passages. Writes no file for an empty shard, except for the first shard."""
     collection = Passages(passages)
+    _check_search_index(config.encoder, len(collection))
     rows = _rows(shard, len(collection))
     texts = (searched_text(collection[row]) for row in rows)
     if rows or shard.index == 0:
@@ -64,8 +65,7 @@ def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
     fails, or faiss is missing.
     """
     collection = Passages(passages)
-    if len(collection) > config.encoder.exact_up_to:
-        needs("faiss")
+    _check_search_index(config.encoder, len(collection))
     texts = (searched_text(passage) for passage in collection)
     width = _embed(config.encoder, config.encoder.passage_prefix, texts, len(collection), out)
     _count(len(collection), width, out)
@@ -113,9 +113,15 @@ def _write_ids(ids: np.ndarray, out: Path) -> None:
     np.save(out / IDS, np.stack([ids[order], order]))
 
 
-def _search_index(config: EncoderConfig, total: int, out: Path) -> None:
+def _check_search_index(config: EncoderConfig, total: int) -> None:
+    """Raises ModelError before any vector is computed if the index of the vectors needs faiss, and faiss is missing."""
     if total > config.exact_up_to:
         needs("faiss")
+
+
+def _search_index(config: EncoderConfig, total: int, out: Path) -> None:
+    _check_search_index(config, total)
+    if total > config.exact_up_to:
         build_index(np.load(out / VECTORS, mmap_mode="r"), out / INDEX)
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp.core.collection import write_passages
-from raft_exp.core.records import write_jsonl
+from raft_exp.core.errors import ModelError
+from raft_exp.core.records import Passage, write_jsonl
 from raft_exp.core.shards import Shard
 from raft_exp.evaluation.stage import evaluate
 from raft_exp.models.cross_encoder import RerankConfig
@@ -120,6 +121,19 @@ def test_rankings_do_not_depend_on_the_number_of_shards(world, most):
         expected = whole(rerank_stage.rerank, config, room / "whole", **inputs)
         for count in COUNTS:
             assert in_shards(rerank_stage.rerank, count, config, room / str(count), **inputs) == expected
+
+
+def test_a_missing_faiss_is_named_before_any_vector(tmp_path, monkeypatch):
+    def missing(package: str) -> None:
+        raise ModelError(package)
+
+    (tmp_path / "passages").mkdir()
+    write_passages(tmp_path / "passages", [Passage(f"p{n}", "d", "", "text", "", ["text"], "") for n in range(3)])
+    monkeypatch.setattr(embed_stage, "needs", missing)
+    monkeypatch.setattr(embed_stage, "load", lambda config: pytest.fail("the encoder was loaded"))
+    config = EmbedStage(small.encoder_config(exact_up_to=2))
+    with pytest.raises(ModelError, match="faiss"):
+        embed_stage.compute_passages(config, passages=tmp_path / "passages", shard=Shard(1, 2), out=tmp_path)
 
 
 def test_no_question_is_no_vector(tmp_path, monkeypatch):
