@@ -112,8 +112,13 @@ def test_the_labels_of_a_sheet_correct_the_judge(run, capsys, tmp_path):
     assert "corrected" not in results(again)["judge"]
     (folder / "moved").rename(folder / "labels")
 
+    source = {"path": "/my conf", "schema": "file", "provider": "command-line"}
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra" / "hydra.yaml").write_text(json.dumps({"hydra": {"runtime": {"config_sources": [source]}}}))
     main([str(folder), "n=200"])
-    assert "160 labels kept" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "160 labels kept" in said
+    assert "python -m raft_exp --config-dir '/my conf' " in said, "the run's own folder of settings"
     with pytest.raises(SystemExit):
         main([str(folder), "n=100"])
     assert "labels of replies that are not in the new sheet; use the n, seed and tasks" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
 from pydantic import Field
 
 from raft_exp.apps.arguments import Command, one_line_errors
@@ -21,6 +22,7 @@ from raft_exp.evaluation.statistics import FEWEST_LABELS
 from raft_exp.pipeline.run import FinishedRun
 
 _FOLDER = "labels"
+_OPTION = "command-line"  # Hydra's name for the source of a folder of --config-dir
 
 
 @config_dataclass
@@ -126,4 +128,13 @@ def _command(run: FinishedRun, path: Path) -> str:
         raise DataError(f"{file}: missing; finish the study first, with the command that started it")
     results: Results = json.loads(file.read_text(encoding="utf-8"))
     words = [word for word in results.get("overrides", []) if not word.lstrip("+").startswith(f"{SETTING}=")]
-    return shlex.join(["python", "-m", "raft_exp", *words, f"{SETTING}={path}"])
+    return shlex.join(["python", "-m", "raft_exp", *_options(run.folder), *words, f"{SETTING}={path}"])
+
+
+def _options(folder: Path) -> list[str]:
+    """Returns the option --config-dir of the run's command, from Hydra's record; [] without it."""
+    record = folder / ".hydra" / "hydra.yaml"
+    if not record.exists():
+        return []
+    sources = yaml.safe_load(record.read_text(encoding="utf-8"))["hydra"]["runtime"]["config_sources"]
+    return [word for source in sources if source["provider"] == _OPTION for word in ("--config-dir", source["path"])]
