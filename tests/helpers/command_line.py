@@ -85,7 +85,7 @@ def run_words(folder: Path, *words: str, **more: str) -> subprocess.CompletedPro
 
 def start(folder: Path, *overrides: str, **more: str) -> warm_process.Running:
     """Starts a study in a process of its own, for a test that sends it signals."""
-    environ = environment(**more)
+    environ = {**warm_process.restored(environment()), **more}
     assert warm_process.can_run(environ)
     return warm_process.start(["raft_exp", *overrides], folder, environ)
 

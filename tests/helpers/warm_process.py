@@ -46,6 +46,15 @@ def can_run(environment: Mapping[str, str]) -> bool:
     return _at_start(environment) == _at_start(_ENVIRONMENT)
 
 
+def restored(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns an environment in which the variables that are read at the start are those of the server.
+
+    A test that trains in this process may leave others behind.
+    """
+    others = {name: value for name, value in environment.items() if not name.startswith(_AT_START)}
+    return {**others, **_at_start(_ENVIRONMENT)}
+
+
 @dataclass(frozen=True)
 class Running:
     """A command that runs. `pid`: its process, which leads a process group. The server runs one command at a time."""
