@@ -21,16 +21,15 @@ FLAGS = (
     "--disable-sync",
     "--disable-background-networking",
     "--disable-component-update",
-    "--remote-debugging-port=0",
-    "--window-size=900,1000",
 )
+DRIVEN = (*FLAGS, "--remote-debugging-port=0", "--window-size=900,1000")
 
 
 class Browser:
     """A page of Chromium over the DevTools protocol."""
 
     def __init__(self, program: str, profile: Path) -> None:
-        self._process = subprocess.Popen([program, *FLAGS, f"--user-data-dir={profile}"], stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen([program, *DRIVEN, f"--user-data-dir={profile}"], stderr=subprocess.DEVNULL)
         port_file = profile / "DevToolsActivePort"
         until(lambda: port_file.exists() and port_file.read_text().count("\n"))
         port, path = port_file.read_text().split("\n")

@@ -1,9 +1,7 @@
 """The browser of examples in a real browser: deep links filter, hostile text stays text, nothing is fetched."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,29 +12,16 @@ from raft_exp.core.records import Example, write_jsonl
 from raft_exp.evaluation.citations.stage import CITATIONS
 from raft_exp.evaluation.judge.rows import JUDGEMENTS
 from raft_exp.evaluation.judge.stage import SUMMARY
+from tests.helpers import browser
 from tests.helpers.html_page import Page
 from tests.helpers.report_study import ARMS, Study, answered, example
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-)
 HOSTILE = "</script><img src=x onerror=\"document.title='run'\"> \u2028 <b>bold</b>"
 
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    if not found:
-        pytest.skip("no Chromium: install it, or name it in CHROMIUM")
-    return found
+    return browser.chromium()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +81,7 @@ def claims(folder: Path, rows: list[Example]) -> Path:
 def opened(chromium: str, page: Path, choice: str, profile: Path) -> str:
     """The page as the browser has it after its script ran; `choice` is what stands behind the #."""
     done = subprocess.run(
-        [chromium, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", f"{page.as_uri()}#{choice}"],
+        [chromium, *browser.FLAGS, f"--user-data-dir={profile}", "--dump-dom", f"{page.as_uri()}#{choice}"],
         capture_output=True,
         text=True,
         check=True,
