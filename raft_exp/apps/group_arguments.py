@@ -19,3 +19,8 @@ def with_group_names(arguments: Iterable[str]) -> list[str]:
 def _named(argument: str) -> str:
     chosen = _CHOICE.fullmatch(argument)
     return f"{_GROUPS[chosen[1]]}={chosen[2]}" if chosen else argument
+
+
+def setting_of(group: str) -> str:
+    """Returns the setting by which the command line chooses a file of a group: `evaluation.judge` for `judge`."""
+    return next((setting for setting, name in _GROUPS.items() if name == f"{group}@{setting}"), group)

@@ -7,6 +7,7 @@ from hydra.errors import ConfigCompositionException, MissingConfigException, Ove
 from omegaconf import DictConfig
 from omegaconf.errors import GrammarParseError, InterpolationResolutionError, OmegaConfBaseException
 
+from raft_exp.apps.group_arguments import setting_of
 from raft_exp.apps.yaml_errors import line_with, missing_default
 from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.pipeline.config import conf_dir
@@ -35,7 +36,7 @@ def explained(error: Exception) -> ConfigError:
             return ConfigError(f"launcher: {option!r} is not installed; run {_INSTALL[option]}, or remove the launcher")
         if new := _RENAMED.get((group, option)):
             return ConfigError(f"{group}: {option!r} was renamed to {new!r}; use {group}={new}")
-        return ConfigError(f"{group}: got {option!r}; {suggest(option, error.options)}")
+        return ConfigError(f"{setting_of(group)}: got {option!r}; {suggest(option, error.options)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("experiment/"):
         name = str(error.missing_cfg_file).removeprefix("experiment/")  # Hydra's error does not list experiments
         return ConfigError(f"experiment: got {name!r}; {suggest(name, _experiments())}")

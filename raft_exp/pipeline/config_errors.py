@@ -59,7 +59,7 @@ def unknown_key(path: str, option: object = "") -> str:
     known = [*_names(_member(kind, option)), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # a setting of another corpus, teacher, logger ...
         group = parents[-1] if parents else name
-        return f"{path}: the chosen {group} has no such setting; remove it, or choose a {group} that has it"
+        return f"{path}: no {group} that has this setting is chosen; remove it, or choose a {group} that has it"
     return f"{path}: no such setting; {suggest(name, known)}"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from raft_exp.apps.group_arguments import with_group_names
+from raft_exp.apps.group_arguments import setting_of, with_group_names
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,10 @@ from raft_exp.apps.group_arguments import with_group_names
 )
 def test_a_file_of_a_group_is_chosen_by_its_setting(typed, read):
     assert with_group_names([typed]) == [read]
+
+
+@pytest.mark.parametrize(
+    ("group", "setting"), [("judge", "evaluation.judge"), ("nli", "evaluation.nli"), ("trainer", "trainer")]
+)
+def test_a_message_names_the_setting_that_was_typed(group, setting):
+    assert setting_of(group) == setting
