@@ -11,48 +11,20 @@ process of its own. The rate of both servers with no kill is printed for compari
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from scripted_requests import client_and_requests, start
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
-
-SERVER = Path(__file__).with_name("teacher_server.py")
-
-
-def start(delay: float) -> tuple["subprocess.Popen[str]", str]:
-    process = subprocess.Popen(
-        [sys.executable, str(SERVER), str(delay)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    return process, process.stdout.readline().strip()
 
 
 def replies(urls: list[str], requests: int, in_flight: int, half: Callable[[], None]) -> tuple[list[float], int]:
     """Returns the time of each reply, first the start, and the number of attempts. Calls `half` half way."""
-    import aiohttp  # noqa: F401  (what the first request of a process would import is not the requests' time)
-
-    from raft_exp.engines.client.client import ChatClient
-    from raft_exp.engines.client.protocol import ChatConfig
-    from raft_exp.engines.client.queue import ChatPrompt
-
-    config = ChatConfig(
-        base_url=urls,
-        model="scripted-1",
-        served_as=None,
-        api_key_env=None,
-        extra_body={},
-        in_flight=in_flight,
-        attempts=3,
-        timeout=60.0,
-        max_requests=None,
-    )
-    prompt = "<passage>\nVelmor {} is a town.\n</passage>\n\nQuestion: When was Velmor {} founded?"
-    chats = [ChatPrompt(str(n), [{"role": "user", "content": prompt.format(n, n)}]) for n in range(requests)]
-    client = ChatClient(config)
+    client, chats = client_and_requests(urls, requests, in_flight)
 
     async def run() -> list[float]:
         times = [time.perf_counter()]

@@ -10,40 +10,21 @@ in a process of its own.
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from scripted_requests import client_and_requests, start
 
-SERVER = Path(__file__).with_name("teacher_server.py")
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 def client_alone(url: str, requests: int, in_flight: int) -> float:
-    import aiohttp  # noqa: F401  (what the first request of a process would import is not the requests' time)
-
-    from raft_exp.engines.client.client import ChatClient
-    from raft_exp.engines.client.protocol import ChatConfig
-    from raft_exp.engines.client.queue import ChatPrompt
-
-    config = ChatConfig(
-        base_url=url,
-        model="scripted-1",
-        served_as=None,
-        api_key_env=None,
-        extra_body={},
-        in_flight=in_flight,
-        attempts=3,
-        timeout=60.0,
-        max_requests=None,
-    )
-    prompt = "<passage>\nVelmor {} is a town.\n</passage>\n\nQuestion: When was Velmor {} founded?"
-    chats = [ChatPrompt(str(n), [{"role": "user", "content": prompt.format(n, n)}]) for n in range(requests)]
+    client, chats = client_and_requests(url, requests, in_flight)
 
     async def run() -> int:
-        return len([None async for _ in ChatClient(config).replies(chats, {"temperature": 0})])
+        return len([None async for _ in client.replies(chats, {"temperature": 0})])
 
     began = time.perf_counter()
     assert asyncio.run(run()) == requests
@@ -76,13 +57,8 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.05)
     arguments = parser.parse_args()
     n, ideal = arguments.requests, arguments.requests / arguments.in_flight * arguments.delay
-    command = [sys.executable, str(SERVER), str(arguments.delay)]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        assert server.stdout
-        url = server.stdout.readline().strip()
+    server, url = start(arguments.delay)
+    with server, tempfile.TemporaryDirectory() as folder:
         client = sorted(client_alone(url, n, arguments.in_flight) for _ in range(3))
         found = {"ideal": ideal, "fastest client": client[0], "client": client[1], "slowest client": client[2]}
         found["stage"] = stage(Path(folder), url, n, arguments.in_flight, 0)
