@@ -89,7 +89,7 @@ def join_shards(
 
 
 def _can_be_sharded(config: EvaluateStage) -> bool:
-    """Whether several processes may answer: not those of a server, because its request limits hold for one process."""
+    """Whether several processes may answer. A server is asked by one process, because its limits count one process."""
     return config.engine.name != "openai"
 
 
