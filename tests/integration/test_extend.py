@@ -82,7 +82,7 @@ def test_the_task_works_as_written(tmp_path):
 
 @pytest.mark.slow
 def test_the_experiment_works_as_written(tmp_path):
-    planned, whole, on_top = with_page(tmp_path, "experiment")
+    planned, whole, on_top, _ = with_page(tmp_path, "experiment")  # the last one needs PubMedQA's files
     plan = run(tmp_path, planned)
     assert "planned" in plan.stdout + plan.stderr
     run(tmp_path, whole, *SHORT)
