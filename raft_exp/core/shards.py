@@ -50,3 +50,5 @@ class Sharded:
     allowed: Callable[[Any], bool] = always  # whether a stage with these settings can be sharded
     # The value of the runtime settings that decide which work a shard has. It is part of the keys of the shards.
     cut_by: Callable[[Any], object] = no_setting
+    # Whether a shard continues from the partial folder of a killed task, as all shards of a resumable stage do.
+    resumable: bool = False

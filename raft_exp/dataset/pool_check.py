@@ -27,6 +27,7 @@ from raft_exp.dataset.testing_stage import TestStage, context_chooser, size_sett
 from raft_exp.dataset.training_stage import ClosedBookStage, RaftStage, raft_recipe, training_rankers
 from raft_exp.dataset.window_check import TooLong, longest, refuse
 from raft_exp.dataset.writing import sampled
+from raft_exp.retrieval import Shares, source_names
 
 Demand = RaftStage | ClosedBookStage | TestStage  # the settings of a data set
 
@@ -117,7 +118,7 @@ def _check(
     for allowed, most in dict.fromkeys(limits):
         check_overlap(source, collection, allowed, most)
     too_long, window = list[TooLong](), 0
-    for demand in demands:
+    for demand in map(_without_search, demands):
         if isinstance(demand, RaftStage):
             _check_training(demand, source, collection, embedded, indexed, ids_are_final)
         if isinstance(demand, TestStage):
@@ -156,6 +157,28 @@ def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage
         conflict_share=0.0,
     )
     return replace(demand, dataset=dataset)
+
+
+def _without_search(demand: Demand) -> Demand:
+    """Returns a demand with random distractors in place of a search, if the check has the same outcome.
+
+    The rules for distractors accept passages with as many different texts in any order of the same pool. A search takes
+    seconds for each question of a large collection.
+    """
+    if isinstance(demand, TestStage):
+        counts = demand.context == "gold_and_distractors" and demand.allow_cut and not demand.conflict
+        if counts and _ranks_whole_pool(demand.distractors, demand.mixed):
+            return replace(demand, distractors="random", mixed=None)
+    elif isinstance(demand, RaftStage):
+        data = demand.dataset
+        counts = data.chooses_gold and data.max_score is None and data.relative_margin is None
+        if counts and _ranks_whole_pool(data.distractors, data.mixed):
+            return replace(demand, dataset=replace(data, distractors="random", mixed=None))
+    return demand
+
+
+def _ranks_whole_pool(distractors: str, shares: Shares | None) -> bool:
+    return source_names(distractors, shares) != {"given"}
 
 
 def _limits(demand: RaftStage | ClosedBookStage) -> tuple[bool, float | None]:

@@ -1,6 +1,6 @@
 """Stage `dataset` for the test sets: one context per question, which all arms share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import partial
 from pathlib import Path
@@ -13,19 +13,21 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.gold_place import GoldPlace
 from raft_exp.core.sampling import HashSample
 from raft_exp.core.schema import Count, KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
+from raft_exp.core.shards import Shard, Sharded
 from raft_exp.core.stage import stage
 from raft_exp.corpora import pools
 from raft_exp.corpora.split_units import split_passages
 from raft_exp.dataset import recipes, window_check
 from raft_exp.dataset.conflicts import Conflicts
 from raft_exp.dataset.context_stats import GoldRecall, ShortContextCounter
+from raft_exp.dataset.found import Coming, SearchedSplit, found_ranker, is_search, search
 from raft_exp.dataset.recipes import QuestionTargets
 from raft_exp.dataset.retrieval_quality import RetrievalQuality
 from raft_exp.dataset.rows import RowFormat, RowSpec, Window
 from raft_exp.dataset.supply import EVALUATION_NAMES, DistractorSupply, SettingNames
 from raft_exp.dataset.writing import VERSION, Watch, sampled, write_rows
 from raft_exp.prompts import PromptConfig
-from raft_exp.retrieval import Distractors, Rankers, RetrieverConfig, Shares
+from raft_exp.retrieval import Distractors, Rankers, RetrieverConfig, Shares, source_names
 from raft_exp.retrieval.filters import DistractorFilter
 from raft_exp.retrieval.rerank import Rankings
 
@@ -57,7 +59,55 @@ class TestStage:
     conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
 
 
-@stage("dataset", VERSION)
+def compute_shard(
+    config: TestStage,
+    *,
+    passages: Path,
+    questions: Path,
+    shard: Shard,
+    out: Path,
+    embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
+    reranked: Path | None = None,
+) -> None:
+    """Searches for the passages of the shard's questions."""
+    del reranked  # such contexts need no search
+    source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
+    sample = test_sample(config, source)
+    rankers = _rankers(config, collection, embedded, indexed)
+
+    def chooser(coming: Coming) -> recipes.ContextChooser:
+        if config.context == "retrieved":
+            return _retrieved(config, rankers, coming)
+        return _supply(config, rankers, source, coming)
+
+    searched = SearchedSplit(partial(sampled, source, config.split, sample), len(sample), chooser)
+    search([searched], shard, rankers.distractor_filter.rejected_candidates, out)
+
+
+def join_shards(
+    config: TestStage,
+    *,
+    passages: Path,
+    questions: Path,
+    shards: Sequence[Path],
+    out: Path,
+    embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
+    reranked: Path | None = None,
+) -> None:
+    """Writes the files of `test_set` with the passages that the shards found."""
+    del embedded, indexed, reranked  # for the search
+    _write(config, passages, questions, out, found=shards)
+
+
+def _is_searched(config: TestStage) -> bool:
+    if config.context == "retrieved":
+        return config.retriever.rerank is None
+    return config.context == "gold_and_distractors" and is_search(source_names(config.distractors, config.mixed))
+
+
+@stage("dataset", VERSION, sharded=Sharded(compute_shard, join_shards, _is_searched, resumable=True))
 def test_set(
     config: TestStage,
     *,
@@ -73,10 +123,24 @@ def test_set(
     With `context=retrieved`, audit.json also has the figures of `raft_exp.dataset.retrieval_quality`. `reranked`: the
     folder of stage `rerank`, with `retriever.rerank`.
     """
+    _write(config, passages, questions, out, embedded, indexed, reranked)
+
+
+def _write(
+    config: TestStage,
+    passages: Path,
+    questions: Path,
+    out: Path,
+    embedded: Mapping[str, Path] | None = None,
+    indexed: Path | None = None,
+    reranked: Path | None = None,
+    found: Sequence[Path] | None = None,
+) -> None:
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     sample = test_sample(config, source)
     rankings = Rankings(reranked) if reranked else None
-    choose, gold_recall = context_chooser(config, source, sample, collection, embedded, indexed, rankings), GoldRecall()
+    chooser = partial(context_chooser, config, source, sample, collection, embedded, indexed, rankings, found)
+    choose, gold_recall = chooser(), GoldRecall()
     num_distractors = config.num_distractors if config.context == "gold_and_distractors" else 0
     constant_size = bool(num_distractors) and config.without_gold
     short_contexts = ShortContextCounter(collection, num_distractors, config.seed, constant_size)
@@ -94,8 +158,8 @@ def test_set(
         specs, figures = quality.watch(specs), {"retrieval": quality.figures}
     row_format = test_row_format(config)
     if not config.allow_cut:
-        choose = context_chooser(config, source, sample, collection, embedded, indexed, rankings)
-        whole = (RowSpec(question, choose(question), None) for question in sampled(source, config.split, sample))
+        choose_again = chooser()
+        whole = (RowSpec(question, choose_again(question), None) for question in sampled(source, config.split, sample))
         place = (size_setting(config), config.names.condition)
         window_check.refuse(window_check.longest(row_format, passages, whole, *place), config.window.max_length)
         watch = _both(partial(window_check.watch, place=place, max_length=config.window.max_length), watch)
@@ -135,13 +199,14 @@ def context_chooser(
     embedded: Mapping[str, Path] | None,
     indexed: Path | None,
     rankings: Rankings | None = None,
+    found: Sequence[Path] | None = None,
 ) -> recipes.ContextChooser:
     """Returns the function that chooses the context of each test question in the sample.
 
-    `rankings`: the reranked passages of retrieved contexts, with `retriever.rerank`.
+    `rankings`: the reranked passages of retrieved contexts, with `retriever.rerank`. `found`: the folders of the shards
+    of the search, if it is spread; the questions must then be in the order of the sample.
     """
-    distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
-    rankers = Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
+    rankers = _rankers(config, collection, embedded, indexed)
     coming = partial(sampled, source, config.split, sample)
     if config.context == "given":
         choose = recipes.published(collection)
@@ -150,12 +215,43 @@ def context_chooser(
     if config.context == "retrieved" and rankings:
         return recipes.retrieved(rankings.ranked, config.retriever.k)
     if config.context == "retrieved":
-        rank = rankers.ranker(config.retriever.name, None, np.arange(len(collection)), coming)
-        return recipes.retrieved(rank, config.retriever.k)
-    pool = pools.pool(pools.document_splits(collection, source.all_questions()), config.split)
-    rank = rankers.ranker(config.distractors, config.mixed, pool, coming)
-    supply = DistractorSupply(
-        rankers.distractor_filter,
+        return _retrieved(config, rankers, coming, found)
+    supply = _supply(config, rankers, source, coming, found)
+    chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
+    choose = chooser(supply, config.seed)
+    return recipes.gold_at(config.gold_at, collection, choose)
+
+
+def _rankers(
+    config: TestStage, collection: Passages, embedded: Mapping[str, Path] | None, indexed: Path | None
+) -> Rankers:
+    distractor_filter = DistractorFilter(collection, config.same_document, answer_allowed=not config.without_gold)
+    return Rankers(distractor_filter, config.seed, embedded, indexed=indexed)
+
+
+def _retrieved(
+    config: TestStage, rankers: Rankers, coming: Coming, found: Sequence[Path] | None = None
+) -> recipes.ContextChooser:
+    distractor_filter = rankers.distractor_filter
+    if found is not None:
+        rank = found_ranker(found, distractor_filter.rejected_candidates)
+    else:
+        everything = np.arange(len(distractor_filter.passages))
+        rank = rankers.ranker(config.retriever.name, None, everything, coming)
+    return recipes.retrieved(rank, config.retriever.k)
+
+
+def _supply(
+    config: TestStage, rankers: Rankers, source: QuestionTargets, coming: Coming, found: Sequence[Path] | None = None
+) -> DistractorSupply:
+    distractor_filter = rankers.distractor_filter
+    pool = pools.pool(pools.document_splits(distractor_filter.passages, source.all_questions()), config.split)
+    if found is not None:
+        rank = found_ranker(found, distractor_filter.rejected_candidates)
+    else:
+        rank = rankers.ranker(config.distractors, config.mixed, pool, coming)
+    return DistractorSupply(
+        distractor_filter,
         rank,
         len(pool),
         config.num_distractors,
@@ -165,9 +261,6 @@ def context_chooser(
         allow_fewer=config.allow_fewer or config.distractors == "given",
         names=config.names,
     )
-    chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
-    choose = chooser(supply, config.seed)
-    return recipes.gold_at(config.gold_at, collection, choose)
 
 
 def test_row_format(config: TestStage) -> RowFormat:

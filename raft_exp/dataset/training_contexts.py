@@ -49,18 +49,20 @@ def chooser(
     pool: np.ndarray,
     coming: Callable[[], Iterable[Question]],
     rankings: Rankings | None,
+    found: Ranker | None = None,
 ) -> ContextChooser:
     """Returns the chooser of a row's context: the retriever's first k passages, best first, or the published context.
 
     - `retriever`: ranks the whole collection, as at test. None: the published context is chosen.
     - `pool`: the passages of the split as ascending ordinals. `coming`: returns the questions of the rows, in order.
     - `rankings`: the passages that `retriever.rerank` has ordered again; None without a reranker.
+    - `found`: the ranker of passages that were found earlier, which replaces the retriever.
     """
     passages = rankers.distractor_filter.passages
     keep = split_filter(passages, pool, rankers.distractor_filter.rejected_candidates)
     if retriever is None:
         return published_chooser(passages, keep)
-    rank, k = _ranker(retriever, rankers, coming, rankings), retriever.k
+    rank, k = found or _ranker(retriever, rankers, coming, rankings), retriever.k
     return lambda question: list(islice(keep(question, rank(question)), k))
 
 

@@ -84,9 +84,13 @@ class Store:
 
         Raises StoreError if a file of an input is damaged.
         """
+        self.run_check(stage)
+        stage.function(stage.config, **self._folders(stage.inputs), out=out)
+
+    def run_check(self, stage: Stage) -> None:
+        """Runs the check of a stage, if it has one. Raises the error of the check."""
         if stage.check:
             stage.check.function(**self._folders(stage.check.inputs))
-        stage.function(stage.config, **self._folders(stage.inputs), out=out)
 
     def _folders(self, inputs: Inputs) -> dict[str, Path | dict[str, Path]]:
         return {

@@ -85,6 +85,7 @@ class Spread:
         The stages in `following` that need the same process and whose inputs exist are computed by the same tasks, so
         that each task loads a model once. They are joined later, each by its own call.
         """
+        self._store.run_check(stage)
         group = [stage, *(other for other in following if self._goes_with(other, stage))]
         self._compute(group)
         functions = sharded(stage)
@@ -109,7 +110,7 @@ class Spread:
     def _goes_with(self, other: Stage, stage: Stage) -> bool:
         if other.name != stage.name or other.process != stage.process or not self.takes(other):
             return False
-        if self._count(other) != self._count(stage):
+        if other.check or self._count(other) != self._count(stage):
             return False
         ready = all(self._store.look(upstream).status == "reused" for upstream in other.upstream())
         return ready and self._store.look(other).status == "planned"

@@ -28,6 +28,12 @@ class ShardStage(Stage):
         return f"{whole} shard {self.shard.index + 1} of {self.shard.count}"
 
     @property
+    def resumable(self) -> bool:
+        """Whether the shard continues from the partial folder of a killed task."""
+        functions = sharded(self)
+        return self.spec.resumable or (functions is not None and functions.resumable)
+
+    @property
     def description(self) -> StageDescription:
         """The values from which the key is computed: those of the whole stage, and those that decide its work."""
         functions = sharded(self)
@@ -48,14 +54,17 @@ def shards_of(stage: Stage, functions: Sharded, count: int) -> list[ShardStage]:
 
 
 def shard_of(stage: Stage, functions: Sharded, shard: Shard) -> ShardStage:
-    """Returns one shard of a stage."""
+    """Returns one shard of a stage, without the check of the stage."""
     compute = _marked(partial(functions.compute, shard=shard), stage)
-    return ShardStage(compute, stage.config, stage.inputs, stage.files, stage.part, check=stage.check, shard=shard)
+    return ShardStage(compute, stage.config, stage.inputs, stage.files, stage.part, shard=shard)
 
 
 def joined(stage: Stage, functions: Sharded, folders: Sequence[Path]) -> Stage:
-    """Returns the stage with a function that joins its shards. `folders`: the results of all shards, in order."""
-    return replace(stage, function=_marked(partial(functions.join, shards=folders), stage))
+    """Returns the stage with a function that joins its shards, without its check.
+
+    `folders`: the results of all shards, in order.
+    """
+    return replace(stage, function=_marked(partial(functions.join, shards=folders), stage), check=None)
 
 
 def _marked(function: "partial[None]", stage: Stage) -> Callable[..., None]:

@@ -12,7 +12,7 @@ import pytest
 from raft_exp.core.errors import ConfigError, RaftError, StoreError
 from raft_exp.core.schema import config_dataclass
 from raft_exp.core.shards import Shard, Sharded
-from raft_exp.core.stage import Stage, stage
+from raft_exp.core.stage import Check, Stage, stage
 from raft_exp.evaluation.stage import evaluate
 from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.spread import local
@@ -116,6 +116,13 @@ def test_one_task_is_the_stage_function_itself(study):
     study.run(LocalSpread("local", 1))
     assert not study.started
     assert not (study.folder / "store" / "shards").exists()
+
+
+def test_the_check_of_a_stage_runs_once_and_before_its_shards(study):
+    calls: list[int] = []
+    study.stages = [replace(stage, check=Check(lambda: calls.append(len(study.started)), {})) for stage in study.stages]
+    study.run(LocalSpread("local", 3))
+    assert calls == [0]
 
 
 def test_a_lost_task_is_started_again(study, capsys):
